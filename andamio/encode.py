@@ -1,0 +1,119 @@
+"""The one encoder: typed columns to the tensors that every model is trained on and served with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.errors import ContractError
+from andamio.format import Feature
+from andamio.names import CATEGORIES, NUMBERS
+from andamio.parse import Table
+
+OTHER = "__other__"
+"""The text that stands for every category that is not listed."""
+
+_DATE_PARTS = ("age_days", "month", "weekday")
+_EPOCH = np.datetime64("1970-01-01", "D")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What a model sees: `numbers` float32 `[rows, k]` (NaN = missing), `categories` text `[rows, m]` ("" = missing)."""
+
+    numbers: NDArray[np.float32]
+    categories: NDArray[np.object_]
+
+    @property
+    def rows(self) -> int:
+        """How many records."""
+        return len(self.numbers)
+
+    def take(self, rows: NDArray[Any]) -> Encoded:
+        """The chosen rows: a mask or indices."""
+        return Encoded(self.numbers[rows], self.categories[rows])
+
+    def feeds(self) -> dict[str, NDArray[Any]]:
+        """The tensors by the names that the model gives its inputs; one without columns is left out."""
+        feeds: dict[str, NDArray[Any]] = {}
+        if self.numbers.shape[1]:
+            feeds[NUMBERS] = self.numbers
+        if self.categories.shape[1]:
+            feeds[CATEGORIES] = self.categories
+        return feeds
+
+
+def number_columns(inputs: Mapping[str, Feature]) -> tuple[str, ...]:
+    """The columns of `numbers`: integers, numbers and booleans by name, and three for each date."""
+    columns: list[str] = []
+    for name, feature in inputs.items():
+        if feature.type == "date":
+            columns.extend(f"{name}_{part}" for part in _DATE_PARTS)
+        elif feature.type != "category":
+            columns.append(name)
+    return tuple(columns)
+
+
+def category_columns(inputs: Mapping[str, Feature]) -> tuple[str, ...]:
+    """The columns of `categories`."""
+    return tuple(name for name, feature in inputs.items() if feature.type == "category")
+
+
+def encode(inputs: Mapping[str, Feature], table: Table, *, dates_have_a_time: bool = False) -> Encoded:
+    """Encode typed columns; raises `ContractError` when a category's values were never sealed.
+
+    A date's age is counted in days up to the record's own time. Where the contract names no time
+    column, it is counted up to a fixed day (1970-01-01), so that the same record is encoded alike
+    today and next year; where it does and the record says none, up to today.
+    """
+    numbers = np.empty((table.rows, len(number_columns(inputs))), dtype=np.float32)
+    categories = np.empty((table.rows, len(category_columns(inputs))), dtype=object)
+    n = c = 0
+    for name, feature in inputs.items():
+        column = table.columns[name]
+        if feature.type == "category":
+            categories[:, c] = _listed(name, feature, column)
+            c += 1
+        elif feature.type == "date":
+            numbers[:, n : n + 3] = _date_numbers(column, _as_of(table, dates_have_a_time))
+            n += 3
+        else:
+            numbers[:, n] = column
+            n += 1
+    return Encoded(numbers, categories)
+
+
+def _listed(name: str, feature: Feature, column: NDArray[Any]) -> NDArray[Any]:
+    if feature.values is None:
+        raise ContractError(
+            f"[features.{name}] values: they are learned from train; only a contract that was sealed can encode"
+        )
+    if not feature.accepts_unknown:
+        return column
+    values = feature.values
+    return np.array([text if text in values or text == "" else OTHER for text in column], dtype=object)
+
+
+def _as_of(table: Table, dates_have_a_time: bool) -> NDArray[np.datetime64]:
+    if not dates_have_a_time:
+        return np.full(table.rows, _EPOCH)
+    today = np.datetime64("today", "D")
+    if table.time is None:
+        return np.full(table.rows, today)
+    moments = table.time.astype("datetime64[D]")
+    return np.where(np.isnat(moments), today, moments)
+
+
+def _date_numbers(dates: NDArray[np.datetime64], as_of: NDArray[np.datetime64]) -> NDArray[np.float32]:
+    """Age in days, month (1-12) and weekday (0 = Monday): float32 `[rows, 3]`, NaN where there is no date."""
+    parts = np.full((len(dates), 3), np.nan, dtype=np.float32)
+    known = ~np.isnat(dates)
+    days = dates[known]
+    parts[known, 0] = (as_of[known] - days).astype(np.int64)
+    parts[known, 1] = days.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    parts[known, 2] = (days.astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+    return parts

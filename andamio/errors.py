@@ -1,0 +1,118 @@
+"""What can go wrong, as one tree.
+
+AndamioError
+├── ContractError        problem.toml is not what the format says
+├── InvalidRecord        a record, or a list of them, breaks the contract
+├── SettingsError        a deployed function lacks an environment variable
+├── ObjectNotFound       storage has nothing under that key
+├── PreconditionFailed   somebody else wrote first (If-Match, If-None-Match)
+├── ReleaseError         a release is incomplete, or its digest does not match
+│   └── NotReady         no model is served yet
+├── DataError            raw data cannot become a data set
+├── TrainingError        a training run cannot go on
+└── CommandError         a command cannot do what it was asked to
+
+Each error says what was expected, what came, and what to do. `code` is stable and meant for
+programs, `status` is the HTTP status that an API answers with, and `retryable` tells whether the
+same call may go through later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class AndamioError(Exception):
+    """An error that a person is meant to read."""
+
+    code = "error"
+    status = 500
+    retryable = False
+
+
+class ContractError(AndamioError):
+    """`problem.toml` is not what the format says: the message names file, table and key."""
+
+    code = "contract"
+    status = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one field of one record; the value itself is never repeated.
+
+    `row` counts from 0 within the call; `field` is a feature, or "" for the record itself.
+    """
+
+    row: int
+    field: str
+    reason: str
+
+
+class InvalidRecord(AndamioError):
+    """One or more records break the contract: `problems` says which field of which, and why."""
+
+    code = "invalid-record"
+    status = 422
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        first = self.problems[0]
+        more = len(self.problems) - 1
+        where = f"record {first.row}, field '{first.field}'" if first.field else f"record {first.row}"
+        super().__init__(f"{where}: {first.reason}" + (f" (and {more} more)" if more else ""))
+
+
+class SettingsError(AndamioError):
+    """An environment variable that this function needs is missing or malformed."""
+
+    code = "settings"
+
+
+class ObjectNotFound(AndamioError):
+    """Storage has nothing under that key (or not that version of it)."""
+
+    code = "not-found"
+    status = 404
+
+
+class PreconditionFailed(AndamioError):
+    """The object is no longer what the writer had read: somebody else was first."""
+
+    code = "precondition-failed"
+    status = 412
+    retryable = True
+
+
+class ReleaseError(AndamioError):
+    """A release is incomplete, or is not what its digest says: it must not be served."""
+
+    code = "release"
+    status = 503
+
+
+class NotReady(ReleaseError):
+    """No model is served yet."""
+
+    code = "not-ready"
+    retryable = True
+
+
+class DataError(AndamioError):
+    """Raw data cannot become a data set."""
+
+    code = "data"
+    status = 422
+
+
+class TrainingError(AndamioError):
+    """A training run cannot go on."""
+
+    code = "training"
+
+
+class CommandError(AndamioError):
+    """A command cannot do what it was asked to: the message says what to do about it."""
+
+    code = "command"

@@ -1,0 +1,49 @@
+"""A served model: an ONNX graph and the contract that says how to feed it. The only onnxruntime import."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.encode import Encoded
+from andamio.errors import ReleaseError
+from andamio.names import PROBABILITIES
+
+
+class Model:
+    """Scores encoded records with an ONNX graph; raises `ReleaseError` when the graph is not this contract's."""
+
+    def __init__(self, contract: Contract, onnx: bytes) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions share no public base
+            raise ReleaseError(f"model.onnx cannot be loaded: {type(error).__name__}") from error
+        self.contract = contract
+        self._check_signature()
+
+    def predict(self, encoded: Encoded) -> NDArray[np.float32]:
+        """Probabilities `[rows, classes]`, in the order of the contract's classes; never NaN or infinite."""
+        (probabilities,) = self._session.run([PROBABILITIES], encoded.feeds())
+        result: NDArray[np.float32] = probabilities
+        if not np.isfinite(result).all():
+            raise ReleaseError("the model answered with a number that is not finite")
+        return result
+
+    def _check_signature(self) -> None:
+        expected = {}
+        if self.contract.number_columns:
+            expected["numbers"] = len(self.contract.number_columns)
+        if self.contract.category_columns:
+            expected["categories"] = len(self.contract.category_columns)
+        found = {tensor.name: tensor.shape[1] for tensor in self._session.get_inputs()}
+        if found != expected:
+            raise ReleaseError(f"model.onnx takes {found}, its contract gives {expected}")
+        outputs = {tensor.name: tensor.shape for tensor in self._session.get_outputs()}
+        if PROBABILITIES not in outputs:
+            raise ReleaseError(f"model.onnx has no output '{PROBABILITIES}', only {', '.join(outputs)}")

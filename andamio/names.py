@@ -1,0 +1,99 @@
+"""Every name that two parts must agree on: keys, prefixes, resources, events. Said once, here.
+
+Two buckets matter to the spine. The *lake* holds data (`raw/`, `staging/`, `quarantine/`,
+`datasets/`); the *models* bucket holds what training makes (`runs/`, `releases/`, `serving/`,
+`mlflow/`). The *batch* bucket holds `incoming/`, `scored/` and `rejected/`.
+"""
+
+from __future__ import annotations
+
+NAMESPACE = "andamio"
+STAGE = "v1"
+"""The stage of the REST API: the first part of every path behind its host."""
+
+# Log lines are JSON objects whose "event" is one of these.
+EVENT_PREDICTION = "andamio.prediction"
+EVENT_RELEASE_LOADED = "andamio.release.loaded"
+EVENT_RELEASE_REFUSED = "andamio.release.refused"
+
+# Prefixes of the lake.
+RAW = "raw/"
+STAGING = "staging/"
+QUARANTINE = "quarantine/"
+DATASETS = "datasets/"
+# Prefixes of the models bucket.
+RUNS = "runs/"
+RELEASES = "releases/"
+SERVING = "serving/"
+MLFLOW = "mlflow/"
+# Prefixes of the batch bucket.
+INCOMING = "incoming/"
+SCORED = "scored/"
+REJECTED = "rejected/"
+
+CURRENT_DATASET = DATASETS + "current.json"
+SPLIT = DATASETS + "split.json"
+
+# The contract travels to functions as a layer: this package, holding this file.
+PROBLEM_PACKAGE = "andamio_problem"
+PROBLEM_FILE = "problem.toml"
+
+# The tensors of every exported model.
+NUMBERS = "numbers"
+CATEGORIES = "categories"
+PROBABILITIES = "probabilities"
+
+
+def stack(problem: str) -> str:
+    """The CloudFormation stack of a problem."""
+    return f"{NAMESPACE}-{problem}"
+
+
+def resource(problem: str, part: str) -> str:
+    """A function, state machine, table, topic or rule of a problem: `andamio-heart-api`."""
+    return f"{NAMESPACE}-{problem}-{part}"
+
+
+def log_group(function: str) -> str:
+    """Where a function's log lines go."""
+    return f"/aws/lambda/{function}"
+
+
+def pointer(problem: str) -> str:
+    """The object that says which release is served."""
+    return f"{SERVING}{problem}.json"
+
+
+def release(version: str, file: str = "") -> str:
+    """A release's folder, or one file of it."""
+    return f"{RELEASES}{version}/{file}"
+
+
+def dataset(version: str, file: str = "") -> str:
+    """A data version's folder, or one file of it."""
+    return f"{DATASETS}{version}/{file}"
+
+
+def staging(digest: str, file: str = "") -> str:
+    """Validated rows on their way to a data version, under the digest of what they came from."""
+    return f"{STAGING}{digest}/{file}"
+
+
+def quarantine(digest: str, file: str = "") -> str:
+    """Rows that break the contract, under the digest of what they came from."""
+    return f"{QUARANTINE}{digest}/{file}"
+
+
+def run(run_id: str, file: str = "") -> str:
+    """A training run's folder, or one file of it."""
+    return f"{RUNS}{run_id}/{file}"
+
+
+def trial(run_id: str, trial_id: str) -> str:
+    """The result of one trial of a training run."""
+    return f"{RUNS}{run_id}/trials/{trial_id}.json"
+
+
+def training_execution(version: str) -> str:
+    """The name of the execution that trains on a new data version: the same data train once."""
+    return f"data-{version}"

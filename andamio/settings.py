@@ -1,0 +1,79 @@
+"""What each function is told by its environment: one frozen dataclass a function.
+
+`infra` writes the variables with `as_env()`, the handler reads them with `from_env()`: a name is
+spelled in one place, and a missing variable is an error at cold start that names it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar, Self
+
+from andamio.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings that come from `ANDAMIO_*` variables, a field each; fields are `str`, `int` or `float`."""
+
+    PREFIX: ClassVar[str] = "ANDAMIO_"
+
+    problem: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read every field; raises `SettingsError` that names each variable missing or malformed."""
+        source = os.environ if environ is None else environ
+        values: dict[str, str | int | float] = {}
+        wrong: list[str] = []
+        for field in fields(cls):
+            name = cls.PREFIX + field.name.upper()
+            text = source.get(name, "")
+            if not text:
+                wrong.append(f"{name} is not set")
+                continue
+            try:
+                values[field.name] = {"str": str, "int": int, "float": float}[str(field.type)](text)
+            except ValueError:
+                wrong.append(f"{name} must be of type {field.type}")
+        if wrong:
+            raise SettingsError(f"{cls.__name__}: {'; '.join(wrong)}. Deploy again: infra/ writes these variables.")
+        return cls(**values)  # type: ignore[arg-type]
+
+    def as_env(self) -> dict[str, str]:
+        """The variables that `from_env` reads back as these settings."""
+        return {self.PREFIX + field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class EtlSettings(Settings):
+    """`lambdas/etl`: where raw data land and data versions go."""
+
+    lake: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings(Settings):
+    """`lambdas/train`: where data versions are read from, and runs and releases written to."""
+
+    lake: str
+    models: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings(Settings):
+    """`lambdas/registry`: the models bucket, and the MLflow server or app."""
+
+    lake: str
+    models: str
+    tracking_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings(Settings):
+    """`lambdas/api`: where releases are, and how often the pointer is looked at (seconds)."""
+
+    models: str
+    refresh_seconds: int

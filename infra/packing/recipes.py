@@ -1,0 +1,117 @@
+"""What each function's zip holds, and how large it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra import REPOSITORY
+from infra.packing import BundleError
+
+LAMBDA_LIMIT_MIB = 250
+"""What Lambda takes, unzipped and with layers, in 2^20 bytes."""
+
+# Of the core, what only a developer's machine needs stays at home.
+LEFT_OUT = ("andamio/cli/", "andamio/adapters/folder.py", "andamio/adapters/memory.py")
+
+SWAGGER_UI = "node_modules/swagger-ui-dist"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One bundle. `name` is also its dependency group in pyproject.toml and its package under lambdas/.
+
+    packages    folders of ours that go in, beside lambdas/NAME
+    imports     third-party modules that must import from the bundle alone
+    budget_mib  unzipped size that fails the build, in 2^20 bytes
+    bytecode    ship .pyc only: a faster cold start, where it counts
+    assets      folder in the zip -> files of the repository that go there
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    imports: tuple[str, ...]
+    budget_mib: int
+    bytecode: bool = False
+    assets: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+API = Recipe(
+    "api",
+    packages=("andamio",),
+    imports=("fastapi", "mangum", "numpy", "onnxruntime", "pydantic"),
+    budget_mib=95,
+    bytecode=True,
+    assets=(
+        (
+            "lambdas/api/static/",
+            tuple(f"{SWAGGER_UI}/{file}" for file in ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE")),
+        ),
+    ),
+)
+ETL = Recipe(
+    "etl",
+    packages=("andamio", "training"),
+    imports=("fastparquet", "numpy", "pandas", "pydantic"),
+    budget_mib=150,
+)
+TRAIN = Recipe(
+    "train",
+    packages=("andamio", "training"),
+    imports=(
+        "fastparquet",
+        "onnx",
+        "onnxruntime",
+        "pandas",
+        "pydantic",
+        "skl2onnx",
+        "sklearn.compose",
+        "sklearn.ensemble",
+        "sklearn.impute",
+        "sklearn.linear_model",
+        "sklearn.model_selection",
+        "sklearn.neural_network",
+    ),
+    budget_mib=245,
+)
+REGISTRY = Recipe(
+    "registry",
+    packages=("andamio", "training"),
+    imports=("mlflow", "mlflow.onnx", "numpy", "onnx", "onnxruntime", "pandas", "pydantic"),
+    budget_mib=200,
+)
+RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, REGISTRY)}
+
+
+def sources(recipe: Recipe, repository: Path = REPOSITORY) -> dict[str, Path]:
+    """Our own files of a bundle: name in the zip -> file, in order; raises `BundleError` where one is missing."""
+    handler = f"lambdas/{recipe.name}/handler.py"
+    if not (repository / handler).is_file():
+        raise BundleError(f"The {recipe.name} bundle needs {handler}, which does not exist in {repository}.")
+    found: dict[str, Path] = {}
+    for package in recipe.packages:
+        found.update(_package(repository, package))
+    if (repository / "lambdas/__init__.py").is_file():
+        found["lambdas/__init__.py"] = repository / "lambdas/__init__.py"
+    found.update(_package(repository, f"lambdas/{recipe.name}"))
+    for folder, files in recipe.assets:
+        for file in files:
+            if not (repository / file).is_file():
+                raise BundleError(
+                    f"The {recipe.name} bundle needs {file}, which is not there. "
+                    "Install the Node packages first: npm ci (make does it)."
+                )
+            found[folder + Path(file).name] = repository / file
+    return dict(sorted(found.items()))
+
+
+def _package(repository: Path, package: str) -> Iterator[tuple[str, Path]]:
+    root = repository / package
+    if not root.is_dir():
+        raise BundleError(f"A bundle needs the package {package}/, which does not exist in {repository}.")
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(repository).as_posix()
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
+            if not name.startswith(LEFT_OUT):
+                yield name, path

@@ -1,0 +1,160 @@
+"""From a fitted pipeline to ONNX bytes, and the proof that both say the same.
+
+The same fitted pipeline always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto, checker, helper
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
+
+from andamio.encode import OTHER, Encoded
+from andamio.names import CATEGORIES, NUMBERS, PROBABILITIES
+from training.families import Fitted
+
+OPSETS = {"": 18, "ai.onnx.ml": 3}
+TOLERANCE = 1e-5
+PARITY_ROWS = 2000
+
+Predict = Callable[[Encoded], NDArray[np.float32]]
+Exporter = Callable[[Fitted], bytes]
+
+
+def to_onnx(fitted: Fitted) -> bytes:
+    """The pipeline as an ONNX model: `numbers` float32 [N, k] and/or `categories` string [N, m] in,
+    `probabilities` float32 [N, classes] out, nothing else; opset 18, ai.onnx.ml 3."""
+    inputs: list[tuple[str, object]] = []
+    if fitted.numbers:
+        inputs.append((NUMBERS, FloatTensorType([None, fitted.numbers])))
+    if fitted.categories:
+        inputs.append((CATEGORIES, StringTensorType([None, fitted.categories])))
+    classifier = fitted.pipeline.named_steps["model"]
+    converted = convert_sklearn(
+        fitted.pipeline,
+        name="andamio",
+        initial_types=inputs,
+        target_opset=OPSETS,
+        options={id(classifier): {"zipmap": False}},
+    )
+    model = _only_probabilities(converted)
+    model.graph.output[0].CopyFrom(
+        helper.make_tensor_value_info(PROBABILITIES, onnx.TensorProto.FLOAT, [None, fitted.classes])
+    )
+    # The converter declares the lowest opset that each node needs, some twice; we declare what we ask of a runtime.
+    del model.opset_import[:]
+    model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in OPSETS.items())
+    model.producer_name, model.producer_version, model.doc_string = "andamio", "", ""
+    model.graph.name, model.graph.doc_string = "andamio", ""
+    checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString(deterministic=True))
+
+
+def _only_probabilities(model: ModelProto) -> ModelProto:
+    """Drop the label output, and the nodes that only it needed: our own threshold makes the label."""
+    output = model.graph.output[1].name
+    if output != PROBABILITIES:
+        raise ValueError(f"the converter named its second output '{output}', not '{PROBABILITIES}'")
+    kept: ModelProto = select_model_inputs_outputs(model, [PROBABILITIES])
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far two predictors are apart: the largest |dp| over the rows of each kind."""
+
+    rows: int
+    train: float
+    missing: float
+    unknown: float
+    range_ends: float
+    tolerance: float = TOLERANCE
+
+    @property
+    def largest(self) -> float:
+        """The largest difference of all; NaN when either predictor gave one."""
+        return float(np.max([self.train, self.missing, self.unknown, self.range_ends]))
+
+    @property
+    def holds(self) -> bool:
+        """Whether the exported model may stand for the fitted one."""
+        return bool(self.largest <= self.tolerance)
+
+    def as_dict(self) -> dict[str, float]:
+        """The numbers, for a result file; NaN is left out, for JSON has none."""
+        numbers = {**asdict(self), "largest": self.largest}
+        return {name: value for name, value in numbers.items() if np.isfinite(value)}
+
+
+def parity(
+    fitted: Fitted, exported: Predict, train: Encoded, ranges: dict[int, tuple[float, ...]], seed: int
+) -> Parity:
+    """Compare on training rows and on perturbed copies of them; at most 2,000 rows of each, drawn by seed.
+
+    `ranges` has, by column of `numbers`, the range ends that the contract states; the smallest and the largest
+    value in train are always added. Perturbed: missing (each column in turn, then all, then at random), a
+    category never seen, and range ends (each column in turn, then all at once).
+    """
+    rng = np.random.default_rng(seed)
+    picked = np.sort(rng.choice(train.rows, size=min(train.rows, PARITY_ROWS), replace=False))
+    rows = train.take(picked)
+
+    def apart(encoded: Encoded) -> float:
+        return float(np.max(np.abs(fitted.predict(encoded) - exported(encoded)))) if encoded.rows else 0.0
+
+    ends = _ends(train, ranges)
+    return Parity(
+        rows=rows.rows,
+        train=apart(rows),
+        missing=apart(_missing(rows, rng)),
+        unknown=apart(_unknown(rows, rng)),
+        range_ends=apart(_at_ends(rows, ends, rng)),
+    )
+
+
+def _missing(rows: Encoded, rng: np.random.Generator) -> Encoded:
+    numbers, categories = rows.numbers.copy(), rows.categories.copy()
+    width = numbers.shape[1] + categories.shape[1]
+    gone = rng.random((rows.rows, width)) < 0.3
+    turn = np.arange(rows.rows) % (width + 2)
+    for column in range(width):
+        gone[turn == column] = False
+        gone[turn == column, column] = True
+    gone[turn == width] = True
+    numbers[gone[:, : numbers.shape[1]]] = np.nan
+    categories[gone[:, numbers.shape[1] :]] = ""
+    return Encoded(numbers, categories)
+
+
+def _unknown(rows: Encoded, rng: np.random.Generator) -> Encoded:
+    categories = rows.categories.copy()
+    strange = np.array([OTHER, "never seen", "ñ漢", " "], dtype=object)
+    swapped = rng.random(categories.shape) < 0.5
+    categories[swapped] = strange[rng.integers(len(strange), size=int(swapped.sum()))]
+    return Encoded(rows.numbers, categories)
+
+
+def _ends(train: Encoded, ranges: dict[int, tuple[float, ...]]) -> list[NDArray[np.float32]]:
+    ends = []
+    for column in range(train.numbers.shape[1]):
+        values = train.numbers[:, column]
+        values = values[np.isfinite(values)]
+        seen = (float(values.min()), float(values.max())) if len(values) else (0.0,)
+        ends.append(np.unique(np.asarray((*seen, *ranges.get(column, ())), dtype=np.float32)))
+    return ends
+
+
+def _at_ends(rows: Encoded, ends: list[NDArray[np.float32]], rng: np.random.Generator) -> Encoded:
+    numbers = rows.numbers.copy()
+    turn = np.arange(rows.rows) % (len(ends) + 1)
+    for column, values in enumerate(ends):
+        here = (turn == column) | (turn == len(ends))
+        numbers[here, column] = values[rng.integers(len(values), size=int(here.sum()))]
+    return Encoded(numbers, rows.categories)
