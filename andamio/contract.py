@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
@@ -31,7 +31,7 @@ from andamio.format import (
     Training,
     explain,
 )
-from andamio.parse import Table, parse_columns, parse_records
+from andamio.parse import Cells, Table, parse_columns, parse_records
 
 
 class Contract(Section):
@@ -170,7 +170,7 @@ class Contract(Section):
 
     def parse(
         self,
-        columns: Mapping[str, Sequence[object]],
+        columns: Mapping[str, Cells],
         rows: int,
         *,
         text: bool,
@@ -197,7 +197,8 @@ class Contract(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        problem, columns = self.problem, {}
+        problem = self.problem
+        columns: dict[str, str] = {}
         for role in ("target", "id", "group", "time"):
             column = getattr(problem, role)
             if column is None:
@@ -219,5 +220,5 @@ class Contract(Section):
         return self
 
 
-def _canonical(value: Any) -> bytes:
+def _canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=False, separators=(",", ":"), ensure_ascii=False).encode()

@@ -94,7 +94,9 @@ class ProblemTable(Section):
     @model_validator(mode="after")
     def _labels_are_distinct(self) -> Self:
         if not 2 <= len(self.labels) <= 100:
-            raise ValueError(f"labels: expected 2 to 100 classes, each a value and the text shown; got {len(self.labels)}")
+            raise ValueError(
+                f"labels: expected 2 to 100 classes, each a value and the text shown; got {len(self.labels)}"
+            )
         seen: dict[str, str] = {}
         for key, label in self.labels.items():
             for value in label.values:

@@ -23,6 +23,9 @@ from andamio.format import EXACT_INTEGER, Feature
 if TYPE_CHECKING:
     from andamio.contract import Contract
 
+type Cells = Sequence[object] | NDArray[Any]
+"""A column as it comes: a list of cells or an array."""
+
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})
 _NAME_SHOWN = 64
@@ -67,7 +70,7 @@ class Table:
 
 def parse_columns(
     contract: Contract,
-    columns: Mapping[str, Sequence[object]],
+    columns: Mapping[str, Cells],
     rows: int,
     *,
     text: bool,
@@ -81,12 +84,12 @@ def parse_columns(
     the columns of [problem] are read too, and so are features that are only known afterwards.
     """
     table = Table(rows)
-    source = _Cells(table, text, contract.data.missing, decimal)
+    source = _Reader(table, text, contract.data.missing, decimal)
     for name, feature in (contract.features if training else contract.inputs).items():
         cells = columns.get(name)
         if not feature.available_at_prediction:
             # Only kept for the record: nothing of it reaches a model, so nothing about it costs the row.
-            aside = _Cells(Table(rows), text, contract.data.missing, decimal)
+            aside = _Reader(Table(rows), text, contract.data.missing, decimal)
             table.columns[name] = aside.read(name, feature, [None] * rows if cells is None else cells)
             continue
         table.columns[name] = source.read(name, feature, [None] * rows if cells is None else cells)
@@ -120,7 +123,7 @@ def parse_records(contract: Contract, records: Sequence[object]) -> Table:
         maps.append(record)
         if not record.keys() <= allowed:
             problems.extend(Problem(row, *_unknown(contract, name)) for name in record if name not in allowed)
-    columns: dict[str, list[object]] = {name: [record.get(name) for record in maps] for name in inputs}
+    columns: dict[str, Cells] = {name: [record.get(name) for record in maps] for name in inputs}
     time = contract.problem.time
     if time is not None and any(time in record for record in maps):
         columns[time] = [record.get(time) for record in maps]
@@ -141,7 +144,7 @@ def _unknown(contract: Contract, name: str) -> tuple[str, str]:
     return shown, "unknown field" + (f"; did you mean '{close[0]}'?" if close else ": see the schema")
 
 
-class _Cells:
+class _Reader:
     """Reads columns into a table, noting problems row by row."""
 
     def __init__(self, table: Table, text: bool, missing: Sequence[str], decimal: str) -> None:
@@ -150,10 +153,10 @@ class _Cells:
         self.missing = frozenset(part.strip() for part in missing) | {""}
         self.decimal = decimal
 
-    def problem(self, row: int, name: str, reason: str) -> None:
+    def problem(self, row: int | np.integer[Any], name: str, reason: str) -> None:
         self.table.problems.append(Problem(int(row), name, reason))
 
-    def read(self, name: str, feature: Feature, cells: Sequence[object]) -> NDArray[Any]:
+    def read(self, name: str, feature: Feature, cells: Cells) -> NDArray[Any]:
         """One feature's column, checked against type, values, range and `required`."""
         column: NDArray[Any]
         absent: NDArray[np.bool_]
@@ -177,14 +180,14 @@ class _Cells:
                     self.problem(row, name, "is required and has no value")
         return column
 
-    def identifiers(self, name: str, cells: Sequence[object] | None) -> NDArray[Any]:
+    def identifiers(self, name: str, cells: Cells | None) -> NDArray[Any]:
         """A column of ids or groups in canonical text; every row needs one."""
         column = self._texts([None] * self.table.rows if cells is None else cells)
         for row in np.flatnonzero(column == ""):
             self.problem(row, name, "is required to identify the row and has no value")
         return column
 
-    def times(self, name: str, cells: Sequence[object] | None, *, required: bool) -> NDArray[np.datetime64]:
+    def times(self, name: str, cells: Cells | None, *, required: bool) -> NDArray[np.datetime64]:
         """The column that orders rows, `datetime64[s]` in UTC."""
         cells = [None] * self.table.rows if cells is None else cells
         column = self._each(name, cells, _moment, np.datetime64("NaT", "s"), "datetime64[s]")
@@ -195,7 +198,7 @@ class _Cells:
                     self.problem(row, name, "is required to order rows and has no value")
         return column
 
-    def labels(self, name: str, cells: Sequence[object] | None, index: Mapping[str, int]) -> NDArray[np.int64]:
+    def labels(self, name: str, cells: Cells | None, index: Mapping[str, int]) -> NDArray[np.int64]:
         """Class indices of the target column, -1 where it says nothing known."""
         texts = self._texts([None] * self.table.rows if cells is None else cells)
         labels = np.fromiter((index.get(text, -1) for text in texts), dtype=np.int64, count=len(texts))
@@ -207,7 +210,7 @@ class _Cells:
 
     # Kinds of columns
 
-    def _texts(self, cells: Sequence[object]) -> NDArray[Any]:
+    def _texts(self, cells: Cells) -> NDArray[Any]:
         """Canonical texts, each distinct value worked on once."""
         known: dict[object, str] = {}
         column = np.empty(len(cells), dtype=object)
@@ -224,7 +227,7 @@ class _Cells:
             column[row] = text
         return column
 
-    def _categories(self, name: str, feature: Feature, cells: Sequence[object]) -> NDArray[Any]:
+    def _categories(self, name: str, feature: Feature, cells: Cells) -> NDArray[Any]:
         if not self.text and any(isinstance(cell, list | dict) for cell in cells):
             flat: list[object] = []
             for row, cell in enumerate(cells):
@@ -243,7 +246,7 @@ class _Cells:
                     self.problem(row, name, f"must be one of {shown}")
         return column
 
-    def _numbers(self, name: str, feature: Feature, cells: Sequence[object]) -> NDArray[np.float64]:
+    def _numbers(self, name: str, feature: Feature, cells: Cells) -> NDArray[np.float64]:
         column = self._float_texts(cells) if self.text else _floats(cells)
         if column is None:
             what = _Number(self.text, self.missing, self.decimal)
@@ -272,7 +275,7 @@ class _Cells:
             self.problem(row, name, reason)
             column[row] = math.nan
 
-    def _float_texts(self, cells: Sequence[object]) -> NDArray[np.float64] | None:
+    def _float_texts(self, cells: Cells) -> NDArray[np.float64] | None:
         """All cells at once, or None when one of them needs a closer look."""
         try:
             texts = np.strings.strip(np.asarray(cells, dtype=np.str_))
@@ -291,9 +294,7 @@ class _Cells:
             return None
         return column
 
-    def _each(
-        self, name: str, cells: Sequence[object], read: Callable[[Any], Any], absent: object, dtype: str
-    ) -> NDArray[Any]:
+    def _each(self, name: str, cells: Cells, read: Callable[[Any], Any], absent: object, dtype: str) -> NDArray[Any]:
         """Cell by cell; `read` raises ValueError with the reason."""
         column = np.empty(len(cells), dtype=dtype)
         for row, cell in enumerate(cells):
@@ -338,7 +339,7 @@ class _Number:
             return math.inf
 
 
-def _floats(cells: Sequence[object]) -> NDArray[np.float64] | None:
+def _floats(cells: Cells) -> NDArray[np.float64] | None:
     """Typed values as float64 when all of them are plain numbers, else None."""
     if isinstance(cells, np.ndarray) and cells.dtype.kind in "fiu":
         return cells.astype(np.float64)

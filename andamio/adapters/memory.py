@@ -1,0 +1,63 @@
+"""Objects in memory: S3's behaviour without S3, for tests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from andamio.errors import ObjectNotFound, PreconditionFailed
+from andamio.ports import ObjectInfo, StoredObject
+
+
+class MemoryObjects:
+    """`Objects` in a dictionary; every write is a version, and time moves on by a second with each."""
+
+    def __init__(self, bucket: str = "memory") -> None:
+        self.bucket = bucket
+        self.writes: list[str] = []
+        self._versions: dict[str, list[tuple[ObjectInfo, bytes]]] = {}
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def get(self, key: str, *, version: str | None = None) -> StoredObject:
+        """Read one object (the latest version unless told); raises `ObjectNotFound`."""
+        for info, body in reversed(self._versions.get(key, [])):
+            if version in (None, info.version):
+                return StoredObject(body, info.etag, info.version)
+        raise ObjectNotFound(f"{self.bucket}/{key}: there is no such object")
+
+    def head(self, key: str) -> ObjectInfo:
+        """Look at one object without reading it; raises `ObjectNotFound`."""
+        if not self._versions.get(key):
+            raise ObjectNotFound(f"{self.bucket}/{key}: there is no such object")
+        return self._versions[key][-1][0]
+
+    def put(
+        self, key: str, body: bytes, *, content_type: str = "application/octet-stream", if_match: str | None = None
+    ) -> str:
+        """Write one object and return its ETag; with `if_match`, raises `PreconditionFailed` when it changed."""
+        held = self._versions.setdefault(key, [])
+        if if_match is not None and (not held or held[-1][0].etag != if_match):
+            raise PreconditionFailed(f"{self.bucket}/{key}: it changed since it was read")
+        self._now += timedelta(seconds=1)
+        etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
+        held.append((ObjectInfo(key, f"v{len(held) + 1}", etag, len(body), self._now), body))
+        self.writes.append(key)
+        return etag
+
+    def put_new(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
+        """Write one object unless the key is taken; says whether it was written."""
+        if self._versions.get(key):
+            return False
+        self.put(key, body, content_type=content_type)
+        return True
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """The latest version of every object under a prefix, by key."""
+        for key in sorted(self._versions):
+            if key.startswith(prefix) and self._versions[key]:
+                yield self._versions[key][-1][0]
+
+    def delete(self, key: str) -> None:
+        """Forget an object."""
+        self._versions.pop(key, None)
