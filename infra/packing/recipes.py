@@ -41,7 +41,7 @@ API = Recipe(
     "api",
     packages=("andamio",),
     imports=("fastapi", "mangum", "numpy", "onnxruntime", "pydantic"),
-    budget_mib=95,
+    budget_mib=90,
     bytecode=True,
     assets=(
         (
@@ -54,7 +54,7 @@ ETL = Recipe(
     "etl",
     packages=("andamio", "training"),
     imports=("fastparquet", "numpy", "pandas", "pydantic"),
-    budget_mib=150,
+    budget_mib=85,
 )
 TRAIN = Recipe(
     "train",
@@ -78,8 +78,8 @@ TRAIN = Recipe(
 REGISTRY = Recipe(
     "registry",
     packages=("andamio", "training"),
-    imports=("mlflow", "mlflow.onnx", "numpy", "onnx", "onnxruntime", "pandas", "pydantic"),
-    budget_mib=200,
+    imports=("mlflow", "mlflow.onnx", "numpy", "onnx", "onnxruntime", "pandas", "pydantic", "sagemaker_mlflow"),
+    budget_mib=170,
 )
 RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, REGISTRY)}
 

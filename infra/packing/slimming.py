@@ -32,6 +32,9 @@ UNUSED = (
     "onnxruntime/datasets",
     # The conformance suite of the ONNX standard.
     "onnx/backend/test",
+    # Fixtures of test suites that are not in a folder called tests.
+    "joblib/test",
+    "google/protobuf/testdata",
     # Sample data sets.
     "sklearn/datasets/data",
     "sklearn/datasets/images",
