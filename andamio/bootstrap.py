@@ -42,6 +42,7 @@ class Scorer:
         probabilities: NDArray[np.floating],
         weights: NDArray[np.float64] | None = None,
     ) -> float:
+        """The score of one set of predictions, or of one resample of it."""
         return score(
             self.metric, labels, probabilities, positive=self.positive, threshold=self.threshold, weights=weights
         )

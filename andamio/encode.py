@@ -23,7 +23,7 @@ _EPOCH = np.datetime64("1970-01-01", "D")
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What a model sees: `numbers` float32 `[rows, k]` (NaN = missing), `categories` text `[rows, m]` ("" = missing)."""
+    """What a model sees: `numbers` float32 `[rows, k]`, `categories` text `[rows, m]`; missing is NaN and ""."""
 
     numbers: NDArray[np.float32]
     categories: NDArray[np.object_]
