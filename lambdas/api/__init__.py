@@ -1,0 +1,1 @@
+"""The prediction API: FastAPI behind API Gateway, serving the champion of one problem."""

@@ -1,0 +1,77 @@
+"""The champion as the API holds it: a release that was opened, checked, and has answered once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from andamio.contract import Contract
+from andamio.errors import ReleaseError
+from andamio.model import Model
+from andamio.ports import Objects
+from andamio.release import MODEL, Release
+from andamio.schema import example_record
+from andamio.serving import Served
+from andamio.threshold import labels_from
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A release in service. `since` in ISO 8601 (UTC); `hidden` are the features that are never logged."""
+
+    release: Release
+    since: str
+    run: str
+    contract: Contract
+    model: Model
+    threshold: float
+    hidden: frozenset[str]
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def version(self) -> str:
+        """The release's version."""
+        return self.release.version
+
+    def document(self, name: str) -> dict[str, Any]:
+        """One of the release's JSON files, read and checked once; raises `ReleaseError`."""
+        if name not in self._kept:
+            self._kept[name] = self.release.json(name)
+        content: dict[str, Any] = self._kept[name]
+        return content
+
+
+def load(objects: Objects, served: Served) -> Champion:
+    """Open a release and see it answer; raises `ReleaseError` when it must not be served."""
+    release = Release.open(objects, served.release)
+    contract = release.contract()
+    threshold = release.info.get("threshold", 0.5)
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise ReleaseError(f"release {release.version}: its threshold must be a number between 0 and 1")
+    champion = Champion(
+        release=release,
+        since=served.since,
+        run=served.run,
+        contract=contract,
+        model=Model(contract, release.read(MODEL)),
+        threshold=float(threshold),
+        hidden=frozenset(name for name, feature in contract.features.items() if feature.private),
+    )
+    _prove(champion)
+    return champion
+
+
+def _prove(champion: Champion) -> None:
+    """Score the contract's own example: a model that cannot do that would fail every request."""
+    table = champion.contract.parse_records([example_record(champion.contract)])
+    probabilities = champion.model.predict(champion.contract.encode(table))
+    expected = (1, len(champion.contract.classes))
+    if probabilities.shape != expected:
+        raise ReleaseError(
+            f"release {champion.version}: probabilities of shape {probabilities.shape}, expected {expected}"
+        )
+    if not np.isclose(float(probabilities.sum()), 1.0, atol=1e-3):
+        raise ReleaseError(f"release {champion.version}: probabilities do not sum to 1")
+    labels_from(probabilities, champion.contract.positive_index, champion.threshold)

@@ -1,0 +1,121 @@
+"""What the bodies of /predict and /predict/batch hold: records, and the caller's own ids for them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from andamio.errors import InvalidRecord, Problem
+from lambdas.api.problems import RequestError
+
+MOST_RECORDS = 1000
+"""How many records one request may hold."""
+LONGEST_ID = 256
+LARGEST_ID = 2**63
+
+RecordId = str | int | None
+
+_RECORD_KEYS = ("features", "id")
+_SPARE_FIELDS = 16
+"""How many more fields than the contract has a record may hold and still be told which are unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Records to score, as they came, and the caller's id of each (None where none was given)."""
+
+    features: list[object]
+    ids: list[RecordId]
+
+
+def one_record(payload: object) -> Records:
+    """The record of `{"features": {...}, "id": ...}`; raises `RequestError` or `InvalidRecord`."""
+    if not isinstance(payload, dict):
+        raise invalid('Expected an object: {"features": {...}, "id": optional}.')
+    return _records([payload])
+
+
+def many_records(payload: object) -> Records:
+    """The records of `{"records": [{"features": {...}, "id": ...}, ...]}`; raises `RequestError` or `InvalidRecord`."""
+    if not isinstance(payload, dict) or "records" not in payload:
+        raise invalid('Expected an object: {"records": [{"features": {...}, "id": optional}, ...]}.')
+    refuse_others(payload, ("records",))
+    records = payload["records"]
+    if not isinstance(records, list):
+        raise invalid("Expected a list of records.", ("records", "expected a list"))
+    check_count(len(records), "records")
+    return _records(records)
+
+
+def check_count(count: int, field: str) -> None:
+    """Refuse no records at all, and more than one request may hold."""
+    if not 1 <= count <= MOST_RECORDS:
+        reason = f"expected 1 to {MOST_RECORDS} records, got {count}"
+        raise invalid(f"Expected 1 to {MOST_RECORDS} records in one request, got {count}.", (field, reason))
+
+
+def check_width(records: Sequence[object], width: int) -> None:
+    """Refuse records with far more fields than the contract's `width`: no use to name each of them."""
+    most = width + _SPARE_FIELDS
+    wide = [
+        Problem(row, "", f"has {len(record)} fields; expected at most {width}")
+        for row, record in enumerate(records)
+        if isinstance(record, dict) and len(record) > most
+    ]
+    if wide:
+        raise InvalidRecord(wide)
+
+
+def refuse_others(payload: dict[str, object], known: Sequence[str]) -> None:
+    """Refuse keys that this body does not have, and suggest the nearest one that it has."""
+    others = [key for key in payload if key not in known]
+    if others:
+        errors = [(key, "unknown key" + _nearest(key, known)) for key in others[:10]]
+        raise invalid(f"Expected no other keys than {', '.join(known)}.", *errors)
+
+
+def invalid(detail: str, *errors: tuple[str, str]) -> RequestError:
+    """A body of the wrong shape (422)."""
+    return RequestError(422, "invalid-request", detail, errors)
+
+
+def _records(payload: Sequence[object]) -> Records:
+    features: list[object] = []
+    ids: list[RecordId] = []
+    problems: list[Problem] = []
+    for row, record in enumerate(payload):
+        if not isinstance(record, dict):
+            problems.append(Problem(row, "", 'expected an object: {"features": {...}, "id": optional}'))
+            continue
+        if "features" not in record:
+            problems.append(Problem(row, "features", 'is missing: expected {"features": {...}, "id": optional}'))
+        elif not isinstance(record["features"], dict):
+            problems.append(Problem(row, "features", "expected an object of feature names and values"))
+        else:
+            features.append(record["features"])
+        if len(record) > 1:
+            ids.append(_record_id(record.get("id"), row, problems))
+            others = [key for key in record if key not in _RECORD_KEYS]
+            problems.extend(Problem(row, key, "unknown key" + _nearest(key, _RECORD_KEYS)) for key in others[:3])
+        else:
+            ids.append(None)
+    if problems:
+        raise InvalidRecord(problems)
+    return Records(features, ids)
+
+
+def _record_id(value: object, row: int, problems: list[Problem]) -> RecordId:
+    if value is None:
+        return None
+    if isinstance(value, str) and 1 <= len(value) <= LONGEST_ID:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and -LARGEST_ID <= value < LARGEST_ID:
+        return value
+    problems.append(Problem(row, "id", f"expected a string of 1 to {LONGEST_ID} characters or a 64-bit integer"))
+    return None
+
+
+def _nearest(key: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(key[:64], known, n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"

@@ -1,0 +1,177 @@
+"""The schemas of the OpenAPI document: what goes in, what comes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from andamio.contract import Contract
+from andamio.schema import record_schema
+from lambdas.api.invocations import FORMS
+from lambdas.api.payload import LARGEST_ID, LONGEST_ID, MOST_RECORDS
+from lambdas.api.problems import TITLES, URN
+
+Json = dict[str, Any]
+
+
+def components(contract: Contract | None) -> Json:
+    """Every named schema."""
+    return {
+        "Features": _features(contract),
+        "Record": {
+            "type": "object",
+            "required": ["features"],
+            "additionalProperties": False,
+            "properties": {
+                "features": _ref("Features"),
+                "id": {
+                    "description": "The caller's own id; comes back as record_id.",
+                    "anyOf": [
+                        {"type": "string", "minLength": 1, "maxLength": LONGEST_ID},
+                        {"type": "integer", "minimum": -LARGEST_ID, "maximum": LARGEST_ID - 1},
+                        {"type": "null"},
+                    ],
+                },
+            },
+        },
+        "PredictRequest": _ref("Record"),
+        "BatchRequest": _object({"records": _list(_ref("Record"))}),
+        "Invocations": {"oneOf": [_object({form: _form(form)}) for form in FORMS]},
+        "Label": _labels(contract),
+        "Probabilities": _probabilities(contract),
+        "Prediction": _object(
+            {
+                "prediction_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+                "record_id": {"type": ["string", "integer", "null"]},
+                "label": _ref("Label"),
+                "label_text": {"type": "string"},
+                "probabilities": _ref("Probabilities"),
+                "model": _object({"name": {"type": "string"}, "version": _VERSION}),
+            }
+        ),
+        "Predictions": _object({"predictions": _list(_ref("Prediction"))}),
+        "InvocationsReply": _object(
+            {
+                "predictions": _list(
+                    _object(
+                        {
+                            "label": _ref("Label"),
+                            "label_text": {"type": "string"},
+                            "probabilities": _ref("Probabilities"),
+                            "prediction_id": {"type": "string"},
+                        }
+                    )
+                )
+            }
+        ),
+        "Model": _MODEL,
+        "Version": _SERVES,
+        "JsonSchema": {"type": "object", "description": "JSON Schema 2020-12"},
+        "Pong": _object({"status": {"const": "ok"}}),
+        "Problem": _PROBLEM,
+    }
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(properties: Json) -> Json:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _list(items: Json) -> Json:
+    return {"type": "array", "items": items, "minItems": 1, "maxItems": MOST_RECORDS}
+
+
+def _features(contract: Contract | None) -> Json:
+    if contract is None:
+        return {"type": "object", "description": "The features of one record. GET schema says more, once a model is."}
+    return {key: value for key, value in record_schema(contract).items() if key != "$schema"}
+
+
+def _form(form: str) -> Json:
+    if form == "dataframe_split":
+        columns = {"type": "array", "items": {"type": "string"}}
+        split = _object({"columns": columns, "data": _list({"type": "array"})})
+        return {**split, "properties": {**split["properties"], "index": {"type": "array"}}}
+    if form == "inputs":
+        return {"anyOf": [_list(_ref("Features")), {"type": "object", "additionalProperties": _list({})}]}
+    return _list(_ref("Features"))
+
+
+def _labels(contract: Contract | None) -> Json:
+    if contract is None:
+        return {"type": "string"}
+    meanings = "; ".join(f"{key} = {text}" for key, text in contract.texts.items())
+    return {"type": "string", "enum": list(contract.classes), "description": meanings}
+
+
+def _probabilities(contract: Contract | None) -> Json:
+    share: Json = {"type": "number", "minimum": 0, "maximum": 1}
+    if contract is None:
+        return {"type": "object", "additionalProperties": share}
+    return _object({key: {**share, "description": text} for key, text in contract.texts.items()})
+
+
+def _maybe(kind: str, description: str) -> Json:
+    return {"type": [kind, "null"], "description": description}
+
+
+_VERSION: Json = {"type": "string", "description": "The release's version: a digest of all that is in it."}
+_MODEL: Json = _object(
+    {
+        "name": {"type": "string"},
+        "title": {"type": "string"},
+        "version": _VERSION,
+        "since": {"type": "string", "description": "Since when it serves"},
+        "run": {"type": "string", "description": "The training run that made it"},
+        "data_version": _maybe("string", "The data version that it was trained on"),
+        "classes": {"type": "object", "description": "The text shown for each class"},
+        "positive": _maybe("string", "The positive class; null with more than two classes"),
+        "threshold": {
+            "type": "number",
+            "description": "Of the positive class: the probability from which on it is the label",
+        },
+        "metric": _maybe("string", "The metric that decides"),
+        "metrics": _maybe("object", "Each metric on the holdout: value and the ends of its interval"),
+        "evaluation": {"type": "object", "description": "All else that was measured on the holdout"},
+        "decision": {"type": "object", "description": "Why it was promoted, with all numbers"},
+    }
+)
+_SERVES: Json = _object(
+    {
+        "problem": {"type": "string"},
+        "release": _maybe("string", "The release that serves"),
+        "revision": _maybe("integer", "Of the pointer that names it; grows with every promotion and rollback"),
+        "since": _maybe("string", "Since when it serves"),
+        "looked": _maybe("string", "When this environment last looked at the pointer"),
+        "loads": {"type": "integer", "description": "How many releases this environment has loaded"},
+        "refusals": {"type": "integer", "description": "How many looks did not lead to the release that is named"},
+        "last_refusal": _maybe("object", "When, which release, code and reason"),
+        "andamio": {"type": "string", "description": "The version of Andamio"},
+    }
+)
+_PROBLEM: Json = {
+    "type": "object",
+    "description": "Problem details (RFC 9457). Values that were sent are never repeated.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": [URN + code for code in TITLES]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "description": "The request, as the log names it"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "reason"],
+                "properties": {
+                    "index": {"type": "integer", "description": "Which record, from 0; left out for a single one"},
+                    "field": {"type": "string"},
+                    "reason": {"type": "string"},
+                },
+            },
+        },
+    },
+}
