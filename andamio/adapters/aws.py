@@ -1,0 +1,211 @@
+"""What the command line asks of an account, real or emulated: stacks, executions, uploads, logs.
+
+Every call that fails for a reason a person can mend raises `CommandError` with what to do.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+
+from andamio.adapters.s3 import S3Objects
+from andamio.errors import CommandError, ObjectNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution of a state machine; `output` is its JSON result, `cause` why it failed."""
+
+    arn: str
+    name: str
+    status: str
+    started: datetime
+    stopped: datetime | None
+    output: dict[str, Any]
+    cause: str
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
+        return self.status in ("RUNNING", "PENDING_REDRIVE")
+
+
+class _Client:
+    """A boto3 client whose failures are errors for people."""
+
+    def __init__(self, client: Any, where: str) -> None:
+        self._client = client
+        self._where = where
+
+    def __getattr__(self, operation: str) -> Any:
+        call = getattr(self._client, operation)
+        if not callable(call):
+            return call
+
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return call(*args, **kwargs)
+            except EndpointConnectionError:
+                raise CommandError(f"Nothing answers at {self._where}. Start the local cloud: andamio up") from None
+            except NoCredentialsError:
+                raise CommandError(
+                    "There are no AWS credentials. Configure them (aws configure, or AWS_PROFILE), or use the local "
+                    "cloud: andamio up"
+                ) from None
+            except BotoCoreError as error:
+                raise CommandError(f"{self._where} does not answer as expected: {error}") from error
+
+        return guarded
+
+
+class Account:
+    """An AWS account and region, or the local cloud when `endpoint_url` is given."""
+
+    def __init__(self, endpoint_url: str | None, region: str | None) -> None:
+        self.endpoint_url = endpoint_url
+        self.region = region
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} if endpoint_url else {}
+        self._session = boto3.Session(region_name=region, **keys)  # type: ignore[arg-type]
+
+    def client(self, service: str) -> Any:
+        """A client of one service, with retries; addresses buckets by path, as emulators need."""
+        config = Config(
+            retries={"mode": "standard", "max_attempts": 4},
+            connect_timeout=5,
+            s3={"addressing_style": "path"} if self.endpoint_url else {},
+        )
+        return self._session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
+
+    def _guarded(self, service: str) -> Any:
+        return _Client(self.client(service), self.endpoint_url or f"AWS {self.region or ''}".strip())
+
+    @cached_property
+    def _cloudformation(self) -> Any:
+        return self._guarded("cloudformation")
+
+    @cached_property
+    def _states(self) -> Any:
+        return self._guarded("stepfunctions")
+
+    @cached_property
+    def _s3(self) -> Any:
+        return self._guarded("s3")
+
+    def objects(self, bucket: str) -> S3Objects:
+        """A bucket behind the `Objects` port."""
+        return S3Objects(bucket, self._s3)
+
+    # Stacks
+
+    def stack_outputs(self, stack: str) -> dict[str, str] | None:
+        """A stack's outputs, or None when there is no such stack."""
+        try:
+            reply = self._cloudformation.describe_stacks(StackName=stack)
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise CommandError(f"Stack {stack} cannot be read: {error}") from error
+        found = reply["Stacks"][0]
+        if found["StackStatus"].startswith("DELETE"):
+            return None
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def api_key(self, key_id: str) -> str:
+        """The value of an API key."""
+        return str(self._guarded("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"])
+
+    # Executions
+
+    def start(self, machine: str, name: str, payload: dict[str, Any]) -> str:
+        """Start an execution and return its ARN."""
+        reply = self._states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(payload))
+        return str(reply["executionArn"])
+
+    def executions(self, machine: str, *, limit: int = 100) -> list[Execution]:
+        """The latest executions of a machine, newest first, without their outputs."""
+        reply = self._states.list_executions(stateMachineArn=machine, maxResults=limit)
+        return [
+            Execution(
+                item["executionArn"],
+                item["name"],
+                item["status"],
+                item["startDate"],
+                item.get("stopDate"),
+                {},
+                "",
+            )
+            for item in reply["executions"]
+        ]
+
+    def execution(self, arn: str) -> Execution:
+        """One execution with its result; raises `ObjectNotFound` when there is none of that ARN."""
+        try:
+            item = self._states.describe_execution(executionArn=arn)
+        except ClientError as error:
+            raise ObjectNotFound(f"there is no execution {arn}") from error
+        return Execution(
+            arn,
+            item["name"],
+            item["status"],
+            item["startDate"],
+            item.get("stopDate"),
+            json.loads(item.get("output") or "{}"),
+            str(item.get("cause") or item.get("error") or ""),
+        )
+
+    def current_state(self, arn: str) -> str:
+        """The state that an execution entered last, or "" before the first."""
+        reply = self._states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=100)
+        for event in reply["events"]:
+            entered = event.get("stateEnteredEventDetails")
+            if entered:
+                return str(entered["name"])
+        return ""
+
+    # Objects
+
+    def upload(self, bucket: str, key: str, file: Path) -> bool:
+        """Put a file into a bucket; says False when the very same bytes were there already."""
+        body = file.read_bytes()
+        digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+        try:
+            held = self._s3.head_object(Bucket=bucket, Key=key)
+            if held.get("Metadata", {}).get("sha256") == digest:
+                return False
+        except ClientError:
+            pass  # not there yet, which is the usual case
+        self._s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"sha256": digest})
+        return True
+
+    def empty(self, bucket: str) -> None:
+        """Delete every version of every object of a bucket."""
+        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            items = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            keys = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in items]
+            if keys:
+                self._s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+
+    # Logs
+
+    def log_lines(self, group: str, since: int) -> Iterator[tuple[int, str]]:
+        """Log events after `since` (milliseconds since 1970), oldest first, each with its time."""
+        pages = self._guarded("logs").get_paginator("filter_log_events")
+        try:
+            for page in pages.paginate(logGroupName=group, startTime=since):
+                for event in page["events"]:
+                    yield event["timestamp"], event["message"].rstrip("\n")
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                raise CommandError(f"There is no log group {group} yet: deploy first (andamio deploy)") from None
+            raise

@@ -1,0 +1,47 @@
+"""What a person sees: one console for results, one for progress and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def done(text: str) -> None:
+    """A step that is behind us."""
+    err.print(f"[green]✓[/green] {text}")
+
+
+def note(text: str) -> None:
+    """Something worth knowing."""
+    err.print(f"[dim]{text}[/dim]")
+
+
+def fail(text: str) -> None:
+    """What went wrong and what to do."""
+    err.print(f"[red]✗[/red] {escape(text)}")
+
+
+@contextmanager
+def step(text: str) -> Iterator[Status]:
+    """A step under way: a spinner on a terminal, one line where there is none."""
+    if not err.is_terminal:
+        err.print(f"  {text} ...")
+    with err.status(text) as status:
+        yield status
+
+
+def ago(moment: datetime) -> str:
+    """How long ago something was, for people."""
+    seconds = int((datetime.now(UTC) - moment.astimezone(UTC)).total_seconds())
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{max(seconds, 0)} s ago"

@@ -1,0 +1,70 @@
+"""The local cloud as the command line uses it: a program of its own, started and asked, never imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from andamio.cli.home import REPO, cloud, home
+from andamio.errors import CommandError
+
+DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+_STRANGERS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+
+
+def run(*arguments: str) -> None:
+    """Run `python -m localstack ...`, which says itself what it does; raises `CommandError` when it failed."""
+    code = subprocess.call([sys.executable, "-m", "localstack", *arguments], cwd=REPO, env=_environment())
+    if code:
+        raise CommandError(f"The local cloud could not do '{' '.join(arguments)}': the lines above say why.")
+
+
+def services() -> dict[str, Any]:
+    """What runs, as `python -m localstack status --json` says."""
+    reply = subprocess.run(
+        [sys.executable, "-m", "localstack", "status", "--json"],
+        cwd=REPO,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        content = json.loads(reply.stdout)
+    except ValueError:
+        raise CommandError(f"The local cloud cannot be asked for its status: {reply.stderr.strip()}") from None
+    return content if isinstance(content, dict) else {}
+
+
+def started() -> dict[str, Any]:
+    """What the local cloud recorded; raises `CommandError` when it was never started."""
+    recorded = cloud()
+    if recorded is None:
+        raise CommandError("The local cloud is not running. Start it with: andamio up")
+    return recorded
+
+
+def aws_environment(recorded: dict[str, Any]) -> dict[str, str]:
+    """The environment in which the AWS tools talk to the local cloud, and to nothing else."""
+    kept = {name: value for name, value in os.environ.items() if name not in _STRANGERS}
+    endpoint = recorded["endpoint_url"]
+    return (
+        kept
+        | DUMMY
+        | {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ENDPOINT_URL_S3": endpoint,
+            "AWS_REGION": recorded["region"],
+            "AWS_DEFAULT_REGION": recorded["region"],
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+    )
+
+
+def _environment() -> dict[str, str]:
+    return dict(os.environ) | {"ANDAMIO_HOME": str(home())}

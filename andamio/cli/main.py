@@ -1,0 +1,193 @@
+"""Every command of `andamio`, a thin one each: read what was asked, do it, say what came of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from andamio import __version__
+from andamio.cli import api, deploying, journey, local, show
+from andamio.cli.console import done, fail, note, out
+from andamio.cli.home import REPO, home, outputs
+from andamio.contract import Contract
+from andamio.errors import AndamioError
+
+app = typer.Typer(
+    name="andamio",
+    help="From a table and a label to a running, watched service: on AWS, or on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Option("--problem", help="The problem's folder, with its problem.toml.")]
+Name = Annotated[str | None, typer.Option("--problem", help="Which deployed problem; the last one unless told.")]
+Aws = Annotated[bool, typer.Option("--aws", help="Your AWS account instead of the local cloud.")]
+Context = Annotated[list[str] | None, typer.Option("--context", "-c", help="CDK context, such as bundle=arm64.")]
+HEART = REPO / "problems" / "heart"
+
+
+def _deployed(problem: str | None) -> dict[str, Any]:
+    """What was deployed: by name, or by folder as in PROBLEM=path."""
+    if problem and (Path(problem) / "problem.toml").exists():
+        problem = Contract.load(Path(problem)).problem.name
+    return outputs(problem)
+
+
+@app.command()
+def demo(problem: Folder = HEART) -> None:
+    """All of it once: local cloud, deploy, data, training, a prediction."""
+    journey.demo(problem)
+
+
+@app.command()
+def up() -> None:
+    """Start the local cloud: emulator, PostgreSQL, MLflow."""
+    local.run("up")
+
+
+@app.command()
+def down(purge: Annotated[bool, typer.Option("--purge", help="Forget the state too.")] = False) -> None:
+    """Stop the local cloud; what it holds is kept unless it is purged."""
+    local.run("down", *(["--purge"] if purge else []))
+
+
+@app.command()
+def status(problem: Name = None) -> None:
+    """What runs, which release serves, on which data, since when, and how good it is."""
+    show.status(problem and _deployed(problem)["problem"])
+
+
+@app.command()
+def logs(
+    name: Annotated[
+        str | None, typer.Argument(help="A function (api, etl, train, registry) or a local service.")
+    ] = None,
+    problem: Name = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines arrive; Ctrl-C ends it.")] = False,
+    minutes: Annotated[int, typer.Option(help="How far to look back.")] = 60,
+) -> None:
+    """Print the log of a function or a local service; without a name, say which there are."""
+    show.logs(name, problem, follow=follow, minutes=minutes)
+
+
+@app.command()
+def deploy(problem: Folder = HEART, aws: Aws = False, context: Context = None) -> None:
+    """Deploy a problem's stack: to the local cloud, or with --aws to your account."""
+    deployed = deploying.deploy(problem, aws=aws, context=context or [])
+    done(f"{deployed['stack']} is deployed: {deployed['api_url']}")
+
+
+@app.command()
+def destroy(
+    problem: Folder = HEART,
+    aws: Aws = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take a problem's stack down."""
+    what = "on AWS (buckets and table are kept)" if aws else "on the local cloud, with its data"
+    if not yes:
+        typer.confirm(f"Destroy the stack of {problem.name} {what}?", abort=True)
+    deploying.destroy(problem, aws=aws)
+
+
+@app.command()
+def ingest(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="CSV, Parquet or JSON Lines; none: what lies in raw/.")
+    ] = None,
+    problem: Name = None,
+    wait: Annotated[bool, typer.Option(help="Follow ETL and the training that it sets off.")] = True,
+) -> None:
+    """Put data under raw/: ETL makes a data version of it, and a new version trains."""
+    journey.ingest(_deployed(problem), files or [], wait=wait)
+
+
+@app.command()
+def train(
+    families: Annotated[list[str] | None, typer.Option("--families", help="Which families to try.")] = None,
+    problem: Name = None,
+    wait: Annotated[bool, typer.Option(help="Follow the execution to its end.")] = True,
+) -> None:
+    """Train on the current data version, whether or not anything changed."""
+    journey.train(_deployed(problem), families or [], wait=wait)
+
+
+@app.command()
+def predict(
+    file: Annotated[Path | None, typer.Option("--file", help="JSON: a record, or a list of them.")] = None,
+    pairs: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, as often as needed.")] = None,
+    problem: Name = None,
+) -> None:
+    """Ask the served model, through API Gateway."""
+    deployed = _deployed(problem)
+    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.read()
+    records = api.features_from(file, pairs or [], stdin)
+    if len(records) == 1:
+        show.prediction(api.call(deployed, "POST", "/predict", {"features": records[0]}))
+        return
+    reply = api.call(deployed, "POST", "/predict/batch", {"records": [{"features": record} for record in records]})
+    out.print_json(json.dumps(reply))
+
+
+@app.command()
+def models(problem: Name = None) -> None:
+    """The releases: stage, metric, data version, when."""
+    show.models(_deployed(problem))
+
+
+@app.command(name="outputs")
+def outputs_(
+    problem: Name = None, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+) -> None:
+    """What the last deploy made: URLs, key, buckets, machines."""
+    deployed = _deployed(problem)
+    if as_json:
+        sys.stdout.write(json.dumps(deployed, indent=2) + "\n")
+    else:
+        show.show_outputs(deployed)
+
+
+@app.command()
+def version() -> None:
+    """Which version this is."""
+    out.print(__version__)
+
+
+def main() -> None:
+    """Run the command; what goes wrong ends in a message that says what to do."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except typer.Abort:
+        note("Nothing was done.")
+        sys.exit(130)
+    except KeyboardInterrupt:
+        note("Stopped. What was started goes on; andamio status shows it.")
+        sys.exit(130)
+    except AndamioError as error:
+        fail(str(error))
+        sys.exit(1)
+    except OSError as error:
+        said = {28: "The disk is full: free some space and try again. ", 13: "Not permitted: "}.get(
+            error.errno or 0, ""
+        )
+        fail(f"{said}{error}")
+        sys.exit(1)
+    except Exception as error:
+        usage = getattr(error, "format_message", None)  # how Typer words a wrong command line
+        if usage is not None:
+            fail(f"{usage()}\n  See: andamio --help")
+            sys.exit(2)
+        crash = home() / "logs" / "crash.log"
+        crash.parent.mkdir(parents=True, exist_ok=True)
+        crash.write_text(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{traceback.format_exc()}")
+        fail(f"This should not have happened: {type(error).__name__}: {error}\n  The details are in {crash}")
+        sys.exit(1)

@@ -1,0 +1,205 @@
+"""What the system looks like on one screen."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from andamio import names
+from andamio.cli import api, local
+from andamio.cli.console import ago, note, out
+from andamio.cli.home import account as account_of
+from andamio.cli.home import cloud, home, outputs, read_json
+from andamio.cli.releases import figure, listed
+from andamio.errors import CommandError, ReleaseError
+from andamio.release import Release
+from andamio.serving import read_pointer
+
+FUNCTIONS = ("api", "etl", "train", "registry")
+_POLL_SECONDS = 1.0
+_TAIL_LINES = 200
+
+
+def _plain_table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def prediction(reply: dict[str, Any]) -> None:
+    """One prediction, for people."""
+    model = reply["model"]
+    out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
+    for label, probability in reply["probabilities"].items():
+        out.print(f"  {probability:6.1%}  {'█' * round(probability * 30):30}  {escape(label)}")
+    out.print(f"  [dim]prediction_id {reply['prediction_id']}[/dim]")
+
+
+def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
+    """What to try next."""
+    out.print()
+    table = _plain_table("", "")
+    table.show_header = False
+    table.add_row("API", f"{deployed['api_url']}  [dim](docs at /docs)[/dim]")
+    table.add_row("Key", deployed["api_key"])
+    table.add_row("MLflow", deployed["mlflow_url"])
+    out.print(table)
+    out.print("\nAsk it yourself:")
+    out.print(f"  {escape(api.curl(deployed, features))}", soft_wrap=True)
+    out.print("\nThen:")
+    for command, what in (
+        ("andamio status", "what runs, which release serves, how good it is"),
+        ("andamio models", "the releases, with stage and metric"),
+        ("andamio ingest FILE", "bring more data: ETL and training follow"),
+        ("andamio logs api", "what the service wrote"),
+        ("make down", "stop everything (PURGE=1 forgets the state too)"),
+    ):
+        path = command if command.startswith("make") else f".venv/bin/{command}"
+        out.print(f"  [bold]{path:32}[/bold] [dim]{what}[/dim]")
+
+
+def outputs_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
+    """The outputs, flattened: `buckets.lake` and so on."""
+    rows = []
+    for key, value in deployed.items():
+        if isinstance(value, dict):
+            rows += [(f"{key}.{part}", str(held)) for part, held in value.items()]
+        else:
+            rows.append((key, str(value)))
+    return rows
+
+
+def show_outputs(deployed: dict[str, Any]) -> None:
+    """What the last deploy made."""
+    table = _plain_table("output", "value")
+    for key, value in outputs_rows(deployed):
+        table.add_row(key, value)
+    out.print(table)
+
+
+def models(deployed: dict[str, Any]) -> None:
+    """The releases, newest first."""
+    found = listed(account_of(deployed).objects(deployed["buckets"]["models"]), deployed["problem"])
+    if not found:
+        note("No release yet: andamio ingest FILE brings data, and training follows.")
+        return
+    table = _plain_table("release", "stage", "family", "metric", "holdout (95% interval)", "data version", "sealed")
+    for release in found:
+        style = {"champion": "green", "refused": "red"}.get(release.stage, "")
+        table.add_row(
+            release.version,
+            f"[{style}]{release.stage}[/{style}]" if style else release.stage,
+            release.model,
+            release.metric,
+            release.value,
+            release.dataset,
+            ago(release.sealed),
+        )
+    out.print(table)
+
+
+def status(problem: str | None) -> None:
+    """What runs, which release serves, on which data version, since when, and how good it is."""
+    recorded = cloud()
+    if recorded is not None:
+        services = local.services().get("services", {})
+        table = _plain_table("service", "state", "where", "pid")
+        for name, service in services.items():
+            state = "[green]running[/green]" if service.get("running") else "[red]stopped[/red]"
+            where = {"emulator": recorded.get("endpoint_url"), "mlflow": recorded.get("mlflow_url")}.get(name) or ""
+            table.add_row(name, state, where, str(service.get("pid") or ""))
+        out.print(table)
+    else:
+        note("The local cloud was not started: andamio up")
+    if problem is None and read_json(home() / "outputs.json") is None:
+        note("Nothing is deployed yet: andamio deploy")
+        return
+    deployed = outputs(problem)
+    out.print()
+    table = _plain_table("", "")
+    table.show_header = False
+    table.add_row("problem", f"[bold]{deployed['problem']}[/bold], stack {deployed['stack']}")
+    table.add_row("API", deployed["api_url"])
+    for row in _serving_rows(deployed):
+        table.add_row(*row)
+    out.print(table)
+    _executions(deployed)
+
+
+def _serving_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
+    account = account_of(deployed)
+    objects = account.objects(deployed["buckets"]["models"])
+    pointer, _ = read_pointer(objects, deployed["problem"])
+    if pointer.champion is None:
+        return [("champion", "[yellow]none yet[/yellow]: andamio ingest FILE")]
+    served = pointer.champion
+    since = datetime.fromisoformat(served.since)
+    rows = [("champion", f"[green]{served.release}[/green] since {since:%Y-%m-%d %H:%M} UTC ({ago(since)})")]
+    try:
+        release = Release.open(objects, served.release)
+        metric, value = figure(release.json("evaluation.json"))
+    except ReleaseError as error:
+        return [*rows, ("", f"[red]{escape(str(error))}[/red]")]
+    rows.append(("model", f"{release.info.get('family', '')}, {metric} {value} on the holdout"))
+    rows.append(("data version", str(release.info["dataset"])))
+    if pointer.previous is not None:
+        rows.append(("before it", pointer.previous.release))
+    return rows
+
+
+def _executions(deployed: dict[str, Any]) -> None:
+    account = account_of(deployed)
+    table = _plain_table("machine", "execution", "state", "started")
+    for name, machine in deployed["state_machines"].items():
+        for execution in account.executions(machine, limit=3):
+            style = {"SUCCEEDED": "green", "RUNNING": "yellow"}.get(execution.status, "red")
+            table.add_row(
+                name, execution.name, f"[{style}]{execution.status.lower()}[/{style}]", ago(execution.started)
+            )
+    if table.row_count:
+        out.print()
+        out.print(table)
+
+
+def logs(name: str | None, problem: str | None, *, follow: bool, minutes: int) -> None:
+    """The lines of a function's log, or of a local service's file."""
+    files = {file.stem: file for file in sorted((home() / "logs").glob("*.log"))}
+    if name is None:
+        out.print(f"Functions: {', '.join(FUNCTIONS)}")
+        out.print(f"Local services: {', '.join(files) or 'none was started'}")
+        return
+    if name in files:
+        _file_lines(files[name], follow=follow)
+        return
+    if name not in FUNCTIONS:
+        raise CommandError(f"There is no log '{name}'. Known are {', '.join([*FUNCTIONS, *files])}.")
+    deployed = outputs(problem)
+    account = account_of(deployed)
+    group = names.log_group(names.resource(deployed["problem"], name))
+    since = int((time.time() - minutes * 60) * 1000)
+    while True:
+        for moment, line in account.log_lines(group, since):
+            out.print(f"[dim]{datetime.fromtimestamp(moment / 1000):%H:%M:%S}[/dim] {escape(line)}", soft_wrap=True)
+            since = moment + 1
+        if not follow:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _file_lines(file: Path, *, follow: bool) -> None:
+    with file.open(errors="replace") as lines:
+        for line in deque(lines, maxlen=_TAIL_LINES):
+            out.print(escape(line.rstrip("\n")), soft_wrap=True)
+        while follow:
+            line = lines.readline()
+            if line:
+                out.print(escape(line.rstrip("\n")), soft_wrap=True)
+            else:
+                time.sleep(_POLL_SECONDS)
