@@ -1,0 +1,182 @@
+"""The gate's decision on a candidate: against the champion of this moment, both scored now."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from andamio import gate
+from andamio.contract import Contract
+from andamio.ports import Objects
+from andamio.release import CONTRACT, MODEL, Release
+from andamio.serving import Served, read_pointer
+from training import dataset
+from training.dataset import Columns, Rows
+from training.evaluate import Candidate, load_candidate
+from training.runs import EVALUATION, PLAN, Run, decision_file
+
+
+def decide(lake: Objects, models: Objects, run_id: str, *, attempt: int = 1) -> dict[str, Any]:
+    """Judge the run's candidate against the pointer as it is now, and write the decision.
+
+    One decision for each state of the pointer: asked again about the same state, the stored one is returned.
+    """
+    run = Run(run_id, models)
+    planned = run.need(PLAN, "plan")
+    evaluation = run.need(EVALUATION, "evaluate")
+    pointer, etag = read_pointer(models, planned["problem"])
+    name = decision_name(pointer.revision, etag)
+
+    def compute() -> dict[str, Any]:
+        candidate = load_candidate(run)
+        cells = dataset.read_cells(lake, planned["dataset"], "holdout")
+        holdout = dataset.rows(candidate.contract, cells, version=planned["dataset"])
+        champion = Champion.load(models, pointer.champion) if pointer.champion else None
+        verdict, refused = judge(planned, candidate, evaluation, holdout, cells, champion)
+        return {
+            **_for_json(verdict.to_dict()),
+            "run": run_id,
+            "dataset": planned["dataset"],
+            "split": planned["split"],
+            "decision": name,
+            "revision": pointer.revision,
+            "etag": etag,
+            "champion": dataclasses.asdict(pointer.champion) if pointer.champion else None,
+            "rows_champion_would_refuse": refused,
+            "holdout": evaluation["metrics"][evaluation["metric"]],
+            "latency_ms": evaluation["latency_ms"],
+            "size_bytes": evaluation["size_bytes"],
+            "success": evaluation["success"],
+        }
+
+    return {**run.once(decision_file(name), compute), "attempt": attempt}
+
+
+def decision_name(revision: int, etag: str | None) -> str:
+    """What a decision is stored under: the revision, told apart from an earlier pointer that had the same one."""
+    return str(revision) if etag is None else f"{revision}-{hashlib.sha256(etag.encode()).hexdigest()[:8]}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Champion:
+    """The release in service, opened."""
+
+    served: Served
+    release: Release
+    contract: Contract
+
+    @classmethod
+    def load(cls, models: Objects, served: Served) -> Champion:
+        """Open the release that the pointer names; raises `ReleaseError` when it is not what it was."""
+        release = Release.open(models, served.release)
+        return cls(served, release, release.contract())
+
+    @property
+    def identity(self) -> str:
+        """The digest of its graph and of the contract it was sealed with."""
+        return identity(self.release.files[MODEL], self.release.files[CONTRACT])
+
+
+def judge(
+    planned: dict[str, Any],
+    candidate: Candidate,
+    evaluation: dict[str, Any],
+    holdout: Rows,
+    cells: Columns,
+    champion: Champion | None,
+) -> tuple[gate.Decision, int]:
+    """The gate's verdict, and how many holdout rows the champion's own contract would have refused.
+
+    A champion with other classes, and a candidate over the contract's latency, are rejected with the reason.
+    """
+    contract = candidate.contract
+    rules = gate.Rules(
+        metric=contract.training.metric,
+        confidence=contract.gate.confidence,
+        min_gain=contract.gate.min_gain,
+        positive=contract.positive_index,
+        seed=planned["seed"],
+    )
+    files = candidate.fit["files"]
+    challenger = gate.Contender(
+        name=f"the {candidate.fit['family'].replace('_', ' ')} of run {candidate.fit['run']}",
+        identity=identity(files[MODEL], files[CONTRACT]),
+        split=planned["split"],
+        probabilities=candidate.model.predict(holdout.encoded),
+        threshold=candidate.fit["threshold"],
+    )
+    prior = np.asarray(candidate.fit["class_rows"], dtype=np.float64)
+    rows = gate.Holdout(holdout.labels, np.asarray(holdout.keys, dtype=np.str_), planned["split"])
+    if champion is not None and champion.contract.classes != contract.classes:
+        verdict = gate.decide(rows, challenger, None, prior / prior.sum(), rules)
+        return _other_classes(verdict, champion, contract), 0
+    against, refused = _contender(champion, cells, holdout, contract.positive_index) if champion else (None, 0)
+    verdict = gate.decide(rows, challenger, against, prior / prior.sum(), rules)
+    slow = evaluation["latency_ms"] > contract.gate.max_latency_ms
+    if verdict.outcome == "promoted" and slow:
+        reason = (
+            f"{verdict.reason} But one record takes {evaluation['latency_ms']:g} ms, and gate.max_latency_ms is "
+            f"{contract.gate.max_latency_ms:g}: it is not promoted."
+        )
+        verdict = dataclasses.replace(verdict, outcome="rejected", reason=reason)
+    return verdict, refused
+
+
+def _contender(champion: Champion, cells: Columns, holdout: Rows, positive: int) -> tuple[gate.Contender, int]:
+    """The champion, scored through its own contract; a cell that it would refuse counts as missing."""
+    table = champion.contract.parse(cells, len(holdout.labels), text=False)
+    threshold = champion.release.info["threshold"]
+    same_positive = champion.contract.positive_index == positive
+    contender = gate.Contender(
+        name=f"release {champion.served.release}",
+        identity=champion.identity,
+        split=champion.release.info["split"],
+        probabilities=champion.release.model().predict(champion.contract.encode(table)),
+        threshold=threshold if same_positive else 1 - threshold,
+    )
+    return contender, int(table.bad.sum())
+
+
+def _other_classes(verdict: gate.Decision, champion: Champion, contract: Contract) -> gate.Decision:
+    return dataclasses.replace(
+        verdict,
+        outcome="rejected",
+        against=f"release {champion.served.release}",
+        reason=(
+            f"Release {champion.served.release} tells {', '.join(champion.contract.classes)} apart, this model "
+            f"{', '.join(contract.classes)}: they cannot be compared. To start over with the new classes, delete the "
+            f"pointer serving/{contract.problem.name}.json: the next model is then judged against the majority class."
+        ),
+    )
+
+
+def identity(model: str, contract: str) -> str:
+    """One digest for a graph and its contract, from theirs."""
+    return hashlib.sha256(f"{model}\n{contract}".encode()).hexdigest()
+
+
+def _for_json(value: Any) -> Any:
+    """The same with null for what is not a number."""
+    if isinstance(value, dict):
+        return {name: _for_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_for_json(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def summary(written: dict[str, Any]) -> dict[str, Any]:
+    """What the state machine needs of a decision: names and small numbers."""
+    return {
+        "status": written["outcome"],
+        "run": written["run"],
+        "decision": written["decision"],
+        "attempt": written["attempt"],
+        "metric": written["metric"],
+        **written["holdout"],
+        "probability": written["probability"],
+        "against": written["against"],
+        "champion": written["champion"]["release"] if written["champion"] else None,
+    }

@@ -1,0 +1,173 @@
+"""Choose a trial, fit it on all of train, export it, and prove that the export says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from andamio import metrics, names
+from andamio.contract import Contract
+from andamio.errors import AndamioError, ObjectNotFound, TrainingError
+from andamio.model import Model
+from andamio.ports import Objects
+from training import export, families, reference, selection, threshold
+from training.dataset import Rows
+from training.runs import FIT, PLAN, Run, candidate_file, digest, scores_file, trial_file
+from training.trials import Floats, from_npy, load_train
+
+TRIES = 3
+"""How many trials are offered to the exporter before the run ends without a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A model that has proved itself: the trial it comes from, its ONNX bytes."""
+
+    trial: dict[str, Any]
+    onnx: bytes
+
+
+def fit(lake: Objects, models: Objects, run_id: str, *, exporter: export.Exporter = export.to_onnx) -> dict[str, Any]:
+    """Write the candidate's files and the fit's result; status "fitted", or "no_parity" after three exports.
+
+    Raises `TrainingError` when a trial has left no result, or none could be scored.
+    """
+    run = Run(run_id, models)
+    planned = run.need(PLAN, "plan")
+
+    def compute() -> dict[str, Any]:
+        trials = [run.need(trial_file(spec["id"]), f"trial {spec['id']}") for spec in planned["trials"]]
+        ordered = order(trials, planned["metric"])
+        contract, train = load_train(lake, run, planned["dataset"])
+        exported, attempts = try_exports(contract, train, ordered, planned["seed"], exporter)
+        result = {
+            "run": run_id,
+            "dataset": planned["dataset"],
+            "metric": planned["metric"],
+            "trials": [_brief(trial) for trial in trials],
+            "order": [trial["id"] for trial in ordered],
+            "attempts": attempts,
+            "rows": len(train.labels),
+            "class_rows": np.bincount(train.labels, minlength=len(contract.classes)).tolist(),
+        }
+        if exported is None:
+            return {**result, "status": "no_parity"}
+        out_of_fold = from_npy(run.read(scores_file(exported.trial["id"]), exported.trial["scores"], "trial"))
+        limit = _threshold(contract, train, out_of_fold)
+        profile = _profile(lake, planned["dataset"])
+        files = {
+            "model.onnx": exported.onnx,
+            "contract.json": contract.to_json(),
+            "profile.json": profile,
+            "reference.json": reference.reference(contract, train, planned["seed"]),
+            "out_of_fold.json": reference.out_of_fold(contract, train, out_of_fold, planned["seed"]),
+        }
+        return {
+            **result,
+            "status": "fitted",
+            "trial": exported.trial["id"],
+            "family": exported.trial["family"],
+            "params": exported.trial["params"],
+            "threshold": limit,
+            "cross_validation": _out_of_fold_metrics(contract, train, out_of_fold, limit),
+            "size_bytes": len(exported.onnx),
+            "model": digest(exported.onnx),
+            "files": {name: run.write(candidate_file(name), body) for name, body in files.items()},
+        }
+
+    return run.once(FIT, compute)
+
+
+def order(trials: Sequence[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
+    """The trials in the order in which they are tried; raises `TrainingError` when none could be scored."""
+    done = {trial["id"]: trial for trial in trials if trial["status"] == "done"}
+    if not done:
+        why = "; ".join(f"{trial['id']}: {trial['reason']}" for trial in trials)
+        raise TrainingError(f"No family could be fitted to these data. {why}")
+    scores = [
+        selection.Score(trial["id"], trial["simplicity"], trial["mean"], trial["standard_error"])
+        for trial in done.values()
+    ]
+    chosen = selection.choose(scores, higher_is_better=metrics.higher_is_better(metric))
+    return [done[score.trial] for score in chosen]
+
+
+def try_exports(
+    contract: Contract, train: Rows, ordered: Sequence[dict[str, Any]], seed: int, exporter: export.Exporter
+) -> tuple[Exported | None, list[dict[str, Any]]]:
+    """The first of at most three trials whose export proves parity and fits `gate.max_size_mb`, and all attempts."""
+    attempts: list[dict[str, Any]] = []
+    ranges = _ranges(contract)
+    for trial in ordered[:TRIES]:
+        fitted = families.fit(
+            trial["family"],
+            train.encoded,
+            train.labels,
+            classes=len(contract.classes),
+            seed=seed,
+            class_weight=contract.training.class_weight,
+            params=trial["params"],
+        )
+        attempt: dict[str, Any] = {"trial": trial["id"]}
+        attempts.append(attempt)
+        try:
+            onnx = exporter(fitted)
+            proof = export.parity(fitted, Model(contract, onnx).predict, train.encoded, ranges, seed)
+        except Exception as error:  # converters raise whatever they like, and any of it means: not exported
+            known = isinstance(error, AndamioError)
+            attempt["error"] = (str(error) if known else f"{type(error).__name__}: {error}")[:500]
+            continue
+        attempt.update(parity=proof.as_dict(), holds=proof.holds, size_bytes=len(onnx))
+        if not proof.holds:
+            continue
+        if len(onnx) > contract.gate.max_size_mb * 2**20:
+            attempt["error"] = f"{len(onnx) / 2**20:.1f} MB is more than gate.max_size_mb = {contract.gate.max_size_mb}"
+            continue
+        return Exported(trial, onnx), attempts
+    return None, attempts
+
+
+def _ranges(contract: Contract) -> dict[int, tuple[float, ...]]:
+    """The range ends that the contract states, by column of `numbers`."""
+    ends = {}
+    for index, column in enumerate(contract.number_columns):
+        feature = contract.inputs.get(column)
+        if feature is not None:
+            ends[index] = tuple(end for end in (feature.min, feature.max) if end is not None)
+    return ends
+
+
+def _threshold(contract: Contract, train: Rows, out_of_fold: Floats) -> float:
+    if contract.positive_index < 0:
+        return threshold.DEFAULT  # more than two classes: the most probable one, whatever the threshold
+    positive = train.labels == contract.positive_index
+    return threshold.choose(contract.training.threshold, positive, out_of_fold[:, contract.positive_index])
+
+
+def _out_of_fold_metrics(contract: Contract, train: Rows, out_of_fold: Floats, limit: float) -> dict[str, float | None]:
+    """Every metric on all out-of-fold rows together, at the chosen threshold."""
+    found = {
+        name: metrics.score(name, train.labels, out_of_fold, positive=contract.positive_index, threshold=limit)
+        for name in metrics.METRICS
+    }
+    return {name: float(value) if np.isfinite(value) else None for name, value in found.items()}
+
+
+def _profile(lake: Objects, version: str) -> bytes:
+    try:
+        return lake.get(names.dataset(version, "profile.json")).body
+    except ObjectNotFound:
+        raise TrainingError(f"Data version {version} has no profile.json: run ETL again") from None
+
+
+def _brief(trial: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in trial.items() if name not in ("scores", "fold_rows")}
+
+
+def summary(written: dict[str, Any]) -> dict[str, Any]:
+    """What the state machine needs of a fit."""
+    kept = ("status", "run", "metric", "trial", "size_bytes")
+    return {name: written[name] for name in kept if name in written}

@@ -1,0 +1,104 @@
+"""What a training run will do: its identity, and its trials."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy
+import onnx
+import onnxruntime
+import pandas
+import skl2onnx
+import sklearn
+
+import andamio
+import training
+from andamio.contract import Contract
+from andamio.errors import TrainingError
+from andamio.ports import Objects
+from training import dataset
+from training.families import FAMILIES
+from training.runs import CONTRACT, PLAN, Run
+
+
+def plan(
+    lake: Objects,
+    models: Objects,
+    contract: Contract,
+    *,
+    version: str | None = None,
+    families: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Plan a run on a data version (the current one unless told) and write its plan.
+
+    The run's id is a digest of all that decides its outcome, so asking again finds the same run. Raises
+    `TrainingError` when there is no data, or no family that can be trained.
+    """
+    version = version or dataset.current_version(lake)
+    about = dataset.manifest(lake, version)
+    wanted = tuple(dict.fromkeys(families or contract.training.families))
+    known = [name for name in wanted if name in FAMILIES]
+    if not known:
+        raise TrainingError(
+            f"None of the families asked for can be trained: {', '.join(wanted)}. Known are {', '.join(FAMILIES)}."
+        )
+    identity = {
+        "dataset": version,
+        "contract": contract.digest,
+        "seed": contract.training.seed,
+        "families": known,
+        "libraries": libraries(),
+        "sources": sources(),
+    }
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    run = Run(digest[:16], models)
+    models.put_new(run.key(CONTRACT), contract.to_json(), content_type="application/json")
+    return run.once(
+        PLAN,
+        lambda: {
+            **identity,
+            "run": run.id,
+            "problem": contract.problem.name,
+            "metric": contract.training.metric,
+            "split": about.get("split"),
+            "trials": [
+                {"id": name, "family": name, "params": FAMILIES[name].params(), "simplicity": FAMILIES[name].simplicity}
+                for name in known
+            ],
+            "skipped": [
+                {"family": name, "why": "this version does not train it"} for name in wanted if name not in FAMILIES
+            ],
+        },
+    )
+
+
+def libraries() -> dict[str, str]:
+    """The versions of what computes: other versions, another model."""
+    modules = (numpy, onnx, onnxruntime, pandas, skl2onnx, sklearn)
+    return {"python": platform.python_version(), **{module.__name__: str(module.__version__) for module in modules}}
+
+
+def sources() -> str:
+    """A digest of our own code that a model depends on: when it changes, results of older code are not reused."""
+    found = hashlib.sha256()
+    for package in (andamio, training):
+        for folder in package.__path__:
+            for file in sorted(Path(folder).glob("*.py*")):
+                found.update(f"{package.__name__}/{file.name}".encode() + b"\0" + file.read_bytes() + b"\0")
+    return found.hexdigest()[:16]
+
+
+def summary(written: dict[str, Any]) -> dict[str, Any]:
+    """What the state machine needs of a plan: names and small numbers."""
+    return {
+        "run": written["run"],
+        "dataset": written["dataset"],
+        "metric": written["metric"],
+        "trials": [trial["id"] for trial in written["trials"]],
+        "skipped": [skipped["family"] for skipped in written["skipped"]],
+    }

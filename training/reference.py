@@ -1,0 +1,69 @@
+"""What a release keeps of train: rows to compare traffic with, and honest scores with their labels.
+
+Out-of-fold scores, never training scores: a model is surer of the rows it was fitted on, so whatever is
+measured against training scores is wrong by construction.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from training.dataset import Columns, Rows
+
+REFERENCE_ROWS = 1000
+OUT_OF_FOLD_ROWS = 5000
+
+
+def reference(contract: Contract, train: Rows, seed: int) -> bytes:
+    """`reference.json`: at most 1,000 rows of train drawn by seed, the model's features but the private ones.
+
+    {"rows": n, "columns": {feature: [values]}}; numbers, canonical texts, ISO dates, null for no value.
+    """
+    picked = _draw(len(train.labels), REFERENCE_ROWS, seed)
+    shown = [name for name, feature in contract.inputs.items() if not feature.private]
+    table = contract.parse(_take(train.cells, picked), len(picked), text=False, training=False)
+    columns = {name: [_plain(value) for value in table.columns[name].tolist()] for name in shown}
+    return _compact({"rows": len(picked), "columns": columns})
+
+
+def out_of_fold(contract: Contract, train: Rows, scores: NDArray[np.float64], seed: int) -> bytes:
+    """`out_of_fold.json`: at most 5,000 rows drawn by seed, class index and probabilities in class order.
+
+    {"rows": n, "classes": [keys], "labels": [index], "scores": [[p, ...]]}.
+    """
+    picked = _draw(len(train.labels), OUT_OF_FOLD_ROWS, seed)
+    return _compact(
+        {
+            "rows": len(picked),
+            "classes": list(contract.classes),
+            "labels": train.labels[picked].tolist(),
+            "scores": np.round(scores[picked], 9).tolist(),
+        }
+    )
+
+
+def _draw(rows: int, most: int, seed: int) -> NDArray[np.int64]:
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, size=most, replace=False))
+
+
+def _take(cells: Columns, rows: NDArray[np.int64]) -> Columns:
+    return {name: [column[row] for row in rows] for name, column in cells.items()}
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value if isinstance(value, str) else value.isoformat()
+
+
+def _compact(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()

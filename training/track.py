@@ -1,0 +1,261 @@
+"""MLflow, the only place that knows it: one parent run per training run, a nested run per trial, one model version.
+
+MLflow has no create-if-absent, so everything is found by its tags before it is made: a call that is repeated,
+also after one that was cut off half-way, adds nothing. Nothing here is needed to serve.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# Before the import: it would otherwise send usage data home from inside a function.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+import mlflow
+import mlflow.onnx
+import numpy as np
+import onnx
+import onnxruntime
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, Metric, Param
+from mlflow.exceptions import MlflowException
+from mlflow.models.signature import ModelSignature
+from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, Schema, TensorSpec
+
+from andamio.contract import Contract
+from andamio.errors import TrainingError
+from andamio.names import CATEGORIES, NUMBERS, PROBABILITIES
+from andamio.schema import example_record
+from training.register import Record, Tracked
+
+RUN, KIND, TRIAL = "andamio.run", "andamio.kind", "andamio.trial"
+DATASET, DECISION, RELEASE = "andamio.dataset", "andamio.decision", "andamio.release"
+PARENT, NAME = "mlflow.parentRunId", "mlflow.runName"
+_LONGEST_TAG = 5000
+
+
+class MlflowTracker:
+    """A problem's experiment and registered model; `artifacts` is the URI under which a new experiment keeps files."""
+
+    def __init__(self, tracking_uri: str, problem: str, artifacts: str) -> None:
+        mlflow.set_tracking_uri(tracking_uri)
+        mlflow.set_registry_uri(tracking_uri)
+        self.problem = problem
+        self._client = MlflowClient(tracking_uri, tracking_uri)
+        self._experiment = self._find_experiment(artifacts)
+
+    def log(self, record: Record) -> Tracked:
+        """Write the run, its trials, its data set and its model, or find them written."""
+        run_id = self._parent(record)
+        self._trials(record, run_id)
+        version = mlmodel = None
+        if record.onnx is not None and record.contract is not None:
+            model_id = self._model(record, record.contract, record.onnx, run_id)
+            mlmodel = self._mlmodel(model_id, record.onnx)
+            version = self._version(record, model_id)
+        outcome = record.decision["outcome"] if record.decision else record.fit["status"]
+        self.conclude(run_id, version, outcome)
+        return Tracked(run_id, version, mlmodel)
+
+    def sealed(self, tracked_version: str, release: str) -> None:
+        """Note which release a model version became."""
+        self._client.set_model_version_tag(self.problem, tracked_version, RELEASE, release)
+
+    def point(self, alias: str, version: str) -> None:
+        """Give a model version an alias, taking it from whichever had it."""
+        self._client.set_registered_model_alias(self.problem, alias, version)
+
+    def unpoint(self, alias: str, version: str) -> None:
+        """Take an alias from a model version, if it has it."""
+        if alias in self._client.get_model_version(self.problem, version).aliases:
+            self._client.delete_registered_model_alias(self.problem, alias)
+
+    def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
+        """Note what became of a run and its model version."""
+        self._client.set_tag(run_id, DECISION, outcome)
+        if version is not None:
+            self._client.set_model_version_tag(self.problem, version, DECISION, outcome)
+
+    # Experiment and runs
+
+    def _find_experiment(self, artifacts: str) -> str:
+        found = self._client.get_experiment_by_name(self.problem)
+        if found is None:
+            try:
+                created: str = self._client.create_experiment(self.problem, artifact_location=artifacts)
+                return created
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            found = self._client.get_experiment_by_name(self.problem)
+        if found is None:
+            raise TrainingError(f"MLflow neither has nor creates the experiment '{self.problem}'")
+        if found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        experiment: str = found.experiment_id
+        return experiment
+
+    def _find_or_create(self, tags: Mapping[str, str], name: str) -> tuple[str, bool]:
+        """The run with these tags, and whether it was finished; of two made at once, the first one counts."""
+        asked = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+
+        def first() -> Any:
+            runs = self._client.search_runs([self._experiment], asked, order_by=["attributes.start_time ASC"])
+            return min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+
+        found = first()
+        if found is None:
+            made = self._client.create_run(self._experiment, tags={**tags, NAME: name})
+            found = first() or made
+            if found.info.run_id != made.info.run_id:
+                self._client.delete_run(made.info.run_id)
+        return found.info.run_id, found.info.status == "FINISHED"
+
+    def _parent(self, record: Record) -> str:
+        run_id, finished = self._find_or_create({RUN: record.run, KIND: "training"}, record.run)
+        plan, fit, evaluation, decision = record.plan, record.fit, record.evaluation, record.decision
+        if not finished:
+            self._log(run_id, _params(record), _metrics(fit, evaluation))
+            source = Dataset(
+                name=self.problem, digest=plan["dataset"], source_type="s3", source=f'{{"uri": "{record.source}"}}'
+            )
+            self._client.log_inputs(run_id, [DatasetInput(source, [InputTag("mlflow.data.context", "training")])])
+            self._client.set_tag(run_id, DATASET, plan["dataset"])
+            self._client.set_tag(run_id, "andamio.split", str(plan["split"]))
+            self._client.log_dict(run_id, fit, "fit.json")
+            if evaluation is not None:
+                self._client.log_dict(run_id, evaluation, "evaluation.json")
+            self._client.set_terminated(run_id, "FINISHED")
+        if decision is not None:
+            self._client.log_dict(run_id, decision, "decision.json")
+            self._client.set_tag(run_id, "mlflow.note.content", decision["reason"][:_LONGEST_TAG])
+        return run_id
+
+    def _trials(self, record: Record, parent: str) -> None:
+        for trial in record.trials:
+            tags = {RUN: record.run, KIND: "trial", TRIAL: trial["id"]}
+            run_id, finished = self._find_or_create(tags, trial["id"])
+            if finished:
+                continue
+            self._client.set_tag(run_id, PARENT, parent)
+            self._client.set_tag(run_id, DATASET, record.plan["dataset"])
+            self._client.set_tag(run_id, "andamio.status", trial["status"])
+            metric = record.plan["metric"]
+            figures = {}
+            if trial["status"] == "done":
+                figures = {f"cv_{metric}": trial["mean"], f"cv_{metric}_standard_error": trial["standard_error"]}
+            self._log(
+                run_id,
+                {"family": trial["family"], **trial["params"]},
+                figures,
+                {f"fold_{metric}": trial.get("folds", [])},
+            )
+            self._client.set_terminated(run_id, "FINISHED")
+
+    def _log(
+        self,
+        run_id: str,
+        params: Mapping[str, Any],
+        figures: Mapping[str, float],
+        series: Mapping[str, Sequence[float | None]] | None = None,
+    ) -> None:
+        started = self._client.get_run(run_id).info.start_time  # a fixed time: a point that is repeated is the same
+        points = [Metric(name, float(value), started, 0) for name, value in figures.items()]
+        for name, values in (series or {}).items():
+            points += [Metric(name, value, started, step) for step, value in enumerate(values) if value is not None]
+        self._client.log_batch(run_id, points, [Param(name, str(value)) for name, value in params.items()])
+
+    # Model and version
+
+    def _model(self, record: Record, contract: Contract, body: bytes, run_id: str) -> str:
+        """The id of the run's logged model; one that was not finished is logged again."""
+        logged = self._client.search_logged_models([self._experiment], f"source_run_id = '{run_id}'")
+        ready = [model for model in logged if model.status == LoggedModelStatus.READY]
+        if ready:
+            found: str = min(ready, key=lambda model: (model.creation_timestamp, model.model_id)).model_id
+            return found
+        with mlflow.start_run(run_id=run_id):
+            info = mlflow.onnx.log_model(
+                onnx.load_model_from_string(body),
+                name=self.problem,
+                signature=_signature(contract),
+                input_example=_example(contract),
+                pip_requirements=[f"onnx=={onnx.__version__}", f"onnxruntime=={onnxruntime.__version__}"],
+                onnx_execution_providers=["CPUExecutionProvider"],
+                save_as_external_data=False,
+                metadata={"run": record.run, "dataset": record.plan["dataset"], "model": record.fit["model"]},
+            )
+        made: str = info.model_id
+        return made
+
+    def _mlmodel(self, model_id: str, body: bytes) -> bytes:
+        """MLflow's description of the model; raises `TrainingError` when it keeps another graph than was proven."""
+        location = self._client.get_logged_model(model_id).artifact_location
+        with tempfile.TemporaryDirectory() as folder:
+            kept = Path(mlflow.artifacts.download_artifacts(f"{location}/model.onnx", dst_path=folder)).read_bytes()
+            mlmodel = Path(mlflow.artifacts.download_artifacts(f"{location}/MLmodel", dst_path=folder)).read_bytes()
+        if hashlib.sha256(kept).digest() != hashlib.sha256(body).digest():
+            raise TrainingError(f"MLflow's model {model_id} is not the graph that parity was proven for")
+        return mlmodel
+
+    def _version(self, record: Record, model_id: str) -> str:
+        try:
+            self._client.create_registered_model(self.problem)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        same = self._client.search_model_versions(f"name = '{self.problem}' and tags.`{RUN}` = '{record.run}'")
+        if same:
+            return str(min(same, key=lambda version: int(version.version)).version)
+        tags = {RUN: record.run, DATASET: record.plan["dataset"]}
+        made = mlflow.register_model(f"models:/{model_id}", self.problem, tags=tags, await_registration_for=60)
+        return str(made.version)
+
+
+def _params(record: Record) -> dict[str, Any]:
+    plan, fit = record.plan, record.fit
+    params = {
+        "dataset": plan["dataset"],
+        "contract": plan["contract"][:16],
+        "seed": plan["seed"],
+        "metric": plan["metric"],
+        "families": ", ".join(plan["families"]),
+        "rows": fit["rows"],
+        **{f"version.{name}": version for name, version in plan["libraries"].items()},
+    }
+    if fit["status"] == "fitted":
+        params |= {"trial": fit["trial"], "family": fit["family"], "threshold": fit["threshold"], **fit["params"]}
+    return params
+
+
+def _metrics(fit: Mapping[str, Any], evaluation: Mapping[str, Any] | None) -> dict[str, float]:
+    figures = {f"cv_{name}": value for name, value in fit.get("cross_validation", {}).items()}
+    if evaluation is not None:
+        for name, figure in evaluation["metrics"].items():
+            figures |= {
+                f"holdout_{name}": figure["value"],
+                f"holdout_{name}_low": figure["low"],
+                f"holdout_{name}_high": figure["high"],
+            }
+        figures |= {"latency_ms": evaluation["latency_ms"], "size_bytes": evaluation["size_bytes"]}
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def _signature(contract: Contract) -> ModelSignature:
+    inputs: list[ColSpec | TensorSpec] = []
+    if contract.number_columns:
+        inputs.append(TensorSpec(np.dtype(np.float32), (-1, len(contract.number_columns)), NUMBERS))
+    if contract.category_columns:
+        inputs.append(TensorSpec(np.dtype(np.str_), (-1, len(contract.category_columns)), CATEGORIES))
+    output = TensorSpec(np.dtype(np.float32), (-1, len(contract.classes)), PROBABILITIES)
+    return ModelSignature(inputs=Schema(inputs), outputs=Schema([output]))
+
+
+def _example(contract: Contract) -> dict[str, Any]:
+    """One encoded record, made up from the contract: a row of train could be a private one."""
+    return contract.encode(contract.parse_records([example_record(contract)])).feeds()
