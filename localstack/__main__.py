@@ -1,0 +1,103 @@
+"""`python -m localstack`: the local cloud's own command line.
+
+up      start what does not run (quick and harmless when everything does)
+wait    wait until services answer: `wait mlflow`, or all of them
+status  what runs, where
+down    stop everything; with --purge, forget the state too
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+
+from andamio.errors import CommandError
+from localstack.cloud import EMULATOR, MLFLOW, POSTGRES, SERVICES, Cloud
+from localstack.home import Home
+from localstack.record import Json
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, or 1 after a message that says what to do."""
+    options = _parser().parse_args(arguments)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    quiet = options.json
+
+    def say(sentence: str) -> None:
+        console.print(f"[dim]{escape(sentence)}[/dim]")
+
+    try:
+        cloud = Cloud(Home.at(options.home), say)
+        values = _run(cloud, options)
+    except (CommandError, OSError) as error:
+        console.print(f"[red]{escape(str(error))}[/red]")
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped halfway. `make down` stops what had been started; the same command again goes on.")
+        return 130
+    if quiet:
+        json.dump(values, sys.stdout, indent=2)
+        print()
+    else:
+        _show(values, Console(highlight=False, soft_wrap=True))
+    return 0
+
+
+def _run(cloud: Cloud, options: argparse.Namespace) -> Json:
+    match options.command:
+        case "up":
+            asked = {EMULATOR: options.emulator_port, MLFLOW: options.mlflow_port}
+            cloud.up({name: port for name, port in asked.items() if port is not None})
+            if options.wait_mlflow:
+                cloud.wait([MLFLOW], options.timeout)
+        case "wait":
+            cloud.wait(options.services or SERVICES, options.timeout)
+        case "down":
+            return {"stopped": cloud.down(purge=options.purge), "purged": options.purge}
+    return cloud.status()
+
+
+def _show(values: Json, console: Console) -> None:
+    if "stopped" in values:
+        names = ", ".join(values["stopped"])
+        console.print(f"Stopped: {escape(names)}" if names else "Nothing was running.")
+        if values["purged"]:
+            console.print("The state is forgotten.")
+        return
+    where = {EMULATOR: values["endpoint_url"], MLFLOW: values["mlflow_url"], POSTGRES: "on a Unix socket"}
+    for name, service in values["services"].items():
+        sign = {"running": "[green]●[/green]", "starting": "[yellow]◐[/yellow]"}.get(service["state"], "[red]○[/red]")
+        address = where[name] if service["state"] != "stopped" else "-"
+        pid = f"pid {service['pid']}" if service["pid"] else ""
+        console.print(f"{sign} {name:<9} {service['state']:<9} {address:<24} {pid}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m localstack", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--home", metavar="DIR", help="default: $ANDAMIO_HOME, else .andamio in the clone")
+    common.add_argument("--json", action="store_true", help="the result on standard output, for programs")
+    timeout = argparse.ArgumentParser(add_help=False)
+    timeout.add_argument("--timeout", type=float, default=180.0, metavar="SECONDS", help="how long to wait")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="up | wait | status | down")
+    up = commands.add_parser("up", parents=[common, timeout], help="start what does not run")
+    up.add_argument("--emulator-port", type=int, metavar="PORT", help="default: the last one, else 4566; 0 for any")
+    up.add_argument("--mlflow-port", type=int, metavar="PORT", help="default: the last one, else 5000; 0 for any")
+    up.add_argument("--wait-mlflow", action="store_true", help="return when MLflow answers too")
+    wait = commands.add_parser("wait", parents=[common, timeout], help="wait until services answer")
+    wait.add_argument("services", nargs="*", choices=[*SERVICES, []], metavar="SERVICE", help=", ".join(SERVICES))
+    commands.add_parser("status", parents=[common], help="what runs, where")
+    down = commands.add_parser("down", parents=[common], help="stop everything")
+    down.add_argument("--purge", action="store_true", help="forget the state too: S3, stacks, MLflow's database")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

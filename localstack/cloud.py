@@ -1,0 +1,204 @@
+"""One local cloud: brought up, repaired, looked at and taken down, one command at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from andamio.errors import CommandError
+from localstack.emulator import Emulator
+from localstack.home import Home
+from localstack.ports import HOST, Claim, claim
+from localstack.postgres import Postgres
+from localstack.process import wait_until
+from localstack.record import Json, Record, write_json
+from localstack.service import Service
+from localstack.tracking import Tracking
+
+EMULATOR, POSTGRES, MLFLOW = Emulator.name, Postgres.name, Tracking.name
+SERVICES = (EMULATOR, POSTGRES, MLFLOW)
+PORTS = {EMULATOR: 4566, MLFLOW: 5000}
+"""The services that listen on a port, and which they have unless it is taken."""
+START_SECONDS = 60.0
+REPAIR_SECONDS = 10.0
+FREE_BYTES = 1 << 30
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """The local cloud of a home; `say` is told, a sentence each, what a person would like to know."""
+
+    home: Home
+    say: Say
+
+    def up(self, ports: Mapping[str, int]) -> Record:
+        """Start what does not run and wait for the emulator and the database, but not for MLflow.
+
+        `ports` by service, where a certain one is asked for (0 means any); else each service gets
+        the one that it had before. Raises `CommandError` when a service does not start.
+        """
+        with self._alone():
+            record = self._what_runs()
+            if any(name not in record.services for name in SERVICES):
+                self._start(record, ports)
+            return record
+
+    def down(self, *, purge: bool) -> list[str]:
+        """Stop what was started here, also what a crash left behind; returns the names of what ran."""
+        stopped = []
+        with self._alone():
+            record = Record.read(self.home)
+            for name in reversed(SERVICES):
+                identity = record.identity(name) or (self._postgres.found() if name == POSTGRES else None)
+                if identity and identity.alive:
+                    stopped.append(name)
+                if not self._service(name).stop(identity) and name == EMULATOR:
+                    self.say("The AWS emulator did not end in time and was killed: what changed last is not saved.")
+            self.home.record.unlink(missing_ok=True)
+            for path in (self.home.scratch, *(self.home.forgettable if purge else ())):
+                _remove(path)
+        return stopped
+
+    def status(self) -> Json:
+        """What runs now: the content of `cloud.json` with "running", and with "state" of each service.
+
+        A state is "running", "starting" (it runs and does not answer yet) or "stopped".
+        """
+        record = Record.read(self.home)
+        states = {name: self._state(record, name) for name in SERVICES}
+        record.services = {name: it for name, it in record.services.items() if states[name] != "stopped"}
+        values = record.as_json()
+        nothing = {"pid": None, "started": None, "port": None}
+        values["services"] = {
+            name: {"state": state, **nothing, "log": str(self.home.log(name)), **values["services"].get(name, {})}
+            for name, state in states.items()
+        }
+        return {"running": all(state == "running" for state in states.values()), **values}
+
+    def wait(self, names: Sequence[str], seconds: float) -> None:
+        """Wait until services answer; raises `CommandError` for one that does not run, ends, or takes too long."""
+        record = Record.read(self.home)
+        for name in names:
+            identity = record.identity(name)
+            if identity is None:
+                raise CommandError(f"There is no {name} to wait for: the local cloud is not up. Run `make demo`.")
+            self._service(name, record.port(name)).wait(identity, seconds)
+
+    @property
+    def _postgres(self) -> Postgres:
+        return Postgres(self.home)
+
+    def _service(self, name: str, port: int | None = None) -> Service:
+        if name == POSTGRES:
+            return self._postgres
+        return (Emulator if name == EMULATOR else Tracking)(self.home, port or 0)
+
+    def _state(self, record: Record, name: str) -> str:
+        identity = record.identity(name)
+        if identity is None or not identity.alive:
+            return "stopped"
+        return "running" if self._service(name, record.port(name)).healthy() else "starting"
+
+    def _what_runs(self) -> Record:
+        """The record without the services that died, and without those that run and do not answer.
+
+        MLflow may be starting still, so its process is enough.
+        """
+        record = Record.read(self.home)
+        if POSTGRES not in record.services and (server := self._postgres.found()):
+            record.add(self._postgres, server)
+        for name in list(record.services):
+            service, identity = self._service(name, record.port(name)), record.services[name].identity
+            if not identity.alive:
+                self.say(f"{service.title} has ended since it was started.")
+                del record.services[name]
+            elif name != MLFLOW and not wait_until(service.healthy, REPAIR_SECONDS):
+                self.say(f"{service.title} runs but does not answer: starting it again.")
+                service.stop(identity, patience=5)
+                del record.services[name]
+        return record
+
+    def _start(self, record: Record, ports: Mapping[str, int]) -> None:
+        self._check_disk()
+        self.home.scratch.mkdir(parents=True, exist_ok=True)
+        for name in SERVICES:
+            if name not in record.services:
+                self._service(name).stop(None)  # what a crash of ours may have left without a record
+        with ExitStack() as claims:
+            # Every port is settled before anything starts.
+            gateway = None if EMULATOR in record.services else self._claim(EMULATOR, ports, claims)
+            if gateway and MLFLOW in record.services and gateway.port != self._ports_before().get(EMULATOR):
+                self._service(MLFLOW).stop(record.services.pop(MLFLOW).identity)  # it knows the old address
+            page = None if MLFLOW in record.services else self._claim(MLFLOW, ports, claims)
+            self._remember(gateway, page)
+            if gateway:
+                emulator = Emulator(self.home, gateway.port)
+                emulator.install(self.say)
+                self.say(f"Starting the AWS emulator on port {gateway.port}")
+                record.add(emulator, emulator.start(gateway), gateway.port)
+            if POSTGRES not in record.services:
+                self.say("Starting PostgreSQL")
+                record.add(self._postgres, self._postgres.start())
+            self._postgres.wait(record.services[POSTGRES].identity, START_SECONDS)
+            self._postgres.create_database()
+            if page:
+                self.say(f"Starting MLflow on port {page.port}, which takes a moment longer")
+                tracking = Tracking(self.home, page.port)
+                server = tracking.start(page, database=self._postgres.uri, endpoint_url=record.url(EMULATOR) or "")
+                record.add(tracking, server, page.port)
+        self.wait([EMULATOR], START_SECONDS)
+
+    def _claim(self, name: str, ports: Mapping[str, int], claims: ExitStack) -> Claim:
+        before = self._ports_before().get(name)
+        wanted = ports.get(name, before or PORTS[name])
+        claimed = claim(wanted)
+        claims.callback(claimed.close)
+        if wanted and claimed.port != wanted:
+            self.say(f"Port {wanted} of {HOST} is taken: {self._service(name).title} uses {claimed.port} instead.")
+        if before and claimed.port != before:
+            self.say("An address has changed since the last start: deploy again, so that functions learn the new one.")
+        return claimed
+
+    def _ports_before(self) -> dict[str, int]:
+        try:
+            return {name: int(port) for name, port in json.loads(self.home.ports.read_bytes()).items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+    def _remember(self, gateway: Claim | None, page: Claim | None) -> None:
+        fresh = {name: claimed.port for name, claimed in ((EMULATOR, gateway), (MLFLOW, page)) if claimed}
+        write_json(self.home.ports, self._ports_before() | fresh)
+
+    def _check_disk(self) -> None:
+        free = shutil.disk_usage(self.home.path).free
+        if free < FREE_BYTES:
+            raise CommandError(
+                f"The disk of {self.home.path} has {free >> 20} MB left, and the local cloud wants {FREE_BYTES >> 20}. "
+                "Make room, or set ANDAMIO_HOME to a folder on another disk."
+            )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock of this home: two commands never start or stop the same cloud at once."""
+        self.home.path.mkdir(parents=True, exist_ok=True)
+        with self.home.lock.open("wb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.say("Another command is starting or stopping this local cloud: waiting for it.")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,94 @@
+"""The AWS emulator, ministack, in a virtual environment of its own.
+
+Functions run on its interpreter with its packages, so nothing else may be installed there: it
+would hide what a bundle lacks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from andamio.errors import CommandError
+from localstack.environment import environment
+from localstack.home import REPOSITORY
+from localstack.ports import HOST, Claim
+from localstack.process import Identity
+from localstack.service import Service, answers
+
+LAUNCHER = Path(__file__).with_name("launch.py")
+WHAT = ("--only-group", "emulator", "--no-install-project", "--frozen", "--compile-bytecode")
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator(Service):
+    """ministack on one port; it saves what it knows in quiet moments, and when it is asked to end."""
+
+    name: ClassVar[str] = "emulator"
+    title: ClassVar[str] = "The AWS emulator"
+    patience: ClassVar[float] = 60.0  # it writes its state on the way out
+
+    port: int
+
+    def healthy(self) -> bool:
+        """Whether its gateway answers."""
+        return answers(self.port, "/_ministack/health")
+
+    def start(self, claim: Claim) -> Identity:
+        """Start it on the claimed port, with the state that it saved last."""
+        return self.run(
+            [str(self.home.emulator / "bin" / "python"), "-I", str(LAUNCHER)],
+            environment(self.home)
+            | {
+                "BIND_HOST": HOST,
+                "GATEWAY_PORT": str(claim.port),
+                "LAMBDA_EXECUTOR": "local",
+                "PERSIST_STATE": "1",
+                "STATE_DIR": str(self.home.state),
+                "S3_PERSIST": "1",
+                "S3_DATA_DIR": str(self.home.state / "s3"),
+                # Listeners that nobody here uses; the first would even be on every interface.
+                "IOT_MTLS_ENABLED": "0",
+                "SFTP_ENABLED": "0",
+            },
+            inherit=claim.lock,
+        )
+
+    def install(self, say: Callable[[str], None]) -> None:
+        """Create its environment from `uv.lock`, unless it is there already; raises `CommandError`."""
+        lock = (REPOSITORY / "uv.lock").read_bytes()
+        wanted = hashlib.sha256(lock + sys.version.encode()).hexdigest()
+        stamp = self.home.emulator / "andamio.stamp"
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        say("Installing the AWS emulator in an environment of its own")
+        variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_"))}
+        result = subprocess.run(
+            [_uv(), "sync", *WHAT, "--python", sys.executable],
+            cwd=REPOSITORY,
+            env=variables | {"UV_PROJECT_ENVIRONMENT": str(self.home.emulator)},
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode != 0:
+            raise CommandError(
+                f"The AWS emulator could not be installed. uv says:\n{result.stderr.strip()}\n"
+                "Check that the package index can be reached and that the disk is not full, then try again."
+            )
+        stamp.write_text(wanted)
+
+
+def _uv() -> str:
+    """uv: the one that runs us, the one on PATH, or the one that `make` has installed."""
+    own = REPOSITORY / ".andamio" / "uv" / "bin" / "uv"
+    for candidate in (os.environ.get("UV"), shutil.which("uv"), str(own)):
+        if candidate and os.access(candidate, os.X_OK):
+            return candidate
+    raise CommandError("uv is needed to install the AWS emulator. Run `make demo` once: it installs uv.")

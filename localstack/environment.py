@@ -1,0 +1,21 @@
+"""What a service sees of the shell that started it: almost nothing.
+
+Functions inherit the emulator's environment, so a variable of the caller's (an AWS profile, a
+proxy, `PYTHONPATH`) would make them behave here as they never do on AWS. A list of what is kept is
+the only one that stays right.
+"""
+
+from __future__ import annotations
+
+import os
+
+from localstack.home import Home
+
+KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "USER", "LOGNAME")
+
+
+def environment(home: Home) -> dict[str, str]:
+    """A service's environment: the few variables that are kept, UTC, and a home and `TMPDIR` of its own."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    scratch = str(home.scratch)
+    return {"LANG": "C.UTF-8", **kept, "TZ": "UTC", "HOME": scratch, "TMPDIR": scratch}

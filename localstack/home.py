@@ -1,0 +1,97 @@
+"""Where one local cloud keeps its things: `ANDAMIO_HOME`, by default `.andamio` in the clone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from andamio.errors import CommandError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SOCKET_PATH_LIMIT = 100
+"""Bytes of a Unix socket's path: the kernel takes 107 on Linux, 103 on macOS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folders and files of one local cloud; two homes never share anything."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, path: str | None) -> Home:
+        """The home that was asked for, else `ANDAMIO_HOME`, else `.andamio` in the clone."""
+        return cls(Path(path or os.environ.get("ANDAMIO_HOME") or REPOSITORY / ".andamio").expanduser().resolve())
+
+    @property
+    def record(self) -> Path:
+        """What runs: written by `up`, read by everybody, gone after `down`."""
+        return self.path / "cloud.json"
+
+    @property
+    def ports(self) -> Path:
+        """The ports of the last start: they outlive `down`, so that addresses stay the same."""
+        return self.path / "ports.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a command changes what runs."""
+        return self.path / "cloud.lock"
+
+    @property
+    def emulator(self) -> Path:
+        """The emulator's own virtual environment."""
+        return self.path / "emulator"
+
+    @property
+    def state(self) -> Path:
+        """What the emulator remembers: stacks, functions, APIs, and S3 objects under `s3/`."""
+        return self.path / "state"
+
+    @property
+    def postgres(self) -> Path:
+        """PostgreSQL's data directory."""
+        return self.path / "postgres"
+
+    @property
+    def scratch(self) -> Path:
+        """`TMPDIR` and `HOME` of everything that runs here: functions unpack into it."""
+        return self.path / "tmp"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where MLflow puts artifacts of experiments that name no bucket."""
+        return self.path / "artifacts"
+
+    @property
+    def sockets(self) -> Path:
+        """PostgreSQL's socket directory: in the home, or in `/tmp` when the home's path is too long."""
+        inside = self.path / "run"
+        if len(os.fsencode(inside / ".s.PGSQL.5432")) <= SOCKET_PATH_LIMIT:
+            return inside
+        digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
+        return private_folder() / digest
+
+    def log(self, service: str) -> Path:
+        """The log of one service, from its last start on."""
+        return self.path / "logs" / f"{service}.log"
+
+    @property
+    def forgettable(self) -> tuple[Path, ...]:
+        """What `down --purge` removes: all state, but no installed software and no cached bundle."""
+        names = ("state", "postgres", "tmp", "run", "artifacts", "logs", "ports.json", "outputs.json")
+        return (*(self.path / name for name in names), self.sockets)
+
+
+def private_folder() -> Path:
+    """A folder in `/tmp` that only this user can enter; the same one whatever `TMPDIR` says.
+
+    Raises `CommandError` when somebody else has made a folder of that name.
+    """
+    folder = Path("/tmp") / f"andamio-{os.getuid()}"  # noqa: S108  (its owner is checked below)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise CommandError(f"{folder} belongs to somebody else. Remove it, or ask its owner to.")
+    return folder

@@ -1,0 +1,83 @@
+"""Which port a service listens on: noticed and claimed before anything starts.
+
+A free port is not enough: MLflow binds its port seconds after it was chosen, and a second clone
+that starts meanwhile would choose the same. So a port is *claimed* with a lock on a file, and the
+service inherits that lock: the claim lives exactly as long as the process that needs it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from andamio.errors import CommandError
+from localstack.home import private_folder
+
+HOST = "127.0.0.1"
+TRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A port nobody else uses; `lock` is a file descriptor to hand on to the service, then to close."""
+
+    port: int
+    lock: int
+
+    def close(self) -> None:
+        """Let go here; a service that inherited the lock still holds it."""
+        os.close(self.lock)
+
+
+def claim(preferred: int) -> Claim:
+    """The preferred port, or the next free one above it; 0 means any port.
+
+    Raises `CommandError` when none of a hundred is free.
+    """
+    for port in _candidates(preferred):
+        lock = _lock(port)
+        if lock is None:
+            continue
+        if is_free(port):
+            return Claim(port, lock)
+        os.close(lock)
+    where = f"{preferred} to {preferred + TRIES - 1}" if preferred else "20000 to 29999"
+    raise CommandError(f"No free port on {HOST} from {where}. Stop what listens there, or name another port.")
+
+
+def is_free(port: int) -> bool:
+    """Whether a service could listen on that port of the loopback interface now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # Binding alone is not proof: where a wildcard address is taken, some systems still let the loopback be bound.
+        if probe.connect_ex((HOST, port)) == 0:
+            return False
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        # As servers do: connections of a server that has just ended do not keep its port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _candidates(preferred: int) -> Iterator[int]:
+    if preferred:
+        yield from range(preferred, min(preferred + TRIES, 65536))
+    else:
+        # Below the range that outgoing connections are given their ports from.
+        yield from random.sample(range(20000, 30000), TRIES)
+
+
+def _lock(port: int) -> int | None:
+    file = os.open(private_folder() / f"port-{port}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return None
+    return file

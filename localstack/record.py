@@ -1,0 +1,96 @@
+"""`cloud.json`: what runs, under which ids, at which addresses. The only thing other parts read.
+
+{"home", "endpoint_url", "region", "account", "mlflow_url",
+ "services": {"emulator" | "postgres" | "mlflow": {"pid", "started", "port", "log"}}}
+
+An address is null while its service is not started; `port` of PostgreSQL is null, for it has none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from localstack.home import Home
+from localstack.ports import HOST
+from localstack.process import Identity
+from localstack.service import Service
+from localstack.tracking import REGION
+
+ACCOUNT = "000000000000"
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """One service as it was started."""
+
+    identity: Identity
+    port: int | None
+    log: str
+
+
+@dataclass(slots=True)
+class Record:
+    """The services of one home that were started and not stopped; some may have died since."""
+
+    home: Home
+    services: dict[str, Started] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, home: Home) -> Self:
+        """What `cloud.json` says; empty when it is missing, broken, or copied here from another clone."""
+        try:
+            values = json.loads(home.record.read_bytes())
+            if values["home"] != str(home.path):
+                return cls(home)
+            services = {
+                name: Started(Identity(int(it["pid"]), float(it["started"])), it["port"], str(it["log"]))
+                for name, it in values["services"].items()
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls(home)
+        return cls(home, services)
+
+    def identity(self, name: str) -> Identity | None:
+        """The process that a service was started as; it may have ended since."""
+        return self.services[name].identity if name in self.services else None
+
+    def port(self, name: str) -> int | None:
+        """The port that a service was given."""
+        return self.services[name].port if name in self.services else None
+
+    def add(self, service: Service, identity: Identity, port: int | None = None) -> None:
+        """Note a service that has just been started; at once, so that a crash of ours loses sight of nothing."""
+        self.services[service.name] = Started(identity, port, str(service.log))
+        write_json(self.home.record, self.as_json())
+
+    def url(self, name: str) -> str | None:
+        """Where a service with a port is reached."""
+        port = self.port(name)
+        return f"http://{HOST}:{port}" if port else None
+
+    def as_json(self) -> Json:
+        """The content of `cloud.json`."""
+        return {
+            "home": str(self.home.path),
+            "endpoint_url": self.url("emulator"),
+            "region": REGION,
+            "account": ACCOUNT,
+            "mlflow_url": self.url("mlflow"),
+            "services": {
+                name: {"pid": it.identity.pid, "started": it.identity.started, "port": it.port, "log": it.log}
+                for name, it in self.services.items()
+            },
+        }
+
+
+def write_json(path: Path, values: Json) -> None:
+    """Replace a file in one step: a reader sees the old content or the new, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(json.dumps(values, indent=2) + "\n")
+    fresh.replace(path)

@@ -1,0 +1,86 @@
+"""What the three services have in common: how they are described, and how one waits for them."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from andamio.errors import CommandError
+from localstack.home import Home
+from localstack.ports import HOST
+from localstack.process import Identity, spawn, stop, wait_until
+
+LOG_LINES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of one home. A subclass says what to run, and when it is ready."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    ask: ClassVar[signal.Signals] = signal.SIGTERM
+    patience: ClassVar[float] = 10.0
+
+    home: Home
+
+    @property
+    def mark(self) -> str:
+        """By it the processes of this service, in this home, are told from all others."""
+        return f"{self.name}@{self.home.path}"
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self.home.log(self.name)
+
+    def healthy(self) -> bool:
+        """Whether it answers."""
+        raise NotImplementedError
+
+    def run(self, command: list[str], environment: dict[str, str], inherit: int | None = None) -> Identity:
+        """Start a command as this service."""
+        return spawn(
+            command, environment=environment, folder=self.home.scratch, log=self.log, mark=self.mark, inherit=inherit
+        )
+
+    def stop(self, identity: Identity | None, patience: float | None = None) -> bool:
+        """End it, and whatever it left behind; False when it had to be killed."""
+        seconds = self.patience if patience is None else patience
+        return stop(identity, mark=self.mark, ask=self.ask, patience=seconds)
+
+    def wait(self, identity: Identity, seconds: float) -> None:
+        """Wait until it answers; raises `CommandError` with the end of its log when it ends or takes too long."""
+        wait_until(lambda: self.healthy() or not identity.alive, seconds)
+        if not identity.alive:
+            raise self.failure("ended while it was starting")
+        if not self.healthy():
+            raise self.failure(f"has not answered for {seconds:.0f} seconds")
+
+    def failure(self, what: str) -> CommandError:
+        """An error that shows the end of this service's log."""
+        try:
+            lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        except OSError:
+            lines = []
+        shown = "\n".join(f"  | {line}" for line in lines) or "  | (it wrote nothing)"
+        return CommandError(
+            f"{self.title} {what}. Its log ends with:\n{shown}\n"
+            f"The whole log is {self.log}. Run `make down` and try again; "
+            f"if it keeps failing, `make down PURGE=1` starts from nothing."
+        )
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether a GET on the loopback interface is answered with 200 (no proxy is ever asked)."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
