@@ -1,0 +1,129 @@
+"""A local cloud of the tests' own, and the demo run on it once: what a person gets from `make demo`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from andamio.adapters.aws import Account, Execution
+from andamio.adapters.s3 import S3Objects
+
+REPO = Path(__file__).resolve().parents[2]
+HEART = REPO / "problems" / "heart"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ran: its exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A clone's state folder, and its `andamio` command."""
+
+    home: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        bundles = os.environ.get("ANDAMIO_BUNDLES", str(REPO / ".andamio" / "bundles"))
+        return {**os.environ, "ANDAMIO_HOME": str(self.home), "ANDAMIO_BUNDLES": bundles, "COLUMNS": "200"}
+
+    def run(self, *arguments: str, stdin: str = "", timeout: float = 900) -> Done:
+        command = Path(sys.executable).with_name("andamio")
+        done = subprocess.run(
+            [str(command), *arguments],
+            cwd=REPO,
+            env=self.env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def ok(self, *arguments: str, stdin: str = "") -> Done:
+        done = self.run(*arguments, stdin=stdin)
+        assert done.code == 0, f"andamio {' '.join(arguments)}\n{done.said}"
+        return done
+
+    def file(self, name: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.home / name).read_text())
+        return content
+
+    def deployed(self, problem: str) -> Deployed:
+        return Deployed(self.file(f"outputs/{problem}.json"))
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed problem, as a client and as an operator see it."""
+
+    outputs: dict[str, Any]
+
+    @cached_property
+    def account(self) -> Account:
+        return Account(self.outputs["endpoint_url"], self.outputs["region"])
+
+    def bucket(self, name: str) -> S3Objects:
+        return self.account.objects(self.outputs["buckets"][name])
+
+    def executions(self, machine: str) -> list[Execution]:
+        arns = [execution.arn for execution in self.account.executions(self.outputs["state_machines"][machine])]
+        return [self.account.execution(arn) for arn in arns]
+
+    def request(self, method: str, path: str, *, key: bool = True, **more: Any) -> httpx.Response:
+        headers = {"x-api-key": self.outputs["api_key"]} if key else {}
+        return httpx.request(method, self.outputs["api_url"] + path, headers=headers, timeout=60, **more)
+
+    def mlflow(self, path: str, body: dict[str, Any] | None = None, **params: Any) -> dict[str, Any]:
+        url = f"{self.outputs['mlflow_url']}/api/2.0/mlflow/{path}"
+        reply = httpx.post(url, json=body, timeout=60) if body else httpx.get(url, params=params, timeout=60)
+        reply.raise_for_status()
+        content: dict[str, Any] = reply.json()
+        return content
+
+
+@pytest.fixture(scope="session")
+def clone() -> Iterator[Clone]:
+    # Short, because a Unix socket's path may have 107 characters only.
+    home = Path(tempfile.mkdtemp(prefix="andamio-"))
+    clone = Clone(home)
+    try:
+        yield clone
+    finally:
+        done = clone.run("down", "--purge")
+        shutil.rmtree(home, ignore_errors=True)
+        assert done.code == 0, done.said
+
+
+@pytest.fixture(scope="session")
+def demo(clone: Clone) -> Done:
+    done = clone.run("demo")
+    assert done.code == 0, done.said
+    return done
+
+
+@pytest.fixture(scope="session")
+def heart(clone: Clone, demo: Done) -> Deployed:
+    return clone.deployed("heart")

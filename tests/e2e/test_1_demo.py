@@ -1,0 +1,168 @@
+"""`make demo`: from nothing to a served prediction, and everything that a person finds afterwards."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import time
+
+import httpx
+import pytest
+
+from .conftest import HEART, Clone, Deployed, Done
+
+pytestmark = pytest.mark.e2e
+
+# The request that the course's example sends, as it is.
+COURSE = {
+    "features": {
+        "age": 67, "ca": 3, "chol": 286, "cp": 4, "exang": 1, "fbs": 0, "oldpeak": 1.5, "restecg": 2, "sex": 1,
+        "slope": 2, "thal": 3, "thalach": 108, "trestbps": 160,
+    }
+}  # fmt: skip
+
+
+def test_the_demo_ends_with_a_prediction_and_what_to_try_next(demo: Done, heart: Deployed) -> None:
+    assert "prediction_id" in demo.out
+    assert heart.outputs["api_url"] in demo.out
+    assert heart.outputs["api_key"] in demo.out
+    assert heart.outputs["mlflow_url"] in demo.out
+
+
+def test_the_curl_line_works_when_pasted(demo: Done) -> None:
+    line = next(line.strip() for line in demo.out.splitlines() if line.strip().startswith("curl "))
+    if shutil.which("curl"):
+        reply = json.loads(subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True).stdout)
+    else:  # the machine has no curl: the same words, sent by hand
+        words = shlex.split(line)
+        headers = dict(words[i + 1].split(": ", 1) for i, word in enumerate(words) if word == "-H")
+        reply = httpx.post(words[2], headers=headers, content=words[words.index("-d") + 1], timeout=60).json()
+    assert reply["label_text"] in ("Healthy patient", "Heart disease detected")
+
+
+def test_the_courses_request_works_as_it_is(heart: Deployed) -> None:
+    reply = heart.request("POST", "/predict", json=COURSE)
+    assert reply.status_code == 200, reply.text
+    body = reply.json()
+    assert body["label_text"] == "Heart disease detected"
+    assert body["label"] == "1"
+    assert sum(body["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert body["model"]["name"] == "heart"
+
+
+def test_outputs_are_there_for_programs(clone: Clone, heart: Deployed) -> None:
+    outputs = clone.file("outputs.json")
+    assert json.loads(clone.ok("outputs", "--json").out) == outputs
+    assert outputs["problem"] == "heart"
+    assert outputs["emulator"] is True
+    assert set(outputs["buckets"]) == {"lake", "models", "batch"}
+    assert set(outputs["state_machines"]) == {"etl", "train"}
+    wanted = {
+        "stack",
+        "endpoint_url",
+        "region",
+        "api_url",
+        "api_key",
+        "mlflow_url",
+        "predictions_table",
+        "alerts_topic",
+    }
+    assert all(outputs[key] for key in wanted)
+
+
+def test_without_the_key_only_the_open_pages_answer(heart: Deployed) -> None:
+    assert heart.request("POST", "/predict", key=False, json=COURSE).status_code == 403
+    assert heart.request("GET", "/model", key=False).status_code == 403
+    for path in ("/ping", "/docs", "/openapi.json"):
+        assert heart.request("GET", path, key=False).status_code == 200, path
+
+
+def test_the_docs_page_works_offline_under_the_stage_prefix(heart: Deployed) -> None:
+    page = heart.request("GET", "/docs", key=False).text
+    links = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert links
+    for link in links:
+        url = httpx.URL(heart.outputs["api_url"] + "/docs").join(link)
+        assert str(url).startswith(heart.outputs["api_url"]), f"{link} leaves the API"
+        assert httpx.get(url, timeout=60).status_code == 200, link
+    described = heart.request("GET", "/openapi.json", key=False).json()
+    assert "Serum cholesterol" in json.dumps(described)
+
+
+def test_mlflow_shows_the_run_its_trials_the_data_and_the_champion(heart: Deployed) -> None:
+    experiment = heart.mlflow("experiments/get-by-name", experiment_name="heart")["experiment"]
+    assert experiment["artifact_location"].startswith(f"s3://{heart.outputs['buckets']['models']}/mlflow")
+    ids = [experiment["experiment_id"]]
+    runs = heart.mlflow("runs/search", {"experiment_ids": ids, "max_results": 50})["runs"]
+    nested = [run for run in runs if any(tag["key"] == "mlflow.parentRunId" for tag in run["data"]["tags"])]
+    (parent,) = [run for run in runs if run not in nested]
+    assert len(nested) == 3
+    assert parent["inputs"]["dataset_inputs"], "the data set is no input of the run"
+    areas = {metric["key"]: metric["value"] for metric in parent["data"]["metrics"]}
+    cross_validated = max(value for key, value in areas.items() if "cv" in key)
+    assert cross_validated >= 0.88
+    champion = heart.mlflow("registered-models/alias", name="heart", alias="champion")["model_version"]
+    assert champion["run_id"] == parent["info"]["run_id"]
+
+
+def test_mlflow_reads_the_logged_model_back(heart: Deployed) -> None:
+    champion = heart.mlflow("registered-models/alias", name="heart", alias="champion")["model_version"]
+    listed = heart.mlflow("artifacts/list", run_id=champion["run_id"])
+    assert listed["files"], "the page would show no artifacts"
+
+
+def test_status_and_models_fit_on_a_screen_and_say_how_good_it_is(clone: Clone, heart: Deployed) -> None:
+    status = clone.ok("status").out
+    models = clone.ok("models").out
+    model = heart.request("GET", "/model").json()
+    for said in (status, models):
+        assert model["version"] in said
+        assert "roc_auc" in said
+        assert re.search(r"0\.\d{3} \(0\.\d{3} to [01]\.\d{3}\)", said), "the figure comes with its interval"
+    assert len(status.splitlines()) <= 40
+
+
+def test_predict_answers_from_pairs_and_from_standard_input(clone: Clone, heart: Deployed) -> None:
+    pairs = [part for name, value in COURSE["features"].items() for part in ("--set", f"{name}={value}")]
+    assert "Heart disease detected" in clone.ok("predict", *pairs).out
+    assert "Heart disease detected" in clone.ok("predict", stdin=json.dumps(COURSE)).out
+    wrong = clone.run("predict", "--set", "age=old", "--set", "sex=1", "--set", "cp=4")
+    assert wrong.code == 1
+    assert "age: expected a number" in wrong.err
+    assert "Traceback" not in wrong.said
+
+
+def test_a_second_demo_is_quick_and_changes_nothing(clone: Clone, heart: Deployed) -> None:
+    before = (len(heart.executions("etl")), len(heart.executions("train")))
+    started = time.monotonic()
+    clone.ok("demo")
+    assert time.monotonic() - started < 30
+    assert (len(heart.executions("etl")), len(heart.executions("train"))) == before
+
+
+def test_a_second_training_ties_and_leaves_the_champion(clone: Clone, heart: Deployed) -> None:
+    before = heart.request("GET", "/version").json()
+    said = clone.ok("train").said
+    latest = max(heart.executions("train"), key=lambda execution: execution.started)
+    assert latest.output["status"] == "tied"
+    assert "champion itself" in said
+    assert heart.request("GET", "/version").json()["release"] == before["release"]
+    assert len([item for item in heart.bucket("models").list("releases/") if item.key.endswith("manifest.json")]) == 1
+
+
+def test_logs_show_one_line_a_prediction_and_no_secret(clone: Clone, heart: Deployed) -> None:
+    reply = heart.request("POST", "/predict", json={**COURSE, "id": "visit-17"}).json()
+    said = clone.ok("logs", "api").out
+    (line,) = [line for line in said.splitlines() if reply["prediction_id"] in line]
+    logged = json.loads(line[line.index("{") :])
+    assert logged["event"] == "andamio.prediction"
+    assert logged["record_id"] == "visit-17"
+    assert logged["features"]["age"] == 67
+    assert heart.outputs["api_key"] not in said
+
+
+def test_the_shipped_data_are_untouched() -> None:
+    assert len((HEART / "heart.csv").read_text().splitlines()) == 304

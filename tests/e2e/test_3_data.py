@@ -1,0 +1,100 @@
+"""Data as they come: with bad rows, and many files at once."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from andamio.cli.follow import follow, training_arn
+from andamio.names import training_execution
+
+from .conftest import REPO, Clone, Deployed
+
+pytestmark = pytest.mark.e2e
+
+FRUIT = REPO / "tests" / "problems" / "fruit"
+HEADER = "age,sex,cp,trestbps,chol,fbs,restecg,thalach,exang,oldpeak,slope,ca,thal,disease"
+
+
+def test_bad_rows_are_quarantined_with_line_and_reason_and_the_others_train(
+    clone: Clone, heart: Deployed, tmp_path: Path
+) -> None:
+    before = json.loads(heart.bucket("lake").get("datasets/current.json").body)["version"]
+    file = tmp_path / "more.csv"
+    file.write_text(
+        f"{HEADER}\n"
+        "54,1,3,130,240,0,0,150,0,0.4,1,0,3,0\n"
+        "old,1,3,130,240,0,0,150,0,0.4,1,0,3,0\n"  # line 3: not a number
+        "54,1,9,130,240,0,0,150,0,0.4,1,0,3,0\n"  # line 4: not a kind of pain
+        "61,0,4,140,260,0,0,120,1,2.1,2,1,7,1\n"
+        "61,0,4,140,260,0,0,120,1,2.1,2,1,7,maybe\n"  # line 6: not a label
+    )
+    said = clone.ok("ingest", str(file)).said
+    current = json.loads(heart.bucket("lake").get("datasets/current.json").body)["version"]
+    assert current != before
+    assert current in said
+    manifest = json.loads(heart.bucket("lake").get(f"datasets/{current}/manifest.json").body)
+    assert manifest["rows"]["train"] + manifest["rows"]["holdout"] == 303 + 2
+    rejects = [
+        json.loads(line)
+        for item in heart.bucket("lake").list("quarantine/")
+        for line in heart.bucket("lake").get(item.key).body.splitlines()
+    ]
+    assert sorted(reject["line"] for reject in rejects) == [3, 4, 6]
+    reasons = {reject["line"]: json.dumps(reject) for reject in rejects}
+    assert "age" in reasons[3]
+    assert "cp" in reasons[4]
+    assert "disease" in reasons[6]
+    assert heart.request("GET", "/ping", key=False).status_code == 200
+
+
+def test_another_problem_works_with_nothing_but_its_folder(clone: Clone, heart: Deployed) -> None:
+    said = clone.ok("demo", "--problem", str(FRUIT))
+    fruit = clone.deployed("fruit")
+    assert fruit.outputs["api_url"] != heart.outputs["api_url"]
+    assert any(text in said.out for text in ("Not ripe yet", "Ready to eat", "Too late"))
+    reply = fruit.request(
+        "POST",
+        "/predict",
+        json={"features": {"sugar": 12.5, "picked_on": "2026-01-02", "organic": True, "origin": "Lima"}, "id": 4},
+    )
+    assert reply.status_code == 200, reply.text
+    body = reply.json()
+    assert set(body["probabilities"]) == {"unripe", "ripe", "over-ripe"}
+    assert body["record_id"] in (4, "4")
+    logged = clone.ok("logs", "api", "--problem", "fruit").out
+    assert body["prediction_id"] in logged
+    assert "2026-01-02" not in logged, "a private feature is never logged"
+
+
+def test_fifty_files_at_once_make_one_data_version_and_one_training(clone: Clone, tmp_path: Path) -> None:
+    fruit = clone.deployed("fruit")
+    header, *rows = (FRUIT / "fruit.csv").read_text().splitlines()
+    files = []
+    for index in range(50):
+        file = tmp_path / f"part-{index:02}.csv"
+        file.write_text("\n".join([header, *rows[index * 4 : index * 4 + 4]]) + "\n")
+        files.append(file)
+    etl_before = {execution.arn for execution in fruit.executions("etl")}
+    train_before = {execution.arn for execution in fruit.executions("train")}
+    account, lake = fruit.account, fruit.outputs["buckets"]["lake"]
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(lambda file: account.upload(lake, f"raw/{file.name}", file), files))
+
+    machine = fruit.outputs["state_machines"]["etl"]
+    new = [item.arn for item in account.executions(machine) if item.arn not in etl_before]
+    ended = [follow(account, arn, "ETL") for arn in new]
+    assert len(ended) == 50
+    published = [execution for execution in ended if execution.output["status"] == "published"]
+    assert len({execution.output["version"] for execution in published}) == 1
+    assert all(item.output["status"] in ("published", "unchanged", "superseded") for item in ended)
+
+    version = published[0].output["version"]
+    arn = training_arn(fruit.outputs["state_machines"]["train"], training_execution(version))
+    follow(account, arn, "Training")
+    assert {execution.arn for execution in fruit.executions("train")} - train_before == {arn}
+    manifest = json.loads(fruit.bucket("lake").get(f"datasets/{version}/manifest.json").body)
+    assert manifest["rows"]["train"] + manifest["rows"]["holdout"] == 240 + 200
