@@ -1,0 +1,1 @@
+"""The ETL function: raw files to data versions, a step a call."""

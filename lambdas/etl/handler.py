@@ -1,0 +1,28 @@
+"""A step of ETL: what the state machine says in, a status and names out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from andamio.adapters.s3 import S3Objects
+from andamio.contract import Contract
+from andamio.settings import EtlSettings
+from training.etl import run_step
+from training.problem import load_problem
+
+
+@cache
+def connect() -> tuple[S3Objects, Contract]:
+    """The lake and the contract that this function was deployed for; raises `SettingsError`."""
+    return S3Objects(EtlSettings.from_env().lake), load_problem()
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Do one step: `training.etl` says which there are and what each returns."""
+    lake, contract = connect()
+    result = run_step(lake, contract, event, datetime.now(UTC))
+    print(json.dumps({"event": "andamio.etl", "step": event["step"], **result}, ensure_ascii=False), flush=True)
+    return result

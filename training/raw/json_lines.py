@@ -1,0 +1,87 @@
+"""JSON Lines: an object a line."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Collection, Iterator
+from typing import NoReturn
+
+import numpy as np
+
+from training.raw.rows import CHUNK, Broken, Chunk, ReadAs
+
+
+def read_json_lines(text: str, read_as: ReadAs, wanted: Collection[str]) -> Iterator[Chunk]:
+    """Read objects, one a line; a field that a line lacks has no value. Empty lines are passed over."""
+    names = dict.fromkeys(read_as.names)
+    records: list[dict[str, object]] = []
+    lines: list[int] = []
+    places: list[int] = []
+    broken: list[Broken] = []
+
+    def chunk() -> Chunk:
+        read_as.names = list(names)
+        return Chunk(
+            {name: [record.get(name) for record in records] for name in wanted if name in names},
+            np.array(lines, dtype=np.int64),
+            np.array(places, dtype=np.int64),
+            tuple(broken),
+        )
+
+    place = -1
+    # Only a line feed ends a line: a JSON text may hold the other characters that Python splits on.
+    for number, line in enumerate(io.StringIO(text, newline="\n"), start=1):
+        if not line.strip():
+            continue
+        place += 1
+        try:
+            record = _record(line)
+        except ValueError as error:
+            broken.append(Broken(number, str(error)))
+            continue
+        for name in record:
+            names.setdefault(name)
+        records.append(record)
+        lines.append(number)
+        places.append(place)
+        if len(records) == CHUNK:
+            yield chunk()
+            records, lines, places, broken = [], [], [], []
+    if records or broken:
+        yield chunk()
+
+
+def _record(line: str) -> dict[str, object]:
+    """One line's object; raises ValueError with the reason."""
+    try:
+        record = json.loads(line, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not a JSON object: {error.msg} at character {error.colno}") from None
+    except _NoJson:
+        raise
+    except ValueError:
+        raise ValueError("holds a number of more digits than can be read") from None
+    except RecursionError:
+        raise ValueError("is not a JSON object that can be read: it is nested too deeply") from None
+    if not isinstance(record, dict):
+        raise ValueError("is not a JSON object of column names and values")
+    if "\\u" in line and not _encodable(record):
+        raise ValueError("holds half a character (a lone surrogate such as \\ud800), which is no text")
+    return record
+
+
+class _NoJson(ValueError):
+    pass
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _NoJson(f"{name} is no JSON; leave the field out, or write null, where there is no value")
+
+
+def _encodable(record: dict[str, object]) -> bool:
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
