@@ -156,14 +156,11 @@ class Cloud:
         self.wait([EMULATOR], START_SECONDS)
 
     def _claim(self, name: str, ports: Mapping[str, int], claims: ExitStack) -> Claim:
-        before = self._ports_before().get(name)
-        wanted = ports.get(name, before or PORTS[name])
+        wanted = ports.get(name, self._ports_before().get(name, PORTS[name]))
         claimed = claim(wanted)
         claims.callback(claimed.close)
         if wanted and claimed.port != wanted:
-            self.say(f"Port {wanted} of {HOST} is taken: {self._service(name).title} uses {claimed.port} instead.")
-        if before and claimed.port != before:
-            self.say("An address has changed since the last start: deploy again, so that functions learn the new one.")
+            self.say(f"Port {wanted} of {HOST} is taken: {name} gets {claimed.port}.")
         return claimed
 
     def _ports_before(self) -> dict[str, int]:
@@ -173,8 +170,11 @@ class Cloud:
             return {}
 
     def _remember(self, gateway: Claim | None, page: Claim | None) -> None:
-        fresh = {name: claimed.port for name, claimed in ((EMULATOR, gateway), (MLFLOW, page)) if claimed}
-        write_json(self.home.ports, self._ports_before() | fresh)
+        before = self._ports_before()
+        now = before | {name: claimed.port for name, claimed in ((EMULATOR, gateway), (MLFLOW, page)) if claimed}
+        if any(now[name] != port for name, port in before.items()):
+            self.say("Addresses have changed since the last start: deploy again, so that functions learn them.")
+        write_json(self.home.ports, now)
 
     def _check_disk(self) -> None:
         free = shutil.disk_usage(self.home.path).free

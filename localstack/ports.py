@@ -16,9 +16,11 @@ from dataclasses import dataclass
 
 from andamio.errors import CommandError
 from localstack.home import private_folder
+from localstack.process import wait_until
 
 HOST = "127.0.0.1"
 TRIES = 100
+LOCK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ def claim(preferred: int) -> Claim:
     Raises `CommandError` when none of a hundred is free.
     """
     for port in _candidates(preferred):
-        lock = _lock(port)
+        # A process that has just ended may hold its lock a moment longer: the port that is wanted is worth the wait.
+        lock = _lock(port, LOCK_SECONDS if port == preferred and is_free(port) else 0)
         if lock is None:
             continue
         if is_free(port):
@@ -73,11 +76,17 @@ def _candidates(preferred: int) -> Iterator[int]:
         yield from random.sample(range(20000, 30000), TRIES)
 
 
-def _lock(port: int) -> int | None:
+def _lock(port: int, seconds: float) -> int | None:
     file = os.open(private_folder() / f"port-{port}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if wait_until(lambda: _locked(file), seconds):
+        return file
+    os.close(file)
+    return None
+
+
+def _locked(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(file)
-        return None
-    return file
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,44 @@
+# The two commands: `make demo` and `make test`. Everything they need is installed in this folder.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+PROBLEM ?= problems/heart
+PURGE ?=
+PYTHON := .venv/bin/python
+
+# uv where `make` has installed it, for what wants it later (the bundles, the emulator's environment).
+export PATH := $(PATH):$(CURDIR)/.andamio/uv/bin
+# Variables of the caller's shell that would lead Python astray.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
+
+.PHONY: help install demo down test check bench
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+install:  ## install everything, pinned, into this folder (the other targets do it too)
+	@sh scripts/bootstrap.sh
+
+demo: install  ## from nothing to a served prediction; PROBLEM=path/to/folder for another problem
+	@.venv/bin/andamio demo --problem "$(PROBLEM)"
+
+down:  ## stop what demo started; PURGE=1 forgets its state too
+	@if [ -x $(PYTHON) ]; then .venv/bin/andamio down $(if $(PURGE),--purge); \
+	else echo "Nothing is installed here, so nothing runs."; fi
+
+test: install  ## the whole test suite, with a local cloud of its own
+	@$(PYTHON) -m pytest
+
+check: install  ## style, types, dependency rules, state machines
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/deptry .
+	$(PYTHON) -m infra.asl
+
+bench: install  ## the benchmarks
+	@if [ -d benchmarks ]; then $(PYTHON) -m benchmarks; \
+	else echo "There are no benchmarks in this version."; exit 1; fi
