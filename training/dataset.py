@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from andamio import names
@@ -18,9 +16,11 @@ from andamio.contract import Contract
 from andamio.encode import OTHER, Encoded
 from andamio.errors import ObjectNotFound, TrainingError
 from andamio.ports import Objects
+from training.columns import from_parquet
 
 Side = Literal["train", "holdout"]
-Columns = dict[str, list[object]]
+Cells = Sequence[object] | NDArray[Any]
+Columns = dict[str, Any]
 
 KEY, ROW = "_key", "_row"
 """Columns of every data version: the split key's digest, and the row's own identity."""
@@ -64,21 +64,18 @@ def manifest(lake: Objects, version: str) -> dict[str, Any]:
 
 
 def read_cells(lake: Objects, version: str, side: Side) -> Columns:
-    """The columns of one side as lists of typed cells, None where there is no value."""
+    """The columns of one side: float64 (NaN = no value), or a list of texts (None = no value)."""
     key = names.dataset(version, f"{side}.parquet")
     try:
         body = lake.get(key).body
     except ObjectNotFound:
         raise TrainingError(f"{key} is missing: the data version is incomplete; run ETL again") from None
-    table = pd.read_parquet(io.BytesIO(body), engine="fastparquet")
-    return {str(name): [_cell(value) for value in table[name].tolist()] for name in table.columns}
+    return {name: _cells(column) for name, column in from_parquet(body).items()}
 
 
-def _cell(value: object) -> object:
-    """A cell as the contract's typed reading wants it: an empty text and NaN are no value."""
-    if value is None or value == "" or value is pd.NaT or value is pd.NA:
-        return None
-    return None if isinstance(value, float) and math.isnan(value) else value
+def _cells(column: NDArray[Any]) -> Cells:
+    """A column as the contract's typed reading wants it: an empty text is no value."""
+    return column if column.dtype.kind == "f" else [None if text == "" else text for text in column]
 
 
 def seal(contract: Contract, train: Columns) -> Contract:
@@ -94,7 +91,8 @@ def seal(contract: Contract, train: Columns) -> Contract:
             counts = Counter(text for text in table.columns[name] if text and len(text) <= LONGEST_VALUE)
             ranked = sorted(counts, key=lambda text: (-counts[text], text))[:LEARNED_VALUES]
             learned[name] = sorted(ranked) or [OTHER]
-    return contract.seal(learned) if learned else contract
+    # Read back what a release will keep: what cannot be read must not be trained on.
+    return Contract.from_json(contract.seal(learned).to_json()) if learned else contract
 
 
 def rows(contract: Contract, cells: Columns, *, version: str) -> Rows:

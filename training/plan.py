@@ -41,6 +41,11 @@ def plan(
     """
     version = version or dataset.current_version(lake)
     about = dataset.manifest(lake, version)
+    if about["contract"] != contract.data_digest:
+        raise TrainingError(
+            f"Data version {version} was made under another contract: its columns, labels, [data] or [features] "
+            "differ from the one deployed now. Run ETL again (andamio ingest FILE, or start its state machine)."
+        )
     wanted = tuple(dict.fromkeys(families or contract.training.families))
     known = [name for name in wanted if name in FAMILIES]
     if not known:
@@ -65,7 +70,7 @@ def plan(
             "run": run.id,
             "problem": contract.problem.name,
             "metric": contract.training.metric,
-            "split": about.get("split"),
+            "split": about["split"],
             "trials": [
                 {"id": name, "family": name, "params": FAMILIES[name].params(), "simplicity": FAMILIES[name].simplicity}
                 for name in known

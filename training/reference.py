@@ -54,7 +54,10 @@ def _draw(rows: int, most: int, seed: int) -> NDArray[np.int64]:
 
 
 def _take(cells: Columns, rows: NDArray[np.int64]) -> Columns:
-    return {name: [column[row] for row in rows] for name, column in cells.items()}
+    return {
+        name: column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
+        for name, column in cells.items()
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from andamio import release as releases
 from andamio.contract import Contract
 from andamio.errors import PreconditionFailed, TrainingError
-from andamio.ports import Clock, Objects
+from andamio.ports import Objects
 from andamio.serving import Pointer, Served, read_pointer, swap_pointer
 from training.runs import (
     EVALUATION,
@@ -93,9 +93,9 @@ def register(models: Objects, run_id: str, decision: str | None, source: str, tr
         record = read_record(run, decision, source)
         tracker = trackers(record.problem)
         tracked = tracker.log(record)
-        result: dict[str, Any] = {"run": run_id, "mlflow_run": tracked.run_id, "outcome": "no_parity"}
+        result: dict[str, Any] = {"run": run_id, "mlflow_run": tracked.run_id, "metric": record.plan["metric"]}
         if record.decision is None or tracked.version is None or tracked.mlmodel is None:
-            return result
+            return {**result, "status": record.fit["status"]}
         # The first description of this model stays: MLflow puts a time into it, and a release's bytes never change.
         models.put_new(run.key(MLMODEL), tracked.mlmodel)
         sealed = seal(run, record, models.get(run.key(MLMODEL)).body)
@@ -104,9 +104,11 @@ def register(models: Objects, run_id: str, decision: str | None, source: str, tr
             tracker.point(CHALLENGER, tracked.version)
         return {
             **result,
-            "outcome": record.decision["outcome"],
+            **record.decision["holdout"],
+            "status": record.decision["outcome"],
             "mlflow_version": tracked.version,
             "release": sealed,
+            "reason": record.decision["reason"],
         }
 
     return run.once(registered_file(decision or "none"), compute)
@@ -159,7 +161,7 @@ def seal(run: Run, record: Record, mlmodel: bytes) -> str:
 
 
 def promote(
-    models: Objects, run_id: str, decision: str, trackers: Trackers, clock: Clock, *, attempt: int = 1
+    models: Objects, run_id: str, decision: str, trackers: Trackers, now: datetime, *, attempt: int = 1
 ) -> dict[str, Any]:
     """Swap the pointer to the run's release if it is still the one that the gate decided on, then the aliases.
 
@@ -169,27 +171,22 @@ def promote(
     run = Run(run_id, models)
     decided = run.need(decision_file(decision), "decide")
     registered = run.need(registered_file(decision), "register")
+    if decided["outcome"] != "promoted":
+        return registered
+    version = registered["mlflow_version"]
+    swapped = _swap(models, run, decided, registered["release"], now)
+    if not swapped and attempt < ATTEMPTS:
+        return {"status": "conflict", "run": run_id, "attempt": attempt}
     tracker = trackers(decided_problem(run))
-    outcome, reason = "rejected", decided["reason"]
-    if decided["outcome"] == "promoted":
-        if _swap(models, run, decided, registered["release"], clock.now()):
-            outcome = "promoted"
-        elif attempt < ATTEMPTS:
-            return {"status": "conflict", "run": run_id, "attempt": attempt}
-        else:
-            reason = f"Another model was promoted meanwhile, {attempt} times: train again to be judged against it."
-            tracker.point(CHALLENGER, registered["mlflow_version"])
-    if outcome == "promoted":
-        tracker.point(CHAMPION, registered["mlflow_version"])
-        tracker.unpoint(CHALLENGER, registered["mlflow_version"])
-    tracker.conclude(registered["mlflow_run"], registered["mlflow_version"], outcome)
-    return {
-        "status": outcome,
-        "run": run_id,
-        "release": registered["release"],
-        "mlflow_version": registered["mlflow_version"],
-        "reason": reason,
-    }
+    if not swapped:
+        tracker.point(CHALLENGER, version)
+        tracker.conclude(registered["mlflow_run"], version, "rejected")
+        reason = f"Another model was promoted meanwhile, {attempt} times: train again to be judged against it."
+        return {**registered, "status": "rejected", "reason": reason}
+    tracker.point(CHAMPION, version)
+    tracker.unpoint(CHALLENGER, version)
+    tracker.conclude(registered["mlflow_run"], version, "promoted")
+    return registered
 
 
 def decided_problem(run: Run) -> str:

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# Before the import: it would otherwise send usage data home from inside a function.
+# Before the import: no usage data from inside a function, and no lock file of whatever folder it runs in.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOG_UV_FILES", "false")
 
 import mlflow
 import mlflow.onnx

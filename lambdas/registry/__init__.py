@@ -1,0 +1,1 @@
+"""What follows a decision: MLflow's record, the sealed release, the pointer."""

@@ -1,0 +1,67 @@
+"""One step after the decision a call: register, promote. A function of its own, for MLflow fits no other."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from andamio import names
+from andamio.adapters.s3 import S3Objects
+from andamio.errors import TrainingError
+from andamio.ports import Objects
+from andamio.settings import RegistrySettings
+from training import register
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The models bucket, where data versions lie, and how to reach the tracker."""
+
+    models: Objects
+    datasets: str
+    tracker: register.Trackers
+
+
+@cache
+def connect() -> Registry:
+    """The registry that this function was deployed for; raises `SettingsError`."""
+    settings = RegistrySettings.from_env()
+
+    @cache
+    def tracker(problem: str) -> register.Tracker:
+        # Imported here: MLflow takes seconds, and a missing setting should be told first.
+        from training.track import MlflowTracker
+
+        artifacts = f"s3://{settings.models}/{names.MLFLOW}".rstrip("/")
+        return MlflowTracker(settings.tracking_uri, problem, artifacts)
+
+    return Registry(S3Objects(settings.models), f"s3://{settings.lake}/{names.DATASETS}", tracker)
+
+
+def _register(to: Registry, event: dict[str, Any]) -> dict[str, Any]:
+    return register.register(to.models, event["run"], event.get("decision"), to.datasets, to.tracker)
+
+
+def _promote(to: Registry, event: dict[str, Any]) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return register.promote(to.models, event["run"], event["decision"], to.tracker, now, attempt=event["attempt"])
+
+
+STEPS: dict[str, Callable[[Registry, dict[str, Any]], dict[str, Any]]] = {"register": _register, "promote": _promote}
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Do the step that the event names; `andamio.errors` say what is missing or wrong."""
+    step = STEPS.get(event.get("step", ""))
+    if step is None:
+        raise TrainingError(f"The event's step must be one of {', '.join(STEPS)}")
+    started = time.perf_counter()
+    result = step(connect(), event)
+    seconds = round(time.perf_counter() - started, 3)
+    print(json.dumps({"event": "andamio.registry", "step": event["step"], "seconds": seconds, **result}), flush=True)
+    return result

@@ -1,0 +1,85 @@
+"""One step of a training run a call: plan, trial, fit, evaluate, decide. Results are in the models bucket."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from andamio.adapters.s3 import S3Objects
+from andamio.contract import Contract
+from andamio.errors import TrainingError
+from andamio.ports import Objects
+from andamio.settings import TrainSettings
+from training import decide, evaluate, fit, plan, trials
+from training.problem import load_problem
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Where data versions are read from, and where runs are written to."""
+
+    lake: Objects
+    models: Objects
+
+
+@cache
+def connect() -> Buckets:
+    """The buckets that this function was deployed for; raises `SettingsError`."""
+    settings = TrainSettings.from_env()
+    return Buckets(S3Objects(settings.lake), S3Objects(settings.models))
+
+
+@cache
+def problem() -> Contract:
+    """The contract that this function was deployed with; only a plan reads it, later steps the run's own."""
+    return load_problem()
+
+
+def _plan(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
+    asked = event.get("input") or {}
+    return plan.summary(
+        plan.plan(to.lake, to.models, problem(), version=asked.get("dataset"), families=asked.get("families"))
+    )
+
+
+def _trial(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
+    trials.trial(to.lake, to.models, event["run"], event["trial"])
+    return {}  # children of a Map hand nothing back: state data are bounded, storage holds the facts
+
+
+def _fit(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
+    return fit.summary(fit.fit(to.lake, to.models, event["run"]))
+
+
+def _evaluate(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
+    return evaluate.summary(evaluate.evaluate(to.lake, to.models, event["run"]))
+
+
+def _decide(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
+    return decide.summary(decide.decide(to.lake, to.models, event["run"], attempt=event["attempts"] + 1))
+
+
+STEPS: dict[str, Callable[[Buckets, dict[str, Any]], dict[str, Any]]] = {
+    "plan": _plan,
+    "trial": _trial,
+    "fit": _fit,
+    "evaluate": _evaluate,
+    "decide": _decide,
+}
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Do the step that the event names; `andamio.errors` say what is missing or wrong."""
+    step = STEPS.get(event.get("step", ""))
+    if step is None:
+        raise TrainingError(f"The event's step must be one of {', '.join(STEPS)}")
+    started = time.perf_counter()
+    result = step(connect(), event)
+    seconds = round(time.perf_counter() - started, 3)
+    said = {"event": "andamio.training", "step": event["step"], "trial": event.get("trial"), "run": event.get("run")}
+    print(json.dumps({**said, "seconds": seconds, **result}), flush=True)
+    return result

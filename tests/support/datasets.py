@@ -1,0 +1,100 @@
+"""Data versions for tests: a table of texts, published in memory the way that ETL publishes it.
+
+    lake = MemoryObjects("lake")
+    version = publish(lake, HEART, heart_cells())
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from andamio import names
+from andamio.contract import Contract
+from andamio.ports import Objects
+from training.columns import content_digest, table_columns, to_parquet
+from training.dataset import KEY, ROW
+
+ROOT = Path(__file__).parents[2]
+HEART_FOLDER = ROOT / "problems" / "heart"
+FRUIT_FOLDER = ROOT / "tests" / "problems" / "fruit"
+SPLIT = "5711700000000000"
+
+Cells = Mapping[str, Sequence[str]]
+
+
+def csv_cells(file: Path) -> dict[str, list[str]]:
+    """A CSV file as columns of texts."""
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def heart_cells() -> dict[str, list[str]]:
+    """The heart data."""
+    return csv_cells(HEART_FOLDER / "heart.csv")
+
+
+def fruit_cells() -> dict[str, list[str]]:
+    """The invented three-class data."""
+    return csv_cells(FRUIT_FOLDER / "fruit.csv")
+
+
+def publish(
+    lake: Objects,
+    contract: Contract,
+    cells: Cells,
+    *,
+    keys: Sequence[str] | None = None,
+    holdout: Sequence[bool] | None = None,
+    split: str = SPLIT,
+    current: bool = True,
+) -> str:
+    """Write a data version and return it; every fifth row of each class is held out unless told."""
+    rows = len(next(iter(cells.values())))
+    table = contract.parse(cells, rows, text=True, training=True)
+    assert not table.problems, table.problems[:3]
+    assert table.labels is not None
+    columns = table_columns(contract, table)
+    columns[KEY] = np.array(list(keys) if keys else [_digest(f"row {row}") for row in range(rows)], dtype=object)
+    columns[ROW] = np.array([_digest(f"identity {row}") for row in range(rows)], dtype=object)
+    held = np.array(holdout) if holdout is not None else _every_fifth(table.labels)
+    sides = {
+        "train": {name: column[~held] for name, column in columns.items()},
+        "holdout": {name: column[held] for name, column in columns.items()},
+    }
+    version = _digest(contract.data_digest + split + "".join(content_digest(side) for side in sides.values()))
+    for side, content in sides.items():
+        lake.put_new(names.dataset(version, f"{side}.parquet"), to_parquet(content))
+    manifest = {
+        "version": version,
+        "contract": contract.data_digest,
+        "split": split,
+        "rows": {"train": int((~held).sum()), "holdout": int(held.sum())},
+    }
+    lake.put_new(names.dataset(version, "manifest.json"), json.dumps(manifest).encode())
+    lake.put_new(names.dataset(version, "profile.json"), b'{"format": 1}')
+    if current:
+        lake.put(names.CURRENT_DATASET, json.dumps({"version": version}).encode())
+    return version
+
+
+def take(cells: Cells, rows: Sequence[int]) -> dict[str, list[str]]:
+    """The chosen rows."""
+    return {name: [column[row] for row in rows] for name, column in cells.items()}
+
+
+def _every_fifth(labels: np.ndarray) -> np.ndarray:
+    held = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        held[np.flatnonzero(labels == label)[::5]] = True
+    return held
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
