@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
 
-_WHOLE = re.compile(r"^(-?(?:0|[1-9][0-9]*))\.0+$")
-_DECIMAL = re.compile(r"^(-?(?:0|[1-9][0-9]*)\.[0-9]*?[1-9])0+$")
-_TRUTH = {"True": "true", "False": "false", "-0": "0"}
+_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
+_INTEGER = re.compile(r"-?[0-9]+")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_ONE_TEXT = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false", "-0": "0"}
+"""Python writes True, spreadsheets and R write TRUE, JSON writes true."""
 
 
 def canonical(value: object) -> str:
-    """The canonical text of a category or an id: 4, 4.0 and "4" are "4"; True and "true" are "true".
+    """The canonical text of a category or an id: 4, 4.0 and "4" are "4"; True, "TRUE" and "true" are "true".
 
-    No value (None, NaN) is the empty text. Leading zeros are kept: "007" is not 7.
+    No value (None, NaN) is the empty text. Leading zeros are kept: "007" is not 7. Raises `ValueError`
+    for an integer of thousands of digits.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -22,19 +24,21 @@ def canonical(value: object) -> str:
     elif isinstance(value, bool):
         return "true" if value else "false"
     elif isinstance(value, float):
-        if math.isnan(value):
+        if value != value:  # NaN
             return ""
-        text = repr(float(value))
+        # From 1e16 on Python writes a float with an exponent, and an integer without.
+        text = str(int(value)) if value.is_integer() else repr(float(value))
     else:
         text = str(value)
-    whole = _WHOLE.match(text)
-    if whole:
-        text = whole.group(1)
-    return _TRUTH.get(text, text)
+    if text.endswith("0"):
+        whole = _WHOLE.fullmatch(text)
+        text = whole.group(1) if whole else text
+    return _ONE_TEXT.get(text, text)
 
 
 def canonical_number(value: object) -> str:
-    """Like `canonical`, and "2.30" is "2.3": for split keys, where equal records must share a side."""
+    """Like `canonical`, and 2.3, "2.30" and "23e-1" are one: for split keys, where equal records share a side."""
     text = canonical(value)
-    decimal = _DECIMAL.match(text)
-    return decimal.group(1) if decimal else text
+    if text.isalpha() or _INTEGER.fullmatch(text) or not _NUMBER.fullmatch(text):
+        return text
+    return canonical(float(text))

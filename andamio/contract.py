@@ -17,6 +17,7 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from andamio.cells import Cells
 from andamio.encode import Encoded, category_columns, encode, number_columns
 from andamio.errors import ContractError
 from andamio.format import (
@@ -31,7 +32,8 @@ from andamio.format import (
     Training,
     explain,
 )
-from andamio.parse import Cells, Table, parse_columns, parse_records
+from andamio.parse import Table, parse_columns
+from andamio.records import parse_records
 
 
 class Contract(Section):
@@ -186,7 +188,8 @@ class Contract(Section):
 
     def encode(self, table: Table) -> Encoded:
         """Turn typed columns into the model's tensors: float32 numbers and canonical texts."""
-        return encode(self.inputs, table, dates_have_a_time=self.problem.time is not None)
+        widths = len(self.number_columns), len(self.category_columns)
+        return encode(self.inputs, table, widths=widths, dates_have_a_time=self.problem.time is not None)
 
     @cached_property
     def label_index(self) -> dict[str, int]:

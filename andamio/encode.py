@@ -63,15 +63,18 @@ def category_columns(inputs: Mapping[str, Feature]) -> tuple[str, ...]:
     return tuple(name for name, feature in inputs.items() if feature.type == "category")
 
 
-def encode(inputs: Mapping[str, Feature], table: Table, *, dates_have_a_time: bool = False) -> Encoded:
+def encode(
+    inputs: Mapping[str, Feature], table: Table, *, widths: tuple[int, int], dates_have_a_time: bool = False
+) -> Encoded:
     """Encode typed columns; raises `ContractError` when a category's values were never sealed.
 
-    A date's age is counted in days up to the record's own time. Where the contract names no time
-    column, it is counted up to a fixed day (1970-01-01), so that the same record is encoded alike
-    today and next year; where it does and the record says none, up to today.
+    `widths` counts the columns of the two tensors. A date's age is counted in days up to the record's
+    own time. Where the contract names no time column, it is counted up to a fixed day (1970-01-01), so
+    that the same record is encoded alike today and next year; where it does and the record says none,
+    up to today.
     """
-    numbers = np.empty((table.rows, len(number_columns(inputs))), dtype=np.float32)
-    categories = np.empty((table.rows, len(category_columns(inputs))), dtype=object)
+    numbers = np.empty((table.rows, widths[0]), dtype=np.float32)
+    categories = np.empty((table.rows, widths[1]), dtype=object)
     n = c = 0
     for name, feature in inputs.items():
         column = table.columns[name]
@@ -94,8 +97,9 @@ def _listed(name: str, feature: Feature, column: NDArray[Any]) -> NDArray[Any]:
         )
     if not feature.accepts_unknown:
         return column
-    values = feature.values
-    return np.array([text if text in values or text == "" else OTHER for text in column], dtype=object)
+    values, texts = feature.values, column.tolist()
+    seen = {text: text if not text or text in values else OTHER for text in set(texts)}
+    return np.array(list(map(seen.__getitem__, texts)), dtype=object)
 
 
 def _as_of(table: Table, dates_have_a_time: bool) -> NDArray[np.datetime64]:

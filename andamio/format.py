@@ -12,6 +12,8 @@ from andamio.canonical import canonical
 
 EXACT_INTEGER = 2**24
 """The largest integer up to which float32 holds every integer."""
+LARGEST_NUMBER = (2 - 2**-23) * 2.0**127
+"""The largest number that float32 holds."""
 
 Metric = Literal["roc_auc", "log_loss", "f1", "accuracy", "average_precision"]
 Family = Literal[
@@ -207,7 +209,7 @@ class Feature(Section):
         elif self.values is None and self.unknown == "reject":
             raise ValueError('unknown: "reject" needs the values listed; learned values always accept others')
         if self.min is not None and self.max is not None and self.min >= self.max:
-            raise ValueError(f"min: {self.min:g} must be below max, which is {self.max:g}")
+            raise ValueError(f"min: {self.min:.15g} must be below max, which is {self.max:.15g}")
         if self.type == "integer":
             for key in ("min", "max"):
                 bound = getattr(self, key)
