@@ -1,0 +1,1 @@
+"""Each state machine run whole, in this process, with our real functions plugged in."""
