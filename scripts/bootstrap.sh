@@ -64,9 +64,9 @@ step() {
 
 # recent UV: this uv runs, and is new enough for the lock file.
 recent() {
-    version=$("$1" --version 2>/dev/null | awk '{ print $2 }') || return 1
-    printf '%s %s\n' "$version" "$UV_OLDEST" | awk '{
-        split($1, is, "."); split($2, least, ".")
+    said=$("$1" --version 2>/dev/null) || return 1
+    printf '%s %s\n' "$said" "$UV_OLDEST" | awk '{
+        split($2, is, "."); split($NF, least, ".")
         exit !(is[1] > least[1] || (is[1] == least[1] && is[2] + 0 >= least[2] + 0))
     }'
 }
@@ -80,15 +80,15 @@ find_uv() {
 }
 
 install_uv() {
-    hint="Install uv yourself (https://docs.astral.sh/uv/getting-started/installation/) and run the same command again."
-    command -v python3 >/dev/null || die "Neither uv nor python3 is on this machine's PATH. $hint"
+    hint="install uv yourself (https://docs.astral.sh/uv/getting-started/installation/) and run the same command again."
+    command -v python3 >/dev/null || die "Neither uv nor python3 is on this machine's PATH. Install python3, or $hint"
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null ||
-        die "python3 is older than 3.8, too old to install uv with. $hint"
+        die "python3 is older than 3.8, too old to install uv with. Install a newer one, or $hint"
     rm -rf "$OWN/uv"
     step "Making a place for uv" python3 -m venv "$OWN/uv" ||
-        die "python3 cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv. Or: $hint"
+        die "python3 cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv. Or $hint"
     step "Installing uv $UV_VERSION" "$OWN/uv/bin/python" -m pip install --quiet "uv==$UV_VERSION" ||
-        die "pip could not install uv. Is there a network, and can it reach the package index? Or: $hint"
+        die "pip could not install uv. Is there a network, and can it reach the package index? Or $hint"
 }
 
 check_disk() {
