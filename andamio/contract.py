@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,9 @@ from andamio.cells import Cells
 from andamio.encode import Encoded, category_columns, encode, number_columns
 from andamio.errors import ContractError
 from andamio.format import (
+    RESERVED,
     Batch,
+    Column,
     Data,
     Feature,
     Gate,
@@ -30,8 +33,8 @@ from andamio.format import (
     ReleaseTable,
     Section,
     Training,
-    explain,
 )
+from andamio.format_errors import explain
 from andamio.parse import Table, parse_columns
 from andamio.records import parse_records
 
@@ -43,11 +46,11 @@ class Contract(Section):
     contract can encode.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+    model_config = ConfigDict(ignored_types=(cached_property,))
 
     problem: ProblemTable
     data: Data = Field(default_factory=Data)
-    features: Annotated[dict[str, Feature], Field(min_length=1)]
+    features: Annotated[dict[Column, Feature], Field(min_length=1)]
     training: Training = Field(default_factory=Training)
     gate: Gate = Field(default_factory=Gate)
     release: ReleaseTable = Field(default_factory=ReleaseTable)
@@ -115,9 +118,13 @@ class Contract(Section):
             include={"problem": {"target", "labels", "id", "group", "time"}, "data": True, "features": True},
         )
         half.get("data", {}).pop("files", None)  # sample files are where data come from, not what they mean
+        # Nor do data depend on the texts that people are shown.
+        half["problem"]["labels"] = {key: label["values"] for key, label in half["problem"]["labels"].items()}
         for feature in half["features"].values():
             for said in ("description", "unit"):
                 feature.pop(said, None)
+            if "values" in feature:
+                feature["values"] = list(feature["values"])
         return hashlib.sha256(_canonical(half)).hexdigest()
 
     # What it says
@@ -213,6 +220,15 @@ class Contract(Section):
                 raise ValueError(
                     f"[features.{column}]: '{column}' is the {role} of [problem]; a {role} is never a feature: "
                     "take one of the two out"
+                )
+        for column in RESERVED:
+            if column in columns or column in self.features:
+                raise ValueError(f"'{column}' is a column that data versions add: call yours otherwise")
+        for column, times in Counter(number_columns(self.inputs)).items():
+            if times > 1:
+                raise ValueError(
+                    f"[features]: '{column}' is there twice, once as a part of a date (NAME_age_days, NAME_month, "
+                    "NAME_weekday): call one of the two otherwise"
                 )
         if not self.inputs:
             raise ValueError("[features]: at least one feature must be available at prediction")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
+import math
 import re
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from andamio.canonical import canonical
 
@@ -14,6 +14,8 @@ EXACT_INTEGER = 2**24
 """The largest integer up to which float32 holds every integer."""
 LARGEST_NUMBER = (2 - 2**-23) * 2.0**127
 """The largest number that float32 holds."""
+RESERVED = ("_key", "_row")
+"""Columns that a data version adds: no column of the data may be called so."""
 
 Metric = Literal["roc_auc", "log_loss", "f1", "accuracy", "average_precision"]
 Family = Literal[
@@ -36,7 +38,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 class Section(BaseModel):
     """A table of the file: its keys never change after reading, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Label(Section):
@@ -81,7 +83,15 @@ class ProblemTable(Section):
     def _long_form(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
-        return {key: {"text": said, "values": [key]} if isinstance(said, str) else said for key, said in value.items()}
+        result: dict[object, object] = {}
+        for key, said in value.items():
+            if not isinstance(said, str | dict | Label):
+                raise ValueError(f'\'{key}\': expected the text shown, or {{ text = "...", values = ["..."] }}')
+            known = _canonical_key(key)
+            if known in result:
+                raise ValueError(f"'{known}' is listed twice (0, 0.0 and \"0\" are one value)")
+            result[known] = {"text": said, "values": [known]} if isinstance(said, str) else said
+        return result
 
     @field_validator("success")
     @classmethod
@@ -187,6 +197,8 @@ class Feature(Section):
             raise ValueError("expected at least one value; leave it out to learn the values from the data")
         result: dict[object, object] = {}
         for key, text in pairs:
+            if not isinstance(key, str | int | float) or not isinstance(text, str | int | float):
+                raise ValueError('expected a list of values, or a table { "value" = "text shown" }')
             known = _canonical_key(key)
             if known in result:
                 raise ValueError(f"'{known}' is listed twice (4, 4.0 and \"4\" are one value)")
@@ -210,14 +222,18 @@ class Feature(Section):
             raise ValueError('unknown: "reject" needs the values listed; learned values always accept others')
         if self.min is not None and self.max is not None and self.min >= self.max:
             raise ValueError(f"min: {self.min:.15g} must be below max, which is {self.max:.15g}")
-        if self.type == "integer":
-            for key in ("min", "max"):
-                bound = getattr(self, key)
-                if bound is not None and abs(bound) > EXACT_INTEGER:
-                    raise ValueError(
-                        f"{key}: an integer beyond {EXACT_INTEGER} cannot be held exactly; "
-                        "use a category, a date, or subtract an offset"
-                    )
+        for key in ("min", "max"):
+            bound = getattr(self, key)
+            if self.type == "integer" and bound is not None and abs(bound) > EXACT_INTEGER:
+                raise ValueError(
+                    f"{key}: an integer beyond {EXACT_INTEGER} cannot be held exactly; "
+                    "use a category, a date, or subtract an offset"
+                )
+            if bound is not None and abs(bound) > LARGEST_NUMBER:
+                raise ValueError(f"{key}: a number beyond 3.4e38 cannot be held; use its logarithm or another unit")
+        whole = self.type == "integer" and self.min is not None and self.max is not None
+        if whole and math.ceil(self.min or 0) > math.floor(self.max or 0):
+            raise ValueError(f"min: no integer lies between {self.min:.15g} and {self.max:.15g}")
         if self.on_invalid == "missing" and self.required:
             raise ValueError('on_invalid: "missing" needs required = false, or the row is rejected all the same')
         return self
@@ -288,52 +304,3 @@ class Monitor(Section):
     label_delay_hours: Annotated[int, Field(ge=0)] = 0
     capture: Literal["all", "sample", "none"] = "all"
     sample: Share = 0.1
-
-
-def explain(error: ValidationError, root: type[BaseModel], file: str) -> str:
-    """Every error as a line `FILE: [table] key: what was expected`, with the nearest known key where one is unknown."""
-    lines = []
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
-        path = [str(part) for part in item["loc"]]
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            message = "unknown key" + _nearest(path[-1], _keys_of(root, path[:-1]))
-        elif item["type"] == "missing":
-            message = "is missing" if len(path) > 1 else "this table is missing"
-        elif message.startswith("Input "):
-            message = "expected " + message.removeprefix("Input ").removeprefix("should be ").removeprefix("should ")
-        lines.append(f"{file}: {_place(path)}{message}")
-    return "\n".join(dict.fromkeys(lines))
-
-
-def _place(path: list[str]) -> str:
-    """`[features.age] min: ` for ("features", "age", "min"); nothing when the message names its place itself."""
-    if not path:
-        return ""
-    if len(path) == 1:
-        return f"[{path[0]}] "
-    depth = 2 if path[0] == "features" else 1
-    table, key = path[:depth], path[depth:]
-    return f"[{'.'.join(table)}] {'.'.join(key)}: " if key else f"[{'.'.join(table)}] "
-
-
-def _keys_of(model: Any, path: list[str]) -> list[str]:
-    for part in path:
-        field = getattr(model, "model_fields", {}).get(part)
-        if field is None:
-            return []
-        found = [arg for arg in (field.annotation, *get_args(field.annotation)) if hasattr(arg, "model_fields")]
-        if not found:
-            return []
-        model = found[0]
-        if field.annotation is not model:  # a table of tables: the next part is a name that the user chose
-            rest = path[path.index(part) + 2 :]
-            return _keys_of(model, rest)
-    return list(getattr(model, "model_fields", {}))
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known are {', '.join(known)}" if known else ""

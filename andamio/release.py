@@ -37,7 +37,7 @@ FILES = (
 )
 """What every release holds."""
 
-_VERSION = re.compile(r"^[0-9a-f]{16}$")
+_VERSION = re.compile(r"[0-9a-f]{16}")
 
 
 def seal(objects: Objects, files: Mapping[str, bytes], info: Mapping[str, Any]) -> str:
@@ -76,7 +76,7 @@ class Release:
     @classmethod
     def open(cls, objects: Objects, version: str) -> Release:
         """Open a release by version; raises `ReleaseError` when it is not there or not what its version says."""
-        if not _VERSION.match(version):
+        if not _VERSION.fullmatch(version):
             raise ReleaseError(f"'{version[:40]}' is not a release version: expected 16 hex digits")
         try:
             manifest = objects.get(names.release(version, MANIFEST)).body

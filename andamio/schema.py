@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from andamio.canonical import canonical
 from andamio.contract import Contract
 from andamio.format import EXACT_INTEGER, Feature
 
@@ -11,7 +13,11 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def record_schema(contract: Contract) -> dict[str, Any]:
-    """JSON Schema (2020-12) of the features of one record."""
+    """JSON Schema (2020-12) of the features of one record.
+
+    It promises one spelling of each value. The reader forgives a few more: spaces around a text, "4.0"
+    for "4", "TRUE" for true, a moment where a date is asked for.
+    """
     properties = {name: feature_schema(feature) for name, feature in contract.inputs.items()}
     if contract.problem.time is not None:
         properties[contract.problem.time] = {
@@ -55,16 +61,14 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
     else:
         types = ["integer"] if feature.type == "integer" else ["number"]
         low, high = feature.min, feature.max
-        if feature.type == "integer":
-            low = -EXACT_INTEGER if low is None else low
-            high = EXACT_INTEGER if high is None else high
-        if feature.on_invalid == "reject":
-            if low is not None:
-                schema["minimum"] = low
-            if high is not None:
-                schema["maximum"] = high
-        elif low is not None or high is not None:
-            said = f"{said}. Outside {_number(low)} to {_number(high)} it counts as missing".lstrip(". ")
+        if feature.on_invalid == "missing":
+            bounds = [("below", low), ("above", high)]
+            outside = " or ".join(f"{side} {bound:.15g}" for side, bound in bounds if bound is not None)
+            said = ". ".join(part for part in (said, f"It counts as missing {outside}" if outside else "") if part)
+        else:
+            if feature.type == "integer":
+                low, high = -EXACT_INTEGER if low is None else low, EXACT_INTEGER if high is None else high
+            schema |= {key: _plain(bound) for key, bound in (("minimum", low), ("maximum", high)) if bound is not None}
     if not feature.required:
         types = [*types, "null"]
         if "enum" in schema:
@@ -89,8 +93,15 @@ def _example(feature: Feature) -> Any:
         return "2026-01-31"
     low = feature.min if feature.min is not None else min(0.0, feature.max or 0.0)
     high = feature.max if feature.max is not None else max(low, 0.0) + 1.0
-    middle = (low + high) / 2
-    return int(middle) if feature.type == "integer" else round(middle, 3)
+    middle = low + (high - low) / 2
+    if feature.type == "integer":
+        return max(int(middle), math.ceil(low))
+    rounded = round(middle, 3)
+    return rounded if low <= rounded <= high else middle
+
+
+def _plain(bound: float) -> float:
+    return int(bound) if bound.is_integer() else bound
 
 
 def _spellings(value: str) -> list[Any]:
@@ -100,16 +111,14 @@ def _spellings(value: str) -> list[Any]:
 
 
 def _typed(value: str) -> Any:
+    """The boolean or number that JSON would write for a canonical text, where it is read back as that text."""
     if value in ("true", "false"):
         return value == "true"
-    if value.removeprefix("-").isdigit() and str(int(value)) == value:
-        return int(value)
-    try:
-        number = float(value)
-    except ValueError:
-        return value
-    return number if repr(number) == value else value
-
-
-def _number(value: float | None) -> str:
-    return "any" if value is None else f"{value:g}"
+    for kind in (int, float):
+        try:
+            typed = kind(value)
+        except ValueError:
+            continue
+        if math.isfinite(typed) and canonical(typed) == value:
+            return typed
+    return value

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from andamio import names
-from andamio.errors import NotReady, ObjectNotFound, PreconditionFailed
+from andamio.errors import NotReady, ObjectNotFound, PreconditionFailed, ReleaseError
 from andamio.ports import Objects
 
 
@@ -48,24 +48,31 @@ class Pointer:
 
 
 def read_pointer(objects: Objects, problem: str) -> tuple[Pointer, str | None]:
-    """The pointer and its ETag; an empty pointer and None when nothing was ever served."""
+    """The pointer and its ETag; an empty pointer and None when nothing was ever served.
+
+    Raises `ReleaseError` when what is stored there is not a pointer.
+    """
     try:
         stored = objects.get(names.pointer(problem))
     except ObjectNotFound:
         return Pointer(problem), None
-    raw: dict[str, Any] = json.loads(stored.body)
-    served = {key: Served(**raw[key]) if raw[key] else None for key in ("champion", "challenger", "previous")}
-    return Pointer(raw["problem"], raw["revision"], share=raw["share"], **served), stored.etag
+    try:
+        raw: dict[str, Any] = json.loads(stored.body)
+        served = {key: Served(**raw[key]) if raw[key] else None for key in ("champion", "challenger", "previous")}
+        return Pointer(raw["problem"], int(raw["revision"]), share=float(raw["share"]), **served), stored.etag
+    except (KeyError, TypeError, ValueError):
+        raise ReleaseError(
+            f"{names.pointer(problem)} is not a pointer that this version reads: restore an older version of the object"
+        ) from None
 
 
-def swap_pointer(objects: Objects, pointer: Pointer, etag: str | None) -> str:
+def swap_pointer(objects: Objects, pointer: Pointer, etag: str | None) -> None:
     """Write a pointer over the one whose ETag was read; raises `PreconditionFailed` when that one is gone."""
     key, body = names.pointer(pointer.problem), json.dumps(asdict(pointer), indent=1).encode()
     if etag is not None:
-        return objects.put(key, body, content_type="application/json", if_match=etag)
-    if not objects.put_new(key, body, content_type="application/json"):
+        objects.put(key, body, content_type="application/json", if_match=etag)
+    elif not objects.put_new(key, body, content_type="application/json"):
         raise PreconditionFailed(f"{key}: a first release was promoted meanwhile")
-    return objects.head(key).etag
 
 
 def champion(pointer: Pointer) -> Served:

@@ -78,15 +78,16 @@ class S3Objects:
                 # 409: another conditional write to the same key was under way. S3 asks to try again.
                 if error.response["Error"]["Code"] == "ConditionalRequestConflict" and left:
                     continue
-                raise self._translated(error, key) from error
+                raise self._translated(error, key, writing=True) from error
             return str(reply["ETag"])
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _translated(self, error: Any, key: str) -> Exception:
+    def _translated(self, error: Any, key: str, *, writing: bool = False) -> Exception:
         code = error.response["Error"]["Code"]
+        # A write with If-Match finds nothing at all when the object was deleted since it was read.
+        if code in ("PreconditionFailed", "412") or (writing and code == "NoSuchKey"):
+            return PreconditionFailed(f"s3://{self.bucket}/{key}: it changed since it was read")
         if code in _GONE:
             return ObjectNotFound(f"s3://{self.bucket}/{key}: there is no such object")
-        if code in ("PreconditionFailed", "412"):
-            return PreconditionFailed(f"s3://{self.bucket}/{key}: it changed since it was read")
         failure: Exception = error
         return failure
