@@ -11,7 +11,8 @@ import os
 
 from localstack.home import Home
 
-KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "USER", "LOGNAME")
+KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "USER", "LOGNAME", "LD_LIBRARY_PATH")
+"""The last, because some interpreters do not start without it."""
 
 
 def environment(home: Home) -> dict[str, str]:

@@ -83,7 +83,7 @@ install_uv() {
     hint="install uv yourself (https://docs.astral.sh/uv/getting-started/installation/) and run the same command again."
     command -v python3 >/dev/null || die "Neither uv nor python3 is on this machine's PATH. Install python3, or $hint"
     python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null ||
-        die "python3 is older than 3.8, too old to install uv with. Install a newer one, or $hint"
+        die "python3 does not run, or is older than 3.8: uv cannot be installed with it. Install another, or $hint"
     rm -rf "$OWN/uv"
     step "Making a place for uv" python3 -m venv "$OWN/uv" ||
         die "python3 cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv. Or $hint"
