@@ -115,7 +115,11 @@ def _finished(recipe: Recipe, platform: Platform, store: Path, repository: Path)
             module = f"lambdas.{recipe.name}.handler"
             importing.check_imports(unpacked, [module], f"{module} in the {recipe.name} bundle")
     size = archive.unpacked_bytes(path) / MIB
-    _say(recipe, platform, f"{size:.1f} MiB unzipped (budget {recipe.budget_mib}), {path.stat().st_size / MIB:.1f} zipped")
+    _say(
+        recipe,
+        platform,
+        f"{size:.1f} MiB unzipped (budget {recipe.budget_mib}), {path.stat().st_size / MIB:.1f} zipped",
+    )
     return path
 
 
@@ -145,10 +149,10 @@ def _install(recipe: Recipe, platform: Platform, requirements: str, path: Path) 
 def _check_size(recipe: Recipe, size: int) -> None:
     if size > recipe.budget_mib * MIB:
         raise BundleError(
-            f"The {recipe.name} bundle takes {size / MIB:.1f} MiB unzipped, its budget is {recipe.budget_mib} (Lambda's "
-            "limit is 250 with layers). Take a dependency out of its group in pyproject.toml, or raise the budget in "
-            "infra/packing/recipes.py knowingly. Without a `strip` on PATH that knows the platform (binutils, or "
-            "llvm-strip), libraries keep their debug symbols."
+            f"The {recipe.name} bundle takes {size / MIB:.1f} MiB unzipped, its budget is {recipe.budget_mib} "
+            "(Lambda's limit is 250, layers included). Take a dependency out of its group in pyproject.toml, or raise "
+            "the budget in infra/packing/recipes.py knowingly. Without a `strip` on PATH that knows the platform "
+            "(binutils, or llvm-strip), libraries keep their debug symbols."
         )
 
 

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
+COMPRESSION = 6
 FILE, PROGRAM = 0o100644, 0o100755
 
 
 def write_zip(path: Path, entries: Mapping[str, Path], *, append: bool = False) -> None:
     """Write files (name in the zip -> file) to a zip, or after the entries of one that is there."""
-    with zipfile.ZipFile(path, "a" if append else "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+    with zipfile.ZipFile(path, "a" if append else "w") as archive:
         for name in sorted(entries):
-            info = zipfile.ZipInfo(name, TIMESTAMP)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.create_system = 3  # Unix, whatever the machine: the permissions below count there only
-            info.external_attr = (PROGRAM if ".so" in name else FILE) << 16
-            archive.writestr(info, entries[name].read_bytes())
+            _write(archive, name, entries[name].read_bytes())
+
+
+def write_bytes(path: Path, entries: Mapping[str, bytes]) -> None:
+    """Write contents (name in the zip -> bytes) to a zip, in one move."""
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    with zipfile.ZipFile(unfinished, "w") as archive:
+        for name in sorted(entries):
+            _write(archive, name, entries[name])
+    unfinished.replace(path)
+
+
+def _write(archive: zipfile.ZipFile, name: str, body: bytes) -> None:
+    info = zipfile.ZipInfo(name, TIMESTAMP)
+    info.create_system = 3  # Unix, whatever the machine: the permissions below count there only
+    info.external_attr = (PROGRAM if ".so" in name else FILE) << 16
+    archive.writestr(info, body, zipfile.ZIP_DEFLATED, COMPRESSION)
 
 
 def files(tree: Path) -> dict[str, Path]:

@@ -112,6 +112,6 @@ def _package(repository: Path, package: str) -> Iterator[tuple[str, Path]]:
         raise BundleError(f"A bundle needs the package {package}/, which does not exist in {repository}.")
     for path in sorted(root.rglob("*")):
         name = path.relative_to(repository).as_posix()
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
-            if not name.startswith(LEFT_OUT):
-                yield name, path
+        compiled = path.suffix == ".pyc" or "__pycache__" in path.parts
+        if path.is_file() and not compiled and not name.startswith(LEFT_OUT):
+            yield name, path

@@ -52,9 +52,7 @@ def slim(tree: Path, platform: Platform) -> None:
         if path.is_dir() and not path.is_symlink():
             if path.name in TESTS or path.name == "sboms":
                 _delete(path)
-        elif path.suffix in BUILD_FILES:
-            path.unlink(missing_ok=True)
-        elif path.parent.name.endswith(".dist-info") and path.name in METADATA_DROPPED:
+        elif path.suffix in BUILD_FILES or (path.parent.name.endswith(".dist-info") and path.name in METADATA_DROPPED):
             path.unlink(missing_ok=True)
     stripper = find_stripper(platform)
     if stripper:

@@ -1,0 +1,69 @@
+"""The CDK app: `cdk synth`, `cdk deploy` and `cdk diff` run this file.
+
+    cdk deploy -c problem=problems/heart            on AWS
+    AWS_ENDPOINT_URL=http://127.0.0.1:4566 cdk deploy   on the local cloud
+
+`infra/options.py` says what else can be given with -c.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from aws_cdk import App, CliCredentialsStackSynthesizer, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from andamio import names
+from infra import bundling
+from infra.asl import AslError
+from infra.bundling import Bundle
+from infra.options import OptionError, Options, read_options
+from infra.packing import BundleError
+from infra.problem import ProblemError, read_problem
+from infra.stacks.problem import ProblemStack
+
+FUNCTIONS = ("api", "etl", "train", "registry")
+
+BundleProvider = Callable[[Sequence[str], str], Mapping[str, Bundle]]
+"""From names and a platform to zips, by name."""
+
+
+def add_stack(app: App, options: Options, bundles: BundleProvider, work: Path) -> ProblemStack:
+    """Put a problem's stack into an app, checked by cdk-nag. `work` is a folder for files made on the way."""
+    problem = read_problem(options.problem)
+    # An account that may not create roles cannot be bootstrapped either: deploy as whoever runs the CLI.
+    synthesizer = CliCredentialsStackSynthesizer() if options.existing_role_arn else None
+    stack = ProblemStack(
+        app,
+        names.stack(problem.name),
+        problem=problem,
+        options=options,
+        bundles=bundles(FUNCTIONS, options.bundle),
+        work=work,
+        synthesizer=synthesizer,
+    )
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return stack
+
+
+def main() -> int:
+    """Synthesize; 1 with one clear line when something is not as expected."""
+    store = bundling.default_store()
+    store.mkdir(parents=True, exist_ok=True)
+    try:
+        # Checking the template against CloudFormation's schemas doubles the time of a synth; AWS is worth it.
+        app = App(builtin_cloud_formation_validation=not os.environ.get("AWS_ENDPOINT_URL"))
+        options = read_options(app.node.try_get_context)
+        add_stack(app, options, bundling.build_all, store)
+    except (OptionError, ProblemError, BundleError, AslError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""The REST API in front of the API function: keys, throttling, and the four pages that need no key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from andamio import names
+from infra.constructs.waivers import waive
+
+# A browser cannot send a key in a header when a page is opened, and a load balancer's check has none.
+PUBLIC_PAGES = ("ping", "openapi.json", "docs", "docs/{asset+}")
+
+# For the API as a whole and for one key alike: a cost guard, not a service level.
+RATE_PER_SECOND, BURST = 200, 400
+
+
+@dataclass(frozen=True, slots=True)
+class ApiLog:
+    """Where API Gateway writes a line for each call, and what is in it."""
+
+    destination: apigateway.IAccessLogDestination
+    format: apigateway.AccessLogFormat
+
+
+class Api(apigateway.RestApi):
+    """Everything goes to one function; an API key is asked for everywhere but on `PUBLIC_PAGES` and by OPTIONS."""
+
+    key: apigateway.IApiKey
+
+    def __init__(
+        self, scope: Construct, id: str, *, problem: str, handler: lambda_.IFunction, log: ApiLog | None
+    ) -> None:
+        name = names.resource(problem, "api")
+        super().__init__(
+            scope,
+            id,
+            rest_api_name=name,
+            description=f"Predictions of {names.stack(problem)}",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            # Off: it would set the logging role of the whole account.
+            cloud_watch_role=False,
+            deploy_options=apigateway.StageOptions(
+                stage_name=names.STAGE,
+                throttling_rate_limit=RATE_PER_SECOND,
+                throttling_burst_limit=BURST,
+                access_log_destination=log.destination if log else None,
+                access_log_format=log.format if log else None,
+            ),
+        )
+        # One permission for the API, not one for each method.
+        self._integration = apigateway.LambdaIntegration(handler, proxy=True, scope_permission_to_method=False)
+        self._everything(self.root)
+        self._everything(self.root.add_resource("{proxy+}"))
+        for page in PUBLIC_PAGES:
+            resource = self.root.resource_for_path(page)
+            self._add(resource, "GET", key_required=False)
+            self._everything(resource)
+        self.key = self._key_with_plan(name)
+        self._waive()
+
+    def _everything(self, resource: apigateway.IResource) -> None:
+        """Any method with a key, and OPTIONS without: a browser's preflight carries none."""
+        self._add(resource, "ANY", key_required=True)
+        self._add(resource, "OPTIONS", key_required=False)
+
+    def _add(self, resource: apigateway.IResource, method: str, *, key_required: bool) -> None:
+        resource.add_method(
+            method,
+            self._integration,
+            api_key_required=key_required,
+            authorization_type=apigateway.AuthorizationType.NONE,
+        )
+
+    def _key_with_plan(self, name: str) -> apigateway.IApiKey:
+        key = self.add_api_key("Key", api_key_name=name, description="Given to clients in the x-api-key header")
+        plan = self.add_usage_plan(
+            "Plan",
+            name=name,
+            throttle=apigateway.ThrottleSettings(rate_limit=RATE_PER_SECOND, burst_limit=BURST),
+            api_stages=[apigateway.UsagePlanPerApiStage(api=self, stage=self.deployment_stage)],
+        )
+        plan.add_api_key(key)
+        return key
+
+    def _waive(self) -> None:
+        waive(
+            self,
+            {
+                "APIG2": "Requests are validated by the function against the problem's contract, which says which "
+                "field is wrong and why; a second schema at the gateway could only disagree with it.",
+                "APIG3": "A web ACL bills by the month and is an account's own choice; keys and throttling guard this.",
+                "APIG4": "Clients are programs that hold an API key with a usage plan; "
+                "the pages without one show no data and change nothing.",
+                "APIG6": "Execution logs need a role set for the whole account; the function logs each prediction.",
+                "COG4": "Clients are programs that hold an API key, not people with an account in a user pool.",
+            },
+        )

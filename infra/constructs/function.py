@@ -1,0 +1,90 @@
+"""A Lambda function with a log group, a role and a dead-letter queue of its own."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from andamio import names
+from infra.bundling import Bundle
+from infra.constructs.queue import DeadLetterQueue
+from infra.constructs.role import Permission, create_role
+from infra.constructs.waivers import waive
+
+MOST_MEMORY_MB = 3008
+"""What new AWS accounts allow."""
+
+ARCHITECTURES = {
+    "x86_64": lambda_.Architecture.X86_64,
+    "amd64": lambda_.Architecture.X86_64,
+    "arm64": lambda_.Architecture.ARM_64,
+    "aarch64": lambda_.Architecture.ARM_64,
+}
+
+
+class BundledFunction(lambda_.Function):
+    """A function out of a bundle, `lambdas/PART/handler.py`.
+
+    timeout in seconds, memory in MB (a vCPU is 1,769 MB). Calls that come asynchronously and fail for
+    good end in `dead_letters`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        part: str,
+        problem: str,
+        bundle: Bundle,
+        environment: Mapping[str, str],
+        permissions: Sequence[Permission],
+        description: str,
+        memory_mb: int,
+        timeout: int,
+        given_role: str,
+        layers: Sequence[lambda_.ILayerVersion] = (),
+        snapstart: bool = False,
+    ) -> None:
+        name = names.resource(problem, part)
+        group = logs.LogGroup(
+            scope,
+            f"{id}Logs",
+            log_group_name=names.log_group(name),
+            retention=logs.RetentionDays.THREE_MONTHS,
+            # An explicit name that outlived its stack would keep the stack from being deployed again.
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        dead_letters = DeadLetterQueue(scope, f"{id}DeadLetters", name=f"{name}-dead-letters")
+        write_logs = Permission(("logs:CreateLogStream", "logs:PutLogEvents"), (group.log_group_arn,))
+        send_dead_letters = Permission(("sqs:SendMessage",), (dead_letters.queue_arn,))
+        role = create_role(
+            scope, f"{id}Role", "lambda.amazonaws.com", [write_logs, send_dead_letters, *permissions], given_role
+        )
+        super().__init__(
+            scope,
+            id,
+            function_name=name,
+            description=description,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=ARCHITECTURES[platform.machine().lower() if bundle.platform == "host" else bundle.platform],
+            handler=f"lambdas.{part}.handler.handler",
+            code=lambda_.Code.from_asset(str(bundle.path)),
+            layers=list(layers),
+            environment=dict(environment),
+            memory_size=min(memory_mb, MOST_MEMORY_MB),
+            timeout=Duration.seconds(timeout),
+            role=role,
+            log_group=group,
+            dead_letter_queue=dead_letters,
+            snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snapstart else None,
+        )
+        waive(
+            self,
+            {"L1": "Python 3.13 is the newest that all of this runs on: the bundles' wheels, and the emulators."},
+        )

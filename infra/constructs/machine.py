@@ -1,0 +1,86 @@
+"""A state machine out of a file in stepfunctions/, with a role and a log group of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from andamio import names
+from infra import asl
+from infra.constructs.role import Permission, create_role
+from infra.constructs.waivers import waive
+
+# Step Functions writes its log through a delivery that only "*" can name.
+LOG_DELIVERY = Permission(
+    (
+        "logs:CreateLogDelivery",
+        "logs:GetLogDelivery",
+        "logs:UpdateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:DescribeResourcePolicies",
+        "logs:DescribeLogGroups",
+    ),
+    ("*",),
+    (("IAM5[Resource::*]", "Log deliveries have no ARN: AWS asks for '*' on these eight actions."),),
+)
+
+
+class FileMachine(sfn.StateMachine):
+    """The state machine `stepfunctions/PART.asl.json`; it may call the functions and start the machines given.
+
+    functions, starts, numbers: placeholder -> what fills it in; all together they are all placeholders of the file.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        part: str,
+        problem: str,
+        functions: Mapping[str, lambda_.IFunction],
+        starts: Mapping[str, sfn.IStateMachine],
+        numbers: Mapping[str, int],
+        given_role: str,
+    ) -> None:
+        name = names.resource(problem, part)
+        definition = asl.load(asl.FOLDER / f"{part}.asl.json")
+        values: dict[str, str | int] = {key: function.function_arn for key, function in functions.items()}
+        values |= {key: machine.state_machine_arn for key, machine in starts.items()}
+        values |= numbers
+        permissions: Sequence[Permission] = [
+            Permission(("lambda:InvokeFunction",), tuple(function.function_arn for function in functions.values())),
+            *(Permission(("states:StartExecution",), (machine.state_machine_arn,)) for machine in starts.values()),
+            LOG_DELIVERY,
+        ]
+        group = logs.LogGroup(
+            scope,
+            f"{id}Logs",
+            # The prefix keeps the account's log resource policy short, whatever number of machines there is.
+            log_group_name=f"/aws/vendedlogs/states/{name}",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        super().__init__(
+            scope,
+            id,
+            state_machine_name=name,
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            definition_body=sfn.DefinitionBody.from_string(
+                Stack.of(scope).to_json_string(asl.render(definition, values))
+            ),
+            role=create_role(scope, f"{id}Role", "states.amazonaws.com", permissions, given_role),
+            logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
+            tracing_enabled=False,
+        )
+        waive(
+            self,
+            {"SF2": "The history of an execution already shows each step and its time; X-Ray would bill for it again."},
+        )

@@ -1,0 +1,105 @@
+"""What a deployment can be told: CDK context (`cdk -c KEY=VALUE`), and the local cloud's environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra import REPOSITORY
+
+PLATFORMS = ("host", "x86_64", "arm64")
+
+
+class OptionError(Exception):
+    """A context value cannot be used: the message names it and says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One deployment's choices.
+
+    problem            the problem's folder
+    local              AWS_ENDPOINT_URL is set: an emulator, whose state may be thrown away
+    bundle             platform of the functions: host (local default) | x86_64 (AWS default) | arm64
+    tracking_uri       an MLflow server's URL or ARN; empty: the stack makes SageMaker's MLflow app
+    snapstart          publish the API function with SnapStart, behind an alias
+    existing_role_arn  a role that everything runs as, for accounts that may not create roles; empty: own roles
+    quiet_seconds      how long ETL waits for more files
+    refresh_seconds    how often the API looks for a new champion
+    """
+
+    problem: Path
+    local: bool
+    bundle: str
+    tracking_uri: str
+    snapstart: bool
+    existing_role_arn: str
+    quiet_seconds: int
+    refresh_seconds: int
+
+
+def read_options(context: Callable[[str], object], environ: Mapping[str, str] | None = None) -> Options:
+    """Options from CDK context (a function from key to value or None) and environment; raises `OptionError`."""
+    environ = os.environ if environ is None else environ
+    local = bool(environ.get("AWS_ENDPOINT_URL"))
+    folder = Path(_text(context, "problem", "problems/heart"))
+    bundle = _text(context, "bundle", "host" if local else "x86_64")
+    if bundle not in PLATFORMS:
+        raise OptionError(f"Context 'bundle' must be one of {', '.join(PLATFORMS)}. Got '{bundle}' instead.")
+    if bundle == "host" and not local:
+        raise OptionError(
+            "Context 'bundle=host' is for the local cloud, which runs functions on this machine's interpreter. "
+            "Use x86_64 or arm64 on AWS, or set AWS_ENDPOINT_URL."
+        )
+    role = _text(context, "existing_role_arn", "")
+    if role and not (role.startswith("arn:") and ":role/" in role):
+        raise OptionError(f"Context 'existing_role_arn' must be the ARN of an IAM role. Got '{role}' instead.")
+    return Options(
+        problem=folder if folder.is_absolute() else REPOSITORY / folder,
+        local=local,
+        bundle=bundle,
+        tracking_uri=_tracking_uri(context, environ, local),
+        snapstart=_switch(context, "snapstart", False),
+        existing_role_arn=role,
+        quiet_seconds=_seconds(context, "quiet_seconds", 2 if local else 30, least=1),
+        refresh_seconds=_seconds(context, "refresh_seconds", 60, least=1),
+    )
+
+
+def _tracking_uri(context: Callable[[str], object], environ: Mapping[str, str], local: bool) -> str:
+    """What is given; locally also the environment's or the running local cloud's; empty: make one on AWS."""
+    given = _text(context, "tracking_uri", "")
+    if given or not local:
+        return given
+    cloud = Path(environ.get("ANDAMIO_HOME") or REPOSITORY / ".andamio") / "cloud.json"
+    found = environ.get("MLFLOW_TRACKING_URI", "")
+    if not found and cloud.is_file():
+        found = str(json.loads(cloud.read_text()).get("mlflow_url") or "")
+    if not found:
+        raise OptionError(
+            "The local cloud has no MLflow of its own: give its URL with `cdk -c tracking_uri=http://...` or in "
+            f"MLFLOW_TRACKING_URI, or start the local cloud, which writes it to {cloud} (`andamio up`)."
+        )
+    return found
+
+
+def _text(context: Callable[[str], object], key: str, default: str) -> str:
+    value = context(key)
+    return default if value is None or value == "" else str(value)
+
+
+def _switch(context: Callable[[str], object], key: str, default: bool) -> bool:
+    text = _text(context, key, str(default)).lower()
+    if text not in ("true", "false", "on", "off"):
+        raise OptionError(f"Context '{key}' must be true or false. Got '{text}' instead.")
+    return text in ("true", "on")
+
+
+def _seconds(context: Callable[[str], object], key: str, default: int, *, least: int) -> int:
+    text = _text(context, key, str(default))
+    if not text.isdecimal() or not least <= int(text) <= 86_400:
+        raise OptionError(f"Context '{key}' must be whole seconds from {least} to 86400. Got '{text}' instead.")
+    return int(text)

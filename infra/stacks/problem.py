@@ -1,0 +1,252 @@
+"""Everything that one problem runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aws_cdk import CfnOutput, IStackSynthesizer, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from andamio import names
+from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, Settings, TrainSettings
+from infra.bundling import Bundle
+from infra.constructs.alerts import Alerts
+from infra.constructs.api import Api, ApiLog
+from infra.constructs.arrivals import Arrivals
+from infra.constructs.bucket import DataBucket
+from infra.constructs.contract import ContractLayer
+from infra.constructs.function import BundledFunction
+from infra.constructs.machine import FileMachine
+from infra.constructs.role import Permission, listing, objects
+from infra.constructs.table import PredictionsTable
+from infra.constructs.tracker import may_track
+from infra.options import Options
+from infra.problem import Problem
+
+READ = ("s3:GetObject",)
+READ_WRITE = ("s3:GetObject", "s3:PutObject")
+
+# Where the lake keeps the API's access log.
+ACCESS_LOG = "access/"
+
+
+class ProblemStack(Stack):
+    """Buckets and table, four functions, two state machines, the API, and what connects them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        problem: Problem,
+        options: Options,
+        bundles: Mapping[str, Bundle],
+        work: Path,
+        synthesizer: IStackSynthesizer | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            id,
+            stack_name=names.stack(problem.name),
+            description=f"Andamio: {problem.name}",
+            synthesizer=synthesizer,
+        )
+        self._problem = problem
+        self._options = options
+        self._bundles = bundles
+        # Data outlive their stack on AWS; an emulator's go with it.
+        self._data_policy = RemovalPolicy.DESTROY if options.local else RemovalPolicy.RETAIN
+        Tags.of(self).add("andamio:problem", problem.name)
+
+        self._store()
+        self._tracking()
+        contract = ContractLayer(self, "Contract", problem=problem.name, toml=problem.toml, folder=work)
+        self._functions(contract)
+        self._machines()
+        self._serve()
+        self._outputs()
+
+    def _store(self) -> None:
+        """Where data, models, batches and predictions lie."""
+        self._lake = DataBucket(
+            self,
+            "Lake",
+            removal_policy=self._data_policy,
+            announces=True,
+            # What ETL stages can be made again from raw/; every version of raw/ is kept: data sets refer to them.
+            expire={names.STAGING: 30, ACCESS_LOG: 90},
+            forget={names.DATASETS: 365},
+        )
+        self._models = DataBucket(self, "Models", removal_policy=self._data_policy, forget={names.SERVING: 365})
+        self._batch = DataBucket(
+            self,
+            "Batch",
+            removal_policy=self._data_policy,
+            announces=True,
+            expire={names.INCOMING: 90, names.SCORED: 90, names.REJECTED: 90},
+        )
+        self._table = PredictionsTable(self, "Predictions", removal_policy=self._data_policy)
+
+    def _tracking(self) -> None:
+        """The MLflow server that was given, or one of our own on AWS."""
+        self._tracking_uri = self._options.tracking_uri
+        if not self._tracking_uri:
+            # CDK's module for SageMaker takes most of a second to import, which a local deployment can do without.
+            from infra.constructs.tracking import TrackingApp
+
+            app = TrackingApp(
+                self,
+                "Tracking",
+                problem=self._problem.name,
+                bucket=self._models,
+                given_role=self._options.existing_role_arn,
+                removal_policy=self._data_policy,
+            )
+            self._tracking_uri = app.uri
+
+    def _functions(self, contract: ContractLayer) -> None:
+        """The four functions, and what each of them may do."""
+        name, lake, models = self._problem.name, self._lake, self._models
+        self._etl = self._function(
+            "etl",
+            "Raw files to a data version: collect, validate, publish, commit",
+            EtlSettings(name, lake.bucket_name),
+            [
+                listing(lake, versions=True),
+                objects(lake, ["s3:GetObject", "s3:GetObjectVersion"], names.RAW),
+                objects(lake, READ_WRITE, names.STAGING, names.QUARANTINE, names.DATASETS),
+            ],
+            memory_mb=3008,
+            timeout=900,
+            layers=[contract],
+        )
+        self._train = self._function(
+            "train",
+            "A data version to a candidate: plan, trial, fit, evaluate, decide",
+            TrainSettings(name, lake.bucket_name, models.bucket_name),
+            [
+                listing(lake),
+                listing(models),
+                objects(lake, READ, names.DATASETS),
+                objects(models, READ_WRITE, names.RUNS),
+                objects(models, READ, names.RELEASES, names.pointer(name)),
+            ],
+            memory_mb=3008,
+            timeout=900,
+            layers=[contract],
+        )
+        self._registry = self._function(
+            "registry",
+            "A candidate into MLflow, and a release to be served: register, promote",
+            RegistrySettings(name, lake.bucket_name, models.bucket_name, self._tracking_uri),
+            [
+                listing(models),
+                objects(models, READ_WRITE, names.RUNS, names.RELEASES, names.pointer(name)),
+                objects(models, [*READ_WRITE, "s3:AbortMultipartUpload"], names.MLFLOW),
+                *may_track(self._tracking_uri),
+            ],
+            memory_mb=2048,
+            timeout=600,
+        )
+        self._api_function = self._function(
+            "api",
+            "Predictions over HTTP",
+            ApiSettings(name, models.bucket_name, self._options.refresh_seconds),
+            [listing(models), objects(models, READ, names.RELEASES, names.pointer(name))],
+            memory_mb=1769,  # one whole vCPU
+            timeout=29,  # API Gateway waits no longer
+            snapstart=self._options.snapstart,
+        )
+
+    def _function(
+        self,
+        part: str,
+        description: str,
+        settings: Settings,
+        permissions: Sequence[Permission],
+        *,
+        memory_mb: int,
+        timeout: int,
+        layers: Sequence[lambda_.ILayerVersion] = (),
+        snapstart: bool = False,
+    ) -> BundledFunction:
+        return BundledFunction(
+            self,
+            f"{part.capitalize()}Function",
+            part=part,
+            problem=self._problem.name,
+            bundle=self._bundles[part],
+            environment=settings.as_env(),
+            permissions=permissions,
+            description=description,
+            memory_mb=memory_mb,
+            timeout=timeout,
+            given_role=self._options.existing_role_arn,
+            layers=layers,
+            snapstart=snapstart,
+        )
+
+    def _machines(self) -> None:
+        name, given_role = self._problem.name, self._options.existing_role_arn
+        self._train_machine = FileMachine(
+            self,
+            "TrainMachine",
+            part="train",
+            problem=name,
+            functions={"TrainFunction": self._train, "RegistryFunction": self._registry},
+            starts={},
+            numbers={"Parallel": self._problem.parallel},
+            given_role=given_role,
+        )
+        self._etl_machine = FileMachine(
+            self,
+            "EtlMachine",
+            part="etl",
+            problem=name,
+            functions={"EtlFunction": self._etl},
+            starts={"TrainMachine": self._train_machine},
+            numbers={"QuietSeconds": self._options.quiet_seconds},
+            given_role=given_role,
+        )
+        Arrivals(
+            self,
+            "RawFiles",
+            problem=name,
+            part="etl",
+            bucket=self._lake,
+            prefix=names.RAW,
+            machine=self._etl_machine,
+            given_role=given_role,
+        )
+        self._alerts = Alerts(self, "Alerts", problem=name, machines=[self._etl_machine, self._train_machine])
+
+    def _serve(self) -> None:
+        handler: lambda_.IFunction = self._api_function
+        if self._options.snapstart:
+            handler = lambda_.Alias(self, "ApiAlias", alias_name="live", version=self._api_function.current_version)
+        log: ApiLog | None = None
+        # An emulator keeps no access log, and a given role need not trust Firehose.
+        if not self._options.local and not self._options.existing_role_arn:
+            from infra.constructs.access_log import AccessLog
+
+            log = AccessLog(self, "AccessLog", problem=self._problem.name, bucket=self._lake, prefix=ACCESS_LOG).log
+        self._api = Api(self, "Api", problem=self._problem.name, handler=handler, log=log)
+
+    def _outputs(self) -> None:
+        outputs = {
+            "ApiUrl": self._api.url,
+            "ApiKeyId": self._api.key.key_id,
+            "LakeBucket": self._lake.bucket_name,
+            "ModelsBucket": self._models.bucket_name,
+            "BatchBucket": self._batch.bucket_name,
+            "EtlMachine": self._etl_machine.state_machine_arn,
+            "TrainMachine": self._train_machine.state_machine_arn,
+            "PredictionsTable": self._table.table_name,
+            "AlertsTopic": self._alerts.topic.topic_arn,
+            "MlflowUri": self._tracking_uri,
+        }
+        for key, value in outputs.items():
+            # Ids of outputs share a namespace with constructs.
+            CfnOutput(self, f"{key}Output", value=value).override_logical_id(key)
