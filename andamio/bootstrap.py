@@ -7,16 +7,18 @@ Bootstrap, 1993, ch. 8 for structured data, ch. 13 for percentile intervals).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.metrics import score
+from andamio.metrics import Weighted, prepare
 
 RESAMPLES = 2000
-_CHUNK = 200
+_CELLS_AT_ONCE = 4_000_000
+"""Counts held in memory while resampling: 32 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,9 @@ class Scorer:
     positive: int
     threshold: float = 0.5
 
-    def __call__(
-        self,
-        labels: NDArray[np.int64],
-        probabilities: NDArray[np.floating],
-        weights: NDArray[np.float64] | None = None,
-    ) -> float:
-        """The score of one set of predictions, or of one resample of it."""
-        return score(
-            self.metric, labels, probabilities, positive=self.positive, threshold=self.threshold, weights=weights
-        )
+    def on(self, labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Weighted:
+        """The score of these predictions as a function of the rows' weights."""
+        return prepare(self.metric, labels, probabilities, positive=self.positive, threshold=self.threshold)
 
 
 def resamples(
@@ -55,8 +50,9 @@ def resamples(
     rng = np.random.default_rng(seed)
     unique, first, cluster = np.unique(keys, return_index=True, return_inverse=True)
     stratum = labels[first]
-    for start in range(0, count, _CHUNK):
-        size = min(_CHUNK, count - start)
+    at_once = max(1, _CELLS_AT_ONCE // len(labels))
+    for start in range(0, count, at_once):
+        size = min(at_once, count - start)
         drawn = np.zeros((size, len(unique)))
         for label in np.unique(stratum):
             members = np.flatnonzero(stratum == label)
@@ -73,12 +69,21 @@ def interval(
     count: int = RESAMPLES,
 ) -> Interval:
     """One metric with its interval; NaN bounds when every resample is degenerate."""
-    scores = [scorer(labels, probabilities, weights) for weights in resamples(labels, keys, seed, count)]
-    low, high = _bounds(np.array(scores))
-    return Interval(scorer(labels, probabilities), low, high)
+    score = scorer.on(labels, probabilities)
+    return _interval(score(np.ones(len(labels))), [score(weights) for weights in resamples(labels, keys, seed, count)])
 
 
-def gains(
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two sets of predictions on the same resamples: each one's score, the challenger's gain, and every gain drawn."""
+
+    score: Interval
+    baseline: Interval
+    gain: Interval
+    gains: NDArray[np.float64]
+
+
+def compare(
     labels: NDArray[np.int64],
     keys: NDArray[np.str_],
     challenger: tuple[Scorer, NDArray[np.floating]],
@@ -87,21 +92,24 @@ def gains(
     sign: int,
     seed: int,
     count: int = RESAMPLES,
-) -> tuple[Interval, NDArray[np.float64]]:
-    """By how much the challenger is better (`sign` = -1 when less is better): both scored on the same resamples."""
+) -> Comparison:
+    """By how much the challenger is better (`sign` = -1 when less is better)."""
+    ours, theirs = (scorer.on(labels, probabilities) for scorer, probabilities in (challenger, baseline))
+    drawn = np.array([(ours(weights), theirs(weights)) for weights in resamples(labels, keys, seed, count)])
+    plain = np.ones(len(labels))
+    score, against = ours(plain), theirs(plain)
+    gains = sign * (drawn[:, 0] - drawn[:, 1])
+    return Comparison(
+        _interval(score, drawn[:, 0]),
+        _interval(against, drawn[:, 1]),
+        _interval(sign * (score - against), gains),
+        gains,
+    )
 
-    def gain(weights: NDArray[np.float64] | None) -> float:
-        ours = challenger[0](labels, challenger[1], weights)
-        return sign * (ours - baseline[0](labels, baseline[1], weights))
 
-    drawn = np.array([gain(weights) for weights in resamples(labels, keys, seed, count)])
-    low, high = _bounds(drawn)
-    return Interval(gain(None), low, high), drawn
-
-
-def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
-    finite = values[np.isfinite(values)]
+def _interval(value: float, drawn: Sequence[float] | NDArray[np.float64]) -> Interval:
+    finite = np.asarray(drawn)[np.isfinite(drawn)]
     if not len(finite):
-        return float("nan"), float("nan")
+        return Interval(value, math.nan, math.nan)
     low, high = np.percentile(finite, [2.5, 97.5])
-    return float(low), float(high)
+    return Interval(value, float(low), float(high))

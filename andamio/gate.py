@@ -7,14 +7,18 @@ paired bootstrap resamples in which it does stands for that probability.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.bootstrap import RESAMPLES, Interval, Scorer, gains, interval
+from andamio.bootstrap import RESAMPLES, Interval, Scorer, compare
 from andamio.metrics import higher_is_better
+
+_ROUNDING = 1e-12
+"""Less than this is no gain: 0.86 - 0.85 is not more than 0.01."""
 
 Outcome = Literal["promoted", "rejected", "tied"]
 
@@ -81,8 +85,9 @@ class Decision:
     probability: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for `decision.json`."""
-        return asdict(self)
+        """Plain values, for `decision.json`; a number that is undefined is None."""
+        plain: dict[str, Any] = _defined(asdict(self))
+        return plain
 
 
 def decide(
@@ -114,6 +119,13 @@ def decide(
         return decision(
             "tied", "same_model", f"The challenger is {against} itself, byte for byte: there is nothing to judge."
         )
+    if challenger.split != holdout.split:
+        return decision(
+            "rejected",
+            "other_split",
+            f"The challenger was trained under split {challenger.split}, the holdout is that of split {holdout.split}: "
+            "it may have seen these rows. Train again on the current data version.",
+        )
     if champion and champion.split != challenger.split:
         return decision(
             "rejected",
@@ -131,11 +143,17 @@ def decide(
     )
     needed = rules.min_gain if champion else 0.0
     sign = 1 if higher_is_better(rules.metric) else -1
-    gain, drawn = gains(holdout.labels, holdout.keys, ours, theirs, sign=sign, seed=rules.seed, count=rules.resamples)
-    probability = float(np.mean(drawn > needed))
+    compared = compare(holdout.labels, holdout.keys, ours, theirs, sign=sign, seed=rules.seed, count=rules.resamples)
+    score, baseline, gain = compared.score, compared.baseline, compared.gain
+    probability = float(np.mean(compared.gains > needed + _ROUNDING))
     promoted = probability >= rules.confidence
-    score = interval(*_scored(ours, holdout), rules.seed, rules.resamples)
-    baseline = interval(*_scored(theirs, holdout), rules.seed, rules.resamples)
+    if math.isnan(gain.value):
+        return decision(
+            "rejected",
+            rule,
+            f"{rules.metric} is undefined on these {len(holdout.labels)} rows, which show {_counted(counts)} "
+            "classes: gather rows of every class, or choose another metric in [training].",
+        )
     more = f"more than {needed:g}" if needed else "at all"
     reason = (
         f"On {len(holdout.labels)} rows that no training run saw, {rules.metric} is {score.value:.4f} against "
@@ -154,7 +172,11 @@ def decide(
     )
 
 
-def _scored(
-    contender: tuple[Scorer, NDArray[np.floating]], holdout: Holdout
-) -> tuple[Scorer, NDArray[np.int64], NDArray[np.floating], NDArray[np.str_]]:
-    return contender[0], holdout.labels, contender[1], holdout.keys
+def _counted(counts: tuple[int, ...]) -> str:
+    return f"only {sum(count > 0 for count in counts)} of {len(counts)}"
+
+
+def _defined(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _defined(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,6 +3,9 @@
 Shapes: `labels` int `[n]`, `probabilities` `[n, classes]`, `weights` `[n]` or None. For more than two
 classes ROC AUC and average precision are one-vs-rest macro averages, F1 is a macro average. A metric
 that is undefined (one class only) is NaN.
+
+A metric is prepared once for a set of predictions (what is sorted stays sorted) and then asked for any
+number of weights.
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Truth = NDArray[np.bool_]
+Weighted = Callable[[Floats], float]
+"""A metric of fixed predictions as a function of the rows' weights `[n]`."""
 
 _EPS = 1e-15
 
@@ -37,9 +43,15 @@ def score(
 
     `threshold` turns the positive class's probability into a label (F1 and accuracy, two classes).
     """
-    w = np.ones(len(labels)) if weights is None else weights
-    p = np.asarray(probabilities, dtype=np.float64)
-    return METRICS[metric](labels, p, w, positive, threshold)
+    prepared = prepare(metric, labels, probabilities, positive=positive, threshold=threshold)
+    return prepared(np.ones(len(labels)) if weights is None else weights)
+
+
+def prepare(
+    metric: str, labels: Labels, probabilities: NDArray[np.floating], *, positive: int = -1, threshold: float = 0.5
+) -> Weighted:
+    """`score` of the same predictions as a function of weights alone."""
+    return METRICS[metric](labels, np.asarray(probabilities, dtype=np.float64), positive, threshold)
 
 
 def predicted(probabilities: Floats, positive: int, threshold: float) -> Labels:
@@ -49,76 +61,98 @@ def predicted(probabilities: Floats, positive: int, threshold: float) -> Labels:
     return np.where(probabilities[:, positive] >= threshold, positive, 1 - positive)
 
 
-def _roc_auc(y: Labels, p: Floats, w: Floats, positive: int, threshold: float) -> float:
+def _roc_auc(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     """Probability that a positive scores above a negative, ties counting half (Mann-Whitney U)."""
-    return _one_vs_rest(y, p, w, positive, _binary_auc)
+    return _one_vs_rest(y, p, positive, _binary_auc)
 
 
-def _average_precision(y: Labels, p: Floats, w: Floats, positive: int, threshold: float) -> float:
+def _average_precision(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     """Sum of precision times the gain in recall, over distinct scores from the highest."""
-    return _one_vs_rest(y, p, w, positive, _binary_average_precision)
+    return _one_vs_rest(y, p, positive, _binary_average_precision)
 
 
-def _one_vs_rest(
-    y: Labels, p: Floats, w: Floats, positive: int, binary: Callable[[NDArray[np.bool_], Floats, Floats], float]
-) -> float:
+def _one_vs_rest(y: Labels, p: Floats, positive: int, binary: Callable[[Truth, Floats], Weighted]) -> Weighted:
     if positive >= 0:
-        return binary(y == positive, p[:, positive], w)
-    return float(np.mean([binary(y == k, p[:, k], w) for k in range(p.shape[1])]))
+        return binary(y == positive, p[:, positive])
+    each = [binary(y == k, p[:, k]) for k in range(p.shape[1])]
+    return lambda w: float(np.mean([one(w) for one in each]))
 
 
-def _steps(truth: NDArray[np.bool_], scores: Floats, w: Floats) -> tuple[Floats, Floats]:
+def _steps(truth: Truth, scores: Floats) -> Callable[[Floats], tuple[Floats, Floats]]:
     """Cumulative weights of positives and negatives at each distinct score, from the highest."""
     order = np.argsort(-scores, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    up = np.cumsum(np.where(truth, w, 0.0)[order])[ends]
-    down = np.cumsum(np.where(truth, 0.0, w)[order])[ends]
-    return up, down
+    ups = truth[order]
+
+    def of(w: Floats) -> tuple[Floats, Floats]:
+        both = w[order]
+        up = np.cumsum(both * ups)[ends]
+        return up, np.cumsum(both)[ends] - up
+
+    return of
 
 
-def _binary_auc(truth: NDArray[np.bool_], scores: Floats, w: Floats) -> float:
-    up, down = _steps(truth, scores, w)
-    if up[-1] == 0 or down[-1] == 0:
-        return math.nan
-    gained_up, before_down = np.diff(up, prepend=0.0), down - np.diff(down, prepend=0.0)
-    tied = np.diff(down, prepend=0.0)
-    lost = float(np.sum(gained_up * (before_down + tied / 2)))
-    return 1.0 - lost / float(up[-1] * down[-1])
+def _binary_auc(truth: Truth, scores: Floats) -> Weighted:
+    steps = _steps(truth, scores)
+
+    def auc(w: Floats) -> float:
+        up, down = steps(w)
+        if up[-1] == 0 or down[-1] == 0:
+            return math.nan
+        tied = np.diff(down, prepend=0.0)
+        lost = float(np.sum(np.diff(up, prepend=0.0) * (down - tied / 2)))
+        return 1.0 - lost / float(up[-1] * down[-1])
+
+    return auc
 
 
-def _binary_average_precision(truth: NDArray[np.bool_], scores: Floats, w: Floats) -> float:
-    up, down = _steps(truth, scores, w)
-    if up[-1] == 0:
-        return math.nan
-    seen = up + down
-    precision = np.divide(up, seen, out=np.zeros_like(up), where=seen > 0)
-    return float(np.sum(np.diff(up, prepend=0.0) * precision) / up[-1])
+def _binary_average_precision(truth: Truth, scores: Floats) -> Weighted:
+    steps = _steps(truth, scores)
+
+    def average_precision(w: Floats) -> float:
+        up, down = steps(w)
+        if up[-1] == 0:
+            return math.nan
+        seen = up + down
+        precision = np.divide(up, seen, out=np.zeros_like(up), where=seen > 0)
+        return float(np.sum(np.diff(up, prepend=0.0) * precision) / up[-1])
+
+    return average_precision
 
 
-def _log_loss(y: Labels, p: Floats, w: Floats, positive: int, threshold: float) -> float:
+def _log_loss(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     """Mean negative log-probability of the true class, probabilities clipped at 1e-15."""
-    return float(np.average(-np.log(np.clip(p[np.arange(len(y)), y], _EPS, 1.0)), weights=w))
+    return _mean(-np.log(np.clip(p[np.arange(len(y)), y], _EPS, 1.0)))
 
 
-def _accuracy(y: Labels, p: Floats, w: Floats, positive: int, threshold: float) -> float:
+def _accuracy(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     """Share of rows whose label is right."""
-    return float(np.average(predicted(p, positive, threshold) == y, weights=w))
+    return _mean((predicted(p, positive, threshold) == y).astype(np.float64))
 
 
-def _f1(y: Labels, p: Floats, w: Floats, positive: int, threshold: float) -> float:
+def _mean(values: Floats) -> Weighted:
+    return lambda w: float(np.sum(w * values) / np.sum(w))
+
+
+def _f1(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     """Harmonic mean of precision and recall, 0 where a class is neither predicted nor there."""
     said = predicted(p, positive, threshold)
     classes = [positive] if positive >= 0 else list(range(p.shape[1]))
-    return float(np.mean([_binary_f1(y == k, said == k, w) for k in classes]))
+    each = [_binary_f1(y == k, said == k) for k in classes]
+    return lambda w: float(np.mean([one(w) for one in each]))
 
 
-def _binary_f1(truth: NDArray[np.bool_], said: NDArray[np.bool_], w: Floats) -> float:
-    hits = float(w[truth & said].sum())
-    either = float(w[truth].sum() + w[said].sum())
-    return 2 * hits / either if either else 0.0
+def _binary_f1(truth: Truth, said: Truth) -> Weighted:
+    hits, either = (truth & said).astype(np.float64), truth.astype(np.float64) + said
+
+    def f1(w: Floats) -> float:
+        total = float(np.sum(w * either))
+        return 2 * float(np.sum(w * hits)) / total if total else 0.0
+
+    return f1
 
 
-METRICS: dict[str, Callable[[Labels, Floats, Floats, int, float], float]] = {
+METRICS: dict[str, Callable[[Labels, Floats, int, float], Weighted]] = {
     "roc_auc": _roc_auc,
     "log_loss": _log_loss,
     "f1": _f1,

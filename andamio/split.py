@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -19,11 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.canonical import canonical_number
+from andamio.cells import read_each
 from andamio.contract import Contract
 from andamio.errors import DataError
 
 FORMAT = 1
 SALTS = 64
+GOOD_ENOUGH = 0.01
+"""The cost of a salt below which another one is not looked for."""
 DISTINCT_ENOUGH = 0.9
 """Below this share of distinct feature vectors, equal records are coincidence and a row is its own key."""
 
@@ -74,7 +78,9 @@ class SealedSplit:
 
     def holdout(self, keys: NDArray[np.str_]) -> NDArray[np.bool_]:
         """Which rows are held out under the hash rule: `[rows]`."""
-        return _side(keys, self.salt, self.share)
+        unique, member = np.unique(keys, return_inverse=True)
+        held: NDArray[np.bool_] = _side(unique, self.salt, self.share)[member]
+        return held
 
     def holdout_by_time(
         self, keys: NDArray[np.str_], times: NDArray[np.datetime64], not_before: np.datetime64 | None = None
@@ -122,47 +128,63 @@ def seal_split(
     if split.rule == "time":
         return split
     keys = split.keys(cells, identities)
-    salts = [hashlib.sha256(f"{training.seed}/{index}".encode()).hexdigest()[:16] for index in range(SALTS)]
-    costs = [_cost(_side(keys, salt, split.share), labels, len(contract.classes), split.share) for salt in salts]
-    best = int(np.argmin(costs))
-    if not np.isfinite(costs[best]):
+    cost, salt = _best_salt(keys, labels, len(contract.classes), training.seed, split.share)
+    if not np.isfinite(cost):
         raise DataError(
             "the data cannot be split: no division leaves rows of every class on both sides. "
             f"Classes have {_counts(labels, contract)} rows; gather more of the rarest, or merge classes in "
             "[problem] labels."
         )
-    return SealedSplit(**{**asdict(split), "salt": salts[best]})
+    return SealedSplit(**{**asdict(split), "salt": salt})
 
 
 def row_keys(
     columns: Sequence[str], missing: Sequence[str], cells: Mapping[str, Sequence[object]], rows: int
 ) -> NDArray[np.str_]:
     """A digest of each row's raw cells in canonical text: equal records have equal keys, whatever wrote them."""
-    nothing = frozenset(missing) | {""}
-    texts: list[list[str]] = []
-    for column in columns:
-        known: dict[object, str] = {}
-        said = []
-        for cell in cells.get(column) or [""] * rows:
-            key = (type(cell), cell)
-            text = known.get(key)
-            if text is None:
-                text = canonical_number(cell)
-                known[key] = text = "" if text in nothing else text
-            said.append(text)
-        texts.append(said)
+    nothing = frozenset(canonical_number(text) for text in missing) | {""}
+
+    def said(cell: object) -> str:
+        try:
+            text = canonical_number(cell)
+        except ValueError:  # an integer of thousands of digits
+            text = hex(cell) if isinstance(cell, int) else repr(cell)
+        return "" if text in nothing else text
+
+    texts = [read_each(cells[column], said) if column in cells else [""] * rows for column in columns]
     return np.array([_digest(_SEPARATOR.join(parts)) for parts in zip(*texts, strict=True)], dtype="U16")
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _side(keys: NDArray[np.str_], salt: str, share: float) -> NDArray[np.bool_]:
+    """Which keys are held out: those whose hash, as a fraction of 2^48, is below the share."""
+    salted = hashlib.sha256(salt.encode())
+
+    def hashed(key: str) -> int:
+        digest = salted.copy()
+        digest.update(key.encode())
+        return int.from_bytes(digest.digest()[:6])
+
+    return np.fromiter(map(hashed, keys.tolist()), dtype=np.float64, count=len(keys)) / 2**48 < share
+
+
+def _best_salt(
+    keys: NDArray[np.str_], labels: NDArray[np.int64], classes: int, seed: int, share: float
+) -> tuple[float, str]:
+    """The cheapest of 64 salts, or the first that is good enough: on many rows, nearly all are."""
     unique, member = np.unique(keys, return_inverse=True)
-    hashes = np.array([int(hashlib.sha256(f"{salt}{key}".encode()).hexdigest()[:12], 16) for key in unique])
-    held: NDArray[np.bool_] = (hashes / 16**12 < share)[member]
-    return held
+    best = math.inf, ""
+    for index in range(SALTS):
+        salt = hashlib.sha256(f"{seed}/{index}".encode()).hexdigest()[:16]
+        cost = _cost(_side(unique, salt, share)[member], labels, classes, share)
+        if cost < best[0]:
+            best = cost, salt
+        if cost <= GOOD_ENOUGH:
+            break
+    return best
 
 
 def _cost(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float) -> float:
