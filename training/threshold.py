@@ -37,5 +37,7 @@ def choose(rule: float | Literal["f1"] | Costs, positive: NDArray[np.bool_], sco
         loss = rule.cost_fp * false_positives + rule.cost_fn * false_negatives
     else:
         loss = -2.0 * true_positives / np.maximum(1, 2 * true_positives + false_positives + false_negatives)
+    if values[-1] >= 1:  # no threshold calls a row negative whose score is 1
+        candidates, loss = candidates[:-1], loss[:-1]
     near = np.flatnonzero(loss <= loss.min() + 1e-12)
     return float(candidates[near[np.argmin(np.abs(candidates[near] - DEFAULT))]])

@@ -1,7 +1,7 @@
 """Data versions for tests: a table of texts, published in memory the way that ETL publishes it.
 
-    lake = MemoryObjects("lake")
-    version = publish(lake, HEART, heart_cells())
+lake = MemoryObjects("lake")
+version = publish(lake, HEART, heart_cells())
 """
 
 from __future__ import annotations

@@ -1,0 +1,149 @@
+"""The decision: against the champion of this moment, both scored on the same rows, once for each of its states."""
+
+import json
+
+import pytest
+
+from andamio import names, release
+from andamio.adapters.memory import MemoryObjects
+from andamio.contract import Contract
+from andamio.serving import Served, read_pointer, swap_pointer
+from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
+from tests.support.releases import linear_onnx, release_files
+from tests.support.runs import copied, evaluated
+from training.decide import decide, summary
+from training.register import read_record, seal
+from training.runs import Run
+
+HEART = Contract.load(HEART_FOLDER)
+MLMODEL = b"flavors: {}\n"
+
+
+@pytest.fixture(scope="module")
+def evaluated_once():
+    lake, models = MemoryObjects("lake"), MemoryObjects("models")
+    publish(lake, HEART, heart_cells())
+    run, _ = evaluated(lake, models, HEART)
+    return lake, models, run
+
+
+@pytest.fixture
+def world(evaluated_once):
+    return copied(evaluated_once[0]), copied(evaluated_once[1])
+
+
+@pytest.fixture
+def run(evaluated_once):
+    return evaluated_once[2]
+
+
+def serve(models, version):
+    pointer, etag = read_pointer(models, "heart")
+    swap_pointer(models, pointer.promoted(Served(version, "2026-01-01T00:00:00+00:00", "an earlier one")), etag)
+
+
+def sealed(models, run, decision):
+    of = Run(run, models)
+    return seal(of, read_record(of, decision, "s3://lake/datasets/"), MLMODEL)
+
+
+def other_release(models, contract=HEART, *, split=SPLIT, **said):
+    info = {"problem": "heart", "run": "another", "dataset": "old", "split": split, "threshold": 0.5}
+    return release.seal(models, release_files(contract, linear_onnx(contract, **said)), info)
+
+
+def test_without_a_champion_a_model_has_to_beat_the_majority_class(world, run):
+    decision = decide(*world, run)
+    assert (decision["outcome"], decision["rule"], decision["revision"]) == ("promoted", "majority_class", 0)
+    assert decision["etag"] is None
+
+
+def test_the_decision_is_written_with_all_of_its_numbers_and_can_be_read(world, run):
+    name = decide(*world, run)["decision"]
+    written = json.loads(world[1].get(names.run(run, f"decisions/{name}.json")).body)
+    assert {"outcome", "reason", "score", "baseline", "gain", "probability", "confidence", "rows", "seed"} <= set(
+        written
+    )
+    assert "majority class" in written["reason"]
+
+
+def test_deciding_again_about_the_same_champion_returns_what_was_decided(world, run):
+    first, writes = decide(*world, run), list(world[1].writes)
+    assert decide(*world, run) == first
+    assert world[1].writes == writes
+
+
+def test_a_model_that_is_the_champion_itself_is_not_judged(world, run):
+    serve(world[1], sealed(world[1], run, decide(*world, run)["decision"]))
+    decision = decide(*world, run)
+    assert (decision["outcome"], decision["rule"]) == ("tied", "same_model")
+    assert decision["probability"] is None
+    assert summary(decision)["value"] is not None
+
+
+def test_a_weak_champion_is_replaced_and_scored_now_on_the_same_rows(world, run):
+    serve(world[1], other_release(world[1]))
+    decision = decide(*world, run)
+    assert (decision["outcome"], decision["rule"]) == ("promoted", "champion")
+    assert decision["baseline"]["value"] < decision["score"]["value"]
+    assert decision["revision"] == 1
+
+
+def test_a_model_no_better_than_the_champion_is_rejected(world, run):
+    first = sealed(world[1], run, decide(*world, run)["decision"])
+    serve(world[1], first)
+    later = HEART.model_copy(update={"training": HEART.training.model_copy(update={"seed": 8})})
+    again, _ = evaluated(*world, later)
+    decision = decide(*world, again)
+    assert decision["outcome"] == "rejected"
+    assert decision["against"] == f"release {first}"
+    assert decision["gain"]["value"] == 0  # the same rows give the same regression; strictly better is asked for
+
+
+def test_models_of_different_splits_are_not_compared(world, run):
+    serve(world[1], other_release(world[1], split="another"))
+    decision = decide(*world, run)
+    assert (decision["outcome"], decision["rule"]) == ("rejected", "other_split")
+    assert "start over" in decision["reason"]
+
+
+def test_models_of_different_classes_are_not_compared(world, run):
+    text = (HEART_FOLDER / "problem.toml").read_text().replace('"0" = "Healthy patient", "1"', '"healthy" = "W", "1"')
+    serve(world[1], other_release(world[1], Contract.from_toml(text)))
+    decision = decide(*world, run)
+    assert decision["outcome"] == "rejected"
+    assert "healthy" in decision["reason"]
+    assert "start over" in decision["reason"]
+
+
+def test_a_champion_is_scored_through_its_own_contract(world, run):
+    age = HEART.features["age"].model_copy(update={"max": 60.0})
+    narrower = HEART.model_copy(update={"features": {**HEART.features, "age": age}})
+    serve(world[1], other_release(world[1], narrower))
+    decision = decide(*world, run)
+    assert decision["rule"] == "champion"
+    assert decision["rows_champion_would_refuse"] > 0
+
+
+def test_a_model_that_takes_too_long_is_not_promoted(world):
+    slow = HEART.model_copy(update={"gate": HEART.gate.model_copy(update={"max_latency_ms": 1e-6})})
+    run, _ = evaluated(*world, slow)
+    decision = decide(*world, run)
+    assert decision["outcome"] == "rejected"
+    assert "max_latency_ms" in decision["reason"]
+
+
+def test_after_the_pointer_was_deleted_it_is_decided_anew(world, run):
+    lake, models = world
+    serve(models, other_release(models))
+    first = decide(lake, models, run)
+    models.delete(names.pointer("heart"))
+    serve(models, other_release(models, favour=1))
+    second = decide(lake, models, run)
+    assert first["revision"] == second["revision"] == 1
+    assert first["decision"] != second["decision"]
+    assert first["etag"] != second["etag"]
+
+
+def test_the_state_machine_gets_names_and_small_numbers(world, run):
+    assert len(json.dumps(summary(decide(*world, run)))) < 1000

@@ -1,0 +1,232 @@
+"""After the decision: a release that is sealed once, a pointer that moves only as decided, aliases that follow it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from andamio import names
+from andamio.adapters.memory import MemoryObjects
+from andamio.contract import Contract
+from andamio.errors import PreconditionFailed, TrainingError
+from andamio.release import FILES, Release, seal
+from andamio.serving import Served, read_pointer, swap_pointer
+from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
+from tests.support.releases import linear_onnx, release_files
+from tests.support.runs import copied, evaluated, planned
+from training.decide import decide
+from training.fit import fit
+from training.register import ATTEMPTS, Tracked, promote, register
+
+HEART = Contract.load(HEART_FOLDER)
+NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
+RECORD = {"age": 67, "sex": 1, "cp": 4}
+SOURCE = "s3://lake/datasets/"
+
+
+class MemoryTracker:
+    """A tracker that remembers: model versions by run, aliases, outcomes."""
+
+    def __init__(self):
+        self.versions, self.releases, self.aliases, self.outcomes, self.records = {}, {}, {}, {}, []
+
+    def __call__(self, problem):
+        return self
+
+    def log(self, record):
+        self.records.append(record)
+        if record.onnx is None:
+            return Tracked(f"mlflow-{record.run}", None, None)
+        version = self.versions.setdefault(record.run, str(len(self.versions) + 1))
+        return Tracked(f"mlflow-{record.run}", version, f"written: {len(self.records)}\n".encode())
+
+    def sealed(self, tracked_version, release):
+        self.releases[tracked_version] = release
+
+    def point(self, alias, version):
+        self.aliases[alias] = version
+
+    def unpoint(self, alias, version):
+        if self.aliases.get(alias) == version:
+            del self.aliases[alias]
+
+    def conclude(self, run_id, version, outcome):
+        self.outcomes[run_id] = outcome
+
+
+@pytest.fixture(scope="module")
+def evaluated_once():
+    lake, models = MemoryObjects("lake"), MemoryObjects("models")
+    publish(lake, HEART, heart_cells())
+    run, _ = evaluated(lake, models, HEART)
+    return lake, models, run
+
+
+@pytest.fixture
+def lake(evaluated_once):
+    return evaluated_once[0]
+
+
+@pytest.fixture
+def models(evaluated_once):
+    return copied(evaluated_once[1])
+
+
+@pytest.fixture
+def run(evaluated_once):
+    return evaluated_once[2]
+
+
+@pytest.fixture
+def tracker():
+    return MemoryTracker()
+
+
+def registered(lake, models, run, tracker):
+    decision = decide(lake, models, run)["decision"]
+    return decision, register(models, run, decision, SOURCE, tracker)
+
+
+def somebody_else(models):
+    info = {"problem": "heart", "run": "another", "dataset": "old", "split": SPLIT, "threshold": 0.5}
+    version = seal(models, release_files(HEART, linear_onnx(HEART)), info)
+    pointer, etag = read_pointer(models, "heart")
+    swap_pointer(models, pointer.promoted(Served(version, NOW.isoformat(), "another")), etag)
+    return version
+
+
+def test_a_release_is_complete_and_says_where_it_comes_from(lake, models, tracker, run):
+    _, result = registered(lake, models, run, tracker)
+    release = Release.open(models, result["release"])
+    assert set(release.files) == set(FILES)
+    assert all(release.read(name) for name in FILES)
+    assert release.info["run"] == run
+    assert {"problem", "dataset", "split", "threshold"} <= set(release.info)
+    assert release.json("decision.json")["outcome"] == "promoted"
+    assert release.model().predict(release.contract().encode(release.contract().parse_records([RECORD]))).shape == (
+        1,
+        2,
+    )
+
+
+def test_nothing_is_served_before_it_is_promoted(lake, models, tracker, run):
+    registered(lake, models, run, tracker)
+    assert read_pointer(models, "heart")[0].champion is None
+    assert tracker.aliases == {}
+
+
+def test_a_promotion_moves_pointer_and_alias(lake, models, tracker, run):
+    decision, result = registered(lake, models, run, tracker)
+    promoted = promote(models, run, decision, tracker, NOW)
+    champion = read_pointer(models, "heart")[0].champion
+    assert (champion.release, champion.run, champion.since) == (result["release"], run, "2026-03-31T12:00:00+00:00")
+    assert promoted["status"] == "promoted"
+    assert promoted["release"] == result["release"]
+    assert tracker.aliases == {"champion": "1"}
+
+
+def test_registering_again_changes_nothing(lake, models, tracker, run):
+    decision, result = registered(lake, models, run, tracker)
+    writes = list(models.writes)
+    assert register(models, run, decision, SOURCE, tracker) == result
+    assert models.writes == writes
+    assert len(tracker.records) == 1
+
+
+def test_a_registration_that_was_cut_off_ends_in_the_same_release(lake, models, tracker, run):
+    decision, result = registered(lake, models, run, tracker)
+    models.delete(names.run(run, f"registered/{decision}.json"))
+    assert register(models, run, decision, SOURCE, tracker) == result
+    assert len(list(models.list("releases/"))) == len(FILES) + 1
+
+
+def test_promoting_again_changes_nothing(lake, models, tracker, run):
+    decision, _ = registered(lake, models, run, tracker)
+    first = promote(models, run, decision, tracker, NOW)
+    pointer = read_pointer(models, "heart")
+    assert promote(models, run, decision, tracker, NOW) == first
+    assert read_pointer(models, "heart") == pointer
+
+
+def test_a_swap_whose_answer_was_lost_counts_as_done(lake, models, tracker, run):
+    class AnswerLost(MemoryObjects):
+        def put_new(self, key, body, **said):
+            written = super().put_new(key, body, **said)
+            return False if key == names.pointer("heart") else written
+
+    models = copied(models, AnswerLost("models"))
+    decision, result = registered(lake, models, run, tracker)
+    assert promote(models, run, decision, tracker, NOW)["status"] == "promoted"
+    assert read_pointer(models, "heart")[0].champion.release == result["release"]
+
+
+def test_somebody_else_s_promotion_in_between_is_a_conflict_that_is_decided_again(lake, models, tracker, run):
+    decision, _ = registered(lake, models, run, tracker)
+    theirs = somebody_else(models)
+    assert promote(models, run, decision, tracker, NOW, attempt=1)["status"] == "conflict"
+    assert read_pointer(models, "heart")[0].champion.release == theirs
+    again = decide(lake, models, run, attempt=2)
+    assert again["against"] == f"release {theirs}"
+    second = register(models, run, again["decision"], SOURCE, tracker)
+    assert promote(models, run, again["decision"], tracker, NOW, attempt=2)["status"] == "promoted"
+    pointer = read_pointer(models, "heart")[0]
+    assert (pointer.champion.release, pointer.previous.release) == (second["release"], theirs)
+    assert tracker.versions == {run: "1"}
+
+
+def test_a_race_at_the_last_moment_is_a_conflict_too(lake, models, tracker, run):
+    class Raced(MemoryObjects):
+        def put(self, key, body, **said):
+            if key == names.pointer("heart") and said.get("if_match"):
+                raise PreconditionFailed("somebody was faster")
+            return super().put(key, body, **said)
+
+    models = copied(models, Raced("models"))
+    somebody_else(models)
+    decision, _ = registered(lake, models, run, tracker)
+    assert promote(models, run, decision, tracker, NOW)["status"] == "conflict"
+    assert "champion" not in tracker.aliases
+
+
+def test_after_the_third_conflict_the_model_is_rejected(lake, models, tracker, run):
+    decision, _ = registered(lake, models, run, tracker)
+    somebody_else(models)
+    result = promote(models, run, decision, tracker, NOW, attempt=ATTEMPTS)
+    assert result["status"] == "rejected"
+    assert "meanwhile" in result["reason"]
+    assert tracker.aliases == {"challenger": "1"}
+    assert set(tracker.outcomes.values()) == {"rejected"}
+
+
+def test_a_rejected_model_is_on_record_as_challenger_and_leaves_the_champion(lake, models, tracker, run):
+    decision, _ = registered(lake, models, run, tracker)
+    promote(models, run, decision, tracker, NOW)
+    before = read_pointer(models, "heart")
+    later = HEART.model_copy(update={"training": HEART.training.model_copy(update={"seed": 8})})
+    second = evaluated(lake, models, later)[0]
+    rejected, result = registered(lake, models, second, tracker)
+    assert result["status"] == "rejected"
+    assert promote(models, second, rejected, tracker, NOW)["status"] == "rejected"
+    assert tracker.aliases == {"champion": "1", "challenger": "2"}
+    assert read_pointer(models, "heart") == before
+
+
+def test_a_run_without_a_model_is_on_record_and_seals_nothing(lake, tracker):
+    def broken(fitted):
+        raise RuntimeError("cannot be converted")
+
+    models = MemoryObjects("models")
+    run = planned(lake, models, HEART)
+    fit(lake, models, run, exporter=broken)
+    assert register(models, run, None, SOURCE, tracker)["status"] == "no_parity"
+    assert not list(models.list("releases/"))
+    assert tracker.records[0].onnx is None
+
+
+def test_a_step_that_is_skipped_is_named(lake, models, tracker, run):
+    with pytest.raises(TrainingError, match="'decide'"):
+        register(models, run, None, SOURCE, tracker)
+    with pytest.raises(TrainingError, match="'decide'"):
+        register(models, run, "0", SOURCE, tracker)
+    decision = decide(lake, models, run)["decision"]
+    with pytest.raises(TrainingError, match="'register'"):
+        promote(models, run, decision, tracker, NOW)

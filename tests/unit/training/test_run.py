@@ -1,0 +1,354 @@
+"""A run from plan to evaluation: honest, repeatable, and stopped where a model cannot prove itself."""
+
+import json
+
+import numpy as np
+import pytest
+
+from andamio import names
+from andamio.adapters.memory import MemoryObjects
+from andamio.contract import Contract
+from andamio.errors import TrainingError
+from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, fruit_cells, heart_cells, publish, take
+from tests.support.runs import LINEAR, WithoutHoldout, evaluated, fitted, planned
+from training import export
+from training.evaluate import evaluate
+from training.fit import fit, order
+from training.plan import plan
+from training.trials import from_npy, trial
+
+HEART, FRUIT = Contract.load(HEART_FOLDER), Contract.load(FRUIT_FOLDER)
+FAST = ("logistic_regression", "gradient_boosting")
+
+
+def buckets(contract=HEART, cells=None, **said):
+    lake, models = MemoryObjects("lake"), MemoryObjects("models")
+    version = publish(lake, contract, cells or heart_cells(), **said)
+    return lake, models, version
+
+
+def with_training(contract, **changed):
+    return contract.model_copy(update={"training": contract.training.model_copy(update=changed)})
+
+
+def read(models, run, file):
+    return json.loads(models.get(names.run(run, file)).body)
+
+
+# The plan
+
+
+def test_planning_again_finds_the_same_run():
+    lake, models, _ = buckets()
+    first, writes = plan(lake, models, HEART), list(models.writes)
+    assert plan(lake, models, HEART) == first
+    assert models.writes == writes
+
+
+def test_a_run_is_another_one_when_anything_that_decides_its_outcome_is():
+    lake, models, version = buckets()
+    older = publish(lake, HEART, take(heart_cells(), range(200)), current=False)
+    runs = [
+        plan(lake, models, HEART)["run"],
+        plan(lake, models, HEART, families=["random_forest"])["run"],
+        plan(lake, models, HEART, version=older)["run"],
+        plan(lake, models, with_training(HEART, seed=8))["run"],
+        plan(lake, models, with_training(HEART, metric="log_loss"))["run"],
+    ]
+    assert len(set(runs)) == len(runs)
+    assert plan(lake, models, HEART, version=version)["run"] == runs[0]
+
+
+def test_families_that_are_not_built_are_skipped_with_a_note():
+    lake, models, _ = buckets()
+    written = plan(lake, models, HEART, families=["mlp", "random_forest"])
+    assert [spec["family"] for spec in written["trials"]] == ["random_forest"]
+    assert [skipped["family"] for skipped in written["skipped"]] == ["mlp"]
+
+
+def test_a_plan_without_a_family_that_is_built_says_which_are():
+    lake, models, _ = buckets()
+    with pytest.raises(TrainingError, match="logistic_regression"):
+        plan(lake, models, HEART, families=["mlp"])
+
+
+def test_without_data_a_plan_says_where_to_put_some():
+    with pytest.raises(TrainingError, match="raw/"):
+        plan(MemoryObjects(), MemoryObjects(), HEART)
+
+
+def test_data_that_were_checked_by_another_contract_are_not_trained_on():
+    lake, models, _ = buckets()
+    age = HEART.features["age"].model_copy(update={"max": 60.0})
+    changed = HEART.model_copy(update={"features": {**HEART.features, "age": age}})
+    with pytest.raises(TrainingError, match="Run ETL again"):
+        plan(lake, models, changed)
+
+
+# Trials
+
+
+def test_the_heart_models_are_as_good_as_the_data_allow():
+    lake, models, _ = buckets()
+    run = planned(lake, models, HEART, families=FAST)
+    means = {name: read(models, run, f"trials/{name}.json")["mean"] for name in FAST}
+    assert max(means.values()) >= 0.88
+
+
+def test_a_trial_that_is_run_again_computes_nothing():
+    lake, models, version = buckets()
+    run = planned(lake, models, HEART)
+    result, writes = trial(lake, models, run, "logistic_regression"), list(models.writes)
+    lake.delete(names.dataset(version, "train.parquet"))
+    assert trial(lake, models, run, "logistic_regression") == result
+    assert models.writes == writes
+
+
+def test_out_of_fold_probabilities_are_kept_for_every_row_without_a_pickle():
+    lake, models, _ = buckets(FRUIT, fruit_cells())
+    run = planned(lake, models, FRUIT)
+    kept = from_npy(models.get(names.run(run, "trials/logistic_regression.npy")).body)
+    assert kept.shape == (191, 3)
+    assert np.allclose(kept.sum(axis=1), 1)
+    assert models.get(names.run(run, "trials/logistic_regression.npy")).body[:6] == b"\x93NUMPY"
+
+
+def test_the_standard_error_is_that_of_the_fold_scores():
+    lake, models, _ = buckets()
+    result = read(models, planned(lake, models, HEART), "trials/logistic_regression.json")
+    assert len(result["folds"]) == 5
+    assert result["mean"] == pytest.approx(np.mean(result["folds"]))
+    assert result["standard_error"] == pytest.approx(np.std(result["folds"], ddof=1) / np.sqrt(5))
+
+
+def test_rows_of_one_patient_do_not_help_to_predict_each_other():
+    rng = np.random.default_rng(7)
+    marks = np.repeat(rng.normal(size=(40, 6)), 5, axis=0)  # five identical rows a patient, labels at random
+    labels = np.repeat(rng.integers(0, 2, size=40), 5)
+    contract = noise_contract(6)
+    cells = {f"x{i}": [str(value) for value in marks[:, i]] for i in range(6)} | {"y": [str(v) for v in labels]}
+    lake, models, _ = buckets(contract, cells, keys=[f"patient {row // 5}" for row in range(200)])
+    run = planned(lake, models, contract, families=["gradient_boosting"])
+    assert read(models, run, "trials/gradient_boosting.json")["mean"] < 0.75
+
+
+def noise_contract(columns):
+    features = "".join(f'[features.x{i}]\ntype = "number"\n' for i in range(columns))
+    return Contract.from_toml(
+        f'[problem]\nname = "noise"\ntarget = "y"\nlabels = {{ "0" = "no", "1" = "yes" }}\n{features}'
+    )
+
+
+# The fit
+
+
+def test_nothing_before_the_evaluation_reads_the_holdout():
+    lake, models = WithoutHoldout("lake"), MemoryObjects("models")
+    publish(lake, HEART, heart_cells())
+    run = planned(lake, models, HEART)
+    assert fit(lake, models, run)["status"] == "fitted"
+    with pytest.raises(AssertionError, match="holdout"):
+        evaluate(lake, models, run)
+
+
+def test_another_holdout_gives_the_very_same_model():
+    train = [row for row in range(303) if row % 5]
+    digests = set()
+    for held in ([0, 5, 10, 15, 20, 25], [row for row in range(303) if row % 5 == 0]):
+        rows = [*train, *held]
+        said = [False] * len(train) + [True] * len(held)
+        lake, models, _ = buckets(HEART, take(heart_cells(), rows), holdout=said)
+        run, _ = fitted(lake, models, HEART)
+        digests.add(read(models, run, "fit.json")["model"])
+    assert len(digests) == 1
+
+
+def test_the_same_data_and_seed_give_the_same_candidate_to_the_byte():
+    def candidate():
+        lake, models, _ = buckets()
+        run, _ = fitted(lake, models, HEART, families=["gradient_boosting"])
+        return read(models, run, "fit.json")["files"]
+
+    assert candidate() == candidate()
+
+
+def test_a_fit_waits_for_every_trial():
+    lake, models, _ = buckets()
+    run = plan(lake, models, HEART, families=FAST)["run"]
+    trial(lake, models, run, "logistic_regression")
+    with pytest.raises(TrainingError, match="trial gradient_boosting"):
+        fit(lake, models, run)
+
+
+def test_an_export_that_says_something_else_gives_way_to_the_next_best():
+    lake, models, _ = buckets()
+    run = planned(lake, models, HEART, families=FAST)
+
+    def broken_for_linear_models(fitted):
+        if hasattr(fitted.pipeline.named_steps["model"], "coef_"):
+            fitted.pipeline.named_steps["model"].coef_ *= 1.001
+            body = export.to_onnx(fitted)
+            fitted.pipeline.named_steps["model"].coef_ /= 1.001
+            return body
+        return export.to_onnx(fitted)
+
+    result = fit(lake, models, run, exporter=broken_for_linear_models)
+    assert result["order"] == ["logistic_regression", "gradient_boosting"]
+    assert (result["status"], result["trial"]) == ("fitted", "gradient_boosting")
+    assert [attempt["holds"] for attempt in result["attempts"]] == [False, True]
+    assert result["attempts"][0]["parity"]["largest"] > export.TOLERANCE
+
+
+def test_a_run_whose_exports_all_fail_ends_without_a_model():
+    lake, models, _ = buckets()
+    run = planned(lake, models, HEART, families=["logistic_regression", "gradient_boosting", "random_forest"])
+
+    def broken(fitted):
+        raise RuntimeError("this operator cannot be converted")
+
+    result = fit(lake, models, run, exporter=broken)
+    assert result["status"] == "no_parity"
+    assert len(result["attempts"]) == 3
+    assert all("cannot be converted" in attempt["error"] for attempt in result["attempts"])
+    assert not list(models.list(names.run(run, "candidate/")))
+    with pytest.raises(TrainingError, match="no candidate"):
+        evaluate(lake, models, run)
+
+
+def test_a_model_that_is_too_large_gives_way_to_the_next_best():
+    small = HEART.model_copy(update={"gate": HEART.gate.model_copy(update={"max_size_mb": 0.01})})
+    lake, models, _ = buckets(small)
+    run = planned(lake, models, small, families=FAST)
+    trials = [read(models, run, f"trials/{name}.json") for name in FAST]
+    trials[0]["mean"] = 0.5  # as if the small one were far worse
+    models.put(names.run(run, "trials/logistic_regression.json"), json.dumps(trials[0]).encode())
+    result = fit(lake, models, run)
+    assert result["order"][0] == "gradient_boosting"
+    assert "max_size_mb" in result["attempts"][0]["error"]
+    assert result["trial"] == "logistic_regression"
+
+
+def test_a_family_that_cannot_be_fitted_leaves_the_others_in_the_race():
+    done = {"id": "a", "status": "done", "simplicity": 0, "mean": 0.7, "standard_error": 0.01}
+    failed = {"id": "b", "status": "failed", "simplicity": 1, "reason": "ValueError: overflow"}
+    assert order([failed, done], "roc_auc") == [done]
+    with pytest.raises(TrainingError, match="b: ValueError: overflow"):
+        order([failed], "roc_auc")
+
+
+def test_a_release_keeps_no_private_column_and_few_rows():
+    lake, models, _ = buckets(FRUIT, fruit_cells())
+    run, _ = fitted(lake, models, FRUIT)
+    reference = read(models, run, "candidate/reference.json")
+    assert set(reference["columns"]) == {"firmness", "sugar", "colour", "origin", "organic"}
+    assert {len(column) for column in reference["columns"].values()} == {reference["rows"]} == {191}
+    kept = read(models, run, "candidate/out_of_fold.json")
+    assert kept["classes"] == ["unripe", "ripe", "over-ripe"]
+    assert len(kept["labels"]) == len(kept["scores"]) == 191
+
+
+def test_the_threshold_is_chosen_on_out_of_fold_scores_and_sealed():
+    contract = with_training(HEART, threshold="f1")
+    lake, models, _ = buckets(contract)
+    run, evaluation = evaluated(lake, models, contract)
+    chosen = read(models, run, "fit.json")["threshold"]
+    assert 0 < chosen < 1
+    assert chosen != 0.5
+    assert evaluation["threshold"] == chosen
+
+
+# The evaluation
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    lake, models, _ = buckets()
+    return evaluated(lake, models, HEART)[1]
+
+
+def test_every_metric_is_said_with_its_interval(evaluation):
+    assert set(evaluation["metrics"]) == {"roc_auc", "log_loss", "accuracy", "f1", "average_precision"}
+    assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in evaluation["metrics"].values())
+    assert evaluation["rows"] == sum(evaluation["classes"].values()) == sum(map(sum, evaluation["confusion"]))
+    assert evaluation["latency_ms"] > 0
+
+
+def test_success_is_checked_as_the_contract_says_it(evaluation):
+    value = evaluation["metrics"]["roc_auc"]["value"]
+    assert evaluation["success"] == {"rule": "roc_auc >= 0.85", "value": value, "holds": value >= 0.85}
+
+
+def test_a_candidate_that_was_touched_is_not_evaluated():
+    lake, models, _ = buckets()
+    run = planned(lake, models, HEART)
+    fit(lake, models, run)
+    models.put(names.run(run, "candidate/model.onnx"), b"something else")
+    with pytest.raises(TrainingError, match="digest differs"):
+        evaluate(lake, models, run)
+
+
+# Tables as they come
+
+
+def contract_of(features, labels='{ "0" = "no", "1" = "yes" }', training=""):
+    return Contract.from_toml(f'[problem]\nname = "any"\ntarget = "y"\nlabels = {labels}\n{features}\n{training}')
+
+
+NUMBER, CATEGORY = '[features.x]\ntype = "number"\nrequired = false\n', '[features.c]\ntype = "category"\n'
+
+
+@pytest.mark.parametrize("families", [LINEAR, ("gradient_boosting",)])
+@pytest.mark.parametrize(
+    ("features", "cells"),
+    [
+        (NUMBER, {"x": ["", *map(str, range(59))]}),
+        (CATEGORY + "required = false\n", {"c": ["", "a", "b"] * 20}),
+        (NUMBER + CATEGORY, {"x": [""] * 60, "c": ["only"] * 60}),
+        ('[features.b]\ntype = "boolean"\n', {"b": ["yes", "no", "yes"] * 20}),
+        ('[features.d]\ntype = "date"\nrequired = false\n', {"d": ["2026-01-31", "2024-02-29", ""] * 20}),
+        (CATEGORY + 'values = ["a"]\nunknown = "other"\n', {"c": ["a", "never listed"] * 30}),
+        (CATEGORY, {"c": [f"place {row}" for row in range(60)]}),
+    ],
+    ids=["numbers", "categories", "nothing said", "booleans", "dates", "others", "all different"],
+)
+def test_any_table_that_a_contract_allows_becomes_a_model(features, cells, families):
+    contract = contract_of(features)
+    lake, models, _ = buckets(contract, {**cells, "y": ["0", "1"] * 30})
+    run, evaluation = evaluated(lake, models, contract, families=families)
+    assert read(models, run, "fit.json")["attempts"][0]["holds"]
+    assert evaluation["rows"] == 12
+
+
+def test_few_rows_are_enough_as_long_as_each_class_has_two():
+    contract = contract_of(NUMBER)
+    cells = {"x": ["1", "2", "3", "4", "1.5", "3.5"], "y": ["0", "0", "1", "1", "0", "1"]}
+    lake, models, _ = buckets(contract, cells, holdout=[False] * 4 + [True] * 2)
+    run, _ = fitted(lake, models, contract)
+    assert len(read(models, run, "trials/logistic_regression.json")["folds"]) == 2
+
+
+def test_a_class_without_rows_stops_the_run_with_its_name():
+    contract = contract_of(NUMBER, '{ "0" = "no", "1" = "yes", "2" = "maybe" }')
+    lake, models, _ = buckets(contract, {"x": [str(row) for row in range(60)], "y": ["0", "1"] * 30})
+    with pytest.raises(TrainingError, match="'2' has 0"):
+        planned(lake, models, contract)
+
+
+def test_values_of_an_open_category_are_learned_from_train_alone():
+    lake, models, _ = buckets(
+        contract_of(CATEGORY),
+        {"c": ["a", "b"] * 30 + ["held out"] * 6, "y": ["0", "1"] * 33},
+        holdout=[False] * 60 + [True] * 6,
+    )
+    run, _ = fitted(lake, models, contract_of(CATEGORY))
+    assert list(read(models, run, "candidate/contract.json")["features"]["c"]["values"]) == ["a", "b"]
+
+
+def test_at_most_a_hundred_values_are_learned_the_most_frequent_ones():
+    texts = [f"common {index:02d}" for index in range(30)] * 4 + [f"rare {index:03d}" for index in range(120)]
+    contract = contract_of(CATEGORY)
+    lake, models, _ = buckets(contract, {"c": texts, "y": ["0", "1"] * 120}, holdout=[False] * 228 + [True] * 12)
+    run, _ = fitted(lake, models, contract)
+    learned = read(models, run, "candidate/contract.json")["features"]["c"]["values"]
+    assert len(learned) == 100
+    assert {text for text in texts if text.startswith("common")} <= set(learned)
