@@ -10,11 +10,14 @@ from starlette.exceptions import HTTPException
 
 from andamio.errors import AndamioError
 from lambdas.api import log, problems, replies
+from lambdas.api.body import malformed
 from lambdas.api.docs import STATIC
 from lambdas.api.endpoints import Endpoints
 from lambdas.api.serving import Serving
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+_PATH_SHOWN = 200
 
 
 def create_app(connect: Callable[[], Serving], static: Path = STATIC) -> FastAPI:
@@ -33,22 +36,27 @@ def create_app(connect: Callable[[], Serving], static: Path = STATIC) -> FastAPI
 
 
 def _answering(endpoint: Endpoint, method: str, endpoints: Endpoints) -> Endpoint:
-    single = endpoint in (endpoints.predict,)
+    single = endpoint == endpoints.predict
+    logs_itself = endpoint in (endpoints.predict, endpoints.predict_batch, endpoints.invocations)
 
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
-            return replies.preflight(method)
+            return _noted(request, replies.preflight(method))
         try:
-            return await endpoint(request)
+            reply = await endpoint(request)
         except AndamioError as error:
             body = problems.details(error, single=single, known=endpoints.known_fields())
             if body["status"] >= 500 and body["type"] != problems.URN + "not-ready":
-                log.error(error, path=request.url.path)
+                log.error(error, path=request.scope["path"])
+        except RecursionError:  # what was just short of too deep for the parser can be too deep for a message
+            body = problems.details(malformed("Lists and objects are nested too deeply."), single=True, known={})
         except Exception as error:
             request_id = str(getattr(request.scope.get("aws.context"), "aws_request_id", ""))
-            log.error(error, path=request.url.path, request_id=request_id)
+            log.error(error, path=request.scope["path"], request_id=request_id)
             body = problems.internal(request_id)
-        return replies.problem_reply(body)
+        else:
+            return reply if logs_itself else _noted(request, reply)
+        return _noted(request, replies.problem_reply(body), str(body["type"]))
 
     return answer
 
@@ -59,5 +67,15 @@ async def _refused(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         allow = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
         body = problems.problem("method-not-allowed", 405, f"Expected {allow}.")
-        return replies.problem_reply(body, [(b"allow", allow.encode())])
-    return replies.problem_reply(problems.problem("not-found", 404, "GET openapi.json lists what there is."))
+        reply = replies.problem_reply(body, [(b"allow", allow.encode())])
+    else:
+        body = problems.problem("not-found", 404, "GET openapi.json lists what there is.")
+        reply = replies.problem_reply(body)
+    return _noted(request, reply, str(body["type"]))
+
+
+def _noted(request: Request, reply: Response, problem: str | None = None) -> Response:
+    """Write a line about a request that made no prediction: those have lines of their own."""
+    path = request.scope["path"][:_PATH_SHOWN]
+    log.event(log.EVENT_REQUEST, method=request.method, path=path, status=reply.status_code, problem=problem)
+    return reply

@@ -5,6 +5,9 @@ Its server is relative to the document's own place, so that it holds under any s
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
 from andamio import __version__
@@ -192,3 +195,13 @@ def _problems() -> Json:
 
 def _csv(features: Json) -> str:
     return ",".join(features) + "\n" + ",".join(str(value) for value in features.values()) + "\n"
+
+
+def main(folder: str) -> None:
+    """Write the document of a problem folder: what docs/openapi.json is renewed with."""
+    text = json.dumps(document(Contract.load(Path(folder))), indent=1, ensure_ascii=False)
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -11,13 +11,16 @@ from lambdas.api.problems import RequestError
 
 MOST_RECORDS = 1000
 """How many records one request may hold."""
+LONGEST_TEXT = 1000
+"""Characters of one value: CloudWatch cuts long log lines in pieces, which are no JSON then."""
 LONGEST_ID = 256
 LARGEST_ID = 2**63
 
 RecordId = str | int | None
 
-_RECORD_KEYS = ("features", "id")
-_SPARE_FIELDS = 16
+_RECORD = ("features", "id")
+_RECORD_KEYS = frozenset(_RECORD)
+_SPARE_FIELDS = 8
 """How many more fields than the contract has a record may hold and still be told which are unknown."""
 
 
@@ -55,16 +58,25 @@ def check_count(count: int, field: str) -> None:
         raise invalid(f"Expected 1 to {MOST_RECORDS} records in one request, got {count}.", (field, reason))
 
 
-def check_width(records: Sequence[object], width: int) -> None:
-    """Refuse records with far more fields than the contract's `width`: no use to name each of them."""
+def check_size(records: Sequence[object], width: int) -> None:
+    """Refuse what would make a log line too long, or each of far too many fields be named.
+
+    `width` is how many fields the contract has. Raises `InvalidRecord`.
+    """
     most = width + _SPARE_FIELDS
-    wide = [
-        Problem(row, "", f"has {len(record)} fields; expected at most {width}")
-        for row, record in enumerate(records)
-        if isinstance(record, dict) and len(record) > most
-    ]
-    if wide:
-        raise InvalidRecord(wide)
+    problems: list[Problem] = []
+    for row, record in enumerate(records):
+        if not isinstance(record, dict):
+            continue  # the contract says so itself
+        if len(record) > most:
+            problems.append(Problem(row, "", f"has {len(record)} fields; expected at most {width}"))
+        problems.extend(
+            Problem(row, name, f"expected at most {LONGEST_TEXT} characters")
+            for name, value in record.items()
+            if type(value) is str and len(value) > LONGEST_TEXT
+        )
+    if problems:
+        raise InvalidRecord(problems)
 
 
 def refuse_others(payload: dict[str, object], known: Sequence[str]) -> None:
@@ -94,12 +106,10 @@ def _records(payload: Sequence[object]) -> Records:
             problems.append(Problem(row, "features", "expected an object of feature names and values"))
         else:
             features.append(record["features"])
-        if len(record) > 1:
-            ids.append(_record_id(record.get("id"), row, problems))
+        ids.append(_record_id(record.get("id"), row, problems))
+        if not record.keys() <= _RECORD_KEYS:
             others = [key for key in record if key not in _RECORD_KEYS]
-            problems.extend(Problem(row, key, "unknown key" + _nearest(key, _RECORD_KEYS)) for key in others[:3])
-        else:
-            ids.append(None)
+            problems.extend(Problem(row, key, "unknown key" + _nearest(key, _RECORD)) for key in others[:3])
     if problems:
         raise InvalidRecord(problems)
     return Records(features, ids)

@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from andamio import names
-from andamio.errors import InvalidRecord, Problem
+from andamio.encode import Encoded
+from andamio.errors import InvalidRecord, Problem, ReleaseError
 from andamio.parse import Table
 from andamio.threshold import labels_from
 from lambdas.api import log
 from lambdas.api.champion import Champion
-from lambdas.api.payload import RecordId, Records, check_width
+from lambdas.api.payload import RecordId, Records, check_size
 
 Prediction = dict[str, Any]
 
@@ -27,7 +29,7 @@ def predict(champion: Champion, records: Records, route: str, started: float) ->
     `started` is `time.perf_counter()` when the request came: each line's `duration_ms` counts from it.
     """
     contract = champion.contract
-    check_width(records.features, len(contract.inputs))
+    check_size(records.features, len(contract.inputs))
     table = contract.parse_records(records.features)
     return _answer(champion, table, records.features, records.ids, route, started)
 
@@ -44,7 +46,9 @@ def predict_csv(
     table = contract.parse(columns, rows, text=True)
     if table.problems:
         raise InvalidRecord(sorted(table.problems, key=lambda problem: problem.row))
-    return _answer(champion, table, _values(table), [None] * rows, route, started)
+    features = _values(table)
+    check_size(features, len(contract.inputs))
+    return _answer(champion, table, features, [None] * rows, route, started)
 
 
 def _answer(
@@ -56,7 +60,7 @@ def _answer(
     started: float,
 ) -> list[Prediction]:
     contract = champion.contract
-    probabilities = champion.model.predict(contract.encode(table))
+    probabilities = _probabilities(champion, contract.encode(table))
     chosen = labels_from(probabilities, contract.positive_index, champion.threshold)
     model = {"name": contract.problem.name, "version": champion.version}
     classes, texts = contract.classes, contract.texts
@@ -75,6 +79,31 @@ def _answer(
         )
     _log(champion, predictions, features, route, started)
     return predictions
+
+
+def _probabilities(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
+    """The model's answer; raises `InvalidRecord` where it has none that is finite.
+
+    A release that cannot answer is refused when it is loaded, so here it is the record that is out of
+    all proportion: a number without a range in the contract, large enough to overflow in the model.
+    """
+    try:
+        return champion.model.predict(encoded)
+    except ReleaseError as error:
+        log.error(error, release=champion.version)
+        beyond = [row for row in range(encoded.rows) if not _answers(champion, encoded.take(np.array([row])))]
+        if not beyond:
+            raise
+        reason = "the model has no finite answer: a number without a range is too large"
+        raise InvalidRecord([Problem(row, "", reason) for row in beyond]) from error
+
+
+def _answers(champion: Champion, one: Encoded) -> bool:
+    try:
+        champion.model.predict(one)
+    except ReleaseError:
+        return False
+    return True
 
 
 def _log(

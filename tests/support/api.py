@@ -1,0 +1,104 @@
+"""The API as API Gateway sees it: events in, replies out, over objects in memory and a clock that is told the time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from mangum import Mangum
+
+from andamio.adapters.memory import MemoryObjects
+from lambdas.api.app import create_app
+from lambdas.api.docs import STATIC
+from lambdas.api.gateway import RestApi
+from lambdas.api.serving import Serving
+
+EVENTS = Path(__file__).parents[1] / "events"
+
+
+class ToldClock:
+    """A clock that stands until it is told to move."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        """The time that it was told."""
+        return self.time
+
+    def move(self, seconds: float) -> None:
+        """Move on (or back, with a negative number)."""
+        self.time += timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply of the function."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        """The body, which must be JSON."""
+        return json.loads(self.text)
+
+
+@dataclass
+class Api:
+    """The function, with everything around it in memory."""
+
+    objects: MemoryObjects = field(default_factory=MemoryObjects)
+    clock: ToldClock = field(default_factory=ToldClock)
+    problem: str = "heart"
+    refresh_seconds: int = 60
+    static: Path = STATIC
+
+    def __post_init__(self) -> None:
+        self.serving = Serving(self.objects, self.problem, self.clock, self.refresh_seconds)
+        self.gateway = Mangum(
+            create_app(lambda: self.serving, self.static),
+            lifespan="off",
+            custom_handlers=[RestApi],
+            text_mime_types=["text/", "application/"],
+        )
+
+    def send(self, event: dict[str, Any]) -> Answer:
+        """Hand an event to the function."""
+        reply = self.gateway(event, None)
+        assert reply["isBase64Encoded"] is False
+        return Answer(reply["statusCode"], reply["headers"], reply["body"])
+
+    def get(self, path: str, method: str = "GET") -> Answer:
+        """Ask for a path."""
+        return self.send(event("api-ping") | {"resource": path, "path": path, "httpMethod": method})
+
+    def post(self, path: str, body: object, content_type: str | None = "application/json") -> Answer:
+        """Send JSON, or text and bytes as they are."""
+        sent = event("api-predict") | {"resource": path, "path": path}
+        if isinstance(body, bytes):
+            # Bytes that are not UTF-8 reach the function this way only: the gateway makes text of all others.
+            import base64
+
+            sent |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+        else:
+            sent["body"] = body if isinstance(body, str) else json.dumps(body)
+        sent["multiValueHeaders"] = None
+        sent["headers"] = {name: value for name, value in sent["headers"].items() if name != "Content-Type"}
+        if content_type is not None:
+            sent["headers"]["Content-Type"] = content_type
+        return self.send(sent)
+
+    def predict(self, features: object, **more: object) -> Answer:
+        """Ask for one prediction."""
+        return self.post("/predict", {"features": features, **more})
+
+
+def event(name: str) -> dict[str, Any]:
+    """A sample event: tests/events/NAME.json."""
+    content: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return content

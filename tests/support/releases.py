@@ -1,0 +1,150 @@
+"""Releases for tests: a small ONNX model for any contract, sealed and served like a real one.
+
+objects = MemoryObjects()
+version = serve(objects, HEART)                     # sealed, and champion by the pointer
+version = serve(objects, HEART, onnx=linear_onnx(HEART, favour=1))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from andamio.contract import Contract
+from andamio.names import CATEGORIES, NUMBERS, PROBABILITIES
+from andamio.ports import Objects
+from andamio.release import seal
+from andamio.serving import Served, read_pointer, swap_pointer
+
+ROOT = Path(__file__).parents[2]
+HEART_FOLDER = ROOT / "problems" / "heart"
+OPSETS = {"": 18, "ai.onnx.ml": 3}
+SINCE = "2026-01-31T12:00:00+00:00"
+
+
+def heart() -> Contract:
+    """The contract of problems/heart."""
+    return Contract.load(HEART_FOLDER)
+
+
+def linear_onnx(contract: Contract, *, favour: int = -1, scale: float = 0.01, broken: bool = False) -> bytes:
+    """A multinomial logistic regression over a contract's tensors, missing values counted as 0, as ONNX bytes.
+
+    Weights are drawn from a fixed seed, times `scale`; the class `favour` is made the likely one. With
+    `broken`, every probability is NaN.
+    """
+    random = np.random.default_rng(7)
+    k, classes = len(contract.number_columns), len(contract.classes)
+    nodes, inputs, parts, width = [], [], [], 0
+    constants: dict[str, Any] = {}
+    if k:
+        inputs.append(helper.make_tensor_value_info(NUMBERS, TensorProto.FLOAT, [None, k]))
+        constants["zero"] = np.zeros(1, dtype=np.float32)
+        nodes += [
+            helper.make_node("IsNaN", [NUMBERS], ["absent"]),
+            helper.make_node("Where", ["absent", "zero", NUMBERS], ["filled"]),
+        ]
+        parts.append("filled")
+        width += k
+    listed = [feature.values or {} for feature in contract.inputs.values() if feature.type == "category"]
+    if listed:
+        inputs.append(helper.make_tensor_value_info(CATEGORIES, TensorProto.STRING, [None, len(listed)]))
+    for column, values in enumerate(listed):
+        constants[f"at{column}"] = np.array([column], dtype=np.int64)
+        nodes += [
+            helper.make_node("Gather", [CATEGORIES, f"at{column}"], [f"text{column}"], axis=1),
+            helper.make_node(
+                "OneHotEncoder",
+                [f"text{column}"],
+                [f"hot{column}"],
+                domain="ai.onnx.ml",
+                cats_strings=list(values),
+                zeros=1,
+            ),
+            helper.make_node("Flatten", [f"hot{column}"], [f"flat{column}"], axis=1),
+        ]
+        parts.append(f"flat{column}")
+        width += len(values)
+    bias = np.zeros(classes, dtype=np.float32)
+    if favour >= 0:
+        bias[favour] = 10.0
+    if broken:
+        bias[:] = np.nan
+    constants["weights"] = (random.normal(size=(width, classes)) * scale).astype(np.float32)
+    constants["bias"] = bias
+    nodes += [
+        helper.make_node("Concat", parts, ["row"], axis=1),
+        helper.make_node("Gemm", ["row", "weights", "bias"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], [PROBABILITIES], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        inputs,
+        [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, [None, classes])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def release_files(
+    contract: Contract, onnx: bytes | None = None, changed: Mapping[str, bytes] | None = None
+) -> dict[str, bytes]:
+    """Every file of a release, in the shape that training writes; `changed` replaces some of them."""
+    figures = {name: {"value": 0.9, "low": 0.8, "high": 0.95} for name in ("roc_auc", "accuracy")}
+    evaluation = {
+        "run": "run-1",
+        "dataset": "data-1",
+        "metric": "roc_auc",
+        "metrics": figures,
+        "rows": 60,
+        "threshold": 0.5,
+    }
+    files = {
+        "MLmodel": b"flavors: {}\n",
+        "model.onnx": linear_onnx(contract) if onnx is None else onnx,
+        "contract.json": contract.to_json(),
+        "profile.json": b"{}",
+        "reference.json": b"{}",
+        "out_of_fold.json": b"{}",
+        "evaluation.json": json.dumps(evaluation).encode(),
+        "decision.json": json.dumps({"outcome": "promote", "reason": "better than the majority class"}).encode(),
+    }
+    return files | dict(changed or {})
+
+
+def seal_release(
+    objects: Objects,
+    contract: Contract,
+    onnx: bytes | None = None,
+    *,
+    threshold: float = 0.5,
+    changed: Mapping[str, bytes] | None = None,
+) -> str:
+    """Write a release and return its version."""
+    info = {"problem": contract.problem.name, "run": "run-1", "dataset": "data-1", "threshold": threshold}
+    return seal(objects, release_files(contract, onnx, changed), info)
+
+
+def promote(objects: Objects, problem: str, version: str, since: str = SINCE) -> int:
+    """Make a release the champion, whatever it is; returns the pointer's revision."""
+    pointer, etag = read_pointer(objects, problem)
+    promoted = pointer.promoted(Served(version, since, "run-1"))
+    swap_pointer(objects, promoted, etag)
+    return promoted.revision
+
+
+def serve(objects: Objects, contract: Contract, onnx: bytes | None = None, *, threshold: float = 0.5) -> str:
+    """Seal a release and make it the champion; returns its version."""
+    version = seal_release(objects, contract, onnx, threshold=threshold)
+    promote(objects, contract.problem.name, version)
+    return version

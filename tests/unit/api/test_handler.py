@@ -1,0 +1,129 @@
+"""The function as Lambda runs it: imports that cannot fail, settings at the first request, S3 behind it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from andamio.adapters.s3 import S3Objects
+from andamio.settings import ApiSettings
+from tests.support.api import event
+from tests.support.releases import ROOT, heart, serve
+
+HEAVY = {"boto3", "botocore", "pandas", "sklearn", "scipy", "mlflow", "onnx", "skl2onnx", "training", "requests"}
+
+
+def run(code: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_handler_imports_nothing_heavy_and_needs_no_environment() -> None:
+    said = run("import sys, lambdas.api.handler; print(*{name.split('.')[0] for name in sys.modules})")
+    assert set(said.split()).isdisjoint(HEAVY)
+
+
+def test_importing_the_handler_reads_and_writes_nothing() -> None:
+    code = (
+        "import sys\n"
+        "def watch(event, args):\n"
+        "    if event.startswith('socket.') and event not in ('socket.__new__', 'socket.gethostname'):\n"
+        "        sys.stderr.write(f'{event} {args}'); sys.exit(1)\n"
+        "sys.addaudithook(watch)\n"
+        "import lambdas.api.handler\n"
+    )
+    assert run(code) == ""
+
+
+def test_without_settings_the_answer_names_no_variable_and_the_log_does() -> None:
+    code = (
+        "import json, lambdas.api.handler as h\n"
+        "event = json.load(open('tests/events/api-predict.json'))\n"
+        "ping = json.load(open('tests/events/api-ping.json'))\n"
+        "print(json.dumps([h.handler(event, None), h.handler(ping, None)]))\n"
+    )
+    *logged, replies = run(code).splitlines()
+    predicted, pinged = json.loads(replies)
+    assert (predicted["statusCode"], pinged["statusCode"]) == (503, 503)
+    assert json.loads(predicted["body"])["type"] == "urn:andamio:problem:settings"
+    assert "ANDAMIO_MODELS" not in predicted["body"] + pinged["body"]
+    assert "ANDAMIO_MODELS is not set" in logged[0]
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[None]:
+    """An environment with a bucket, on moto's S3."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in ApiSettings(problem="heart", models="models", refresh_seconds=60).as_env().items():
+            patch.setenv(name, value)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
+            patch.delenv(name, raising=False)
+        boto3.client("s3").create_bucket(Bucket="models")
+        yield
+
+
+@pytest.fixture
+def handler(s3: None) -> Iterator[ModuleType]:
+    """The handler as a new environment has it, over an empty bucket."""
+    bucket = boto3.resource("s3").Bucket("models")
+    bucket.objects.all().delete()
+    module = importlib.import_module("lambdas.api.handler")
+    module.connect.cache_clear()
+    yield module
+    module.connect.cache_clear()
+
+
+def test_a_prediction_from_a_release_in_s3(handler: ModuleType) -> None:
+    assert handler.handler(event("api-predict"), None)["statusCode"] == 503
+    version = serve(S3Objects("models"), heart())
+    handler.connect.cache_clear()
+    reply = handler.handler(event("api-predict"), None)
+    assert reply["statusCode"] == 200
+    assert json.loads(reply["body"])["model"]["version"] == version
+
+
+def test_a_restored_environment_looks_at_once(handler: ModuleType) -> None:
+    objects = S3Objects("models")
+    serve(objects, heart())
+    handler.handler(event("api-ping"), None)
+    assert handler.connect().loads == 1
+    serve(objects, heart(), threshold=0.4)
+    handler.after_restore()
+    assert handler.connect().loads == 2
+
+
+def test_a_restore_into_a_world_that_is_broken_does_not_fail(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANDAMIO_MODELS")
+    handler.after_restore()
+
+
+NO_REQUESTS: list[Any] = [{}, {"source": "aws.events"}, {"version": "2.0", "requestContext": {"http": {}}}, [], None]
+
+
+@pytest.mark.parametrize("other", NO_REQUESTS)
+def test_an_event_of_another_kind_is_answered_and_not_raised(handler: ModuleType, other: Any) -> None:
+    assert handler.handler(other, None)["statusCode"] == 400
+
+
+@pytest.mark.parametrize("broken", [{"headers": 3}, {"path": 3}, {"httpMethod": None}, {"pathParameters": "a"}])
+def test_an_event_that_is_broken_is_answered_and_not_raised(handler: ModuleType, broken: dict[str, Any]) -> None:
+    reply = handler.handler(event("api-predict") | broken, None)
+    assert reply["statusCode"] in (404, 405, 500)
+    assert json.loads(reply["body"])["status"] == reply["statusCode"]

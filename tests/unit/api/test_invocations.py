@@ -1,0 +1,135 @@
+"""MLflow's scoring protocol: clients of MLflow and SageMaker work unchanged."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from mlflow.deployments import PredictionsResponse
+from mlflow.utils.proto_json_utils import dump_input_data
+
+from tests.support.api import Api
+from tests.unit.api.conftest import LOAN, PATIENT
+
+SPLIT = {"columns": list(PATIENT), "data": [list(PATIENT.values())]}
+FORMS = {
+    "dataframe_split": {"dataframe_split": SPLIT},
+    "dataframe_split with an index": {"dataframe_split": SPLIT | {"index": [0]}},
+    "dataframe_records": {"dataframe_records": [PATIENT]},
+    "instances": {"instances": [PATIENT]},
+    "inputs in rows": {"inputs": [PATIENT]},
+    "inputs in columns": {"inputs": {name: [value] for name, value in PATIENT.items()}},
+    "inputs of one record": {"inputs": PATIENT},
+    "with params that are none": {"inputs": PATIENT, "params": {}},
+}
+
+
+@pytest.mark.parametrize("body", FORMS.values(), ids=FORMS.keys())
+def test_every_form_gives_the_answer_of_predict(api: Api, body: object) -> None:
+    expected = api.predict(PATIENT).json
+    answer = api.post("/invocations", body)
+    assert answer.status == 200
+    (row,) = answer.json["predictions"]
+    assert list(row) == ["label", "label_text", "probabilities", "prediction_id"]
+    assert {key: row[key] for key in ("label", "label_text", "probabilities")} == {
+        key: expected[key] for key in ("label", "label_text", "probabilities")
+    }
+
+
+def test_mlflow_s_client_reads_what_it_asked_for(api: Api) -> None:
+    patients = pd.DataFrame([PATIENT | {"age": age} for age in (40, 50, 60)])
+    answer = api.post("/invocations", dump_input_data(patients))
+    read = PredictionsResponse.from_json(answer.text).get_predictions()
+    assert list(read["label"]) == [row["label"] for row in answer.json["predictions"]]
+    assert len(read) == 3
+
+
+def test_csv_with_a_header_gives_the_answer_of_predict(api: Api) -> None:
+    expected = api.predict(PATIENT).json["probabilities"]
+    rows = [",".join(PATIENT), ",".join(str(value) for value in PATIENT.values())]
+    for text in ("\n".join(rows), "\r\n".join(rows) + "\r\n"):
+        (row,) = api.post("/invocations", text, "text/csv; charset=utf-8").json["predictions"]
+        assert row["probabilities"] == expected
+
+
+def test_an_empty_cell_of_csv_is_no_value(loans_api: Api) -> None:
+    header, cells = ",".join(LOAN), [str(value) for value in LOAN.values()]
+    cells[list(LOAN).index("score")] = ""
+    (row,) = loans_api.post("/invocations", header + "\n" + ",".join(cells), "text/csv").json["predictions"]
+    assert row["probabilities"] == loans_api.predict(LOAN | {"score": None}).json["probabilities"]
+
+
+def test_columns_stand_in_any_order(api: Api) -> None:
+    backwards = {"columns": list(PATIENT)[::-1], "data": [list(PATIENT.values())[::-1]]}
+    (row,) = api.post("/invocations", {"dataframe_split": backwards}).json["predictions"]
+    assert row["probabilities"] == api.predict(PATIENT).json["probabilities"]
+
+
+WRONG: dict[str, tuple[object, str]] = {
+    "nothing": ({}, "one of dataframe_split"),
+    "two forms": ({"instances": [PATIENT], "inputs": [PATIENT]}, "one of dataframe_split"),
+    "another key": ({"instances": [PATIENT], "signature_name": "x"}, "unknown key"),
+    "params": ({"instances": [PATIENT], "params": {"a": 1}}, "expected none"),
+    "a list": ([PATIENT], "one of dataframe_split"),
+    "values by position": ({"instances": [list(PATIENT.values())]}, "feature names"),
+    "a tensor": ({"inputs": [[1, 2], [3, 4]]}, "feature names"),
+    "no records": ({"instances": []}, "got 0"),
+    "too many records": ({"instances": [PATIENT] * 1001}, "got 1001"),
+    "columns of several lengths": ({"inputs": {"age": [1], "sex": [1, 2]}}, "one length"),
+    "split in a list": ({"dataframe_split": []}, "columns"),
+    "split without columns": ({"dataframe_split": {"data": [[1]]}}, "columns"),
+    "split without data": ({"dataframe_split": {"columns": ["age"]}}, "data"),
+    "split with a column twice": ({"dataframe_split": {"columns": ["age", "age"], "data": [[1, 2]]}}, "twice"),
+    "split with names that are none": ({"dataframe_split": {"columns": [1], "data": [[1]]}}, "feature names"),
+    "split with another key": ({"dataframe_split": SPLIT | {"dtypes": []}}, "unknown key"),
+    "an unknown column": ({"instances": [PATIENT | {"ages": 1}]}, "did you mean 'age'?"),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), WRONG.values(), ids=WRONG.keys())
+def test_a_body_of_another_shape_is_a_422_that_says_what_is_expected(api: Api, body: object, said: str) -> None:
+    answer = api.post("/invocations", body)
+    assert answer.status == 422
+    assert said in answer.text
+
+
+def test_a_row_of_the_wrong_length_is_named(api: Api) -> None:
+    answer = api.post("/invocations", {"dataframe_split": {"columns": ["age"], "data": [[1], [1, 2], 3]}})
+    assert [error["index"] for error in answer.json["errors"]] == [1, 2]
+
+
+def test_a_wrong_value_is_named_by_index(api: Api) -> None:
+    rows = [PATIENT, PATIENT | {"age": "x"}]
+    for body in ({"dataframe_records": rows}, {"inputs": {name: [row[name] for row in rows] for name in PATIENT}}):
+        errors = api.post("/invocations", body).json["errors"]
+        assert errors == [{"index": 1, "field": "age", "reason": "expected a number"}]
+
+
+CSV_WRONG = {
+    "no record": "age,sex\n",
+    "nothing but line ends": "\n\n",
+    "a short line": "age,sex\n1,1\n1\n",
+    "a column twice": "age, age\n1,1\n",
+    "an unknown column": "age,sex,cp,agee\n63,1,1,1\n",
+    "an open quote": 'age,sex,cp\n"63,1,1\n',
+    "a number that is none": "age,sex,cp\nx,1,1\n",
+    "a required value that is missing": "age,sex,cp\n,1,1\n",
+    "a required column that is missing": "age,sex\n63,1\n",
+    "too many lines": "age,sex,cp\n" + "63,1,1\n" * 1001,
+}
+
+
+@pytest.mark.parametrize("text", CSV_WRONG.values(), ids=CSV_WRONG.keys())
+def test_csv_that_breaks_the_contract_is_a_422(api: Api, text: str) -> None:
+    answer = api.post("/invocations", text, "text/csv")
+    assert answer.status == 422
+    assert answer.json["status"] == 422
+
+
+def test_what_mlflow_writes_for_no_value_is_refused_and_the_way_out_said(api: Api) -> None:
+    body = dump_input_data(pd.DataFrame([PATIENT | {"chol": float("nan")}]))
+    answer = api.post("/invocations", body)
+    assert answer.status == 400
+    assert "Send null where there is no value" in answer.json["detail"]
+    assert api.post("/invocations", json.loads(body.replace("NaN", "null"))).status == 200

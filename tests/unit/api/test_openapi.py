@@ -1,0 +1,143 @@
+"""The OpenAPI document says what the API does: all of it, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from andamio.contract import Contract
+from lambdas.api import openapi
+from lambdas.api.endpoints import Endpoints
+from lambdas.api.problems import TITLES, URN
+from tests.support.api import Api
+from tests.support.releases import ROOT, heart
+from tests.unit.api.conftest import PATIENT, loans
+
+SNAPSHOT = ROOT / "docs" / "openapi.json"
+
+
+def test_the_committed_document_is_the_one_that_is_served(api: Api) -> None:
+    served = api.get("/openapi.json").json
+    committed = json.loads(SNAPSHOT.read_text())
+    assert served == committed, (
+        "the API changed: if it was meant to, run "
+        ".venv/bin/python -m lambdas.api.openapi problems/heart > docs/openapi.json"
+    )
+
+
+def walk(value: Any) -> Iterator[Any]:
+    yield value
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from walk(inner)
+
+
+@pytest.mark.parametrize("contract", [heart(), loans(), None], ids=["heart", "loans", "no model"])
+def test_every_reference_leads_somewhere(contract: Contract | None) -> None:
+    document = openapi.document(contract)
+    for value in walk(document):
+        if isinstance(value, dict) and "$ref" in value:
+            place = document
+            for part in value["$ref"].removeprefix("#/").split("/"):
+                place = place[part]
+
+
+def test_every_schema_is_json_schema() -> None:
+    for schema in openapi.document(heart())["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_every_route_is_described_and_every_description_is_a_route(tmp_path: Path) -> None:
+    routes = {(method.lower(), path) for method, path, _ in Endpoints(lambda: None, tmp_path).routes()}  # type: ignore[arg-type,return-value]
+    parts_of_the_page = {("get", "/docs/"), ("get", "/docs/{asset}")}
+    paths = openapi.document(heart())["paths"]
+    assert {(method, path) for path, item in paths.items() for method in item} == routes - parts_of_the_page
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield method, path, operation
+
+
+def test_every_operation_has_a_name_of_its_own() -> None:
+    names = [operation["operationId"] for _, _, operation in operations(openapi.document(heart()))]
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() for name in names)
+
+
+def validator(document: dict[str, Any], name: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(
+        {"$ref": f"#/components/schemas/{name}", "components": document["components"]},
+    )
+
+
+def test_every_example_is_what_its_schema_says_and_is_answered(api: Api, loans_api: Api) -> None:
+    for served in (api, loans_api):
+        document = served.get("/openapi.json").json
+        sent = 0
+        for method, path, operation in operations(document):
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if content is None:
+                continue
+            for example in content["examples"].values():
+                validator(document, content["schema"]["$ref"].rsplit("/", 1)[1]).validate(example["value"])
+                answer = served.post(path, example["value"])
+                assert answer.status == 200, (method, path, answer.text)
+                reply = operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+                validator(document, reply.rsplit("/", 1)[1]).validate(answer.json)
+                sent += 1
+        assert sent == 6
+        csv = document["paths"]["/invocations"]["post"]["requestBody"]["content"]["text/csv"]["example"]
+        assert served.post("/invocations", csv, "text/csv").status == 200
+
+
+@pytest.mark.parametrize("path", ["/ping", "/version", "/model", "/schema"])
+def test_what_is_read_is_what_the_document_says(api: Api, path: str) -> None:
+    document = api.get("/openapi.json").json
+    schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+    validator(document, schema.rsplit("/", 1)[1]).validate(api.get(path).json)
+
+
+def test_a_problem_is_what_the_document_says(api: Api) -> None:
+    document = api.get("/openapi.json").json
+    for answer in (api.predict({}), api.post("/predict", "{"), api.get("/nowhere"), Api().predict(PATIENT)):
+        validator(document, "Problem").validate(answer.json)
+        assert answer.json["type"].removeprefix(URN) in TITLES
+
+
+def test_fields_are_described_with_unit_range_and_meaning(api: Api) -> None:
+    features = api.get("/openapi.json").json["components"]["schemas"]["Features"]["properties"]
+    assert features["age"]["description"] == "Age of the patient (years)"
+    assert (features["age"]["minimum"], features["age"]["maximum"]) == (0, 120)
+    assert "4 = asymptomatic" in features["cp"]["description"]
+
+
+def test_authorize_works_and_what_needs_no_key_says_so(api: Api) -> None:
+    document = api.get("/openapi.json").json
+    assert document["components"]["securitySchemes"]["key"] == {"type": "apiKey", "in": "header", "name": "x-api-key"}
+    assert document["security"] == [{"key": []}]
+    free = {path for _, path, operation in operations(document) if operation.get("security") == [{}]}
+    assert free == {"/ping", "/docs", "/openapi.json"}
+
+
+def test_the_server_is_wherever_the_document_is(api: Api) -> None:
+    assert [server["url"] for server in api.get("/openapi.json").json["servers"]] == ["."]
+
+
+def test_before_there_is_a_model_the_document_is_of_records_in_general() -> None:
+    answer = Api().get("/openapi.json")
+    assert answer.status == 200
+    assert answer.json["components"]["schemas"]["Features"]["type"] == "object"
+    assert "/predict" in answer.json["paths"]
+
+
+def test_the_schema_is_json_schema_and_takes_the_course_s_example(api: Api) -> None:
+    schema = api.get("/schema").json
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(PATIENT)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.support.api import Api, event
+from tests.support.releases import heart, linear_onnx, serve
+from tests.unit.api.conftest import LOAN, PATIENT
+
+
+def test_the_request_of_the_course_works_as_it_is(api: Api) -> None:
+    version = serve(api.objects, heart(), linear_onnx(heart(), favour=1))
+    answer = api.send(event("api-predict"))
+    assert answer.status == 200
+    said = answer.json
+    assert list(said) == ["prediction_id", "record_id", "label", "label_text", "probabilities", "model"]
+    assert said["record_id"] is None
+    assert (said["label"], said["label_text"]) == ("1", "Heart disease detected")
+    assert list(said["probabilities"]) == ["0", "1"]
+    assert sum(said["probabilities"].values()) == pytest.approx(1.0)
+    assert said["model"] == {"name": "heart", "version": version}
+
+
+def test_the_answer_is_the_release_s_own(api: Api) -> None:
+    contract = heart()
+    model = api.serving.champion().model
+    expected = model.predict(contract.encode(contract.parse_records([PATIENT])))[0].tolist()
+    assert list(api.predict(PATIENT).json["probabilities"].values()) == expected
+
+
+def test_a_prediction_id_is_new_each_time_and_never_the_caller_s(api: Api) -> None:
+    answers = [api.predict(PATIENT, id="mine").json for _ in range(20)]
+    assert len({said["prediction_id"] for said in answers}) == 20
+    assert {said["record_id"] for said in answers} == {"mine"}
+
+
+@pytest.mark.parametrize("given", ["visit-17", "x" * 256, "ñ", 0, -5, 2**63 - 1, None])
+def test_the_caller_s_id_comes_back_as_it_is(api: Api, given: str | int | None) -> None:
+    said = api.predict(PATIENT, id=given).json
+    assert said["record_id"] == given
+    assert type(said["record_id"]) is type(given)
+
+
+@pytest.mark.parametrize("given", ["", "x" * 257, 2**63, -(2**63) - 1, 1.5, True, ["a"], {"a": 1}])
+def test_an_id_that_could_not_be_kept_is_refused(api: Api, given: object) -> None:
+    answer = api.predict(PATIENT, id=given)
+    assert answer.status == 422
+    assert [error["field"] for error in answer.json["errors"]] == ["id"]
+
+
+def test_fields_that_may_be_missing_may_be_left_out_or_null(api: Api) -> None:
+    short = {name: PATIENT[name] for name in ("age", "sex", "cp")}
+    left_out, null = api.predict(short), api.predict(short | {"chol": None, "thal": None})
+    assert left_out.status == null.status == 200
+    assert left_out.json["probabilities"] == null.json["probabilities"]
+
+
+@pytest.mark.parametrize("spelled", [4, 4.0, "4", " 4 "])
+def test_a_category_is_one_value_however_it_is_written(api: Api, spelled: object) -> None:
+    assert api.predict(PATIENT | {"cp": spelled}).json["probabilities"] == api.predict(PATIENT).json["probabilities"]
+
+
+@pytest.mark.parametrize(("threshold", "label"), [(0.5, "0"), (0.1, "1")])
+def test_the_label_follows_the_release_s_threshold_and_not_the_largest_probability(
+    threshold: float, label: str
+) -> None:
+    api = Api()
+    serve(api.objects, heart(), threshold=threshold)
+    said = api.predict(PATIENT).json
+    assert 0.1 < said["probabilities"]["1"] < 0.5
+    assert said["label"] == label
+    assert said["label_text"] == heart().texts[label]
+
+
+def test_every_type_of_feature_and_more_than_two_classes_are_served(loans_api: Api) -> None:
+    said = loans_api.predict(LOAN).json
+    assert set(said["probabilities"]) == {"paid", "late", "lost"}
+    assert said["label"] == max(said["probabilities"], key=said["probabilities"].__getitem__)
+
+
+def test_a_batch_answers_record_by_record_in_order(api: Api) -> None:
+    ages = list(range(30, 60))
+    records = [{"features": PATIENT | {"age": age}, "id": age} for age in ages]
+    said = api.post("/predict/batch", {"records": records}).json["predictions"]
+    assert [row["record_id"] for row in said] == ages
+    for age, row in zip(ages, said, strict=True):
+        alone = api.predict(PATIENT | {"age": age}).json
+        assert row["probabilities"] == pytest.approx(alone["probabilities"], abs=1e-6)
+        assert set(row) == set(alone)
+
+
+def test_a_batch_takes_a_thousand_records_and_no_more(api: Api) -> None:
+    record = {"features": PATIENT}
+    assert len(api.post("/predict/batch", {"records": [record] * 1000}).json["predictions"]) == 1000
+    for count in (0, 1001):
+        answer = api.post("/predict/batch", {"records": [record] * count})
+        assert answer.status == 422
+        assert f"got {count}" in answer.json["detail"]
+
+
+def test_one_wrong_record_and_nothing_of_the_batch_is_predicted(api: Api) -> None:
+    wrong = {"features": PATIENT | {"age": -1}}
+    records = [{"features": PATIENT}, wrong, {"features": PATIENT}, {"features": {}}]
+    answer = api.post("/predict/batch", {"records": records})
+    assert answer.status == 422
+    assert "predictions" not in answer.json
+    found = {(error["index"], error["field"]) for error in answer.json["errors"]}
+    assert found == {(1, "age"), (3, "age"), (3, "sex"), (3, "cp")}
