@@ -31,6 +31,11 @@ class Model:
         """Probabilities `[rows, classes]`, in the order of the contract's classes; never NaN or infinite."""
         (probabilities,) = self._session.run([PROBABILITIES], encoded.feeds())
         result: NDArray[np.float32] = probabilities
+        if result.shape != (encoded.rows, len(self.contract.classes)):
+            raise ReleaseError(
+                f"the model answered {list(result.shape)} numbers for {encoded.rows} records of "
+                f"{len(self.contract.classes)} classes"
+            )
         if not np.isfinite(result).all():
             raise ReleaseError("the model answered with a number that is not finite")
         return result
@@ -41,7 +46,7 @@ class Model:
             expected["numbers"] = len(self.contract.number_columns)
         if self.contract.category_columns:
             expected["categories"] = len(self.contract.category_columns)
-        found = {tensor.name: tensor.shape[1] for tensor in self._session.get_inputs()}
+        found = {tensor.name: tensor.shape[-1] if tensor.shape else None for tensor in self._session.get_inputs()}
         if found != expected:
             raise ReleaseError(f"model.onnx takes {found}, its contract gives {expected}")
         outputs = {tensor.name: tensor.shape for tensor in self._session.get_outputs()}

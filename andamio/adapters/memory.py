@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,7 @@ class MemoryObjects:
         self.writes: list[str] = []
         self._versions: dict[str, list[tuple[ObjectInfo, bytes]]] = {}
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
+        self._lock = threading.Lock()
 
     def get(self, key: str, *, version: str | None = None) -> StoredObject:
         """Read one object (the latest version unless told); raises `ObjectNotFound`."""
@@ -28,7 +30,7 @@ class MemoryObjects:
 
     def head(self, key: str) -> ObjectInfo:
         """Look at one object without reading it; raises `ObjectNotFound`."""
-        if not self._versions.get(key):
+        if key not in self._versions:
             raise ObjectNotFound(f"{self.bucket}/{key}: there is no such object")
         return self._versions[key][-1][0]
 
@@ -36,27 +38,33 @@ class MemoryObjects:
         self, key: str, body: bytes, *, content_type: str = "application/octet-stream", if_match: str | None = None
     ) -> str:
         """Write one object and return its ETag; with `if_match`, raises `PreconditionFailed` when it changed."""
+        with self._lock:
+            held = self._versions.get(key, [])
+            if if_match is not None and (not held or held[-1][0].etag != if_match):
+                raise PreconditionFailed(f"{self.bucket}/{key}: it changed since it was read")
+            return self._write(key, body)
+
+    def put_new(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
+        """Write one object unless the key is taken; says whether it was written."""
+        with self._lock:
+            if key in self._versions:
+                return False
+            self._write(key, body)
+            return True
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """The latest version of every object under a prefix, by key."""
+        for key in sorted(self._versions):
+            if key.startswith(prefix):
+                yield self._versions[key][-1][0]
+
+    def _write(self, key: str, body: bytes) -> str:
         held = self._versions.setdefault(key, [])
-        if if_match is not None and (not held or held[-1][0].etag != if_match):
-            raise PreconditionFailed(f"{self.bucket}/{key}: it changed since it was read")
         self._now += timedelta(seconds=1)
         etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
         held.append((ObjectInfo(key, f"v{len(held) + 1}", etag, len(body), self._now), body))
         self.writes.append(key)
         return etag
-
-    def put_new(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
-        """Write one object unless the key is taken; says whether it was written."""
-        if self._versions.get(key):
-            return False
-        self.put(key, body, content_type=content_type)
-        return True
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """The latest version of every object under a prefix, by key."""
-        for key in sorted(self._versions):
-            if key.startswith(prefix) and self._versions[key]:
-                yield self._versions[key][-1][0]
 
     def delete(self, key: str) -> None:
         """Forget an object."""
