@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from andamio.errors import CommandError
-from localstack.emulator import Emulator
+from localstack.emulator import Emulator, install
 from localstack.home import Home
 from localstack.ports import HOST, Claim, claim
 from localstack.postgres import Postgres
@@ -127,6 +127,8 @@ class Cloud:
 
     def _start(self, record: Record, ports: Mapping[str, int]) -> None:
         self._check_disk()
+        if EMULATOR not in record.services:
+            install(self.say)
         self.home.scratch.mkdir(parents=True, exist_ok=True)
         for name in SERVICES:
             if name not in record.services:
@@ -140,7 +142,6 @@ class Cloud:
             self._remember(gateway, page)
             if gateway:
                 emulator = Emulator(self.home, gateway.port)
-                emulator.install(self.say)
                 self.say(f"Starting the AWS emulator on port {gateway.port}")
                 record.add(emulator, emulator.start(gateway), gateway.port)
             if POSTGRES not in record.services:

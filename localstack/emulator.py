@@ -18,12 +18,13 @@ from typing import ClassVar
 
 from andamio.errors import CommandError
 from localstack.environment import environment
-from localstack.home import REPOSITORY
+from localstack.home import REPOSITORY, SOFTWARE
 from localstack.ports import HOST, Claim
 from localstack.process import Identity
 from localstack.service import Service, answers
 
 LAUNCHER = Path(__file__).with_name("launch.py")
+PLACE = SOFTWARE / "emulator"
 WHAT = ("--only-group", "emulator", "--no-install-project", "--frozen", "--compile-bytecode")
 
 
@@ -44,7 +45,7 @@ class Emulator(Service):
     def start(self, claim: Claim) -> Identity:
         """Start it on the claimed port, with the state that it saved last."""
         return self.run(
-            [str(self.home.emulator / "bin" / "python"), "-I", str(LAUNCHER)],
+            [str(PLACE / "bin" / "python"), "-I", str(LAUNCHER)],
             environment(self.home)
             | {
                 "BIND_HOST": HOST,
@@ -61,33 +62,34 @@ class Emulator(Service):
             inherit=claim.lock,
         )
 
-    def install(self, say: Callable[[str], None]) -> None:
-        """Create its environment from `uv.lock`, unless it is there already; raises `CommandError`."""
-        lock = (REPOSITORY / "uv.lock").read_bytes()
-        wanted = hashlib.sha256(lock + sys.version.encode()).hexdigest()
-        stamp = self.home.emulator / "andamio.stamp"
-        if stamp.exists() and stamp.read_text() == wanted:
-            return
-        say("Installing the AWS emulator in an environment of its own")
-        variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_"))}
-        result = subprocess.run(
-            [_uv(), "sync", *WHAT, "--python", sys.executable],
-            cwd=REPOSITORY,
-            env=variables | {"UV_PROJECT_ENVIRONMENT": str(self.home.emulator)},
-            capture_output=True,
-            text=True,
+
+def install(say: Callable[[str], None]) -> None:
+    """Create the emulator's environment from `uv.lock`, unless it is there already; raises `CommandError`."""
+    lock = (REPOSITORY / "uv.lock").read_bytes()
+    wanted = hashlib.sha256(lock + sys.version.encode()).hexdigest()
+    stamp = PLACE / "andamio.stamp"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    say("Installing the AWS emulator in an environment of its own")
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_"))}
+    result = subprocess.run(
+        [_uv(), "sync", *WHAT, "--python", sys.executable],
+        cwd=REPOSITORY,
+        env=variables | {"UV_PROJECT_ENVIRONMENT": str(PLACE)},
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode != 0:
+        raise CommandError(
+            f"The AWS emulator could not be installed. uv says:\n{result.stderr.strip()}\n"
+            "Check that the package index can be reached and that the disk is not full, then try again."
         )
-        if result.returncode != 0:
-            raise CommandError(
-                f"The AWS emulator could not be installed. uv says:\n{result.stderr.strip()}\n"
-                "Check that the package index can be reached and that the disk is not full, then try again."
-            )
-        stamp.write_text(wanted)
+    stamp.write_text(wanted)
 
 
 def _uv() -> str:
     """uv: the one that runs us, the one on PATH, or the one that `make` has installed."""
-    own = REPOSITORY / ".andamio" / "uv" / "bin" / "uv"
+    own = SOFTWARE / "uv" / "bin" / "uv"
     for candidate in (os.environ.get("UV"), shutil.which("uv"), str(own)):
         if candidate and os.access(candidate, os.X_OK):
             return candidate

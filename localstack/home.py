@@ -10,6 +10,8 @@ from pathlib import Path
 from andamio.errors import CommandError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+SOFTWARE = REPOSITORY / ".andamio"
+"""What is installed for this clone, whichever home is used: `uv/` and the emulator's environment."""
 SOCKET_PATH_LIMIT = 100
 """Bytes of a Unix socket's path: the kernel takes 107 on Linux, 103 on macOS."""
 
@@ -39,11 +41,6 @@ class Home:
     def lock(self) -> Path:
         """Held while a command changes what runs."""
         return self.path / "cloud.lock"
-
-    @property
-    def emulator(self) -> Path:
-        """The emulator's own virtual environment."""
-        return self.path / "emulator"
 
     @property
     def state(self) -> Path:
@@ -81,7 +78,7 @@ class Home:
     @property
     def forgettable(self) -> tuple[Path, ...]:
         """What `down --purge` removes: all state, but no installed software and no cached bundle."""
-        names = ("state", "postgres", "tmp", "run", "artifacts", "logs", "ports.json", "outputs.json")
+        names = ("state", "postgres", "tmp", "run", "artifacts", "logs", "ports.json", "outputs.json", "outputs")
         return (*(self.path / name for name in names), self.sockets)
 
 

@@ -101,7 +101,7 @@ install_python_packages() {
     "$UV" python find --quiet >/dev/null 2>&1 || step "Fetching Python $(cat .python-version)" "$UV" python install ||
         die "There is no Python $(cat .python-version) here, and it could not be downloaded.
 Install it (apt install python3.13, brew install python@3.13, pyenv install 3.13, ...) and run the same command again."
-    step "Installing the Python packages of uv.lock" "$UV" sync --frozen --compile-bytecode || die \
+    step "Installing the Python packages of uv.lock" "$UV" sync --frozen || die \
         "The Python packages could not be installed. Check the network and the disk, and run the same command again."
 }
 
