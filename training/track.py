@@ -15,7 +15,7 @@ from typing import Any
 
 # Before the import: no usage data from inside a function, and no lock file of whatever folder it runs in.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOG_UV_FILES", "false")
+os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
 
 import mlflow
 import mlflow.onnx
