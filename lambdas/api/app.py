@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
-from starlette.exceptions import HTTPException
 
 from andamio.errors import AndamioError
 from lambdas.api import log, problems, replies
@@ -31,7 +30,8 @@ def create_app(connect: Callable[[], Serving], static: Path = STATIC) -> FastAPI
     app.openapi = endpoints.document  # type: ignore[method-assign]
     for method, path, endpoint in endpoints.routes():
         app.add_route(path, _answering(endpoint, method, endpoints), methods=[method, "OPTIONS"])
-    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(404, _unknown_path)
+    app.add_exception_handler(405, _wrong_method)
     return app
 
 
@@ -61,17 +61,15 @@ def _answering(endpoint: Endpoint, method: str, endpoints: Endpoints) -> Endpoin
     return answer
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    """Unknown paths and wrong methods, which no endpoint sees."""
-    assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        allow = ", ".join(sorted((error.headers or {}).get("Allow", "").split(", ")))
-        body = problems.problem("method-not-allowed", 405, f"Expected {allow}.")
-        reply = replies.problem_reply(body, [(b"allow", allow.encode())])
-    else:
-        body = problems.problem("not-found", 404, "GET openapi.json lists what there is.")
-        reply = replies.problem_reply(body)
-    return _noted(request, reply, str(body["type"]))
+async def _unknown_path(request: Request, error: Exception) -> Response:
+    body = problems.problem("not-found", 404, "GET openapi.json lists what there is.")
+    return _noted(request, replies.problem_reply(body), str(body["type"]))
+
+
+async def _wrong_method(request: Request, error: Exception) -> Response:
+    allow = ", ".join(sorted(getattr(error, "headers", {}).get("Allow", "").split(", ")))
+    body = problems.problem("method-not-allowed", 405, f"Expected {allow}.")
+    return _noted(request, replies.problem_reply(body, [(b"allow", allow.encode())]), str(body["type"]))
 
 
 def _noted(request: Request, reply: Response, problem: str | None = None) -> Response:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from starlette.requests import Request
+from fastapi import Request
 
 from lambdas.api.problems import RequestError, shown
 

@@ -47,7 +47,7 @@ def load(objects: Objects, served: Served) -> Champion:
     """Open a release and see it answer; raises `ReleaseError` when it must not be served."""
     release = Release.open(objects, served.release)
     contract = release.contract()
-    threshold = release.info.get("threshold", 0.5)
+    threshold = release.info.get("threshold")
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         raise ReleaseError(f"release {release.version}: its threshold must be a number between 0 and 1")
     champion = Champion(

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from starlette.responses import Response
+from fastapi import Response
 
 from lambdas.api import problems
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -82,8 +83,6 @@ class Api:
         sent = event("api-predict") | {"resource": path, "path": path}
         if isinstance(body, bytes):
             # Bytes that are not UTF-8 reach the function this way only: the gateway makes text of all others.
-            import base64
-
             sent |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
         else:
             sent["body"] = body if isinstance(body, str) else json.dumps(body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import subprocess
@@ -82,10 +83,14 @@ def handler(s3: None) -> Iterator[ModuleType]:
     """The handler as a new environment has it, over an empty bucket."""
     bucket = boto3.resource("s3").Bucket("models")
     bucket.objects.all().delete()
+    loop = asyncio.new_event_loop()  # as in a new process: an earlier test may have left none
+    asyncio.set_event_loop(loop)
     module = importlib.import_module("lambdas.api.handler")
     module.connect.cache_clear()
     yield module
     module.connect.cache_clear()
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def test_a_prediction_from_a_release_in_s3(handler: ModuleType) -> None:
@@ -112,6 +117,17 @@ def test_a_restore_into_a_world_that_is_broken_does_not_fail(
 ) -> None:
     monkeypatch.delenv("ANDAMIO_MODELS")
     handler.after_restore()
+
+
+def test_lambda_s_own_hook_is_used_where_there_is_one() -> None:
+    code = (
+        "import sys, types\n"
+        "hooks = []\n"
+        "sys.modules['snapshot_restore_py'] = types.SimpleNamespace(register_after_restore=hooks.append)\n"
+        "import lambdas.api.handler as api\n"
+        "assert hooks == [api.after_restore]\n"
+    )
+    assert run(code) == ""
 
 
 NO_REQUESTS: list[Any] = [{}, {"source": "aws.events"}, {"version": "2.0", "requestContext": {"http": {}}}, [], None]
