@@ -42,7 +42,8 @@ def deploy(folder: Path, *, aws: bool, context: list[str], force: bool = False) 
         arguments += ["--context", pair]
     if recorded is not None and account.stack_outputs("CDKToolkit") is None:
         target = f"aws://{recorded['account']}/{region}"
-        _cdk(["bootstrap", target, *arguments], environment, "Preparing the account (cdk bootstrap)")
+        # From a folder without a cdk.json: the account's own stack has nothing to do with the app.
+        _cdk(["bootstrap", target], environment, "Preparing the account (cdk bootstrap)", folder=home())
     _cdk(
         ["deploy", names.stack(problem), "--require-approval", "never", "--progress", "events", *arguments],
         environment,
@@ -106,7 +107,7 @@ def _write(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _cdk(arguments: list[str], environment: dict[str, str], what: str) -> None:
+def _cdk(arguments: list[str], environment: dict[str, str], what: str, folder: Path = REPO) -> None:
     """Run the pinned CDK command line with the pinned Node; its lines go to a log, the last one to the screen."""
     cdk = REPO / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if not cdk.exists():
@@ -126,7 +127,7 @@ def _cdk(arguments: list[str], environment: dict[str, str], what: str) -> None:
         file.write(f"\n--- {datetime.now(UTC).isoformat(timespec='seconds')} cdk {arguments[0]}\n")
         process = subprocess.Popen(
             [str(bin_folder / "node"), str(cdk), *arguments, *output],
-            cwd=REPO,
+            cwd=folder,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

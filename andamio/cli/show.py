@@ -112,7 +112,8 @@ def status(problem: str | None) -> None:
         services = local.services().get("services", {})
         table = _plain_table("service", "state", "where", "pid")
         for name, service in services.items():
-            state = "[green]running[/green]" if service.get("running") else "[red]stopped[/red]"
+            state = str(service.get("state"))
+            state = f"[{'green' if state == 'running' else 'yellow' if state == 'starting' else 'red'}]{state}[/]"
             where = {"emulator": recorded.get("endpoint_url"), "mlflow": recorded.get("mlflow_url")}.get(name) or ""
             table.add_row(name, state, where, str(service.get("pid") or ""))
         out.print(table)

@@ -55,6 +55,7 @@ ETL = Recipe(
     packages=("andamio", "training"),
     imports=("fastparquet", "numpy", "pandas", "pydantic"),
     budget_mib=85,
+    bytecode=True,
 )
 TRAIN = Recipe(
     "train",
@@ -74,12 +75,14 @@ TRAIN = Recipe(
         "sklearn.neural_network",
     ),
     budget_mib=245,
+    bytecode=True,
 )
 REGISTRY = Recipe(
     "registry",
     packages=("andamio", "training"),
     imports=("mlflow", "mlflow.onnx", "numpy", "onnx", "onnxruntime", "pandas", "pydantic", "sagemaker_mlflow"),
     budget_mib=170,
+    bytecode=True,
 )
 RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, REGISTRY)}
 
