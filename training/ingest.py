@@ -20,6 +20,7 @@ from training.columns import Columns, kept_columns, table_columns
 from training.dataset import KEY, ROW
 from training.quarantine import Problems, Reject, shown_cells
 from training.raw import Chunk, ReadAs, RefusedFile, read_raw
+from training.raw.delimited import COMMA_NUMBER
 from training.sources import Source
 
 Cells = dict[str, list[object]]
@@ -155,7 +156,7 @@ class _Reader:
         columns = table_columns(contract, table)
         identities = [_identity(report.sha256, int(place)) for place in chunk.places]
         columns[ROW] = np.array(identities, dtype=object)
-        cells: Cells = {name: list(chunk.columns.get(name, [None] * rows)) for name in self._keys}
+        cells = {name: _key_cells(chunk, name) for name in self._keys}
         if self._split is not None:
             columns[KEY] = self._split.keys(cells, identities).astype(object)
             cells = {}
@@ -198,6 +199,17 @@ class _Reader:
 def _identity(sha256: str, place: int) -> str:
     """What a row is called when nothing in it says: its file's content and its place there, not its name or time."""
     return hashlib.sha256(f"{sha256}/{place}".encode()).hexdigest()[:16]
+
+
+def _key_cells(chunk: Chunk, name: str) -> list[object]:
+    """The raw cells of a key column, decimal commas as points.
+
+    Told by the cell alone and not by its column's type: no edit of the contract may change a key.
+    """
+    return [
+        cell.replace(",", ".") if isinstance(cell, str) and "," in cell and COMMA_NUMBER.fullmatch(cell) else cell
+        for cell in chunk.columns.get(name, [None] * chunk.rows)
+    ]
 
 
 def _settle(contract: Contract, files: list[FileReport], parts: list[_Part]) -> Ingested:

@@ -6,7 +6,6 @@ the holdout may. Counts of rows, classes and conflicts say what they are of.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -99,10 +98,12 @@ def _feature(feature: Feature, column: NDArray[Any]) -> dict[str, Any]:
         said |= {"min": str(days.min()), "max": str(days.max())}
         said["bins"] = {"edges": [str(edge) for edge in edges], "counts": bins["counts"]}
     elif number and feature.type != "boolean":
-        with np.errstate(over="ignore", invalid="ignore"):
-            moments = {"mean": float(known.mean()), "std": float(known.std())}
-        said |= {"min": float(known.min()), "max": float(known.max())}
-        said |= {name: value for name, value in moments.items() if math.isfinite(value)}
+        said |= {
+            "min": float(known.min()),
+            "max": float(known.max()),
+            "mean": float(known.mean()),
+            "std": float(known.std()),
+        }
         said["bins"] = quantile_bins(known)
     else:
         said |= _frequencies([_TRUTH[value] for value in known] if number else known.tolist())

@@ -12,7 +12,7 @@ import numpy as np
 from training.raw.rows import CHUNK, Broken, Chunk, ReadAs, RefusedFile
 
 DELIMITERS = (",", ";", "\t", "|")
-_COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+(?:[eE][+-]?\d+)?\s*")
+COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+(?:[eE][+-]?\d+)?\s*")
 _POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+(?:[eE][+-]?\d+)?\s*")
 
 Row = tuple[int, int, list[str]]
@@ -166,5 +166,5 @@ def _decimal(text: str, delimiter: str, positions: list[int]) -> str:
             cell = cells[position] if position < len(cells) else ""
             if "." in cell and _POINT_NUMBER.fullmatch(cell):
                 return "."
-            comma = comma or ("," in cell and _COMMA_NUMBER.fullmatch(cell) is not None)
+            comma = comma or ("," in cell and COMMA_NUMBER.fullmatch(cell) is not None)
     return "," if comma else "."

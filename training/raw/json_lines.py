@@ -9,11 +9,14 @@ from typing import NoReturn
 
 import numpy as np
 
-from training.raw.rows import CHUNK, Broken, Chunk, ReadAs
+from training.raw.rows import CHUNK, Broken, Chunk, ReadAs, RefusedFile
 
 
 def read_json_lines(text: str, read_as: ReadAs, wanted: Collection[str]) -> Iterator[Chunk]:
-    """Read objects, one a line; a field that a line lacks has no value. Empty lines are passed over."""
+    """Read objects, one a line; a field that a line lacks has no value. Empty lines are passed over.
+
+    Raises `RefusedFile` when there is not one object.
+    """
     names = dict.fromkeys(read_as.names)
     records: list[dict[str, object]] = []
     lines: list[int] = []
@@ -48,6 +51,12 @@ def read_json_lines(text: str, read_as: ReadAs, wanted: Collection[str]) -> Iter
         if len(records) == CHUNK:
             yield chunk()
             records, lines, places, broken = [], [], [], []
+    if not names:
+        raise RefusedFile(
+            f"holds no JSON object: line {broken[0].line} {broken[0].reason}"
+            if broken
+            else "is empty: expected a JSON object a line"
+        )
     if records or broken:
         yield chunk()
 

@@ -1,0 +1,209 @@
+"""Raw files of every kind: how they are told apart and decoded, and that the same rows come out of each."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from andamio.contract import Contract
+from training.raw import Chunk, ReadAs, RefusedFile, read_raw
+
+TOML = """
+[problem]
+name = "sizes"
+target = "kind"
+labels = { a = "A", b = "B" }
+[features.size]
+type = "number"
+required = false
+[features.colour]
+type = "category"
+[features.seen]
+type = "date"
+required = false
+[features.old]
+type = "boolean"
+required = false
+"""
+CONTRACT = Contract.from_toml(TOML)
+WANTED = ("size", "colour", "seen", "old", "kind")
+CSV = "size,colour,seen,old,kind\n2.5,grün,2026-03-31,true,a\n,blue,,,b\n"
+
+
+def read(key: str, body: bytes, contract: Contract = CONTRACT) -> tuple[list[Chunk], ReadAs]:
+    read_as, chunks = read_raw(key, body, contract, WANTED)
+    return list(chunks), read_as
+
+
+def parsed(key: str, body: bytes) -> dict[str, list[object]]:
+    (chunk,), _ = read(key, body)
+    table = CONTRACT.parse(chunk.columns, chunk.rows, text=chunk.text, training=True, decimal=chunk.decimal)
+    assert not table.problems, table.problems
+    assert table.labels is not None
+    columns = {
+        name: [None if cell != cell or cell == "" else cell for cell in column.tolist()]
+        for name, column in table.columns.items()
+    }
+    return columns | {"kind": table.labels.tolist()}
+
+
+def as_parquet(frame: pd.DataFrame, engine: str, **options: str) -> bytes:
+    body = io.BytesIO()
+    body.close = lambda: None  # type: ignore[method-assign]
+    frame.to_parquet(body, engine=engine, index=False, **options)
+    return body.getvalue()
+
+
+def test_the_same_rows_are_read_from_every_format() -> None:
+    expected = parsed("raw/a.csv", CSV.encode())
+    assert expected["size"] == [2.5, None]
+    assert expected["old"] == [1.0, None]
+    lines = (
+        '{"size": 2.5, "colour": "gr\\u00fcn", "seen": "2026-03-31", "old": true, "kind": "a"}\n'
+        '\n{"kind": "b", "colour": "blue"}'
+    )
+    frame = pd.DataFrame(
+        {
+            "kind": ["a", "b"],
+            "size": np.array([2.5, np.nan]),
+            "colour": ["grün", "blue"],
+            "seen": pd.to_datetime(["2026-03-31", None]),
+            "old": pd.array([True, None], dtype="boolean"),
+        }
+    )
+    for key, body in {
+        "raw/a.CSV": CSV.encode("utf-8-sig"),
+        "raw/b.csv.gz": gzip.compress(CSV.encode()),
+        "raw/c.tsv": CSV.replace(",", "\t").encode(),
+        "raw/d.csv": CSV.replace(",", ";").replace("2.5", "2,5").encode("utf-16"),
+        "raw/e.csv": CSV.encode("cp1252"),
+        "raw/f.jsonl": lines.encode(),
+        "raw/g.ndjson.gz": gzip.compress(codecs.BOM_UTF8 + lines.encode()),
+        "raw/h.parquet": as_parquet(frame, "pyarrow", compression="zstd"),
+        "raw/i.pq": as_parquet(frame, "fastparquet", compression="SNAPPY"),
+    }.items():
+        assert parsed(key, body) == expected, key
+
+
+@pytest.mark.parametrize("key", ["raw/readme.md", "raw/data", "raw/data.json", "raw/data.xlsx", "raw/data.parquet.gz"])
+def test_a_file_of_no_known_type_is_refused_naming_the_types(key: str) -> None:
+    with pytest.raises(RefusedFile, match=r"expected CSV \(.csv, .tsv\), JSON Lines"):
+        read(key, b"")
+
+
+@pytest.mark.parametrize("key", ["raw/a.parquet", "raw/a.csv.gz", "raw/a.jsonl.gz"])
+@given(body=st.binary(min_size=1, max_size=40))
+def test_damaged_files_are_refused_and_never_a_fault(key: str, body: bytes) -> None:
+    with pytest.raises(RefusedFile, match="cut off"):
+        read(key, body)
+
+
+def test_a_parquet_file_that_was_cut_off_is_refused_wherever_it_was_cut() -> None:
+    whole = as_parquet(pd.DataFrame({"kind": ["a", "b"], "size": [1.0, 2.0]}), "pyarrow")
+    for length in range(len(whole)):
+        with pytest.raises(RefusedFile, match="cut off"):
+            read("raw/a.parquet", whole[:length])
+
+
+def test_a_parquet_column_that_cannot_be_read_as_cells_is_refused_only_when_it_is_wanted() -> None:
+    binary = pd.DataFrame({"colour": [b"\xff\xfe"], "kind": ["a"]})
+    with pytest.raises(RefusedFile, match="UnicodeDecodeError"):
+        read("raw/a.parquet", as_parquet(binary, "pyarrow"))
+    (chunk,), read_as = read("raw/a.parquet", as_parquet(binary.rename(columns={"colour": "photo"}), "pyarrow"))
+    assert chunk.columns == {"kind": ["a"]}
+    assert read_as.names == ["photo", "kind"]
+
+
+def test_the_encoding_found_out_is_said_and_a_stated_one_is_kept_to() -> None:
+    assert read("raw/a.csv", CSV.encode())[1].encoding == "utf-8"
+    assert read("raw/a.csv", CSV.encode("utf-8-sig"))[1].names[0] == "size", "a byte order mark is no part of a name"
+    assert read("raw/a.csv", CSV.encode("cp1252"))[1].encoding == "cp1252"
+    stated = Contract.from_toml(TOML + '[data]\nencoding = "utf-8"\n')
+    assert read("raw/a.csv", CSV.encode("utf-8-sig"), stated)[1].names[0] == "size"
+    with pytest.raises(RefusedFile, match=r"is not utf-8 text, which .* says: line 2 is not"):
+        read("raw/a.csv", CSV.encode("cp1252"), stated)
+
+
+def test_bad_json_lines_cost_their_row_and_say_why() -> None:
+    lines = [
+        '{"size": 1, "colour": "x", "kind": "a"}',
+        '{"size": 1,',
+        "[1, 2]",
+        '{"size": NaN, "kind": "a"}',
+        '{"size": 1, "colour": "\\ud800", "kind": "a"}',
+        '{"size": ' + "9" * 5000 + "}",
+        "[" * 100_000,
+        '{"size": 2, "colour": "caf\u2028e", "kind": "b"}',
+    ]
+    (chunk,), _ = read("raw/a.jsonl", "\n".join(lines).encode())
+    assert chunk.lines.tolist() == [1, 8]
+    assert chunk.places.tolist() == [0, 7]
+    assert chunk.columns["colour"] == ["x", "caf\u2028e"]
+    assert [broken.line for broken in chunk.broken] == [2, 3, 4, 5, 6, 7]
+    for broken, said in zip(
+        chunk.broken, ["not a JSON object", "not a JSON object", "NaN", "surrogate", "digits", "nested"], strict=True
+    ):
+        assert said in broken.reason
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"", "is empty"), (b"\n{}\n", "is empty"), (b"\nsize,kind\n", "line 2 is not a JSON object")],
+)
+def test_json_lines_without_one_object_are_refused(body: bytes, reason: str) -> None:
+    with pytest.raises(RefusedFile, match=reason):
+        read("raw/a.jsonl", body)
+
+
+RECORD = st.dictionaries(
+    st.sampled_from(["size", "colour", "kind", "other"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=6).filter(lambda text: text.isprintable()),
+)
+
+
+@given(records=st.lists(RECORD, min_size=1, max_size=6), ascii_only=st.booleans(), end=st.sampled_from(["\n", "\r\n"]))
+def test_json_lines_come_back_as_they_were(records: list[dict[str, object]], ascii_only: bool, end: str) -> None:
+    text = end.join(json.dumps(record, ensure_ascii=ascii_only) for record in records)
+    assume(any(records))
+    (chunk,), read_as = read("raw/a.jsonl", text.encode())
+    for name, cells in chunk.columns.items():
+        assert cells == [record.get(name) for record in records]
+    assert set(read_as.names) == {name for record in records for name in record}
+
+
+def test_etl_works_without_what_its_bundle_leaves_out(tmp_path: Path) -> None:
+    """The bundle has pandas and fastparquet; pyarrow, which pandas prefers, and scikit-learn are only here."""
+    (tmp_path / "a.parquet").write_bytes(as_parquet(pd.DataFrame({"kind": ["a", None], "size": [1, 2]}), "pyarrow"))
+    program = f"""
+import sys
+for absent in ("pyarrow", "sklearn", "scipy", "onnx", "mlflow"):
+    sys.modules[absent] = None
+import numpy as np
+import lambdas.etl.handler
+from andamio.contract import Contract
+from training.columns import from_parquet, to_parquet
+from training.raw import read_raw
+body = open({str(tmp_path / "a.parquet")!r}, "rb").read()
+(chunk,) = read_raw("a.parquet", body, Contract.from_toml({TOML!r}), ("kind", "size"))[1]
+assert chunk.columns == {{"kind": ["a", None], "size": [1, 2]}}, chunk.columns
+columns = {{"text": np.array(["x", "", "ü"], dtype=object), "number": np.array([1.5, np.nan, 0])}}
+back = from_parquet(to_parquet(columns))
+assert back["text"].tolist() == ["x", "", "ü"], back
+np.testing.assert_array_equal(back["number"], columns["number"])
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3])
