@@ -173,7 +173,9 @@ class Contract(Section):
             features[name] = features[name].model_copy(
                 update={"values": {value: value for value in listed}, "unknown": "other"}
             )
-        return self.model_copy(update={"features": features})
+        # Made anew: a copy would keep what was worked out from the old features.
+        tables = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**tables, "features": features})
 
     # What it does
 

@@ -1,0 +1,260 @@
+"""The contract says one thing, keeps it, and names what is wrong with a file."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from andamio.contract import Contract
+from andamio.errors import ContractError
+
+from .making import HERE, PROBLEM, PROBLEMS, contract, contracts, one
+
+EVERYTHING = (HERE / "everything.toml").read_text(encoding="utf-8")
+
+
+def refused(text: str) -> str:
+    with pytest.raises(ContractError) as caught:
+        Contract.from_toml(text, "problem.toml")
+    return str(caught.value)
+
+
+def test_every_key_of_the_format_is_read() -> None:
+    said = tomllib.loads(EVERYTHING)
+    read = Contract.from_toml(EVERYTHING).model_dump(mode="json")
+    read["problem"]["labels"] = {key: label["text"] for key, label in read["problem"]["labels"].items()}
+
+    def within(part: dict[str, Any], whole: dict[str, Any], place: str) -> None:
+        for key, value in part.items():
+            if isinstance(value, dict):
+                within(value, whole[key], f"{place}.{key}")
+            else:
+                assert whole[key] == value, f"{place}.{key}"
+
+    within(said, read, "")
+
+
+def test_only_problem_and_features_are_needed() -> None:
+    small = one('type = "number"')
+    assert small.training.trials == 24
+    assert small.gate.confidence == 0.95
+    assert small.data.missing == ("",)
+    assert small.classes == ("no", "yes")
+    assert small.positive_index == 1
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in PROBLEMS.glob("*/problem.toml")))
+def test_the_problems_shipped_are_valid(folder: str) -> None:
+    assert Contract.load(PROBLEMS / folder).problem.name == folder
+
+
+@pytest.mark.parametrize(
+    ("edit", "named"),
+    [
+        (("success ", "sucess "), "problem.toml: [problem] sucess: unknown key; did you mean 'success'?"),
+        (("[monitor]", "[moniter]"), "problem.toml: [moniter] unknown key; did you mean 'monitor'?"),
+        (("max         = 150", "maxx = 150"), "problem.toml: [features.age] maxx: unknown key; did you mean 'max'?"),
+        (("min_gain ", "gain "), "problem.toml: [gate] gain: unknown key; did you mean 'min_gain'?"),
+        (
+            ("trials       = 24", "trials = 2001"),
+            "problem.toml: [training] trials: expected less than or equal to 2000",
+        ),
+        (("trials       = 24", 'trials = "many"'), '[training] trials: expected a whole number; got "many"'),
+        (("retrain           = true", "retrain = 7"), "[monitor] retrain: expected true or false; got 7"),
+        (('"roc_auc"\nfam', '"auc"\nfam'), "[training] metric: expected 'roc_auc', 'log_loss'"),
+        (('type        = "integer"', 'type = "image"'), '[features.age] type: "image" is not supported yet'),
+        (('type        = "integer"', 'kind = "integer"'), "[features.age] type: is missing"),
+        (("classification", "regression"), '[problem] task: "regression" is reserved and not built yet'),
+        (('decimal   = ","', 'images = "x/"'), "[data] images: image features are not supported yet"),
+        (("latin-1", "latin-99"), "[data] encoding: 'latin-99' is not an encoding that Python knows"),
+        (('positive    = "1"', 'positive = "2"'), "[problem] positive: '2' is not one of the labels: 0, 1"),
+        (("roc_auc >= 0.85", "better"), '[problem] success: expected a comparison such as "roc_auc >= 0.85"'),
+        (("min         = 0", "min = 150"), "[features.age] min: 150 must be below max, which is 150"),
+        (("max         = 150", "max = nan"), "[features.age] max: expected a finite number"),
+        (("max         = 150", "max = 20_000_000"), "use a category, a date, or subtract an offset"),
+        (('type    = "date"', 'type = "date"\nmin = 3'), "[features.admitted_on] min: only an integer or a number"),
+        (("threshold    = 0.5", "threshold = 1.5"), "[training] threshold: expected a number between 0 and 1"),
+        (("threshold    = 0.5", "threshold = { cost_fp = 1 }"), "[training] threshold.cost_fn: is missing"),
+        (("required   = false", ""), '[features.chol] on_invalid: "missing" needs required = false'),
+        (('"heart"', '"Heart"'), "[problem] name: expected 2 to 31 lower-case letters"),
+        (('files     = ["heart.csv"]', 'files = "heart.csv"'), '[data] files: expected a list; got "heart.csv"'),
+        (("[features.age]", "[features.visit_id]"), "'visit_id' is the id of [problem]"),
+        (("[features.age]", '["features"._key]'), "'_key' is a column that data versions add"),
+        (("[features.age]", '[features."a\\nb"]'), "without line breaks"),
+        (("[features.age]", "[features.admitted_on_month]"), "'admitted_on_month' is there twice"),
+    ],
+)
+def test_an_error_names_file_table_and_key(edit: tuple[str, str], named: str) -> None:
+    assert edit[0] in EVERYTHING
+    assert named in refused(EVERYTHING.replace(*edit, 1))
+
+
+def test_every_error_is_named_at_once() -> None:
+    said = refused(EVERYTHING.replace("trials       = 24", "trials = 0").replace("keep_days", "kept_days"))
+    assert len(said.splitlines()) == 2
+    assert "did you mean 'keep_days'?" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "problem.toml: [problem] this table is missing"),
+        ("x = ", "problem.toml: not valid TOML"),
+        (PROBLEM, "[features] this table is missing"),
+        (PROBLEM + "[features]\nage = 5", "[features.age] expected a table; got 5"),
+        (PROBLEM + '[features.x]\ntype = "category"\nvalues = [[1]]', "[features.x] values: expected a list of values"),
+        (PROBLEM + '[features.x]\ntype = "category"\nvalues = []', "[features.x] values: expected at least one value"),
+        (PROBLEM + '[features.x]\ntype = "category"\nvalues = [4, "4.0"]', "values: '4' is listed twice"),
+        (PROBLEM + '[features.x]\ntype = "integer"\nmin = 0.2\nmax = 0.8', "min: no integer lies between 0.2 and 0.8"),
+        (PROBLEM + '[features.x]\ntype = "number"\nmax = 1e39', "max: a number beyond 3.4e38 cannot be held"),
+        (PROBLEM + '[features.x]\ntype = "date"\navailable_at_prediction = false', "at least one feature must be"),
+    ],
+)
+def test_what_is_no_contract_is_an_error_for_people(text: str, named: str) -> None:
+    assert named in refused(text)
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        ('{ "0" = "A" }', "labels: expected 2 to 100 classes"),
+        ('{ "0" = "A", "0.0" = "B", "1" = "C" }', "labels: '0' is listed twice"),
+        ('{ a = 5, b = "B" }', "labels: 'a': expected the text shown"),
+        (
+            '{ a = { text = "A", values = ["1", "2"] }, b = { text = "B", values = ["2.0"] } }',
+            "the value '2' stands under",
+        ),
+        ('{ a = { text = "A", values = [] }, b = "B" }', "labels.a.values: expected at least one"),
+        ('{ a = { txt = "A", values = ["1"] }, b = "B" }', "labels.a.txt: unknown key; did you mean 'text'?"),
+    ],
+)
+def test_labels_that_collide_are_refused(labels: str, named: str) -> None:
+    usual = '{ "0" = "Healthy patient", "1" = "Heart disease detected" }'
+    assert named in refused(EVERYTHING.replace(usual, labels, 1).replace('positive    = "1"', ""))
+
+
+def test_a_missing_file_says_what_a_problem_is(tmp_path: Any) -> None:
+    with pytest.raises(ContractError, match=r"no such file. A problem is a folder with a problem.toml in it"):
+        Contract.load(tmp_path)
+
+
+def test_several_values_may_mean_one_class() -> None:
+    read = contract(
+        '[features.x]\ntype = "number"',
+        PROBLEM.replace(
+            '{ no = "No", yes = "Yes" }',
+            '{ well = { text = "Well", values = ["0"] }, ill = { text = "Ill", values = ["1", "2", 3] } }',
+        ).replace(", 3]", ', "3"]'),
+    )
+    table = read.parse({"x": ["1"] * 5, "y": ["0", "1", "2.0", "3", "4"]}, 5, text=True, training=True)
+    assert table.labels is not None
+    assert table.labels.tolist() == [0, 1, 1, 1, -1]
+    assert read.texts == {"well": "Well", "ill": "Ill"}
+    assert [(problem.row, problem.field) for problem in table.problems] == [(4, "y")]
+
+
+def test_classes_keep_the_order_of_the_file() -> None:
+    read = contract(
+        '[features.x]\ntype = "number"', PROBLEM.replace('no = "No", yes = "Yes"', 'z = "Z", a = "A", m = "M"')
+    )
+    assert read.classes == ("z", "a", "m") == Contract.from_json(read.to_json()).classes
+    assert read.positive_index == -1
+
+
+@given(contracts())
+def test_what_is_sealed_is_read_back_the_same(drawn: Contract) -> None:
+    again = Contract.from_json(drawn.to_json())
+    assert again == drawn
+    assert again.to_json() == drawn.to_json()
+    assert (again.digest, again.data_digest) == (drawn.digest, drawn.data_digest)
+    assert list(again.inputs) == list(drawn.inputs)
+
+
+def test_the_whole_format_is_read_back_the_same() -> None:
+    read = Contract.from_toml(EVERYTHING.replace("threshold    = 0.5", "threshold = { cost_fp = 1, cost_fn = 5 }"))
+    again = Contract.from_json(read.to_json())
+    assert again == read
+    assert again.digest == read.digest
+    assert json.loads(read.to_json())["training"]["threshold"] == {"cost_fp": 1.0, "cost_fn": 5.0}
+
+
+def test_a_contract_survives_pickling_and_threads_also_after_use() -> None:
+    read = Contract.from_toml(EVERYTHING)
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda _: (read.number_columns, read.classes, read.digest), range(64)))
+    assert len(set(seen)) == 1
+    again = pickle.loads(pickle.dumps(read))
+    assert again == read == Contract.from_toml(EVERYTHING)
+    assert again.number_columns == ("age", "chol", "admitted_on_age_days", "admitted_on_month", "admitted_on_weekday")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"Heart disease"', '"Cardiology"'),
+        ("roc_auc >= 0.85", "roc_auc >= 0.9"),
+        ("Healthy patient", "Well"),
+        ('positive    = "1"', 'positive = "0"'),
+        ("typical angina", "angina"),
+        ("Age of the patient", "Age in whole years"),
+        ('files     = ["heart.csv"]', 'files = ["other.csv"]'),
+        ("trials       = 24", "trials = 99"),
+        ("seed         = 7", "seed = 8"),
+        ("confidence     = 0.95", "confidence = 0.9"),
+        ("window_hours      = 24", "window_hours = 12"),
+    ],
+)
+def test_what_does_not_change_data_leaves_the_data_digest(before: str, after: str) -> None:
+    assert before in EVERYTHING
+    one_, other = Contract.from_toml(EVERYTHING), Contract.from_toml(EVERYTHING.replace(before, after, 1))
+    assert one_.data_digest == other.data_digest
+    assert one_.digest != other.digest
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"disease"', '"sick"'),
+        ('"0" = "Healthy patient"', '"2" = "Healthy patient"'),
+        ('id          = "visit_id"', ""),
+        ('group       = "patient_id"', 'group = "ward"'),
+        ('"visited_at"', '"seen_at"'),
+        ('["", "?"]', '["", "?", "NA"]'),
+        ('decimal   = ","', 'decimal = "."'),
+        ("max         = 150", "max = 120"),
+        ("required   = false", "required = false\nmin = 3"),
+        ("[features.age]", "[features.years]"),
+        ('"4" = "asymptomatic"', '"5" = "asymptomatic"'),
+        ('unknown = "reject"', 'unknown = "other"'),
+    ],
+)
+def test_what_changes_data_changes_the_data_digest(before: str, after: str) -> None:
+    assert before in EVERYTHING
+    changed = Contract.from_toml(EVERYTHING.replace(before, after, 1))
+    assert changed.data_digest != Contract.from_toml(EVERYTHING).data_digest
+
+
+def test_a_default_said_aloud_is_no_change() -> None:
+    plain, said = one('type = "number"'), one('type = "number"\nrequired = true\non_invalid = "reject"')
+    assert (plain.digest, plain.data_digest) == (said.digest, said.data_digest)
+
+
+def test_only_a_sealed_contract_encodes_and_sealing_takes_the_rest_as_other() -> None:
+    open_ = one('type = "category"')
+    assert not open_.sealed
+    assert open_.inputs["x"].values is None
+    table = open_.parse_records([{"x": "a"}, {"x": "z"}])
+    with pytest.raises(ContractError, match=r"\[features.x\] values: they are learned from train"):
+        open_.encode(table)
+    sealed = open_.seal({"x": ["a", "b"]})
+    assert sealed.sealed
+    assert sealed.inputs["x"].values == {"a": "a", "b": "b"}  # nothing that was looked at before stays behind
+    assert sealed.encode(table).categories.tolist() == [["a"], ["__other__"]]
+    assert not open_.sealed
+    assert Contract.from_json(sealed.to_json()) == sealed
