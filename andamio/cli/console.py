@@ -10,8 +10,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+_WIDE = 160
+"""Columns where there is no terminal: a table in a file or a pipe is not folded."""
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDE)
+    return console
+
+
+out = _console(stderr=False)
+err = _console(stderr=True)
 
 
 def done(text: str) -> None:

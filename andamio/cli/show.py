@@ -29,7 +29,7 @@ _TAIL_LINES = 200
 def _plain_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     return table
 
 
@@ -90,15 +90,14 @@ def models(deployed: dict[str, Any]) -> None:
     if not found:
         note("No release yet: andamio ingest FILE brings data, and training follows.")
         return
-    table = _plain_table("release", "stage", "family", "metric", "holdout (95% interval)", "data version", "sealed")
+    table = _plain_table("release", "stage", "family", "holdout (95% interval)", "data version", "sealed")
     for release in found:
         style = {"champion": "green", "refused": "red"}.get(release.stage, "")
         table.add_row(
             release.version,
             f"[{style}]{release.stage}[/{style}]" if style else release.stage,
             release.model,
-            release.metric,
-            release.value,
+            f"{release.metric} {release.value}",
             release.dataset,
             ago(release.sealed),
         )

@@ -84,7 +84,7 @@ def test_the_docs_page_works_offline_under_the_stage_prefix(heart: Deployed) -> 
     page = heart.request("GET", "/docs", key=False).text
     links = re.findall(r'(?:src|href)="([^"]+)"', page)
     assert links
-    for link in links:
+    for link in (link for link in links if not link.startswith("data:")):
         url = httpx.URL(heart.outputs["api_url"] + "/docs").join(link)
         assert str(url).startswith(heart.outputs["api_url"]), f"{link} leaves the API"
         assert httpx.get(url, timeout=60).status_code == 200, link
