@@ -84,9 +84,9 @@ def content_digest(columns: Mapping[str, NDArray[Any]]) -> str:
         if column.dtype.kind == "f":
             digest.update(np.where(np.isnan(column), np.nan, column).tobytes())
         else:
-            texts = [str(text).encode() for text in column]
-            digest.update(np.array([len(text) for text in texts], dtype="<i8").tobytes())
-            digest.update(b"".join(texts))
+            texts = [str(text) for text in column]
+            digest.update(np.fromiter(map(len, texts), dtype="<i8", count=len(texts)).tobytes())
+            digest.update("".join(texts).encode())
     return digest.hexdigest()
 
 

@@ -113,7 +113,7 @@ def _sides(
     if split.rule == "hash":
         return split.holdout(keys), None
     if split.time is None or split.time not in rows:
-        raise DataError(
+        raise CannotSplit(
             f"{names.SPLIT} divides by the time column '{split.time}', which problem.toml no longer names: "
             "set it under [problem] time"
         )

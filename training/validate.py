@@ -50,7 +50,8 @@ def read_info(lake: Objects, digest: str) -> dict[str, Any] | None:
 def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, Any] | None:
     """Read and check the sources; returns info.json, whose status is "valid" or "rejected" with a message.
 
-    None when the split is yet to be sealed and newer raw objects are there: it is sealed on all of them.
+    None when the sources are no longer what is there and that matters: one of them is gone, or the split
+    is yet to be sealed, which is done on all raw objects.
     Writes staging/INPUT/rows.parquet (valid rows only), quarantine/INPUT/rejects.jsonl (when there are
     any) and, last, staging/INPUT/info.json. Seals the split when there is none yet.
     """
@@ -60,7 +61,10 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
     # A split that was sealed anew makes other keys: then what was staged is staged again.
     if known is not None and (known["status"] == "rejected" or (split and known["split"] == split.digest)):
         return known
-    found = ingest(lake, contract, sources.objects, split)
+    try:
+        found = ingest(lake, contract, sources.objects, split)
+    except ObjectNotFound:  # a version was deleted for good since it was listed
+        return None
     rejects = [_refused(report) for report in found.files if report.refused or report.lacking] + found.rejects
     if rejects:
         lake.put(
@@ -139,13 +143,14 @@ def _refused(report: FileReport) -> Reject:
 def _lacking(report: FileReport) -> str:
     """What to tell a person about columns that a file must have and does not."""
     said = []
-    for name in report.lacking:
+    for name in report.lacking[:_NAMES_SHOWN]:
         close = difflib.get_close_matches(name, report.extra, n=1, cutoff=0.6)
         said.append(f"'{name}'" + (f" (is it '{close[0]}'?)" if close else ""))
     there = [name[:60] for name in (report.read_as.names if report.read_as else []) if name]
     shown = ", ".join(there[:_NAMES_SHOWN]) + (", ..." if len(there) > _NAMES_SHOWN else "")
     noun = "the column" if len(said) == 1 else "the columns"
-    return f"lacks {noun} {', '.join(said)}; it has {shown or 'no column names'}"
+    more = ", ..." if len(report.lacking) > _NAMES_SHOWN else ""
+    return f"lacks {noun} {', '.join(said)}{more}; it has {shown or 'no column names'}"
 
 
 def _objection(contract: Contract, found: Ingested, rejects: Sequence[Reject], key: str) -> str:

@@ -192,8 +192,13 @@ class Cloud:
 
 
 @contextmanager
-def account(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """An empty account for the problem in a folder: buckets, the contract's layer, and no functions yet."""
+def account(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: Mapping[str, str] | None = None
+) -> Iterator[Cloud]:
+    """An empty account for the problem in a folder: buckets, the contract's layer, and no functions yet.
+
+    Functions share this process's environment; `more` adds what one of them needs besides the buckets.
+    """
     contract = Contract.load(folder)
     problem = contract.problem.name
     layer = tmp_path / "layer" / names.PROBLEM_PACKAGE
@@ -209,6 +214,7 @@ def account(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         "AWS_SECRET_ACCESS_KEY": "test",
         "ANDAMIO_PROBLEM": problem,
         **{f"ANDAMIO_{part.upper()}": bucket for part, bucket in buckets.items()},
+        **(more or {}),
     }
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
         monkeypatch.delenv(variable, raising=False)

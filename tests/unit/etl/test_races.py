@@ -214,6 +214,15 @@ def test_the_split_is_not_sealed_while_files_are_still_landing() -> None:
     assert not list(lake.list(names.SPLIT))
 
 
+def test_a_file_that_is_deleted_before_it_is_read_ends_the_run() -> None:
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", "size,kind", *rows(0))
+    lake.drop("b.csv", "size,kind", *rows(100))
+    digest = lake.step("collect", event={})["input"]
+    lake.delete("raw/b.csv")
+    assert lake.step("validate", input=digest)["status"] == "superseded"
+
+
 def test_a_split_that_is_sealed_anew_divides_the_same_rows_anew() -> None:
     lake = Lake(CONTRACT)
     lake.drop("a.csv", "size,visit,kind", *[f"{n},{n % 30},{'ab'[n % 2]}" for n in range(60)])
