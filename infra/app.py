@@ -22,6 +22,7 @@ from infra.asl import AslError
 from infra.bundling import Bundle
 from infra.options import OptionError, Options, read_options
 from infra.packing import BundleError
+from infra.packing.store import default_store
 from infra.problem import ProblemError, read_problem
 from infra.stacks.problem import ProblemStack
 
@@ -51,13 +52,13 @@ def add_stack(app: App, options: Options, bundles: BundleProvider, work: Path) -
 
 def main() -> int:
     """Synthesize; 1 with one clear line when something is not as expected."""
-    store = bundling.default_store()
-    store.mkdir(parents=True, exist_ok=True)
+    work = default_store()
+    work.mkdir(parents=True, exist_ok=True)
     try:
         # Checking the template against CloudFormation's schemas doubles the time of a synth; AWS is worth it.
         app = App(builtin_cloud_formation_validation=not os.environ.get("AWS_ENDPOINT_URL"))
         options = read_options(app.node.try_get_context)
-        add_stack(app, options, bundling.build_all, store)
+        add_stack(app, options, bundling.build_all, work)
     except (OptionError, ProblemError, BundleError, AslError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

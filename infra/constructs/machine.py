@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -73,9 +74,8 @@ class FileMachine(sfn.StateMachine):
             id,
             state_machine_name=name,
             state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_string(
-                Stack.of(scope).to_json_string(asl.render(definition, values))
-            ),
+            # Not Stack.to_json_string, which drops null: "ResultPath": null keeps a state's input.
+            definition_body=sfn.DefinitionBody.from_string(json.dumps(asl.render(definition, values))),
             role=create_role(scope, f"{id}Role", "states.amazonaws.com", permissions, given_role),
             logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
             tracing_enabled=False,

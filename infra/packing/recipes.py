@@ -25,7 +25,6 @@ class Recipe:
     packages    folders of ours that go in, beside lambdas/NAME
     imports     third-party modules that must import from the bundle alone
     budget_mib  unzipped size that fails the build, in 2^20 bytes
-    bytecode    ship .pyc only: a faster cold start, where it counts
     assets      folder in the zip -> files of the repository that go there
     """
 
@@ -33,7 +32,6 @@ class Recipe:
     packages: tuple[str, ...]
     imports: tuple[str, ...]
     budget_mib: int
-    bytecode: bool = False
     assets: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
@@ -42,7 +40,6 @@ API = Recipe(
     packages=("andamio",),
     imports=("fastapi", "mangum", "numpy", "onnxruntime", "pydantic"),
     budget_mib=90,
-    bytecode=True,
     assets=(
         (
             "lambdas/api/static/",
@@ -55,7 +52,6 @@ ETL = Recipe(
     packages=("andamio", "training"),
     imports=("fastparquet", "numpy", "pandas", "pydantic"),
     budget_mib=85,
-    bytecode=True,
 )
 TRAIN = Recipe(
     "train",
@@ -75,14 +71,12 @@ TRAIN = Recipe(
         "sklearn.neural_network",
     ),
     budget_mib=245,
-    bytecode=True,
 )
 REGISTRY = Recipe(
     "registry",
     packages=("andamio", "training"),
     imports=("mlflow", "mlflow.onnx", "numpy", "onnx", "onnxruntime", "pandas", "pydantic", "sagemaker_mlflow"),
     budget_mib=170,
-    bytecode=True,
 )
 RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, REGISTRY)}
 
