@@ -1,1 +1,6 @@
 """From raw objects to a data version, and from a data version to a release. Knows no Lambda and no AWS client."""
+
+import os
+
+# Before anything imports onnxruntime: it would keep a device id at home, and report its use.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -7,6 +7,7 @@ also after one that was cut off half-way, adds nothing. Nothing here is needed t
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,9 @@ from andamio.errors import TrainingError
 from andamio.names import CATEGORIES, NUMBERS, PROBABILITIES
 from andamio.schema import example_record
 from training.register import Record, Tracked
+
+# SageMaker's plugin, which is asked about every request, warns about every one that is not for SageMaker.
+logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
 
 RUN, KIND, TRIAL = "andamio.run", "andamio.kind", "andamio.trial"
 DATASET, DECISION, RELEASE = "andamio.dataset", "andamio.decision", "andamio.release"

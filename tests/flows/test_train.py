@@ -1,0 +1,179 @@
+"""From a data version to a served model, through the whole state machine, MLflow included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow.tracking import MlflowClient
+
+from andamio import release as releases
+from andamio.contract import Contract
+from andamio.release import Release
+from andamio.serving import read_pointer
+from infra import asl
+from lambdas.registry import handler as registry_handler
+from lambdas.train import handler as train_handler
+from tests.support.datasets import heart_cells, publish
+from tests.support.releases import linear_onnx, promote, release_files
+from training.decide import decide
+
+from .cloud import Cloud, account
+from .conftest import HEART
+
+LINEAR = {"families": ["logistic_regression"]}
+FAST = {"families": ["logistic_regression", "gradient_boosting"]}
+CONTRACT = Contract.load(HEART)
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    yield f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+    mlflow.set_tracking_uri(before[0])
+    mlflow.set_registry_uri(before[1])
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking: str) -> Iterator[Cloud]:
+    """An account with training deployed and a data version of heart."""
+    with account(HEART, tmp_path, monkeypatch, {"ANDAMIO_TRACKING_URI": tracking}) as deployed:
+        values = {
+            "TrainFunction": deployed.function("train", train_handler),
+            "RegistryFunction": deployed.function("registry", registry_handler),
+            "Parallel": 2,
+        }
+        deployed.machine("train", asl.FOLDER / "train.asl.json", values)
+        publish(deployed.lake, CONTRACT, heart_cells())
+        yield deployed
+    client = MlflowClient(tracking, tracking)
+    for model in client.search_registered_models():
+        client.delete_registered_model(model.name)
+    for experiment in client.search_experiments():
+        for run in client.search_runs([experiment.experiment_id]):
+            client.delete_run(run.info.run_id)
+        if experiment.name != "Default":
+            client.rename_experiment(experiment.experiment_id, f"done-{experiment.experiment_id}")
+
+
+def somebody_else(cloud: Cloud, favour: int = -1) -> str:
+    """Another model is promoted; returns its release."""
+    split = json.loads(cloud.lake.get(f"datasets/{current(cloud)}/manifest.json").body)["split"]
+    info = {"problem": "heart", "run": "another", "dataset": "old", "split": split, "threshold": 0.5}
+    files = release_files(CONTRACT, linear_onnx(CONTRACT, favour=favour))
+    version = releases.seal(cloud.models, files, info)
+    promote(cloud.models, "heart", version)
+    return version
+
+
+def current(cloud: Cloud) -> str:
+    version: str = json.loads(cloud.lake.get("datasets/current.json").body)["version"]
+    return version
+
+
+def test_a_model_that_beats_the_majority_class_is_served_and_on_record(cloud: Cloud, tracking: str) -> None:
+    ended = cloud.run("train", FAST)
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert ended.output["status"] == "promoted"
+    champion = read_pointer(cloud.models, "heart")[0].champion
+    assert champion is not None
+    assert champion.release == ended.output["release"]
+    release = Release.open(cloud.models, champion.release)
+    assert release.json("decision.json")["outcome"] == "promoted"
+    assert release.info["dataset"] == current(cloud)
+    version = MlflowClient(tracking, tracking).get_model_version_by_alias("heart", "champion")
+    assert version.tags["andamio.release"] == champion.release
+    assert [call.event["trial"] for call in cloud.calls if call.event.get("step") == "trial"] == FAST["families"]
+    assert all(call.result == {} for call in cloud.calls if call.event.get("step") == "trial")
+
+
+def test_training_again_on_the_same_data_ties_and_writes_nothing_new(cloud: Cloud) -> None:
+    cloud.run("train", LINEAR)
+    before = read_pointer(cloud.models, "heart")
+    kept = {info.key for info in cloud.models.list("releases/")}
+    ended = cloud.run("train", LINEAR)
+    assert ended.output["status"] == "tied"
+    assert read_pointer(cloud.models, "heart") == before
+    assert {info.key for info in cloud.models.list("releases/")} == kept
+    assert "Register" not in cloud.history(ended.arn)
+
+
+def test_a_model_no_better_than_the_champion_is_on_record_and_not_served(cloud: Cloud, tracking: str) -> None:
+    champion = cloud.run("train", LINEAR).output["release"]
+    cloud.contract((HEART / "problem.toml").read_text().replace("seed     = 7", "seed     = 8"))
+    ended = cloud.run("train", LINEAR)
+    assert ended.output["status"] == "rejected"
+    pointer = read_pointer(cloud.models, "heart")[0]
+    assert pointer.champion is not None
+    assert pointer.champion.release == champion
+    challenger = MlflowClient(tracking, tracking).get_model_version_by_alias("heart", "challenger")
+    assert challenger.tags["andamio.decision"] == "rejected"
+
+
+def racing(cloud: Cloud, times: int) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """The registry function, where another model is promoted just before each of the first promotions."""
+    left = list(range(times))
+
+    def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+        if event["step"] == "promote" and left:
+            somebody_else(cloud, favour=left.pop() % 2)
+        return registry_handler.handler(event, context)
+
+    return handler
+
+
+def test_a_promotion_that_comes_between_is_decided_again(cloud: Cloud) -> None:
+    cloud.fake_function("registry", racing(cloud, 1))
+    ended = cloud.run("train", LINEAR)
+    assert ended.output["status"] == "promoted"
+    assert cloud.history(ended.arn).count("Decide") == 2
+    pointer = read_pointer(cloud.models, "heart")[0]
+    assert pointer.champion is not None
+    assert (pointer.champion.release, pointer.revision) == (ended.output["release"], 2)
+
+
+def test_after_three_conflicts_the_model_is_rejected(cloud: Cloud) -> None:
+    cloud.fake_function("registry", racing(cloud, 9))
+    ended = cloud.run("train", LINEAR)
+    assert ended.output["status"] == "rejected"
+    assert "meanwhile" in ended.output["reason"]
+    assert cloud.history(ended.arn).count("Decide") == 3
+
+
+def test_a_run_without_an_exact_export_ends_with_no_model(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(fitted: object) -> bytes:
+        raise RuntimeError("cannot be converted")
+
+    monkeypatch.setattr(train_handler.fit, "fit", partial(train_handler.fit.fit, exporter=broken))
+    ended = cloud.run("train", LINEAR)
+    assert ended.output["status"] == "no_parity"
+    assert read_pointer(cloud.models, "heart")[0].champion is None
+
+
+def test_a_trial_that_left_nothing_stops_the_run_with_its_name(cloud: Cloud) -> None:
+    def forgetful(event: dict[str, Any], context: object) -> dict[str, Any]:
+        return {} if event["step"] == "trial" else train_handler.handler(event, context)
+
+    cloud.fake_function("train", forgetful)
+    ended = cloud.run("train", LINEAR)
+    assert ended.status == "FAILED"
+    assert "trial logistic_regression" in ended.cause
+
+
+def test_without_data_the_execution_fails_with_what_to_do(cloud: Cloud) -> None:
+    ended = cloud.run("train", {"dataset": "0123456789abcdef"})
+    assert ended.status == "FAILED"
+    assert "0123456789abcdef" in ended.cause
+
+
+def test_what_the_gate_decided_is_in_the_release_word_for_word(cloud: Cloud) -> None:
+    ended = cloud.run("train", LINEAR)
+    sealed = Release.open(cloud.models, ended.output["release"]).json("decision.json")
+    first = json.loads(cloud.models.get(f"runs/{ended.output['run']}/decisions/{sealed['decision']}.json").body)
+    assert sealed == first
+    assert decide(cloud.lake, cloud.models, ended.output["run"])["outcome"] == "tied"
