@@ -6,6 +6,7 @@ import fcntl
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,15 +53,15 @@ class Cloud:
 
     def down(self, *, purge: bool) -> list[str]:
         """Stop what was started here, also what a crash left behind; returns the names of what ran."""
-        stopped = []
         with self._alone():
             record = Record.read(self.home)
-            for name in reversed(SERVICES):
-                identity = record.identity(name) or (self._postgres.found() if name == POSTGRES else None)
-                if identity and identity.alive:
-                    stopped.append(name)
-                if not self._service(name).stop(identity) and name == EMULATOR:
-                    self.say("The AWS emulator did not end in time and was killed: what changed last is not saved.")
+            identities = {name: record.identity(name) for name in SERVICES}
+            identities[POSTGRES] = identities[POSTGRES] or self._postgres.found()
+            stopped = [name for name, identity in identities.items() if identity and identity.alive]
+            with ThreadPoolExecutor() as pool:
+                ended = list(pool.map(lambda name: self._service(name).stop(identities[name]), SERVICES))
+            if not ended[SERVICES.index(EMULATOR)]:
+                self.say("The AWS emulator did not end in time and was killed: what changed last is not saved.")
             self.home.record.unlink(missing_ok=True)
             for path in (self.home.scratch, *(self.home.forgettable if purge else ())):
                 _remove(path)

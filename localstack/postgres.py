@@ -34,6 +34,7 @@ CLUSTER = (
     "--locale=C",
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
+    "--wal-segsize=1",
     "--no-sync",
 )
 SETTINGS = {

@@ -103,6 +103,7 @@ def stop(identity: Identity | None, *, mark: str, ask: signal.Signals, patience:
     left = [process for process in (*asked, *marked(mark)) if _runs(process)]
     _signal(left, signal.SIGKILL)
     wait_until(lambda: not any(map(_runs, left)), 5)
+    wait_until(lambda: not any(map(_listed, (*asked, *left))), 1)
     return by_itself
 
 
@@ -129,3 +130,10 @@ def _runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _listed(process: psutil.Process) -> bool:
+    """Whether the system still lists it: a process that has ended is listed until its parent has noticed."""
+    for child in _children:
+        child.poll()
+    return psutil.pid_exists(process.pid)
