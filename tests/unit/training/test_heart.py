@@ -1,0 +1,21 @@
+"""The heart problem, as it is shipped: how good the models are that it trains."""
+
+import json
+
+from andamio import names
+from andamio.adapters.memory import MemoryObjects
+from andamio.contract import Contract
+from tests.support.datasets import HEART_FOLDER, heart_cells, publish
+from tests.support.runs import fitted
+
+
+def test_the_chosen_model_is_as_good_as_promised_in_cross_validation():
+    heart = Contract.load(HEART_FOLDER)
+    lake, models = MemoryObjects("lake"), MemoryObjects("models")
+    publish(lake, heart, heart_cells())
+    run, result = fitted(lake, models, heart, families=heart.training.families)
+    chosen = json.loads(models.get(names.run(run, f"trials/{result['trial']}.json")).body)
+    assert result["status"] == "fitted"
+    assert chosen["metric"] == "roc_auc"
+    assert chosen["mean"] >= 0.88
+    assert result["cross_validation"]["roc_auc"] >= 0.88
