@@ -5,14 +5,16 @@ import json
 from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from tests.support.datasets import HEART_FOLDER, heart_cells, publish
+from tests.support.datasets import HEART_FOLDER
+from tests.support.etl import Lake
 from tests.support.runs import fitted
 
 
 def test_the_chosen_model_is_as_good_as_promised_in_cross_validation():
     heart = Contract.load(HEART_FOLDER)
-    lake, models = MemoryObjects("lake"), MemoryObjects("models")
-    publish(lake, heart, heart_cells())
+    lake, models = Lake(heart), MemoryObjects("models")
+    lake.drop_bytes("heart.csv", (HEART_FOLDER / "heart.csv").read_bytes())
+    assert lake.run()["status"] == "published"
     run, result = fitted(lake, models, heart, families=heart.training.families)
     chosen = json.loads(models.get(names.run(run, f"trials/{result['trial']}.json")).body)
     assert result["status"] == "fitted"
