@@ -13,6 +13,11 @@ STAGE = "v1"
 
 # Log lines are JSON objects whose "event" is one of these.
 EVENT_PREDICTION = "andamio.prediction"
+EVENT_REQUEST = "andamio.request"
+EVENT_ERROR = "andamio.error"
+EVENT_ETL = "andamio.etl"
+EVENT_TRAINING = "andamio.training"
+EVENT_REGISTRY = "andamio.registry"
 EVENT_RELEASE_LOADED = "andamio.release.loaded"
 EVENT_RELEASE_REFUSED = "andamio.release.refused"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 
+from andamio import names
 from andamio.errors import AndamioError
 from lambdas.api import log, problems, replies
 from lambdas.api.body import malformed
@@ -75,5 +76,5 @@ async def _wrong_method(request: Request, error: Exception) -> Response:
 def _noted(request: Request, reply: Response, problem: str | None = None) -> Response:
     """Write a line about a request that made no prediction: those have lines of their own."""
     path = request.scope["path"][:_PATH_SHOWN]
-    log.event(log.EVENT_REQUEST, method=request.method, path=path, status=reply.status_code, problem=problem)
+    log.event(names.EVENT_REQUEST, method=request.method, path=path, status=reply.status_code, problem=problem)
     return reply

@@ -11,8 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping
 
-EVENT_ERROR = "andamio.error"
-EVENT_REQUEST = "andamio.request"
+from andamio.names import EVENT_ERROR
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 

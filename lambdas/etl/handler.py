@@ -9,6 +9,7 @@ from typing import Any
 
 from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
+from andamio.names import EVENT_ETL
 from andamio.settings import EtlSettings
 from training.etl import run_step
 from training.problem import load_problem
@@ -24,5 +25,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do one step: `training.etl` says which there are and what each returns."""
     lake, contract = connect()
     result = run_step(lake, contract, event, datetime.now(UTC))
-    print(json.dumps({"event": "andamio.etl", "step": event["step"], **result}, ensure_ascii=False), flush=True)
+    print(json.dumps({"event": EVENT_ETL, "step": event["step"], **result}, ensure_ascii=False), flush=True)
     return result

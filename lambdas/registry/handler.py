@@ -13,6 +13,7 @@ from typing import Any
 from andamio import names
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import TrainingError
+from andamio.names import EVENT_REGISTRY
 from andamio.ports import Objects
 from andamio.settings import RegistrySettings
 from training import register
@@ -63,5 +64,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     started = time.perf_counter()
     result = step(connect(), event)
     seconds = round(time.perf_counter() - started, 3)
-    print(json.dumps({"event": "andamio.registry", "step": event["step"], "seconds": seconds, **result}), flush=True)
+    print(json.dumps({"event": EVENT_REGISTRY, "step": event["step"], "seconds": seconds, **result}), flush=True)
     return result

@@ -12,6 +12,7 @@ from typing import Any
 from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
 from andamio.errors import TrainingError
+from andamio.names import EVENT_TRAINING
 from andamio.ports import Objects
 from andamio.settings import TrainSettings
 from training import decide, evaluate, fit, plan, trials
@@ -80,6 +81,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     started = time.perf_counter()
     result = step(connect(), event)
     seconds = round(time.perf_counter() - started, 3)
-    said = {"event": "andamio.training", "step": event["step"], "trial": event.get("trial"), "run": event.get("run")}
+    said = {"event": EVENT_TRAINING, "step": event["step"], "trial": event.get("trial"), "run": event.get("run")}
     print(json.dumps({**said, "seconds": seconds, **result}), flush=True)
     return result
