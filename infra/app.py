@@ -62,7 +62,13 @@ def main() -> int:
     except (OptionError, ProblemError, BundleError, AslError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    app.synth()
+    try:
+        app.synth()
+    except RuntimeError as error:
+        if "ValidationFailed" not in str(error):
+            raise
+        print("error: The template has findings that no waiver gives a reason for: see above.", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -122,14 +122,15 @@ def _inner(state: State) -> list[State]:
 
 def _machine(machine: State, at: str) -> Iterator[str]:
     states = _states(machine)
+    whole = at.removesuffix(" / ") or "the machine"
     if not states:
-        yield f"{at or 'the machine'} has no States"
+        yield f"{whole} has no States"
         return
     start = machine.get("StartAt")
     if start not in states:
         yield f"{at}StartAt is {start!r}, which is not a state"
     if not any(_ends(state) for state in states.values()):
-        yield f"{at or 'the machine'} has no state that ends it (Succeed, Fail, or End)"
+        yield f"{whole} has no state that ends it (Succeed, Fail, or End)"
     for name, state in states.items():
         yield from _state(name, state, states, at)
     for name in sorted(set(states) - _reachable(start, states)):

@@ -88,3 +88,6 @@ class BundledFunction(lambda_.Function):
             self,
             {"L1": "Python 3.13 is the newest that all of this runs on: the bundles' wheels, and the emulators."},
         )
+        if snapstart:
+            published = "The stack publishes a version of this function and calls it through an alias."
+            waive(self, {"Annotation::@aws-cdk/aws-lambda:snapStartRequirePublish": published})

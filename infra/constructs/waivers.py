@@ -7,7 +7,13 @@ from constructs import IConstruct
 
 
 def waive(scope: IConstruct, findings: dict[str, str]) -> None:
-    """Accept findings of the AwsSolutions pack on a construct and what is in it: finding -> reason."""
+    """Accept findings on a construct and what is in it: finding -> reason.
+
+    A finding is one of the AwsSolutions pack (`S1`), or an annotation of CDK's by its full name (`Annotation::...`).
+    """
     Validations.of(scope).acknowledge(
-        *(Acknowledgment(id=f"AwsSolutions-{finding}", reason=reason) for finding, reason in findings.items())
+        *(
+            Acknowledgment(id=finding if "::@" in finding else f"AwsSolutions-{finding}", reason=reason)
+            for finding, reason in findings.items()
+        )
     )

@@ -1,0 +1,203 @@
+"""What holds for every deployment, whatever it was told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from andamio import names
+from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, TrainSettings
+from infra.options import read_options
+from tests.infra.conftest import LOCAL
+
+FUNCTIONS = {
+    "andamio-heart-api": ApiSettings,
+    "andamio-heart-etl": EtlSettings,
+    "andamio-heart-train": TrainSettings,
+    "andamio-heart-registry": RegistrySettings,
+}
+OUTPUTS = {
+    "ApiUrl", "ApiKeyId", "LakeBucket", "ModelsBucket", "BatchBucket", "EtlMachine", "TrainMachine",
+    "PredictionsTable", "AlertsTopic", "MlflowUri",
+}  # fmt: skip
+
+
+def test_no_custom_resource_and_no_setting_of_the_whole_account(deployment):
+    kinds = {resource["Type"] for resource in deployment.resources.values()}
+    assert not [kind for kind in kinds if kind.startswith("Custom::")]
+    assert not kinds & {"AWS::CloudFormation::CustomResource", "AWS::ApiGateway::Account"}
+
+
+def test_nothing_is_found_that_is_not_waived_with_a_reason(deployment):
+    assert deployment.findings == []
+
+
+def test_a_finding_without_a_waiver_fails_the_synth(empty_bundles, tmp_path):
+    from aws_cdk import App
+    from aws_cdk.aws_sns import Topic
+
+    from infra.app import add_stack
+
+    app = App(outdir=str(tmp_path / "out"), builtin_cloud_formation_validation=False)
+    stack = add_stack(app, read_options(lambda key: None, LOCAL), empty_bundles, tmp_path)
+    Topic(stack, "Unguarded")
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+
+
+def test_outputs_are_the_ones_that_programs_read(deployment):
+    assert set(deployment.template["Outputs"]) == OUTPUTS
+
+
+def test_functions_have_a_name_and_log_where_an_emulator_logs(deployment):
+    groups = deployment.of_type("AWS::Logs::LogGroup")
+    found = deployment.of_type("AWS::Lambda::Function")
+    assert {function["FunctionName"] for function in found.values()} == set(FUNCTIONS)
+    for function in found.values():
+        group = groups[function["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert group["LogGroupName"] == names.log_group(function["FunctionName"])
+        assert group["RetentionInDays"] == 90
+
+
+def test_functions_get_the_settings_that_they_read(deployment):
+    for function in deployment.of_type("AWS::Lambda::Function").values():
+        variables = {
+            key: value if isinstance(value, str) else "named by CloudFormation"
+            for key, value in function["Environment"]["Variables"].items()
+        }
+        settings = FUNCTIONS[function["FunctionName"]]
+        assert settings.from_env(variables).as_env() == variables
+
+
+def test_functions_fit_a_new_account(deployment):
+    for function in deployment.of_type("AWS::Lambda::Function").values():
+        assert function["MemorySize"] <= 3008
+        assert "ReservedConcurrentExecutions" not in function
+        assert function["Timeout"] <= 900
+        assert function["Runtime"] == "python3.13"
+        assert "VpcConfig" not in function
+
+
+def test_the_contract_reaches_etl_and_training_alone(deployment):
+    (layer,) = deployment.of_type("AWS::Lambda::LayerVersion")
+    layers = {
+        function["FunctionName"]: function.get("Layers")
+        for function in deployment.of_type("AWS::Lambda::Function").values()
+    }
+    assert layers == {
+        "andamio-heart-etl": [{"Ref": layer}],
+        "andamio-heart-train": [{"Ref": layer}],
+        "andamio-heart-registry": None,
+        "andamio-heart-api": None,
+    }
+
+
+def test_whatever_is_called_without_being_waited_for_has_a_dead_letter_queue(deployment):
+    queues = set(deployment.of_type("AWS::SQS::Queue"))
+    used = [
+        function["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0]
+        for function in deployment.of_type("AWS::Lambda::Function").values()
+    ]
+    for rule in deployment.of_type("AWS::Events::Rule").values():
+        for target in rule["Targets"]:
+            used.append(target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0])
+            assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    assert sorted(used) == sorted(queues)
+
+
+def test_queues_are_encrypted_and_take_tls_only(deployment):
+    for queue in deployment.of_type("AWS::SQS::Queue").values():
+        assert queue["SqsManagedSseEnabled"] is True
+    guarded = {policy["Queues"][0]["Ref"] for policy in deployment.of_type("AWS::SQS::QueuePolicy").values()
+               if refuses_plain_http(policy["PolicyDocument"])}  # fmt: skip
+    assert guarded == set(deployment.of_type("AWS::SQS::Queue"))
+
+
+def test_buckets_are_private_encrypted_versioned_and_take_tls_only(deployment):
+    buckets = deployment.of_type("AWS::S3::Bucket")
+    assert len(buckets) == 3
+    for bucket in buckets.values():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        assert "BucketName" not in bucket
+        assert any("AbortIncompleteMultipartUpload" in rule for rule in bucket["LifecycleConfiguration"]["Rules"])
+    guarded = {policy["Bucket"]["Ref"] for policy in deployment.of_type("AWS::S3::BucketPolicy").values()
+               if refuses_plain_http(policy["PolicyDocument"])}  # fmt: skip
+    assert guarded == set(buckets)
+
+
+def test_no_version_of_a_raw_file_is_ever_forgotten(deployment):
+    for rule in deployment.named("AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]:
+        expires = {"ExpirationInDays", "NoncurrentVersionExpiration"} & set(rule)
+        assert not expires or not names.RAW.startswith(rule["Prefix"])
+
+
+def test_a_release_never_expires(deployment):
+    for rule in deployment.named("AWS::S3::Bucket", "Models")["LifecycleConfiguration"]["Rules"]:
+        assert "ExpirationInDays" not in rule
+
+
+def test_a_raw_file_starts_etl_and_nothing_else_does(deployment):
+    rule = deployment.named("AWS::Events::Rule", "RawFiles")
+    (lake,) = [name for name in deployment.of_type("AWS::S3::Bucket") if name.startswith("Lake")]
+    (machine,) = [name for name in deployment.of_type("AWS::StepFunctions::StateMachine") if name.startswith("Etl")]
+    assert rule["EventPattern"]["source"] == ["aws.s3"]
+    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
+    assert rule["EventPattern"]["detail"] == {
+        "bucket": {"name": [{"Ref": lake}]},
+        "object": {"key": [{"prefix": "raw/"}]},
+    }
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": machine}]
+    announced = deployment.named("AWS::S3::Bucket", "Lake")["NotificationConfiguration"]
+    assert announced == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+
+
+def test_an_execution_that_did_not_end_well_reaches_the_alerts_topic(deployment):
+    rule = deployment.named("AWS::Events::Rule", "Alerts")
+    machines = deployment.of_type("AWS::StepFunctions::StateMachine")
+    assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    watched = [machine["Ref"] for machine in rule["EventPattern"]["detail"]["stateMachineArn"]]
+    assert sorted(watched) == sorted(machines)
+    (topic,) = deployment.of_type("AWS::SNS::Topic")
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": topic}]
+
+
+def test_alerts_are_encrypted_under_a_key_that_eventbridge_may_use(deployment):
+    (key,) = deployment.of_type("AWS::KMS::Key").items()
+    (topic,) = deployment.of_type("AWS::SNS::Topic").values()
+    assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key[0], "Arn"]}
+    assert key[1]["EnableKeyRotation"] is True
+    users = [statement for statement in key[1]["KeyPolicy"]["Statement"] if "Service" in statement["Principal"]]
+    assert [user["Principal"]["Service"] for user in users] == ["events.amazonaws.com"]
+    assert {"kms:Decrypt", "kms:GenerateDataKey"} <= set(users[0]["Action"])
+    (policy,) = deployment.of_type("AWS::SNS::TopicPolicy").values()
+    assert refuses_plain_http(policy["PolicyDocument"])
+
+
+def test_predictions_are_found_by_either_id_and_go_when_they_expire(deployment):
+    (table,) = deployment.of_type("AWS::DynamoDB::Table").values()
+    assert table["KeySchema"] == [{"AttributeName": "prediction_id", "KeyType": "HASH"}]
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert index["KeySchema"] == [{"AttributeName": "record_id", "KeyType": "HASH"}]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert "TableName" not in table
+
+
+def test_the_template_holds_no_path_of_the_machine_that_made_it(deployment):
+    text = json.dumps(deployment.template)
+    assert "/home/" not in text
+    assert "/tmp/" not in text
+
+
+def refuses_plain_http(policy) -> bool:
+    return any(
+        statement["Effect"] == "Deny" and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+        for statement in policy["Statement"]
+    )

@@ -1,0 +1,75 @@
+"""What of the API is open."""
+
+from __future__ import annotations
+
+import pytest
+
+PUBLIC = {"/ping", "/docs", "/docs/{asset+}", "/openapi.json"}
+
+
+def routes(deployment) -> dict[tuple[str, str], dict]:
+    """(method, path) -> the method's properties."""
+    resources = deployment.of_type("AWS::ApiGateway::Resource")
+
+    def path(reference) -> str:
+        if "Ref" not in reference:
+            return ""
+        parent = resources[reference["Ref"]]
+        return f"{path(parent['ParentId'])}/{parent['PathPart']}"
+
+    return {
+        (method["HttpMethod"], path(method["ResourceId"]) or "/"): method
+        for method in deployment.of_type("AWS::ApiGateway::Method").values()
+    }
+
+
+def test_without_a_key_there_are_four_pages_to_read_and_preflights(deployment):
+    keyless = {route for route, method in routes(deployment).items() if not method["ApiKeyRequired"]}
+    everywhere = PUBLIC | {"/", "/{proxy+}"}
+    assert keyless == {("GET", path) for path in PUBLIC} | {("OPTIONS", path) for path in everywhere}
+
+
+def test_everything_else_needs_a_key(deployment):
+    keyed = {route for route, method in routes(deployment).items() if method["ApiKeyRequired"]}
+    assert keyed == {("ANY", path) for path in PUBLIC | {"/", "/{proxy+}"}}
+
+
+def test_everything_goes_to_the_function_as_it_came(deployment):
+    uris = set()
+    for method in routes(deployment).values():
+        assert method["Integration"]["Type"] == "AWS_PROXY"
+        uris.add(str(method["Integration"]["Uri"]))
+    assert len(uris) == 1
+
+
+def test_binary_media_types_are_left_alone(deployment):
+    (api,) = deployment.of_type("AWS::ApiGateway::RestApi").values()
+    assert "BinaryMediaTypes" not in api
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+
+
+def test_the_key_has_a_plan_that_throttles_and_no_quota(deployment):
+    (plan,) = deployment.of_type("AWS::ApiGateway::UsagePlan").values()
+    assert plan["Throttle"]["RateLimit"] > 0
+    assert plan["Throttle"]["BurstLimit"] >= plan["Throttle"]["RateLimit"]
+    assert "Quota" not in plan
+    (link,) = deployment.of_type("AWS::ApiGateway::UsagePlanKey").values()
+    (key,) = deployment.of_type("AWS::ApiGateway::ApiKey")
+    assert link["KeyId"] == {"Ref": key}
+
+
+def test_pages_without_a_key_are_throttled_too(deployment):
+    (stage,) = deployment.of_type("AWS::ApiGateway::Stage").values()
+    assert stage["StageName"] == "v1"
+    (every,) = stage["MethodSettings"]
+    assert (every["HttpMethod"], every["ResourcePath"]) == ("*", "/*")
+    assert every["ThrottlingRateLimit"] > 0
+
+
+@pytest.mark.parametrize("secret", ["x-api-key", '$context.identity.apiKey"'])
+def test_the_access_log_says_who_called_and_never_the_key(aws, secret):
+    (stage,) = aws.of_type("AWS::ApiGateway::Stage").values()
+    (stream,) = aws.of_type("AWS::KinesisFirehose::DeliveryStream")
+    assert stage["AccessLogSetting"]["DestinationArn"] == {"Fn::GetAtt": [stream, "Arn"]}
+    assert "$context.identity.apiKeyId" in stage["AccessLogSetting"]["Format"]
+    assert secret not in stage["AccessLogSetting"]["Format"]

@@ -1,0 +1,68 @@
+"""What is taken out of installed packages, and what must stay."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from infra.packing import slimming
+from infra.packing.platforms import HOST, X86_64
+
+GOES = [
+    "bin/f2py",
+    "numpy/tests/test_core.py",
+    "numpy/core/tests/data/big.bin",
+    "numpy/__pycache__/x.cpython-313.pyc",
+    "numpy/__init__.pyi",
+    "numpy/core/include/numpy/arrayobject.h",
+    "scipy/a.pyx",
+    "onnxruntime/capi/libonnxruntime.so.1.31.1",
+    "onnxruntime/tools/check.py",
+    "onnx/backend/test/case.py",
+    "joblib/test/data.pkl",
+    "numpy-2.dist-info/RECORD",
+]
+STAYS = [
+    "numpy/__init__.py",
+    "numpy/testing/__init__.py",
+    "pandas/_testing/__init__.py",
+    "numpy/bin/kept.py",
+    "numpy.libs/libscipy_openblas.so",
+    "onnxruntime/capi/onnxruntime_pybind11_state.cpython-313-x86_64-linux-gnu.so",
+    "numpy-2.dist-info/METADATA",
+    "numpy-2.dist-info/licenses/LICENSE.txt",
+    "mlflow-3.dist-info/entry_points.txt",
+]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in (*GOES, *STAYS):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return tmp_path
+
+
+def test_what_no_function_reads_goes_and_the_rest_stays(tree):
+    slimming.slim(tree, HOST)
+    left = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.is_file())
+    assert left == sorted(STAYS)
+
+
+def test_libraries_are_stripped_but_never_the_bundled_openblas(tree, monkeypatch):
+    stripped = []
+    monkeypatch.setattr(slimming, "find_stripper", lambda platform: "strip")
+    monkeypatch.setattr(
+        slimming.subprocess, "run", lambda command, **_: stripped.append(command) or subprocess.CompletedProcess([], 0)
+    )
+    slimming.slim(tree, X86_64)
+    assert [command[:2] for command in stripped] == [["strip", "--strip-unneeded"]]
+    assert stripped[0][2].endswith("onnxruntime_pybind11_state.cpython-313-x86_64-linux-gnu.so")
+
+
+def test_a_machine_without_strip_builds_larger_bundles(tree, monkeypatch):
+    monkeypatch.setattr(slimming.shutil, "which", lambda name: None)
+    assert slimming.find_stripper(X86_64) == ""
+    slimming.slim(tree, X86_64)
