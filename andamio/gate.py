@@ -2,7 +2,8 @@
 
 Both models are scored now, on the same current holdout. Without a champion the challenger must beat
 the majority class; with one it must gain more than `min_gain`, strictly, at `confidence`. The share of
-paired bootstrap resamples in which it does stands for that probability.
+paired bootstrap resamples in which it does stands for that probability. An edit of the contract alone
+(a text, a description) leaves the graph as it is: there is nothing to gain, and nothing to lose.
 """
 
 from __future__ import annotations
@@ -36,12 +37,13 @@ class Holdout:
 class Contender:
     """A model as the gate sees it: its probabilities on the holdout `[n, classes]`, its sealed threshold.
 
-    `identity` is the digest of its graph and contract, `split` the split it was trained under, `name`
-    what a reader knows it by.
+    `identity` is the digest of its graph and contract, `graph` of the graph alone, `split` the split it
+    was trained under, `name` what a reader knows it by.
     """
 
     name: str
     identity: str
+    graph: str
     split: str
     probabilities: NDArray[np.floating]
     threshold: float
@@ -68,7 +70,7 @@ class Decision:
     """
 
     outcome: Outcome
-    rule: Literal["majority_class", "champion", "same_model", "other_split"]
+    rule: Literal["majority_class", "champion", "same_model", "same_graph", "other_split"]
     reason: str
     challenger: str
     against: str
@@ -134,6 +136,13 @@ def decide(
             "seen the rows that both would be judged on, so they cannot be compared. To start over under the new "
             "split, delete the pointer serving/NAME.json: the next model is then judged against the majority class.",
         )
+    if champion and champion.graph == challenger.graph and _alike(champion, challenger):
+        return decision(
+            "promoted",
+            "same_graph",
+            f"The model is that of {against}, byte for byte, and answers every holdout row alike: only the contract "
+            "around it was edited, so there is nothing to judge and the edited contract is served.",
+        )
 
     ours = (Scorer(rules.metric, rules.positive, challenger.threshold), challenger.probabilities)
     theirs = (
@@ -180,3 +189,7 @@ def _defined(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _defined(item) for key, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _alike(one: Contender, other: Contender) -> bool:
+    return np.array_equal(one.probabilities, other.probabilities)

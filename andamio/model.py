@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
+
+# Before onnxruntime is imported: it would keep a device id at home, and report its use.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 from numpy.typing import NDArray
 
@@ -28,7 +33,10 @@ class Model:
         self._check_signature()
 
     def predict(self, encoded: Encoded) -> NDArray[np.float32]:
-        """Probabilities `[rows, classes]`, in the order of the contract's classes; never NaN or infinite."""
+        """Probabilities `[rows, classes]`, in the order of the contract's classes.
+
+        Raises `ReleaseError` when the model answers in another shape, or with a number that is not finite.
+        """
         (probabilities,) = self._session.run([PROBABILITIES], encoded.feeds())
         result: NDArray[np.float32] = probabilities
         if result.shape != (encoded.rows, len(self.contract.classes)):

@@ -104,6 +104,7 @@ def judge(
     challenger = gate.Contender(
         name=f"the {candidate.fit['family'].replace('_', ' ')} of run {candidate.fit['run']}",
         identity=identity(files[MODEL], files[CONTRACT]),
+        graph=files[MODEL],
         split=planned["split"],
         probabilities=candidate.model.predict(holdout.encoded),
         threshold=candidate.fit["threshold"],
@@ -133,6 +134,7 @@ def _contender(champion: Champion, cells: Columns, holdout: Rows, positive: int)
     contender = gate.Contender(
         name=f"release {champion.served.release}",
         identity=champion.identity,
+        graph=champion.release.files[MODEL],
         split=champion.release.info["split"],
         probabilities=champion.release.model().predict(champion.contract.encode(table)),
         threshold=threshold if same_positive else 1 - threshold,

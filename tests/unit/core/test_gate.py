@@ -25,7 +25,8 @@ def contender(skill: float, seed: int = 0, name: str = "a model", **other: Any) 
     """A model that knows `skill` of the truth, the rest is noise of its own."""
     noise = np.random.default_rng(seed).normal(size=ROWS)
     positive = 1 / (1 + np.exp(-(skill * (LABELS * 4 - 2) + noise)))
-    said = {"identity": f"{name}/{skill}/{seed}", "split": "split-1", "threshold": 0.5} | other
+    digest = f"{name}/{skill}/{seed}"
+    said = {"identity": digest, "graph": digest, "split": "split-1", "threshold": 0.5} | other
     return Contender(name=name, probabilities=np.column_stack([1 - positive, positive]).astype(np.float32), **said)
 
 
@@ -45,12 +46,27 @@ def test_the_champion_itself_ties_and_is_not_judged(metric: str, skill: float) -
     assert "nothing to judge" in found.reason
 
 
+def test_an_edit_of_the_contract_alone_is_served_without_being_judged() -> None:
+    model = contender(1.0)
+    edited = replace(model, identity="the same graph, another text")
+    found = judged(edited, model)
+    assert (found.outcome, found.rule) == ("promoted", "same_graph")
+    assert found.probability is None
+
+
+def test_an_edit_that_changes_answers_is_judged_like_any_other_model() -> None:
+    model = contender(1.0)
+    edited = replace(model, identity="the same graph, another range", probabilities=contender(0.0).probabilities)
+    assert judged(edited, model).rule == "champion"
+    assert judged(edited, model).outcome == "rejected"
+
+
 @given(st.sampled_from(list(METRICS)), st.floats(-2, 2), st.integers(0, 50))
 @settings(max_examples=40)
 def test_equal_predictions_are_never_promoted(metric: str, skill: float, seed: int) -> None:
     """ "At least 0 better" would promote exact ties: the gain must be strictly more."""
     model = contender(skill, seed)
-    other = replace(model, identity="another graph", probabilities=model.probabilities.copy())
+    other = replace(model, identity="another", graph="another", probabilities=model.probabilities.copy())
     found = judged(other, model, replace(RULES, metric=metric, confidence=0.5))
     assert found.outcome == "rejected"
     assert found.probability == 0
@@ -134,7 +150,7 @@ def test_asking_for_more_never_promotes_more(seed: int, skill: float) -> None:
 
 def test_a_threshold_is_the_contenders_own() -> None:
     model = contender(1, 3)
-    careful = replace(model, identity="b", threshold=0.2)
+    careful = replace(model, identity="b", graph="b", threshold=0.2)
     found = judged(careful, model, replace(RULES, metric="f1"))
     assert found.score is not None
     assert found.baseline is not None
