@@ -64,7 +64,7 @@ class Contract(Section):
         """Read `problem.toml`, or the one in a folder; raises `ContractError` that names file, table and key."""
         file = path / "problem.toml" if path.is_dir() else path
         try:
-            text = file.read_text(encoding="utf-8")
+            text = file.read_text(encoding="utf-8-sig")  # with or without the mark that Windows puts first
         except FileNotFoundError:
             raise ContractError(
                 f"{file}: no such file. A problem is a folder with a problem.toml in it: see problems/heart."

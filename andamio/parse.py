@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,6 +112,7 @@ class _Reader:
         self.decimal = decimal
         # Texts that mean no value, as they are written and in canonical form: -999 is -999.0.
         self.missing = {"", *(part.strip() for part in missing), *map(canonical, missing)} if text else frozenset()
+        self.missing_numbers = {float(said) for said in self.missing if isinstance(number_written(said, "."), float)}
 
     def problem(self, row: int | np.integer[Any], name: str, reason: str) -> None:
         self.table.problems.append(Problem(int(row), name, reason))
@@ -125,7 +125,7 @@ class _Reader:
         elif feature.type == "date":
             column = self._moments(name, cells).astype("datetime64[D]")
         elif feature.type == "boolean":
-            column = np.array(self._each(name, cells, truth_of), dtype=np.float64)
+            column = np.array(self._each(name, cells, self._or_missing(truth_of)), dtype=np.float64)
         else:
             column = self._numbers(name, cells)
             self._check_range(name, feature, column)
@@ -166,10 +166,7 @@ class _Reader:
         """What `read` makes of each cell, None where it means no value; what is wrong is noted, and is no value."""
         if cells is None:
             return [None] * self.table.rows
-        values = read_each(
-            cells.tolist() if isinstance(cells, np.ndarray) else cells,
-            partial(self._unless_missing, read) if self.text else read,
-        )
+        values = read_each(cells.tolist() if isinstance(cells, np.ndarray) else cells, read)
         if Wrong in set(map(type, values)):
             for row, value in enumerate(values):
                 if type(value) is Wrong:
@@ -177,18 +174,21 @@ class _Reader:
                     values[row] = None
         return values
 
-    def _unless_missing(self, read: Callable[[Any], Any], cell: object) -> Any:
-        text = text_of(cell)
-        return None if text in self.missing or (isinstance(cell, str) and cell.strip() in self.missing) else read(cell)
+    def _or_missing[T](self, read: Callable[[Any], T]) -> Callable[[Any], T | None]:
+        """The same reader, minding the texts that mean no value."""
+        return (lambda cell: None if self._is_missing(cell) else read(cell)) if self.text else read
+
+    def _is_missing(self, cell: object) -> bool:
+        return text_of(cell) in self.missing or (isinstance(cell, str) and cell.strip() in self.missing)
 
     def _texts(self, name: str, cells: Cells | None) -> NDArray[Any]:
         """Canonical texts, "" where there is no value."""
-        return np.array([text or "" for text in self._each(name, cells, text_of)], dtype=object)
+        return np.array([text or "" for text in self._each(name, cells, self._or_missing(text_of))], dtype=object)
 
     def _moments(self, name: str, cells: Cells | None) -> NDArray[np.datetime64]:
         if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
             return cells.astype("datetime64[s]")
-        return np.array(self._each(name, cells, moment_of), dtype="datetime64[s]")
+        return np.array(self._each(name, cells, self._or_missing(moment_of)), dtype="datetime64[s]")
 
     def _categories(self, name: str, feature: Feature, cells: Cells | None) -> NDArray[Any]:
         column = self._texts(name, cells)
@@ -207,16 +207,19 @@ class _Reader:
     def _numbers(self, name: str, cells: Cells | None) -> NDArray[np.float64]:
         column = None if cells is None else self._float_texts(cells) if self.text else _floats(cells)
         if column is None:
-            read = partial(number_written, decimal=self.decimal) if self.text else number_of
-            column = np.array(self._each(name, cells, read), dtype=np.float64)
+            column = np.array(self._each(name, cells, self._number if self.text else number_of), dtype=np.float64)
         return column
+
+    def _number(self, cell: object) -> float | Wrong | None:
+        value = number_written(cell, self.decimal)
+        plain = isinstance(value, float) and value not in self.missing_numbers
+        return value if plain or not self._is_missing(cell) else None
 
     def _float_texts(self, cells: Cells) -> NDArray[np.float64] | None:
         """All cells at once, or None when one of them needs a closer look."""
         if self.decimal != ".":
             return None
         absent = dict.fromkeys(self.missing, math.nan)
-        numeric = [float(text) for text in self.missing if isinstance(number_written(text, "."), float)]
         try:
             texts: list[Any] = list(map(absent.get, cells, cells))
             column = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
@@ -225,8 +228,8 @@ class _Reader:
                 return None
         except (TypeError, ValueError):
             return None
-        if numeric:
-            column[np.isin(column, numeric)] = math.nan
+        if self.missing_numbers:
+            column[np.isin(column, list(self.missing_numbers))] = math.nan
         return column
 
     # Checks

@@ -6,6 +6,7 @@ import json
 import pickle
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -139,9 +140,14 @@ def test_labels_that_collide_are_refused(labels: str, named: str) -> None:
     assert named in refused(EVERYTHING.replace(usual, labels, 1).replace('positive    = "1"', ""))
 
 
-def test_a_missing_file_says_what_a_problem_is(tmp_path: Any) -> None:
+def test_a_missing_file_says_what_a_problem_is(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match=r"no such file. A problem is a folder with a problem.toml in it"):
         Contract.load(tmp_path)
+
+
+def test_a_file_that_windows_wrote_is_read(tmp_path: Path) -> None:
+    (tmp_path / "problem.toml").write_text(EVERYTHING, encoding="utf-8-sig", newline="\r\n")
+    assert Contract.load(tmp_path) == Contract.from_toml(EVERYTHING)
 
 
 def test_several_values_may_mean_one_class() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andamio.canonical import canonical, canonical_number
 from andamio.contract import Contract
 from andamio.errors import InvalidRecord
 from andamio.parse import Table
@@ -304,6 +305,59 @@ def test_nothing_that_a_file_can_hold_breaks_the_reader(read: Contract, data: st
     good = table.take(~table.bad)
     assert good.labels is not None
     assert (good.labels >= 0).all()
+
+
+cell_texts = any_text | st.sampled_from(
+    [
+        "1",
+        " 2",
+        "-999",
+        "-999.0",
+        "NA",
+        " NA",
+        "",
+        "nan",
+        "inf",
+        "1e39",
+        "1_0",
+        "1,5",
+        "1.5",
+        "9999",
+        "16777217",
+        "true",
+        "a",
+    ]
+)
+
+
+@given(
+    kind=st.sampled_from(["integer", "number", "boolean", "category", "date"]),
+    bounds=st.sampled_from(["", "min = 0\nmax = 10\n", 'min = 0\nmax = 10\non_invalid = "missing"\n']),
+    decimal=st.sampled_from(".,"),
+    texts=st.lists(cell_texts, min_size=2, max_size=6),
+)
+def test_a_cell_is_read_alike_alone_and_among_others(kind: str, bounds: str, decimal: str, texts: list[str]) -> None:
+    """Good columns are read whole and single records quickly: neither may read anything else than cell by cell."""
+    bounds = bounds if kind in ("integer", "number") else ""
+    head = '[problem]\nname = "te"\ntarget = "y"\nlabels = { a = "A", b = "B" }\n[data]\nmissing = ["NA", "-999"]\n'
+    read = contract(f'[features.x]\ntype = "{kind}"\nrequired = false\n{bounds}', head)
+    together = read.parse({"x": texts}, len(texts), text=True, decimal=decimal)
+    coerced = 0
+    for row, cell in enumerate(texts):
+        single = read.parse({"x": [cell]}, 1, text=True, decimal=decimal)
+        assert [problem.reason for problem in single.problems] == [
+            problem.reason for problem in together.problems if problem.row == row
+        ]
+        np.testing.assert_array_equal(single.columns["x"], together.columns["x"][row : row + 1])
+        coerced += single.coerced.get("x", 0)
+    assert together.coerced.get("x", 0) == coerced
+
+
+@given(scalars.filter(lambda value: not isinstance(value, int)) | st.integers())
+def test_canonical_text_stays_as_it_is(value: object) -> None:
+    once = canonical(value)
+    assert canonical(once) == once
+    assert canonical_number(canonical_number(value)) == canonical_number(value)
 
 
 def test_each_distinct_cell_is_worked_on_once(monkeypatch: pytest.MonkeyPatch) -> None:
