@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -25,10 +24,6 @@ def find_uv() -> str:
     for candidate in candidates:
         if candidate and os.access(candidate, os.X_OK) and Path(candidate).is_file():
             return candidate
-    if importlib.util.find_spec("uv") is not None:
-        from uv import find_uv_bin  # type: ignore[import-not-found, unused-ignore]
-
-        return str(find_uv_bin())
     raise BundleError(
         "Building the Lambda bundles needs uv, which was not found in $UV, on PATH or in .andamio/uv/bin. "
         "Install it (https://docs.astral.sh/uv/), or run `make install`, which does."

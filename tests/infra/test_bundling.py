@@ -245,7 +245,6 @@ def test_uv_is_found_where_it_is_said_to_be_or_asked_for(monkeypatch, tmp_path):
     monkeypatch.setenv("UV", "")
     monkeypatch.setenv("ANDAMIO_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(uv, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(uv.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BundleError, match=r"\$UV, on PATH or in \.andamio/uv/bin"):
         uv.find_uv()
     for place in ("home/uv/bin/uv", "uv", "given"):
