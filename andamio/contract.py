@@ -127,6 +127,12 @@ class Contract(Section):
                 feature["values"] = list(feature["values"])
         return hashlib.sha256(_canonical(half)).hexdigest()
 
+    @property
+    def served_digest(self) -> str:
+        """SHA-256 (hex) of what a client of the service can tell: [problem], [data] and [features], texts included."""
+        said = self.model_dump(mode="json", exclude_defaults=True, include={"problem", "data", "features"})
+        return hashlib.sha256(_canonical(said)).hexdigest()
+
     # What it says
 
     @cached_property

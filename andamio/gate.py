@@ -37,8 +37,8 @@ class Holdout:
 class Contender:
     """A model as the gate sees it: its probabilities on the holdout `[n, classes]`, its sealed threshold.
 
-    `identity` is the digest of its graph and contract, `graph` of the graph alone, `split` the split it
-    was trained under, `name` what a reader knows it by.
+    `identity` is the digest of all that a client can tell (graph, contract, threshold), `graph` of the
+    graph alone, `split` the split it was trained under, `name` what a reader knows it by.
     """
 
     name: str

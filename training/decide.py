@@ -11,7 +11,7 @@ import numpy as np
 from andamio import gate
 from andamio.contract import Contract
 from andamio.ports import Objects
-from andamio.release import CONTRACT, MODEL, Release
+from andamio.release import MODEL, Release
 from andamio.serving import Served, read_pointer
 from training import dataset
 from training.dataset import Columns, Rows
@@ -76,8 +76,8 @@ class Champion:
 
     @property
     def identity(self) -> str:
-        """The digest of its graph and of the contract it was sealed with."""
-        return identity(self.release.files[MODEL], self.release.files[CONTRACT])
+        """What it is to a client: its graph, the contract it was sealed with, its threshold."""
+        return identity(self.release.files[MODEL], self.contract, self.release.info["threshold"])
 
 
 def judge(
@@ -103,7 +103,7 @@ def judge(
     files = candidate.fit["files"]
     challenger = gate.Contender(
         name=f"the {candidate.fit['family'].replace('_', ' ')} of run {candidate.fit['run']}",
-        identity=identity(files[MODEL], files[CONTRACT]),
+        identity=identity(files[MODEL], contract, candidate.fit["threshold"]),
         graph=files[MODEL],
         split=planned["split"],
         probabilities=candidate.model.predict(holdout.encoded),
@@ -155,9 +155,9 @@ def _other_classes(verdict: gate.Decision, champion: Champion, contract: Contrac
     )
 
 
-def identity(model: str, contract: str) -> str:
-    """One digest for a graph and its contract, from theirs."""
-    return hashlib.sha256(f"{model}\n{contract}".encode()).hexdigest()
+def identity(model: str, contract: Contract, threshold: float) -> str:
+    """One digest of all that a client can tell two models apart by; how they were trained is not part of it."""
+    return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
 
 
 def _for_json(value: Any) -> Any:

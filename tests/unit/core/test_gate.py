@@ -81,7 +81,7 @@ def test_a_gain_of_exactly_the_minimum_is_not_more_than_it() -> None:
 
     def right(rows: int) -> Contender:
         positive = np.where(np.arange(100) < rows, labels, 1 - labels).astype(np.float64)
-        return Contender(f"{rows}", f"{rows}", "s", np.column_stack([1 - positive, positive]), 0.5)
+        return Contender(f"{rows}", f"{rows}", f"{rows}", "s", np.column_stack([1 - positive, positive]), 0.5)
 
     rules = Rules("accuracy", 0.95, 0.01, positive=1, seed=7, resamples=20)
     assert 0.86 - 0.85 > 0.01

@@ -89,15 +89,33 @@ def test_a_weak_champion_is_replaced_and_scored_now_on_the_same_rows(world, run)
     assert decision["revision"] == 1
 
 
+def test_a_run_that_ends_at_the_champions_own_model_ties(world, run):
+    serve(world[1], sealed(world[1], run, decide(*world, run)["decision"]))
+    later = HEART.model_copy(update={"training": HEART.training.model_copy(update={"seed": 8})})
+    again, _ = evaluated(*world, later)  # the same rows give the same regression
+    assert again != run
+    assert decide(*world, again)["outcome"] == "tied"
+
+
+def test_an_edited_text_is_served_without_being_judged(world, run):
+    first = sealed(world[1], run, decide(*world, run)["decision"])
+    serve(world[1], first)
+    edited = HEART.model_copy(update={"problem": HEART.problem.model_copy(update={"title": "Another title"})})
+    again, _ = evaluated(*world, edited)
+    decision = decide(*world, again)
+    assert (decision["outcome"], decision["rule"]) == ("promoted", "same_graph")
+    assert decision["against"] == f"release {first}"
+
+
 def test_a_model_no_better_than_the_champion_is_rejected(world, run):
     first = sealed(world[1], run, decide(*world, run)["decision"])
     serve(world[1], first)
-    later = HEART.model_copy(update={"training": HEART.training.model_copy(update={"seed": 8})})
-    again, _ = evaluated(*world, later)
+    forests = HEART.training.model_copy(update={"families": ("random_forest",)})
+    again, _ = evaluated(*world, HEART.model_copy(update={"training": forests}))
     decision = decide(*world, again)
-    assert decision["outcome"] == "rejected"
+    assert (decision["outcome"], decision["rule"]) == ("rejected", "champion")
     assert decision["against"] == f"release {first}"
-    assert decision["gain"]["value"] == 0  # the same rows give the same regression; strictly better is asked for
+    assert decision["probability"] < decision["confidence"]
 
 
 def test_models_of_different_splits_are_not_compared(world, run):
