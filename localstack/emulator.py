@@ -44,6 +44,8 @@ class Emulator(Service):
 
     def start(self, claim: Claim) -> Identity:
         """Start it on the claimed port, with the state that it saved last."""
+        for unpacked in self.home.scratch.glob("ministack-lambda-*"):  # functions of a start that ended in a crash
+            shutil.rmtree(unpacked, ignore_errors=True)
         return self.run(
             [str(PLACE / "bin" / "python"), "-I", str(LAUNCHER)],
             environment(self.home)

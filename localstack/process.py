@@ -20,9 +20,11 @@ MARK = "ANDAMIO_LOCAL_CLOUD"
 POLL_SECONDS = 0.02
 CLOCK_TOLERANCE = 1.0
 """Seconds: start times are counted from the boot, whose own time moves a little when the clock is set."""
+UNLIST_SECONDS = 2.0
+"""How long an ended process may stay in the system's list; where nobody clears it, that is for good."""
 
+# Kept, because Python warns of a child that is forgotten while it runs, and outliving us is the point of these.
 _children: list[subprocess.Popen[bytes]] = []
-# Kept: Python warns of a child that is forgotten while it runs, and outliving us is the point of these.
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def stop(identity: Identity | None, *, mark: str, ask: signal.Signals, patience:
     left = [process for process in (*asked, *marked(mark)) if _runs(process)]
     _signal(left, signal.SIGKILL)
     wait_until(lambda: not any(map(_runs, left)), 5)
-    wait_until(lambda: not any(map(_listed, (*asked, *left))), 1)
+    wait_until(lambda: not any(map(_listed, (*asked, *left))), UNLIST_SECONDS)
     return by_itself
 
 

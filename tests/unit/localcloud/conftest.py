@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
 
@@ -100,3 +101,11 @@ def cloud(new_cloud: Callable[[], CommandLine]) -> CommandLine:
     command_line = new_cloud()
     command_line.up(AWS_PROFILE="somebody", HTTP_PROXY="http://127.0.0.1:9", PYTHONPATH="/nowhere")
     return command_line
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs: one that has ended may be listed for a while, where init is slow to notice."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -15,9 +15,12 @@ import httpx
 import psutil
 import pytest
 
+from andamio.errors import CommandError
+from localstack.cloud import Cloud
+from localstack.home import Home
 from localstack.process import marked, wait_until
 
-from .conftest import CommandLine
+from .conftest import CommandLine, runs
 
 pytestmark = pytest.mark.timeout(120)
 ENVIRONMENT_HANDLER = "import os\ndef handler(event, context):\n    return dict(os.environ)\n"
@@ -37,7 +40,7 @@ def kill(cloud: CommandLine, *names: str) -> None:
     pids = cloud.pids()
     for name in names:
         os.kill(pids[name], signal.SIGKILL)
-    assert wait_until(lambda: not any(psutil.pid_exists(pids[name]) for name in names), 10)
+    assert wait_until(lambda: not any(runs(pids[name]) for name in names), 10)
 
 
 def test_up_says_where_everything_is(cloud):
@@ -122,7 +125,7 @@ def test_what_a_crash_left_without_a_record_is_found_again_and_not_started_twice
     (cloud.home / "cloud.json").unlink()
     cloud.up()
     assert cloud.pids()["postgres"] == orphan["postgres"]
-    assert not psutil.pid_exists(orphan["emulator"])
+    assert not runs(orphan["emulator"])
     assert [process.pid for process in marked(f"emulator@{cloud.home}")] == [cloud.pids()["emulator"]]
 
 
@@ -142,7 +145,7 @@ def test_two_clouds_run_side_by_side_and_each_stops_its_own(cloud, other):
     assert "mine" not in [bucket["Name"] for bucket in other.client("s3").list_buckets()["Buckets"]]
     pids = other.pids()
     other.ok("down", "--purge")
-    assert not any(psutil.pid_exists(pid) for pid in pids.values())
+    assert not any(runs(pid) for pid in pids.values())
     assert not (other.home / "state").exists()
     assert not (other.home / "postgres").exists()
     assert cloud.ok("status")["services"]["emulator"]["state"] == "running"
@@ -167,3 +170,10 @@ def test_waiting_for_a_cloud_that_is_not_up_says_what_to_do(new_cloud):
 
 def test_down_on_nothing_is_harmless(new_cloud):
     assert new_cloud().ok("down", "--purge")["stopped"] == []
+
+
+def test_a_full_disk_is_noticed_before_anything_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr("localstack.cloud.FREE_BYTES", 1 << 62)
+    with pytest.raises(CommandError, match="Make room, or set ANDAMIO_HOME"):
+        Cloud(Home(tmp_path), say=lambda _: None).up({})
+    assert not (tmp_path / "cloud.json").exists()

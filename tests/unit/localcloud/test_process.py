@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from localstack.process import Identity, marked, spawn, stop, wait_until
+
+from .conftest import runs
 
 SLEEPS = "import time; time.sleep(60)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
@@ -56,14 +57,14 @@ def test_a_process_that_ended_is_not_alive_even_while_its_parent_has_not_noticed
 def test_stopping_asks_first_and_waits_for_the_process_to_end_by_itself(start, mark):
     process = start(SLEEPS)
     assert stop(process, mark=mark, ask=signal.SIGTERM, patience=10)
-    assert not psutil.pid_exists(process.pid)
+    assert not runs(process.pid)
 
 
 def test_a_process_that_does_not_listen_is_killed_when_patience_ends(start, mark, tmp_path):
     process = start(DEAF)
     assert wait_until(lambda: (tmp_path / "logs" / "test.log").read_text() == "ready\n", 10)
     assert not stop(process, mark=mark, ask=signal.SIGTERM, patience=0.2)
-    assert not psutil.pid_exists(process.pid)
+    assert not runs(process.pid)
 
 
 def test_children_of_a_process_that_crashed_are_found_by_their_mark_and_stopped(start, mark):
