@@ -110,8 +110,7 @@ def test_an_edited_text_is_served_without_being_judged(world, run):
 def test_a_model_no_better_than_the_champion_is_rejected(world, run):
     first = sealed(world[1], run, decide(*world, run)["decision"])
     serve(world[1], first)
-    forests = HEART.training.model_copy(update={"families": ("random_forest",)})
-    again, _ = evaluated(*world, HEART.model_copy(update={"training": forests}))
+    again, _ = evaluated(*world, HEART, families=("random_forest",))
     decision = decide(*world, again)
     assert (decision["outcome"], decision["rule"]) == ("rejected", "champion")
     assert decision["against"] == f"release {first}"
