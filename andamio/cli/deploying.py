@@ -111,7 +111,7 @@ def _cdk(arguments: list[str], environment: dict[str, str], what: str, folder: P
     """Run the pinned CDK command line with the pinned Node; its lines go to a log, the last one to the screen."""
     cdk = REPO / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if not cdk.exists():
-        raise CommandError("The CDK command line is not installed. Run: make setup")
+        raise CommandError("The CDK command line is not installed. Run: make install")
     bin_folder = Path(sys.executable).parent
     environment = environment | {
         "PATH": f"{bin_folder}{os.pathsep}{environment.get('PATH', '')}",

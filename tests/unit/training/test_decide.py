@@ -110,7 +110,7 @@ def test_an_edited_text_is_served_without_being_judged(world, run):
 def test_a_model_no_better_than_the_champion_is_rejected(world, run):
     first = sealed(world[1], run, decide(*world, run)["decision"])
     serve(world[1], first)
-    again, _ = evaluated(*world, HEART, families=("random_forest",))
+    again, _ = evaluated(*world, HEART, families=("gradient_boosting",))
     decision = decide(*world, again)
     assert (decision["outcome"], decision["rule"]) == ("rejected", "champion")
     assert decision["against"] == f"release {first}"
