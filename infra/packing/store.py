@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra import REPOSITORY
 
-KEPT = 4
+KEPT = 3
 """Zips kept of each kind: the ones that were used last."""
 
 
