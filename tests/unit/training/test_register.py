@@ -201,8 +201,7 @@ def test_a_rejected_model_is_on_record_as_challenger_and_leaves_the_champion(lak
     decision, _ = registered(lake, models, run, tracker)
     promote(models, run, decision, tracker, NOW)
     before = read_pointer(models, "heart")
-    later = HEART.model_copy(update={"training": HEART.training.model_copy(update={"seed": 8})})
-    second = evaluated(lake, models, later)[0]
+    second = evaluated(lake, models, HEART, families=("gradient_boosting",))[0]
     rejected, result = registered(lake, models, second, tracker)
     assert result["status"] == "rejected"
     assert promote(models, second, rejected, tracker, NOW)["status"] == "rejected"
