@@ -140,8 +140,8 @@ def decide(
         return decision(
             "promoted",
             "same_graph",
-            f"The model is that of {against}, byte for byte, and gives every holdout row the same probabilities: only the "
-            "contract around it was edited, so there is nothing to judge and the edited contract is served.",
+            f"The model is that of {against}, byte for byte, and gives every holdout row the same probabilities: "
+            "only the contract around it was edited, so there is nothing to judge and the edited contract is served.",
         )
 
     ours = (Scorer(rules.metric, rules.positive, challenger.threshold), challenger.probabilities)

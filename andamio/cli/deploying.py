@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -38,6 +39,9 @@ def deploy(folder: Path, *, aws: bool, context: list[str], force: bool = False) 
         note(f"Stack {names.stack(problem)} is up to date.")
         return _write(before)
     arguments = ["--context", f"problem={folder.resolve()}"]
+    if recorded is not None and not any(pair.startswith("tracking_uri=") for pair in context):
+        # Said aloud: the shell's MLFLOW_TRACKING_URI may well name a server of something else.
+        context = [*context, f"tracking_uri={recorded['mlflow_url']}"]
     for pair in context:
         arguments += ["--context", pair]
     if recorded is not None and account.stack_outputs("CDKToolkit") is None:
@@ -120,6 +124,7 @@ def _cdk(arguments: list[str], environment: dict[str, str], what: str, folder: P
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
     }
     output = ["--output", str(home() / "cdk.out"), "--no-notices", "--ci"]
+    shutil.rmtree(home() / "cdk.out", ignore_errors=True)  # the CDK keeps the zips of every synth
     log = _log()
     log.parent.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []

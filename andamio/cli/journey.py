@@ -20,7 +20,7 @@ from andamio.cli.home import account as account_of
 from andamio.contract import Contract
 from andamio.errors import CommandError
 from andamio.schema import example_record
-from andamio.serving import read_pointer
+from andamio.serving import Served, read_pointer
 
 
 def demo(folder: Path) -> None:
@@ -53,8 +53,7 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, wait: bool) -> None:
         if file in landed:
             done(f"{file.name} is in s3://{lake}/{names.RAW}")
     if files and not landed:
-        pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
-        if pointer.champion is not None:
+        if _champion(deployed, account) is not None:
             note("The data are in the lake already, and a model trained on them serves.")
             return
     if landed:
@@ -85,11 +84,17 @@ def train(deployed: dict[str, Any], families: list[str], *, wait: bool) -> None:
 def _follow_training(deployed: dict[str, Any], account: Account, version: str) -> None:
     arn = training_arn(deployed["state_machines"]["train"], names.training_execution(version))
     execution = account.execution(arn)
-    if not execution.running and execution.status != "SUCCEEDED":
-        # The run of that name failed some time ago: a name is used once, so another one takes its place.
-        note("The training of this data version had failed; starting it again.")
+    # A name is used once. Its execution may have failed some time ago, or have served a stack that is gone.
+    lost = execution.status != "SUCCEEDED" or _champion(deployed, account) is None
+    if not execution.running and lost:
+        note("These data were trained on before, but no model came of it that serves: training again.")
         arn = account.start(deployed["state_machines"]["train"], f"again-{secrets.token_hex(6)}", {"dataset": version})
     _say_training(follow(account, arn, "Training"))
+
+
+def _champion(deployed: dict[str, Any], account: Account) -> Served | None:
+    pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
+    return pointer.champion
 
 
 def _say_etl(execution: Execution) -> None:

@@ -46,7 +46,9 @@ class Clone:
     @property
     def env(self) -> dict[str, str]:
         bundles = os.environ.get("ANDAMIO_BUNDLES", str(REPO / ".andamio" / "bundles"))
-        return {**os.environ, "ANDAMIO_HOME": str(self.home), "ANDAMIO_BUNDLES": bundles, "COLUMNS": "200"}
+        # Tests of MLflow's client leave its variables behind; a person's shell has none, or others.
+        own = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+        return {**own, "ANDAMIO_HOME": str(self.home), "ANDAMIO_BUNDLES": bundles, "COLUMNS": "200"}
 
     def run(self, *arguments: str, stdin: str = "", timeout: float = 900) -> Done:
         command = Path(sys.executable).with_name("andamio")
