@@ -52,10 +52,9 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, wait: bool) -> None:
     for file in files:
         if file in landed:
             done(f"{file.name} is in s3://{lake}/{names.RAW}")
-    if files and not landed:
-        if _champion(deployed, account) is not None:
-            note("The data are in the lake already, and a model trained on them serves.")
-            return
+    if files and not landed and _champion(deployed, account) is not None:
+        note("The data are in the lake already, and a model trained on them serves.")
+        return
     if landed:
         if not wait:
             return
