@@ -268,6 +268,10 @@ class Training(Section):
     split: Literal["hash", "time"] = "hash"
     threshold: Annotated[float | Literal["f1"] | Costs, BeforeValidator(_threshold)] = 0.5
     class_weight: Literal["none", "balanced"] = "none"
+    repeats: Annotated[int, Field(ge=1, le=20)] = 2
+    patience: Annotated[int, Field(ge=1, le=100)] = 3
+    budget_minutes: Annotated[float, Field(gt=0, le=1440)] = 30.0
+    leakage: Literal["warn", "stop"] = "warn"
 
 
 class Gate(Section):
@@ -277,6 +281,7 @@ class Gate(Section):
     min_gain: Annotated[float, Field(ge=0, lt=1)] = 0.0
     max_latency_ms: Annotated[float, Field(gt=0)] = 5.0
     max_size_mb: Annotated[float, Field(gt=0)] = 50.0
+    slices: Literal["warn", "bar"] = "warn"
 
 
 class ReleaseTable(Section):
@@ -285,6 +290,7 @@ class ReleaseTable(Section):
     strategy: Literal["direct", "shadow", "canary"] = "direct"
     share: Share = 0.1
     minutes: Annotated[int, Field(ge=1)] = 30
+    explanations: bool = True
 
 
 class Batch(Section):
