@@ -1,0 +1,1 @@
+"""Training on one data version, a step a call."""
