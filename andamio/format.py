@@ -17,7 +17,7 @@ LARGEST_NUMBER = (2 - 2**-23) * 2.0**127
 RESERVED = ("_key", "_row")
 """Columns that a data version adds: no column of the data may be called so."""
 
-Metric = Literal["roc_auc", "log_loss", "f1", "accuracy", "average_precision"]
+Metric = Literal["roc_auc", "log_loss", "brier", "f1", "accuracy", "average_precision"]
 Family = Literal[
     "logistic_regression", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"
 ]

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Truth = NDArray[np.bool_]
-Weighted = Callable[[Floats], float]
-"""A metric of fixed predictions as a function of the rows' weights `[n]`."""
+Weighted = Callable[[Floats], Floats]
+"""A metric of fixed predictions as a function of the rows' weights: one for `[n]`, a vector for `[resamples, n]`."""
 
 _EPS = 1e-15
 
 
 def higher_is_better(metric: str) -> bool:
-    """Whether more of it is better: all but log loss."""
-    return metric != "log_loss"
+    """Whether more of it is better: all but log loss and the Brier score."""
+    return metric not in ("log_loss", "brier")
 
 
 def score(
@@ -44,7 +44,7 @@ def score(
     `threshold` turns the positive class's probability into a label (F1 and accuracy, two classes).
     """
     prepared = prepare(metric, labels, probabilities, positive=positive, threshold=threshold)
-    return prepared(np.ones(len(labels)) if weights is None else weights)
+    return float(prepared(np.ones(len(labels)) if weights is None else weights))
 
 
 def prepare(
@@ -75,33 +75,35 @@ def _one_vs_rest(y: Labels, p: Floats, positive: int, binary: Callable[[Truth, F
     if positive >= 0:
         return binary(y == positive, p[:, positive])
     each = [binary(y == k, p[:, k]) for k in range(p.shape[1])]
-    return lambda w: float(np.mean([one(w) for one in each]))
+    return lambda w: np.mean([one(w) for one in each], axis=0)
 
 
 def _steps(truth: Truth, scores: Floats) -> Callable[[Floats], tuple[Floats, Floats]]:
-    """Cumulative weights of positives and negatives at each distinct score, from the highest."""
+    """Cumulative weights of positives and of all at each distinct score, from the highest."""
     order = np.argsort(-scores, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    ups = truth[order]
+    ups, tied = truth[order].astype(np.float64), len(ends) < len(scores)
 
     def of(w: Floats) -> tuple[Floats, Floats]:
-        both = w[order]
-        up = np.cumsum(both * ups)[ends]
-        return up, np.cumsum(both)[ends] - up
+        both = w[..., order]
+        up, seen = np.cumsum(both * ups, axis=-1), np.cumsum(both, axis=-1)
+        return (up[..., ends], seen[..., ends]) if tied else (up, seen)
 
     return of
+
+
+def _gained(total: Floats) -> Floats:
+    return np.diff(total, axis=-1, prepend=0.0)
 
 
 def _binary_auc(truth: Truth, scores: Floats) -> Weighted:
     steps = _steps(truth, scores)
 
-    def auc(w: Floats) -> float:
-        up, down = steps(w)
-        if up[-1] == 0 or down[-1] == 0:
-            return math.nan
-        tied = np.diff(down, prepend=0.0)
-        lost = float(np.sum(np.diff(up, prepend=0.0) * (down - tied / 2)))
-        return 1.0 - lost / float(up[-1] * down[-1])
+    def auc(w: Floats) -> Floats:
+        up, seen = steps(w)
+        down = seen - up
+        lost = np.sum(_gained(up) * (down - _gained(down) / 2), axis=-1)
+        return 1.0 - _ratio(lost, up[..., -1] * down[..., -1], math.nan)
 
     return auc
 
@@ -109,20 +111,28 @@ def _binary_auc(truth: Truth, scores: Floats) -> Weighted:
 def _binary_average_precision(truth: Truth, scores: Floats) -> Weighted:
     steps = _steps(truth, scores)
 
-    def average_precision(w: Floats) -> float:
-        up, down = steps(w)
-        if up[-1] == 0:
-            return math.nan
-        seen = up + down
-        precision = np.divide(up, seen, out=np.zeros_like(up), where=seen > 0)
-        return float(np.sum(np.diff(up, prepend=0.0) * precision) / up[-1])
+    def average_precision(w: Floats) -> Floats:
+        up, seen = steps(w)
+        return _ratio(np.sum(_gained(up) * _ratio(up, seen, 0.0), axis=-1), up[..., -1], math.nan)
 
     return average_precision
+
+
+def _ratio(above: Floats, below: Floats, undefined: float) -> Floats:
+    result: Floats = np.divide(above, below, out=np.full(np.shape(above), undefined), where=np.asarray(below) > 0)
+    return result
 
 
 def _log_loss(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     """Mean negative log-probability of the true class, probabilities clipped at 1e-15."""
     return _mean(-np.log(np.clip(p[np.arange(len(y)), y], _EPS, 1.0)))
+
+
+def _brier(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
+    """Mean squared distance of the probability from what happened (0 or 1); of more than two, summed over classes."""
+    if positive >= 0:
+        return _mean((p[:, positive] - (y == positive)) ** 2)
+    return _mean(np.sum((p - np.eye(p.shape[1])[y]) ** 2, axis=1))
 
 
 def _accuracy(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
@@ -131,7 +141,7 @@ def _accuracy(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted
 
 
 def _mean(values: Floats) -> Weighted:
-    return lambda w: float(np.sum(w * values) / np.sum(w))
+    return lambda w: (w @ values) / np.sum(w, axis=-1)
 
 
 def _f1(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
@@ -139,22 +149,18 @@ def _f1(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     said = predicted(p, positive, threshold)
     classes = [positive] if positive >= 0 else list(range(p.shape[1]))
     each = [_binary_f1(y == k, said == k) for k in classes]
-    return lambda w: float(np.mean([one(w) for one in each]))
+    return lambda w: np.mean([one(w) for one in each], axis=0)
 
 
 def _binary_f1(truth: Truth, said: Truth) -> Weighted:
     hits, either = (truth & said).astype(np.float64), truth.astype(np.float64) + said
-
-    def f1(w: Floats) -> float:
-        total = float(np.sum(w * either))
-        return 2 * float(np.sum(w * hits)) / total if total else 0.0
-
-    return f1
+    return lambda w: _ratio(2 * (w @ hits), w @ either, 0.0)
 
 
 METRICS: dict[str, Callable[[Labels, Floats, int, float], Weighted]] = {
     "roc_auc": _roc_auc,
     "log_loss": _log_loss,
+    "brier": _brier,
     "f1": _f1,
     "accuracy": _accuracy,
     "average_precision": _average_precision,

@@ -34,6 +34,9 @@ def by_scikit_learn(
     said = predicted(p, positive, threshold)
     if metric == "log_loss":
         return float(sk.log_loss(y, p, sample_weight=w, labels=list(range(p.shape[1]))))
+    if metric == "brier":
+        whole = float(sk.brier_score_loss(y, p, sample_weight=w, scale_by_half=False, labels=list(range(p.shape[1]))))
+        return whole / 2 if positive >= 0 else whole
     if metric == "accuracy":
         return float(sk.accuracy_score(y, said, sample_weight=w))
     if metric == "f1":

@@ -270,7 +270,7 @@ def evaluation():
 
 
 def test_every_metric_is_said_with_its_interval(evaluation):
-    assert set(evaluation["metrics"]) == {"roc_auc", "log_loss", "accuracy", "f1", "average_precision"}
+    assert set(evaluation["metrics"]) == {"roc_auc", "log_loss", "brier", "accuracy", "f1", "average_precision"}
     assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in evaluation["metrics"].values())
     assert evaluation["rows"] == sum(evaluation["classes"].values()) == sum(map(sum, evaluation["confusion"]))
     assert evaluation["latency_ms"] > 0
