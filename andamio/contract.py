@@ -129,8 +129,10 @@ class Contract(Section):
 
     @property
     def served_digest(self) -> str:
-        """SHA-256 (hex) of what a client of the service can tell: [problem], [data] and [features], texts included."""
+        """SHA-256 (hex) of what a client can tell: [problem], [data], [features], and whether it is explained."""
         said = self.model_dump(mode="json", exclude_defaults=True, include={"problem", "data", "features"})
+        if not self.release.explanations:
+            said["explanations"] = False
         return hashlib.sha256(_canonical(said)).hexdigest()
 
     # What it says

@@ -63,6 +63,19 @@ def category_columns(inputs: Mapping[str, Feature]) -> tuple[str, ...]:
     return tuple(name for name, feature in inputs.items() if feature.type == "category")
 
 
+def feature_columns(inputs: Mapping[str, Feature]) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Which columns each feature fills, by index: those of `numbers`, those of `categories`."""
+    numbers, categories = number_columns(inputs), category_columns(inputs)
+    places = {column: index for index, column in enumerate(numbers)}
+    found: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    for name, feature in inputs.items():
+        if feature.type == "category":
+            found[name] = (), (categories.index(name),)
+        else:
+            found[name] = tuple(places[column] for column in number_columns({name: feature})), ()
+    return found
+
+
 def encode(
     inputs: Mapping[str, Feature], table: Table, *, widths: tuple[int, int], dates_have_a_time: bool = False
 ) -> Encoded:

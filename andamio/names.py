@@ -13,6 +13,7 @@ STAGE = "v1"
 
 # Log lines are JSON objects whose "event" is one of these.
 EVENT_PREDICTION = "andamio.prediction"
+EVENT_EXPLANATION = "andamio.explanation"
 EVENT_REQUEST = "andamio.request"
 EVENT_ERROR = "andamio.error"
 EVENT_ETL = "andamio.etl"

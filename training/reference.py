@@ -22,13 +22,17 @@ OUT_OF_FOLD_ROWS = 5000
 def reference(contract: Contract, train: Rows, seed: int) -> bytes:
     """`reference.json`: at most 1,000 rows of train drawn by seed, the model's features but the private ones.
 
-    {"rows": n, "columns": {feature: [values]}}; numbers, canonical texts, ISO dates, null for no value.
+    {"rows": n, "columns": {feature: [values]}}; numbers, canonical texts, ISO dates, null for no value. Where
+    dates are among them and the contract has a time column, "time" is the day up to which each row's ages count.
     """
     picked = _draw(len(train.labels), REFERENCE_ROWS, seed)
     shown = [name for name, feature in contract.inputs.items() if not feature.private]
     table = contract.parse(_take(train.cells, picked), len(picked), text=False, training=False)
     columns = {name: [_plain(value) for value in table.columns[name].tolist()] for name in shown}
-    return _compact({"rows": len(picked), "columns": columns})
+    document: dict[str, Any] = {"rows": len(picked), "columns": columns}
+    if table.time is not None and any(contract.inputs[name].type == "date" for name in shown):
+        document["time"] = [_plain(day) for day in table.time.astype("datetime64[D]").tolist()]
+    return _compact(document)
 
 
 def out_of_fold(contract: Contract, train: Rows, scores: NDArray[np.float64], seed: int) -> bytes:
