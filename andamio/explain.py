@@ -84,8 +84,9 @@ def read_reference(contract: Contract, document: Mapping[str, Any]) -> Reference
     times = document.get("time")
     known, cells = {}, dict(columns)
     for name, places in feature_columns(contract.inputs).items():
-        dated = contract.inputs[name].type == "date" and contract.problem.time is not None
-        if name in columns and not (dated and times is None):
+        feature = contract.inputs[name]
+        undated = feature.type == "date" and contract.problem.time is not None and times is None
+        if name in columns and not feature.private and not undated:
             known[name] = places
     if contract.problem.time is not None and times is not None:
         cells[contract.problem.time] = times

@@ -37,8 +37,13 @@ def create_app(connect: Callable[[], Serving], static: Path = STATIC) -> FastAPI
 
 
 def _answering(endpoint: Endpoint, method: str, endpoints: Endpoints) -> Endpoint:
-    single = endpoint == endpoints.predict
-    logs_itself = endpoint in (endpoints.predict, endpoints.predict_batch, endpoints.invocations)
+    single = endpoint in (endpoints.predict, endpoints.explain)
+    logs_itself = endpoint in (
+        endpoints.predict,
+        endpoints.predict_batch,
+        endpoints.invocations,
+        endpoints.explain,
+    )
 
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":

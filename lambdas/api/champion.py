@@ -9,17 +9,24 @@ import numpy as np
 
 from andamio.contract import Contract
 from andamio.errors import ReleaseError
+from andamio.explain import Reference, read_reference, rows_for, thinned
 from andamio.model import Model
 from andamio.ports import Objects
 from andamio.release import MODEL, Release
 from andamio.schema import example_record
 from andamio.serving import Served
 from andamio.threshold import labels_from
+from lambdas.api.problems import RequestError
+
+_REFERENCE = "reference.json"
 
 
 @dataclass(frozen=True)
 class Champion:
-    """A release in service. `since` in ISO 8601 (UTC); `hidden` are the features that are never logged."""
+    """A release in service. `since` in ISO 8601 (UTC); `hidden` are the features that are never logged.
+
+    `mixtures` is how many rows its model may be asked about in one explanation.
+    """
 
     release: Release
     since: str
@@ -28,6 +35,7 @@ class Champion:
     model: Model
     threshold: float
     hidden: frozenset[str]
+    mixtures: int
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -42,6 +50,27 @@ class Champion:
         content: dict[str, Any] = self._kept[name]
         return content
 
+    def reference(self) -> Reference:
+        """The rows that predictions are explained against, read, checked and encoded once.
+
+        Which of many are taken follows from the release alone, so that one average holds for all its
+        explanations. Raises `RequestError` (503) when the release keeps none, `ReleaseError` when it is not
+        what was sealed.
+        """
+        if _REFERENCE not in self._kept:
+            document = self.release.json(_REFERENCE)
+            if not document.get("rows"):
+                raise RequestError(
+                    503,
+                    "no-reference",
+                    f"Release {self.version} keeps no reference rows to explain against. Train again: the next "
+                    "release brings them.",
+                )
+            whole = read_reference(self.contract, document)
+            self._kept[_REFERENCE] = thinned(whole, self.mixtures, int(self.version, 16))
+        found: Reference = self._kept[_REFERENCE]
+        return found
+
 
 def load(objects: Objects, served: Served) -> Champion:
     """Open a release and see it answer; raises `ReleaseError` when it must not be served."""
@@ -50,14 +79,16 @@ def load(objects: Objects, served: Served) -> Champion:
     threshold = release.info.get("threshold")
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         raise ReleaseError(f"release {release.version}: its threshold must be a number between 0 and 1")
+    onnx = release.read(MODEL)
     champion = Champion(
         release=release,
         since=served.since,
         run=served.run,
         contract=contract,
-        model=Model(contract, release.read(MODEL)),
+        model=Model(contract, onnx),
         threshold=float(threshold),
         hidden=frozenset(name for name, feature in contract.features.items() if feature.private),
+        mixtures=rows_for(len(onnx)),
     )
     _prove(champion)
     return champion

@@ -16,6 +16,7 @@ from andamio.schema import record_schema
 from lambdas.api import docs, log, openapi, replies
 from lambdas.api.body import CSV, JSON, media_type, parse_json, read_text
 from lambdas.api.champion import Champion
+from lambdas.api.explain import check_offered, explanation
 from lambdas.api.invocations import columns_of_csv, records_of
 from lambdas.api.payload import Records, many_records, one_record
 from lambdas.api.predict import predict, predict_csv
@@ -42,6 +43,7 @@ class Endpoints:
             ("POST", "/predict", self.predict),
             ("POST", "/predict/batch", self.predict_batch),
             ("POST", "/invocations", self.invocations),
+            ("POST", "/explain", self.explain),
             ("GET", "/ping", self.ping),
             ("GET", "/version", self.version),
             ("GET", "/model", self.model),
@@ -84,6 +86,15 @@ class Endpoints:
             predictions = predict(champion, Records(features, [None] * len(features)), "invocations", started)
         shown = ("label", "label_text", "probabilities", "prediction_id")
         return replies.json_reply({"predictions": [{key: row[key] for key in shown} for row in predictions]})
+
+    async def explain(self, request: Request) -> Response:
+        """What each feature of one record contributed to its prediction."""
+        started = time.perf_counter()
+        champion = self._champion()
+        check_offered(champion)
+        media_type(request, (JSON,))
+        records = one_record(parse_json(await read_text(request)))
+        return replies.json_reply(explanation(champion, records, started))
 
     # What serves
 

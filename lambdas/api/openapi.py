@@ -51,7 +51,7 @@ _LIMITS = (
     "which field of which record is wrong, and why. Send null, or leave the field out, where there is no value."
 )
 _TAGS = {
-    "predictions": "Records in, labels and probabilities out.",
+    "predictions": "Records in, labels and probabilities out, and why.",
     "model": "What serves, and how good it is.",
     "service": "Whether it runs. No key needed.",
 }
@@ -105,6 +105,18 @@ def _paths(contract: Contract | None) -> Json:
                 "InvocationsReply",
             )
         },
+        "/explain": {
+            "post": _post(
+                "Explain the prediction of one record",
+                "What each feature contributed, in probability, against the release's reference rows (Shapley values). "
+                "The contributions sum to probability minus average: of the positive class of two, of the predicted "
+                "one of more. The same request has the same answer. Private features are held at the record's values: "
+                "what they do is in the average.",
+                _body("PredictRequest", {"one record": {"features": features, "id": "visit-17"}}),
+                "Explanation",
+                others=(404,),
+            )
+        },
         "/model": {"get": _get("model", "The model that serves", "Metrics on the holdout, with intervals.", "Model")},
         "/version": {"get": _get("model", "Which release serves", "Answers without one, too.", "Version", ready=())},
         "/schema": {
@@ -121,7 +133,7 @@ def _paths(contract: Contract | None) -> Json:
     }
 
 
-def _post(summary: str, description: str, body: Json, reply: str) -> Json:
+def _post(summary: str, description: str, body: Json, reply: str, others: tuple[int, ...] = ()) -> Json:
     return {
         "tags": ["predictions"],
         "operationId": summary.lower().replace(",", "").replace("'", "").replace(" ", "_"),
@@ -130,7 +142,7 @@ def _post(summary: str, description: str, body: Json, reply: str) -> Json:
         "requestBody": body,
         "responses": {
             "200": _reply(reply),
-            **{str(status): _problem(status) for status in (400, 413, 415, 422, 500, 503)},
+            **{str(status): _problem(status) for status in sorted((400, 413, 415, 422, 500, 503, *others))},
         },
     }
 
@@ -178,6 +190,7 @@ def _problem(status: int) -> Json:
 
 _STATUSES = {
     400: "The body is not JSON: malformed, empty, not UTF-8, NaN, a key twice.",
+    404: "The contract of the release that serves turns this off: detail says how to turn it on.",
     413: f"The body is larger than {LIMIT} bytes.",
     415: "The content type is not supported.",
     422: "The body has the wrong shape, or a record breaks the contract: errors says which field, and why.",

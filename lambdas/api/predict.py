@@ -60,7 +60,7 @@ def _answer(
     started: float,
 ) -> list[Prediction]:
     contract = champion.contract
-    probabilities = _probabilities(champion, contract.encode(table))
+    probabilities = probabilities_of(champion, contract.encode(table))
     chosen = labels_from(probabilities, contract.positive_index, champion.threshold)
     model = {"name": contract.problem.name, "version": champion.version}
     classes, texts = contract.classes, contract.texts
@@ -81,7 +81,7 @@ def _answer(
     return predictions
 
 
-def _probabilities(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
+def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
     """The model's answer; raises `InvalidRecord` where it has none that is finite.
 
     A release that cannot answer is refused when it is loaded, so here it is the record that is out of

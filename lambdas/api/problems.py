@@ -25,6 +25,8 @@ TITLES = {
     "invalid-record": "A record breaks the contract",
     "body-too-large": "The body is too large",
     "unsupported-media-type": "The content type is not supported",
+    "no-explanations": "Explanations are turned off",
+    "no-reference": "This release cannot explain",
     "not-found": "There is nothing under this path",
     "method-not-allowed": "The path does not take this method",
     "bad-event": "The function was not called by API Gateway",

@@ -49,6 +49,7 @@ def components(contract: Contract | None) -> Json:
             }
         ),
         "Predictions": _object({"predictions": _list(_ref("Prediction"))}),
+        "Explanation": _explanation(),
         "InvocationsReply": _object(
             {
                 "predictions": _list(
@@ -97,6 +98,39 @@ def _form(form: str) -> Json:
     if form == "inputs":
         return {"anyOf": [_list(_ref("Features")), {"type": "object", "additionalProperties": _list({})}]}
     return _list(_ref("Features"))
+
+
+def _explanation() -> Json:
+    number: Json = {"type": "number"}
+    contribution = {
+        "feature": {"type": "string"},
+        "value": {"description": "The record's, as it was read; null where it has none"},
+        "contribution": {**number, "description": "In probability"},
+    }
+    method = {
+        "name": {"enum": ["exact", "permutations"]},
+        "reference_rows": {"type": "integer"},
+        "evaluations": {"type": "integer", "description": "How many rows the model was asked about"},
+        "standard_error": {**number, "description": "Of each contribution at most; 0 when exact"},
+        "held": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Features without reference values: kept at the record's, without a contribution",
+        },
+    }
+    return _object(
+        {
+            "record_id": {"type": ["string", "integer", "null"]},
+            "label": _ref("Label"),
+            "label_text": {"type": "string"},
+            "class": {**_ref("Label"), "description": "Whose probability is explained"},
+            "probability": number,
+            "average": {**number, "description": "Of the model over the reference rows"},
+            "contributions": {"type": "array", "items": _object(contribution), "description": "The largest first"},
+            "model": _object({"name": {"type": "string"}, "version": _VERSION}),
+            "method": _object(method),
+        }
+    )
 
 
 def _labels(contract: Contract | None) -> Json:

@@ -96,6 +96,33 @@ def linear_onnx(contract: Contract, *, favour: int = -1, scale: float = 0.01, br
     return bytes(model.SerializeToString())
 
 
+def reference_document(contract: Contract, rows: int = 40) -> dict[str, Any]:
+    """Reference rows in the shape that training writes: values drawn within each feature's range, some missing."""
+    random = np.random.default_rng(11)
+    columns: dict[str, list[Any]] = {}
+    for name, feature in contract.inputs.items():
+        if feature.private:
+            continue
+        values: list[Any]
+        if feature.type == "category":
+            values = random.choice(list(feature.values or ["a"]), rows).tolist()
+        elif feature.type == "date":
+            values = [f"20{year:02}-0{year % 9 + 1}-1{year % 10}" for year in random.integers(0, 25, rows)]
+        elif feature.type == "boolean":
+            values = random.integers(0, 2, rows).astype(float).tolist()
+        else:
+            low = 0 if feature.min is None else feature.min
+            high = low + 100 if feature.max is None else feature.max
+            values = np.round(random.uniform(low, high, rows)).tolist()
+        if not feature.required:
+            values[:: rows // 4 + 1] = [None] * len(values[:: rows // 4 + 1])
+        columns[name] = values
+    document: dict[str, Any] = {"rows": rows, "columns": columns}
+    if contract.problem.time is not None and any(contract.inputs[name].type == "date" for name in columns):
+        document["time"] = ["2026-06-01"] * rows
+    return document
+
+
 def release_files(
     contract: Contract, onnx: bytes | None = None, changed: Mapping[str, bytes] | None = None
 ) -> dict[str, bytes]:
@@ -114,7 +141,7 @@ def release_files(
         "model.onnx": linear_onnx(contract) if onnx is None else onnx,
         "contract.json": contract.to_json(),
         "profile.json": b"{}",
-        "reference.json": b"{}",
+        "reference.json": json.dumps(reference_document(contract)).encode(),
         "out_of_fold.json": b"{}",
         "evaluation.json": json.dumps(evaluation).encode(),
         "decision.json": json.dumps({"outcome": "promote", "reason": "better than the majority class"}).encode(),

@@ -1,0 +1,107 @@
+"""Explaining: one record in, what each of its features contributed out, and a log line."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from andamio import names
+from andamio.errors import InvalidRecord, Problem, ReleaseError
+from andamio.explain import explain, seed_of
+from andamio.parse import Table
+from andamio.threshold import labels_from
+from lambdas.api import log
+from lambdas.api.champion import Champion
+from lambdas.api.payload import Records, check_size
+from lambdas.api.predict import probabilities_of
+from lambdas.api.problems import RequestError
+
+
+def check_offered(champion: Champion) -> None:
+    """Refuse where the release's contract says that there are no explanations; raises `RequestError` (404)."""
+    if not champion.contract.release.explanations:
+        raise RequestError(
+            404,
+            "no-explanations",
+            "The contract that this release was trained under says [release] explanations = false. To turn them on, "
+            "take that line out of problem.toml, deploy, and train: the next release explains.",
+        )
+
+
+def explanation(champion: Champion, records: Records, started: float) -> dict[str, Any]:
+    """Score the one record and explain its score; raises `InvalidRecord` that names every field that is wrong.
+
+    Raises `RequestError` (503) when the release keeps no rows to explain against.
+    """
+    contract = champion.contract
+    check_size(records.features, len(contract.inputs))
+    table = contract.parse_records(records.features)
+    encoded = contract.encode(table)
+    probabilities = probabilities_of(champion, encoded)
+    (label,) = labels_from(probabilities, contract.positive_index, champion.threshold).tolist()
+    target = contract.positive_index if contract.positive_index >= 0 else label
+    reference = champion.reference()
+    try:
+        found = explain(
+            champion.model.predict,
+            reference,
+            encoded,
+            float(probabilities[0, target]),
+            target,
+            rows=champion.mixtures,
+            seed=seed_of(champion.version, encoded),
+        )
+    except ReleaseError as error:
+        log.error(error, release=champion.version)
+        reason = "the model has no finite answer near this record: a number without a range is too large"
+        raise InvalidRecord([Problem(0, "", reason)]) from error
+    values = _values(table)
+    ranked = sorted(found.contributions.items(), key=lambda item: -abs(item[1]))
+    classes = contract.classes
+    reply = {
+        "record_id": records.ids[0],
+        "label": classes[label],
+        "label_text": contract.texts[classes[label]],
+        "class": classes[target],
+        "probability": found.probability,
+        "average": found.average,
+        "contributions": [
+            {"feature": name, "value": values[name], "contribution": contribution} for name, contribution in ranked
+        ],
+        "model": {"name": contract.problem.name, "version": champion.version},
+        "method": {
+            "name": "exact" if found.exact else "permutations",
+            "reference_rows": found.rows,
+            "evaluations": found.evaluations,
+            "standard_error": found.error,
+            "held": list(reference.held),
+        },
+    }
+    _log(reply, started)
+    return reply
+
+
+def _log(reply: dict[str, Any], started: float) -> None:
+    shown = {key: value for key, value in reply.items() if key != "contributions"}
+    contributions = {item["feature"]: round(item["contribution"], 6) for item in reply["contributions"]}
+    log.event(
+        names.EVENT_EXPLANATION,
+        time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        **shown,
+        contributions=contributions,
+        duration_ms=round((time.perf_counter() - started) * 1000, 3),
+    )
+
+
+def _values(table: Table) -> dict[str, object]:
+    """The one row's values as JSON has them, None where there is none."""
+    found: dict[str, object] = {}
+    for name, column in table.columns.items():
+        if column.dtype.kind == "M":
+            found[name] = None if np.isnat(column[0]) else str(column[0])
+        else:
+            found[name] = None if column[0] == "" or column[0] != column[0] else column.tolist()[0]
+    return found
