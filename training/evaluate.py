@@ -20,7 +20,8 @@ from andamio.ports import Objects
 from andamio.threshold import labels_from
 from training import dataset
 from training.dataset import Rows
-from training.runs import EVALUATION, FIT, PLAN, Run, candidate_file
+from training.importance import IMPORTANCE, importance
+from training.runs import EVALUATION, FIT, PLAN, Run, candidate_file, to_json
 
 LATENCY_CALLS, LATENCY_WARM_UP = 500, 50
 
@@ -63,7 +64,8 @@ def evaluate(lake: Objects, models: Objects, run_id: str) -> dict[str, Any]:
     def compute() -> dict[str, Any]:
         planned, candidate = run.need(PLAN, "plan"), load_candidate(run)
         holdout = load_holdout(lake, candidate.contract, planned["dataset"])
-        found = assess(candidate.contract, candidate.model, holdout, candidate.fit["threshold"], planned["seed"])
+        judged = candidate.contract, candidate.model, holdout, candidate.fit["threshold"], planned["seed"]
+        found = assess(*judged)
         return {
             "run": run_id,
             "dataset": planned["dataset"],
@@ -72,6 +74,7 @@ def evaluate(lake: Objects, models: Objects, run_id: str) -> dict[str, Any]:
             "model": candidate.fit["model"],
             "size_bytes": candidate.fit["size_bytes"],
             "latency_ms": latency_ms(candidate.model, holdout.encoded),
+            "files": {IMPORTANCE: run.write(IMPORTANCE, to_json(importance(*judged)))},
             **found,
         }
 
