@@ -130,6 +130,27 @@ def compare(
     )
 
 
+Prepared = tuple[NDArray[np.int64], NDArray[np.str_], Weighted]
+"""Labels, keys, and a score of predictions for these rows."""
+
+
+def compare_unpaired(
+    challenger: Prepared, baseline: Prepared, *, sign: int, seed: int, count: int = RESAMPLES
+) -> Comparison:
+    """The same for predictions of different rows: each is resampled by itself."""
+    drawn, plain = [], []
+    for offset, (labels, keys, score) in enumerate((challenger, baseline)):
+        drawn.append(draw([score], labels, keys, seed + offset, count)[:, 0])
+        plain.append(float(score(np.ones(len(labels)))))
+    gains = sign * (drawn[0] - drawn[1])
+    return Comparison(
+        interval_of(plain[0], drawn[0]),
+        interval_of(plain[1], drawn[1]),
+        interval_of(sign * (plain[0] - plain[1]), gains),
+        gains,
+    )
+
+
 def interval_of(value: float, drawn: NDArray[np.float64]) -> Interval:
     """The 95% percentile interval of a figure from its resamples; NaN bounds when none is defined."""
     finite = drawn[np.isfinite(drawn)]
