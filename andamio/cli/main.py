@@ -67,7 +67,7 @@ def status(problem: Name = None) -> None:
 @app.command()
 def logs(
     name: Annotated[
-        str | None, typer.Argument(help="A function (api, etl, train, registry) or a local service.")
+        str | None, typer.Argument(help="A function (api, etl, train, search, registry) or a local service.")
     ] = None,
     problem: Name = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines arrive; Ctrl-C ends it.")] = False,
@@ -134,6 +134,19 @@ def predict(
         return
     reply = api.call(deployed, "POST", "/predict/batch", {"records": [{"features": record} for record in records]})
     out.print_json(json.dumps(reply))
+
+
+@app.command()
+def explain(
+    file: Annotated[Path | None, typer.Option("--file", help="JSON: a record, or a list of them.")] = None,
+    pairs: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, as often as needed.")] = None,
+    problem: Name = None,
+) -> None:
+    """Ask the served model why: what each feature contributed to its prediction."""
+    deployed = _deployed(problem)
+    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.read()
+    for record in api.features_from(file, pairs or [], stdin):
+        show.explanation(api.call(deployed, "POST", "/explain", {"features": record}))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import deque
 from datetime import datetime
@@ -21,8 +22,10 @@ from andamio.errors import CommandError, ReleaseError
 from andamio.release import Release
 from andamio.serving import read_pointer
 
-FUNCTIONS = ("api", "etl", "train", "registry")
+FUNCTIONS = ("api", "etl", "train", "search", "registry")
 _POLL_SECONDS = 1.0
+_BAR = 20
+_VALUE_SHOWN = 40
 _TAIL_LINES = 200
 
 
@@ -42,6 +45,33 @@ def prediction(reply: dict[str, Any]) -> None:
     out.print(f"  [dim]prediction_id {reply['prediction_id']}[/dim]")
 
 
+def explanation(reply: dict[str, Any]) -> None:
+    """What each feature contributed to one prediction: bars to the right raise the probability."""
+    model, meant = reply["model"], escape(reply["class_text"])
+    out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
+    out.print(f"  {reply['average']:6.1%}  [dim]{meant}, on average[/dim]")
+    out.print()
+    widest = max((abs(item["contribution"]) for item in reply["contributions"]), default=0.0) or 1.0
+    table = _plain_table("", "", "", "")
+    table.show_header = False
+    for item in reply["contributions"]:
+        size = item["contribution"]
+        bar = "█" * round(abs(size) / widest * _BAR)
+        below, above = (bar, "") if size < 0 else ("", bar)
+        value = "no value" if item["value"] is None else json.dumps(item["value"], ensure_ascii=False).strip('"')
+        table.add_row(
+            f"  {size:+7.1%}",
+            f"[blue]{below:>{_BAR}}[/blue]│[red]{above:<{_BAR}}[/red]",
+            escape(item["feature"]),
+            f"[dim]{escape(value[:_VALUE_SHOWN])}[/dim]",
+        )
+    out.print(table)
+    out.print()
+    out.print(f"  {reply['probability']:6.1%}  [dim]{meant}, for this record[/dim]")
+    if reply["method"]["held"]:
+        out.print(f"  [dim]held at the record's values: {escape(', '.join(reply['method']['held']))}[/dim]")
+
+
 def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
     """What to try next."""
     out.print()
@@ -56,6 +86,7 @@ def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
     out.print("\nThen:")
     for command, what in (
         ("andamio status", "what runs, which release serves, how good it is"),
+        ("andamio explain --set age=63 ...", "why: what each feature contributed to a prediction"),
         ("andamio models", "the releases, with stage and metric"),
         ("andamio ingest FILE", "bring more data: ETL and training follow"),
         ("andamio logs api", "what the service wrote"),

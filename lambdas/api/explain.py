@@ -6,9 +6,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from andamio import names
+from andamio.contract import Contract
 from andamio.errors import InvalidRecord, Problem, ReleaseError
 from andamio.explain import explain, seed_of
 from andamio.parse import Table
@@ -58,7 +57,7 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
         log.error(error, release=champion.version)
         reason = "the model has no finite answer near this record: a number without a range is too large"
         raise InvalidRecord([Problem(0, "", reason)]) from error
-    values = _values(table)
+    values = _values(contract, table)
     ranked = sorted(found.contributions.items(), key=lambda item: -abs(item[1]))
     classes = contract.classes
     reply = {
@@ -66,6 +65,7 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
         "label": classes[label],
         "label_text": contract.texts[classes[label]],
         "class": classes[target],
+        "class_text": contract.texts[classes[target]],
         "probability": found.probability,
         "average": found.average,
         "contributions": [
@@ -96,12 +96,14 @@ def _log(reply: dict[str, Any], started: float) -> None:
     )
 
 
-def _values(table: Table) -> dict[str, object]:
-    """The one row's values as JSON has them, None where there is none."""
-    found: dict[str, object] = {}
-    for name, column in table.columns.items():
-        if column.dtype.kind == "M":
-            found[name] = None if np.isnat(column[0]) else str(column[0])
-        else:
-            found[name] = None if column[0] == "" or column[0] != column[0] else column.tolist()[0]
-    return found
+def _values(contract: Contract, table: Table) -> dict[str, object]:
+    """The one row's values as a client writes them, None where there is none."""
+    return {name: _value(contract.inputs[name].type, column.tolist()[0]) for name, column in table.columns.items()}
+
+
+def _value(kind: str, value: Any) -> object:
+    if value is None or value == "" or value != value:
+        return None
+    if isinstance(value, float):
+        return bool(value) if kind == "boolean" else int(value) if value.is_integer() else value
+    return value if isinstance(value, str) else value.isoformat()

@@ -124,6 +124,7 @@ def _explanation() -> Json:
             "label": _ref("Label"),
             "label_text": {"type": "string"},
             "class": {**_ref("Label"), "description": "Whose probability is explained"},
+            "class_text": {"type": "string"},
             "probability": number,
             "average": {**number, "description": "Of the model over the reference rows"},
             "contributions": {"type": "array", "items": _object(contribution), "description": "The largest first"},
