@@ -63,6 +63,13 @@ class TrainSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class SearchSettings(Settings):
+    """`lambdas/search`: where runs are."""
+
+    models: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegistrySettings(Settings):
     """`lambdas/registry`: the models bucket, and the MLflow server or app."""
 

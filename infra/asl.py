@@ -22,7 +22,7 @@ FOLDER = REPOSITORY / "stepfunctions"
 # Of each state machine: what the stack fills in, and whether it is a number.
 PLACEHOLDERS: dict[str, frozenset[str]] = {
     "etl": frozenset({"EtlFunction", "TrainMachine", "QuietSeconds"}),
-    "train": frozenset({"TrainFunction", "RegistryFunction", "Parallel"}),
+    "train": frozenset({"TrainFunction", "SearchFunction", "RegistryFunction", "Parallel"}),
 }
 # Faults of the Lambda service, not of our code: AWS's own advice is to retry them.
 LAMBDA_FAULTS = frozenset(

@@ -13,10 +13,11 @@ from andamio.contract import Contract
 from andamio.errors import AndamioError, ObjectNotFound, TrainingError
 from andamio.model import Model
 from andamio.ports import Objects
-from training import export, families, reference, selection, threshold
+from training import export, kept, reference, selection, threshold
 from training.dataset import Rows
-from training.runs import FIT, PLAN, Run, candidate_file, digest, scores_file, trial_file
-from training.trials import Floats, from_npy, load_train
+from training.families import Fitted
+from training.runs import FIT, PLAN, Run, candidate_file, digest, scores_file
+from training.trials import Floats, fit_spec, from_npy, load_train
 
 TRIES = 3
 """How many trials are offered to the exporter before the run ends without a model."""
@@ -28,6 +29,7 @@ class Exported:
 
     trial: dict[str, Any]
     onnx: bytes
+    fitted: Fitted
 
 
 def fit(lake: Objects, models: Objects, run_id: str, *, exporter: export.Exporter = export.to_onnx) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def fit(lake: Objects, models: Objects, run_id: str, *, exporter: export.Exporte
     planned = run.need(PLAN, "plan")
 
     def compute() -> dict[str, Any]:
-        trials = [run.need(trial_file(spec["id"]), f"trial {spec['id']}") for spec in planned["trials"]]
+        trials = run.trials()
         ordered = order(trials, planned["metric"])
         contract, train = load_train(lake, run, planned["dataset"])
         exported, attempts = try_exports(contract, train, ordered, planned["seed"], exporter)
@@ -57,6 +59,7 @@ def fit(lake: Objects, models: Objects, run_id: str, *, exporter: export.Exporte
             return {**result, "status": "no_parity"}
         out_of_fold = from_npy(run.read(scores_file(exported.trial["id"]), exported.trial["scores"], "trial"))
         limit = _threshold(contract, train, out_of_fold)
+        selected, left_out = kept.kept(exported.fitted, contract)
         profile = _profile(lake, planned["dataset"])
         files = {
             "model.onnx": exported.onnx,
@@ -71,6 +74,9 @@ def fit(lake: Objects, models: Objects, run_id: str, *, exporter: export.Exporte
             "trial": exported.trial["id"],
             "family": exported.trial["family"],
             "params": exported.trial["params"],
+            "selection": exported.trial["selection"],
+            "selected": selected,
+            "left_out": left_out,
             "threshold": limit,
             "cross_validation": _out_of_fold_metrics(contract, train, out_of_fold, limit),
             "size_bytes": len(exported.onnx),
@@ -83,12 +89,15 @@ def fit(lake: Objects, models: Objects, run_id: str, *, exporter: export.Exporte
 
 def order(trials: Sequence[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
     """The trials in the order in which they are tried; raises `TrainingError` when none could be scored."""
-    done = {trial["id"]: trial for trial in trials if trial["status"] == "done"}
+    offered = [trial for trial in trials if not trial.get("baseline")]
+    done = {trial["id"]: trial for trial in offered if trial["status"] == "done"}
     if not done:
-        why = "; ".join(f"{trial['id']}: {trial['reason']}" for trial in trials)
+        why = "; ".join(f"{trial['id']}: {trial['why']}" for trial in offered)
         raise TrainingError(f"No family could be fitted to these data. {why}")
     scores = [
-        selection.Score(trial["id"], trial["simplicity"], trial["mean"], trial["standard_error"])
+        selection.Score(
+            trial["id"], trial["simplicity"], trial["mean"], trial["se"], trial["columns"], trial["size_bytes"]
+        )
         for trial in done.values()
     ]
     chosen = selection.choose(scores, higher_is_better=metrics.higher_is_better(metric))
@@ -102,15 +111,7 @@ def try_exports(
     attempts: list[dict[str, Any]] = []
     ranges = _ranges(contract)
     for trial in ordered[:TRIES]:
-        fitted = families.fit(
-            trial["family"],
-            train.encoded,
-            train.labels,
-            classes=len(contract.classes),
-            seed=seed,
-            class_weight=contract.training.class_weight,
-            params=trial["params"],
-        )
+        fitted = fit_spec(contract, train.encoded, train.labels, trial, seed)
         attempt: dict[str, Any] = {"trial": trial["id"]}
         attempts.append(attempt)
         try:
@@ -126,7 +127,7 @@ def try_exports(
         if len(onnx) > contract.gate.max_size_mb * 2**20:
             attempt["error"] = f"{len(onnx) / 2**20:.1f} MB is more than gate.max_size_mb = {contract.gate.max_size_mb}"
             continue
-        return Exported(trial, onnx), attempts
+        return Exported(trial, onnx, fitted), attempts
     return None, attempts
 
 

@@ -16,6 +16,13 @@ FOLDS = 5
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
+def repeated(
+    labels: NDArray[np.int64], keys: Sequence[str], classes: Sequence[str], seed: int, repeats: int
+) -> list[list[Fold]]:
+    """The folds of each repeat, drawn anew each time; raises `TrainingError` as `folds` does."""
+    return [folds(labels, keys, classes, seed + repeat) for repeat in range(repeats)]
+
+
 def folds(labels: NDArray[np.int64], keys: Sequence[str], classes: Sequence[str], seed: int) -> list[Fold]:
     """(rows to fit on, rows to score) of each fold; every row is scored once.
 

@@ -1,11 +1,13 @@
-"""What a training run will do: its identity, and its trials."""
+"""What a training run will do: its identity, and how far it searches."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,11 @@ from andamio.ports import Objects
 from training import dataset
 from training.families import FAMILIES
 from training.runs import CONTRACT, PLAN, Run
+from training.spaces import OPTUNA
+
+MOST_TRIALS = 2000
+MOST_ROUNDS = 100
+"""With as many trials at most, an execution stays below the 25,000 events that its history may have."""
 
 
 def plan(
@@ -33,8 +40,14 @@ def plan(
     *,
     version: str | None = None,
     families: Sequence[str] | None = None,
+    trials: int | None = None,
+    budget_minutes: float | None = None,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """Plan a run on a data version (the current one unless told) and write its plan.
+
+    `families`, `trials` and `budget_minutes` take the place of what the contract says; the budget counts from
+    `now`, which is when the plan is written first.
 
     The run's id is a digest of all that decides its outcome, so asking again finds the same run. Raises
     `TrainingError` when there is no data, or no family that can be trained.
@@ -57,6 +70,7 @@ def plan(
         "contract": contract.digest,
         "seed": contract.training.seed,
         "families": known,
+        "search": _search(contract, trials, budget_minutes),
         "libraries": libraries(),
         "sources": sources(),
     }
@@ -71,10 +85,7 @@ def plan(
             "problem": contract.problem.name,
             "metric": contract.training.metric,
             "split": about["split"],
-            "trials": [
-                {"id": name, "family": name, "params": FAMILIES[name].params(), "simplicity": FAMILIES[name].simplicity}
-                for name in known
-            ],
+            "started": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
             "skipped": [
                 {"family": name, "why": "this version does not train it"} for name in wanted if name not in FAMILIES
             ],
@@ -82,10 +93,29 @@ def plan(
     )
 
 
+def _search(contract: Contract, trials: int | None, budget_minutes: float | None) -> dict[str, Any]:
+    """How far the search goes: what was asked for, else what the contract says."""
+    said = contract.training
+    number = said.trials if trials is None else trials
+    budget = said.budget_minutes if budget_minutes is None else budget_minutes
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_TRIALS:
+        raise TrainingError(f"trials must be a whole number from 1 to {MOST_TRIALS}, got {number!r}")
+    if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0 < budget <= 1440:
+        raise TrainingError(f"budget_minutes must be a number above 0 and up to 1440, got {budget!r}")
+    return {
+        "trials": number,
+        "round": max(said.parallel, math.ceil(number / MOST_ROUNDS)),
+        "patience": said.patience,
+        "budget_minutes": float(budget),
+        "repeats": said.repeats,
+    }
+
+
 def libraries() -> dict[str, str]:
     """The versions of what computes: other versions, another model."""
     modules = (numpy, onnx, onnxruntime, pandas, skl2onnx, sklearn)
-    return {"python": platform.python_version(), **{module.__name__: str(module.__version__) for module in modules}}
+    versions = {module.__name__: str(module.__version__) for module in modules}
+    return {"python": platform.python_version(), "optuna": OPTUNA, **versions}
 
 
 def sources() -> str:
@@ -104,6 +134,6 @@ def summary(written: dict[str, Any]) -> dict[str, Any]:
         "run": written["run"],
         "dataset": written["dataset"],
         "metric": written["metric"],
-        "trials": [trial["id"] for trial in written["trials"]],
+        "trials": written["search"]["trials"],
         "skipped": [skipped["family"] for skipped in written["skipped"]],
     }

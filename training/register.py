@@ -117,7 +117,7 @@ def register(models: Objects, run_id: str, decision: str | None, source: str, tr
 def read_record(run: Run, decision: str | None, source: str) -> Record:
     """Collect a run's results; raises `TrainingError` that names the step whose result is missing."""
     plan, fit = run.need(PLAN, "plan"), run.need(FIT, "fit")
-    trials = [run.need(trial_file(spec["id"]), f"trial {spec['id']}") for spec in plan["trials"]]
+    trials = run.trials()
     fitted = fit["status"] == "fitted"
     if fitted and decision is None:
         raise TrainingError(f"Run {run.id} has a candidate, and no decision was named: the step 'decide' comes first")

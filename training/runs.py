@@ -21,6 +21,9 @@ CONTRACT = "contract.json"
 FIT = "fit.json"
 EVALUATION = "evaluation.json"
 
+CONTINUE, ENOUGH = "continue", "enough"
+"""What a round says of the search: another one, or not."""
+
 
 def trial_file(trial: str) -> str:
     """The result of one trial, inside a run's folder."""
@@ -30,6 +33,21 @@ def trial_file(trial: str) -> str:
 def scores_file(trial: str) -> str:
     """The out-of-fold probabilities of one trial: a .npy without pickles, float64 [rows, classes]."""
     return f"trials/{trial}.npy"
+
+
+def asked_file(number: int) -> str:
+    """The trials of one round of the search, 1 the first."""
+    return f"rounds/{number:04d}/asked.json"
+
+
+def told_file(number: int) -> str:
+    """What the search knew after one round, and whether it goes on."""
+    return f"rounds/{number:04d}/told.json"
+
+
+def lost_file(trial: str) -> str:
+    """Why a trial's function left no result. No result itself: whoever runs the trial again writes that."""
+    return f"lost/{trial}.json"
 
 
 def candidate_file(file: str) -> str:
@@ -108,6 +126,17 @@ class Run:
             content: dict[str, Any] = json.loads(body)
             return content
         return self.need(file, "a parallel one")
+
+    def search(self) -> dict[str, Any]:
+        """What the search knew at its end; raises `TrainingError` while it has rounds to go."""
+        number = 1
+        while (told := self.need(told_file(number), "tell"))["status"] != ENOUGH:
+            number += 1
+        return told
+
+    def trials(self) -> list[dict[str, Any]]:
+        """The results of every trial of a search that has ended, baselines first, in order."""
+        return [self.need(trial_file(trial), f"trial {trial}") for trial in self.search()["trials"]]
 
     def contract(self) -> Contract:
         """The contract that the run was planned with, not yet sealed."""

@@ -153,7 +153,7 @@ class MlflowTracker:
             metric = record.plan["metric"]
             figures = {}
             if trial["status"] == "done":
-                figures = {f"cv_{metric}": trial["mean"], f"cv_{metric}_standard_error": trial["standard_error"]}
+                figures = {f"cv_{metric}": trial["mean"], f"cv_{metric}_standard_error": trial["se"]}
             self._log(
                 run_id,
                 {"family": trial["family"], **trial["params"]},

@@ -1,4 +1,4 @@
-"""One trial: a cross-validation of one family, a function call of its own."""
+"""One trial: a repeated cross-validation of one family, a function call of its own."""
 
 from __future__ import annotations
 
@@ -11,38 +11,53 @@ from numpy.typing import NDArray
 
 from andamio import metrics
 from andamio.contract import Contract
+from andamio.encode import Encoded
 from andamio.errors import TrainingError
 from andamio.ports import Objects
-from training import dataset, families, folds
+from training import dataset, families, folds, selection, sizes
 from training.dataset import Rows
-from training.runs import PLAN, Run, scores_file, trial_file
+from training.families import Fitted
+from training.runs import PLAN, Run, asked_file, scores_file, trial_file
 
 Floats = NDArray[np.float64]
 
 
-def trial(lake: Objects, models: Objects, run_id: str, trial_id: str) -> dict[str, Any]:
-    """Cross-validate one planned trial and write its result and its out-of-fold probabilities.
+class TooLarge(Exception):
+    """The model of one fold is larger than a release may be: the message says by how much."""
 
-    A family that cannot be fitted to these data is a result with status "failed", for others may be.
+
+def trial(lake: Objects, models: Objects, run_id: str, trial_id: str, *, number: int = 1) -> dict[str, Any]:
+    """Cross-validate one trial of the round `number`, and write its result and its out-of-fold probabilities.
+
+    One that cannot be fitted to these data has status "failed", one whose model is larger than
+    `gate.max_size_mb` has status "pruned", both with `why`: others may do better.
     """
     run = Run(run_id, models)
     planned = run.need(PLAN, "plan")
-    found = [spec for spec in planned["trials"] if spec["id"] == trial_id]
+    found = [spec for spec in run.need(asked_file(number), "ask")["trials"] if spec["id"] == trial_id]
     if not found:
-        raise TrainingError(f"Run {run_id} has no trial '{trial_id}'")
+        raise TrainingError(f"Round {number} of run {run_id} has no trial '{trial_id}'")
     spec = found[0]
 
     def compute() -> dict[str, Any]:
         started = time.perf_counter()
         sealed, train = load_train(lake, run, planned["dataset"])
+        about = {**spec, "metric": planned["metric"]}
         try:
-            result, out_of_fold = cross_validate(sealed, train, spec["family"], spec["params"], planned["seed"])
+            result, out_of_fold = cross_validate(sealed, train, spec, planned["seed"], planned["search"]["repeats"])
+        except TooLarge as error:
+            return {**about, "status": "pruned", "why": str(error), "seconds": _seconds(started)}
         except (ValueError, FloatingPointError) as error:
-            return {**spec, "status": "failed", "reason": f"{type(error).__name__}: {error}"[:500]}
+            why = f"{type(error).__name__}: {error}"[:500]
+            return {**about, "status": "failed", "why": why, "seconds": _seconds(started)}
         scores = run.write(scores_file(trial_id), to_npy(out_of_fold))
-        return {**spec, **result, "status": "done", "scores": scores, "seconds": time.perf_counter() - started}
+        return {**about, **result, "status": "done", "scores": scores, "seconds": _seconds(started)}
 
     return run.once(trial_file(trial_id), compute)
+
+
+def _seconds(started: float) -> float:
+    return round(time.perf_counter() - started, 3)
 
 
 def load_train(lake: Objects, run: Run, version: str) -> tuple[Contract, Rows]:
@@ -53,52 +68,77 @@ def load_train(lake: Objects, run: Run, version: str) -> tuple[Contract, Rows]:
     return sealed, dataset.rows(sealed, cells, version=version)
 
 
+def fit_spec(
+    contract: Contract, encoded: Encoded, labels: NDArray[np.int64], spec: dict[str, Any], seed: int
+) -> Fitted:
+    """Fit what a trial's specification says, in cross-validation and on all of train alike."""
+    return families.fit(
+        spec["family"],
+        encoded,
+        labels,
+        classes=len(contract.classes),
+        seed=seed,
+        class_weight=contract.training.class_weight,
+        params=spec["params"],
+        selection=spec.get("selection", "none"),
+        share=spec.get("share", 1.0),
+    )
+
+
 def cross_validate(
-    contract: Contract, train: Rows, family: str, params: dict[str, Any], seed: int
+    contract: Contract, train: Rows, spec: dict[str, Any], seed: int, repeats: int
 ) -> tuple[dict[str, Any], Floats]:
-    """Score one family on each fold with the contract's metric; with it, out-of-fold probabilities [rows, classes].
+    """Score one trial on each fold of each repeat with the contract's metric.
 
-    The mean is over folds where the metric is defined (a fold may lack a class), its standard error is the
-    sample standard deviation of fold scores over the square root of their number.
+    With it, out-of-fold probabilities [rows, classes], the average of the repeats. The mean is over folds where
+    the metric is defined (a fold may lack a class); its error is `selection.standard_error`. Raises `TooLarge`
+    at the first fold whose model is.
     """
-    parts = folds.folds(train.labels, train.keys, contract.classes, seed)
-    out_of_fold = np.full((len(train.labels), len(contract.classes)), np.nan)
-    for fitted_on, scored in parts:
-        fitted = families.fit(
-            family,
-            train.encoded.take(fitted_on),
-            train.labels[fitted_on],
-            classes=len(contract.classes),
-            seed=seed,
-            class_weight=contract.training.class_weight,
-            params=params,
-        )
-        out_of_fold[scored] = fitted.predict(train.encoded.take(scored))
-    if not np.isfinite(out_of_fold).all():
-        raise ValueError("predicted something that is not a finite number")
+    drawn = folds.repeated(train.labels, train.keys, contract.classes, seed, repeats)
+    limit = contract.gate.max_size_mb * 2**20
+    shape = (len(train.labels), len(contract.classes))
+    total, scores, columns, largest = np.zeros(shape), [], [], 0
 
-    def score(rows: NDArray[Any]) -> float:
+    def score(probabilities: Floats, rows: NDArray[Any]) -> float:
         return metrics.score(
             contract.training.metric,
             train.labels[rows],
-            out_of_fold[rows],
+            probabilities[rows],
             positive=contract.positive_index,
             threshold=fixed_threshold(contract),
         )
 
-    scores = [score(scored) for _, scored in parts]
-    defined = np.array([value for value in scores if np.isfinite(value)])
-    if not len(defined):  # every fold lacks a class: all rows together do not
-        defined = np.array([score(np.arange(len(train.labels)))])
-    error = float(defined.std(ddof=1) / np.sqrt(len(defined))) if len(defined) > 1 else 0.0
+    for parts in drawn:
+        out_of_fold = np.full(shape, np.nan)
+        for fitted_on, scored in parts:
+            fitted = fit_spec(contract, train.encoded.take(fitted_on), train.labels[fitted_on], spec, seed)
+            largest = max(largest, sizes.estimate(fitted))
+            if largest > limit:
+                raise TooLarge(
+                    f"about {largest / 2**20:.1f} MB when exported, more than gate.max_size_mb = "
+                    f"{contract.gate.max_size_mb:g}"
+                )
+            columns.append(sizes.columns(fitted))
+            out_of_fold[scored] = fitted.predict(train.encoded.take(scored))
+        if not np.isfinite(out_of_fold).all():
+            raise ValueError("predicted something that is not a finite number")
+        scores += [score(out_of_fold, scored) for _, scored in parts]
+        total += out_of_fold
+    average = total / repeats
+    parts = [part for parts in drawn for part in parts]
+    defined = [value for value in scores if np.isfinite(value)]
+    if not defined:  # every fold lacks a class: all rows together do not
+        defined = [score(average, np.arange(len(train.labels)))]
+    ratio = float(np.mean([len(scored) / len(fitted_on) for fitted_on, scored in parts]))
     result = {
-        "metric": contract.training.metric,
         "folds": [float(value) if np.isfinite(value) else None for value in scores],
         "fold_rows": [len(scored) for _, scored in parts],
-        "mean": float(defined.mean()),
-        "standard_error": error,
+        "mean": float(np.mean(defined)),
+        "se": selection.standard_error(defined, ratio),
+        "columns": float(np.mean(columns)),
+        "size_bytes": largest,
     }
-    return result, out_of_fold
+    return result, average
 
 
 def fixed_threshold(contract: Contract) -> float:

@@ -65,6 +65,7 @@ TRAIN = Recipe(
         "skl2onnx",
         "sklearn.compose",
         "sklearn.ensemble",
+        "sklearn.feature_selection",
         "sklearn.impute",
         "sklearn.linear_model",
         "sklearn.model_selection",
@@ -72,13 +73,19 @@ TRAIN = Recipe(
     ),
     budget_mib=245,
 )
+SEARCH = Recipe(
+    "search",
+    packages=("andamio", "training"),
+    imports=("numpy", "optuna", "pydantic"),
+    budget_mib=60,
+)
 REGISTRY = Recipe(
     "registry",
     packages=("andamio", "training"),
     imports=("mlflow", "mlflow.onnx", "numpy", "onnx", "onnxruntime", "pandas", "pydantic", "sagemaker_mlflow"),
     budget_mib=170,
 )
-RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, REGISTRY)}
+RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, SEARCH, REGISTRY)}
 
 
 def sources(recipe: Recipe, repository: Path = REPOSITORY) -> dict[str, Path]:

@@ -16,6 +16,10 @@ from infra.packing.platforms import PYTHON, Platform
 IN_THE_RUNTIME = ("boto3", "botocore", "jmespath", "s3transfer")
 
 
+# What Optuna keeps studies in a database with; ours live in memory, and it imports none of these then.
+NEVER_IMPORTED = ("sqlalchemy", "greenlet", "alembic", "mako")
+
+
 def find_uv() -> str:
     """The uv to run: $UV, else PATH, else the one that make installed; raises `BundleError`."""
     homes = (Path(os.environ.get("ANDAMIO_HOME") or REPOSITORY / ".andamio"), REPOSITORY / ".andamio")
@@ -32,7 +36,7 @@ def find_uv() -> str:
 
 def locked_requirements(group: str, repository: Path = REPOSITORY) -> str:
     """What uv.lock pins for a dependency group, with hashes, as requirements.txt; raises `BundleError`."""
-    left_out = [argument for name in IN_THE_RUNTIME for argument in ("--no-emit-package", name)]
+    left_out = [argument for name in (*IN_THE_RUNTIME, *NEVER_IMPORTED) for argument in ("--no-emit-package", name)]
     return _run(
         ["export", "--only-group", group, "--frozen", "--no-emit-project", "--no-header", "--no-annotate", *left_out],
         f"read the dependency group '{group}' from uv.lock",

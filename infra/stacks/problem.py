@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from andamio import names
-from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, Settings, TrainSettings
+from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, SearchSettings, Settings, TrainSettings
 from infra.bundling import Bundle
 from infra.constructs.alerts import Alerts
 from infra.constructs.api import Api, ApiLog
@@ -33,7 +33,7 @@ ACCESS_LOG = "access/"
 
 
 class ProblemStack(Stack):
-    """Buckets and table, four functions, two state machines, the API, and what connects them."""
+    """Buckets and table, five functions, two state machines, the API, and what connects them."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class ProblemStack(Stack):
             self._tracking_uri = app.uri
 
     def _functions(self, contract: ContractLayer) -> None:
-        """The four functions, and what each of them may do."""
+        """The five functions, and what each of them may do."""
         name, lake, models = self._problem.name, self._lake, self._models
         self._etl = self._function(
             "etl",
@@ -136,6 +136,14 @@ class ProblemStack(Stack):
             memory_mb=3008,
             timeout=900,
             layers=[contract],
+        )
+        self._search = self._function(
+            "search",
+            "Which trials to try next, and whether to go on: ask, tell",
+            SearchSettings(name, models.bucket_name),
+            [listing(models), objects(models, READ_WRITE, names.RUNS)],
+            memory_mb=1769,
+            timeout=120,
         )
         self._registry = self._function(
             "registry",
@@ -195,7 +203,11 @@ class ProblemStack(Stack):
             "TrainMachine",
             part="train",
             problem=name,
-            functions={"TrainFunction": self._train, "RegistryFunction": self._registry},
+            functions={
+                "TrainFunction": self._train,
+                "SearchFunction": self._search,
+                "RegistryFunction": self._registry,
+            },
             starts={},
             numbers={"Parallel": self._problem.parallel},
             given_role=given_role,

@@ -1,1 +1,1 @@
-"""Training on one data version, a step a call."""
+"""Which trials to try next, and whether to go on: a function of its own, for Optuna."""

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -43,12 +44,21 @@ def problem() -> Contract:
 def _plan(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
     asked = event.get("input") or {}
     return plan.summary(
-        plan.plan(to.lake, to.models, problem(), version=asked.get("dataset"), families=asked.get("families"))
+        plan.plan(
+            to.lake,
+            to.models,
+            problem(),
+            version=asked.get("dataset"),
+            families=asked.get("families"),
+            trials=asked.get("trials"),
+            budget_minutes=asked.get("budget_minutes"),
+            now=datetime.now(UTC),
+        )
     )
 
 
 def _trial(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    trials.trial(to.lake, to.models, event["run"], event["trial"])
+    trials.trial(to.lake, to.models, event["run"], event["trial"], number=event["round"])
     return {}  # children of a Map hand nothing back: state data are bounded, storage holds the facts
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from andamio import names
-from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, TrainSettings
+from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, SearchSettings, TrainSettings
 from infra.options import read_options
 from tests.infra.conftest import LOCAL
 
@@ -15,6 +15,7 @@ FUNCTIONS = {
     "andamio-heart-api": ApiSettings,
     "andamio-heart-etl": EtlSettings,
     "andamio-heart-train": TrainSettings,
+    "andamio-heart-search": SearchSettings,
     "andamio-heart-registry": RegistrySettings,
 }
 OUTPUTS = {
@@ -88,6 +89,7 @@ def test_the_contract_reaches_etl_and_training_alone(deployment):
     assert layers == {
         "andamio-heart-etl": [{"Ref": layer}],
         "andamio-heart-train": [{"Ref": layer}],
+        "andamio-heart-search": None,
         "andamio-heart-registry": None,
         "andamio-heart-api": None,
     }

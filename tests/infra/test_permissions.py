@@ -76,6 +76,8 @@ EXPECTED = {
         "s3:GetObject Models/releases/*",
         "s3:GetObject Models/serving/heart.json",
     },
+    "SearchFunctionRole": own("Search")
+    | {"s3:ListBucket Models", "s3:GetObject Models/runs/*", "s3:PutObject Models/runs/*"},
     "RegistryFunctionRole": own("Registry")
     | {
         "s3:ListBucket Models",
@@ -89,7 +91,7 @@ EXPECTED = {
     "EtlMachineRole": LOG_DELIVERY
     | {"lambda:InvokeFunction EtlFunction", "states:StartExecution TrainMachine"},
     "TrainMachineRole": LOG_DELIVERY
-    | {"lambda:InvokeFunction TrainFunction", "lambda:InvokeFunction RegistryFunction"},
+    | {f"lambda:InvokeFunction {part}Function" for part in ("Train", "Search", "Registry")},
     "RawFilesRole": {"states:StartExecution EtlMachine"},
     "TrackingRole": {
         *(f"s3:{action} Models/mlflow/*" for action in ("GetObject", "PutObject")),

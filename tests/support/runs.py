@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.ports import Objects
-from training import export
+from training import export, search
 from training.evaluate import evaluate
 from training.fit import fit
 from training.plan import plan
+from training.runs import CONTINUE
 from training.trials import trial
 
 LINEAR = ("logistic_regression",)
 
 
 def planned(
-    lake: Objects, models: Objects, contract: Contract, *, families: Sequence[str] = LINEAR, version: str | None = None
+    lake: Objects,
+    models: Objects,
+    contract: Contract,
+    *,
+    families: Sequence[str] = LINEAR,
+    version: str | None = None,
+    trials: int | None = None,
 ) -> str:
-    """Plan a run and do its trials; returns the run's id."""
-    written = plan(lake, models, contract, version=version, families=families)
-    for spec in written["trials"]:
-        trial(lake, models, written["run"], spec["id"])
+    """Plan a run and search, round by round; returns the run's id. As many trials as families, unless told."""
+    number = len(families) if trials is None else trials
+    written = plan(lake, models, contract, version=version, families=families, trials=number)
     run: str = written["run"]
+    searched(lake, models, run)
     return run
+
+
+def searched(lake: Objects, models: Objects, run: str) -> dict[str, Any]:
+    """Ask, do and tell every round of a planned run; returns what was told last."""
+    told: dict[str, Any] = {"status": CONTINUE, "round": 0}
+    while told["status"] == CONTINUE:
+        asked = search.ask(models, run, after=told["round"])
+        for spec in asked["trials"]:
+            trial(lake, models, run, spec["id"], number=asked["round"])
+        told = search.tell(models, run, number=asked["round"], now=datetime.now(UTC))
+    return told
 
 
 def fitted(

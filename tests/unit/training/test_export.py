@@ -14,14 +14,17 @@ from hypothesis import strategies as st
 from tests.support.tables import table
 from training import export
 from training.families import FAMILIES, fit
+from training.spaces import SELECTIONS, SHARE
 
 ROOT = Path(__file__).parents[3]
 NAMES = sorted(FAMILIES)
-SMALL = {"logistic_regression": {}, "random_forest": {"n_estimators": 12}, "gradient_boosting": {"n_estimators": 12}}
+TREES = dict.fromkeys(("random_forest", "extra_trees", "gradient_boosting"), {"n_estimators": 12})
+SMALL = {**TREES, "logistic_regression": {}, "hist_gradient_boosting": {"max_iter": 12}, "mlp": {"max_iter": 40}}
 
 
-def fitted(name, encoded, labels, classes):
-    return fit(name, encoded, labels, classes=classes, seed=7, params=SMALL[name])
+def fitted(name, encoded, labels, classes, selection="none", share=1.0):
+    chosen = {"selection": selection, "share": share}
+    return fit(name, encoded, labels, classes=classes, seed=7, params=SMALL[name], **chosen)
 
 
 def predictor(body):
@@ -37,14 +40,16 @@ def predictor(body):
     columns=st.tuples(st.integers(0, 4), st.integers(0, 3)).filter(any),
     classes=st.integers(2, 4),
     missing=st.sampled_from([0.0, 0.1, 0.6]),
+    selection=st.sampled_from(SELECTIONS),
+    share=st.floats(SHARE.low, SHARE.high),
 )
-def test_export_agrees_on_train_and_on_perturbed_rows(name, seed, rows, columns, classes, missing):
+def test_export_agrees_on_train_and_on_perturbed_rows(name, seed, rows, columns, classes, missing, selection, share):
     encoded, labels = table(
         seed, rows=rows, numbers=columns[0], categories=columns[1], classes=classes, missing=missing
     )
-    model = fitted(name, encoded, labels, classes)
+    model = fitted(name, encoded, labels, classes, selection, share)
     ranges = dict.fromkeys(range(columns[0]), (-1000000.0, 2000000000.0))
-    proof = export.parity(model, predictor(export.to_onnx(model)), encoded, ranges, seed=7)
+    proof = export.parity(model.predict, predictor(export.to_onnx(model)), encoded, ranges, seed=7)
     assert proof.holds, proof
 
 
@@ -55,7 +60,7 @@ def test_a_column_without_any_value_in_train_still_exports_exactly(name):
     encoded.numbers[:, 2] = -7.5
     encoded.categories[:, 1] = ""
     model = fitted(name, encoded, labels, 2)
-    assert export.parity(model, predictor(export.to_onnx(model)), encoded, {1: (0.0, 1e5)}, seed=7).holds
+    assert export.parity(model.predict, predictor(export.to_onnx(model)), encoded, {1: (0.0, 1e5)}, seed=7).holds
 
 
 @pytest.mark.parametrize(("numbers", "categories"), [(3, 2), (3, 0), (0, 2)])
@@ -83,8 +88,8 @@ from training import export
 from training.families import FAMILIES, fit
 for name in sorted(FAMILIES):
     encoded, labels = table(9, classes=3)
-    params = {} if name == "logistic_regression" else {"n_estimators": 12}
-    print(hashlib.sha256(export.to_onnx(fit(name, encoded, labels, classes=3, seed=7, params=params))).hexdigest())
+    model = fit(name, encoded, labels, classes=3, seed=7, selection="model", share=0.5)
+    print(hashlib.sha256(export.to_onnx(model)).hexdigest())
 """
 
 
@@ -104,14 +109,16 @@ def test_a_model_that_answers_differently_does_not_hold():
     encoded, labels = table(1)
     model = fitted("logistic_regression", encoded, labels, 2)
     exact = predictor(export.to_onnx(model))
-    assert export.parity(model, exact, encoded, {}, seed=7).holds
-    assert not export.parity(model, lambda rows: exact(rows) + np.float32(2e-5), encoded, {}, seed=7).holds
+    assert export.parity(model.predict, exact, encoded, {}, seed=7).holds
+    assert not export.parity(model.predict, lambda rows: exact(rows) + np.float32(2e-5), encoded, {}, seed=7).holds
 
 
 def test_a_model_that_answers_nan_does_not_hold():
     encoded, labels = table(1)
     model = fitted("logistic_regression", encoded, labels, 2)
-    proof = export.parity(model, lambda rows: np.full((rows.rows, 2), np.nan, dtype=np.float32), encoded, {}, seed=7)
+    proof = export.parity(
+        model.predict, lambda rows: np.full((rows.rows, 2), np.nan, dtype=np.float32), encoded, {}, seed=7
+    )
     assert not proof.holds
     assert "largest" not in proof.as_dict()
 
@@ -124,5 +131,5 @@ def test_a_difference_that_shows_at_the_stated_range_ends_alone_is_found():
     def wrong_far_out(rows):
         return exact(rows) + np.float32(0.1) * (rows.numbers > 9e9)
 
-    assert export.parity(model, wrong_far_out, encoded, {}, seed=7).holds
-    assert not export.parity(model, wrong_far_out, encoded, {0: (-1e10, 1e10)}, seed=7).holds
+    assert export.parity(model.predict, wrong_far_out, encoded, {}, seed=7).holds
+    assert not export.parity(model.predict, wrong_far_out, encoded, {0: (-1e10, 1e10)}, seed=7).holds

@@ -9,7 +9,8 @@ from tests.support.tables import table
 from training.families import FAMILIES, fit
 
 NAMES = sorted(FAMILIES)
-SMALL = {"logistic_regression": {}, "random_forest": {"n_estimators": 10}, "gradient_boosting": {"n_estimators": 10}}
+TREES = dict.fromkeys(("random_forest", "extra_trees", "gradient_boosting"), {"n_estimators": 10})
+SMALL = {**TREES, "logistic_regression": {}, "hist_gradient_boosting": {"max_iter": 10}, "mlp": {"max_iter": 40}}
 
 
 @pytest.mark.parametrize("name", NAMES)

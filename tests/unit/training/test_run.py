@@ -12,12 +12,12 @@ from andamio.contract import Contract
 from andamio.errors import TrainingError
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, fruit_cells, heart_cells, publish, take
 from tests.support.runs import LINEAR, WithoutHoldout, evaluated, fitted, planned
-from training import export
+from training import export, sizes
 from training.evaluate import evaluate, load_candidate, load_holdout
-from training.families import FAMILIES
 from training.fit import fit, order
 from training.plan import plan
 from training.runs import Run
+from training.spaces import SPACES
 from training.trials import from_npy, trial
 
 HEART, FRUIT = Contract.load(HEART_FOLDER), Contract.load(FRUIT_FOLDER)
@@ -27,10 +27,10 @@ FAST = ("logistic_regression", "gradient_boosting")
 @pytest.fixture(autouse=True)
 def small_ensembles(monkeypatch):
     """How many trees there are makes no difference to what is promised here."""
-    for name, family in FAMILIES.items():
-        if "n_estimators" in family.defaults:
-            few = {**family.defaults, "n_estimators": 15}
-            monkeypatch.setitem(FAMILIES, name, dataclasses.replace(family, defaults=few))
+    for name, space in SPACES.items():
+        for size in {"n_estimators", "max_iter"} & set(space.defaults):
+            few = {**space.defaults, size: 15 if name != "logistic_regression" else 2000}
+            monkeypatch.setitem(SPACES, name, dataclasses.replace(space, defaults=few))
 
 
 def buckets(contract=HEART, cells=None, **said):
@@ -66,6 +66,8 @@ def test_a_run_is_another_one_when_anything_that_decides_its_outcome_is():
         plan(lake, models, HEART, version=older)["run"],
         plan(lake, models, with_training(HEART, seed=8))["run"],
         plan(lake, models, with_training(HEART, metric="log_loss"))["run"],
+        plan(lake, models, HEART, trials=3)["run"],
+        plan(lake, models, HEART, budget_minutes=2)["run"],
     ]
     assert len(set(runs)) == len(runs)
     assert plan(lake, models, HEART, version=version)["run"] == runs[0]
@@ -73,15 +75,15 @@ def test_a_run_is_another_one_when_anything_that_decides_its_outcome_is():
 
 def test_families_that_are_not_built_are_skipped_with_a_note():
     lake, models, _ = buckets()
-    written = plan(lake, models, HEART, families=["mlp", "random_forest"])
-    assert [spec["family"] for spec in written["trials"]] == ["random_forest"]
-    assert [skipped["family"] for skipped in written["skipped"]] == ["mlp"]
+    written = plan(lake, models, HEART, families=["perceptron", "random_forest"])
+    assert written["families"] == ["random_forest"]
+    assert [skipped["family"] for skipped in written["skipped"]] == ["perceptron"]
 
 
 def test_a_plan_without_a_family_that_is_built_says_which_are():
     lake, models, _ = buckets()
     with pytest.raises(TrainingError, match="logistic_regression"):
-        plan(lake, models, HEART, families=["mlp"])
+        plan(lake, models, HEART, families=["perceptron"])
 
 
 def test_without_data_a_plan_says_where_to_put_some():
@@ -118,12 +120,16 @@ def test_out_of_fold_probabilities_are_kept_for_every_row_without_a_pickle():
     assert models.get(names.run(run, "trials/logistic_regression.npy")).body[:6] == b"\x93NUMPY"
 
 
-def test_the_standard_error_is_that_of_the_fold_scores():
+def test_the_standard_error_is_that_of_the_folds_of_all_repeats_and_minds_that_they_overlap():
     lake, models, _ = buckets()
     result = read(models, planned(lake, models, HEART), "trials/logistic_regression.json")
-    assert len(result["folds"]) == 5
-    assert result["mean"] == pytest.approx(np.mean(result["folds"]))
-    assert result["standard_error"] == pytest.approx(np.std(result["folds"], ddof=1) / np.sqrt(5))
+    scores = result["folds"]
+    assert len(scores) == 5 * HEART.training.repeats
+    assert result["mean"] == pytest.approx(np.mean(scores))
+    naive = np.std(scores, ddof=1) / np.sqrt(len(scores))
+    corrected = np.std(scores, ddof=1) * np.sqrt(1 / len(scores) + 1 / 4)
+    assert result["se"] == pytest.approx(corrected, rel=1e-3)
+    assert result["se"] > 1.5 * naive
 
 
 def test_rows_of_one_patient_do_not_help_to_predict_each_other():
@@ -180,7 +186,10 @@ def test_the_same_data_and_seed_give_the_same_candidate_to_the_byte():
 def test_a_fit_waits_for_every_trial():
     lake, models, _ = buckets()
     run = plan(lake, models, HEART, families=FAST)["run"]
-    trial(lake, models, run, "logistic_regression")
+    with pytest.raises(TrainingError, match="step 'tell'"):
+        fit(lake, models, run)
+    run = planned(lake, models, HEART, families=FAST)
+    models.delete(names.run(run, "trials/gradient_boosting.json"))
     with pytest.raises(TrainingError, match="trial gradient_boosting"):
         fit(lake, models, run)
 
@@ -220,7 +229,18 @@ def test_a_run_whose_exports_all_fail_ends_without_a_model():
         evaluate(lake, models, run)
 
 
-def test_a_model_that_is_too_large_gives_way_to_the_next_best():
+def test_a_trial_that_grows_too_large_is_pruned_while_searching():
+    small = HEART.model_copy(update={"gate": HEART.gate.model_copy(update={"max_size_mb": 0.01})})
+    lake, models, _ = buckets(small)
+    run, result = fitted(lake, models, small, families=FAST)
+    pruned = read(models, run, "trials/gradient_boosting.json")
+    assert pruned["status"] == "pruned"
+    assert "max_size_mb = 0.01" in pruned["why"]
+    assert result["order"] == ["logistic_regression"]
+
+
+def test_an_export_that_is_too_large_after_all_gives_way_to_the_next_best(monkeypatch):
+    monkeypatch.setattr(sizes, "estimate", lambda fitted: 0)
     small = HEART.model_copy(update={"gate": HEART.gate.model_copy(update={"max_size_mb": 0.01})})
     lake, models, _ = buckets(small)
     run = planned(lake, models, small, families=FAST)
@@ -234,8 +254,8 @@ def test_a_model_that_is_too_large_gives_way_to_the_next_best():
 
 
 def test_a_family_that_cannot_be_fitted_leaves_the_others_in_the_race():
-    done = {"id": "a", "status": "done", "simplicity": 0, "mean": 0.7, "standard_error": 0.01}
-    failed = {"id": "b", "status": "failed", "simplicity": 1, "reason": "ValueError: overflow"}
+    done = {"id": "a", "status": "done", "simplicity": 0, "mean": 0.7, "se": 0.01, "columns": 3.0, "size_bytes": 9}
+    failed = {"id": "b", "status": "failed", "simplicity": 1, "why": "ValueError: overflow"}
     assert order([failed, done], "roc_auc") == [done]
     with pytest.raises(TrainingError, match="b: ValueError: overflow"):
         order([failed], "roc_auc")
@@ -329,7 +349,7 @@ def test_few_rows_are_enough_as_long_as_each_class_has_two():
     cells = {"x": ["1", "2", "3", "4", "1.5", "3.5"], "y": ["0", "0", "1", "1", "0", "1"]}
     lake, models, _ = buckets(contract, cells, holdout=[False] * 4 + [True] * 2)
     run, _ = fitted(lake, models, contract)
-    assert len(read(models, run, "trials/logistic_regression.json")["folds"]) == 2
+    assert len(read(models, run, "trials/logistic_regression.json")["folds"]) == 2 * contract.training.repeats
 
 
 def test_a_class_without_rows_stops_the_run_with_its_name():

@@ -1,0 +1,52 @@
+"""One step of the search a call: ask, tell, lost. Trials and their results are in the models bucket."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from andamio.adapters.s3 import S3Objects
+from andamio.errors import TrainingError
+from andamio.names import EVENT_TRAINING
+from andamio.ports import Objects
+from andamio.settings import SearchSettings
+from training import search
+
+
+@cache
+def connect() -> Objects:
+    """The models bucket that this function was deployed for; raises `SettingsError`."""
+    return S3Objects(SearchSettings.from_env().models)
+
+
+def _ask(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
+    return search.asked_summary(search.ask(models, event["run"], after=event["after"]))
+
+
+def _tell(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
+    return search.told_summary(search.tell(models, event["run"], number=event["round"], now=datetime.now(UTC)))
+
+
+def _lost(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
+    search.lost(models, event["run"], event["trial"], event["error"])
+    return {}  # children of a Map hand nothing back
+
+
+STEPS: dict[str, Callable[[Objects, dict[str, Any]], dict[str, Any]]] = {"ask": _ask, "tell": _tell, "lost": _lost}
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Do the step that the event names; `andamio.errors` say what is missing or wrong."""
+    step = STEPS.get(event.get("step", ""))
+    if step is None:
+        raise TrainingError(f"The event's step must be one of {', '.join(STEPS)}")
+    started = time.perf_counter()
+    result = step(connect(), event)
+    seconds = round(time.perf_counter() - started, 3)
+    said = {"event": EVENT_TRAINING, "step": event["step"], "run": event.get("run"), "trial": event.get("trial")}
+    print(json.dumps({**said, "seconds": seconds, **result}), flush=True)
+    return result

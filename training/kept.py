@@ -1,0 +1,53 @@
+"""Which encoded columns a fitted pipeline uses, and which its feature selection left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from andamio.contract import Contract
+from training.families import Fitted
+
+MISSING = "(missing)"
+
+
+def kept(fitted: Fitted, contract: Contract) -> tuple[list[str], list[str]]:
+    """(columns that the model sees, columns that were left out), in the pipeline's order.
+
+    A number column goes by its name, one value of a category by `NAME=value`; no value is `NAME=(missing)`.
+    """
+    every = encoded_columns(fitted, contract)
+    selector: Any = fitted.pipeline.named_steps.get("select")
+    support = np.ones(len(every), dtype=bool) if selector is None else selector.get_support()
+    return (
+        [name for name, used in zip(every, support, strict=True) if used],
+        [name for name, used in zip(every, support, strict=True) if not used],
+    )
+
+
+def encoded_columns(fitted: Fitted, contract: Contract) -> list[str]:
+    """Every column that preprocessing makes: numbers first, then a column for each value seen of each category."""
+    texts = fitted.pipeline.named_steps["columns"].named_transformers_.get("categories")
+    names = list(contract.number_columns)
+    if texts is not None:
+        for column, values in zip(contract.category_columns, texts.categories_, strict=True):
+            names += [f"{column}={value or MISSING}" for value in values]
+    return names
+
+
+def features_left_out(contract: Contract, left_out: list[str], selected: list[str]) -> list[str]:
+    """The features of the contract none of whose columns the model sees."""
+    used = {_feature(contract, column) for column in selected}
+    return [name for name in contract.inputs if name not in used and name in {_feature(contract, c) for c in left_out}]
+
+
+def _feature(contract: Contract, column: str) -> str:
+    """The feature that an encoded column comes from."""
+    if column in contract.inputs:
+        return column
+    if "=" in column:
+        for name in contract.category_columns:
+            if column.startswith(f"{name}="):
+                return name
+    return column.removesuffix("_age_days").removesuffix("_month").removesuffix("_weekday")
