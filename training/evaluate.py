@@ -5,12 +5,12 @@ from __future__ import annotations
 import operator
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from andamio import metrics
+from andamio import gate, metrics
 from andamio.bootstrap import Scorer, interval
 from andamio.contract import Contract
 from andamio.encode import Encoded
@@ -18,7 +18,7 @@ from andamio.errors import TrainingError
 from andamio.model import Model
 from andamio.ports import Objects
 from andamio.threshold import labels_from
-from training import dataset
+from training import baselines, curves, dataset, reference, slices
 from training.dataset import Rows
 from training.importance import IMPORTANCE, importance
 from training.runs import EVALUATION, FIT, PLAN, Run, candidate_file, to_json
@@ -58,14 +58,18 @@ def load_holdout(lake: Objects, contract: Contract, version: str) -> Rows:
 
 
 def evaluate(lake: Objects, models: Objects, run_id: str) -> dict[str, Any]:
-    """Score the candidate on the holdout and write the evaluation: every metric with its 95% interval."""
+    """Score the candidate on the holdout, and write the evaluation."""
     run = Run(run_id, models)
 
     def compute() -> dict[str, Any]:
         planned, candidate = run.need(PLAN, "plan"), load_candidate(run)
-        holdout = load_holdout(lake, candidate.contract, planned["dataset"])
-        judged = candidate.contract, candidate.model, holdout, candidate.fit["threshold"], planned["seed"]
-        found = assess(*judged)
+        contract, version, limit = candidate.contract, planned["dataset"], candidate.fit["threshold"]
+        train, holdout = (
+            dataset.rows(contract, dataset.read_cells(lake, version, side), version=version)
+            for side in ("train", "holdout")
+        )
+        judged = contract, candidate.model, holdout, limit, planned["seed"]
+        found = assess(*judged, train, out_of_fold(run, candidate))
         return {
             "run": run_id,
             "dataset": planned["dataset"],
@@ -81,32 +85,73 @@ def evaluate(lake: Objects, models: Objects, run_id: str) -> dict[str, Any]:
     return run.once(EVALUATION, compute)
 
 
-def assess(contract: Contract, model: Model, holdout: Rows, threshold: float, seed: int) -> dict[str, Any]:
-    """Metrics with intervals (stratified by class, clustered by split key), the confusion matrix, `success`.
+def assess(
+    contract: Contract,
+    model: Model,
+    holdout: Rows,
+    threshold: float,
+    seed: int,
+    train: Rows,
+    honest: gate.OutOfFold,
+) -> dict[str, Any]:
+    """All that is said of a model, on rows of the holdout resampled by class and by split key.
 
-    `confusion` has a row per true class and a column per predicted class, in class order. A metric that is
-    undefined on these rows is null.
+    `metrics` with intervals, those of the `baselines` and the `gains` over them; `confusion` (a row per true class,
+    a column per predicted one, in class order); `calibration`, `curves`, `slices`; `success`. A metric that is
+    undefined on these rows is null. A holdout with fewer than 10 rows of a class is `low_evidence`: then there are
+    `cross_validated` figures, of out-of-fold scores on train, and `success` goes by these.
     """
     probabilities = model.predict(holdout.encoded)
-    keys = np.asarray(holdout.keys, dtype=np.str_)
-    figures = {}
-    for name in metrics.METRICS:
-        scorer = Scorer(name, contract.positive_index, threshold)
-        figures[name] = finite(asdict(interval(scorer, holdout.labels, probabilities, keys, seed)))
-    said = labels_from(probabilities, contract.positive_index, threshold)
     classes = len(contract.classes)
+    counts = np.bincount(holdout.labels, minlength=classes)
+    others = baselines.baselines(contract, train, holdout, seed)
+    figures, of_others, gains = baselines.compare(contract, holdout, probabilities, threshold, others, seed)
+    low = gate.low_evidence(counts.tolist())
+    cross_validated = {} if not low else {"cross_validated": _cross_validated(contract, honest, threshold, seed)}
+    said = labels_from(probabilities, contract.positive_index, threshold)
     confusion = np.zeros((classes, classes), dtype=int)
     np.add.at(confusion, (holdout.labels, said), 1)
-    counts = np.bincount(holdout.labels, minlength=classes).tolist()
+    as_float = probabilities.astype(np.float64)
     return {
         "metric": contract.training.metric,
         "metrics": figures,
+        "baselines": of_others,
+        "gains": gains,
         "threshold": threshold,
         "rows": len(holdout.labels),
-        "groups": len(np.unique(keys)),
-        "classes": dict(zip(contract.classes, counts, strict=True)),
+        "groups": len(set(holdout.keys)),
+        "classes": dict(zip(contract.classes, counts.tolist(), strict=True)),
+        "positive": contract.classes[contract.positive_index] if contract.positive_index >= 0 else None,
         "confusion": confusion.tolist(),
-        "success": success(contract, figures),
+        "calibration": curves.calibration(contract, holdout.labels, as_float, seed),
+        "curves": curves.curves(contract, holdout.labels, as_float),
+        "slices": slices.assess(
+            contract,
+            probabilities,
+            holdout,
+            threshold,
+            slices.slices(contract, train.cells, holdout.cells),
+            seed,
+        ),
+        "low_evidence": low,
+        **cross_validated,
+        "success": success(contract, cross_validated.get("cross_validated", figures)),
+    }
+
+
+def out_of_fold(run: Run, candidate: Candidate) -> gate.OutOfFold:
+    """The candidate's calibrated out-of-fold scores."""
+    body = run.read(candidate_file("out_of_fold.json"), candidate.fit["files"]["out_of_fold.json"], "fit")
+    return reference.read_out_of_fold(body)
+
+
+def _cross_validated(
+    contract: Contract, honest: gate.OutOfFold, threshold: float, seed: int
+) -> dict[str, dict[str, float | None]]:
+    scorers = {name: Scorer(name, contract.positive_index, threshold) for name in metrics.METRICS}
+    return {
+        name: baselines.plain(interval(scorer, honest.labels, honest.probabilities, honest.keys, seed))
+        for name, scorer in scorers.items()
     }
 
 
@@ -130,11 +175,6 @@ def latency_ms(model: Model, rows: Encoded) -> float:
         model.predict(single)
         taken.append(time.perf_counter() - started)
     return round(float(np.median(taken[LATENCY_WARM_UP:])) * 1000, 4)
-
-
-def finite(figures: dict[str, Any]) -> dict[str, float | None]:
-    """Figures for JSON: what is not a number is null."""
-    return {name: float(value) if np.isfinite(value) else None for name, value in figures.items()}
 
 
 def summary(written: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ TOLERANCE = 1e-5
 TRAIN_ROWS, PERTURBED_ROWS = 20_000, 2_000
 """How many rows parity is proven on, at most: of train as they are, and of each kind of perturbed copies."""
 
-Predict = Callable[[Encoded], NDArray[np.float32]]
+Predict = Callable[[Encoded], NDArray[np.floating]]
 Exporter = Callable[[Fitted], bytes]
 
 
@@ -95,9 +95,9 @@ class Parity:
 
 
 def parity(
-    fitted: Fitted, exported: Predict, train: Encoded, ranges: dict[int, tuple[float, ...]], seed: int
+    fitted: Predict, exported: Predict, train: Encoded, ranges: dict[int, tuple[float, ...]], seed: int
 ) -> Parity:
-    """Compare on training rows (at most 20,000) and on perturbed copies of them (2,000 of each kind), drawn by seed.
+    """Compare two predictors on training rows (at most 20,000) and perturbed copies (2,000 of each kind), by seed.
 
     `ranges` has, by column of `numbers`, the range ends that the contract states; the smallest and the largest
     value in train are always added. Perturbed: missing (each column in turn, then all, then at random), a
@@ -108,7 +108,7 @@ def parity(
     rows = train.take(drawn[:PERTURBED_ROWS])
 
     def apart(encoded: Encoded) -> float:
-        return float(np.max(np.abs(fitted.predict(encoded) - exported(encoded)))) if encoded.rows else 0.0
+        return float(np.max(np.abs(fitted(encoded) - exported(encoded)))) if encoded.rows else 0.0
 
     ends = _ends(train, ranges)
     return Parity(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from andamio.contract import Contract
 from andamio.errors import AndamioError, ObjectNotFound, TrainingError
 from andamio.model import Model
 from andamio.ports import Objects
-from training import export, kept, reference, selection, threshold
+from training import calibrate, export, kept, reference, selection, threshold
 from training.dataset import Rows
 from training.families import Fitted
 from training.runs import FIT, PLAN, Run, candidate_file, digest, scores_file
@@ -25,17 +25,29 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A model that has proved itself: the trial it comes from, its ONNX bytes."""
+    """A model that has proved itself: its trial, what was fitted, the curve over it, its ONNX bytes.
+
+    `out_of_fold` holds the trial's calibrated probabilities [rows, classes].
+    """
 
     trial: dict[str, Any]
     onnx: bytes
     fitted: Fitted
+    calibration: calibrate.Calibration
+    out_of_fold: Floats
 
 
-def fit(lake: Objects, models: Objects, run_id: str, *, exporter: export.Exporter = export.to_onnx) -> dict[str, Any]:
+def fit(
+    lake: Objects,
+    models: Objects,
+    run_id: str,
+    *,
+    exporter: export.Exporter = export.to_onnx,
+    attach: calibrate.Attach = calibrate.attach,
+) -> dict[str, Any]:
     """Write the candidate's files and the fit's result; status "fitted", or "no_parity" after three exports.
 
-    Raises `TrainingError` when a trial has left no result, or none could be scored.
+    Raises `TrainingError` when the search has not ended, or no trial could be scored.
     """
     run = Run(run_id, models)
     planned = run.need(PLAN, "plan")
@@ -44,7 +56,11 @@ def fit(lake: Objects, models: Objects, run_id: str, *, exporter: export.Exporte
         trials = run.trials()
         ordered = order(trials, planned["metric"])
         contract, train = load_train(lake, run, planned["dataset"])
-        exported, attempts = try_exports(contract, train, ordered, planned["seed"], exporter)
+
+        def scores(trial: dict[str, Any]) -> Floats:
+            return from_npy(run.read(scores_file(trial["id"]), trial["scores"], "trial"))
+
+        exported, attempts = try_exports(contract, train, ordered, scores, planned["seed"], exporter, attach)
         result = {
             "run": run_id,
             "dataset": planned["dataset"],
@@ -57,7 +73,7 @@ def fit(lake: Objects, models: Objects, run_id: str, *, exporter: export.Exporte
         }
         if exported is None:
             return {**result, "status": "no_parity"}
-        out_of_fold = from_npy(run.read(scores_file(exported.trial["id"]), exported.trial["scores"], "trial"))
+        out_of_fold = exported.out_of_fold
         limit = _threshold(contract, train, out_of_fold)
         selected, left_out = kept.kept(exported.fitted, contract)
         profile = _profile(lake, planned["dataset"])
@@ -77,6 +93,7 @@ def fit(lake: Objects, models: Objects, run_id: str, *, exporter: export.Exporte
             "selection": exported.trial["selection"],
             "selected": selected,
             "left_out": left_out,
+            "calibration": exported.calibration.to_dict(),
             "threshold": limit,
             "cross_validation": _out_of_fold_metrics(contract, train, out_of_fold, limit),
             "size_bytes": len(exported.onnx),
@@ -105,18 +122,31 @@ def order(trials: Sequence[dict[str, Any]], metric: str) -> list[dict[str, Any]]
 
 
 def try_exports(
-    contract: Contract, train: Rows, ordered: Sequence[dict[str, Any]], seed: int, exporter: export.Exporter
+    contract: Contract,
+    train: Rows,
+    ordered: Sequence[dict[str, Any]],
+    scores: Callable[[dict[str, Any]], Floats],
+    seed: int,
+    exporter: export.Exporter,
+    attach: calibrate.Attach,
 ) -> tuple[Exported | None, list[dict[str, Any]]]:
-    """The first of at most three trials whose export proves parity and fits `gate.max_size_mb`, and all attempts."""
+    """The first of at most three trials whose export proves parity and fits `gate.max_size_mb`, and all attempts.
+
+    Parity is that of the calibrated graph with scikit-learn calibrated in NumPy: what is served is what is proven.
+    `scores` gives a trial's out-of-fold probabilities.
+    """
     attempts: list[dict[str, Any]] = []
     ranges = _ranges(contract)
     for trial in ordered[:TRIES]:
         fitted = fit_spec(contract, train.encoded, train.labels, trial, seed)
-        attempt: dict[str, Any] = {"trial": trial["id"]}
+        out_of_fold = scores(trial)
+        curve = calibrate.fit(out_of_fold, train.labels, contract.positive_index)
+        attempt: dict[str, Any] = {"trial": trial["id"], "calibration": curve.to_dict()}
         attempts.append(attempt)
         try:
-            onnx = exporter(fitted)
-            proof = export.parity(fitted, Model(contract, onnx).predict, train.encoded, ranges, seed)
+            onnx = attach(exporter(fitted), curve, contract.positive_index)
+            expected = _calibrated(fitted, curve, contract.positive_index)
+            proof = export.parity(expected, Model(contract, onnx).predict, train.encoded, ranges, seed)
         except Exception as error:  # converters raise whatever they like, and any of it means: not exported
             known = isinstance(error, AndamioError)
             attempt["error"] = (str(error) if known else f"{type(error).__name__}: {error}")[:500]
@@ -127,8 +157,14 @@ def try_exports(
         if len(onnx) > contract.gate.max_size_mb * 2**20:
             attempt["error"] = f"{len(onnx) / 2**20:.1f} MB is more than gate.max_size_mb = {contract.gate.max_size_mb}"
             continue
-        return Exported(trial, onnx, fitted), attempts
+        calibrated = curve.apply(out_of_fold, contract.positive_index)
+        return Exported(trial, onnx, fitted, curve, calibrated), attempts
     return None, attempts
+
+
+def _calibrated(fitted: Fitted, curve: calibrate.Calibration, positive: int) -> export.Predict:
+    """What scikit-learn and NumPy say: the fitted pipeline, and the curve over it."""
+    return lambda encoded: curve.apply(fitted.predict(encoded), positive)
 
 
 def _ranges(contract: Contract) -> dict[int, tuple[float, ...]]:

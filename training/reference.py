@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.decision import OutOfFold
 from training.dataset import Columns, Rows
 
 REFERENCE_ROWS = 1000
@@ -38,7 +39,8 @@ def reference(contract: Contract, train: Rows, seed: int) -> bytes:
 def out_of_fold(contract: Contract, train: Rows, scores: NDArray[np.float64], seed: int) -> bytes:
     """`out_of_fold.json`: at most 5,000 rows drawn by seed, class index and probabilities in class order.
 
-    {"rows": n, "classes": [keys], "labels": [index], "scores": [[p, ...]]}.
+    {"rows": n, "classes": [keys], "labels": [index], "groups": [number], "scores": [[p, ...]]}; rows of one split key
+    have the same group number, which says nothing else of them.
     """
     picked = _draw(len(train.labels), OUT_OF_FOLD_ROWS, seed)
     return _compact(
@@ -46,9 +48,18 @@ def out_of_fold(contract: Contract, train: Rows, scores: NDArray[np.float64], se
             "rows": len(picked),
             "classes": list(contract.classes),
             "labels": train.labels[picked].tolist(),
+            "groups": np.unique(np.asarray(train.keys, dtype=np.str_)[picked], return_inverse=True)[1].tolist(),
             "scores": np.round(scores[picked], 9).tolist(),
         }
     )
+
+
+def read_out_of_fold(body: bytes) -> OutOfFold:
+    """What `out_of_fold` wrote; without groups (an older release), each row stands for itself."""
+    kept = json.loads(body)
+    labels = np.asarray(kept["labels"], dtype=np.int64)
+    groups = np.asarray(kept.get("groups", range(len(labels)))).astype(np.str_)
+    return OutOfFold(labels, groups, np.asarray(kept["scores"], dtype=np.float64).reshape(len(labels), -1))
 
 
 def _draw(rows: int, most: int, seed: int) -> NDArray[np.int64]:

@@ -1,0 +1,108 @@
+"""What a plot of probabilities is drawn from: ROC and precision-recall curves, and calibration in bins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Points = list[list[float]]
+
+POINTS = 200
+BINS, ROWS_IN_A_BIN = 10, 10
+_SIMULATIONS = 500
+_Z = 1.959964
+
+
+def curves(contract: Contract, labels: Labels, probabilities: Floats) -> dict[str, Any]:
+    """`roc` [[false positive rate, true positive rate]...] and `precision_recall` [[recall, precision]...].
+
+    At most 200 points each, of the positive class; of more than two classes one list by class key, each against
+    the rest. A class without rows, or with all of them, has none.
+    """
+    if contract.positive_index >= 0:
+        roc, precision_recall = _binary(labels == contract.positive_index, probabilities[:, contract.positive_index])
+        return {"roc": roc, "precision_recall": precision_recall}
+    each = {key: _binary(labels == k, probabilities[:, k]) for k, key in enumerate(contract.classes)}
+    return {
+        "roc": {key: both[0] for key, both in each.items()},
+        "precision_recall": {key: both[1] for key, both in each.items()},
+    }
+
+
+def _binary(truth: NDArray[np.bool_], scores: Floats) -> tuple[Points, Points]:
+    if truth.all() or not truth.any():
+        return [], []
+    order = np.argsort(-scores, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    up = np.cumsum(truth[order])[ends]
+    seen = ends + 1
+    recall, precision = up / up[-1], up / seen
+    roc = np.column_stack([(seen - up) / (seen - up)[-1], recall])
+    return _few(np.vstack([[0.0, 0.0], roc])), _few(np.column_stack([recall, precision]))
+
+
+def _few(points: Floats) -> Points:
+    """At most 200 of them, the first and the last among these."""
+    kept = np.unique(np.linspace(0, len(points) - 1, POINTS).round().astype(int))
+    return [[round(float(x), 6), round(float(y), 6)] for x, y in points[kept]]
+
+
+def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed: int) -> dict[str, Any]:
+    """Said against seen, in up to ten bins of about equal count, at least ten rows each.
+
+    Of two classes the positive one's probability; of more, how sure the model is of the class it names. `error` is
+    the expected calibration error (Naeini et al. 2015); `by_chance` is what a perfectly calibrated model would show
+    on so few rows, on average: an error near it is no evidence of anything. `low` and `high` of `observed` are
+    Wilson's 95% interval.
+    """
+    positive = contract.positive_index
+    said = probabilities[:, positive] if positive >= 0 else probabilities.max(axis=1)
+    seen = (labels == positive) if positive >= 0 else (labels == probabilities.argmax(axis=1))
+    parts = _bins(said)
+    rng = np.random.default_rng(seed)
+    drawn = rng.random((_SIMULATIONS, len(said))) < said
+    return {
+        "bins": [_bin(said[part], seen[part]) for part in parts],
+        "error": float(_error(said, seen[None, :].astype(np.float64), parts)[0]),
+        "by_chance": float(np.mean(_error(said, drawn.astype(np.float64), parts))),
+    }
+
+
+def _bins(said: Floats) -> list[NDArray[np.int64]]:
+    """Equal scores share a bin."""
+    order = np.argsort(said, kind="stable")
+    number = max(1, min(BINS, len(said) // ROWS_IN_A_BIN))
+    edges: Floats = (
+        said[order][[len(said) * part // number - 1 for part in range(1, number)]] if number > 1 else np.empty(0)
+    )
+    place = np.searchsorted(np.unique(edges), said, side="left")
+    return [np.flatnonzero(place == part) for part in np.unique(place)]
+
+
+def _bin(said: Floats, seen: NDArray[np.bool_]) -> dict[str, float]:
+    n, share = len(said), float(seen.mean())
+    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z * float(np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))) / (1 + _Z**2 / n)
+    return {
+        "low": float(said.min()),
+        "high": float(said.max()),
+        "rows": n,
+        "mean_predicted": float(said.mean()),
+        "observed": share,
+        "observed_low": max(0.0, middle - half),
+        "observed_high": min(1.0, middle + half),
+    }
+
+
+def _error(said: Floats, seen: Floats, parts: list[NDArray[np.int64]]) -> Floats:
+    """Of each row of `seen` [draws, rows], as 0 and 1: the gaps of the bins, weighted by their rows."""
+    total = np.zeros(len(seen))
+    for part in parts:
+        total += len(part) / len(said) * np.abs(seen[:, part].mean(axis=1) - said[part].mean())
+    return total
