@@ -18,6 +18,7 @@ from andamio.release import Release
 from andamio.serving import read_pointer
 from infra import asl
 from lambdas.registry import handler as registry_handler
+from lambdas.search import handler as search_handler
 from lambdas.train import handler as train_handler
 from tests.support.datasets import heart_cells, publish
 from tests.support.releases import linear_onnx, promote, release_files
@@ -26,8 +27,8 @@ from training.decide import decide
 from .cloud import Cloud, account
 from .conftest import HEART
 
-LINEAR = {"families": ["logistic_regression"]}
-FAST = {"families": ["logistic_regression", "gradient_boosting"]}
+LINEAR = {"families": ["logistic_regression"], "trials": 1}
+FAST = {"families": ["logistic_regression", "gradient_boosting"], "trials": 2}
 CONTRACT = Contract.load(HEART)
 
 
@@ -42,9 +43,12 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking: str) -> Iterator[Cloud]:
     """An account with training deployed and a data version of heart."""
-    with account(HEART, tmp_path, monkeypatch, {"ANDAMIO_TRACKING_URI": tracking}) as deployed:
+    with account(
+        HEART, tmp_path, monkeypatch, {"ANDAMIO_TRACKING_URI": tracking, "ANDAMIO_LOCK": "10c" * 21 + "1"}
+    ) as deployed:
         values = {
             "TrainFunction": deployed.function("train", train_handler),
+            "SearchFunction": deployed.function("search", search_handler),
             "RegistryFunction": deployed.function("registry", registry_handler),
             "Parallel": 2,
         }
@@ -88,8 +92,9 @@ def test_a_model_that_beats_the_majority_class_is_served_and_on_record(cloud: Cl
     assert release.info["dataset"] == current(cloud)
     version = MlflowClient(tracking, tracking).get_model_version_by_alias("heart", "champion")
     assert version.tags["andamio.release"] == champion.release
-    assert [call.event["trial"] for call in cloud.calls if call.event.get("step") == "trial"] == FAST["families"]
-    assert all(call.result == {} for call in cloud.calls if call.event.get("step") == "trial")
+    trials = [call for call in cloud.calls if call.event.get("step") == "trial"]
+    assert {call.event["trial"] for call in trials} == {"majority_class", *FAST["families"]}
+    assert all(call.result == {} for call in trials)
 
 
 def test_training_again_on_the_same_data_ties_and_writes_nothing_new(cloud: Cloud) -> None:
@@ -105,7 +110,7 @@ def test_training_again_on_the_same_data_ties_and_writes_nothing_new(cloud: Clou
 
 def test_a_model_no_better_than_the_champion_is_on_record_and_not_served(cloud: Cloud, tracking: str) -> None:
     champion = cloud.run("train", LINEAR).output["release"]
-    ended = cloud.run("train", {"families": ["gradient_boosting"]})
+    ended = cloud.run("train", {"families": ["gradient_boosting"], "trials": 1})
     assert ended.output["status"] == "rejected"
     pointer = read_pointer(cloud.models, "heart")[0]
     assert pointer.champion is not None
@@ -154,14 +159,54 @@ def test_a_run_without_an_exact_export_ends_with_no_model(cloud: Cloud, monkeypa
     assert read_pointer(cloud.models, "heart")[0].champion is None
 
 
-def test_a_trial_that_left_nothing_stops_the_run_with_its_name(cloud: Cloud) -> None:
-    def forgetful(event: dict[str, Any], context: object) -> dict[str, Any]:
-        return {} if event["step"] == "trial" else train_handler.handler(event, context)
+def without(trial: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """The training function, which ends without a result for one trial."""
 
-    cloud.fake_function("train", forgetful)
+    def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+        if event["step"] == "trial" and event["trial"] == trial:
+            raise MemoryError("out of memory")
+        return train_handler.handler(event, context)
+
+    return handler
+
+
+def test_a_trial_whose_function_dies_is_recorded_as_failed_and_the_others_go_on(cloud: Cloud) -> None:
+    cloud.fake_function("train", without("gradient_boosting"))
+    ended = cloud.run("train", FAST)
+    assert ended.output["status"] == "promoted", ended.cause
+    said = json.loads(cloud.models.get(f"runs/{ended.output['run']}/trials/gradient_boosting.json").body)
+    assert (said["status"], said["why"]) == ("failed", "MemoryError: out of memory")
+    assert "Lost" in cloud.history(ended.arn)
+
+
+def test_a_run_whose_trials_all_died_fails_and_says_of_what(cloud: Cloud) -> None:
+    def broken(event: dict[str, Any], context: object) -> dict[str, Any]:
+        if event["step"] == "trial":
+            raise MemoryError("out of memory")
+        return train_handler.handler(event, context)
+
+    cloud.fake_function("train", broken)
     ended = cloud.run("train", LINEAR)
     assert ended.status == "FAILED"
-    assert "trial logistic_regression" in ended.cause
+    assert "out of memory" in ended.cause
+    cloud.fake_function("train", train_handler.handler)
+    assert cloud.run("train", LINEAR).output["status"] == "promoted", "what failed by accident can be started again"
+
+
+def test_the_search_goes_on_round_by_round_and_a_second_execution_finds_it_done(cloud: Cloud) -> None:
+    asked = {"families": ["logistic_regression"], "trials": 6}
+    first = cloud.run("train", asked)
+    assert first.output["status"] == "promoted", first.cause
+    states = cloud.history(first.arn)
+    assert states.count("Ask") == states.count("Tell") == 2, "four trials side by side, then the last two"
+    run = first.output["run"]
+    kept = [info.key for info in cloud.models.list(f"runs/{run}/trials/") if info.key.endswith(".json")]
+    assert len(kept) == 6 + 1, "six trials, and the majority class"
+    before = {(info.key, info.version) for info in cloud.models.list(f"runs/{run}/")}
+    second = cloud.run("train", asked)
+    assert second.output["status"] == "tied"
+    added = {(info.key, info.version) for info in cloud.models.list(f"runs/{run}/")} - before
+    assert all("/decisions/" in key for key, _ in added), "only the gate looked again, at the new champion"
 
 
 def test_without_data_the_execution_fails_with_what_to_do(cloud: Cloud) -> None:
