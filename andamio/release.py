@@ -36,6 +36,8 @@ FILES = (
     "decision.json",
 )
 """What every release holds."""
+IMPORTANCE, CARD, CARD_PAGE = "importance.json", "card.md", "card.html"
+"""What a release of this version holds besides: an older one goes on being served without."""
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
 
@@ -100,6 +102,10 @@ class Release:
         if hashlib.sha256(body).hexdigest() != self.files[name]:
             raise ReleaseError(f"release {self.version}: {name} was changed after it was sealed; it must not be served")
         return body
+
+    def find(self, name: str) -> bytes | None:
+        """One file, checked like `read`; None when the release was sealed without it."""
+        return self.read(name) if name in self.files else None
 
     def json(self, name: str) -> dict[str, Any]:
         """One JSON file, checked like `read`."""

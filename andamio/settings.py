@@ -71,11 +71,12 @@ class SearchSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class RegistrySettings(Settings):
-    """`lambdas/registry`: the models bucket, and the MLflow server or app."""
+    """`lambdas/registry`: the buckets, the MLflow server or app, and the digest of the lock file it was built from."""
 
     lake: str
     models: str
     tracking_uri: str
+    lock: str
 
 
 @dataclass(frozen=True, slots=True)

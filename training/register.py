@@ -6,27 +6,17 @@ moved after it, so that they never claim what did not happen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import dataclasses
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from andamio import release as releases
-from andamio.contract import Contract
-from andamio.errors import PreconditionFailed, TrainingError
+from andamio.errors import PreconditionFailed
 from andamio.ports import Objects
 from andamio.serving import Pointer, Served, read_pointer, swap_pointer
-from training.runs import (
-    EVALUATION,
-    FIT,
-    PLAN,
-    Run,
-    candidate_file,
-    decision_file,
-    registered_file,
-    to_json,
-    trial_file,
-)
+from training import card
+from training.record import Origin, Record, Trackers, read_record
+from training.runs import PLAN, Run, candidate_file, decision_file, registered_file, to_json
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 MLMODEL = "model/MLmodel"
@@ -34,63 +24,17 @@ ATTEMPTS = 3
 """How often a run is decided on, when somebody else's promotion comes between decision and swap."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is tracked of a training run; `contract` and `onnx` are None when it ended without a model."""
-
-    run: str
-    problem: str
-    source: str
-    plan: dict[str, Any]
-    trials: list[dict[str, Any]]
-    fit: dict[str, Any]
-    evaluation: dict[str, Any] | None
-    decision: dict[str, Any] | None
-    contract: Contract | None
-    onnx: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tracked:
-    """Where a record is in MLflow; `version` and `mlmodel` are None when it has no model."""
-
-    run_id: str
-    version: str | None
-    mlmodel: bytes | None
-
-
-class Tracker(Protocol):
-    """What registration asks of an experiment tracker: each call may be repeated."""
-
-    def log(self, record: Record) -> Tracked:
-        """Write the record, or find it written."""
-
-    def sealed(self, tracked_version: str, release: str) -> None:
-        """Note which release a model version became."""
-
-    def point(self, alias: str, version: str) -> None:
-        """Give a model version an alias, taking it from whichever had it."""
-
-    def unpoint(self, alias: str, version: str) -> None:
-        """Take an alias from a model version, if it has it."""
-
-    def conclude(self, run_id: str, version: str, outcome: str) -> None:
-        """Note what finally became of a run and its model version."""
-
-
-Trackers = Callable[[str], Tracker]
-
-
-def register(models: Objects, run_id: str, decision: str | None, source: str, trackers: Trackers) -> dict[str, Any]:
+def register(
+    lake: Objects, models: Objects, run_id: str, decision: str | None, origin: Origin, trackers: Trackers
+) -> dict[str, Any]:
     """Record a decided run in MLflow and seal its release; without a decision, record that it has no model.
 
-    `source` is where the data version lies, as a URI. A rejected model gets the alias "challenger"; no alias
-    moves for one that is to be promoted before it is.
+    A rejected model gets the alias "challenger"; no alias moves for one that is to be promoted before it is.
     """
     run = Run(run_id, models)
 
     def compute() -> dict[str, Any]:
-        record = read_record(run, decision, source)
+        record = with_card(run, decision, read_record(lake, run, decision, origin))
         tracker = trackers(record.problem)
         tracked = tracker.log(record)
         result: dict[str, Any] = {"run": run_id, "mlflow_run": tracked.run_id, "metric": record.plan["metric"]}
@@ -114,29 +58,19 @@ def register(models: Objects, run_id: str, decision: str | None, source: str, tr
     return run.once(registered_file(decision or "none"), compute)
 
 
-def read_record(run: Run, decision: str | None, source: str) -> Record:
-    """Collect a run's results; raises `TrainingError` that names the step whose result is missing."""
-    plan, fit = run.need(PLAN, "plan"), run.need(FIT, "fit")
-    trials = run.trials()
-    fitted = fit["status"] == "fitted"
-    if fitted and decision is None:
-        raise TrainingError(f"Run {run.id} has a candidate, and no decision was named: the step 'decide' comes first")
-
-    def candidate(name: str) -> bytes:
-        return run.read(candidate_file(name), fit["files"][name], "fit")
-
-    return Record(
-        run=run.id,
-        problem=plan["problem"],
-        source=source + plan["dataset"] + "/",
-        plan=plan,
-        trials=trials,
-        fit=fit,
-        evaluation=run.need(EVALUATION, "evaluate") if fitted else None,
-        decision=run.need(decision_file(decision), "decide") if decision is not None else None,
-        contract=Contract.from_json(candidate("contract.json")) if fitted else None,
-        onnx=candidate("model.onnx") if fitted else None,
-    )
+def with_card(run: Run, decision: str | None, record: Record) -> Record:
+    """The record with its model card: the one that an earlier call wrote, for a release's bytes never change."""
+    facts = record.facts()
+    if facts is None:
+        return record
+    made = card.make(facts, record.plots)
+    kept = {}
+    for name, body in made.files().items():
+        key = run.key(f"registered/{decision}/{name}")
+        run.models.put_new(key, body)
+        kept[name] = run.models.get(key).body.decode()
+    made = dataclasses.replace(made, markdown=kept[releases.CARD], html=kept[releases.CARD_PAGE])
+    return dataclasses.replace(record, card=made)
 
 
 def seal(run: Run, record: Record, mlmodel: bytes) -> str:
@@ -147,6 +81,8 @@ def seal(run: Run, record: Record, mlmodel: bytes) -> str:
         "MLmodel": mlmodel,
         "evaluation.json": to_json(record.evaluation),
         "decision.json": to_json(record.decision),
+        **(record.card.files() if record.card else {}),
+        **({releases.IMPORTANCE: to_json(record.importance)} if record.importance else {}),
     }
     info = {
         "problem": record.problem,

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import mlflow.onnx
 import numpy as np
 import onnx
 import onnxruntime
-from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, Metric, Param
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models.signature import ModelSignature
 from mlflow.tracking import MlflowClient
@@ -33,15 +34,20 @@ from andamio.contract import Contract
 from andamio.errors import TrainingError
 from andamio.names import CATEGORIES, NUMBERS, PROBABILITIES
 from andamio.schema import example_record
-from training.register import Record, Tracked
+from training import noted
+from training.record import REPORT, Record, Tracked
 
 # SageMaker's plugin, which is asked about every request, warns about every one that is not for SageMaker.
 logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
 
 RUN, KIND, TRIAL = "andamio.run", "andamio.kind", "andamio.trial"
 DATASET, DECISION, RELEASE = "andamio.dataset", "andamio.decision", "andamio.release"
-PARENT, NAME = "mlflow.parentRunId", "mlflow.runName"
-_LONGEST_TAG = 5000
+SPLIT, LOCK, VERDICT, STATUS = "andamio.split", "andamio.lock", "andamio.verdict", "andamio.status"
+CHOSEN, DATA_REPORT = "andamio.chosen", "andamio.report"
+PARENT, NAME, NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
+ENDS = {"done": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
+"""How a trial's run ends in MLflow."""
+_PAGE = 1000
 
 
 class MlflowTracker:
@@ -62,7 +68,7 @@ class MlflowTracker:
         if record.onnx is not None and record.contract is not None:
             model_id = self._model(record, record.contract, record.onnx, run_id)
             mlmodel = self._mlmodel(model_id, record.onnx)
-            version = self._version(record, model_id)
+            version = self._version(record, record.contract, model_id)
         outcome = record.decision["outcome"] if record.decision else record.fit["status"]
         self.conclude(run_id, version, outcome)
         return Tracked(run_id, version, mlmodel)
@@ -123,57 +129,84 @@ class MlflowTracker:
 
     def _parent(self, record: Record) -> str:
         run_id, finished = self._find_or_create({RUN: record.run, KIND: "training"}, record.run)
-        plan, fit, evaluation, decision = record.plan, record.fit, record.evaluation, record.decision
         if not finished:
-            self._log(run_id, _params(record), _metrics(fit, evaluation))
+            self._log(run_id, noted.params(record), noted.figures(record), tags=_tags(record))
+            version = record.plan["dataset"]
             source = Dataset(
-                name=self.problem, digest=plan["dataset"], source_type="s3", source=f'{{"uri": "{record.source}"}}'
+                name=self.problem, digest=version, source_type="s3", source=f'{{"uri": "{record.source}"}}'
             )
             self._client.log_inputs(run_id, [DatasetInput(source, [InputTag("mlflow.data.context", "training")])])
-            self._client.set_tag(run_id, DATASET, plan["dataset"])
-            self._client.set_tag(run_id, "andamio.split", str(plan["split"]))
-            self._client.log_dict(run_id, fit, "fit.json")
-            if evaluation is not None:
-                self._client.log_dict(run_id, evaluation, "evaluation.json")
+            self._files(run_id, noted.files(record))
             self._client.set_terminated(run_id, "FINISHED")
-        if decision is not None:
-            self._client.log_dict(run_id, decision, "decision.json")
-            self._client.set_tag(run_id, "mlflow.note.content", decision["reason"][:_LONGEST_TAG])
+        self._files(run_id, noted.decided_files(record))
+        self._client.set_tag(run_id, NOTE, noted.note(record))
+        if record.card is not None:
+            self._client.set_tag(run_id, VERDICT, record.card.verdict.level)
         return run_id
 
+    def _files(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, body in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(body)
+            if files:
+                self._client.log_artifacts(run_id, folder)
+
+    # Trials: there may be two thousand, so each takes three calls and no more
+
     def _trials(self, record: Record, parent: str) -> None:
+        known = self._trial_runs(record)
+        made = False
         for trial in record.trials:
-            tags = {RUN: record.run, KIND: "trial", TRIAL: trial["id"]}
-            run_id, finished = self._find_or_create(tags, trial["id"])
-            if finished:
-                continue
-            self._client.set_tag(run_id, PARENT, parent)
-            self._client.set_tag(run_id, DATASET, record.plan["dataset"])
-            self._client.set_tag(run_id, "andamio.status", trial["status"])
-            metric = record.plan["metric"]
-            figures = {}
-            if trial["status"] == "done":
-                figures = {f"cv_{metric}": trial["mean"], f"cv_{metric}_standard_error": trial["se"]}
-            self._log(
-                run_id,
-                {"family": trial["family"], **trial["params"]},
-                figures,
-                {f"fold_{metric}": trial.get("folds", [])},
-            )
-            self._client.set_terminated(run_id, "FINISHED")
+            found = next(iter(known.get(trial["id"], [])), None)
+            if found is None or found.info.status not in ENDS.values():
+                self._trial(record, trial, parent, found)
+                made = made or found is None
+        if made:  # of two that were made at once, the first one counts
+            for runs in self._trial_runs(record).values():
+                for double in runs[1:]:
+                    self._client.delete_run(double.info.run_id)
+
+    def _trial_runs(self, record: Record) -> dict[str, list[Any]]:
+        """The runs of a run's trials, by trial, the oldest first."""
+        asked = f"tags.`{RUN}` = '{record.run}' and tags.`{KIND}` = 'trial'"
+        found: dict[str, list[Any]] = {}
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], asked, max_results=_PAGE, page_token=token)
+            for run in page:
+                found.setdefault(run.data.tags[TRIAL], []).append(run)
+            token = page.token
+            if not token:
+                break
+        for runs in found.values():
+            runs.sort(key=lambda run: (run.info.start_time, run.info.run_id))
+        return found
+
+    def _trial(self, record: Record, trial: Mapping[str, Any], parent: str, found: Any) -> None:
+        took = round(1000 * (trial.get("seconds") or 0))
+        if found is None:
+            tags = {RUN: record.run, KIND: "trial", TRIAL: trial["id"], PARENT: parent}
+            tags |= {DATASET: record.plan["dataset"], STATUS: trial["status"]}
+            tags |= {CHOSEN: "true"} if trial["id"] == record.fit.get("trial") else {}
+            tags |= {NOTE: text} if (text := noted.trial_note(record, dict(trial))) else {}
+            started = round(time.time() * 1000) - took
+            found = self._client.create_run(self._experiment, start_time=started, tags=tags, run_name=trial["id"])
+        started = found.info.start_time
+        figures = noted.trial_figures(record, dict(trial))
+        folds = {f"fold_{record.plan['metric']}": trial.get("folds", [])}
+        self._client.log_batch(
+            found.info.run_id, _points(started, figures, folds), _pairs(noted.trial_params(dict(trial)))
+        )
+        self._client.set_terminated(found.info.run_id, ENDS[trial["status"]], started + took)
 
     def _log(
-        self,
-        run_id: str,
-        params: Mapping[str, Any],
-        figures: Mapping[str, float],
-        series: Mapping[str, Sequence[float | None]] | None = None,
+        self, run_id: str, params: Mapping[str, Any], figures: Mapping[str, float], tags: Mapping[str, str]
     ) -> None:
-        started = self._client.get_run(run_id).info.start_time  # a fixed time: a point that is repeated is the same
-        points = [Metric(name, float(value), started, 0) for name, value in figures.items()]
-        for name, values in (series or {}).items():
-            points += [Metric(name, value, started, step) for step, value in enumerate(values) if value is not None]
-        self._client.log_batch(run_id, points, [Param(name, str(value)) for name, value in params.items()])
+        started = self._client.get_run(run_id).info.start_time
+        labels = [RunTag(name, value) for name, value in tags.items()]
+        self._client.log_batch(run_id, _points(started, figures), _pairs(params), labels)
 
     # Model and version
 
@@ -208,47 +241,45 @@ class MlflowTracker:
             raise TrainingError(f"MLflow's model {model_id} is not the graph that parity was proven for")
         return mlmodel
 
-    def _version(self, record: Record, model_id: str) -> str:
+    def _version(self, record: Record, contract: Contract, model_id: str) -> str:
+        problem = contract.problem
+        said = "\n\n".join(text for text in (problem.title, problem.description, problem.objective) if text)
         try:
-            self._client.create_registered_model(self.problem)
+            self._client.create_registered_model(self.problem, description=said or None)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         same = self._client.search_model_versions(f"name = '{self.problem}' and tags.`{RUN}` = '{record.run}'")
         if same:
-            return str(min(same, key=lambda version: int(version.version)).version)
-        tags = {RUN: record.run, DATASET: record.plan["dataset"]}
-        made = mlflow.register_model(f"models:/{model_id}", self.problem, tags=tags, await_registration_for=60)
-        return str(made.version)
+            version = str(min(same, key=lambda version: int(version.version)).version)
+        else:
+            tags = {RUN: record.run, **_tags(record)}
+            made = mlflow.register_model(f"models:/{model_id}", self.problem, tags=tags, await_registration_for=60)
+            version = str(made.version)
+        self._client.update_model_version(self.problem, version, noted.note(record))
+        return version
 
 
-def _params(record: Record) -> dict[str, Any]:
-    plan, fit = record.plan, record.fit
-    params = {
-        "dataset": plan["dataset"],
-        "contract": plan["contract"][:16],
-        "seed": plan["seed"],
-        "metric": plan["metric"],
-        "families": ", ".join(plan["families"]),
-        "rows": fit["rows"],
-        **{f"version.{name}": version for name, version in plan["libraries"].items()},
-    }
-    if fit["status"] == "fitted":
-        params |= {"trial": fit["trial"], "family": fit["family"], "threshold": fit["threshold"], **fit["params"]}
-    return params
+def _tags(record: Record) -> dict[str, str]:
+    """What a run and a model version are found by: data version, split, lock file."""
+    found = {DATASET: record.plan["dataset"], SPLIT: str(record.plan["split"]), LOCK: record.lock}
+    if record.report is not None:
+        found[DATA_REPORT] = record.source + REPORT
+    return {name: value for name, value in found.items() if value}
 
 
-def _metrics(fit: Mapping[str, Any], evaluation: Mapping[str, Any] | None) -> dict[str, float]:
-    figures = {f"cv_{name}": value for name, value in fit.get("cross_validation", {}).items()}
-    if evaluation is not None:
-        for name, figure in evaluation["metrics"].items():
-            figures |= {
-                f"holdout_{name}": figure["value"],
-                f"holdout_{name}_low": figure["low"],
-                f"holdout_{name}_high": figure["high"],
-            }
-        figures |= {"latency_ms": evaluation["latency_ms"], "size_bytes": evaluation["size_bytes"]}
-    return {name: value for name, value in figures.items() if value is not None}
+def _points(
+    started: int, figures: Mapping[str, float], series: Mapping[str, Sequence[float | None]] | None = None
+) -> list[Metric]:
+    """Metrics at a fixed time, in ms: a point that is repeated is the same. A series has a step a value."""
+    points = [Metric(name, value, started, 0) for name, value in figures.items()]
+    for name, values in (series or {}).items():
+        points += [Metric(name, value, started, step) for step, value in enumerate(values) if value is not None]
+    return points
+
+
+def _pairs(params: Mapping[str, Any]) -> list[Param]:
+    return [Param(name, str(value)) for name, value in params.items()]
 
 
 def _signature(contract: Contract) -> ModelSignature:

@@ -82,7 +82,17 @@ SEARCH = Recipe(
 REGISTRY = Recipe(
     "registry",
     packages=("andamio", "training"),
-    imports=("mlflow", "mlflow.onnx", "numpy", "onnx", "onnxruntime", "pandas", "pydantic", "sagemaker_mlflow"),
+    imports=(
+        "markdown_it",
+        "mlflow",
+        "mlflow.onnx",
+        "numpy",
+        "onnx",
+        "onnxruntime",
+        "pandas",
+        "pydantic",
+        "sagemaker_mlflow",
+    ),
     budget_mib=170,
 )
 RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, SEARCH, REGISTRY)}

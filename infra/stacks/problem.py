@@ -22,6 +22,7 @@ from infra.constructs.machine import FileMachine
 from infra.constructs.role import Permission, listing, objects
 from infra.constructs.table import PredictionsTable
 from infra.constructs.tracker import may_track
+from infra.lock import lock_digest
 from infra.options import Options
 from infra.problem import Problem
 
@@ -148,9 +149,11 @@ class ProblemStack(Stack):
         self._registry = self._function(
             "registry",
             "A candidate into MLflow, and a release to be served: register, promote",
-            RegistrySettings(name, lake.bucket_name, models.bucket_name, self._tracking_uri),
+            RegistrySettings(name, lake.bucket_name, models.bucket_name, self._tracking_uri, lock_digest()),
             [
+                listing(lake),
                 listing(models),
+                objects(lake, READ, names.DATASETS),
                 objects(models, READ_WRITE, names.RUNS, names.RELEASES, names.pointer(name)),
                 objects(models, [*READ_WRITE, "s3:AbortMultipartUpload"], names.MLFLOW),
                 *may_track(self._tracking_uri),

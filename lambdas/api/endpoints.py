@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from andamio import __version__
 from andamio.errors import AndamioError, NotReady
 from andamio.schema import record_schema
-from lambdas.api import docs, log, openapi, replies
+from lambdas.api import card, docs, log, openapi, replies
 from lambdas.api.body import CSV, JSON, media_type, parse_json, read_text
 from lambdas.api.champion import Champion
 from lambdas.api.explain import check_offered, explanation
@@ -47,6 +47,7 @@ class Endpoints:
             ("GET", "/ping", self.ping),
             ("GET", "/version", self.version),
             ("GET", "/model", self.model),
+            ("GET", "/model/card", self.model_card),
             ("GET", "/schema", self.schema),
             ("GET", "/openapi.json", self.openapi),
             ("GET", "/docs", self.docs),
@@ -140,6 +141,10 @@ class Endpoints:
                 "decision": champion.document("decision.json"),
             }
         )
+
+    async def model_card(self, request: Request) -> Response:
+        """The champion's model card: a page, or Markdown."""
+        return card.reply(request, self._champion().release)
 
     # What a request looks like
 

@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from mangum.handlers.api_gateway import APIGateway
 from mangum.types import LambdaConfig, LambdaContext, LambdaEvent, Scope
@@ -37,7 +37,7 @@ class RestApi(APIGateway):
 
     @property
     def scope(self) -> Scope:
-        """The ASGI scope; no route reads the query string, the server's name or the client's address."""
+        """The ASGI scope; no route reads the server's name or the client's address."""
         event = self.event
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         for name, values in (event.get("multiValueHeaders") or {}).items():
@@ -51,13 +51,20 @@ class RestApi(APIGateway):
             "raw_path": None,
             "root_path": "",
             "scheme": "https",
-            "query_string": b"",
+            "query_string": query_string(event),
             "server": ("api", 443),
             "client": None,
             "asgi": {"version": "3.0", "spec_version": "2.0"},
             "aws.event": event,
             "aws.context": self.context,
         }
+
+
+def query_string(event: Mapping[str, Any]) -> bytes:
+    """The query as it travels; the gateway hands over its parts decoded, each name with one value or with all."""
+    one, all_of_them = event.get("queryStringParameters"), event.get("multiValueQueryStringParameters")
+    said = {**(one or {}), **(all_of_them or {})}
+    return urlencode(said, doseq=True, errors="replace").encode()
 
 
 def route_path(event: Mapping[str, Any]) -> str:

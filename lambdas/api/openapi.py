@@ -13,7 +13,7 @@ from typing import Any
 from andamio import __version__
 from andamio.contract import Contract
 from andamio.schema import example_record
-from lambdas.api import schemas
+from lambdas.api import card, schemas
 from lambdas.api.body import LIMIT
 from lambdas.api.payload import MOST_RECORDS
 
@@ -118,6 +118,7 @@ def _paths(contract: Contract | None) -> Json:
             )
         },
         "/model": {"get": _get("model", "The model that serves", "Metrics on the holdout, with intervals.", "Model")},
+        "/model/card": {"get": _card()},
         "/version": {"get": _get("model", "Which release serves", "Answers without one, too.", "Version", ready=())},
         "/schema": {
             "get": _get("model", "JSON Schema of a record", "Of the value of features in a request.", "JsonSchema")
@@ -157,6 +158,25 @@ def _get(tag: str, summary: str, description: str, reply: str, ready: tuple[int,
     }
 
 
+def _card() -> Json:
+    text = {"schema": {"type": "string"}}
+    return {
+        **_get("model", "The model card", "For people: whether to trust the model that serves, and why.", "Model"),
+        "parameters": [
+            {
+                "name": "format",
+                "in": "query",
+                "description": "html or md; without it what the header Accept prefers, else html.",
+                "schema": {"type": "string", "enum": list(card.FORMATS)},
+            }
+        ],
+        "responses": {
+            "200": {"description": "The card", "content": {kind: text for _, kind in card.FORMATS.values()}},
+            **{str(status): _problem(status) for status in (404, 422, 500, 503)},
+        },
+    }
+
+
 def _keyless(summary: str, media_type: str, schema: Json) -> Json:
     return {
         "tags": ["service"],
@@ -190,7 +210,7 @@ def _problem(status: int) -> Json:
 
 _STATUSES = {
     400: "The body is not JSON: malformed, empty, not UTF-8, NaN, a key twice.",
-    404: "The contract of the release that serves turns this off: detail says how to turn it on.",
+    404: "The release that serves does not have this: detail says why.",
     413: f"The body is larger than {LIMIT} bytes.",
     415: "The content type is not supported.",
     422: "The body has the wrong shape, or a record breaks the contract: errors says which field, and why.",

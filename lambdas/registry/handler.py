@@ -17,15 +17,17 @@ from andamio.names import EVENT_REGISTRY
 from andamio.ports import Objects
 from andamio.settings import RegistrySettings
 from training import register
+from training.record import Origin, Tracker, Trackers
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The models bucket, where data versions lie, and how to reach the tracker."""
+    """The buckets, where things come from, and how to reach the tracker."""
 
+    lake: Objects
     models: Objects
-    datasets: str
-    tracker: register.Trackers
+    origin: Origin
+    tracker: Trackers
 
 
 @cache
@@ -34,18 +36,19 @@ def connect() -> Registry:
     settings = RegistrySettings.from_env()
 
     @cache
-    def tracker(problem: str) -> register.Tracker:
+    def tracker(problem: str) -> Tracker:
         # Imported here: MLflow takes seconds, and a missing setting should be told first.
         from training.track import MlflowTracker
 
         artifacts = f"s3://{settings.models}/{names.MLFLOW}".rstrip("/")
         return MlflowTracker(settings.tracking_uri, problem, artifacts)
 
-    return Registry(S3Objects(settings.models), f"s3://{settings.lake}/{names.DATASETS}", tracker)
+    origin = Origin(f"s3://{settings.lake}/{names.DATASETS}", settings.lock)
+    return Registry(S3Objects(settings.lake), S3Objects(settings.models), origin, tracker)
 
 
 def _register(to: Registry, event: dict[str, Any]) -> dict[str, Any]:
-    return register.register(to.models, event["run"], event.get("decision"), to.datasets, to.tracker)
+    return register.register(to.lake, to.models, event["run"], event.get("decision"), to.origin, to.tracker)
 
 
 def _promote(to: Registry, event: dict[str, Any]) -> dict[str, Any]:

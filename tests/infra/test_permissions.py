@@ -80,7 +80,9 @@ EXPECTED = {
     | {"s3:ListBucket Models", "s3:GetObject Models/runs/*", "s3:PutObject Models/runs/*"},
     "RegistryFunctionRole": own("Registry")
     | {
+        "s3:ListBucket Lake",
         "s3:ListBucket Models",
+        "s3:GetObject Lake/datasets/*",
         *(f"s3:{verb}Object Models/{keys}" for verb in ("Get", "Put") for keys in ("runs/*", "releases/*", "mlflow/*")),
         "s3:GetObject Models/serving/heart.json",
         "s3:PutObject Models/serving/heart.json",

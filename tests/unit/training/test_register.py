@@ -8,19 +8,21 @@ from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.errors import PreconditionFailed, TrainingError
-from andamio.release import FILES, Release, seal
+from andamio.release import CARD, CARD_PAGE, FILES, IMPORTANCE, Release, seal
 from andamio.serving import Served, read_pointer, swap_pointer
 from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
 from tests.support.releases import linear_onnx, release_files
 from tests.support.runs import copied, evaluated, planned
 from training.decide import decide
 from training.fit import fit
-from training.register import ATTEMPTS, Tracked, promote, register
+from training.record import Origin, Tracked
+from training.register import ATTEMPTS, promote, register
 
 HEART = Contract.load(HEART_FOLDER)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
+ALL = {*FILES, IMPORTANCE, CARD, CARD_PAGE}
 RECORD = {"age": 67, "sex": 1, "cp": 4}
-SOURCE = "s3://lake/datasets/"
+ORIGIN = Origin("s3://lake/datasets/", lock="10c" * 21 + "1")
 
 
 class MemoryTracker:
@@ -83,7 +85,7 @@ def tracker():
 
 def registered(lake, models, run, tracker):
     decision = decide(lake, models, run)["decision"]
-    return decision, register(models, run, decision, SOURCE, tracker)
+    return decision, register(lake, models, run, decision, ORIGIN, tracker)
 
 
 def somebody_else(models):
@@ -97,8 +99,8 @@ def somebody_else(models):
 def test_a_release_is_complete_and_says_where_it_comes_from(lake, models, tracker, run):
     _, result = registered(lake, models, run, tracker)
     release = Release.open(models, result["release"])
-    assert set(release.files) == set(FILES)
-    assert all(release.read(name) for name in FILES)
+    assert set(release.files) == ALL
+    assert all(release.read(name) for name in ALL)
     assert release.info["run"] == run
     assert {"problem", "dataset", "split", "threshold"} <= set(release.info)
     assert release.json("decision.json")["outcome"] == "promoted"
@@ -127,7 +129,7 @@ def test_a_promotion_moves_pointer_and_alias(lake, models, tracker, run):
 def test_registering_again_changes_nothing(lake, models, tracker, run):
     decision, result = registered(lake, models, run, tracker)
     writes = list(models.writes)
-    assert register(models, run, decision, SOURCE, tracker) == result
+    assert register(lake, models, run, decision, ORIGIN, tracker) == result
     assert models.writes == writes
     assert len(tracker.records) == 1
 
@@ -135,8 +137,8 @@ def test_registering_again_changes_nothing(lake, models, tracker, run):
 def test_a_registration_that_was_cut_off_ends_in_the_same_release(lake, models, tracker, run):
     decision, result = registered(lake, models, run, tracker)
     models.delete(names.run(run, f"registered/{decision}.json"))
-    assert register(models, run, decision, SOURCE, tracker) == result
-    assert len(list(models.list("releases/"))) == len(FILES) + 1
+    assert register(lake, models, run, decision, ORIGIN, tracker) == result
+    assert len(list(models.list("releases/"))) == len(ALL) + 1
 
 
 def test_promoting_again_changes_nothing(lake, models, tracker, run):
@@ -166,7 +168,7 @@ def test_somebody_else_s_promotion_in_between_is_a_conflict_that_is_decided_agai
     assert read_pointer(models, "heart")[0].champion.release == theirs
     again = decide(lake, models, run, attempt=2)
     assert again["against"] == f"release {theirs}"
-    second = register(models, run, again["decision"], SOURCE, tracker)
+    second = register(lake, models, run, again["decision"], ORIGIN, tracker)
     assert promote(models, run, again["decision"], tracker, NOW, attempt=2)["status"] == "promoted"
     pointer = read_pointer(models, "heart")[0]
     assert (pointer.champion.release, pointer.previous.release) == (second["release"], theirs)
@@ -216,16 +218,16 @@ def test_a_run_without_a_model_is_on_record_and_seals_nothing(lake, tracker):
     models = MemoryObjects("models")
     run = planned(lake, models, HEART)
     fit(lake, models, run, exporter=broken)
-    assert register(models, run, None, SOURCE, tracker)["status"] == "no_parity"
+    assert register(lake, models, run, None, ORIGIN, tracker)["status"] == "no_parity"
     assert not list(models.list("releases/"))
     assert tracker.records[0].onnx is None
 
 
 def test_a_step_that_is_skipped_is_named(lake, models, tracker, run):
     with pytest.raises(TrainingError, match="'decide'"):
-        register(models, run, None, SOURCE, tracker)
+        register(lake, models, run, None, ORIGIN, tracker)
     with pytest.raises(TrainingError, match="'decide'"):
-        register(models, run, "0", SOURCE, tracker)
+        register(lake, models, run, "0", ORIGIN, tracker)
     decision = decide(lake, models, run)["decision"]
     with pytest.raises(TrainingError, match="'register'"):
         promote(models, run, decision, tracker, NOW)

@@ -14,13 +14,14 @@ from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.runs import copied, evaluated, planned
 from training.decide import decide
 from training.fit import fit
-from training.register import promote, read_record, register
+from training.record import Origin, read_record
+from training.register import promote, register, with_card
 from training.runs import Run
 from training.track import MlflowTracker
 
 FRUIT = Contract.load(FRUIT_FOLDER)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
-SOURCE = "s3://lake/datasets/"
+ORIGIN = Origin("s3://lake/datasets/", lock="10c" * 21 + "1")
 FAMILIES = ("logistic_regression", "gradient_boosting")
 
 
@@ -69,8 +70,9 @@ def tracker(store, request):
 
 @pytest.fixture
 def record(trained):
-    _, models, run, decision = trained
-    return read_record(Run(run, models), decision, SOURCE)
+    lake, models, run, decision = trained
+    read = read_record(lake, Run(run, models), decision, ORIGIN)
+    return with_card(Run(run, copied(models)), decision, read)
 
 
 def test_one_parent_run_has_a_nested_run_for_each_trial(tracker, record):
@@ -79,12 +81,16 @@ def test_one_parent_run_has_a_nested_run_for_each_trial(tracker, record):
     trials = tracker.runs("trial")
     assert parent.info.run_id == tracked.run_id
     assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {tracked.run_id}
-    assert {run.data.params["family"] for run in trials} == set(FAMILIES)
-    assert all(
-        {"cv_log_loss", "cv_log_loss_standard_error", "fold_log_loss"} <= set(run.data.metrics) for run in trials
-    )
-    assert len(tracker.client.get_metric_history(trials[0].info.run_id, "fold_log_loss")) == 5
-    assert {run.info.status for run in [parent, *trials]} == {"FINISHED"}
+    assert sorted(run.data.tags["andamio.trial"] for run in trials) == sorted(trial["id"] for trial in record.trials)
+    assert {run.data.params["family"] for run in trials} >= set(FAMILIES)
+    scored = [run for run in trials if run.data.tags["andamio.status"] == "done"]
+    assert scored
+    for run in scored:
+        assert {"cv_log_loss", "cv_log_loss_standard_error", "fold_log_loss"} <= set(run.data.metrics)
+    trial = next(trial for trial in record.trials if trial["id"] == scored[0].data.tags["andamio.trial"])
+    history = tracker.client.get_metric_history(scored[0].info.run_id, "fold_log_loss")
+    assert [point.value for point in sorted(history, key=lambda point: point.step)] == trial["folds"]
+    assert parent.info.status == "FINISHED"
 
 
 def test_the_parent_run_says_what_was_decided_on_which_data(tracker, record):
@@ -129,7 +135,11 @@ def test_mlflow_itself_can_score_with_it(tracker, record):
 def test_logging_again_adds_nothing(tracker, record):
     first = tracker(None).log(record)
     assert tracker(None).log(record) == first
-    assert (len(tracker.runs("training")), len(tracker.runs("trial")), len(tracker.versions())) == (1, 2, 1)
+    assert (len(tracker.runs("training")), len(tracker.runs("trial")), len(tracker.versions())) == (
+        1,
+        len(record.trials),
+        1,
+    )
     assert len(tracker.runs("training")[0].inputs.dataset_inputs) == 1
 
 
@@ -148,7 +158,11 @@ def test_a_call_that_was_cut_off_is_completed_without_doubles(tracker, record, m
         with pytest.raises(CutOff):
             tracker(None).log(record)
     tracked = tracker(None).log(record)
-    assert (len(tracker.runs("training")), len(tracker.runs("trial")), len(tracker.versions())) == (1, 2, 1)
+    assert (len(tracker.runs("training")), len(tracker.runs("trial")), len(tracker.versions())) == (
+        1,
+        len(record.trials),
+        1,
+    )
     (parent,) = tracker.runs("training")
     assert parent.info.status == "FINISHED"
     assert len(parent.inputs.dataset_inputs) == 1
@@ -156,9 +170,9 @@ def test_a_call_that_was_cut_off_is_completed_without_doubles(tracker, record, m
 
 
 def test_registering_and_promoting_set_alias_tags_and_release(tracker, trained):
-    _, kept, run, decision = trained
+    lake, kept, run, decision = trained
     models = copied(kept)
-    result = register(models, run, decision, SOURCE, tracker)
+    result = register(lake, models, run, decision, ORIGIN, tracker)
     assert promote(models, run, decision, tracker, NOW)["status"] == "promoted"
     champion = tracker.client.get_model_version_by_alias(tracker.name, "champion")
     assert str(champion.version) == result["mlflow_version"]
@@ -170,10 +184,10 @@ def test_registering_and_promoting_set_alias_tags_and_release(tracker, trained):
 def test_a_second_model_that_is_rejected_is_the_challenger(tracker, trained):
     lake, kept, run, decision = trained
     models = copied(kept)
-    register(models, run, decision, SOURCE, tracker)
+    register(lake, models, run, decision, ORIGIN, tracker)
     promote(models, run, decision, tracker, NOW)
     second, _ = evaluated(lake, models, FRUIT, families=("gradient_boosting",))
-    result = register(models, second, decide(lake, models, second)["decision"], SOURCE, tracker)
+    result = register(lake, models, second, decide(lake, models, second)["decision"], ORIGIN, tracker)
     assert result["status"] == "rejected"
     aliases = {
         alias: str(tracker.client.get_model_version_by_alias(tracker.name, alias).version)
@@ -189,7 +203,7 @@ def test_a_run_without_a_model_is_on_record_all_the_same(tracker, trained):
     lake, models = trained[0], MemoryObjects("models")
     run = planned(lake, models, FRUIT)
     fit(lake, models, run, exporter=broken)
-    assert register(models, run, None, SOURCE, tracker)["status"] == "no_parity"
+    assert register(lake, models, run, None, ORIGIN, tracker)["status"] == "no_parity"
     (parent,) = tracker.runs("training")
     assert parent.data.tags["andamio.decision"] == "no_parity"
     assert not tracker.versions()
