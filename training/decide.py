@@ -13,9 +13,9 @@ from andamio.contract import Contract
 from andamio.ports import Objects
 from andamio.release import MODEL, Release
 from andamio.serving import Served, read_pointer
-from training import dataset
+from training import arrived, dataset, guards, reference, slices
 from training.dataset import Columns, Rows
-from training.evaluate import Candidate, load_candidate
+from training.evaluate import Candidate, load_candidate, out_of_fold
 from training.runs import EVALUATION, PLAN, Run, decision_file
 
 
@@ -32,10 +32,8 @@ def decide(lake: Objects, models: Objects, run_id: str, *, attempt: int = 1) -> 
 
     def compute() -> dict[str, Any]:
         candidate = load_candidate(run)
-        cells = dataset.read_cells(lake, planned["dataset"], "holdout")
-        holdout = dataset.rows(candidate.contract, cells, version=planned["dataset"])
         champion = Champion.load(models, pointer.champion) if pointer.champion else None
-        verdict, refused = judge(planned, candidate, evaluation, holdout, cells, champion)
+        verdict, refused = judge(lake, run, planned, candidate, evaluation, champion)
         return {
             **_for_json(verdict.to_dict()),
             "run": run_id,
@@ -46,6 +44,7 @@ def decide(lake: Objects, models: Objects, run_id: str, *, attempt: int = 1) -> 
             "etag": etag,
             "champion": dataclasses.asdict(pointer.champion) if pointer.champion else None,
             "rows_champion_would_refuse": refused,
+            "low_evidence": evaluation["low_evidence"],
             "holdout": evaluation["metrics"][evaluation["metric"]],
             "latency_ms": evaluation["latency_ms"],
             "size_bytes": evaluation["size_bytes"],
@@ -74,6 +73,10 @@ class Champion:
         release = Release.open(models, served.release)
         return cls(served, release, release.contract())
 
+    def out_of_fold(self) -> gate.OutOfFold:
+        """Its sealed out-of-fold scores."""
+        return reference.read_out_of_fold(self.release.read("out_of_fold.json"))
+
     @property
     def identity(self) -> str:
         """What it is to a client: its graph, the contract it was sealed with, its threshold."""
@@ -81,18 +84,20 @@ class Champion:
 
 
 def judge(
+    lake: Objects,
+    run: Run,
     planned: dict[str, Any],
     candidate: Candidate,
     evaluation: dict[str, Any],
-    holdout: Rows,
-    cells: Columns,
     champion: Champion | None,
 ) -> tuple[gate.Decision, int]:
     """The gate's verdict, and how many holdout rows the champion's own contract would have refused.
 
-    A champion with other classes, and a candidate over the contract's latency, are rejected with the reason.
+    A champion with other classes is not compared with; whatever the scores say, the guards come last.
     """
-    contract = candidate.contract
+    contract, version = candidate.contract, planned["dataset"]
+    cells = dataset.read_cells(lake, version, "holdout")
+    held = dataset.rows(contract, cells, version=version)
     rules = gate.Rules(
         metric=contract.training.metric,
         confidence=contract.gate.confidence,
@@ -106,24 +111,31 @@ def judge(
         identity=identity(files[MODEL], contract, candidate.fit["threshold"]),
         graph=files[MODEL],
         split=planned["split"],
-        probabilities=candidate.model.predict(holdout.encoded),
+        probabilities=candidate.model.predict(held.encoded),
         threshold=candidate.fit["threshold"],
     )
-    prior = np.asarray(candidate.fit["class_rows"], dtype=np.float64)
-    rows = gate.Holdout(holdout.labels, np.asarray(holdout.keys, dtype=np.str_), planned["split"])
+    shares = np.asarray(candidate.fit["class_rows"], dtype=np.float64)
+    prior = shares / shares.sum()
+    holdout = gate.Holdout(held.labels, np.asarray(held.keys, dtype=np.str_), planned["split"])
+    few = gate.low_evidence(np.bincount(held.labels, minlength=len(contract.classes)).tolist())
+    honest = out_of_fold(run, candidate) if few else None
+    alone = (honest, None) if honest else None
     if champion is not None and champion.contract.classes != contract.classes:
-        verdict = gate.decide(rows, challenger, None, prior / prior.sum(), rules)
-        return _other_classes(verdict, champion, contract), 0
-    against, refused = _contender(champion, cells, holdout, contract.positive_index) if champion else (None, 0)
-    verdict = gate.decide(rows, challenger, against, prior / prior.sum(), rules)
-    slow = evaluation["latency_ms"] > contract.gate.max_latency_ms
-    if verdict.outcome == "promoted" and slow:
-        reason = (
-            f"{verdict.reason} But one record takes {evaluation['latency_ms']:g} ms, and gate.max_latency_ms is "
-            f"{contract.gate.max_latency_ms:g}: it is not promoted."
-        )
-        verdict = dataclasses.replace(verdict, outcome="rejected", reason=reason)
-    return verdict, refused
+        verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=alone)
+        return gate.guarded(_other_classes(verdict, champion, contract), guards.of_figures(candidate, evaluation)), 0
+    if champion is None:
+        verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=alone)
+        return gate.guarded(verdict, guards.of_figures(candidate, evaluation)), 0
+    against, refused = _contender(champion, cells, held, contract.positive_index)
+    recent = arrived.since(lake, champion.release.info["dataset"], cells)
+    holdout = dataclasses.replace(holdout, recent=recent)
+    both = (honest, champion.out_of_fold()) if honest else None
+    verdict = gate.decide(holdout, challenger, against, prior, rules, out_of_fold=both)
+    found = guards.of_figures(candidate, evaluation)
+    if verdict.gain is not None and verdict.evidence == "holdout":
+        parts = slices.slices(contract, dataset.read_cells(lake, version, "train"), cells)
+        found.append(guards.of_slices(contract, holdout, challenger, against, parts, rules))
+    return gate.guarded(verdict, found), refused
 
 
 def _contender(champion: Champion, cells: Columns, holdout: Rows, positive: int) -> tuple[gate.Contender, int]:
@@ -146,6 +158,7 @@ def _other_classes(verdict: gate.Decision, champion: Champion, contract: Contrac
     return dataclasses.replace(
         verdict,
         outcome="rejected",
+        rule="other_classes",
         against=f"release {champion.served.release}",
         reason=(
             f"Release {champion.served.release} tells {', '.join(champion.contract.classes)} apart, this model "
