@@ -1,4 +1,4 @@
-"""The steps of ETL, in the order of `stepfunctions/etl.asl.json`: collect, validate, publish, commit.
+"""The steps of ETL, in the order of `stepfunctions/etl.asl.json`: collect, validate, publish, report, commit.
 
 Each takes names and small numbers and returns them; data stay in the lake, under digests of what they
 came from. Every step may run again, beside itself or after another run: it then finds what is there.
@@ -13,10 +13,11 @@ from typing import Any
 
 from andamio import names
 from andamio.contract import Contract
-from andamio.errors import DataError, PreconditionFailed
+from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
 from andamio.ports import Objects
 from training import quarantine
-from training.publish import CannotSplit, cutoff_of, publish, read_current, read_manifest
+from training.audit import objection
+from training.publish import REPORT, CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
 from training.runs import to_json
 from training.sources import Sources
 from training.validate import read_info, validate
@@ -24,6 +25,8 @@ from training.validate import read_info, validate
 _CHANGED = "Raw files changed while this execution ran; the execution of the newest one reads them all."
 _RACES = 20
 """How often current.json may change under a run before that is a fault and not a race."""
+_WARNINGS = 5
+"""How many suspects the state machine carries in words; audit.json has them all."""
 
 
 def run_step(lake: Objects, contract: Contract, event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -35,9 +38,11 @@ def run_step(lake: Objects, contract: Contract, event: Mapping[str, Any], now: d
         return validate_step(lake, contract, event["input"])
     if step == "publish":
         return publish_step(lake, contract, event["input"], now)
+    if step == "report":
+        return report_step(lake, contract, event["version"])
     if step == "commit":
-        return commit_step(lake, event["input"], event["version"], now)
-    raise DataError(f"There is no step {step!r}: expected collect, validate, publish or commit")
+        return commit_step(lake, contract, event["input"], event["version"], now)
+    raise DataError(f"There is no step {step!r}: expected collect, validate, publish, report or commit")
 
 
 def collect_step(lake: Objects, contract: Contract, event: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,28 +79,47 @@ def publish_step(lake: Objects, contract: Contract, digest: str, now: datetime) 
     return {"status": "published", "input": digest, "version": manifest["version"]}
 
 
-def commit_step(lake: Objects, digest: str, version: str, now: datetime) -> dict[str, Any]:
-    """Make a version the current one: {"status": "published" | "unchanged" | "superseded" | "again", ...}.
+def report_step(lake: Objects, contract: Contract, version: str) -> dict[str, Any]:
+    """Draw the report of a data version, unless it is there: {"status": "drawn", "report": its key}.
+
+    It is compared with the version that is current now, which it is about to follow.
+    """
+    from training.report import report  # Altair takes a second to import, and no other step needs it
+
+    return {"status": "drawn", "report": report(lake, contract, version)}
+
+
+def commit_step(lake: Objects, contract: Contract, digest: str, version: str, now: datetime) -> dict[str, Any]:
+    """Make a version the current one: {"status": "published" | "unchanged" | "superseded" | "again" | "rejected", ...}.
 
     "superseded": raw objects changed since they were collected, and the execution of the newest takes
     over. "again": another version became current meanwhile and moved the time split's cutoff, so this
-    one has to be divided anew. `training` names the execution that trains on the version.
+    one has to be divided anew. "rejected": the leakage audit has suspects and the contract says to stop;
+    version and report are there to be looked at, and nothing trains on them. `training` names the execution
+    that trains on the version, `report` its report (None when it could not be drawn).
     """
     manifest, info = read_manifest(lake, version), read_info(lake, digest)
     if manifest is None or info is None:
         raise DataError(f"{names.dataset(version)} is incomplete: the step 'publish' has to run first")
     sources = Sources.load(lake, digest)
+    audited = read_audit(lake, version)
+    suspects = audited["suspects"]
     done = {
         **_outcome(info),
         "version": version,
         "rows": {**info["rows"], "train": manifest["rows"]["train"], "holdout": manifest["rows"]["holdout"]},
         "training": names.training_execution(version),
+        "suspects": len(suspects),
+        "warnings": [suspect["message"] for suspect in suspects[:_WARNINGS]],
+        "report": _report(lake, version),
     }
     for _ in range(_RACES):
         current = read_current(lake)
         # Listed after current.json was read: what is written below is then never older than what it replaces.
         if not sources.are_current(lake):
             return _superseded(digest, _CHANGED)
+        if suspects and contract.training.leakage == "stop":
+            return {"status": "rejected", "input": digest, "message": objection(audited, version)}
         said, etag = current if current is not None else ({}, None)
         if said.get("version") == version:
             return {**done, "status": "unchanged"}
@@ -128,6 +152,14 @@ def _write(lake: Objects, body: bytes, etag: str | None) -> bool:
     except PreconditionFailed:
         return False
     return True
+
+
+def _report(lake: Objects, version: str) -> str | None:
+    """The key of a version's report, or None."""
+    try:
+        return lake.head(names.dataset(version, REPORT)).key
+    except ObjectNotFound:
+        return None
 
 
 def _superseded(digest: str, message: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from andamio.contract import Contract
 from andamio.errors import DataError, ObjectNotFound
 from andamio.ports import Objects
 from andamio.split import SealedSplit
+from training.audit import audit, said
 from training.columns import Columns, content_digest, from_parquet, to_parquet
 from training.dataset import KEY, ROW
 from training.profile import profile
@@ -24,6 +25,8 @@ from training.validate import ROWS, read_info, read_split
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+AUDIT = "audit.json"
+REPORT = "report.html"
 
 
 class CannotSplit(DataError):
@@ -63,6 +66,8 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
         to_json(profile(contract, rows, labels, holdout)),
         content_type="application/json",
     )
+    suspects, checked = audit(contract, rows, labels, holdout, split, order.astype(np.int64))
+    lake.put_new(names.dataset(version, AUDIT), to_json(said(suspects, checked)), content_type="application/json")
     manifest = {
         "format": FORMAT,
         "version": version,
@@ -74,6 +79,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
         "cutoff": None if cutoff is None else str(cutoff),
         "input": digest,
         "rows": {**info["rows"], "train": int((~holdout).sum()), "holdout": int(holdout.sum())},
+        "suspects": len(suspects),
         **{name: info[name] for name in ("classes", "coerced", "reasons", "first", "files")},
     }
     # Last: a version is there when its manifest is.
@@ -87,6 +93,15 @@ def read_manifest(lake: Objects, version: str) -> dict[str, Any] | None:
         content: dict[str, Any] = json.loads(lake.get(names.dataset(version, MANIFEST)).body)
     except ObjectNotFound:
         return None
+    return content
+
+
+def read_audit(lake: Objects, version: str) -> dict[str, Any]:
+    """What the audit said of a data version; nothing when it was made before there was an audit."""
+    try:
+        content: dict[str, Any] = json.loads(lake.get(names.dataset(version, AUDIT)).body)
+    except ObjectNotFound:
+        return {"suspects": [], "checked": []}
     return content
 
 

@@ -104,6 +104,13 @@ def _say_etl(execution: Execution) -> None:
     rows = output.get("rows") or {}
     counts = ", ".join(f"{count} {what}" for what, count in rows.items())
     done(f"Data version {output.get('version')} ({status}): {counts}")
+    for warning in output.get("warnings") or []:
+        note(f"  [yellow]Leakage audit:[/yellow] {escape(warning)}")
+    more = int(output.get("suspects") or 0) - len(output.get("warnings") or [])
+    if more > 0:
+        note(f"  [yellow]Leakage audit:[/yellow] and {more} more.")
+    if output.get("report"):
+        note("  What the data look like: andamio report")
 
 
 def _say_training(execution: Execution) -> None:

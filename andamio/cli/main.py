@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from andamio import __version__
-from andamio.cli import api, deploying, journey, local, show
+from andamio.cli import api, deploying, journey, local, reports, show
 from andamio.cli.console import done, fail, note, out
 from andamio.cli.home import REPO, home, outputs
 from andamio.contract import Contract
@@ -153,6 +153,16 @@ def explain(
 def models(problem: Name = None) -> None:
     """The releases: stage, metric, data version, when."""
     show.models(_deployed(problem))
+
+
+@app.command()
+def report(
+    version: Annotated[str | None, typer.Argument(help="Which data version; the current one unless told.")] = None,
+    problem: Name = None,
+    show_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """What the data look like, and what the leakage audit found: one HTML page; prints where it is."""
+    sys.stdout.write(reports.fetch(_deployed(problem), version, show=show_it) + "\n")
 
 
 @app.command(name="outputs")

@@ -50,8 +50,22 @@ API = Recipe(
 ETL = Recipe(
     "etl",
     packages=("andamio", "training"),
-    imports=("fastparquet", "numpy", "pandas", "pydantic"),
-    budget_mib=85,
+    imports=("altair", "fastparquet", "numpy", "pandas", "pydantic"),
+    budget_mib=98,
+    # The charts of a report are drawn by its reader's browser, from what the page brings along.
+    assets=(
+        (
+            "training/report/static/",
+            tuple(
+                f"node_modules/{file}"
+                for file in (
+                    "vega/build/vega.min.js",
+                    "vega-lite/build/vega-lite.min.js",
+                    "vega-interpreter/build/vega-interpreter.js",
+                )
+            ),
+        ),
+    ),
 )
 TRAIN = Recipe(
     "train",

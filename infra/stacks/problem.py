@@ -112,7 +112,7 @@ class ProblemStack(Stack):
         name, lake, models = self._problem.name, self._lake, self._models
         self._etl = self._function(
             "etl",
-            "Raw files to a data version: collect, validate, publish, commit",
+            "Raw files to a data version: collect, validate, publish, report, commit",
             EtlSettings(name, lake.bucket_name),
             [
                 listing(lake, versions=True),

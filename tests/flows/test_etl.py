@@ -40,7 +40,8 @@ def test_a_file_that_lands_becomes_a_data_version_and_one_training(cloud: Cloud)
     version = output["version"]
     assert read(cloud, names.CURRENT_DATASET)["version"] == version
     assert {info.key for info in cloud.lake.list(names.dataset(version))} == {
-        names.dataset(version, file) for file in ("holdout.parquet", "manifest.json", "profile.json", "train.parquet")
+        names.dataset(version, file)
+        for file in ("audit.json", "holdout.parquet", "manifest.json", "profile.json", "report.html", "train.parquet")
     }
     assert cloud.executions("train") == [output["training"]]
     assert output["training"].endswith(f":{names.training_execution(version)}")
