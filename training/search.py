@@ -8,7 +8,6 @@ run that is started again walks through the rounds it had.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -180,7 +179,7 @@ def enough(planned: dict[str, Any], study: Sequence[dict[str, Any]], number: int
 
 def _rounds_of_defaults(planned: dict[str, Any]) -> int:
     """So many rounds are needed until every family was tried once: patience starts to count after them."""
-    return math.ceil(len(planned["families"]) / planned["search"]["round"])
+    return -(-len(planned["families"]) // int(planned["search"]["round"]))
 
 
 def rounds_without_gain(study: Sequence[dict[str, Any]], number: int, metric: str, *, since: int) -> int:

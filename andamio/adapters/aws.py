@@ -173,6 +173,16 @@ class Account:
                 return str(entered["name"])
         return ""
 
+    def state_output(self, arn: str, state: str) -> dict[str, Any] | None:
+        """The output of one of the first states of an execution, or None before it is through."""
+        reply = self._states.get_execution_history(executionArn=arn, maxResults=100)
+        for event in reply["events"]:
+            left = event.get("stateExitedEventDetails")
+            if left and left["name"] == state and left.get("output"):
+                output: dict[str, Any] = json.loads(left["output"])
+                return output
+        return None
+
     # Objects
 
     def upload(self, bucket: str, key: str, file: Path) -> bool:

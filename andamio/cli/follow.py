@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 from andamio.adapters.aws import Account, Execution
@@ -13,16 +14,20 @@ _POLL_SECONDS = 0.5
 _APPEAR_SECONDS = 30.0
 
 
-def follow(account: Account, arn: str, what: str) -> Execution:
-    """Wait for an execution to end and return it; raises `CommandError` with the cause when it failed."""
+def follow(account: Account, arn: str, what: str, look: Callable[[], str] = str) -> Execution:
+    """Wait for an execution to end and return it; raises `CommandError` with the cause when it failed.
+
+    `look` is called now and then, and says more about where it stands.
+    """
     with step(what) as status:
         seen = ""
         while True:
             execution = account.execution(arn)
+            more = look()
             if not execution.running:
                 break
             now = account.current_state(arn)
-            shown = f"{what}: {now}"
+            shown = f"{what}: {now}" + (f" ({more})" if more else "")
             if shown != seen:
                 status.update(shown)
                 seen = shown

@@ -17,6 +17,7 @@ from andamio.cli import api, deploying, local, show
 from andamio.cli.console import done, err, note
 from andamio.cli.follow import follow, follow_etl, training_arn
 from andamio.cli.home import account as account_of
+from andamio.cli.trials import Progress
 from andamio.contract import Contract
 from andamio.errors import CommandError
 from andamio.schema import example_record
@@ -69,15 +70,20 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, wait: bool) -> None:
         _follow_training(deployed, account, etl.output["version"])
 
 
-def train(deployed: dict[str, Any], families: list[str], *, wait: bool) -> None:
-    """Start a training run on the current data version."""
+def train(deployed: dict[str, Any], asked: dict[str, Any], *, wait: bool) -> None:
+    """Start a training run on the current data version; `asked` takes the place of what the contract says."""
     account = account_of(deployed)
-    payload = {"families": families} if families else {}
+    payload = {name: value for name, value in asked.items() if value}
     arn = account.start(deployed["state_machines"]["train"], f"manual-{secrets.token_hex(6)}", payload)
     if not wait:
         note(f"Started {arn.rsplit(':', 1)[1]}; andamio status shows how it goes.")
         return
-    _say_training(follow(account, arn, "Training"))
+    _say_training(_follow_trials(deployed, account, arn))
+
+
+def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Execution:
+    progress = Progress(account, arn, account.objects(deployed["buckets"]["models"]))
+    return follow(account, arn, "Training", progress.look)
 
 
 def _follow_training(deployed: dict[str, Any], account: Account, version: str) -> None:
@@ -88,7 +94,7 @@ def _follow_training(deployed: dict[str, Any], account: Account, version: str) -
     if not execution.running and lost:
         note("These data were trained on before, but no model came of it that serves: training again.")
         arn = account.start(deployed["state_machines"]["train"], f"again-{secrets.token_hex(6)}", {"dataset": version})
-    _say_training(follow(account, arn, "Training"))
+    _say_training(_follow_trials(deployed, account, arn))
 
 
 def _champion(deployed: dict[str, Any], account: Account) -> Served | None:

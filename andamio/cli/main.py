@@ -111,12 +111,19 @@ def ingest(
 
 @app.command()
 def train(
-    families: Annotated[list[str] | None, typer.Option("--families", help="Which families to try.")] = None,
+    families: Annotated[
+        list[str] | None, typer.Option("--families", help="A family to try, as often as needed.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option("--trials", min=1, max=2000, help="How many trials.")] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", min=0.1, max=1440, help="Minutes after which no new round starts.")
+    ] = None,
     problem: Name = None,
     wait: Annotated[bool, typer.Option(help="Follow the execution to its end.")] = True,
 ) -> None:
-    """Train on the current data version, whether or not anything changed."""
-    journey.train(_deployed(problem), families or [], wait=wait)
+    """Train on the current data version, whether or not anything changed; unsaid, the contract says how far."""
+    asked = {"families": families, "trials": trials, "budget_minutes": budget}
+    journey.train(_deployed(problem), asked, wait=wait)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from training.spaces import SELECTIONS, SHARE
 
 ROOT = Path(__file__).parents[3]
 NAMES = sorted(FAMILIES)
-TREES = dict.fromkeys(("random_forest", "extra_trees", "gradient_boosting"), {"n_estimators": 12})
+TREES = {name: {"n_estimators": 12} for name in ("random_forest", "extra_trees", "gradient_boosting")}
 SMALL = {**TREES, "logistic_regression": {}, "hist_gradient_boosting": {"max_iter": 12}, "mlp": {"max_iter": 40}}
 
 

@@ -9,7 +9,7 @@ from tests.support.tables import table
 from training.families import FAMILIES, fit
 
 NAMES = sorted(FAMILIES)
-TREES = dict.fromkeys(("random_forest", "extra_trees", "gradient_boosting"), {"n_estimators": 10})
+TREES = {name: {"n_estimators": 10} for name in ("random_forest", "extra_trees", "gradient_boosting")}
 SMALL = {**TREES, "logistic_regression": {}, "hist_gradient_boosting": {"max_iter": 10}, "mlp": {"max_iter": 40}}
 
 

@@ -1,0 +1,294 @@
+"""The search: rebuilt from JSON it goes on as before, it stops when it should, and it is honest about failures."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import optuna
+import pytest
+
+from andamio import names
+from andamio.adapters.memory import MemoryObjects
+from andamio.contract import Contract
+from andamio.errors import TrainingError
+from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
+from tests.support.runs import searched
+from training import search, suggest
+from training.fit import order
+from training.plan import MOST_ROUNDS, plan
+from training.runs import CONTINUE, ENOUGH, Run, asked_file, told_file
+from training.spaces import OPTUNA, SPACES, OneOf
+from training.trials import trial as run_trial
+
+ALL = list(SPACES)
+STARTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def planned(families=ALL, **changed):
+    settings = {"trials": 24, "round": 4, "patience": 3, "budget_minutes": 30.0, "repeats": 1} | changed
+    return {"families": families, "seed": 7, "metric": "roc_auc", "search": settings, "started": STARTED.isoformat()}
+
+
+def told(spec, mean=0.8, status="done"):
+    return {**spec, "status": status, "mean": mean if status == "done" else None}
+
+
+def rounds(plan_, number, score=lambda place: 0.8):
+    """A study of so many rounds, each trial scored by its place in the study; with it, each round's trials."""
+    study, asked = [], []
+    for round_ in range(1, number + 1):
+        specs = [spec for spec in search.next_trials(plan_, study, round_) if not spec.get("baseline")]
+        asked.append(specs)
+        study += [told(spec, score(len(study) + place)) for place, spec in enumerate(specs)]
+    return study, asked
+
+
+def through_json(value):
+    return json.loads(json.dumps(value))
+
+
+# What is asked
+
+
+def test_plain_logistic_regression_and_the_majority_class_are_in_the_first_round_whatever_is_asked_for():
+    for families in (ALL, ["mlp"], ["gradient_boosting", "logistic_regression"]):
+        for parallel in (1, 4):
+            first = {spec["id"]: spec for spec in search.next_trials(planned(families, round=parallel), [], 1)}
+            assert first["majority_class"]["baseline"]
+            assert first["logistic_regression"]["params"] == SPACES["logistic_regression"].defaults
+            assert first["logistic_regression"]["selection"] == "none"
+            asked_for = "logistic_regression" in families
+            assert first["logistic_regression"].get("baseline", False) is not asked_for
+
+
+def test_a_baseline_is_never_what_is_served():
+    done = {"status": "done", "simplicity": 0, "se": 0.1, "columns": 3.0, "size_bytes": 9}
+    baseline, trial = {**done, "id": "a", "mean": 0.9, "baseline": True}, {**done, "id": "b", "mean": 0.7}
+    assert order([baseline, trial], "roc_auc") == [trial]
+
+
+def test_every_family_is_tried_as_it_is_before_anything_is_suggested():
+    _, asked = rounds(planned(), 3)
+    flat = [spec["id"] for specs in asked for spec in specs]
+    assert flat[:6] == ALL
+    assert len(asked[0]) == len(asked[1]) == len(asked[2]) == 4
+    assert all(spec["params"] == SPACES[spec["family"]].defaults for spec in [*asked[0], *asked[1][:2]])
+    assert all(spec["id"] not in ALL for spec in [*asked[1][2:], *asked[2]])
+
+
+def test_no_trial_is_asked_for_twice_and_no_id_is_used_twice():
+    study, _ = rounds(planned(trials=40), 10, score=lambda place: 0.5 + place / 100)
+    assert len(study) == 40
+    assert len({trial["id"] for trial in study}) == 40
+    keys = [json.dumps([t["family"], t["params"], t["selection"], t["share"]], sort_keys=True) for t in study]
+    assert len(set(keys)) == 40
+
+
+def test_the_last_round_keeps_to_the_number_of_trials():
+    study, asked = rounds(planned(trials=6), 2)
+    assert [len(specs) for specs in asked] == [4, 2]
+    assert len(study) == 6
+
+
+def test_every_default_lies_in_its_space_and_every_suggestion_names_all_hyperparameters():
+    study, _ = rounds(planned(trials=60, round=20), 3)
+    for trial in study:
+        space = SPACES[trial["family"]]
+        assert set(trial["params"]) == set(space.defaults)
+        for name, dimension in space.varied.items():
+            value = trial["params"][name]
+            if isinstance(dimension, OneOf):
+                assert value in dimension.values
+            else:
+                assert dimension.low <= value <= dimension.high
+    assert {trial["selection"] for trial in study} == {"none", "univariate", "model"}
+    assert {trial["family"] for trial in study} == set(ALL)
+
+
+# A study is a list in storage
+
+
+def test_a_study_rebuilt_from_json_suggests_the_same():
+    plan_ = planned(trials=100)
+    study, _ = rounds(plan_, 6, score=lambda place: 0.5 + (place * 37 % 20) / 50)
+    asked = search.next_trials(plan_, study, 7)
+    assert search.next_trials(through_json(plan_), through_json(study), 7) == asked
+    assert through_json(asked) == asked, "what is asked survives JSON unchanged"
+
+
+def test_another_seed_another_round_or_another_score_suggests_something_else():
+    plan_ = planned(trials=100)
+    study, _ = rounds(plan_, 6, score=lambda place: 0.5 + (place * 37 % 20) / 50)
+    asked = search.next_trials(plan_, study, 7)
+    assert search.next_trials({**plan_, "seed": 8}, study, 7) != asked
+    assert [s["params"] for s in search.next_trials(plan_, study, 8)] != [s["params"] for s in asked]
+    other = [{**trial, "mean": 1 - trial["mean"]} for trial in study]
+    assert search.next_trials(plan_, other, 7) != asked
+
+
+def test_what_failed_and_what_was_pruned_is_told_as_such():
+    study, _ = rounds(planned(), 1)
+    study[1], study[2] = told(study[1], status="failed"), told(study[2], status="pruned")
+    rebuilt = suggest.rebuild(ALL, study, seed=7, higher_is_better=True)
+    assert [trial.state.name for trial in rebuilt.trials] == ["COMPLETE", "FAIL", "PRUNED", "COMPLETE"]
+    assert rebuilt.best_value == 0.8
+
+
+def test_the_search_learns_where_it_is_worth_looking():
+    plan_ = planned(["logistic_regression"], trials=200, patience=99)
+
+    def score(spec):
+        return 1 - abs(spec["params"]["C"] - 0.01) / 100 - (spec["selection"] != "univariate") / 2
+
+    study = []
+    for number in range(1, 16):
+        specs = search.next_trials(plan_, study, number)
+        study += [told(spec, score(spec)) for spec in specs if not spec.get("baseline")]
+    chosen = [trial["selection"] == "univariate" for trial in study]
+    assert sum(chosen[-20:]) > 12 > sum(chosen[:12])
+
+
+def test_the_version_that_a_runs_identity_names_is_the_one_that_suggests():
+    assert optuna.__version__ == OPTUNA
+
+
+# When it stops
+
+
+def test_it_stops_when_all_trials_are_done():
+    study, _ = rounds(planned(trials=8), 2)
+    assert search.enough(planned(trials=9), study, 2, STARTED) == ""
+    assert "all 8 trials" in search.enough(planned(trials=8), study, 2, STARTED)
+
+
+def test_it_stops_when_the_time_since_the_plan_is_spent():
+    study, _ = rounds(planned(), 1)
+    just_before = STARTED + timedelta(minutes=29, seconds=59)
+    assert search.enough(planned(), study, 1, just_before) == ""
+    assert "30 minutes" in search.enough(planned(), study, 1, STARTED + timedelta(minutes=30))
+
+
+def test_it_stops_after_some_rounds_without_improvement_and_not_before_every_family_had_its_turn():
+    plan_ = planned(trials=200, patience=2)
+    # The best of all is the very first trial; six families take two rounds of four.
+    study, _ = rounds(plan_, 4, score=lambda place: 0.9 - place / 1000)
+    said = [search.enough(plan_, study[: 4 * number], number, STARTED) for number in (1, 2, 3, 4)]
+    assert said[:3] == ["", "", ""]
+    assert "nothing has improved for 2 rounds" in said[3]
+
+
+def test_a_round_that_improves_starts_the_count_anew():
+    plan_ = planned(trials=200, patience=2)
+    study, _ = rounds(plan_, 6, score=lambda place: 0.95 if place == 15 else 0.8)
+    assert search.enough(plan_, study[:16], 4, STARTED) == ""
+    assert search.enough(plan_, study[:20], 5, STARTED) == ""
+    assert search.enough(plan_, study, 6, STARTED) != ""
+
+
+def test_for_a_loss_less_is_an_improvement():
+    study, _ = rounds(planned(), 2, score=lambda place: 0.5 - place / 100)
+    assert search.best(study, "log_loss")["id"] == study[-1]["id"]
+    assert search.best(study, "roc_auc")["id"] == study[0]["id"]
+
+
+# Rounds in storage
+
+
+@pytest.fixture
+def run():
+    """A planned run on fruit: one family, four trials, two a round."""
+    lake, models = MemoryObjects("lake"), MemoryObjects("models")
+    fruit = Contract.load(FRUIT_FOLDER)
+    short = fruit.training.model_copy(update={"parallel": 2, "repeats": 1})
+    fruit = fruit.model_copy(update={"training": short})
+    publish(lake, fruit, fruit_cells())
+    written = plan(lake, models, fruit, families=["logistic_regression"], trials=4)
+    return lake, models, Run(written["run"], models)
+
+
+def test_a_search_that_is_run_again_computes_nothing(run):
+    lake, models, run = run
+    told_last = searched(lake, models, run.id)
+    writes = list(models.writes)
+    assert told_last["status"] == ENOUGH
+    assert searched(lake, models, run.id) == told_last
+    assert models.writes == writes
+    assert len(run.trials()) == 4 + 1
+
+
+def test_the_same_contract_and_data_give_the_same_trials_and_rounds():
+    def results():
+        lake, models = MemoryObjects("lake"), MemoryObjects("models")
+        fruit = Contract.load(FRUIT_FOLDER)
+        publish(lake, fruit, fruit_cells())
+        written = plan(lake, models, fruit, families=["logistic_regression"], trials=5)
+        searched(lake, models, written["run"])
+        trials = Run(written["run"], models).trials()
+        return [{key: value for key, value in trial.items() if key != "seconds"} for trial in trials]
+
+    assert results() == results()
+
+
+def test_the_rounds_of_a_search_without_a_clock_are_in_storage_alone(run):
+    lake, models, run = run
+    searched(lake, models, run.id)
+    assert run.find(told_file(1))["status"] == CONTINUE
+    assert run.find(told_file(2))["status"] == ENOUGH
+    assert run.find(asked_file(3)) is None
+    assert not [info.key for info in models.list(names.RUNS) if info.key.endswith((".pkl", ".db"))]
+
+
+def test_a_trial_that_left_no_result_is_recorded_as_failed_with_what_its_function_said(run):
+    lake, models, run = run
+    asked = search.ask(models, run.id, after=0)
+    gone, *others = [spec["id"] for spec in asked["trials"] if not spec.get("baseline")]
+    for name in (*others, "majority_class"):
+        run_trial(lake, models, run.id, name)
+    cause = json.dumps({"errorType": "MemoryError", "errorMessage": "out of memory"})
+    search.lost(models, run.id, gone, {"Error": "MemoryError", "Cause": cause})
+    said = search.tell(models, run.id, number=1, now=STARTED)
+    assert {each["id"]: each["status"] for each in said["study"]}[gone] == "failed"
+    assert run.find(f"trials/{gone}.json")["why"] == "MemoryError: out of memory"
+    assert said["status"] == CONTINUE
+
+
+def test_a_round_that_left_nothing_at_all_is_a_fault_and_nothing_is_recorded(run):
+    _, models, run = run
+    first = search.ask(models, run.id, after=0)["trials"][0]["id"]
+    search.lost(models, run.id, first, {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate exceeded"})
+    writes = list(models.writes)
+    with pytest.raises(TrainingError, match="Rate exceeded"):
+        search.tell(models, run.id, number=1, now=STARTED)
+    assert models.writes == writes, "so that the run can be started again"
+
+
+def test_a_search_that_has_not_ended_is_not_fitted(run):
+    _, models, run = run
+    search.ask(models, run.id, after=0)
+    with pytest.raises(TrainingError, match="step 'tell'"):
+        run.trials()
+
+
+# How far it goes
+
+
+def test_what_is_asked_for_takes_the_place_of_what_the_contract_says(run):
+    lake, models, _ = run
+    fruit = Contract.load(FRUIT_FOLDER)
+    publish(lake, fruit, fruit_cells())
+    said = plan(lake, models, fruit, trials=3, budget_minutes=1.5)["search"]
+    assert (said["trials"], said["budget_minutes"]) == (3, 1.5)
+    assert said["patience"] == fruit.training.patience
+    for wrong in ({"trials": 0}, {"trials": 2001}, {"trials": 2.5}, {"budget_minutes": 0}, {"budget_minutes": "5"}):
+        with pytest.raises(TrainingError, match=next(iter(wrong))):
+            plan(lake, models, fruit, **wrong)
+
+
+def test_an_execution_never_reaches_the_end_of_its_history(run):
+    lake, models, _ = run
+    fruit = Contract.load(FRUIT_FOLDER)
+    publish(lake, fruit, fruit_cells())
+    size = plan(lake, models, fruit, trials=2000)["search"]["round"]
+    number = -(-2000 // size)
+    assert number <= MOST_ROUNDS
+    # A trial in a Map is seven events, a round's own states fewer than eighteen; the rest is for retries.
+    assert 2000 * 8 + number * 18 + 100 < 20_000
