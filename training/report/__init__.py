@@ -10,7 +10,8 @@ from andamio.errors import DataError, ObjectNotFound
 from andamio.ports import Objects
 from training.columns import Columns, from_parquet
 from training.publish import REPORT, read_audit, read_current, read_manifest
-from training.report.page import Version, page
+from training.report.page import page
+from training.report.version import Version
 
 __all__ = ["report"]
 

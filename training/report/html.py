@@ -91,6 +91,11 @@ def percent(share: float) -> str:
     return "< 0.1%" if 0 < share < 0.001 else f"{share:.1%}"
 
 
+def counted(count: int, what: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
 def _is_number(cell: Part) -> bool:
     return not isinstance(cell, Html) and (
         isinstance(cell, int | float) or (cell or NOTHING)[0] in f"0123456789-<{NOTHING}"
