@@ -36,10 +36,12 @@ Masks = NDArray[np.bool_]
 Predict = Callable[[Encoded], NDArray[np.floating]]
 """A model: encoded records to probabilities `[rows, classes]`."""
 
-MOST_ROWS, FEWEST_ROWS = 12_000, 2_000
+MOST_ROWS, FEWEST_ROWS = 12_000, 3_000
 """How many mixtures a small model, and any model at all, is asked about in one explanation."""
-_WORK = 2_500_000_000
-"""Rows times bytes of the model: what keeps large forests, too, within a tenth of a second or so."""
+_SMALL = 100 * 1024
+"""Bytes up to which a model is small."""
+_SLOWER = 0.7
+"""A row costs trees about so: with this power of their bytes (benchmarks/explain.py measures what comes of it)."""
 
 _COUNTED = 20
 """Features up to which all coalitions are thought of at all; what the model is asked decides."""
@@ -47,7 +49,7 @@ _COUNTED = 20
 
 def rows_for(model_bytes: int) -> int:
     """How many mixtures a model of this size is asked about: by size and not by clock, so that answers repeat."""
-    return max(FEWEST_ROWS, min(MOST_ROWS, _WORK // max(model_bytes, 1)))
+    return max(FEWEST_ROWS, int(MOST_ROWS * min(1.0, (_SMALL / max(model_bytes, 1)) ** _SLOWER)))
 
 
 @dataclass(frozen=True, slots=True)
