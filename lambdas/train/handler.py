@@ -18,6 +18,7 @@ from andamio.ports import Objects
 from andamio.settings import TrainSettings
 from training import decide, evaluate, fit, plan, trials
 from training.problem import load_problem
+from training.sight import TrainOnly
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def _plan(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
     asked = event.get("input") or {}
     return plan.summary(
         plan.plan(
-            to.lake,
+            TrainOnly(to.lake),
             to.models,
             problem(),
             version=asked.get("dataset"),
@@ -58,12 +59,12 @@ def _plan(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trial(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    trials.trial(to.lake, to.models, event["run"], event["trial"], number=event["round"])
+    trials.trial(TrainOnly(to.lake), to.models, event["run"], event["trial"], number=event["round"])
     return {}  # children of a Map hand nothing back: state data are bounded, storage holds the facts
 
 
 def _fit(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    return fit.summary(fit.fit(to.lake, to.models, event["run"]))
+    return fit.summary(fit.fit(TrainOnly(to.lake), to.models, event["run"]))
 
 
 def _evaluate(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:

@@ -135,6 +135,21 @@ def test_predict_answers_from_pairs_and_from_standard_input(clone: Clone, heart:
     assert "Traceback" not in wrong.said
 
 
+def test_explain_says_why_and_its_numbers_add_up(clone: Clone, heart: Deployed) -> None:
+    reply = heart.request("POST", "/explain", json=COURSE)
+    assert reply.status_code == 200, reply.text
+    body, predicted = reply.json(), heart.request("POST", "/predict", json=COURSE).json()
+    assert body["probability"] == pytest.approx(predicted["probabilities"]["1"], abs=1e-6)
+    contributions = {item["feature"]: item["contribution"] for item in body["contributions"]}
+    assert set(contributions) == set(COURSE["features"])
+    assert sum(contributions.values()) == pytest.approx(body["probability"] - body["average"], abs=1e-3)
+    assert heart.request("POST", "/explain", json=COURSE).json() == body
+    assert heart.request("POST", "/explain", key=False, json=COURSE).status_code == 403
+    said = clone.ok("explain", stdin=json.dumps(COURSE)).out
+    assert f"{body['average']:.1%}" in said
+    assert all(feature in said for feature in contributions)
+
+
 def test_a_second_demo_is_quick_and_changes_nothing(clone: Clone, heart: Deployed) -> None:
     before = (len(heart.executions("etl")), len(heart.executions("train")))
     started = time.monotonic()
