@@ -13,6 +13,7 @@ import typer
 
 from andamio import __version__
 from andamio.cli import api, deploying, journey, local, reports, show
+from andamio.cli import card as cards
 from andamio.cli.console import done, fail, note, out
 from andamio.cli.home import REPO, home, outputs
 from andamio.contract import Contract
@@ -170,6 +171,15 @@ def report(
 ) -> None:
     """What the data look like, and what the leakage audit found: one HTML page; prints where it is."""
     sys.stdout.write(reports.fetch(_deployed(problem), version, show=show_it) + "\n")
+
+
+@app.command()
+def card(
+    release: Annotated[str | None, typer.Option("--release", help="Which release; the champion unless told.")] = None,
+    problem: Name = None,
+) -> None:
+    """The model card: whether to trust the model that serves, and why."""
+    cards.show(_deployed(problem), release)
 
 
 @app.command(name="outputs")

@@ -114,6 +114,20 @@ def test_mlflow_reads_the_logged_model_back(heart: Deployed) -> None:
     assert listed["files"], "the page would show no artifacts"
 
 
+def test_the_model_card_is_served_and_says_how_good_the_model_is(clone: Clone, heart: Deployed) -> None:
+    assert heart.request("GET", "/model/card", key=False).status_code == 403
+    page = heart.request("GET", "/model/card")
+    assert page.status_code == 200, page.text
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    markdown = heart.request("GET", "/model/card?format=md").text
+    figure = heart.request("GET", "/model").json()["metrics"]["roc_auc"]
+    for said in (page.text, markdown):
+        assert f"{figure['value']:.3f} (95% interval {figure['low']:.3f} to {figure['high']:.3f})" in said
+        assert "Heart disease: model card" in said
+    assert clone.ok("card").out == markdown
+
+
 def test_status_and_models_fit_on_a_screen_and_say_how_good_it_is(clone: Clone, heart: Deployed) -> None:
     status = clone.ok("status").out
     models = clone.ok("models").out

@@ -15,7 +15,7 @@ from andamio.contract import Contract
 from andamio.encode import Encoded
 from andamio.errors import ReleaseError
 from andamio.model import Model
-from andamio.release import FILES, MANIFEST, Release, seal, version_of
+from andamio.release import CARD, FILES, MANIFEST, Release, seal, version_of
 from tests.support.releases import heart, linear_onnx, release_files
 
 from .making import Cell, one, same, tables, typed_records
@@ -37,6 +37,13 @@ def test_a_release_is_read_back_as_it_was_sealed(objects: MemoryObjects) -> None
     assert {name: release.read(name) for name in release.files} == files
     assert release.contract() == HEART
     assert release.json("evaluation.json")["rows"] == 60
+
+
+def test_what_a_release_was_sealed_without_is_not_there_and_no_error(objects: MemoryObjects) -> None:
+    bare = Release.open(objects, seal(objects, release_files(HEART), INFO))
+    assert bare.find(CARD) is None
+    carded = Release.open(objects, seal(objects, release_files(HEART) | {CARD: b"# Heart"}, INFO))
+    assert carded.find(CARD) == b"# Heart"
 
 
 def test_the_version_is_the_digest_of_the_manifest(objects: MemoryObjects) -> None:

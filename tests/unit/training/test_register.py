@@ -13,6 +13,7 @@ from andamio.serving import Served, read_pointer, swap_pointer
 from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
 from tests.support.releases import linear_onnx, release_files
 from tests.support.runs import copied, evaluated, planned
+from training.card import making
 from training.decide import decide
 from training.fit import fit
 from training.record import Origin, Tracked
@@ -108,6 +109,17 @@ def test_a_release_is_complete_and_says_where_it_comes_from(lake, models, tracke
         1,
         2,
     )
+
+
+def test_the_card_of_a_release_is_the_first_that_was_made_of_its_decision(lake, models, tracker, run, monkeypatch):
+    decision, result = registered(lake, models, run, tracker)
+    first = Release.open(models, result["release"]).find(CARD)
+    models.delete(names.run(run, f"registered/{decision}.json"))
+    monkeypatch.setattr(making, "limits", lambda facts: None)  # as if the card's code had changed meanwhile
+    again = register(lake, models, run, decision, ORIGIN, tracker)
+    assert again["release"] == result["release"]
+    assert Release.open(models, again["release"]).find(CARD) == first
+    assert tracker.records[-1].card.markdown.encode() == first
 
 
 def test_nothing_is_served_before_it_is_promoted(lake, models, tracker, run):

@@ -1,7 +1,10 @@
 """MLflow's record, on a real MLflow: complete, and the same however often it is written."""
 
+import dataclasses
 import hashlib
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -12,6 +15,7 @@ from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.runs import copied, evaluated, planned
+from training import card
 from training.decide import decide
 from training.fit import fit
 from training.record import Origin, read_record
@@ -103,6 +107,68 @@ def test_the_parent_run_says_what_was_decided_on_which_data(tracker, record):
     (used,) = parent.inputs.dataset_inputs
     assert (used.dataset.digest, used.dataset.source_type) == (record.plan["dataset"], "s3")
     assert f"s3://lake/datasets/{record.plan['dataset']}/" in used.dataset.source
+
+
+def test_the_parent_run_holds_card_decision_evaluation_importance_plots_and_audit(tracker, record, tmp_path):
+    found = dataclasses.replace(
+        record, plots={"roc": b"<svg/>"}, audit={"suspects": [], "checked": []}, report=b"<!doctype html>"
+    )
+    tracked = tracker(None).log(found)
+    folder = Path(tracker.client.download_artifacts(tracked.run_id, "", str(tmp_path)))
+    kept = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert kept >= {
+        "card.md", "card.html", "decision.json", "evaluation.json", "fit.json", "plan.json", "importance.json",
+        "plots/roc.svg", "data/manifest.json", "data/audit.json", "data/report.html",
+    }  # fmt: skip
+    assert (folder / "card.md").read_text() == record.card.markdown
+    assert json.loads((folder / "decision.json").read_text())["outcome"] == "promoted"
+
+
+def test_run_and_version_are_described_by_the_card_and_name_the_lock_file(tracker, record):
+    tracked = tracker(None).log(record)
+    (parent,) = tracker.runs("training")
+    version = tracker.client.get_model_version(tracker.name, tracked.version)
+    for said in (parent.data.tags["mlflow.note.content"], version.description):
+        assert said.startswith(record.card.summary)
+    assert parent.data.tags["andamio.verdict"] == record.card.verdict.level
+    for tags in (parent.data.tags, version.tags):
+        assert tags["andamio.lock"] == ORIGIN.lock
+        assert tags["andamio.dataset"] == record.plan["dataset"]
+    assert tracker.client.get_registered_model(tracker.name).description
+
+
+def test_a_trial_that_failed_or_was_pruned_ended_like_that_and_says_why(tracker, record):
+    spec = {"family": "mlp", "params": {"alpha": 1}, "selection": "none", "metric": record.plan["metric"]}
+    others = [
+        {**spec, "id": "broken", "status": "failed", "why": "it did not converge"},
+        {**spec, "id": "large", "status": "pruned", "why": "61 MB is more than 50", "seconds": 2.5},
+    ]
+    found = dataclasses.replace(record, trials=[*record.trials, *others])
+    tracker(None).log(found)
+    tracker(None).log(found)
+    trials = {run.data.tags["andamio.trial"]: run for run in tracker.runs("trial")}
+    assert len(trials) == len(found.trials) == len(tracker.runs("trial"))
+    assert trials["broken"].info.status == "FAILED"
+    assert trials["broken"].data.tags["mlflow.note.content"] == "failed: it did not converge"
+    assert trials["large"].info.status == "KILLED"
+    assert trials["large"].info.end_time - trials["large"].info.start_time == 2500
+    chosen = [name for name, run in trials.items() if run.data.tags.get("andamio.chosen") == "true"]
+    assert chosen == [record.fit["trial"]]
+
+
+def test_a_second_decision_on_the_same_run_replaces_what_the_first_left(tracker, record, tmp_path):
+    first = tracker(None).log(record)
+    facts = record.facts()
+    facts = dataclasses.replace(
+        facts, decision=facts.decision | {"outcome": "rejected", "reason": "another came first"}
+    )
+    again = dataclasses.replace(record, decision=facts.decision, card=card.make(facts))
+    assert tracker(None).log(again) == first
+    (parent,) = tracker.runs("training")
+    assert "did **not promote**" in parent.data.tags["mlflow.note.content"]
+    assert parent.data.tags["andamio.decision"] == "rejected"
+    kept = Path(tracker.client.download_artifacts(first.run_id, "card.md", str(tmp_path))).read_text()
+    assert kept == again.card.markdown
 
 
 def test_the_logged_model_is_the_one_that_was_proven_with_its_signature(tracker, record, tmp_path):
@@ -206,6 +272,7 @@ def test_a_run_without_a_model_is_on_record_all_the_same(tracker, trained):
     assert register(lake, models, run, None, ORIGIN, tracker)["status"] == "no_parity"
     (parent,) = tracker.runs("training")
     assert parent.data.tags["andamio.decision"] == "no_parity"
+    assert "cannot be converted" in parent.data.tags["mlflow.note.content"]
     assert not tracker.versions()
 
 

@@ -1,0 +1,333 @@
+"""The model card: who opens it knows whether to trust the model, and every figure is the run's own."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from andamio.contract import Contract
+from tests.support.cards import DECISION, EVALUATION, FIT, IMPORTANCE, MANIFEST, PLAN, TRIALS, facts
+from tests.support.datasets import FRUIT_FOLDER
+from training.card import Card, Facts, make
+from training.card.page import MOST_PLOTS
+from training.card.wording import said
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+
+
+def first_paragraph(card: Card) -> str:
+    return card.markdown.split("\n\n")[1]
+
+
+def section(card: Card, title: str) -> str:
+    (found,) = re.findall(rf"## {title}\n\n(.*?)(?=\n\n## |\Z)", card.markdown, re.DOTALL)
+    return str(found)
+
+
+# The verdict
+
+
+def test_a_good_model_on_enough_rows_can_be_relied_on() -> None:
+    good = {"slices": [{**item, "worse": False} for item in EVALUATION["slices"]]}
+    card = make(facts(good))
+    assert card.verdict.level == "yes"
+    assert first_paragraph(card).startswith("**This model can be relied on within its limits.**")
+    assert "0.901 (95% interval 0.871 to 0.931)" in first_paragraph(card)
+    assert "500 rows that no training run saw" in first_paragraph(card)
+    assert "`roc_auc >= 0.85`, and that is met" in first_paragraph(card)
+
+
+def test_a_success_rule_that_fails_is_not_met_in_the_first_paragraph_and_forbids() -> None:
+    missed = {"success": {"rule": "roc_auc >= 0.95", "value": 0.9011, "holds": False}}
+    card = make(facts(missed))
+    assert card.verdict.level == "no"
+    assert first_paragraph(card).startswith("**Do not rely on this model.**")
+    assert "`roc_auc >= 0.95`, and that is **not met**" in first_paragraph(card)
+    assert "**not met**: the figure is 0.901" in section(card, "How good it is")
+
+
+def test_low_evidence_is_in_the_first_paragraph_and_the_figure_is_the_cross_validated_one() -> None:
+    few = {
+        "low_evidence": True,
+        "rows": 23,
+        "classes": {"0": 17, "1": 6},
+        "cross_validated": {"roc_auc": {"value": 0.8861, "low": 0.8162, "high": 0.9563}},
+    }
+    card = make(facts(few))
+    assert card.verdict.level == "care"
+    assert "**The evidence is low**: only 23 rows were held out, 6 of one class" in first_paragraph(card)
+    assert "in repeated cross-validation is 0.886 (95% interval 0.816 to 0.956)" in first_paragraph(card)
+    assert "that no training run saw" not in first_paragraph(card)
+    assert "| 0.886 (0.816 to 0.956) |" in section(card, "How good it is")
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"rows": 61}, "The holdout is small"),
+        ({"calibration": {"error": 0.21, "bins": []}}, "off by 0.210 on average"),
+        ({"success": {"rule": "roc_auc >= 0.85", "value": 0.9, "holds": True},
+          "metrics": EVALUATION["metrics"] | {"roc_auc": {"value": 0.9, "low": 0.84, "high": 0.95}}},
+         "lies inside the interval"),
+        ({}, "worse than elsewhere for cp: asymptomatic"),
+    ],
+)  # fmt: skip
+def test_what_asks_for_care_is_said_first(changed: dict[str, object], words: str) -> None:
+    card = make(facts(changed))
+    assert card.verdict.level == "care"
+    assert words in first_paragraph(card)
+
+
+def test_a_model_no_better_than_the_majority_class_is_not_to_be_relied_on() -> None:
+    chance = EVALUATION["metrics"] | {"roc_auc": {"value": 0.55, "low": 0.48, "high": 0.62}}
+    card = make(facts({"metrics": chance, "success": None}))
+    assert card.verdict.level == "no"
+    assert "not provably better than always saying the most frequent class" in first_paragraph(card)
+
+
+def test_a_suspect_of_the_leakage_audit_is_in_the_first_paragraph_and_named_below() -> None:
+    audit = {"suspects": [{"kind": "copy", "feature": "cp", "evidence": 1, "message": "cp tells the label"}]}
+    card = make(facts(audit=audit))
+    assert card.verdict.level == "care"
+    assert "1 suspect for leakage" in first_paragraph(card)
+    assert "cp tells the label" in section(card, "What it was trained on")
+
+
+def test_a_challenger_that_was_not_promoted_says_so_first() -> None:
+    card = make(facts(None, {"outcome": "rejected", "rule": "champion", "against": "release 0123456789abcdef"}))
+    assert "did **not promote**" in first_paragraph(card)
+    assert "release 0123456789abcdef stands" in first_paragraph(card)
+
+
+# The figures
+
+
+def numbers(value: object) -> set[float]:
+    if isinstance(value, dict | list | tuple):
+        return set().union(set(), *(numbers(item) for item in (value.values() if isinstance(value, dict) else value)))
+    return {float(value)} if isinstance(value, int | float) and not isinstance(value, bool) else set()
+
+
+def test_every_figure_is_one_that_the_run_wrote_down() -> None:
+    card = make(facts())
+    own = numbers([EVALUATION, FIT, TRIALS, DECISION, MANIFEST, IMPORTANCE, PLAN])
+    width = EVALUATION["metrics"]["roc_auc"]["high"] - EVALUATION["metrics"]["roc_auc"]["low"]
+    gained = TRIALS[0]["mean"] - TRIALS[1]["mean"]
+    allowed = {f"{value:.{digits}f}" for value in {*own, width, gained} for digits in (2, 3, 4)} | {"0.85", "0.05"}
+    text = re.sub(r"`[^`]*`|\d+\.\d+\.\d+", "", card.markdown)  # digests and versions
+    text = re.sub(r"\([^()]*(?:perfect|threshold)\)", "", text)  # what a metric means
+    shown = set(re.findall(r"(?<![\w.])\d+\.\d{2,}(?![\w.])", text))
+    assert len(shown) > 30
+    assert shown <= allowed
+
+
+def test_figures_stand_beside_the_baselines() -> None:
+    lines = section(make(facts()), "How good it is").splitlines()
+    assert "| metric | this model | majority class | plain logistic regression |" in lines
+    (row,) = [line for line in lines if line.startswith("| **ROC AUC**")]
+    assert row.endswith("| 0.901 (0.871 to 0.931) | 0.500 (0.500 to 0.500) | 0.862 (0.823 to 0.903) |")
+
+
+def test_the_confusion_is_told_in_words() -> None:
+    text = section(make(facts()), "Where it draws the line")
+    assert "from a probability of 0.427 on" in text
+    assert "Of 210 rows that are “Heart disease detected” it finds 179 and misses 31." in text
+    assert "gets 251 right and raises 39 false alarms" in text
+
+
+def test_more_than_two_classes_are_told_class_by_class() -> None:
+    contract = Contract.load(FRUIT_FOLDER)
+    evaluation = {
+        "classes": dict.fromkeys(contract.classes, 20),
+        "confusion": [[18, 2, 0], [1, 16, 3], [0, 5, 15]],
+        "success": None,
+    }
+    text = section(make(facts(evaluation, contract=contract)), "Where it draws the line")
+    assert "It says the most probable class." in text
+    assert "- 20 rows that are “Ready to eat”: 16 right, 3 said to be “Too late”, 1 said to be “Not ripe yet”" in text
+
+
+def test_slices_begin_with_the_worse_ones_and_hide_private_features() -> None:
+    rows = [line for line in section(make(facts()), "Where it is worse").splitlines() if line.startswith("| ")][2:]
+    assert rows[0].startswith("| cp: asymptomatic | 122 | 0.704 (0.604 to 0.804) | 0.901 | **worse** |")
+    contract = facts().contract
+    features = {**contract.features, "cp": contract.features["cp"].model_copy(update={"private": True})}
+    tables = {name: getattr(contract, name) for name in Contract.model_fields}
+    card = make(facts(contract=Contract(**{**tables, "features": features})))
+    assert "asymptomatic" not in card.markdown
+
+
+def test_it_says_how_it_was_chosen_and_that_the_winner_is_flattered() -> None:
+    text = section(make(facts()), "How it was chosen")
+    assert "4 trials (2 scored, 1 pruned, 1 failed)" in text
+    assert "Within one standard error of it: 2 trials; the simplest of these is taken: **t2**" in text
+    assert "Runner-up: t1, 0.934 ± 0.014" in text
+    assert "Winner's curse" in text
+    assert "it did not converge" in text
+    assert "differs from what was trained by at most 1.5e-07" in text
+
+
+def test_what_was_left_out_and_what_that_cost_or_gained() -> None:
+    text = section(make(facts()), "What feature selection left out")
+    assert "Left out: chol (1 column of 3)." in text
+    assert "Selecting gained 0.0098, less than one standard error" in text
+
+
+def test_data_say_who_is_out_and_limits_say_where_it_extrapolates() -> None:
+    card = make(facts())
+    text = section(card, "What it was trained on")
+    assert "`raw/heart.csv` (2,500 rows)" in text
+    assert "10 rows that broke the contract: age: above 120 (10 rows)" in text
+    assert "age 29 to 77 years" in section(card, "Its limits")
+
+
+def test_it_can_be_looked_up() -> None:
+    text = section(make(facts()), "Where it comes from")
+    for digest in ("4e57000000000001", "da7a5e7000000001", "ab" * 32, "10c" * 21 + "1"):
+        assert f"`{digest}`" in text
+
+
+# Older runs, and texts that are not meant well
+
+
+def test_a_run_of_an_older_version_has_a_card_too() -> None:
+    old = ("metric", "metrics", "rows", "classes", "confusion", "threshold", "success")
+    bare = dataclasses.replace(
+        facts(),
+        evaluation={name: EVALUATION[name] for name in old},
+        fit={
+            name: FIT[name]
+            for name in ("status", "trial", "family", "params", "order", "rows", "class_rows", "threshold")
+        }
+        | {
+            "trials": [
+                {"id": "t2", "family": "mlp", "status": "done", "mean": 0.9, "standard_error": 0.01, "params": {}}
+            ]
+        },
+        manifest=None,
+        profile={},
+        audit=None,
+        importance=None,
+        lock="",
+        decided="",
+    )
+    card = make(bare)
+    assert "not audited for leakage" in card.markdown
+    assert "0.900 ± 0.010" in card.markdown
+    for absent in ("Where it is worse", "What it looks at", "None", "nan"):
+        assert absent not in card.markdown
+
+
+def test_undefined_figures_are_called_undefined() -> None:
+    undefined = {name: {"value": None, "low": None, "high": None} for name in EVALUATION["metrics"]}
+    card = make(facts({"metrics": undefined, "success": None, "slices": []}))
+    assert card.verdict.level == "no"
+    assert "undefined" in first_paragraph(card)
+
+
+HOSTILE = "<script>alert(1)</script>|**x**\n# y [z](javascript:alert(1)) ![i](http://evil.example/i.svg) `c` http://a.b"
+
+
+def hostile() -> Facts:
+    contract = facts().contract
+    problem = contract.problem
+    labels = {key: label.model_copy(update={"text": HOSTILE}) for key, label in problem.labels.items()}
+    tables = {name: getattr(contract, name) for name in Contract.model_fields}
+    tables["problem"] = problem.model_copy(
+        update={"labels": labels, "title": HOSTILE, "description": HOSTILE, "objective": HOSTILE}
+    )
+    slices = [{**EVALUATION["slices"][1], "feature": HOSTILE, "slice": HOSTILE}]
+    return facts(
+        {"slices": slices},
+        {"reason": HOSTILE, "against": HOSTILE},
+        contract=Contract.model_construct(**tables),
+        importance={"features": [{"feature": HOSTILE, "value": 0.1, "low": 0.0, "high": 0.2}]},
+        audit={"suspects": [{"kind": "x", "feature": HOSTILE, "message": HOSTILE}], "checked": []},
+        fit=FIT | {"left_out": [HOSTILE], "trials": [{**trial, "why": HOSTILE} for trial in TRIALS]},
+        manifest=MANIFEST | {"files": [{"key": HOSTILE, "valid": 1}], "coerced": {HOSTILE: 1}},
+        profile={"features": {"age": {"min": HOSTILE, "max": HOSTILE}}},
+        lock=HOSTILE,
+        report=HOSTILE,
+    )
+
+
+class Tags(HTMLParser):
+    """Every tag of a page with its attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_nothing_that_a_text_holds_becomes_markup() -> None:
+    card = make(hostile(), {"roc": SVG})
+    page = Tags(card.html)
+    ours = "html head meta title style body main h1 div nav a section h2 p strong table thead tbody tr th td ul li code"
+    assert {tag for tag, _ in page.tags} <= {*ours.split(), "figure", "img", "figcaption", "em"}
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        if tag == "a":
+            assert str(attributes["href"]).startswith("#")
+        if tag == "img":
+            assert str(attributes["src"]).startswith("data:image/svg+xml;base64,")
+    assert page.text.count("<script>alert(1)</script>") > 5  # shown as it is
+    assert "<script>" not in re.sub(r"\\<script\\>|`[^`]*`", "", card.markdown)
+    assert len([line for line in card.markdown.splitlines() if line.startswith("# ")]) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["a|b", "<b>", "*x*", "_x_", "a\nb", "`x`", "[x](y)", "\u202eevil", "&lt;", "~~x~~", "\\"]
+)
+def test_a_text_stays_a_text_in_a_table(text: str) -> None:
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    page = Tags(markdown.render(f"| a | b |\n|---|---|\n| {said(text)} | end |\n"))
+    assert [tag for tag, _ in page.tags if tag not in ("table", "thead", "tbody", "tr", "th", "td")] == []
+    shown = re.sub(r"[\n\u202e]", " ", text).strip()
+    assert shown in page.text
+    assert len([tag for tag, _ in page.tags if tag == "td"]) == 2
+
+
+def test_ordinary_names_are_not_disfigured() -> None:
+    assert said("max_heart_rate (beats/min), 3.5%") == "max_heart_rate (beats/min), 3.5%"
+
+
+# The page
+
+
+def test_the_page_needs_nothing_else() -> None:
+    html = make(facts(), {"roc": SVG, "importance": SVG}).html
+    assert "http" not in re.sub(r'http-equiv="Content-Security-Policy"', "", html)
+    assert "default-src &#x27;none&#x27;" in html
+    assert "<script" not in html
+    assert html.count(base64.b64encode(SVG).decode()) == 2
+    assert '<div class="verdict care">' in html
+
+
+def test_plots_that_are_too_large_to_be_served_are_left_out() -> None:
+    html = make(facts(), {"roc": b"<svg/>" + b" " * MOST_PLOTS}).html
+    assert "<img" not in html
+
+
+def test_the_same_run_has_the_same_card() -> None:
+    assert make(facts()) == make(facts())
+
+
+def test_the_summary_fits_where_there_is_little_room() -> None:
+    summary = make(facts()).summary
+    assert summary.startswith("**Use this model with care.**")
+    assert "| ROC AUC | 0.901 (0.871 to 0.931) |" in summary
+    assert len(summary) < 2000
