@@ -247,7 +247,7 @@ def _later(train: Train, name: str, column: NDArray[np.generic]) -> Suspect | No
     days = column.astype("datetime64[D]")
     moments = train.columns[time].astype("datetime64[s]").astype("datetime64[D]")
     known = ~np.isnat(days) & ~np.isnat(moments)
-    number, later = int(known.sum()), int((days[known] > moments[known] + 1).sum())
+    number, later = int(known.sum()), int((days[known] > moments[known] + np.timedelta64(1, "D")).sum())
     if later < max(LATER_ROWS, LATER_SHARE * number):
         return None
     return Suspect(

@@ -1,0 +1,53 @@
+"""A scaler fitted on all rows knows the holdout: the function that trains cannot read one until it evaluates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from andamio import names
+from andamio.adapters.memory import MemoryObjects
+from andamio.contract import Contract
+from andamio.errors import TrainingError
+from lambdas.train import handler as function
+from tests.support.datasets import HEART_FOLDER, heart_cells, publish
+from training import fit, plan, trials
+from training.dataset import read_cells
+from training.sight import TrainOnly
+
+HEART = Contract.load(HEART_FOLDER)
+
+
+@pytest.fixture
+def buckets(monkeypatch: pytest.MonkeyPatch) -> function.Buckets:
+    there = function.Buckets(MemoryObjects("lake"), MemoryObjects("models"))
+    publish(there.lake, HEART, heart_cells())
+    monkeypatch.setattr(function, "connect", lambda: there)
+    monkeypatch.setattr(function, "problem", lambda: HEART)
+    return there
+
+
+def test_train_is_seen_and_a_holdout_is_not(buckets: function.Buckets) -> None:
+    seen = TrainOnly(buckets.lake)
+    (version,) = {info.key.split("/")[1] for info in seen.list(names.DATASETS) if info.key.endswith(".parquet")}
+    assert len(read_cells(seen, version, "train")["age"]) == 242
+    with pytest.raises(TrainingError, match="before the evaluation"):
+        read_cells(seen, version, "holdout")
+    assert len(read_cells(buckets.lake, version, "holdout")["age"]) == 61
+
+
+@pytest.mark.parametrize(
+    ("step", "module", "name"), [("plan", plan, "plan"), ("trial", trials, "trial"), ("fit", fit, "fit")]
+)
+def test_a_scaler_fitted_on_all_rows_is_caught(
+    buckets: function.Buckets, monkeypatch: pytest.MonkeyPatch, step: str, module: Any, name: str
+) -> None:
+    def scaled_on_all_rows(lake: Any, *args: Any, **kwargs: Any) -> Any:
+        version = next(info.key.split("/")[1] for info in lake.list(names.DATASETS) if info.key.endswith(".parquet"))
+        rows = [value for side in ("train", "holdout") for value in read_cells(lake, version, side)["age"]]
+        raise AssertionError(f"a scaler learned {sum(rows) / len(rows)} from rows that the model is judged on")
+
+    monkeypatch.setattr(module, name, scaled_on_all_rows)
+    with pytest.raises(TrainingError, match=r"holdout\.parquet was asked for before the evaluation"):
+        function.handler({"step": step, "run": "r", "trial": "t", "round": 0}, None)
