@@ -88,7 +88,9 @@ from training import export
 from training.families import FAMILIES, fit
 for name in sorted(FAMILIES):
     encoded, labels = table(9, classes=3)
-    model = fit(name, encoded, labels, classes=3, seed=7, selection="model", share=0.5)
+    few = {"n_estimators", "max_iter"} & set(FAMILIES[name].space.defaults)
+    params = dict.fromkeys(few, 20)
+    model = fit(name, encoded, labels, classes=3, seed=7, params=params, selection="model", share=0.5)
     print(hashlib.sha256(export.to_onnx(model)).hexdigest())
 """
 
