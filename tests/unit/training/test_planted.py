@@ -1,0 +1,111 @@
+"""Bugs that serve something else than what was trained, planted: each is caught before anything is served."""
+
+import dataclasses
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from andamio import names
+from andamio.adapters.memory import MemoryObjects
+from andamio.contract import Contract
+from andamio.encode import Encoded
+from andamio.errors import TrainingError
+from tests.support.datasets import HEART_FOLDER, heart_cells, publish
+from tests.support.runs import planned
+from training import calibrate, export, trials
+from training.evaluate import evaluate
+from training.families import Fitted
+from training.fit import fit
+
+HEART = Contract.load(HEART_FOLDER)
+CAP = np.float32(5.0)
+"""Values beyond exp(5) - 1 = 147.4 are cut, in logarithms."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InLogs(Fitted):
+    """A pipeline whose numbers are cut in logarithms: log1p, the smaller one of it and the cap, expm1."""
+
+    def predict(self, encoded):
+        """Probabilities of the cut numbers."""
+        return super().predict(cut(encoded))
+
+
+def cut(encoded):
+    with np.errstate(invalid="ignore"):  # below -1 there is no logarithm, in the graph neither
+        return Encoded(np.expm1(np.minimum(np.log1p(encoded.numbers), CAP)), encoded.categories)
+
+
+def exported(fitted, *, back):
+    """The pipeline's graph behind log1p, the cap, and the way `back`: "expm1", or "exp" where the bug is."""
+    model = onnx.load_model_from_string(export.to_onnx(fitted))
+    for node in model.graph.node:
+        for index, name in enumerate(node.input):
+            if name == names.NUMBERS:
+                node.input[index] = "cut"
+    steps = [
+        helper.make_node("Add", [names.NUMBERS, "one"], ["more"]),
+        helper.make_node("Log", ["more"], ["logs"]),
+        helper.make_node("Min", ["logs", "cap"], ["capped"]),
+        helper.make_node("Exp", ["capped"], ["back"]),
+        helper.make_node("Sub", ["back", "one" if back == "expm1" else "zero"], ["cut"]),
+    ]
+    for name, value in (("one", 1), ("zero", 0), ("cap", CAP)):
+        model.graph.initializer.append(numpy_helper.from_array(np.array(value, dtype=np.float32), name))
+    for place, step in enumerate(steps):
+        model.graph.node.insert(place, step)
+    return model.SerializeToString()
+
+
+@pytest.fixture
+def world():
+    lake, models = MemoryObjects("lake"), MemoryObjects("models")
+    publish(lake, HEART, heart_cells())
+    return lake, models, planned(lake, models, HEART)
+
+
+@pytest.fixture
+def in_logs(monkeypatch):
+    def fitted(contract, encoded, labels, spec, seed):
+        plain = trials.fit_spec(contract, cut(encoded), labels, spec, seed)
+        return InLogs(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)})
+
+    monkeypatch.setattr("training.fit.fit_spec", fitted)
+
+
+def test_trained_with_log1p_and_served_with_exp_instead_of_expm1_is_never_served(world, in_logs):
+    lake, models, run = world
+    result = fit(lake, models, run, exporter=lambda fitted: exported(fitted, back="exp"))
+    assert result["status"] == "no_parity"
+    assert not any(attempt["holds"] for attempt in result["attempts"])
+    assert result["attempts"][0]["parity"]["largest"] > 100 * export.TOLERANCE
+    with pytest.raises(TrainingError, match="no candidate"):
+        evaluate(lake, models, run)
+
+
+def test_the_same_pipeline_served_with_expm1_proves_itself(world, in_logs):
+    lake, models, run = world
+    result = fit(lake, models, run, exporter=lambda fitted: exported(fitted, back="expm1"))
+    assert result["status"] == "fitted"
+    assert result["attempts"][0]["parity"]["largest"] <= export.TOLERANCE
+
+
+def test_a_calibration_with_its_sign_turned_round_is_never_served(world):
+    lake, models, run = world
+
+    def flipped(model, curve, positive):
+        return calibrate.attach(model, dataclasses.replace(curve, a=-curve.a), positive)
+
+    result = fit(lake, models, run, attach=flipped)
+    assert result["status"] == "no_parity"
+    assert result["attempts"][0]["calibration"]["kind"] == "platt"
+    assert result["attempts"][0]["parity"]["largest"] > 0.5
+    with pytest.raises(TrainingError, match="no candidate"):
+        evaluate(lake, models, run)
+
+
+def test_a_calibration_that_was_forgotten_in_the_graph_is_never_served(world):
+    lake, models, run = world
+    assert fit(lake, models, run, attach=lambda model, curve, positive: model)["status"] == "no_parity"
