@@ -24,7 +24,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=12,
 )
-paths = st.sampled_from(["/predict", "/predict/batch", "/invocations"])
+paths = st.sampled_from(["/predict", "/predict/batch", "/invocations", "/explain"])
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_every_type_of_feature_is_answered_without_a_5xx(loan_api: Api, path: st
 
 
 def send(api: Api, path: str, record: dict[str, Any]) -> None:
-    if path == "/predict":
+    if path in ("/predict", "/explain"):
         check(api, path, {"features": record})
     elif path == "/predict/batch":
         check(api, path, {"records": [{"features": record}, {"features": record, "id": 1}]})

@@ -1,0 +1,66 @@
+"""`andamio explain`: bars that a person reads, for one record or several."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from andamio.cli import api, main, show
+from tests.support.api import Api
+from tests.support.releases import heart, serve
+from tests.unit.api.conftest import LOAN, PATIENT, loans
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Api]:
+    """APIs in this process, which the command asks instead of a deployed one."""
+    served = {"heart": Api(), "loans": Api(problem="loans")}
+    serve(served["heart"].objects, heart())
+    serve(served["loans"].objects, loans())
+
+    def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        assert (method, path) == ("POST", "/explain")
+        return served[deployed["problem"]].post(path, body).json
+
+    monkeypatch.setattr(api, "call", call)
+    monkeypatch.setattr(main, "_deployed", lambda problem: {"problem": problem or "heart"})
+    return served
+
+
+def said(monkeypatch: pytest.MonkeyPatch, *arguments: str, stdin: str) -> str:
+    """What the command prints."""
+    console = Console(width=160, record=True, highlight=False)
+    monkeypatch.setattr(show, "out", console)
+    result = CliRunner().invoke(main.app, ["explain", *arguments], input=stdin)
+    assert result.exit_code == 0, result.output
+    return console.export_text()
+
+
+def test_every_feature_has_a_bar_to_its_side_and_the_largest_comes_first(
+    served: dict[str, Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = served["heart"].post("/explain", {"features": PATIENT}).json
+    text = said(monkeypatch, stdin=json.dumps(PATIENT))
+    rows = [line.split("│") for line in text.splitlines() if "│" in line]
+    assert [above.replace("█", "").split()[0] for _, above in rows] == [
+        item["feature"] for item in reply["contributions"]
+    ]
+    lengths = [(below + above).count("█") for below, above in rows]
+    assert lengths == sorted(lengths, reverse=True)
+    for (below, above), item in zip(rows, reply["contributions"], strict=True):
+        assert "█" not in (above if item["contribution"] < 0 else below)
+    assert f"{reply['average']:.1%}  Heart disease detected, on average" in text
+    assert f"{reply['probability']:.1%}  Heart disease detected, for this record" in text
+
+
+def test_several_records_are_explained_and_what_is_private_is_only_named(
+    served: dict[str, Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = said(monkeypatch, "--problem", "loans", stdin=json.dumps([LOAN, LOAN]))
+    assert text.count("held at the record's values: name, born_on") == 2
+    assert "no value" in text
+    assert "1990" not in text
