@@ -1,10 +1,17 @@
 """Global importance: what the model does not use is worth nothing, what it needs is, in every metric."""
 
+import hashlib
+import json
+
 import numpy as np
 import pytest
 
+from andamio import names
+from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.encode import Encoded
+from tests.support.datasets import HEART_FOLDER, heart_cells, publish
+from tests.support.runs import evaluated
 from training import importance as importances
 from training.dataset import Rows
 from training.importance import importance
@@ -117,3 +124,15 @@ def test_three_classes_are_ranked_too():
 
     assert importance(three, Three(), holdout, 0.5, 7)["features"][0]["feature"] in ("used", "day")
     assert contract.classes != three.classes
+
+
+def test_an_evaluation_leaves_the_importance_of_every_feature_and_vouches_for_it():
+    lake, models, heart = MemoryObjects("lake"), MemoryObjects("models"), Contract.load(HEART_FOLDER)
+    publish(lake, heart, heart_cells())
+    run, evaluation = evaluated(lake, models, heart)
+    body = models.get(names.run(run, "importance.json")).body
+    assert evaluation["files"]["importance.json"] == hashlib.sha256(body).hexdigest()
+    found = json.loads(body)
+    assert {item["feature"] for item in found["features"]} == set(heart.inputs)
+    assert found["metric"] == "roc_auc"
+    assert found["features"][0]["value"] > 0

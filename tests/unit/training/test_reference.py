@@ -1,0 +1,71 @@
+"""The rows that a release keeps: enough to explain against, and nothing that is private."""
+
+import json
+
+import numpy as np
+
+from andamio.contract import Contract
+from andamio.explain import read_reference
+from training.dataset import Rows
+from training.reference import REFERENCE_ROWS, reference
+
+TEXT = """
+[problem]
+name = "visits"
+target = "y"
+labels = { no = "No", yes = "Yes" }
+TIME
+[features.name]
+type = "category"
+values = ["Ada", "Grace"]
+private = true
+[features.born_on]
+type = "date"
+[features.weight]
+type = "number"
+required = false
+[features.smokes]
+type = "boolean"
+[features.outcome]
+type = "number"
+required = false
+available_at_prediction = false
+"""
+BORN = np.datetime64("1950-01-01") + np.arange(1200)
+
+
+def made(time=True, rows=1200):
+    contract = Contract.from_toml(TEXT.replace("TIME", 'time = "at"' if time else ""))
+    cells = {
+        "name": ["Ada", "Grace"] * (rows // 2),
+        "born_on": BORN[:rows].astype(str).tolist(),
+        "weight": np.where(np.arange(rows) % 7 == 0, np.nan, np.arange(rows, dtype=float)),
+        "smokes": np.arange(rows) % 2.0,
+        "outcome": np.ones(rows),
+        "at": [f"2020-05-17T{row % 24:02}:00:00" for row in range(rows)],
+        "y": ["no", "yes"] * (rows // 2),
+    }
+    table = contract.parse(cells, rows, text=False, training=True)
+    return contract, Rows(contract.encode(table), table.labels, tuple(map(str, range(rows))), cells)
+
+
+def test_what_is_read_back_is_what_the_model_was_trained_on():
+    contract, train = made(rows=400)
+    read = read_reference(contract, json.loads(reference(contract, train, seed=1)))
+    assert read.held == ("name",)
+    assert np.array_equal(read.encoded.numbers, train.encoded.numbers, equal_nan=True)
+
+
+def test_nothing_private_and_nothing_known_afterwards_is_kept():
+    contract, train = made()
+    body = reference(contract, train, seed=1)
+    assert b"Grace" not in body
+    assert set(json.loads(body)["columns"]) == {"born_on", "weight", "smokes"}
+    assert json.loads(body)["rows"] == REFERENCE_ROWS
+
+
+def test_a_time_is_kept_as_a_day_and_only_where_ages_count_up_to_it():
+    contract, train = made()
+    assert set(json.loads(reference(contract, train, seed=1))["time"]) == {"2020-05-17"}
+    contract, train = made(time=False)
+    assert "time" not in json.loads(reference(contract, train, seed=1))
