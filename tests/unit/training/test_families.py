@@ -1,11 +1,13 @@
 """Families: each fits whatever a contract can encode, and gives every class its column."""
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from andamio.encode import Encoded
 from andamio.errors import TrainingError
 from tests.support.tables import table
+from training import export, families
 from training.families import FAMILIES, fit
 
 NAMES = sorted(FAMILIES)
@@ -63,3 +65,28 @@ def test_an_unknown_category_and_a_missing_value_are_scored():
     fitted = fit("logistic_regression", encoded, labels, classes=2, seed=7)
     strange = Encoded(np.full((1, 3), np.nan, dtype=np.float32), np.array([["never seen", "nor this"]], dtype=object))
     assert np.isfinite(fitted.predict(strange)).all()
+
+
+def test_a_value_right_at_a_split_of_histogram_boosting_goes_the_same_way_in_the_export():
+    encoded, labels = table(6, rows=200, numbers=2, categories=0, missing=0.0)
+    fitted = fit("hist_gradient_boosting", encoded, labels, classes=2, seed=7, params=SMALL["hist_gradient_boosting"])
+    nodes = [tree.nodes for stage in fitted.pipeline.named_steps["model"]._predictors for tree in stage]
+    splits = np.concatenate([each[each["is_leaf"] == 0] for each in nodes])
+    for toward in (-np.inf, 0.0, np.inf):
+        at = splits["num_threshold"].astype(np.float32)
+        assert (at.astype(np.float64) == splits["num_threshold"]).all(), "no split is between two float32 values"
+        near = np.nextafter(at, np.float32(toward)) if toward else at
+        rows = np.zeros((len(at), 2), dtype=np.float32)
+        rows[np.arange(len(at)), splits["feature_idx"]] = near
+        probed = Encoded(rows, np.empty((len(at), 0), dtype=object))
+        session = onnxruntime.InferenceSession(export.to_onnx(fitted), providers=["CPUExecutionProvider"])
+        exported = session.run(["probabilities"], probed.feeds())[0]
+        assert np.abs(exported - fitted.predict(probed)).max() < export.TOLERANCE
+
+
+def test_rounding_splits_down_changes_no_answer_for_any_value_that_a_contract_encodes():
+    thresholds = np.concatenate([np.random.default_rng(1).normal(size=500) * scale for scale in (1e-30, 1.0, 1e9)])
+    below = families._float32_below(thresholds)
+    assert (below <= thresholds).all()
+    above = np.nextafter(below.astype(np.float32), np.float32(np.inf))
+    assert (above.astype(np.float64) > thresholds).all()
