@@ -58,17 +58,17 @@ def distribution(found: Described, classes: Sequence[str]) -> Spec:
             .mark_rect(opacity=0.55, stroke="white", strokeWidth=0.4)
             .encode(
                 x=alt.X(f"low:{kind}", title=None, scale=scale, axis=axis),
-                x2="high",
-                y2="ground",
+                x2=alt.X2("high"),
+                y2=alt.Y2("ground"),
                 y=alt.Y(
                     "share:Q", stack=None, axis=alt.Axis(title=share["title"], format=share["format"], tickCount=4)
                 ),
                 color=colour,
                 tooltip=[
-                    "class:N",
-                    "from:N",
-                    "to:N",
-                    "rows:Q",
+                    alt.Tooltip("class:N"),
+                    alt.Tooltip("from:N"),
+                    alt.Tooltip("to:N"),
+                    alt.Tooltip("rows:Q"),
                     alt.Tooltip("share:Q", format=".1%"),
                 ],
             )
@@ -88,7 +88,12 @@ def distribution(found: Described, classes: Sequence[str]) -> Spec:
             yOffset=alt.YOffset("class:N", sort=list(classes)),
             x=alt.X("share:Q", axis=alt.Axis(title=share["title"], format=share["format"], tickCount=5)),
             color=colour,
-            tooltip=["class:N", "value:N", "rows:Q", alt.Tooltip("share:Q", format=".1%")],
+            tooltip=[
+                alt.Tooltip("class:N"),
+                alt.Tooltip("value:N"),
+                alt.Tooltip("rows:Q"),
+                alt.Tooltip("share:Q", format=".1%"),
+            ],
         )
         .properties(width=WIDTH - 130, height=max(90, len(found.values) * (8 + 11 * min(len(classes), 6))))
     )
@@ -115,7 +120,12 @@ def balance(rows: Sequence[tuple[str, int, int]]) -> Spec:
                 scale=alt.Scale(domain=["train", "holdout"], range=[LOUD, QUIET]),
                 legend=alt.Legend(title=None, orient="bottom"),
             ),
-            tooltip=["class:N", "side:N", "rows:Q", alt.Tooltip("share:Q", format=".1%")],
+            tooltip=[
+                alt.Tooltip("class:N"),
+                alt.Tooltip("side:N"),
+                alt.Tooltip("rows:Q"),
+                alt.Tooltip("share:Q", format=".1%"),
+            ],
         )
         .properties(width=WIDTH, height=max(70, len(rows) * 2 * _ROW))
     )
@@ -154,7 +164,7 @@ def drift(found: Sequence[Moved]) -> Spec:
     marks = (
         alt.Chart(_data(values))
         .mark_tick(color="#1F2933", thickness=2, size=14)
-        .encode(y=alt.Y("feature:N", sort=[one.name for one in found]), x="chance:Q")
+        .encode(y=alt.Y("feature:N", sort=[one.name for one in found]), x=alt.X("chance:Q"))
     )
     return _spec(alt.layer(bars, marks))
 
@@ -177,7 +187,12 @@ def relations(names: Sequence[str], found: Sequence[Related]) -> Spec:
             scale=alt.Scale(scheme="redblue", domain=[-1, 1], reverse=True),
             legend=alt.Legend(title=None, gradientLength=160, format=".1f"),
         ),
-        tooltip=["first:N", "second:N", alt.Tooltip("value:Q", format=".2f"), "measure:N"],
+        tooltip=[
+            alt.Tooltip("first:N"),
+            alt.Tooltip("second:N"),
+            alt.Tooltip("value:Q", format=".2f"),
+            alt.Tooltip("measure:N"),
+        ],
     )
     layers = [squares]
     if len(names) <= 16:
@@ -205,14 +220,14 @@ def boxes(found: Sequence[Described]) -> Spec:
         y=alt.Y("feature:N", sort=order, title=None, axis=alt.Axis(labelLimit=LABELS))
     )
     title = "distance from the median, in widths of the middle half"
-    whiskers = base.mark_rule(color="#52606D").encode(x=alt.X("whisker_low:Q", title=title), x2="whisker_high:Q")
-    middle = base.mark_bar(size=12, color="#B3D4E8", stroke=LOUD).encode(x="first:Q", x2="third:Q")
-    median = base.mark_tick(color=LOUD, thickness=2, size=12).encode(x="median:Q")
+    whiskers = base.mark_rule(color="#52606D").encode(x=alt.X("whisker_low:Q", title=title), x2=alt.X2("whisker_high"))
+    middle = base.mark_bar(size=12, color="#B3D4E8", stroke=LOUD).encode(x=alt.X("first:Q"), x2=alt.X2("third"))
+    median = base.mark_tick(color=LOUD, thickness=2, size=12).encode(x=alt.X("median:Q"))
     outside = alt.datum.outside > 0
     ends = [
         base.transform_filter(outside & (alt.datum[end] != alt.datum[f"whisker_{side}"]))
         .mark_point(color="#D55E00", size=28, filled=True)
-        .encode(x=f"{end}:Q", tooltip=["feature:N", alt.Tooltip("outside:Q", title="outliers")])
+        .encode(x=alt.X(f"{end}:Q"), tooltip=[alt.Tooltip("feature:N"), alt.Tooltip("outside:Q", title="outliers")])
         for end, side in (("min", "low"), ("max", "high"))
     ]
     return _spec(alt.layer(whiskers, middle, median, *ends).properties(width=620, height=max(60, len(values) * _ROW)))
@@ -243,7 +258,7 @@ def _bar_chart(values: list[dict[str, Any]], title: str, digits: str, *, by: str
             ),
             x=alt.X("share:Q", axis=alt.Axis(title=title, format=digits, tickCount=5)),
             color=colour,
-            tooltip=["feature:N", alt.Tooltip("share:Q", format=digits)],
+            tooltip=[alt.Tooltip("feature:N"), alt.Tooltip("share:Q", format=digits)],
         )
         .properties(width=WIDTH, height=max(50, len(values) * _ROW))
     )
