@@ -18,7 +18,7 @@ from andamio.errors import TrainingError
 from andamio.model import Model
 from andamio.ports import Objects
 from andamio.threshold import labels_from
-from training import baselines, curves, dataset, reference, slices
+from training import baselines, curves, dataset, plots, reference, slices
 from training.dataset import Rows
 from training.importance import IMPORTANCE, importance
 from training.runs import EVALUATION, FIT, PLAN, Run, candidate_file, to_json
@@ -58,7 +58,7 @@ def load_holdout(lake: Objects, contract: Contract, version: str) -> Rows:
 
 
 def evaluate(lake: Objects, models: Objects, run_id: str) -> dict[str, Any]:
-    """Score the candidate on the holdout, and write the evaluation."""
+    """Score the candidate on the holdout, and write the evaluation, its plots, and the features' importance."""
     run = Run(run_id, models)
 
     def compute() -> dict[str, Any]:
@@ -70,6 +70,8 @@ def evaluate(lake: Objects, models: Objects, run_id: str) -> dict[str, Any]:
         )
         judged = contract, candidate.model, holdout, limit, planned["seed"]
         found = assess(*judged, train, out_of_fold(run, candidate))
+        important = importance(*judged)
+        files = {IMPORTANCE: to_json(important), **plots.plots(found, important)}
         return {
             "run": run_id,
             "dataset": planned["dataset"],
@@ -78,7 +80,7 @@ def evaluate(lake: Objects, models: Objects, run_id: str) -> dict[str, Any]:
             "model": candidate.fit["model"],
             "size_bytes": candidate.fit["size_bytes"],
             "latency_ms": latency_ms(candidate.model, holdout.encoded),
-            "files": {IMPORTANCE: run.write(IMPORTANCE, to_json(importance(*judged)))},
+            "files": {name: run.write(name, body) for name, body in files.items()},
             **found,
         }
 
@@ -97,7 +99,7 @@ def assess(
     """All that is said of a model, on rows of the holdout resampled by class and by split key.
 
     `metrics` with intervals, those of the `baselines` and the `gains` over them; `confusion` (a row per true class,
-    a column per predicted one, in class order); `calibration`, `curves`, `slices`; `success`. A metric that is
+    a column per predicted one, in `class_order`); `calibration`, `curves`, `slices`; `success`. A metric that is
     undefined on these rows is null. A holdout with fewer than 10 rows of a class is `low_evidence`: then there are
     `cross_validated` figures, of out-of-fold scores on train, and `success` goes by these.
     """
@@ -121,6 +123,7 @@ def assess(
         "rows": len(holdout.labels),
         "groups": len(set(holdout.keys)),
         "classes": dict(zip(contract.classes, counts.tolist(), strict=True)),
+        "class_order": list(contract.classes),
         "positive": contract.classes[contract.positive_index] if contract.positive_index >= 0 else None,
         "confusion": confusion.tolist(),
         "calibration": curves.calibration(contract, holdout.labels, as_float, seed),

@@ -193,3 +193,46 @@ def test_events_as_aws_and_the_emulator_send_them_are_understood(cloud: Cloud, n
     # The version in the sample is another than this account gave: then a newer one is there.
     expected = "superseded" if "version-id" in event["detail"]["object"] else "published"
     assert cloud.run("etl", event).output["status"] == expected
+
+
+def test_a_report_that_cannot_be_drawn_loses_nothing_but_itself_and_comes_with_the_next_run(cloud: Cloud) -> None:
+    real = cloud._handlers["etl"]
+
+    def clumsy(event: dict[str, Any], context: Any) -> Any:
+        if event["step"] == "report":
+            raise MemoryError("too many colours")
+        return real(event, context)
+
+    cloud.put("raw/heart.csv", csv(ROWS))
+    cloud.fake_function("etl", clumsy)
+    first = cloud.run("etl", {}).output
+    assert (first["status"], first["report"]) == ("published", None)
+    assert cloud.executions("train") == [first["training"]]
+    cloud.fake_function("etl", real)
+    second = cloud.run("etl", {}).output
+    assert (second["status"], second["version"]) == ("unchanged", first["version"])
+    assert cloud.lake.get(second["report"]).body.startswith(b"<!doctype html>")
+
+
+LEAK = '[features.verdict]\ntype = "category"\n\n[training]\n'
+
+
+@pytest.mark.parametrize("leakage", ["warn", "stop"])
+def test_a_leak_is_a_warning_or_a_stop_as_the_contract_says(cloud: Cloud, leakage: str) -> None:
+    toml = (HEART / names.PROBLEM_FILE).read_text()
+    cloud.contract(toml.replace("[training]\n", f'{LEAK}leakage = "{leakage}"\n'))
+    lines = [f"{row},{'ill' if row.endswith('1') else 'well'}" for row in ROWS]
+    cloud.put("raw/heart.csv", "\n".join([f"{HEADER},verdict", *lines]) + "\n")
+    ended = cloud.run("etl", {})
+    (report,) = [info.key for info in cloud.lake.list(names.DATASETS) if info.key.endswith("report.html")]
+    assert b"copies the label" in cloud.lake.get(report).body
+    if leakage == "warn":
+        assert (ended.output["status"], ended.output["suspects"], ended.output["report"]) == ("published", 1, report)
+        assert ended.output["warnings"][0].startswith("'verdict' copies the label")
+        assert len(cloud.executions("train")) == 1
+    else:
+        assert (ended.status, ended.error) == ("FAILED", "Andamio.Rejected")
+        assert "'verdict' copies the label" in ended.cause
+        assert f"andamio report {report.split('/')[1]}" in ended.cause
+        assert cloud.executions("train") == []
+        assert names.CURRENT_DATASET not in {info.key for info in cloud.lake.list(names.DATASETS)}

@@ -1,0 +1,253 @@
+"""An evaluation says what the model is worth, against what, for whom, and how sure that is; its plots show it."""
+
+import json
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from andamio import names
+from andamio.adapters.memory import MemoryObjects
+from andamio.contract import Contract
+from andamio.metrics import METRICS
+from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, fruit_cells, heart_cells, publish
+from tests.support.runs import evaluated
+from training import arrived, curves, dataset, slices
+from training.decide import decide
+from training.plots import plots
+
+HEART, FRUIT = Contract.load(HEART_FOLDER), Contract.load(FRUIT_FOLDER)
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def world(contract, cells, **said):
+    lake, models = MemoryObjects("lake"), MemoryObjects("models")
+    publish(lake, contract, cells, **said)
+    run, evaluation = evaluated(lake, models, contract)
+    return lake, models, run, evaluation
+
+
+@pytest.fixture(scope="module")
+def heart():
+    return world(HEART, heart_cells())
+
+
+@pytest.fixture(scope="module")
+def fruit():
+    return world(FRUIT, fruit_cells())
+
+
+def read(models, run, file):
+    return json.loads(models.get(names.run(run, file)).body)
+
+
+def test_served_probabilities_are_the_calibrated_ones_and_out_of_fold_scores_too(heart):
+    _, models, run, _ = heart
+    fit = read(models, run, "fit.json")
+    kept = read(models, run, "candidate/out_of_fold.json")
+    assert fit["calibration"]["kind"] == "platt"
+    assert fit["attempts"][0]["parity"]["largest"] <= 1e-5
+    labels, scores = np.array(kept["labels"]), np.array(kept["scores"])
+    # Platt's fit leaves the mean where it was: what is said on average is what happened, out of fold.
+    assert scores[:, HEART.positive_index].mean() == pytest.approx(np.mean(labels == HEART.positive_index), abs=0.005)
+    assert set(np.bincount(kept["groups"])) == {1}
+
+
+@pytest.mark.parametrize("which", ["heart", "fruit"])
+def test_the_baselines_are_scored_on_the_same_rows_and_the_gain_over_each_is_paired(which, request):
+    evaluation = request.getfixturevalue(which)[3]
+    for baseline in ("majority_class", "logistic_regression"):
+        assert set(evaluation["baselines"][baseline]) == set(evaluation["gains"][baseline]) == set(METRICS)
+        for metric, gain in evaluation["gains"][baseline].items():
+            sign = -1 if metric in ("log_loss", "brier") else 1
+            apart = evaluation["metrics"][metric]["value"] - evaluation["baselines"][baseline][metric]["value"]
+            assert gain["value"] == pytest.approx(sign * apart)
+            assert gain["low"] <= gain["high"]
+    assert evaluation["baselines"]["majority_class"]["roc_auc"]["value"] == 0.5
+    assert evaluation["gains"]["majority_class"]["log_loss"]["low"] > 0
+
+
+def test_the_confusion_matrix_is_in_the_order_that_is_said(fruit):
+    _, _, _, evaluation = fruit
+    assert evaluation["class_order"] == list(FRUIT.classes)
+    assert [sum(row) for row in evaluation["confusion"]] == [
+        evaluation["classes"][name] for name in evaluation["class_order"]
+    ]
+
+
+def test_slices_part_the_holdout_by_each_feature_and_leave_private_ones_out(fruit):
+    _, _, _, evaluation = fruit
+    features = {part["feature"] for part in evaluation["slices"]}
+    assert features == {name for name, feature in FRUIT.inputs.items() if not feature.private}
+    for feature in features:
+        assert sum(part["rows"] for part in evaluation["slices"] if part["feature"] == feature) == evaluation["rows"]
+    for part in evaluation["slices"]:
+        assert part["judged"] == (part["rows"] >= 20)
+        assert (part["low"] is None) == (not part["judged"])
+
+
+def planted_slices(metric):
+    """A hundred holdout rows, whose half "b" is answered at random."""
+    text = f"""
+[problem]
+name = "planted"
+target = "y"
+labels = {{ "0" = "no", "1" = "yes" }}
+[features.part]
+type = "category"
+[features.x]
+type = "number"
+[training]
+metric = "{metric}"
+"""
+    contract = Contract.from_toml(text)
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 400)
+    part = np.where(np.arange(400) % 2 == 0, "a", "b")
+    sure = np.where(part == "a", np.where(labels == 1, 0.9, 0.1), 0.5) + rng.uniform(-0.08, 0.08, 400)
+    cells = {"part": part.tolist(), "x": [str(row % 7) for row in range(400)], "y": [str(label) for label in labels]}
+    lake = MemoryObjects("lake")
+    version = publish(lake, contract, cells)
+    train = dataset.read_cells(lake, version, "train")
+    sealed = dataset.seal(contract, train)
+    held = dataset.rows(sealed, dataset.read_cells(lake, version, "holdout"), version=version)
+    index = [row for label in (0, 1) for row in np.flatnonzero(labels == label)[::5]]
+    positive = sure[sorted(index)]
+    return slices.assess(
+        sealed,
+        np.column_stack([1 - positive, positive]),
+        held,
+        0.5,
+        slices.slices(sealed, train, held.cells),
+        7,
+    )
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "brier", "accuracy"])
+def test_a_slice_that_is_served_worse_is_named_whichever_way_the_metric_goes(metric):
+    found = {(part["feature"], part["slice"]): part["worse"] for part in planted_slices(metric)}
+    assert found["part", "b"]
+    assert not found["part", "a"]
+
+
+def test_quartiles_are_those_of_train_and_fewer_where_values_repeat():
+    said = [part["slice"] for part in planted_slices("accuracy") if part["feature"] == "x"]
+    assert said == ["up to 1", "above 1 up to 3", "above 3 up to 5", "above 5"]
+
+
+def test_an_honest_forecaster_is_calibrated_and_an_overconfident_one_is_not():
+    rng = np.random.default_rng(1)
+    p = rng.uniform(size=5000)
+    labels = (rng.random(5000) < p).astype(np.int64)
+    sure = np.clip(0.5 + (p - 0.5) * 1.8, 0, 1)
+    honest, too_sure = (curves.calibration(HEART, labels, np.column_stack([1 - s, s]), 7) for s in (p, sure))
+    assert honest["error"] < 2 * honest["by_chance"]
+    assert too_sure["error"] > 5 * too_sure["by_chance"]
+    assert sum(part["rows"] for part in honest["bins"]) == 5000
+    assert all(part["observed_low"] <= part["observed"] <= part["observed_high"] for part in honest["bins"])
+
+
+def test_curves_end_where_they_must_and_stay_small():
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 2, 3000)
+    p = np.clip(labels * 0.3 + rng.uniform(size=3000) * 0.7, 0, 1)
+    found = curves.curves(HEART, labels, np.column_stack([1 - p, p]))
+    assert (found["roc"][0], found["roc"][-1]) == ([0, 0], [1, 1])
+    assert found["precision_recall"][-1][0] == 1
+    assert all(len(points) <= curves.POINTS for points in found.values())
+    one = curves.curves(HEART, np.zeros(5, dtype=np.int64), np.full((5, 2), 0.5))
+    assert one == {"roc": [], "precision_recall": []}
+
+
+# A holdout that says too little
+
+
+@pytest.fixture(scope="module")
+def scarce():
+    """Nine ill patients held out."""
+    cells = heart_cells()
+    ill = [row for row, value in enumerate(cells[HEART.problem.target]) if value == "1"]
+    well = [row for row, value in enumerate(cells[HEART.problem.target]) if value == "0"]
+    held = {*ill[:9], *well[:30]}
+    return world(HEART, cells, holdout=[row in held for row in range(303)])
+
+
+def test_a_holdout_with_nine_rows_of_a_class_is_low_evidence_and_judged_out_of_fold(scarce):
+    lake, models, run, evaluation = scarce
+    assert evaluation["low_evidence"] is True
+    assert evaluation["success"]["value"] == evaluation["cross_validated"]["roc_auc"]["value"]
+    decision = decide(lake, models, run)
+    assert (decision["low_evidence"], decision["evidence"]) == (True, "cross_validation")
+    assert decision["outcome"] == "promoted"
+    assert "30, 9 rows by class" in decision["reason"]
+    assert "evidence is low" in decision["reason"]
+
+
+def test_a_larger_holdout_is_not_marked(heart):
+    assert heart[3]["low_evidence"] is False
+    assert "cross_validated" not in heart[3]
+
+
+# Rows since the champion's data
+
+
+def grown(contract, cells, extra, **said):
+    lake = MemoryObjects("lake")
+    before = publish(lake, contract, {name: column[:-extra] for name, column in cells.items()}, **said)
+    after = publish(lake, contract, cells, **said)
+    return lake, before, dataset.read_cells(lake, after, "holdout")
+
+
+def test_rows_that_the_champions_data_did_not_hold_are_the_recent_ones():
+    lake, before, holdout = grown(HEART, heart_cells(), 60)
+    new = arrived.since(lake, before, holdout)
+    assert 5 <= new.sum() <= 20
+    assert new.sum() == len(holdout["_row"]) - sum(
+        row in set(map(str, dataset.read_cells(lake, before, "holdout")["_row"])) for row in map(str, holdout["_row"])
+    )
+
+
+def test_the_same_rows_in_a_new_file_are_not_new():
+    lake, before, holdout = grown(HEART, heart_cells(), 60)
+    renamed = {**holdout, "_row": [f"of another file {row}" for row in range(len(holdout["_row"]))]}
+    as_before, as_renamed = arrived.since(lake, before, holdout), arrived.since(lake, before, renamed)
+    assert as_renamed.sum() == as_before.sum()
+
+
+def test_when_the_champions_data_are_gone_nobody_knows_what_is_new():
+    lake, _, holdout = grown(HEART, heart_cells(), 60)
+    assert arrived.since(lake, "0123456789abcdef", holdout) is None
+
+
+# Plots
+
+
+@pytest.mark.parametrize("which", ["heart", "fruit"])
+def test_every_plot_is_drawn_kept_in_the_run_and_a_picture(which, request):
+    _, models, run, evaluation = request.getfixturevalue(which)
+    for name in ("roc", "precision_recall", "calibration", "confusion", "slices", "importance"):
+        assert f"plots/{name}.svg" in evaluation["files"]
+        picture = ElementTree.fromstring(models.get(names.run(run, f"plots/{name}.svg")).body)
+        assert picture.tag == SVG + "svg"
+        assert picture.find(SVG + "title").text
+        assert "nan" not in models.get(names.run(run, f"plots/{name}.svg")).body.decode().lower()
+
+
+def test_plots_are_drawn_again_to_the_byte_from_what_was_written(heart):
+    _, models, run, evaluation = heart
+    importance = read(models, run, "importance.json")
+    for name, body in plots(evaluation, importance).items():
+        assert models.get(names.run(run, name)).body == body
+
+
+def test_a_plot_says_what_data_say_without_obeying_it(heart):
+    evaluation = json.loads(json.dumps(heart[3]))
+    evaluation["slices"][0]["slice"] = "<script>alert('x')</script>"
+    drawn = plots(evaluation)
+    assert b"<script" not in drawn["plots/slices.svg"]
+    ElementTree.fromstring(drawn["plots/slices.svg"])
+
+
+def test_an_evaluation_of_an_older_version_has_fewer_plots(heart):
+    older = {key: heart[3][key] for key in ("metric", "metrics", "rows", "classes", "confusion")}
+    assert set(plots(older)) == {"plots/confusion.svg"}
