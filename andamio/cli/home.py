@@ -46,7 +46,8 @@ def outputs(problem: str | None = None) -> dict[str, Any]:
     content = read_json(file)
     if content is None:
         what = f"Problem '{problem}' is not" if problem else "Nothing is"
-        raise CommandError(f"{what} deployed yet. Run: andamio deploy --problem problems/{problem or 'heart'}")
+        folder = problem if problem and os.sep in problem else f"problems/{problem or 'heart'}"
+        raise CommandError(f"{what} deployed yet. Run: andamio deploy --problem {folder}")
     return content
 
 

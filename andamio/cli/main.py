@@ -91,9 +91,10 @@ def destroy(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Take a problem's stack down."""
+    name = Contract.load(problem).problem.name
     what = "on AWS (buckets and table are kept)" if aws else "on the local cloud, with its data"
     if not yes:
-        typer.confirm(f"Destroy the stack of {problem.name} {what}?", abort=True)
+        typer.confirm(f"Destroy the stack of {name} {what}?", abort=True)
     deploying.destroy(problem, aws=aws)
 
 
@@ -127,12 +128,12 @@ def predict(
 ) -> None:
     """Ask the served model, through API Gateway."""
     deployed = _deployed(problem)
-    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.read()
-    records = api.features_from(file, pairs or [], stdin)
+    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.buffer.read()
+    records = api.records_from(file, pairs or [], stdin)
     if len(records) == 1:
-        show.prediction(api.call(deployed, "POST", "/predict", {"features": records[0]}))
+        show.prediction(api.call(deployed, "POST", "/predict", records[0]))
         return
-    reply = api.call(deployed, "POST", "/predict/batch", {"records": [{"features": record} for record in records]})
+    reply = api.call(deployed, "POST", "/predict/batch", {"records": records})
     out.print_json(json.dumps(reply))
 
 
@@ -184,7 +185,9 @@ def main() -> None:
     except Exception as error:
         usage = getattr(error, "format_message", None)  # how Typer words a wrong command line
         if usage is not None:
-            fail(f"{usage()}\n  See: andamio --help")
+            said = usage()
+            if said:  # without a command Typer prints the help, and has nothing to add
+                fail(f"{said}\n  See: andamio --help")
             sys.exit(2)
         crash = home() / "logs" / "crash.log"
         crash.parent.mkdir(parents=True, exist_ok=True)
