@@ -48,7 +48,7 @@ def _said(status: int, content: dict[str, Any], url: str) -> str:
 
 def curl(deployed: dict[str, Any], features: dict[str, Any]) -> str:
     """The same prediction as a line to paste into a shell."""
-    body = shlex.quote(json.dumps({"features": features}))
+    body = shlex.quote(json.dumps({"features": features}, ensure_ascii=False))
     url, key = shlex.quote(deployed["api_url"] + "/predict"), shlex.quote("x-api-key: " + deployed["api_key"])
     return f"curl -s {url} -H {key} -H 'content-type: application/json' -d {body}"
 

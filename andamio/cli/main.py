@@ -30,6 +30,7 @@ Folder = Annotated[Path, typer.Option("--problem", help="The problem's folder, w
 Name = Annotated[str | None, typer.Option("--problem", help="Which deployed problem; the last one unless told.")]
 Aws = Annotated[bool, typer.Option("--aws", help="Your AWS account instead of the local cloud.")]
 Context = Annotated[list[str] | None, typer.Option("--context", "-c", help="CDK context, such as bundle=arm64.")]
+_INTERRUPTED = 130
 HEART = REPO / "problems" / "heart"
 
 
@@ -164,15 +165,13 @@ def version() -> None:
 def main() -> None:
     """Run the command; what goes wrong ends in a message that says what to do."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
+        code = app(standalone_mode=False)  # Typer hands back the code of an early end, and makes one of Ctrl-C
+        if code == _INTERRUPTED:
+            note("Stopped. What was started goes on; andamio status shows it.")
+        sys.exit(code)
     except typer.Abort:
         note("Nothing was done.")
-        sys.exit(130)
-    except KeyboardInterrupt:
-        note("Stopped. What was started goes on; andamio status shows it.")
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except AndamioError as error:
         fail(str(error))
         sys.exit(1)
