@@ -22,7 +22,7 @@ def read_json(file: Path) -> dict[str, Any] | None:
     """A JSON file of ours, or None when it is not there (or was cut short)."""
     try:
         content = json.loads(file.read_text())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return content if isinstance(content, dict) else None
 

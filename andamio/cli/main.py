@@ -188,8 +188,17 @@ def main() -> None:
             if said:  # without a command Typer prints the help, and has nothing to add
                 fail(f"{said}\n  See: andamio --help")
             sys.exit(2)
-        crash = home() / "logs" / "crash.log"
-        crash.parent.mkdir(parents=True, exist_ok=True)
-        crash.write_text(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{traceback.format_exc()}")
-        fail(f"This should not have happened: {type(error).__name__}: {error}\n  The details are in {crash}")
+        fail(f"This should not have happened: {type(error).__name__}: {error}\n  {_written_down()}")
         sys.exit(1)
+
+
+def _written_down() -> str:
+    """Where the details of an unforeseen error are; all of them, where no file can be written."""
+    crash = home() / "logs" / "crash.log"
+    details = f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{traceback.format_exc()}"
+    try:
+        crash.parent.mkdir(parents=True, exist_ok=True)
+        crash.write_text(details)
+    except OSError:
+        return details
+    return f"The details are in {crash}"
