@@ -132,8 +132,8 @@ def seal_split(
     if not np.isfinite(cost):
         raise DataError(
             "the data cannot be split: no division leaves rows of every class on both sides. "
-            f"Classes have {_counts(labels, contract)} rows; gather more of the rarest, or merge classes in "
-            "[problem] labels."
+            f"Classes have {_counts(labels, contract)} rows{_together(split, keys, labels, contract)}; gather more of "
+            "the rarest, or merge classes in [problem] labels."
         )
     return SealedSplit(**{**asdict(split), "salt": salt})
 
@@ -202,3 +202,12 @@ def _cost(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, shar
 def _counts(labels: NDArray[np.int64], contract: Contract) -> str:
     counts = np.bincount(labels, minlength=len(contract.classes))
     return ", ".join(f"'{key}': {count}" for key, count in zip(contract.classes, counts, strict=True))
+
+
+def _together(split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], contract: Contract) -> str:
+    """How little there is to divide, where rows stay together: 12 rows of one patient are one."""
+    apart = np.array(sorted(set(zip(keys.tolist(), labels.tolist(), strict=True))), dtype=object)
+    if len(apart) == len(labels):
+        return ""
+    what = f"'{split.columns[0]}'" if split.key in ("group", "id") else "features"
+    return f" (rows of the same {what} stay together, as one: {_counts(apart[:, 1].astype(np.int64), contract)})"

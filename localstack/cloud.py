@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from andamio.errors import CommandError
 from localstack.emulator import Emulator, install
@@ -186,11 +187,20 @@ class Cloud:
                 "Make room, or set ANDAMIO_HOME to a folder on another disk."
             )
 
+    def _lock(self) -> BinaryIO:
+        try:
+            self.home.path.mkdir(parents=True, exist_ok=True)
+            return self.home.lock.open("wb")
+        except OSError as error:
+            raise CommandError(
+                f"The local cloud keeps its state in {self.home.path}, which cannot be written to ({error.strerror}). "
+                "Mend that, or set ANDAMIO_HOME to a folder of yours."
+            ) from None
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold the lock of this home: two commands never start or stop the same cloud at once."""
-        self.home.path.mkdir(parents=True, exist_ok=True)
-        with self.home.lock.open("wb") as lock:
+        with self._lock() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

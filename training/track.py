@@ -30,6 +30,7 @@ from mlflow.models.signature import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import ColSpec, Schema, TensorSpec
 
+from andamio import names
 from andamio.contract import Contract
 from andamio.errors import TrainingError
 from andamio.names import CATEGORIES, NUMBERS, PROBABILITIES
@@ -48,6 +49,8 @@ PARENT, NAME, NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.conten
 ENDS = {"done": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 """How a trial's run ends in MLflow."""
 _PAGE = 1000
+_STACK_IN_BUCKET = 24
+"""How much of a stack's name CloudFormation at least leaves in a bucket's name."""
 
 
 class MlflowTracker:
@@ -68,7 +71,7 @@ class MlflowTracker:
         if record.onnx is not None and record.contract is not None:
             model_id = self._model(record, record.contract, record.onnx, run_id)
             mlmodel = self._mlmodel(model_id, record.onnx)
-            version = self._version(record, record.contract, model_id)
+            version = self._version(record, record.contract, model_id, run_id)
         outcome = record.decision["outcome"] if record.decision else record.fit["status"]
         self.conclude(run_id, version, outcome)
         return Tracked(run_id, version, mlmodel)
@@ -96,6 +99,10 @@ class MlflowTracker:
 
     def _find_experiment(self, artifacts: str) -> str:
         found = self._client.get_experiment_by_name(self.problem)
+        if found is not None and self._of_another_stack(found.artifact_location, artifacts):
+            # Its files are in a bucket that was destroyed with its stack, or that we may not write to.
+            self._client.rename_experiment(found.experiment_id, f"{self.problem} ({_bucket(found.artifact_location)})")
+            found = None
         if found is None:
             try:
                 created: str = self._client.create_experiment(self.problem, artifact_location=artifacts)
@@ -110,6 +117,11 @@ class MlflowTracker:
             self._client.restore_experiment(found.experiment_id)
         experiment: str = found.experiment_id
         return experiment
+
+    def _of_another_stack(self, location: str, artifacts: str) -> bool:
+        """Whether an experiment keeps files in the bucket that an earlier stack of the problem had."""
+        ours = _bucket(location).startswith(names.stack(self.problem)[:_STACK_IN_BUCKET])
+        return ours and _bucket(location) != _bucket(artifacts)
 
     def _find_or_create(self, tags: Mapping[str, str], name: str) -> tuple[str, bool]:
         """The run with these tags, and whether it was finished; of two made at once, the first one counts."""
@@ -241,7 +253,7 @@ class MlflowTracker:
             raise TrainingError(f"MLflow's model {model_id} is not the graph that parity was proven for")
         return mlmodel
 
-    def _version(self, record: Record, contract: Contract, model_id: str) -> str:
+    def _version(self, record: Record, contract: Contract, model_id: str, run_id: str) -> str:
         problem = contract.problem
         said = "\n\n".join(text for text in (problem.title, problem.description, problem.objective) if text)
         try:
@@ -249,7 +261,8 @@ class MlflowTracker:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        same = self._client.search_model_versions(f"name = '{self.problem}' and tags.`{RUN}` = '{record.run}'")
+        found = self._client.search_model_versions(f"name = '{self.problem}' and tags.`{RUN}` = '{record.run}'")
+        same = [version for version in found if version.run_id == run_id]  # not one of an earlier stack
         if same:
             version = str(min(same, key=lambda version: int(version.version)).version)
         else:
@@ -266,6 +279,11 @@ def _tags(record: Record) -> dict[str, str]:
     if record.report is not None:
         found[DATA_REPORT] = record.source + REPORT
     return {name: value for name, value in found.items() if value}
+
+
+def _bucket(uri: str) -> str:
+    """The bucket of an S3 URI, or "" of another one."""
+    return uri.removeprefix("s3://").split("/")[0] if uri.startswith("s3://") else ""
 
 
 def _points(

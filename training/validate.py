@@ -144,7 +144,8 @@ def _lacking(report: FileReport) -> str:
     """What to tell a person about columns that a file must have and does not."""
     said = []
     for name in report.lacking[:_NAMES_SHOWN]:
-        close = difflib.get_close_matches(name, report.extra, n=1, cutoff=0.6)
+        close = [other for other in report.extra if other.casefold() == name.casefold()]
+        close = close or difflib.get_close_matches(name, report.extra, n=1, cutoff=0.6)
         said.append(f"'{name}'" + (f" (is it '{close[0]}'?)" if close else ""))
     there = [name[:60] for name in (report.read_as.names if report.read_as else []) if name]
     shown = ", ".join(there[:_NAMES_SHOWN]) + (", ..." if len(there) > _NAMES_SHOWN else "")

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -54,19 +55,29 @@ class _Client:
             return call
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            try:
+            with self._for_people():
                 return call(*args, **kwargs)
-            except EndpointConnectionError:
-                raise CommandError(f"Nothing answers at {self._where}. Start the local cloud: andamio up") from None
-            except NoCredentialsError:
-                raise CommandError(
-                    "There are no AWS credentials. Configure them (aws configure, or AWS_PROFILE), or use the local "
-                    "cloud: andamio up"
-                ) from None
-            except BotoCoreError as error:
-                raise CommandError(f"{self._where} does not answer as expected: {error}") from error
 
         return guarded
+
+    def pages(self, operation: str, **asked: Any) -> Iterator[Any]:
+        """The pages of a listing, whose calls are made while it is read."""
+        with self._for_people():
+            yield from self._client.get_paginator(operation).paginate(**asked)
+
+    @contextmanager
+    def _for_people(self) -> Iterator[None]:
+        try:
+            yield
+        except EndpointConnectionError:
+            raise CommandError(f"Nothing answers at {self._where}. Start the local cloud: andamio up") from None
+        except NoCredentialsError:
+            raise CommandError(
+                "There are no AWS credentials. Configure them (aws configure, or AWS_PROFILE), or use the local "
+                "cloud: andamio up"
+            ) from None
+        except BotoCoreError as error:
+            raise CommandError(f"{self._where} does not answer as expected: {error}") from error
 
 
 class Account:
@@ -81,7 +92,8 @@ class Account:
     def client(self, service: str) -> Any:
         """A client of one service, with retries; addresses buckets by path, as emulators need."""
         config = Config(
-            retries={"mode": "standard", "max_attempts": 4},
+            # A local cloud that does not answer is down: waiting would not help.
+            retries={"mode": "standard", "max_attempts": 2 if self.endpoint_url else 4},
             connect_timeout=5,
             s3={"addressing_style": "path"} if self.endpoint_url else {},
         )
@@ -200,7 +212,7 @@ class Account:
 
     def empty(self, bucket: str) -> None:
         """Delete every version of every object of a bucket."""
-        for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for page in self._s3.pages("list_object_versions", Bucket=bucket):
             items = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             keys = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in items]
             if keys:
@@ -210,9 +222,9 @@ class Account:
 
     def log_lines(self, group: str, since: int) -> Iterator[tuple[int, str]]:
         """Log events after `since` (milliseconds since 1970), oldest first, each with its time."""
-        pages = self._guarded("logs").get_paginator("filter_log_events")
+        pages = self._guarded("logs").pages("filter_log_events", logGroupName=group, startTime=since)
         try:
-            for page in pages.paginate(logGroupName=group, startTime=since):
+            for page in pages:
                 for event in page["events"]:
                     yield event["timestamp"], event["message"].rstrip("\n")
         except ClientError as error:

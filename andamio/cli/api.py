@@ -17,20 +17,27 @@ _TIMEOUT_SECONDS = 60.0
 def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """One request with the API key; raises `CommandError` with what the service said when it refuses."""
     url = deployed["api_url"] + path
+    headers = {"x-api-key": deployed["api_key"], "content-type": "application/json"}
     try:
-        reply = httpx.request(
-            method, url, json=body, headers={"x-api-key": deployed["api_key"]}, timeout=_TIMEOUT_SECONDS
-        )
+        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+    except ValueError:
+        raise CommandError(
+            "NaN and Infinity are not JSON. Leave a feature out, or say null, where there is no value."
+        ) from None
+    try:
+        reply = httpx.request(method, url, content=content, headers=headers, timeout=_TIMEOUT_SECONDS)
     except httpx.HTTPError as error:
         hint = "Is the local cloud up? andamio status" if deployed["emulator"] else "Is the stack still there?"
         raise CommandError(f"{url} does not answer ({type(error).__name__}). {hint}") from None
     try:
-        content = reply.json()
+        answer = reply.json()
     except ValueError:
-        content = {}
+        answer = {}
+    if not isinstance(answer, dict):
+        answer = {}
     if reply.is_error:
-        raise CommandError(_said(reply.status_code, content, url))
-    return content if isinstance(content, dict) else {}
+        raise CommandError(_said(reply.status_code, answer, url))
+    return answer
 
 
 def _said(status: int, content: dict[str, Any], url: str) -> str:
@@ -41,37 +48,41 @@ def _said(status: int, content: dict[str, Any], url: str) -> str:
 
 def curl(deployed: dict[str, Any], features: dict[str, Any]) -> str:
     """The same prediction as a line to paste into a shell."""
-    body = shlex.quote(json.dumps({"features": features}))
+    body = shlex.quote(json.dumps({"features": features}, ensure_ascii=False))
     url, key = shlex.quote(deployed["api_url"] + "/predict"), shlex.quote("x-api-key: " + deployed["api_key"])
     return f"curl -s {url} -H {key} -H 'content-type: application/json' -d {body}"
 
 
-def features_from(file: Path | None, pairs: list[str], stdin: str | None) -> list[dict[str, Any]]:
-    """Records from a JSON file, `name=value` pairs or standard input; raises `CommandError` when they are not that.
+def records_from(file: Path | None, pairs: list[str], stdin: bytes | None) -> list[dict[str, Any]]:
+    """Records, `{"features": {...}, "id"?}` each, from a JSON file, `name=value` pairs or standard input.
 
-    Accepts one object of features, a list of them, or the API's own `{"features": {...}}`.
+    Accepts one object of features, a list of them, and the API's own `{"features": {...}, "id": ...}` and
+    `{"records": [...]}`; raises `CommandError` for anything else.
     """
     if pairs:
-        return [dict(_pair(pair) for pair in pairs)]
-    text = stdin
+        return [{"features": dict(_pair(pair) for pair in pairs)}]
+    body = stdin
     if file is not None:
         try:
-            text = file.read_text()
+            body = file.read_bytes()
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}") from None
-    if not text or not text.strip():
+    if not body or not body.strip():
         raise CommandError(
             "Nothing to predict. Give --file record.json, --set age=63 --set sex=1 ..., or JSON on stdin."
         )
     try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise CommandError(f"Not valid JSON: {error}") from None
+        content = json.loads(body)
+    except UnicodeDecodeError:
+        raise CommandError(f"{file or 'Standard input'} is not UTF-8 text: save it as UTF-8.") from None
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{file or 'Standard input'} is not valid JSON: {error}") from None
+    if isinstance(content, dict) and isinstance(content.get("records"), list):
+        content = content["records"]
     records = content if isinstance(content, list) else [content]
-    unwrapped = [record.get("features", record) if isinstance(record, dict) else record for record in records]
-    if not all(isinstance(record, dict) for record in unwrapped):
+    if not records or not all(isinstance(record, dict) for record in records):
         raise CommandError('Expected an object of features, such as {"age": 63, "sex": 1}, or a list of them.')
-    return unwrapped
+    return [record if isinstance(record.get("features"), dict) else {"features": record} for record in records]
 
 
 def _pair(pair: str) -> tuple[str, Any]:

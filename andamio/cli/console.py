@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
+from rich.text import Text
 
 _WIDE = 160
 """Columns where there is no terminal: a table in a file or a pipe is not folded."""
@@ -21,18 +22,22 @@ def _console(*, stderr: bool) -> Console:
     return console
 
 
+_SPINNER = 3
+"""Columns that a spinner takes, and one that keeps the cursor on its line."""
+
+
 out = _console(stderr=False)
 err = _console(stderr=True)
 
 
 def done(text: str) -> None:
     """A step that is behind us."""
-    err.print(f"[green]✓[/green] {text}")
+    err.print(f"[green]✓[/green] {escape(text)}")
 
 
 def note(text: str) -> None:
     """Something worth knowing."""
-    err.print(f"[dim]{text}[/dim]")
+    err.print(f"[dim]{escape(text)}[/dim]")
 
 
 def fail(text: str) -> None:
@@ -40,13 +45,31 @@ def fail(text: str) -> None:
     err.print(f"[red]✗[/red] {escape(text)}")
 
 
+class Step:
+    """A step under way, as one line of a terminal: what would not fit is left out."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def update(self, text: str) -> None:
+        """Say what it is at now."""
+        self._status.update(one_line(text))
+
+
 @contextmanager
-def step(text: str) -> Iterator[Status]:
+def step(text: str) -> Iterator[Step]:
     """A step under way: a spinner on a terminal, one line where there is none."""
     if not err.is_terminal:
-        err.print(f"  {text} ...")
-    with err.status(text) as status:
-        yield status
+        err.print(f"  {escape(text)} ...")
+    with err.status(one_line(text)) as status:
+        yield Step(status)
+
+
+def one_line(text: str) -> Text:
+    """A text as it is, without markup, cut to fit beside a spinner."""
+    line = Text(" ".join(text.split()))
+    line.truncate(max(err.width - _SPINNER, 1), overflow="ellipsis")
+    return line
 
 
 def ago(moment: datetime) -> str:

@@ -56,7 +56,7 @@ def deploy(folder: Path, *, aws: bool, context: list[str], force: bool = False) 
     made = account.stack_outputs(names.stack(problem))
     if made is None:
         raise CommandError(f"cdk deploy went through, but stack {names.stack(problem)} is not there: see {_log()}")
-    return _write(_outputs(problem, folder, made, account, recorded) | {"fingerprint": fingerprint})
+    return _write(_outputs(contract, folder, made, account, recorded) | {"fingerprint": fingerprint})
 
 
 def destroy(folder: Path, *, aws: bool) -> None:
@@ -77,7 +77,7 @@ def destroy(folder: Path, *, aws: bool) -> None:
 
 
 def _outputs(
-    problem: str, folder: Path, made: dict[str, str], account: Account, recorded: dict[str, Any] | None
+    contract: Contract, folder: Path, made: dict[str, str], account: Account, recorded: dict[str, Any] | None
 ) -> dict[str, Any]:
     """What programs read: see the README for each key."""
     api_url = made["ApiUrl"].rstrip("/")
@@ -87,8 +87,10 @@ def _outputs(
             # The emulator's own path form: names under .localhost resolve in some programs only.
             identity = api.group(1) or api.group(2)
             api_url = f"{recorded['endpoint_url']}/restapis/{identity}/{names.STAGE}/_user_request_"
+    problem = contract.problem.name
     return {
         "problem": problem,
+        "contract": contract.digest,
         "folder": str(folder.resolve()),
         "stack": names.stack(problem),
         "emulator": recorded is not None,
@@ -143,7 +145,7 @@ def _cdk(arguments: list[str], environment: dict[str, str], what: str, folder: P
             file.write(line)
             if line.strip():
                 lines.append(line.rstrip())
-                status.update(f"{what}: {line.strip()[:100]}")
+                status.update(f"{what}: {line.strip()}")
         code = process.wait()
     if code:
         raise CommandError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -27,14 +28,14 @@ def follow(account: Account, arn: str, what: str, look: Callable[[], str] = str)
             if not execution.running:
                 break
             now = account.current_state(arn)
-            shown = f"{what}: {now}" + (f" ({more})" if more else "")
+            shown = (f"{what}: {now}" if now else what) + (f" ({more})" if more else "")
             if shown != seen:
                 status.update(shown)
                 seen = shown
             time.sleep(_POLL_SECONDS)
     if execution.status != "SUCCEEDED":
         raise CommandError(
-            f"{what} ended as {execution.status}: {execution.cause or 'no cause was given'}\n"
+            f"{what} ended as {execution.status}: {reason(execution.cause)}\n"
             f"  Look closer with: andamio logs {'etl' if what.startswith('ETL') else 'train'}"
         )
     return execution
@@ -47,19 +48,33 @@ def follow_etl(account: Account, machine: str, since: datetime) -> Execution:
     answer is the one that did not.
     """
     waited = time.monotonic()
+    superseded: set[str] = set()
     while True:
         arns = [execution.arn for execution in account.executions(machine) if execution.started >= since]
-        if arns:
-            ended = [follow(account, arn, "ETL") for arn in arns]
-            decided = [execution for execution in ended if execution.output.get("status") != "superseded"]
-            if decided:
-                return decided[0]
-        if time.monotonic() - waited > _APPEAR_SECONDS and not arns:
+        for arn in arns:
+            if arn in superseded:
+                continue
+            ended = follow(account, arn, "ETL")
+            if ended.output.get("status") != "superseded":
+                return ended
+            superseded.add(arn)
+            waited = time.monotonic()
+        if time.monotonic() - waited > _APPEAR_SECONDS:
+            happened = "every ETL execution stepped aside for another one that" if superseded else "an ETL execution"
             raise CommandError(
-                "The file landed, but no ETL execution was set off within "
-                f"{_APPEAR_SECONDS:.0f} s. Start one by hand: andamio ingest (without a file)"
+                f"The file landed, but {happened} did not start within {_APPEAR_SECONDS:.0f} s. "
+                "Start one by hand: andamio ingest (without a file)"
             )
         time.sleep(_POLL_SECONDS)
+
+
+def reason(cause: str) -> str:
+    """Why an execution failed, for people: a function's error comes as JSON with the message in it."""
+    try:
+        said = json.loads(cause)
+    except ValueError:
+        return cause or "no cause was given"
+    return str(said.get("errorMessage") or cause) if isinstance(said, dict) else cause
 
 
 def training_arn(machine: str, name: str) -> str:

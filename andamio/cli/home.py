@@ -22,7 +22,7 @@ def read_json(file: Path) -> dict[str, Any] | None:
     """A JSON file of ours, or None when it is not there (or was cut short)."""
     try:
         content = json.loads(file.read_text())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return content if isinstance(content, dict) else None
 
@@ -46,7 +46,8 @@ def outputs(problem: str | None = None) -> dict[str, Any]:
     content = read_json(file)
     if content is None:
         what = f"Problem '{problem}' is not" if problem else "Nothing is"
-        raise CommandError(f"{what} deployed yet. Run: andamio deploy --problem problems/{problem or 'heart'}")
+        folder = problem if problem and os.sep in problem else f"problems/{problem or 'heart'}"
+        raise CommandError(f"{what} deployed yet. Run: andamio deploy --problem {folder}")
     return content
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import secrets
+import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,26 +15,42 @@ from rich.markup import escape
 from andamio import names
 from andamio.adapters.aws import Account, Execution
 from andamio.cli import api, deploying, local, show
-from andamio.cli.console import done, err, note
+from andamio.cli.console import done, err, note, step
 from andamio.cli.follow import follow, follow_etl, training_arn
 from andamio.cli.home import account as account_of
+from andamio.cli.sample import first_record, sample_files
 from andamio.cli.trials import Progress
 from andamio.contract import Contract
-from andamio.errors import CommandError
-from andamio.schema import example_record
+from andamio.errors import CommandError, ObjectNotFound
+from andamio.release import Release
 from andamio.serving import Served, read_pointer
+
+_POLL_SECONDS = 0.5
+_SERVED_SECONDS = 60.0
+_REJECTS_SHOWN = 3
 
 
 def demo(folder: Path) -> None:
     """From nothing to a served prediction; run again, it finds everything there."""
     contract = Contract.load(folder)
-    files = _sample_files(folder, contract)
+    files = sample_files(folder, contract)
     err.rule(f"[bold]Andamio: {escape(contract.problem.title or contract.problem.name)}")
     local.run("up")
     deployed = deploying.deploy(folder, aws=False, context=[])
     local.run("wait")
     ingest(deployed, files, wait=True)
-    features = _first_record(files[0], contract)
+    account = account_of(deployed)
+    served = _champion(deployed, account)
+    if served is None:
+        raise CommandError(
+            "No model serves yet: the gate says above what the first one lacks. More rows, or features that say "
+            f"more about '{contract.problem.target}', may help: andamio ingest FILE, or edit problem.toml and run "
+            "this again."
+        )
+    # A record as the model that serves knows it: the contract may have been edited since.
+    release = Release.open(account.objects(deployed["buckets"]["models"]), served.release)
+    features = first_record(files[0], release.contract())
+    await_release(deployed, served.release)
     reply = api.call(deployed, "POST", "/predict", {"features": features})
     done("A prediction, asked for through API Gateway:")
     show.prediction(reply)
@@ -47,13 +64,16 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, wait: bool) -> None:
     lake = deployed["buckets"]["lake"]
     for file in files:
         if not file.is_file():
-            raise CommandError(f"{file}: no such file")
+            raise CommandError(f"{file}: {'is not a file' if file.exists() else 'no such file'}")
+    twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
+    if twice:
+        raise CommandError(f"Several files are called {twice[0]}, and raw/ holds one of a name: rename the others.")
     since = _newest(account, machine)
     landed = [file for file in files if account.upload(lake, names.RAW + file.name, file)]
     for file in files:
         if file in landed:
             done(f"{file.name} is in s3://{lake}/{names.RAW}")
-    if files and not landed and _champion(deployed, account) is not None:
+    if files and not landed and _champion(deployed, account) is not None and trained(deployed, account):
         note("The data are in the lake already, and a model trained on them serves.")
         return
     if landed:
@@ -91,10 +111,35 @@ def _follow_training(deployed: dict[str, Any], account: Account, version: str) -
     execution = account.execution(arn)
     # A name is used once. Its execution may have failed some time ago, or have served a stack that is gone.
     lost = execution.status != "SUCCEEDED" or _champion(deployed, account) is None
-    if not execution.running and lost:
-        note("These data were trained on before, but no model came of it that serves: training again.")
+    if not execution.running and (lost or not trained(deployed, account)):
+        note(
+            "These data were trained on before, but no model came of it that serves: training again."
+            if lost
+            else "problem.toml has changed since these data were trained on: training again."
+        )
         arn = account.start(deployed["state_machines"]["train"], f"again-{secrets.token_hex(6)}", {"dataset": version})
     _say_training(_follow_trials(deployed, account, arn))
+
+
+def trained(deployed: dict[str, Any], account: Account) -> bool:
+    """Whether a run on the current data version, under the contract that is deployed now, went as far as the gate."""
+    wanted = deployed.get("contract")
+    try:
+        current = json.loads(account.objects(deployed["buckets"]["lake"]).get(names.CURRENT_DATASET).body)["version"]
+    except ObjectNotFound:
+        return False
+    models = account.objects(deployed["buckets"]["models"])
+    judged = {item.key.split("/")[1] for item in models.list(names.RUNS) if item.key.split("/")[2] == "decisions"}
+    plans = (json.loads(models.get(names.run(run, "plan.json")).body) for run in judged)
+    return any(plan["contract"] == wanted and plan["dataset"] == current for plan in plans)
+
+
+def await_release(deployed: dict[str, Any], release: str) -> None:
+    """Wait until the API serves a release: it looks for a new one every few seconds."""
+    deadline = time.monotonic() + _SERVED_SECONDS
+    with step("Waiting for the API to serve it"):
+        while api.call(deployed, "GET", "/version").get("release") != release and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
 
 
 def _champion(deployed: dict[str, Any], account: Account) -> Served | None:
@@ -117,6 +162,9 @@ def _say_etl(execution: Execution) -> None:
         note(f"  [yellow]Leakage audit:[/yellow] and {more} more.")
     if output.get("report"):
         note("  What the data look like: andamio report")
+    rejects = output.get("rejects") or {}
+    for said in (rejects.get("first") or [])[:_REJECTS_SHOWN]:
+        note(f"  rejected: {said}")
 
 
 def _say_training(execution: Execution) -> None:
@@ -138,41 +186,3 @@ def _newest(account: Account, machine: str) -> datetime:
     if not started:
         return datetime.now(UTC) - timedelta(days=1)
     return max(started) + timedelta(microseconds=1)
-
-
-def _sample_files(folder: Path, contract: Contract) -> list[Path]:
-    if not contract.data.files:
-        raise CommandError(
-            f"{folder / 'problem.toml'}: [data] files lists no sample data. Name a CSV, Parquet or JSON Lines file of "
-            "this folder there, or deploy (andamio deploy) and bring data with andamio ingest."
-        )
-    return [folder / name for name in contract.data.files]
-
-
-def _first_record(file: Path, contract: Contract) -> dict[str, Any]:
-    """A real record to predict: the first complete one of a CSV or JSON Lines file, else the schema's example."""
-    rows: list[dict[str, Any]] = []
-    if file.suffix == ".csv":
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            dialect = csv.Sniffer().sniff(lines.readline())
-            lines.seek(0)
-            rows = list(csv.DictReader(lines, dialect=dialect))
-    elif file.suffix in (".jsonl", ".ndjson"):
-        rows = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-    table_of = {name: [row.get(name) for row in rows] for name in contract.inputs}
-    if rows:
-        table = contract.parse(table_of, len(rows), text=file.suffix == ".csv")
-        for row in range(len(rows)):
-            if not table.bad[row]:
-                return {name: _json_value(table.columns[name][row]) for name in contract.inputs}
-    return example_record(contract)
-
-
-def _json_value(value: Any) -> Any:
-    """A parsed cell as a client would send it: text, a whole or a decimal number, a date, or null."""
-    plain = value.item() if hasattr(value, "item") else value
-    if plain is None or plain == "" or plain != plain:
-        return None
-    if isinstance(plain, float):
-        return int(plain) if plain.is_integer() else plain
-    return str(plain)

@@ -31,6 +31,7 @@ Folder = Annotated[Path, typer.Option("--problem", help="The problem's folder, w
 Name = Annotated[str | None, typer.Option("--problem", help="Which deployed problem; the last one unless told.")]
 Aws = Annotated[bool, typer.Option("--aws", help="Your AWS account instead of the local cloud.")]
 Context = Annotated[list[str] | None, typer.Option("--context", "-c", help="CDK context, such as bundle=arm64.")]
+_INTERRUPTED = 130
 HEART = REPO / "problems" / "heart"
 
 
@@ -92,9 +93,10 @@ def destroy(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Take a problem's stack down."""
+    name = Contract.load(problem).problem.name
     what = "on AWS (buckets and table are kept)" if aws else "on the local cloud, with its data"
     if not yes:
-        typer.confirm(f"Destroy the stack of {problem.name} {what}?", abort=True)
+        typer.confirm(f"Destroy the stack of {name} {what}?", abort=True)
     deploying.destroy(problem, aws=aws)
 
 
@@ -135,12 +137,12 @@ def predict(
 ) -> None:
     """Ask the served model, through API Gateway."""
     deployed = _deployed(problem)
-    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.read()
-    records = api.features_from(file, pairs or [], stdin)
+    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.buffer.read()
+    records = api.records_from(file, pairs or [], stdin)
     if len(records) == 1:
-        show.prediction(api.call(deployed, "POST", "/predict", {"features": records[0]}))
+        show.prediction(api.call(deployed, "POST", "/predict", records[0]))
         return
-    reply = api.call(deployed, "POST", "/predict/batch", {"records": [{"features": record} for record in records]})
+    reply = api.call(deployed, "POST", "/predict/batch", {"records": records})
     out.print_json(json.dumps(reply))
 
 
@@ -203,15 +205,13 @@ def version() -> None:
 def main() -> None:
     """Run the command; what goes wrong ends in a message that says what to do."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
+        code = app(standalone_mode=False)  # Typer hands back the code of an early end, and makes one of Ctrl-C
+        if code == _INTERRUPTED:
+            note("Stopped. What was started goes on; andamio status shows it.")
+        sys.exit(code)
     except typer.Abort:
         note("Nothing was done.")
-        sys.exit(130)
-    except KeyboardInterrupt:
-        note("Stopped. What was started goes on; andamio status shows it.")
-        sys.exit(130)
+        sys.exit(_INTERRUPTED)
     except AndamioError as error:
         fail(str(error))
         sys.exit(1)
@@ -224,10 +224,21 @@ def main() -> None:
     except Exception as error:
         usage = getattr(error, "format_message", None)  # how Typer words a wrong command line
         if usage is not None:
-            fail(f"{usage()}\n  See: andamio --help")
+            said = usage()
+            if said:  # without a command Typer prints the help, and has nothing to add
+                fail(f"{said}\n  See: andamio --help")
             sys.exit(2)
-        crash = home() / "logs" / "crash.log"
-        crash.parent.mkdir(parents=True, exist_ok=True)
-        crash.write_text(f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{traceback.format_exc()}")
-        fail(f"This should not have happened: {type(error).__name__}: {error}\n  The details are in {crash}")
+        fail(f"This should not have happened: {type(error).__name__}: {error}\n  {_written_down()}")
         sys.exit(1)
+
+
+def _written_down() -> str:
+    """Where the details of an unforeseen error are; all of them, where no file can be written."""
+    crash = home() / "logs" / "crash.log"
+    details = f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{traceback.format_exc()}"
+    try:
+        crash.parent.mkdir(parents=True, exist_ok=True)
+        crash.write_text(details)
+    except OSError:
+        return details
+    return f"The details are in {crash}"

@@ -85,12 +85,12 @@ def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
     out.print(f"  {escape(api.curl(deployed, features))}", soft_wrap=True)
     out.print("\nThen:")
     for command, what in (
-        ("andamio status", "what runs, which release serves, how good it is"),
+        ("andamio status", "what runs, what serves, how good it is"),
         ("andamio explain --set age=63 ...", "why: what each feature contributed to a prediction"),
         ("andamio models", "the releases, with stage and metric"),
-        ("andamio ingest FILE", "bring more data: ETL and training follow"),
+        ("andamio ingest FILE", "more data: ETL and training follow"),
         ("andamio logs api", "what the service wrote"),
-        ("make down", "stop everything (PURGE=1 forgets the state too)"),
+        ("make down", "stop everything; PURGE=1 forgets it too"),
     ):
         path = command if command.startswith("make") else f".venv/bin/{command}"
         out.print(f"  [bold]{path:32}[/bold] [dim]{what}[/dim]")

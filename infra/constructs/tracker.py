@@ -5,7 +5,7 @@ from __future__ import annotations
 from infra.constructs.role import Permission
 
 # What `training/track.py` does through the MLflow client, as SageMaker names it. Deleted are an alias that moves, and
-# a run that was made twice at once.
+# a run that was made twice at once; updated is the name of an earlier stack's experiment.
 ACTIONS = (
     "CreateExperiment",
     "CreateModelVersion",
@@ -43,6 +43,7 @@ ACTIONS = (
     "SetRegisteredModelAlias",
     "SetRegisteredModelTag",
     "SetTag",
+    "UpdateExperiment",
     "UpdateModelVersion",
     "UpdateRegisteredModel",
     "UpdateRun",

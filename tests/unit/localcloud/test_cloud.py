@@ -177,3 +177,9 @@ def test_a_full_disk_is_noticed_before_anything_starts(tmp_path, monkeypatch):
     with pytest.raises(CommandError, match="Make room, or set ANDAMIO_HOME"):
         Cloud(Home(tmp_path), say=lambda _: None).up({})
     assert not (tmp_path / "cloud.json").exists()
+
+
+def test_a_state_folder_that_cannot_be_written_is_said_with_what_to_do(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandError, match=r"cannot be written to .* set ANDAMIO_HOME"):
+        Cloud(Home.at(tmp_path / "file"), print).up({})

@@ -281,3 +281,24 @@ def test_an_experiment_that_somebody_deleted_is_brought_back(tracker, record):
     tracker.client.delete_experiment(tracker.client.get_experiment_by_name(tracker.name).experiment_id)
     tracker(None).log(record)
     assert tracker.client.get_experiment_by_name(tracker.name).lifecycle_stage == "active"
+
+
+def test_an_experiment_whose_bucket_went_with_an_earlier_stack_is_set_aside(tracker, record):
+    bucket = f"andamio-{tracker.name}-models1234-abcd"
+    before = tracker.client.create_experiment(tracker.name, artifact_location=f"s3://{bucket}/mlflow")
+    lost = tracker.client.create_run(before, tags={"andamio.run": record.run, "andamio.kind": "training"})
+    tracker.client.create_registered_model(tracker.name)
+    tracker.client.create_model_version(
+        tracker.name, "s3://gone/model", lost.info.run_id, tags={"andamio.run": record.run}
+    )
+    tracked = tracker(None).log(record)
+    assert tracker.client.get_experiment(before).name == f"{tracker.name} ({bucket})"
+    assert tracker.client.get_experiment_by_name(tracker.name).artifact_location == tracker.artifacts
+    assert tracked.version == "2"
+    assert tracker(None).log(record) == tracked
+
+
+def test_an_experiment_that_somebody_keeps_elsewhere_is_used_as_it_is(tracker, tmp_path):
+    before = tracker.client.create_experiment(tracker.name, artifact_location=f"file://{tmp_path}/elsewhere")
+    tracker(None)
+    assert tracker.client.get_experiment_by_name(tracker.name).experiment_id == before
