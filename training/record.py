@@ -119,6 +119,7 @@ def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -
         return run.read(candidate_file(name), fit["files"][name], "fit")
 
     version = plan["dataset"]
+    evaluation = run.need(EVALUATION, "evaluate") if fitted else None
     return Record(
         run=run.id,
         problem=plan["problem"],
@@ -127,7 +128,7 @@ def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -
         plan=plan,
         trials=fit["trials"],
         fit=fit,
-        evaluation=run.need(EVALUATION, "evaluate") if fitted else None,
+        evaluation=evaluation,
         decision=run.need(decision_file(decision), "decide") if decision is not None else None,
         contract=Contract.from_json(candidate("contract.json")) if fitted else None,
         onnx=candidate("model.onnx") if fitted else None,
@@ -135,20 +136,26 @@ def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -
         manifest=_json(lake, names.dataset(version, "manifest.json")),
         audit=_json(lake, names.dataset(version, AUDIT)),
         report=_bytes(lake, names.dataset(version, REPORT)),
-        importance=run.find(IMPORTANCE) if fitted else None,
-        plots=_plots(run),
+        importance=_importance(run, evaluation or {}),
+        plots=_plots(run, evaluation or {}),
         decided=_day(run, decision),
     )
 
 
-def _plots(run: Run) -> dict[str, bytes]:
-    """The run's plots, SVG by name."""
-    found = {}
-    for item in run.models.list(run.key(PLOTS)):
-        name, _, kind = item.key.removeprefix(run.key(PLOTS)).rpartition(".")
-        if kind == "svg":
-            found[name] = run.models.get(item.key).body
-    return found
+def _importance(run: Run, evaluation: Json) -> Json | None:
+    """The features' importance, as the evaluation vouches for it; None where an older one measured none."""
+    digest = (evaluation.get("files") or {}).get(IMPORTANCE)
+    return None if digest is None else json.loads(run.read(IMPORTANCE, digest, "evaluate"))
+
+
+def _plots(run: Run, evaluation: Json) -> dict[str, bytes]:
+    """The evaluation's plots, SVG by name ("roc")."""
+    vouched = (evaluation.get("files") or {}).items()
+    return {
+        file.removeprefix(PLOTS).removesuffix(".svg"): run.read(file, digest, "evaluate")
+        for file, digest in vouched
+        if file.startswith(PLOTS)
+    }
 
 
 def _day(run: Run, decision: str | None) -> str:

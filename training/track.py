@@ -46,6 +46,8 @@ DATASET, DECISION, RELEASE = "andamio.dataset", "andamio.decision", "andamio.rel
 SPLIT, LOCK, VERDICT, STATUS = "andamio.split", "andamio.lock", "andamio.verdict", "andamio.status"
 CHOSEN, DATA_REPORT = "andamio.chosen", "andamio.report"
 PARENT, NAME, NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
+KIND_OF_EXPERIMENT, MODELS = "mlflow.experimentKind", "custom_model_development"
+"""What MLflow's page goes by: runs and models, not prompts and traces."""
 ENDS = {"done": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 """How a trial's run ends in MLflow."""
 _PAGE = 1000
@@ -105,7 +107,7 @@ class MlflowTracker:
             found = None
         if found is None:
             try:
-                created: str = self._client.create_experiment(self.problem, artifact_location=artifacts)
+                created: str = self._client.create_experiment(self.problem, artifacts, {KIND_OF_EXPERIMENT: MODELS})
                 return created
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":

@@ -57,6 +57,7 @@ h2{font-size:1.2rem;margin:2.2rem 0 .5rem;border-top:1px solid var(--line);paddi
 nav{font-size:.85rem;margin:1rem 0}nav a{margin-right:.9rem;white-space:nowrap}
 table{border-collapse:collapse;display:block;overflow-x:auto;font-size:.9rem;font-variant-numeric:tabular-nums}
 th,td{border-bottom:1px solid var(--line);padding:.3rem .8rem .3rem 0;text-align:left;vertical-align:top}
+td[style*=right]{white-space:nowrap}
 code{font-size:.85em;overflow-wrap:anywhere}
 p,li{overflow-wrap:anywhere}
 figure{margin:1rem 0;display:inline-block;max-width:100%}

@@ -195,7 +195,8 @@ def slices(facts: Facts) -> Section | None:
 
     ranked = sorted(found, key=order)
     worse = [item for item in ranked if item.get("worse")]
-    shown = ranked[: max(SLICES_SHOWN, len(worse))]
+    shown = [item for item in ranked if item.get("value") is not None or item.get("worse")]
+    shown = shown[: max(SLICES_SHOWN, len(worse))]
     rows = [
         [
             f"{said(item['feature'])}: {said(item['slice'])}",

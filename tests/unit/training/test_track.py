@@ -124,6 +124,13 @@ def test_the_parent_run_holds_card_decision_evaluation_importance_plots_and_audi
     assert json.loads((folder / "decision.json").read_text())["outcome"] == "promoted"
 
 
+def test_the_plots_of_the_evaluation_are_artifacts_and_in_the_card(tracker, record):
+    tracked = tracker(None).log(record)
+    listed = {item.path for item in tracker.client.list_artifacts(tracked.run_id, "plots")}
+    assert listed >= {"plots/roc.svg", "plots/calibration.svg", "plots/confusion.svg", "plots/importance.svg"}
+    assert record.card.html.count("data:image/svg+xml;base64,") == len(record.plots)
+
+
 def test_run_and_version_are_described_by_the_card_and_name_the_lock_file(tracker, record):
     tracked = tracker(None).log(record)
     (parent,) = tracker.runs("training")
