@@ -156,10 +156,10 @@ def _say_etl(execution: Execution) -> None:
     counts = ", ".join(f"{count} {what}" for what, count in rows.items())
     done(f"Data version {output.get('version')} ({status}): {counts}")
     for warning in output.get("warnings") or []:
-        note(f"  [yellow]Leakage audit:[/yellow] {escape(warning)}")
+        note(f"  Leakage audit: {warning}")
     more = int(output.get("suspects") or 0) - len(output.get("warnings") or [])
     if more > 0:
-        note(f"  [yellow]Leakage audit:[/yellow] and {more} more.")
+        note(f"  Leakage audit: and {more} more.")
     if output.get("report"):
         note("  What the data look like: andamio report")
     rejects = output.get("rejects") or {}

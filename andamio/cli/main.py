@@ -154,9 +154,9 @@ def explain(
 ) -> None:
     """Ask the served model why: what each feature contributed to its prediction."""
     deployed = _deployed(problem)
-    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.read()
-    for record in api.features_from(file, pairs or [], stdin):
-        show.explanation(api.call(deployed, "POST", "/explain", {"features": record}))
+    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.buffer.read()
+    for record in api.records_from(file, pairs or [], stdin):
+        show.explanation(api.call(deployed, "POST", "/explain", record))
 
 
 @app.command()
