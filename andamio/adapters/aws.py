@@ -92,8 +92,8 @@ class Account:
     def client(self, service: str) -> Any:
         """A client of one service, with retries; addresses buckets by path, as emulators need."""
         config = Config(
-            # A local cloud that does not answer is down: waiting would not help.
-            retries={"mode": "standard", "max_attempts": 2 if self.endpoint_url else 4},
+            # A local cloud that does not answer is most likely down: waiting long would not help.
+            retries={"mode": "standard", "max_attempts": 3 if self.endpoint_url else 4},
             connect_timeout=5,
             s3={"addressing_style": "path"} if self.endpoint_url else {},
         )
