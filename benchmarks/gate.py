@@ -46,10 +46,10 @@ class Effort:
 
 
 FULL = Effort(
-    pairs={60: 2000, 500: 800, 5000: 150},
-    frozen={60: 200, 500: 80, 5000: 12},
-    growing={60: 40, 500: 24, 5000: 6},
-    resamples=400,
+    pairs={60: 2000, 500: 800, 5000: 120},
+    frozen={60: 200, 500: 60, 5000: 8},
+    growing={60: 24, 500: 16, 5000: 5},
+    resamples=300,
 )
 QUICK = Effort(pairs={60: 300, 500: 150}, frozen={60: 30}, growing={60: 8}, resamples=200, retrainings=20)
 
