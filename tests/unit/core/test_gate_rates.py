@@ -1,6 +1,6 @@
 """What the gate sees, in rates: the benchmark's own simulation, in small."""
 
-from benchmarks.gate import CONFIDENCE, Effort, mean, pair, power, report, retrained
+from benchmarks.gate import CONFIDENCE, STRICT, Effort, mean, pair, power, report, retrained
 
 SMALL = Effort(pairs={60: 150, 500: 80}, frozen={60: 12}, growing={60: 4}, resamples=200, retrainings=12)
 
@@ -13,6 +13,15 @@ def test_equal_models_are_promoted_about_as_often_as_the_confidence_allows():
     rates = power(SMALL, run, recent=False, gains=(0.0,))
     for (rate, error), *_ in rates.values():
         assert rate <= 1 - CONFIDENCE + 3 * max(error, 0.015)
+
+
+def test_more_confidence_promotes_less():
+    rates = {
+        confidence: power(SMALL, run, recent=False, gains=(0.0, 0.05), confidence=confidence)[60]
+        for confidence in (CONFIDENCE, STRICT)
+    }
+    for strict, usual in zip(rates[STRICT], rates[CONFIDENCE], strict=True):
+        assert strict[0] < usual[0]
 
 
 def test_a_gain_of_five_hundredths_shows_on_500_rows_and_seldom_on_60():
@@ -33,8 +42,8 @@ def test_on_a_frozen_holdout_equal_models_do_not_take_turns():
 
 
 def test_the_same_seed_gives_the_same_answer_and_errors_are_those_of_a_mean():
-    assert [pair(60, 0.02, False, 100, seed) for seed in range(20)] == [
-        pair(60, 0.02, False, 100, seed) for seed in range(20)
+    assert [pair(60, 0.02, False, 100, 0.95, seed) for seed in range(20)] == [
+        pair(60, 0.02, False, 100, 0.95, seed) for seed in range(20)
     ]
     assert mean([0.0, 1.0, 0.0, 1.0]) == (0.5, 0.28867513459481287)
 
@@ -42,5 +51,5 @@ def test_the_same_seed_gives_the_same_answer_and_errors_are_those_of_a_mean():
 def test_every_table_is_printed():
     tiny = Effort(pairs={60: 4}, frozen={60: 2}, growing={60: 2}, resamples=20, retrainings=3)
     said = report(tiny, run)
-    assert said.count("| holdout rows |") == 6
+    assert said.count("| holdout rows |") == 8
     assert "±" in said
