@@ -21,7 +21,7 @@ Metric = Literal["roc_auc", "log_loss", "brier", "f1", "accuracy", "average_prec
 Family = Literal[
     "logistic_regression", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"
 ]
-FeatureType = Literal["integer", "number", "boolean", "category", "date", "image"]
+FeatureType = Literal["integer", "number", "boolean", "category", "date"]
 
 _SUCCESS = re.compile(r"^\s*(\w+)\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)\s*$")
 
@@ -176,9 +176,9 @@ class Feature(Section):
         """Whether a category that is not listed passes (as "other") instead of being rejected."""
         return self.unknown == "other" or (self.unknown is None and self.values is None)
 
-    @field_validator("type")
+    @field_validator("type", mode="before")
     @classmethod
-    def _images_come_later(cls, value: FeatureType) -> FeatureType:
+    def _images_come_later(cls, value: object) -> object:
         if value == "image":
             raise ValueError('"image" is not supported yet; use integer, number, boolean, category or date')
         return value
@@ -282,6 +282,7 @@ class Gate(Section):
     max_latency_ms: Annotated[float, Field(gt=0)] = 5.0
     max_size_mb: Annotated[float, Field(gt=0)] = 50.0
     slices: Literal["warn", "bar"] = "warn"
+    success: Literal["warn", "bar"] = "warn"
 
 
 class ReleaseTable(Section):

@@ -16,7 +16,8 @@ SHOWN = 5
 
 
 def of_figures(candidate: Candidate, evaluation: dict[str, Any]) -> list[gate.Guard]:
-    """Parity with what was trained, the time of one record, the size: these always bar."""
+    """Parity with what was trained, the time of one record, the size: these always bar. And the contract's `success`,
+    which bars when the contract says `gate.success = "bar"`."""
     limits, fit = candidate.contract.gate, candidate.fit
     proof = next(attempt["parity"] for attempt in fit["attempts"] if attempt["trial"] == fit["trial"])
     slowest, latency, size = limits.max_latency_ms, evaluation["latency_ms"], fit["size_bytes"] / 2**20
@@ -46,7 +47,19 @@ def of_figures(candidate: Candidate, evaluation: dict[str, Any]) -> list[gate.Gu
             limits.max_size_mb,
             f"the model is {size:.2f} MB, and gate.max_size_mb is {limits.max_size_mb:g}",
         ),
+        *_of_success(candidate.contract, evaluation["success"]),
     ]
+
+
+def _of_success(contract: Contract, success: dict[str, Any] | None) -> list[gate.Guard]:
+    rule = contract.problem.success_rule()
+    if rule is None or success is None:
+        return []
+    metric, _, bound = rule
+    value = success["value"]
+    said = "undefined" if value is None else f"{value:.4f}"
+    words = f"[problem] success asks for {contract.problem.success}, and {metric} is {said}"
+    return [gate.Guard("success", success["holds"], contract.gate.success == "bar", value, bound, words)]
 
 
 def of_slices(

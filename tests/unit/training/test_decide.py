@@ -153,6 +153,32 @@ def test_a_model_that_takes_too_long_is_not_promoted(world):
     assert "max_latency_ms" in decision["reason"]
 
 
+def asking(success, gate="warn"):
+    problem = HEART.problem.model_copy(update={"success": success})
+    return HEART.model_copy(
+        update={"problem": problem, "gate": HEART.gate.model_copy(update={"success": gate})},
+    )
+
+
+@pytest.mark.parametrize(("gate", "outcome"), [("warn", "promoted"), ("bar", "rejected")])
+def test_a_missed_success_is_said_and_bars_only_when_the_contract_says_so(world, gate, outcome):
+    run, _ = evaluated(*world, asking("roc_auc >= 0.999", gate))
+    decision = decide(*world, run)
+    assert decision["outcome"] == outcome
+    assert "[problem] success asks for roc_auc >= 0.999, and roc_auc is 0." in decision["reason"]
+    guard = next(guard for guard in decision["guards"] if guard["name"] == "success")
+    assert (guard["holds"], guard["limit"]) == (False, 0.999)
+    assert guard["value"] == decision["success"]["value"]
+
+
+def test_a_success_that_is_met_takes_no_words(world):
+    run, _ = evaluated(*world, asking("roc_auc >= 0.6", "bar"))
+    decision = decide(*world, run)
+    assert decision["outcome"] == "promoted"
+    assert "success" not in decision["reason"]
+    assert any(guard["name"] == "success" and guard["holds"] for guard in decision["guards"])
+
+
 def test_after_the_pointer_was_deleted_it_is_decided_anew(world, run):
     lake, models = world
     serve(models, other_release(models))
