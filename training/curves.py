@@ -58,8 +58,8 @@ def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed:
 
     Of two classes the positive one's probability; of more, how sure the model is of the class it names. `error` is
     the expected calibration error (Naeini et al. 2015); `by_chance` is what a perfectly calibrated model would show
-    on so few rows, on average: an error near it is no evidence of anything. `low` and `high` of `observed` are
-    Wilson's 95% interval.
+    on so few rows, on average, and `by_chance_high` what it exceeds in one case of twenty: a smaller error is no
+    evidence of anything. `low` and `high` of `observed` are Wilson's 95% interval.
     """
     positive = contract.positive_index
     said = probabilities[:, positive] if positive >= 0 else probabilities.max(axis=1)
@@ -67,10 +67,12 @@ def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed:
     parts = _bins(said)
     rng = np.random.default_rng(seed)
     drawn = rng.random((_SIMULATIONS, len(said))) < said
+    chance = _error(said, drawn.astype(np.float64), parts)
     return {
         "bins": [_bin(said[part], seen[part]) for part in parts],
         "error": float(_error(said, seen[None, :].astype(np.float64), parts)[0]),
-        "by_chance": float(np.mean(_error(said, drawn.astype(np.float64), parts))),
+        "by_chance": float(np.mean(chance)),
+        "by_chance_high": float(np.quantile(chance, 0.95)),
     }
 
 

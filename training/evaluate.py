@@ -99,9 +99,10 @@ def assess(
     """All that is said of a model, on rows of the holdout resampled by class and by split key.
 
     `metrics` with intervals, those of the `baselines` and the `gains` over them; `confusion` (a row per true class,
-    a column per predicted one, in `class_order`); `calibration`, `curves`, `slices`; `success`. A metric that is
-    undefined on these rows is null. A holdout with fewer than 10 rows of a class is `low_evidence`: then there are
-    `cross_validated` figures, of out-of-fold scores on train, and `success` goes by these.
+    a column per predicted one, in `class_order`, whose `texts` people are shown); `calibration`, `curves`, `slices`;
+    `success`. A metric that is undefined on these rows is null. A holdout with fewer than 10 rows of a class is
+    `low_evidence`: then there are `cross_validated` figures, of out-of-fold scores on train, and `success` goes by
+    these.
     """
     probabilities = model.predict(holdout.encoded)
     classes = len(contract.classes)
@@ -124,6 +125,7 @@ def assess(
         "groups": len(set(holdout.keys)),
         "classes": dict(zip(contract.classes, counts.tolist(), strict=True)),
         "class_order": list(contract.classes),
+        "texts": dict(contract.texts),
         "positive": contract.classes[contract.positive_index] if contract.positive_index >= 0 else None,
         "confusion": confusion.tolist(),
         "calibration": curves.calibration(contract, holdout.labels, as_float, seed),

@@ -34,20 +34,3 @@ def encoded_columns(fitted: Fitted, contract: Contract) -> list[str]:
         for column, values in zip(contract.category_columns, texts.categories_, strict=True):
             names += [f"{column}={value or MISSING}" for value in values]
     return names
-
-
-def features_left_out(contract: Contract, left_out: list[str], selected: list[str]) -> list[str]:
-    """The features of the contract none of whose columns the model sees."""
-    used = {_feature(contract, column) for column in selected}
-    return [name for name in contract.inputs if name not in used and name in {_feature(contract, c) for c in left_out}]
-
-
-def _feature(contract: Contract, column: str) -> str:
-    """The feature that an encoded column comes from."""
-    if column in contract.inputs:
-        return column
-    if "=" in column:
-        for name in contract.category_columns:
-            if column.startswith(f"{name}="):
-                return name
-    return column.removesuffix("_age_days").removesuffix("_month").removesuffix("_weekday")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def plots(evaluation: Json, importance: Json | None = None) -> dict[str, bytes]:
             drawn[f"{name}.svg"] = of(evaluation, lines)
     if evaluation.get("calibration", {}).get("bins"):
         drawn["calibration.svg"] = _calibration(evaluation)
-    if evaluation.get("slices"):
+    if any(_is_judged(part) for part in evaluation.get("slices", ())):
         drawn["slices.svg"] = _slices(evaluation)
     if importance and importance.get("features"):
         drawn["importance.svg"] = _importance(importance)
@@ -63,7 +64,7 @@ def _roc(evaluation: Json, lines: Lines) -> bytes:
     )
     chart.axes()
     chart.line([(0, 0), (1, 1)], GREY, dashed=True, width=1)
-    return _lines(chart, lines)
+    return _lines(chart, evaluation, lines)
 
 
 def _precision_recall(evaluation: Json, lines: Lines) -> bytes:
@@ -77,14 +78,14 @@ def _precision_recall(evaluation: Json, lines: Lines) -> bytes:
     for name in lines:
         share = evaluation["classes"].get(name, 0) / max(1, evaluation["rows"])
         chart.line([(0, share), (1, share)], GREY, dashed=True, width=1)
-    return _lines(chart, lines)
+    return _lines(chart, evaluation, lines)
 
 
-def _lines(chart: Chart, lines: Lines) -> bytes:
+def _lines(chart: Chart, evaluation: Json, lines: Lines) -> bytes:
     for index, points in enumerate(lines.values()):
         chart.line([(x, y) for x, y in points], COLOURS[index % len(COLOURS)])
     if len(lines) > 1:
-        chart.legend(list(lines))
+        chart.legend([_text(evaluation, name) for name in lines])
     return chart.to_bytes()
 
 
@@ -106,21 +107,28 @@ def _calibration(evaluation: Json) -> bytes:
     return chart.to_bytes()
 
 
+def _text(evaluation: Json, name: str) -> str:
+    """What people are shown for a class."""
+    return str(evaluation.get("texts", {}).get(name, name))
+
+
 def _confusion(evaluation: Json) -> bytes:
-    classes, counts = list(evaluation.get("class_order", evaluation["classes"])), evaluation["confusion"]
-    size, left, top = (90 if len(classes) < 5 else 56), 130, 76
+    keys, counts = list(evaluation.get("class_order", evaluation["classes"])), evaluation["confusion"]
+    classes = [_text(evaluation, key) for key in keys]
+    size, left, top = (112 if len(classes) < 5 else 56), 180, 88
     width, height = left + size * len(classes) + 20, top + size * len(classes) + 40
     threshold = evaluation.get("threshold")
     binary = evaluation.get("positive") is not None and threshold is not None
-    note = f"positive from {threshold:.3f} on" if binary else ""
+    note = f"“{short(_text(evaluation, evaluation['positive']), 30)}” from {threshold:.3f} on" if binary else ""
     chart = Chart("Confusion matrix", width=max(width, 300), height=height, left=left, note=note)
     for column, name in enumerate(classes):
-        chart.text(left + size * (column + 0.5), top - 8, short(name, size // 7), anchor="middle")
+        for line, words in enumerate(reversed(_lines_of(name, size // 7))):
+            chart.text(left + size * (column + 0.5), top - 8 - 14 * line, words, anchor="middle")
     chart.text(left + size * len(classes) / 2, height - 14, "predicted", anchor="middle")
     chart.text(16, top + size * len(classes) / 2, "true", anchor="middle", turn=True)
     for row, name in enumerate(classes):
         total = max(1, sum(counts[row]))
-        chart.text(left - 8, top + size * (row + 0.5) + 4, short(name, 14), anchor="end")
+        chart.text(left - 8, top + size * (row + 0.5) + 4, short(name, 23), anchor="end")
         for column, count in enumerate(counts[row]):
             x, y = left + size * column, top + size * row
             chart.box(x, y, size, size, COLOURS[0] if row == column else BAD, 0.55 * count / total)
@@ -129,16 +137,30 @@ def _confusion(evaluation: Json) -> bytes:
     return chart.to_bytes()
 
 
+def _lines_of(text: str, width: int) -> list[str]:
+    """A text on at most two lines."""
+    lines = textwrap.wrap(text, width) or [""]
+    return [short(line, width) for line in (lines if len(lines) < 3 else [lines[0], " ".join(lines[1:])])]
+
+
 def _slices(evaluation: Json) -> bytes:
-    """Every slice with its interval, against the line of all rows; worse ones are coloured."""
-    metric = evaluation["metric"]
+    """The slices with rows enough, each with its interval, against the line of all rows; worse ones are coloured.
+
+    The figure of a handful of rows may be anything, and would draw the eye.
+    """
+    metric, slices = evaluation["metric"], evaluation["slices"]
     rows = [
         (f"{part['feature']}: {part['slice']} ({part['rows']})", part, part["worse"])
-        for part in evaluation["slices"]
-        if part["value"] is not None
+        for part in slices
+        if _is_judged(part)
     ]
-    overall = evaluation["slices"][0]["overall"]
-    return _intervals(f"{metric} by slice (rows)", metric, rows, overall, "grey: too few rows to judge")
+    few = len(slices) - len(rows)
+    note = "dashed: all rows" + (f"; {few} slices with too few rows are not drawn" if few else "")
+    return _intervals(f"{metric} by slice (rows), 95% interval", metric, rows, slices[0]["overall"], note)
+
+
+def _is_judged(part: Json) -> bool:
+    return part.get("value") is not None and part.get("low") is not None
 
 
 def _importance(importance: Json) -> bytes:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.bootstrap import Scorer, interval
+from andamio.bootstrap import Scorer, draw, interval_of
 from andamio.contract import Contract
 from andamio.format import Feature
 from andamio.guards import worth_judging
@@ -64,25 +65,31 @@ def assess(
 ) -> list[dict[str, Any]]:
     """The contract's metric on each slice with its 95% interval; null where it is undefined.
 
-    `worse` says that the whole interval is on the wrong side of the overall value. A slice that is too small to say
-    so is listed with `judged` false and no interval.
+    `worse` says that the whole interval is on the wrong side of the overall value, also when it is widened for the
+    number of slices that are judged (Bonferroni; normal, from the bootstrap's standard error): of forty slices that are
+    all alike one would be worse beyond its own interval by chance. A slice that is too small to say so is listed with
+    `judged` false and no interval.
     """
     metric = contract.training.metric
     scorer = Scorer(metric, contract.positive_index, threshold)
     sign = 1 if higher_is_better(metric) else -1
     keys = np.asarray(holdout.keys, dtype=np.str_)
     overall = float(scorer.on(holdout.labels, probabilities)(np.ones(len(keys))))
+    number = sum(worth_judging(metric, holdout.labels[part.rows]) for part in parts)
+    wide = NormalDist().inv_cdf(1 - 0.025 / max(1, number))
     found = []
     for part in parts:
         labels, scores = holdout.labels[part.rows], probabilities[part.rows]
         said: dict[str, Any] = {"feature": part.feature, "slice": part.slice, "rows": len(labels), "overall": overall}
         judged = worth_judging(metric, labels)
+        score = scorer.on(labels, scores)
+        value = float(score(np.ones(len(labels))))
         if judged:
-            figure = interval(scorer, labels, scores, keys[part.rows], seed, RESAMPLES)
-            said |= {"value": figure.value, "low": figure.low, "high": figure.high}
-            said["worse"] = bool(max(sign * figure.low, sign * figure.high) < sign * overall)
+            drawn = draw([score], labels, keys[part.rows], seed, RESAMPLES)[:, 0]
+            figure = interval_of(value, drawn)
+            best = max(sign * figure.low, sign * figure.high, sign * value + wide * float(np.nanstd(drawn)))
+            said |= {"value": value, "low": figure.low, "high": figure.high, "worse": bool(best < sign * overall)}
         else:
-            value = float(scorer.on(labels, scores)(np.ones(len(labels))))
             said |= {"value": value, "low": None, "high": None, "worse": False}
         said["judged"] = judged
         found.append({name: _plain(value) for name, value in said.items()})

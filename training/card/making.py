@@ -7,6 +7,7 @@ from typing import Any
 
 from andamio.format import Feature
 from andamio.metrics import higher_is_better
+from training.card.columns import by_feature
 from training.card.facts import Facts, Json, standard_error, why
 from training.card.wording import (
     Section,
@@ -253,29 +254,52 @@ def left_out(facts: Facts) -> Section | None:
             by_kind[kind] = _best(facts, tried)
     if gone is None and len(by_kind) < 2:
         return None
-    parts = []
-    if gone:
-        of = f" of {len(gone) + len(kept)}" if kept else ""
-        parts.append(f"Left out: {listed([said(name) for name in gone], 30)} ({counted(len(gone), 'column')}{of}).")
-    else:
-        parts.append("Nothing was left out: the chosen trial uses every column.")
-    if "none" in by_kind and len(by_kind) > 1:
+    parts = [_left_out(facts, kept or [], gone) if gone else "Nothing was left out: the model has every column."]
+    done = {trial["id"]: trial for trial in facts.done}
+    chosen = done.get(facts.fit["trial"])
+    same = [trial for trial in facts.done if chosen and trial["family"] == chosen["family"] and _is_whole(trial)]
+    if gone and chosen and not _is_whole(chosen) and same:
+        whole = _best(facts, same)
+        parts.append(
+            f"Cross-validated {metric(facts.plan['metric'])} of the best {family(chosen['family'])} with all columns: "
+            f"{_mean(whole)}; of this one: {_mean(chosen)}. {_worth(facts, whole, chosen)}"
+        )
+    elif "none" in by_kind and len(by_kind) > 1:
         best = _best(facts, [trial for kind, trial in by_kind.items() if kind != "none"])
-        sign = 1 if higher_is_better(facts.plan["metric"]) else -1
-        gain = sign * (best["mean"] - by_kind["none"]["mean"])
-        changed = "gained" if gain > 0 else "cost" if gain < 0 else "changed"
         parts.append(
             f"Best cross-validated {metric(facts.plan['metric'])} with all columns: {_mean(by_kind['none'])}; with a "
-            f"selection: {_mean(best)}. Selecting {changed} {number(abs(gain), 4)}"
-            + (
-                ", less than one standard error: no difference that could be told."
-                if _little(by_kind["none"], gain)
-                else "."
-            )
+            f"selection: {_mean(best)}. {_worth(facts, by_kind['none'], best)}"
         )
     elif gone:
         parts.append("No trial of this run used all columns, so what that cost or gained is not known.")
     return Section("What feature selection left out", _join(parts))
+
+
+def _left_out(facts: Facts, kept: list[str], gone: list[str]) -> str:
+    """Features that are not used at all, and those of which some values or parts are."""
+    seen, missed = by_feature(facts.contract, kept), by_feature(facts.contract, gone)
+    unused = [said(name) for name in missed if name not in seen]
+    partly = [
+        f"{said(name)} (only {listed([f'“{said(part)}”' for part in seen[name]], 10)})"
+        for name in missed
+        if name in seen
+    ]
+    text = f"The model has {len(kept)} of {counted(len(kept) + len(gone), 'column')}."
+    text += f" Features that it does not use at all: {listed(unused, 30)}." if unused else ""
+    return text + (f" In part: {listed(partly, 30)}." if partly else "")
+
+
+def _is_whole(trial: Json) -> bool:
+    return bool(trial.get("selection", "none") == "none")
+
+
+def _worth(facts: Facts, whole: Json, selected: Json) -> str:
+    """What selecting did to the cross-validated mean."""
+    sign = 1 if higher_is_better(facts.plan["metric"]) else -1
+    gain = sign * (selected["mean"] - whole["mean"])
+    changed = "gained" if gain > 0 else "cost" if gain < 0 else "changed"
+    little = ", less than one standard error: no difference that could be told." if _little(whole, gain) else "."
+    return f"Leaving columns out {changed} {number(abs(gain), 4)}{little}"
 
 
 def limits(facts: Facts) -> Section:

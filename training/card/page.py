@@ -60,8 +60,9 @@ th,td{border-bottom:1px solid var(--line);padding:.3rem .8rem .3rem 0;text-align
 td[style*=right]{white-space:nowrap}
 code{font-size:.85em;overflow-wrap:anywhere}
 p,li{overflow-wrap:anywhere}
-figure{margin:1rem 0;display:inline-block;max-width:100%}
-figure img{max-width:100%;background:#fff;border-radius:4px}figcaption{font-size:.85rem;opacity:.8}
+.figures{display:flex;flex-wrap:wrap;gap:1rem;margin:1rem 0}figure{margin:0;flex:0 1 auto;min-width:0}
+.figures:has(figure + figure) figure{flex:1 1 20rem}
+figure img{max-width:100%;background:#fff;border-radius:4px}
 @media print{nav{display:none}h2{break-after:avoid}table,figure{break-inside:avoid}}
 """
 
@@ -87,6 +88,7 @@ def render(title: str, verdict: Verdict, sections: Sequence[Section], plots: Map
 
 def _section(section: Section, plots: Mapping[str, bytes]) -> str:
     figures = "".join(_figure(name, plots[name]) for name in section.plots if name in plots)
+    figures = f'<div class="figures">{figures}</div>' if figures else ""
     return (
         f'<section id="{_anchor(section.title)}">\n<h2>{escape(section.title)}</h2>\n'
         f"{_MARKDOWN.render(section.body)}{figures}</section>"
@@ -94,11 +96,11 @@ def _section(section: Section, plots: Mapping[str, bytes]) -> str:
 
 
 def _figure(name: str, svg: bytes) -> str:
-    """An SVG as an image: inside `img` it can neither run scripts nor load anything."""
+    """An SVG as an image: inside `img` it can neither run scripts nor load anything. It has its title in itself."""
     caption = escape(CAPTIONS.get(name, name))
     body = base64.b64encode(svg).decode()
     image = f'<img alt="{caption}" src="data:image/svg+xml;base64,{body}">'
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>\n"
+    return f"<figure>{image}</figure>\n"
 
 
 def _anchor(title: str) -> str:

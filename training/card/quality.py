@@ -7,7 +7,7 @@ from typing import Any
 from andamio.format import Costs
 from andamio.metrics import higher_is_better
 from training.card.facts import Facts, Json
-from training.card.verdict import success_holds, visible_slices
+from training.card.verdict import PLAIN, gain_over, success_holds, visible_slices
 from training.card.wording import (
     MEANINGS,
     Section,
@@ -16,6 +16,7 @@ from training.card.wording import (
     counted,
     family,
     interval,
+    listed,
     metric,
     number,
     said,
@@ -38,6 +39,7 @@ def figures(facts: Facts) -> Section:
         f"Measured on the holdout: {counted(evaluation['rows'], 'row')}{by_class if classes else ''}{grouped}, which "
         "no training run, search or threshold ever saw. In brackets: the 95% interval, from resamples of these rows.",
         _table(facts),
+        _against_plain(facts),
     ]
     if facts.low_evidence:
         parts.append(
@@ -59,6 +61,24 @@ def figures(facts: Facts) -> Section:
         else ""
     )
     return Section("How good it is", _join(parts), ("roc", "precision_recall"))
+
+
+def _against_plain(facts: Facts) -> str:
+    """The paired comparison with a plain logistic regression, and in what else it is worse than that."""
+    gain = gain_over(facts, PLAIN)
+    if gain is None:
+        return ""
+    told = "" if gain["low"] > 0 or gain["high"] < 0 else ": these rows show no difference"
+    gains: dict[str, Json] = facts.evaluation["gains"][PLAIN]
+    worse = [
+        f"{metric(name)} ({interval(each)})"
+        for name, each in sorted(gains.items())
+        if name != facts.metric and each.get("high") is not None and each["high"] < 0
+    ]
+    return (
+        f"Compared on the very same resamples, its gain over a plain logistic regression in {metric(facts.metric)} is "
+        f"{interval(gain)}{told}." + (f" In {listed(worse)} it is worse than that, beyond chance." if worse else "")
+    )
 
 
 def _table(facts: Facts) -> str:
@@ -165,7 +185,7 @@ def calibration(facts: Facts) -> Section | None:
     if measured and measured.get("error") is not None:
         parts.append(
             f"On the holdout a probability is off by {number(measured['error'])} on average (the expected calibration "
-            "error)."
+            f"error){_by_chance(measured)}."
         )
     bins = [item for item in (measured or {}).get("bins") or [] if item.get("rows")]
     if bins:
@@ -180,6 +200,18 @@ def calibration(facts: Facts) -> Section | None:
         ]
         parts.append(table(["it said", "rows", "on average", "came true"], rows))
     return Section("Whether its probabilities can be taken at their word", _join(parts), ("calibration",))
+
+
+def _by_chance(measured: Json) -> str:
+    """What a perfectly calibrated model would show on as many rows."""
+    usual, high = measured.get("by_chance"), measured.get("by_chance_high")
+    if usual is None:
+        return ""
+    said = f"; a perfect one would show {number(usual)} on so few rows by chance alone"
+    if high is None:
+        return said
+    verdict = "so this is no evidence against it" if measured["error"] <= high else "so this is not chance"
+    return f"{said}, and less than {number(high)} in 19 cases of 20, {verdict}"
 
 
 def slices(facts: Facts) -> Section | None:
@@ -207,12 +239,15 @@ def slices(facts: Facts) -> Section | None:
         ]
         for item in shown
     ]
+    judged = [item for item in found if item.get("low") is not None]
     lead = (
-        f"**Worse beyond chance in {len(worse):,} of {counted(len(found), 'slice')}.**"
+        f"**Worse beyond chance in {len(worse):,} of {counted(len(judged), 'slice')}.**"
         if worse
-        else f"In none of {counted(len(found), 'slice')} is it worse beyond its interval."
+        else f"In none of {counted(len(judged), 'slice')} is it worse beyond what chance does to one of so many."
     )
-    less = " Small slices have wide intervals: that none is marked is no proof that all are alike."
+    few = len(found) - len(judged)
+    less = f" Another {counted(few, 'slice')} {'has' if few == 1 else 'have'} too few rows to be judged." if few else ""
+    less += " Small slices have wide intervals: one that is not marked is not proven to be served alike."
     parts = [
         f"{lead}{less} Measured by {metric(facts.metric)}, for every category and the quarters of every number.",
         table(["slice", "rows", metric(facts.metric), "overall", ""], rows),
@@ -228,6 +263,8 @@ def importance(facts: Facts) -> Section | None:
     if not found:
         return None
     measured = (facts.importance or {}).get("metric") or facts.metric
+    unused = [item for item in found if item.get("value") == item.get("low") == item.get("high") == 0]
+    found = [item for item in found if item not in unused]
     idle = [item for item in found if item.get("low") is not None and item["low"] <= 0]
     parts = [
         f"How much {metric(measured)} on the holdout gets worse when a feature's values are shuffled among rows. "
@@ -240,8 +277,14 @@ def importance(facts: Facts) -> Section | None:
     if len(found) > FEATURES_SHOWN:
         parts.append(f"The other {len(found) - FEATURES_SHOWN:,} matter less: importance.json.")
     if idle:
-        parts.append(f"Not told apart from no importance at all: {len(idle):,} of {counted(len(found), 'feature')}.")
+        parts.append(f"Of these, not told apart from none at all: {_features(idle)}.")
+    if unused:
+        parts.append(f"Shuffling changes nothing for {_features(unused)}.")
     return Section("What it looks at", _join(parts), ("importance",))
+
+
+def _features(items: list[Json]) -> str:
+    return listed([said(item["feature"]) for item in items], 20)
 
 
 def _size(size: int) -> str:

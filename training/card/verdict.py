@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from andamio.metrics import higher_is_better
-from training.card.facts import Facts
+from training.card.facts import Facts, Json
 from training.card.wording import code, counted, family, interval, listed, metric, number, said
 
 SMALL_HOLDOUT = 200
 """Rows below which one figure on a holdout is too coarse to be read without its interval."""
 POOR_CALIBRATION = 0.1
-"""Probabilities that are this far off on average are not to be taken at their word."""
+"""Probabilities that are this far off on average, and further than by chance, are not to be taken at their word."""
+PLAIN = "logistic_regression"
 
 Level = Literal["no", "care", "yes"]
 _LEADS: dict[Level, str] = {
@@ -47,8 +48,17 @@ def success_holds(facts: Facts) -> bool | None:
     return None if not success else bool(success["holds"])
 
 
+def gain_over(facts: Facts, baseline: str) -> Json | None:
+    """The gain over a baseline in the contract's metric, on the same rows and resamples; None when that is unknown."""
+    found: Json = ((facts.evaluation.get("gains") or {}).get(baseline) or {}).get(facts.metric) or {}
+    return None if facts.low_evidence or found.get("low") is None or found.get("high") is None else found
+
+
 def beats(facts: Facts, baseline: str) -> bool | None:
-    """Whether the figure's whole interval is better than a baseline's value; None when that is unknown."""
+    """Whether it is better than a baseline, beyond chance; None when that is unknown."""
+    gain = gain_over(facts, baseline)
+    if gain is not None:
+        return bool(gain["low"] > 0)
     other = ((facts.evaluation.get("baselines") or {}).get(baseline) or {}).get(facts.metric)
     ends = facts.figure.get("low"), facts.figure.get("high")
     if not other or other.get("value") is None or ends[0] is None or ends[1] is None:
@@ -93,14 +103,14 @@ def _cares(facts: Facts) -> list[str]:
         found.append("The holdout is small: read the interval, not the figure.")
     if success_holds(facts) and _bound_within(facts):
         found.append("What the contract asks for lies inside the interval, so it may be missed on other rows.")
-    if beats(facts, "logistic_regression") is False and facts.fit.get("family") != "logistic_regression":
-        found.append("It is not provably better than a plain logistic regression.")
+    found += _plain_regression(facts)
     worse = [item for item in visible_slices(facts) if item.get("worse")]
     if worse:
         names = listed([f"{said(item['feature'])}: {said(item['slice'])}" for item in worse], 3)
         found.append(f"It is worse than elsewhere for {names}.")
-    error = (facts.evaluation.get("calibration") or {}).get("error")
-    if error is not None and error > POOR_CALIBRATION:
+    measured = facts.evaluation.get("calibration") or {}
+    error = measured.get("error")
+    if error is not None and error > max(POOR_CALIBRATION, measured.get("by_chance_high") or 0.0):
         found.append(f"Its probabilities are off by {number(error)} on average: use its ranking, not their size.")
     count = suspects(facts)
     if count:
@@ -108,6 +118,18 @@ def _cares(facts: Facts) -> list[str]:
     if facts.low_evidence:
         found.append("Gather more rows before anything depends on it.")
     return found
+
+
+def _plain_regression(facts: Facts) -> list[str]:
+    """What is to be said beside a plain logistic regression; nothing, when it is one and no worse than by default."""
+    gain = gain_over(facts, PLAIN)
+    by = "" if gain is None else f": on the same rows its {metric(facts.metric)} gains {interval(gain)}"
+    if gain is not None and gain["high"] < 0:
+        return [f"**A plain logistic regression is better**{by}."]
+    itself = facts.fit.get("family") == PLAIN and facts.fit.get("selection", "none") == "none"
+    if itself or beats(facts, PLAIN) is not False:
+        return []
+    return [f"It is not provably better than a plain logistic regression{by}."]
 
 
 def _gate(facts: Facts) -> str:

@@ -84,9 +84,50 @@ def test_what_asks_for_care_is_said_first(changed: dict[str, object], words: str
 
 def test_a_model_no_better_than_the_majority_class_is_not_to_be_relied_on() -> None:
     chance = EVALUATION["metrics"] | {"roc_auc": {"value": 0.55, "low": 0.48, "high": 0.62}}
-    card = make(facts({"metrics": chance, "success": None}))
+    card = make(facts({"metrics": chance, "gains": gains("majority_class", 0.05, -0.02, 0.12), "success": None}))
     assert card.verdict.level == "no"
     assert "not provably better than always saying the most frequent class" in first_paragraph(card)
+
+
+def gains(baseline: str, value: float, low: float, high: float, metric: str = "roc_auc") -> dict[str, object]:
+    found = {"value": value, "low": low, "high": high}
+    return {**EVALUATION["gains"], baseline: {**EVALUATION["gains"][baseline], metric: found}}
+
+
+FOREST = FIT | {"trial": "t1", "family": "random_forest", "selection": "univariate"}
+
+
+def test_a_model_that_a_plain_regression_may_equal_on_the_same_rows_says_so_first() -> None:
+    card = make(facts({"gains": gains("logistic_regression", 0.012, -0.009, 0.033)}, fit=FOREST))
+    assert "It is not provably better than a plain logistic regression: on the same rows" in first_paragraph(card)
+    assert "gains 0.012 (-0.009 to 0.033)" in first_paragraph(card)
+    assert "these rows show no difference" in section(card, "How good it is")
+
+
+@pytest.mark.parametrize("fit", [FIT, FOREST])
+def test_a_plain_regression_that_is_better_is_said_of_any_model(fit: dict[str, object]) -> None:
+    card = make(facts({"gains": gains("logistic_regression", -0.031, -0.052, -0.011)}, fit=fit))
+    assert "**A plain logistic regression is better**" in first_paragraph(card)
+
+
+def test_a_regression_with_every_column_is_not_compared_with_itself() -> None:
+    card = make(facts({"gains": gains("logistic_regression", 0.0, -0.004, 0.004)}, fit=FIT | {"selection": "none"}))
+    assert "provably" not in first_paragraph(card)
+
+
+def test_another_metric_in_which_the_plain_regression_is_better_is_named() -> None:
+    worse = gains("logistic_regression", -0.057, -0.101, -0.014, metric="log_loss")
+    text = section(make(facts({"gains": worse})), "How good it is")
+    assert "In log loss (-0.057 (-0.101 to -0.014)) it is worse than that, beyond chance." in text
+
+
+@pytest.mark.parametrize(("high", "care"), [(0.14, False), (0.09, True)])
+def test_a_calibration_error_that_chance_would_bring_is_no_evidence(high: float, care: bool) -> None:
+    measured = {"error": 0.107, "by_chance": 0.08, "by_chance_high": high, "bins": EVALUATION["calibration"]["bins"]}
+    card = make(facts({"calibration": measured}))
+    assert ("use its ranking, not their size" in first_paragraph(card)) == care
+    text = section(card, "Whether its probabilities can be taken at their word")
+    assert ("this is no evidence against it" if not care else "so this is not chance") in text
 
 
 def test_a_suspect_of_the_leakage_audit_is_in_the_first_paragraph_and_named_below() -> None:
@@ -173,8 +214,23 @@ def test_it_says_how_it_was_chosen_and_that_the_winner_is_flattered() -> None:
 
 def test_what_was_left_out_and_what_that_cost_or_gained() -> None:
     text = section(make(facts()), "What feature selection left out")
-    assert "Left out: chol (1 column of 3)." in text
-    assert "Selecting gained 0.0098, less than one standard error" in text
+    assert "The model has 2 of 3 columns. Features that it does not use at all: chol." in text
+    assert "Leaving columns out gained 0.0098, less than one standard error" in text
+
+
+def test_what_was_left_out_is_told_in_the_texts_of_the_contract_and_compared_within_the_family() -> None:
+    whole = {**TRIALS[0], "id": "t5", "selection": "none", "mean": 0.9402}
+    fit = FOREST | {
+        "trials": [*TRIALS, whole],
+        "selected": ["age", "cp=4"],
+        "left_out": ["chol", "cp=1", "sex=0", "sex=1", "thal=(missing)"],
+    }
+    text = section(make(facts(fit=fit)), "What feature selection left out")
+    assert "The model has 2 of 7 columns." in text
+    assert "does not use at all: sex, chol, thal." in text
+    assert "In part: cp (only “asymptomatic”)." in text
+    assert "of the best random forest with all columns: 0.940 ± 0.014; of this one: 0.934 ± 0.014." in text
+    assert "Leaving columns out cost 0.0061, less than one standard error" in text
 
 
 def test_data_say_who_is_out_and_limits_say_where_it_extrapolates() -> None:
@@ -275,7 +331,7 @@ def test_nothing_that_a_text_holds_becomes_markup() -> None:
     card = make(hostile(), {"roc": SVG})
     page = Tags(card.html)
     ours = "html head meta title style body main h1 div nav a section h2 p strong table thead tbody tr th td ul li code"
-    assert {tag for tag, _ in page.tags} <= {*ours.split(), "figure", "img", "figcaption", "em"}
+    assert {tag for tag, _ in page.tags} <= {*ours.split(), "figure", "img", "em"}
     for tag, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on")]
         if tag == "a":

@@ -87,7 +87,7 @@ def test_slices_part_the_holdout_by_each_feature_and_leave_private_ones_out(frui
 
 
 def planted_slices(metric):
-    """A hundred holdout rows, whose half "b" is answered at random."""
+    """Two hundred holdout rows, whose half "b" is answered at random."""
     text = f"""
 [problem]
 name = "planted"
@@ -102,10 +102,10 @@ metric = "{metric}"
 """
     contract = Contract.from_toml(text)
     rng = np.random.default_rng(3)
-    labels = rng.integers(0, 2, 400)
-    part = np.where(np.arange(400) % 2 == 0, "a", "b")
-    sure = np.where(part == "a", np.where(labels == 1, 0.9, 0.1), 0.5) + rng.uniform(-0.08, 0.08, 400)
-    cells = {"part": part.tolist(), "x": [str(row % 7) for row in range(400)], "y": [str(label) for label in labels]}
+    labels = rng.integers(0, 2, 1000)
+    part = np.where(np.arange(1000) % 2 == 0, "a", "b")
+    sure = np.where(part == "a", np.where(labels == 1, 0.9, 0.1), 0.5) + rng.uniform(-0.08, 0.08, 1000)
+    cells = {"part": part.tolist(), "x": [str(row % 7) for row in range(1000)], "y": [str(label) for label in labels]}
     lake = MemoryObjects("lake")
     version = publish(lake, contract, cells)
     train = dataset.read_cells(lake, version, "train")
@@ -130,6 +130,19 @@ def test_a_slice_that_is_served_worse_is_named_whichever_way_the_metric_goes(met
     assert not found["part", "a"]
 
 
+def test_of_many_slices_that_are_all_alike_hardly_one_is_called_worse():
+    """Forty slices of noise, a hundred times: each alone would be worse beyond its own interval once in forty."""
+    contract, rng, marked = HEART, np.random.default_rng(5), 0
+    for seed in range(40):
+        labels = rng.integers(0, 2, 400)
+        positive = 1 / (1 + np.exp(-(labels - 0.5) * 2 - rng.normal(size=400)))
+        held = dataset.Rows(None, labels, [str(row) for row in range(400)], {})
+        parts = [slices.Slice("x", str(number), rng.random(400) < 0.15) for number in range(40)]
+        found = slices.assess(contract, np.column_stack([1 - positive, positive]), held, 0.5, parts, seed)
+        marked += any(part["worse"] for part in found)
+    assert marked <= 6
+
+
 def test_quartiles_are_those_of_train_and_fewer_where_values_repeat():
     said = [part["slice"] for part in planted_slices("accuracy") if part["feature"] == "x"]
     assert said == ["up to 1", "above 1 up to 3", "above 3 up to 5", "above 5"]
@@ -143,6 +156,7 @@ def test_an_honest_forecaster_is_calibrated_and_an_overconfident_one_is_not():
     honest, too_sure = (curves.calibration(HEART, labels, np.column_stack([1 - s, s]), 7) for s in (p, sure))
     assert honest["error"] < 2 * honest["by_chance"]
     assert too_sure["error"] > 5 * too_sure["by_chance"]
+    assert honest["by_chance"] < honest["by_chance_high"] < too_sure["error"]
     assert sum(part["rows"] for part in honest["bins"]) == 5000
     assert all(part["observed_low"] <= part["observed"] <= part["observed_high"] for part in honest["bins"])
 
@@ -246,6 +260,21 @@ def test_a_plot_says_what_data_say_without_obeying_it(heart):
     drawn = plots(evaluation)
     assert b"<script" not in drawn["plots/slices.svg"]
     ElementTree.fromstring(drawn["plots/slices.svg"])
+
+
+def test_slices_of_a_handful_of_rows_are_counted_and_not_drawn(heart):
+    evaluation = heart[3]
+    few = sum(part["low"] is None for part in evaluation["slices"])
+    drawn = plots(evaluation)["plots/slices.svg"].decode()
+    assert few > 0
+    assert f"{few} slices with too few rows are not drawn" in drawn
+    assert drawn.count("<circle") == len(evaluation["slices"]) - few
+
+
+def test_the_confusion_matrix_names_classes_as_people_know_them(heart):
+    drawn = plots(heart[3])["plots/confusion.svg"].decode()
+    assert "Healthy patient" in drawn
+    assert "Heart disease detected" in drawn
 
 
 def test_an_evaluation_of_an_older_version_has_fewer_plots(heart):

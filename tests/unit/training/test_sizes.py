@@ -5,6 +5,7 @@ import pytest
 from andamio.contract import Contract
 from tests.support.tables import table
 from training import export, kept, sizes
+from training.card.columns import by_feature
 from training.families import FAMILIES, fit
 
 LARGE = {
@@ -62,8 +63,10 @@ def test_a_selection_keeps_its_share_of_the_columns_and_the_telling_one(selectio
     assert sorted(selected + left_out) == sorted(columns("none")[0])
 
 
-def test_a_feature_is_left_out_when_none_of_its_columns_is_used():
-    assert kept.features_left_out(CONTRACT, ["c=a", "c=b", "d_month"], ["x", "d_weekday"]) == ["c"]
+def test_columns_are_told_as_the_features_that_they_come_from():
+    told = by_feature(CONTRACT, ["c=a", "c=(missing)", "d_month", "x"])
+    assert told == {"x": [""], "c": ["a", "no value"], "d": ["month"]}
+    assert list(told) == [name for name in CONTRACT.inputs if name in told]
 
 
 def test_at_least_two_columns_are_kept():
