@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         json.dump(values, sys.stdout, indent=2)
         print()
     else:
-        _show(values, Console(highlight=False, soft_wrap=True))
+        _show(values, Console(highlight=False, soft_wrap=True), getattr(options, "services", None))
     return 0
 
 
@@ -62,7 +62,8 @@ def _run(cloud: Cloud, options: argparse.Namespace) -> Json:
     return cloud.status()
 
 
-def _show(values: Json, console: Console) -> None:
+def _show(values: Json, console: Console, asked: Sequence[str] | None = None) -> None:
+    """Every service, or those that were asked for."""
     if "stopped" in values:
         names = ", ".join(values["stopped"])
         console.print(f"Stopped: {escape(names)}" if names else "Nothing was running.")
@@ -70,7 +71,8 @@ def _show(values: Json, console: Console) -> None:
             console.print("The state is forgotten.")
         return
     where = {EMULATOR: values["endpoint_url"], MLFLOW: values["mlflow_url"], POSTGRES: "on a Unix socket"}
-    for name, service in values["services"].items():
+    shown = {name: service for name, service in values["services"].items() if not asked or name in asked}
+    for name, service in shown.items():
         sign = {"running": "[green]●[/green]", "starting": "[yellow]◐[/yellow]"}.get(service["state"], "[red]○[/red]")
         address = where[name] if service["state"] != "stopped" else "-"
         pid = f"pid {service['pid']}" if service["pid"] else ""

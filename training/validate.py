@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -154,12 +155,19 @@ def _lacking(report: FileReport) -> str:
     return f"lacks {noun} {', '.join(said)}{more}; it has {shown or 'no column names'}"
 
 
+def _way_out(report: FileReport) -> str:
+    return f"andamio ingest --remove {shlex.quote(report.source.key.removeprefix(names.RAW))}"
+
+
 def _objection(contract: Contract, found: Ingested, rejects: Sequence[Reject], key: str) -> str:
     """Why nothing can be published of these rows, or ""."""
     lacking = [report for report in found.files if report.lacking]
     if lacking:
         more = f" ({len(lacking) - 1} more files lack columns)" if len(lacking) > 1 else ""
-        return f"{lacking[0].source.key} {_lacking(lacking[0])}{more}. Every file needs the columns of problem.toml."
+        return (
+            f"{lacking[0].source.key} {_lacking(lacking[0])}{more}. Every file needs the columns of problem.toml. Mend "
+            f"it and bring it again under its name, or take it out: {_way_out(lacking[0])}"
+        )
     rejected = sum(report.rejected for report in found.files)
     total = rejected + found.rows
     if rejected > MAX_BAD_SHARE * total:
@@ -171,12 +179,14 @@ def _objection(contract: Contract, found: Ingested, rejects: Sequence[Reject], k
         )
         return (
             f"{rejected} of {total} rows break the contract, more than the {MAX_BAD_SHARE:.0%} that may: {top}. "
-            f"Every row with its line and reasons is in {key}. Mend the files, or problem.toml."
+            f"Every row with its line and reasons is in {key}. Mend the files, or problem.toml, or take a file out: "
+            f"{_way_out(max(found.files, key=lambda report: report.rejected))}"
         )
     refused = [report for report in found.files if report.refused]
     if total == 0:
         if refused:
-            return f"No file could be read: {refused[0].source.key} {refused[0].refused}."
+            first = refused[0]
+            return f"No file could be read: {first.source.key} {first.refused}. Take it out: {_way_out(first)}"
         return "The raw files have a header and no rows. Add rows."
     present = np.unique(found.labels)
     if len(present) < 2:

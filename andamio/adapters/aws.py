@@ -210,6 +210,10 @@ class Account:
         self._s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"sha256": digest})
         return True
 
+    def delete(self, bucket: str, key: str) -> None:
+        """Delete one object; a bucket with versions keeps them, behind a delete marker."""
+        self._s3.delete_object(Bucket=bucket, Key=key)
+
     def empty(self, bucket: str) -> None:
         """Delete every version of every object of a bucket."""
         for page in self._s3.pages("list_object_versions", Bucket=bucket):

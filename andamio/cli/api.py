@@ -40,6 +40,12 @@ def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] 
     return answer
 
 
+def texts(deployed: dict[str, Any]) -> dict[str, str]:
+    """The text shown for each class of the model that serves."""
+    found: dict[str, str] = call(deployed, "GET", "/model")["classes"]
+    return found
+
+
 def _said(status: int, content: dict[str, Any], url: str) -> str:
     lines = [f"{url} answered {status}: {content.get('detail') or content.get('message') or 'no reason given'}"]
     lines += [f"  {item.get('field') or 'record'}: {item.get('reason')}" for item in content.get("errors", [])]

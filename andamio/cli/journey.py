@@ -6,6 +6,7 @@ import json
 import secrets
 import time
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def demo(folder: Path) -> None:
     err.rule(f"[bold]Andamio: {escape(contract.problem.title or contract.problem.name)}")
     local.run("up")
     deployed = deploying.deploy(folder, aws=False, context=[])
-    local.run("wait")
+    local.run("wait", "mlflow")
     ingest(deployed, files, wait=True)
     account = account_of(deployed)
     served = _champion(deployed, account)
@@ -53,12 +54,15 @@ def demo(folder: Path) -> None:
     await_release(deployed, served.release)
     reply = api.call(deployed, "POST", "/predict", {"features": features})
     done("A prediction, asked for through API Gateway:")
-    show.prediction(reply)
+    show.prediction(reply, api.texts(deployed))
     show.next_steps(deployed, features)
 
 
-def ingest(deployed: dict[str, Any], files: list[Path], *, wait: bool) -> None:
-    """Upload files under raw/ and follow what that sets off; nothing to do when they are there and a model serves."""
+def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str] = (), wait: bool) -> None:
+    """Upload files under raw/ and follow what that sets off; nothing to do when they are there and a model serves.
+
+    `remove` names raw files that are taken out before: a removal sets off nothing, so ETL is started for it.
+    """
     account = account_of(deployed)
     machine = deployed["state_machines"]["etl"]
     lake = deployed["buckets"]["lake"]
@@ -68,12 +72,13 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, wait: bool) -> None:
     twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
     if twice:
         raise CommandError(f"Several files are called {twice[0]}, and raw/ holds one of a name: rename the others.")
+    _take_out(account, lake, remove)
     since = _newest(account, machine)
     landed = [file for file in files if account.upload(lake, names.RAW + file.name, file)]
     for file in files:
         if file in landed:
             done(f"{file.name} is in s3://{lake}/{names.RAW}")
-    if files and not landed and _champion(deployed, account) is not None and trained(deployed, account):
+    if files and not landed and not remove and _champion(deployed, account) is not None and trained(deployed, account):
         note("The data are in the lake already, and a model trained on them serves.")
         return
     if landed:
@@ -88,6 +93,21 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, wait: bool) -> None:
     _say_etl(etl)
     if etl.output.get("version"):
         _follow_training(deployed, account, etl.output["version"])
+
+
+def _take_out(account: Account, lake: str, remove: Sequence[str]) -> None:
+    """Delete raw files by name, all or none: ETL no longer sees them, and S3 keeps their versions."""
+    there = {info.key for info in account.objects(lake).list(names.RAW)}
+    keys = [names.RAW + name.removeprefix(names.RAW) for name in remove]
+    unknown = [key for key in keys if key not in there]
+    if unknown:
+        raise CommandError(
+            f"There is no {unknown[0]}. In s3://{lake}/ there {'are' if len(there) > 1 else 'is'}: "
+            f"{', '.join(sorted(there)) or 'nothing under ' + names.RAW}"
+        )
+    for key in keys:
+        account.delete(lake, key)
+        done(f"{key} is out; its versions are kept in s3://{lake}/")
 
 
 def train(deployed: dict[str, Any], asked: dict[str, Any], *, wait: bool) -> None:

@@ -105,11 +105,15 @@ def ingest(
     files: Annotated[
         list[Path] | None, typer.Argument(help="CSV, Parquet or JSON Lines; none: what lies in raw/.")
     ] = None,
+    remove: Annotated[
+        list[str] | None,
+        typer.Option("--remove", help="The name of a file to take out of raw/, as often as needed."),
+    ] = None,
     problem: Name = None,
     wait: Annotated[bool, typer.Option(help="Follow ETL and the training that it sets off.")] = True,
 ) -> None:
-    """Put data under raw/: ETL makes a data version of it, and a new version trains."""
-    journey.ingest(_deployed(problem), files or [], wait=wait)
+    """Put data under raw/, or take them out: ETL makes a data version of it, and a new version trains."""
+    journey.ingest(_deployed(problem), files or [], remove=remove or [], wait=wait)
 
 
 @app.command()
@@ -140,7 +144,7 @@ def predict(
     stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.buffer.read()
     records = api.records_from(file, pairs or [], stdin)
     if len(records) == 1:
-        show.prediction(api.call(deployed, "POST", "/predict", records[0]))
+        show.prediction(api.call(deployed, "POST", "/predict", records[0]), api.texts(deployed))
         return
     reply = api.call(deployed, "POST", "/predict/batch", {"records": records})
     out.print_json(json.dumps(reply))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,14 @@ def _plain_table(*columns: str) -> Table:
     return table
 
 
-def prediction(reply: dict[str, Any]) -> None:
-    """One prediction, for people."""
+def prediction(reply: dict[str, Any], texts: Mapping[str, str]) -> None:
+    """One prediction, for people; `texts` says what each class is called."""
     model = reply["model"]
     out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
     for label, probability in reply["probabilities"].items():
-        out.print(f"  {probability:6.1%}  {'█' * round(probability * 30):30}  {escape(label)}")
+        text = texts.get(label, label)
+        key = "" if text == label else f"  [dim]{escape(label)}[/dim]"
+        out.print(f"  {probability:6.1%}  {'█' * round(probability * 30):30}  {escape(text)}{key}")
     out.print(f"  [dim]prediction_id {reply['prediction_id']}[/dim]")
 
 
@@ -86,7 +89,9 @@ def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
     out.print("\nThen:")
     for command, what in (
         ("andamio status", "what runs, what serves, how good it is"),
-        ("andamio explain --set age=63 ...", "why: what each feature contributed to a prediction"),
+        ("andamio card", "the model card: whether to trust the model, and why"),
+        ("andamio report", "what the data look like; --open shows the page"),
+        ("andamio explain --set NAME=VALUE", "why: what each feature contributed to a prediction"),
         ("andamio models", "the releases, with stage and metric"),
         ("andamio ingest FILE", "more data: ETL and training follow"),
         ("andamio logs api", "what the service wrote"),

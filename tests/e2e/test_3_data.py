@@ -51,6 +51,21 @@ def test_bad_rows_are_quarantined_with_line_and_reason_and_the_others_train(
     assert heart.request("GET", "/ping", key=False).status_code == 200
 
 
+def test_a_file_that_stops_etl_can_be_taken_out_again(clone: Clone, heart: Deployed, tmp_path: Path) -> None:
+    before = json.loads(heart.bucket("lake").get("datasets/current.json").body)["version"]
+    file = tmp_path / "half.csv"
+    file.write_text("age,sex\n54,1\n")
+    failed = clone.run("ingest", str(file))
+    assert failed.code == 1
+    assert "raw/half.csv lacks the columns" in failed.said
+    assert "andamio ingest --remove half.csv" in failed.said
+    wrong = clone.run("ingest", "--remove", "hlaf.csv")
+    assert wrong.code == 1
+    assert "raw/half.csv" in wrong.said
+    said = clone.ok("ingest", "--remove", "half.csv").said
+    assert f"Data version {before} (unchanged)" in said
+
+
 def test_another_problem_works_with_nothing_but_its_folder(clone: Clone, heart: Deployed) -> None:
     said = clone.ok("demo", "--problem", str(FRUIT))
     fruit = clone.deployed("fruit")

@@ -163,6 +163,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
         ({"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,a"]}, "All 2 valid rows have the label 'A'"),
         ({"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,b"]}, "Classes have 'a': 1, 'b': 1 rows; gather more"),
         ({"a.csv": ["Size,colour,kind", "1,red,a"]}, "raw/a.csv lacks the column 'size' (is it 'Size'?); it has Size,"),
+        ({"a b.csv": ["Size,colour,kind", "1,red,a"]}, "take it out: andamio ingest --remove 'a b.csv'"),
         ({"a.csv": ["x;y", "1;2"]}, "lacks the columns 'size', 'kind'; it has x, y"),
         ({"a.jsonl": ['{"size": 1}']}, "lacks the column 'kind'"),
         ({"a.csv": [HEADER, *good(0, 9)], "b.csv": ["kind", "a"]}, "raw/b.csv lacks the column 'size'; it has kind"),

@@ -1,0 +1,80 @@
+"""`andamio ingest --remove`: a raw file is taken out, and ETL looks again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from andamio import names
+from andamio.adapters.aws import Account
+from andamio.cli import journey
+from andamio.errors import CommandError
+
+DEPLOYED: dict[str, Any] = {"buckets": {"lake": "lake", "models": "models"}, "state_machines": {"etl": "arn:etl"}}
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1")
+        s3.create_bucket(Bucket="lake")
+        s3.put_bucket_versioning(Bucket="lake", VersioningConfiguration={"Status": "Enabled"})
+        for name in ("good.csv", "half.csv"):
+            s3.put_object(Bucket="lake", Key=names.RAW + name, Body=name.encode())
+        there = Account(None, "us-east-1")
+        monkeypatch.setattr(there, "executions", lambda machine, limit=100: [])
+        monkeypatch.setattr(journey, "account_of", lambda deployed: there)
+        yield there
+
+
+@pytest.fixture
+def started(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    machines: list[str] = []
+    monkeypatch.setattr(account, "start", lambda machine, name, payload: machines.append(machine))
+    return machines
+
+
+def keys(account: Account) -> list[str]:
+    return [info.key for info in account.objects("lake").list(names.RAW)]
+
+
+@pytest.mark.parametrize("name", ["half.csv", "raw/half.csv"])
+def test_a_file_that_is_taken_out_keeps_its_versions_and_etl_is_started(
+    account: Account, started: list[str], name: str
+) -> None:
+    version = account.objects("lake").head("raw/half.csv").version
+    journey.ingest(DEPLOYED, [], remove=[name], wait=False)
+    assert keys(account) == ["raw/good.csv"]
+    assert account.objects("lake").get("raw/half.csv", version=version).body == b"half.csv"
+    assert started == ["arn:etl"]
+
+
+def test_when_one_name_is_wrong_nothing_is_taken_out_and_the_names_are_said(
+    account: Account, started: list[str]
+) -> None:
+    with pytest.raises(CommandError, match=r"There is no raw/nope\.csv\. .*raw/good\.csv, raw/half\.csv"):
+        journey.ingest(DEPLOYED, [], remove=["half.csv", "nope.csv"], wait=False)
+    assert len(keys(account)) == 2
+    assert started == []
+
+
+def test_a_removal_is_followed_by_etl_also_beside_files_that_are_there_already(
+    account: Account, started: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "good.csv"
+    file.write_bytes(b"good.csv")
+    account.upload("lake", "raw/good.csv", file)
+    monkeypatch.setattr(journey, "_champion", lambda deployed, account: SimpleNamespace())
+    monkeypatch.setattr(journey, "trained", lambda deployed, account: True)
+    journey.ingest(DEPLOYED, [file], remove=["half.csv"], wait=False)
+    assert started == ["arn:etl"]
