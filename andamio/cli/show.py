@@ -98,7 +98,7 @@ def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
         ("make down", "stop everything; PURGE=1 forgets it too"),
     ):
         path = command if command.startswith("make") else f".venv/bin/{command}"
-        out.print(f"  [bold]{path:32}[/bold] [dim]{what}[/dim]")
+        out.print(f"  [bold]{path:42}[/bold] [dim]{what}[/dim]")
 
 
 def outputs_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:

@@ -58,6 +58,14 @@ def test_a_machine_calls_only_what_its_role_may_call(aws, part):
     assert called == {f"<{reference(resource)}>" for resource in allowed}
 
 
+def test_registering_may_take_as_long_as_its_function_does(deployment):
+    seconds = deployment.named("AWS::Lambda::Function", "Registry")["Timeout"]
+    steps = [task for _, task in asl.tasks(definition(deployment, "TrainMachine"))]
+    registering = [task for task in steps if task.get("Parameters", {}).get("step") == "register"]
+    assert len(registering) == 2
+    assert {task["TimeoutSeconds"] for task in registering} == {seconds}
+
+
 def test_numbers_arrive_as_numbers(aws):
     assert find_state(definition(aws, "TrainMachine"), "Map")["MaxConcurrency"] == 4
 
