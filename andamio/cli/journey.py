@@ -92,7 +92,7 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
         etl = follow(account, arn, "ETL")
     _say_etl(etl)
     if etl.output.get("version"):
-        _follow_training(deployed, account, etl.output["version"])
+        _follow_training(deployed, account, etl.output["version"], known=etl.output.get("status") == "unchanged")
 
 
 def _take_out(account: Account, lake: str, remove: Sequence[str]) -> None:
@@ -126,7 +126,8 @@ def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Exec
     return follow(account, arn, "Training", progress.look)
 
 
-def _follow_training(deployed: dict[str, Any], account: Account, version: str) -> None:
+def _follow_training(deployed: dict[str, Any], account: Account, version: str, *, known: bool) -> None:
+    """Follow the training of a data version; of one that was `known` before, say so when there is nothing to follow."""
     arn = training_arn(deployed["state_machines"]["train"], names.training_execution(version))
     execution = account.execution(arn)
     # A name is used once. Its execution may have failed some time ago, or have served a stack that is gone.
@@ -138,6 +139,9 @@ def _follow_training(deployed: dict[str, Any], account: Account, version: str) -
             else "problem.toml has changed since these data were trained on: training again."
         )
         arn = account.start(deployed["state_machines"]["train"], f"again-{secrets.token_hex(6)}", {"dataset": version})
+    elif known and not execution.running:
+        note("These data were trained on before, and a model serves. To train once more: andamio train")
+        return
     _say_training(_follow_trials(deployed, account, arn))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from andamio import names
-from andamio.adapters.aws import Account
+from andamio.adapters.aws import Account, Execution
 from andamio.cli import journey
 from andamio.errors import CommandError
 
@@ -78,3 +79,28 @@ def test_a_removal_is_followed_by_etl_also_beside_files_that_are_there_already(
     monkeypatch.setattr(journey, "trained", lambda deployed, account: True)
     journey.ingest(DEPLOYED, [file], remove=["half.csv"], wait=False)
     assert started == ["arn:etl"]
+
+
+@pytest.mark.parametrize(("status", "said"), [("unchanged", "trained on before"), ("published", "champion now")])
+def test_a_training_that_ended_before_is_not_told_as_news(
+    account: Account,
+    started: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    status: str,
+    said: str,
+) -> None:
+    deployed = {**DEPLOYED, "state_machines": {"etl": "arn:stateMachine:etl", "train": "arn:stateMachine:train"}}
+    now = datetime.now(UTC)
+
+    def ended(arn: str, output: dict[str, Any]) -> Execution:
+        return Execution(arn, "e", "SUCCEEDED", now, now, output, "")
+
+    monkeypatch.setattr(journey, "follow", lambda account, arn, what: ended(arn, {"status": status, "version": "v"}))
+    monkeypatch.setattr(account, "execution", lambda arn: ended(arn, {"status": "promoted"}))
+    monkeypatch.setattr(journey, "_follow_trials", lambda deployed, account, arn: account.execution(arn))
+    monkeypatch.setattr(journey, "_champion", lambda deployed, account: SimpleNamespace())
+    monkeypatch.setattr(journey, "trained", lambda deployed, account: True)
+    journey.ingest(deployed, [], wait=True)
+    assert said in capsys.readouterr().err
+    assert started == ["arn:stateMachine:etl"]
