@@ -95,7 +95,8 @@ class Decision:
     """What was decided, by which rule, on which numbers, and why in words.
 
     `probability` is the share of resamples in which the gain on all rows exceeds `min_gain`; it, `gain` and
-    `baseline` are None where nothing was compared. `evidence` is "holdout", or "cross_validation" where the
+    `baseline` are None where nothing was compared. `tries` is how many models were judged on these rows against the
+    same champion so far, this one included. `evidence` is "holdout", or "cross_validation" where the
     holdout is too small to judge on.
     """
 
@@ -119,6 +120,7 @@ class Decision:
     evidence: Literal["holdout", "cross_validation"] = "holdout"
     out_of_fold_rows: int | None = None
     guards: tuple[Guard, ...] = ()
+    tries: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `decision.json`; a number that is undefined is None."""

@@ -35,7 +35,7 @@ ENOUGH = 20
 ENOUGH_HELD_OUT = 10
 """Rows of each class below which a holdout says so little that out-of-fold scores are judged instead."""
 
-__all__ = ["Contender", "Decision", "Guard", "Holdout", "OutOfFold", "Recent", "Rules", "decide", "guarded"]
+__all__ = ["Contender", "Decision", "Guard", "Holdout", "OutOfFold", "Recent", "Rules", "decide", "guarded", "tried"]
 
 
 def low_evidence(counts: Sequence[int]) -> bool:
@@ -267,6 +267,19 @@ def guarded(decision: Decision, guards: Sequence[Guard]) -> Decision:
         reason += f" Note: {'; '.join(guard.words for guard in warned)}."
     outcome: Outcome = "rejected" if barred else decision.outcome
     return replace(decision, outcome=outcome, reason=reason, guards=tuple(guards))
+
+
+def tried(decision: Decision, tries: int) -> Decision:
+    """The decision with how often it was tried: the gate does not count throws of the dice, so a reader has to."""
+    if decision.rule not in ("champion", "majority_class"):
+        return decision
+    reason = decision.reason
+    if tries > 1:
+        reason += (
+            f" It is model number {tries} that is judged on these very rows against {decision.against}: each try is "
+            "another chance to pass by luck."
+        )
+    return replace(decision, reason=reason, tries=tries)
 
 
 def _said(interval: Interval) -> str:

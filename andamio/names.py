@@ -95,6 +95,11 @@ def run(run_id: str, file: str = "") -> str:
     return f"{RUNS}{run_id}/{file}"
 
 
+def judged(decision: str, version: str, run_id: str = "") -> str:
+    """The notes of who was judged at one state of the pointer on one data version, or that of one run."""
+    return f"{RUNS}judged/{decision}/{version}/{run_id}"
+
+
 def trial(run_id: str, trial_id: str) -> str:
     """The result of one trial of a training run."""
     return f"{RUNS}{run_id}/trials/{trial_id}.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from andamio import gate
+from andamio import gate, names
 from andamio.contract import Contract
 from andamio.ports import Objects
 from andamio.release import MODEL, Release
@@ -34,6 +34,7 @@ def decide(lake: Objects, models: Objects, run_id: str, *, attempt: int = 1) -> 
         candidate = load_candidate(run)
         champion = Champion.load(models, pointer.champion) if pointer.champion else None
         verdict, refused = judge(lake, run, planned, candidate, evaluation, champion)
+        verdict = gate.tried(verdict, _tries(models, name, planned["dataset"], run_id))
         return {
             **_for_json(verdict.to_dict()),
             "run": run_id,
@@ -52,6 +53,12 @@ def decide(lake: Objects, models: Objects, run_id: str, *, attempt: int = 1) -> 
         }
 
     return {**run.once(decision_file(name), compute), "attempt": attempt}
+
+
+def _tries(models: Objects, decision: str, version: str, run_id: str) -> int:
+    """How many runs were judged at this state of the pointer on this data version, this one noted among them."""
+    models.put_new(names.judged(decision, version, run_id), b"")
+    return sum(1 for _ in models.list(names.judged(decision, version)))
 
 
 def decision_name(revision: int, etag: str | None) -> str:

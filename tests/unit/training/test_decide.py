@@ -120,6 +120,19 @@ def test_a_model_no_better_than_the_champion_is_rejected(world, run):
     assert decision["probability"] < decision["confidence"]
 
 
+def test_a_model_that_is_tried_after_others_on_the_same_rows_says_so(world, run):
+    first = decide(*world, run)
+    assert first["tries"] == 1
+    assert "model number" not in first["reason"]
+    again, _ = evaluated(*world, HEART, families=("gradient_boosting",))
+    second = decide(*world, again)
+    assert second["tries"] == 2
+    assert "model number 2 that is judged on these very rows against the majority class" in second["reason"]
+    assert decide(*world, again) == second
+    serve(world[1], sealed(world[1], run, first["decision"]))
+    assert decide(*world, again)["tries"] == 1, "against another champion it is the first"
+
+
 def test_models_of_different_splits_are_not_compared(world, run):
     serve(world[1], other_release(world[1], split="another"))
     decision = decide(*world, run)
