@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +133,8 @@ class MlflowTracker:
         ours = _bucket(location).startswith(names.stack(self.problem)[:_STACK_IN_BUCKET])
         return ours and _bucket(location) != _bucket(artifacts)
 
-    def _find_or_create(self, tags: Mapping[str, str], name: str) -> tuple[str, bool]:
-        """The run with these tags, and whether it was finished; of two made at once, the first one counts."""
+    def _find_or_create(self, tags: Mapping[str, str], name: str, started: int) -> tuple[str, bool]:
+        """The run with these tags, and whether it was finished; of two made at once, one counts."""
         asked = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
 
         def first() -> Any:
@@ -142,14 +143,15 @@ class MlflowTracker:
 
         found = first()
         if found is None:
-            made = self._client.create_run(self._experiment, tags={**tags, NAME: name})
+            made = self._client.create_run(self._experiment, start_time=started, tags={**tags, NAME: name})
             found = first() or made
             if found.info.run_id != made.info.run_id:
                 self._client.delete_run(made.info.run_id)
         return found.info.run_id, found.info.status == "FINISHED"
 
     def _parent(self, record: Record) -> str:
-        run_id, finished = self._find_or_create({RUN: record.run, KIND: "training"}, record.run)
+        planned = round(datetime.fromisoformat(record.plan["started"]).timestamp() * 1000)
+        run_id, finished = self._find_or_create({RUN: record.run, KIND: "training"}, record.run, planned)
         if not finished:
             self._log(run_id, noted.params(record), noted.figures(record), tags=_tags(record))
             version = record.plan["dataset"]

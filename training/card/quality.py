@@ -71,13 +71,14 @@ def _against_plain(facts: Facts) -> str:
     told = "" if gain["low"] > 0 or gain["high"] < 0 else ": these rows show no difference"
     gains: dict[str, Json] = facts.evaluation["gains"][PLAIN]
     worse = [
-        f"{metric(name)} ({interval(each)})"
+        f"{metric(name)} by {interval({'value': -each['value'], 'low': -each['high'], 'high': -each['low']})}"
         for name, each in sorted(gains.items())
         if name != facts.metric and each.get("high") is not None and each["high"] < 0
     ]
     return (
         f"Compared on the very same resamples, its gain over a plain logistic regression in {metric(facts.metric)} is "
-        f"{interval(gain)}{told}." + (f" In {listed(worse)} it is worse than that, beyond chance." if worse else "")
+        f"{interval(gain)}{told}."
+        + (f" Beyond chance it is worse than that in {' and in '.join(worse)}." if worse else "")
     )
 
 

@@ -118,7 +118,7 @@ def test_a_regression_with_every_column_is_not_compared_with_itself() -> None:
 def test_another_metric_in_which_the_plain_regression_is_better_is_named() -> None:
     worse = gains("logistic_regression", -0.057, -0.101, -0.014, metric="log_loss")
     text = section(make(facts({"gains": worse})), "How good it is")
-    assert "In log loss (-0.057 (-0.101 to -0.014)) it is worse than that, beyond chance." in text
+    assert "Beyond chance it is worse than that in log loss by 0.057 (0.014 to 0.101)." in text
 
 
 @pytest.mark.parametrize(("high", "care"), [(0.14, False), (0.09, True)])

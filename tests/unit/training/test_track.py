@@ -102,6 +102,7 @@ def test_the_parent_run_says_what_was_decided_on_which_data(tracker, record):
     (parent,) = tracker.runs("training")
     assert parent.data.tags["andamio.decision"] == "promoted"
     assert parent.data.tags["andamio.run"] == record.run
+    assert parent.info.start_time == datetime.fromisoformat(record.plan["started"]).timestamp() * 1000
     assert parent.data.tags["andamio.dataset"] == record.plan["dataset"]
     assert {"holdout_log_loss", "holdout_log_loss_low", "holdout_log_loss_high"} <= set(parent.data.metrics)
     (used,) = parent.inputs.dataset_inputs
