@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import secrets
 import time
@@ -9,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.markup import escape
 
@@ -23,6 +24,7 @@ from andamio.cli.sample import first_record, sample_files
 from andamio.cli.trials import Progress
 from andamio.contract import Contract
 from andamio.errors import CommandError, ObjectNotFound
+from andamio.format import Family
 from andamio.release import Release
 from andamio.serving import Served, read_pointer
 
@@ -108,6 +110,18 @@ def _take_out(account: Account, lake: str, remove: Sequence[str]) -> None:
     for key in keys:
         account.delete(lake, key)
         done(f"{key} is out; its versions are kept in s3://{lake}/")
+
+
+def families(said: Sequence[str]) -> list[str]:
+    """Families by name, some of them perhaps with commas between; raises `CommandError` for one that is not known."""
+    found = [name.strip() for each in said for name in each.split(",") if name.strip()]
+    known = get_args(Family)
+    for name in found:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise CommandError(f"There is no family '{name}'.{hint} Known are {', '.join(known)}.")
+    return list(dict.fromkeys(found))
 
 
 def train(deployed: dict[str, Any], asked: dict[str, Any], *, wait: bool) -> None:

@@ -119,7 +119,7 @@ def ingest(
 @app.command()
 def train(
     families: Annotated[
-        list[str] | None, typer.Option("--families", help="A family to try, as often as needed.")
+        list[str] | None, typer.Option("--families", help="Families to try: NAME,NAME, or as often as needed.")
     ] = None,
     trials: Annotated[int | None, typer.Option("--trials", min=1, max=2000, help="How many trials.")] = None,
     budget: Annotated[
@@ -129,7 +129,7 @@ def train(
     wait: Annotated[bool, typer.Option(help="Follow the execution to its end.")] = True,
 ) -> None:
     """Train on the current data version, whether or not anything changed; unsaid, the contract says how far."""
-    asked = {"families": families, "trials": trials, "budget_minutes": budget}
+    asked = {"families": journey.families(families or []), "trials": trials, "budget_minutes": budget}
     journey.train(_deployed(problem), asked, wait=wait)
 
 

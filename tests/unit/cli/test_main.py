@@ -55,6 +55,7 @@ def test_what_was_not_foreseen_ends_in_a_sentence_and_a_file(
         (["bogus"], 2, "No such command 'bogus'"),
         (["up", "--bogus"], 2, "No such option: --bogus"),
         (["predict", "--set", "age=1"], 1, "Nothing is deployed yet. Run: andamio deploy --problem problems/heart"),
+        (["train", "--families", "mlp,random_forrest"], 1, "no family 'random_forrest'. Did you mean random_forest?"),
         (["models", "--problem", "pears"], 1, "andamio deploy --problem problems/pears"),
         (["models", "--problem", "/no/pears"], 1, "andamio deploy --problem /no/pears"),
         (["logs", "nope"], 1, "There is no log 'nope'"),

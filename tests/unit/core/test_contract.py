@@ -69,6 +69,10 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         (("trials       = 24", 'trials = "many"'), '[training] trials: expected a whole number; got "many"'),
         (("retrain           = true", "retrain = 7"), "[monitor] retrain: expected true or false; got 7"),
         (('"roc_auc"\nfam', '"auc"\nfam'), "[training] metric: expected 'roc_auc', 'log_loss'"),
+        (
+            ('type        = "integer"', 'type = "text"'),
+            "[features.age] type: expected 'integer', 'number', 'boolean', 'category' or 'date'; got \"text\"",
+        ),
         (('type        = "integer"', 'type = "image"'), '[features.age] type: "image" is not supported yet'),
         (('type        = "integer"', 'kind = "integer"'), "[features.age] type: is missing"),
         (("classification", "regression"), '[problem] task: "regression" is reserved and not built yet'),
