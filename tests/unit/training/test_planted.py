@@ -18,6 +18,7 @@ from training import calibrate, export, trials
 from training.evaluate import evaluate
 from training.families import Fitted
 from training.fit import fit
+from training.runs import Run
 
 HEART = Contract.load(HEART_FOLDER)
 CAP = np.float32(5.0)
@@ -109,3 +110,29 @@ def test_a_calibration_with_its_sign_turned_round_is_never_served(world):
 def test_a_calibration_that_was_forgotten_in_the_graph_is_never_served(world):
     lake, models, run = world
     assert fit(lake, models, run, attach=lambda model, curve, positive: model)["status"] == "no_parity"
+
+
+def test_a_scaler_knows_the_rows_of_its_fold_and_no_others(world, monkeypatch):
+    """Fitted on all of train, it would know the rows that a fold is scored on."""
+    lake, models, run = world
+    seen = []
+    real = trials.fit_spec
+
+    def watched(contract, encoded, labels, spec, seed):
+        fitted = real(contract, encoded, labels, spec, seed)
+        seen.append((encoded, fitted))
+        return fitted
+
+    monkeypatch.setattr(trials, "fit_spec", watched)
+    sealed, train = trials.load_train(lake, Run(run, models), Run(run, models).need("plan.json", "plan")["dataset"])
+    spec = {"family": "logistic_regression", "params": {}}
+    trials.cross_validate(sealed, train, spec, seed=7, repeats=2)
+    assert len(seen) == 10
+    means = []
+    for encoded, fitted in seen:
+        assert encoded.rows < len(train.labels)
+        steps = fitted.pipeline.named_steps["columns"].named_transformers_["numbers"].named_steps
+        numbers = np.where(np.isnan(encoded.numbers), steps["impute"].statistics_, encoded.numbers)
+        assert steps["scale"].mean_ == pytest.approx(numbers.mean(axis=0), rel=1e-5)
+        means.append(tuple(steps["scale"].mean_))
+    assert len(set(means)) == 10
