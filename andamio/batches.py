@@ -34,6 +34,34 @@ _ASKED = re.compile(rf"{re.escape(names.INCOMING)}({ID.pattern})/[^/]+")
 
 Format = Literal["csv", "jsonl", "parquet"]
 
+ENDINGS: Mapping[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+KNOWN = "CSV (.csv, .tsv), JSON Lines (.jsonl, .ndjson), either of them also as .gz, or Parquet (.parquet)"
+LONGEST_NAME = 128
+"""Characters of the name of a file that an upload is asked for."""
+_PLAIN_NAME = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{LONGEST_NAME - 2}}}[A-Za-z0-9_])")
+
+
+def format_of(name: str) -> tuple[Format, str] | None:
+    """What a file's name says that it is: its format, and "gzip" or ""; None where it is nothing that is scored."""
+    lower = name.lower()
+    stem = lower.removesuffix(".gz")
+    found = next((found for ending, found in ENDINGS.items() if stem.endswith(ending)), None)
+    zipped = stem != lower
+    return None if found is None or (zipped and found == "parquet") else (found, "gzip" if zipped else "")
+
+
+def plain_name(text: str) -> str | None:
+    """The last part of a path where it can be the end of a key: ASCII letters, digits and `._ -`, a known ending."""
+    name = text.replace("\\", "/").rsplit("/", 1)[-1]
+    return name if _PLAIN_NAME.fullmatch(name) and format_of(name) else None
+
 
 def new_id(now: datetime) -> str:
     """An id for a file that is still to come."""
