@@ -113,6 +113,11 @@ def batch(batch_id: str, file: str = "") -> str:
     return f"{BATCHES}{batch_id}/{file}"
 
 
+def incoming(batch_id: str, file: str) -> str:
+    """Where the file of a batch that was asked for is dropped."""
+    return f"{INCOMING}{batch_id}/{file}"
+
+
 def survey(batch_id: str, chunk: int) -> str:
     """What one chunk of a file was found to hold."""
     return batch(batch_id, f"survey/{chunk:05d}.json")
