@@ -8,7 +8,7 @@ from constructs import Construct
 
 
 class PredictionsTable(dynamodb.Table):
-    """Keyed by `prediction_id`, indexed by `record_id`; rows go when `expires_at` (epoch seconds) has passed."""
+    """Keyed by `prediction_id`, indexed by `record_id`, by time; rows go when `expires_at` (epoch seconds) has passed."""
 
     def __init__(self, scope: Construct, id: str, *, removal_policy: RemovalPolicy) -> None:
         super().__init__(
@@ -25,5 +25,6 @@ class PredictionsTable(dynamodb.Table):
         self.add_global_secondary_index(
             index_name="by_record",
             partition_key=dynamodb.Attribute(name="record_id", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="created", type=dynamodb.AttributeType.STRING),
             projection_type=dynamodb.ProjectionType.ALL,
         )
