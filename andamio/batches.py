@@ -16,6 +16,7 @@ Everything about a batch is in the batch bucket, and is only ever added to (`sta
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import json
 import re
@@ -201,11 +202,11 @@ class ShardResult:
     etag: str
     seconds: Mapping[str, float] = field(default_factory=dict)
 
-    def to_json(self) -> bytes:
+    def to_json(self) -> builtins.bytes:
         """The result as it is stored."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def from_json(cls, body: bytes) -> Self:
+    def from_json(cls, body: builtins.bytes) -> Self:
         """The result that was stored."""
         return cls(**json.loads(body))
