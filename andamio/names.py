@@ -40,6 +40,9 @@ REJECTED = "rejected/"
 BATCHES = "batches/"
 """What the batch machine keeps about each file: plan, shards, results, what predictions are looked up in."""
 
+BY_RECORD = "by_record"
+"""The index of the predictions table by the caller's own id."""
+
 CURRENT_DATASET = DATASETS + "current.json"
 SPLIT = DATASETS + "split.json"
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from andamio import names
 from andamio.errors import TableBusy
 
-INDEX = "by_record"
+INDEX = names.BY_RECORD
 
 _AT_ONCE = 25
 """Items of one BatchWriteItem: DynamoDB's limit."""
