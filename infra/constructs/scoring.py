@@ -59,7 +59,7 @@ class Scoring(Construct):
                     names.SCORED,
                     names.REJECTED,
                 ),
-                Permission(("dynamodb:BatchWriteItem", "dynamodb:PutItem"), (table.table_arn,)),
+                Permission(("dynamodb:BatchWriteItem",), (table.table_arn,)),
             ],
             description="A file of records to their predictions: plan, cut, score, verify, publish",
             memory_mb=3008,

@@ -112,7 +112,6 @@ EXPECTED = {
         *(f"s3:PutObject Batch/{keys}/*" for keys in ("batches", "scored", "rejected")),
         *(f"s3:AbortMultipartUpload Batch/{keys}/*" for keys in ("batches", "scored", "rejected")),
         "dynamodb:BatchWriteItem Predictions",
-        "dynamodb:PutItem Predictions",
     },
     "EtlMachineRole": LOG_DELIVERY
     | {"lambda:InvokeFunction EtlFunction", "states:StartExecution TrainMachine"},
