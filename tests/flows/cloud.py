@@ -264,7 +264,7 @@ def _create_table(name: str) -> None:
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "prediction_id", "KeyType": "HASH"}],
         AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": "S"} for attribute in ("prediction_id", "record_id", "created")
+            {"AttributeName": key, "AttributeType": "S"} for key in ("prediction_id", "record_id", "created")
         ],
         GlobalSecondaryIndexes=[
             {
