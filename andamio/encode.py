@@ -40,8 +40,8 @@ class Encoded:
         """How many records."""
         return len(self.numbers)
 
-    def take(self, rows: NDArray[Any]) -> Encoded:
-        """The chosen rows: a mask or indices."""
+    def take(self, rows: NDArray[Any] | slice) -> Encoded:
+        """The chosen rows: a mask, indices or a slice."""
         return Encoded(self.numbers[rows], self.categories[rows])
 
     def feeds(self) -> dict[str, NDArray[Any]]:

@@ -18,6 +18,7 @@ import shutil
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from tempfile import TemporaryFile
 from typing import IO, Any, Self
 
@@ -61,7 +62,8 @@ class LookupWriter:
     def __init__(self, file: IO[bytes], classes: int, first_line: int) -> None:
         self._file, self._classes, self._first = file, classes, first_line
         self._sections: dict[str, IO[bytes]] = {
-            name: TemporaryFile() for name in ("fences", "lines", "labels", "probabilities", "id_ends", "ids")
+            name: TemporaryFile()  # noqa: SIM115 - closed when they are put together
+            for name in ("fences", "lines", "labels", "probabilities", "id_ends", "ids")
         }
         self._rows = self._id_bytes = 0
         self._dense, self._with_ids = True, False
@@ -169,7 +171,7 @@ class Lookup:
                 begin = self._end(start - 1)
                 texts = self._read(self._offsets["ids"] + begin, int(ends[-1]) - begin)
                 edges = [0, *(ends - begin).tolist()]
-                ids = [texts[a:b].decode() for a, b in zip(edges, edges[1:], strict=False)]
+                ids = [texts[a:b].decode() for a, b in pairwise(edges)]
             probabilities = self._section("probabilities", "<f4", start * self.classes, count * self.classes)
             yield Predictions(
                 self.first_line + offsets.astype(np.int64),
