@@ -3,14 +3,16 @@
 Everything about a batch is in the batch bucket, and is only ever added to (`state.json` apart):
 
     batches/ID/request.json     an upload that was asked for over HTTP, before there is a file
-    batches/ID/plan.json        what the file is, how it is read, which release scores it: the claim on the id
+    batches/ID/plan.json        what the file is, how it is read, which release scores it: said once
+    batches/ID/unpacked.EXT     what was in a gzip file
     batches/ID/survey/N.json    what chunk N of a text file holds, so that it can be cut safely
     batches/ID/shards.json      how it was cut
     batches/ID/todo/N.json      what the map of attempt N works through
     batches/ID/shards/N.json    what became of shard N: the last thing that its worker writes
     batches/ID/failures/N.json  why shard N was given up (gone over when it is there after all)
     batches/ID/lookup/N.bin     what the predictions of shard N are looked up in
-    batches/ID/state.json       running, failed or done, since when, and why
+    batches/ID/state.json       running, failed or done, since when, and why: the claim of one execution on the batch
+    batches/known/DIGEST.json   which batch is of the same bytes, format and release: see `known`
     scored/ID.manifest.json     what it was made of and came to: a batch that has one is done
 """
 
@@ -90,6 +92,12 @@ def split_prediction_id(text: str) -> tuple[str, int] | None:
     """Batch id and line of a batch's prediction id, None for any other text."""
     found = _PREDICTION.fullmatch(text)
     return (found[1], int(found[2])) if found else None
+
+
+def known(etag: str, size: int, format: Format, compression: str, release: str) -> str:
+    """The key under which the batch of some bytes and a release is known, so that the same file is scored once."""
+    said = json.dumps([etag, size, format, compression, release])
+    return f"{names.BATCHES}known/{hashlib.sha256(said.encode()).hexdigest()}.json"
 
 
 def _moment(when: datetime) -> str:
