@@ -60,12 +60,13 @@ class Quotes:
             held = self.rest()
             self._carry(data)
             return held
-        quotes = np.flatnonzero(data == _QUOTE)
-        heads = np.flatnonzero(np.diff(quotes, prepend=-2) != 1)
-        starts = quotes[heads]
-        lengths = np.diff(heads, append=len(quotes))
+        quotes = np.empty(len(data) + 2, dtype=bool)
+        quotes[0] = quotes[-1] = False
+        np.equal(data, _QUOTE, out=quotes[1:-1])
+        edges = np.flatnonzero(quotes[1:] != quotes[:-1])
+        starts, ends = edges[::2], edges[1::2]
+        lengths = ends - starts
         opens = self._begin_fields(data, starts)
-        ends = starts + lengths
         if self._run and starts[0] == 0:
             lengths[0] += self._run
             opens[0] = self._opens
@@ -119,3 +120,10 @@ def states(at: NDArray[np.int64], runs: NDArray[np.int64], opens: NDArray[np.boo
     index = np.searchsorted(runs, at, side="right") - 1
     found: NDArray[np.int64] = np.where(index >= 0, after[np.maximum(index, 0)], before)
     return found
+
+
+def state_after(opens: NDArray[np.bool_], before: int) -> int:
+    """The state behind all of some odd runs of quotes, given the one before them."""
+    if opens.all():
+        return (len(opens) + before) & 1
+    return int(np.argmin(opens[::-1])) & 1

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.batches import Shard
-from andamio.quotes import INSIDE, OUTSIDE, Quotes, states
+from andamio.quotes import INSIDE, OUTSIDE, Quotes, state_after, states
 
 MOST_SHARDS = 10_000
 LONGEST_ROW = 16 * 2**20
@@ -280,6 +280,6 @@ class _Scan:
         """Take over what a block's quotes do."""
         if not len(runs):
             return
-        self._states[hypothesis] = int(states(runs[-1:], runs, opens, self._states[hypothesis])[0])
+        self._states[hypothesis] = state_after(opens, self._states[hypothesis])
         # Whatever is open now was opened by the last run that counts.
         self._opened[hypothesis] = self._lines + block.count(b"\n", 0, int(runs[-1]))
