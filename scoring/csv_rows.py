@@ -23,6 +23,7 @@ from scoring.csv_slowly import cells_of, read_slowly, wrong_width
 from scoring.framing import Frame, frame
 from scoring.ids import canonical_ids
 from scoring.rows import BLOCK, Broken, Rows
+from scoring.text_pieces import pieces
 from scoring.texts import Text
 
 _BLANK_LINE = re.compile(rb"(?:^|\n)[ \t]+\r?(?:\n|$)")
@@ -110,7 +111,7 @@ class CsvReader:
             columns[name] = _numbers(column) if pa.types.is_floating(column.type) else coded(column)
         for name in self._absent:
             columns[name] = nothing(parsed.table.num_rows)
-        rows = _between(block, framed, parsed.good)
+        rows = pieces(block, framed.starts, framed.ends, parsed.good)
         lines = framed.lines if parsed.good is None else framed.lines[parsed.good]
         ids = None if self._id is None else _one_chunk(parsed.table.column(str(self._id)))
         return self._rows(lines, columns, ids, rows, parsed.broken)
@@ -239,12 +240,3 @@ def _is_plain(column: pa.Array | pa.ChunkedArray) -> bool:
 def _numbers(column: pa.DoubleArray) -> NDArray[np.float64]:
     numbers: NDArray[np.float64] = column.to_numpy(zero_copy_only=False)
     return numbers
-
-
-def _between(block: memoryview, framed: Frame, good: NDArray[np.int64] | None) -> pa.StringArray:
-    """The texts of rows out of the block they stand in: every second piece, the others are line ends."""
-    offsets = np.empty(len(framed.starts) * 2, dtype=np.int32)
-    offsets[0::2], offsets[1::2] = framed.starts, framed.ends
-    pieces = pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(block))
-    rows = np.arange(0, len(offsets), 2) if good is None else good * 2
-    return pieces.take(pa.array(rows))

@@ -33,7 +33,8 @@ def frame(data: bytes, line: int, delimiter: bytes | None, *, final: bool) -> Fr
     """Frame at most `ROWS` rows of a text that begins with a row, on `line`; `final` says that it ends there too.
 
     With a delimiter, line feeds in quotes end no row. None where only a reader that goes from character to
-    character can tell: a quote that neither opens nor closes a cell, or a carriage return alone.
+    character can tell: a quote that neither opens nor closes a cell, or a carriage return alone. Without
+    one, only line feeds count.
     """
     raw = np.frombuffer(data, np.uint8)
     breaks = np.flatnonzero(raw == _LF)
@@ -49,7 +50,7 @@ def frame(data: bytes, line: int, delimiter: bytes | None, *, final: bool) -> Fr
     if quotes is not None and delimiter is not None and not _at_borders(raw, quotes, size, delimiter):
         return None
     starts = np.concatenate(([0], ends[:-1] + 1))
-    if b"\r" in data:
+    if delimiter is not None and b"\r" in data:
         if data.count(b"\r", 0, size) != data.count(b"\r\n", 0, size):
             return None
         ends = ends - ((ends > starts) & (raw[ends - 1] == _CR))

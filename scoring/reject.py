@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import IO
 
@@ -45,10 +46,20 @@ class Rejects:
         reason = "; ".join(
             f"{error['field']}: {error['reason']}" if error["field"] else error["reason"] for error in errors
         )
-        document = {"line": line, "reason": reason, "errors": errors, "row": row}
-        self._file.write(json.dumps(document, ensure_ascii=False, default=str).encode(errors="replace") + b"\n")
+        document = {"line": line, "reason": reason, "errors": errors, "row": _shown(row)}
+        text = json.dumps(document, ensure_ascii=False, default=str, allow_nan=False)
+        self._file.write(text.encode(errors="replace") + b"\n")
         self.count += 1
 
 
 def _says_something(value: object) -> bool:
     return bool(value.strip()) if isinstance(value, str) else value is not None
+
+
+def _shown(value: object) -> object:
+    """The value as JSON can hold it: it has no infinity."""
+    if isinstance(value, dict):
+        return {str(name): _shown(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shown(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
