@@ -31,8 +31,8 @@ from typing import Literal, Self
 from andamio import names
 
 FORMATS = ("csv", "jsonl", "parquet")
-ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{12}")
-_PREDICTION = re.compile(rf"({ID.pattern})-(\d{{1,15}})")
+ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{12}")
+_PREDICTION = re.compile(rf"({ID.pattern})-([0-9]{{1,15}})")
 _ASKED = re.compile(rf"{re.escape(names.INCOMING)}({ID.pattern})/[^/]+")
 
 Format = Literal["csv", "jsonl", "parquet"]

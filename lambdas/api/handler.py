@@ -14,10 +14,12 @@ from typing import Any
 
 from mangum import Mangum
 
+from andamio.adapters.dynamodb import DynamoPredictions
 from andamio.adapters.s3 import S3Objects
 from andamio.settings import ApiSettings
 from lambdas.api import log, problems, replies
 from lambdas.api.app import create_app
+from lambdas.api.batches import Scored
 from lambdas.api.gateway import RestApi
 from lambdas.api.serving import Serving
 
@@ -37,8 +39,15 @@ def connect() -> Serving:
     return Serving(S3Objects(settings.models), settings.problem, WallClock(), settings.refresh_seconds)
 
 
+@cache
+def scored() -> Scored:
+    """The batches and predictions of that problem, of which a prediction needs nothing; raises `SettingsError`."""
+    settings = ApiSettings.from_env()
+    return Scored(S3Objects(settings.batch), DynamoPredictions(settings.table), WallClock())
+
+
 _gateway = Mangum(
-    create_app(connect),
+    create_app(connect, scored),
     lifespan="off",
     custom_handlers=[RestApi],
     text_mime_types=["text/", "application/"],  # all that is served is text: nothing needs base64

@@ -1,0 +1,134 @@
+"""Batches over HTTP: an upload is asked for, a batch is watched, recent ones are listed.
+
+The file itself never passes through here: a client sends it to the batch bucket under a form that was
+signed for it, and its arrival starts the batch. What a batch is, and how far it is, is read in the bucket.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from fastapi import Request
+
+from andamio import names
+from andamio.batch_status import Files, read_status, recent, result_files
+from andamio.batches import ID, KNOWN, LONGEST_NAME, new_id, plain_name
+from andamio.ports import Clock, Objects, Predictions
+from lambdas.api.payload import invalid, refuse_others
+from lambdas.api.problems import RequestError
+
+LARGEST_UPLOAD = 5 * 2**30
+"""Bytes that S3 takes in one POST."""
+LINK_SECONDS = 15 * 60
+MOST_LISTED = 100
+
+Json = dict[str, Any]
+
+
+class Bucket(Objects, Protocol):
+    """A bucket that signs requests for those who have no credentials of their own."""
+
+    def presigned_post(self, key: str, seconds: int, max_bytes: int) -> Mapping[str, Any]:
+        """What a form needs to upload one object under this very key: {"url", "fields"}."""
+
+    def presigned_get(self, key: str, seconds: int, name: str) -> str:
+        """A link that downloads one object as a file of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Where the files and the predictions of batches are."""
+
+    bucket: Bucket
+    table: Predictions
+    clock: Clock
+
+
+def ask_for_upload(scored: Scored, payload: object) -> Json:
+    """A new batch's id and the form that its file is uploaded with; raises `RequestError` (422) for a name."""
+    name = _name(payload)
+    now = scored.clock.now()
+    batch, expires = new_id(now), (now + timedelta(seconds=LINK_SECONDS)).isoformat(timespec="seconds")
+    key = names.incoming(batch, name)
+    form = scored.bucket.presigned_post(key, LINK_SECONDS, LARGEST_UPLOAD)
+    request = {"batch": batch, "key": key, "created": now.isoformat(timespec="seconds"), "expires": expires}
+    scored.bucket.put_new(
+        names.batch(batch, "request.json"), json.dumps(request).encode(), content_type="application/json"
+    )
+    return {
+        "batch": batch,
+        "status": "waiting",
+        "upload": {"method": "POST", "url": form["url"], "fields": dict(form["fields"])},
+        "expires": expires,
+        "max_bytes": LARGEST_UPLOAD,
+        "curl": _curl(form["url"], form["fields"], name),
+    }
+
+
+def _name(payload: object) -> str:
+    if not isinstance(payload, dict) or "name" not in payload:
+        raise invalid('Expected an object: {"name": "patients.csv"}, the name of the file that will be uploaded.')
+    refuse_others(payload, ("name",))
+    said = payload["name"]
+    name = plain_name(said) if isinstance(said, str) else None
+    if name is None:
+        reason = (
+            f"expected the name of a file: at most {LONGEST_NAME} letters without accents, digits, spaces and . _ -, "
+            f"and an ending that says what it is: {KNOWN}"
+        )
+        raise invalid("Expected the name of a file that can be scored.", ("name", reason))
+    return name
+
+
+def _curl(url: str, fields: Mapping[str, str], name: str) -> str:
+    """The upload as a line to paste into a shell, in the folder that the file is in."""
+    said = [part for key, value in fields.items() for part in ("--form-string", f"{key}={value}")]
+    return shlex.join(["curl", "--fail-with-body", *said, "-F", f"file=@{name}", url])
+
+
+def describe(scored: Scored, batch: str) -> Json:
+    """How far a batch is and where its results are; raises `RequestError` (404) for an unknown id."""
+    if not ID.fullmatch(batch):
+        raise invalid_path("batch", "the id of a batch, such as 20261121T100000-0123456789ab")
+    status = read_status(scored.bucket, batch, scored.clock.now())
+    if status is None:
+        raise RequestError(404, "not-found", "There is no batch of this id. GET batches lists the recent ones.")
+    return {**status.to_dict(), "links": _links(scored.bucket, result_files(scored.bucket, status))}
+
+
+def listed(scored: Scored, limit: int) -> Json:
+    """The newest batches, the newest first."""
+    return {"batches": [status.to_dict() for status in recent(scored.bucket, limit, scored.clock.now())]}
+
+
+def _links(bucket: Bucket, files: Files) -> Json:
+    def link(key: str | None) -> str | None:
+        # By its whole key: in a folder of downloads, "part-00000.csv" could be of any batch.
+        return key and bucket.presigned_get(key, LINK_SECONDS, key.replace("/", "-"))
+
+    return {
+        "scored": link(files.whole),
+        "parts": [link(key) for key in files.parts],
+        "rejected": [link(key) for key in files.rejected],
+        "manifest": link(files.manifest),
+    }
+
+
+def limit_of(request: Request) -> int:
+    """How many were asked for (20 unless told); raises `RequestError` (422)."""
+    said = request.query_params.get("limit", "20")
+    limit = int(said) if said.isascii() and said.isdigit() and len(said) <= 3 else 0
+    if not 1 <= limit <= MOST_LISTED:
+        wrong = ("limit", f"expected a whole number from 1 to {MOST_LISTED}")
+        raise RequestError(422, "invalid-request", "The query cannot be understood.", [wrong])
+    return limit
+
+
+def invalid_path(field: str, expected: str) -> RequestError:
+    """A path that ends in what cannot be an id (422)."""
+    return RequestError(422, "invalid-request", "The path cannot be understood.", [(field, f"expected {expected}")])
