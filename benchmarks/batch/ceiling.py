@@ -19,9 +19,8 @@ import onnxruntime as ort
 from onnx.utils import Extractor
 
 from andamio.contract import Contract
-from benchmarks.batch.folder import FolderObjects
-from benchmarks.batch.release import PROBLEM, tensors
-from benchmarks.batch.usual import champion
+from benchmarks.batch.folder import PROBLEM, FolderObjects, champion
+from benchmarks.batch.release import tensors
 
 BLOCK = 65_536
 CLASSIFIERS = ("TreeEnsembleClassifier", "LinearClassifier")

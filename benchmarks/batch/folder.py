@@ -12,7 +12,9 @@ from pathlib import Path
 
 from andamio.errors import ObjectNotFound, PreconditionFailed
 from andamio.ports import ObjectInfo, Readable, StoredObject
+from andamio.serving import read_pointer
 
+PROBLEM = Path(__file__).parent
 VERSION = "1"
 
 
@@ -142,3 +144,10 @@ class NoTable:
     def of_record(self, record_id: str, *, limit: int) -> list[dict[str, object]]:
         """Nothing is there."""
         return []
+
+
+def champion(folder: Path) -> str:
+    """The version of the release that is served out of a folder."""
+    pointer, _ = read_pointer(FolderObjects(folder / "models"), "bench")
+    assert pointer.champion is not None
+    return pointer.champion.release

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ARROW_IO_THREADS"), "1")
@@ -42,10 +43,10 @@ class Taken:
 def together(commands: Sequence[Sequence[str]], environment: Mapping[str, str] | None = None) -> Taken:
     """Run commands at the same time and wait for all; `said` is the last line of each, read as JSON."""
     with tempfile.TemporaryDirectory() as folder:
+        files, running = Path(folder), []
         started = time.perf_counter()
-        running = []
         for number, command in enumerate(commands):
-            with open(f"{folder}/{number}.out", "wb") as out, open(f"{folder}/{number}.err", "wb") as err:
+            with (files / f"{number}.out").open("wb") as out, (files / f"{number}.err").open("wb") as err:
                 running.append(
                     subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **(environment or {})})
                 )
@@ -55,13 +56,12 @@ def together(commands: Sequence[Sequence[str]], environment: Mapping[str, str] |
             process.returncode = os.waitstatus_to_exitcode(status)
             usages.append(usage)
             if process.returncode:
-                with open(f"{folder}/{number}.err", encoding="utf-8", errors="replace") as err:
+                with (files / f"{number}.err").open(encoding="utf-8", errors="replace") as err:
                     raise SystemExit(f"{' '.join(commands[number][:4])} ended with {process.returncode}:\n{err.read()}")
         seconds = time.perf_counter() - started
         said = []
         for number in range(len(commands)):
-            with open(f"{folder}/{number}.out", encoding="utf-8") as out:
-                lines = out.read().splitlines()
+            lines = (files / f"{number}.out").read_text(encoding="utf-8").splitlines()
             said.append(json.loads(lines[-1]) if lines and lines[-1].startswith(("{", "[")) else None)
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux 2^10
     return Taken(

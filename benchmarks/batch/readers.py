@@ -58,7 +58,7 @@ def pieces(source: Path) -> Iterator[tuple[bytes, int]]:
 
 
 def with_pyarrow(source: Path, target: Path) -> int:
-    """pyarrow as its manual shows: a table of texts, cast; the table written with `write_csv`."""
+    """With pyarrow as its manual shows: a table of texts, cast; the table written with `write_csv`."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.csv
@@ -87,7 +87,7 @@ def with_pyarrow(source: Path, target: Path) -> int:
 
 
 def with_pyarrow_lines(source: Path, target: Path) -> int:
-    """pyarrow, and lines that are repeated as they are: where a piece has no quotes, a line ends at its newline."""
+    """With pyarrow, and lines that are repeated as they are: where a piece has no quotes, a line ends at its newline."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.csv
@@ -143,7 +143,7 @@ def _tensors_of(pa: Any, pc: Any, table: Any) -> tuple[NDArray[np.float32], NDAr
 
 
 def with_polars(source: Path, target: Path) -> int:
-    """polars: a frame of texts, cast; the frame written with `write_csv`."""
+    """With polars: a frame of texts, cast; the frame written with `write_csv`."""
     import polars as pl
 
     rows = 0
@@ -172,12 +172,14 @@ def with_polars(source: Path, target: Path) -> int:
 
 
 def with_duckdb(source: Path, target: Path) -> int:
-    """duckdb: a table of texts, cast in SQL; joined with the predictions by position and copied out."""
+    """With duckdb: a table of texts, cast in SQL; joined with the predictions by position and copied out."""
     import duckdb
 
     database = duckdb.connect(config={"threads": 1})
     database.sql("SET preserve_insertion_order = true")
-    database.execute("CREATE TEMP TABLE cells AS SELECT * FROM read_csv(?, all_varchar=true, nullstr='')", [str(source)])
+    database.execute(
+        "CREATE TEMP TABLE cells AS SELECT * FROM read_csv(?, all_varchar=true, nullstr='')", [str(source)]
+    )
     casts = [f"TRY_CAST({name} AS FLOAT) AS {name}" for name in NUMBERS]
     texts = [f"CASE WHEN {name} IS NULL OR {name} = '?' THEN '' ELSE {name} END AS {name}" for name in CATEGORIES]
     found = database.sql(f"SELECT {', '.join(casts + texts)} FROM cells").fetchnumpy()
@@ -196,7 +198,7 @@ def with_duckdb(source: Path, target: Path) -> int:
 
 
 def with_pandas(source: Path, target: Path) -> int:
-    """pandas, its C reader: a frame of texts, cast; the frame written with `to_csv`."""
+    """With pandas, its C reader: a frame of texts, cast; the frame written with `to_csv`."""
     import pandas as pd
 
     rows = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,12 @@ from andamio.contract import Contract
 from andamio.encode import Encoded
 from andamio.serving import Served, read_pointer, swap_pointer
 from benchmarks.batch import generate
-from benchmarks.batch.folder import FolderObjects
+from benchmarks.batch.folder import PROBLEM, FolderObjects
 from tests.support.releases import release_files
 from training import calibrate, dataset, export
 from training.fit import Exported, try_exports
 from training.trials import cross_validate
 
-PROBLEM = Path(__file__).parent
 TRAINED_ON = 4_000
 SEED = 7
 PARAMS: dict[str, dict[str, Any]] = {"gradient_boosting": {"n_estimators": 100}, "logistic_regression": {}}
@@ -39,6 +39,7 @@ def main() -> None:
     folder, family = Path(sys.argv[1]), sys.argv[2]
     contract, exported = train(family)
     version = sealed(folder, contract, exported)
+    save_model(contract, exported.onnx, folder / "one-thread", {"intra_op_num_threads": 1, "inter_op_num_threads": 1})
     curve = exported.calibration
     joblib.dump(
         {"pipeline": exported.fitted.pipeline, "calibration": curve, "positive": contract.positive_index},
@@ -81,23 +82,29 @@ def sealed(folder: Path, contract: Contract, exported: Exported) -> str:
     return version
 
 
-def mlmodel(contract: Contract, onnx_bytes: bytes) -> bytes:
+def mlmodel(contract: Contract, graph: bytes) -> bytes:
     """MLflow's description of the model, made the way that the registry step has it made."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_model(contract, graph, Path(folder) / "model")
+        return (Path(folder) / "model" / "MLmodel").read_bytes()
+
+
+def save_model(contract: Contract, graph: bytes, folder: Path, session: Mapping[str, int] | None = None) -> None:
+    """Save as an MLflow model directory; `session` says how many threads onnxruntime is given, its own choice else."""
     import mlflow.onnx
     import onnx
 
     from training.track import _signature
 
-    with tempfile.TemporaryDirectory() as folder:
-        mlflow.onnx.save_model(
-            onnx.load_model_from_string(onnx_bytes),
-            str(Path(folder) / "model"),
-            signature=_signature(contract),
-            pip_requirements=[],
-            onnx_execution_providers=["CPUExecutionProvider"],
-            save_as_external_data=False,
-        )
-        return (Path(folder) / "model" / "MLmodel").read_bytes()
+    mlflow.onnx.save_model(
+        onnx.load_model_from_string(graph),
+        str(folder),
+        signature=_signature(contract),
+        pip_requirements=[],
+        onnx_execution_providers=["CPUExecutionProvider"],
+        onnx_session_options=session,
+        save_as_external_data=False,
+    )
 
 
 def tensors(contract: Contract, rows: int) -> Encoded:

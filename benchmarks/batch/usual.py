@@ -1,6 +1,6 @@
 """The usual ways, one process: a file in pandas chunks through mlflow.pyfunc or a scikit-learn pipeline.
 
-    python -m benchmarks.batch.usual pyfunc|pipeline FOLDER INPUT OUTPUT PART PARTS FIRST_ROW
+    python -m benchmarks.batch.usual pyfunc|pyfunc-1|pipeline|pipeline-1 FOLDER INPUT OUTPUT PART PARTS FIRST_ROW
 
 Written as a careful person would: texts stay texts where codes are needed, the ids and the other columns are
 made from arrays, never row by row; and nothing is validated, which our own worker does. PART of PARTS is a share of a
@@ -21,9 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.serving import read_pointer
-from benchmarks.batch.folder import FolderObjects
-from benchmarks.batch.release import PROBLEM
+from benchmarks.batch.folder import PROBLEM, champion
 
 CHUNK = 100_000
 BATCH = "20260131T120000-0123456789ab"
@@ -36,7 +34,12 @@ def main() -> None:
     kind, folder, source, target, part, parts, first = sys.argv[1:]
     contract = Contract.load(PROBLEM)
     version = champion(Path(folder))
-    predict = {"pyfunc": pyfunc, "pipeline": pipeline}[kind](contract, Path(folder), version)
+    if kind == "pyfunc":
+        predict = pyfunc(contract, Path(folder) / "models" / "releases" / version)
+    elif kind == "pyfunc-1":
+        predict = pyfunc(contract, Path(folder) / "one-thread")
+    else:
+        predict = pipeline(contract, Path(folder) / "pipeline.joblib")
     if source.endswith(".parquet"):
         rows = parquet(contract, predict, version, Path(source), Path(target), int(part), int(parts))
     else:
@@ -44,19 +47,15 @@ def main() -> None:
     print(json.dumps({"rows": rows}))
 
 
-def champion(folder: Path) -> str:
-    """The version of the release that is served out of a folder."""
-    pointer, _ = read_pointer(FolderObjects(folder / "models"), "bench")
-    assert pointer.champion is not None
-    return pointer.champion.release
+def pyfunc(contract: Contract, folder: Path) -> Predict:
+    """The release's own MLflow model, loaded as MLflow loads models, fed as its signature says.
 
-
-def pyfunc(contract: Contract, folder: Path, version: str) -> Predict:
-    """The release's own MLflow model, loaded as MLflow loads models, fed as its signature says."""
+    Beside the release lies the same one told to use one thread, for a process per core.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow.pyfunc
 
-    model = mlflow.pyfunc.load_model(str(folder / "models" / "releases" / version))
+    model = mlflow.pyfunc.load_model(str(folder))
     numbers, categories = list(contract.number_columns), list(contract.category_columns)
 
     def predict(frame: pd.DataFrame) -> NDArray[np.floating]:
@@ -72,11 +71,11 @@ def pyfunc(contract: Contract, folder: Path, version: str) -> Predict:
     return predict
 
 
-def pipeline(contract: Contract, folder: Path, version: str) -> Predict:
+def pipeline(contract: Contract, file: Path) -> Predict:
     """What scikit-learn fitted, and the curve that calibrates it."""
     import joblib
 
-    kept = joblib.load(folder / "pipeline.joblib")
+    kept = joblib.load(file)
     numbers, categories = list(contract.number_columns), list(contract.category_columns)
     names = [f"n{i}" for i in range(len(numbers))] + [f"c{i}" for i in range(len(categories))]
 
