@@ -10,10 +10,10 @@ from fastapi import FastAPI, Request, Response
 from andamio import names
 from andamio.errors import AndamioError
 from lambdas.api import log, problems, replies
-from lambdas.api.batches import Scored
 from lambdas.api.body import malformed
 from lambdas.api.docs import STATIC
 from lambdas.api.endpoints import Endpoints
+from lambdas.api.scored import Scored
 from lambdas.api.serving import Serving
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -9,44 +9,21 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
-
-from fastapi import Request
+from typing import Any
 
 from andamio import names
 from andamio.batch_status import Files, read_status, recent, result_files
 from andamio.batches import ID, KNOWN, LONGEST_NAME, new_id, plain_name
-from andamio.ports import Clock, Objects, Predictions
 from lambdas.api.payload import invalid, refuse_others
 from lambdas.api.problems import RequestError
+from lambdas.api.scored import Bucket, Scored, wrong_path
 
 LARGEST_UPLOAD = 5 * 2**30
 """Bytes that S3 takes in one POST."""
 LINK_SECONDS = 15 * 60
-MOST_LISTED = 100
 
 Json = dict[str, Any]
-
-
-class Bucket(Objects, Protocol):
-    """A bucket that signs requests for those who have no credentials of their own."""
-
-    def presigned_post(self, key: str, seconds: int, max_bytes: int) -> Mapping[str, Any]:
-        """What a form needs to upload one object under this very key: {"url", "fields"}."""
-
-    def presigned_get(self, key: str, seconds: int, name: str) -> str:
-        """A link that downloads one object as a file of this name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """Where the files and the predictions of batches are."""
-
-    bucket: Bucket
-    table: Predictions
-    clock: Clock
 
 
 def ask_for_upload(scored: Scored, payload: object) -> Json:
@@ -94,7 +71,7 @@ def _curl(url: str, fields: Mapping[str, str], name: str) -> str:
 def describe(scored: Scored, batch: str) -> Json:
     """How far a batch is and where its results are; raises `RequestError` (404) for an unknown id."""
     if not ID.fullmatch(batch):
-        raise invalid_path("batch", "the id of a batch, such as 20261121T100000-0123456789ab")
+        raise wrong_path("batch", "the id of a batch, such as 20261121T100000-0123456789ab")
     status = read_status(scored.bucket, batch, scored.clock.now())
     if status is None:
         raise RequestError(404, "not-found", "There is no batch of this id. GET batches lists the recent ones.")
@@ -117,18 +94,3 @@ def _links(bucket: Bucket, files: Files) -> Json:
         "rejected": [link(key) for key in files.rejected],
         "manifest": link(files.manifest),
     }
-
-
-def limit_of(request: Request) -> int:
-    """How many were asked for (20 unless told); raises `RequestError` (422)."""
-    said = request.query_params.get("limit", "20")
-    limit = int(said) if said.isascii() and said.isdigit() and len(said) <= 3 else 0
-    if not 1 <= limit <= MOST_LISTED:
-        wrong = ("limit", f"expected a whole number from 1 to {MOST_LISTED}")
-        raise RequestError(422, "invalid-request", "The query cannot be understood.", [wrong])
-    return limit
-
-
-def invalid_path(field: str, expected: str) -> RequestError:
-    """A path that ends in what cannot be an id (422)."""
-    return RequestError(422, "invalid-request", "The path cannot be understood.", [(field, f"expected {expected}")])

@@ -1,4 +1,7 @@
-"""What each path answers. Every endpoint takes the request as it came and returns bytes."""
+"""What each path answers. Every endpoint takes the request as it came and returns bytes.
+
+What a prediction does not need is imported by the endpoint that does: a cold start pays for it otherwise.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,15 @@ from fastapi import Request, Response
 from andamio import __version__
 from andamio.errors import AndamioError, NotReady
 from andamio.schema import record_schema
-from lambdas.api import batches, card, docs, log, openapi, replies
-from lambdas.api.batches import Scored, limit_of
+from lambdas.api import card, docs, log, replies
 from lambdas.api.body import CSV, JSON, media_type, parse_json, read_text
 from lambdas.api.champion import Champion
 from lambdas.api.explain import check_offered, explanation
 from lambdas.api.invocations import columns_of_csv, records_of
 from lambdas.api.payload import Records, many_records, one_record
 from lambdas.api.predict import predict, predict_csv
-from lambdas.api.predictions import predictions_of, stored_prediction
 from lambdas.api.problems import RequestError
+from lambdas.api.scored import Scored, limit_of, record_of
 from lambdas.api.serving import Serving
 
 PAGE_KEPT = 86400
@@ -107,27 +109,37 @@ class Endpoints:
 
     async def prediction(self, request: Request) -> Response:
         """A prediction that was made before."""
+        from lambdas.api.predictions import stored_prediction
+
         return replies.json_reply(stored_prediction(self._scored(), request.path_params["prediction_id"]))
 
     async def predictions(self, request: Request) -> Response:
         """The newest predictions of one of the caller's records."""
-        return replies.json_reply(predictions_of(self._scored(), request, limit_of(request)))
+        from lambdas.api.predictions import predictions_of
+
+        return replies.json_reply(predictions_of(self._scored(), record_of(request), limit_of(request)))
 
     # Batches
 
     async def ask_for_upload(self, request: Request) -> Response:
         """A place for a batch file; refused while there is no model that could score it."""
+        from lambdas.api.batches import ask_for_upload
+
         self._champion()
         media_type(request, (JSON,))
-        return replies.json_reply(batches.ask_for_upload(self._scored(), parse_json(await read_text(request))), 201)
+        return replies.json_reply(ask_for_upload(self._scored(), parse_json(await read_text(request))), 201)
 
     async def batch(self, request: Request) -> Response:
         """How far a batch is, and links to its results."""
-        return replies.json_reply(batches.describe(self._scored(), request.path_params["batch"]))
+        from lambdas.api.batches import describe
+
+        return replies.json_reply(describe(self._scored(), request.path_params["batch"]))
 
     async def batches(self, request: Request) -> Response:
         """The newest batches."""
-        return replies.json_reply(batches.listed(self._scored(), limit_of(request)))
+        from lambdas.api.batches import listed
+
+        return replies.json_reply(listed(self._scored(), limit_of(request)))
 
     # What serves
 
@@ -190,6 +202,8 @@ class Endpoints:
 
     def document(self) -> dict[str, Any]:
         """The OpenAPI document of the champion's contract; of records in general while there is no model."""
+        from lambdas.api import openapi
+
         try:
             contract = self._champion().contract
         except AndamioError:

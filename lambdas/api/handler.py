@@ -14,13 +14,12 @@ from typing import Any
 
 from mangum import Mangum
 
-from andamio.adapters.dynamodb import DynamoPredictions
 from andamio.adapters.s3 import S3Objects
 from andamio.settings import ApiSettings
 from lambdas.api import log, problems, replies
 from lambdas.api.app import create_app
-from lambdas.api.batches import Scored
 from lambdas.api.gateway import RestApi
+from lambdas.api.scored import Scored
 from lambdas.api.serving import Serving
 
 
@@ -42,6 +41,8 @@ def connect() -> Serving:
 @cache
 def scored() -> Scored:
     """The batches and predictions of that problem, of which a prediction needs nothing; raises `SettingsError`."""
+    from andamio.adapters.dynamodb import DynamoPredictions
+
     settings = ApiSettings.from_env()
     return Scored(S3Objects(settings.batch), DynamoPredictions(settings.table), WallClock())
 

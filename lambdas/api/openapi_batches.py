@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from lambdas.api.batches import MOST_LISTED
 from lambdas.api.describing import Json, json_of, operation_id, problems, ref
-from lambdas.api.predictions import LONGEST_RECORD_ID
+from lambdas.api.scored import LONGEST_RECORD_ID, MOST_LISTED
 
 
 def paths() -> Json:

@@ -13,18 +13,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fastapi import Request
-
 from andamio import names
 from andamio.batches import Cut, Plan, Shard, ShardResult, prediction_id, split_prediction_id
 from andamio.errors import ObjectNotFound
 from andamio.lookup import Found, find
 from andamio.ports import Objects
-from lambdas.api.batches import Scored, invalid_path
 from lambdas.api.problems import RequestError
+from lambdas.api.scored import Scored, wrong_path
 
-LONGEST_RECORD_ID = 2048
-"""Bytes of a caller's id, which the table's index takes no longer."""
 SEARCHED = 4 * 2**20
 """Bytes of a shard's rejected rows that one request is looked for in."""
 
@@ -37,7 +33,7 @@ def stored_prediction(scored: Scored, asked: str) -> Json:
     """One prediction; raises `RequestError`: 404 with why there is none, 422 for what cannot be an id."""
     place = split_prediction_id(asked)
     if place is None and not _ONLINE.fullmatch(asked):
-        raise invalid_path("prediction_id", "a prediction_id, as a prediction or a scored file has it")
+        raise wrong_path("prediction_id", "a prediction_id, as a prediction or a scored file has it")
     item = scored.table.find(asked)
     if item is not None:
         return _from_table(item)
@@ -46,12 +42,8 @@ def stored_prediction(scored: Scored, asked: str) -> Json:
     return _from_batch(scored.bucket, *place)
 
 
-def predictions_of(scored: Scored, request: Request, limit: int) -> Json:
-    """The newest predictions of a caller's record; raises `RequestError` (422) without one."""
-    record = request.query_params.get("record_id", "")
-    if not 1 <= len(record.encode(errors="replace")) <= LONGEST_RECORD_ID:
-        wrong = ("record_id", f"expected the caller's id of a record, of 1 to {LONGEST_RECORD_ID} bytes")
-        raise RequestError(422, "invalid-request", "The query cannot be understood.", [wrong])
+def predictions_of(scored: Scored, record: str, limit: int) -> Json:
+    """The newest predictions of a caller's record."""
     return {"predictions": [_from_table(item) for item in scored.table.of_record(record, limit=limit)]}
 
 

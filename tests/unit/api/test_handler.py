@@ -37,6 +37,12 @@ def test_importing_the_handler_imports_nothing_heavy_and_needs_no_environment() 
     assert set(said.split()).isdisjoint(HEAVY)
 
 
+def test_importing_the_handler_imports_nothing_that_a_prediction_does_not_need() -> None:
+    said = run("import sys, lambdas.api.handler; print(*sys.modules)").split()
+    others = {"lambdas.api.batches", "lambdas.api.predictions", "lambdas.api.openapi"}
+    assert {"andamio.batches", "andamio.lookup", "andamio.adapters.dynamodb", *others}.isdisjoint(said)
+
+
 def test_importing_the_handler_reads_and_writes_nothing() -> None:
     code = (
         "import sys\n"
