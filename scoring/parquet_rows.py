@@ -24,6 +24,7 @@ from scoring.rows import ROWS, Rows
 
 _BATCH = 24 * 2**20
 """Bytes of the rows, unpacked, that are handled at a time."""
+_LITTLE = 64 * 2**10
 _BUFFERS = 48 * 2**20
 """Bytes that are read ahead, of all columns together."""
 
@@ -66,17 +67,19 @@ class ParquetReader:
 
     def __init__(self, objects: Objects, plan: Plan, contract: Contract) -> None:
         self._plan, self._contract = plan, contract
-        source = Ranges(objects, plan.source, plan.source_version, plan.source_size)
+        self._source = Ranges(objects, plan.source, plan.source_version, plan.source_size)
         try:
-            footer = pq.read_metadata(source)
-            source.seek(0)
-            ahead = min(max(_BUFFERS // max(footer.num_columns, 1), 64 * 2**10), 4 * 2**20)
-            self._file = pq.ParquetFile(source, metadata=footer, pre_buffer=False, buffer_size=ahead)
+            self._footer = pq.read_metadata(self._source)
+            ahead = min(max(_BUFFERS // max(self._footer.num_columns, 1), _LITTLE), 4 * 2**20)
+            self._file = self._opened(ahead)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"this Parquet file cannot be read ({type(error).__name__}): write it again") from error
         self.schema: pa.Schema = self._file.schema_arrow
         names = self.schema.names
         self._places = {name: place for place, name in reversed(list(enumerate(names)))}
+
+    def _opened(self, ahead: int) -> pq.ParquetFile:
+        return pq.ParquetFile(self._source, metadata=self._footer, pre_buffer=False, buffer_size=ahead)
 
     def read(self, shard: Shard) -> Generator[Rows, None, int]:
         """The rows of a shard's row groups; the return value of the iterator is how many there are."""
@@ -94,9 +97,16 @@ class ParquetReader:
         return line - shard.line
 
     def _rows_at_once(self, groups: range) -> int:
-        """How many rows of the widest row group are small enough together."""
-        infos = [self._file.metadata.row_group(group) for group in groups]
+        """How many rows are small enough together: by what the widest row group holds, and by its first rows.
+
+        The size that a file states counts a text once that stands in many rows.
+        """
+        infos = [self._footer.row_group(group) for group in groups]
         widest = max((info.total_byte_size / info.num_rows for info in infos if info.num_rows), default=1.0)
+        if any(not _of_one_width(column.type) for column in self.schema):
+            first = next(self._opened(_LITTLE).iter_batches(64, row_groups=groups, use_threads=False), None)
+            if first is not None and first.num_rows:
+                widest = max(widest, first.nbytes / first.num_rows)
         return int(min(max(_BATCH / max(widest, 1.0), 16), ROWS))
 
     def _rows(self, batch: pa.RecordBatch, line: int) -> Rows:
@@ -155,7 +165,7 @@ def values(column: pa.Array) -> Cells:
     """A column by its distinct values, as Python has them; dates and moments as the texts that other formats hold."""
     kind = column.type
     if pa.types.is_timestamp(kind):
-        column = pc.cast(column, pa.timestamp("us", "UTC" if kind.tz else None), safe=False)
+        column = pc.cast(column, pa.timestamp("us"), safe=False)
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         with suppress(pa.ArrowException):  # bytes that are no text: the contract says so of each
             column = pc.cast(column, pa.string())
@@ -164,6 +174,10 @@ def values(column: pa.Array) -> Cells:
     except pa.ArrowException:  # lists and objects cannot be told apart at once
         found = Coded(column.to_pylist(), np.arange(len(column)))
     return Coded([_plain(value) for value in found.values], found.codes)
+
+
+def _of_one_width(kind: pa.DataType) -> bool:
+    return pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
 
 
 def _plain(value: Any) -> object:

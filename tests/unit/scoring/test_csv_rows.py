@@ -174,7 +174,7 @@ def test_numbers_mean_what_they_mean_in_training(cells: list[tuple[str, str, str
     check(text.getvalue(), ";", 1 << 20, decimal="," if comma else ".")
 
 
-ODD = ["inf", "-Infinity", "NAN", "1_0", "１２", "1e400", "1e-400", "+5", ".5", "5.", "0x10", "-999", "−1"]
+ODD = ["inf", "-Infinity", "NAN", "1_0", "\uff11\uff12", "1e400", "1e-400", "+5", ".5", "5.", "0x10", "-999", "\u22121"]
 
 
 @pytest.mark.parametrize("number", [*ODD, " 7\t"])
