@@ -1,7 +1,7 @@
 """Which reader: a block of CSV in, the columns that the encoder needs, scored CSV text out. One thread each.
 
     uv run --no-project --with numpy==2.5.* --with pyarrow==25.* --with pandas==3.1.1 --with duckdb --with polars \
-        python -m benchmarks.batch.readers [--rows 900000] [--repeat 5]
+        python -m benchmarks.batch.readers [--rows 900000] [--repeat 5] [--write]
 
 Every reader does the same: reads the cells as text, for the output repeats them as they are; makes six float32
 columns, with NaN for what is missing, and seven columns of texts; adds the six columns of a scored file. The model is
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def with_pyarrow(source: Path, target: Path) -> int:
 
 
 def with_pyarrow_lines(source: Path, target: Path) -> int:
-    """With pyarrow, and lines that are repeated as they are: where a piece has no quotes, a line ends at its newline."""
+    """With pyarrow, and lines that are repeated as they are: without quotes, a line ends at its newline."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.csv
@@ -237,11 +238,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, default=900_000, help="rows of the block; 900,000 are about 32 MiB")
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="put the table into benchmarks/RESULTS.md")
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         return one(*options.one)
-    from benchmarks.batch import processes
+    from benchmarks.batch import processes, report
 
     environment = {**processes.ONE_THREAD, "POLARS_MAX_THREADS": "1"}
     taken: dict[str, list[processes.Taken]] = {name: [] for name in READERS}
@@ -253,13 +255,17 @@ def main() -> None:
                 found.append(
                     processes.together([processes.python("readers", "--one", name, source, target)], environment)
                 )
-    print("| reader | rows a CPU second | us a row | rows a second | peak memory, MB |\n|---|---:|---:|---:|---:|")
+    lines = ["| reader | us of CPU a row | rows a CPU second | rows a second | peak MB |", "|---|---:|---:|---:|---:|"]
     for name, found in taken.items():
-        cpu = statistics.median(run.said[0]["cpu"] for run in found)
-        wall = statistics.median(run.said[0]["seconds"] for run in found)
+        cpu = statistics.median(run.said[0]["cpu"] for run in found) / options.rows
+        wall = statistics.median(run.said[0]["seconds"] for run in found) / options.rows
         peak = max(run.peak_mb for run in found)
-        rows = options.rows
-        print(f"| {name} | {rows / cpu:,.0f} | {cpu / rows * 1e6:.2f} | {rows / wall:,.0f} | {peak:.0f} |")
+        lines.append(f"| {name} | {cpu * 1e6:.2f} | {1 / cpu:,.0f} | {1 / wall:,.0f} | {peak:.0f} |")
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("pyarrow", "polars", "duckdb", "pandas"))
+    table = "\n".join((*lines, "", f"{versions}; {options.rows:,} rows, medians of {options.repeat} runs in turns."))
+    print(table)
+    if options.write:
+        report.put("readers", table)
     return None
 
 

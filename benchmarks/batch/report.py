@@ -148,12 +148,13 @@ def aws(measured: cost.Measured, rows: int, workers: int) -> str:
             f"**${found.total['x86-64']:.2f}** |"
         )
     some = 100_000
+    times = cost.table_dollars(rows, indexed=True) / estimates[0].total["x86-64"]
     lines += [
         "",
         f"Into the table, every row would be a write unit, two with a record id: "
         f"${cost.table_dollars(rows, indexed=False):,.2f} or ${cost.table_dollars(rows, indexed=True):,.2f}, and at "
         f"least {cost.table_seconds(rows) / 60:.0f} minutes at {cost.TABLE_WRITES_A_SECOND:,} writes a second, "
-        f"whatever scores them: {cost.table_dollars(rows, indexed=True) / estimates[0].total['x86-64']:,.0f} times what scoring "
+        f"whatever scores them: {times:,.0f} times what scoring "
         f'costs. That is why `store = "auto"` stops at {some:,} rows (${cost.table_dollars(some, indexed=True):.3f}) '
         "and a lookup file answers above.",
     ]

@@ -1,6 +1,6 @@
 """What each reader makes of the score function's bundle: unzipped size on x86-64, slimmed as bundles are.
 
-    python -m benchmarks.batch.sizes
+    python -m benchmarks.batch.sizes [--write]
 
 Installed by uv next to what the function needs anyway (onnxruntime, NumPy, pydantic), at the versions that
 `readers` compares, slimmed and compiled by the project's own rules. Prints a Markdown table; takes some minutes.
@@ -8,9 +8,11 @@ Installed by uv next to what the function needs anyway (onnxruntime, NumPy, pyda
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.batch import report
 from infra.packing import bytecode, slimming, uv
 from infra.packing.assembly import MIB
 from infra.packing.platforms import X86_64
@@ -37,7 +39,7 @@ def main() -> None:
     """Build a bundle a reader, as far as its dependencies go, and print its size."""
     lines = uv.locked_requirements("score").replace("\\\n", " ").splitlines()
     shared = [line.split(" ")[0] for line in lines if line and not line.startswith("pyarrow")]
-    print(f"| reader | bundle, MiB of {LAMBDA_LIMIT_MIB} |\n|---|---:|")
+    table = [f"| reader | bundle, MiB of {LAMBDA_LIMIT_MIB} |", "|---|---:|"]
     for name, own in READERS.items():
         with tempfile.TemporaryDirectory() as folder:
             listing, tree = Path(folder) / "requirements.txt", Path(folder) / "score"
@@ -46,7 +48,10 @@ def main() -> None:
             slimming.slim(tree, X86_64)
             bytecode.compile_sources(tree)
             size = sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
-        print(f"| {name} | {size / MIB:.0f} |", flush=True)
+        table.append(f"| {name} | {size / MIB:.0f} |")
+    print("\n".join(table))
+    if "--write" in sys.argv:
+        report.put("sizes", "\n".join(table))
 
 
 if __name__ == "__main__":
