@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
@@ -209,6 +210,13 @@ class Account:
             pass  # not there yet, which is the usual case
         self._s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"sha256": digest})
         return True
+
+    def send(self, bucket: str, key: str, file: Path, sent: Callable[[int], None]) -> None:
+        """Upload a file of any size, in parts; `sent` is told how many more bytes are there, from any thread."""
+        try:
+            self._s3.upload_file(str(file), bucket, key, Callback=sent)
+        except S3UploadFailedError as error:
+            raise CommandError(f"{file.name} could not be sent to s3://{bucket}/{key}: {error}") from error
 
     def empty(self, bucket: str) -> None:
         """Delete every version of every object of a bucket."""

@@ -22,7 +22,7 @@ from andamio.errors import CommandError, ReleaseError
 from andamio.release import Release
 from andamio.serving import read_pointer
 
-FUNCTIONS = ("api", "etl", "train", "search", "registry")
+FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
 _POLL_SECONDS = 1.0
 _BAR = 20
 _VALUE_SHOWN = 40
@@ -87,6 +87,7 @@ def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
     for command, what in (
         ("andamio status", "what runs, what serves, how good it is"),
         ("andamio explain --set age=63 ...", "why: what each feature contributed to a prediction"),
+        ("andamio batch FILE", "score a whole file: the result comes next to it"),
         ("andamio models", "the releases, with stage and metric"),
         ("andamio ingest FILE", "more data: ETL and training follow"),
         ("andamio logs api", "what the service wrote"),
