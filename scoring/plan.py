@@ -75,7 +75,10 @@ def unpack_step(desk: Desk, batch: str, now: datetime) -> Json:
 
 def refuse(desk: Desk, batch: str, key: str, error: Exception, now: datetime, *, execution: str | None = None) -> Json:
     """Write down why a file is not scored: {"status": "refused", "batch", "message"}."""
-    message = f"{key.removeprefix(names.INCOMING)} {error}" if isinstance(error, RefusedFile) else str(error)
+    if isinstance(error, RefusedFile):
+        message = f"{key.removeprefix(names.INCOMING)} {error}"
+    else:
+        message = f"{error} Then drop the file again, or go on with andamio batch --resume {batch}"
     state.fail(desk.batch, batch, now, message, execution=execution)
     return {"status": "refused", "batch": batch, "message": message}
 

@@ -40,8 +40,7 @@ def proceed(desk: Desk, plan: Plan, attempt: int, *, surveyed: bool = False) -> 
                 survey_chunk(desk, plan, chunk)
             found = _cut_text(desk.batch, plan)
         found = _keep(desk.batch, plan, found)
-    there = {number_in(info.key) for info in desk.batch.list(names.batch(plan.batch, "shards/"))}
-    left = [shard.number for shard in found.shards if shard.number not in there]
+    left = missing_shards(desk.batch, plan.batch, found)
     if not left:
         return {"status": "verify", "batch": plan.batch}
     return _todo(desk.batch, plan.batch, attempt, "shard", left, "score")
@@ -55,8 +54,16 @@ def read_cut(objects: Objects, batch: str) -> Cut | None:
         return None
 
 
-def number_in(key: str) -> int:
-    """The number in the name of a part, a result or a survey."""
+def missing_shards(objects: Objects, batch: str, cut: Cut) -> list[int]:
+    """The shards without a result, or without the part that it tells of."""
+    results, parts = (
+        {_number_in(info.key) for info in objects.list(prefix)}
+        for prefix in (names.batch(batch, "shards/"), f"{names.SCORED}{batch}/")
+    )
+    return [shard.number for shard in cut.shards if shard.number not in results & parts]
+
+
+def _number_in(key: str) -> int:
     return int("".join(filter(str.isdigit, key.rsplit("/", 1)[-1])) or -1)
 
 

@@ -21,7 +21,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from andamio import names
 from andamio.batches import Plan
 from andamio.errors import DataError
 from scoring import state
@@ -29,7 +28,7 @@ from scoring.arrival import arrived
 from scoring.desk import Desk
 from scoring.failures import give_up, words
 from scoring.plan import plan_step, read_plan, refuse, unpack_step
-from scoring.proceed import number_in, proceed, read_cut
+from scoring.proceed import missing_shards, proceed, read_cut
 from scoring.publish import publish_step
 from scoring.refused import RefusedFile
 from scoring.survey import survey_chunk
@@ -125,10 +124,7 @@ def _batch_in(desk: Desk, known: Mapping[str, Any]) -> str | None:
 
 def _missing(desk: Desk, batch: str) -> list[int]:
     cut = read_cut(desk.batch, batch)
-    if cut is None:
-        return []
-    there = {number_in(info.key) for info in desk.batch.list(names.batch(batch, "shards/"))}
-    return [shard.number for shard in cut.shards if shard.number not in there]
+    return [] if cut is None else missing_shards(desk.batch, batch, cut)
 
 
 def _planned(desk: Desk, batch: str) -> Plan:

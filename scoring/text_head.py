@@ -133,8 +133,7 @@ def _header(sample: bytes, start: int, delimiter: str, *, whole: bool) -> tuple[
         ends.append(len(text))
     begin = 0
     for end in ends:
-        cells = next(csv.reader([text[begin:end].decode("latin-1").strip("\r\n")], delimiter=delimiter), [])
-        if is_row(cells):
+        if _has_value(text[begin:end], delimiter):
             return start + begin, start + end
         begin = end
     if whole and not text[begin:].strip():
@@ -144,6 +143,13 @@ def _header(sample: bytes, start: int, delimiter: str, *, whole: bool) -> tuple[
         f"has no header that ends{'' if whole else f' within the first {SAMPLE // 2**20} MiB'}: look for a quote on "
         f"line {line} that is not closed"
     )
+
+
+def _has_value(row: bytes, delimiter: str) -> bool:
+    try:
+        return is_row(next(csv.reader(io.StringIO(row.decode("latin-1"), newline=""), delimiter=delimiter), []))
+    except csv.Error:
+        return True
 
 
 def _cells(header: bytes, delimiter: str, encoding: str, line: int) -> list[str]:

@@ -58,10 +58,9 @@ def score_shard(
     `DataError` where the shard as a whole is not what its plan says.
     """
     key = names.shard_result(plan.batch, shard.number)
-    try:
-        return ShardResult.from_json(batch.get(key).body)
-    except ObjectNotFound:
-        pass
+    done = _done(batch, plan, shard)
+    if done is not None:
+        return done
     watch = Stopwatch()
     with TemporaryDirectory(prefix="shard-") as folder:
         made = _Shard(Path(folder), batch, plan, shard, contract, model, watch)
@@ -90,6 +89,16 @@ def score_shard(
     )
     batch.put_new(key, result.to_json(), content_type="application/json")
     return result
+
+
+def _done(batch: Objects, plan: Plan, shard: Shard) -> ShardResult | None:
+    """The result of a shard that was scored, unless its part is gone again."""
+    try:
+        found = ShardResult.from_json(batch.get(names.shard_result(plan.batch, shard.number)).body)
+        batch.head(names.scored_part(plan.batch, shard.number, plan.ending))
+    except ObjectNotFound:
+        return None
+    return found
 
 
 class _Shard:
