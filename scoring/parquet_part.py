@@ -14,7 +14,8 @@ from andamio.batches import Plan
 from scoring.predicted import Predicted
 from scoring.rows import Rows
 
-COMPRESSION = "zstd"
+COMPRESSION = "snappy"
+"""A fifth faster than zstd, at a third more bytes."""
 
 
 class ParquetPart:
@@ -32,12 +33,13 @@ class ParquetPart:
         # What pandas noted about its columns is not true of ours.
         kept = {name: value for name, value in (schema.metadata or {}).items() if name != b"pandas"}
         self._schema = pa.schema([*schema, *added], metadata=kept)
-        ids = plan.names_out["prediction_id"]
+        # Of these hardly two are alike: a dictionary would be built for nothing.
+        apart = {field.name for field in added if field.type == pa.float32()} | {plan.names_out["prediction_id"]}
         self._writer = pq.ParquetWriter(
             file,
             self._schema,
             compression=COMPRESSION,
-            use_dictionary=[name for name in self._schema.names if name != ids],
+            use_dictionary=[name for name in self._schema.names if name not in apart],
         )
 
     def write(self, rows: Rows, kept: NDArray[np.int64] | None, said: Predicted) -> None:
