@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,10 +17,14 @@ SHARD_BYTES = 32 * MIB
 """What a deployment has unless told otherwise; a smaller file is cut into `SHARDS` a core all the same."""
 SHARDS = 4
 
-OURS = "andamio"
+OURS, PUBLISHED = "andamio", "andamio, published"
 PYFUNC, PYFUNC_EACH = "(a) mlflow.pyfunc, one process", "(b) mlflow.pyfunc, a process per core"
 PIPELINE, PIPELINE_EACH = "(c) scikit-learn, one process", "(d) scikit-learn, a process per core"
 CEILING, CEILING_ARRAY = "ceiling: `session.run` on the tensors", "ceiling: `session.run` on one float32 array"
+
+
+NOTHING = Taken(0.0, 0.0, 0.0)
+"""What a case took that was measured with another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,6 @@ class Case:
     """A contestant over one format, and what each of its runs took; `out` is where its files are."""
 
     name: str
-    ending: str
     run: Callable[[], Taken] = field(repr=False)
     out: Path
     taken: list[Taken] = field(default_factory=list)
@@ -107,9 +110,17 @@ class Case:
         return max(taken.peak_mb for taken in self.taken)
 
 
-def cases(arena: Arena, ending: str) -> Iterator[Case]:
-    """Every contestant over one format."""
-    yield Case(OURS, ending, lambda: ours(arena, ending), arena.folder / "out" / f"andamio-{ending}")
+def cases(arena: Arena, ending: str) -> list[Case]:
+    """Every contestant over one format. Publishing is a case of its own, which takes what ours took and more."""
+    out = arena.folder / "out" / f"andamio-{ending}"
+    published = Case(PUBLISHED, _nothing, out)
+
+    def run() -> Taken:
+        taken, more = ours(arena, ending)
+        published.taken.append(taken + more)
+        return taken
+
+    found = [Case(OURS, run, out), published]
     for name, kind, each in (
         (PYFUNC, "pyfunc", False),
         (PYFUNC_EACH, "pyfunc", True),
@@ -117,7 +128,17 @@ def cases(arena: Arena, ending: str) -> Iterator[Case]:
         (PIPELINE_EACH, "pipeline", True),
     ):
         out = arena.out(f"{kind}-{'each' if each else 'one'}-{ending}")
-        yield Case(name, ending, usual(arena, kind, ending, out, each=each), out)
+        found.append(Case(name, usual(arena, kind, ending, out, each=each), out))
+    return found
+
+
+def fight(cases: Sequence[Case], repeat: int) -> None:
+    """Run the cases in turns."""
+    for _ in range(repeat):
+        for case in cases:
+            taken = case.run()
+            if taken is not NOTHING:
+                case.taken.append(taken)
 
 
 def usual(arena: Arena, kind: str, ending: str, out: Path, *, each: bool) -> Callable[[], Taken]:
@@ -134,35 +155,39 @@ def usual(arena: Arena, kind: str, ending: str, out: Path, *, each: bool) -> Cal
     return lambda: together([command(0, 1)])
 
 
-def ours(arena: Arena, ending: str) -> Taken:
-    """Runs our own steps, one after the other; those that the machine maps over items in a process per core."""
+def ours(arena: Arena, ending: str) -> tuple[Taken, Taken]:
+    """Runs our own steps, one after the other; those that the machine maps over items in a process per core.
+
+    What it took until all parts are there and verified, and what publishing took, which makes one file of them if
+    they are small enough.
+    """
     out = arena.out(f"andamio-{ending}")
     models, bucket = arena.folder / "models", arena.folder / "bucket"
 
-    def take(step: str, key: str, workers: int = 1) -> Taken:
-        given = (step, bucket, models, key, arena.shard_bytes(ending), workers)
-        commands = [python("ours", *given, worker) for worker in range(workers)]
-        return together(commands, ONE_THREAD)
+    def take(step: str, what: str, workers: int = 1) -> Taken:
+        given = (step, bucket, models, what, arena.shard_bytes(ending), workers)
+        return together([python("ours", *given, worker) for worker in range(workers)], ONE_THREAD)
 
     total = take("plan", f"incoming/{arena.file(ending).name}")
     said = total.said[0]
-    while said["status"] in ("survey", "score", "verify", "complete"):
-        if said["status"] in ("survey", "score"):
-            total += take(said["status"], said["items"], CORES)
-        after = {"survey": "cut", "score": "verify", "verify": "verify", "complete": "publish"}[said["status"]]
-        done = take(after, said["batch"])
+    while said["status"] in ("survey", "score"):
+        total += take(said["status"], said["items"], CORES)
+        done = take({"survey": "cut", "score": "verify"}[said["status"]], said["batch"])
         total, said = total + done, done.said[0]
-    if said["status"] != "done" or said["scored"] != arena.rows:
+    if said["status"] != "complete":
         raise SystemExit(f"the batch was not scored: {said}")
+    published = take("publish", said["batch"])
+    if published.said[0]["scored"] != arena.rows:
+        raise SystemExit(f"rows were not scored: {published.said[0]}")
     for made in ("scored", "batches"):
         (bucket / made).rename(out / made)
-    return total
+    return total, published
 
 
 def ceilings(arena: Arena, repeat: int) -> list[Case]:
     """The model alone, a process per core: rows a second while it runs, no start, no files."""
     named = {CEILING: "tensors", CEILING_ARRAY: "array"}
-    found = {name: Case(name, "", _never, arena.folder) for name in named}
+    found = {name: Case(name, _nothing, arena.folder) for name in named}
     for _ in range(repeat):
         taken = together([python("ceiling", arena.folder, arena.rows // CORES)] * CORES, ONE_THREAD)
         for name, case in found.items():
@@ -173,5 +198,5 @@ def ceilings(arena: Arena, repeat: int) -> list[Case]:
     return list(found.values())
 
 
-def _never() -> Taken:
-    raise AssertionError("ceilings are measured together")
+def _nothing() -> Taken:
+    return NOTHING

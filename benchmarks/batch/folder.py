@@ -132,7 +132,7 @@ def _absent(key: str) -> ObjectNotFound:
 
 
 class NoTable:
-    """A predictions table that is not to be written to: these batches are above what `auto` stores."""
+    """A predictions table that nothing is written to, as the benchmark's contract asks."""
 
     def put_all(self, items: object) -> None:
         """Refuse."""

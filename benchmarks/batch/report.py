@@ -60,7 +60,7 @@ def contest(rows: int, cases: Sequence[Case], ceilings: Sequence[Case]) -> str:
         "|---|---:|---:|---:|---:|---:|",
     ]
     for case in (*cases, *ceilings):
-        name = f"**{case.name}**" if case.name == OURS else case.name
+        name = f"**{case.name}**" if case.name.startswith(OURS) else case.name
         lines.append(
             f"| {name} | {rows / case.seconds:,.0f} | {usual.seconds / case.seconds:.2f}x | "
             f"{case.cpu / rows * 1e6:.2f} | {usual.cpu / case.cpu:.2f}x | {case.peak_mb:.0f} |"
