@@ -17,6 +17,8 @@ from scoring.signature import PARQUET, check_parquet
 
 _LARGEST = 128 * 2**20
 """Bytes of a footer: a larger one has more row groups and columns than this memory."""
+_MOST_ROWS = 1_000_000
+"""Rows of a shard, where row groups allow it: coded columns take next to no bytes, but every row has to be scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,11 @@ class Foot:
     def cut(self, wanted_bytes: int) -> tuple[Shard, ...]:
         """Shards of row groups that follow each other, and are together as large as wanted (or one, and larger)."""
         step = shard_bytes(sum(size for _, size in self.groups), wanted_bytes)
+        most = shard_bytes(self.rows, _MOST_ROWS)
         shards: list[Shard] = []
         start, line, held, row = 0, 1, 0, 1
         for number, (rows, size) in enumerate(self.groups):
-            if number > start and held + size > step:
+            if number > start and (held + size > step or row - line + rows > most):
                 shards.append(Shard(len(shards), start, number, line))
                 start, line, held = number, row, 0
             held += size
