@@ -21,7 +21,7 @@ def wanted(contract: Contract) -> frozenset[str]:
     return frozenset({*contract.inputs, *(name for name in extra if name is not None)})
 
 
-def check_columns(names: Sequence[str], contract: Contract, *, where: str = "header") -> None:
+def check_columns(names: Sequence[str], contract: Contract, *, where: str = "header has") -> None:
     """Raise `RefusedFile` when a required column is missing, or one that is used is there twice.
 
     The message names all of them, suggests what else may be meant, and says what there is.
@@ -37,7 +37,7 @@ def check_columns(names: Sequence[str], contract: Contract, *, where: str = "hea
     hints = "".join(f" Is '{_short(near)}' meant to be '{name}'?" for name, near in close.items())
     raise RefusedFile(
         f"lacks the column{'s' * (len(lacking) > 1)} {_listed(lacking)}, which the model needs.{hints} "
-        f"Its {where} has: {', '.join(_short(name) for name in names[:_SHOWN]) or 'nothing'}"
+        f"Its {where}: {', '.join(_short(name) for name in names[:_SHOWN]) or 'nothing'}"
         + (f" and {len(names) - _SHOWN} more." if len(names) > _SHOWN else ".")
     )
 

@@ -66,7 +66,7 @@ def read_foot(objects: Objects, key: str, version: str, size: int, contract: Con
         )
     except Exception as error:  # a damaged footer makes the library fail in any way it likes
         raise RefusedFile(f"is not a Parquet file that can be read ({type(error).__name__}): write it again") from error
-    check_columns(list(schema.names), contract, where="schema")
+    check_columns(list(schema.names), contract, where="schema has")
     nested = [name for name in schema.names if name in wanted(contract) and pa.types.is_nested(schema.field(name).type)]
     if nested:
         raise RefusedFile(f"has a column '{nested[0]}' of {schema.field(nested[0]).type}: expected one value a row")

@@ -95,7 +95,7 @@ def json_head(sample: bytes, contract: Contract, *, whole: bool) -> Head:
             f"holds no JSON object in its first lines: line {first} is none. Expected JSON Lines, an object a line, "
             'such as {"age": 63}'
         )
-    check_columns(list(names), contract, where="first objects")
+    check_columns(list(names), contract, where="first objects have")
     return Head(tuple(names), "", ".", "utf-8", start, 1)
 
 
@@ -147,7 +147,8 @@ def _header(sample: bytes, start: int, delimiter: str, *, whole: bool) -> tuple[
 
 def _has_value(row: bytes, delimiter: str) -> bool:
     try:
-        return is_row(next(csv.reader(io.StringIO(row.decode("latin-1"), newline=""), delimiter=delimiter), []))
+        lines = io.StringIO(row.decode("latin-1"), newline="")
+        return is_row(next(csv.reader(lines, delimiter=delimiter, skipinitialspace=True), []))
     except csv.Error:
         return True
 
