@@ -260,6 +260,18 @@ class TestS3:
         with broken as source, pytest.raises(ResponseStreamingError):
             source.read(5)
 
+    @pytest.mark.parametrize("version", ["v1", "v2"])
+    def test_a_server_that_sends_a_version_whole_is_read_alike(self, version: str) -> None:
+        client = Forgetful()
+        objects = S3Objects(BUCKET, client)
+        digits = client.versions[version]
+        assert objects.get_range("key", 3, 4, version=version) == digits[3:7]
+        assert objects.get_range("key", 8, 9, version=version) == digits[8:]
+        with objects.stream("key", version=version, start=2) as source:
+            assert (source.read(3), source.read()) == (digits[2:5], digits[5:])
+        if version == "v2":
+            assert client.whole == 1, "once it is known, the latest version's range is asked for without its name"
+
     def test_a_conflict_with_another_write_under_way_is_tried_again(self) -> None:
         client = Conflicting(2)
         assert S3Objects(BUCKET, client).put("key", b"1", if_match='"old"') == '"new"'
@@ -334,7 +346,25 @@ class Breaking:
         if asked.get("Range"):
             first, last = asked["Range"].removeprefix("bytes=").split("-")
             start, end = int(first), int(last) + 1
-        return {"Body": _Broken(self.body[start:end], self.after), "ETag": '"one"'}
+        return {"Body": _Broken(self.body[start:end], self.after), "ETag": '"one"', "ContentRange": asked.get("Range")}
+
+
+class Forgetful:
+    """A client of the local cloud: a version comes whole, whatever its range; "v2" is the latest."""
+
+    def __init__(self) -> None:
+        self.versions = {"v1": b"0123456789", "v2": b"abcdefghij"}
+        self.whole = 0
+
+    def get_object(self, **asked: Any) -> dict[str, Any]:
+        version = asked.get("VersionId")
+        body = self.versions[version or "v2"]
+        if version is not None:
+            self.whole += 1
+            return {"Body": io.BytesIO(body), "ETag": '"one"', "VersionId": version}
+        first, _, last = asked["Range"].removeprefix("bytes=").partition("-")
+        part = body[int(first) : int(last) + 1 if last else None]
+        return {"Body": io.BytesIO(part), "ETag": '"one"', "VersionId": "v2", "ContentRange": "bytes"}
 
 
 class _Broken(io.BytesIO):
