@@ -64,7 +64,7 @@ OLD_MAC = "age,weight\r1,2\r3,4\r"
         ("a.jsonl", '[{"age": 1, "weight": 2}]', "is one JSON array, not JSON Lines"),
         ("a.jsonl", "\n\n", "is empty: expected a JSON object a line"),
         ("a.jsonl", "\nage,weight\n1,2\n", "holds no JSON object in its first lines: line 2 is none"),
-        ("a.jsonl", '{"age": 1}\n{"age": 2, "wieght": 3}\n', "meant to be 'weight'? Its first objects have: age, wieght."),
+        ("a.jsonl", '{"age": 1}\n{"age": 2, "wieght": 3}\n', "to be 'weight'? Its first objects have: age, wieght."),
         ("a.jsonl", GOOD_PARQUET, "is not JSON Lines, as its name says, but a Parquet file"),
         ("a.csv.gz", ROWS, "is not a gzip file, as its name says"),
         ("a.csv.gz", PACKED[:-20], "is a gzip file that was cut off"),
