@@ -27,6 +27,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.s3.responses import S3Response
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
     StateTaskServiceSfn,
 )
@@ -246,6 +247,7 @@ def account(
 
         monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
         monkeypatch.setattr(StateTaskServiceSfn, "_eval_service_task", _nested)
+        monkeypatch.setattr(S3Response, "put_object", _one_at_a_time(S3Response.put_object))
         yield cloud
         for module in cloud._modules:
             _forget(module)
@@ -277,6 +279,17 @@ def _create_table(name: str) -> None:
             }
         ],
     )
+
+
+def _one_at_a_time(write: Callable[..., Any]) -> Callable[..., Any]:
+    """A conditional write that is one step, as S3's is: moto looks first, and writes when it has seen nothing."""
+    lock = threading.Lock()
+
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return write(*args, **kwargs)
+
+    return locked
 
 
 def _nested(task: StateTaskServiceSfn, env: Any, normalised_parameters: dict[str, Any], **_context: object) -> None:
