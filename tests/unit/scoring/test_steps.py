@@ -37,7 +37,7 @@ def test_every_call_leaves_one_line(machine: Machine, capsys: pytest.CaptureFixt
 
 
 def test_results_are_small_whatever_the_file(machine: Machine) -> None:
-    machine.desk.__dict__["shard_bytes"] = 1
+    machine.desk.__dict__["shard_bytes"] = 20
     event = machine.drop("a.csv", table(400))
     said = machine.plan(event)
     for item in machine.json(said["items"]):
