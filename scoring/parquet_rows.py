@@ -25,7 +25,7 @@ from scoring.rows import ROWS, Rows
 _BATCH = 24 * 2**20
 """Bytes of the rows, unpacked, that are handled at a time."""
 _LITTLE = 64 * 2**10
-_BUFFERS = 48 * 2**20
+_BUFFERS = 24 * 2**20
 """Bytes that are read ahead, of all columns together."""
 
 

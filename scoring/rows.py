@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from andamio.cells import Cells
 
-ROWS = 65_536
+ROWS = 32_768
 """Rows handled at a time: what bounds memory, and large enough that columns are worked on at once."""
-BLOCK = 4 * 2**20
+BLOCK = 2 * 2**20
 """Bytes of a text read at a time."""
 LONGEST = 4 * 2**20
 """Bytes of the longest row that is read; a longer one is most likely a file that is no table."""
