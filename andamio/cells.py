@@ -17,8 +17,27 @@ from numpy.typing import NDArray
 
 from andamio.canonical import canonical
 
-type Cells = Sequence[object] | NDArray[Any]
-"""A column as it comes: a list of cells or an array."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded:
+    """A column that says each distinct cell once: row i holds `values[codes[i]]`, and nothing where that is -1.
+
+    `codes` is an integer array `[rows]`.
+    """
+
+    values: Sequence[object]
+    codes: NDArray[np.integer[Any]]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: NDArray[Any]) -> Coded:
+        """The chosen rows: a mask or indices."""
+        return Coded(self.values, self.codes[rows])
+
+
+type Cells = Sequence[object] | NDArray[Any] | Coded
+"""A column as it comes: a list of cells, an array, or distinct cells and which row holds which."""
 
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})

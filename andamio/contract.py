@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
+import numpy as np
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from andamio.cells import Cells
@@ -203,10 +204,13 @@ class Contract(Section):
         """Turn JSON records into typed columns; raises `InvalidRecord` that names every field that is wrong."""
         return parse_records(self, records)
 
-    def encode(self, table: Table) -> Encoded:
-        """Turn typed columns into the model's tensors: float32 numbers and canonical texts."""
+    def encode(self, table: Table, *, today: np.datetime64 | None = None) -> Encoded:
+        """Turn typed columns into the model's tensors: float32 numbers and canonical texts.
+
+        `today` is the day that ages are counted up to where a record does not say its own.
+        """
         widths = len(self.number_columns), len(self.category_columns)
-        return encode(self.inputs, table, widths=widths, dates_have_a_time=self.problem.time is not None)
+        return encode(self.inputs, table, widths=widths, dates_have_a_time=self.problem.time is not None, today=today)
 
     @cached_property
     def label_index(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ AndamioError
 │   └── NotReady         no model is served yet
 ├── DataError            raw data cannot become a data set
 ├── TrainingError        a training run cannot go on
+├── TableBusy            the predictions table refuses writes for now
 └── CommandError         a command cannot do what it was asked to
 
 Each error says what was expected, what came, and what to do. `code` is stable and meant for
@@ -110,6 +111,14 @@ class TrainingError(AndamioError):
     """A training run cannot go on."""
 
     code = "training"
+
+
+class TableBusy(AndamioError):
+    """The predictions table went on refusing writes: the same ones may go through later."""
+
+    code = "table-busy"
+    status = 503
+    retryable = True
 
 
 class CommandError(AndamioError):

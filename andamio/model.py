@@ -37,6 +37,16 @@ class Model:
 
         Raises `ReleaseError` when the model answers in another shape, or with a number that is not finite.
         """
+        result = self.answers(encoded)
+        if not np.isfinite(result).all():
+            raise ReleaseError("the model answered with a number that is not finite")
+        return result
+
+    def answers(self, encoded: Encoded) -> NDArray[np.float32]:
+        """The same, where the caller looks after rows without a finite answer.
+
+        Raises `ReleaseError` when the model answers in another shape.
+        """
         (probabilities,) = self._session.run([PROBABILITIES], encoded.feeds())
         result: NDArray[np.float32] = probabilities
         if result.shape != (encoded.rows, len(self.contract.classes)):
@@ -44,8 +54,6 @@ class Model:
                 f"the model answered {list(result.shape)} numbers for {encoded.rows} records of "
                 f"{len(self.contract.classes)} classes"
             )
-        if not np.isfinite(result).all():
-            raise ReleaseError("the model answered with a number that is not finite")
         return result
 
     def _check_signature(self) -> None:

@@ -2,7 +2,7 @@
 
 Two buckets matter to the spine. The *lake* holds data (`raw/`, `staging/`, `quarantine/`,
 `datasets/`); the *models* bucket holds what training makes (`runs/`, `releases/`, `serving/`,
-`mlflow/`). The *batch* bucket holds `incoming/`, `scored/` and `rejected/`.
+`mlflow/`). The *batch* bucket holds `incoming/`, `scored/`, `rejected/` and `batches/`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ EVENT_ERROR = "andamio.error"
 EVENT_ETL = "andamio.etl"
 EVENT_TRAINING = "andamio.training"
 EVENT_REGISTRY = "andamio.registry"
+EVENT_BATCH = "andamio.batch"
 EVENT_RELEASE_LOADED = "andamio.release.loaded"
 EVENT_RELEASE_REFUSED = "andamio.release.refused"
 
@@ -36,6 +37,11 @@ MLFLOW = "mlflow/"
 INCOMING = "incoming/"
 SCORED = "scored/"
 REJECTED = "rejected/"
+BATCHES = "batches/"
+"""What the batch machine keeps about each file: plan, shards, results, what predictions are looked up in."""
+
+BY_RECORD = "by_record"
+"""The index of the predictions table by the caller's own id."""
 
 CURRENT_DATASET = DATASETS + "current.json"
 SPLIT = DATASETS + "split.json"
@@ -108,3 +114,53 @@ def trial(run_id: str, trial_id: str) -> str:
 def training_execution(version: str) -> str:
     """The name of the execution that trains on a new data version: the same data train once."""
     return f"data-{version}"
+
+
+def batch(batch_id: str, file: str = "") -> str:
+    """A batch's own folder, or one file of it."""
+    return f"{BATCHES}{batch_id}/{file}"
+
+
+def incoming(batch_id: str, file: str) -> str:
+    """Where the file of a batch that was asked for is dropped."""
+    return f"{INCOMING}{batch_id}/{file}"
+
+
+def survey(batch_id: str, chunk: int) -> str:
+    """What one chunk of a file was found to hold."""
+    return batch(batch_id, f"survey/{chunk:05d}.json")
+
+
+def shard_result(batch_id: str, shard: int) -> str:
+    """What became of one shard."""
+    return batch(batch_id, f"shards/{shard:05d}.json")
+
+
+def shard_failure(batch_id: str, shard: int) -> str:
+    """Why one shard was given up."""
+    return batch(batch_id, f"failures/{shard:05d}.json")
+
+
+def lookup(batch_id: str, shard: int) -> str:
+    """What the predictions of one shard are looked up in: see `andamio.lookup`."""
+    return batch(batch_id, f"lookup/{shard:05d}.bin")
+
+
+def scored_part(batch_id: str, shard: int, ending: str) -> str:
+    """The scored rows of one shard; `ending` is "csv", "jsonl" or "parquet"."""
+    return f"{SCORED}{batch_id}/part-{shard:05d}.{ending}"
+
+
+def scored_whole(batch_id: str, ending: str) -> str:
+    """All scored rows in one file, where they are few enough."""
+    return f"{SCORED}{batch_id}.{ending}"
+
+
+def rejected_part(batch_id: str, shard: int) -> str:
+    """The rows of one shard that could not be scored, with line and reason."""
+    return f"{REJECTED}{batch_id}/part-{shard:05d}.jsonl"
+
+
+def batch_manifest(batch_id: str) -> str:
+    """What a finished batch was made of and came to; it is written last."""
+    return f"{SCORED}{batch_id}.manifest.json"

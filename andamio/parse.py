@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.canonical import canonical
-from andamio.cells import Cells, Wrong, moment_of, number_of, number_written, read_each, text_of, truth_of
+from andamio.cells import Cells, Coded, Wrong, moment_of, number_of, number_written, read_each, text_of, truth_of
 from andamio.errors import Problem
 from andamio.format import EXACT_INTEGER, LARGEST_NUMBER, Feature
 
@@ -30,12 +30,14 @@ class Table:
     """Typed columns of `rows` rows, and what is wrong with some of them.
 
     A column is float64 (NaN = missing; booleans are 0 and 1), text (dtype object, "" = missing) or
-    datetime64[D] (NaT = missing). `labels` holds class indices (training only; -1 where unusable),
+    datetime64[D] (NaT = missing). Categories that came coded stay so: they are in `coded` instead, their
+    values canonical texts, -1 = missing. `labels` holds class indices (training only; -1 where unusable),
     `coerced` counts, per feature, values that were out of range and became missing.
     """
 
     rows: int
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+    coded: dict[str, Coded] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     coerced: dict[str, int] = field(default_factory=dict)
     labels: NDArray[np.int64] | None = None
@@ -55,6 +57,7 @@ class Table:
         return Table(
             rows=len(index),
             columns={name: column[index] for name, column in self.columns.items()},
+            coded={name: column.take(index) for name, column in self.coded.items()},
             coerced=dict(self.coerced),
             labels=None if self.labels is None else self.labels[index],
             time=None if self.time is None else self.time[index],
@@ -73,7 +76,8 @@ def parse_columns(
     """Read named columns of cells; every cell that breaks the contract is a `Problem` of the table.
 
     `text` says that cells are texts, where [data] missing means no value and `decimal` is the decimal
-    mark; else they are typed values, where None and NaN mean no value. With `training`, the target and
+    mark; a float64 array among them holds numbers that were read already, NaN where the text means no
+    value. Else cells are typed values, where None and NaN mean no value. With `training`, the target and
     the columns of [problem] are read too, and so are features that are only known afterwards.
     """
     table = Table(rows)
@@ -85,7 +89,10 @@ def parse_columns(
             aside = _Reader(Table(rows), text, contract.data.missing, decimal)
             table.columns[name] = aside.read(name, feature, cells)
             continue
-        table.columns[name] = source.read(name, feature, cells)
+        if feature.type == "category" and isinstance(cells, Coded) and not training:
+            table.coded[name] = source.coded_categories(name, feature, cells)
+        else:
+            table.columns[name] = source.read(name, feature, cells)
     problem = contract.problem
     if problem.time is not None and (training or problem.time in columns):
         table.time = source.times(problem.time, columns.get(problem.time), required=training)
@@ -97,6 +104,7 @@ def parse_columns(
     return table
 
 
+_NO_VALUE = "is required and has no value"
 _TOO_LARGE = (
     f"must be within {EXACT_INTEGER} of 0: no larger integer is held exactly "
     "(make it a category or a date, or subtract an offset)"
@@ -125,12 +133,29 @@ class _Reader:
         elif feature.type == "date":
             column = self._moments(name, cells).astype("datetime64[D]")
         elif feature.type == "boolean":
-            column = np.array(self._each(name, cells, self._or_missing(truth_of)), dtype=np.float64)
+            column = self._read_as(np.dtype(np.float64), name, cells, self._or_missing(truth_of))
         else:
             column = self._numbers(name, cells)
             self._check_range(name, feature, column)
         if feature.required:
-            self._require(name, column, before, "is required and has no value")
+            self._require(name, column, before, _NO_VALUE)
+        return column
+
+    def coded_categories(self, name: str, feature: Feature, cells: Coded) -> Coded:
+        """A category's column that came coded: its distinct values are read and checked, not its rows."""
+        before = len(self.table.problems)
+        read = Coded(*self._distinct(name, cells, self._or_missing(text_of)))
+        texts = [text or "" for text in read.values]
+        if feature.values is not None and not feature.accepts_unknown:
+            strange = [bool(text) and text not in feature.values for text in texts]
+            if any(strange):
+                self._note(name, read.codes, np.array(strange), _one_of(feature.values))
+                texts = ["" if wrong else text for text, wrong in zip(texts, strange, strict=True)]
+        # One more value stands for "nothing" while codes are mapped: -1 finds it at the end.
+        present = np.array([*map(bool, texts), False])
+        column = Coded(texts, np.where(present[read.codes], read.codes, -1))
+        if feature.required:
+            self._require_present(name, column.codes < 0, before, _NO_VALUE)
         return column
 
     def identifiers(self, name: str, cells: Cells | None) -> NDArray[Any]:
@@ -166,6 +191,9 @@ class _Reader:
         """What `read` makes of each cell, None where it means no value; what is wrong is noted, and is no value."""
         if cells is None:
             return [None] * self.table.rows
+        if isinstance(cells, Coded):
+            values, codes = self._distinct(name, cells, read)
+            return list(map([*values, None].__getitem__, codes.tolist()))
         values = read_each(cells.tolist() if isinstance(cells, np.ndarray) else cells, read)
         if Wrong in set(map(type, values)):
             for row, value in enumerate(values):
@@ -173,6 +201,33 @@ class _Reader:
                     self.problem(row, name, value.reason)
                     values[row] = None
         return values
+
+    def _distinct(
+        self, name: str, cells: Coded, read: Callable[[Any], Any]
+    ) -> tuple[list[Any], NDArray[np.integer[Any]]]:
+        """The same of a coded column: what each distinct cell means, and the codes."""
+        values: list[Any] = [read(cell) for cell in cells.values]
+        wrong: dict[str, NDArray[np.bool_]] = {}
+        for index, value in enumerate(values):
+            if type(value) is Wrong:
+                wrong.setdefault(value.reason, np.zeros(len(values), dtype=bool))[index] = True
+                values[index] = None
+        for reason, which in wrong.items():
+            self._note(name, cells.codes, which, reason)
+        return values, cells.codes
+
+    def _note(self, name: str, codes: NDArray[np.integer[Any]], which: NDArray[np.bool_], reason: str) -> None:
+        """A problem for each row whose distinct value is one of those."""
+        for row in np.flatnonzero(np.append(which, False)[codes]):
+            self.problem(row, name, reason)
+
+    def _read_as(self, kind: np.dtype[Any], name: str, cells: Cells | None, read: Callable[[Any], Any]) -> NDArray[Any]:
+        """A column of numbers or moments, by a reader of cells; no value is NaN or NaT."""
+        if isinstance(cells, Coded):
+            values, codes = self._distinct(name, cells, read)
+            column: NDArray[Any] = np.array([*values, None], dtype=kind)[codes]
+            return column
+        return np.array(self._each(name, cells, read), dtype=kind)
 
     def _or_missing[T](self, read: Callable[[Any], T]) -> Callable[[Any], T | None]:
         """The same reader, minding the texts that mean no value."""
@@ -188,7 +243,7 @@ class _Reader:
     def _moments(self, name: str, cells: Cells | None) -> NDArray[np.datetime64]:
         if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
             return cells.astype("datetime64[s]")
-        return np.array(self._each(name, cells, self._or_missing(moment_of)), dtype="datetime64[s]")
+        return self._read_as(np.dtype("datetime64[s]"), name, cells, self._or_missing(moment_of))
 
     def _categories(self, name: str, feature: Feature, cells: Cells | None) -> NDArray[Any]:
         column = self._texts(name, cells)
@@ -197,17 +252,20 @@ class _Reader:
             return column
         strange = set(column.tolist()).difference(values, ("",))
         if strange:
-            shown = ", ".join(list(values)[:12]) + (", ..." if len(values) > 12 else "")
             for row, text in enumerate(column):
                 if text in strange:
-                    self.problem(row, name, f"must be one of {shown}")
+                    self.problem(row, name, _one_of(values))
                     column[row] = ""
         return column
 
     def _numbers(self, name: str, cells: Cells | None) -> NDArray[np.float64]:
-        column = None if cells is None else self._float_texts(cells) if self.text else _floats(cells)
+        if cells is None:
+            return np.full(self.table.rows, math.nan)
+        column: NDArray[np.float64] | None = None
+        if not isinstance(cells, Coded):
+            column = self._float_texts(cells) if self.text else _floats(cells)
         if column is None:
-            column = np.array(self._each(name, cells, self._number if self.text else number_of), dtype=np.float64)
+            column = self._read_as(np.dtype(np.float64), name, cells, self._number if self.text else number_of)
         return column
 
     def _number(self, cell: object) -> float | Wrong | None:
@@ -215,8 +273,10 @@ class _Reader:
         plain = isinstance(value, float) and value not in self.missing_numbers
         return value if plain or not self._is_missing(cell) else None
 
-    def _float_texts(self, cells: Cells) -> NDArray[np.float64] | None:
+    def _float_texts(self, cells: Sequence[object] | NDArray[Any]) -> NDArray[np.float64] | None:
         """All cells at once, or None when one of them needs a closer look."""
+        if isinstance(cells, np.ndarray) and cells.dtype == np.float64:
+            return self._without_missing(cells.copy())
         if self.decimal != ".":
             return None
         absent = dict.fromkeys(self.missing, math.nan)
@@ -228,6 +288,10 @@ class _Reader:
                 return None
         except (TypeError, ValueError):
             return None
+        return self._without_missing(column)
+
+    def _without_missing(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A column of numbers read from text, those that [data] missing lists taken out in place."""
         if self.missing_numbers:
             column[np.isin(column, list(self.missing_numbers))] = math.nan
         return column
@@ -274,6 +338,9 @@ class _Reader:
     def _require(self, name: str, column: NDArray[Any], before: int, reason: str) -> None:
         """Every row needs a value; those whose value was found wrong since `before` are named already."""
         absent = column == "" if column.dtype == object else np.isnan(column)
+        self._require_present(name, absent, before, reason)
+
+    def _require_present(self, name: str, absent: NDArray[np.bool_], before: int, reason: str) -> None:
         if np.count_nonzero(absent):
             wrong = {problem.row for problem in self.table.problems[before:]}
             for row in np.flatnonzero(absent):
@@ -281,7 +348,7 @@ class _Reader:
                     self.problem(row, name, reason)
 
 
-def _floats(cells: Cells) -> NDArray[np.float64] | None:
+def _floats(cells: Sequence[object] | NDArray[Any]) -> NDArray[np.float64] | None:
     """Typed values as float64 when all of them are plain numbers, else None."""
     if isinstance(cells, np.ndarray):
         return cells.astype(np.float64) if cells.dtype.kind in "fiu" else None
@@ -291,6 +358,10 @@ def _floats(cells: Cells) -> NDArray[np.float64] | None:
         except OverflowError:
             return None
     return None
+
+
+def _one_of(values: Mapping[str, str]) -> str:
+    return f"must be one of {', '.join(list(values)[:12])}" + (", ..." if len(values) > 12 else "")
 
 
 def _between(feature: Feature, low: float, high: float) -> str:

@@ -80,8 +80,20 @@ class RegistrySettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class ApiSettings(Settings):
-    """`lambdas/api`: where releases are, and how often the pointer is looked at (seconds)."""
+class ScoreSettings(Settings):
+    """`lambdas/score`: the buckets, the predictions table, and how many bytes of a file make a shard."""
 
     models: str
+    batch: str
+    table: str
+    shard_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings(Settings):
+    """`lambdas/api`: where releases, batches and predictions are; how often the pointer is looked at (seconds)."""
+
+    models: str
+    batch: str
+    table: str
     refresh_seconds: int

@@ -45,8 +45,8 @@ class Folder:
         except FileNotFoundError:
             raise ObjectNotFound(key) from None
 serving = api.Serving(Folder(), "heart", api.WallClock(), 60)
-api.connect = None
-gateway = api.Mangum(api.create_app(lambda: serving), lifespan="off", custom_handlers=[api.RestApi])
+api.connect = api.scored = None
+gateway = api.Mangum(api.create_app(lambda: serving, None), lifespan="off", custom_handlers=[api.RestApi])
 event = json.loads(pathlib.Path(sys.argv[2]).read_text())
 ready = time.perf_counter()
 assert gateway(event, None)["statusCode"] == 200

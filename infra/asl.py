@@ -4,7 +4,8 @@
 
 A file is Amazon States Language (JSONPath or JSONata) with placeholders, `"${EtlFunction}"`, and is valid
 JSON before they are filled in. Rules: every state can be reached and every path ends; every Task has a
-timeout, retries what Lambda says is worth retrying, with jitter, and catches everything.
+timeout, retries what Lambda says is worth retrying, with jitter, and catches everything; a Map uses nothing
+that only AWS does, and a Distributed Map, which has work of its own, catches everything too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ FOLDER = REPOSITORY / "stepfunctions"
 PLACEHOLDERS: dict[str, frozenset[str]] = {
     "etl": frozenset({"EtlFunction", "TrainMachine", "QuietSeconds"}),
     "train": frozenset({"TrainFunction", "SearchFunction", "RegistryFunction", "Parallel"}),
+    "batch": frozenset({"ScoreFunction", "BatchBucket", "BatchTopic", "Workers"}),
 }
 # Faults of the Lambda service, not of our code: AWS's own advice is to retry them.
 LAMBDA_FAULTS = frozenset(
@@ -33,6 +35,8 @@ LAMBDA_FAULTS = frozenset(
         "Lambda.TooManyRequestsException",
     }
 )
+# What a Map may have on AWS, and what localstack/gaps.md says about it.
+UNPORTABLE = frozenset({"ItemBatcher", "ResultWriter", "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"})
 TERMINAL = ("Succeed", "Fail")
 TYPES = ("Task", "Pass", "Choice", "Wait", "Parallel", "Map", *TERMINAL)
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
@@ -109,6 +113,15 @@ def tasks(machine: State, at: str = "") -> Iterator[tuple[str, State]]:
             yield from tasks(inner, f"{where} / ")
 
 
+def is_distributed(machine: State) -> bool:
+    """Whether a state machine has a Distributed Map, whose children are executions of their own."""
+    return any(
+        (inner.get("ProcessorConfig") or {}).get("Mode") == "DISTRIBUTED" or is_distributed(inner)
+        for state in _states(machine).values()
+        for inner in _inner(state)
+    )
+
+
 def _states(machine: State) -> dict[str, State]:
     states = machine.get("States")
     return {k: v for k, v in states.items() if isinstance(v, dict)} if isinstance(states, dict) else {}
@@ -161,8 +174,18 @@ def _state(name: str, state: State, states: Mapping[str, State], at: str) -> Ite
         yield f"{where} is a {kind} with nothing in it"
     if kind == "Task":
         yield from _task(where, state)
+    if kind == "Map":
+        yield from _map(where, state)
     for inner in _inner(state):
         yield from _machine(inner, f"{where} / ")
+
+
+def _map(where: str, state: State) -> Iterator[str]:
+    for name in UNPORTABLE & set(state):
+        yield f"{where} has {name}, which not every emulator knows: make shards, let workers write, trust storage"
+    distributed = any((inner.get("ProcessorConfig") or {}).get("Mode") == "DISTRIBUTED" for inner in _inner(state))
+    if distributed and not _catches_all(state):
+        yield f"{where} has no Catch for States.ALL: its items are read, and its children started, by itself"
 
 
 def _task(where: str, state: State) -> Iterator[str]:
@@ -183,8 +206,12 @@ def _task(where: str, state: State) -> Iterator[str]:
             yield f"{where} has no Retry"
     elif missing:
         yield f"{where} does not retry {', '.join(missing)}"
-    if not any("States.ALL" in (catch.get("ErrorEquals") or []) for catch in state.get("Catch") or []):
+    if not _catches_all(state):
         yield f"{where} has no Catch for States.ALL"
+
+
+def _catches_all(state: State) -> bool:
+    return any("States.ALL" in (catch.get("ErrorEquals") or []) for catch in state.get("Catch") or [])
 
 
 def _calls_lambda(state: State) -> bool:

@@ -1,6 +1,6 @@
 """Lambda zips without Docker, in two layers: dependencies as locked, then our own code on top.
 
-    python -m infra.bundling [api etl train search registry] [--platform host|x86_64|arm64]
+    python -m infra.bundling [api etl train search registry score] [--platform host|x86_64|arm64]
 
 The dependencies of a bundle are installed, slimmed, import-tested and zipped once for what uv.lock pins;
 an edit of our own code only appends to a copy of that zip. Both are kept by digest in $ANDAMIO_BUNDLES

@@ -12,6 +12,12 @@ from infra import REPOSITORY
 
 PLATFORMS = ("host", "x86_64", "arm64")
 
+DEFAULT_SHARD_MIB = 32
+# A shard of a few rows costs more to start than to score; one of more than this may not end in a call's 15 minutes.
+SMALLEST_SHARD_MIB, LARGEST_SHARD_MIB = 0.001, 1024
+MOST_WORKERS = 10_000
+"""What a Distributed Map runs at once."""
+
 
 class OptionError(Exception):
     """A context value cannot be used: the message names it and says what was expected."""
@@ -29,6 +35,8 @@ class Options:
     existing_role_arn  a role that everything runs as, for accounts that may not create roles; empty: own roles
     quiet_seconds      how long ETL waits for more files
     refresh_seconds    how often the API looks for a new champion (60; 5 on the local cloud)
+    shard_bytes        how much of a batch's file one call scores (context `shard_mib`, 32; fractions are fine)
+    workers            how many calls score at once (8; 2 on the local cloud)
     """
 
     problem: Path
@@ -39,6 +47,8 @@ class Options:
     existing_role_arn: str
     quiet_seconds: int
     refresh_seconds: int
+    shard_bytes: int
+    workers: int
 
 
 def read_options(context: Callable[[str], object], environ: Mapping[str, str] | None = None) -> Options:
@@ -66,6 +76,8 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         existing_role_arn=role,
         quiet_seconds=_seconds(context, "quiet_seconds", 2 if local else 30, least=1),
         refresh_seconds=_seconds(context, "refresh_seconds", 5 if local else 60, least=1),
+        shard_bytes=_shard_bytes(context),
+        workers=_workers(context, 2 if local else 8),
     )
 
 
@@ -102,4 +114,29 @@ def _seconds(context: Callable[[str], object], key: str, default: int, *, least:
     text = _text(context, key, str(default))
     if not text.isdecimal() or not least <= int(text) <= 86_400:
         raise OptionError(f"Context '{key}' must be whole seconds from {least} to 86400. Got '{text}' instead.")
+    return int(text)
+
+
+def _shard_bytes(context: Callable[[str], object]) -> int:
+    text = _text(context, "shard_mib", str(DEFAULT_SHARD_MIB))
+    try:
+        size = float(text)
+    except ValueError:
+        size = 0.0
+    # Written so that "nan", which compares with nothing, is refused too.
+    if not SMALLEST_SHARD_MIB <= size <= LARGEST_SHARD_MIB:
+        raise OptionError(
+            f"Context 'shard_mib' must be a number of MiB from {SMALLEST_SHARD_MIB} to {LARGEST_SHARD_MIB} "
+            f"(0.5 is half of one). Got '{text}' instead."
+        )
+    return int(size * 2**20)
+
+
+def _workers(context: Callable[[str], object], default: int) -> int:
+    text = _text(context, "workers", str(default))
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise OptionError(
+            f"Context 'workers' must be a whole number from 1 to {MOST_WORKERS}: how many calls score at once. "
+            f"Got '{text}' instead."
+        )
     return int(text)

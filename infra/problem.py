@@ -1,7 +1,8 @@
 """What the infrastructure reads of a problem folder: a few plain values of its problem.toml.
 
 The contract itself is checked by `andamio.contract`, which the command line and the functions use; a
-deployment needs the name, which names everything, and the number of trials that run side by side.
+deployment needs the name, which names everything, the number of trials that run side by side, and how
+long files and their predictions are kept.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from andamio import names
 NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
 DEFAULT_PARALLEL = 4
 MOST_PARALLEL = 40
+DEFAULT_KEEP_DAYS = 90
 
 
 class ProblemError(Exception):
@@ -24,10 +26,15 @@ class ProblemError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A problem to deploy. `parallel` is how many trials train at once; `toml` the file as it is."""
+    """A problem to deploy.
+
+    `parallel` is how many trials train at once, `keep_days` how long a batch and its results stay, `toml` the
+    file as it is.
+    """
 
     name: str
     parallel: int
+    keep_days: int
     toml: bytes
 
 
@@ -54,7 +61,12 @@ def read_problem(folder: Path) -> Problem:
         raise ProblemError(
             f"{file}: [training] parallel must be an integer from 1 to {MOST_PARALLEL}. Got {parallel!r} instead."
         )
-    return Problem(name, parallel, toml)
+    keep_days = _table(content, "batch", file).get("keep_days", DEFAULT_KEEP_DAYS)
+    if not isinstance(keep_days, int) or isinstance(keep_days, bool) or keep_days < 1:
+        raise ProblemError(
+            f"{file}: [batch] keep_days must be an integer of at least 1, in days. Got {keep_days!r} instead."
+        )
+    return Problem(name, parallel, keep_days, toml)
 
 
 def _table(content: dict[str, object], key: str, file: Path) -> dict[str, object]:

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.ports import Objects
+from andamio.sniff import COMMA_NUMBER
 from andamio.split import SealedSplit
 from training.columns import Columns, kept_columns, table_columns
 from training.dataset import KEY, ROW
 from training.quarantine import Problems, Reject, shown_cells
 from training.raw import Chunk, ReadAs, RefusedFile, read_raw
-from training.raw.delimited import COMMA_NUMBER
 from training.sources import Source
 
 Cells = dict[str, list[object]]

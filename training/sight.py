@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 from andamio import names
 from andamio.errors import TrainingError
-from andamio.ports import ObjectInfo, Objects, StoredObject
+from andamio.ports import ObjectInfo, Objects, Readable, StoredObject
 
 HOLDOUT = "/holdout.parquet"
 
@@ -19,16 +21,24 @@ class TrainOnly:
 
     def get(self, key: str, *, version: str | None = None) -> StoredObject:
         """Read one object; raises `TrainingError` for a holdout."""
-        if key.startswith(names.DATASETS) and key.endswith(HOLDOUT):
-            raise TrainingError(
-                f"{key} was asked for before the evaluation: nothing may be chosen or fitted with rows that the model "
-                "is judged on. Read train instead."
-            )
+        _refuse_holdout(key)
         return self._lake.get(key, version=version)
 
-    def head(self, key: str) -> ObjectInfo:
+    def get_range(self, key: str, start: int, length: int, *, version: str | None = None) -> bytes:
+        """Read a range of one object; raises `TrainingError` for a holdout."""
+        _refuse_holdout(key)
+        return self._lake.get_range(key, start, length, version=version)
+
+    def stream(
+        self, key: str, *, version: str | None = None, start: int = 0, length: int | None = None
+    ) -> AbstractContextManager[Readable]:
+        """Read one object as it comes; raises `TrainingError` for a holdout."""
+        _refuse_holdout(key)
+        return self._lake.stream(key, version=version, start=start, length=length)
+
+    def head(self, key: str, *, version: str | None = None) -> ObjectInfo:
         """Look at one object."""
-        return self._lake.head(key)
+        return self._lake.head(key, version=version)
 
     def put(
         self, key: str, body: bytes, *, content_type: str = "application/octet-stream", if_match: str | None = None
@@ -40,6 +50,24 @@ class TrainOnly:
         """Write one object unless the key is taken."""
         return self._lake.put_new(key, body, content_type=content_type)
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def put_new_file(self, key: str, file: Path, *, content_type: str = "application/octet-stream") -> bool:
+        """Write one object out of a file unless the key is taken."""
+        return self._lake.put_new_file(key, file, content_type=content_type)
+
+    def put_stream(
+        self, key: str, chunks: Iterable[bytes], *, content_type: str = "application/octet-stream"
+    ) -> ObjectInfo:
+        """Write one object, a chunk after another."""
+        return self._lake.put_stream(key, chunks, content_type=content_type)
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """The objects under a prefix."""
-        return self._lake.list(prefix)
+        return self._lake.list(prefix, after=after)
+
+
+def _refuse_holdout(key: str) -> None:
+    if key.startswith(names.DATASETS) and key.endswith(HOLDOUT):
+        raise TrainingError(
+            f"{key} was asked for before the evaluation: nothing may be chosen or fitted with rows that the model "
+            "is judged on. Read train instead."
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
@@ -213,6 +214,13 @@ class Account:
     def delete(self, bucket: str, key: str) -> None:
         """Delete one object; a bucket with versions keeps them, behind a delete marker."""
         self._s3.delete_object(Bucket=bucket, Key=key)
+
+    def send(self, bucket: str, key: str, file: Path, sent: Callable[[int], None]) -> None:
+        """Upload a file of any size, in parts; `sent` is told how many more bytes are there, from any thread."""
+        try:
+            self._s3.upload_file(str(file), bucket, key, Callback=sent)
+        except S3UploadFailedError as error:
+            raise CommandError(f"{file.name} could not be sent to s3://{bucket}/{key}: {error}") from error
 
     def empty(self, bucket: str) -> None:
         """Delete every version of every object of a bucket."""

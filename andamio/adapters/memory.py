@@ -1,14 +1,18 @@
-"""Objects in memory: S3's behaviour without S3, for tests."""
+"""Objects and predictions in memory: S3's and DynamoDB's behaviour without them, for tests."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from andamio.errors import ObjectNotFound, PreconditionFailed
-from andamio.ports import ObjectInfo, StoredObject
+from andamio.ports import ObjectInfo, Readable, StoredObject
 
 
 class MemoryObjects:
@@ -23,16 +27,23 @@ class MemoryObjects:
 
     def get(self, key: str, *, version: str | None = None) -> StoredObject:
         """Read one object (the latest version unless told); raises `ObjectNotFound`."""
-        for info, body in reversed(self._versions.get(key, [])):
-            if version in (None, info.version):
-                return StoredObject(body, info.etag, info.version)
-        raise ObjectNotFound(f"{self.bucket}/{key}: there is no such object")
+        info, body = self._find(key, version)
+        return StoredObject(body, info.etag, info.version)
 
-    def head(self, key: str) -> ObjectInfo:
+    def get_range(self, key: str, start: int, length: int, *, version: str | None = None) -> bytes:
+        """Bytes `start` to `start + length` of one object, fewer where it ends before; raises `ObjectNotFound`."""
+        return self._find(key, version)[1][start : start + max(length, 0)]
+
+    def stream(
+        self, key: str, *, version: str | None = None, start: int = 0, length: int | None = None
+    ) -> AbstractContextManager[Readable]:
+        """The bytes of one object, or of a range of it, as they come; raises `ObjectNotFound`."""
+        body = self._find(key, version)[1]
+        return closing(io.BytesIO(body[start : len(body) if length is None else start + max(length, 0)]))
+
+    def head(self, key: str, *, version: str | None = None) -> ObjectInfo:
         """Look at one object without reading it; raises `ObjectNotFound`."""
-        if key not in self._versions:
-            raise ObjectNotFound(f"{self.bucket}/{key}: there is no such object")
-        return self._versions[key][-1][0]
+        return self._find(key, version)[0]
 
     def put(
         self, key: str, body: bytes, *, content_type: str = "application/octet-stream", if_match: str | None = None
@@ -42,7 +53,7 @@ class MemoryObjects:
             held = self._versions.get(key, [])
             if if_match is not None and (not held or held[-1][0].etag != if_match):
                 raise PreconditionFailed(f"{self.bucket}/{key}: it changed since it was read")
-            return self._write(key, body)
+            return self._write(key, body).etag
 
     def put_new(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
         """Write one object unless the key is taken; says whether it was written."""
@@ -52,20 +63,61 @@ class MemoryObjects:
             self._write(key, body)
             return True
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """The latest version of every object under a prefix, by key."""
-        for key in sorted(self._versions):
-            if key.startswith(prefix):
-                yield self._versions[key][-1][0]
+    def put_new_file(self, key: str, file: Path, *, content_type: str = "application/octet-stream") -> bool:
+        """Write one object out of a file unless the key is taken; says whether it was written."""
+        return self.put_new(key, file.read_bytes(), content_type=content_type)
 
-    def _write(self, key: str, body: bytes) -> str:
+    def put_stream(
+        self, key: str, chunks: Iterable[bytes], *, content_type: str = "application/octet-stream"
+    ) -> ObjectInfo:
+        """Write one object of any size, a chunk after another; it is there when all of them are, or not at all."""
+        body = b"".join(chunks)
+        with self._lock:
+            return self._write(key, body)
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """The latest version of every object under a prefix, by key, those after `after`."""
+        with self._lock:
+            found = [held[-1][0] for key, held in self._versions.items() if key.startswith(prefix) and key > after]
+        yield from sorted(found, key=lambda info: info.key)
+
+    def delete(self, key: str) -> None:
+        """Forget an object."""
+        self._versions.pop(key, None)
+
+    def _find(self, key: str, version: str | None) -> tuple[ObjectInfo, bytes]:
+        for info, body in reversed(self._versions.get(key, [])):
+            if version in (None, info.version):
+                return info, body
+        raise ObjectNotFound(f"{self.bucket}/{key}: there is no such object")
+
+    def _write(self, key: str, body: bytes) -> ObjectInfo:
         held = self._versions.setdefault(key, [])
         self._now += timedelta(seconds=1)
         etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
         held.append((ObjectInfo(key, f"v{len(held) + 1}", etag, len(body), self._now), body))
         self.writes.append(key)
-        return etag
+        return held[-1][0]
 
-    def delete(self, key: str) -> None:
-        """Forget an object."""
-        self._versions.pop(key, None)
+
+class MemoryPredictions:
+    """`Predictions` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def put_all(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Write items over those of the same `prediction_id`."""
+        with self._lock:
+            self.items |= {str(item["prediction_id"]): dict(item) for item in items}
+
+    def find(self, prediction_id: str) -> dict[str, Any] | None:
+        """The item of an id."""
+        found = self.items.get(prediction_id)
+        return None if found is None else dict(found)
+
+    def of_record(self, record_id: str, *, limit: int) -> list[dict[str, Any]]:
+        """The newest items of a record, newest first."""
+        found = [dict(item) for item in self.items.values() if item.get("record_id") == record_id]
+        return sorted(found, key=lambda item: str(item["created"]), reverse=True)[:limit]

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, closing, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
 
+from andamio.adapters.s3_reading import Resuming
 from andamio.errors import ObjectNotFound, PreconditionFailed
-from andamio.ports import ObjectInfo, StoredObject
+from andamio.ports import ObjectInfo, Readable, StoredObject
+
+PART = 16 * 2**20
+"""Bytes of a part of a large upload: 10,000 of them, which is S3's limit, are 156 GiB."""
+LONGEST_LINK_SECONDS = 15 * 60
+"""How long a presigned request is good for, at most."""
 
 _CONFLICT_TRIES = 5
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
+_NO_VERSION = frozenset({"InvalidArgument", "400", "MethodNotAllowed", "405"})
+"""What S3 answers to a version id that cannot be one, or that is a deletion."""
 
 
 class S3Objects:
@@ -21,57 +32,129 @@ class S3Objects:
         from botocore.config import Config
         from botocore.exceptions import ClientError
 
+        # Emulators know buckets by path; on AWS, links must name the bucket's region, which "virtual" does.
+        emulated = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         self.bucket = bucket
         self._error = ClientError
+        self._forgets_ranges = False
         self._s3: Any = client or boto3.client(
-            "s3", config=Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=3, read_timeout=30)
+            "s3",
+            config=Config(
+                retries={"mode": "standard", "max_attempts": 5},
+                connect_timeout=3,
+                read_timeout=30,
+                max_pool_connections=20,
+                signature_version="s3v4",
+                s3={"addressing_style": "path" if emulated else "virtual"},
+            ),
         )
+
+    # Reading
 
     def get(self, key: str, *, version: str | None = None) -> StoredObject:
         """Read one object (the latest version unless told); raises `ObjectNotFound`."""
-        asked = {"VersionId": version} if version else {}
-        try:
-            reply = self._s3.get_object(Bucket=self.bucket, Key=key, **asked)
-        except self._error as error:
-            raise self._translated(error, key) from error
+        reply = self._read(key, version)
         return StoredObject(reply["Body"].read(), reply["ETag"], reply.get("VersionId", ""))
 
-    def head(self, key: str) -> ObjectInfo:
+    def get_range(self, key: str, start: int, length: int, *, version: str | None = None) -> bytes:
+        """Bytes `start` to `start + length` of one object, fewer where it ends before; raises `ObjectNotFound`."""
+        with self.stream(key, version=version, start=start, length=length) as source:
+            return source.read()
+
+    def stream(
+        self, key: str, *, version: str | None = None, start: int = 0, length: int | None = None
+    ) -> AbstractContextManager[Readable]:
+        """The bytes of one object, or of a range of it, as they come; raises `ObjectNotFound`.
+
+        A connection that breaks on the way is opened again where it broke.
+        """
+        return closing(Resuming(lambda **asked: self._read(key, version, **asked), start, length))
+
+    def head(self, key: str, *, version: str | None = None) -> ObjectInfo:
         """Look at one object without reading it; raises `ObjectNotFound`."""
         try:
-            reply = self._s3.head_object(Bucket=self.bucket, Key=key)
+            reply = self._s3.head_object(Bucket=self.bucket, Key=key, **_of(version))
         except self._error as error:
-            raise self._translated(error, key) from error
+            raise self._translated(error, key, version=version) from error
         return ObjectInfo(key, reply.get("VersionId", ""), reply["ETag"], reply["ContentLength"], reply["LastModified"])
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """The latest version of every object under a prefix, by key, those after `after`; deleted ones are left out."""
+        asked = {"KeyMarker": after} if after else {}
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix, **asked)
+        for page in pages:
+            for item in page.get("Versions", []):
+                if item["IsLatest"] and item["Key"] > after:
+                    yield ObjectInfo(
+                        item["Key"], item.get("VersionId", ""), item["ETag"], item["Size"], item["LastModified"]
+                    )
+
+    def _read(self, key: str, version: str | None, **asked: Any) -> Any:
+        if version is None or "Range" not in asked:
+            return self._get(key, version, **asked)
+        if self._forgets_ranges:
+            reply = self._get(key, None, **asked)
+            if reply.get("VersionId") == version:
+                return reply
+            reply["Body"].close()
+        reply = self._get(key, version, **asked)
+        if "ContentRange" not in reply and not self._forgets_ranges:
+            # The local cloud sends a version whole, whatever range is asked for, and the latest version's
+            # range where no version is named. AWS never comes here.
+            reply["Body"].close()
+            self._forgets_ranges = True
+            return self._read(key, version, **asked)
+        return reply
+
+    def _get(self, key: str, version: str | None, **asked: Any) -> Any:
+        try:
+            return self._s3.get_object(Bucket=self.bucket, Key=key, **_of(version), **asked)
+        except self._error as error:
+            raise self._translated(error, key, version=version) from error
+
+    # Writing
 
     def put(
         self, key: str, body: bytes, *, content_type: str = "application/octet-stream", if_match: str | None = None
     ) -> str:
         """Write one object and return its ETag; with `if_match`, raises `PreconditionFailed` when it changed."""
-        return self._put(key, body, content_type, {"IfMatch": if_match} if if_match else {})
+        return str(self._put(key, body, content_type, {"IfMatch": if_match} if if_match else {})["ETag"])
 
     def put_new(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
         """Write one object unless the key is taken; says whether it was written."""
+        return self._put_new(key, body, content_type)
+
+    def put_new_file(self, key: str, file: Path, *, content_type: str = "application/octet-stream") -> bool:
+        """Write one object out of a file, read as it is sent, unless the key is taken; says whether it was written."""
+        with file.open("rb") as body:
+            return self._put_new(key, body, content_type)
+
+    def put_stream(
+        self, key: str, chunks: Iterable[bytes], *, content_type: str = "application/octet-stream"
+    ) -> ObjectInfo:
+        """Write one object of any size, a chunk after another; it is there when all of them are, or not at all."""
+        parts = _parts(chunks)
+        first = next(parts, b"")
+        second = next(parts, None)
+        if second is None:
+            reply = self._put(key, first, content_type, {})
+        else:
+            reply = self._put_parts(key, _chained(first, second, parts), content_type)
+        return self.head(key, version=reply.get("VersionId") or None)
+
+    def _put_new(self, key: str, body: bytes | BinaryIO, content_type: str) -> bool:
         try:
             self._put(key, body, content_type, {"IfNoneMatch": "*"})
         except PreconditionFailed:
             return False
         return True
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """The latest version of every object under a prefix, by key; deleted ones are left out."""
-        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
-        for page in pages:
-            for item in page.get("Versions", []):
-                if item["IsLatest"]:
-                    yield ObjectInfo(
-                        item["Key"], item.get("VersionId", ""), item["ETag"], item["Size"], item["LastModified"]
-                    )
-
-    def _put(self, key: str, body: bytes, content_type: str, condition: dict[str, str]) -> str:
+    def _put(self, key: str, body: bytes | BinaryIO, content_type: str, condition: dict[str, str]) -> Any:
         for left in reversed(range(_CONFLICT_TRIES)):
+            if not isinstance(body, bytes):
+                body.seek(0)
             try:
-                reply = self._s3.put_object(
+                return self._s3.put_object(
                     Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **condition
                 )
             except self._error as error:
@@ -79,15 +162,69 @@ class S3Objects:
                 if error.response["Error"]["Code"] == "ConditionalRequestConflict" and left:
                     continue
                 raise self._translated(error, key, writing=True) from error
-            return str(reply["ETag"])
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _translated(self, error: Any, key: str, *, writing: bool = False) -> Exception:
+    def _put_parts(self, key: str, parts: Iterable[bytes], content_type: str) -> Any:
+        where = {"Bucket": self.bucket, "Key": key}
+        where["UploadId"] = self._s3.create_multipart_upload(**where, ContentType=content_type)["UploadId"]
+        try:
+            done = [
+                {"PartNumber": number, "ETag": self._s3.upload_part(**where, PartNumber=number, Body=part)["ETag"]}
+                for number, part in enumerate(parts, start=1)
+            ]
+            return self._s3.complete_multipart_upload(**where, MultipartUpload={"Parts": done})
+        except BaseException:
+            # Parts that nobody completes are kept, and paid for, without being seen.
+            with suppress(self._error):
+                self._s3.abort_multipart_upload(**where)
+            raise
+
+    # Links
+
+    def presigned_post(self, key: str, seconds: int, max_bytes: int) -> dict[str, Any]:
+        """What a form needs to upload one object of 1 to `max_bytes` under this very key: {"url", "fields"}."""
+        said: dict[str, Any] = self._s3.generate_presigned_post(
+            self.bucket,
+            key,
+            Conditions=[["content-length-range", 1, max_bytes]],
+            ExpiresIn=min(seconds, LONGEST_LINK_SECONDS),
+        )
+        return said
+
+    def presigned_get(self, key: str, seconds: int, name: str) -> str:
+        """A link that downloads one object as a file of this name."""
+        asked = {"Bucket": self.bucket, "Key": key, "ResponseContentDisposition": f'attachment; filename="{name}"'}
+        seconds = min(seconds, LONGEST_LINK_SECONDS)
+        return str(self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds))
+
+    def _translated(self, error: Any, key: str, *, writing: bool = False, version: str | None = None) -> Exception:
         code = error.response["Error"]["Code"]
         # A write with If-Match finds nothing at all when the object was deleted since it was read.
         if code in ("PreconditionFailed", "412") or (writing and code == "NoSuchKey"):
             return PreconditionFailed(f"s3://{self.bucket}/{key}: it changed since it was read")
-        if code in _GONE:
+        if code in _GONE or (version and code in _NO_VERSION):
             return ObjectNotFound(f"s3://{self.bucket}/{key}: there is no such object")
         failure: Exception = error
         return failure
+
+
+def _of(version: str | None) -> dict[str, str]:
+    return {"VersionId": version} if version else {}
+
+
+def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in parts of `PART` bytes, of which the last is shorter."""
+    held = bytearray()
+    for chunk in chunks:
+        held += chunk
+        while len(held) >= PART:
+            yield bytes(held[:PART])
+            del held[:PART]
+    if held:
+        yield bytes(held)
+
+
+def _chained(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield second
+    yield from rest

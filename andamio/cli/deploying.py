@@ -20,7 +20,7 @@ from andamio.cli.local import aws_environment, started
 from andamio.contract import Contract
 from andamio.errors import CommandError
 
-_SOURCES = ("andamio", "training", "lambdas", "infra", "stepfunctions")
+_SOURCES = ("andamio", "training", "scoring", "lambdas", "infra", "stepfunctions")
 _FILES = ("uv.lock", "package-lock.json", "cdk.json")
 _TAIL = 25
 
@@ -100,9 +100,10 @@ def _outputs(
         "api_key": account.api_key(made["ApiKeyId"]),
         "mlflow_url": recorded["mlflow_url"] if recorded else made["MlflowUri"],
         "buckets": {"lake": made["LakeBucket"], "models": made["ModelsBucket"], "batch": made["BatchBucket"]},
-        "state_machines": {"etl": made["EtlMachine"], "train": made["TrainMachine"]},
+        "state_machines": {"etl": made["EtlMachine"], "train": made["TrainMachine"], "batch": made["BatchMachine"]},
         "predictions_table": made["PredictionsTable"],
         "alerts_topic": made["AlertsTopic"],
+        "batch_topic": made["BatchTopic"],
         "deployed_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

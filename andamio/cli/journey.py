@@ -16,11 +16,13 @@ from rich.markup import escape
 
 from andamio import names
 from andamio.adapters.aws import Account, Execution
-from andamio.cli import api, deploying, local, show
+from andamio.cli import api, batch_report, deploying, local, show
+from andamio.cli.batch import Asked, Batches, look_up
 from andamio.cli.console import done, err, note, step
 from andamio.cli.follow import follow, follow_etl, training_arn
 from andamio.cli.home import account as account_of
-from andamio.cli.sample import first_record, sample_files
+from andamio.cli.home import home
+from andamio.cli.sample import first_record, sample_files, unlabelled
 from andamio.cli.trials import Progress
 from andamio.contract import Contract
 from andamio.errors import CommandError, ObjectNotFound
@@ -31,6 +33,7 @@ from andamio.serving import Served, read_pointer
 _POLL_SECONDS = 0.5
 _SERVED_SECONDS = 60.0
 _REJECTS_SHOWN = 3
+_ROWS_SHOWN = 3
 
 
 def demo(folder: Path) -> None:
@@ -57,7 +60,24 @@ def demo(folder: Path) -> None:
     reply = api.call(deployed, "POST", "/predict", {"features": features})
     done("A prediction, asked for through API Gateway:")
     show.prediction(reply, api.texts(deployed))
+    _demo_batch(deployed, files[0], release.contract())
     show.next_steps(deployed, features)
+
+
+def _demo_batch(deployed: dict[str, Any], sample: Path, contract: Contract) -> None:
+    """The sample as a file to score, its first rows, and one of them looked up; the second time it is recognised."""
+    file = unlabelled(sample, contract, home() / "demo" / deployed["problem"] / "sample.csv")
+    err.print()
+    found = Batches(deployed).score(file, Asked())
+    if found is None:
+        return
+    done("A file of records, dropped into S3 and scored:")
+    batch_report.result(found)
+    batch_report.scored_rows(found, _ROWS_SHOWN)
+    (first,) = batch_report.first_rows(found, 1)
+    done("One of its predictions, looked up through API Gateway:")
+    (reply,) = look_up(deployed, first[found.plan.names_out["prediction_id"]], None)
+    batch_report.prediction(reply)
 
 
 def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str] = (), wait: bool) -> None:

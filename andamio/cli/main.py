@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from andamio import __version__
-from andamio.cli import api, deploying, journey, local, reports, show
+from andamio.cli import api, batch_report, deploying, journey, local, reports, show
 from andamio.cli import card as cards
+from andamio.cli.batch import Asked, Batches, look_up
 from andamio.cli.console import done, fail, note, out
 from andamio.cli.home import REPO, home, outputs
 from andamio.contract import Contract
-from andamio.errors import AndamioError
+from andamio.errors import AndamioError, CommandError
 
 app = typer.Typer(
     name="andamio",
@@ -69,7 +70,7 @@ def status(problem: Name = None) -> None:
 @app.command()
 def logs(
     name: Annotated[
-        str | None, typer.Argument(help="A function (api, etl, train, search, registry) or a local service.")
+        str | None, typer.Argument(help="A function (api, etl, train, search, registry, score) or a local service.")
     ] = None,
     problem: Name = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines arrive; Ctrl-C ends it.")] = False,
@@ -161,6 +162,56 @@ def explain(
     stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.buffer.read()
     for record in api.records_from(file, pairs or [], stdin):
         show.explanation(api.call(deployed, "POST", "/explain", record))
+
+
+@app.command()
+def batch(
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV, JSON Lines (either also as .gz) or Parquet, with a header.")
+    ] = None,
+    resume: Annotated[str | None, typer.Option("--resume", help="Go on with this batch: only what is missing.")] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="csv, parquet or sqlite; the input's own unless told.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the result goes; next to the input unless told.")
+    ] = None,
+    problem: Name = None,
+    wait: Annotated[bool, typer.Option(help="Follow it to its end and bring the result.")] = True,
+) -> None:
+    """Score a file: every row, by the model that serves now; the result comes next to it."""
+    if (file is None) == (resume is None):
+        raise CommandError("Which file? Give one to score (andamio batch patients.csv), or --resume and a batch's id.")
+    batches, asked = Batches(_deployed(problem)), Asked(form, output)
+    found = batches.score(file, asked, wait=wait) if file else batches.resume(str(resume), asked, wait=wait)
+    if found is not None:
+        batch_report.result(found)
+
+
+@app.command(name="batches")
+def batches_(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")] = 20, problem: Name = None
+) -> None:
+    """Recent batches: how far each is, and what became of it."""
+    batch_report.listed(Batches(_deployed(problem)).recent(limit))
+
+
+@app.command()
+def lookup(
+    prediction_id: Annotated[str | None, typer.Argument(help="As a prediction or a scored file has it.")] = None,
+    record: Annotated[str | None, typer.Option("--record", help="Your own id of a record, instead.")] = None,
+    problem: Name = None,
+) -> None:
+    """Look up a prediction that was made in a batch: by its id, or those of one of your records."""
+    if (prediction_id is None) == (record is None):
+        raise CommandError(
+            "Which prediction? Give its id (andamio lookup ID), or --record and your own id of a record."
+        )
+    found = look_up(_deployed(problem), prediction_id, record)
+    for reply in found:
+        batch_report.prediction(reply)
+    if not found:
+        note(f"No prediction of record {record} is kept.")
 
 
 @app.command()

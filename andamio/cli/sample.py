@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,34 @@ def first_record(file: Path, contract: Contract) -> dict[str, Any]:
     except (OSError, DataError):
         pass  # ETL says what is wrong with a file; here it is an example only
     return example_record(contract)
+
+
+def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -> Path:
+    """A CSV file of the first rows of a sample, as they are but without the label: what a batch is sent as.
+
+    Raises `CommandError` when the sample cannot be read.
+    """
+    problem = contract.problem
+    wanted = [*contract.inputs, *(name for name in (problem.id, problem.time) if name is not None)]
+    try:
+        read_as, chunks = read_raw(file.name, file.read_bytes(), contract, wanted)
+        chunk = next(iter(chunks), None)
+    except (OSError, DataError) as error:
+        raise CommandError(f"{file} {error}") from None
+    if chunk is None:
+        raise CommandError(f"{file} has no rows to score.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text, delimiter=read_as.delimiter or contract.data.delimiter or ",", lineterminator="\n")
+        writer.writerow(chunk.columns)
+        cells = zip(*chunk.columns.values(), strict=True)
+        writer.writerows([cell if chunk.text else _text(cell) for cell in row] for row in islice(cells, rows))
+    return target
+
+
+def _text(value: Any) -> str:
+    plain = json_value(value)
+    return "" if plain is None else str(plain)
 
 
 def json_value(value: Any) -> Any:

@@ -23,7 +23,7 @@ from andamio.errors import CommandError, ReleaseError
 from andamio.release import Release
 from andamio.serving import read_pointer
 
-FUNCTIONS = ("api", "etl", "train", "search", "registry")
+FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
 _POLL_SECONDS = 1.0
 _BAR = 20
 _VALUE_SHOWN = 40
@@ -92,6 +92,7 @@ def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
         ("andamio card", "the model card: whether to trust the model, and why"),
         ("andamio report", "what the data look like; --open shows the page"),
         ("andamio explain --set NAME=VALUE", "why: what each feature contributed to a prediction"),
+        ("andamio batch FILE", "score a whole file: the result comes next to it"),
         ("andamio models", "the releases, with stage and metric"),
         ("andamio ingest FILE", "more data: ETL and training follow"),
         ("andamio logs api", "what the service wrote"),

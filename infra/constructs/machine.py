@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -36,7 +36,9 @@ LOG_DELIVERY = Permission(
 class FileMachine(sfn.StateMachine):
     """The state machine `stepfunctions/PART.asl.json`; it may call the functions and start the machines given.
 
-    functions, starts, numbers: placeholder -> what fills it in; all together they are all placeholders of the file.
+    functions, starts, numbers, texts: placeholder -> what fills it in; all together they are all placeholders of
+    the file. `also` is what else its role may do. Where the file has a Distributed Map, the role may start and
+    follow its children.
     """
 
     def __init__(
@@ -50,15 +52,20 @@ class FileMachine(sfn.StateMachine):
         starts: Mapping[str, sfn.IStateMachine],
         numbers: Mapping[str, int],
         given_role: str,
+        texts: Mapping[str, str] | None = None,
+        also: Sequence[Permission] = (),
     ) -> None:
         name = names.resource(problem, part)
         definition = asl.load(asl.FOLDER / f"{part}.asl.json")
         values: dict[str, str | int] = {key: function.function_arn for key, function in functions.items()}
         values |= {key: machine.state_machine_arn for key, machine in starts.items()}
         values |= numbers
+        values |= texts or {}
         permissions: Sequence[Permission] = [
             Permission(("lambda:InvokeFunction",), tuple(function.function_arn for function in functions.values())),
             *(Permission(("states:StartExecution",), (machine.state_machine_arn,)) for machine in starts.values()),
+            *(_children(scope, name) if asl.is_distributed(definition) else ()),
+            *also,
             LOG_DELIVERY,
         ]
         group = logs.LogGroup(
@@ -84,3 +91,30 @@ class FileMachine(sfn.StateMachine):
             self,
             {"SF2": "The history of an execution already shows each step and its time; X-Ray would bill for it again."},
         )
+
+
+def _children(scope: Construct, name: str) -> Iterator[Permission]:
+    """What a machine with a Distributed Map may do to itself: its children are executions of the same machine.
+
+    By name, because a role that refers to the machine that refers to the role could not be deployed.
+    """
+
+    def arn(resource: str, of: str) -> str:
+        return Stack.of(scope).format_arn(
+            service="states", resource=resource, resource_name=of, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+
+    yield Permission(("states:StartExecution",), (arn("stateMachine", name),))
+    runs = (f"{name}:*", f"{name}/*")
+    why = "Step Functions names a map's children and its runs; they are all of this one machine."
+    yield Permission(
+        ("states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"),
+        tuple(arn("execution", run) for run in runs),
+        tuple(
+            (
+                f"IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{run}]",
+                why,
+            )
+            for run in runs
+        ),
+    )

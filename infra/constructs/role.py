@@ -23,14 +23,14 @@ class Permission:
 
 
 def objects(bucket: s3.Bucket, actions: Sequence[str], *prefixes: str) -> Permission:
-    """Actions on the objects under prefixes of a bucket (a prefix that does not end in '/' is one object)."""
+    """Actions on the objects under prefixes of a bucket (a prefix that does not end in '/' is a key, or a pattern)."""
     keys = tuple(f"{prefix}*" if prefix.endswith("/") else prefix for prefix in prefixes)
     name = _logical_id(bucket)
-    why = "The keys under this prefix are made at run time; no other prefix of the bucket is open."
+    why = "The keys of this form are made at run time; no other keys of the bucket are open."
     return Permission(
         tuple(actions),
         tuple(bucket.arn_for_objects(key) for key in keys),
-        tuple((f"IAM5[Resource::<{name}.Arn>/{key}]", why) for key in keys if key.endswith("*")),
+        tuple((f"IAM5[Resource::<{name}.Arn>/{key}]", why) for key in keys if "*" in key),
     )
 
 

@@ -6,9 +6,11 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
+from andamio import names
+
 
 class PredictionsTable(dynamodb.Table):
-    """Keyed by `prediction_id`, indexed by `record_id`; rows go when `expires_at` (epoch seconds) has passed."""
+    """Keyed by `prediction_id`, indexed by `record_id` in order of time; rows go at `expires_at` (epoch seconds)."""
 
     def __init__(self, scope: Construct, id: str, *, removal_policy: RemovalPolicy) -> None:
         super().__init__(
@@ -22,8 +24,10 @@ class PredictionsTable(dynamodb.Table):
             ),
             removal_policy=removal_policy,
         )
+        self.by_record_arn = f"{self.table_arn}/index/{names.BY_RECORD}"
         self.add_global_secondary_index(
-            index_name="by_record",
+            index_name=names.BY_RECORD,
             partition_key=dynamodb.Attribute(name="record_id", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="created", type=dynamodb.AttributeType.STRING),
             projection_type=dynamodb.ProjectionType.ALL,
         )

@@ -109,7 +109,13 @@ REGISTRY = Recipe(
     ),
     budget_mib=170,
 )
-RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, SEARCH, REGISTRY)}
+SCORE = Recipe(
+    "score",
+    packages=("andamio", "scoring"),
+    imports=("numpy", "onnxruntime", "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pydantic"),
+    budget_mib=168,
+)
+RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, SEARCH, REGISTRY, SCORE)}
 
 
 def sources(recipe: Recipe, repository: Path = REPOSITORY) -> dict[str, Path]:

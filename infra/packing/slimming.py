@@ -32,6 +32,23 @@ UNUSED = (
     "onnxruntime/datasets",
     # The conformance suite of the ONNX standard.
     "onnx/backend/test",
+    # Arrow's network protocol and the file systems that it would reach by itself: functions are given bytes.
+    "pyarrow/*flight*",
+    "pyarrow/_azurefs.*",
+    "pyarrow/_gcsfs.*",
+    "pyarrow/_hdfs.*",
+    "pyarrow/_s3fs.*",
+    # Formats and query plans that no batch comes in. libarrow_substrait itself stays: every module links to it.
+    "pyarrow/_dataset_orc.*",
+    "pyarrow/_orc.*",
+    "pyarrow/_substrait.*",
+    "pyarrow/_pyarrow_cpp_tests.*",
+    # What would be links are copies in a wheel; the loader asks for the one of them that is called libNAME.so.N.
+    "pyarrow/libarrow*.so",
+    "pyarrow/libarrow*.so.*.*.*",
+    # Headers and sources for those who compile against it.
+    "pyarrow/include",
+    "pyarrow/src",
     # Fixtures of test suites that are not in a folder called tests.
     "joblib/test",
     "google/protobuf/testdata",

@@ -20,6 +20,7 @@ from infra.constructs.contract import ContractLayer
 from infra.constructs.function import BundledFunction
 from infra.constructs.machine import FileMachine
 from infra.constructs.role import Permission, listing, objects
+from infra.constructs.scoring import Scoring
 from infra.constructs.table import PredictionsTable
 from infra.constructs.tracker import may_track
 from infra.lock import lock_digest
@@ -34,7 +35,7 @@ ACCESS_LOG = "access/"
 
 
 class ProblemStack(Stack):
-    """Buckets and table, five functions, two state machines, the API, and what connects them."""
+    """Buckets and table, six functions, three state machines, the API, and what connects them."""
 
     def __init__(
         self,
@@ -86,7 +87,9 @@ class ProblemStack(Stack):
             "Batch",
             removal_policy=self._data_policy,
             announces=True,
-            expire={names.INCOMING: 90, names.SCORED: 90, names.REJECTED: 90},
+            expire=dict.fromkeys(
+                (names.INCOMING, names.SCORED, names.REJECTED, names.BATCHES), self._problem.keep_days
+            ),
         )
         self._table = PredictionsTable(self, "Predictions", removal_policy=self._data_policy)
 
@@ -108,7 +111,7 @@ class ProblemStack(Stack):
             self._tracking_uri = app.uri
 
     def _functions(self, contract: ContractLayer) -> None:
-        """The five functions, and what each of them may do."""
+        """The functions, and what each of them may do; the one that scores files comes with its machine."""
         name, lake, models = self._problem.name, self._lake, self._models
         self._etl = self._function(
             "etl",
@@ -164,8 +167,23 @@ class ProblemStack(Stack):
         self._api_function = self._function(
             "api",
             "Predictions over HTTP",
-            ApiSettings(name, models.bucket_name, self._options.refresh_seconds),
-            [listing(models), objects(models, READ, names.RELEASES, names.pointer(name))],
+            ApiSettings(
+                name,
+                models.bucket_name,
+                self._batch.bucket_name,
+                self._table.table_name,
+                self._options.refresh_seconds,
+            ),
+            [
+                listing(models),
+                objects(models, READ, names.RELEASES, names.pointer(name)),
+                # A presigned address may do what the function that signs it may do: upload to incoming/, and read.
+                listing(self._batch, versions=True),
+                objects(self._batch, ["s3:PutObject"], names.INCOMING, names.batch("*", "request.json")),
+                objects(self._batch, READ, names.SCORED, names.REJECTED, names.BATCHES),
+                Permission(("dynamodb:GetItem",), (self._table.table_arn,)),
+                Permission(("dynamodb:Query",), (self._table.by_record_arn,)),
+            ],
             memory_mb=1769,  # one whole vCPU
             timeout=29,  # API Gateway waits no longer
             snapstart=self._options.snapstart,
@@ -235,7 +253,18 @@ class ProblemStack(Stack):
             machine=self._etl_machine,
             given_role=given_role,
         )
-        self._alerts = Alerts(self, "Alerts", problem=name, machines=[self._etl_machine, self._train_machine])
+        self._scoring = Scoring(
+            self,
+            "Scoring",
+            problem=name,
+            options=self._options,
+            bundle=self._bundles["score"],
+            models=self._models,
+            batch=self._batch,
+            table=self._table,
+        )
+        machines = [self._etl_machine, self._train_machine, self._scoring.machine]
+        self._alerts = Alerts(self, "Alerts", problem=name, machines=machines)
 
     def _serve(self) -> None:
         handler: lambda_.IFunction = self._api_function
@@ -258,6 +287,8 @@ class ProblemStack(Stack):
             "BatchBucket": self._batch.bucket_name,
             "EtlMachine": self._etl_machine.state_machine_arn,
             "TrainMachine": self._train_machine.state_machine_arn,
+            "BatchMachine": self._scoring.machine.state_machine_arn,
+            "BatchTopic": self._scoring.topic.topic_arn,
             "PredictionsTable": self._table.table_name,
             "AlertsTopic": self._alerts.topic.topic_arn,
             "MlflowUri": self._tracking_uri,

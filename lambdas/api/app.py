@@ -13,6 +13,7 @@ from lambdas.api import log, problems, replies
 from lambdas.api.body import malformed
 from lambdas.api.docs import STATIC
 from lambdas.api.endpoints import Endpoints
+from lambdas.api.scored import Scored
 from lambdas.api.serving import Serving
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -20,14 +21,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 _PATH_SHOWN = 200
 
 
-def create_app(connect: Callable[[], Serving], static: Path = STATIC) -> FastAPI:
-    """The API of one problem; `connect` is called for each request and must keep what it made.
+def create_app(connect: Callable[[], Serving], scored: Callable[[], Scored], static: Path = STATIC) -> FastAPI:
+    """The API of one problem; `connect` and `scored` are called for each request and must keep what they made.
 
     Routes take the request as it is and answer with bytes: parsing, checking and describing are the
     contract's, so there is nothing that FastAPI's own models could add but time.
     """
     app = FastAPI(title="Andamio", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    endpoints = Endpoints(connect, static)
+    endpoints = Endpoints(connect, scored, static)
     app.openapi = endpoints.document  # type: ignore[method-assign]
     for method, path, endpoint in endpoints.routes():
         app.add_route(path, _answering(endpoint, method, endpoints), methods=[method, "OPTIONS"])

@@ -1,4 +1,7 @@
-"""What each path answers. Every endpoint takes the request as it came and returns bytes."""
+"""What each path answers. Every endpoint takes the request as it came and returns bytes.
+
+What a prediction does not need is imported by the endpoint that does: a cold start pays for it otherwise.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from fastapi import Request, Response
 from andamio import __version__
 from andamio.errors import AndamioError, NotReady
 from andamio.schema import record_schema
-from lambdas.api import card, docs, log, openapi, replies
+from lambdas.api import card, docs, log, replies
 from lambdas.api.body import CSV, JSON, media_type, parse_json, read_text
 from lambdas.api.champion import Champion
 from lambdas.api.explain import check_offered, explanation
@@ -21,6 +24,7 @@ from lambdas.api.invocations import columns_of_csv, records_of
 from lambdas.api.payload import Records, many_records, one_record
 from lambdas.api.predict import predict, predict_csv
 from lambdas.api.problems import RequestError
+from lambdas.api.scored import Scored, limit_of, record_of
 from lambdas.api.serving import Serving
 
 PAGE_KEPT = 86400
@@ -32,8 +36,9 @@ Route = tuple[str, str, Callable[[Request], Awaitable[Response]]]
 class Endpoints:
     """The endpoints of one problem's API."""
 
-    def __init__(self, connect: Callable[[], Serving], static: Path) -> None:
+    def __init__(self, connect: Callable[[], Serving], scored: Callable[[], Scored], static: Path) -> None:
         self._connect = connect
+        self._scored = scored
         self._static = static
         self._known: Mapping[str, object] = {}
 
@@ -44,6 +49,11 @@ class Endpoints:
             ("POST", "/predict/batch", self.predict_batch),
             ("POST", "/invocations", self.invocations),
             ("POST", "/explain", self.explain),
+            ("GET", "/predictions/{prediction_id}", self.prediction),
+            ("GET", "/predictions", self.predictions),
+            ("POST", "/batches", self.ask_for_upload),
+            ("GET", "/batches/{batch}", self.batch),
+            ("GET", "/batches", self.batches),
             ("GET", "/ping", self.ping),
             ("GET", "/version", self.version),
             ("GET", "/model", self.model),
@@ -96,6 +106,40 @@ class Endpoints:
         media_type(request, (JSON,))
         records = one_record(parse_json(await read_text(request)))
         return replies.json_reply(explanation(champion, records, started))
+
+    async def prediction(self, request: Request) -> Response:
+        """A prediction that was made before."""
+        from lambdas.api.predictions import stored_prediction
+
+        return replies.json_reply(stored_prediction(self._scored(), request.path_params["prediction_id"]))
+
+    async def predictions(self, request: Request) -> Response:
+        """The newest predictions of one of the caller's records."""
+        from lambdas.api.predictions import predictions_of
+
+        return replies.json_reply(predictions_of(self._scored(), record_of(request), limit_of(request)))
+
+    # Batches
+
+    async def ask_for_upload(self, request: Request) -> Response:
+        """A place for a batch file; refused while there is no model that could score it."""
+        from lambdas.api.batches import ask_for_upload
+
+        self._champion()
+        media_type(request, (JSON,))
+        return replies.json_reply(ask_for_upload(self._scored(), parse_json(await read_text(request))), 201)
+
+    async def batch(self, request: Request) -> Response:
+        """How far a batch is, and links to its results."""
+        from lambdas.api.batches import describe
+
+        return replies.json_reply(describe(self._scored(), request.path_params["batch"]))
+
+    async def batches(self, request: Request) -> Response:
+        """The newest batches."""
+        from lambdas.api.batches import listed
+
+        return replies.json_reply(listed(self._scored(), limit_of(request)))
 
     # What serves
 
@@ -158,6 +202,8 @@ class Endpoints:
 
     def document(self) -> dict[str, Any]:
         """The OpenAPI document of the champion's contract; of records in general while there is no model."""
+        from lambdas.api import openapi
+
         try:
             contract = self._champion().contract
         except AndamioError:

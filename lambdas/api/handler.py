@@ -19,6 +19,7 @@ from andamio.settings import ApiSettings
 from lambdas.api import log, problems, replies
 from lambdas.api.app import create_app
 from lambdas.api.gateway import RestApi
+from lambdas.api.scored import Scored
 from lambdas.api.serving import Serving
 
 
@@ -37,8 +38,17 @@ def connect() -> Serving:
     return Serving(S3Objects(settings.models), settings.problem, WallClock(), settings.refresh_seconds)
 
 
+@cache
+def scored() -> Scored:
+    """The batches and predictions of that problem, of which a prediction needs nothing; raises `SettingsError`."""
+    from andamio.adapters.dynamodb import DynamoPredictions
+
+    settings = ApiSettings.from_env()
+    return Scored(S3Objects(settings.batch), DynamoPredictions(settings.table), WallClock())
+
+
 _gateway = Mangum(
-    create_app(connect),
+    create_app(connect, scored),
     lifespan="off",
     custom_handlers=[RestApi],
     text_mime_types=["text/", "application/"],  # all that is served is text: nothing needs base64

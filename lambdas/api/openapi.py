@@ -8,16 +8,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from andamio import __version__
 from andamio.contract import Contract
 from andamio.schema import example_record
-from lambdas.api import card, schemas
+from lambdas.api import card, openapi_batches, schemas
 from lambdas.api.body import LIMIT
+from lambdas.api.describing import Json, json_of, operation_id, problems, ref
 from lambdas.api.payload import MOST_RECORDS
-
-Json = dict[str, Any]
 
 _KEYLESS: list[Json] = [{}]
 
@@ -52,6 +50,7 @@ _LIMITS = (
 )
 _TAGS = {
     "predictions": "Records in, labels and probabilities out, and why.",
+    "batches": "Files in, files out: scored rows, and the rows that could not be scored.",
     "model": "What serves, and how good it is.",
     "service": "Whether it runs. No key needed.",
 }
@@ -89,7 +88,7 @@ def _paths(contract: Contract | None) -> Json:
                     "required": True,
                     "content": {
                         "application/json": {
-                            "schema": _ref("Invocations"),
+                            "schema": ref("Invocations"),
                             "examples": _examples(
                                 {
                                     "dataframe_split": {"dataframe_split": columns},
@@ -117,6 +116,7 @@ def _paths(contract: Contract | None) -> Json:
                 others=(404,),
             )
         },
+        **openapi_batches.paths(),
         "/model": {"get": _get("model", "The model that serves", "Metrics on the holdout, with intervals.", "Model")},
         "/model/card": {"get": _card()},
         "/version": {"get": _get("model", "Which release serves", "Answers without one, too.", "Version", ready=())},
@@ -137,13 +137,13 @@ def _paths(contract: Contract | None) -> Json:
 def _post(summary: str, description: str, body: Json, reply: str, others: tuple[int, ...] = ()) -> Json:
     return {
         "tags": ["predictions"],
-        "operationId": summary.lower().replace(",", "").replace("'", "").replace(" ", "_"),
+        "operationId": operation_id(summary),
         "summary": summary,
         "description": description,
         "requestBody": body,
         "responses": {
-            "200": _reply(reply),
-            **{str(status): _problem(status) for status in sorted((400, 413, 415, 422, 500, 503, *others))},
+            "200": json_of(reply),
+            **problems(400, 413, 415, 422, 500, 503, *others),
         },
     }
 
@@ -151,10 +151,10 @@ def _post(summary: str, description: str, body: Json, reply: str, others: tuple[
 def _get(tag: str, summary: str, description: str, reply: str, ready: tuple[int, ...] = (503,)) -> Json:
     return {
         "tags": [tag],
-        "operationId": summary.lower().replace(" ", "_"),
+        "operationId": operation_id(summary),
         "summary": summary,
         "description": description,
-        "responses": {"200": _reply(reply), **{str(status): _problem(status) for status in (*ready, 500)}},
+        "responses": {"200": json_of(reply), **problems(*ready, 500)},
     }
 
 
@@ -172,7 +172,7 @@ def _card() -> Json:
         ],
         "responses": {
             "200": {"description": "The card", "content": {kind: text for _, kind in card.FORMATS.values()}},
-            **{str(status): _problem(status) for status in (404, 422, 500, 503)},
+            **problems(404, 422, 500, 503),
         },
     }
 
@@ -180,7 +180,7 @@ def _card() -> Json:
 def _keyless(summary: str, media_type: str, schema: Json) -> Json:
     return {
         "tags": ["service"],
-        "operationId": summary.lower().replace(" ", "_"),
+        "operationId": operation_id(summary),
         "summary": summary,
         "security": _KEYLESS,
         "responses": {"200": {"description": summary, "content": {media_type: {"schema": schema}}}},
@@ -188,7 +188,7 @@ def _keyless(summary: str, media_type: str, schema: Json) -> Json:
 
 
 def _body(schema: str, examples: dict[str, Json]) -> Json:
-    content = {"schema": _ref(schema), "examples": _examples(examples)}
+    content = {"schema": ref(schema), "examples": _examples(examples)}
     return {"required": True, "content": {"application/json": content}}
 
 
@@ -196,31 +196,19 @@ def _examples(values: dict[str, Json]) -> Json:
     return {name: {"value": value} for name, value in values.items()}
 
 
-def _reply(schema: str) -> Json:
-    return {"description": schema, "content": {"application/json": {"schema": _ref(schema)}}}
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _problem(status: int) -> Json:
-    return {"$ref": f"#/components/responses/Problem{status}"}
-
-
 _STATUSES = {
     400: "The body is not JSON: malformed, empty, not UTF-8, NaN, a key twice.",
-    404: "The release that serves does not have this: detail says why.",
+    404: "There is no such thing: detail says why.",
     413: f"The body is larger than {LIMIT} bytes.",
     415: "The content type is not supported.",
-    422: "The body has the wrong shape, or a record breaks the contract: errors says which field, and why.",
+    422: "The request has the wrong shape, or a record breaks the contract: errors says which field, and why.",
     500: "Something went wrong on our side. The function's log has it under the request in `instance`.",
     503: "No model is served yet: detail says what to do. Retry-After says when to ask again, in seconds.",
 }
 
 
 def _problems() -> Json:
-    content = {"application/problem+json": {"schema": _ref("Problem")}}
+    content = {"application/problem+json": {"schema": ref("Problem")}}
     found: Json = {f"Problem{status}": {"description": text, "content": content} for status, text in _STATUSES.items()}
     found["Problem503"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
     return found

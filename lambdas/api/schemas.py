@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from andamio.contract import Contract
 from andamio.schema import record_schema
+from lambdas.api import batch_schemas
+from lambdas.api.describing import VERSION, Json, fields, maybe, ref
 from lambdas.api.invocations import FORMS
 from lambdas.api.payload import LARGEST_ID, LONGEST_ID, MOST_RECORDS
 from lambdas.api.problems import TITLES, URN
-
-Json = dict[str, Any]
 
 
 def components(contract: Contract | None) -> Json:
@@ -22,7 +20,7 @@ def components(contract: Contract | None) -> Json:
             "required": ["features"],
             "additionalProperties": False,
             "properties": {
-                "features": _ref("Features"),
+                "features": ref("Features"),
                 "id": {
                     "description": "The caller's own id; comes back as record_id.",
                     "anyOf": [
@@ -33,51 +31,44 @@ def components(contract: Contract | None) -> Json:
                 },
             },
         },
-        "PredictRequest": _ref("Record"),
-        "BatchRequest": _object({"records": _list(_ref("Record"))}),
-        "Invocations": {"oneOf": [_object({form: _form(form)}) for form in FORMS]},
+        "PredictRequest": ref("Record"),
+        "BatchRequest": fields({"records": _list(ref("Record"))}),
+        "Invocations": {"oneOf": [fields({form: _form(form)}) for form in FORMS]},
         "Label": _labels(contract),
         "Probabilities": _probabilities(contract),
-        "Prediction": _object(
+        "Prediction": fields(
             {
                 "prediction_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
                 "record_id": {"type": ["string", "integer", "null"]},
-                "label": _ref("Label"),
+                "label": ref("Label"),
                 "label_text": {"type": "string"},
-                "probabilities": _ref("Probabilities"),
-                "model": _object({"name": {"type": "string"}, "version": _VERSION}),
+                "probabilities": ref("Probabilities"),
+                "model": fields({"name": {"type": "string"}, "version": VERSION}),
             }
         ),
-        "Predictions": _object({"predictions": _list(_ref("Prediction"))}),
+        "Predictions": fields({"predictions": _list(ref("Prediction"))}),
         "Explanation": _explanation(),
-        "InvocationsReply": _object(
+        "InvocationsReply": fields(
             {
                 "predictions": _list(
-                    _object(
+                    fields(
                         {
-                            "label": _ref("Label"),
+                            "label": ref("Label"),
                             "label_text": {"type": "string"},
-                            "probabilities": _ref("Probabilities"),
+                            "probabilities": ref("Probabilities"),
                             "prediction_id": {"type": "string"},
                         }
                     )
                 )
             }
         ),
+        **batch_schemas.components(),
         "Model": _MODEL,
         "Version": _SERVES,
         "JsonSchema": {"type": "object", "description": "JSON Schema 2020-12"},
-        "Pong": _object({"status": {"const": "ok"}}),
+        "Pong": fields({"status": {"const": "ok"}}),
         "Problem": _PROBLEM,
     }
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _object(properties: Json) -> Json:
-    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _list(items: Json) -> Json:
@@ -93,11 +84,11 @@ def _features(contract: Contract | None) -> Json:
 def _form(form: str) -> Json:
     if form == "dataframe_split":
         columns = {"type": "array", "items": {"type": "string"}}
-        split = _object({"columns": columns, "data": _list({"type": "array"})})
+        split = fields({"columns": columns, "data": _list({"type": "array"})})
         return {**split, "properties": {**split["properties"], "index": {"type": "array"}}}
     if form == "inputs":
-        return {"anyOf": [_list(_ref("Features")), {"type": "object", "additionalProperties": _list({})}]}
-    return _list(_ref("Features"))
+        return {"anyOf": [_list(ref("Features")), {"type": "object", "additionalProperties": _list({})}]}
+    return _list(ref("Features"))
 
 
 def _explanation() -> Json:
@@ -118,18 +109,18 @@ def _explanation() -> Json:
             "description": "Features without reference values: kept at the record's, without a contribution",
         },
     }
-    return _object(
+    return fields(
         {
             "record_id": {"type": ["string", "integer", "null"]},
-            "label": _ref("Label"),
+            "label": ref("Label"),
             "label_text": {"type": "string"},
-            "class": {**_ref("Label"), "description": "Whose probability is explained"},
+            "class": {**ref("Label"), "description": "Whose probability is explained"},
             "class_text": {"type": "string"},
             "probability": number,
             "average": {**number, "description": "Of the model over the reference rows"},
-            "contributions": {"type": "array", "items": _object(contribution), "description": "The largest first"},
-            "model": _object({"name": {"type": "string"}, "version": _VERSION}),
-            "method": _object(method),
+            "contributions": {"type": "array", "items": fields(contribution), "description": "The largest first"},
+            "model": fields({"name": {"type": "string"}, "version": VERSION}),
+            "method": fields(method),
         }
     )
 
@@ -145,44 +136,39 @@ def _probabilities(contract: Contract | None) -> Json:
     share: Json = {"type": "number", "minimum": 0, "maximum": 1}
     if contract is None:
         return {"type": "object", "additionalProperties": share}
-    return _object({key: {**share, "description": text} for key, text in contract.texts.items()})
+    return fields({key: {**share, "description": text} for key, text in contract.texts.items()})
 
 
-def _maybe(kind: str, description: str) -> Json:
-    return {"type": [kind, "null"], "description": description}
-
-
-_VERSION: Json = {"type": "string", "description": "The release's version: a digest of all that is in it."}
-_MODEL: Json = _object(
+_MODEL: Json = fields(
     {
         "name": {"type": "string"},
         "title": {"type": "string"},
-        "version": _VERSION,
+        "version": VERSION,
         "since": {"type": "string", "description": "Since when it serves"},
         "run": {"type": "string", "description": "The training run that made it"},
-        "data_version": _maybe("string", "The data version that it was trained on"),
+        "data_version": maybe("string", "The data version that it was trained on"),
         "classes": {"type": "object", "description": "The text shown for each class"},
-        "positive": _maybe("string", "The positive class; null with more than two classes"),
+        "positive": maybe("string", "The positive class; null with more than two classes"),
         "threshold": {
             "type": "number",
             "description": "Of the positive class: the probability from which on it is the label",
         },
-        "metric": _maybe("string", "The metric that decides"),
-        "metrics": _maybe("object", "Each metric on the holdout: value and the ends of its interval"),
+        "metric": maybe("string", "The metric that decides"),
+        "metrics": maybe("object", "Each metric on the holdout: value and the ends of its interval"),
         "evaluation": {"type": "object", "description": "All else that was measured on the holdout"},
         "decision": {"type": "object", "description": "Why it was promoted, with all numbers"},
     }
 )
-_SERVES: Json = _object(
+_SERVES: Json = fields(
     {
         "problem": {"type": "string"},
-        "release": _maybe("string", "The release that serves"),
-        "revision": _maybe("integer", "Of the pointer that names it; grows with every promotion and rollback"),
-        "since": _maybe("string", "Since when it serves"),
-        "looked": _maybe("string", "When this environment last looked at the pointer"),
+        "release": maybe("string", "The release that serves"),
+        "revision": maybe("integer", "Of the pointer that names it; grows with every promotion and rollback"),
+        "since": maybe("string", "Since when it serves"),
+        "looked": maybe("string", "When this environment last looked at the pointer"),
         "loads": {"type": "integer", "description": "How many releases this environment has loaded"},
         "refusals": {"type": "integer", "description": "How many looks did not lead to the release that is named"},
-        "last_refusal": _maybe("object", "When, which release, code and reason"),
+        "last_refusal": maybe("object", "When, which release, code and reason"),
         "andamio": {"type": "string", "description": "The version of Andamio"},
     }
 )

@@ -1,4 +1,4 @@
-"""An account in this process: buckets, state machines and functions, with our own handlers behind them.
+"""An account in this process: buckets, a table, state machines and functions, with our own handlers behind them.
 
 moto interprets the state machines and keeps the buckets; without Docker its functions only echo, so
 each is answered by the handler that the deployed one would run, in its thread, with what went in and
@@ -27,11 +27,13 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.s3.responses import S3Response
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_sfn import (
     StateTaskServiceSfn,
 )
 
 from andamio import names
+from andamio.adapters.dynamodb import DynamoPredictions
 from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
 from infra import asl
@@ -73,6 +75,8 @@ class Cloud:
     layer: Path
     lake: S3Objects
     models: S3Objects
+    batch: S3Objects
+    table: DynamoPredictions
     calls: list[Call] = field(default_factory=list)
     _handlers: dict[str, Handler] = field(default_factory=dict)
     _modules: list[ModuleType] = field(default_factory=list)
@@ -123,11 +127,12 @@ class Cloud:
         """Drop a file into the lake."""
         self.lake.put(key, body.encode() if isinstance(body, str) else body)
 
-    def landed(self, key: str) -> dict[str, Any]:
-        """The event that EventBridge sends for the latest version of an object."""
-        info = self.lake.head(key)
+    def landed(self, key: str, bucket: S3Objects | None = None) -> dict[str, Any]:
+        """The event that EventBridge sends for the latest version of an object (of the lake, unless told)."""
+        bucket = bucket or self.lake
+        info = bucket.head(key)
         event = sample_event("s3-object-created")
-        event["detail"]["bucket"]["name"] = self.lake.bucket
+        event["detail"]["bucket"]["name"] = bucket.bucket
         event["detail"]["object"] |= {
             "key": key,
             "size": info.size,
@@ -207,12 +212,14 @@ def account(
     (layer / names.PROBLEM_FILE).write_bytes((folder / names.PROBLEM_FILE).read_bytes())
     monkeypatch.syspath_prepend(layer.parent)
     monkeypatch.delitem(sys.modules, names.PROBLEM_PACKAGE, raising=False)
-    buckets = {part: names.resource(problem, part) for part in ("lake", "models")}
+    buckets = {part: names.resource(problem, part) for part in ("lake", "models", "batch")}
+    table = names.resource(problem, "predictions")
     environment = {
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "ANDAMIO_PROBLEM": problem,
+        "ANDAMIO_TABLE": table,
         **{f"ANDAMIO_{part.upper()}": bucket for part, bucket in buckets.items()},
         **(more or {}),
     }
@@ -226,7 +233,9 @@ def account(
             s3.create_bucket(Bucket=bucket)
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         boto3.client("iam").create_role(RoleName="flows", AssumeRolePolicyDocument="{}")
-        cloud = Cloud(problem, layer, S3Objects(buckets["lake"], s3), S3Objects(buckets["models"], s3))
+        _create_table(table)
+        lake, models, batch = (S3Objects(bucket, s3) for bucket in buckets.values())
+        cloud = Cloud(problem, layer, lake, models, batch, DynamoPredictions(table))
 
         def invoke(
             backend: object, function_name: str, qualifier: object, body: Any, headers: object, response: dict[str, Any]
@@ -238,6 +247,7 @@ def account(
 
         monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
         monkeypatch.setattr(StateTaskServiceSfn, "_eval_service_task", _nested)
+        monkeypatch.setattr(S3Response, "put_object", _one_at_a_time(S3Response.put_object))
         yield cloud
         for module in cloud._modules:
             _forget(module)
@@ -247,6 +257,39 @@ def sample_event(name: str) -> dict[str, Any]:
     """tests/events/NAME.json."""
     content: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
     return content
+
+
+def _create_table(name: str) -> None:
+    """The predictions table as `infra/constructs/table.py` makes it."""
+    boto3.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "prediction_id", "KeyType": "HASH"}],
+        AttributeDefinitions=[
+            {"AttributeName": key, "AttributeType": "S"} for key in ("prediction_id", "record_id", "created")
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": names.BY_RECORD,
+                "KeySchema": [
+                    {"AttributeName": "record_id", "KeyType": "HASH"},
+                    {"AttributeName": "created", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+def _one_at_a_time(write: Callable[..., Any]) -> Callable[..., Any]:
+    """A conditional write that is one step, as S3's is: moto looks first, and writes when it has seen nothing."""
+    lock = threading.Lock()
+
+    def locked(*args: Any, **kwargs: Any) -> Any:
+        with lock:
+            return write(*args, **kwargs)
+
+    return locked
 
 
 def _nested(task: StateTaskServiceSfn, env: Any, normalised_parameters: dict[str, Any], **_context: object) -> None:

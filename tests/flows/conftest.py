@@ -1,4 +1,4 @@
-"""An account with the ETL machine of the heart problem in it."""
+"""An account with a machine of the heart problem in it: that of ETL, or that of batches."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import pytest
 
 from infra import asl
 from lambdas.etl import handler as etl_handler
+from tests.support.releases import linear_onnx, serve
 
 from .cloud import Cloud, account
-
-REPOSITORY = Path(__file__).parents[2]
-HEART = REPOSITORY / "problems" / "heart"
+from .scoring import CONTRACT, HEART, SHARD_BYTES, Scoring, deploy_scoring
 
 # Takes the place of training where only its start matters.
 TRAINING_STARTED = {"StartAt": "Train", "States": {"Train": {"Type": "Pass", "End": True}}}
@@ -25,6 +24,14 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     with account(HEART, tmp_path, monkeypatch) as empty:
         deploy_etl(empty, empty.machine("train", TRAINING_STARTED, {}))
         yield empty
+
+
+@pytest.fixture
+def scoring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scoring]:
+    """An account for the heart problem, with a model that is served, and scoring deployed; shards are small."""
+    with account(HEART, tmp_path, monkeypatch, {"ANDAMIO_SHARD_BYTES": str(SHARD_BYTES)}) as empty:
+        serve(empty.models, CONTRACT, linear_onnx(CONTRACT, scale=0.01))
+        yield deploy_scoring(empty)
 
 
 def deploy_etl(cloud: Cloud, train_machine: str) -> None:

@@ -99,9 +99,15 @@ def given_role(synthesize) -> Deployment:
 
 @pytest.fixture(scope="session")
 def switched(synthesize) -> Deployment:
-    """Every other switch turned: SnapStart, arm64, a given MLflow, other waits."""
+    """Every other switch turned: SnapStart, arm64, a given MLflow, other waits, smaller shards, more workers."""
     return synthesize(
-        snapstart="true", bundle="arm64", tracking_uri="https://mlflow.test", quiet_seconds="7", refresh_seconds="11"
+        snapstart="true",
+        bundle="arm64",
+        tracking_uri="https://mlflow.test",
+        quiet_seconds="7",
+        refresh_seconds="11",
+        shard_mib="0.5",
+        workers="100",
     )
 
 

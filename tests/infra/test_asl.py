@@ -92,6 +92,10 @@ BROKEN = {
     "Fail without a Cause": lambda m: m["States"]["Failed"].pop("CausePath"),
     "Each is a Map with nothing in it": lambda m: m["States"]["Each"].pop("ItemProcessor"),
     "Each / StartAt is 'Gone'": lambda m: m["States"]["Each"]["ItemProcessor"].update(StartAt="Gone"),
+    "Each has ItemBatcher, which not every emulator knows": lambda m: m["States"]["Each"].update(ItemBatcher={}),
+    "Each has no Catch for States.ALL": lambda m: m["States"]["Each"]["ItemProcessor"].update(
+        ProcessorConfig={"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    ),
     "Each has no States": lambda m: m["States"]["Each"].update(ItemProcessor={"StartAt": "x"}),
     "${Wrong} is not known": task(lambda t: t.update(Comment="${Wrong}")),
     "${EtlFunction} is filled in but never used": task(lambda t: t.update(Resource="arn:aws:lambda:x:1:function:f")),
@@ -130,7 +134,14 @@ def test_the_command_fails_with_every_sentence(tmp_path, capsys):
 
 def test_the_command_is_content_with_the_files_that_there_are(capsys):
     assert asl.main([]) == 0
-    assert "etl.asl.json, train.asl.json" in capsys.readouterr().out
+    assert "batch.asl.json, etl.asl.json, train.asl.json" in capsys.readouterr().out
+
+
+def test_a_distributed_map_is_seen_wherever_it_is():
+    inner = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "States": {}}
+    nested = {"States": {"Both": {"Type": "Parallel", "Branches": [{"States": {"Each": {"ItemProcessor": inner}}}]}}}
+    assert asl.is_distributed(nested)
+    assert not asl.is_distributed(GOOD)
 
 
 def test_a_placeholder_alone_takes_its_values_type_and_within_a_text_becomes_text():

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from andamio import names
-from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, SearchSettings, TrainSettings
+from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, ScoreSettings, SearchSettings, TrainSettings
 from infra.options import read_options
 from tests.infra.conftest import LOCAL
 
@@ -17,10 +17,11 @@ FUNCTIONS = {
     "andamio-heart-train": TrainSettings,
     "andamio-heart-search": SearchSettings,
     "andamio-heart-registry": RegistrySettings,
+    "andamio-heart-score": ScoreSettings,
 }
 OUTPUTS = {
     "ApiUrl", "ApiKeyId", "LakeBucket", "ModelsBucket", "BatchBucket", "EtlMachine", "TrainMachine",
-    "PredictionsTable", "AlertsTopic", "MlflowUri",
+    "BatchMachine", "BatchTopic", "PredictionsTable", "AlertsTopic", "MlflowUri",
 }  # fmt: skip
 
 
@@ -91,6 +92,7 @@ def test_the_contract_reaches_etl_and_training_alone(deployment):
         "andamio-heart-train": [{"Ref": layer}],
         "andamio-heart-search": None,
         "andamio-heart-registry": None,
+        "andamio-heart-score": None,
         "andamio-heart-api": None,
     }
 
@@ -165,27 +167,55 @@ def test_an_execution_that_did_not_end_well_reaches_the_alerts_topic(deployment)
     assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
     watched = [machine["Ref"] for machine in rule["EventPattern"]["detail"]["stateMachineArn"]]
     assert sorted(watched) == sorted(machines)
-    (topic,) = deployment.of_type("AWS::SNS::Topic")
+    (topic,) = [name for name in deployment.of_type("AWS::SNS::Topic") if name.startswith("Alerts")]
     assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": topic}]
 
 
 def test_alerts_are_encrypted_under_a_key_that_eventbridge_may_use(deployment):
     (key,) = deployment.of_type("AWS::KMS::Key").items()
-    (topic,) = deployment.of_type("AWS::SNS::Topic").values()
+    topic = deployment.named("AWS::SNS::Topic", "Alerts")
     assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key[0], "Arn"]}
     assert key[1]["EnableKeyRotation"] is True
     users = [statement for statement in key[1]["KeyPolicy"]["Statement"] if "Service" in statement["Principal"]]
     assert [user["Principal"]["Service"] for user in users] == ["events.amazonaws.com"]
     assert {"kms:Decrypt", "kms:GenerateDataKey"} <= set(users[0]["Action"])
-    (policy,) = deployment.of_type("AWS::SNS::TopicPolicy").values()
-    assert refuses_plain_http(policy["PolicyDocument"])
+
+
+def test_whoever_waits_for_a_batch_is_told_under_a_key_that_roles_of_the_account_may_use(deployment):
+    topic = deployment.named("AWS::SNS::Topic", "Scoring")
+    assert json.dumps(topic["KmsMasterKeyId"]).endswith(':alias/aws/sns"]]}')
+    assert topic["TopicName"] == "andamio-heart-batches"
+
+
+def test_topics_take_tls_only(deployment):
+    guarded = {policy["Topics"][0]["Ref"] for policy in deployment.of_type("AWS::SNS::TopicPolicy").values()
+               if refuses_plain_http(policy["PolicyDocument"])}  # fmt: skip
+    assert guarded == set(deployment.of_type("AWS::SNS::Topic"))
+
+
+def test_a_file_that_lands_is_scored_and_what_the_machine_writes_starts_nothing(deployment):
+    rule = deployment.named("AWS::Events::Rule", "Scoring")
+    (bucket,) = [name for name in deployment.of_type("AWS::S3::Bucket") if name.startswith("Batch")]
+    (machine,) = [name for name in deployment.of_type("AWS::StepFunctions::StateMachine") if name.startswith("Scoring")]
+    assert rule["EventPattern"]["detail"] == {
+        "bucket": {"name": [{"Ref": bucket}]},
+        "object": {"key": [{"prefix": names.INCOMING}]},
+    }
+    assert not [prefix for prefix in (names.SCORED, names.REJECTED, names.BATCHES) if prefix.startswith(names.INCOMING)]
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": machine}]
+    announced = deployment.named("AWS::S3::Bucket", "Batch")["NotificationConfiguration"]
+    assert announced == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
 
 
 def test_predictions_are_found_by_either_id_and_go_when_they_expire(deployment):
     (table,) = deployment.of_type("AWS::DynamoDB::Table").values()
     assert table["KeySchema"] == [{"AttributeName": "prediction_id", "KeyType": "HASH"}]
     (index,) = table["GlobalSecondaryIndexes"]
-    assert index["KeySchema"] == [{"AttributeName": "record_id", "KeyType": "HASH"}]
+    assert index["KeySchema"] == [
+        {"AttributeName": "record_id", "KeyType": "HASH"},
+        {"AttributeName": "created", "KeyType": "RANGE"},
+    ]
+    assert index["IndexName"] == names.BY_RECORD
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}

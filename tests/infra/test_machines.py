@@ -8,7 +8,7 @@ import pytest
 
 from infra import asl
 
-MACHINES = {"etl": "EtlMachine", "train": "TrainMachine"}
+MACHINES = {"etl": "EtlMachine", "train": "TrainMachine", "batch": "ScoringMachine"}
 FILES = sorted(asl.FOLDER.glob("*.asl.json"))
 
 
@@ -75,6 +75,24 @@ def test_etl_waits_for_as_long_as_it_was_told(request, asked, seconds):
     deployed = definition(request.getfixturevalue(asked), "EtlMachine")
     text = json.dumps(deployed)
     assert f"States.StringToJson('{seconds}')" in text or f'"Seconds": {seconds}' in text
+
+
+def test_children_of_a_map_hand_nothing_back_and_nobody_asks_them_to(aws):
+    machine = definition(aws, "ScoringMachine")
+    maps = {name: state for name, state in machine["States"].items() if state["Type"] == "Map"}
+    assert {name: state["Next"] for name, state in maps.items()} == {"Survey chunks": "Cut", "Score shards": "Verify"}
+    for state in maps.values():
+        assert state["ResultPath"] is None
+        assert state["ItemProcessor"]["States"]["Lost"]["Parameters"] == {}
+        follower = machine["States"][state["Next"]]
+        assert set(follower["Parameters"]) == {"step", "batch.$"}, "it is told which batch, and looks for itself"
+
+
+def test_a_batch_is_done_before_anybody_is_told_and_whether_or_not_they_are(aws):
+    states = definition(aws, "ScoringMachine")["States"]
+    assert states["Publish"]["Next"] == "Notify"
+    assert states["Notify"]["Next"] == states["Notify"]["Catch"][0]["Next"] == "Done"
+    assert states["Notify"]["Parameters"]["TopicArn"].startswith("<ScoringTopic")
 
 
 def test_null_survives_for_it_means_to_keep_a_states_input(synthesize, tmp_path, monkeypatch):

@@ -25,12 +25,13 @@ def as_list(value):
 
 
 def readable(resource) -> str:
-    """`Lake/raw/*` instead of an Fn::Join of an Fn::GetAtt; logical ids without their hash."""
+    """`Lake/raw/*` instead of an Fn::Join of an Fn::GetAtt; logical ids without their hash, AWS's own in <>."""
     if isinstance(resource, str):
         return resource
     if "Fn::Join" in resource:
         return "".join(readable(part) for part in resource["Fn::Join"][1])
-    return (resource.get("Ref") or resource["Fn::GetAtt"][0])[:-8]
+    name = resource.get("Ref") or resource["Fn::GetAtt"][0]
+    return f"<{name.removeprefix('AWS::')}>" if name.startswith("AWS::") else name[:-8]
 
 
 def own(part: str) -> set[str]:
@@ -50,12 +51,21 @@ LOG_DELIVERY = {
     )
 }  # fmt: skip
 
+STATES = "arn:<Partition>:states:<Region>:<AccountId>"
+
 EXPECTED = {
     "ApiFunctionRole": own("Api")
     | {
         "s3:ListBucket Models",
         "s3:GetObject Models/releases/*",
         "s3:GetObject Models/serving/heart.json",
+        "s3:ListBucket Batch",
+        "s3:ListBucketVersions Batch",
+        "s3:PutObject Batch/incoming/*",
+        "s3:PutObject Batch/batches/*/request.json",
+        *(f"s3:GetObject Batch/{prefix}/*" for prefix in ("scored", "rejected", "batches")),
+        "dynamodb:GetItem Predictions",
+        "dynamodb:Query Predictions/index/by_record",
     },
     "EtlFunctionRole": own("Etl")
     | {
@@ -90,11 +100,38 @@ EXPECTED = {
         "sagemaker:CallMlflowAppApi TrackingApp",
         *(f"sagemaker-mlflow:{action} TrackingApp" for action in ACTIONS),
     },
+    "ScoringFunctionRole": own("Scoring")
+    | {
+        "s3:ListBucket Models",
+        "s3:GetObject Models/releases/*",
+        "s3:GetObject Models/serving/heart.json",
+        "s3:ListBucket Batch",
+        "s3:ListBucketVersions Batch",
+        *(f"s3:GetObject{what} Batch/{keys}/*" for what in ("", "Version") for keys in ("incoming", "batches")),
+        *(f"s3:GetObject Batch/{keys}/*" for keys in ("scored", "rejected")),
+        *(f"s3:PutObject Batch/{keys}/*" for keys in ("batches", "scored", "rejected")),
+        *(f"s3:AbortMultipartUpload Batch/{keys}/*" for keys in ("batches", "scored", "rejected")),
+        "dynamodb:BatchWriteItem Predictions",
+    },
     "EtlMachineRole": LOG_DELIVERY
     | {"lambda:InvokeFunction EtlFunction", "states:StartExecution TrainMachine"},
     "TrainMachineRole": LOG_DELIVERY
     | {f"lambda:InvokeFunction {part}Function" for part in ("Train", "Search", "Registry")},
+    # The children of a Distributed Map are executions of the machine itself, and it reads their list by itself.
+    "ScoringMachineRole": LOG_DELIVERY
+    | {
+        "lambda:InvokeFunction ScoringFunction",
+        f"states:StartExecution {STATES}:stateMachine:andamio-heart-batch",
+        *(
+            f"states:{action}Execution {STATES}:execution:andamio-heart-batch{children}"
+            for action in ("Describe", "Stop", "Redrive")
+            for children in (":*", "/*")
+        ),
+        "s3:GetObject Batch/batches/*/todo/*",
+        "sns:Publish ScoringTopic",
+    },
     "RawFilesRole": {"states:StartExecution EtlMachine"},
+    "ScoringArrivalsRole": {"states:StartExecution ScoringMachine"},
     "TrackingRole": {
         *(f"s3:{action} Models/mlflow/*" for action in ("GetObject", "PutObject")),
         *(f"s3:{action} Models/mlflow/*" for action in ("AbortMultipartUpload", "ListMultipartUploadParts")),
@@ -148,7 +185,8 @@ def test_with_a_given_role_there_is_no_iam_and_everything_runs_as_it(given_role)
     assert not [item["Type"] for item in given_role.resources.values() if item["Type"].startswith("AWS::IAM::")]
     assert {item["Role"] for item in given_role.of_type("AWS::Lambda::Function").values()} == {role}
     assert {item["RoleArn"] for item in given_role.of_type("AWS::StepFunctions::StateMachine").values()} == {role}
-    assert given_role.named("AWS::Events::Rule", "RawFiles")["Targets"][0]["RoleArn"] == role
+    for rule in ("RawFiles", "Scoring"):
+        assert given_role.named("AWS::Events::Rule", rule)["Targets"][0]["RoleArn"] == role
 
 
 def test_with_a_given_role_no_bootstrap_is_asked_for(given_role):

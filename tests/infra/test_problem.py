@@ -8,6 +8,7 @@ import pytest
 
 from infra import REPOSITORY
 from infra.problem import ProblemError, read_problem
+from tests.infra.conftest import LOCAL
 
 
 def folder(tmp_path, toml: str):
@@ -17,7 +18,7 @@ def folder(tmp_path, toml: str):
 
 def test_the_name_and_how_many_trials_run_at_once(tmp_path):
     problem = read_problem(folder(tmp_path, '[problem]\nname = "my-problem"\n[training]\nparallel = 9\n'))
-    assert (problem.name, problem.parallel) == ("my-problem", 9)
+    assert (problem.name, problem.parallel, problem.keep_days) == ("my-problem", 9, 90)
     assert read_problem(REPOSITORY / "problems" / "heart").name == "heart"
 
 
@@ -33,6 +34,8 @@ def test_the_name_and_how_many_trials_run_at_once(tmp_path):
         ("[problem]\nname = 7\n", "Got 7 instead"),
         ('[problem]\nname = "heart"\n[training]\nparallel = 41\n', "from 1 to 40"),
         ('[problem]\nname = "heart"\n[training]\nparallel = true\n', "from 1 to 40"),
+        ('[problem]\nname = "heart"\n[batch]\nkeep_days = 0\n', "keep_days must be an integer of at least 1"),
+        ('[problem]\nname = "heart"\n[batch]\nkeep_days = "90"\n', "Got '90' instead"),
     ],
 )
 def test_what_is_wrong_is_said_with_file_and_key(tmp_path, toml, said):
@@ -46,13 +49,21 @@ def test_a_folder_without_a_contract_is_refused(tmp_path):
         read_problem(tmp_path / "nowhere")
 
 
+def test_a_batch_is_kept_for_as_long_as_the_contract_says(synthesize, tmp_path):
+    (tmp_path / "problem.toml").write_text('[problem]\nname = "wine"\n[batch]\nkeep_days = 12\n')
+    bucket = synthesize(LOCAL, problem=str(tmp_path)).named("AWS::S3::Bucket", "Batch")
+    kept = {rule["Prefix"]: rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]
+            if "ExpirationInDays" in rule}  # fmt: skip
+    assert kept == dict.fromkeys(("incoming/", "scored/", "rejected/", "batches/"), 12)
+
+
 def test_another_problem_is_deployed_beside_the_first(synthesize, tmp_path):
     toml = '[problem]\nname = "wine"\n# "quotes", \\ and ünïcode stay as they are\n'
     (tmp_path / "problem.toml").write_bytes(toml.encode())
     environ = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "MLFLOW_TRACKING_URI": "http://127.0.0.1:2"}
     deployed = synthesize(environ, problem=str(tmp_path))
     assert {function["FunctionName"] for function in deployed.of_type("AWS::Lambda::Function").values()} == {
-        f"andamio-wine-{part}" for part in ("api", "etl", "train", "search", "registry")
+        f"andamio-wine-{part}" for part in ("api", "etl", "train", "search", "registry", "score")
     }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from infra.options import OptionError, read_options
 from tests.infra.conftest import LOCAL
+from tests.infra.test_machines import definition
 
 DATA = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SageMaker::MlflowApp")
 
@@ -91,6 +92,18 @@ def test_waits_are_what_was_asked_for(switched):
     assert api["Environment"]["Variables"]["ANDAMIO_REFRESH_SECONDS"] == "11"
 
 
+def test_shards_and_workers_are_what_was_asked_for(aws, local, switched):
+    def asked(deployment):
+        function = deployment.named("AWS::Lambda::Function", "ScoringFunction")
+        machine = definition(deployment, "ScoringMachine")
+        maps = [state for state in machine["States"].values() if state["Type"] == "Map"]
+        return function["Environment"]["Variables"]["ANDAMIO_SHARD_BYTES"], {each["MaxConcurrency"] for each in maps}
+
+    assert asked(aws) == (str(32 * 2**20), {8})
+    assert asked(local) == (str(32 * 2**20), {2})
+    assert asked(switched) == (str(2**19), {100})
+
+
 def test_defaults():
     aws, local = options(), options(LOCAL)
     assert (aws.local, aws.bundle, aws.quiet_seconds, aws.refresh_seconds) == (False, "x86_64", 30, 60)
@@ -109,6 +122,14 @@ def test_defaults():
         ({"quiet_seconds": "0"}, "from 1 to"),
         ({"refresh_seconds": "soon"}, "whole seconds"),
         ({"existing_role_arn": "LabRole"}, "ARN of an IAM role"),
+        ({"shard_mib": "0"}, "number of MiB from 0.001 to 1024"),
+        ({"shard_mib": "-1"}, "Got '-1'"),
+        ({"shard_mib": "nan"}, "Got 'nan'"),
+        ({"shard_mib": "32 MB"}, "0.5 is half of one"),
+        ({"shard_mib": "2000"}, "to 1024"),
+        ({"workers": "0"}, "whole number from 1 to 10000"),
+        ({"workers": "10001"}, "how many calls score at once"),
+        ({"workers": "many"}, "Got 'many'"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_what_was_expected(context, said):

@@ -11,8 +11,9 @@ from typing import Any
 
 from mangum import Mangum
 
-from andamio.adapters.memory import MemoryObjects
+from andamio.adapters.memory import MemoryObjects, MemoryPredictions
 from lambdas.api.app import create_app
+from lambdas.api.batches import Scored
 from lambdas.api.docs import STATIC
 from lambdas.api.gateway import RestApi
 from lambdas.api.serving import Serving
@@ -35,6 +36,19 @@ class ToldClock:
         self.time += timedelta(seconds=seconds)
 
 
+class SigningObjects(MemoryObjects):
+    """A bucket in memory whose links say what was signed."""
+
+    def presigned_post(self, key: str, seconds: int, max_bytes: int) -> dict[str, Any]:
+        """A form for one upload."""
+        fields = {"key": key, "policy": f"{seconds} s, at most {max_bytes}", "x-amz-signature": "it's signed"}
+        return {"url": f"https://{self.bucket}.example/", "fields": fields}
+
+    def presigned_get(self, key: str, seconds: int, name: str) -> str:
+        """A link to one download."""
+        return f"https://{self.bucket}.example/{key}?seconds={seconds}&name={name}"
+
+
 @dataclass(frozen=True)
 class Answer:
     """A reply of the function."""
@@ -54,6 +68,8 @@ class Api:
     """The function, with everything around it in memory."""
 
     objects: MemoryObjects = field(default_factory=MemoryObjects)
+    batch: SigningObjects = field(default_factory=lambda: SigningObjects("batch"))
+    table: MemoryPredictions = field(default_factory=MemoryPredictions)
     clock: ToldClock = field(default_factory=ToldClock)
     problem: str = "heart"
     refresh_seconds: int = 60
@@ -61,8 +77,9 @@ class Api:
 
     def __post_init__(self) -> None:
         self.serving = Serving(self.objects, self.problem, self.clock, self.refresh_seconds)
+        self.scored = Scored(self.batch, self.table, self.clock)
         self.gateway = Mangum(
-            create_app(lambda: self.serving, self.static),
+            create_app(lambda: self.serving, lambda: self.scored, self.static),
             lifespan="off",
             custom_handlers=[RestApi],
             text_mime_types=["text/", "application/"],
@@ -74,9 +91,12 @@ class Api:
         assert reply["isBase64Encoded"] is False
         return Answer(reply["statusCode"], reply["headers"], reply["body"])
 
-    def get(self, path: str, method: str = "GET") -> Answer:
+    def get(self, path: str, method: str = "GET", **query: str) -> Answer:
         """Ask for a path."""
-        return self.send(event("api-ping") | {"resource": path, "path": path, "httpMethod": method})
+        asked = {"resource": path, "path": path, "httpMethod": method}
+        if query:
+            asked |= {"queryStringParameters": query, "multiValueQueryStringParameters": None}
+        return self.send(event("api-ping") | asked)
 
     def post(self, path: str, body: object, content_type: str | None = "application/json") -> Answer:
         """Send JSON, or text and bytes as they are."""

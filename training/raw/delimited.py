@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Collection, Iterator
 
 import numpy as np
 
+from andamio.sniff import decimal_mark, doubled, find_delimiter, header_names, is_row
 from training.raw.rows import CHUNK, Broken, Chunk, ReadAs, RefusedFile
-
-DELIMITERS = (",", ";", "\t", "|")
-COMMA_NUMBER = re.compile(r"\s*[+-]?\d*,\d+(?:[eE][+-]?\d+)?\s*")
-_POINT_NUMBER = re.compile(r"\s*[+-]?\d*\.\d+(?:[eE][+-]?\d+)?\s*")
 
 Row = tuple[int, int, list[str]]
 """The first and the last physical line of a row, and its cells."""
@@ -39,8 +35,8 @@ def read_delimited(
     header = next(rows, None)
     if header is None:
         raise RefusedFile("is empty: expected a header that names the columns, then a row a line")
-    names = [name.strip() for name in header[2]]
-    twice = sorted({name for name in names if name in wanted and names.count(name) > 1})
+    names = header_names(header[2])
+    twice = doubled(names, wanted)
     if twice:
         raise RefusedFile(f"has more than one column '{twice[0]}': keep one of them")
     read_as.names = names
@@ -69,8 +65,7 @@ def _rows(text: str, delimiter: str) -> Iterator[Row]:
             ) from None
         first, before = before + 1, reader.line_num
         last, lines.taken = lines.taken, []
-        # Spreadsheets leave rows of nothing but delimiters behind.
-        if cells and (cells[0] or any(cell.strip() for cell in cells)):
+        if is_row(cells):
             yield first, before, cells
     if _unclosed(last, delimiter):
         raise RefusedFile(
@@ -140,31 +135,14 @@ def _chunks(rows: Iterator[Row], kept: dict[str, int], width: int, decimal: str)
 
 
 def _delimiter(text: str, wanted: Collection[str]) -> str:
-    """The delimiter under which the header names most wanted columns; else the one that makes most columns."""
-
-    def names(delimiter: str) -> tuple[int, int]:
-        header = next(csv.reader(_first_lines(text), delimiter=delimiter, skipinitialspace=True), [])
-        return len({name.strip() for name in header} & set(wanted)), len(header)
-
     try:
-        return max(DELIMITERS, key=names)
+        return find_delimiter(text, wanted)
     except csv.Error as error:
         raise RefusedFile(f"has no readable header on its first line ({error})") from None
 
 
-def _first_lines(text: str) -> Iterator[str]:
-    return (line for line in io.StringIO(text, newline="") if line.strip())
-
-
 def _decimal(text: str, delimiter: str, positions: list[int]) -> str:
     """Which decimal mark the number columns are written with: "," needs a reason, "." is the default."""
-    if delimiter == "," or not positions or "," not in text:
+    if not positions or "," not in text:
         return "."
-    comma = False
-    for _, _, cells in _rows(text, delimiter):
-        for position in positions:
-            cell = cells[position] if position < len(cells) else ""
-            if "." in cell and _POINT_NUMBER.fullmatch(cell):
-                return "."
-            comma = comma or ("," in cell and COMMA_NUMBER.fullmatch(cell) is not None)
-    return "," if comma else "."
+    return decimal_mark((cells for _, _, cells in _rows(text, delimiter)), positions, delimiter) or "."

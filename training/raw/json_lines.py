@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Collection, Iterator
-from typing import NoReturn
 
 import numpy as np
 
+from andamio.json_record import json_record
 from training.raw.rows import CHUNK, Broken, Chunk, ReadAs, RefusedFile
 
 
@@ -39,7 +38,7 @@ def read_json_lines(text: str, read_as: ReadAs, wanted: Collection[str]) -> Iter
             continue
         place += 1
         try:
-            record = _record(line)
+            record = json_record(line)
         except ValueError as error:
             broken.append(Broken(number, str(error)))
             continue
@@ -59,38 +58,3 @@ def read_json_lines(text: str, read_as: ReadAs, wanted: Collection[str]) -> Iter
         )
     if records or broken:
         yield chunk()
-
-
-def _record(line: str) -> dict[str, object]:
-    """One line's object; raises ValueError with the reason."""
-    try:
-        record = json.loads(line, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"is not a JSON object: {error.msg} at character {error.colno}") from None
-    except _NoJson:
-        raise
-    except ValueError:
-        raise ValueError("holds a number of more digits than can be read") from None
-    except RecursionError:
-        raise ValueError("is not a JSON object that can be read: it is nested too deeply") from None
-    if not isinstance(record, dict):
-        raise ValueError("is not a JSON object of column names and values")
-    if "\\u" in line and not _encodable(record):
-        raise ValueError("holds half a character (a lone surrogate such as \\ud800), which is no text")
-    return record
-
-
-class _NoJson(ValueError):
-    pass
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise _NoJson(f"{name} is no JSON; leave the field out, or write null, where there is no value")
-
-
-def _encodable(record: dict[str, object]) -> bool:
-    try:
-        json.dumps(record, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True

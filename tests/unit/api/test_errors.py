@@ -216,7 +216,7 @@ def test_a_wrong_method_is_a_405_that_says_which_is_right(api: Api) -> None:
     assert api.get("/ping", "DELETE").status == 405
 
 
-@pytest.mark.parametrize("path", ["/", "/predictions", "/predict/batch/1", "/docs/../handler.py", "/docs/handler.py"])
+@pytest.mark.parametrize("path", ["/", "/prediction", "/predict/batch/1", "/docs/../handler.py", "/docs/handler.py"])
 def test_an_unknown_path_is_a_404(api: Api, path: str) -> None:
     answer = api.get(path)
     assert answer.status == 404

@@ -15,6 +15,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from andamio.adapters.dynamodb import DynamoPredictions
 from andamio.adapters.s3 import S3Objects
 from andamio.settings import ApiSettings
 from tests.support.api import event
@@ -34,6 +35,12 @@ def run(code: str, **environment: str) -> str:
 def test_importing_the_handler_imports_nothing_heavy_and_needs_no_environment() -> None:
     said = run("import sys, lambdas.api.handler; print(*{name.split('.')[0] for name in sys.modules})")
     assert set(said.split()).isdisjoint(HEAVY)
+
+
+def test_importing_the_handler_imports_nothing_that_a_prediction_does_not_need() -> None:
+    said = run("import sys, lambdas.api.handler; print(*sys.modules)").split()
+    others = {"lambdas.api.batches", "lambdas.api.predictions", "lambdas.api.openapi"}
+    assert {"andamio.batches", "andamio.lookup", "andamio.adapters.dynamodb", *others}.isdisjoint(said)
 
 
 def test_importing_the_handler_reads_and_writes_nothing() -> None:
@@ -67,14 +74,23 @@ def test_without_settings_the_answer_names_no_variable_and_the_log_does() -> Non
 def s3() -> Iterator[None]:
     """An environment with a bucket, on moto's S3."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for name, value in ApiSettings(problem="heart", models="models", refresh_seconds=60).as_env().items():
+        said = ApiSettings(problem="heart", models="models", batch="batch", table="predictions", refresh_seconds=60)
+        for name, value in said.as_env().items():
             patch.setenv(name, value)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "test")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"):
             patch.delenv(name, raising=False)
-        boto3.client("s3").create_bucket(Bucket="models")
+        for bucket in ("models", "batch"):
+            boto3.client("s3").create_bucket(Bucket=bucket)
+        key = [{"AttributeName": "prediction_id", "AttributeType": "S"}]
+        boto3.client("dynamodb").create_table(
+            TableName="predictions",
+            AttributeDefinitions=key,
+            KeySchema=[{"AttributeName": "prediction_id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
         yield
 
 
@@ -86,9 +102,11 @@ def handler(s3: None) -> Iterator[ModuleType]:
     loop = asyncio.new_event_loop()  # as in a new process: an earlier test may have left none
     asyncio.set_event_loop(loop)
     module = importlib.import_module("lambdas.api.handler")
-    module.connect.cache_clear()
+    for made in (module.connect, module.scored):
+        made.cache_clear()
     yield module
-    module.connect.cache_clear()
+    for made in (module.connect, module.scored):
+        made.cache_clear()
     asyncio.set_event_loop(None)
     loop.close()
 
@@ -100,6 +118,28 @@ def test_a_prediction_from_a_release_in_s3(handler: ModuleType) -> None:
     reply = handler.handler(event("api-predict"), None)
     assert reply["statusCode"] == 200
     assert json.loads(reply["body"])["model"]["version"] == version
+
+
+def test_batches_and_predictions_are_those_of_the_deployed_bucket_and_table(handler: ModuleType) -> None:
+    serve(S3Objects("models"), heart())
+
+    def ask(method: str, path: str, body: str | None = None) -> tuple[int, Any]:
+        asked = {"resource": path, "path": path, "httpMethod": method, "body": body}
+        reply = handler.handler(event("api-predict") | asked, None)
+        return reply["statusCode"], json.loads(reply["body"])
+
+    status, asked = ask("POST", "/batches", '{"name": "patients.csv"}')
+    assert status == 201
+    assert asked["upload"]["fields"]["x-amz-algorithm"] == "AWS4-HMAC-SHA256"
+    assert asked["upload"]["fields"]["key"] == f"incoming/{asked['batch']}/patients.csv"
+    status, waiting = ask("GET", f"/batches/{asked['batch']}")
+    assert (status, waiting["status"]) == (200, "waiting")
+    item = {"label": "1", "label_text": "yes", "probabilities": {"1": 0.25}, "model": "heart", "model_version": "a"}
+    prediction = item | {"prediction_id": f"{asked['batch']}-2", "created": "2026-11-21", "batch": "b", "line": 2}
+    DynamoPredictions("predictions").put_all([prediction])
+    status, found = ask("GET", f"/predictions/{prediction['prediction_id']}")
+    assert (status, found["probabilities"], found["line"]) == (200, {"1": 0.25}, 2)
+    assert ask("GET", f"/predictions/{asked['batch']}-3")[0] == 404
 
 
 def test_a_restored_environment_looks_at_once(handler: ModuleType) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from andamio.cli.sample import first_record, sample_files
+from andamio.cli.sample import first_record, sample_files, unlabelled
 from andamio.contract import Contract
 from andamio.errors import CommandError
 
@@ -51,3 +51,26 @@ def test_a_file_without_one_gives_the_schemas_example(tmp_path: Path, body: byte
 def test_a_missing_data_file_is_noticed_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"names 'k\.csv', and there is no such file"):
         sample_files(tmp_path, CONTRACT)
+
+
+def test_a_sample_without_its_label_is_scored_as_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "k.csv"
+    file.write_bytes('größe;farbe;rest;art\n2,5;grün;;a\n 3,5;"a;b";;b\nvage;grün;;a\n'.encode("latin-1"))
+    assert unlabelled(file, CONTRACT, tmp_path / "to" / "score.csv", rows=2).read_text(encoding="utf-8") == (
+        'größe;farbe\n2,5;grün\n3,5;"a;b"\n'
+    )
+
+
+def test_a_sample_in_json_becomes_a_table(tmp_path: Path) -> None:
+    file = tmp_path / "k.jsonl"
+    file.write_text('{"größe": 2.5, "farbe": null, "art": "a"}\n{"farbe": true, "größe": 3, "art": "b"}\n')
+    text = unlabelled(file, CONTRACT, tmp_path / "score.csv").read_text(encoding="utf-8")
+    assert sorted(text.splitlines()[0].split(",")) == ["farbe", "größe"]
+    assert "2.5" in text.splitlines()[1]
+
+
+def test_a_sample_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "k.csv"
+    file.write_bytes(b"")
+    with pytest.raises(CommandError, match=r"k\.csv is empty"):
+        unlabelled(file, CONTRACT, tmp_path / "score.csv")

@@ -114,6 +114,25 @@ def test_items_of_a_distributed_map_are_not_batched(cloud, name):
     assert json.loads(done["output"]) == [1, 2, 3, 4]
 
 
+def test_a_subject_of_more_than_a_hundred_characters_is_accepted(cloud, name):
+    client = cloud.client("sns")
+    topic = client.create_topic(Name=name)["TopicArn"]
+    assert client.publish(TopicArn=topic, Subject="x" * 101, Message="m")["MessageId"]
+
+
+def test_a_table_takes_whatever_comes_however_fast(cloud, name):
+    client = cloud.client("dynamodb")
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        ProvisionedThroughput={"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+    )
+    for batch in range(20):
+        requests = [{"PutRequest": {"Item": {"id": {"S": f"{batch}-{number}"}}}} for number in range(25)]
+        assert client.batch_write_item(RequestItems={name: requests})["UnprocessedItems"] == {}
+
+
 def test_a_name_that_has_run_is_refused_even_with_the_same_input_while_it_runs(cloud, name):
     client = cloud.client("stepfunctions")
     definition = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 2, "End": True}}})

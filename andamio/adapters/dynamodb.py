@@ -1,0 +1,174 @@
+"""Predictions in a DynamoDB table."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from andamio import names
+from andamio.errors import TableBusy
+
+INDEX = names.BY_RECORD
+
+_AT_ONCE = 25
+"""Items of one BatchWriteItem: DynamoDB's limit."""
+_SIDE_BY_SIDE = 4
+_TRIES = 12
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 10.0
+_LONGEST_INDEXED = 2048
+"""Bytes of a key of an index: an item with a longer one would be refused as a whole."""
+_SMALLEST = 1e-130
+"""Below this, DynamoDB has no numbers but zero."""
+_BUSY = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "InternalServerError",
+        "ServiceUnavailable",
+    }
+)
+
+
+class DynamoPredictions:
+    """`Predictions` on a table; the client comes from the environment unless one is given."""
+
+    def __init__(self, table: str, client: Any = None, sleep: Callable[[float], None] = time.sleep) -> None:
+        # Imported here: a cold start pays for boto3 only when it first needs the table.
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import ClientError
+
+        self.table = table
+        self._error = ClientError
+        self._sleep = sleep
+        self._dynamo: Any = client or boto3.client(
+            "dynamodb",
+            config=Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=3, read_timeout=10),
+        )
+
+    def put_all(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Write items, in batches, over those of the same `prediction_id`; tried again where the table is busy.
+
+        Fields that are None are left out, and so is a `record_id` that no index can hold: empty, or over 2,048
+        bytes. Raises `TableBusy` when the table goes on refusing.
+        """
+        # A batch must not hold an id twice.
+        batches = list(_batches(list({item["prediction_id"]: item for item in items}.values())))
+        if len(batches) == 1:
+            self._put(batches[0])
+        elif batches:
+            with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+                for _ in pool.map(self._put, batches):
+                    pass
+
+    def find(self, prediction_id: str) -> dict[str, Any] | None:
+        """The item of an id."""
+        reply = self._dynamo.get_item(
+            TableName=self.table, Key={"prediction_id": {"S": prediction_id}}, ConsistentRead=True
+        )
+        return _read(reply["Item"]) if "Item" in reply else None
+
+    def of_record(self, record_id: str, *, limit: int) -> list[dict[str, Any]]:
+        """The newest items of a record, newest first (by `created`, ISO 8601)."""
+        if not _indexable(record_id):
+            return []
+        found: list[dict[str, Any]] = []
+        asked: dict[str, Any] = {
+            "TableName": self.table,
+            "IndexName": INDEX,
+            "KeyConditionExpression": "record_id = :record",
+            "ExpressionAttributeValues": {":record": {"S": record_id}},
+            "ScanIndexForward": False,
+        }
+        # A page ends after a megabyte, however many items were asked for.
+        while len(found) < limit:
+            reply = self._dynamo.query(**asked, Limit=limit - len(found))
+            found += [_read(item) for item in reply["Items"]]
+            if "LastEvaluatedKey" not in reply:
+                break
+            asked["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+        return found
+
+    def _put(self, items: Sequence[Mapping[str, Any]]) -> None:
+        left = [{"PutRequest": {"Item": _item(item)}} for item in items]
+        tried = 0
+        while tried < _TRIES:
+            if tried:
+                # Jitter, so that workers that were refused together do not come back together.
+                longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2**tried)
+                self._sleep(random.uniform(longest / 2, longest))  # noqa: S311 - no secret
+            tried += 1
+            refused = self._refused(left)
+            if not refused:
+                return
+            if len(refused) < len(left):
+                tried = 1
+            left = refused
+        raise TableBusy(
+            f"The table {self.table} refused {len(left)} predictions {_TRIES} times: it is busy. Nothing is lost: "
+            "the same predictions can be written again later."
+        )
+
+    def _refused(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Send some write requests; returns those that the table did not take."""
+        try:
+            reply = self._dynamo.batch_write_item(RequestItems={self.table: requests})
+        except self._error as error:
+            if error.response["Error"]["Code"] not in _BUSY:
+                raise
+            return requests
+        left: list[dict[str, Any]] = reply.get("UnprocessedItems", {}).get(self.table, [])
+        return left
+
+
+def _batches(items: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
+    for start in range(0, len(items), _AT_ONCE):
+        yield items[start : start + _AT_ONCE]
+
+
+def _indexable(record_id: object) -> bool:
+    return isinstance(record_id, str) and 0 < len(record_id.encode()) <= _LONGEST_INDEXED
+
+
+def _item(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _written(value)
+        for name, value in item.items()
+        if value is not None and (name != "record_id" or _indexable(value))
+    }
+
+
+def _written(value: object) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int):
+        return {"N": str(value)}
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("a prediction holds a number that is not finite")
+        # The shortest text that reads back as the same float: at most 17 of the 38 digits there are.
+        return {"N": repr(value) if abs(value) >= _SMALLEST else "0"}
+    if isinstance(value, Mapping):
+        return {"M": {str(name): _written(each) for name, each in value.items()}}
+    raise TypeError(f"a prediction cannot hold a {type(value).__name__}")
+
+
+def _read(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _value(value, whole=True) for name, value in item.items()}
+
+
+def _value(typed: Mapping[str, Any], *, whole: bool) -> Any:
+    """One value; DynamoDB writes 1.0 as 1, so whatever is in a map (probabilities) is a float."""
+    ((kind, value),) = typed.items()
+    if kind == "N":
+        return int(value) if whole and value.lstrip("-").isdigit() else float(value)
+    if kind == "M":
+        return {name: _value(each, whole=False) for name, each in value.items()}
+    return value

@@ -1,0 +1,159 @@
+"""Files that Arrow batches are written to: CSV, Parquet, or SQLite with one table `predictions`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+from andamio.errors import CommandError
+
+TABLE = "predictions"
+_BEYOND = 2**63
+"""SQLite's integers have 64 bits with a sign."""
+
+
+class Sink(Protocol):
+    """A file under way."""
+
+    def write(self, batch: Any) -> None:
+        """Add the rows of a batch."""
+
+    def close(self) -> None:
+        """Complete the file."""
+
+
+def open_sink(form: str, file: Path, schema: Any) -> Sink:
+    """A new file of a format ("csv", "parquet" or "sqlite") for batches of one schema."""
+    made: dict[str, Callable[[Path, Any], Sink]] = {"csv": CsvSink, "parquet": ParquetSink, "sqlite": SqliteSink}
+    return made[form](file, schema)
+
+
+class ParquetSink:
+    """Parquet, types as they are."""
+
+    def __init__(self, file: Path, schema: Any) -> None:
+        from pyarrow import parquet
+
+        self._writer = parquet.ParquetWriter(file, schema)
+
+    def write(self, batch: Any) -> None:
+        """Add the rows of a batch."""
+        self._writer.write_batch(batch)
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._writer.close()
+
+
+class CsvSink:
+    """CSV with a header; lists and objects are JSON."""
+
+    def __init__(self, file: Path, schema: Any) -> None:
+        import pyarrow as pa
+        from pyarrow import csv
+
+        self._schema = pa.schema([(field.name, _written(field.type)) for field in schema])
+        self._writer = csv.CSVWriter(file, self._schema)
+
+    def write(self, batch: Any) -> None:
+        """Add the rows of a batch."""
+        import pyarrow as pa
+
+        columns = [
+            pa.array(map(_value, column.to_pylist()), kind) if pa.types.is_nested(column.type) else column.cast(kind)
+            for column, kind in zip(batch.columns, self._schema.types, strict=True)
+        ]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._writer.close()
+
+
+class SqliteSink:
+    """SQLite: the table `predictions`, by prediction_id where there is such a column; lists and objects are JSON."""
+
+    def __init__(self, file: Path, schema: Any) -> None:
+        names = _told_apart(schema.names)
+        key = {name: " PRIMARY KEY" for name in names if name == "prediction_id"}
+        columns = [
+            f"{_quoted(name)} {_affinity(field.type)}{key.get(name, '')}"
+            for name, field in zip(names, schema, strict=True)
+        ]
+        self._connection = sqlite3.connect(file)
+        # A file that nobody else has: what is lost when this fails is written again.
+        self._connection.execute("PRAGMA journal_mode = OFF")
+        self._connection.execute("PRAGMA synchronous = OFF")
+        try:
+            self._connection.execute(f"CREATE TABLE {TABLE} ({', '.join(columns)})")
+        except sqlite3.OperationalError as error:
+            self._connection.close()
+            raise CommandError(
+                f"SQLite cannot hold these {len(columns)} columns ({error}). Ask for --format parquet instead."
+            ) from None
+        self._insert = f"INSERT INTO {TABLE} VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - no text of anybody's
+
+    def write(self, batch: Any) -> None:
+        """Add the rows of a batch."""
+        columns = [map(_value, column.to_pylist()) for column in batch.columns]
+        self._connection.executemany(self._insert, zip(*columns, strict=True))
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._connection.commit()
+        self._connection.close()
+
+
+def _written(kind: Any) -> Any:
+    """The type that a column has when it is written to CSV."""
+    import pyarrow as pa
+
+    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return pa.string()
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _affinity(kind: Any) -> str:
+    import pyarrow as pa
+
+    if (pa.types.is_integer(kind) and kind != pa.uint64()) or pa.types.is_boolean(kind):
+        return "INTEGER"
+    if pa.types.is_floating(kind):
+        return "REAL"
+    return "BLOB" if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else "TEXT"
+
+
+def _value(value: Any) -> Any:
+    """A value as SQLite and CSV take it: what is neither number, text nor bytes as text."""
+    if value is None or isinstance(value, float | str | bytes):
+        return value
+    if isinstance(value, int):
+        return value if -_BEYOND <= value < _BEYOND else str(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    """Column names that SQLite, to which upper and lower case are one, tells apart."""
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        free = next(said for said in _numbered(name or "column") if said.lower() not in taken)
+        taken.add(free.lower())
+        found.append(free)
+    return found
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    for number in count(2):
+        yield f"{name}_{number}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

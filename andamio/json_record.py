@@ -1,0 +1,42 @@
+"""One line of JSON Lines: the object it holds, or why it holds none."""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+
+class NoJson(ValueError):
+    """A word that Python reads where JSON knows none."""
+
+
+def json_record(line: str) -> dict[str, object]:
+    """One line's object; raises `ValueError` with the reason, which does not repeat the line."""
+    try:
+        record = json.loads(line, parse_constant=no_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not a JSON object: {error.msg} at character {error.colno}") from None
+    except NoJson:
+        raise
+    except ValueError:
+        raise ValueError("holds a number of more digits than can be read") from None
+    except RecursionError:
+        raise ValueError("is not a JSON object that can be read: it is nested too deeply") from None
+    if not isinstance(record, dict):
+        raise ValueError("is not a JSON object of column names and values")
+    if "\\u" in line and not _encodable(record):
+        raise ValueError("holds half a character (a lone surrogate such as \\ud800), which is no text")
+    return record
+
+
+def no_constant(name: str) -> NoReturn:
+    """Refuse `NaN` and its like: what `json.loads` takes as `parse_constant`."""
+    raise NoJson(f"{name} is no JSON; leave the field out, or write null, where there is no value")
+
+
+def _encodable(record: dict[str, object]) -> bool:
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""How fast files are scored, against the usual ways; see `benchmarks/RESULTS.md`.
+
+python -m benchmarks.batch                # 5 million rows, the curve up to 10 million: about half an hour
+python -m benchmarks.batch --quick        # 1 million rows, no curve: a few minutes, as in `make bench`
+python -m benchmarks.batch --write        # and put the tables into benchmarks/RESULTS.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.batch import contest, cost, report
+from benchmarks.batch.contest import OURS, Arena, Case
+from benchmarks.batch.processes import python, together
+
+ROWS, QUICK = 5_000_000, 1_000_000
+CURVE = (10_000, 100_000, 1_000_000, 10_000_000)
+LARGE, WORKERS = 100_000_000, 1_000
+BOOSTED, LINEAR = "gradient_boosting", "logistic_regression"
+FORMATS = ("csv", "parquet")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and write on request."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description="How fast files are scored.")
+    parser.add_argument("--rows", type=int, default=0, help=f"rows of the file (default {ROWS:,}; {QUICK:,} if quick)")
+    parser.add_argument("--repeat", type=int, default=0, help="runs of each contestant (default 3; 1 if quick)")
+    parser.add_argument("--quick", action="store_true", help="boosted trees alone, no curve")
+    parser.add_argument("--write", action="store_true", help="put the tables into benchmarks/RESULTS.md")
+    parser.add_argument("--folder", type=Path, help="where the files go: about 4 GB (default: a temporary folder)")
+    options = parser.parse_args(arguments)
+    rows = options.rows or (QUICK if options.quick else ROWS)
+    repeat = options.repeat or (1 if options.quick else 3)
+    before = report.load()
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="batch-", dir=options.folder)))
+        for section, text in measured(folder, rows, repeat, quick=options.quick):
+            print(f"\n{section}\n\n{text}", flush=True)
+            if options.write:
+                report.put(section, text)
+    said = report.machine(before)
+    print(f"\n{said}")
+    if options.write:
+        report.put("machine", f"{said} {rows:,} rows, {repeat} runs of each contestant in turns, medians.")
+
+
+def measured(folder: Path, rows: int, repeat: int, *, quick: bool) -> Iterator[tuple[str, str]]:
+    """The sections of the results, each as soon as it is known."""
+    arena = Arena.prepare(folder / BOOSTED, BOOSTED, rows)
+    found = {ending: fought(arena, ending, repeat) for ending in FORMATS}
+    ceilings = contest.ceilings(arena, repeat)
+    for ending, cases in found.items():
+        yield ending, report.contest(rows, cases, ceilings)
+    yield "aims", report.aims(rows, found, ceilings)
+    yield "agreement", report.agreement(agreements(found))
+    yield "aws", report.aws(rates(arena), LARGE, WORKERS)
+    if quick:
+        return
+    arena.remove()
+    linear = Arena.prepare(folder / LINEAR, LINEAR, rows)
+    tables = [report.contest(rows, fought(linear, ending, 1), contest.ceilings(linear, 1)) for ending in FORMATS]
+    yield "linear", "\n\n".join(f"{ending}:\n\n{table}" for ending, table in zip(FORMATS, tables, strict=True))
+    linear.remove()
+    yield "curve", report.curve(curve(folder))
+
+
+def fought(arena: Arena, ending: str, repeat: int) -> list[Case]:
+    """Every contestant over one format, in turns."""
+    cases = contest.cases(arena, ending)
+    contest.fight(cases, repeat)
+    return cases
+
+
+def agreements(found: dict[str, list[Case]]) -> dict[tuple[str, str], dict[str, float]]:
+    """How far every contestant's answers are from ours."""
+    said = {}
+    for ending, cases in found.items():
+        ours = next(case for case in cases if case.name == OURS)
+        for case in cases:
+            if case.out != ours.out:
+                taken = together([python("agreement", ending, ours.out, case.out)])
+                said[ending, case.name] = taken.said[0]
+    return said
+
+
+def rates(arena: Arena) -> cost.Measured:
+    """What a worker did with a shard of CSV, by the shards' own results."""
+    out = arena.folder / "out" / "andamio-csv"
+    shards = [json.loads(file.read_bytes()) for file in sorted(out.glob("batches/*/shards/*.json"))]
+    rows = sum(shard["rows"] for shard in shards)
+    seconds = sum(sum(shard["seconds"].values()) for shard in shards)
+    written = sum(shard["bytes"] for shard in shards)
+    return cost.Measured(rows / seconds, arena.file("csv").stat().st_size / rows, written / rows)
+
+
+def curve(folder: Path) -> dict[str, list[tuple[int, Case]]]:
+    """Our worker from the smallest file to the largest."""
+    points: dict[str, list[tuple[int, Case]]] = {ending: [] for ending in FORMATS}
+    for rows in CURVE:
+        arena = Arena.prepare(folder / f"curve-{rows}", BOOSTED, rows, split=False)
+        for ending, found in points.items():
+            cases = contest.cases(arena, ending)[:1]
+            contest.fight(cases, 1)
+            found.append((rows, cases[0]))
+        arena.remove()
+    return points
+
+
+if __name__ == "__main__":
+    main()

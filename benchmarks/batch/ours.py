@@ -1,0 +1,40 @@
+"""Our own worker, one process: the steps of a batch over a bucket in a folder, as the state machine takes them.
+
+    python -m benchmarks.batch.ours STEP BUCKET MODELS WHAT SHARD_BYTES WORKERS WORKER
+
+WHAT is the file's key for `plan`, the list of items for `survey` and `score`, the batch for any other step. `survey`
+and `score` are run by WORKERS processes at once, each of which takes every WORKERS-th item. Prints what the
+last step answered. No function and no AWS: what these add is said in RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.batch.folder import FolderObjects, NoTable
+from scoring.desk import Desk
+from scoring.steps import run_step
+
+
+def main() -> None:
+    """Take one step, or this worker's share of the items of one."""
+    step, bucket, models, what, shard_bytes, workers, worker = sys.argv[1:]
+    batch = FolderObjects(Path(bucket))
+    desk = Desk("bench", "bucket", batch, FolderObjects(Path(models)), NoTable(), int(shard_bytes))
+    events: list[dict[str, Any]] = [{"batch": what}]
+    if step == "plan":
+        events = [{"event": {"key": what}, "execution": "benchmark"}]
+    elif step in ("survey", "score"):
+        events = json.loads(batch.get(what).body)[int(worker) :: int(workers)]
+    said: dict[str, Any] = {}
+    for event in events:
+        said = run_step(desk, {"step": step, **event}, datetime.now(UTC))
+    print(json.dumps(said))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The model that is scored with: trained, exported, calibrated and sealed by the project's own code.
+
+    python -m benchmarks.batch.release FOLDER gradient_boosting|logistic_regression
+
+Writes a release under FOLDER/models, an MLflow model directory among its files as in any release, and
+beside it FOLDER/pipeline.joblib: what scikit-learn fitted, for the contestant that scores with that.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+from andamio import release as releases
+from andamio.contract import Contract
+from andamio.encode import Encoded
+from andamio.serving import Served, read_pointer, swap_pointer
+from benchmarks.batch import generate
+from benchmarks.batch.folder import PROBLEM, FolderObjects
+from tests.support.releases import release_files
+from training import calibrate, dataset, export
+from training.fit import Exported, try_exports
+from training.trials import cross_validate
+
+TRAINED_ON = 4_000
+SEED = 7
+PARAMS: dict[str, dict[str, Any]] = {"gradient_boosting": {"n_estimators": 100}, "logistic_regression": {}}
+SINCE = "2026-01-31T12:00:00+00:00"
+
+
+def main() -> None:
+    """Train the family and serve it out of the folder."""
+    folder, family = Path(sys.argv[1]), sys.argv[2]
+    contract, exported = train(family)
+    version = sealed(folder, contract, exported)
+    save_model(contract, exported.onnx, folder / "one-thread", {"intra_op_num_threads": 1, "inter_op_num_threads": 1})
+    curve = exported.calibration
+    joblib.dump(
+        {"pipeline": exported.fitted.pipeline, "calibration": curve, "positive": contract.positive_index},
+        folder / "pipeline.joblib",
+    )
+    print(f"release {version}: {family}, {len(exported.onnx) / 1024:.0f} KB, calibrated by {curve.kind}")
+
+
+def train(family: str) -> tuple[Contract, Exported]:
+    """Cross-validate, calibrate, fit and export, with the proof of parity that any release needs."""
+    contract = Contract.load(PROBLEM)
+    columns, gone, labels = generate.block(0)
+    cells: dict[str, Any] = {}
+    for name, column in columns.items():
+        values = column[:TRAINED_ON].astype(np.float64)
+        if name in gone:
+            values[gone[name][:TRAINED_ON]] = np.nan
+        cells[name] = values
+    cells[contract.problem.target] = [str(label) for label in labels[:TRAINED_ON].tolist()]
+    cells[dataset.KEY] = [f"{row:016x}" for row in range(TRAINED_ON)]
+    rows = dataset.rows(contract, cells, version="benchmark")
+    spec = {"id": "t1", "family": family, "params": PARAMS[family]}
+    _, out_of_fold = cross_validate(contract, rows, spec, SEED, 1)
+    exported, attempts = try_exports(
+        contract, rows, [spec], lambda _: out_of_fold, SEED, export.to_onnx, calibrate.attach
+    )
+    if exported is None:
+        raise SystemExit(f"{family} was not exported: {attempts}")
+    return contract, exported
+
+
+def sealed(folder: Path, contract: Contract, exported: Exported) -> str:
+    """Seal and promote; returns the version."""
+    models = FolderObjects(folder / "models")
+    info = {"problem": contract.problem.name, "run": "benchmark", "dataset": "benchmark", "threshold": 0.5}
+    files = release_files(contract, exported.onnx, {"MLmodel": mlmodel(contract, exported.onnx)})
+    version = releases.seal(models, files, info)
+    pointer, etag = read_pointer(models, contract.problem.name)
+    swap_pointer(models, pointer.promoted(Served(version, SINCE, "benchmark")), etag)
+    return version
+
+
+def mlmodel(contract: Contract, graph: bytes) -> bytes:
+    """MLflow's description of the model, made the way that the registry step has it made."""
+    with tempfile.TemporaryDirectory() as folder:
+        save_model(contract, graph, Path(folder) / "model")
+        return (Path(folder) / "model" / "MLmodel").read_bytes()
+
+
+def save_model(contract: Contract, graph: bytes, folder: Path, session: Mapping[str, int] | None = None) -> None:
+    """Save as an MLflow model directory; `session` says how many threads onnxruntime is given, its own choice else."""
+    import mlflow.onnx
+    import onnx
+
+    from training.track import _signature
+
+    mlflow.onnx.save_model(
+        onnx.load_model_from_string(graph),
+        str(folder),
+        signature=_signature(contract),
+        pip_requirements=[],
+        onnx_execution_providers=["CPUExecutionProvider"],
+        onnx_session_options=session,
+        save_as_external_data=False,
+    )
+
+
+def tensors(contract: Contract, rows: int) -> Encoded:
+    """The first rows of the file as the model's tensors, encoded by the contract (at most one block)."""
+    table = next(generate.tables(rows))
+    cells = {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
+    return contract.encode(contract.parse(cells, table.num_rows, text=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""A file that lands is scored: the function, the machine around it, what starts it, and who is told."""
+
+from __future__ import annotations
+
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from andamio import names
+from andamio.settings import ScoreSettings
+from infra.bundling import Bundle
+from infra.constructs.arrivals import Arrivals
+from infra.constructs.bucket import DataBucket
+from infra.constructs.function import BundledFunction
+from infra.constructs.machine import FileMachine
+from infra.constructs.role import Permission, listing, objects
+from infra.constructs.table import PredictionsTable
+from infra.options import Options
+
+
+class Scoring(Construct):
+    """Files under `incoming/` of the batch bucket -> state machine -> score function; `topic` says when one is done."""
+
+    machine: FileMachine
+    topic: sns.Topic
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        problem: str,
+        options: Options,
+        bundle: Bundle,
+        models: DataBucket,
+        batch: DataBucket,
+        table: PredictionsTable,
+    ) -> None:
+        super().__init__(scope, id)
+        function = BundledFunction(
+            self,
+            "Function",
+            part="score",
+            problem=problem,
+            bundle=bundle,
+            environment=ScoreSettings(
+                problem, models.bucket_name, batch.bucket_name, table.table_name, options.shard_bytes
+            ).as_env(),
+            permissions=[
+                listing(models),
+                objects(models, ["s3:GetObject"], names.RELEASES, names.pointer(problem)),
+                listing(batch, versions=True),
+                # By version: the one that was planned is the one that is read, whatever lands later.
+                objects(batch, ["s3:GetObject", "s3:GetObjectVersion"], names.INCOMING, names.BATCHES),
+                objects(batch, ["s3:PutObject", "s3:AbortMultipartUpload"], names.BATCHES),
+                objects(
+                    batch,
+                    ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+                    names.SCORED,
+                    names.REJECTED,
+                ),
+                Permission(("dynamodb:BatchWriteItem",), (table.table_arn,)),
+            ],
+            description="A file of records to their predictions: plan, cut, score, verify, publish",
+            memory_mb=3008,
+            timeout=900,
+            given_role=options.existing_role_arn,
+        )
+        self.topic = sns.Topic(
+            self,
+            "Topic",
+            topic_name=names.resource(problem, "batches"),
+            # AWS's own key for SNS: free, and a role of this account may publish under it. (Alerts need a key of
+            # ours because there a service publishes, which AWS's own key does not allow.)
+            master_key=kms.Alias.from_alias_name(self, "Key", "alias/aws/sns"),
+            enforce_ssl=True,
+        )
+        self.machine = FileMachine(
+            self,
+            "Machine",
+            part="batch",
+            problem=problem,
+            functions={"ScoreFunction": function},
+            starts={},
+            numbers={"Workers": options.workers},
+            texts={"BatchBucket": batch.bucket_name, "BatchTopic": self.topic.topic_arn},
+            also=[
+                objects(batch, ["s3:GetObject"], f"{names.BATCHES}*/todo/*"),
+                Permission(("sns:Publish",), (self.topic.topic_arn,)),
+            ],
+            given_role=options.existing_role_arn,
+        )
+        Arrivals(
+            self,
+            "Arrivals",
+            problem=problem,
+            part="batch",
+            bucket=batch,
+            prefix=names.INCOMING,
+            machine=self.machine,
+            given_role=options.existing_role_arn,
+        )

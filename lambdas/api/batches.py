@@ -1,0 +1,96 @@
+"""Batches over HTTP: an upload is asked for, a batch is watched, recent ones are listed.
+
+The file itself never passes through here: a client sends it to the batch bucket under a form that was
+signed for it, and its arrival starts the batch. What a batch is, and how far it is, is read in the bucket.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from andamio import names
+from andamio.batch_status import Files, read_status, recent, result_files
+from andamio.batches import ID, KNOWN, LONGEST_NAME, new_id, plain_name
+from lambdas.api.payload import invalid, refuse_others
+from lambdas.api.problems import RequestError
+from lambdas.api.scored import Bucket, Scored, wrong_path
+
+LARGEST_UPLOAD = 5 * 2**30
+"""Bytes that S3 takes in one POST."""
+LINK_SECONDS = 15 * 60
+
+Json = dict[str, Any]
+
+
+def ask_for_upload(scored: Scored, payload: object) -> Json:
+    """A new batch's id and the form that its file is uploaded with; raises `RequestError` (422) for a name."""
+    name = _name(payload)
+    now = scored.clock.now()
+    batch, expires = new_id(now), (now + timedelta(seconds=LINK_SECONDS)).isoformat(timespec="seconds")
+    key = names.incoming(batch, name)
+    form = scored.bucket.presigned_post(key, LINK_SECONDS, LARGEST_UPLOAD)
+    request = {"batch": batch, "key": key, "created": now.isoformat(timespec="seconds"), "expires": expires}
+    scored.bucket.put_new(
+        names.batch(batch, "request.json"), json.dumps(request).encode(), content_type="application/json"
+    )
+    return {
+        "batch": batch,
+        "status": "waiting",
+        "upload": {"method": "POST", "url": form["url"], "fields": dict(form["fields"])},
+        "expires": expires,
+        "max_bytes": LARGEST_UPLOAD,
+        "curl": _curl(form["url"], form["fields"], name),
+    }
+
+
+def _name(payload: object) -> str:
+    if not isinstance(payload, dict) or "name" not in payload:
+        raise invalid('Expected an object: {"name": "patients.csv"}, the name of the file that will be uploaded.')
+    refuse_others(payload, ("name",))
+    said = payload["name"]
+    name = plain_name(said) if isinstance(said, str) else None
+    if name is None:
+        reason = (
+            f"expected the name of a file: at most {LONGEST_NAME} letters without accents, digits, spaces and . _ -, "
+            f"and an ending that says what it is: {KNOWN}"
+        )
+        raise invalid("Expected the name of a file that can be scored.", ("name", reason))
+    return name
+
+
+def _curl(url: str, fields: Mapping[str, str], name: str) -> str:
+    """The upload as a line to paste into a shell, in the folder that the file is in."""
+    said = [part for key, value in fields.items() for part in ("--form-string", f"{key}={value}")]
+    return shlex.join(["curl", "--fail-with-body", *said, "-F", f"file=@{name}", url])
+
+
+def describe(scored: Scored, batch: str) -> Json:
+    """How far a batch is and where its results are; raises `RequestError` (404) for an unknown id."""
+    if not ID.fullmatch(batch):
+        raise wrong_path("batch", "the id of a batch, such as 20261121T100000-0123456789ab")
+    status = read_status(scored.bucket, batch, scored.clock.now())
+    if status is None:
+        raise RequestError(404, "not-found", "There is no batch of this id. GET batches lists the recent ones.")
+    return {**status.to_dict(), "links": _links(scored.bucket, result_files(scored.bucket, status))}
+
+
+def listed(scored: Scored, limit: int) -> Json:
+    """The newest batches, the newest first."""
+    return {"batches": [status.to_dict() for status in recent(scored.bucket, limit, scored.clock.now())]}
+
+
+def _links(bucket: Bucket, files: Files) -> Json:
+    def link(key: str | None) -> str | None:
+        # By its whole key: in a folder of downloads, "part-00000.csv" could be of any batch.
+        return key and bucket.presigned_get(key, LINK_SECONDS, key.replace("/", "-"))
+
+    return {
+        "scored": link(files.whole),
+        "parts": [link(key) for key in files.parts],
+        "rejected": [link(key) for key in files.rejected],
+        "manifest": link(files.manifest),
+    }

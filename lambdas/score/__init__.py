@@ -1,0 +1,1 @@
+"""Files of records scored, a step a call."""

@@ -1,0 +1,41 @@
+"""A step of scoring a file: what the state machine says in, a status and names out."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from andamio.adapters.dynamodb import DynamoPredictions
+from andamio.adapters.s3 import S3Objects
+from andamio.names import EVENT_BATCH
+from andamio.settings import ScoreSettings
+from scoring.desk import Desk
+from scoring.steps import run_step
+
+
+@cache
+def connect() -> Desk:
+    """The buckets and the table that this function was deployed for, and its open releases; raises `SettingsError`."""
+    settings = ScoreSettings.from_env()
+    return Desk(
+        settings.problem,
+        settings.batch,
+        S3Objects(settings.batch),
+        S3Objects(settings.models),
+        DynamoPredictions(settings.table),
+        settings.shard_bytes,
+    )
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Do one step: `scoring.steps` says which there are and what each returns."""
+    started = time.perf_counter()
+    result = run_step(connect(), event, datetime.now(UTC))
+    said: dict[str, Any] = {name: event[name] for name in ("step", "batch", "shard", "chunk") if name in event}
+    seconds = round(time.perf_counter() - started, 3)
+    line = {"event": EVENT_BATCH, **said, **result, "seconds": seconds}
+    print(json.dumps(line, ensure_ascii=False), flush=True)
+    return result

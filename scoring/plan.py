@@ -1,0 +1,237 @@
+"""The first step: what a file is, how it is read, which release scores it, and whether that was done before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from andamio import names
+from andamio.batches import KNOWN, Format, Plan, format_of, known
+from andamio.contract import Contract
+from andamio.errors import NotReady, ObjectNotFound
+from andamio.ports import ObjectInfo, Objects
+from andamio.serving import champion, read_pointer
+from andamio.shards import shard_bytes
+from scoring import state
+from scoring.arrival import Arrival, arrived, batch_of
+from scoring.columns import names_out, record_column
+from scoring.desk import Desk
+from scoring.proceed import proceed
+from scoring.refused import RefusedFile
+from scoring.signature import check_gzip
+from scoring.text_head import SAMPLE, Head, csv_head, json_head
+from scoring.unpack import unpack, unpacked_head
+
+CHUNK_SHARDS = 2
+"""How many shards make a chunk that is surveyed at once: 64 MiB of the usual 32."""
+
+_MOST_CHUNKS = 10_000
+_LATER_SAMPLE = 256 * 2**10
+
+Json = dict[str, Any]
+
+
+def plan_step(desk: Desk, asked: Mapping[str, Any], execution: str, now: datetime) -> Json:
+    """Claim a file's batch and plan it: {"status", "batch"?, "items"?, "message"?}.
+
+    "unpack", "survey", "score" or "verify" is what is to be done next. "done": it was, perhaps for another file of the
+    same bytes. "running": another execution is at it. "ignored": no file, or one that failed, which only a person goes
+    on with. "refused": the message says why, for people.
+    """
+    try:
+        arrival = arrived(desk.batch, asked)
+    except RefusedFile as error:
+        return {"status": "refused", "message": str(error), **_named(asked)}
+    if arrival is None:
+        return {"status": "ignored", "message": "There is no file to score."}
+    arrival, held, mine = _claim(desk.batch, arrival, execution, now)
+    batch = arrival.batch
+    if not mine:
+        return _not_mine(batch, held)
+    try:
+        return _planned(desk, arrival, held, now)
+    except (RefusedFile, NotReady) as error:
+        return refuse(desk, batch, arrival.info.key, error, now, execution=execution)
+
+
+def unpack_step(desk: Desk, batch: str, now: datetime) -> Json:
+    """Unpack the file of a claimed batch and plan it: the results of `plan_step`."""
+    held = state.read_state(desk.batch, batch)
+    if held is None:
+        raise ObjectNotFound(f"batch {batch} has no state: the step 'plan' has to run first")
+    info = desk.batch.head(held.key, version=held.version or None)
+    try:
+        plan = read_plan(desk.batch, batch)
+        if plan is None:
+            file = _format(info.key)
+            plan = _write(desk, batch, held, info, unpack(desk.batch, info, batch, file[0]), file)
+        return proceed(desk, plan, held.attempt)
+    except (RefusedFile, NotReady) as error:
+        return refuse(desk, batch, info.key, error, now)
+
+
+def refuse(desk: Desk, batch: str, key: str, error: Exception, now: datetime, *, execution: str | None = None) -> Json:
+    """Write down why a file is not scored: {"status": "refused", "batch", "message"}."""
+    if isinstance(error, RefusedFile):
+        message = f"{key.removeprefix(names.INCOMING)} {error}"
+    else:
+        message = f"{error} Then drop the file again, or go on with andamio batch --resume {batch}"
+    state.fail(desk.batch, batch, now, message, execution=execution)
+    return {"status": "refused", "batch": batch, "message": message}
+
+
+def read_plan(objects: Objects, batch: str) -> Plan | None:
+    """The plan of a batch, None before it has one."""
+    try:
+        return Plan.from_json(objects.get(names.batch(batch, "plan.json")).body)
+    except ObjectNotFound:
+        return None
+
+
+def _claim(objects: Objects, arrival: Arrival, execution: str, now: datetime) -> tuple[Arrival, state.State, bool]:
+    info = arrival.info
+    for _ in range(2):
+        held, mine = state.claim(objects, arrival.batch, info.key, info.version, execution, now, again=arrival.again)
+        if (held.key, held.version) == (info.key, info.version):
+            break
+        # Another version under the same key was first to take the id that the key was given out with.
+        arrival = replace(arrival, batch=batch_of(objects, info))
+    return arrival, held, mine
+
+
+def _not_mine(batch: str, held: state.State) -> Json:
+    if held.status == "done":
+        return {"status": "done", "batch": batch, "message": "This file is scored already."}
+    if held.status == "running":
+        return {"status": "running", "batch": batch, "message": f"Execution {held.execution} is at it."}
+    message = f"This file failed before, and is tried again only when asked for: andamio batch --resume {batch}"
+    return {"status": "ignored", "batch": batch, "message": message}
+
+
+def _planned(desk: Desk, arrival: Arrival, held: state.State, now: datetime) -> Json:
+    batch, info = arrival.batch, arrival.info
+    plan = read_plan(desk.batch, batch)
+    if plan is None:
+        format, compression = file = _format(info.key)
+        if not info.size:
+            raise RefusedFile("is empty, of 0 bytes: upload it again")
+        release = champion(read_pointer(desk.models, desk.problem)[0]).release
+        same = _same(desk.batch, info, file, release)
+        if same is not None and same != batch:
+            state.finish(desk.batch, batch, now, same_as=same)
+            message = f"The same file was scored by the same release before, as batch {same}."
+            return {"status": "done", "batch": batch, "same_as": same, "message": message}
+        if compression:
+            # What can be refused is refused before it is unpacked.
+            check_gzip(desk.batch.get_range(info.key, 0, 2, version=info.version or None))
+            sample, whole = unpacked_head(desk.batch, info, SAMPLE)
+            _head(sample, desk.open(release).contract, format, whole=whole)
+            return {"status": "unpack", "batch": batch}
+        plan = _write(desk, batch, held, info, info, file)
+    return proceed(desk, plan, held.attempt)
+
+
+def _format(key: str) -> tuple[Format, str]:
+    found = format_of(key)
+    if found is None:
+        raise RefusedFile(f"has a name that does not say what it is: expected {KNOWN}")
+    return found
+
+
+def _same(objects: Objects, info: ObjectInfo, file: tuple[Format, str], release: str) -> str | None:
+    """The finished batch of the same bytes, read the same way by the same release."""
+    try:
+        batch: str = json.loads(objects.get(known(info.etag, info.size, *file, release)).body)["batch"]
+        objects.head(names.batch_manifest(batch))
+    except ObjectNotFound:
+        return None
+    return batch
+
+
+def _write(
+    desk: Desk, batch: str, held: state.State, info: ObjectInfo, source: ObjectInfo, file: tuple[Format, str]
+) -> Plan:
+    """Make the plan and write it, or read the one that somebody wrote first; raises `RefusedFile`, `NotReady`."""
+    release = champion(read_pointer(desk.models, desk.problem)[0]).release
+    opened = desk.open(release)
+    contract = opened.contract
+    format, compression = file
+    created = datetime.fromisoformat(held.created)
+    head = _read_head(desk.batch, source, contract, format)
+    plan = Plan(
+        batch=batch,
+        problem=desk.problem,
+        created=held.created,
+        key=info.key,
+        version=info.version,
+        etag=info.etag,
+        size=info.size,
+        format=format,
+        compression=compression,
+        source=source.key,
+        source_version=source.version,
+        source_size=source.size,
+        columns=head.columns,
+        record_column=record_column(head.columns, contract),
+        release=release,
+        classes=contract.classes,
+        texts=contract.texts,
+        threshold=opened.threshold,
+        names_out=names_out(head.columns, contract.classes),
+        store=contract.batch.store,
+        expires=int((created + timedelta(days=contract.batch.keep_days)).timestamp()),
+        delimiter=head.delimiter,
+        decimal=head.decimal,
+        encoding=head.encoding,
+        body=head.body,
+        line=head.line,
+    )
+    if format != "parquet":
+        plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, desk.shard_bytes))
+    key = names.batch(batch, "plan.json")
+    if desk.batch.put_new(key, plan.to_json(), content_type="application/json"):
+        return plan
+    return Plan.from_json(desk.batch.get(key).body)
+
+
+def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format) -> Head:
+    if format == "parquet":
+        from scoring.parquet_foot import read_foot  # pyarrow, only where there is a Parquet file
+
+        foot = read_foot(objects, source.key, source.version, source.size, contract)
+        return Head(foot.columns, "", ".", "", 0, 1)
+    if not source.size:
+        raise RefusedFile("is empty: there is nothing in the gzip file")
+    version = source.version or None
+
+    def more() -> Iterable[bytes]:
+        for start in (source.size // 2, max(source.size - _LATER_SAMPLE, 0)):
+            yield objects.get_range(source.key, start, _LATER_SAMPLE, version=version)
+
+    sample = objects.get_range(source.key, 0, SAMPLE, version=version)
+    return _head(sample, contract, format, whole=len(sample) == source.size, more=more)
+
+
+def _head(
+    sample: bytes,
+    contract: Contract,
+    format: Format,
+    *,
+    whole: bool,
+    more: Callable[[], Iterable[bytes]] = tuple,
+) -> Head:
+    if format == "jsonl":
+        return json_head(sample, contract, whole=whole)
+    return csv_head(sample, contract, whole=whole, more=more)
+
+
+def _chunks(body: int, size: int, wanted: int) -> tuple[tuple[int, int], ...]:
+    step = max(CHUNK_SHARDS * shard_bytes(size - body, wanted), -(-(size - body) // _MOST_CHUNKS))
+    return tuple((start, min(start + step, size)) for start in range(body, size, step))
+
+
+def _named(asked: Mapping[str, Any]) -> Json:
+    return {"batch": str(asked["batch"])} if "batch" in asked else {}

@@ -1,0 +1,117 @@
+"""The last step: one file, what it was made of, and that it is done."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from andamio import names
+from andamio.batches import known
+from andamio.errors import DataError, ObjectNotFound
+from andamio.ports import Objects
+from scoring import state
+from scoring.desk import Desk
+from scoring.merge import merge
+from scoring.verify import Complete, look
+
+Json = dict[str, Any]
+
+
+def publish_step(desk: Desk, batch: str, now: datetime) -> Json:
+    """Merge a complete batch and write its manifest, from when on it is done.
+
+    {"status": "done", "batch", "rows", "scored", "rejected", "release", "message", "manifest"}. Raises
+    `DataError` when it is not complete.
+    """
+    key = names.batch_manifest(batch)
+    try:
+        manifest = json.loads(desk.batch.get(key).body)
+    except ObjectNotFound:
+        found = look(desk.batch, batch)
+        if not isinstance(found, Complete):
+            raise DataError(f"batch {batch} is not complete: {found.message}") from None
+        merged = merge(desk.batch, found)
+        _make_known(desk.batch, found)
+        manifest = _manifest(desk, found, merged, now)
+        if not desk.batch.put_new(key, json.dumps(manifest, indent=1).encode(), content_type="application/json"):
+            manifest = json.loads(desk.batch.get(key).body)
+    state.finish(desk.batch, batch, now)
+    return {
+        "status": "done",
+        "batch": batch,
+        "rows": manifest["rows"],
+        "scored": manifest["scored"],
+        "rejected": manifest["rejected"],
+        "release": manifest["release"]["version"],
+        "message": _message(manifest),
+        "manifest": key,
+    }
+
+
+def _manifest(desk: Desk, found: Complete, merged: str | None, now: datetime) -> Json:
+    plan = found.plan
+    batch = plan.batch
+    return {
+        "batch": batch,
+        "problem": plan.problem,
+        "input": {
+            "bucket": desk.bucket,
+            "key": plan.key,
+            "version": plan.version,
+            "etag": plan.etag,
+            "size": plan.size,
+            "format": plan.format,
+            "compression": plan.compression,
+            "rows": found.scored + found.rejected,
+        },
+        "release": {"name": plan.problem, "version": plan.release},
+        "rows": found.scored + found.rejected,
+        "scored": found.scored,
+        "rejected": found.rejected,
+        "stored": found.cut.stored,
+        "columns": dict(plan.names_out),
+        "files": {
+            "scored": [names.scored_part(batch, result.number, plan.ending) for result in found.results],
+            "merged": merged,
+            "rejected": [names.rejected_part(batch, result.number) for result in found.results if result.rejected],
+        },
+        "shards": [
+            {"line": shard.line, **_without_lines(asdict(result))}
+            for shard, result in zip(found.cut.shards, found.results, strict=True)
+        ],
+        "created": plan.created,
+        "finished": now.isoformat(timespec="seconds"),
+        "seconds": round((now - datetime.fromisoformat(plan.created)).total_seconds(), 3),
+    }
+
+
+def _without_lines(result: Json) -> Json:
+    return {name: value for name, value in result.items() if name != "lines"}
+
+
+def _make_known(objects: Objects, found: Complete) -> None:
+    """Let the next file of the same bytes find this batch, unless it finds another that is done."""
+    plan = found.plan
+    key = known(plan.etag, plan.size, plan.format, plan.compression, plan.release)
+    body = json.dumps({"batch": plan.batch}).encode()
+    if objects.put_new(key, body, content_type="application/json"):
+        return
+    other = json.loads(objects.get(key).body)["batch"]
+    try:
+        objects.head(names.batch_manifest(other))
+    except ObjectNotFound:
+        objects.put(key, body, content_type="application/json")
+
+
+def _message(manifest: Json) -> str:
+    file = manifest["input"]["key"].removeprefix(names.INCOMING)
+    where = manifest["files"]["merged"] or f"{names.SCORED}{manifest['batch']}/"
+    rejects = f" The rejected ones, with their reasons: {names.REJECTED}{manifest['batch']}/." * bool(
+        manifest["rejected"]
+    )
+    return (
+        f"{file}: {manifest['scored']:,} of {manifest['rows']:,} rows scored, {manifest['rejected']:,} rejected, by "
+        f"release {manifest['release']['version']}. Results: s3://{manifest['input']['bucket']}/{where}.{rejects}"
+    )

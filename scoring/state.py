@@ -1,0 +1,150 @@
+"""Who works on a batch, and how it ended: `state.json`, one small object that is only ever swapped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, Self
+
+from andamio import names
+from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
+from andamio.ports import Objects
+
+STALE = timedelta(hours=2)
+"""How long a claim holds against events: an execution that was killed cannot give its own back."""
+MISSING_SHOWN = 100
+
+_RACES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a batch stands: times in ISO 8601, `missing` the numbers of the shards that are not there.
+
+    `key` and `version` are the file's; `same_as` is the batch whose results are this one's.
+    """
+
+    status: Literal["running", "failed", "done"]
+    since: str
+    execution: str
+    attempt: int
+    created: str
+    key: str
+    version: str
+    reason: str | None = None
+    missing: tuple[int, ...] = ()
+    same_as: str | None = None
+
+    def to_json(self) -> bytes:
+        """The state as it is stored."""
+        return json.dumps(asdict(self), indent=1).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """The state that was stored."""
+        raw: dict[str, Any] = json.loads(body)
+        return cls(**{**raw, "missing": tuple(raw["missing"])})
+
+
+def read_state(objects: Objects, batch: str) -> State | None:
+    """Where a batch stands; None before anybody worked on it."""
+    found = _read(objects, batch)
+    return None if found is None else found[0]
+
+
+def claim(
+    objects: Objects, batch: str, key: str, version: str, execution: str, now: datetime, *, again: bool
+) -> tuple[State, bool]:
+    """Claim a batch for an execution: its state, and whether the execution is to work on it.
+
+    An execution that has the batch already keeps it. One that comes to a batch of another gets it when
+    the claim is stale; with `again`, whatever the claim, and a batch that failed too. Nobody gets the batch of
+    another file.
+    """
+    moment = now.isoformat(timespec="seconds")
+    new = State("running", moment, execution, 1, moment, key, version)
+    for _ in range(_RACES):
+        if objects.put_new(_key(batch), new.to_json(), content_type="application/json"):
+            return new, True
+        found = _read(objects, batch)
+        if found is None:
+            continue
+        held, etag = found
+        if (held.key, held.version) != (key, version):
+            return held, False
+        if held.status == "running" and held.execution == execution:
+            return held, True
+        stale = held.status == "running" and now - datetime.fromisoformat(held.since) >= STALE
+        if held.status == "done" or not (again or stale):
+            return held, False
+        mine = replace(
+            held,
+            status="running",
+            since=moment,
+            execution=execution,
+            attempt=held.attempt + 1,
+            reason=None,
+            missing=(),
+        )
+        if _swap(objects, batch, mine, etag):
+            return mine, True
+    raise DataError(f"{_key(batch)} kept changing: start the execution again")
+
+
+def finish(objects: Objects, batch: str, now: datetime, *, same_as: str | None = None) -> None:
+    """Write down that a batch is done, whoever did it."""
+    since = now.isoformat(timespec="seconds")
+
+    def done(held: State) -> State | None:
+        if held.status == "done":
+            return None
+        return replace(held, status="done", since=since, reason=None, missing=(), same_as=same_as)
+
+    _change(objects, batch, done)
+
+
+def fail(
+    objects: Objects, batch: str, now: datetime, reason: str, *, missing: Sequence[int] = (), execution: str | None
+) -> None:
+    """Write down that a batch failed, unless it is done, or another execution took it over."""
+    since = now.isoformat(timespec="seconds")
+
+    def failed(held: State) -> State | None:
+        if held.status == "done" or (execution is not None and held.execution != execution):
+            return None
+        return replace(held, status="failed", since=since, reason=reason, missing=tuple(missing[:MISSING_SHOWN]))
+
+    _change(objects, batch, failed)
+
+
+def _change(objects: Objects, batch: str, change: Callable[[State], State | None]) -> None:
+    for _ in range(_RACES):
+        found = _read(objects, batch)
+        if found is None:
+            return
+        changed = change(found[0])
+        if changed is None or _swap(objects, batch, changed, found[1]):
+            return
+    raise DataError(f"{_key(batch)} kept changing: start the execution again")
+
+
+def _read(objects: Objects, batch: str) -> tuple[State, str] | None:
+    try:
+        stored = objects.get(_key(batch))
+    except ObjectNotFound:
+        return None
+    return State.from_json(stored.body), stored.etag
+
+
+def _swap(objects: Objects, batch: str, state: State, etag: str) -> bool:
+    try:
+        objects.put(_key(batch), state.to_json(), content_type="application/json", if_match=etag)
+    except PreconditionFailed:
+        return False
+    return True
+
+
+def _key(batch: str) -> str:
+    return names.batch(batch, "state.json")

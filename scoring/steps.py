@@ -1,0 +1,147 @@
+"""The steps of scoring a file, in the order of `stepfunctions/batch.asl.json`.
+
+    plan      what the file is, how it is read, which release scores it; claims the batch
+    unpack    a gzip file to one whose ranges can be read
+    survey    what a chunk of a large text file holds
+    cut       into shards
+    score     one shard
+    give_up   why a shard or a chunk cannot be done
+    verify    whether everything is there
+    publish   one file, the manifest, done
+    fail      why the batch failed
+
+Each takes names and small numbers and returns them; data stay in the batch bucket. Every step may run
+again, beside itself or after another run. What a person is to know is a status with a message;
+exceptions are faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from andamio.batches import Plan
+from andamio.errors import DataError
+from scoring import state
+from scoring.arrival import arrived
+from scoring.desk import Desk
+from scoring.failures import give_up, words
+from scoring.plan import plan_step, read_plan, refuse, unpack_step
+from scoring.proceed import missing_shards, proceed, read_cut
+from scoring.publish import publish_step
+from scoring.refused import RefusedFile
+from scoring.survey import survey_chunk
+from scoring.verify import verify_step
+
+Json = dict[str, Any]
+
+
+def run_step(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+    """Do the step that an event names; raises `DataError` for one that is not known."""
+    step = _STEPS.get(str(event.get("step")))
+    if step is None:
+        raise DataError(f"There is no step {event.get('step')!r}: expected one of {', '.join(_STEPS)}")
+    return step(desk, event, now)
+
+
+def _plan(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+    return plan_step(desk, event.get("event") or {}, str(event.get("execution") or ""), now)
+
+
+def _unpack(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+    return unpack_step(desk, event["batch"], now)
+
+
+def _survey(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+    survey_chunk(desk, _planned(desk, event["batch"]), int(event["chunk"]))
+    return {}  # children of a Map hand nothing back: state data are bounded, storage holds the facts
+
+
+def _cut(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+    """Put the surveys together: {"status": "score" | "verify" | "refused", "batch", "items"?, "message"?}."""
+    batch = event["batch"]
+    plan, held = _planned(desk, batch), state.read_state(desk.batch, batch)
+    try:
+        return proceed(desk, plan, 1 if held is None else held.attempt, surveyed=True)
+    except RefusedFile as error:
+        return refuse(desk, batch, plan.key, error, now)
+
+
+def _score(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+    from scoring.worker import score_shard  # pyarrow, which no other step of a text file needs
+
+    batch, number = event["batch"], int(event["shard"])
+    plan, cut = _planned(desk, batch), read_cut(desk.batch, batch)
+    if cut is None:
+        raise DataError(f"batch {batch} is not cut yet: the steps before have to run first")
+    opened = desk.open(plan.release)
+    score_shard(desk.batch, desk.table, plan, cut, cut.shards[number], opened.contract, desk.model(plan.release))
+    return {}
+
+
+def _give_up(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+    kind = "chunk" if "chunk" in event else "shard"
+    give_up(desk.batch, event["batch"], kind, int(event[kind]), event.get("error"), now)
+    return {}
+
+
+def _verify(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+    return verify_step(desk.batch, event["batch"])
+
+
+def _publish(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+    return publish_step(desk, event["batch"], now)
+
+
+def _fail(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+    """Write down why a batch failed, unless another execution took it over: `input` is what the machine knew last."""
+    known = event.get("input") or event
+    batch = _batch_in(desk, known)
+    if batch is None:
+        return {}
+    reason = (
+        known.get("message")
+        or f"A step failed ({words(known.get('error'))}). Go on with andamio batch --resume {batch}"
+    )
+    missing = known.get("missing")
+    if missing is None:
+        missing = _missing(desk, batch)
+    state.fail(desk.batch, batch, now, str(reason), missing=missing, execution=event.get("execution"))
+    return {}
+
+
+def _batch_in(desk: Desk, known: Mapping[str, Any]) -> str | None:
+    """The batch that a machine failed on; where planning itself failed, the one of the file that it began with."""
+    if "batch" in known:
+        return str(known["batch"])
+    try:
+        arrival = arrived(desk.batch, known)
+    except RefusedFile:
+        return None
+    return None if arrival is None else arrival.batch
+
+
+def _missing(desk: Desk, batch: str) -> list[int]:
+    cut = read_cut(desk.batch, batch)
+    return [] if cut is None else missing_shards(desk.batch, batch, cut)
+
+
+def _planned(desk: Desk, batch: str) -> Plan:
+    plan = read_plan(desk.batch, batch)
+    if plan is None:
+        raise DataError(f"batch {batch} has no plan yet: the step 'plan' has to run first")
+    return plan
+
+
+_STEPS: dict[str, Callable[[Desk, Mapping[str, Any], datetime], Json]] = {
+    "plan": _plan,
+    "unpack": _unpack,
+    "survey": _survey,
+    "cut": _cut,
+    "score": _score,
+    "give_up": _give_up,
+    "verify": _verify,
+    "publish": _publish,
+    "fail": _fail,
+}

@@ -1,0 +1,155 @@
+"""Whether a batch is complete: by what is in storage, whatever the map said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from andamio import names
+from andamio.batches import Cut, Plan, Shard, ShardResult
+from andamio.errors import DataError, ObjectNotFound
+from andamio.ports import ObjectInfo, Objects
+from scoring.failures import failure
+from scoring.plan import read_plan
+from scoring.proceed import read_cut
+from scoring.survey import SIDE_BY_SIDE
+
+_SHOWN = 5
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """A batch of which everything is there: the results of its shards, in order."""
+
+    plan: Plan
+    cut: Cut
+    results: tuple[ShardResult, ...]
+
+    @property
+    def scored(self) -> int:
+        """Rows with a prediction."""
+        return sum(result.scored for result in self.results)
+
+    @property
+    def rejected(self) -> int:
+        """Rows without one."""
+        return sum(result.rejected for result in self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """A batch of which something is missing or not what was written: why, by the number of the shard."""
+
+    cut: Cut
+    faults: Mapping[int, str]
+
+    @property
+    def message(self) -> str:
+        """What is missing, for people."""
+        told = [
+            f"shard {number} (from line {self.cut.shards[number].line:,}): {why}"
+            for number, why in list(self.faults.items())[:_SHOWN]
+        ]
+        more = f"; and {len(self.faults) - _SHOWN} more" if len(self.faults) > _SHOWN else ""
+        return f"{len(self.faults)} of {len(self.cut.shards)} shards are not scored. {'; '.join(told)}{more}."
+
+
+def verify_step(objects: Objects, batch: str) -> Json:
+    """Look at what is there: {"status": "complete" | "incomplete", "batch", "message"?, "missing"?}."""
+    found = look(objects, batch)
+    if isinstance(found, Complete):
+        return {"status": "complete", "batch": batch}
+    message = (
+        f"{found.message} What was scored is kept; andamio batch --resume {batch} scores what is missing, and a file "
+        "that is dropped anew is scored anew."
+    )
+    return {"status": "incomplete", "batch": batch, "message": message, "missing": list(found.faults)[:100]}
+
+
+def look(objects: Objects, batch: str) -> Complete | Incomplete:
+    """Read every shard's result, and hold parts, rejects and lines against them; raises `DataError` before a cut."""
+    plan, cut = read_plan(objects, batch), read_cut(objects, batch)
+    if plan is None or cut is None:
+        raise DataError(f"batch {batch} is not cut yet: the steps before have to run first")
+    _check_cut(plan, cut)
+    results = _results(objects, batch, cut.shards)
+    scored = _listed(objects, f"{names.SCORED}{batch}/")
+    rejected = _listed(objects, f"{names.REJECTED}{batch}/")
+    lookups = _listed(objects, names.batch(batch, "lookup/"))
+    faults: dict[int, str] = {}
+    for shard, result in zip(cut.shards, results, strict=True):
+        if result is None:
+            faults[shard.number] = failure(objects, batch, "shard", shard.number)
+            continue
+        part = scored.get(names.scored_part(batch, shard.number, plan.ending))
+        rejects = rejected.get(names.rejected_part(batch, shard.number))
+        lookup = lookups.get(names.lookup(batch, shard.number))
+        why = _fault(shard, result, part, rejects, lookup)
+        if why:
+            faults[shard.number] = why
+    for number, why in _gaps(cut.shards, results).items():
+        faults.setdefault(number, why)
+    if faults:
+        return Incomplete(cut, dict(sorted(faults.items())))
+    return Complete(plan, cut, tuple(result for result in results if result is not None))
+
+
+def _check_cut(plan: Plan, cut: Cut) -> None:
+    """Raise `DataError` unless the shards cover the file without gap and overlap."""
+    edges = [(shard.start, shard.end) for shard in cut.shards]
+    whole = plan.format == "parquet" or (edges[0][0] == plan.body and edges[-1][1] == plan.source_size)
+    joined = all(before[1] == after[0] for before, after in pairwise(edges))
+    if not (whole and joined):
+        raise DataError(f"the shards of batch {plan.batch} do not cover its file: drop the file again")
+
+
+def _fault(
+    shard: Shard, result: ShardResult, part: ObjectInfo | None, rejects: ObjectInfo | None, lookup: ObjectInfo | None
+) -> str:
+    """What is wrong with what a shard left behind, "" when nothing is."""
+    if result.number != shard.number or result.rows != result.scored + result.rejected:
+        return (
+            f"its result says {result.rows:,} rows, {result.scored:,} scored and {result.rejected:,} rejected of "
+            f"shard {result.number}"
+        )
+    if result.rows > result.lines:
+        return f"its result says {result.rows:,} rows on {result.lines:,} lines"
+    if part is None:
+        return "its scored part is gone"
+    if (part.size, part.etag) != (result.bytes, result.etag):
+        return "its scored part is not what was written"
+    if result.rejected and (rejects is None or not rejects.size):
+        return f"its {result.rejected:,} rejected rows are gone"
+    if lookup is None:
+        return "what its predictions are looked up in is gone"
+    return ""
+
+
+def _gaps(shards: Sequence[Shard], results: Sequence[ShardResult | None]) -> dict[int, str]:
+    """The shards whose lines do not reach those of the next one."""
+    found = {}
+    for (shard, result), (after, _) in pairwise(zip(shards, results, strict=True)):
+        if result is not None and shard.line + result.lines != after.line:
+            reached = shard.line + result.lines - 1
+            found[shard.number] = f"it was read to line {reached:,}, and the next one begins on line {after.line:,}"
+    return found
+
+
+def _results(objects: Objects, batch: str, shards: Sequence[Shard]) -> list[ShardResult | None]:
+    def read(shard: Shard) -> ShardResult | None:
+        try:
+            return ShardResult.from_json(objects.get(names.shard_result(batch, shard.number)).body)
+        except ObjectNotFound:
+            return None
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        return list(pool.map(read, shards))
+
+
+def _listed(objects: Objects, prefix: str) -> dict[str, ObjectInfo]:
+    return {info.key: info for info in objects.list(prefix)}

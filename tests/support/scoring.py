@@ -1,0 +1,136 @@
+"""Files scored as a worker scores them, planned by hand: one shard, or as many as there are cuts.
+
+scored = score_file(contract, body, "csv")
+scored.rows            # the scored rows, as texts by column name
+scored.rejects         # what was rejected, as written
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from andamio import names
+from andamio.adapters.memory import MemoryObjects, MemoryPredictions
+from andamio.batches import Cut, Plan, Shard, ShardResult
+from andamio.contract import Contract
+from andamio.model import Model
+from andamio.release import Release
+from scoring.worker import score_shard
+from tests.support.releases import seal_release
+
+BATCH = "20260102T030405-0123456789ab"
+KEY = f"incoming/{BATCH}/file"
+
+
+@dataclass
+class Scored:
+    """What scoring a file left, and everything to score it again."""
+
+    plan: Plan
+    cut: Cut
+    contract: Contract
+    model: Model
+    batch: MemoryObjects
+    table: MemoryPredictions
+    results: list[ShardResult] = field(default_factory=list)
+
+    def again(self, number: int = 0, batch: Any = None, table: Any = None) -> ShardResult:
+        """Score one shard."""
+        return score_shard(
+            batch or self.batch,
+            table or self.table,
+            self.plan,
+            self.cut,
+            self.cut.shards[number],
+            self.contract,
+            self.model,
+        )
+
+    def part(self, number: int = 0) -> bytes:
+        """The bytes of a scored part."""
+        return self.batch.get(names.scored_part(BATCH, number, self.plan.ending)).body
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The scored rows of all parts."""
+        rows: list[dict[str, Any]] = []
+        for shard in self.cut.shards:
+            body = self.part(shard.number)
+            if self.plan.format == "parquet":
+                rows += pq.read_table(io.BytesIO(body)).to_pylist()
+            elif self.plan.format == "jsonl":
+                rows += [json.loads(line) for line in body.decode().splitlines()]
+            else:
+                text = io.StringIO(body.decode(), newline="")
+                rows += csv.DictReader(text, delimiter=self.plan.delimiter, skipinitialspace=True)
+        return rows
+
+    @property
+    def rejects(self) -> list[dict[str, Any]]:
+        """What was rejected, in order."""
+        bodies = [self.batch.get(info.key).body for info in self.batch.list(f"rejected/{BATCH}/")]
+        return [json.loads(line) for body in bodies for line in body.decode().splitlines()]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The probabilities of the scored rows `[rows, classes]`."""
+        columns = [self.plan.names_out[f"probability_{name}"] for name in self.plan.classes]
+        comma = self.plan.decimal == ","
+        return np.array(
+            [[float(str(row[name]).replace(",", ".") if comma else row[name]) for name in columns] for row in self.rows]
+        ).reshape(-1, len(columns))
+
+
+def planned(contract: Contract, body: bytes, form: Any = "csv", *, onnx: bytes | None = None, **more: Any) -> Scored:
+    """A file that is not scored yet, in one shard; `more` is what its plan says besides."""
+    models, batch = MemoryObjects("models"), MemoryObjects("batch")
+    release = Release.open(models, seal_release(models, contract, onnx))
+    batch.put(KEY, body)
+    said: dict[str, Any] = {"delimiter": ",", "columns": (), "body": 0, "line": 1} | more
+    end = len(body)
+    if form == "csv":
+        mark = body.startswith(b"\xef\xbb\xbf") * 3
+        header = body.find(b"\n") + 1 or len(body)
+        if not said["columns"]:
+            text = body[mark:header].decode(said.get("encoding", "utf-8"))
+            said["columns"] = tuple(next(csv.reader([text], delimiter=said["delimiter"], skipinitialspace=True)))
+        said |= {"body": header, "line": 2}
+    elif form == "parquet":
+        file = pq.ParquetFile(io.BytesIO(body))
+        said["columns"], end = tuple(file.schema_arrow.names), file.num_row_groups
+    own = [
+        "prediction_id",
+        "label",
+        "label_text",
+        *(f"probability_{name}" for name in contract.classes),
+        "model_version",
+    ]
+    plan = Plan(
+        **{
+            "batch": BATCH, "problem": contract.problem.name, "created": "2026-01-02T03:04:05+00:00", "key": KEY,
+            "version": "v1", "etag": "", "size": len(body), "format": form, "compression": "", "source": KEY,
+            "source_version": "v1", "source_size": len(body), "record_column": None, "release": release.version,
+            "classes": contract.classes, "texts": contract.texts, "threshold": 0.5,
+            "names_out": {name: name for name in own}, "store": "auto", "expires": 1_800_000_000,
+        } | said
+    )  # fmt: skip
+    cut = Cut((Shard(0, plan.body, end, plan.line),), stored=False)
+    return Scored(plan, cut, contract, release.model(), batch, MemoryPredictions())
+
+
+def score_file(
+    contract: Contract, body: bytes, form: Any = "csv", *, cuts: Sequence[Shard] = (), stored: bool = False, **more: Any
+) -> Scored:
+    """Score a file, in one shard unless it is cut."""
+    scored = planned(contract, body, form, **more)
+    scored.cut = Cut(tuple(cuts) or scored.cut.shards, stored)
+    scored.results = [scored.again(shard.number) for shard in scored.cut.shards]
+    return scored

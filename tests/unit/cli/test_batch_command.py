@@ -1,0 +1,362 @@
+"""`andamio batch`, `batches` and `lookup`: a file goes, its result comes, and mistakes end in what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from andamio import names
+from andamio.adapters.aws import Execution
+from andamio.adapters.memory import MemoryObjects
+from andamio.batches import ID, Shard, prediction_id
+from andamio.cli import api, batch, batch_report, main, show, watch
+from andamio.cli.batch import name_in_key
+from andamio.errors import CommandError, ObjectNotFound
+from tests.support.batches import BATCH, CREATED, OTHER, a_plan, put_cut, put_done, put_shard, put_state
+from tests.support.releases import heart, serve
+
+MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:andamio-heart-batch"
+DEPLOYED: dict[str, Any] = {
+    "problem": "heart",
+    "buckets": {"lake": "lake", "models": "models", "batch": "batch"},
+    "state_machines": {"batch": MACHINE},
+}
+HEADER = "age,sex"
+OWN = "prediction_id,label,label_text,probability_0,probability_1,model_version"
+
+
+class Cloud:
+    """An account in memory; what happens when a file arrives, or an execution is started, is for the test to say."""
+
+    def __init__(self) -> None:
+        self.buckets = {name: MemoryObjects(name) for name in ("models", "batch")}
+        self.release = serve(self.buckets["models"], heart())
+        self.runs: dict[str, Execution] = {}
+        self.started: list[tuple[str, dict[str, Any]]] = []
+        self.on_arrival: Callable[[str, str], None] = self.score
+        self.on_start: Callable[[str, dict[str, Any]], None] = lambda name, payload: None
+
+    def objects(self, bucket: str) -> MemoryObjects:
+        return self.buckets[bucket]
+
+    def send(self, bucket: str, key: str, file: Path, sent: Callable[[int], None]) -> None:
+        self.buckets[bucket].put(key, file.read_bytes())
+        sent(file.stat().st_size)
+        self.on_arrival(key.split("/")[1], key)
+
+    def executions(self, machine: str, *, limit: int = 100) -> list[Execution]:
+        assert machine == MACHINE
+        return list(self.runs.values())[:limit]
+
+    def execution(self, arn: str) -> Execution:
+        try:
+            return self.runs[arn.rsplit(":", 1)[1]]
+        except KeyError:
+            raise ObjectNotFound(arn) from None
+
+    def start(self, machine: str, name: str, payload: dict[str, Any]) -> str:
+        self.started.append((name, payload))
+        self.on_start(name, payload)
+        return machine + name
+
+    def run(self, name: str, status: str, cause: str = "") -> None:
+        """An execution of that name, as it stands now."""
+        began = datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=len(self.runs))
+        arn = MACHINE.replace(":stateMachine:", ":execution:") + f":{name}"
+        self.runs[name] = Execution(arn, name, status, began, None, {}, cause)
+
+    def score(self, batch_id: str, key: str = "") -> None:
+        """A batch of three rows, of which one is rejected."""
+        plan = a_plan(batch=batch_id, release=self.release, key=key or f"incoming/{batch_id}/patients.csv")
+        part, rejected = names.scored_part(batch_id, 0, "csv"), names.rejected_part(batch_id, 0)
+        rows = [f"{50 + n},1,{prediction_id(batch_id, n)},1,Ill,0.25,0.75,{self.release}" for n in (2, 4)]
+        self.buckets["batch"].put(part, "\n".join([f"{HEADER},{OWN}", *rows, ""]).encode())
+        self.buckets["batch"].put(
+            rejected, b'{"line": 3, "reason": "age: expected a [number]", "errors": [], "row": {}}\n'
+        )
+        put_done(self.buckets["batch"], plan, [part])
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    cloud = Cloud()
+    monkeypatch.setattr(batch, "account_of", lambda deployed: cloud)
+    monkeypatch.setattr(main, "_deployed", lambda problem: DEPLOYED)
+    monkeypatch.setattr(watch, "_ASK_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "_APPEAR_SECONDS", 0.05)
+    return cloud
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "patients.csv"
+    file.write_text(f"{HEADER}\n52,1\nold,1\n54,1\n")
+    return file
+
+
+def said(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+    """What a command prints as its result."""
+    console = Console(width=160, record=True, highlight=False)
+    for module in (show, batch_report):
+        monkeypatch.setattr(module, "out", console)
+    result = CliRunner().invoke(main.app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return console.export_text()
+
+
+def refused(*arguments: str) -> str:
+    """Why a command was refused."""
+    result = CliRunner().invoke(main.app, list(arguments))
+    assert isinstance(result.exception, CommandError), result.output
+    return str(result.exception)
+
+
+def test_a_file_goes_and_its_result_comes_next_to_it(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = said(monkeypatch, "batch", str(file))
+    (key,) = [key for key in cloud.buckets["batch"].writes if key.startswith(names.INCOMING)]
+    assert ID.fullmatch(key.split("/")[1])
+    assert key.endswith("/patients.csv")
+    scored = file.with_name("patients.scored.csv").read_text().splitlines()
+    assert scored[0] == f"{HEADER},{OWN}"
+    assert len(scored) == 3
+    assert '"line": 3' in file.with_name("patients.rejected.jsonl").read_text()
+    assert "line 3: age: expected a [number]" in text
+    assert cloud.release in text
+    assert "1.5 s in 1 shard: 2 rows a second" in text
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "sqlite"])
+def test_the_result_comes_in_the_format_that_was_asked_for(
+    cloud: Cloud, file: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(monkeypatch, "batch", str(file), "--format", form)
+    result = file.with_name(f"patients.scored.{form}")
+    assert result.stat().st_size
+    if form == "sqlite":
+        with sqlite3.connect(result) as connection:
+            ages = connection.execute("SELECT age, probability_1 FROM predictions ORDER BY prediction_id").fetchall()
+        assert ages == [(52, 0.75), (54, 0.75)]
+
+
+def test_the_output_s_name_says_its_format(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said(monkeypatch, "batch", str(file), "--output", str(file.parent / "all.db"))
+    assert (file.parent / "all.db").read_bytes().startswith(b"SQLite format 3")
+
+
+def test_a_file_that_was_scored_before_is_answered_with_that_result(
+    cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def known(batch_id: str, key: str) -> None:
+        cloud.score(OTHER)
+        put_state(cloud.buckets["batch"], batch_id, status="done", same_as=OTHER, key=key)
+
+    cloud.on_arrival = known
+    said(monkeypatch, "batch", str(file))
+    assert prediction_id(OTHER, 2) in file.with_name("patients.scored.csv").read_text()
+
+
+def test_rejects_of_an_earlier_run_do_not_stay(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = file.with_name("patients.rejected.jsonl")
+    old.write_text("{}\n")
+
+    def without_rejects(batch_id: str, key: str) -> None:
+        cloud.score(batch_id, key)
+        files = {"scored": [names.scored_part(batch_id, 0, "csv")], "merged": None, "rejected": []}
+        plan = a_plan(batch=batch_id, release=cloud.release)
+        put_done(cloud.buckets["batch"], plan, [""], rejected=0, files=files)
+
+    cloud.on_arrival = without_rejects
+    assert "rejected  0" in said(monkeypatch, "batch", str(file))
+    assert not old.exists()
+
+
+def test_without_waiting_nothing_is_brought(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert said(monkeypatch, "batch", str(file), "--no-wait") == ""
+    assert list(file.parent.iterdir()) == [file]
+
+
+MISTAKES: dict[str, tuple[list[str], str]] = {
+    "no file": (["batch"], "Which file?"),
+    "file and batch": (["batch", "a.csv", "--resume", BATCH], "Which file?"),
+    "no such file": (["batch", "nowhere.csv"], "nowhere.csv: no such file"),
+    "a folder": (["batch", "."], "is a folder, not a file"),
+    "another format": (["batch", "a.csv", "--format", "xlsx"], "expected csv, parquet, sqlite"),
+    "no id": (["batch", "--resume", "x"], "'x' is no batch"),
+    "an unknown id": (["batch", "--resume", BATCH], "andamio batches lists those there are"),
+    "no prediction": (["lookup"], "Which prediction?"),
+}
+
+
+@pytest.mark.parametrize(("words", "why"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_told_what_would_be_right(cloud: Cloud, words: list[str], why: str) -> None:
+    assert why in refused(*words)
+
+
+def test_a_file_of_another_type_or_an_empty_one_is_not_sent(cloud: Cloud, tmp_path: Path) -> None:
+    for name, body, why in (("a.xlsx", b"PK", "Expected CSV (.csv, .tsv)"), ("a.csv", b"", "is empty")):
+        (tmp_path / name).write_bytes(body)
+        assert why in refused("batch", str(tmp_path / name))
+    assert cloud.buckets["batch"].writes == []
+
+
+def test_the_result_never_takes_the_place_of_the_input(cloud: Cloud, file: Path) -> None:
+    assert "is the input itself" in refused("batch", str(file), "--output", str(file))
+
+
+def test_without_a_model_nothing_is_sent(cloud: Cloud, file: Path) -> None:
+    cloud.buckets["models"] = MemoryObjects("models")
+    assert "andamio ingest FILE, and training follows" in refused("batch", str(file))
+    assert cloud.buckets["batch"].writes == []
+
+
+def test_a_deployment_from_before_there_were_batches_is_told_so(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "_deployed", lambda problem: DEPLOYED | {"state_machines": {"etl": ""}})
+    assert "Deploy again: andamio deploy" in refused("batches")
+
+
+def test_why_a_batch_failed_is_said_and_how_to_go_on(cloud: Cloud, file: Path) -> None:
+    bucket = cloud.buckets["batch"]
+    cloud.on_arrival = lambda batch_id, key: put_state(
+        bucket, batch_id, status="failed", reason="Column 'cp' is missing."
+    )
+    said = refused("batch", str(file))
+    assert "Column 'cp' is missing." in said
+    assert "--resume" not in said, "what is wrong with a file is not mended by going on"
+
+    def half(batch_id: str, key: str) -> None:
+        plan = a_plan(batch=batch_id)
+        put_cut(bucket, plan, 2, 10)
+        put_shard(bucket, plan, Shard(0, 0, 0, 2), {2: (0.5, 0.5)})
+        put_state(bucket, batch_id, status="failed", reason="1 part could not be scored.")
+
+    cloud.on_arrival = half
+    assert "1 of 2 parts are scored and kept. Go on with: andamio batch --resume" in refused("batch", str(file))
+
+
+def test_an_execution_that_dies_without_a_word_is_noticed(cloud: Cloud, file: Path) -> None:
+    def dies(batch_id: str, key: str) -> None:
+        put_state(cloud.buckets["batch"], batch_id)
+        cloud.run("e-1", "TIMED_OUT", "took too long")
+
+    cloud.on_arrival = dies
+    assert "ended as TIMED_OUT: took too long" in refused("batch", str(file))
+
+
+def test_a_machine_that_fails_before_it_plans_is_noticed(cloud: Cloud, file: Path) -> None:
+    cloud.run("old", "FAILED", "yesterday's")
+    cloud.on_arrival = lambda batch_id, key: cloud.run("e-2", "FAILED", '{"errorMessage": "no module"}')
+    assert "The batch machine failed: no module" in refused("batch", str(file))
+
+
+def test_a_file_that_starts_nothing_is_noticed(cloud: Cloud, file: Path) -> None:
+    cloud.on_arrival = lambda batch_id, key: None
+    assert "no batch began" in refused("batch", str(file))
+
+
+def test_going_on_starts_an_execution_and_brings_the_result_into_this_folder(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put_state(cloud.buckets["batch"], status="failed", reason="a worker died")
+
+    def goes_on(name: str, payload: dict[str, Any]) -> None:
+        cloud.run(name, "RUNNING")
+        cloud.score(BATCH)
+
+    cloud.on_start = goes_on
+    said(monkeypatch, "batch", "--resume", BATCH)
+    ((name, payload),) = cloud.started
+    assert name.startswith("resume-")
+    assert payload == {"batch": BATCH, "resume": True}
+    assert (tmp_path / "patients.scored.csv").exists()
+    said(monkeypatch, "batch", "--resume", BATCH, "--format", "sqlite")
+    assert len(cloud.started) == 1, "a batch that is done is only brought"
+    assert (tmp_path / "patients.scored.sqlite").exists()
+
+
+def test_a_failure_of_the_attempt_before_is_not_taken_for_this_one_s(cloud: Cloud) -> None:
+    put_state(cloud.buckets["batch"], status="failed", reason="a worker died")
+    cloud.on_start = lambda name, payload: cloud.run(name, "FAILED", "and again")
+    assert "and again" in refused("batch", "--resume", BATCH)
+
+
+def test_a_batch_that_runs_is_followed_and_not_started_again(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put_state(cloud.buckets["batch"])
+    cloud.run("e-1", "RUNNING")
+    looks = []
+
+    def look_and_finish(*arguments: Any) -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            cloud.score(BATCH)
+
+    monkeypatch.setattr(cloud, "execution", lambda arn: (look_and_finish(), cloud.runs["e-1"])[1])
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started == []
+
+
+def test_a_file_that_came_and_started_nothing_is_started_by_its_key(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    key = names.incoming(BATCH, "patients.csv")
+    cloud.buckets["batch"].put(key, b"age\n")
+    cloud.on_start = lambda name, payload: cloud.score(BATCH)
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started[0][1] == {"key": key}
+
+
+def test_recent_batches_fit_on_a_line_each(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert said(monkeypatch, "batches") == ""
+    cloud.score(OTHER)
+    put_state(cloud.buckets["batch"], status="failed", reason="It lacks the column 'cp'.")
+    lines = said(monkeypatch, "batches").splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [BATCH, OTHER]
+    assert "failed" in lines[1]
+    assert "patients.csv" in lines[1]
+    assert all(word in lines[2] for word in ("done", "1 of 1", cloud.release))
+
+
+def test_a_prediction_is_looked_up_over_http(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    reply = {
+        "prediction_id": prediction_id(BATCH, 2), "record_id": "a b", "label": "1", "label_text": "Ill",
+        "probabilities": {"0": 0.25, "1": 0.75}, "model": {"name": "heart", "version": "abc"}, "created": CREATED,
+        "batch": BATCH, "line": 2,
+    }  # fmt: skip
+
+    def call(deployed: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+        asked.append((method, path))
+        return {"predictions": [reply, reply]} if "?" in path else reply
+
+    monkeypatch.setattr(api, "call", call)
+    text = said(monkeypatch, "lookup", prediction_id(BATCH, 2))
+    assert "Ill" in text
+    assert f"record a b, batch {BATCH}, line 2" in text
+    assert said(monkeypatch, "lookup", "--record", "a b/ü").count("Ill") == 2
+    assert asked == [("GET", f"/predictions/{BATCH}-2"), ("GET", "/predictions?record_id=a%20b%2F%C3%BC")]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("patients.csv", "patients.csv"),
+        ("größe (1).csv.gz", "gr__e__1_.csv.gz"),
+        (".csv", "file.csv"),
+        ("-x.parquet", "file-x.parquet"),
+        ("x" * 300 + ".csv", "x" * 120 + ".csv"),
+    ],
+)
+def test_any_name_becomes_a_plain_one_in_the_key(name: str, expected: str) -> None:
+    assert name_in_key(name) == expected

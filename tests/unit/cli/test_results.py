@@ -1,0 +1,240 @@
+"""The result of a batch as one file, in every format: the same rows, typed, whatever the parts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+from andamio import names
+from andamio.adapters.memory import MemoryObjects
+from andamio.batches import Plan
+from andamio.cli.results import FORMATS, fetch, fetch_rejected
+from andamio.contract import Contract
+from andamio.errors import CommandError
+
+CONTRACT = Contract.from_toml("""
+[problem]
+name = "loans"
+target = "outcome"
+labels = { paid = "Paid back", lost = "Never paid" }
+[data]
+missing = ["", "?"]
+[features.age]
+type = "integer"
+[features.amount]
+type = "number"
+required = false
+[features.owner]
+type = "boolean"
+[features.purpose]
+type = "category"
+values = ["car", "?study"]
+""")
+BATCH = "20261121T100000-0123456789ab"
+COLUMNS = ("age", "amount", "owner", "purpose", "note")
+OWN = ("prediction_id", "label", "label_text", "probability_paid", "probability_lost", "model_version")
+ROWS: list[tuple[Any, ...]] = [
+    (41, 10.5, True, "car", 'said "no",\nand left'),
+    (7, None, False, "car", None),
+    (2**24, 0.1, True, "car", "ü"),
+]
+
+
+def own(line: int) -> tuple[Any, ...]:
+    return (f"{BATCH}-{line}", "paid", "Paid back", 0.75, 0.25, "abc")
+
+
+def plan(form: str, **more: Any) -> Plan:
+    said: dict[str, Any] = {
+        "batch": BATCH, "problem": "loans", "created": "2026-11-21T10:00:00+00:00", "key": "incoming/a.csv",
+        "version": "1", "etag": "e", "size": 1, "format": form, "compression": "", "source": "incoming/a.csv",
+        "source_version": "1", "source_size": 1, "columns": COLUMNS, "record_column": None, "release": "abc",
+        "classes": ("paid", "lost"), "texts": {"paid": "Paid back", "lost": "Never paid"}, "threshold": 0.5,
+        "names_out": dict(zip(OWN, OWN, strict=True)), "store": "auto", "expires": 0,
+    }  # fmt: skip
+    return Plan(**(said | more))
+
+
+def parts(form: str, groups: list[list[tuple[Any, ...]]], *, delimiter: str = ",", decimal: str = ".") -> list[bytes]:
+    """Scored parts as a worker writes them: each a valid file alone."""
+    made = []
+    line = 2
+    for group in groups:
+        rows = []
+        for row in group:
+            rows.append(dict(zip((*COLUMNS, *OWN), (*row, *own(line)), strict=True)))
+            line += 1
+        if form == "csv":
+            text = io.StringIO()
+            writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+            writer.writerow((*COLUMNS, *OWN))
+            for row in rows:
+                cells = [" " + str(row["age"]) if row["age"] == 7 else row["age"], row["amount"], row["owner"]]
+                cells = ["?" if cell is None else str(cell).replace(".", decimal) for cell in cells]
+                shares = [str(row[name]).replace(".", decimal) for name in OWN if name.startswith("probability")]
+                writer.writerow([*cells, row["purpose"], row["note"], *list(row.values())[5:8], *shares, "abc"])
+            made.append(text.getvalue().encode())
+        elif form == "jsonl":
+            made.append("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+        else:
+            sink = io.BytesIO()
+            types = [pa.int64(), pa.float64(), pa.bool_(), pa.string(), pa.string(), *[pa.string()] * 3]
+            types += [pa.float64(), pa.float64(), pa.string()]
+            schema = pa.schema(list(zip((*COLUMNS, *OWN), types, strict=True)))
+            parquet.write_table(pa.Table.from_pylist(rows, schema=schema), sink)
+            made.append(sink.getvalue())
+    return made
+
+
+def stored(form: str, groups: list[list[tuple[Any, ...]]], **how: Any) -> tuple[MemoryObjects, dict[str, Any]]:
+    """A bucket with the parts, and the manifest that names them."""
+    objects = MemoryObjects()
+    keys = []
+    for number, body in enumerate(parts(form, groups, **how)):
+        keys.append(names.scored_part(BATCH, number, form))
+        objects.put(keys[-1], body)
+    return objects, {"files": {"scored": keys, "merged": None, "rejected": []}, "scored": sum(map(len, groups))}
+
+
+def read(file: Path, form: str) -> list[tuple[Any, ...]]:
+    if form == "sqlite":
+        with sqlite3.connect(file) as connection:
+            return connection.execute("SELECT * FROM predictions").fetchall()
+    if form == "parquet":
+        return [tuple(row.values()) for row in parquet.read_table(file).to_pylist()]
+    text = file.read_text(newline="")
+    if form == "jsonl":
+        return [tuple(json.loads(line).values()) for line in text.splitlines()]
+    return [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))]
+
+
+GROUPS = {"one part": [ROWS], "two": [ROWS[:1], ROWS[1:]], "an empty one": [ROWS[:2], [], ROWS[2:]]}
+EXPECTED = [(*row, *own(line)) for line, row in enumerate(ROWS, start=2)]
+
+
+@pytest.mark.parametrize("groups", GROUPS.values(), ids=GROUPS.keys())
+@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("form", ["parquet", "sqlite"])
+def test_typed_formats_hold_every_row_with_its_types(
+    source: str, form: str, groups: list[list[tuple[Any, ...]]], tmp_path: Path
+) -> None:
+    objects, manifest = stored(source, groups)
+    fetch(objects, plan(source), manifest, CONTRACT, tmp_path / "result", form, lambda: None)
+    found = read(tmp_path / "result", form)
+    assert found == EXPECTED
+    assert [type(value) for value in found[0]][:2] == [int, float]
+    assert list(tmp_path.iterdir()) == [tmp_path / "result"], "nothing else is left behind"
+
+
+@pytest.mark.parametrize("groups", GROUPS.values(), ids=GROUPS.keys())
+@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
+def test_csv_is_what_every_format_can_become(source: str, groups: list[list[tuple[Any, ...]]], tmp_path: Path) -> None:
+    objects, manifest = stored(source, groups)
+    fetch(objects, plan(source), manifest, CONTRACT, tmp_path / "result", "csv", lambda: None)
+    header, *rows = read(tmp_path / "result", "csv")
+    assert header == (*COLUMNS, *OWN)
+    assert [row[4:6] for row in rows] == [(row[4] or "", row[5]) for row in EXPECTED]
+    assert [float(row[8]) for row in rows] == [0.75] * 3
+
+
+@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
+def test_the_batch_s_own_format_is_joined_as_it_is(source: str, tmp_path: Path) -> None:
+    whole, split = parts(source, [ROWS])[0], stored(source, GROUPS["an empty one"])
+    fetch(*split[:1], plan(source), split[1], CONTRACT, tmp_path / "result", source, lambda: None)
+    if source == "parquet":
+        assert read(tmp_path / "result", source) == EXPECTED
+    else:
+        assert (tmp_path / "result").read_bytes() == whole
+
+
+def test_a_header_with_a_line_break_stands_once(tmp_path: Path) -> None:
+    objects = MemoryObjects()
+    header = '"no\nte",größe\n'
+    keys = ["a", "b"]
+    for key, body in zip(keys, ("1,2\n", "3,4\n"), strict=True):
+        objects.put(key, (header + body).encode())
+    manifest = {"files": {"scored": keys, "merged": None, "rejected": []}, "scored": 2}
+    fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "csv", lambda: None)
+    assert (tmp_path / "result").read_text() == header + "1,2\n3,4\n"
+
+
+def test_a_merged_file_is_taken_as_it_is_and_progress_is_told(tmp_path: Path) -> None:
+    objects, manifest = stored("csv", [ROWS])
+    objects.put("scored/whole.csv", b"whole")
+    manifest["files"]["merged"] = "scored/whole.csv"
+    told: list[int] = []
+    fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "csv", lambda: told.append(1))
+    assert (tmp_path / "result").read_bytes() == b"whole"
+    assert told == [1]
+    fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: told.append(1))
+    assert read(tmp_path / "result", "sqlite") == EXPECTED
+
+
+def test_a_spreadsheet_s_decimal_commas_become_numbers(tmp_path: Path) -> None:
+    objects, manifest = stored("csv", [ROWS], delimiter=";", decimal=",")
+    german = plan("csv", delimiter=";", decimal=",")
+    fetch(objects, german, manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
+    assert read(tmp_path / "result", "sqlite") == EXPECTED
+
+
+def test_two_columns_of_one_name_are_both_there(tmp_path: Path) -> None:
+    objects = MemoryObjects()
+    objects.put("a", b"age,note,Note,note,prediction_id\n1,a,b,c,x-1\n")
+    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 1}
+    fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
+    with sqlite3.connect(tmp_path / "result") as connection:
+        cursor = connection.execute("SELECT * FROM predictions")
+        assert [column[0] for column in cursor.description] == ["age", "note", "Note_2", "note_3", "prediction_id"]
+        assert cursor.fetchall() == [(1, "a", "b", "c", "x-1")]
+
+
+@pytest.mark.parametrize("form", ["sqlite", "csv"])
+def test_lists_objects_days_and_large_numbers_of_parquet_are_kept(form: str, tmp_path: Path) -> None:
+    from datetime import date
+
+    objects, sink = MemoryObjects(), io.BytesIO()
+    table = pa.table(
+        {
+            "list": [[1, 2]],
+            "object": [{"a": "ü"}],
+            "day": [date(2026, 1, 2)],
+            "large": pa.array([2**64 - 1], pa.uint64()),
+            "coded": pa.array(["x"]).dictionary_encode(),
+        }
+    )
+    parquet.write_table(table, sink)
+    objects.put("a", sink.getvalue())
+    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 1}
+    fetch(objects, plan("parquet"), manifest, CONTRACT, tmp_path / "result", form, lambda: None)
+    row = read(tmp_path / "result", form)[-1]
+    assert row == ("[1, 2]", '{"a": "ü"}', "2026-01-02", str(2**64 - 1), "x")
+
+
+def test_parts_that_are_not_what_was_scored_are_no_result(tmp_path: Path) -> None:
+    objects, manifest = stored("csv", [ROWS])
+    manifest["scored"] += 1
+    with pytest.raises(CommandError, match="hold 3 rows, and its manifest counts 4"):
+        fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    objects, manifest = stored("csv", [ROWS])
+    with pytest.raises(CommandError, match=f"no folder {tmp_path}/nowhere"):
+        fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "nowhere" / "a.csv", FORMATS[0], lambda: None)
+
+
+def test_rejects_are_one_file(tmp_path: Path) -> None:
+    objects = MemoryObjects()
+    objects.put("r0", b'{"line": 2}\n')
+    objects.put("r1", b'{"line": 9}\n')
+    fetch_rejected(objects, {"files": {"rejected": ["r0", "r1"]}}, tmp_path / "rejected.jsonl")
+    assert [json.loads(line)["line"] for line in (tmp_path / "rejected.jsonl").read_text().splitlines()] == [2, 9]

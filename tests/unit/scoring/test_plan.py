@@ -1,0 +1,314 @@
+"""What is said of a file before any row of it is scored."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from andamio import names
+from andamio.batches import Plan
+from andamio.contract import Contract
+from scoring import text_head, unpack
+from scoring.refused import RefusedFile
+from tests.support.machine import SMALL, Machine, table
+from tests.support.releases import seal_release, serve
+
+ROWS = table(30)
+PACKED = gzip.compress(ROWS.encode())
+
+
+def parquet(columns: dict[str, Any], **options: Any) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file, **options)
+    return file.getvalue()
+
+
+GOOD_PARQUET = parquet({"age": [1, 2], "weight": [50.5, 60.0]})
+NESTED = parquet({"age": [[1], [2]], "weight": [50.5, 60.0]})
+BROKEN_FOOTER = GOOD_PARQUET[:-60] + bytes(52) + GOOD_PARQUET[-8:]
+OLD_MAC = "age,weight\r1,2\r3,4\r"
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "words"),
+    [
+        ("a.txt", ROWS, "a.txt has a name that does not say what it is: expected CSV (.csv, .tsv), JSON Lines"),
+        ("a", ROWS, "does not say what it is"),
+        ("a.parquet.gz", ROWS, "does not say what it is"),
+        ("a.csv", "", "is empty, of 0 bytes"),
+        ("a.csv", "\n \n\n", "is empty: expected a header that names the columns"),
+        ("a.csv", ",,\n", "is empty: expected a header"),
+        ("a.csv", GOOD_PARQUET, "is not CSV, as its name says, but a Parquet file: let its name end with .parquet"),
+        ("a.csv", PACKED, "but a gzip file: let its name end with .gz"),
+        ("a.csv", b"PK\x03\x04" + bytes(30), "a zip archive or an Excel workbook: unpack it, or save"),
+        ("a.csv", b"\xd0\xcf\x11\xe0" + bytes(30), "an old Excel workbook"),
+        ("a.csv", b"SQLite format 3\0" + bytes(30), "an SQLite database"),
+        ("a.csv", ROWS.encode("utf-16"), "but UTF-16 text: save it as UTF-8"),
+        ("a.csv", ROWS.encode("utf-16-le"), "it holds NUL bytes, which no text has"),
+        ("a.csv", ROWS.encode("utf-32"), "UTF-32 text"),
+        ("a.csv", b"%PDF-1.7 ...", "a PDF document"),
+        ("a.csv", "<!DOCTYPE html>\n<html>", "a web page"),
+        ("a.csv", OLD_MAC, "carriage return alone, as on old Macintoshes"),
+        ("a.csv", "age,weight\n1,2\r3,4\r5,6\r", "carriage return alone"),
+        ("a.csv", '{"age": 1, "weight": 2}\n', "holds JSON, and is not CSV, as its name says: let its"),
+        ("a.csv", "age,gr\xf6\xdfe,weight\n1,2,3\n".encode("latin-1"), "a header (line 1) that is not UTF-8 text"),
+        ("a.csv", "age;weight;age\n1;2;3\n", "has more than one column 'age': keep one of each name"),
+        ("a.csv", '"age,weight\n1,2\n', "has no header that ends: look for a quote on line 1 that is not closed"),
+        ("a.csv", 'age,weight\n1,"2\n3,4\n', "ends inside a quote that is opened on line 2: close the quote"),
+        ("a.jsonl", '[{"age": 1, "weight": 2}]', "is one JSON array, not JSON Lines"),
+        ("a.jsonl", "\n\n", "is empty: expected a JSON object a line"),
+        ("a.jsonl", "\nage,weight\n1,2\n", "holds no JSON object in its first lines: line 2 is none"),
+        ("a.jsonl", '{"age": 1}\n{"age": 2, "wieght": 3}\n', "to be 'weight'? Its first objects have: age, wieght."),
+        ("a.jsonl", GOOD_PARQUET, "is not JSON Lines, as its name says, but a Parquet file"),
+        ("a.csv.gz", ROWS, "is not a gzip file, as its name says"),
+        ("a.csv.gz", PACKED[:-20], "is a gzip file that was cut off"),
+        ("a.csv.gz", PACKED[:40] + bytes(20) + PACKED[60:], "is a damaged gzip file"),
+        ("a.csv.gz", gzip.compress(b""), "is empty"),
+        ("a.csv.gz", gzip.compress(b"a,b\n1,2\n"), "lacks the columns 'age' and 'weight'"),
+        ("a.csv.gz", gzip.compress(GOOD_PARQUET), "a Parquet file"),
+        ("a.parquet", ROWS, "is not Parquet, as its name says, but another kind of file"),
+        ("a.parquet", PACKED, "is not Parquet, as its name says, but a gzip file"),
+        ("a.parquet", GOOD_PARQUET[:-1], "is not a whole Parquet file: it may have been cut off"),
+        ("a.parquet", b"PAR1", "is not a whole Parquet file"),
+        ("a.parquet", GOOD_PARQUET[:-8] + b"\xff\xff\xff\x7fPAR1", "is not a whole Parquet file"),
+        ("a.parquet", BROKEN_FOOTER, "is not a Parquet file that can be read"),
+        ("a.parquet", GOOD_PARQUET[:-4] + b"PARE", "is an encrypted Parquet file"),
+        ("a.parquet", parquet({"age": [1]}), "lacks the column 'weight', which the model needs. Its schema has: age."),
+        ("a.parquet", parquet({}), "lacks the columns 'age' and 'weight'"),
+        ("a.parquet", NESTED, "has a column 'age' of list"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_scored_is_refused_with_words(name: str, body: bytes | str, words: str) -> None:
+    machine = Machine()
+    said = machine.score(name, body)
+    assert said["status"] == "refused"
+    assert words in said["message"]
+    assert said["message"].startswith(f"{name} ")
+    state = machine.state(said["batch"])
+    assert (state["status"], state["reason"]) == ("failed", said["message"])
+    assert not any(machine.batch.list(names.SCORED))
+    assert not any(machine.batch.list(names.batch(said["batch"], "todo/")))
+
+
+class TestColumns:
+    def test_all_that_are_missing_are_named_with_what_may_be_meant(self) -> None:
+        said = Machine().score("a.csv", "Age,wheight,colour\n1,2,red\n")
+        assert said["message"] == (
+            "a.csv lacks the columns 'age' and 'weight', which the model needs. Is 'Age' meant to be 'age'? "
+            "Is 'wheight' meant to be 'weight'? Its header has: Age, wheight, colour."
+        )
+
+    def test_a_wide_header_is_not_repeated_in_full(self) -> None:
+        said = Machine().score("a.csv", ",".join(f"column{number}" for number in range(500)) + "\n")
+        assert said["message"].endswith("column39 and 460 more.")
+
+    def test_they_come_in_any_order_with_others_between(self) -> None:
+        machine = Machine()
+        batch = machine.score("a.csv", "weight,x,colour, age ,ill\n50.5,1,red,7,no\n")["batch"]
+        assert machine.plan_of(batch).columns == ("weight", "x", "colour", "age", "ill")
+        assert machine.manifest(batch)["scored"] == 1
+
+    def test_what_is_not_required_may_be_missing(self) -> None:
+        assert Machine().score("a.csv", "age,weight\n1,2\n")["scored"] == 1
+
+    def test_columns_that_nobody_reads_may_be_doubled(self) -> None:
+        assert Machine().score("a.csv", "age,weight,x,x\n1,2,3,4\n")["scored"] == 1
+
+    def test_an_added_column_never_has_the_name_of_one_in_the_file(self) -> None:
+        machine = Machine()
+        first = "scored/{}.csv".format(machine.score("a.csv", table(2))["batch"])
+        columns = {}
+        for turn in range(3):
+            batch = machine.score(f"again{turn}.csv", machine.batch.get(first).body)["batch"]
+            first, columns = f"scored/{batch}.csv", machine.manifest(batch)["columns"]
+            header = machine.batch.get(first).body.splitlines()[0].decode().split(",")
+            assert len(header) == len(set(header))
+        assert columns["label"] == "andamio_label_3"
+        assert columns["probability_no"] == "andamio_probability_no_3"
+
+    @pytest.mark.parametrize(
+        ("header", "column"),
+        [
+            ("age,weight,patient,id", "patient"),
+            ("age,weight,id,record_id", "record_id"),
+            ("age,weight,id", "id"),
+            ("age,weight", None),
+        ],
+    )
+    def test_the_callers_id_is_in_a_column_of_its_own(self, header: str, column: str | None) -> None:
+        machine = Machine()
+        values = ",".join("7" for _ in header.split(","))
+        assert machine.plan_of(machine.score("a.csv", f"{header}\n{values}\n")["batch"]).record_column == column
+
+    def test_a_feature_or_the_target_is_no_id(self) -> None:
+        contract = Contract.from_toml(SMALL.replace('id = "patient"', "").replace('target = "ill"', 'target = "id"'))
+        machine = Machine(contract)
+        assert machine.plan_of(machine.score("a.csv", "age,weight,id\n1,2,no\n")["batch"]).record_column is None
+
+
+class TestText:
+    @pytest.mark.parametrize(
+        ("head", "line"),
+        [
+            ("age,weight\n", 2),
+            ("age,weight\r\n", 2),
+            ("\ufeffage,weight\n", 2),
+            ("\n\n \n,\nage,weight\n", 6),
+            ('"age","weight"\n', 2),
+            ('age,weight,"a note\nof two lines"\n', 3),
+            ('\ufeff"age", "weight"\n', 2),
+        ],
+    )
+    def test_the_first_row_is_found_behind_any_header(self, head: str, line: int) -> None:
+        machine = Machine()
+        batch = machine.score("a.csv", head + "1,2\n")["batch"]
+        plan = machine.plan_of(batch)
+        assert (plan.body, plan.line) == (len(head.encode()), line)
+        assert plan.columns[:2] == ("age", "weight")
+
+    @pytest.mark.parametrize("body", ["age,weight", "age,weight\n", "age,weight\r\n"])
+    def test_a_file_without_rows_is_scored_and_has_none(self, body: str) -> None:
+        machine = Machine()
+        said = machine.score("a.csv", body)
+        assert (said["status"], said["rows"]) == ("done", 0)
+        whole = machine.batch.get(machine.manifest(said["batch"])["files"]["merged"]).body.decode()
+        assert whole == "age,weight,prediction_id,label,label_text,probability_no,probability_yes,model_version\n"
+
+    def test_a_parquet_file_without_rows_too(self) -> None:
+        machine = Machine()
+        empty = parquet({"age": pa.array([], pa.int64()), "weight": pa.array([], pa.float64())})
+        said = machine.score("a.parquet", empty)
+        assert (said["status"], said["rows"]) == ("done", 0)
+        whole = pq.read_table(io.BytesIO(machine.batch.get(machine.manifest(said["batch"])["files"]["merged"]).body))
+        assert whole.num_rows == 0
+        assert whole.column_names[:3] == ["age", "weight", "prediction_id"]
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+    def test_the_delimiter_is_found_out(self, delimiter: str) -> None:
+        machine = Machine()
+        said = machine.score("a.csv", ROWS.replace(",", delimiter))
+        assert (said["scored"], machine.plan_of(said["batch"]).delimiter) == (30, delimiter)
+
+    def test_a_stated_delimiter_is_tried_first_and_no_more(self) -> None:
+        stated = Machine(Contract.from_toml(SMALL.replace("[features.age]", '[data]\ndelimiter = "~"\n[features.age]')))
+        for delimiter in ("~", ";"):
+            said = stated.score(f"{ord(delimiter)}.csv", ROWS.replace(",", delimiter))
+            assert (said["scored"], stated.plan_of(said["batch"]).delimiter) == (30, delimiter)
+
+    def test_decimal_commas_are_found_out(self) -> None:
+        machine = Machine()
+        said = machine.score("a.csv", ROWS.replace(",", ";").replace(".5", ",5"))
+        assert (said["scored"], machine.plan_of(said["batch"]).decimal) == (30, ",")
+
+    def test_also_where_the_beginning_does_not_show_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(text_head, "SAMPLE", 100)
+        monkeypatch.setattr("scoring.plan.SAMPLE", 100)
+        monkeypatch.setattr("scoring.plan._LATER_SAMPLE", 100)
+        machine = Machine()
+        said = machine.score("a.csv", "age;weight\n" + "1;50\n" * 100 + "2;51,5\n" * 100)
+        assert (said["scored"], machine.plan_of(said["batch"]).decimal) == (200, ",")
+
+    def test_a_stated_encoding_is_used_unless_a_mark_says_otherwise(self) -> None:
+        contract = Contract.from_toml(SMALL.replace("[features.age]", '[data]\nencoding = "latin-1"\n[features.age]'))
+        machine = Machine(contract)
+        body = "age,weight,größe\n1,2,ü\n"
+        for name, encoding in (("a.csv", "latin-1"), ("b.csv", "utf-8-sig")):
+            said = machine.score(name, body.encode(encoding))
+            assert said["scored"] == 1
+            assert machine.plan_of(said["batch"]).columns[2] == "größe"
+
+    def test_json_lines_know_the_keys_of_their_first_objects(self) -> None:
+        machine = Machine()
+        rows = [{"age": 1, "weight": 2.5}, {"weight": 3, "age": 4, "colour": "red", "label": 7}]
+        said = machine.score("a.jsonl", "\ufeff" + "\n".join(map(json.dumps, rows)))
+        plan = machine.plan_of(said["batch"])
+        assert said["scored"] == 2
+        assert plan.columns == ("age", "weight", "colour", "label")
+        assert plan.names_out["label"] == "andamio_label"
+        assert (plan.body, plan.line) == (3, 1)
+
+
+class TestRelease:
+    def test_without_a_champion_the_file_waits_for_a_person(self) -> None:
+        machine = Machine(served=False)
+        said = machine.score("a.csv", ROWS)
+        assert said["status"] == "refused"
+        assert "No model of 'small' is served yet" in said["message"]
+        assert f"andamio batch --resume {said['batch']}" in said["message"]
+        serve(machine.models, machine.contract)
+        assert machine.run({"batch": said["batch"], "resume": True}, "second")["scored"] == 30
+
+    def test_a_promotion_in_the_middle_does_not_mix_models(self) -> None:
+        machine = Machine()
+        said = machine.plan(machine.drop("a.csv", ROWS))
+        another = serve(machine.models, machine.contract, threshold=0.9)
+        assert machine.run({"batch": said["batch"], "resume": True}, "second")["release"] == machine.release != another
+        body = machine.batch.get(f"scored/{said['batch']}.csv").body.decode()
+        assert another not in body
+
+    def test_the_plan_holds_what_the_release_says(self) -> None:
+        machine = Machine()
+        serve(machine.models, machine.contract, threshold=0.25)
+        plan = machine.plan_of(machine.score("a.csv", ROWS)["batch"])
+        assert (plan.threshold, plan.classes) == (0.25, ("no", "yes"))
+        assert plan.texts == {"no": "Healthy", "yes": "Ill"}
+        assert Plan.from_json(plan.to_json()) == plan
+
+    def test_a_release_that_is_damaged_is_a_fault_and_no_refusal(self) -> None:
+        machine = Machine()
+        version = seal_release(machine.models, machine.contract)
+        machine.models.put(names.release(version, "contract.json"), b"{}")
+        with pytest.raises(Exception, match="changed after it was sealed"):
+            machine.score("a.csv", ROWS)
+
+
+class TestGzip:
+    @pytest.mark.parametrize(
+        "packed",
+        [PACKED, gzip.compress(ROWS[:50].encode()) + gzip.compress(ROWS[50:].encode()), PACKED + bytes(1000)],
+    )
+    def test_is_unpacked_and_cut(self, packed: bytes) -> None:
+        machine = Machine()
+        said = machine.score("a.csv.gz", packed)
+        plan = machine.plan_of(said["batch"])
+        assert said["scored"] == 30
+        assert (plan.compression, plan.source) == ("gzip", names.batch(said["batch"], "unpacked.csv"))
+        assert (plan.size, plan.source_size) == (len(packed), len(ROWS))
+        assert machine.batch.get(plan.source, version=plan.source_version).body == ROWS.encode()
+        assert machine.manifest(said["batch"])["input"]["compression"] == "gzip"
+
+    def test_json_lines_too(self) -> None:
+        assert Machine().score("a.jsonl.gz", gzip.compress(b'{"age": 1, "weight": 2}\n' * 50))["scored"] == 50
+
+    def test_a_bomb_is_refused_by_its_size(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(unpack, "CHECKED_FROM", 2**20)
+        machine = Machine()
+        bomb = gzip.compress(b"age,weight\n" + b"1,2\n" * 4_000_000)
+        said = machine.score("a.csv.gz", bomb)
+        assert said["status"] == "refused"
+        assert "unpacks to more than 200 times its size" in said["message"]
+        assert not any(machine.batch.list(names.batch(said["batch"], "unpacked")))
+
+    def test_no_more_is_unpacked_of_it_than_shows_that_it_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(unpack, "CHECKED_FROM", 2**20)
+        bomb = gzip.compress(b"1,2\n" * 10_000_000)
+        sizes: list[int] = []
+        with pytest.raises(RefusedFile, match="200 times"):
+            sizes.extend(len(piece) for piece in unpack.unpacked(io.BytesIO(bomb), 100))
+        assert sum(sizes) <= 2**20
+
+    def test_a_file_that_is_too_large_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(unpack, "LARGEST", 500)
+        said = Machine().score("a.csv.gz", gzip.compress(table(1000).encode()))
+        assert "unpacks to more than" in said["message"]
+
+    def test_a_file_that_packs_well_is_no_bomb(self) -> None:
+        assert Machine(shard_bytes=10**6).score("a.csv.gz", gzip.compress(b"age,weight\n" + b"1,2\n" * 50_000))[
+            "scored"
+        ]
