@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -110,9 +111,9 @@ def listed(found: list[Status]) -> None:
             note(f"{status.batch}: {status.reason}")
 
 
-def prediction(reply: dict[str, Any]) -> None:
-    """A prediction that was made before, and where it comes from."""
-    show.prediction(reply)
+def prediction(reply: dict[str, Any], texts: Mapping[str, str]) -> None:
+    """A prediction that was made before, and where it comes from; `texts` says what each class is called."""
+    show.prediction(reply, texts)
     said = [f"made {ago(datetime.fromisoformat(reply['created']))}"]
     if reply["record_id"] is not None:
         said.append(f"record {reply['record_id']}")

@@ -207,9 +207,11 @@ def lookup(
         raise CommandError(
             "Which prediction? Give its id (andamio lookup ID), or --record and your own id of a record."
         )
-    found = look_up(_deployed(problem), prediction_id, record)
+    deployed = _deployed(problem)
+    found = look_up(deployed, prediction_id, record)
+    texts = api.texts(deployed) if found else {}
     for reply in found:
-        batch_report.prediction(reply)
+        batch_report.prediction(reply, texts)
     if not found:
         note(f"No prediction of record {record} is kept.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -30,7 +30,7 @@ ARCHITECTURES = {
 class BundledFunction(lambda_.Function):
     """A function out of a bundle, `lambdas/PART/handler.py`.
 
-    timeout in seconds, memory in MB (a vCPU is 1,769 MB). Calls that come asynchronously and fail for
+    timeout in seconds, memory and `scratch_mb` (what /tmp holds) in MB (a vCPU is 1,769 MB). Calls that come asynchronously and fail for
     good end in `dead_letters`.
     """
 
@@ -50,6 +50,7 @@ class BundledFunction(lambda_.Function):
         given_role: str,
         layers: Sequence[lambda_.ILayerVersion] = (),
         snapstart: bool = False,
+        scratch_mb: int = 512,
     ) -> None:
         name = names.resource(problem, part)
         group = logs.LogGroup(
@@ -79,6 +80,7 @@ class BundledFunction(lambda_.Function):
             environment=dict(environment),
             memory_size=min(memory_mb, MOST_MEMORY_MB),
             timeout=Duration.seconds(timeout),
+            ephemeral_storage_size=Size.mebibytes(scratch_mb),
             role=role,
             log_group=group,
             dead_letter_queue=dead_letters,
