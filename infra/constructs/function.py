@@ -30,8 +30,8 @@ ARCHITECTURES = {
 class BundledFunction(lambda_.Function):
     """A function out of a bundle, `lambdas/PART/handler.py`.
 
-    timeout in seconds, memory and `scratch_mb` (what /tmp holds) in MB (a vCPU is 1,769 MB). Calls that come asynchronously and fail for
-    good end in `dead_letters`.
+    timeout in seconds, memory and `scratch_mb` (what /tmp holds) in MB (a vCPU is 1,769 MB). Calls that come
+    asynchronously and fail for good end in `dead_letters`.
     """
 
     def __init__(

@@ -64,7 +64,7 @@ class Scoring(Construct):
             description="A file of records to their predictions: plan, cut, score, verify, publish",
             memory_mb=3008,
             timeout=900,
-            # A shard of short rows is many: each gets about a hundred bytes of predictions, in a file until it is whole.
+            # A shard of short rows is many, and to each about a hundred bytes are added, in a file until it is whole.
             scratch_mb=4096,
             given_role=options.existing_role_arn,
         )
