@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class Batches:
         target, _ = _target(file, asked)
         if target.absolute() == file.absolute():
             raise CommandError(f"--output {target} is the input itself: name another file.")
+        _check_folder(target)
         if read_pointer(self._models, self._problem)[0].champion is None:
             raise CommandError(
                 f"No model of '{self._problem}' is served yet, so nothing can score {file.name}. Bring data: "
@@ -159,6 +161,15 @@ def _check(file: Path) -> None:
         raise CommandError(f"{file}: its name does not say what it is. Expected {KNOWN}.")
     if file.stat().st_size == 0:
         raise CommandError(f"{file} is empty: expected a header that names the columns, then a row a line.")
+
+
+def _check_folder(target: Path) -> None:
+    """Refuse before anything is sent where the result could not be written."""
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise CommandError(f"There is no folder {folder} to write {target.name} to.")
+    if not os.access(folder, os.W_OK):
+        raise CommandError(f"{folder} cannot be written to. Say where the result should go: --output PATH")
 
 
 def _target(file: Path, asked: Asked) -> tuple[Path, str]:

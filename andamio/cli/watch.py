@@ -49,7 +49,7 @@ class Watch:
     def await_end(self) -> Status:
         """Wait until it is done; raises `CommandError` with the reason when it fails, or nothing works on it."""
         begun = asked = time.monotonic()
-        with bar("Waiting for the batch to begin") as shown:
+        with bar(f"Scoring, as batch {self.batch}") as shown:
             while True:
                 looked = time.monotonic()
                 status = self._look()

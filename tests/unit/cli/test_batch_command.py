@@ -211,6 +211,12 @@ def test_the_result_never_takes_the_place_of_the_input(cloud: Cloud, file: Path)
     assert "is the input itself" in refused("batch", str(file), "--output", str(file))
 
 
+def test_where_nothing_can_be_written_nothing_is_sent(cloud: Cloud, file: Path) -> None:
+    assert "There is no folder" in refused("batch", str(file), "--output", str(file.parent / "nowhere" / "a.csv"))
+    assert "is a folder: name a file in it" in refused("batch", str(file), "--output", str(file.parent))
+    assert cloud.buckets["batch"].writes == []
+
+
 def test_without_a_model_nothing_is_sent(cloud: Cloud, file: Path) -> None:
     cloud.buckets["models"] = MemoryObjects("models")
     assert "andamio ingest FILE, and training follows" in refused("batch", str(file))
