@@ -77,6 +77,11 @@ def asked_id(key: str) -> str | None:
     return found[1] if found else None
 
 
+def file_name(key: str) -> str:
+    """What a person calls the file under a key: its name without `incoming/`, and without an id that was given out."""
+    return key.rsplit("/", 1)[-1] if asked_id(key) else key.removeprefix(names.INCOMING)
+
+
 def version_id(key: str, version: str, modified: datetime) -> str:
     """The id of one version of an object: when it came, and a digest of key and version."""
     digest = hashlib.sha256(f"{key}\n{version}".encode()).hexdigest()

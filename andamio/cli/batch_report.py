@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from andamio.batch_status import Status
+from andamio.batches import file_name
 from andamio.cli import show
 from andamio.cli.batch import Result
 from andamio.cli.console import ago, done, note, out
@@ -97,7 +98,7 @@ def listed(found: list[Status]) -> None:
         shards = f"{status.shards.done} of {status.shards.all}" if status.shards else ""
         table.add_row(
             status.batch,
-            escape((status.file or "").rsplit("/", 1)[-1]),
+            escape(file_name(status.file) if status.file else ""),
             f"[{style}]{state}[/{style}]" + (" [dim](seen before)[/dim]" if status.same_as else ""),
             shards,
             *("" if count is None else f"{count:,}" for count in (status.rows, status.scored, status.rejected)),

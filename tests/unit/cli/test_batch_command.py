@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from andamio import names
 from andamio.adapters.aws import Execution
 from andamio.adapters.memory import MemoryObjects
-from andamio.batches import ID, Shard, prediction_id
+from andamio.batches import ID, Shard, file_name, prediction_id
 from andamio.cli import api, batch, batch_report, main, show, watch
 from andamio.cli.batch import name_in_key
 from andamio.errors import CommandError, ObjectNotFound
@@ -352,6 +352,11 @@ def test_a_prediction_is_looked_up_over_http(cloud: Cloud, monkeypatch: pytest.M
     assert f"record a b, batch {BATCH}, line 2" in text
     assert said(monkeypatch, "lookup", "--record", "a b/ü").count("Ill") == 2
     assert asked == [("GET", f"/predictions/{BATCH}-2"), ("GET", "/predictions?record_id=a%20b%2F%C3%BC")]
+
+
+def test_a_file_is_called_as_its_owner_calls_it() -> None:
+    assert file_name(names.incoming(BATCH, "patients.csv")) == "patients.csv"
+    assert file_name("incoming/2026/patients.csv") == "2026/patients.csv"
 
 
 @pytest.mark.parametrize(
