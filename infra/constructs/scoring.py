@@ -51,13 +51,9 @@ class Scoring(Construct):
                 objects(models, ["s3:GetObject"], names.RELEASES, names.pointer(problem)),
                 listing(batch, versions=True),
                 # By version: the one that was planned is the one that is read, whatever lands later.
-                objects(batch, ["s3:GetObject", "s3:GetObjectVersion"], names.INCOMING, names.BATCHES),
-                objects(batch, ["s3:PutObject", "s3:AbortMultipartUpload"], names.BATCHES),
+                objects(batch, ["s3:GetObject", "s3:GetObjectVersion"], names.INCOMING, names.BATCHES, names.SCORED),
                 objects(
-                    batch,
-                    ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-                    names.SCORED,
-                    names.REJECTED,
+                    batch, ["s3:PutObject", "s3:AbortMultipartUpload"], names.BATCHES, names.SCORED, names.REJECTED
                 ),
                 Permission(("dynamodb:BatchWriteItem",), (table.table_arn,)),
             ],
