@@ -177,7 +177,7 @@ def values(column: pa.Array) -> Cells:
 
 
 def _of_one_width(kind: pa.DataType) -> bool:
-    return pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    return bool(pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind))
 
 
 def _plain(value: Any) -> object:
