@@ -260,6 +260,8 @@ class _Scan:
         due = len(found) < len(self._marks) and self._marks[len(found)] < self._at + len(block)
         if not due and (hypothesis == OUTSIDE or self._first is not None):
             return
+        if self._states[hypothesis] == INSIDE and not len(runs):
+            return
         newlines = np.flatnonzero(data == _NEWLINE)
         ends = newlines[states(newlines, runs, opens, self._states[hypothesis]) == OUTSIDE]
         if not len(ends):

@@ -94,7 +94,7 @@ def read_plan(objects: Objects, batch: str) -> Plan | None:
 def _claim(objects: Objects, arrival: Arrival, execution: str, now: datetime) -> tuple[Arrival, state.State, bool]:
     info = arrival.info
     for _ in range(2):
-        held, mine = state.claim(objects, arrival.batch, info.key, info.version, execution, now, again=arrival.again)
+        held, mine = state.claim(objects, arrival.batch, info.key, info.version, execution, now, over=arrival.over)
         if (held.key, held.version) == (info.key, info.version):
             break
         # Another version under the same key was first to take the id that the key was given out with.
