@@ -25,6 +25,9 @@ MOST_SHARDS = 10_000
 LONGEST_ROW = 16 * 2**20
 """Bytes of a row beyond which it is taken for a quote that was left open."""
 
+TAIL = 4096
+"""Bytes at the end of a block that mostly tell how it ends."""
+
 _NEWLINE = 10
 
 Place = tuple[int, int]
@@ -217,9 +220,7 @@ class _Scan:
         """What was found."""
         if not self._begun:
             self._begin()
-        rest = self._quotes.rest()
-        for hypothesis in (OUTSIDE, INSIDE):
-            self._close(b"", *rest, hypothesis)
+        self._close(b"", *self._quotes.rest())
         outside, inside = ([*found, *[None] * (len(self._marks) - len(found))] for found in self._found)
         return Survey(
             self._start,
@@ -245,21 +246,41 @@ class _Scan:
 
     def _look(self, block: bytes) -> None:
         data = np.frombuffer(block, dtype=np.uint8)
-        runs, opens = self._quotes.runs(block, data)
-        for hypothesis in (OUTSIDE, INSIDE):
-            self._rows(block, data, runs, opens, hypothesis)
-            self._close(block, runs, opens, hypothesis)
+        lines = self._lines + int(np.count_nonzero(data == _NEWLINE))
+        wanted = [hypothesis for hypothesis in (OUTSIDE, INSIDE) if self._wants(hypothesis, len(block))]
+        found = None if wanted else self._at_end(block, data)
+        if found is None:
+            found = self._quotes.runs(block, data)
+            for hypothesis in wanted:
+                self._rows(data, *found, hypothesis)
+        self._lines = lines
+        self._close(block, *found)
         self._at += len(block)
-        self._lines += block.count(b"\n")
+
+    def _at_end(self, block: bytes, data: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]] | None:
+        """The runs of as little of a block's end as tells how it ends, None where no part of it does."""
+        size = TAIL
+        while size < len(block):
+            quotes, start = self._quotes.begun_near(block, len(block) - size)
+            runs, opens = quotes.runs(block[start:], data[start:])
+            if not opens.all():
+                # After a run that leaves no field open, nothing that came before matters.
+                self._quotes = quotes
+                return runs + start, opens
+            size *= 16
+        return None
+
+    def _wants(self, hypothesis: int, size: int) -> bool:
+        """Whether a row that is looked for may begin in the next bytes, under one hypothesis."""
+        found = len(self._found[hypothesis])
+        due = found < len(self._marks) and self._marks[found] < self._at + size
+        return due or (hypothesis == INSIDE and self._first is None)
 
     def _rows(
-        self, block: bytes, data: NDArray[np.uint8], runs: NDArray[np.int64], opens: NDArray[np.bool_], hypothesis: int
+        self, data: NDArray[np.uint8], runs: NDArray[np.int64], opens: NDArray[np.bool_], hypothesis: int
     ) -> None:
         """Find the rows that are wished to begin in a block, under one hypothesis."""
         found = self._found[hypothesis]
-        due = len(found) < len(self._marks) and self._marks[len(found)] < self._at + len(block)
-        if not due and (hypothesis == OUTSIDE or self._first is not None):
-            return
         if self._states[hypothesis] == INSIDE and not len(runs):
             return
         newlines = np.flatnonzero(data == _NEWLINE)
@@ -278,10 +299,12 @@ class _Scan:
         """The row that begins behind a newline of the block at hand."""
         return self._at + end + 1, self._lines + int(np.searchsorted(newlines, end)) + 1
 
-    def _close(self, block: bytes, runs: NDArray[np.int64], opens: NDArray[np.bool_], hypothesis: int) -> None:
-        """Take over what a block's quotes do."""
+    def _close(self, block: bytes, runs: NDArray[np.int64], opens: NDArray[np.bool_]) -> None:
+        """Take over what a block's quotes do; its lines are counted already."""
         if not len(runs):
             return
-        self._states[hypothesis] = state_after(opens, self._states[hypothesis])
         # Whatever is open now was opened by the last run that counts.
-        self._opened[hypothesis] = self._lines + block.count(b"\n", 0, int(runs[-1]))
+        last = self._lines - block.count(b"\n", int(runs[-1]))
+        for hypothesis in (OUTSIDE, INSIDE):
+            self._states[hypothesis] = state_after(opens, self._states[hypothesis])
+            self._opened[hypothesis] = last

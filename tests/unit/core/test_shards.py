@@ -18,6 +18,7 @@ from andamio.shards import LongRow, OpenQuote, Survey, cut, lines_of, shard_byte
 PIECES = st.sampled_from(
     ['"', '""', ",", ";", "\n", "\r\n", "\r", " ", "a", '"a"', '"\n"', ',"', '",', "\n\n", "é", "\ufeff"]
 )
+TAILS = st.sampled_from([1, 3, 4096])
 TEXTS = st.lists(PIECES, max_size=60).map("".join)
 SIZES = st.integers(1, 40)
 
@@ -62,14 +63,22 @@ def surveyed(
     return [Survey.from_json(each.to_json()) for each in found]
 
 
+@pytest.fixture(autouse=True)
+def tail() -> Iterator[None]:
+    """Whatever a test sets is set back."""
+    yield
+    shards.TAIL = 4096
+
+
 class TestCutting:
-    @given(text=TEXTS, chunk=SIZES, step=SIZES, block=SIZES)
-    @example(text='"\n"\n', chunk=1, step=1, block=1)
-    @example(text='a,"x\ny"\r\n\r\n"b""\n",c', chunk=3, step=2, block=2)
-    @example(text='a, "x\ny"\nb', chunk=4, step=1, block=4)
+    @given(text=TEXTS, chunk=SIZES, step=SIZES, block=SIZES, tail=TAILS)
+    @example(text='"\n"\n', chunk=1, step=1, block=1, tail=1)
+    @example(text='a,"x\ny"\r\n\r\n"b""\n",c', chunk=3, step=2, block=2, tail=1)
+    @example(text='a, "x\ny"\nb', chunk=4, step=1, block=4, tail=1)
     def test_any_text_at_any_size_is_cut_between_rows_and_nothing_is_lost(
-        self, text: str, chunk: int, step: int, block: int
+        self, text: str, chunk: int, step: int, block: int, tail: int
     ) -> None:
+        shards.TAIL = tail
         body = text.encode()
         ends, open_at_end = reference(body)
         surveys = surveyed(body, chunk, step, block=block)
