@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +26,8 @@ from andamio.errors import CommandError
 from andamio.release import Release
 from andamio.serving import read_pointer
 
+_FRESH = timedelta(minutes=1)
+"""How long the execution that a file sets off may take to say so."""
 _RESULTS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".sqlite": "sqlite", ".db": "sqlite"}
 """What the name of --output says that the result should be."""
 
@@ -104,7 +106,9 @@ class Batches:
         if status is not None and status.status == "done":
             return self._bring(status, self._file_of(status), asked)
         watch = Watch(self._account, self._objects, self._machine, batch)
-        if not watch.running():
+        # A file that has only just come is about to be planned: a second start would do the same work beside it.
+        fresh = dropped is not None and datetime.now(UTC) - dropped.modified < _FRESH
+        if not fresh and not watch.running():
             name = f"resume-{secrets.token_hex(6)}"
             event = {"batch": batch, "resume": True} if status else {"key": dropped.key if dropped else ""}
             self._account.start(self._machine, name, event)

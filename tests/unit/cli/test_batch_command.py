@@ -323,6 +323,17 @@ def test_a_file_that_came_and_started_nothing_is_started_by_its_key(
     assert cloud.started[0][1] == {"key": key}
 
 
+def test_a_file_that_has_just_come_is_only_followed(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(batch, "_FRESH", timedelta(days=10_000))
+    monkeypatch.setattr(cloud, "executions", lambda machine, limit=100: cloud.score(BATCH) or [])
+    cloud.buckets["batch"].put(names.incoming(BATCH, "patients.csv"), b"age\n")
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started == []
+
+
 def test_recent_batches_fit_on_a_line_each(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(monkeypatch, "batches") == ""
     cloud.score(OTHER)
