@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from andamio.cells import Cells
-from andamio.shards import LONGEST_ROW
+from andamio.surveys import LONGEST_ROW
 
 ROWS = 32_768
 """Rows handled at a time: what bounds memory, and large enough that columns are worked on at once."""

@@ -7,7 +7,8 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andamio.shards import OpenQuote, cut, survey, wished
+from andamio.shards import OpenQuote, cut
+from andamio.surveys import survey, wished
 from scoring.csv_rows import CsvReader
 from tests.support.scoring import planned
 from tests.unit.scoring.test_csv_rows import NAMES, TABLE, Found, drained, expected, rows_in

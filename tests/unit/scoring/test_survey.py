@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from andamio import names
-from andamio.shards import Survey
+from andamio.surveys import Survey
 from scoring import proceed
 from tests.support.machine import Machine, table
 
