@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -19,6 +19,9 @@ from infra.constructs.waivers import waive
 MOST_MEMORY_MB = 3008
 """What new AWS accounts allow."""
 
+SCRATCH_MIB = 512
+"""The /tmp that a function has at no cost."""
+
 ARCHITECTURES = {
     "x86_64": lambda_.Architecture.X86_64,
     "amd64": lambda_.Architecture.X86_64,
@@ -30,8 +33,8 @@ ARCHITECTURES = {
 class BundledFunction(lambda_.Function):
     """A function out of a bundle, `lambdas/PART/handler.py`.
 
-    timeout in seconds, memory in MB (a vCPU is 1,769 MB). Calls that come asynchronously and fail for
-    good end in `dead_letters`.
+    timeout in seconds, memory in MB (a vCPU is 1,769 MB), scratch (/tmp) in MiB. Calls that come
+    asynchronously and fail for good end in `dead_letters`.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class BundledFunction(lambda_.Function):
         memory_mb: int,
         timeout: int,
         given_role: str,
+        scratch_mib: int = SCRATCH_MIB,
         layers: Sequence[lambda_.ILayerVersion] = (),
         snapstart: bool = False,
     ) -> None:
@@ -78,6 +82,7 @@ class BundledFunction(lambda_.Function):
             layers=list(layers),
             environment=dict(environment),
             memory_size=min(memory_mb, MOST_MEMORY_MB),
+            ephemeral_storage_size=Size.mebibytes(scratch_mib) if scratch_mib > SCRATCH_MIB else None,
             timeout=Duration.seconds(timeout),
             role=role,
             log_group=group,
