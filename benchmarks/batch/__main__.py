@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     said = report.machine(before)
     print(f"\n{said}")
     if options.write:
-        report.put("machine", f"{said} {rows:,} rows, {repeat} runs of each contestant in turns, medians.")
+        report.put("machine", f"{said} {rows:,} rows; the best of {repeat} runs of each contestant, in turns.")
 
 
 def measured(folder: Path, rows: int, repeat: int, *, quick: bool) -> Iterator[tuple[str, str]]:
