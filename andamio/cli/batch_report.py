@@ -75,12 +75,19 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
 def scored_rows(found: Result, count: int) -> None:
     """The first scored rows: what was predicted, and how surely."""
     names = found.plan.names_out
-    shown = [names[own] for own in names if own != "model_version"]
+    shown = [own for own in names if own != "model_version"]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in shown:
-        table.add_column(escape(name), overflow="fold")
+    for own in shown:
+        table.add_column(escape(names[own]), overflow="fold")
+    decimal = found.plan.decimal if found.form == found.plan.format else "."
     for row in first_rows(found, count):
-        table.add_row(*(escape(_short(row.get(name))) for name in shown))
+        cells = [(own, str(row[names[own]])) for own in shown]
+        table.add_row(
+            *(
+                f"{float(cell.replace(decimal, '.')):.3f}" if own.startswith("probability_") else escape(cell)
+                for own, cell in cells
+            )
+        )
     out.print(table)
 
 
@@ -132,10 +139,3 @@ def _pairs() -> Table:
 def _first_rejects(file: Path) -> list[dict[str, Any]]:
     with file.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in islice(lines, _REJECTS_SHOWN)]
-
-
-def _short(value: Any) -> str:
-    try:
-        return f"{float(value):.3f}" if "." in str(value) else str(value)
-    except ValueError:
-        return str(value)

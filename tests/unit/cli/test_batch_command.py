@@ -382,3 +382,17 @@ def test_a_file_is_called_as_its_owner_calls_it() -> None:
 )
 def test_any_name_becomes_a_plain_one_in_the_key(name: str, expected: str) -> None:
     assert name_in_key(name) == expected
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "sqlite"])
+def test_the_first_rows_of_a_result_are_shown_in_any_format(
+    cloud: Cloud, file: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = batch.Batches(DEPLOYED).score(file, batch.Asked(form=form))
+    assert found is not None
+    console = Console(width=160, record=True, highlight=False)
+    monkeypatch.setattr(batch_report, "out", console)
+    batch_report.scored_rows(found, 5)
+    header, *rows = console.export_text().splitlines()
+    assert header.split() == OWN.split(",")[:-1]
+    assert [row.split()[1:] for row in rows] == [["1", "Ill", "0.250", "0.750"]] * 2
