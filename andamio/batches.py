@@ -7,9 +7,9 @@ Everything about a batch is in the batch bucket, and is only ever added to (`sta
     batches/ID/unpacked.EXT     what was in a gzip file
     batches/ID/survey/N.json    what chunk N of a text file holds, so that it can be cut safely
     batches/ID/shards.json      how it was cut
-    batches/ID/todo/N.json      what the map of attempt N works through
+    batches/ID/todo/N-*.json    what the maps of attempt N work through: chunks, shards
     batches/ID/shards/N.json    what became of shard N: the last thing that its worker writes
-    batches/ID/failures/N.json  why shard N was given up (gone over when it is there after all)
+    batches/ID/failures/*.json  why a shard or a chunk was given up (gone over when it is there after all)
     batches/ID/lookup/N.bin     what the predictions of shard N are looked up in
     batches/ID/state.json       running, failed or done, since when, and why: the claim of one execution on the batch
     batches/known/DIGEST.json   which batch is of the same bytes, format and release: see `known`
@@ -75,6 +75,11 @@ def asked_id(key: str) -> str | None:
     """The id that a key was given out under (`incoming/ID/NAME`), or None where somebody chose the key."""
     found = _ASKED.fullmatch(key)
     return found[1] if found else None
+
+
+def file_name(key: str) -> str:
+    """What a person calls the file under a key: its name without `incoming/`, and without an id that was given out."""
+    return key.rsplit("/", 1)[-1] if asked_id(key) else key.removeprefix(names.INCOMING)
 
 
 def version_id(key: str, version: str, modified: datetime) -> str:

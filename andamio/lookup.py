@@ -108,11 +108,12 @@ class LookupWriter:
             offsets[name] = end
             end += size + -size % 8
         self._file.write(MAGIC + struct.pack("<I", room) + self._header(offsets).ljust(room))
-        for name, size in sizes.items():
-            with self._sections[name] as section:
-                section.seek(0)
-                shutil.copyfileobj(section, self._file)
-            self._file.write(bytes(-size % 8))
+        for name, section in self._sections.items():
+            with section:
+                if name in sizes:
+                    section.seek(0)
+                    shutil.copyfileobj(section, self._file)
+                    self._file.write(bytes(-sizes[name] % 8))
 
     def _header(self, offsets: dict[str, int]) -> bytes:
         header = {

@@ -15,6 +15,8 @@ has the delimiter None.
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,6 +50,15 @@ class Quotes:
         """Whether the last byte (but for spaces) is one that a field begins after."""
         self._run = 0
         self._opens = False
+
+    def begun_near(self, block: bytes, start: int) -> tuple[Quotes, int]:
+        """The same for the part of a block from `start` on, or a little before, where no run and no spaces are cut."""
+        while start and block[start - 1] in (_QUOTE, _SPACE):
+            start -= 1
+        found = copy(self)
+        if start:
+            found._run, found._border = 0, bool(self._borders[block[start - 1]])
+        return found, start
 
     def runs(self, block: bytes, data: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Where odd runs of a block end (exclusive), and whether each stands at the beginning of a field.

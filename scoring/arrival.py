@@ -16,11 +16,15 @@ from scoring.state import read_state
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One version of one file, and its batch. `again`: a person asked for it, who knows whether it failed before."""
+    """One version of one file, and its batch; `over` is what state it is worked on in once more.
+
+    An event does not know that the file failed before; a person who asks for the file does, and one who asks for
+    the batch knows whether it still runs.
+    """
 
     batch: str
     info: ObjectInfo
-    again: bool
+    over: tuple[str, ...] = ()
 
 
 def arrived(objects: Objects, asked: Mapping[str, Any]) -> Arrival | None:
@@ -47,7 +51,7 @@ def arrived(objects: Objects, asked: Mapping[str, Any]) -> Arrival | None:
         return None
     if key.endswith("/") and not info.size:
         return None
-    return Arrival(batch_of(objects, info), info, by_hand)
+    return Arrival(batch_of(objects, info), info, ("failed",) if by_hand else ())
 
 
 def batch_of(objects: Objects, info: ObjectInfo) -> str:
@@ -70,4 +74,4 @@ def _resumed(objects: Objects, batch: str) -> Arrival:
         info = objects.head(state.key, version=state.version or None)
     except ObjectNotFound:
         raise RefusedFile(f"The file of batch {batch}, {state.key}, is gone: drop it again") from None
-    return Arrival(batch, info, again=True)
+    return Arrival(batch, info, ("failed", "running"))

@@ -198,8 +198,17 @@ class CsvReader:
         return numbers if _is_plain(numbers) else None
 
     def _listed(self, cells: list[list[str]]) -> dict[str, Cells]:
-        columns = list(zip(*cells, strict=True)) if cells else [()] * self._width
-        return {name: columns[place] for name, place in self._places.items()}
+        """The columns of rows that were read one by one."""
+        texts = list(zip(*cells, strict=True)) if cells else [()] * self._width
+        columns: dict[str, Cells] = {name: nothing(len(cells)) for name in self._absent}
+        for name, place in self._places.items():
+            column = pa.array(texts[place], _TEXT)
+            if self._kinds[str(place)] == _NUMBER:
+                made = self._cast(column)
+                columns[name] = texts[place] if made is None else _numbers(made)
+            else:
+                columns[name] = coded(column)
+        return columns
 
     def _rows(
         self,

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from andamio.batches import Plan, Shard
 from andamio.cells import Cells, Coded
@@ -24,6 +25,7 @@ from scoring.rows import ROWS, Rows
 
 _BATCH = 24 * 2**20
 """Bytes of the rows, unpacked, that are handled at a time."""
+_FIRST, _LAST = np.datetime64("0001-01-01", "s"), np.datetime64("9999-12-31T23:59:59", "s")
 _LITTLE = 64 * 2**10
 _BUFFERS = 24 * 2**20
 """Bytes that are read ahead, of all columns together."""
@@ -74,7 +76,8 @@ class ParquetReader:
             self._file = self._opened(ahead)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"this Parquet file cannot be read ({type(error).__name__}): write it again") from error
-        self.schema: pa.Schema = self._file.schema_arrow
+        found: pa.Schema = self._file.schema_arrow
+        self.schema = pa.schema([field.with_type(_held(field.type)) for field in found], metadata=found.metadata)
         names = self.schema.names
         self._places = {name: place for place, name in reversed(list(enumerate(names)))}
 
@@ -88,7 +91,7 @@ class ParquetReader:
         try:
             for batch in self._file.iter_batches(self._rows_at_once(groups), row_groups=groups, use_threads=False):
                 if batch.num_rows:
-                    yield self._rows(batch, line)
+                    yield self._rows(batch.cast(self.schema), line)
                 line += batch.num_rows
         except (pa.ArrowException, OSError) as error:
             raise DataError(
@@ -157,8 +160,10 @@ def moments(column: pa.Array) -> Cells:
         column = pc.cast(column, pa.timestamp("s"))
     elif not pa.types.is_timestamp(kind):
         return values(column)
-    array: Cells = column.to_numpy(zero_copy_only=False)
-    return array
+    array: NDArray[np.datetime64] = column.to_numpy(zero_copy_only=False)
+    years = array.astype("datetime64[s]")
+    # No text says a year of five digits, so no column does.
+    return values(column) if ((years < _FIRST) | (years > _LAST)).any() else array
 
 
 def values(column: pa.Array) -> Cells:
@@ -173,11 +178,18 @@ def values(column: pa.Array) -> Cells:
         found = coded(column)
     except pa.ArrowException:  # lists and objects cannot be told apart at once
         found = Coded(column.to_pylist(), np.arange(len(column)))
+    except OverflowError:  # beyond the years that Python's moments know
+        found = coded(pc.cast(column, pa.string()))
     return Coded([_plain(value) for value in found.values], found.codes)
 
 
+def _held(kind: pa.DataType) -> pa.DataType:
+    """The type that a column is held in: views of text cannot be taken from."""
+    return {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
+
+
 def _of_one_width(kind: pa.DataType) -> bool:
-    return pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind)
+    return bool(pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind))
 
 
 def _plain(value: Any) -> object:
@@ -202,5 +214,5 @@ def _original(batch: pa.RecordBatch, row: int) -> object:
 def _shown(scalar: pa.Scalar) -> object:
     try:
         return scalar.as_py()
-    except ValueError:  # nanoseconds, which Python's own moments do not hold
-        return str(scalar)
+    except (ValueError, OverflowError):  # nanoseconds and far years, which Python's own moments do not hold
+        return scalar.cast(pa.string()).as_py()

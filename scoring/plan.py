@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from andamio import names
-from andamio.batches import KNOWN, Format, Plan, format_of, known
+from andamio.batches import KNOWN, Format, Plan, file_name, format_of, known
 from andamio.contract import Contract
 from andamio.errors import NotReady, ObjectNotFound
 from andamio.ports import ObjectInfo, Objects
@@ -76,7 +76,7 @@ def unpack_step(desk: Desk, batch: str, now: datetime) -> Json:
 def refuse(desk: Desk, batch: str, key: str, error: Exception, now: datetime, *, execution: str | None = None) -> Json:
     """Write down why a file is not scored: {"status": "refused", "batch", "message"}."""
     if isinstance(error, RefusedFile):
-        message = f"{key.removeprefix(names.INCOMING)} {error}"
+        message = f"{file_name(key)} {error}"
     else:
         message = f"{error} Then drop the file again, or go on with andamio batch --resume {batch}"
     state.fail(desk.batch, batch, now, message, execution=execution)
@@ -94,7 +94,7 @@ def read_plan(objects: Objects, batch: str) -> Plan | None:
 def _claim(objects: Objects, arrival: Arrival, execution: str, now: datetime) -> tuple[Arrival, state.State, bool]:
     info = arrival.info
     for _ in range(2):
-        held, mine = state.claim(objects, arrival.batch, info.key, info.version, execution, now, again=arrival.again)
+        held, mine = state.claim(objects, arrival.batch, info.key, info.version, execution, now, over=arrival.over)
         if (held.key, held.version) == (info.key, info.version):
             break
         # Another version under the same key was first to take the id that the key was given out with.

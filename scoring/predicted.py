@@ -11,7 +11,7 @@ from andamio.encode import Encoded
 from andamio.model import Model
 from andamio.threshold import labels_from
 
-SLICE = 16_384
+SLICE = 8_192
 """Rows handed to the model at a time: what it makes on the way stays small."""
 
 NO_ANSWER = "the model has no finite answer: a number without a range is too large"

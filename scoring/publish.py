@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from andamio import names
-from andamio.batches import known
+from andamio.batches import file_name, known
 from andamio.errors import DataError, ObjectNotFound
 from andamio.ports import Objects
 from scoring import state
@@ -106,7 +106,7 @@ def _make_known(objects: Objects, found: Complete) -> None:
 
 
 def _message(manifest: Json) -> str:
-    file = manifest["input"]["key"].removeprefix(names.INCOMING)
+    file = file_name(manifest["input"]["key"])
     where = manifest["files"]["merged"] or f"{names.SCORED}{manifest['batch']}/"
     rejects = f" The rejected ones, with their reasons: {names.REJECTED}{manifest['batch']}/." * bool(
         manifest["rejected"]

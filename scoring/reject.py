@@ -11,6 +11,8 @@ from andamio.errors import Problem
 from scoring.csv_slowly import NO_VALUES
 from scoring.rows import Broken, Rows
 
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
+
 
 class Rejects:
     """Writes one JSON object a reject; `count` of them so far."""
@@ -46,8 +48,11 @@ class Rejects:
         reason = "; ".join(
             f"{error['field']}: {error['reason']}" if error["field"] else error["reason"] for error in errors
         )
-        document = {"line": line, "reason": reason, "errors": errors, "row": _shown(row)}
-        text = json.dumps(document, ensure_ascii=False, default=str, allow_nan=False)
+        document = {"line": line, "reason": reason, "errors": errors, "row": row}
+        try:
+            text = _JSON.encode(document)
+        except ValueError:
+            text = _JSON.encode(_shown(document))
         self._file.write(text.encode(errors="replace") + b"\n")
         self.count += 1
 

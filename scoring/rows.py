@@ -10,12 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from andamio.cells import Cells
+from andamio.surveys import LONGEST_ROW
 
 ROWS = 32_768
 """Rows handled at a time: what bounds memory, and large enough that columns are worked on at once."""
 BLOCK = 2 * 2**20
 """Bytes of a text read at a time."""
-LONGEST = 4 * 2**20
+LONGEST = LONGEST_ROW
 """Bytes of the longest row that is read; a longer one is most likely a file that is no table."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
@@ -55,13 +55,12 @@ def read_state(objects: Objects, batch: str) -> State | None:
 
 
 def claim(
-    objects: Objects, batch: str, key: str, version: str, execution: str, now: datetime, *, again: bool
+    objects: Objects, batch: str, key: str, version: str, execution: str, now: datetime, *, over: Collection[str]
 ) -> tuple[State, bool]:
     """Claim a batch for an execution: its state, and whether the execution is to work on it.
 
-    An execution that has the batch already keeps it. One that comes to a batch of another gets it when
-    the claim is stale; with `again`, whatever the claim, and a batch that failed too. Nobody gets the batch of
-    another file.
+    An execution that has the batch already keeps it. One that comes to a batch of another gets it when that is in one
+    of the states `over`, or the claim is stale. Nobody gets a batch that is done, or that of another file.
     """
     moment = now.isoformat(timespec="seconds")
     new = State("running", moment, execution, 1, moment, key, version)
@@ -77,7 +76,7 @@ def claim(
         if held.status == "running" and held.execution == execution:
             return held, True
         stale = held.status == "running" and now - datetime.fromisoformat(held.since) >= STALE
-        if held.status == "done" or not (again or stale):
+        if held.status == "done" or not (held.status in over or stale):
             return held, False
         mine = replace(
             held,

@@ -9,7 +9,8 @@ from andamio import names
 from andamio.batches import Plan
 from andamio.errors import ObjectNotFound
 from andamio.ports import Objects, Readable
-from andamio.shards import LONGEST_ROW, Survey, shard_bytes, survey, wished
+from andamio.shards import shard_bytes
+from andamio.surveys import LONGEST_ROW, Survey, survey, wished
 from scoring.desk import Desk
 from scoring.failures import failure
 from scoring.refused import RefusedFile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -127,8 +128,8 @@ class _Shard:
             self.rejects.open("wb") as rejects_file,
             self.lookup.open("wb") as lookup_file,
             read_rows(self._batch, self._plan, self._shard, self._contract) as reading,
+            closing(open_part(part_file, self._plan, reading.schema)) as part,
         ):
-            part = open_part(part_file, self._plan, reading.schema)
             rejects = Rejects(rejects_file)
             lookup = LookupWriter(lookup_file, len(self._plan.classes), self._shard.line)
             for rows in self._timed(reading.rows()):
@@ -141,10 +142,9 @@ class _Shard:
                     rejects.write(rows, problems)
                 self.scored += len(said.lines)
                 self._watch.note("write")
-            part.close()
             lookup.close()
             self.rejected, self.height = rejects.count, reading.height
-            self._watch.note("write")
+        self._watch.note("write")
 
     def _timed(self, blocks: Iterator[Rows]) -> Iterator[Rows]:
         for rows in blocks:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +26,8 @@ from andamio.errors import CommandError
 from andamio.release import Release
 from andamio.serving import read_pointer
 
+_FRESH = timedelta(minutes=1)
+"""How long the execution that a file sets off may take to say so."""
 _RESULTS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".sqlite": "sqlite", ".db": "sqlite"}
 """What the name of --output says that the result should be."""
 
@@ -74,6 +77,7 @@ class Batches:
         target, _ = _target(file, asked)
         if target.absolute() == file.absolute():
             raise CommandError(f"--output {target} is the input itself: name another file.")
+        _check_folder(target)
         if read_pointer(self._models, self._problem)[0].champion is None:
             raise CommandError(
                 f"No model of '{self._problem}' is served yet, so nothing can score {file.name}. Bring data: "
@@ -102,7 +106,9 @@ class Batches:
         if status is not None and status.status == "done":
             return self._bring(status, self._file_of(status), asked)
         watch = Watch(self._account, self._objects, self._machine, batch)
-        if not watch.running():
+        # A file that has only just come is about to be planned: a second start would do the same work beside it.
+        fresh = dropped is not None and datetime.now(UTC) - dropped.modified < _FRESH
+        if not fresh and not watch.running():
             name = f"resume-{secrets.token_hex(6)}"
             event = {"batch": batch, "resume": True} if status else {"key": dropped.key if dropped else ""}
             self._account.start(self._machine, name, event)
@@ -159,6 +165,15 @@ def _check(file: Path) -> None:
         raise CommandError(f"{file}: its name does not say what it is. Expected {KNOWN}.")
     if file.stat().st_size == 0:
         raise CommandError(f"{file} is empty: expected a header that names the columns, then a row a line.")
+
+
+def _check_folder(target: Path) -> None:
+    """Refuse before anything is sent where the result could not be written."""
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise CommandError(f"There is no folder {folder} to write {target.name} to.")
+    if not os.access(folder, os.W_OK):
+        raise CommandError(f"{folder} cannot be written to. Say where the result should go: --output PATH")
 
 
 def _target(file: Path, asked: Asked) -> tuple[Path, str]:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from andamio.batch_status import Status
+from andamio.batches import file_name
 from andamio.cli import show
 from andamio.cli.batch import Result
 from andamio.cli.console import ago, done, note, out
@@ -75,12 +76,19 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
 def scored_rows(found: Result, count: int) -> None:
     """The first scored rows: what was predicted, and how surely."""
     names = found.plan.names_out
-    shown = [names[own] for own in names if own != "model_version"]
+    shown = [own for own in names if own != "model_version"]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in shown:
-        table.add_column(escape(name), overflow="fold")
+    for own in shown:
+        table.add_column(escape(names[own]), overflow="fold")
+    decimal = found.plan.decimal if found.form == found.plan.format else "."
     for row in first_rows(found, count):
-        table.add_row(*(escape(_short(row.get(name))) for name in shown))
+        cells = [(own, str(row[names[own]])) for own in shown]
+        table.add_row(
+            *(
+                f"{float(cell.replace(decimal, '.')):.3f}" if own.startswith("probability_") else escape(cell)
+                for own, cell in cells
+            )
+        )
     out.print(table)
 
 
@@ -98,7 +106,7 @@ def listed(found: list[Status]) -> None:
         shards = f"{status.shards.done} of {status.shards.all}" if status.shards else ""
         table.add_row(
             status.batch,
-            escape((status.file or "").rsplit("/", 1)[-1]),
+            escape(file_name(status.file) if status.file else ""),
             f"[{style}]{state}[/{style}]" + (" [dim](seen before)[/dim]" if status.same_as else ""),
             shards,
             *("" if count is None else f"{count:,}" for count in (status.rows, status.scored, status.rejected)),
@@ -132,10 +140,3 @@ def _pairs() -> Table:
 def _first_rejects(file: Path) -> list[dict[str, Any]]:
     with file.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in islice(lines, _REJECTS_SHOWN)]
-
-
-def _short(value: Any) -> str:
-    try:
-        return f"{float(value):.3f}" if "." in str(value) else str(value)
-    except ValueError:
-        return str(value)

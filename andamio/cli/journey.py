@@ -74,10 +74,10 @@ def _demo_batch(deployed: dict[str, Any], sample: Path, contract: Contract) -> N
     done("A file of records, dropped into S3 and scored:")
     batch_report.result(found)
     batch_report.scored_rows(found, _ROWS_SHOWN)
-    (first,) = batch_report.first_rows(found, 1)
-    done("One of its predictions, looked up through API Gateway:")
-    (reply,) = look_up(deployed, first[found.plan.names_out["prediction_id"]], None)
-    batch_report.prediction(reply, api.texts(deployed))
+    for first in batch_report.first_rows(found, 1):
+        done("One of its predictions, looked up through API Gateway:")
+        (reply,) = look_up(deployed, first[found.plan.names_out["prediction_id"]], None)
+        batch_report.prediction(reply, api.texts(deployed))
 
 
 def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str] = (), wait: bool) -> None:

@@ -66,15 +66,7 @@ def fetch_rejected(objects: Objects, manifest: dict[str, Any], target: Path) -> 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
     """A folder to work in next to a file, so that the last step is a rename: nobody sees half a result."""
-    try:
-        working = tempfile.TemporaryDirectory(prefix=".andamio-", dir=target.absolute().parent)
-    except FileNotFoundError:
-        raise CommandError(f"There is no folder {target.parent} to write {target.name} to.") from None
-    except PermissionError:
-        raise CommandError(
-            f"{target.parent} cannot be written to. Say where the result should go: --output PATH"
-        ) from None
-    with working as folder:
+    with tempfile.TemporaryDirectory(prefix=".andamio-", dir=target.absolute().parent) as folder:
         yield Path(folder)
 
 

@@ -58,7 +58,8 @@ def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -
     if chunk is None:
         raise CommandError(f"{file} has no rows to score.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("w", encoding="utf-8", newline="") as text:
+    # With a mark: without one, it would be read in the encoding that the contract says its data have.
+    with target.open("w", encoding="utf-8-sig", newline="") as text:
         writer = csv.writer(text, delimiter=read_as.delimiter or contract.data.delimiter or ",", lineterminator="\n")
         writer.writerow(chunk.columns)
         cells = zip(*chunk.columns.values(), strict=True)

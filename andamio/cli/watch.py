@@ -21,7 +21,7 @@ _STEPS = {
     "planning": "Planning",
     "unpacking": "Unpacking",
     "cutting": "Looking for where to cut",
-    "scoring": "Scoring",
+    "scoring": "Scoring shards",
     "verifying": "Putting together",
 }
 
@@ -49,7 +49,7 @@ class Watch:
     def await_end(self) -> Status:
         """Wait until it is done; raises `CommandError` with the reason when it fails, or nothing works on it."""
         begun = asked = time.monotonic()
-        with bar("Waiting for the batch to begin") as shown:
+        with bar(f"Scoring, as batch {self.batch}") as shown:
             while True:
                 looked = time.monotonic()
                 status = self._look()
@@ -59,7 +59,7 @@ class Watch:
                     raise CommandError(failure(status))
                 if status is not None and status.status == "running":
                     shards = status.shards
-                    text = _STEPS.get(status.step or "", "Scoring")
+                    text = _STEPS.get(status.step or "", "Working")
                     shown.at(text, shards.done if shards else 0, shards.all if shards else None)
                 if looked - asked >= _ASK_SECONDS:
                     asked = looked

@@ -19,7 +19,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ def _tensors_of(pa: Any, pc: Any, table: Any) -> tuple[NDArray[np.float32], NDAr
 
 def with_polars(source: Path, target: Path) -> int:
     """With polars: a frame of texts, cast; the frame written with `write_csv`."""
-    import polars as pl
+    pl: Any = import_module("polars")
 
     rows = 0
     with target.open("wb") as out:
@@ -173,7 +173,7 @@ def with_polars(source: Path, target: Path) -> int:
 
 def with_duckdb(source: Path, target: Path) -> int:
     """With duckdb: a table of texts, cast in SQL; joined with the predictions by position and copied out."""
-    import duckdb
+    duckdb: Any = import_module("duckdb")
 
     database = duckdb.connect(config={"threads": 1})
     database.sql("SET preserve_insertion_order = true")
@@ -223,6 +223,7 @@ def with_pandas(source: Path, target: Path) -> int:
     return rows
 
 
+# Two of them are imported by name: they are in no environment of the project's.
 READERS: dict[str, Callable[[Path, Path], int]] = {
     "pyarrow, lines repeated": with_pyarrow_lines,
     "pyarrow, `write_csv`": with_pyarrow,

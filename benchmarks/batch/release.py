@@ -3,18 +3,18 @@
     python -m benchmarks.batch.release FOLDER gradient_boosting|logistic_regression
 
 Writes a release under FOLDER/models, an MLflow model directory among its files as in any release, and
-beside it FOLDER/pipeline.joblib: what scikit-learn fitted, for the contestant that scores with that.
+beside it FOLDER/pipeline.pickle: what scikit-learn fitted, for the contestant that scores with that.
 """
 
 from __future__ import annotations
 
+import pickle
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 
 from andamio import release as releases
@@ -41,10 +41,8 @@ def main() -> None:
     version = sealed(folder, contract, exported)
     save_model(contract, exported.onnx, folder / "one-thread", {"intra_op_num_threads": 1, "inter_op_num_threads": 1})
     curve = exported.calibration
-    joblib.dump(
-        {"pipeline": exported.fitted.pipeline, "calibration": curve, "positive": contract.positive_index},
-        folder / "pipeline.joblib",
-    )
+    kept = {"pipeline": exported.fitted.pipeline, "calibration": curve, "positive": contract.positive_index}
+    (folder / "pipeline.pickle").write_bytes(pickle.dumps(kept))
     print(f"release {version}: {family}, {len(exported.onnx) / 1024:.0f} KB, calibrated by {curve.kind}")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from benchmarks.batch import cost
 from benchmarks.batch.contest import CEILING, CORES, OURS, PYFUNC, PYFUNC_EACH, Case
@@ -90,6 +91,16 @@ def aims(rows: int, cases: Mapping[str, Sequence[Case]], ceilings: Sequence[Case
     return "\n".join(lines)
 
 
+def where(shards: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """What our workers spent their time on, in shares of it."""
+    kinds = list(next(iter(shards.values()))[0]["seconds"])
+    lines = [f"| file | {' | '.join(kinds)} |", "|---|" + "---:|" * len(kinds)]
+    for ending, noted in shards.items():
+        spent = [sum(shard["seconds"].get(kind, 0.0) for shard in noted) for kind in kinds]
+        lines.append(f"| {ending} | {' | '.join(f'{one / sum(spent):.0%}' for one in spent)} |")
+    return "\n".join(lines)
+
+
 def agreement(found: Mapping[tuple[str, str], Mapping[str, float]]) -> str:
     """How far the others' answers are from ours."""
     lines = ["| file | contestant | rows | largest difference of a probability | labels that differ |"]
@@ -131,7 +142,7 @@ def aws(measured: cost.Measured, rows: int, workers: int) -> str:
     half = cost.Measured(measured.rows_a_second / 2, measured.bytes_in, measured.bytes_out)
     estimates.append(cost.estimate(half, rows, workers, 3))
     lines = [
-        f"One worker was seen to score {measured.rows_a_second:,.0f} rows a second of its shard (warm, CSV); a row is "
+        f"One worker was seen to score {measured.rows_a_second:,.0f} rows of CSV a second of CPU, whole; a row is "
         f"{measured.bytes_in:.1f} bytes in and {measured.bytes_out:.1f} bytes out, the file "
         f"{rows * measured.bytes_in / 1e9:.1f} GB and what is written {rows * measured.bytes_out / 1e9:.1f} GB.",
         "",

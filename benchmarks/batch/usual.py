@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,7 +40,7 @@ def main() -> None:
     elif kind == "pyfunc-1":
         predict = pyfunc(contract, Path(folder) / "one-thread")
     else:
-        predict = pipeline(contract, Path(folder) / "pipeline.joblib")
+        predict = pipeline(contract, Path(folder) / "pipeline.pickle")
     if source.endswith(".parquet"):
         rows = parquet(contract, predict, version, Path(source), Path(target), int(part), int(parts))
     else:
@@ -73,9 +74,7 @@ def pyfunc(contract: Contract, folder: Path) -> Predict:
 
 def pipeline(contract: Contract, file: Path) -> Predict:
     """What scikit-learn fitted, and the curve that calibrates it."""
-    import joblib
-
-    kept = joblib.load(file)
+    kept = pickle.loads(file.read_bytes())
     numbers, categories = list(contract.number_columns), list(contract.category_columns)
     names = [f"n{i}" for i in range(len(numbers))] + [f"c{i}" for i in range(len(categories))]
 

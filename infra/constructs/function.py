@@ -19,6 +19,9 @@ from infra.constructs.waivers import waive
 MOST_MEMORY_MB = 3008
 """What new AWS accounts allow."""
 
+SCRATCH_MIB = 512
+"""The /tmp that a function has at no cost."""
+
 ARCHITECTURES = {
     "x86_64": lambda_.Architecture.X86_64,
     "amd64": lambda_.Architecture.X86_64,
@@ -30,7 +33,7 @@ ARCHITECTURES = {
 class BundledFunction(lambda_.Function):
     """A function out of a bundle, `lambdas/PART/handler.py`.
 
-    timeout in seconds, memory and `scratch_mb` (what /tmp holds) in MB (a vCPU is 1,769 MB). Calls that come
+    timeout in seconds, memory in MB (a vCPU is 1,769 MB), scratch (/tmp) in MiB. Calls that come
     asynchronously and fail for good end in `dead_letters`.
     """
 
@@ -48,9 +51,9 @@ class BundledFunction(lambda_.Function):
         memory_mb: int,
         timeout: int,
         given_role: str,
+        scratch_mib: int = SCRATCH_MIB,
         layers: Sequence[lambda_.ILayerVersion] = (),
         snapstart: bool = False,
-        scratch_mb: int = 512,
     ) -> None:
         name = names.resource(problem, part)
         group = logs.LogGroup(
@@ -79,8 +82,8 @@ class BundledFunction(lambda_.Function):
             layers=list(layers),
             environment=dict(environment),
             memory_size=min(memory_mb, MOST_MEMORY_MB),
+            ephemeral_storage_size=Size.mebibytes(scratch_mib) if scratch_mib > SCRATCH_MIB else None,
             timeout=Duration.seconds(timeout),
-            ephemeral_storage_size=Size.mebibytes(scratch_mb),
             role=role,
             log_group=group,
             dead_letter_queue=dead_letters,

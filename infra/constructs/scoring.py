@@ -51,21 +51,18 @@ class Scoring(Construct):
                 objects(models, ["s3:GetObject"], names.RELEASES, names.pointer(problem)),
                 listing(batch, versions=True),
                 # By version: the one that was planned is the one that is read, whatever lands later.
-                objects(batch, ["s3:GetObject", "s3:GetObjectVersion"], names.INCOMING, names.BATCHES),
-                objects(batch, ["s3:PutObject", "s3:AbortMultipartUpload"], names.BATCHES),
+                objects(batch, ["s3:GetObject", "s3:GetObjectVersion"], names.INCOMING, names.BATCHES, names.SCORED),
                 objects(
-                    batch,
-                    ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-                    names.SCORED,
-                    names.REJECTED,
+                    batch, ["s3:PutObject", "s3:AbortMultipartUpload"], names.BATCHES, names.SCORED, names.REJECTED
                 ),
                 Permission(("dynamodb:BatchWriteItem",), (table.table_arn,)),
             ],
             description="A file of records to their predictions: plan, cut, score, verify, publish",
             memory_mb=3008,
+            # Rows are written there before they are put, each with a hundred bytes more than it came with: a shard of
+            # numbers of one digit becomes fifty times as large.
+            scratch_mib=4096,
             timeout=900,
-            # A shard of short rows is many, and to each about a hundred bytes are added, in a file until it is whole.
-            scratch_mb=4096,
             given_role=options.existing_role_arn,
         )
         self.topic = sns.Topic(

@@ -65,7 +65,7 @@ def _from_batch(bucket: Objects, batch: str, line: int) -> Json:
     plan = _read(bucket, names.batch(batch, "plan.json"), Plan.from_json)
     cut = _read(bucket, names.batch(batch, "shards.json"), Cut.from_json)
     if plan is None or cut is None:
-        raise _nothing("There is no batch of this id, or it is not being scored yet." + _same_as(bucket, batch))
+        raise _nothing(_same_as(bucket, batch) or "There is no batch of this id, or it is not being scored yet.")
     shard = _shard_of(cut, line)
     if shard is None:
         raise _nothing(f"The file of this batch has its first row on line {plan.line}.")
@@ -127,10 +127,10 @@ def _rejects(body: bytes) -> Iterator[Json]:
 
 
 def _same_as(bucket: Objects, batch: str) -> str:
-    """Where the predictions are of a file that was scored before."""
+    """Where the predictions are of a file that was scored before; "" for any other."""
     state: Json | None = _read(bucket, names.batch(batch, "state.json"), json.loads)
     other = state.get("same_as") if state else None
-    return f" Its file was scored before: the predictions are those of batch {other}." if other else ""
+    return f"The file of this batch was scored before: its predictions are those of batch {other}." if other else ""
 
 
 def _read[T](bucket: Objects, key: str, reading: Callable[[bytes], T]) -> T | None:

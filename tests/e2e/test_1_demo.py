@@ -32,6 +32,14 @@ def test_the_demo_ends_with_a_prediction_and_what_to_try_next(demo: Done, heart:
     assert heart.outputs["mlflow_url"] in demo.out
 
 
+def test_the_demo_scores_a_file_and_looks_one_of_its_predictions_up(demo: Done, heart: Deployed) -> None:
+    (batch,) = heart.request("GET", "/batches").json()["batches"]
+    assert (batch["status"], batch["rows"], batch["scored"]) == ("done", 303, 303)
+    assert "rows" in demo.out
+    assert f"{batch['batch']}-2" in demo.out
+    assert f"batch {batch['batch']}, line 2" in demo.out
+
+
 def test_the_curl_line_works_when_pasted(demo: Done) -> None:
     line = next(line.strip() for line in demo.out.splitlines() if line.strip().startswith("curl "))
     if shutil.which("curl"):
@@ -59,7 +67,7 @@ def test_outputs_are_there_for_programs(clone: Clone, heart: Deployed) -> None:
     assert outputs["problem"] == "heart"
     assert outputs["emulator"] is True
     assert set(outputs["buckets"]) == {"lake", "models", "batch"}
-    assert set(outputs["state_machines"]) == {"etl", "train"}
+    assert set(outputs["state_machines"]) == {"etl", "train", "batch"}
     wanted = {
         "stack",
         "endpoint_url",
@@ -69,6 +77,7 @@ def test_outputs_are_there_for_programs(clone: Clone, heart: Deployed) -> None:
         "mlflow_url",
         "predictions_table",
         "alerts_topic",
+        "batch_topic",
     }
     assert all(outputs[key] for key in wanted)
 
@@ -167,7 +176,7 @@ def test_explain_says_why_and_its_numbers_add_up(clone: Clone, heart: Deployed) 
 def test_a_second_demo_is_quick_and_changes_nothing(clone: Clone, heart: Deployed) -> None:
     before = (len(heart.executions("etl")), len(heart.executions("train")))
     started = time.monotonic()
-    clone.ok("demo")
+    assert "scored by the same model before" in clone.ok("demo").err
     assert time.monotonic() - started < 30
     assert (len(heart.executions("etl")), len(heart.executions("train"))) == before
 

@@ -179,6 +179,7 @@ class Cloud:
     def invoke(self, name: str, body: str | bytes) -> tuple[bytes, bool]:
         """What Lambda answers to an invocation, and whether it is an error."""
         part = name.rsplit(":", 1)[-1].removeprefix(names.resource(self.problem, ""))
+        assert len(body) < STATE_DATA_LIMIT, f"{part} was given {len(body)} bytes: state data hold 256 KB"
         event = json.loads(body)
         try:
             result = self._handlers[part](event, _context(name))

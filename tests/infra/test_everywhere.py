@@ -81,6 +81,12 @@ def test_functions_fit_a_new_account(deployment):
         assert "VpcConfig" not in function
 
 
+def test_a_shard_of_a_narrow_file_fits_where_it_is_written(deployment):
+    """32 MiB of one digit a row are 16 million rows, and a hundred bytes are added to each."""
+    scratch = deployment.named("AWS::Lambda::Function", "ScoringFunction")["EphemeralStorage"]["Size"]
+    assert scratch * 2**20 > 32 * 2**20 / 2 * 110
+
+
 def test_the_contract_reaches_etl_and_training_alone(deployment):
     (layer,) = deployment.of_type("AWS::Lambda::LayerVersion")
     layers = {

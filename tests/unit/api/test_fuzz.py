@@ -115,3 +115,28 @@ def test_any_cells_of_csv_are_answered_without_a_5xx(heart_api: Api, header: lis
     row = [*cells, *map(str, PATIENT.values())][: len(complete)]
     answer = heart_api.post("/invocations", ",".join(complete) + "\n" + ",".join(row) + "\n", "text/csv")
     assert 200 <= answer.status < 500, answer.text
+
+
+ids = st.text(max_size=60) | st.from_regex(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{12}(-[0-9]{0,20})?", fullmatch=True)
+
+
+@given(where=st.sampled_from(["/batches/", "/predictions/"]), text=ids)
+@FUZZ
+def test_any_id_is_answered_without_a_5xx_and_not_repeated(heart_api: Api, where: str, text: str) -> None:
+    answer = heart_api.get(where + text)
+    assert 400 <= answer.status < 500 or not text.strip("/"), answer.text
+    assert len(text) < 8 or text.isascii() or text not in answer.text
+
+
+@given(body=json_values | st.fixed_dictionaries({"name": json_values | odd_texts | st.text(max_size=200)}))
+@FUZZ
+def test_any_name_of_a_file_is_answered_without_a_5xx(heart_api: Api, body: Any) -> None:
+    check(heart_api, "/batches", body)
+
+
+@given(query=st.dictionaries(st.sampled_from(["record_id", "limit", "x"]), st.text(max_size=30)))
+@FUZZ
+def test_any_query_is_answered_without_a_5xx(heart_api: Api, query: dict[str, str]) -> None:
+    for path in ("/predictions", "/batches"):
+        answer = heart_api.get(path, **query)
+        assert 200 <= answer.status < 500, answer.text

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from andamio import names
 from andamio.adapters.aws import Execution
 from andamio.adapters.memory import MemoryObjects
-from andamio.batches import ID, Shard, prediction_id
+from andamio.batches import ID, Shard, file_name, prediction_id
 from andamio.cli import api, batch, batch_report, main, show, watch
 from andamio.cli.batch import name_in_key
 from andamio.errors import CommandError, ObjectNotFound
@@ -211,6 +211,12 @@ def test_the_result_never_takes_the_place_of_the_input(cloud: Cloud, file: Path)
     assert "is the input itself" in refused("batch", str(file), "--output", str(file))
 
 
+def test_where_nothing_can_be_written_nothing_is_sent(cloud: Cloud, file: Path) -> None:
+    assert "There is no folder" in refused("batch", str(file), "--output", str(file.parent / "nowhere" / "a.csv"))
+    assert "is a folder: name a file in it" in refused("batch", str(file), "--output", str(file.parent))
+    assert cloud.buckets["batch"].writes == []
+
+
 def test_without_a_model_nothing_is_sent(cloud: Cloud, file: Path) -> None:
     cloud.buckets["models"] = MemoryObjects("models")
     assert "andamio ingest FILE, and training follows" in refused("batch", str(file))
@@ -317,6 +323,17 @@ def test_a_file_that_came_and_started_nothing_is_started_by_its_key(
     assert cloud.started[0][1] == {"key": key}
 
 
+def test_a_file_that_has_just_come_is_only_followed(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(batch, "_FRESH", timedelta(days=10_000))
+    monkeypatch.setattr(cloud, "executions", lambda machine, limit=100: cloud.score(BATCH) or [])
+    cloud.buckets["batch"].put(names.incoming(BATCH, "patients.csv"), b"age\n")
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started == []
+
+
 def test_recent_batches_fit_on_a_line_each(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(monkeypatch, "batches") == ""
     cloud.score(OTHER)
@@ -348,6 +365,11 @@ def test_a_prediction_is_looked_up_over_http(cloud: Cloud, monkeypatch: pytest.M
     assert asked == [("GET", f"/predictions/{BATCH}-2"), ("GET", "/predictions?record_id=a%20b%2F%C3%BC")]
 
 
+def test_a_file_is_called_as_its_owner_calls_it() -> None:
+    assert file_name(names.incoming(BATCH, "patients.csv")) == "patients.csv"
+    assert file_name("incoming/2026/patients.csv") == "2026/patients.csv"
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -360,3 +382,17 @@ def test_a_prediction_is_looked_up_over_http(cloud: Cloud, monkeypatch: pytest.M
 )
 def test_any_name_becomes_a_plain_one_in_the_key(name: str, expected: str) -> None:
     assert name_in_key(name) == expected
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "sqlite"])
+def test_the_first_rows_of_a_result_are_shown_in_any_format(
+    cloud: Cloud, file: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = batch.Batches(DEPLOYED).score(file, batch.Asked(form=form))
+    assert found is not None
+    console = Console(width=160, record=True, highlight=False)
+    monkeypatch.setattr(batch_report, "out", console)
+    batch_report.scored_rows(found, 5)
+    header, *rows = console.export_text().splitlines()
+    assert header.split() == OWN.split(",")[:-1]
+    assert [row.split()[1:] for row in rows] == [["1", "Ill", "0.250", "0.750"]] * 2

@@ -16,7 +16,7 @@ import pytest
 from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.batches import Plan
-from andamio.cli.results import FORMATS, fetch, fetch_rejected
+from andamio.cli.results import fetch, fetch_rejected
 from andamio.contract import Contract
 from andamio.errors import CommandError
 
@@ -224,12 +224,6 @@ def test_parts_that_are_not_what_was_scored_are_no_result(tmp_path: Path) -> Non
     with pytest.raises(CommandError, match="hold 3 rows, and its manifest counts 4"):
         fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    objects, manifest = stored("csv", [ROWS])
-    with pytest.raises(CommandError, match=f"no folder {tmp_path}/nowhere"):
-        fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "nowhere" / "a.csv", FORMATS[0], lambda: None)
 
 
 def test_rejects_are_one_file(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_missing_data_file_is_noticed_before_anything_starts(tmp_path: Path) -
 def test_a_sample_without_its_label_is_scored_as_it_is_written(tmp_path: Path) -> None:
     file = tmp_path / "k.csv"
     file.write_bytes('größe;farbe;rest;art\n2,5;grün;;a\n 3,5;"a;b";;b\nvage;grün;;a\n'.encode("latin-1"))
-    assert unlabelled(file, CONTRACT, tmp_path / "to" / "score.csv", rows=2).read_text(encoding="utf-8") == (
+    assert unlabelled(file, CONTRACT, tmp_path / "to" / "score.csv", rows=2).read_text(encoding="utf-8-sig") == (
         'größe;farbe\n2,5;grün\n3,5;"a;b"\n'
     )
 
@@ -64,7 +64,7 @@ def test_a_sample_without_its_label_is_scored_as_it_is_written(tmp_path: Path) -
 def test_a_sample_in_json_becomes_a_table(tmp_path: Path) -> None:
     file = tmp_path / "k.jsonl"
     file.write_text('{"größe": 2.5, "farbe": null, "art": "a"}\n{"farbe": true, "größe": 3, "art": "b"}\n')
-    text = unlabelled(file, CONTRACT, tmp_path / "score.csv").read_text(encoding="utf-8")
+    text = unlabelled(file, CONTRACT, tmp_path / "score.csv").read_text(encoding="utf-8-sig")
     assert sorted(text.splitlines()[0].split(",")) == ["farbe", "größe"]
     assert "2.5" in text.splitlines()[1]
 

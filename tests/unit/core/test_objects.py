@@ -264,13 +264,21 @@ class TestS3:
     def test_a_server_that_sends_a_version_whole_is_read_alike(self, version: str) -> None:
         client = Forgetful()
         objects = S3Objects(BUCKET, client)
-        digits = client.versions[version]
+        digits = client.versions[version] or b""
         assert objects.get_range("key", 3, 4, version=version) == digits[3:7]
         assert objects.get_range("key", 8, 9, version=version) == digits[8:]
         with objects.stream("key", version=version, start=2) as source:
             assert (source.read(3), source.read()) == (digits[2:5], digits[5:])
         if version == "v2":
             assert client.whole == 1, "once it is known, the latest version's range is asked for without its name"
+
+    @pytest.mark.parametrize("latest", [b"abc", None])
+    def test_also_where_the_latest_object_is_shorter_or_gone(self, latest: bytes | None) -> None:
+        client = Forgetful(latest)
+        objects = S3Objects(BUCKET, client)
+        assert objects.get_range("key", 8, 9, version="v1") == b"89"
+        assert objects.get_range("key", 8, 9, version="v1") == b"89"
+        assert objects.get_range("key", 10, 9, version="v1") == b""
 
     def test_a_conflict_with_another_write_under_way_is_tried_again(self) -> None:
         client = Conflicting(2)
@@ -352,8 +360,8 @@ class Breaking:
 class Forgetful:
     """A client of the local cloud: a version comes whole, whatever its range; "v2" is the latest."""
 
-    def __init__(self) -> None:
-        self.versions = {"v1": b"0123456789", "v2": b"abcdefghij"}
+    def __init__(self, latest: bytes | None = b"abcdefghij") -> None:
+        self.versions = {"v1": b"0123456789", "v2": latest}
         self.whole = 0
 
     def get_object(self, **asked: Any) -> dict[str, Any]:
@@ -363,6 +371,10 @@ class Forgetful:
             self.whole += 1
             return {"Body": io.BytesIO(body), "ETag": '"one"', "VersionId": version}
         first, _, last = asked["Range"].removeprefix("bytes=").partition("-")
+        if body is None or int(first) >= len(body):
+            raise ClientError(
+                {"Error": {"Code": "InvalidRange" if body else "NoSuchKey", "Message": "no"}}, "GetObject"
+            )
         part = body[int(first) : int(last) + 1 if last else None]
         return {"Body": io.BytesIO(part), "ETag": '"one"', "VersionId": "v2", "ContentRange": "bytes"}
 

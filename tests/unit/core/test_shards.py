@@ -10,14 +10,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from andamio import shards
+from andamio import surveys
 from andamio.batches import Shard
 from andamio.quotes import row_ends
-from andamio.shards import LongRow, OpenQuote, Survey, cut, lines_of, shard_bytes, survey, wished
+from andamio.shards import LongRow, OpenQuote, cut, lines_of, shard_bytes
+from andamio.surveys import Survey, survey, wished
 
 PIECES = st.sampled_from(
     ['"', '""', ",", ";", "\n", "\r\n", "\r", " ", "a", '"a"', '"\n"', ',"', '",', "\n\n", "é", "\ufeff"]
 )
+TAILS = st.sampled_from([1, 3, 4096])
 TEXTS = st.lists(PIECES, max_size=60).map("".join)
 SIZES = st.integers(1, 40)
 
@@ -62,28 +64,36 @@ def surveyed(
     return [Survey.from_json(each.to_json()) for each in found]
 
 
+@pytest.fixture(autouse=True)
+def tail() -> Iterator[None]:
+    """Whatever a test sets is set back."""
+    yield
+    surveys.TAIL = 4096
+
+
 class TestCutting:
-    @given(text=TEXTS, chunk=SIZES, step=SIZES, block=SIZES)
-    @example(text='"\n"\n', chunk=1, step=1, block=1)
-    @example(text='a,"x\ny"\r\n\r\n"b""\n",c', chunk=3, step=2, block=2)
-    @example(text='a, "x\ny"\nb', chunk=4, step=1, block=4)
+    @given(text=TEXTS, chunk=SIZES, step=SIZES, block=SIZES, tail=TAILS)
+    @example(text='"\n"\n', chunk=1, step=1, block=1, tail=1)
+    @example(text='a,"x\ny"\r\n\r\n"b""\n",c', chunk=3, step=2, block=2, tail=1)
+    @example(text='a, "x\ny"\nb', chunk=4, step=1, block=4, tail=1)
     def test_any_text_at_any_size_is_cut_between_rows_and_nothing_is_lost(
-        self, text: str, chunk: int, step: int, block: int
+        self, text: str, chunk: int, step: int, block: int, tail: int
     ) -> None:
+        surveys.TAIL = tail
         body = text.encode()
         ends, open_at_end = reference(body)
-        surveys = surveyed(body, chunk, step, block=block)
+        found_in = surveyed(body, chunk, step, block=block)
         if open_at_end:
             with pytest.raises(OpenQuote):
-                cut(surveys, 1)
+                cut(found_in, 1)
             return
-        found = cut(surveys, 1)
+        found = cut(found_in, 1)
         assert b"".join(body[shard.start : shard.end] for shard in found) == body
         assert {shard.start for shard in found[1:]} <= set(ends)
         assert [shard.number for shard in found] == list(range(len(found)))
         assert [shard.line for shard in found] == [body.count(b"\n", 0, shard.start) + 1 for shard in found]
         assert all(shard.end > shard.start for shard in found)
-        assert lines_of(surveys) == body.count(b"\n")
+        assert lines_of(found_in) == body.count(b"\n")
 
     @given(text=TEXTS, chunk=SIZES, step=SIZES, block=SIZES)
     def test_shards_begin_with_the_first_row_after_each_wished_offset(
@@ -140,21 +150,21 @@ class TestRefusals:
                 cut(surveyed(body, chunk, 5), 1)
 
     def test_a_row_that_swallows_the_file_is_refused_rather_than_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(shards, "LONGEST_ROW", 50)
+        monkeypatch.setattr(surveys, "LONGEST_ROW", 50)
         body = b'a,b\nc,"d' + b"\ne,f" * 100 + b'"\ng,h\n'
         for chunk in (20, 200, 10_000):
             with pytest.raises(LongRow, match="around line 103: look for a quote"):
                 cut(surveyed(body, chunk, 30), 1)
 
     def test_also_where_the_file_ends_with_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(shards, "LONGEST_ROW", 50)
+        monkeypatch.setattr(surveys, "LONGEST_ROW", 50)
         body = b'a,b\nc,"d' + b"\ne,f" * 100 + b'"'
         for chunk in (20, 200, 10_000):
             with pytest.raises(LongRow):
                 cut(surveyed(body, chunk, 30), 1)
 
     def test_a_line_without_end_is_not_read_to_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(shards, "LONGEST_ROW", 50)
+        monkeypatch.setattr(surveys, "LONGEST_ROW", 50)
         taken = 0
 
         def blocks() -> Iterator[bytes]:

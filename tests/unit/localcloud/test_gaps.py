@@ -74,6 +74,16 @@ def test_a_presigned_address_works_after_it_has_expired(cloud, name):
     assert httpx.get(url).status_code == 200
 
 
+def test_a_range_of_a_version_is_the_whole_version(cloud, name):
+    storage = cloud.client("s3")
+    storage.create_bucket(Bucket=name)
+    storage.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    version = storage.put_object(Bucket=name, Key="a", Body=b"0123456789")["VersionId"]
+    asked = {"Bucket": name, "Key": "a", "Range": "bytes=2-4"}
+    assert storage.get_object(**asked)["Body"].read() == b"234"
+    assert storage.get_object(**asked, VersionId=version)["Body"].read() == b"0123456789"
+
+
 def test_the_event_of_a_new_object_has_no_version(cloud, name):
     storage, events = cloud.client("s3"), cloud.client("events")
     queue = cloud.client("sqs").create_queue(QueueName=name)["QueueUrl"]

@@ -73,6 +73,11 @@ class TestTheSameEvent:
         assert f"andamio batch --resume {batch}" in said["message"]
         assert machine.state(batch)["status"] == "failed"
 
+    def test_a_person_who_asks_for_its_key_does_not_take_it_from_an_execution(self) -> None:
+        machine = Machine()
+        machine.plan(machine.drop("a.csv", ROWS), "first")
+        assert machine.plan({"key": "incoming/a.csv"}, "second")["status"] == "running"
+
     def test_but_a_person_may_ask_for_its_key(self) -> None:
         machine = Machine(served=False)
         machine.run(machine.drop("a.csv", ROWS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import pytest
@@ -78,19 +78,27 @@ def expected(text: str, delimiter: str, first: int) -> Iterator[tuple[int, list[
 def read(body: bytes, delimiter: str, block: int, **more: object) -> tuple[list[Rows], Found, int]:
     """What the block reader makes of a file: its blocks, its rows and how many lines it went over."""
     plan = planned(TABLE, body, delimiter=delimiter, **more).plan
-    reading = CsvReader(plan, TABLE, block=block).read(io.BytesIO(body[plan.body :]), plan.line)
+    blocks, height = drained(CsvReader(plan, TABLE, block=block).read(io.BytesIO(body[plan.body :]), plan.line))
+    return blocks, rows_in(blocks), height
+
+
+def drained(reading: Generator[Rows, None, int]) -> tuple[list[Rows], int]:
+    """All blocks of a reader, and how many lines it went over."""
     blocks = []
     while True:
         try:
             blocks.append(next(reading))
         except StopIteration as end:
-            height = end.value
-            break
+            return blocks, end.value
+
+
+def rows_in(blocks: list[Rows]) -> Found:
+    """The rows of blocks in order, those among them that are none."""
     found: Found = []
     for rows in blocks:
         some: Found = [(int(line), list(rows.original(row).values())) for row, line in enumerate(rows.lines)]
         found += sorted([*some, *((row.line, None) for row in rows.broken)], key=lambda row: row[0])
-    return blocks, found, height
+    return found
 
 
 def check(text: str, delimiter: str, block: int, *, mark: bool = False, end: str = "\n", decimal: str = ".") -> None:

@@ -94,6 +94,42 @@ def test_columns_that_hold_no_single_values_cost_their_rows() -> None:
     assert [(row["line"], row["row"]["c"]) for row in scored.rejects] == [(1, [1, 2]), (3, [3])]
 
 
+STRANGE = {
+    "views": pa.array(["x", None, "y"]).cast(pa.string_view()),
+    "views of bytes": pa.array([b"x", None, b"\xff"]).cast(pa.binary_view()),
+    "bytes": pa.array([b"x", None, b"\xff"], pa.large_binary()),
+    "fixed bytes": pa.array([b"ab", None, b"\xffb"], pa.binary(2)),
+    "half": pa.array(np.array([1, 2, 0.5], dtype=np.float16)),
+    "time": pa.array([1, None, 3], pa.time64("ns")),
+    "duration": pa.array([1, None, 3], pa.duration("s")),
+    "struct": pa.array([{"a": 1.0}, None, {"a": float("inf")}]),
+    "map": pa.array([[("a", 1)], None, []], pa.map_(pa.string(), pa.int64())),
+    "far year": pa.array([569_000_000_000, None, 1], pa.timestamp("s")),
+    "far nanoseconds": pa.array([1, None, 3], pa.timestamp("ns", "Asia/Tokyo")),
+    "infinite": pa.array([float("inf"), None, float("-inf")]),
+    "decimals": pa.array([Decimal("1.50"), None, Decimal("3")], pa.decimal256(50, 2)),
+    "null": pa.nulls(3),
+}
+
+
+@pytest.mark.parametrize("feature", [*TABLE.inputs, "id", "carried"])
+@pytest.mark.parametrize("kind", list(STRANGE))
+def test_any_type_is_read_carried_and_told(kind: str, feature: str) -> None:
+    body = bytes_of(pa.table({feature: STRANGE[kind], "place": pa.array([1, 2, 3])}))
+    scored = score_file(TABLE, body, "parquet", record_column="id" if feature == "id" else None, stored=True)
+    out = pq.read_table(io.BytesIO(scored.part()))
+    places = [*out["place"].to_pylist(), *(row["line"] for row in scored.rejects)]
+    assert sorted(places) == [1, 2, 3]
+    assert 2 in out["place"].to_pylist() or STRANGE[kind][1].is_valid
+    assert all(row["errors"][0]["field"] == feature for row in scored.rejects)
+    assert not scored.rejects or feature in TABLE.inputs
+    if "views" not in kind:
+        came = pq.read_table(io.BytesIO(body)).take(
+            pa.array([place - 1 for place in out["place"].to_pylist()], pa.int64())
+        )
+        assert out.select([feature, "place"]).equals(came)
+
+
 def test_the_columns_that_came_keep_their_types_and_the_notes_of_pandas_go() -> None:
     came = pa.table(
         {

@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from andamio import names
 from andamio.batches import Plan
@@ -312,3 +314,24 @@ class TestGzip:
         assert Machine(shard_bytes=10**6).score("a.csv.gz", gzip.compress(b"age,weight\n" + b"1,2\n" * 50_000))[
             "scored"
         ]
+
+
+@given(
+    name=st.sampled_from(["a.csv", "a.jsonl", "a.parquet", "a.csv.gz", "a.jsonl.gz"]),
+    seed=st.sampled_from(
+        [ROWS.encode(), PACKED, GOOD_PARQUET, b'{"age": 1, "weight": 2}\n' * 3, b"", OLD_MAC.encode()]
+    ),
+    edits=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 40), st.binary(max_size=12)), max_size=4),
+)
+def test_no_file_whatever_is_in_it_makes_planning_fail(
+    name: str, seed: bytes, edits: list[tuple[int, int, bytes]]
+) -> None:
+    body = bytearray(seed)
+    for at, length, new in edits:
+        at %= len(body) + 1
+        body[at : at + length] = new
+    machine = Machine()
+    said = machine.plan(machine.drop(name, bytes(body)))
+    if said["status"] == "unpack":
+        said = machine.step("unpack", batch=said["batch"])
+    assert said["status"] in ("refused", "score", "survey")

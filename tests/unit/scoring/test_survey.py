@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from andamio import names
-from andamio.shards import Survey
+from andamio.surveys import Survey
 from scoring import proceed
 from tests.support.machine import Machine, table
 
@@ -177,3 +177,43 @@ class TestShards:
         again = machine.plan({"batch": batch, "resume": True}, "second")
         assert machine.batch.get(names.batch(batch, "shards.json")).body == before
         assert len(machine.json(again["items"])) == len(json.loads(before)["shards"])
+
+
+@given(
+    pieces=st.lists(
+        st.sampled_from(
+            [
+                '"',
+                '""',
+                ",",
+                "\n",
+                "\r\n",
+                "\r",
+                " ",
+                "1",
+                '"1"',
+                '"\n"',
+                ',"',
+                '",',
+                "1,2,a\n",
+                '1,2,"x\ny"\n',
+                "é",
+                "\0",
+            ]
+        ),
+        max_size=40,
+    ),
+    shard=st.integers(1, 60),
+    ending=st.sampled_from(["csv", "jsonl"]),
+)
+@example(pieces=["1,2,a\n", "1\r2", "1,2,a\n", "\r", "1,2,a\r"], shard=5, ending="csv")
+def test_no_text_whatever_is_in_it_loses_a_line_between_shards(pieces: list[str], shard: int, ending: str) -> None:
+    head = "age,weight,note\n1,2,b\n" if ending == "csv" else '{"age": 1, "weight": 2}\n'
+    machine = Machine(shard_bytes=shard)
+    said = machine.score(f"a.{ending}", (head + "".join(pieces)).encode())
+    if said["status"] == "refused":
+        assert any(words in said["message"] for words in ("a quote that is opened", "carriage return", "NUL bytes"))
+        return
+    assert said["status"] == "done", said
+    assert said["scored"] >= 1
+    assert said["rows"] == said["scored"] + said["rejected"]
