@@ -119,9 +119,9 @@ def listed(found: list[Status]) -> None:
             note(f"{status.batch}: {status.reason}")
 
 
-def prediction(reply: dict[str, Any], texts: Mapping[str, str]) -> None:
-    """A prediction that was made before, and where it comes from; `texts` says what each class is called."""
-    show.prediction(reply, texts)
+def prediction(reply: dict[str, Any], texts: Mapping[str, str] | None = None) -> None:
+    """A prediction that was made before, and where it comes from; `texts` says what each class is called, if known."""
+    show.prediction(reply, texts or {reply["label"]: reply["label_text"]})
     said = [f"made {ago(datetime.fromisoformat(reply['created']))}"]
     if reply["record_id"] is not None:
         said.append(f"record {reply['record_id']}")

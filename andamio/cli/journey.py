@@ -77,7 +77,7 @@ def _demo_batch(deployed: dict[str, Any], sample: Path, contract: Contract) -> N
     for first in batch_report.first_rows(found, 1):
         done("One of its predictions, looked up through API Gateway:")
         (reply,) = look_up(deployed, first[found.plan.names_out["prediction_id"]], None)
-        batch_report.prediction(reply, api.texts(deployed))
+        batch_report.prediction(reply, found.plan.texts)
 
 
 def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str] = (), wait: bool) -> None:

@@ -207,11 +207,9 @@ def lookup(
         raise CommandError(
             "Which prediction? Give its id (andamio lookup ID), or --record and your own id of a record."
         )
-    deployed = _deployed(problem)
-    found = look_up(deployed, prediction_id, record)
-    texts = api.texts(deployed) if found else {}
+    found = look_up(_deployed(problem), prediction_id, record)
     for reply in found:
-        batch_report.prediction(reply, texts)
+        batch_report.prediction(reply)
     if not found:
         note(f"No prediction of record {record} is kept.")
 
