@@ -361,7 +361,7 @@ def test_a_prediction_is_looked_up_over_http(cloud: Cloud, monkeypatch: pytest.M
     text = said(monkeypatch, "lookup", prediction_id(BATCH, 2))
     assert "Ill" in text
     assert f"record a b, batch {BATCH}, line 2" in text
-    assert said(monkeypatch, "lookup", "--record", "a b/ü").count("Ill") == 2
+    assert said(monkeypatch, "lookup", "--record", "a b/ü").count("release abc") == 2
     assert asked == [("GET", f"/predictions/{BATCH}-2"), ("GET", "/predictions?record_id=a%20b%2F%C3%BC")]
 
 
