@@ -13,8 +13,8 @@ from infra import REPOSITORY
 PLATFORMS = ("host", "x86_64", "arm64")
 
 DEFAULT_SHARD_MIB = 32
-# A shard of a few rows costs more to start than to score; one of more than this may not end in a call's 15 minutes.
-SMALLEST_SHARD_MIB, LARGEST_SHARD_MIB = 0.001, 1024
+# A shard of a few rows costs more to start than to score; what comes of a larger one may not fit on a function's disk.
+SMALLEST_SHARD_MIB, LARGEST_SHARD_MIB = 0.001, 128
 MOST_WORKERS = 10_000
 """What a Distributed Map runs at once."""
 

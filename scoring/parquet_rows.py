@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Generator
 from contextlib import suppress
 from functools import partial
@@ -21,47 +20,17 @@ from andamio.errors import DataError
 from andamio.ports import Objects
 from scoring.coding import coded, nothing
 from scoring.ids import canonical_ids, ids_of
+from scoring.ranges import Ranges
 from scoring.rows import ROWS, Rows
 
 _BATCH = 24 * 2**20
 """Bytes of the rows, unpacked, that are handled at a time."""
 _FIRST, _LAST = np.datetime64("0001-01-01", "s"), np.datetime64("9999-12-31T23:59:59", "s")
+_WHOLE = 8 * 2**20
+"""Bytes up to which a row group is fetched in one piece, and that are then fetched at a time."""
 _LITTLE = 64 * 2**10
 _BUFFERS = 24 * 2**20
 """Bytes that are read ahead, of all columns together."""
-
-
-class Ranges(io.RawIOBase):
-    """An object as a file: what is read of it is a range."""
-
-    def __init__(self, objects: Objects, key: str, version: str, size: int) -> None:
-        self._objects, self._key, self._version, self._size = objects, key, version or None, size
-        self._at = 0
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def tell(self) -> int:
-        """Where the next read begins."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move there."""
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        """So many bytes, fewer at the end."""
-        left = self._size - self._at
-        size = left if size < 0 else min(size, left)
-        found = self._objects.get_range(self._key, self._at, size, version=self._version) if size > 0 else b""
-        self._at += len(found)
-        return found
 
 
 class ParquetReader:
@@ -74,6 +43,8 @@ class ParquetReader:
             self._footer = pq.read_metadata(self._source)
             ahead = min(max(_BUFFERS // max(self._footer.num_columns, 1), _LITTLE), 4 * 2**20)
             self._file = self._opened(ahead)
+        except (ConnectionError, TimeoutError):
+            raise
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"this Parquet file cannot be read ({type(error).__name__}): write it again") from error
         found: pa.Schema = self._file.schema_arrow
@@ -88,16 +59,29 @@ class ParquetReader:
         """The rows of a shard's row groups; the return value of the iterator is how many there are."""
         line = shard.line
         groups = range(shard.start, shard.end)
+        self._source.hold(*self._window(groups))
         try:
             for batch in self._file.iter_batches(self._rows_at_once(groups), row_groups=groups, use_threads=False):
                 if batch.num_rows:
                     yield self._rows(batch.cast(self.schema), line)
                 line += batch.num_rows
+        except (ConnectionError, TimeoutError):  # of storage, not of the file
+            raise
         except (pa.ArrowException, OSError) as error:
             raise DataError(
                 f"this Parquet file cannot be read from row {line} on ({type(error).__name__}): write it again"
             ) from error
         return line - shard.line
+
+    def _window(self, groups: range) -> tuple[int, int]:
+        """How much to fetch at a time (0 where row groups are large), and where the last one ends."""
+        largest = end = 0
+        for info in map(self._footer.row_group, groups):
+            columns = [info.column(place) for place in range(info.num_columns)]
+            begin = min(_first_byte(column) for column in columns)
+            last = max(_first_byte(column) + column.total_compressed_size for column in columns)
+            largest, end = max(largest, last - begin), max(end, last)
+        return (_WHOLE if largest <= _WHOLE else 0), end
 
     def _rows_at_once(self, groups: range) -> int:
         """How many rows are small enough together: by what the widest row group holds, and by its first rows.
@@ -135,6 +119,11 @@ class ParquetReader:
     def _column(self, batch: pa.RecordBatch, name: str) -> pa.Array | None:
         place = self._places.get(name)
         return None if place is None else batch.column(place)
+
+
+def _first_byte(column: Any) -> int:
+    dictionary = column.dictionary_page_offset
+    return int(column.data_page_offset if dictionary is None else min(dictionary, column.data_page_offset))
 
 
 def numbers(column: pa.Array) -> Cells:

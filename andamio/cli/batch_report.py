@@ -57,6 +57,8 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
         with sqlite3.connect(found.file) as connection:
             cursor = connection.execute(f"SELECT * FROM {TABLE} LIMIT ?", (count,))  # noqa: S608 - no text of anybody's
             columns = [column[0] for column in cursor.description]
+            own = list(found.plan.names_out.values())
+            columns[-len(own) :] = own  # SQLite may have had to call them otherwise: see `sinks`
             return [dict(zip(columns, row, strict=True)) for row in cursor]
     if found.form == "parquet":
         from pyarrow import parquet

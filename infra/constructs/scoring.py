@@ -61,7 +61,7 @@ class Scoring(Construct):
             memory_mb=3008,
             # Rows are written there before they are put, each with a hundred bytes more than it came with: a shard of
             # numbers of one digit becomes fifty times as large.
-            scratch_mib=4096,
+            scratch_mib=8192,
             timeout=900,
             given_role=options.existing_role_arn,
         )

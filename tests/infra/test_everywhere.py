@@ -8,7 +8,7 @@ import pytest
 
 from andamio import names
 from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, ScoreSettings, SearchSettings, TrainSettings
-from infra.options import read_options
+from infra.options import LARGEST_SHARD_MIB, read_options
 from tests.infra.conftest import LOCAL
 
 FUNCTIONS = {
@@ -82,9 +82,9 @@ def test_functions_fit_a_new_account(deployment):
 
 
 def test_a_shard_of_a_narrow_file_fits_where_it_is_written(deployment):
-    """32 MiB of one digit a row are 16 million rows, and a hundred bytes are added to each."""
+    """A shard of one digit a row has a row every two bytes, and a hundred bytes are added to each."""
     scratch = deployment.named("AWS::Lambda::Function", "ScoringFunction")["EphemeralStorage"]["Size"]
-    assert scratch * 2**20 > 32 * 2**20 / 2 * 110
+    assert scratch > LARGEST_SHARD_MIB / 2 * 110
 
 
 def test_the_contract_reaches_etl_and_training_alone(deployment):

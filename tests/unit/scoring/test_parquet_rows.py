@@ -187,6 +187,33 @@ def test_wide_rows_are_read_fewer_at_a_time() -> None:
     assert max(sizes) < 300
 
 
+def test_small_row_groups_are_fetched_whole_and_large_ones_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {f"x{place}": pa.array(np.random.default_rng(place).random(9_000)) for place in range(12)}
+    body = bytes_of(pa.table(columns | {"n": pa.array(np.arange(9_000.0))}), row_group_size=3_000)
+    reads: list[int] = []
+
+    def scored() -> list[float]:
+        del reads[:]
+        made = planned(TABLE, body, "parquet")
+        get_range = made.batch.get_range
+
+        def noted(key: str, start: int, length: int, **more: Any) -> bytes:
+            reads.append(length)
+            return get_range(key, start, length, **more)
+
+        monkeypatch.setattr(made.batch, "get_range", noted)
+        made.again()
+        return [row["n"] for row in made.rows]
+
+    rows = scored()
+    assert rows == list(range(9_000))
+    assert len(reads) <= 4
+    monkeypatch.setattr("scoring.parquet_rows._WHOLE", 100_000)
+    assert scored() == rows
+    assert len(reads) >= 3 * 13
+    assert max(reads[2:]) < 40_000
+
+
 def test_a_file_that_is_no_parquet_is_told() -> None:
     scored = planned(TABLE, bytes_of(pa.table({"n": pa.array([1.0])})), "parquet")
     scored.batch.put(scored.plan.source, b"PAR1 not at all PAR1")
