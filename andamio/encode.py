@@ -102,8 +102,7 @@ def encode(
     n = 0
     for name, feature in inputs.items():
         if feature.type == "date":
-            as_of = _as_of(table, dates_have_a_time, np.datetime64("today", "D") if today is None else today)
-            numbers[:, n : n + 3] = _date_numbers(table.columns[name], as_of)
+            numbers[:, n : n + 3] = _date_numbers(table.columns[name], _as_of(table, dates_have_a_time, today))
             n += 3
         elif feature.type != "category":
             numbers[:, n] = table.columns[name]
@@ -159,9 +158,10 @@ def _listed(feature: Feature, column: NDArray[Any]) -> NDArray[Any]:
     return np.array(list(map(seen.__getitem__, texts)), dtype=object)
 
 
-def _as_of(table: Table, dates_have_a_time: bool, today: np.datetime64) -> NDArray[np.datetime64]:
+def _as_of(table: Table, dates_have_a_time: bool, today: np.datetime64 | None) -> NDArray[np.datetime64]:
     if not dates_have_a_time:
         return np.full(table.rows, _EPOCH)
+    today = np.datetime64("today", "D") if today is None else today
     if table.time is None:
         return np.full(table.rows, today)
     moments = table.time.astype("datetime64[D]")

@@ -18,8 +18,12 @@ COMPRESSION = "snappy"
 """A fifth faster than zstd, at a third more bytes."""
 
 
+_GROUP_ROWS, _GROUP_BYTES = 131_072, 16 * 2**20
+"""Rows, or bytes, that make a row group: whichever comes first."""
+
+
 class ParquetPart:
-    """Parquet with the input's own types; a row group for each block that is written."""
+    """Parquet with the input's own types."""
 
     def __init__(self, file: IO[bytes], plan: Plan, schema: pa.Schema) -> None:
         self._before = f"{plan.batch}-"
@@ -35,6 +39,7 @@ class ParquetPart:
         self._schema = pa.schema([*schema, *added], metadata=kept)
         # Of these hardly two are alike: a dictionary would be built for nothing.
         apart = {field.name for field in added if field.type == pa.float32()} | {plan.names_out["prediction_id"]}
+        self._held: list[pa.RecordBatch] = []
         self._writer = pq.ParquetWriter(
             file,
             self._schema,
@@ -54,9 +59,18 @@ class ParquetPart:
             *(pa.array(np.ascontiguousarray(column)) for column in said.probabilities.T),
             pa.repeat(self._release, len(labels)),
         ]
-        if len(labels):
-            self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
+        self._held.append(pa.record_batch(columns, schema=self._schema))
+        rows_held, bytes_held = (sum(getattr(batch, size) for batch in self._held) for size in ("num_rows", "nbytes"))
+        if rows_held >= _GROUP_ROWS or bytes_held >= _GROUP_BYTES:
+            self._write()
 
     def close(self) -> None:
         """Finish the file."""
+        self._write()
         self._writer.close()
+
+    def _write(self) -> None:
+        """Write what is held as a row group."""
+        held, self._held = pa.Table.from_batches(self._held, self._schema), []
+        if held.num_rows:
+            self._writer.write_table(held, row_group_size=held.num_rows)

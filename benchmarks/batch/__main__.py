@@ -1,14 +1,16 @@
-"""How fast files are scored, against the usual ways; see `benchmarks/RESULTS.md`.
+"""How fast files are scored, against the usual ways.
 
-python -m benchmarks.batch                # 5 million rows, the curve up to 10 million: about half an hour
-python -m benchmarks.batch --quick        # 1 million rows, no curve: a few minutes, as in `make bench`
-python -m benchmarks.batch --write        # and put the tables into benchmarks/RESULTS.md
+    python -m benchmarks.batch                # 5 million rows, the curve up to 10 million: about half an hour
+    python -m benchmarks.batch --quick        # 1 million rows, no curve: a few minutes, as in `make bench`
+    python -m benchmarks.batch --only curve   # one part: contest, linear or curve
+    python -m benchmarks.batch --write        # and put the tables into benchmarks/RESULTS.md
+
+What is compared with what, and how, is said there.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,7 +22,6 @@ from benchmarks.batch.contest import OURS, Arena, Case
 from benchmarks.batch.processes import python, together
 
 ROWS, QUICK = 5_000_000, 1_000_000
-CURVE = (10_000, 100_000, 1_000_000, 10_000_000)
 LARGE, WORKERS = 100_000_000, 1_000
 BOOSTED, LINEAR = "gradient_boosting", "logistic_regression"
 FORMATS = ("csv", "parquet")
@@ -31,44 +32,56 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description="How fast files are scored.")
     parser.add_argument("--rows", type=int, default=0, help=f"rows of the file (default {ROWS:,}; {QUICK:,} if quick)")
     parser.add_argument("--repeat", type=int, default=0, help="runs of each contestant (default 3; 1 if quick)")
-    parser.add_argument("--quick", action="store_true", help="boosted trees alone, no curve")
+    parser.add_argument("--quick", action="store_true", help="the contest alone, with boosted trees")
+    parser.add_argument("--only", choices=tuple(PARTS), help="one part alone, with all of its rows")
     parser.add_argument("--write", action="store_true", help="put the tables into benchmarks/RESULTS.md")
     parser.add_argument("--folder", type=Path, help="where the files go: about 4 GB (default: a temporary folder)")
     options = parser.parse_args(arguments)
     rows = options.rows or (QUICK if options.quick else ROWS)
     repeat = options.repeat or (1 if options.quick else 3)
+    parts = [options.only] if options.only else list(PARTS)[: 1 if options.quick else None]
+
+    def show(section: str, text: str) -> None:
+        print(f"\n{section}\n\n{text}", flush=True)
+        if options.write:
+            report.put(section, text)
+
+    show("machine", report.machine())
+    for part in parts:
+        with tempfile.TemporaryDirectory(prefix="batch-", dir=options.folder) as folder:
+            for section, text in PARTS[part](Path(folder), rows, repeat):
+                show(section, text)
+
+
+def boosted(folder: Path, rows: int, repeat: int) -> Iterator[tuple[str, str]]:
+    """The contest, and what follows from it."""
     before = report.load()
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="batch-", dir=options.folder)))
-        for section, text in measured(folder, rows, repeat, quick=options.quick):
-            print(f"\n{section}\n\n{text}", flush=True)
-            if options.write:
-                report.put(section, text)
-    said = report.machine(before)
-    print(f"\n{said}")
-    if options.write:
-        report.put("machine", f"{said} {rows:,} rows; the best of {repeat} runs of each contestant, in turns.")
-
-
-def measured(folder: Path, rows: int, repeat: int, *, quick: bool) -> Iterator[tuple[str, str]]:
-    """The sections of the results, each as soon as it is known."""
     arena = Arena.prepare(folder / BOOSTED, BOOSTED, rows)
     found, ceilings = fought(arena, repeat)
     for ending, cases in found.items():
         yield ending, report.contest(rows, cases, ceilings)
-    yield "aims", report.aims(rows, found, ceilings)
+    yield "aims", f"{report.aims(rows, found, ceilings)}\n\n{report.circumstances(rows, repeat, before)}"
     yield "where", report.where({ending: shards(arena, ending) for ending in FORMATS})
     yield "agreement", report.agreement(agreements(found))
     yield "aws", report.aws(rate(arena, found["csv"][0]), LARGE, WORKERS)
-    if quick:
-        return
-    arena.remove()
-    linear = Arena.prepare(folder / LINEAR, LINEAR, rows)
-    found, ceilings = fought(linear, 1)
+
+
+def linear(folder: Path, rows: int, repeat: int) -> Iterator[tuple[str, str]]:
+    """The contest with a model that costs hardly anything."""
+    before = report.load()
+    found, ceilings = fought(Arena.prepare(folder / LINEAR, LINEAR, rows), repeat)
     tables = [f"{ending}:\n\n{report.contest(rows, cases, ceilings)}" for ending, cases in found.items()]
-    yield "linear", "\n\n".join(tables)
-    linear.remove()
-    yield "curve", report.curve(curve(folder))
+    yield "linear", "\n\n".join((*tables, report.circumstances(rows, repeat, before)))
+
+
+def growing(folder: Path, rows: int, repeat: int) -> Iterator[tuple[str, str]]:
+    """Our worker alone, from the smallest file to one of twice the rows."""
+    before = report.load()
+    points = curve(folder, sorted({10_000, 100_000, 1_000_000, 2 * rows}))
+    yield "curve", f"{report.curve(points)}\n\n{report.circumstances(2 * rows, 1, before)}"
+
+
+PARTS = {"contest": boosted, "linear": linear, "curve": growing}
 
 
 def fought(arena: Arena, repeat: int) -> tuple[dict[str, list[Case]], list[Case]]:
@@ -104,10 +117,10 @@ def rate(arena: Arena, ours: Case) -> cost.Measured:
     return cost.Measured(rows / ours.cpu, arena.file("csv").stat().st_size / rows, written / rows)
 
 
-def curve(folder: Path) -> dict[str, list[tuple[int, Case]]]:
-    """Our worker from the smallest file to the largest."""
+def curve(folder: Path, sizes: Sequence[int]) -> dict[str, list[tuple[int, Case]]]:
+    """Our worker over files of these sizes."""
     points: dict[str, list[tuple[int, Case]]] = {ending: [] for ending in FORMATS}
-    for rows in CURVE:
+    for rows in sizes:
         arena = Arena.prepare(folder / f"curve-{rows}", BOOSTED, rows, split=False)
         for ending, found in points.items():
             cases = contest.cases(arena, ending)[:1]

@@ -19,6 +19,8 @@ from benchmarks.batch.contest import CEILING, CORES, OURS, PYFUNC, PYFUNC_EACH, 
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 QUIET = 0.5
 """Processes that wait or run, a core, up to which a machine counts as quiet before a measurement."""
+_DECADE, _SHORTEST = 10, 0.5
+"""The bars of the curve: how many marks are ten times the time, and the time that has none."""
 PACKAGES = ("numpy", "pyarrow", "onnxruntime", "pandas", "mlflow", "scikit-learn")
 
 
@@ -36,20 +38,26 @@ def load() -> float:
     return os.getloadavg()[0] / CORES
 
 
-def machine(before: float) -> str:
-    """The machine in general words, and whether it was quiet; `before` is its load before anything was measured."""
+def machine() -> str:
+    """The machine in general words."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
-    quiet = (
-        "The machine was quiet before."
-        if before <= QUIET
-        else f"**Measured on a busy machine** ({before:.1f} other processes a core before it began): wall times "
-        "are too long for all; compare CPU time, and ratios."
-    )
     return (
-        f"Measured on {datetime.now(UTC):%Y-%m-%d} with {CORES} cores and {memory:.0f} GB of memory, {sys.platform} "
-        f"{platform.machine()}; Python {platform.python_version()}, {versions}. {quiet}"
+        f"{CORES} cores, {memory:.0f} GB of memory, {sys.platform} {platform.machine()}; "
+        f"Python {platform.python_version()}, {versions}."
     )
+
+
+def circumstances(rows: int, repeat: int, before: float) -> str:
+    """When and how often something was measured, and whether the machine was quiet `before`, by its load."""
+    runs = f"the best of {repeat} runs in turns" if repeat > 1 else "one run"
+    quiet = (
+        "on a quiet machine"
+        if before <= QUIET
+        else f"**on a busy machine** ({before:.1f} other processes a core before it began: the clock counts them "
+        "too, CPU time hardly)"
+    )
+    return f"{datetime.now(UTC):%Y-%m-%d}, {rows:,} rows, {runs}, {quiet}."
 
 
 def contest(rows: int, cases: Sequence[Case], ceilings: Sequence[Case]) -> str:
@@ -111,29 +119,19 @@ def agreement(found: Mapping[tuple[str, str], Mapping[str, float]]) -> str:
 
 
 def curve(points: Mapping[str, Sequence[tuple[int, Case]]]) -> str:
-    """Rows and time, from the smallest file to the largest; the bar is CPU time a row."""
+    """From the smallest file to the largest: time, what each further row took, and memory."""
     texts = []
     for ending, found in points.items():
-        most = max(case.cpu / rows for rows, case in found[1:] or found)
-        lines = [f"{ending:<12}rows   seconds   rows a second   us of CPU a row   peak MB"]
+        lines = [f"{ending:<12}rows   seconds     CPU s   us of CPU each further row   peak MB   CPU s, log scale"]
+        before: tuple[int, Case] | None = None
         for rows, case in found:
-            each = case.cpu / rows
-            bar = "#" * min(60, max(1, round(30 * each / most)))
-            lines.append(
-                f"{rows:>16,}{case.seconds:>10.1f}{rows / case.seconds:>16,.0f}{each * 1e6:>18.2f}"
-                f"{case.peak_mb:>10.0f}  {bar}"
-            )
+            further = f"{(case.cpu - before[1].cpu) / (rows - before[0]) * 1e6:.2f}" if before else ""
+            bar = "#" * max(1, round(_DECADE * math.log10(case.cpu / _SHORTEST)))
+            lines.append(f"{rows:>16,}{case.seconds:>10.1f}{case.cpu:>10.2f}{further:>29}{case.peak_mb:>10.0f}   {bar}")
+            before = rows, case
         texts.append("\n".join(lines))
-    return "```text\n" + "\n\n".join(texts) + "\n```\n\n" + _growth(points)
-
-
-def _growth(points: Mapping[str, Sequence[tuple[int, Case]]]) -> str:
-    said = []
-    for ending, found in points.items():
-        (some, small), (many, large) = found[-2], found[-1]
-        exponent = math.log(large.cpu / small.cpu) / math.log(many / some)
-        said.append(f"{ending}: from {some:,} to {many:,} rows CPU time grows with rows to the power of {exponent:.2f}")
-    return "; ".join(said) + " (1 is linear; what the processes need to start is most of the smallest file's time)."
+    said = "Time is a start, and then so much a row: ten times the rows, ten more in the bar; memory stays."
+    return "```text\n" + "\n\n".join(texts) + f"\n```\n\n{said}"
 
 
 def aws(measured: cost.Measured, rows: int, workers: int) -> str:

@@ -30,14 +30,30 @@ def create_app(connect: Callable[[], Serving], scored: Callable[[], Scored], sta
     app = FastAPI(title="Andamio", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     endpoints = Endpoints(connect, scored, static)
     app.openapi = endpoints.document  # type: ignore[method-assign]
+    by_path: dict[str, dict[str, Endpoint]] = {}
     for method, path, endpoint in endpoints.routes():
-        app.add_route(path, _answering(endpoint, method, endpoints), methods=[method, "OPTIONS"])
+        by_path.setdefault(path, {})[method] = endpoint
+    for path, found in by_path.items():
+        app.add_route(path, _path(found, endpoints), methods=[*found, "OPTIONS"])
     app.add_exception_handler(404, _unknown_path)
     app.add_exception_handler(405, _wrong_method)
     return app
 
 
-def _answering(endpoint: Endpoint, method: str, endpoints: Endpoints) -> Endpoint:
+def _path(found: dict[str, Endpoint], endpoints: Endpoints) -> Endpoint:
+    """What a path answers, whatever the method."""
+    methods = ", ".join(found)
+    answers = {method: _answering(endpoint, methods, endpoints) for method, endpoint in found.items()}
+    if len(answers) == 1:
+        return next(iter(answers.values()))
+
+    async def answer(request: Request) -> Response:
+        return await answers.get(request.method, answers["GET"])(request)  # HEAD is answered like GET
+
+    return answer
+
+
+def _answering(endpoint: Endpoint, methods: str, endpoints: Endpoints) -> Endpoint:
     single = endpoint in (endpoints.predict, endpoints.explain)
     logs_itself = endpoint in (
         endpoints.predict,
@@ -48,7 +64,7 @@ def _answering(endpoint: Endpoint, method: str, endpoints: Endpoints) -> Endpoin
 
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
-            return _noted(request, replies.preflight(method))
+            return _noted(request, replies.preflight(methods))
         try:
             reply = await endpoint(request)
         except AndamioError as error:

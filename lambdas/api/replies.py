@@ -61,16 +61,16 @@ def moved(location: str) -> Reply:
     return Reply(b"", ((b"location", location.encode()), *_ALWAYS), 307)
 
 
-def preflight(method: str) -> Reply:
+def preflight(methods: str) -> Reply:
     """What a browser asks before it sends a key or JSON to another origin: it may, for a day."""
     return Reply(
         b"",
         (
             (b"access-control-allow-origin", b"*"),
-            (b"access-control-allow-methods", f"{method}, OPTIONS".encode()),
+            (b"access-control-allow-methods", f"{methods}, OPTIONS".encode()),
             (b"access-control-allow-headers", b"x-api-key, content-type"),
             (b"access-control-max-age", b"86400"),
-            (b"allow", f"{method}, OPTIONS".encode()),
+            (b"allow", f"{methods}, OPTIONS".encode()),
         ),
         204,
     )

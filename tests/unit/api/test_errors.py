@@ -214,6 +214,8 @@ def test_a_wrong_method_is_a_405_that_says_which_is_right(api: Api) -> None:
     assert (answer.status, answer.headers["allow"]) == (405, "OPTIONS, POST")
     assert answer.json["type"] == URN + "method-not-allowed"
     assert api.get("/ping", "DELETE").status == 405
+    assert api.get("/batches", "DELETE").headers["allow"] == "GET, HEAD, OPTIONS, POST"
+    assert api.get("/batches", "OPTIONS").headers["access-control-allow-methods"] == "POST, GET, OPTIONS"
 
 
 @pytest.mark.parametrize("path", ["/", "/prediction", "/predict/batch/1", "/docs/../handler.py", "/docs/handler.py"])
