@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from andamio.cli import show
 from andamio.cli.batch import Result
 from andamio.cli.console import ago, done, note, out
 from andamio.cli.sinks import TABLE
+from andamio.cli.typed import csv_rows
 
 _REJECTS_SHOWN = 3
 _STYLES = {"done": "green", "failed": "red", "running": "yellow"}
@@ -72,7 +72,9 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
             return [json.loads(line) for line in islice(lines, count)]
         # Turned into CSV it has commas; as CSV from the start, whatever the input had.
         delimiter = found.plan.delimiter if found.plan.format == "csv" else ","
-        return list(islice(csv.DictReader(lines, delimiter=delimiter), count))
+        rows_of = csv_rows(lines, delimiter)
+        header = next(rows_of)
+        return [dict(zip(header, row, strict=False)) for row in islice(rows_of, count)]
 
 
 def scored_rows(found: Result, count: int) -> None:

@@ -5,7 +5,6 @@ A part is brought, turned and forgotten before the next one, so memory and disk 
 
 from __future__ import annotations
 
-import csv
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from typing import Any
 
 from andamio.batches import Plan
 from andamio.cli.sinks import open_sink
-from andamio.cli.typed import Kinds, batches_of
+from andamio.cli.typed import Kinds, batches_of, csv_rows
 from andamio.contract import Contract
 from andamio.errors import CommandError
 from andamio.ports import Objects
@@ -98,7 +97,7 @@ def _join_text(parts: Iterator[Path], plan: Plan, made: Path) -> None:
 def _header_bytes(part: Path, delimiter: str) -> int:
     """How long a CSV's header is, quoted line breaks and all."""
     with part.open("rb") as source:
-        next(csv.reader((line.decode() for line in source), delimiter=delimiter), None)
+        next(csv_rows((line.decode() for line in source), delimiter), None)
         # The reader above asks for whole lines, so that is where the next row begins.
         taken = source.tell()
     return taken

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,13 +18,18 @@ from typing import Any, Literal, Self
 from andamio.batches import Plan
 from andamio.cells import number_written, truth_of
 from andamio.contract import Contract
+from andamio.surveys import LONGEST_ROW
 
-BLOCK = 8 * 2**20
-"""Bytes of text that are read at a time."""
+BLOCK = 2 * LONGEST_ROW
+"""Bytes of text that are read at a time: a row that was scored, and what was added to it, must fit in."""
 ROWS = 10_000
 """Rows of JSON Lines that are read at a time."""
 
+csv.field_size_limit(BLOCK)  # 128 KiB otherwise, and a cell may be as long as a row
+
 _LARGEST_WHOLE = 2.0**53
+_SPACES = 4096
+"""Bytes of a block that are looked at again with the next one: what is looked for may lie across both."""
 
 type Kind = Literal["integer", "number", "boolean", "text"]
 
@@ -73,26 +79,72 @@ def _parquet(part: Path) -> Iterator[Any]:
         yield from source.iter_batches(batch_size=ROWS)
 
 
+def csv_rows(text: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    """The rows of a CSV text, read as they were for scoring: spaces before a cell are none of it."""
+    return csv.reader(text, delimiter=delimiter, skipinitialspace=True)
+
+
 def _csv(part: Path, plan: Plan, kinds: Kinds) -> Iterator[Any]:
+    import pyarrow as pa
+
+    with part.open(encoding="utf-8-sig", newline="") as text:
+        header = next(csv_rows(text, plan.delimiter))
+    schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in header])
+    texts = _texts_slowly if _has_spaced_quotes(part, plan.delimiter) else _texts
+    for found in texts(part, plan.delimiter, len(header)):
+        columns = [_read(column, name, kinds) for name, column in zip(header, found, strict=True)]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _has_spaced_quotes(part: Path, delimiter: str) -> bool:
+    """Whether a quote may open a cell behind spaces, which pyarrow takes for text and other readers do not."""
+    spaced = re.compile(rb"[\n%b] +\"" % re.escape(delimiter.encode()))
+    end = b""
+    with part.open("rb") as source:
+        while block := source.read(BLOCK):
+            if spaced.search(end + block):
+                return True
+            end = block[-_SPACES:]
+    return False
+
+
+def _texts(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
+    """The columns of a part as texts, some rows at a time."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    with part.open(encoding="utf-8-sig", newline="") as text:
-        header = next(csv.reader(text, delimiter=plan.delimiter))
-    numbered = [f"f{position}" for position in range(len(header))]
+    numbered = [f"f{position}" for position in range(width)]
     source = arrow_csv.open_csv(
         part,
         # Named by position: a table may have two columns of one name, and the reader then mixes them up.
         arrow_csv.ReadOptions(
             block_size=BLOCK, autogenerate_column_names=True, skip_rows_after_names=1, use_threads=False
         ),
-        arrow_csv.ParseOptions(delimiter=plan.delimiter, newlines_in_values=True, ignore_empty_lines=False),
+        arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False),
         arrow_csv.ConvertOptions(column_types=dict.fromkeys(numbered, pa.string()), strings_can_be_null=False),
     )
-    schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in header])
     for batch in source:
-        columns = [_read(column, name, kinds) for name, column in zip(header, batch.columns, strict=True)]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        yield batch.columns
+
+
+def _texts_slowly(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
+    """The same, a row after another."""
+    import pyarrow as pa
+
+    with part.open(encoding="utf-8-sig", newline="") as text:
+        source = csv_rows(text, delimiter)
+        next(source)
+        while rows := list(_some(source)):
+            yield [pa.array([row[place] for row in rows], pa.string()) for place in range(width)]
+
+
+def _some(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    size = 0
+    for row in islice(rows, ROWS):
+        yield row
+        size += sum(map(len, row))
+        if size > BLOCK:
+            return
 
 
 def _json_lines(part: Path, plan: Plan, kinds: Kinds) -> Iterator[Any]:

@@ -16,9 +16,11 @@ import pytest
 from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.batches import Plan
+from andamio.cli import typed
 from andamio.cli.results import fetch, fetch_rejected
 from andamio.contract import Contract
 from andamio.errors import CommandError
+from andamio.surveys import LONGEST_ROW
 
 CONTRACT = Contract.from_toml("""
 [problem]
@@ -194,6 +196,41 @@ def test_two_columns_of_one_name_are_both_there(tmp_path: Path) -> None:
         cursor = connection.execute("SELECT * FROM predictions")
         assert [column[0] for column in cursor.description] == ["age", "note", "Note_2", "note_3", "prediction_id"]
         assert cursor.fetchall() == [(1, "a", "b", "c", "x-1")]
+
+
+def test_cells_that_are_quoted_behind_spaces_are_read_as_they_were_scored(tmp_path: Path) -> None:
+    objects = MemoryObjects()
+    body = (
+        b'age,purpose,note,prediction_id\n 1, car, "Mueller, Eva",x-2\n "2",car,"a "" b",x-3\n3,car,5\'10" tall,x-4\n'
+    )
+    objects.put("a", body)
+    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 3}
+    fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
+    rows = read(tmp_path / "result", "sqlite")
+    assert [row[0] for row in rows] == [1, 2, 3]
+    assert [row[2:] for row in rows] == [("Mueller, Eva", "x-2"), ('a " b', "x-3"), ("5'10\" tall", "x-4")]
+
+
+def test_spaces_before_a_quote_are_found_where_the_file_is_read_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typed, "BLOCK", 16)
+    objects = MemoryObjects()
+    for shift in range(16):
+        objects.put("a", b"age,note,prediction_id\n1," + b"x" * shift + b',x\n2,  "a,b",y\n')
+        manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 2}
+        fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
+        assert read(tmp_path / "result", "sqlite")[1] == (2, "a,b", "y")
+
+
+@pytest.mark.parametrize("quote", [b'"', b' "'])
+def test_a_row_as_long_as_can_be_scored_is_brought(quote: bytes, tmp_path: Path) -> None:
+    objects = MemoryObjects()
+    text = "a\n" * ((LONGEST_ROW - 10) // 2)
+    objects.put("a", b"age,note,prediction_id\n1,x,x-1\n2," + quote + text.encode() + b'",x-2\n')
+    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 2}
+    fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "parquet", lambda: None)
+    assert read(tmp_path / "result", "parquet")[1] == (2, text, "x-2")
 
 
 @pytest.mark.parametrize("form", ["sqlite", "csv"])
