@@ -21,6 +21,7 @@ PARTS_SHOWN = 100
 _WINDOWS = tuple(timedelta(hours=hours) for hours in (1, 24, 24 * 7, 24 * 90))
 _KEYS_BEFORE_A_JUMP = 100
 _SIDE_BY_SIDE = 8
+_GONE = "Its results are kept no longer ([batch] keep_days): drop the file again to have it scored."
 _GRACE = timedelta(hours=1)
 """How long after its form expired an upload may still be under way."""
 
@@ -94,8 +95,9 @@ def read_status(objects: Objects, batch: str, now: datetime) -> Status | None:
 def result_files(objects: Objects, status: Status) -> Files:
     """Where the results are: of a failed batch what there is of them, of one that waits or runs nothing yet."""
     batch = status.same_as or status.batch
-    if status.status == "done":
-        files = json.loads(objects.get(names.batch_manifest(batch)).body)["files"]
+    manifest = _json(objects, names.batch_manifest(batch)) if status.status == "done" else None
+    if manifest is not None:
+        files = manifest["files"]
         return Files(
             files["merged"],
             tuple(files["scored"][:PARTS_SHOWN]),
@@ -161,7 +163,10 @@ def _waiting(batch: str, request: Json, now: datetime) -> Status:
 
 
 def _done(objects: Objects, status: Status) -> Status:
-    manifest = json.loads(objects.get(names.batch_manifest(status.same_as or status.batch)).body)
+    manifest = _json(objects, names.batch_manifest(status.same_as or status.batch))
+    if manifest is None:
+        # Results go a while after they were made, and a batch that is answered with them may be younger.
+        return replace(status, reason=_GONE)
     shards = len(manifest["shards"])
     return replace(
         status,

@@ -124,6 +124,8 @@ class Batches:
         return recent(self._objects, limit, datetime.now(UTC))
 
     def _bring(self, status: Status, file: Path, asked: Asked) -> Result:
+        if status.rows is None:
+            raise CommandError(f"Batch {status.batch} is done, but cannot be brought. {status.reason}")
         scored_in = status.same_as or status.batch
         plan = Plan.from_json(self._objects.get(names.batch(scored_in, "plan.json")).body)
         manifest: dict[str, Any] = json.loads(self._objects.get(names.batch_manifest(scored_in)).body)

@@ -398,3 +398,22 @@ def test_the_first_rows_of_a_result_are_shown_in_any_format(
     header, *rows = console.export_text().splitlines()
     assert header.split() == OWN.split(",")[:-1]
     assert [row.split()[1:] for row in rows] == [["1", "Ill", "0.250", "0.750"]] * 2
+
+
+def test_the_first_rows_are_shown_whatever_the_cells_are_like(cloud: Cloud, file: Path) -> None:
+    found = batch.Batches(DEPLOYED).score(file, batch.Asked())
+    assert found is not None
+    head, body = found.file.read_text().split("\n", 1)
+    long = "x" * 200_000
+    found.file.write_text(f'note,{head}\n "a, b",{body.splitlines()[0]}\n{long},{body.splitlines()[1]}\n')
+    names_out = found.plan.names_out
+    rows = batch_report.first_rows(found, 2)
+    assert [row["note"] for row in rows] == ["a, b", long]
+    assert all(row[names_out["prediction_id"]].startswith(found.status.batch) for row in rows)
+
+
+def test_a_result_that_is_kept_no_longer_is_not_brought(cloud: Cloud, file: Path) -> None:
+    found = batch.Batches(DEPLOYED).score(file, batch.Asked())
+    assert found is not None
+    cloud.buckets["batch"].delete(names.batch_manifest(found.status.batch))
+    assert "kept no longer" in refused("batch", "--resume", found.status.batch)

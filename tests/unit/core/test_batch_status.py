@@ -145,6 +145,18 @@ class TestAStatus:
         assert files.manifest == names.batch_manifest(first)
         assert len(files.rejected) == 2
 
+    def test_whose_results_are_kept_no_longer_says_so(self) -> None:
+        machine = Machine()
+        first, second = (machine.score(name, POISONED)["batch"] for name in ("a.csv", "b.csv"))
+        # What a lifecycle rule does: the first batch is older than the second, which is answered with its results.
+        for info in [*machine.batch.list(f"batches/{first}/"), *machine.batch.list("scored/")]:
+            machine.batch.delete(info.key)
+        found = status(machine, second)
+        assert (found.status, found.same_as, found.rows) == ("done", first, None)
+        assert "kept no longer" in (found.reason or "")
+        assert result_files(machine.batch, found) == Files(None, (), (), None)
+        assert [each.batch for each in recent(machine.batch, 5, NOW)] == [second]
+
 
 class TestRecent:
     def test_shows_the_newest_first(self) -> None:
