@@ -47,6 +47,7 @@ class JsonReader:
     def __init__(self, plan: Plan, contract: Contract, *, block: int = BLOCK) -> None:
         self._plan, self._contract, self._block = plan, contract, block
         self._word = secrets.token_hex(16)
+        self._added = frozenset(plan.names_out.values())
         self._coded = {name for name, feature in contract.inputs.items() if feature.type not in ("integer", "number")}
         self._names = list(contract.inputs)
         if contract.problem.time is not None:
@@ -80,6 +81,7 @@ class JsonReader:
             return None
         if "\\u" in text and _HALF.search(text):
             return None
+        clash = "\\u" in text or any(f'"{name}"' in text for name in self._added)
         lines = [line for line in text.split("\n") if line]
         joined = f',"{self._word}",'.join(lines)
         try:
@@ -92,6 +94,8 @@ class JsonReader:
             or words.count(self._word) != len(words)
             or set(map(type, records)) != {dict}
         ):
+            return None
+        if clash and not self._added.isdisjoint(set().union(*records)):
             return None
         return self._rows(records, framed, pieces(block, framed.starts, ends - 1))
 
@@ -107,16 +111,27 @@ class JsonReader:
                 continue
             try:
                 text = raw.decode().rstrip()
-                records.append(json_record(text))
+                record = json_record(text)
+                self._check_keys(record)
             except ValueError as error:
                 coding = f"holds bytes that are not {self._plan.encoding.upper()} text"
                 why = coding if isinstance(error, UnicodeDecodeError) else str(error)
                 broken.append(Broken(int(framed.lines[place]), why, raw.decode(errors="replace").rstrip()))
                 continue
+            records.append(record)
             texts.append(text[:-1])
             places.append(place)
         kept = Frame(framed.starts, framed.ends, framed.lines[places], framed.size, framed.height)
         return self._rows(records, kept, pa.array(texts, pa.string()), tuple(broken))
+
+    def _check_keys(self, record: Record) -> None:
+        """Raise `ValueError` for a key that only later objects have, and that a prediction is added under."""
+        twice = sorted(self._added.intersection(record))
+        if twice:
+            raise ValueError(
+                f"has the key '{twice[0]}', which the first objects of the file have not, and under which the "
+                "prediction is written: let the first object have it too (null will do), or call it otherwise"
+            )
 
     def _rows(
         self, records: list[Record], framed: Frame, carried: pa.StringArray, broken: tuple[Broken, ...] = ()

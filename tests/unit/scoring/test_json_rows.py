@@ -127,3 +127,16 @@ def test_good_lines_are_never_read_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(JsonReader, "_slowly", slow)
     blocks, _ = read(b'{"a": "x"}\n\n{"n": 1}\n{"a": "\\u00f1"}', 1 << 20)
     assert [rows.lines.tolist() for rows in blocks] == [[1, 3, 4]]
+
+
+@pytest.mark.parametrize("key", ["label", "l\\u0061bel", "prediction_id", "model_version"])
+def test_a_key_that_was_not_planned_for_and_is_a_prediction_s_costs_its_row(key: str) -> None:
+    lines = '{"a": "x"}', '{"a": "1"}', '{"a": "label"}', f'{{"a": "x", "{key}": "mine"}}', '{"a": "x", "b": "label"}'
+    body = "\n".join(lines).encode()
+    scored = score_file(TABLE, body, "jsonl")
+    assert [row["line"] for row in scored.rejects] == [4]
+    assert "let the first object have it too" in scored.rejects[0]["reason"]
+    assert scored.rejects[0]["row"] == lines[3]
+    for line in scored.part().splitlines():
+        pairs = json.loads(line, object_pairs_hook=list)
+        assert len(dict(pairs)) == len(pairs)
