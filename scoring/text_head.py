@@ -6,19 +6,22 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from andamio.contract import Contract
 from andamio.quotes import row_ends
 from andamio.sniff import DELIMITERS, decimal_mark, find_delimiter, header_names, is_row
+from andamio.surveys import LONGEST_ROW
 from scoring.columns import check_columns, wanted
 from scoring.refused import RefusedFile
 from scoring.signature import check_line_ends, check_text
 
 SAMPLE = 2**20
 """Bytes of a file that are looked at: a header must end within them."""
+
+csv.field_size_limit(LONGEST_ROW)  # 128 KiB otherwise; where it is set twice, it is the same
 
 _ROWS = 2000
 _OBJECTS = 1000
@@ -52,6 +55,7 @@ def csv_head(sample: bytes, contract: Contract, *, whole: bool, more: Callable[[
     names = header_names(cells)
     if _is_json(sample[begin:end]):
         raise RefusedFile("holds JSON, and is not CSV, as its name says: let its name end with .jsonl")
+    _check_header(names, contract, sample.count(b"\n", 0, begin) + 1)
     check_columns(names, contract)
     positions = [place for place, name in enumerate(names) if name in _number_columns(contract)]
 
@@ -165,6 +169,25 @@ def _cells(header: bytes, delimiter: str, encoding: str, line: int) -> list[str]
         return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error as error:
         raise RefusedFile(f"has a header (line {line}) that cannot be read: {error}") from None
+
+
+def _check_header(names: Sequence[str], contract: Contract, line: int) -> None:
+    """Raise `RefusedFile` for a header that is a row of values: they may be a person's, and are not repeated."""
+    if wanted(contract).intersection(names) or sum(map(_is_number, names)) * 2 < len(names):
+        return
+    needed = ", ".join(name for name, feature in contract.inputs.items() if feature.required)
+    raise RefusedFile(
+        f"has no header: line {line} holds values, and should name the columns"
+        + (f". The model needs: {needed}." if needed else ".")
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def _rows(text: bytes, delimiter: str, encoding: str) -> Iterator[list[str]]:

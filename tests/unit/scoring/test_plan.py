@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pyarrow as pa
@@ -104,6 +106,13 @@ class TestColumns:
         assert said["message"] == (
             "a.csv lacks the columns 'age' and 'weight', which the model needs. Is 'Age' meant to be 'age'? "
             "Is 'wheight' meant to be 'weight'? Its header has: Age, wheight, colour."
+        )
+
+    @pytest.mark.parametrize(("head", "line"), [("63;1,5;red\n63;1,5;red\n", 1), ("\n\n63,,1.5\n", 3)])
+    def test_a_file_without_a_header_is_told_so_and_none_of_its_values(self, head: str, line: int) -> None:
+        said = Machine().score("a.csv", head)
+        assert said["message"] == (
+            f"a.csv has no header: line {line} holds values, and should name the columns. The model needs: age, weight."
         )
 
     def test_a_wide_header_is_not_repeated_in_full(self) -> None:
@@ -207,6 +216,17 @@ class TestText:
         machine = Machine()
         said = machine.score("a.csv", ROWS.replace(",", ";").replace(".5", ",5"))
         assert (said["scored"], machine.plan_of(said["batch"]).decimal) == (30, ",")
+
+    def test_a_long_text_does_not_hide_them(self) -> None:
+        # In a process of its own: how long a cell may be is set for all of it, also by what scores the rows.
+        code = (
+            "from scoring.text_head import csv_head\n"
+            "from tests.support.machine import small\n"
+            "body = 'age;weight;note\\n1;2,5;' + 'x' * 200_000 + '\\n2;3,5;y\\n'\n"
+            "print(csv_head(body.encode(), small(), whole=True).decimal)"
+        )
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert found.stdout == ",\n"
 
     def test_also_where_the_beginning_does_not_show_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(text_head, "SAMPLE", 100)
