@@ -211,7 +211,10 @@ def lookup(
     for reply in found:
         batch_report.prediction(reply)
     if not found:
-        note(f"No prediction of record {record} is kept.")
+        note(
+            f"The predictions table has none of record {record}. Those of batches of more than 100,000 rows are found "
+            "by their prediction_id, which stands in the scored file."
+        )
 
 
 @app.command()
