@@ -1,6 +1,6 @@
 """How fast files are scored, against the usual ways.
 
-    python -m benchmarks.batch                # 5 million rows, the curve up to 10 million: about half an hour
+    python -m benchmarks.batch                # 5 million rows, the curve up to 10 million: most of an hour
     python -m benchmarks.batch --quick        # 1 million rows, no curve: a few minutes, as in `make bench`
     python -m benchmarks.batch --only curve   # one part: contest, linear or curve
     python -m benchmarks.batch --write        # and put the tables into benchmarks/RESULTS.md
