@@ -21,7 +21,7 @@ SHOWN = 100
 
 TITLES = {
     "malformed-body": "The body cannot be read",
-    "invalid-request": "The body does not have the expected shape",
+    "invalid-request": "The request does not have the expected shape",
     "invalid-record": "A record breaks the contract",
     "body-too-large": "The body is too large",
     "unsupported-media-type": "The content type is not supported",
