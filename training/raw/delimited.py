@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from andamio.sniff import decimal_mark, doubled, find_delimiter, header_names, is_row
+from andamio.surveys import LONGEST_ROW
 from training.raw.rows import CHUNK, Broken, Chunk, ReadAs, RefusedFile
 
 Row = tuple[int, int, list[str]]
@@ -49,6 +50,7 @@ def read_delimited(
 
 def _rows(text: str, delimiter: str) -> Iterator[Row]:
     """Every row but those without any value; raises `RefusedFile` where quoting makes no sense."""
+    csv.field_size_limit(LONGEST_ROW)  # of the whole process, and the batch reader's too: a cell is read alike
     lines = _Lines(text)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     before = 0

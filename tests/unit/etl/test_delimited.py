@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from andamio.surveys import LONGEST_ROW
 from training.raw.delimited import read_delimited
 from training.raw.rows import Chunk, ReadAs, RefusedFile
 
@@ -119,7 +120,7 @@ def test_a_row_of_another_width_costs_that_row() -> None:
         ("age,age,size\n1,2,3\n", "more than one column 'age'"),
         ('age,note,size\n1,a,2\n3,"b,4\n5,c,6\n', "ends inside a quote that is opened on line 3"),
         ('age,note,size\n1,"a,2', "ends inside a quote that is opened on line 2"),
-        ('age,note,size\n1,a,2\n3,"' + "b,4\n" * 50_000, "cannot be read from line 3 on"),
+        ('age,note,size\n1,a,2\n3,"' + "b,4\n" * (LONGEST_ROW // 4 + 1), "cannot be read from line 3 on"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused_with_the_place(text: str, reason: str) -> None:
