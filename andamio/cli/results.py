@@ -125,7 +125,7 @@ def _turn(parts: Iterator[Path], plan: Plan, contract: Contract, made: Path, for
     try:
         for part in parts:
             for batch in batches_of(part, plan, kinds):
-                sink = sink or open_sink(form, made, batch.schema)
+                sink = sink or open_sink(form, made, batch.schema, plan.names_out["prediction_id"])
                 sink.write(batch)
                 rows += batch.num_rows
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,10 +26,11 @@ class Sink(Protocol):
         """Complete the file."""
 
 
-def open_sink(form: str, file: Path, schema: Any) -> Sink:
-    """A new file of a format ("csv", "parquet" or "sqlite") for batches of one schema."""
-    made: dict[str, Callable[[Path, Any], Sink]] = {"csv": CsvSink, "parquet": ParquetSink, "sqlite": SqliteSink}
-    return made[form](file, schema)
+def open_sink(form: str, file: Path, schema: Any, key: str) -> Sink:
+    """A new file of a format ("csv", "parquet", "sqlite") for batches of one schema, `key` a column without doubles."""
+    if form == "sqlite":
+        return SqliteSink(file, schema, key)
+    return CsvSink(file, schema) if form == "csv" else ParquetSink(file, schema)
 
 
 class ParquetSink:
@@ -75,14 +76,12 @@ class CsvSink:
 
 
 class SqliteSink:
-    """SQLite: the table `predictions`, by prediction_id where there is such a column; lists and objects are JSON."""
+    """SQLite: the table `predictions` by its key; lists and objects are JSON."""
 
-    def __init__(self, file: Path, schema: Any) -> None:
-        names = _told_apart(schema.names)
-        key = {name: " PRIMARY KEY" for name in names if name == "prediction_id"}
+    def __init__(self, file: Path, schema: Any, key: str) -> None:
         columns = [
-            f"{_quoted(name)} {_affinity(field.type)}{key.get(name, '')}"
-            for name, field in zip(names, schema, strict=True)
+            f"{_quoted(name)} {_affinity(field.type)}{' PRIMARY KEY' * (field.name == key)}"
+            for name, field in zip(_told_apart(schema.names), schema, strict=True)
         ]
         self._connection = sqlite3.connect(file)
         # A file that nobody else has: what is lost when this fails is written again.

@@ -198,6 +198,18 @@ def test_two_columns_of_one_name_are_both_there(tmp_path: Path) -> None:
         assert cursor.fetchall() == [(1, "a", "b", "c", "x-1")]
 
 
+def test_predictions_of_a_file_that_was_scored_before_are_by_their_own_id(tmp_path: Path) -> None:
+    objects = MemoryObjects()
+    objects.put("a", b"age,prediction_id,Andamio_prediction_id,andamio_prediction_id\n1,x,y,x-2\n1,x,y,x-3\n")
+    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 2}
+    called = dict(zip(OWN, OWN, strict=True)) | {"prediction_id": "andamio_prediction_id"}
+    fetch(objects, plan("csv", names_out=called), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
+    with sqlite3.connect(tmp_path / "result") as connection:
+        found = connection.execute("SELECT name FROM pragma_table_info('predictions') WHERE pk").fetchall()
+        assert found == [("andamio_prediction_id_2",)]
+        assert len(connection.execute("SELECT * FROM predictions").fetchall()) == 2
+
+
 def test_cells_that_are_quoted_behind_spaces_are_read_as_they_were_scored(tmp_path: Path) -> None:
     objects = MemoryObjects()
     body = (
