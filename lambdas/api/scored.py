@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from fastapi import Request
 
+from andamio.canonical import canonical
 from andamio.ports import Clock, Objects, Predictions
 from lambdas.api.problems import RequestError
 
@@ -49,8 +50,8 @@ def limit_of(request: Request) -> int:
 
 
 def record_of(request: Request) -> str:
-    """The caller's id of the record that was asked for; raises `RequestError` (422)."""
-    record = request.query_params.get("record_id", "")
+    """The caller's id of the record that was asked for, as ids are kept (7.0 is 7); raises `RequestError` (422)."""
+    record = canonical(request.query_params.get("record_id", ""))
     if not 1 <= len(record.encode(errors="replace")) <= LONGEST_RECORD_ID:
         raise wrong_query("record_id", f"the caller's id of a record, of 1 to {LONGEST_RECORD_ID} bytes")
     return record

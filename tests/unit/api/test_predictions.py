@@ -142,7 +142,13 @@ def test_the_predictions_of_a_record_are_listed_newest_first(api: Api) -> None:
     assert api.get("/predictions", record_id="nobody").json == {"predictions": []}
 
 
-@pytest.mark.parametrize("query", [{}, {"record_id": ""}, {"record_id": "ü" * 1025}])
+@pytest.mark.parametrize(("kept", "asked"), [("7", "7.0"), ("true", "True"), ("a b", " a b "), ("007", "007")])
+def test_a_record_is_found_however_its_id_is_written(api: Api, kept: str, asked: str) -> None:
+    api.table.put_all([ITEM | {"record_id": kept}])
+    assert len(api.get("/predictions", record_id=asked).json["predictions"]) == 1
+
+
+@pytest.mark.parametrize("query", [{}, {"record_id": ""}, {"record_id": " "}, {"record_id": "ü" * 1025}])
 def test_without_a_record_there_is_nothing_to_list(api: Api, query: dict[str, str]) -> None:
     answer = api.get("/predictions", **query)
     assert (answer.status, answer.json["errors"][0]["field"]) == (422, "record_id")
