@@ -66,7 +66,7 @@ class Kinds:
 
 
 def batches_of(part: Path, plan: Plan, kinds: Kinds) -> Iterator[Any]:
-    """The rows of a part, as `pyarrow.RecordBatch`es that all have the same schema."""
+    """The rows of a part, as `pyarrow.RecordBatch`es that all have the same schema; an empty part is an empty one."""
     if plan.format == "csv":
         return _csv(part, plan, kinds)
     return _parquet(part) if plan.format == "parquet" else _json_lines(part, plan, kinds)
@@ -76,7 +76,18 @@ def _parquet(part: Path) -> Iterator[Any]:
     import pyarrow.parquet as parquet
 
     with parquet.ParquetFile(part) as source:
-        yield from source.iter_batches(batch_size=ROWS)
+        yield from _one_at_least(source.iter_batches(batch_size=ROWS), source.schema_arrow)
+
+
+def _one_at_least(batches: Iterable[Any], schema: Any) -> Iterator[Any]:
+    """The batches, or an empty one that has their columns where there are none."""
+    import pyarrow as pa
+
+    batch = None
+    for batch in batches:
+        yield batch
+    if batch is None:
+        yield pa.RecordBatch.from_pylist([], schema=schema)
 
 
 def csv_rows(text: Iterable[str], delimiter: str) -> Iterator[list[str]]:
@@ -91,9 +102,13 @@ def _csv(part: Path, plan: Plan, kinds: Kinds) -> Iterator[Any]:
         header = next(csv_rows(text, plan.delimiter))
     schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in header])
     texts = _texts_slowly if _has_spaced_quotes(part, plan.delimiter) else _texts
-    for found in texts(part, plan.delimiter, len(header)):
-        columns = [_read(column, name, kinds) for name, column in zip(header, found, strict=True)]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+    batches = (
+        pa.RecordBatch.from_arrays(
+            [_read(column, name, kinds) for name, column in zip(header, found, strict=True)], schema=schema
+        )
+        for found in texts(part, plan.delimiter, len(header))
+    )
+    yield from _one_at_least(batches, schema)
 
 
 def _has_spaced_quotes(part: Path, delimiter: str) -> bool:
@@ -152,13 +167,19 @@ def _json_lines(part: Path, plan: Plan, kinds: Kinds) -> Iterator[Any]:
 
     columns = list(dict.fromkeys([*plan.columns, *plan.names_out.values()]))
     schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in columns])
-    with part.open("rb") as lines:
-        while rows := [json.loads(line) for line in islice(lines, ROWS)]:
-            arrays = [
-                pa.array([_json_value(row.get(name), kinds.kind(name)) for row in rows], type=schema.field(index).type)
-                for index, name in enumerate(columns)
-            ]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def batches() -> Iterator[Any]:
+        with part.open("rb") as lines:
+            while rows := [json.loads(line) for line in islice(lines, ROWS)]:
+                arrays = [
+                    pa.array(
+                        [_json_value(row.get(name), kinds.kind(name)) for row in rows], type=schema.field(name).type
+                    )
+                    for name in columns
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    yield from _one_at_least(batches(), schema)
 
 
 def _arrow_type(kind: Kind) -> Any:

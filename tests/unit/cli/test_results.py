@@ -198,6 +198,20 @@ def test_two_columns_of_one_name_are_both_there(tmp_path: Path) -> None:
         assert cursor.fetchall() == [(1, "a", "b", "c", "x-1")]
 
 
+@pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("form", ["csv", "parquet", "sqlite"])
+@pytest.mark.parametrize("groups", [[[]], [[], []], [[], ROWS]], ids=["one part", "two", "rows in the second"])
+def test_parts_without_rows_have_columns(
+    source: str, form: str, groups: list[list[tuple[Any, ...]]], tmp_path: Path
+) -> None:
+    objects, manifest = stored(source, groups)
+    fetch(objects, plan(source), manifest, CONTRACT, tmp_path / "result", form, lambda: None)
+    rows = read(tmp_path / "result", form)
+    if form == "csv":
+        assert rows.pop(0) == (*COLUMNS, *OWN)
+    assert len(rows) == manifest["scored"]
+
+
 def test_predictions_of_a_file_that_was_scored_before_are_by_their_own_id(tmp_path: Path) -> None:
     objects = MemoryObjects()
     objects.put("a", b"age,prediction_id,Andamio_prediction_id,andamio_prediction_id\n1,x,y,x-2\n1,x,y,x-3\n")
