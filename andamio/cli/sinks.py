@@ -65,8 +65,8 @@ class CsvSink:
         import pyarrow as pa
 
         columns = [
-            pa.array(map(_value, column.to_pylist()), kind) if pa.types.is_nested(column.type) else column.cast(kind)
-            for column, kind in zip(batch.columns, self._schema.types, strict=True)
+            _written_as(kind, column, name)
+            for name, kind, column in zip(self._schema.names, self._schema.types, batch.columns, strict=True)
         ]
         self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
 
@@ -114,6 +114,21 @@ def _written(kind: Any) -> Any:
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return pa.string()
     return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _written_as(kind: Any, column: Any, name: str) -> Any:
+    """A column as it is written to CSV."""
+    import pyarrow as pa
+
+    if pa.types.is_nested(column.type):
+        return pa.array(map(_value, column.to_pylist()), kind)
+    try:
+        return column.cast(kind)
+    except pa.ArrowInvalid:
+        raise CommandError(
+            f"CSV cannot hold the column '{name}', of {column.type}: some of it is no text. Ask for --format parquet "
+            "or sqlite instead."
+        ) from None
 
 
 def _affinity(kind: Any) -> str:

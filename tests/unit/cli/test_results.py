@@ -281,6 +281,18 @@ def test_lists_objects_days_and_large_numbers_of_parquet_are_kept(form: str, tmp
     assert row == ("[1, 2]", '{"a": "ü"}', "2026-01-02", str(2**64 - 1), "x")
 
 
+def test_bytes_that_are_no_text_are_not_for_csv(tmp_path: Path) -> None:
+    objects, sink = MemoryObjects(), io.BytesIO()
+    parquet.write_table(pa.table({"raw": [b"\xff"], "prediction_id": ["x-1"]}), sink)
+    objects.put("a", sink.getvalue())
+    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 1}
+    with pytest.raises(CommandError, match="'raw', of binary: some of it is no text"):
+        fetch(objects, plan("parquet"), manifest, CONTRACT, tmp_path / "result", "csv", lambda: None)
+    assert not (tmp_path / "result").exists()
+    fetch(objects, plan("parquet"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
+    assert read(tmp_path / "result", "sqlite") == [(b"\xff", "x-1")]
+
+
 def test_parts_that_are_not_what_was_scored_are_no_result(tmp_path: Path) -> None:
     objects, manifest = stored("csv", [ROWS])
     manifest["scored"] += 1
