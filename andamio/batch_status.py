@@ -18,7 +18,7 @@ from andamio.ports import ObjectInfo, Objects
 PARTS_SHOWN = 100
 """How many parts of a result are listed by name; the manifest names all of them."""
 
-_WINDOWS = tuple(timedelta(hours=hours) for hours in (1, 24, 24 * 7, 24 * 90))
+_WINDOWS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 60 * 24, 60 * 24 * 7, 60 * 24 * 90))
 _KEYS_BEFORE_A_JUMP = 100
 _SIDE_BY_SIDE = 8
 _GONE = "Its results are kept no longer ([batch] keep_days): drop the file again to have it scored."

@@ -186,7 +186,7 @@ class TestRecent:
         for minutes in range(5):
             ask(objects, new_id(NOW - timedelta(minutes=minutes)))
         recent(objects, 5, NOW)
-        assert marks == ["batches/20261121T080000"]
+        assert marks == ["batches/20261121T085500"]
 
     def test_passes_over_the_many_keys_of_a_large_batch(self) -> None:
         seen = 0
