@@ -48,6 +48,8 @@ ENDINGS: Mapping[str, Format] = {
 KNOWN = "CSV (.csv, .tsv), JSON Lines (.jsonl, .ndjson), either of them also as .gz, or Parquet (.parquet)"
 LONGEST_NAME = 128
 """Characters of the name of a file that an upload is asked for."""
+_MADE = 1
+"""What results are like; raised when the same file comes out otherwise, so that it is not answered with the old ones."""
 _PLAIN_NAME = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{LONGEST_NAME - 2}}}[A-Za-z0-9_])")
 
 
@@ -101,7 +103,7 @@ def split_prediction_id(text: str) -> tuple[str, int] | None:
 
 def known(etag: str, size: int, format: Format, compression: str, release: str) -> str:
     """The key under which the batch of some bytes and a release is known, so that the same file is scored once."""
-    said = json.dumps([etag, size, format, compression, release])
+    said = json.dumps([_MADE, etag, size, format, compression, release])
     return f"{names.BATCHES}known/{hashlib.sha256(said.encode()).hexdigest()}.json"
 
 

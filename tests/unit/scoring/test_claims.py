@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from andamio import names
+from andamio import batches, names
 from andamio.batches import asked_id, new_id, version_id
 from andamio.errors import DataError, PreconditionFailed
 from scoring import state
@@ -193,6 +193,14 @@ class TestTheSameFile:
         held = machine.state(said["batch"])
         assert (held["status"], held["same_as"], held["key"]) == ("done", first, "incoming/copy.csv")
         assert not any(machine.batch.list(f"{names.SCORED}{said['batch']}"))
+
+    def test_and_again_when_results_are_made_otherwise(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        machine = Machine()
+        first, same = (machine.score(name, table(3)) for name in ("a.csv", "b.csv"))
+        monkeypatch.setattr(batches, "_MADE", batches._MADE + 1)
+        again = machine.score("c.csv", table(3))
+        assert same["same_as"] == first["batch"]
+        assert (again.get("same_as"), again["scored"]) == (None, 3)
 
     def test_and_again_by_another_one(self) -> None:
         machine = Machine()
