@@ -49,7 +49,7 @@ KNOWN = "CSV (.csv, .tsv), JSON Lines (.jsonl, .ndjson), either of them also as 
 LONGEST_NAME = 128
 """Characters of the name of a file that an upload is asked for."""
 _MADE = 1
-"""What results are like; raised when the same file comes out otherwise, so that it is not answered with the old ones."""
+"""What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
 _PLAIN_NAME = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{LONGEST_NAME - 2}}}[A-Za-z0-9_])")
 
 
