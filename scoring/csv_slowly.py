@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scoring.rows import LONGEST, ROWS, Broken
+from scoring.texts import no_text
 
 csv.field_size_limit(LONGEST)
 
@@ -96,7 +97,7 @@ def _fault(raw: bytes, cells: list[str], width: int, first: int, last: int, enco
     try:
         raw.decode()
     except UnicodeDecodeError:
-        return f"holds bytes that are not {encoding.upper()} text"
+        return no_text(encoding)
     return wrong_width(
         cells, width, f" (the row goes on to line {last}: is a quote left open?)" if last > first else ""
     )

@@ -22,7 +22,7 @@ from scoring.framing import Frame, frame
 from scoring.ids import ids_of
 from scoring.rows import BLOCK, Broken, Rows
 from scoring.text_pieces import pieces
-from scoring.texts import Text
+from scoring.texts import Text, no_text
 
 Record = dict[str, object]
 
@@ -114,8 +114,7 @@ class JsonReader:
                 record = json_record(text)
                 self._check_keys(record)
             except ValueError as error:
-                coding = f"holds bytes that are not {self._plan.encoding.upper()} text"
-                why = coding if isinstance(error, UnicodeDecodeError) else str(error)
+                why = no_text(self._plan.encoding) if isinstance(error, UnicodeDecodeError) else str(error)
                 broken.append(Broken(int(framed.lines[place]), why, raw.decode(errors="replace").rstrip()))
                 continue
             records.append(record)

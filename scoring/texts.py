@@ -10,6 +10,11 @@ from andamio.ports import Readable
 from scoring.rows import BLOCK, LONGEST
 
 
+def no_text(encoding: str) -> str:
+    """What is said of a row with bytes that are not of its file's encoding."""
+    return f"holds bytes that are not {encoding.upper()} text: save the file as UTF-8, or say [data] encoding"
+
+
 class Text:
     """A text of whole rows, of which a reader takes as many as it can use.
 

@@ -15,6 +15,7 @@ from andamio.json_record import json_record
 from scoring import texts
 from scoring.json_rows import JsonReader
 from scoring.rows import Rows
+from scoring.texts import no_text
 from tests.support.scoring import planned, score_file
 from tests.unit.core.making import contract
 
@@ -103,7 +104,8 @@ def test_objects_are_carried_as_they_came() -> None:
 def test_bytes_that_are_no_text_cost_their_line() -> None:
     scored = score_file(TABLE, b'{"a": "x"}\n{"a": "\xff"}\n{"a": 1}\n', "jsonl")
     assert [row["a"] for row in scored.rows] == ["x", 1]
-    assert [(row["line"], row["reason"]) for row in scored.rejects] == [(2, "holds bytes that are not UTF-8 text")]
+    assert [(row["line"], row["reason"]) for row in scored.rejects] == [(2, no_text("utf-8"))]
+    assert "save the file as UTF-8" in no_text("utf-8")
 
 
 def test_record_ids_are_canonical() -> None:
