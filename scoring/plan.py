@@ -190,7 +190,7 @@ def _write(
         line=head.line,
     )
     if format != "parquet":
-        plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, desk.shard_bytes))
+        plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, desk.bytes_of_a_shard(plan)))
     key = names.batch(batch, "plan.json")
     if desk.batch.put_new(key, plan.to_json(), content_type="application/json"):
         return plan

@@ -82,7 +82,7 @@ def _cut_parquet(desk: Desk, plan: Plan) -> Cut:
 
     contract = desk.open(plan.release).contract
     foot = read_foot(desk.batch, plan.source, plan.source_version, plan.source_size, contract)
-    return Cut(foot.cut(desk.shard_bytes), _stored(plan, foot.rows))
+    return Cut(foot.cut(desk.bytes_of_a_shard(plan)), _stored(plan, foot.rows))
 
 
 def _stored(plan: Plan, rows: int) -> bool:

@@ -25,7 +25,7 @@ def survey_chunk(desk: Desk, plan: Plan, chunk: int) -> None:
     """Look at one chunk and write what it holds, unless that is there."""
     key = names.survey(plan.batch, chunk)
     start, end = plan.chunks[chunk]
-    step = shard_bytes(plan.source_size - plan.body, desk.shard_bytes)
+    step = shard_bytes(plan.source_size - plan.body, desk.bytes_of_a_shard(plan))
     marks = wished(start, end, plan.body, step)
     delimiter = plan.delimiter if plan.format == "csv" else None
     # The chunk's last line goes on beyond its end; the connection is let go where it does.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from andamio import names
 from andamio.surveys import Survey
-from scoring import proceed
+from scoring import desk, proceed
 from tests.support.machine import Machine, table
 
 CELL = st.text(st.sampled_from('ab",; \n\ré'), max_size=6)
@@ -168,6 +168,18 @@ class TestShards:
         if stored:
             item: dict[str, Any] = next(iter(machine.table.items.values()))
             assert item["expires_at"] - machine.now.timestamp() == 3 * 86_400
+
+    @pytest.mark.parametrize(("store", "shards"), [("always", 5), ("never", 1)])
+    def test_shards_are_smaller_where_every_row_is_stored(
+        self, store: str, shards: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from andamio.contract import Contract
+        from tests.support.machine import SMALL
+
+        body = table(50)
+        monkeypatch.setattr(desk, "STORED_BYTES", len(body) // 5 + 4)
+        machine = Machine(Contract.from_toml(f'{SMALL}\n[batch]\nstore = "{store}"\n'), shard_bytes=10**9)
+        assert len(machine.cut_of(machine.score("a.csv", body)["batch"]).shards) == shards
 
     def test_a_cut_that_somebody_made_first_stays(self) -> None:
         machine = Machine()
