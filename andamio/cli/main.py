@@ -134,6 +134,12 @@ def train(
     journey.train(_deployed(problem), asked, wait=wait)
 
 
+def _records(file: Path | None, pairs: list[str] | None) -> list[dict[str, Any]]:
+    """What a command was given to ask about; standard input is read where nothing else is said."""
+    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.buffer.read()
+    return api.records_from(file, pairs or [], stdin)
+
+
 @app.command()
 def predict(
     file: Annotated[Path | None, typer.Option("--file", help="JSON: a record, or a list of them.")] = None,
@@ -142,8 +148,7 @@ def predict(
 ) -> None:
     """Ask the served model, through API Gateway."""
     deployed = _deployed(problem)
-    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.buffer.read()
-    records = api.records_from(file, pairs or [], stdin)
+    records = _records(file, pairs)
     if len(records) == 1:
         show.prediction(api.call(deployed, "POST", "/predict", records[0]), api.texts(deployed))
         return
@@ -159,8 +164,7 @@ def explain(
 ) -> None:
     """Ask the served model why: what each feature contributed to its prediction."""
     deployed = _deployed(problem)
-    stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.buffer.read()
-    for record in api.records_from(file, pairs or [], stdin):
+    for record in _records(file, pairs):
         show.explanation(api.call(deployed, "POST", "/explain", record))
 
 
