@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import training.card.choosing as choosing
 import training.card.making as making
 import training.card.page as page
 import training.card.quality as quality
@@ -45,8 +46,8 @@ def make(facts: Facts, plots: Mapping[str, bytes] | None = None) -> Card:
         quality.slices(facts),
         quality.importance(facts),
         making.data(facts),
-        making.choice(facts),
-        making.left_out(facts),
+        choosing.choice(facts),
+        choosing.left_out(facts),
         making.limits(facts),
         making.gate(facts),
         making.origin(facts),

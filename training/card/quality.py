@@ -19,6 +19,7 @@ from training.card.wording import (
     listed,
     metric,
     number,
+    paragraphs,
     said,
     table,
 )
@@ -60,7 +61,7 @@ def figures(facts: Facts) -> Section:
         if "latency_ms" in evaluation
         else ""
     )
-    return Section("How good it is", _join(parts), ("roc", "precision_recall"))
+    return Section("How good it is", paragraphs(parts), ("roc", "precision_recall"))
 
 
 def _against_plain(facts: Facts) -> str:
@@ -142,7 +143,7 @@ def threshold(facts: Facts) -> Section | None:
     header = ["in truth", *(f"said: {text}" for text in texts), "rows"]
     rows = [[texts[index], *(f"{count:,}" for count in row), f"{sum(row):,}"] for index, row in enumerate(confusion)]
     parts.append(table(header, rows))
-    return Section("Where it draws the line", _join(parts), ("confusion",))
+    return Section("Where it draws the line", paragraphs(parts), ("confusion",))
 
 
 def _in_words(texts: list[str], confusion: list[list[int]], positive: int) -> str:
@@ -200,7 +201,7 @@ def calibration(facts: Facts) -> Section | None:
             for item in bins
         ]
         parts.append(table(["it said", "rows", "on average", "came true"], rows))
-    return Section("Whether its probabilities can be taken at their word", _join(parts), ("calibration",))
+    return Section("Whether its probabilities can be taken at their word", paragraphs(parts), ("calibration",))
 
 
 def _by_chance(measured: Json) -> str:
@@ -255,7 +256,7 @@ def slices(facts: Facts) -> Section | None:
     ]
     if len(shown) < len(found):
         parts.append(f"The other {len(found) - len(shown):,} are in evaluation.json.")
-    return Section("Where it is worse", _join(parts), ("slices",))
+    return Section("Where it is worse", paragraphs(parts), ("slices",))
 
 
 def importance(facts: Facts) -> Section | None:
@@ -281,7 +282,7 @@ def importance(facts: Facts) -> Section | None:
         parts.append(f"Of these, not told apart from none at all: {_features(idle)}.")
     if unused:
         parts.append(f"Shuffling changes nothing for {_features(unused)}.")
-    return Section("What it looks at", _join(parts), ("importance",))
+    return Section("What it looks at", paragraphs(parts), ("importance",))
 
 
 def _features(items: list[Json]) -> str:
@@ -290,7 +291,3 @@ def _features(items: list[Json]) -> str:
 
 def _size(size: int) -> str:
     return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{size / 1024:.0f} kB"
-
-
-def _join(parts: list[str]) -> str:
-    return "\n\n".join(part for part in parts if part)

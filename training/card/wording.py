@@ -49,6 +49,11 @@ def said(text: object, most: int = MOST) -> str:
     return _MARKUP.sub(lambda match: "\\" + match.group(0), line).replace("://", "\\://")
 
 
+def paragraphs(parts: Sequence[str]) -> str:
+    """Texts one below the other, those that say nothing left out."""
+    return "\n\n".join(part for part in parts if part)
+
+
 def code(text: object, most: int = MOST) -> str:
     """A name or digest, set apart; only for what is known to be plain."""
     line = _CONTROL.sub(" ", str(text)).strip()[:most].replace("`", "'").replace("|", "\\|")
