@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,12 +10,12 @@ from typing import Any
 
 from andamio import names
 from andamio.adapters.s3 import S3Objects
-from andamio.errors import TrainingError
 from andamio.names import EVENT_REGISTRY
 from andamio.ports import Objects
 from andamio.settings import RegistrySettings
 from training import register
 from training.record import Origin, Tracker, Trackers
+from training.steps import do_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +59,4 @@ STEPS: dict[str, Callable[[Registry, dict[str, Any]], dict[str, Any]]] = {"regis
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Do the step that the event names; `andamio.errors` say what is missing or wrong."""
-    step = STEPS.get(event.get("step", ""))
-    if step is None:
-        raise TrainingError(f"The event's step must be one of {', '.join(STEPS)}")
-    started = time.perf_counter()
-    result = step(connect(), event)
-    seconds = round(time.perf_counter() - started, 3)
-    print(json.dumps({"event": EVENT_REGISTRY, "step": event["step"], "seconds": seconds, **result}), flush=True)
-    return result
+    return do_step(STEPS, connect, event, EVENT_REGISTRY)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from andamio.adapters.s3 import S3Objects
-from andamio.errors import TrainingError
 from andamio.names import EVENT_TRAINING
 from andamio.ports import Objects
 from andamio.settings import SearchSettings
 from training import search
+from training.steps import do_step
 
 
 @cache
@@ -41,12 +39,4 @@ STEPS: dict[str, Callable[[Objects, dict[str, Any]], dict[str, Any]]] = {"ask": 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Do the step that the event names; `andamio.errors` say what is missing or wrong."""
-    step = STEPS.get(event.get("step", ""))
-    if step is None:
-        raise TrainingError(f"The event's step must be one of {', '.join(STEPS)}")
-    started = time.perf_counter()
-    result = step(connect(), event)
-    seconds = round(time.perf_counter() - started, 3)
-    said = {"event": EVENT_TRAINING, "step": event["step"], "run": event.get("run"), "trial": event.get("trial")}
-    print(json.dumps({**said, "seconds": seconds, **result}), flush=True)
-    return result
+    return do_step(STEPS, connect, event, EVENT_TRAINING, "run", "trial")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,13 +10,13 @@ from typing import Any
 
 from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
-from andamio.errors import TrainingError
 from andamio.names import EVENT_TRAINING
 from andamio.ports import Objects
 from andamio.settings import TrainSettings
 from training import decide, evaluate, fit, plan, trials
 from training.problem import load_problem
 from training.sight import TrainOnly
+from training.steps import do_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +84,4 @@ STEPS: dict[str, Callable[[Buckets, dict[str, Any]], dict[str, Any]]] = {
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Do the step that the event names; `andamio.errors` say what is missing or wrong."""
-    step = STEPS.get(event.get("step", ""))
-    if step is None:
-        raise TrainingError(f"The event's step must be one of {', '.join(STEPS)}")
-    started = time.perf_counter()
-    result = step(connect(), event)
-    seconds = round(time.perf_counter() - started, 3)
-    said = {"event": EVENT_TRAINING, "step": event["step"], "trial": event.get("trial"), "run": event.get("run")}
-    print(json.dumps({**said, "seconds": seconds, **result}), flush=True)
-    return result
+    return do_step(STEPS, connect, event, EVENT_TRAINING, "run", "trial")
