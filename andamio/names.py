@@ -8,8 +8,12 @@ Two buckets matter to the spine. The *lake* holds data (`raw/`, `staging/`, `qua
 from __future__ import annotations
 
 NAMESPACE = "andamio"
-STAGE = "v1"
+API_STAGE = "v1"
 """The stage of the REST API: the first part of every path behind its host."""
+DEFAULT_STAGE = "dev"
+"""The stage of a deployment that names none; its resources carry no stage in their names."""
+LONGEST_SYSTEM = 31
+"""Characters of a system's name: what a Firehose stream of API Gateway leaves of its 64."""
 
 # Log lines are JSON objects whose "event" is one of these.
 EVENT_PREDICTION = "andamio.prediction"
@@ -56,14 +60,22 @@ CATEGORIES = "categories"
 PROBABILITIES = "probabilities"
 
 
-def stack(problem: str) -> str:
-    """The CloudFormation stack of a problem."""
-    return f"{NAMESPACE}-{problem}"
+def system(problem: str, stage: str = "") -> str:
+    """A problem as it is deployed: `heart`, or `heart--prod` where a stage is named.
+
+    Two hyphens, which no problem's name may hold: the stage `b` of problem `a` is never the problem `a-b`.
+    """
+    return problem if stage in ("", DEFAULT_STAGE) else f"{problem}--{stage}"
 
 
-def resource(problem: str, part: str) -> str:
-    """A function, state machine, table, topic or rule of a problem: `andamio-heart-api`."""
-    return f"{NAMESPACE}-{problem}-{part}"
+def stack(system: str) -> str:
+    """The CloudFormation stack of a system."""
+    return f"{NAMESPACE}-{system}"
+
+
+def resource(system: str, part: str) -> str:
+    """A function, state machine, table, topic or rule of a system: `andamio-heart-api`."""
+    return f"{NAMESPACE}-{system}-{part}"
 
 
 def log_group(function: str) -> str:

@@ -86,7 +86,7 @@ def _outputs(
         if api:
             # The emulator's own path form: names under .localhost resolve in some programs only.
             identity = api.group(1) or api.group(2)
-            api_url = f"{recorded['endpoint_url']}/restapis/{identity}/{names.STAGE}/_user_request_"
+            api_url = f"{recorded['endpoint_url']}/restapis/{identity}/{names.API_STAGE}/_user_request_"
     problem = contract.problem.name
     return {
         "problem": problem,

@@ -44,7 +44,7 @@ class Api(apigateway.RestApi):
             # Off: it would set the logging role of the whole account.
             cloud_watch_role=False,
             deploy_options=apigateway.StageOptions(
-                stage_name=names.STAGE,
+                stage_name=names.API_STAGE,
                 throttling_rate_limit=RATE_PER_SECOND,
                 throttling_burst_limit=BURST,
                 access_log_destination=log.destination if log else None,
