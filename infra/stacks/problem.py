@@ -30,6 +30,9 @@ from infra.problem import Problem
 READ = ("s3:GetObject",)
 READ_WRITE = ("s3:GetObject", "s3:PutObject")
 
+# After six hours ETL is ended: more than all of its steps may take, each with the longest wait for room to run.
+LONGEST_ETL = 6 * 3600
+
 # Where the lake keeps the API's access log.
 ACCESS_LOG = "access/"
 
@@ -240,7 +243,10 @@ class ProblemStack(Stack):
             problem=name,
             functions={"EtlFunction": self._etl},
             starts={"TrainMachine": self._train_machine},
-            numbers={"QuietSeconds": self._options.quiet_seconds},
+            numbers={
+                "QuietSeconds": self._options.quiet_seconds,
+                "LongestSeconds": self._options.quiet_seconds + LONGEST_ETL,
+            },
             given_role=given_role,
         )
         Arrivals(
