@@ -40,7 +40,8 @@ def refusal(error: Any, service: str, resource: str) -> AccessRefused | None:
     who = f"Role {role['role']}" if role else f"The role of {function}" if function else "The caller"
     why = "a policy denies it" if "explicit deny" in message else "no policy allows it"
     cure = (
-        f"Allow it for {function} in infra/permissions.py and deploy again; docs/permissions.md lists what each role may do."
+        f"Allow it for {function} in infra/permissions.py and deploy again; "
+        "docs/permissions.md lists what each role may do."
         if function
         else "Use credentials that allow it."
     )

@@ -1,4 +1,4 @@
-"""The local cloud refuses what AWS refuses: a call that the caller's role, or the resource's own policy, does not allow."""
+"""The local cloud refuses what AWS refuses: a call that the caller's role, or the resource's policy, does not allow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,22 @@ from .conftest import allow, policy
 
 pytestmark = pytest.mark.timeout(120)
 
-LISTS = "import boto3\ndef handler(event, context):\n    boto3.client('s3').list_object_versions(Bucket=event)\n    return 1\n"
+LISTS = """
+import boto3
+def handler(event, context):
+    boto3.client("s3").list_object_versions(Bucket=event)
+    return 1
+"""
+READS = """
+import boto3
+def as_plain_http(request, **_):
+    if {plain}:
+        request.headers.add_header("X-Forwarded-Proto", "http")
+def handler(event, context):
+    s3 = boto3.client("s3")
+    s3.meta.events.register("before-sign.s3", as_plain_http)
+    return s3.get_object(Bucket=event, Key="a")["ETag"]
+"""
 
 
 @pytest.fixture
@@ -68,11 +83,8 @@ def test_a_bucket_that_takes_tls_only_takes_functions_calls_and_refuses_plain_ht
     }
     s3.put_bucket_policy(Bucket=bucket, Policy=policy(deny))
     role = cloud.create_role(name, "lambda.amazonaws.com", allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*"))
-    source = "import boto3\ndef handler(event, context):\n{0}    return s3.get_object(Bucket=event, Key='a')['ETag']\n"
-    plain = "    s3.meta.events.register('before-sign.s3', lambda request, **_: request.headers.add_header('X-Forwarded-Proto', 'http'))\n"
-    made = "    s3 = boto3.client('s3')\n"
-    cloud.create_function(name, source.format(made), role=role)
-    cloud.create_function(f"{name}-plain", source.format(made + plain), role=role)
+    cloud.create_function(name, READS.format(plain=False), role=role)
+    cloud.create_function(f"{name}-plain", READS.format(plain=True), role=role)
     assert cloud.invoke(name, bucket) == s3.head_object(Bucket=bucket, Key="a")["ETag"]
     assert "explicit deny" in cloud.invoke(f"{name}-plain", bucket)["errorMessage"]
 
@@ -100,17 +112,17 @@ def test_as_many_calls_run_at_once_as_in_a_new_account(cloud, name):
     cloud.create_function(name, "import time\ndef handler(event, context):\n    time.sleep(3)\n    return 1\n")
     functions = cloud.client("lambda", retries={"total_max_attempts": 1})
 
-    def call(_: int) -> int:
+    def call(_: int) -> str:
         try:
-            return functions.invoke(FunctionName=name)["ResponseMetadata"]["HTTPStatusCode"]
+            functions.invoke(FunctionName=name)
         except ClientError as error:
-            assert error.response["Error"]["Code"] == "TooManyRequestsException"
-            return error.response["ResponseMetadata"]["HTTPStatusCode"]
+            return str(error.response["Error"]["Code"])
+        return "done"
 
     with ThreadPoolExecutor(FUNCTIONS_AT_ONCE + 3) as pool:
-        codes = list(pool.map(call, range(FUNCTIONS_AT_ONCE + 3)))
-    assert 429 in codes
-    assert codes.count(200) >= FUNCTIONS_AT_ONCE
+        outcomes = list(pool.map(call, range(FUNCTIONS_AT_ONCE + 3)))
+    assert set(outcomes) == {"done", "TooManyRequestsException"}
+    assert outcomes.count("done") >= FUNCTIONS_AT_ONCE
 
 
 def test_iam_can_be_switched_off_and_on_and_what_is_there_stays(new_cloud, name):
