@@ -57,7 +57,12 @@ def lake(error: ClientError) -> S3Objects:
         (lambda lake: lake.head("raw/a"), "HeadObject", "", "arn:aws:s3:::lake/raw/a"),
         (lambda lake: lake.put("raw/a", b""), "PutObject", "s3:PutObject", "arn:aws:s3:::lake/raw/a"),
         (lambda lake: lake.put_new("raw/a", b""), "PutObject", "s3:PutObject", "arn:aws:s3:::lake/raw/a"),
-        (lambda lake: list(lake.list("raw/")), "ListObjectVersions", "s3:ListBucketVersions", "arn:aws:s3:::lake: no policy"),
+        (
+            lambda lake: list(lake.list("raw/")),
+            "ListObjectVersions",
+            "s3:ListBucketVersions",
+            "arn:aws:s3:::lake: no policy",
+        ),
         (
             lambda lake: lake.put_stream("raw/a", [b"x" * 2**24, b"y"]),
             "CreateMultipartUpload",
