@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from mangum import Mangum
@@ -74,6 +75,7 @@ class Api:
     problem: str = "heart"
     refresh_seconds: int = 60
     static: Path = STATIC
+    request_id: str = ""
 
     def __post_init__(self) -> None:
         self.serving = Serving(self.objects, self.problem, self.clock, self.refresh_seconds)
@@ -87,7 +89,7 @@ class Api:
 
     def send(self, event: dict[str, Any]) -> Answer:
         """Hand an event to the function."""
-        reply = self.gateway(event, None)
+        reply = self.gateway(event, SimpleNamespace(aws_request_id=self.request_id))
         assert reply["isBase64Encoded"] is False
         return Answer(reply["statusCode"], reply["headers"], reply["body"])
 
