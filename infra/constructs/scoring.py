@@ -30,6 +30,7 @@ class Scoring(Construct):
         id: str,
         *,
         problem: str,
+        system: str,
         options: Options,
         bundle: Bundle,
         models: DataBucket,
@@ -41,7 +42,7 @@ class Scoring(Construct):
             self,
             "Function",
             part="score",
-            problem=problem,
+            system=system,
             bundle=bundle,
             environment=ScoreSettings(
                 problem, models.bucket_name, batch.bucket_name, table.table_name, options.shard_bytes
@@ -68,7 +69,7 @@ class Scoring(Construct):
         self.topic = sns.Topic(
             self,
             "Topic",
-            topic_name=names.resource(problem, "batches"),
+            topic_name=names.resource(system, "batches"),
             # AWS's own key for SNS: free, and a role of this account may publish under it. (Alerts need a key of
             # ours because there a service publishes, which AWS's own key does not allow.)
             master_key=kms.Alias.from_alias_name(self, "Key", "alias/aws/sns"),
@@ -78,7 +79,7 @@ class Scoring(Construct):
             self,
             "Machine",
             part="batch",
-            problem=problem,
+            system=system,
             functions={"ScoreFunction": function},
             starts={},
             numbers={"Workers": options.workers},
@@ -92,7 +93,7 @@ class Scoring(Construct):
         Arrivals(
             self,
             "Arrivals",
-            problem=problem,
+            system=system,
             part="batch",
             bucket=batch,
             prefix=names.INCOMING,

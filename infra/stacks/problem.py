@@ -9,11 +9,13 @@ from aws_cdk import CfnOutput, IStackSynthesizer, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+import andamio
 from andamio import names
 from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, SearchSettings, Settings, TrainSettings
 from infra.bundling import Bundle
 from infra.constructs.alerts import Alerts
 from infra.constructs.api import Api, ApiLog
+from infra.constructs.api_errors import ANY_ORIGIN
 from infra.constructs.arrivals import Arrivals
 from infra.constructs.bucket import DataBucket
 from infra.constructs.contract import ContractLayer
@@ -26,6 +28,9 @@ from infra.constructs.tracker import may_track
 from infra.lock import lock_digest
 from infra.options import Options
 from infra.problem import Problem
+
+LOCAL_STAGE = "local"
+"""The stage that outputs and tags of a local deployment show: neither may be empty."""
 
 READ = ("s3:GetObject",)
 READ_WRITE = ("s3:GetObject", "s3:PutObject")
@@ -43,6 +48,7 @@ class ProblemStack(Stack):
         id: str,
         *,
         problem: Problem,
+        system: str,
         options: Options,
         bundles: Mapping[str, Bundle],
         work: Path,
@@ -51,20 +57,23 @@ class ProblemStack(Stack):
         super().__init__(
             scope,
             id,
-            stack_name=names.stack(problem.name),
-            description=f"Andamio: {problem.name}",
+            stack_name=names.stack(system),
+            description=f"Andamio: {system}",
             synthesizer=synthesizer,
         )
         self._problem = problem
+        self._system = system
         self._options = options
         self._bundles = bundles
-        # Data outlive their stack on AWS; an emulator's go with it.
-        self._data_policy = RemovalPolicy.DESTROY if options.local else RemovalPolicy.RETAIN
-        Tags.of(self).add("andamio:problem", problem.name)
+        # Data outlive their stack on AWS, but not a first deployment that failed; an emulator's go with it.
+        self._data_policy = RemovalPolicy.DESTROY if options.local else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        self._stage = options.stage or LOCAL_STAGE
+        for key, value in {"problem": problem.name, "stage": self._stage, "version": andamio.__version__}.items():
+            Tags.of(self).add(f"{names.NAMESPACE}:{key}", value)
 
         self._store()
         self._tracking()
-        contract = ContractLayer(self, "Contract", problem=problem.name, toml=problem.toml, folder=work)
+        contract = ContractLayer(self, "Contract", system=system, toml=problem.toml, folder=work)
         self._functions(contract)
         self._machines()
         self._serve()
@@ -87,6 +96,8 @@ class ProblemStack(Stack):
             "Batch",
             removal_policy=self._data_policy,
             announces=True,
+            # The API gives forms and addresses to whatever page holds a key: those pages must be able to use them.
+            origins=[ANY_ORIGIN],
             expire=dict.fromkeys(
                 (names.INCOMING, names.SCORED, names.REJECTED, names.BATCHES), self._problem.keep_days
             ),
@@ -103,7 +114,7 @@ class ProblemStack(Stack):
             app = TrackingApp(
                 self,
                 "Tracking",
-                problem=self._problem.name,
+                system=self._system,
                 bucket=self._models,
                 given_role=self._options.existing_role_arn,
                 removal_policy=self._data_policy,
@@ -132,7 +143,8 @@ class ProblemStack(Stack):
             TrainSettings(name, lake.bucket_name, models.bucket_name),
             [
                 listing(lake),
-                listing(models),
+                # "decide" counts who was judged against the same champion before: keys are listed with their versions.
+                listing(models, versions=True),
                 objects(lake, READ, names.DATASETS),
                 objects(models, READ_WRITE, names.RUNS),
                 objects(models, READ, names.RELEASES, names.pointer(name)),
@@ -152,7 +164,9 @@ class ProblemStack(Stack):
         self._registry = self._function(
             "registry",
             "A candidate into MLflow, and a release to be served: register, promote",
-            RegistrySettings(name, lake.bucket_name, models.bucket_name, self._tracking_uri, lock_digest()),
+            RegistrySettings(
+                name, self._system, lake.bucket_name, models.bucket_name, self._tracking_uri, lock_digest()
+            ),
             [
                 listing(lake),
                 listing(models),
@@ -205,7 +219,7 @@ class ProblemStack(Stack):
             self,
             f"{part.capitalize()}Function",
             part=part,
-            problem=self._problem.name,
+            system=self._system,
             bundle=self._bundles[part],
             environment=settings.as_env(),
             permissions=permissions,
@@ -218,12 +232,12 @@ class ProblemStack(Stack):
         )
 
     def _machines(self) -> None:
-        name, given_role = self._problem.name, self._options.existing_role_arn
+        system, given_role = self._system, self._options.existing_role_arn
         self._train_machine = FileMachine(
             self,
             "TrainMachine",
             part="train",
-            problem=name,
+            system=system,
             functions={
                 "TrainFunction": self._train,
                 "SearchFunction": self._search,
@@ -237,7 +251,7 @@ class ProblemStack(Stack):
             self,
             "EtlMachine",
             part="etl",
-            problem=name,
+            system=system,
             functions={"EtlFunction": self._etl},
             starts={"TrainMachine": self._train_machine},
             numbers={"QuietSeconds": self._options.quiet_seconds},
@@ -246,7 +260,7 @@ class ProblemStack(Stack):
         Arrivals(
             self,
             "RawFiles",
-            problem=name,
+            system=system,
             part="etl",
             bucket=self._lake,
             prefix=names.RAW,
@@ -256,7 +270,8 @@ class ProblemStack(Stack):
         self._scoring = Scoring(
             self,
             "Scoring",
-            problem=name,
+            problem=self._problem.name,
+            system=system,
             options=self._options,
             bundle=self._bundles["score"],
             models=self._models,
@@ -264,7 +279,7 @@ class ProblemStack(Stack):
             table=self._table,
         )
         machines = [self._etl_machine, self._train_machine, self._scoring.machine]
-        self._alerts = Alerts(self, "Alerts", problem=name, machines=machines)
+        self._alerts = Alerts(self, "Alerts", system=system, machines=machines)
 
     def _serve(self) -> None:
         handler: lambda_.IFunction = self._api_function
@@ -275,11 +290,13 @@ class ProblemStack(Stack):
         if not self._options.local and not self._options.existing_role_arn:
             from infra.constructs.access_log import AccessLog
 
-            log = AccessLog(self, "AccessLog", problem=self._problem.name, bucket=self._lake, prefix=ACCESS_LOG).log
-        self._api = Api(self, "Api", problem=self._problem.name, handler=handler, log=log)
+            log = AccessLog(self, "AccessLog", system=self._system, bucket=self._lake, prefix=ACCESS_LOG).log
+        self._api = Api(self, "Api", system=self._system, handler=handler, log=log)
 
     def _outputs(self) -> None:
         outputs = {
+            "Problem": self._problem.name,
+            "Stage": self._stage,
             "ApiUrl": self._api.url,
             "ApiKeyId": self._api.key.key_id,
             "LakeBucket": self._lake.bucket_name,

@@ -222,6 +222,7 @@ def account(
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "ANDAMIO_PROBLEM": problem,
+        "ANDAMIO_SYSTEM": problem,
         "ANDAMIO_TABLE": table,
         **{f"ANDAMIO_{part.upper()}": bucket for part, bucket in buckets.items()},
         **(more or {}),
