@@ -56,7 +56,9 @@ ERRORS = (
     GatewayError("ACCESS_DENIED", 403, "refused", "The request is refused", "This API may not be called from there."),
     GatewayError("THROTTLED", 429, "too-many-requests", "Too many requests", SLOWER, retry_after=1),
     GatewayError("QUOTA_EXCEEDED", 429, "quota-spent", "The key's quota is spent", "Ask whoever runs it for more."),
-    GatewayError("REQUEST_TOO_LARGE", 413, "body-too-large", "The body is too large", "Send a file to /batches instead."),
+    GatewayError(
+        "REQUEST_TOO_LARGE", 413, "body-too-large", "The body is too large", "Send a file to /batches instead."
+    ),
     GatewayError("INTEGRATION_TIMEOUT", 504, "timeout", "The answer took too long", LONG, retry_after=1),
     GatewayError("INTEGRATION_FAILURE", 504, "internal", "Something went wrong on our side", OURS, retry_after=1),
     GatewayError("DEFAULT_4XX", None, "refused", "The request is refused", "GET /docs says what can be asked."),
