@@ -69,6 +69,8 @@ class ProblemTable(Section):
     def _name_fits_resources(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9-]{1,30}", value):
             raise ValueError("expected 2 to 31 lower-case letters, digits and hyphens that start with a letter")
+        if "--" in value:
+            raise ValueError("expected no '--', which stands before a stage in the names of what is deployed")
         return value
 
     @field_validator("task", mode="before")

@@ -13,6 +13,7 @@ from constructs import Construct
 
 from andamio import names
 from infra import asl
+from infra.constructs import trust
 from infra.constructs.role import Permission, create_role
 from infra.constructs.waivers import waive
 
@@ -48,7 +49,7 @@ class FileMachine(sfn.StateMachine):
         id: str,
         *,
         part: str,
-        problem: str,
+        system: str,
         functions: Mapping[str, lambda_.Function],
         starts: Mapping[str, sfn.IStateMachine],
         numbers: Mapping[str, int],
@@ -56,7 +57,7 @@ class FileMachine(sfn.StateMachine):
         texts: Mapping[str, str] | None = None,
         also: Sequence[Permission] = (),
     ) -> None:
-        name = names.resource(problem, part)
+        name = names.resource(system, part)
         definition = asl.load(asl.FOLDER / f"{part}.asl.json")
         values: dict[str, str | int] = {key: function.function_arn for key, function in functions.items()}
         for key, function in functions.items():
@@ -88,7 +89,7 @@ class FileMachine(sfn.StateMachine):
             state_machine_type=sfn.StateMachineType.STANDARD,
             # Not Stack.to_json_string, which drops null: "ResultPath": null keeps a state's input.
             definition_body=sfn.DefinitionBody.from_string(json.dumps(asl.render(definition, values))),
-            role=create_role(scope, f"{id}Role", "states.amazonaws.com", permissions, given_role),
+            role=create_role(scope, f"{id}Role", trust.machine(scope, name), permissions, given_role),
             logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
             tracing_enabled=False,
         )

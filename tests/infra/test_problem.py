@@ -81,7 +81,7 @@ def test_the_layer_holds_the_file_byte_for_byte_and_the_same_file_makes_the_same
     toml = b'[problem]\r\nname = "heart" # caf\xc3\xa9\n'
     for place in ("one", "two"):
         (tmp_path / place).mkdir()
-        ContractLayer(Stack(App(), "stack"), "Contract", problem="heart", toml=toml, folder=tmp_path / place)
+        ContractLayer(Stack(App(), "stack"), "Contract", system="heart", toml=toml, folder=tmp_path / place)
     (first,), (second,) = ((tmp_path / place).glob("*.zip") for place in ("one", "two"))
     assert first.name == second.name
     assert first.read_bytes() == second.read_bytes()

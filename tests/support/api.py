@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,9 @@ from lambdas.api.batches import Scored
 from lambdas.api.docs import STATIC
 from lambdas.api.gateway import RestApi
 from lambdas.api.serving import Serving
+from tests.support.recording import calling
 
+_ID = re.compile(r"(?<=/batches|dictions)/[^/]+$")
 EVENTS = Path(__file__).parents[1] / "events"
 
 
@@ -89,7 +92,9 @@ class Api:
 
     def send(self, event: dict[str, Any]) -> Answer:
         """Hand an event to the function."""
-        reply = self.gateway(event, SimpleNamespace(aws_request_id=self.request_id))
+        asked = f"{event['httpMethod']} {_ID.sub('/ID', str(event['path']))}"
+        with calling("api", asked):
+            reply = self.gateway(event, SimpleNamespace(aws_request_id=self.request_id))
         assert reply["isBase64Encoded"] is False
         return Answer(reply["statusCode"], reply["headers"], reply["body"])
 
