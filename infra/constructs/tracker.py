@@ -49,6 +49,7 @@ ACTIONS = (
     "UpdateRun",
 )
 
+NOT_CALLED: dict[str, str] = {}
 
 def may_track(uri: str) -> list[Permission]:
     """What a client needs to log to an MLflow server: nothing for a URL, these actions for an ARN of SageMaker's."""
