@@ -36,8 +36,10 @@ def add_stack(app: App, options: Options, bundles: BundleProvider, work: Path) -
     """Put a problem's stack into an app, checked by cdk-nag. `work` is a folder for files made on the way."""
     problem = read_problem(options.problem)
     system = system_name(problem.name, options.stage)
-    # An account that may not create roles cannot be bootstrapped either: deploy as whoever runs the CLI.
-    synthesizer = CliCredentialsStackSynthesizer() if options.existing_role_arn else None
+    # An account that may not create roles cannot be bootstrapped either: deploy as whoever runs the CLI. So does the
+    # local cloud, whose judge of permissions knows no aws:ResourceAccount, which the bootstrap roles ask for.
+    own_credentials = bool(options.existing_role_arn) or options.local
+    synthesizer = CliCredentialsStackSynthesizer() if own_credentials else None
     stack = ProblemStack(
         app,
         names.stack(system),

@@ -16,8 +16,20 @@ QUIET_SECONDS = 2.0
 """A save waits until no request has come for so long ..."""
 LATEST_SECONDS = 20.0
 """... but no longer than this after the first change."""
+FORWARDED = b"x-forwarded-proto"
+"""The header by which whoever ends TLS says how a request came."""
 
 serve = ministack.app
+
+
+def as_if_over_tls(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Mark a request as one that came over TLS, as a load balancer does, unless it says itself how it came.
+
+    Buckets, topics and queues refuse plain HTTP here as on AWS; on loopback there is nobody to encrypt for.
+    """
+    if any(name.lower() == FORWARDED for name, _ in headers):
+        return headers
+    return [*headers, (FORWARDED, b"https")]
 
 
 class Gateway:
@@ -38,6 +50,8 @@ class Gateway:
         if scope.get("path", "").startswith("/_ministack/"):
             await serve(scope, receive, send)
             return
+        if scope["type"] == "http":
+            scope = {**scope, "headers": as_if_over_tls(scope["headers"])}
         self.in_flight += 1
         try:
             await serve(scope, receive, send)

@@ -37,6 +37,7 @@ from andamio.adapters.dynamodb import DynamoPredictions
 from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
 from infra import asl
+from tests.support.recording import calling, watch
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -182,7 +183,8 @@ class Cloud:
         assert len(body) < STATE_DATA_LIMIT, f"{part} was given {len(body)} bytes: state data hold 256 KB"
         event = json.loads(body)
         try:
-            result = self._handlers[part](event, _context(name))
+            with calling(part, str(event.get("step", ""))):
+                result = self._handlers[part](event, _context(name))
         except Exception as error:  # as Lambda's runtime does
             said = {
                 "errorType": type(error).__name__,
@@ -230,7 +232,8 @@ def account(
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}):  # type: ignore[arg-type]
-        s3 = boto3.client("s3")
+        s3 = boto3.client("s3")  # a test's own, so made before calls are watched
+        watch(monkeypatch, {name: part.capitalize() for part, name in {**buckets, "predictions": table}.items()})
         for bucket in buckets.values():
             s3.create_bucket(Bucket=bucket)
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
