@@ -31,7 +31,7 @@ down:  ## stop what demo started; PURGE=1 forgets its state too
 test: install  ## the whole test suite, with a local cloud of its own
 	@$(PYTHON) -m pytest
 
-check: install  ## style, types, dependency rules, state machines, templates
+check: install  ## style, types, dependency rules, state machines, templates, permissions
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -39,6 +39,7 @@ check: install  ## style, types, dependency rules, state machines, templates
 	.venv/bin/deptry .
 	$(PYTHON) -m infra.asl
 	$(PYTHON) -m infra.check
+	$(PYTHON) -m infra.proof
 
 bench: install  ## the benchmarks
 	@if [ -d benchmarks ]; then $(PYTHON) -m benchmarks; \

@@ -35,8 +35,9 @@ def etl(to: Stores) -> list[Permission]:
     """Reads raw files by version, writes what becomes of them."""
     return [
         listing(to.lake, versions=True),
-        objects(to.lake, ["s3:GetObject", "s3:GetObjectVersion"], names.RAW),
-        objects(to.lake, READ_WRITE, names.STAGING, names.QUARANTINE, names.DATASETS),
+        objects(to.lake, ["s3:GetObjectVersion"], names.RAW),
+        objects(to.lake, READ_WRITE, names.STAGING, names.DATASETS),
+        objects(to.lake, ["s3:PutObject"], names.QUARANTINE),
     ]
 
 
@@ -63,7 +64,8 @@ def registry(to: Stores) -> list[Permission]:
         listing(to.lake),
         listing(to.models),
         objects(to.lake, READ, names.DATASETS),
-        objects(to.models, READ_WRITE, names.RUNS, names.RELEASES, names.pointer(to.problem)),
+        objects(to.models, READ_WRITE, names.RUNS, names.pointer(to.problem)),
+        objects(to.models, ["s3:PutObject"], names.RELEASES),
         objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], names.MLFLOW),
         *may_track(to.tracking_uri),
     ]

@@ -82,6 +82,14 @@ def test_a_parquet_file_is_cut_between_its_row_groups_and_scored(scoring: Scorin
     assert len(scoring.calls("score")) > 1
 
 
+def test_a_file_is_refused_while_no_model_is_served(scoring: Scoring) -> None:
+    models = scoring.cloud.models
+    models._s3.delete_object(Bucket=models.bucket, Key=names.pointer("heart"))
+    ended = scoring.score("patients.csv", heart_file(10))
+    assert ended.status == "FAILED"
+    assert "model" in ended.cause
+
+
 def test_a_folder_is_no_file_and_nothing_happens(scoring: Scoring) -> None:
     ended = scoring.score("march/", b"")
     assert (ended.status, ended.output["status"]) == ("SUCCEEDED", "ignored")

@@ -1,4 +1,4 @@
-"""What functions call in these tests is what `calls.json` says: permissions are judged by it, see tests/infra.
+"""What functions call in these tests is what infra/proof/calls.json says: permissions are judged by it.
 
 Last by its name: the other files of this folder make the calls. ANDAMIO_RECORD=1 writes the file anew.
 """
@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from infra.proof.needs import CALLS
 from tests.support.recording import Call, as_rows, recorded
 
-FILE = Path(__file__).with_name("calls.json")
+FILE = CALLS
 HOW = "If it is meant, run `ANDAMIO_RECORD=1 .venv/bin/python -m pytest tests/flows` and look at what changed."
 
 
@@ -31,7 +32,7 @@ def test_no_function_makes_a_call_that_is_not_written_down() -> None:
 
 def test_every_call_that_is_written_down_is_made(request: pytest.FixtureRequest) -> None:
     ran = {item.path for item in request.session.items}
-    left_out = set(FILE.parent.glob("test_*.py")) - ran
+    left_out = set(Path(__file__).parent.glob("test_*.py")) - ran
     if left_out:
         pytest.skip(f"only a run of the whole folder says so: {', '.join(sorted(file.name for file in left_out))}")
     gone = known() - recorded()

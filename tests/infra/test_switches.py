@@ -27,7 +27,9 @@ def test_data_outlive_their_stack_on_aws_and_go_with_it_locally(aws, local):
 
 
 def test_nothing_with_a_fixed_name_outlives_its_stack(aws):
-    kept = [item for item in aws.resources.values() if item.get("DeletionPolicy") != "Delete" and "DeletionPolicy" in item]
+    kept = [
+        item for item in aws.resources.values() if item.get("DeletionPolicy") != "Delete" and "DeletionPolicy" in item
+    ]
     assert {item["Type"] for item in kept} == set(DATA)
 
 

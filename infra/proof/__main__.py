@@ -1,0 +1,54 @@
+"""`python -m infra.proof`: whether permissions suffice, whether all are needed, and whether the page says so."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from infra.proof.grants import Template, grants
+from infra.proof.judge import missed, refused
+from infra.proof.kept import reason
+from infra.proof.needs import needs, roles
+from infra.proof.page import FILE, page
+from infra.templates import CASES, template
+
+
+def faults(made: Template) -> list[str]:
+    """What is wrong with the permissions of a template, a sentence each."""
+    allowed, needed = grants(made), needs(made)
+    found = [
+        f"{need.who} may not {need.action} on {need.resource}, which it needs ({need.purpose})"
+        for need in refused(needed, allowed)
+    ]
+    for grant in sorted(allowed):
+        useful, kept = missed(grant, needed, allowed), reason(grant)
+        if not useful and not kept:
+            found.append(f"{grant.who} may {grant.action} on {grant.resource}, which nothing is seen to need")
+        elif useful and kept:
+            found.append(f"{grant.who} needs {grant.action} on {grant.resource}: infra/proof/kept.py need not say why")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Judge the template as it goes to AWS; 1 when something is wrong."""
+    write = "--write" in (sys.argv[1:] if arguments is None else arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        made = template(CASES["default"], Path(folder))
+    allowed, needed = grants(made), needs(made)
+    text = page(allowed, needed, roles(made))
+    if write:
+        FILE.write_text(text)
+    found = faults(made)
+    if not FILE.is_file() or FILE.read_text() != text:
+        found.append("docs/permissions.md is out of date: run `python -m infra.proof --write`")
+    for sentence in found:
+        print(f"error: {sentence}", file=sys.stderr)
+    if not found:
+        print(f"{len(allowed)} permissions suffice for {len(needed)} needs, and each is needed.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""`docs/permissions.md`: who may do what, on what, and for which call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from infra import REPOSITORY
+from infra.proof.grants import Grant
+from infra.proof.kept import reason
+from infra.proof.needs import Need
+
+FILE = REPOSITORY / "docs" / "permissions.md"
+
+_INTRODUCTION = """# Permissions
+
+Who may do what, on what, and for which call. `python -m infra.proof --write` writes this page, out of the template and
+of the calls that the tests record; `make check` fails when it is out of date, when a call is not allowed, and when
+something is allowed that no call needs.
+
+Functions get their permissions from `infra/permissions.py`. A machine gets what its definition needs, a rule what its
+target needs. Resources are named as in the template: `Lake`, `Models` and `Batch` are the buckets, `Predictions` is the
+table.
+"""
+_SHOWN = 4
+
+
+def page(allowed: Iterable[Grant], needs: Iterable[Need], functions: Mapping[str, str]) -> str:
+    """The page. `functions` is function -> the logical id of its role."""
+    parts = {role: function for function, role in functions.items()}
+    needed: dict[tuple[str, str], list[Need]] = {}
+    for need in needs:
+        needed.setdefault((need.who, need.action), []).append(need)
+    held: dict[str, list[Grant]] = {}
+    for grant in allowed:
+        held.setdefault(grant.who, []).append(grant)
+    order = sorted(held, key=lambda who: (who not in parts, "." in who, who))
+    sections = [_section(who, parts.get(who, ""), sorted(held[who]), needed) for who in order]
+    return "\n".join([_INTRODUCTION, *sections])
+
+
+def _section(who: str, function: str, allowed: list[Grant], needed: Mapping[tuple[str, str], list[Need]]) -> str:
+    title = f"The function `{function}`" if function else f"`{who}`"
+    lines = [f"## {title}", ""]
+    if function:
+        lines += [f"Role `{who}`.", ""]
+    elif "." in who:
+        lines += ["What policies of topics, queues, keys and functions allow to this service.", ""]
+    lines += ["| action | on | for |", "|---|---|---|"]
+    lines += _rows(allowed, needed)
+    return "\n".join([*lines, ""])
+
+
+def _rows(allowed: list[Grant], needed: Mapping[tuple[str, str], list[Need]]) -> Iterator[str]:
+    shared: dict[tuple[str, str], list[str]] = {}
+    for grant in allowed:
+        purposes = sorted(
+            {
+                need.purpose
+                for need in needed.get((grant.who, grant.action), [])
+                if grant.covers(need.who, need.action, need.resource)
+            }
+        )
+        more = f" and {len(purposes) - _SHOWN} more" if len(purposes) > _SHOWN else ""
+        what_for = "; ".join(purposes[:_SHOWN]) + more if purposes else reason(grant)
+        shared.setdefault((grant.resource, what_for), []).append(grant.action)
+    for (resource, what_for), actions in shared.items():
+        named = ", ".join(f"`{action}`" for action in actions)
+        yield f"| {named} | `{resource}` | {what_for} |"
