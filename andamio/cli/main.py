@@ -50,9 +50,14 @@ def demo(problem: Folder = HEART) -> None:
 
 
 @app.command()
-def up() -> None:
+def up(
+    iam: Annotated[
+        bool | None,
+        typer.Option("--iam/--no-iam", help="Refuse what a function's role does not allow; enforced unless told."),
+    ] = None,
+) -> None:
     """Start the local cloud: emulator, PostgreSQL, MLflow."""
-    local.run("up")
+    local.run("up", *([] if iam is None else ["--iam" if iam else "--no-iam"]))
 
 
 @app.command()

@@ -97,8 +97,8 @@ def check_size(recipe: Recipe, platform: Platform, size: int) -> None:
     if platform.wheels and size > recipe.budget_mib * MIB:
         raise BundleError(
             f"The {recipe.name} bundle takes {size / MIB:.1f} MiB unzipped, its budget is {recipe.budget_mib} "
-            "(Lambda's limit is 250, layers included). Take a dependency out of its group in pyproject.toml, what no "
-            "function reads out in infra/packing/slimming.py, or raise the budget in infra/packing/recipes.py knowingly."
+            "(Lambda's limit is 250, layers included). Take a dependency out of its group in pyproject.toml, or what "
+            "no function reads in infra/packing/slimming.py, or raise the budget in infra/packing/recipes.py knowingly."
         )
 
 

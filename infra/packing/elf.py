@@ -29,7 +29,9 @@ def without_symbols(library: bytes) -> bytes:
     """
     if not library.startswith(ELF64_LITTLE_ENDIAN) or len(library) < HEADER.size:
         return library
-    (*start, program_headers, section_headers, flags, size, each, segments, _, sections, _) = HEADER.unpack_from(library)
+    (*start, program_headers, section_headers, flags, size, each, segments, _, sections, _) = HEADER.unpack_from(
+        library
+    )
     if each != SEGMENT.size or segments in (0, MORE_THAN_FIT) or not section_headers or not sections:
         return library
     table_end = program_headers + segments * SEGMENT.size

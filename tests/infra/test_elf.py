@@ -54,18 +54,17 @@ def test_what_was_cut_is_not_cut_again():
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"\x7fELF\x02\x01",
-        b"a text that is called a library",
-        b"\x7fELF\x01\x01" + library()[6:],
-        b"\x7fELF\x02\x02" + library()[6:],
-        library(headers=False),
-        library(behind=b"PK: an archive that the library reads out of its own file"),
-        library(last_flags=elf.ALLOCATED),
-        library()[:0x2100],
-        library()[:0x40],
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\x7fELF\x02\x01", id="short"),
+        pytest.param(b"a text that is called a library", id="text"),
+        pytest.param(b"\x7fELF\x01\x01" + library()[6:], id="32-bit"),
+        pytest.param(b"\x7fELF\x02\x02" + library()[6:], id="big-endian"),
+        pytest.param(library(headers=False), id="no-sections"),
+        pytest.param(library(behind=b"an archive that the library reads out of its own file"), id="appended"),
+        pytest.param(library(last_flags=elf.ALLOCATED), id="allocated"),
+        pytest.param(library()[:0x2100], id="truncated"),
+        pytest.param(library()[:0x40], id="header-alone"),
     ],
-    ids="empty short text 32-bit big-endian no-sections appended allocated truncated header-alone".split(),
 )
 def test_what_is_laid_out_in_another_way_stays_as_it_is(body):
     assert elf.without_symbols(body) == body

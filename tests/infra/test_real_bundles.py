@@ -16,13 +16,14 @@ import pytest
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from andamio.names import RUNS
+from andamio.names import PROBLEM_FILE, PROBLEM_PACKAGE
 from infra import bundling
 from infra.packing import archive, assembly, elf, store, uv
 from infra.packing.platforms import ARM64, HOST, X86_64, choose
 from infra.packing.recipes import LAMBDA_LIMIT_MIB, RECIPES
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, ROOT, fruit_cells, heart_cells, publish
-from tests.support.elf import AARCH64, X86_64 as AMD64
+from tests.support.elf import AARCH64
+from tests.support.elf import X86_64 as AMD64
 from training import plan, search, suggest
 from training.runs import PLAN, Run, asked_file, to_json
 from training.spaces import SPACES
@@ -67,9 +68,12 @@ def train_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_family_is_fitted_calibrated_and_proven_out_of_the_bundle_alone(folder, cells, train_bundle, tmp_path):
     """What slimming takes away is nothing that a step of training, whichever its family, comes to import."""
     trials = asked(folder, cells(), tmp_path / "objects")
-    memory = ROOT / "andamio" / "adapters" / "memory.py"
+    layer, memory = tmp_path / "layer", ROOT / "andamio" / "adapters" / "memory.py"
+    (layer / PROBLEM_PACKAGE).mkdir(parents=True)
+    (layer / PROBLEM_PACKAGE / "__init__.py").touch()
+    (layer / PROBLEM_PACKAGE / PROBLEM_FILE).write_bytes((folder / PROBLEM_FILE).read_bytes())
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", PROGRAM, train_bundle, memory, tmp_path / "objects"],
+        [sys.executable, "-I", "-S", "-B", PROGRAM, train_bundle, layer, memory, tmp_path / "objects"],
         env={},
         cwd=tmp_path,
         capture_output=True,
@@ -86,6 +90,7 @@ def test_every_family_is_fitted_calibrated_and_proven_out_of_the_bundle_alone(fo
         assert export["calibration"]["kind"] in ("platt", "temperature")
     assert came["fit"]["status"] == "fitted"
     assert came["decide"]["status"] == "promoted"
+    assert came["plan"]["run"]
 
 
 def asked(folder: Path, cells: dict[str, list[str]], file: Path) -> list[str]:
@@ -110,7 +115,6 @@ def asked(folder: Path, cells: dict[str, list[str]], file: Path) -> list[str]:
     specs += [{**specs[0], "id": f"{kind}-selection", "selection": kind, "share": 0.5} for kind in SELECTED]
     baselines = [spec for spec in search.next_trials(run.need(PLAN, "plan"), [], 1) if spec.get("baseline")]
     run.write(asked_file(1), to_json({"run": run.id, "round": 1, "trials": [*baselines, *specs]}))
-    assert all(info.key.startswith(RUNS) for info in models.list(""))
     held = [{info.key: bucket.get(info.key).body for info in bucket.list("")} for bucket in (lake, models)]
     file.write_bytes(pickle.dumps(held))
     return [spec["id"] for spec in specs]

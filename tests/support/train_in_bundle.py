@@ -1,8 +1,8 @@
 """A training run's steps, done by an unpacked train bundle alone; a program for `python -I -S -B`.
 
-    train_in_bundle.py BUNDLE MEMORY OBJECTS
+    train_in_bundle.py BUNDLE LAYER MEMORY OBJECTS
 
-BUNDLE is the unpacked bundle, the only place beside the standard library that anything is imported from.
+BUNDLE is the unpacked bundle, LAYER the contract's, and nothing else is importable but the standard library.
 MEMORY is andamio/adapters/memory.py, which no bundle holds. OBJECTS is a pickle of the lake's and the models
 bucket's objects, {key: bytes} each, with one run whose first round was asked. Prints what came of it, as JSON.
 """
@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 
 
-def main(bundle: str, memory: str, objects: str) -> None:
-    sys.path.insert(0, bundle)
+def main(bundle: str, layer: str, memory: str, objects: str) -> None:
+    sys.path[:0] = [bundle, layer]
     spec = importlib.util.spec_from_file_location("andamio.adapters.memory", memory)
     assert spec is not None
     assert spec.loader is not None
@@ -32,7 +32,7 @@ def main(bundle: str, memory: str, objects: str) -> None:
 
 
 def train(lake, models) -> dict:
-    """Every trial, the export of each of them, then the steps that follow."""
+    """Every trial, the export of each of them, then the steps that follow, and the plan of another run."""
     from lambdas.train.handler import STEPS, Buckets
     from training import calibrate, export, fit
     from training.runs import ENOUGH, PLAN, Run, asked_file, scores_file, to_json, told_file
@@ -61,8 +61,9 @@ def train(lake, models) -> dict:
         "fit": STEPS["fit"](to, {"run": run}),
         "evaluate": STEPS["evaluate"](to, {"run": run}),
         "decide": STEPS["decide"](to, {"run": run, "attempts": 0}),
+        "plan": STEPS["plan"](to, {"input": {"trials": 1}}),
     }
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])
