@@ -1,6 +1,6 @@
 """The bundles as they are deployed: their sizes on both of Lambda's processors, and training out of one alone.
 
-They are cut here, from locked wheels, unless the store has them ($ANDAMIO_BUNDLES): the first run takes a minute.
+They are cut here, from locked wheels, unless the store has them ($ANDAMIO_BUNDLES): the first run takes minutes.
 """
 
 from __future__ import annotations
