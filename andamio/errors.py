@@ -3,7 +3,7 @@
 AndamioError
 ├── ContractError        problem.toml is not what the format says
 ├── InvalidRecord        a record, or a list of them, breaks the contract
-├── SettingsError        a deployed function lacks an environment variable
+├── SettingsError        a deployed function lacks an environment variable, or a recent boto3
 ├── AccessRefused        IAM refused a call of a deployed function
 ├── ObjectNotFound       storage has nothing under that key
 ├── PreconditionFailed   somebody else wrote first (If-Match, If-None-Match)
@@ -67,7 +67,7 @@ class InvalidRecord(AndamioError):
 
 
 class SettingsError(AndamioError):
-    """An environment variable that this function needs is missing or malformed."""
+    """What a deployed function needs of its surroundings is missing: an environment variable, or a recent boto3."""
 
     code = "settings"
 

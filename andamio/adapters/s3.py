@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from andamio.adapters.refusals import refusal
 from andamio.adapters.s3_reading import Resuming
+from andamio.adapters.sdk import check_sdk
 from andamio.errors import ObjectNotFound, PreconditionFailed
 from andamio.ports import ObjectInfo, Readable, StoredObject
 
@@ -25,14 +26,19 @@ _NO_VERSION = frozenset({"InvalidArgument", "400", "MethodNotAllowed", "405"})
 
 
 class S3Objects:
-    """`Objects` on a bucket; the client comes from the environment unless one is given."""
+    """`Objects` on a bucket; the client comes from the environment unless one is given.
+
+    Raises `SettingsError` where the botocore that is there knows no conditional writes.
+    """
 
     def __init__(self, bucket: str, client: Any = None) -> None:
         # Imported here: a cold start pays for boto3 only when it first needs the bucket.
         import boto3
+        import botocore
         from botocore.config import Config
         from botocore.exceptions import ClientError
 
+        check_sdk(botocore.__version__)
         # Emulators know buckets by path; on AWS, links must name the bucket's region, which "virtual" does.
         emulated = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         self.bucket = bucket

@@ -25,7 +25,6 @@ def finished_zip(recipe: Recipe, platform: Platform, folder: Path, repository: P
             "platform": platform.name,
             "recipe": repr(recipe),
             "rules": _rules(),
-            "strip": Path(slimming.find_stripper(platform)).name,
         }
     )
     above = archive.digest({"": below} | {name: path.read_bytes() for name, path in ours.items()})
@@ -47,7 +46,7 @@ def _make_dependencies(recipe: Recipe, platform: Platform, requirements: str, pa
         listing.write_text(requirements)
         _say(recipe, platform, "installing dependencies")
         uv.install(listing, tree, platform)
-        slimming.slim(tree, platform)
+        slimming.slim(tree)
         _say(recipe, platform, "compiling to bytecode")
         bytecode.compile_sources(tree)
         entries = archive.files(tree)
@@ -98,9 +97,8 @@ def check_size(recipe: Recipe, platform: Platform, size: int) -> None:
     if platform.wheels and size > recipe.budget_mib * MIB:
         raise BundleError(
             f"The {recipe.name} bundle takes {size / MIB:.1f} MiB unzipped, its budget is {recipe.budget_mib} "
-            "(Lambda's limit is 250, layers included). Take a dependency out of its group in pyproject.toml, or raise "
-            "the budget in infra/packing/recipes.py knowingly. Without a `strip` on PATH that knows the platform "
-            "(binutils, or llvm-strip), libraries keep their debug symbols."
+            "(Lambda's limit is 250, layers included). Take a dependency out of its group in pyproject.toml, or what "
+            "no function reads in infra/packing/slimming.py, or raise the budget in infra/packing/recipes.py knowingly."
         )
 
 

@@ -39,7 +39,7 @@ API = Recipe(
     "api",
     packages=("andamio",),
     imports=("fastapi", "mangum", "numpy", "onnxruntime", "pydantic"),
-    budget_mib=90,
+    budget_mib=88,
     assets=(
         (
             "lambdas/api/static/",
@@ -85,13 +85,13 @@ TRAIN = Recipe(
         "sklearn.model_selection",
         "sklearn.neural_network",
     ),
-    budget_mib=245,
+    budget_mib=240,
 )
 SEARCH = Recipe(
     "search",
     packages=("andamio", "training"),
     imports=("numpy", "optuna", "pydantic"),
-    budget_mib=60,
+    budget_mib=56,
 )
 REGISTRY = Recipe(
     "registry",
@@ -107,13 +107,13 @@ REGISTRY = Recipe(
         "pydantic",
         "sagemaker_mlflow",
     ),
-    budget_mib=170,
+    budget_mib=168,
 )
 SCORE = Recipe(
     "score",
     packages=("andamio", "scoring"),
     imports=("numpy", "onnxruntime", "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pydantic"),
-    budget_mib=168,
+    budget_mib=166,
 )
 RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, SEARCH, REGISTRY, SCORE)}
 

@@ -1,17 +1,16 @@
 """What a function never reads at run time, taken out of a folder of installed packages.
 
-Every rule was tried by importing the result; `importing` tries it again at every build. The rules are
-about kinds of files, with a short list of paths for the two packages that carry a second copy of themselves.
+Every rule was tried by importing the result; `importing` tries it again at every build, and a test trains a
+model of each family out of the bundle. No rule runs a program: every machine takes the same bytes out.
 """
 
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.packing.platforms import Platform
+from infra.packing import elf
 
 # Folders of tests, at any depth; console scripts, at the top only.
 TESTS = {"tests", "__pycache__"}
@@ -53,14 +52,27 @@ UNUSED = (
     "joblib/test",
     "google/protobuf/testdata",
     # Sample data sets.
-    "sklearn/datasets/data",
-    "sklearn/datasets/images",
-    "sklearn/datasets/descr",
+    "sklearn/datasets",
+    # Parts of SciPy for other work than fitting: nothing of scikit-learn that a model needs imports them.
+    "scipy/cluster",
+    "scipy/fftpack",
+    "scipy/io",
+    "scipy/odr",
+    "scipy/signal",
+    "scipy/stats/_unuran",
+    "scipy/stats/_sampling.py",
+    "scipy/stats/sampling.py",
+    # Compiled modules that only tests load.
+    "numpy/_core/_simd.*",
+    "numpy/_core/*_tests.*.so",
+    "scipy/**/_test_*.so",
+    "scipy/ndimage/_ctest.*",
+    "scipy/ndimage/_cytest.*",
 )
 
 
-def slim(tree: Path, platform: Platform) -> None:
-    """Delete from an installed tree what no function reads, and strip what is left, in place."""
+def slim(tree: Path) -> None:
+    """Delete from an installed tree what no function reads, and cut symbols off the libraries left, in place."""
     for pattern in UNUSED:
         for path in list(tree.glob(pattern)):
             _delete(path)
@@ -71,25 +83,16 @@ def slim(tree: Path, platform: Platform) -> None:
                 _delete(path)
         elif path.suffix in BUILD_FILES or (path.parent.name.endswith(".dist-info") and path.name in METADATA_DROPPED):
             path.unlink(missing_ok=True)
-    stripper = find_stripper(platform)
-    if stripper:
-        for library in _libraries(tree):
-            # A library that cannot be stripped is only larger: the size budget has the last word.
-            subprocess.run([stripper, "--strip-unneeded", str(library)], capture_output=True, check=False)
-
-
-def find_stripper(platform: Platform) -> str:
-    """The `strip` that understands a platform's libraries; empty when this machine has none."""
-    if not platform.wheels:
-        return ""
-    native = ["strip"] if platform.is_this_machine else []
-    gnu = {"x86_64": "x86_64-linux-gnu-strip", "arm64": "aarch64-linux-gnu-strip"}[platform.name]
-    return next((found for name in (*native, gnu, "llvm-strip") if (found := shutil.which(name))), "")
+    for library in _libraries(tree):
+        body = library.read_bytes()
+        cut = elf.without_symbols(body)
+        if len(cut) < len(body):
+            library.write_bytes(cut)
 
 
 def _libraries(tree: Path) -> Iterator[Path]:
     for path in sorted(tree.rglob("*.so*")):
-        # Stripping the bundled OpenBLAS in numpy.libs/ breaks it.
+        # What an editor of wheels put in numpy.libs/ and its like was laid out anew, OpenBLAS among it: as it came.
         inside_libs = any(part.endswith(".libs") for part in path.relative_to(tree).parts)
         if path.is_file() and not path.is_symlink() and not inside_libs:
             yield path

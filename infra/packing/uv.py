@@ -12,7 +12,7 @@ from infra import REPOSITORY
 from infra.packing import BundleError
 from infra.packing.platforms import PYTHON, Platform
 
-# In Lambda's Python runtime already, and 25 MiB.
+# In Lambda's Python runtime already, and 25 MiB. `andamio.adapters.sdk` checks its version when a function starts.
 IN_THE_RUNTIME = ("boto3", "botocore", "jmespath", "s3transfer")
 
 

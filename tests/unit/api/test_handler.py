@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import boto3
+import botocore
 import pytest
 from moto import mock_aws
 
@@ -118,6 +119,16 @@ def test_a_prediction_from_a_release_in_s3(handler: ModuleType) -> None:
     reply = handler.handler(event("api-predict"), None)
     assert reply["statusCode"] == 200
     assert json.loads(reply["body"])["model"]["version"] == version
+
+
+def test_a_runtime_whose_boto3_is_too_old_is_a_deployment_that_the_log_says_how_to_mend(
+    handler: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(botocore, "__version__", "1.34.145")
+    reply = handler.handler(event("api-predict"), None)
+    said = json.loads(reply["body"])
+    assert (reply["statusCode"], said["type"]) == (503, "urn:andamio:problem:settings")
+    assert "need botocore 1.35.69 or newer. This is 1.34.145" in capsys.readouterr().out
 
 
 def test_batches_and_predictions_are_those_of_the_deployed_bucket_and_table(handler: ModuleType) -> None:
