@@ -1,4 +1,4 @@
-"""Starts ministack, in its own environment, with one thing added: it saves its state as it goes.
+"""Starts ministack, in its own environment, with two things added: it saves its state as it goes, and says who it is.
 
 On its own ministack saves only when it is asked to end, so a reboot would forget whatever was
 deployed since its start, and leave S3 objects (written at once) in buckets of no stack. Here it
@@ -7,7 +7,9 @@ saves in quiet moments too: between requests, in the event loop, so that what is
 
 import asyncio
 import logging
+import runpy
 import time
+from pathlib import Path
 from typing import Any
 
 from ministack import app as ministack  # type: ignore[import-not-found]
@@ -18,6 +20,9 @@ LATEST_SECONDS = 20.0
 """... but no longer than this after the first change."""
 
 serve = ministack.app
+# By its path: nothing of ours is importable here, since functions would see it too.
+identity = runpy.run_path(str(Path(__file__).with_name("identity.py")))
+WHO = identity["answer"]()
 
 
 class Gateway:
@@ -34,6 +39,9 @@ class Gateway:
             saving = asyncio.create_task(self.keep_saving())
             await serve(scope, receive, send)
             saving.cancel()
+            return
+        if scope["type"] == "http" and scope["path"] == identity["PATH"]:
+            await identity["respond"](WHO, send)
             return
         if scope.get("path", "").startswith("/_ministack/"):
             await serve(scope, receive, send)
