@@ -57,7 +57,10 @@ def forget(where: str, system: str) -> None:
 def every(where: str = "*") -> Iterator[Outputs]:
     """Everything that is deployed, to one target or to any; the oldest deploy first."""
     found = [read_json(file) for file in (home() / "outputs").glob(f"{where}/*.json")]
-    yield from sorted((one for one in found if one and "system" in one), key=lambda one: str(one["deployed_at"]))
+    yield from sorted(
+        (one for one in found if one and "system" in one),
+        key=lambda one: (str(one["deployed_at"]), target(one), one["system"]),
+    )
 
 
 def last_of_all() -> Outputs | None:
