@@ -31,13 +31,14 @@ down:  ## stop what demo started; PURGE=1 forgets its state too
 test: install  ## the whole test suite, with a local cloud of its own
 	@$(PYTHON) -m pytest
 
-check: install  ## style, types, dependency rules, state machines
+check: install  ## style, types, dependency rules, state machines, templates
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/deptry .
 	$(PYTHON) -m infra.asl
+	$(PYTHON) -m infra.check
 
 bench: install  ## the benchmarks
 	@if [ -d benchmarks ]; then $(PYTHON) -m benchmarks; \

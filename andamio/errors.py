@@ -4,6 +4,7 @@ AndamioError
 ├── ContractError        problem.toml is not what the format says
 ├── InvalidRecord        a record, or a list of them, breaks the contract
 ├── SettingsError        a deployed function lacks an environment variable
+├── AccessRefused        IAM refused a call of a deployed function
 ├── ObjectNotFound       storage has nothing under that key
 ├── PreconditionFailed   somebody else wrote first (If-Match, If-None-Match)
 ├── ReleaseError         a release is incomplete, or its digest does not match
@@ -69,6 +70,12 @@ class SettingsError(AndamioError):
     """An environment variable that this function needs is missing or malformed."""
 
     code = "settings"
+
+
+class AccessRefused(AndamioError):
+    """IAM refused a call: the message names the role, the action, the resource, and where to allow it."""
+
+    code = "access-refused"
 
 
 class ObjectNotFound(AndamioError):

@@ -72,7 +72,7 @@ class ProblemTable(Section):
         if not re.fullmatch(r"[a-z][a-z0-9-]{1,30}", value):
             raise ValueError("expected 2 to 31 lower-case letters, digits and hyphens that start with a letter")
         if "--" in value:
-            raise ValueError("two hyphens in a row are not allowed: they stand between a problem and its stage")
+            raise ValueError("expected no '--', which stands before a stage in the names of what is deployed")
         return value
 
     @field_validator("task", mode="before")
@@ -258,7 +258,7 @@ class Training(Section):
     metric: Metric = "roc_auc"
     families: Annotated[tuple[Family, ...], Field(min_length=1)] = get_args(Family)
     trials: Annotated[int, Field(ge=1, le=2000)] = 24
-    parallel: Annotated[int, Field(ge=1, le=40)] = 4
+    parallel: Annotated[int, Field(ge=1, le=40)] = 3
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
     holdout: Annotated[float, Field(ge=0.05, le=0.5)] = 0.2
     split: Literal["hash", "time"] = "hash"

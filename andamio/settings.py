@@ -71,8 +71,12 @@ class SearchSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class RegistrySettings(Settings):
-    """`lambdas/registry`: the buckets, the MLflow server or app, and the digest of the lock file it was built from."""
+    """`lambdas/registry`: the buckets, the MLflow server or app, and the digest of the lock file it was built from.
 
+    `system` names the experiment and the registered model, for stages and problems may share a server.
+    """
+
+    system: str
     lake: str
     models: str
     tracking_uri: str

@@ -20,7 +20,7 @@ from andamio import names
 from infra import bundling
 from infra.asl import AslError
 from infra.bundling import Bundle
-from infra.options import OptionError, Options, read_options
+from infra.options import OptionError, Options, read_options, system_name
 from infra.packing import BundleError
 from infra.packing.store import default_store
 from infra.problem import ProblemError, read_problem
@@ -35,12 +35,16 @@ BundleProvider = Callable[[Sequence[str], str], Mapping[str, Bundle]]
 def add_stack(app: App, options: Options, bundles: BundleProvider, work: Path) -> ProblemStack:
     """Put a problem's stack into an app, checked by cdk-nag. `work` is a folder for files made on the way."""
     problem = read_problem(options.problem)
-    # An account that may not create roles cannot be bootstrapped either: deploy as whoever runs the CLI.
-    synthesizer = CliCredentialsStackSynthesizer() if options.existing_role_arn else None
+    system = system_name(problem.name, options.stage)
+    # An account that may not create roles cannot be bootstrapped either: deploy as whoever runs the CLI. So does the
+    # local cloud, whose judge of permissions knows no aws:ResourceAccount, which the bootstrap roles ask for.
+    own_credentials = bool(options.existing_role_arn) or options.local
+    synthesizer = CliCredentialsStackSynthesizer() if own_credentials else None
     stack = ProblemStack(
         app,
-        names.stack(problem.name),
+        names.stack(system),
         problem=problem,
+        system=system,
         options=options,
         bundles=bundles(FUNCTIONS, options.bundle),
         work=work,

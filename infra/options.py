@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from andamio import names
 from infra import REPOSITORY
+from infra.regions import lacks_mlflow_app
 
 PLATFORMS = ("host", "x86_64", "arm64")
+STAGE = re.compile(r"[a-z][a-z0-9]{0,11}")
 
 DEFAULT_SHARD_MIB = 32
 # A shard of a few rows costs more to start than to score; what comes of a larger one may not fit on a function's disk.
 SMALLEST_SHARD_MIB, LARGEST_SHARD_MIB = 0.001, 128
 MOST_WORKERS = 10_000
 """What a Distributed Map runs at once."""
+DEFAULT_WORKERS = 3
+"""With as many, a batch, a training and ETL at the same time leave room for the API in a new account (ADR 20)."""
 
 
 class OptionError(Exception):
@@ -28,6 +34,7 @@ class Options:
     """One deployment's choices.
 
     problem            the problem's folder
+    stage              which of several deployments of the problem this is (dev; empty on the local cloud)
     local              AWS_ENDPOINT_URL is set: an emulator, whose state may be thrown away
     bundle             platform of the functions: host (local default) | x86_64 (AWS default) | arm64
     tracking_uri       an MLflow server's URL or ARN; empty: the stack makes SageMaker's MLflow app
@@ -36,10 +43,11 @@ class Options:
     quiet_seconds      how long ETL waits for more files
     refresh_seconds    how often the API looks for a new champion (60; 5 on the local cloud)
     shard_bytes        how much of a batch's file one call scores (context `shard_mib`, 32; fractions are fine)
-    workers            how many calls score at once (8; 2 on the local cloud)
+    workers            how many calls score at once (3; 2 on the local cloud)
     """
 
     problem: Path
+    stage: str
     local: bool
     bundle: str
     tracking_uri: str
@@ -69,6 +77,7 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         raise OptionError(f"Context 'existing_role_arn' must be the ARN of an IAM role. Got '{role}' instead.")
     return Options(
         problem=folder if folder.is_absolute() else REPOSITORY / folder,
+        stage=_stage(context, "" if local else names.DEFAULT_STAGE),
         local=local,
         bundle=bundle,
         tracking_uri=_tracking_uri(context, environ, local),
@@ -77,13 +86,40 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         quiet_seconds=_seconds(context, "quiet_seconds", 2 if local else 30, least=1),
         refresh_seconds=_seconds(context, "refresh_seconds", 5 if local else 60, least=1),
         shard_bytes=_shard_bytes(context),
-        workers=_workers(context, 2 if local else 8),
+        workers=_workers(context, 2 if local else DEFAULT_WORKERS),
     )
+
+
+def system_name(problem: str, stage: str) -> str:
+    """What everything that is deployed is named by; raises `OptionError` when it is too long for AWS."""
+    system = names.system(problem, stage)
+    if len(system) > names.LONGEST_SYSTEM:
+        raise OptionError(
+            f"Problem and stage make the name '{system}', which may have {names.LONGEST_SYSTEM} characters: AWS allows "
+            f"no more for the longest name that is made of it. It has {len(system)}: choose a shorter stage or problem."
+        )
+    return system
+
+
+def _stage(context: Callable[[str], object], default: str) -> str:
+    text = _text(context, "stage", default)
+    if text and not STAGE.fullmatch(text):
+        raise OptionError(
+            f"Context 'stage' must be 1 to 12 of a-z and 0-9, starting with a letter. Got '{text}' instead."
+        )
+    return text
 
 
 def _tracking_uri(context: Callable[[str], object], environ: Mapping[str, str], local: bool) -> str:
     """What is given; locally also the environment's or the running local cloud's; empty: make one on AWS."""
     given = _text(context, "tracking_uri", "")
+    region = environ.get("CDK_DEFAULT_REGION") or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
+    if not given and not local and lacks_mlflow_app(region):
+        raise OptionError(
+            f"CloudFormation has no AWS::SageMaker::MlflowApp in {region}, which the stack would make. Give an MLflow "
+            "server of yours with `--context tracking_uri=https://...` (or the ARN of one of SageMaker's), or deploy to "
+            "another region: docs/deploy.md lists those that have it."
+        )
     if given or not local:
         return given
     cloud = Path(environ.get("ANDAMIO_HOME") or REPOSITORY / ".andamio") / "cloud.json"

@@ -15,7 +15,7 @@ from pathlib import Path
 from andamio import names
 
 NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
-DEFAULT_PARALLEL = 4
+DEFAULT_PARALLEL = 3
 MOST_PARALLEL = 40
 DEFAULT_KEEP_DAYS = 90
 
@@ -52,9 +52,10 @@ def read_problem(folder: Path) -> Problem:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProblemError(f"{file} is not valid TOML: {error}.") from error
     name = _table(content, "problem", file).get("name")
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not NAME.fullmatch(name) or "--" in name:
         raise ProblemError(
-            f"{file}: [problem] name must be 2 to 31 of a-z, 0-9 and '-', starting with a letter. Got {name!r} instead."
+            f"{file}: [problem] name must be 2 to 31 of a-z, 0-9 and '-', starting with a letter, without '--' (which "
+            f"stands before a stage in the names of what is deployed). Got {name!r} instead."
         )
     parallel = _table(content, "training", file).get("parallel", DEFAULT_PARALLEL)
     if not isinstance(parallel, int) or isinstance(parallel, bool) or not 1 <= parallel <= MOST_PARALLEL:

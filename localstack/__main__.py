@@ -52,7 +52,7 @@ def _run(cloud: Cloud, options: argparse.Namespace) -> Json:
     match options.command:
         case "up":
             asked = {EMULATOR: options.emulator_port, MLFLOW: options.mlflow_port}
-            cloud.up({name: port for name, port in asked.items() if port is not None})
+            cloud.up({name: port for name, port in asked.items() if port is not None}, iam=options.iam)
             if options.wait_mlflow:
                 cloud.wait([MLFLOW], options.timeout)
         case "wait":
@@ -92,6 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", parents=[common, timeout], help="start what does not run")
     up.add_argument("--emulator-port", type=int, metavar="PORT", help="default: the last one, else 4566; 0 for any")
     up.add_argument("--mlflow-port", type=int, metavar="PORT", help="default: the last one, else 5000; 0 for any")
+    up.add_argument(
+        "--iam",
+        action=argparse.BooleanOptionalAction,
+        help="refuse what a function's role does not allow; default: as it runs, else enforced",
+    )
     up.add_argument("--wait-mlflow", action="store_true", help="return when MLflow answers too")
     wait = commands.add_parser("wait", parents=[common, timeout], help="wait until services answer")
     wait.add_argument("services", nargs="*", choices=[*SERVICES, []], metavar="SERVICE", help=", ".join(SERVICES))

@@ -40,14 +40,17 @@ class Cloud:
     home: Home
     say: Say
 
-    def up(self, ports: Mapping[str, int]) -> Record:
+    def up(self, ports: Mapping[str, int], *, iam: bool | None = None) -> Record:
         """Start what does not run and wait for the emulator and the database, but not for MLflow.
 
         `ports` by service, where a certain one is asked for (0 means any); else each service gets
-        the one that it had before. Raises `CommandError` when a service does not start.
+        the one that it had before. `iam` says whether permissions are enforced: an emulator that runs otherwise is
+        started again; where it is None, one that runs is left as it is, and one that is started enforces them.
+        Raises `CommandError` when a service does not start.
         """
         with self._alone():
             record = self._what_runs()
+            self._judge(record, iam)
             if any(name not in record.services for name in SERVICES):
                 self._start(record, ports)
             return record
@@ -127,6 +130,15 @@ class Cloud:
                 del record.services[name]
         return record
 
+    def _judge(self, record: Record, iam: bool | None) -> None:
+        """Note whether permissions are to be enforced, and stop an emulator that was started otherwise."""
+        if EMULATOR in record.services:
+            if iam is None or iam == record.iam:
+                return
+            self.say(f"Starting the AWS emulator again, with IAM {'enforced' if iam else 'off'}")
+            self._service(EMULATOR).stop(record.services.pop(EMULATOR).identity)
+        record.iam = iam is not False
+
     def _start(self, record: Record, ports: Mapping[str, int]) -> None:
         self._check_disk()
         if EMULATOR not in record.services:
@@ -143,8 +155,9 @@ class Cloud:
             page = None if MLFLOW in record.services else self._claim(MLFLOW, ports, claims)
             self._remember(gateway, page)
             if gateway:
-                emulator = Emulator(self.home, gateway.port)
-                self.say(f"Starting the AWS emulator on port {gateway.port}")
+                emulator = Emulator(self.home, gateway.port, record.iam)
+                how = "" if record.iam else ", which refuses no call for want of a permission"
+                self.say(f"Starting the AWS emulator on port {gateway.port}{how}")
                 record.add(emulator, emulator.start(gateway), gateway.port)
             if POSTGRES not in record.services:
                 self.say("Starting PostgreSQL")

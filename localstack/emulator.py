@@ -27,18 +27,24 @@ from localstack.service import Service, answers, asked
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 PLACE = SOFTWARE / "emulator"
+FUNCTIONS_AT_ONCE = 10
+"""Calls of functions that run at the same time, as in a new AWS account."""
 WHAT = ("--only-group", "emulator", "--no-install-project", "--frozen", "--compile-bytecode")
 
 
 @dataclass(frozen=True, slots=True)
 class Emulator(Service):
-    """ministack on one port; it saves what it knows in quiet moments, and when it is asked to end."""
+    """ministack on one port; it saves what it knows in quiet moments, and when it is asked to end.
+
+    `judges`: whether calls are refused that IAM would refuse.
+    """
 
     name: ClassVar[str] = "emulator"
     title: ClassVar[str] = "The AWS emulator"
     patience: ClassVar[float] = 60.0  # it writes its state on the way out
 
     port: int
+    judges: bool = True
 
     def healthy(self) -> bool:
         """Whether its gateway answers, and is the one of this home."""
@@ -61,6 +67,10 @@ class Emulator(Service):
                 "BIND_HOST": HOST,
                 "GATEWAY_PORT": str(claim.port),
                 "LAMBDA_EXECUTOR": "local",
+                # Every call of a function is judged by its role and by the resource's policy, as IAM does.
+                "AUTH": str(self.judges).lower(),
+                # What a new AWS account runs at once; one call more is refused with 429.
+                "LAMBDA_ACCOUNT_CONCURRENCY": str(FUNCTIONS_AT_ONCE),
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(self.home.state),
                 identity.ID: identity.ensure(self.home.identity, self.home.path),

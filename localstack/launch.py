@@ -1,4 +1,7 @@
-"""Starts ministack, in its own environment, with two things added: it saves its state as it goes, and says who it is.
+"""Starts ministack, in its own environment, with four things added.
+
+Requests count as TLS (`as_if_over_tls`), a throttled task has the name that AWS gives it (`throttled_by_name`), state
+is saved as it goes, and it says which local cloud it is (`identity.py`).
 
 On its own ministack saves only when it is asked to end, so a reboot would forget whatever was
 deployed since its start, and leave S3 objects (written at once) in buckets of no stack. Here it
@@ -9,20 +12,52 @@ import asyncio
 import logging
 import runpy
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ministack import app as ministack  # type: ignore[import-not-found]
+from ministack.services import stepfunctions  # type: ignore[import-not-found]
 
 QUIET_SECONDS = 2.0
 """A save waits until no request has come for so long ..."""
 LATEST_SECONDS = 20.0
 """... but no longer than this after the first change."""
+FORWARDED = b"x-forwarded-proto"
+"""The header by which whoever ends TLS says how a request came."""
 
 serve = ministack.app
 # By its path: nothing of ours is importable here, since functions would see it too.
 identity = runpy.run_path(str(Path(__file__).with_name("identity.py")))
 WHO = identity["answer"]()
+
+
+def as_if_over_tls(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Mark a request as one that came over TLS, as a load balancer does, unless it says itself how it came.
+
+    Buckets, topics and queues refuse plain HTTP here as on AWS; on loopback there is nobody to encrypt for.
+    """
+    if any(name.lower() == FORWARDED for name, _ in headers):
+        return headers
+    return [*headers, (FORWARDED, b"https")]
+
+
+def throttled_by_name(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """How a state machine calls a function, where a call that Lambda refuses is `Lambda.TooManyRequestsException`.
+
+    On its own ministack makes `Lambda.Unknown` of it, which on AWS is a function that ran out of memory or time: who
+    waits for room would then wait for those too.
+    """
+
+    def call_by_name(function: Any, event: Any) -> Any:
+        try:
+            return call(function, event)
+        except stepfunctions._ExecutionError as error:
+            if error.error == "Lambda.Unknown" and '"__type": "TooManyRequestsException"' in error.cause:
+                raise stepfunctions._ExecutionError("Lambda.TooManyRequestsException", error.cause) from error
+            raise
+
+    return call_by_name
 
 
 class Gateway:
@@ -46,6 +81,8 @@ class Gateway:
         if scope.get("path", "").startswith("/_ministack/"):
             await serve(scope, receive, send)
             return
+        if scope["type"] == "http":
+            scope = {**scope, "headers": as_if_over_tls(scope["headers"])}
         self.in_flight += 1
         try:
             await serve(scope, receive, send)
@@ -69,5 +106,6 @@ class Gateway:
 
 if __name__ == "__main__":
     logging.getLogger("persistence").setLevel(logging.WARNING)  # a line a service and save, otherwise
+    stepfunctions._call_lambda = throttled_by_name(stepfunctions._call_lambda)
     ministack.app = Gateway()
     ministack.main()

@@ -1,10 +1,10 @@
 """`cloud.json`: what runs, under which ids, at which addresses. The only thing other parts read.
 
-{"home", "cloud", "endpoint_url", "region", "account", "mlflow_url",
+{"home", "cloud", "endpoint_url", "region", "account", "iam", "mlflow_url",
  "services": {"emulator" | "postgres" | "mlflow": {"pid", "started", "port", "log"}}}
 
 "cloud" is the id that the emulator answers (`identity.py`). An address is null while its service is
-not started; `port` of PostgreSQL is null, for it has none.
+not started; `port` of PostgreSQL is null, for it has none. `iam` says whether permissions are enforced.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Record:
 
     home: Home
     services: dict[str, Started] = field(default_factory=dict)
+    iam: bool = True
 
     @classmethod
     def read(cls, home: Home) -> Self:
@@ -55,7 +56,7 @@ class Record:
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(home)
-        return cls(home, services)
+        return cls(home, services, values.get("iam") is not False)
 
     def identity(self, name: str) -> Identity | None:
         """The process that a service was started as; it may have ended since."""
@@ -83,6 +84,7 @@ class Record:
             "endpoint_url": self.url("emulator"),
             "region": REGION,
             "account": ACCOUNT,
+            "iam": self.iam,
             "mlflow_url": self.url("mlflow"),
             "services": {
                 name: {"pid": it.identity.pid, "started": it.identity.started, "port": it.port, "log": it.log}

@@ -62,12 +62,15 @@ _STACK_IN_BUCKET = 24
 
 
 class MlflowTracker:
-    """A problem's experiment and registered model; `artifacts` is the URI under which a new experiment keeps files."""
+    """A system's experiment and registered model, both named like it.
 
-    def __init__(self, tracking_uri: str, problem: str, artifacts: str) -> None:
+    `artifacts` is the URI under which a new experiment keeps files.
+    """
+
+    def __init__(self, tracking_uri: str, system: str, artifacts: str) -> None:
         mlflow.set_tracking_uri(tracking_uri)
         mlflow.set_registry_uri(tracking_uri)
-        self.problem = problem
+        self.system = system
         self._client = MlflowClient(tracking_uri, tracking_uri)
         # A database in a file has one writer at a time.
         self._at_once = 1 if tracking_uri.startswith(("sqlite:", "file:")) else _AT_ONCE
@@ -88,49 +91,49 @@ class MlflowTracker:
 
     def sealed(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
-        self._client.set_model_version_tag(self.problem, tracked_version, RELEASE, release)
+        self._client.set_model_version_tag(self.system, tracked_version, RELEASE, release)
 
     def point(self, alias: str, version: str) -> None:
         """Give a model version an alias, taking it from whichever had it."""
-        self._client.set_registered_model_alias(self.problem, alias, version)
+        self._client.set_registered_model_alias(self.system, alias, version)
 
     def unpoint(self, alias: str, version: str) -> None:
         """Take an alias from a model version, if it has it."""
-        if alias in self._client.get_model_version(self.problem, version).aliases:
-            self._client.delete_registered_model_alias(self.problem, alias)
+        if alias in self._client.get_model_version(self.system, version).aliases:
+            self._client.delete_registered_model_alias(self.system, alias)
 
     def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
         """Note what became of a run and its model version."""
         self._client.set_tag(run_id, DECISION, outcome)
         if version is not None:
-            self._client.set_model_version_tag(self.problem, version, DECISION, outcome)
+            self._client.set_model_version_tag(self.system, version, DECISION, outcome)
 
     # Experiment and runs
 
     def _find_experiment(self, artifacts: str) -> str:
-        found = self._client.get_experiment_by_name(self.problem)
+        found = self._client.get_experiment_by_name(self.system)
         if found is not None and self._of_another_stack(found.artifact_location, artifacts):
             # Its files are in a bucket that was destroyed with its stack, or that we may not write to.
-            self._client.rename_experiment(found.experiment_id, f"{self.problem} ({_bucket(found.artifact_location)})")
+            self._client.rename_experiment(found.experiment_id, f"{self.system} ({_bucket(found.artifact_location)})")
             found = None
         if found is None:
             try:
-                created: str = self._client.create_experiment(self.problem, artifacts, {KIND_OF_EXPERIMENT: MODELS})
+                created: str = self._client.create_experiment(self.system, artifacts, {KIND_OF_EXPERIMENT: MODELS})
                 return created
             except MlflowException as error:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
-            found = self._client.get_experiment_by_name(self.problem)
+            found = self._client.get_experiment_by_name(self.system)
         if found is None:
-            raise TrainingError(f"MLflow neither has nor creates the experiment '{self.problem}'")
+            raise TrainingError(f"MLflow neither has nor creates the experiment '{self.system}'")
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
         experiment: str = found.experiment_id
         return experiment
 
     def _of_another_stack(self, location: str, artifacts: str) -> bool:
-        """Whether an experiment keeps files in the bucket that an earlier stack of the problem had."""
-        ours = _bucket(location).startswith(names.stack(self.problem)[:_STACK_IN_BUCKET])
+        """Whether an experiment keeps files in the bucket that an earlier stack of the system had."""
+        ours = _bucket(location).startswith(names.stack(self.system)[:_STACK_IN_BUCKET])
         return ours and _bucket(location) != _bucket(artifacts)
 
     def _find_or_create(self, tags: Mapping[str, str], name: str, started: int) -> tuple[str, bool]:
@@ -156,7 +159,7 @@ class MlflowTracker:
             self._log(run_id, noted.params(record), noted.figures(record), tags=_tags(record))
             version = record.plan["dataset"]
             source = Dataset(
-                name=self.problem, digest=version, source_type="s3", source=f'{{"uri": "{record.source}"}}'
+                name=record.problem, digest=version, source_type="s3", source=f'{{"uri": "{record.source}"}}'
             )
             self._client.log_inputs(run_id, [DatasetInput(source, [InputTag("mlflow.data.context", "training")])])
             self._files(run_id, noted.files(record))
@@ -244,7 +247,7 @@ class MlflowTracker:
         with mlflow.start_run(run_id=run_id):
             info = mlflow.onnx.log_model(
                 onnx.load_model_from_string(body),
-                name=self.problem,
+                name=self.system,
                 signature=_signature(contract),
                 input_example=_example(contract),
                 pip_requirements=[f"onnx=={onnx.__version__}", f"onnxruntime=={onnxruntime.__version__}"],
@@ -269,19 +272,19 @@ class MlflowTracker:
         problem = contract.problem
         said = "\n\n".join(text for text in (problem.title, problem.description, problem.objective) if text)
         try:
-            self._client.create_registered_model(self.problem, description=said or None)
+            self._client.create_registered_model(self.system, description=said or None)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        found = self._client.search_model_versions(f"name = '{self.problem}' and tags.`{RUN}` = '{record.run}'")
+        found = self._client.search_model_versions(f"name = '{self.system}' and tags.`{RUN}` = '{record.run}'")
         same = [version for version in found if version.run_id == run_id]  # not one of an earlier stack
         if same:
             version = str(min(same, key=lambda version: int(version.version)).version)
         else:
             tags = {RUN: record.run, **_tags(record)}
-            made = mlflow.register_model(f"models:/{model_id}", self.problem, tags=tags, await_registration_for=60)
+            made = mlflow.register_model(f"models:/{model_id}", self.system, tags=tags, await_registration_for=60)
             version = str(made.version)
-        self._client.update_model_version(self.problem, version, noted.note(record))
+        self._client.update_model_version(self.system, version, noted.note(record))
         return version
 
 

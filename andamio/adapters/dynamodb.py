@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from andamio import names
+from andamio.adapters.refusals import refusal
 from andamio.errors import TableBusy
 
 INDEX = names.BY_RECORD
@@ -68,8 +69,8 @@ class DynamoPredictions:
 
     def find(self, prediction_id: str) -> dict[str, Any] | None:
         """The item of an id."""
-        reply = self._dynamo.get_item(
-            TableName=self.table, Key={"prediction_id": {"S": prediction_id}}, ConsistentRead=True
+        reply = self._call(
+            "get_item", TableName=self.table, Key={"prediction_id": {"S": prediction_id}}, ConsistentRead=True
         )
         return _read(reply["Item"]) if "Item" in reply else None
 
@@ -87,12 +88,23 @@ class DynamoPredictions:
         }
         # A page ends after a megabyte, however many items were asked for.
         while len(found) < limit:
-            reply = self._dynamo.query(**asked, Limit=limit - len(found))
+            reply = self._call("query", **asked, Limit=limit - len(found))
             found += [_read(item) for item in reply["Items"]]
             if "LastEvaluatedKey" not in reply:
                 break
             asked["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
         return found
+
+    def _call(self, operation: str, **asked: Any) -> Any:
+        """One call; raises `AccessRefused` where IAM does not allow it."""
+        try:
+            return getattr(self._dynamo, operation)(**asked)
+        except self._error as error:
+            index = f"/index/{asked['IndexName']}" if "IndexName" in asked else ""
+            refused = refusal(error, "dynamodb", f"table/{self.table}{index}")
+            if refused is None:
+                raise
+            raise refused from error
 
     def _put(self, items: Sequence[Mapping[str, Any]]) -> None:
         left = [{"PutRequest": {"Item": _item(item)}} for item in items]
@@ -117,7 +129,7 @@ class DynamoPredictions:
     def _refused(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Send some write requests; returns those that the table did not take."""
         try:
-            reply = self._dynamo.batch_write_item(RequestItems={self.table: requests})
+            reply = self._call("batch_write_item", RequestItems={self.table: requests})
         except self._error as error:
             if error.response["Error"]["Code"] not in _BUSY:
                 raise

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from andamio.adapters.refusals import refusal
 from andamio.adapters.s3_reading import Resuming
 from andamio.errors import ObjectNotFound, PreconditionFailed
 from andamio.ports import ObjectInfo, Readable, StoredObject
@@ -82,12 +83,15 @@ class S3Objects:
         """The latest version of every object under a prefix, by key, those after `after`; deleted ones are left out."""
         asked = {"KeyMarker": after} if after else {}
         pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix, **asked)
-        for page in pages:
-            for item in page.get("Versions", []):
-                if item["IsLatest"] and item["Key"] > after:
-                    yield ObjectInfo(
-                        item["Key"], item.get("VersionId", ""), item["ETag"], item["Size"], item["LastModified"]
-                    )
+        try:
+            for page in pages:
+                for item in page.get("Versions", []):
+                    if item["IsLatest"] and item["Key"] > after:
+                        yield ObjectInfo(
+                            item["Key"], item.get("VersionId", ""), item["ETag"], item["Size"], item["LastModified"]
+                        )
+        except self._error as error:
+            raise self._translated(error, "") from error
 
     def _read(self, key: str, version: str | None, **asked: Any) -> Any:
         if version is None or "Range" not in asked:
@@ -168,17 +172,22 @@ class S3Objects:
 
     def _put_parts(self, key: str, parts: Iterable[bytes], content_type: str) -> Any:
         where = {"Bucket": self.bucket, "Key": key}
-        where["UploadId"] = self._s3.create_multipart_upload(**where, ContentType=content_type)["UploadId"]
+        try:
+            where["UploadId"] = self._s3.create_multipart_upload(**where, ContentType=content_type)["UploadId"]
+        except self._error as error:
+            raise self._translated(error, key, writing=True) from error
         try:
             done = [
                 {"PartNumber": number, "ETag": self._s3.upload_part(**where, PartNumber=number, Body=part)["ETag"]}
                 for number, part in enumerate(parts, start=1)
             ]
             return self._s3.complete_multipart_upload(**where, MultipartUpload={"Parts": done})
-        except BaseException:
+        except BaseException as error:
             # Parts that nobody completes are kept, and paid for, without being seen.
             with suppress(self._error):
                 self._s3.abort_multipart_upload(**where)
+            if isinstance(error, self._error):
+                raise self._translated(error, key, writing=True) from error
             raise
 
     # Links
@@ -206,7 +215,8 @@ class S3Objects:
             return PreconditionFailed(f"s3://{self.bucket}/{key}: it changed since it was read")
         if code in _GONE or (version and code in _NO_VERSION):
             return ObjectNotFound(f"s3://{self.bucket}/{key}: there is no such object")
-        failure: Exception = error
+        where = f"arn:aws:s3:::{self.bucket}" + (f"/{key}" if key else "")
+        failure: Exception = refusal(error, "s3", where) or error
         return failure
 
 

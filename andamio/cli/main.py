@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +17,7 @@ from andamio.cli import (
     deployed,
     deploying,
     destroying,
+    ending,
     journey,
     local,
     reports,
@@ -27,10 +26,10 @@ from andamio.cli import (
 )
 from andamio.cli import card as cards
 from andamio.cli.batch import Asked, Batches, look_up
-from andamio.cli.console import done, fail, note, out
-from andamio.cli.home import REPO, home
+from andamio.cli.console import done, note, out
+from andamio.cli.home import REPO
 from andamio.contract import Contract
-from andamio.errors import AndamioError, CommandError
+from andamio.errors import CommandError
 
 app = typer.Typer(
     name="andamio",
@@ -48,7 +47,6 @@ NewStage = Annotated[
 Stage = Annotated[str | None, typer.Option("--stage", help="Which stage of it; that of the last deploy unless told.")]
 Aws = Annotated[bool, typer.Option("--aws", help="Your AWS account instead of the local cloud.")]
 Context = Annotated[list[str] | None, typer.Option("--context", "-c", help="CDK context, such as bundle=arm64.")]
-_INTERRUPTED = 130
 HEART = REPO / "problems" / "heart"
 
 
@@ -71,9 +69,14 @@ def demo(problem: Folder = HEART) -> None:
 
 
 @app.command()
-def up() -> None:
+def up(
+    iam: Annotated[
+        bool | None,
+        typer.Option("--iam/--no-iam", help="Refuse what a function's role does not allow; enforced unless told."),
+    ] = None,
+) -> None:
     """Start the local cloud: emulator, PostgreSQL, MLflow; what is deployed learns its addresses."""
-    local.run("up")
+    local.run("up", *([] if iam is None else ["--iam" if iam else "--no-iam"]))
     addresses.follow(local.started())
 
 
@@ -337,41 +340,4 @@ def version() -> None:
 
 def main() -> None:
     """Run the command; what goes wrong ends in a message that says what to do."""
-    try:
-        code = app(standalone_mode=False)  # Typer hands back the code of an early end, and makes one of Ctrl-C
-        if code == _INTERRUPTED:
-            note("Stopped. What was started goes on; andamio status shows it.")
-        sys.exit(code)
-    except typer.Abort:
-        note("Nothing was done.")
-        sys.exit(_INTERRUPTED)
-    except AndamioError as error:
-        fail(str(error))
-        sys.exit(1)
-    except OSError as error:
-        said = {28: "The disk is full: free some space and try again. ", 13: "Not permitted: "}.get(
-            error.errno or 0, ""
-        )
-        fail(f"{said}{error}")
-        sys.exit(1)
-    except Exception as error:
-        usage = getattr(error, "format_message", None)  # how Typer words a wrong command line
-        if usage is not None:
-            said = usage()
-            if said:  # without a command Typer prints the help, and has nothing to add
-                fail(f"{said}\n  See: andamio --help")
-            sys.exit(2)
-        fail(f"This should not have happened: {type(error).__name__}: {error}\n  {_written_down()}")
-        sys.exit(1)
-
-
-def _written_down() -> str:
-    """Where the details of an unforeseen error are; all of them, where no file can be written."""
-    crash = home() / "logs" / "crash.log"
-    details = f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{traceback.format_exc()}"
-    try:
-        crash.parent.mkdir(parents=True, exist_ok=True)
-        crash.write_text(details)
-    except OSError:
-        return details
-    return f"The details are in {crash}"
+    ending.run(app)

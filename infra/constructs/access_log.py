@@ -9,6 +9,7 @@ from aws_cdk import aws_kinesisfirehose as firehose
 from constructs import Construct
 
 from andamio import names
+from infra.constructs import trust
 from infra.constructs.api import ApiLog
 from infra.constructs.bucket import DataBucket
 from infra.constructs.role import Permission, create_role, objects
@@ -27,6 +28,9 @@ FIELDS = {
     "error": "$context.error.responseType",
 }
 
+LINE = json.dumps(FIELDS) + "\n"
+"""API Gateway puts nothing between two records, and neither does Firehose."""
+
 
 class AccessLog(Construct):
     """API Gateway -> Firehose -> objects under a prefix.
@@ -36,12 +40,12 @@ class AccessLog(Construct):
 
     log: ApiLog
 
-    def __init__(self, scope: Construct, id: str, *, problem: str, bucket: DataBucket, prefix: str) -> None:
+    def __init__(self, scope: Construct, id: str, *, system: str, bucket: DataBucket, prefix: str) -> None:
         super().__init__(scope, id)
         role = create_role(
             self,
             "Role",
-            "firehose.amazonaws.com",
+            trust.delivery(),
             [
                 objects(bucket, ["s3:PutObject", "s3:AbortMultipartUpload"], prefix),
                 Permission(
@@ -54,7 +58,7 @@ class AccessLog(Construct):
             self,
             "Stream",
             # API Gateway writes to streams of this prefix only.
-            delivery_stream_name=f"amazon-apigateway-{names.resource(problem, 'access')}",
+            delivery_stream_name=f"amazon-apigateway-{names.resource(system, 'access')}",
             delivery_stream_type="DirectPut",
             delivery_stream_encryption_configuration_input=(
                 firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty(key_type="AWS_OWNED_CMK")
@@ -70,6 +74,4 @@ class AccessLog(Construct):
                 ),
             ),
         )
-        self.log = ApiLog(
-            apigateway.FirehoseLogDestination(stream), apigateway.AccessLogFormat.custom(json.dumps(FIELDS))
-        )
+        self.log = ApiLog(apigateway.FirehoseLogDestination(stream), apigateway.AccessLogFormat.custom(LINE))

@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from andamio import names
+from infra.constructs.api_errors import explain_errors
 from infra.constructs.waivers import waive
 
 # A browser cannot send a key in a header when a page is opened, and a load balancer's check has none.
@@ -32,14 +33,14 @@ class Api(apigateway.RestApi):
     key: apigateway.IApiKey
 
     def __init__(
-        self, scope: Construct, id: str, *, problem: str, handler: lambda_.IFunction, log: ApiLog | None
+        self, scope: Construct, id: str, *, system: str, handler: lambda_.IFunction, log: ApiLog | None
     ) -> None:
-        name = names.resource(problem, "api")
+        name = names.resource(system, "api")
         super().__init__(
             scope,
             id,
             rest_api_name=name,
-            description=f"Predictions of {names.stack(problem)}",
+            description=f"Predictions of {names.stack(system)}",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             # Off: it would set the logging role of the whole account.
             cloud_watch_role=False,
@@ -60,6 +61,7 @@ class Api(apigateway.RestApi):
             self._add(resource, "GET", key_required=False)
             self._everything(resource)
         self.key = self._key_with_plan(name)
+        explain_errors(self)
         # RestApi puts an output of its own into the stack; ours has a name that programs can rely on.
         self.node.try_remove_child("Endpoint")
         self._waive(logged=log is not None)

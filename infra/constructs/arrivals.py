@@ -10,6 +10,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from andamio import names
+from infra.constructs import trust
 from infra.constructs.queue import DeadLetterQueue
 from infra.constructs.role import Permission, create_role
 
@@ -22,7 +23,7 @@ class Arrivals(Construct):
         scope: Construct,
         id: str,
         *,
-        problem: str,
+        system: str,
         part: str,
         bucket: s3.Bucket,
         prefix: str,
@@ -30,12 +31,13 @@ class Arrivals(Construct):
         given_role: str,
     ) -> None:
         super().__init__(scope, id)
+        name = names.resource(system, f"{part}-arrivals")
         start = Permission(("states:StartExecution",), (machine.state_machine_arn,))
         events.Rule(
             self,
             "Rule",
-            rule_name=names.resource(problem, f"{part}-arrivals"),
-            description=f"A file under {prefix} starts {names.resource(problem, part)}",
+            rule_name=name,
+            description=f"A file under {prefix} starts {names.resource(system, part)}",
             event_pattern=events.EventPattern(
                 source=["aws.s3"],
                 detail_type=["Object Created"],
@@ -44,10 +46,8 @@ class Arrivals(Construct):
             targets=[
                 targets.SfnStateMachine(
                     machine,
-                    role=create_role(self, "Role", "events.amazonaws.com", [start], given_role),
-                    dead_letter_queue=DeadLetterQueue(
-                        self, "DeadLetters", name=names.resource(problem, f"{part}-arrivals-dead-letters")
-                    ),
+                    role=create_role(self, "Role", trust.rule(self, name), [start], given_role),
+                    dead_letter_queue=DeadLetterQueue(self, "DeadLetters", name=f"{name}-dead-letters"),
                     max_event_age=Duration.hours(12),
                     retry_attempts=50,
                 )

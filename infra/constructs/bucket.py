@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
@@ -16,6 +16,7 @@ class DataBucket(s3.Bucket):
 
     expire         prefix -> days after which its objects go (they can be made again)
     forget         prefix -> days after which replaced versions of its objects go
+    origins        web origins whose pages may read objects and send files to a form
     announces      object events go to EventBridge (as an L1 property: the L2 one is a custom resource)
     """
 
@@ -27,6 +28,7 @@ class DataBucket(s3.Bucket):
         removal_policy: RemovalPolicy,
         expire: Mapping[str, int] | None = None,
         forget: Mapping[str, int] | None = None,
+        origins: Sequence[str] = (),
         announces: bool = False,
     ) -> None:
         rules = [
@@ -58,6 +60,7 @@ class DataBucket(s3.Bucket):
             enforce_ssl=True,
             versioned=True,
             lifecycle_rules=rules,
+            cors=[_browsers(origins)] if origins else None,
             removal_policy=removal_policy,
         )
         if announces:
@@ -73,3 +76,14 @@ class DataBucket(s3.Bucket):
                 "access, versions are kept, and CloudTrail data events record who did what where an account wants it."
             },
         )
+
+
+def _browsers(origins: Sequence[str]) -> s3.CorsRule:
+    """GET, HEAD and POST from pages of these origins: what a presigned address or form is for, and nothing else."""
+    return s3.CorsRule(
+        allowed_origins=list(origins),
+        allowed_methods=[s3.HttpMethods.GET, s3.HttpMethods.HEAD, s3.HttpMethods.POST],
+        allowed_headers=["*"],
+        exposed_headers=["ETag"],
+        max_age=86_400,
+    )

@@ -1,4 +1,4 @@
-"""A Lambda function with a log group, a role and a dead-letter queue of its own."""
+"""A Lambda function with a log group and a role of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from constructs import Construct
 
 from andamio import names
 from infra.bundling import Bundle
-from infra.constructs.queue import DeadLetterQueue
+from infra.constructs import trust
 from infra.constructs.role import Permission, create_role
 from infra.constructs.waivers import waive
 
@@ -33,8 +33,8 @@ ARCHITECTURES = {
 class BundledFunction(lambda_.Function):
     """A function out of a bundle, `lambdas/PART/handler.py`.
 
-    timeout in seconds, memory in MB (a vCPU is 1,769 MB), scratch (/tmp) in MiB. Calls that come
-    asynchronously and fail for good end in `dead_letters`.
+    timeout in seconds, memory in MB (a vCPU is 1,769 MB), scratch (/tmp) in MiB. It has no dead-letter queue,
+    which only calls that nobody waits for would fill: state machines and API Gateway wait for theirs.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class BundledFunction(lambda_.Function):
         id: str,
         *,
         part: str,
-        problem: str,
+        system: str,
         bundle: Bundle,
         environment: Mapping[str, str],
         permissions: Sequence[Permission],
@@ -55,7 +55,7 @@ class BundledFunction(lambda_.Function):
         layers: Sequence[lambda_.ILayerVersion] = (),
         snapstart: bool = False,
     ) -> None:
-        name = names.resource(problem, part)
+        name = names.resource(system, part)
         group = logs.LogGroup(
             scope,
             f"{id}Logs",
@@ -64,12 +64,8 @@ class BundledFunction(lambda_.Function):
             # An explicit name that outlived its stack would keep the stack from being deployed again.
             removal_policy=RemovalPolicy.DESTROY,
         )
-        dead_letters = DeadLetterQueue(scope, f"{id}DeadLetters", name=f"{name}-dead-letters")
         write_logs = Permission(("logs:CreateLogStream", "logs:PutLogEvents"), (group.log_group_arn,))
-        send_dead_letters = Permission(("sqs:SendMessage",), (dead_letters.queue_arn,))
-        role = create_role(
-            scope, f"{id}Role", "lambda.amazonaws.com", [write_logs, send_dead_letters, *permissions], given_role
-        )
+        role = create_role(scope, f"{id}Role", trust.FUNCTIONS, [write_logs, *permissions], given_role)
         super().__init__(
             scope,
             id,
@@ -86,7 +82,6 @@ class BundledFunction(lambda_.Function):
             timeout=Duration.seconds(timeout),
             role=role,
             log_group=group,
-            dead_letter_queue=dead_letters,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snapstart else None,
         )
         waive(

@@ -13,6 +13,7 @@ from constructs import Construct
 
 from andamio import names
 from infra import asl
+from infra.constructs import trust
 from infra.constructs.role import Permission, create_role
 from infra.constructs.waivers import waive
 
@@ -36,8 +37,9 @@ LOG_DELIVERY = Permission(
 class FileMachine(sfn.StateMachine):
     """The state machine `stepfunctions/PART.asl.json`; it may call the functions and start the machines given.
 
-    functions, starts, numbers, texts: placeholder -> what fills it in; all together they are all placeholders of
-    the file. `also` is what else its role may do. Where the file has a Distributed Map, the role may start and
+    functions, starts, numbers, texts: placeholder -> what fills it in. With `${Partition}`, and for each `${XFunction}`
+    with `${XFunctionSeconds}`, a task's timeout that is longer than the function's, they are all placeholders of the
+    file. `also` is what else its role may do. Where the file has a Distributed Map, the role may start and
     follow its children.
     """
 
@@ -47,17 +49,21 @@ class FileMachine(sfn.StateMachine):
         id: str,
         *,
         part: str,
-        problem: str,
-        functions: Mapping[str, lambda_.IFunction],
+        system: str,
+        functions: Mapping[str, lambda_.Function],
         starts: Mapping[str, sfn.IStateMachine],
         numbers: Mapping[str, int],
         given_role: str,
         texts: Mapping[str, str] | None = None,
         also: Sequence[Permission] = (),
     ) -> None:
-        name = names.resource(problem, part)
+        name = names.resource(system, part)
         definition = asl.load(asl.FOLDER / f"{part}.asl.json")
         values: dict[str, str | int] = {key: function.function_arn for key, function in functions.items()}
+        for key, function in functions.items():
+            assert function.timeout is not None
+            values |= asl.task_seconds(key, int(function.timeout.to_seconds()))
+        values |= {"Partition": Stack.of(scope).partition}
         values |= {key: machine.state_machine_arn for key, machine in starts.items()}
         values |= numbers
         values |= texts or {}
@@ -83,7 +89,7 @@ class FileMachine(sfn.StateMachine):
             state_machine_type=sfn.StateMachineType.STANDARD,
             # Not Stack.to_json_string, which drops null: "ResultPath": null keeps a state's input.
             definition_body=sfn.DefinitionBody.from_string(json.dumps(asl.render(definition, values))),
-            role=create_role(scope, f"{id}Role", "states.amazonaws.com", permissions, given_role),
+            role=create_role(scope, f"{id}Role", trust.machine(scope, name), permissions, given_role),
             logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
             tracing_enabled=False,
         )

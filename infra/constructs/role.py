@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.constructs.trust import Trust
 from infra.constructs.waivers import waive
 
 
@@ -40,7 +41,7 @@ def listing(bucket: s3.Bucket, *, versions: bool = False) -> Permission:
     return Permission(actions, (bucket.bucket_arn,))
 
 
-def create_role(scope: Construct, id: str, service: str, permissions: Iterable[Permission], given: str) -> iam.IRole:
+def create_role(scope: Construct, id: str, trust: Trust, permissions: Iterable[Permission], given: str) -> iam.IRole:
     """The role of one function, machine or rule; with `given`, that existing role, left as it is.
 
     What it may do is said here and nowhere else: constructs that would add to it are not able to.
@@ -51,7 +52,7 @@ def create_role(scope: Construct, id: str, service: str, permissions: Iterable[P
     role = iam.Role(
         scope,
         id,
-        assumed_by=iam.ServicePrincipal(service),
+        assumed_by=iam.ServicePrincipal(trust.service, conditions=dict(trust.conditions)),
         inline_policies={
             "permissions": iam.PolicyDocument(
                 statements=[iam.PolicyStatement(actions=list(p.actions), resources=list(p.resources)) for p in asked]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from infra.constructs.role import Permission
 
-# What `training/track.py` does through the MLflow client, as SageMaker names it. Deleted are an alias that moves, and
-# a run that was made twice at once; updated is the name of an earlier stack's experiment.
 ACTIONS = (
     "CreateExperiment",
     "CreateModelVersion",
@@ -14,40 +12,37 @@ ACTIONS = (
     "DeleteRegisteredModelAlias",
     "DeleteRun",
     "FinalizeLoggedModel",
-    "GetDownloadURIForModelVersionArtifacts",
-    "GetExperiment",
     "GetExperimentByName",
     "GetLoggedModel",
+    "GetMetricHistory",
     "GetModelVersion",
-    "GetModelVersionByAlias",
     "GetRegisteredModel",
     "GetRun",
-    "ListArtifacts",
-    "ListLoggedModelArtifacts",
     "LogBatch",
     "LogInputs",
-    "LogLoggedModelParams",
-    "LogMetric",
     "LogModel",
     "LogOutputs",
-    "LogParam",
     "RestoreExperiment",
-    "SearchExperiments",
     "SearchLoggedModels",
     "SearchModelVersions",
-    "SearchRegisteredModels",
     "SearchRuns",
-    "SetExperimentTag",
     "SetLoggedModelTags",
     "SetModelVersionTag",
     "SetRegisteredModelAlias",
-    "SetRegisteredModelTag",
     "SetTag",
     "UpdateExperiment",
     "UpdateModelVersion",
-    "UpdateRegisteredModel",
     "UpdateRun",
 )
+"""What `training/track.py` asks of MLflow, as SageMaker names it; a test records every call and allows no other.
+
+Deleted are an alias that moves, and a run that was made twice at once; updated is the name of an earlier
+stack's experiment. `GetMetricHistory` is asked by MLflow itself when a model is logged inside a run.
+AWS's list has no action of its own for making a logged model, so `LogModel` stands for it.
+"""
+
+CALL_APP = "sagemaker:CallMlflowAppApi"
+"""What a call to an MLflow app needs besides; a tracking server needs nothing more."""
 
 
 def may_track(uri: str) -> list[Permission]:
@@ -56,4 +51,4 @@ def may_track(uri: str) -> list[Permission]:
     if "://" in uri:
         return []
     data = tuple(f"sagemaker-mlflow:{action}" for action in ACTIONS)
-    return [Permission(("sagemaker:CallMlflowAppApi", *data), (uri,))]
+    return [Permission(data if ":mlflow-tracking-server/" in uri else (CALL_APP, *data), (uri,))]

@@ -7,6 +7,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from andamio import names
+from infra.constructs import trust
 from infra.constructs.bucket import DataBucket
 from infra.constructs.role import Permission, create_role, objects
 
@@ -21,7 +22,7 @@ class TrackingApp(Construct):
         scope: Construct,
         id: str,
         *,
-        problem: str,
+        system: str,
         bucket: DataBucket,
         given_role: str,
         removal_policy: RemovalPolicy,
@@ -30,7 +31,7 @@ class TrackingApp(Construct):
         role = create_role(
             self,
             "Role",
-            "sagemaker.amazonaws.com",
+            trust.TRACKING,
             [
                 objects(
                     bucket,
@@ -44,7 +45,7 @@ class TrackingApp(Construct):
         app = sagemaker.CfnMlflowApp(
             self,
             "App",
-            name=names.resource(problem, "mlflow"),
+            name=names.resource(system, "mlflow"),
             role_arn=role.role_arn,
             artifact_store_uri=f"s3://{bucket.bucket_name}/{names.MLFLOW.rstrip('/')}",
             model_registration_mode="AutoModelRegistrationDisabled",

@@ -9,26 +9,30 @@ from aws_cdk import CfnOutput, IStackSynthesizer, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+import andamio
 from andamio import names
 from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, SearchSettings, Settings, TrainSettings
 from infra.bundling import Bundle
 from infra.constructs.alerts import Alerts
 from infra.constructs.api import Api, ApiLog
+from infra.constructs.api_errors import ANY_ORIGIN
 from infra.constructs.arrivals import Arrivals
 from infra.constructs.bucket import DataBucket
 from infra.constructs.contract import ContractLayer
 from infra.constructs.function import BundledFunction
 from infra.constructs.machine import FileMachine
-from infra.constructs.role import Permission, listing, objects
 from infra.constructs.scoring import Scoring
 from infra.constructs.table import PredictionsTable
-from infra.constructs.tracker import may_track
 from infra.lock import lock_digest
 from infra.options import Options
+from infra.permissions import OF_FUNCTIONS, Stores
 from infra.problem import Problem
 
-READ = ("s3:GetObject",)
-READ_WRITE = ("s3:GetObject", "s3:PutObject")
+LOCAL_STAGE = "local"
+"""The stage that outputs and tags of a local deployment show: neither may be empty."""
+
+# After six hours ETL is ended: more than all of its steps may take, each with the longest wait for room to run.
+LONGEST_ETL = 6 * 3600
 
 # Where the lake keeps the API's access log.
 ACCESS_LOG = "access/"
@@ -43,6 +47,7 @@ class ProblemStack(Stack):
         id: str,
         *,
         problem: Problem,
+        system: str,
         options: Options,
         bundles: Mapping[str, Bundle],
         work: Path,
@@ -51,20 +56,24 @@ class ProblemStack(Stack):
         super().__init__(
             scope,
             id,
-            stack_name=names.stack(problem.name),
-            description=f"Andamio: {problem.name}",
+            stack_name=names.stack(system),
+            description=f"Andamio: {system}",
             synthesizer=synthesizer,
         )
         self._problem = problem
+        self._system = system
         self._options = options
         self._bundles = bundles
-        # Data outlive their stack on AWS; an emulator's go with it.
-        self._data_policy = RemovalPolicy.DESTROY if options.local else RemovalPolicy.RETAIN
-        Tags.of(self).add("andamio:problem", problem.name)
+        # Data outlive their stack on AWS, but not a first deployment that failed; an emulator's go with it.
+        self._data_policy = RemovalPolicy.DESTROY if options.local else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+        self._stage = options.stage or LOCAL_STAGE
+        for key, value in {"problem": problem.name, "stage": self._stage, "version": andamio.__version__}.items():
+            Tags.of(self).add(f"{names.NAMESPACE}:{key}", value)
 
         self._store()
         self._tracking()
-        contract = ContractLayer(self, "Contract", problem=problem.name, toml=problem.toml, folder=work)
+        contract = ContractLayer(self, "Contract", system=system, toml=problem.toml, folder=work)
+        self._stores = Stores(problem.name, self._lake, self._models, self._batch, self._table, self._tracking_uri)
         self._functions(contract)
         self._machines()
         self._serve()
@@ -87,6 +96,8 @@ class ProblemStack(Stack):
             "Batch",
             removal_policy=self._data_policy,
             announces=True,
+            # The API gives forms and addresses to whatever page holds a key: those pages must be able to use them.
+            origins=[ANY_ORIGIN],
             expire=dict.fromkeys(
                 (names.INCOMING, names.SCORED, names.REJECTED, names.BATCHES), self._problem.keep_days
             ),
@@ -103,7 +114,7 @@ class ProblemStack(Stack):
             app = TrackingApp(
                 self,
                 "Tracking",
-                problem=self._problem.name,
+                system=self._system,
                 bucket=self._models,
                 given_role=self._options.existing_role_arn,
                 removal_policy=self._data_policy,
@@ -111,17 +122,12 @@ class ProblemStack(Stack):
             self._tracking_uri = app.uri
 
     def _functions(self, contract: ContractLayer) -> None:
-        """The functions, and what each of them may do; the one that scores files comes with its machine."""
+        """The functions; the one that scores files comes with its machine."""
         name, lake, models = self._problem.name, self._lake, self._models
         self._etl = self._function(
             "etl",
             "Raw files to a data version: collect, validate, publish, report, commit",
             EtlSettings(name, lake.bucket_name),
-            [
-                listing(lake, versions=True),
-                objects(lake, ["s3:GetObject", "s3:GetObjectVersion"], names.RAW),
-                objects(lake, READ_WRITE, names.STAGING, names.QUARANTINE, names.DATASETS),
-            ],
             memory_mb=3008,
             timeout=900,
             layers=[contract],
@@ -130,13 +136,6 @@ class ProblemStack(Stack):
             "train",
             "A data version to a candidate: plan, trial, fit, evaluate, decide",
             TrainSettings(name, lake.bucket_name, models.bucket_name),
-            [
-                listing(lake),
-                listing(models),
-                objects(lake, READ, names.DATASETS),
-                objects(models, READ_WRITE, names.RUNS),
-                objects(models, READ, names.RELEASES, names.pointer(name)),
-            ],
             memory_mb=3008,
             timeout=900,
             layers=[contract],
@@ -145,22 +144,15 @@ class ProblemStack(Stack):
             "search",
             "Which trials to try next, and whether to go on: ask, tell",
             SearchSettings(name, models.bucket_name),
-            [listing(models), objects(models, READ_WRITE, names.RUNS)],
             memory_mb=1769,
             timeout=120,
         )
         self._registry = self._function(
             "registry",
             "A candidate into MLflow, and a release to be served: register, promote",
-            RegistrySettings(name, lake.bucket_name, models.bucket_name, self._tracking_uri, lock_digest()),
-            [
-                listing(lake),
-                listing(models),
-                objects(lake, READ, names.DATASETS),
-                objects(models, READ_WRITE, names.RUNS, names.RELEASES, names.pointer(name)),
-                objects(models, [*READ_WRITE, "s3:AbortMultipartUpload"], names.MLFLOW),
-                *may_track(self._tracking_uri),
-            ],
+            RegistrySettings(
+                name, self._system, lake.bucket_name, models.bucket_name, self._tracking_uri, lock_digest()
+            ),
             memory_mb=2048,
             timeout=600,
         )
@@ -174,16 +166,6 @@ class ProblemStack(Stack):
                 self._table.table_name,
                 self._options.refresh_seconds,
             ),
-            [
-                listing(models),
-                objects(models, READ, names.RELEASES, names.pointer(name)),
-                # A presigned address may do what the function that signs it may do: upload to incoming/, and read.
-                listing(self._batch, versions=True),
-                objects(self._batch, ["s3:PutObject"], names.INCOMING, names.batch("*", "request.json")),
-                objects(self._batch, READ, names.SCORED, names.REJECTED, names.BATCHES),
-                Permission(("dynamodb:GetItem",), (self._table.table_arn,)),
-                Permission(("dynamodb:Query",), (self._table.by_record_arn,)),
-            ],
             memory_mb=1769,  # one whole vCPU
             timeout=29,  # API Gateway waits no longer
             snapstart=self._options.snapstart,
@@ -194,7 +176,6 @@ class ProblemStack(Stack):
         part: str,
         description: str,
         settings: Settings,
-        permissions: Sequence[Permission],
         *,
         memory_mb: int,
         timeout: int,
@@ -205,10 +186,10 @@ class ProblemStack(Stack):
             self,
             f"{part.capitalize()}Function",
             part=part,
-            problem=self._problem.name,
+            system=self._system,
             bundle=self._bundles[part],
             environment=settings.as_env(),
-            permissions=permissions,
+            permissions=OF_FUNCTIONS[part](self._stores),
             description=description,
             memory_mb=memory_mb,
             timeout=timeout,
@@ -218,12 +199,12 @@ class ProblemStack(Stack):
         )
 
     def _machines(self) -> None:
-        name, given_role = self._problem.name, self._options.existing_role_arn
+        system, given_role = self._system, self._options.existing_role_arn
         self._train_machine = FileMachine(
             self,
             "TrainMachine",
             part="train",
-            problem=name,
+            system=system,
             functions={
                 "TrainFunction": self._train,
                 "SearchFunction": self._search,
@@ -237,16 +218,19 @@ class ProblemStack(Stack):
             self,
             "EtlMachine",
             part="etl",
-            problem=name,
+            system=system,
             functions={"EtlFunction": self._etl},
             starts={"TrainMachine": self._train_machine},
-            numbers={"QuietSeconds": self._options.quiet_seconds},
+            numbers={
+                "QuietSeconds": self._options.quiet_seconds,
+                "LongestSeconds": self._options.quiet_seconds + LONGEST_ETL,
+            },
             given_role=given_role,
         )
         Arrivals(
             self,
             "RawFiles",
-            problem=name,
+            system=system,
             part="etl",
             bucket=self._lake,
             prefix=names.RAW,
@@ -256,15 +240,13 @@ class ProblemStack(Stack):
         self._scoring = Scoring(
             self,
             "Scoring",
-            problem=name,
+            system=system,
             options=self._options,
             bundle=self._bundles["score"],
-            models=self._models,
-            batch=self._batch,
-            table=self._table,
+            stores=self._stores,
         )
         machines = [self._etl_machine, self._train_machine, self._scoring.machine]
-        self._alerts = Alerts(self, "Alerts", problem=name, machines=machines)
+        self._alerts = Alerts(self, "Alerts", system=system, machines=machines)
 
     def _serve(self) -> None:
         handler: lambda_.IFunction = self._api_function
@@ -275,11 +257,13 @@ class ProblemStack(Stack):
         if not self._options.local and not self._options.existing_role_arn:
             from infra.constructs.access_log import AccessLog
 
-            log = AccessLog(self, "AccessLog", problem=self._problem.name, bucket=self._lake, prefix=ACCESS_LOG).log
-        self._api = Api(self, "Api", problem=self._problem.name, handler=handler, log=log)
+            log = AccessLog(self, "AccessLog", system=self._system, bucket=self._lake, prefix=ACCESS_LOG).log
+        self._api = Api(self, "Api", system=self._system, handler=handler, log=log)
 
     def _outputs(self) -> None:
         outputs = {
+            "Problem": self._problem.name,
+            "Stage": self._stage,
             "ApiUrl": self._api.url,
             "ApiKeyId": self._api.key.key_id,
             "LakeBucket": self._lake.bucket_name,

@@ -56,7 +56,7 @@ def shown(name: str) -> str:
     return name if _PLAIN_NAME.match(name) else "(not a plain name)"
 
 
-def details(error: AndamioError, *, single: bool, known: Mapping[str, object]) -> dict[str, Any]:
+def details(error: AndamioError, *, single: bool, known: Mapping[str, object], request_id: str = "") -> dict[str, Any]:
     """The body for an error; `single` leaves the index out, `known` names need no cleaning."""
     if isinstance(error, InvalidRecord):
         return _invalid_record(error, single, known)
@@ -69,7 +69,7 @@ def details(error: AndamioError, *, single: bool, known: Mapping[str, object]) -
         return problem(error.code, error.status, str(error))
     if error.code in TITLES:
         return problem(error.code, error.status if error.code != "settings" else 503, _LOGGED)
-    return internal()
+    return internal(request_id)
 
 
 def problem(code: str, status: int, detail: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from andamio import names
-from andamio.errors import AndamioError, NotReady
+from andamio.errors import AccessRefused, AndamioError, NotReady
 from andamio.ports import Clock, Objects
 from andamio.serving import Served, read_pointer
 from andamio.serving import champion as champion_of
@@ -114,10 +114,12 @@ class Serving:
         known = isinstance(error, AndamioError)
         code = error.code if isinstance(error, AndamioError) else "unexpected"
         reason = str(error) if known else type(error).__name__
+        # Who may ask for /version is told that a permission is missing; which one is for the log.
+        told = "a permission is missing: the log says which" if isinstance(error, AccessRefused) else reason
         release = served.release if served else None
         serving = self._champion.version if self._champion else None
         self.refusals += 1
-        self.last_refusal = Refusal(now.isoformat(), release, code, reason)
+        self.last_refusal = Refusal(now.isoformat(), release, code, told)
         if self._champion is None:
             which = f"Release {release} cannot be loaded" if release else "The pointer to the release cannot be read"
             self._missing = NotReady(

@@ -39,7 +39,7 @@ def connect() -> Registry:
         from training.track import MlflowTracker
 
         artifacts = f"s3://{settings.models}/{names.MLFLOW}".rstrip("/")
-        return MlflowTracker(settings.tracking_uri, problem, artifacts)
+        return MlflowTracker(settings.tracking_uri, settings.system, artifacts)
 
     origin = Origin(f"s3://{settings.lake}/{names.DATASETS}", settings.lock)
     return Registry(S3Objects(settings.lake), S3Objects(settings.models), origin, tracker)

@@ -37,14 +37,19 @@ from andamio.adapters.dynamodb import DynamoPredictions
 from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
 from infra import asl
+from tests.support.recording import calling, watch
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 EVENTS = Path(__file__).parents[1] / "events"
+FUNCTION_SECONDS = 900
+"""What a function may take here, whichever it is."""
 STATE_DATA_LIMIT = 256 * 1024
 _DEADLINE_SECONDS = 120.0
 
 Handler = Callable[[dict[str, Any], Any], Any]
+Throttled = type("Lambda.TooManyRequestsException", (Exception,), {})
+"""What a call that Lambda refuses comes to in Step Functions, where as many run as the account may have."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,8 @@ class Cloud:
         assert len(body) < STATE_DATA_LIMIT, f"{part} was given {len(body)} bytes: state data hold 256 KB"
         event = json.loads(body)
         try:
-            result = self._handlers[part](event, _context(name))
+            with calling(part, str(event.get("step", ""))):
+                result = self._handlers[part](event, _context(name))
         except Exception as error:  # as Lambda's runtime does
             said = {
                 "errorType": type(error).__name__,
@@ -220,6 +226,7 @@ def account(
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "ANDAMIO_PROBLEM": problem,
+        "ANDAMIO_SYSTEM": problem,
         "ANDAMIO_TABLE": table,
         **{f"ANDAMIO_{part.upper()}": bucket for part, bucket in buckets.items()},
         **(more or {}),
@@ -229,7 +236,8 @@ def account(
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}):  # type: ignore[arg-type]
-        s3 = boto3.client("s3")
+        s3 = boto3.client("s3")  # a test's own, so made before calls are watched
+        watch(monkeypatch, {name: part.capitalize() for part, name in {**buckets, "predictions": table}.items()})
         for bucket in buckets.values():
             s3.create_bucket(Bucket=bucket)
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -252,6 +260,19 @@ def account(
         yield cloud
         for module in cloud._modules:
             _forget(module)
+
+
+def throttled(times: int, answers: Handler, *steps: str) -> Handler:
+    """A function that Lambda does not let run when one of the steps is asked for, so many times each."""
+    left = dict.fromkeys(steps, times)
+
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        if left.get(event["step"], 0) > 0:
+            left[event["step"]] -= 1
+            raise Throttled("Rate Exceeded.")
+        return answers(event, context)
+
+    return handler
 
 
 def sample_event(name: str) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 from andamio import names
@@ -67,6 +71,15 @@ def test_a_gzip_file_is_unpacked_and_scored(scoring: Scoring) -> None:
     assert lines_of(scoring.scored(batch)) == [line for line in range(2, 202) if line != 11]
     assert [reject["line"] for reject in scoring.rejected(batch)] == [11]
     assert scoring.manifest(batch)["input"]["compression"] == "gzip"
+
+
+def test_a_parquet_file_is_cut_between_its_row_groups_and_scored(scoring: Scoring) -> None:
+    table, file = pa.csv.read_csv(io.BytesIO(heart_file(200).encode())), io.BytesIO()
+    pa.parquet.write_table(table, file, row_group_size=50)
+    ended = scoring.score("columns.parquet", file.getvalue())
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert (ended.output["rows"], ended.output["scored"]) == (200, 200)
+    assert len(scoring.calls("score")) > 1
 
 
 def test_a_folder_is_no_file_and_nothing_happens(scoring: Scoring) -> None:

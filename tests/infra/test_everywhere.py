@@ -20,7 +20,7 @@ FUNCTIONS = {
     "andamio-heart-score": ScoreSettings,
 }
 OUTPUTS = {
-    "ApiUrl", "ApiKeyId", "LakeBucket", "ModelsBucket", "BatchBucket", "EtlMachine", "TrainMachine",
+    "Problem", "Stage", "ApiUrl", "ApiKeyId", "LakeBucket", "ModelsBucket", "BatchBucket", "EtlMachine", "TrainMachine",
     "BatchMachine", "BatchTopic", "PredictionsTable", "AlertsTopic", "MlflowUri",
 }  # fmt: skip
 
@@ -104,11 +104,14 @@ def test_the_contract_reaches_etl_and_training_alone(deployment):
 
 
 def test_whatever_is_called_without_being_waited_for_has_a_dead_letter_queue(deployment):
+    """Rules alone: every function is called by a state machine or by API Gateway, which wait for the answer."""
     queues = set(deployment.of_type("AWS::SQS::Queue"))
-    used = [
-        function["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0]
-        for function in deployment.of_type("AWS::Lambda::Function").values()
-    ]
+    used = []
+    for function in deployment.of_type("AWS::Lambda::Function").values():
+        assert "DeadLetterConfig" not in function
+    assert not deployment.of_type("AWS::Lambda::EventInvokeConfig")
+    assert not deployment.of_type("AWS::Lambda::EventSourceMapping")
+    assert not deployment.of_type("AWS::Logs::SubscriptionFilter")
     for rule in deployment.of_type("AWS::Events::Rule").values():
         for target in rule["Targets"]:
             used.append(target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0])
@@ -185,6 +188,9 @@ def test_alerts_are_encrypted_under_a_key_that_eventbridge_may_use(deployment):
     users = [statement for statement in key[1]["KeyPolicy"]["Statement"] if "Service" in statement["Principal"]]
     assert [user["Principal"]["Service"] for user in users] == ["events.amazonaws.com"]
     assert {"kms:Decrypt", "kms:GenerateDataKey"} <= set(users[0]["Action"])
+    ((context, arn),) = users[0]["Condition"]["StringEquals"].items()
+    assert context == "kms:EncryptionContext:aws:sns:topicArn", "SNS sends it; EventBridge sends no source"
+    assert json.dumps(arn).endswith(f':{topic["TopicName"]}"]]}}')
 
 
 def test_whoever_waits_for_a_batch_is_told_under_a_key_that_roles_of_the_account_may_use(deployment):

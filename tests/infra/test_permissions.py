@@ -35,11 +35,10 @@ def readable(resource) -> str:
 
 
 def own(part: str) -> set[str]:
-    """What every function may do: write its own log, and leave what failed in its own queue."""
+    """What every function may do: write its own log."""
     return {
         f"logs:CreateLogStream {part}FunctionLogs",
         f"logs:PutLogEvents {part}FunctionLogs",
-        f"sqs:SendMessage {part}FunctionDeadLetters",
     }
 
 
@@ -80,6 +79,7 @@ EXPECTED = {
     | {
         "s3:ListBucket Lake",
         "s3:ListBucket Models",
+        "s3:ListBucketVersions Models",
         "s3:GetObject Lake/datasets/*",
         "s3:GetObject Models/runs/*",
         "s3:PutObject Models/runs/*",

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from andamio.format import Batch, Training
 from infra import REPOSITORY
 from infra.problem import ProblemError, read_problem
 from tests.infra.conftest import LOCAL
@@ -20,6 +21,11 @@ def test_the_name_and_how_many_trials_run_at_once(tmp_path):
     problem = read_problem(folder(tmp_path, '[problem]\nname = "my-problem"\n[training]\nparallel = 9\n'))
     assert (problem.name, problem.parallel, problem.keep_days) == ("my-problem", 9, 90)
     assert read_problem(REPOSITORY / "problems" / "heart").name == "heart"
+
+
+def test_what_is_not_said_is_what_the_contract_takes_it_for(tmp_path):
+    problem = read_problem(folder(tmp_path, '[problem]\nname = "my-problem"\n'))
+    assert (problem.parallel, problem.keep_days) == (Training().parallel, Batch().keep_days)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +81,7 @@ def test_the_layer_holds_the_file_byte_for_byte_and_the_same_file_makes_the_same
     toml = b'[problem]\r\nname = "heart" # caf\xc3\xa9\n'
     for place in ("one", "two"):
         (tmp_path / place).mkdir()
-        ContractLayer(Stack(App(), "stack"), "Contract", problem="heart", toml=toml, folder=tmp_path / place)
+        ContractLayer(Stack(App(), "stack"), "Contract", system="heart", toml=toml, folder=tmp_path / place)
     (first,), (second,) = ((tmp_path / place).glob("*.zip") for place in ("one", "two"))
     assert first.name == second.name
     assert first.read_bytes() == second.read_bytes()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from mangum import Mangum
@@ -17,7 +19,9 @@ from lambdas.api.batches import Scored
 from lambdas.api.docs import STATIC
 from lambdas.api.gateway import RestApi
 from lambdas.api.serving import Serving
+from tests.support.recording import calling
 
+_ID = re.compile(r"(?<=/batches|dictions)/[^/]+$")
 EVENTS = Path(__file__).parents[1] / "events"
 
 
@@ -74,6 +78,7 @@ class Api:
     problem: str = "heart"
     refresh_seconds: int = 60
     static: Path = STATIC
+    request_id: str = ""
 
     def __post_init__(self) -> None:
         self.serving = Serving(self.objects, self.problem, self.clock, self.refresh_seconds)
@@ -87,7 +92,9 @@ class Api:
 
     def send(self, event: dict[str, Any]) -> Answer:
         """Hand an event to the function."""
-        reply = self.gateway(event, None)
+        asked = f"{event['httpMethod']} {_ID.sub('/ID', str(event['path']))}"
+        with calling("api", asked):
+            reply = self.gateway(event, SimpleNamespace(aws_request_id=self.request_id))
         assert reply["isBase64Encoded"] is False
         return Answer(reply["statusCode"], reply["headers"], reply["body"])
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from andamio.adapters.memory import MemoryObjects
+from andamio.errors import AccessRefused
 from lambdas.api.body import LIMIT
-from tests.support.api import Api
+from tests.support.api import Api, SigningObjects
 from tests.support.releases import heart, linear_onnx, serve
 from tests.unit.api.conftest import LOAN, PATIENT, loans
 
@@ -280,3 +281,38 @@ def test_storage_that_fails_is_a_503_and_tried_again() -> None:
     assert answer.status == 503
     assert "no route" not in answer.text
     assert "retry-after" in answer.headers
+
+
+REFUSED = "Role heart-api-role may not s3:GetObject on arn:aws:s3:::secret-bucket/a: no policy allows it."
+
+
+def test_a_call_that_iam_refuses_is_a_500_with_the_id_under_which_the_log_names_the_permission(
+    lines: Callable[[str], list[dict[str, Any]]],
+) -> None:
+    class Refusing(SigningObjects):
+        def get(self, key: str, *, version: str | None = None) -> Any:
+            raise AccessRefused(REFUSED)
+
+    api = Api(batch=Refusing(), request_id="5f0c")
+    answer = api.get("/batches/20261121T100000-0123456789ab")
+    assert (answer.status, answer.json["type"]) == (500, URN + "internal")
+    assert answer.json["instance"] == "urn:andamio:request:5f0c"
+    assert "secret-bucket" not in answer.text
+    (line,) = lines("andamio.error")
+    assert line["request_id"] == "5f0c"
+    assert REFUSED in line["traceback"]
+
+
+def test_a_release_that_iam_does_not_let_us_read_is_told_to_the_log_alone(
+    lines: Callable[[str], list[dict[str, Any]]],
+) -> None:
+    class Refusing(MemoryObjects):
+        def get(self, key: str, *, version: str | None = None) -> Any:
+            raise AccessRefused(REFUSED)
+
+    api = Api(objects=Refusing())
+    assert api.predict(PATIENT).status == 503
+    told = api.get("/version").json["last_refusal"]
+    assert told["code"] == "access-refused"
+    assert "secret-bucket" not in json.dumps(told)
+    assert lines("andamio.release.refused")[-1]["reason"] == REFUSED

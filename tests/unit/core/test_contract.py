@@ -97,7 +97,7 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         (("threshold    = 0.5", "threshold = { cost_fp = 1 }"), "[training] threshold.cost_fn: is missing"),
         (("required   = false", ""), '[features.chol] on_invalid: "missing" needs required = false'),
         (('"heart"', '"Heart"'), "[problem] name: expected 2 to 31 lower-case letters"),
-        (('"heart"', '"heart--prod"'), "[problem] name: two hyphens in a row are not allowed"),
+        (('"heart"', '"heart--prod"'), "[problem] name: expected no '--', which stands before a stage"),
         (('files     = ["heart.csv"]', 'files = "heart.csv"'), '[data] files: expected a list; got "heart.csv"'),
         (("[features.age]", "[features.visit_id]"), "'visit_id' is the id of [problem]"),
         (("[features.age]", '["features"._key]'), "'_key' is a column that data versions add"),

@@ -18,6 +18,8 @@ import psutil
 import pytest
 from botocore.config import Config
 
+from localstack.process import wait_until
+
 REPO = Path(__file__).resolve().parents[3]
 
 
@@ -48,7 +50,7 @@ class CommandLine:
         ports = ("--emulator-port", "0", "--mlflow-port", "0") if not (self.home / "ports.json").exists() else ()
         return self.ok("up", *ports, **variables)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, **config: Any) -> Any:
         recorded = json.loads((self.home / "cloud.json").read_text())
         return boto3.client(
             service,
@@ -56,11 +58,21 @@ class CommandLine:
             region_name=recorded["region"],
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(proxies={}, s3={"addressing_style": "path"}),
+            config=Config(proxies={}, s3={"addressing_style": "path"}, **config),
         )
 
-    def create_function(self, name: str, source: str) -> str:
-        """Create a function from the source of its one module; returns its ARN."""
+    def create_role(self, name: str, service: str, *statements: dict[str, Any]) -> str:
+        """Create a role that a service may take and that may do what the statements say; returns its ARN."""
+        iam = self.client("iam")
+        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
+        arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="permissions", PolicyDocument=policy(*statements))
+        return arn
+
+    def create_function(self, name: str, source: str, *, role: str = "") -> str:
+        """Create a function from the source of its one module; returns its ARN. Without a role it may do anything."""
+        role = role or self.create_role(f"{name}-role", "lambda.amazonaws.com", allow("*", "*"))
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as code:
             code.writestr("index.py", source)
@@ -68,10 +80,20 @@ class CommandLine:
             FunctionName=name,
             Runtime="python3.13",
             Handler="index.handler",
-            Role="arn:aws:iam::000000000000:role/any",
+            Role=role,
             Code={"ZipFile": archive.getvalue()},
         )["FunctionArn"]
         return arn
+
+    def run_machine(self, name: str, states: dict[str, Any], role: str, event: Any = None) -> dict[str, Any]:
+        """Run a state machine of these states to its end; returns what DescribeExecution says."""
+        client = self.client("stepfunctions")
+        definition = json.dumps({"StartAt": next(iter(states)), "States": states})
+        machine = client.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+        arn = client.start_execution(stateMachineArn=machine, input=json.dumps(event or {}))["executionArn"]
+        assert wait_until(lambda: client.describe_execution(executionArn=arn)["status"] != "RUNNING", 20)
+        result: dict[str, Any] = client.describe_execution(executionArn=arn)
+        return result
 
     def invoke(self, name: str, event: Any = None) -> Any:
         return json.loads(self.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))["Payload"].read())
@@ -79,6 +101,16 @@ class CommandLine:
     def pids(self) -> dict[str, int]:
         services = json.loads((self.home / "cloud.json").read_text())["services"]
         return {name: service["pid"] for name, service in services.items()}
+
+
+def allow(action: str, *resources: str) -> dict[str, Any]:
+    """A statement that allows one action, or those of a pattern."""
+    return {"Effect": "Allow", "Action": action, "Resource": list(resources)}
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    """A policy document of statements."""
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 @pytest.fixture(scope="session")

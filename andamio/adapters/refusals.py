@@ -1,0 +1,48 @@
+"""A call that IAM refused, as an error that says who was refused what, and where to allow it."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from andamio.errors import AccessRefused
+
+_CODES = frozenset({"AccessDenied", "AccessDeniedException", "403", "Forbidden"})
+_SENTENCE = re.compile(r"User: (?P<who>\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)")
+_RESOURCE = re.compile(r"on resource: \"?(?P<resource>arn:[^\s\"]+)")
+_ROLE = re.compile(r":assumed-role/(?P<role>[^/]+)/")
+# IAM has another name than the API for these calls; a refused HEAD comes without a sentence.
+_ACTIONS = {
+    "HeadObject": "s3:GetObject",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "ListObjectsV2": "s3:ListBucket",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
+}
+
+
+def refusal(error: Any, service: str, resource: str) -> AccessRefused | None:
+    """What to raise for a botocore `ClientError` on a resource (an ARN); None where IAM did not refuse the call.
+
+    `service` is IAM's prefix: "s3", "dynamodb".
+    """
+    said = error.response.get("Error", {})
+    if str(said.get("Code")) not in _CODES:
+        return None
+    message = str(said.get("Message", ""))
+    sentence, named = _SENTENCE.search(message), _RESOURCE.search(message)
+    operation = str(getattr(error, "operation_name", ""))
+    action = sentence["action"] if sentence else _ACTIONS.get(operation, f"{service}:{operation}")
+    role = _ROLE.search(sentence["who"]) if sentence else None
+    function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+    who = f"Role {role['role']}" if role else f"The role of {function}" if function else "The caller"
+    why = "a policy denies it" if "explicit deny" in message else "no policy allows it"
+    cure = (
+        f"Allow it for {function} in infra/permissions.py and deploy again; "
+        "docs/permissions.md lists what each role may do."
+        if function
+        else "Use credentials that allow it."
+    )
+    return AccessRefused(f"{who} may not {action} on {named['resource'] if named else resource}: {why}. {cure}")

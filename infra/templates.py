@@ -1,0 +1,73 @@
+"""The template of each way to deploy, made without bundles: for what reads templates and deploys none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infra import REPOSITORY
+from infra.bundling import Bundle
+from infra.options import read_options
+from infra.packing import archive
+
+LOCAL = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}
+GIVEN_ROLE = "arn:aws:iam::123456789012:role/LabRole"
+GIVEN_SERVER = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/ours"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What one deployment is told: CDK context, and the environment that options are read from."""
+
+    context: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+CASES = {
+    "default": Case(),
+    "arm64": Case({"bundle": "arm64"}),
+    "snapstart": Case({"snapstart": "true"}),
+    "existing role": Case({"existing_role_arn": GIVEN_ROLE}),
+    "tracking URI": Case({"tracking_uri": "https://mlflow.test"}),
+    "tracking server": Case({"tracking_uri": GIVEN_SERVER}),
+    "local": Case(environ=LOCAL),
+    "stage prod": Case({"stage": "prod"}),
+    "second problem": Case({"problem": "tests/problems/fruit"}),
+}
+"""Every switch turned."""
+
+
+def flags() -> dict[str, Any]:
+    """CDK's feature flags, which the command line reads and an `App()` by itself does not."""
+    found: dict[str, Any] = json.loads((REPOSITORY / "cdk.json").read_text())["context"]
+    return found
+
+
+def empty_bundles(folder: Path) -> dict[str, Path]:
+    """Zips that hold nothing, one for each function; by name."""
+    from infra.app import FUNCTIONS
+
+    zips = {name: folder / f"{name}.zip" for name in FUNCTIONS}
+    for name, path in zips.items():
+        archive.write_bytes(path, {f"{name}.txt": b""})
+    return zips
+
+
+def template(case: Case, work: Path) -> dict[str, Any]:
+    """The template of one case; cdk-nag judges it on the way. `work` is an empty folder."""
+    from aws_cdk import App
+
+    from infra.app import add_stack
+
+    zips = empty_bundles(work)
+
+    def provide(names: Sequence[str], platform: str) -> dict[str, Bundle]:
+        return {name: Bundle(name, "x86_64" if platform == "host" else platform, zips[name], 0) for name in names}
+
+    app = App(context={**flags(), **case.context}, outdir=str(work / "out"), builtin_cloud_formation_validation=False)
+    stack = add_stack(app, read_options(app.node.try_get_context, case.environ), provide, work)
+    made: dict[str, Any] = app.synth().get_stack_by_name(stack.stack_name).template
+    return made

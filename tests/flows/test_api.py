@@ -1,0 +1,67 @@
+"""What the API reads and signs, on the buckets and the table that batches leave behind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from andamio import names
+from andamio.adapters.dynamodb import DynamoPredictions
+from andamio.adapters.s3 import S3Objects
+from andamio.batches import prediction_id
+from scoring import proceed
+from tests.support.api import Api
+
+from .scoring import FEATURES, LINES, Scoring, heart_file
+
+
+@pytest.fixture
+def api(scoring: Scoring) -> Api:
+    """The API on buckets and a table of its own, as the deployed function has them."""
+    cloud = scoring.cloud
+    api = Api(
+        objects=S3Objects(cloud.models.bucket),  # type: ignore[arg-type]
+        batch=S3Objects(cloud.batch.bucket),  # type: ignore[arg-type]
+        table=DynamoPredictions(cloud.table.table),  # type: ignore[arg-type]
+    )
+    api.clock.time = datetime.now(UTC)
+    return api
+
+
+def test_batches_are_asked_for_and_their_predictions_found_in_the_table_and_beside_it(
+    scoring: Scoring, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = scoring.score("patients.csv", heart_file(50, poisoned=[3])).output["batch"]
+    monkeypatch.setattr(proceed, "FEW_ROWS", 10)
+    large = scoring.score("others.csv", heart_file(200, poisoned=[150])).output["batch"]
+    assert len(scoring.items()) == 49, "too many rows for the table"
+
+    asked = api.post("/batches", {"name": "more.csv"})
+    assert asked.status == 201, asked.text
+    assert asked.json["upload"]["fields"]["key"].startswith(names.INCOMING)
+    assert api.get(f"/batches/{asked.json['batch']}").json["status"] == "waiting"
+    assert api.get(f"/batches/{large}").json["scored"] == 199
+    assert {found["batch"] for found in api.get("/batches", limit="9").json["batches"]} >= {small, large}
+    in_table = api.get(f"/predictions/{prediction_id(small, 2)}").json
+    looked_up = api.get(f"/predictions/{prediction_id(large, 2)}").json
+    assert in_table["record_id"] == looked_up["record_id"] == "patient-0"
+    assert looked_up["probabilities"] == pytest.approx(in_table["probabilities"], abs=1e-6)
+    rejected = api.get(f"/predictions/{prediction_id(large, 152)}")
+    assert (rejected.status, "was rejected" in rejected.text) == (404, True)
+    (found,) = api.get("/predictions", record_id="patient-0").json["predictions"]
+    assert found["prediction_id"] == in_table["prediction_id"]
+
+
+def test_a_prediction_reads_the_release_that_the_pointer_names(api: Api) -> None:
+    patient = dict(zip(FEATURES, map(float, LINES[0].split(",")[:-1]), strict=True))
+    assert api.predict(patient).status == 200
+    assert api.get("/version").json["release"]
+
+
+def test_before_the_first_release_there_is_no_pointer_to_read(scoring: Scoring, api: Api) -> None:
+    """Which only a role that may list the bucket is told: another one is told 403."""
+    s3 = scoring.cloud.models._s3
+    s3.delete_object(Bucket=scoring.cloud.models.bucket, Key=names.pointer("heart"))
+    answer = api.predict({})
+    assert (answer.status, answer.json["type"]) == (503, "urn:andamio:problem:not-ready")
