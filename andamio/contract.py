@@ -23,13 +23,13 @@ from andamio.cells import Cells
 from andamio.encode import Encoded, category_columns, encode, number_columns
 from andamio.errors import ContractError
 from andamio.format import (
+    NOT_BUILT,
     RESERVED,
     Batch,
     Column,
     Data,
     Feature,
     Gate,
-    Monitor,
     ProblemTable,
     ReleaseTable,
     Section,
@@ -56,7 +56,6 @@ class Contract(Section):
     gate: Gate = Field(default_factory=Gate)
     release: ReleaseTable = Field(default_factory=ReleaseTable)
     batch: Batch = Field(default_factory=Batch)
-    monitor: Monitor = Field(default_factory=Monitor)
 
     # Reading and writing
 
@@ -85,12 +84,15 @@ class Contract(Section):
 
     @classmethod
     def from_json(cls, body: bytes | str) -> Self:
-        """Read what `to_json` wrote, as a release keeps it; raises `ContractError`."""
+        """Read what `to_json` wrote, as a release keeps it; raises `ContractError`.
+
+        Settings that nothing has ever read, which contracts of an older version carry, are left out.
+        """
         try:
             raw = json.loads(body)
         except ValueError as error:
             raise ContractError(f"contract.json: not valid JSON: {error}") from None
-        return cls._checked(raw, "contract.json")
+        return cls._checked(_without_what_is_not_built(raw), "contract.json")
 
     @classmethod
     def _checked(cls, raw: object, file: str) -> Self:
@@ -251,6 +253,19 @@ class Contract(Section):
         if not isinstance(self.training.threshold, float) and len(problem.labels) != 2:
             raise ValueError("[training] threshold: a chosen threshold needs exactly two classes")
         return self
+
+
+def _without_what_is_not_built(raw: object) -> object:
+    """A sealed contract without reserved settings: they were accepted once, and changed nothing."""
+    if not isinstance(raw, dict):
+        return raw
+    kept = {table: keys for table, keys in raw.items() if (table,) not in NOT_BUILT}
+    release = kept.get("release")
+    if isinstance(release, dict):
+        # Every release was served directly, whatever strategy it names.
+        known = {key: said for key, said in release.items() if ("release", key) not in NOT_BUILT and key != "strategy"}
+        kept["release"] = known
+    return kept
 
 
 def _canonical(value: object) -> bytes:

@@ -189,7 +189,7 @@ class Cloud:
         before = self._ports_before()
         now = before | {name: claimed.port for name, claimed in ((EMULATOR, gateway), (MLFLOW, page)) if claimed}
         if any(now[name] != port for name, port in before.items()):
-            self.say("Addresses have changed since the last start: deploy again, so that functions learn them.")
+            self.say("Addresses have changed since the last start; what is deployed learns them from `andamio up`.")
         write_json(self.home.ports, now)
 
     def _check_disk(self) -> None:

@@ -7,6 +7,7 @@ would hide what a bundle lacks.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -17,11 +18,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from andamio.errors import CommandError
+from localstack import identity
 from localstack.environment import environment
 from localstack.home import REPOSITORY, SOFTWARE
 from localstack.ports import HOST, Claim
 from localstack.process import Identity
-from localstack.service import Service, answers
+from localstack.service import Service, answers, asked
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 PLACE = SOFTWARE / "emulator"
@@ -45,8 +47,14 @@ class Emulator(Service):
     judges: bool = True
 
     def healthy(self) -> bool:
-        """Whether its gateway answers."""
-        return answers(self.port, "/_ministack/health")
+        """Whether its gateway answers, and is the one of this home."""
+        if not answers(self.port, "/_ministack/health"):
+            return False
+        ours = identity.read(self.home.identity, self.home.path)
+        try:
+            return ours is not None and json.loads(asked(self.port, identity.PATH) or b"{}")["cloud"] == ours
+        except (ValueError, KeyError, TypeError):
+            return False
 
     def start(self, claim: Claim) -> Identity:
         """Start it on the claimed port, with the state that it saved last."""
@@ -65,6 +73,8 @@ class Emulator(Service):
                 "LAMBDA_ACCOUNT_CONCURRENCY": str(FUNCTIONS_AT_ONCE),
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(self.home.state),
+                identity.ID: identity.ensure(self.home.identity, self.home.path),
+                identity.HOME: str(self.home.path),
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(self.home.state / "s3"),
                 # Listeners that nobody here uses; the first would even be on every interface.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,16 @@ class Home:
         return self.path / "state"
 
     @property
+    def identity(self) -> Path:
+        """The id of this cloud; with the state, because it is the state's: purged together."""
+        return self.state / "andamio-cloud.json"
+
+    @property
+    def outputs(self) -> Path:
+        """What the last deploy made, written by `andamio deploy` for programs."""
+        return self.path / "outputs.json"
+
+    @property
     def postgres(self) -> Path:
         """PostgreSQL's data directory."""
         return self.path / "postgres"
@@ -77,9 +88,17 @@ class Home:
 
     @property
     def forgettable(self) -> tuple[Path, ...]:
-        """What `down --purge` removes: all state, but no installed software and no cached bundle."""
-        names = ("state", "postgres", "tmp", "run", "artifacts", "logs", "ports.json", "outputs.json", "outputs")
-        return (*(self.path / name for name in names), self.sockets)
+        """What `down --purge` removes: all state, but no software, no bundle, and nothing that says what is on AWS."""
+        names = ("state", "postgres", "tmp", "run", "artifacts", "logs", "ports.json", "outputs/local")
+        last = (self.outputs,) if self._last_deploy_was_local else ()
+        return (*(self.path / name for name in names), self.sockets, *last)
+
+    @property
+    def _last_deploy_was_local(self) -> bool:
+        try:
+            return bool(json.loads(self.outputs.read_bytes())["emulator"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return True  # nobody can use it
 
 
 def private_folder() -> Path:

@@ -1,7 +1,7 @@
-"""Starts ministack, in its own environment, with three things added.
+"""Starts ministack, in its own environment, with four things added.
 
-Requests count as TLS (`as_if_over_tls`), a throttled task has the name that AWS gives it (`throttled_by_name`), and
-state is saved as it goes.
+Requests count as TLS (`as_if_over_tls`), a throttled task has the name that AWS gives it (`throttled_by_name`), state
+is saved as it goes, and it says which local cloud it is (`identity.py`).
 
 On its own ministack saves only when it is asked to end, so a reboot would forget whatever was
 deployed since its start, and leave S3 objects (written at once) in buckets of no stack. Here it
@@ -10,8 +10,10 @@ saves in quiet moments too: between requests, in the event loop, so that what is
 
 import asyncio
 import logging
+import runpy
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ministack import app as ministack  # type: ignore[import-not-found]
@@ -25,6 +27,9 @@ FORWARDED = b"x-forwarded-proto"
 """The header by which whoever ends TLS says how a request came."""
 
 serve = ministack.app
+# By its path: nothing of ours is importable here, since functions would see it too.
+identity = runpy.run_path(str(Path(__file__).with_name("identity.py")))
+WHO = identity["answer"]()
 
 
 def as_if_over_tls(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -69,6 +74,9 @@ class Gateway:
             saving = asyncio.create_task(self.keep_saving())
             await serve(scope, receive, send)
             saving.cancel()
+            return
+        if scope["type"] == "http" and scope["path"] == identity["PATH"]:
+            await identity["respond"](WHO, send)
             return
         if scope.get("path", "").startswith("/_ministack/"):
             await serve(scope, receive, send)

@@ -1,10 +1,10 @@
 """`cloud.json`: what runs, under which ids, at which addresses. The only thing other parts read.
 
-{"home", "endpoint_url", "region", "account", "iam", "mlflow_url",
+{"home", "cloud", "endpoint_url", "region", "account", "iam", "mlflow_url",
  "services": {"emulator" | "postgres" | "mlflow": {"pid", "started", "port", "log"}}}
 
-An address is null while its service is not started; `port` of PostgreSQL is null, for it has none. `iam` says whether
-permissions are enforced.
+"cloud" is the id that the emulator answers (`identity.py`). An address is null while its service is
+not started; `port` of PostgreSQL is null, for it has none. `iam` says whether permissions are enforced.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from localstack import identity
 from localstack.home import Home
 from localstack.ports import HOST
 from localstack.process import Identity
@@ -79,6 +80,7 @@ class Record:
         """The content of `cloud.json`."""
         return {
             "home": str(self.home.path),
+            "cloud": identity.read(self.home.identity, self.home.path),
             "endpoint_url": self.url("emulator"),
             "region": REGION,
             "account": ACCOUNT,

@@ -14,6 +14,7 @@ from localstack.ports import HOST
 from localstack.process import Identity, spawn, stop, wait_until
 
 LOG_LINES = 15
+ANSWER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,17 @@ class Service:
 
 def answers(port: int, path: str) -> bool:
     """Whether a GET on the loopback interface is answered with 200 (no proxy is ever asked)."""
+    return asked(port, path) is not None
+
+
+def asked(port: int, path: str) -> bytes | None:
+    """The beginning of what a GET on the loopback interface is answered with; None unless that is a 200."""
     connection = http.client.HTTPConnection(HOST, port, timeout=2)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == http.client.OK
+        reply = connection.getresponse()
+        return reply.read(ANSWER_BYTES) if reply.status == http.client.OK else None
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()

@@ -100,20 +100,28 @@ class Account:
         )
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
 
-    def _guarded(self, service: str) -> Any:
+    def guarded(self, service: str) -> Any:
+        """A client whose failures are errors for people, but for what the service itself refuses."""
         return _Client(self.client(service), self.endpoint_url or f"AWS {self.region or ''}".strip())
 
     @cached_property
     def _cloudformation(self) -> Any:
-        return self._guarded("cloudformation")
+        return self.guarded("cloudformation")
 
     @cached_property
     def _states(self) -> Any:
-        return self._guarded("stepfunctions")
+        return self.guarded("stepfunctions")
 
     @cached_property
     def _s3(self) -> Any:
-        return self._guarded("s3")
+        return self.guarded("s3")
+
+    def number(self) -> str:
+        """The number of the account that the credentials belong to."""
+        try:
+            return str(self.guarded("sts").get_caller_identity()["Account"])
+        except ClientError as error:
+            raise CommandError(f"AWS does not accept the credentials: {error}") from error
 
     def objects(self, bucket: str) -> S3Objects:
         """A bucket behind the `Objects` port."""
@@ -136,7 +144,20 @@ class Account:
 
     def api_key(self, key_id: str) -> str:
         """The value of an API key."""
-        return str(self._guarded("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"])
+        return str(self.guarded("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"])
+
+    def set_variable(self, function: str, name: str, value: str) -> None:
+        """Change one environment variable of a function where it differs, in place."""
+        client = self.guarded("lambda")
+        try:
+            held = client.get_function_configuration(FunctionName=function)
+            variables = held.get("Environment", {}).get("Variables", {})
+            if variables.get(name) != value:
+                client.update_function_configuration(
+                    FunctionName=function, Environment={"Variables": {**variables, name: value}}
+                )
+        except ClientError as error:
+            raise CommandError(f"{name} of {function} could not be set: {error}") from error
 
     # Executions
 
@@ -228,13 +249,16 @@ class Account:
             items = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             keys = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in items]
             if keys:
-                self._s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+                refused = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
+                if refused:
+                    first = refused[0]
+                    raise CommandError(f"s3://{bucket}/{first['Key']} cannot be deleted: {first.get('Message')}")
 
     # Logs
 
     def log_lines(self, group: str, since: int) -> Iterator[tuple[int, str]]:
         """Log events after `since` (milliseconds since 1970), oldest first, each with its time."""
-        pages = self._guarded("logs").pages("filter_log_events", logGroupName=group, startTime=since)
+        pages = self.guarded("logs").pages("filter_log_events", logGroupName=group, startTime=since)
         try:
             for page in pages:
                 for event in page["events"]:

@@ -3,84 +3,112 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
-import subprocess
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from andamio import names
-from andamio.adapters.aws import Account
-from andamio.cli.console import done, note, step
-from andamio.cli.home import REPO, cloud, home, read_json, write_json
-from andamio.cli.local import aws_environment, started
+from andamio.cli import addresses, cdk
+from andamio.cli import deployed as outputs
+from andamio.cli.console import note
+from andamio.cli.home import REPO, home
+from andamio.cli.target import Target, stage_of, system_of, target
 from andamio.contract import Contract
 from andamio.errors import CommandError
 
 _SOURCES = ("andamio", "training", "scoring", "lambdas", "infra", "stepfunctions")
 _FILES = ("uv.lock", "package-lock.json", "cdk.json")
-_TAIL = 25
 
 
-def deploy(folder: Path, *, aws: bool, context: list[str], force: bool = False) -> dict[str, Any]:
-    """Deploy a problem and return what `outputs.json` says; nothing is done when nothing changed."""
-    contract = Contract.load(folder)
-    problem = contract.problem.name
-    recorded = None if aws else started()
-    environment = dict(os.environ) if recorded is None else aws_environment(recorded)
-    region = _region(environment)
-    account = Account(None if recorded is None else recorded["endpoint_url"], region)
-    fingerprint = _fingerprint(folder, [*context, str(recorded and recorded["endpoint_url"])])
-    before = read_json(home() / "outputs" / f"{problem}.json") or {}
-    if not force and before.get("fingerprint") == fingerprint and account.stack_outputs(names.stack(problem)):
-        note(f"Stack {names.stack(problem)} is up to date.")
-        return _write(before)
-    arguments = ["--context", f"problem={folder.resolve()}"]
-    if recorded is not None and not any(pair.startswith("tracking_uri=") for pair in context):
-        # Said aloud: the shell's MLFLOW_TRACKING_URI may well name a server of something else.
-        context = [*context, f"tracking_uri={recorded['mlflow_url']}"]
-    for pair in context:
-        arguments += ["--context", pair]
-    if recorded is not None and account.stack_outputs("CDKToolkit") is None:
-        target = f"aws://{recorded['account']}/{region}"
-        # From a folder without a cdk.json: the account's own stack has nothing to do with the app.
-        _cdk(["bootstrap", target], environment, "Preparing the account (cdk bootstrap)", folder=home())
-    _cdk(
-        ["deploy", names.stack(problem), "--require-approval", "never", "--progress", "events", *arguments],
-        environment,
-        f"Deploying {names.stack(problem)} (cdk deploy)",
-    )
-    made = account.stack_outputs(names.stack(problem))
-    if made is None:
-        raise CommandError(f"cdk deploy went through, but stack {names.stack(problem)} is not there: see {_log()}")
-    return _write(_outputs(contract, folder, made, account, recorded) | {"fingerprint": fingerprint})
-
-
-def destroy(folder: Path, *, aws: bool) -> None:
-    """Take a problem's stack down; locally its data go too, on AWS buckets and table are kept."""
-    problem = Contract.load(folder).problem.name
-    recorded = None if aws else started()
-    environment = dict(os.environ) if recorded is None else aws_environment(recorded)
-    deployed = read_json(home() / "outputs" / f"{problem}.json")
-    if recorded is not None and deployed is not None:
-        account = Account(recorded["endpoint_url"], recorded["region"])
-        for bucket in deployed["buckets"].values():
-            account.empty(bucket)
-    arguments = ["destroy", names.stack(problem), "--force", "--context", f"problem={folder.resolve()}"]
-    _cdk(arguments, environment, f"Destroying {names.stack(problem)} (cdk destroy)")
-    (home() / "outputs" / f"{problem}.json").unlink(missing_ok=True)
-    if (read_json(home() / "outputs.json") or {}).get("problem") == problem:
-        (home() / "outputs.json").unlink()
-
-
-def _outputs(
-    contract: Contract, folder: Path, made: dict[str, str], account: Account, recorded: dict[str, Any] | None
+def deploy(
+    folder: Path,
+    *,
+    aws: bool,
+    context: list[str],
+    stage: str | None = None,
+    yes: bool = False,
+    force: bool = False,
 ) -> dict[str, Any]:
-    """What programs read: see the README for each key."""
+    """Deploy a problem and return what `outputs.json` says; nothing is done when nothing changed.
+
+    On AWS a person is asked before permissions are widened, unless `yes`. Raises `CommandError`.
+    """
+    contract = Contract.load(folder)
+    context, stage = _staged(context, stage)
+    stage = stage_of(stage, local=not aws)
+    system = system_of(contract.problem.name, stage)
+    where = target(aws=aws)
+    if where.recorded is not None:
+        addresses.follow(where.recorded)
+    fingerprint = _fingerprint(folder, [where.identity, system, *context])
+    before = outputs.held(where.name, system) or {}
+    stack = names.stack(system)
+    if not force and before.get("fingerprint") == fingerprint and where.account.stack_outputs(stack):
+        note(f"Stack {stack} is up to date {where}.")
+        return outputs.write(before)
+    arguments = cdk_context(folder, stage, context)
+    if where.recorded is not None and not _given_mlflow(context):
+        # Said aloud: the shell's MLFLOW_TRACKING_URI may well name a server of something else.
+        arguments += ["--context", f"tracking_uri={where.recorded['mlflow_url']}"]
+    approval, asks = _approval(where, stack, folder, stage, context, yes=yes)
+    if where.local and where.account.stack_outputs("CDKToolkit") is None:
+        place = f"aws://{where.number}/{where.region}"
+        # From a folder without a cdk.json: the account's own stack has nothing to do with the app.
+        cdk.run(["bootstrap", place], where.environment, "Preparing the account (cdk bootstrap)", folder=home())
+    cdk.run(
+        ["deploy", stack, "--require-approval", approval, "--progress", "events", *arguments],
+        where.environment,
+        f"Deploying {stack} (cdk deploy)",
+        asks=asks,
+    )
+    made = where.account.stack_outputs(stack)
+    if made is None:
+        raise CommandError(f"cdk deploy went through, but stack {stack} is not there: see {cdk.log()}")
+    content = _outputs(contract, folder, made, where, stage) | {"context": context, "fingerprint": fingerprint}
+    return outputs.write(content)
+
+
+def cdk_context(folder: Path, stage: str, context: list[str]) -> list[str]:
+    """The CDK context of a deployment, as arguments."""
+    pairs = [f"problem={folder.resolve()}", *([f"stage={stage}"] if stage else []), *context]
+    return [word for pair in pairs for word in ("--context", pair)]
+
+
+def _staged(context: list[str], stage: str | None) -> tuple[list[str], str | None]:
+    """The context without a stage, and the stage, which may come either way; raises `CommandError` for two of them."""
+    said = [pair.removeprefix("stage=") for pair in context if pair.startswith("stage=")]
+    if len({*said, *([stage] if stage else [])}) > 1:
+        raise CommandError(f"Which stage? --stage says {stage}, and --context {', '.join(said)}.")
+    return [pair for pair in context if not pair.startswith("stage=")], stage or (said[0] if said else None)
+
+
+def _given_mlflow(context: list[str]) -> bool:
+    return any(pair.startswith("tracking_uri=") for pair in context)
+
+
+def _approval(
+    where: Target, stack: str, folder: Path, stage: str, context: list[str], *, yes: bool
+) -> tuple[str, bool]:
+    """What CDK is told about changes of permissions, and whether it may ask; raises where nobody could answer."""
+    if where.local or yes:
+        return "never", False
+    if sys.stdin.isatty():
+        return "broadening", True
+    said = shlex.join(cdk_context(folder, stage, context))
+    raise CommandError(
+        "A deploy to AWS asks before it widens permissions, and there is no terminal to ask at. Look at what changes:\n"
+        f'  PATH="$PWD/.venv/bin:$PATH" node_modules/.bin/cdk diff {stack} {said}\n'
+        "then run the same andamio deploy with --yes."
+    )
+
+
+def _outputs(contract: Contract, folder: Path, made: dict[str, str], where: Target, stage: str) -> dict[str, Any]:
+    """What programs read: see docs/deploy.md for each key."""
     api_url = made["ApiUrl"].rstrip("/")
+    recorded = where.recorded
     if recorded is not None:
         api = re.search(r"([a-z0-9]+)\.execute-api|/restapis/([a-z0-9]+)/", api_url)
         if api:
@@ -88,17 +116,23 @@ def _outputs(
             identity = api.group(1) or api.group(2)
             api_url = f"{recorded['endpoint_url']}/restapis/{identity}/{names.API_STAGE}/_user_request_"
     problem = contract.problem.name
+    system = system_of(problem, stage)
     return {
         "problem": problem,
+        "stage": stage,
+        "system": system,
         "contract": contract.digest,
         "folder": str(folder.resolve()),
-        "stack": names.stack(problem),
-        "emulator": recorded is not None,
-        "endpoint_url": account.endpoint_url,
-        "region": account.region,
+        "stack": names.stack(system),
+        "emulator": where.local,
+        "cloud": recorded["cloud"] if recorded is not None else None,
+        "account": where.number,
+        "endpoint_url": where.account.endpoint_url,
+        "region": where.region,
         "api_url": api_url,
-        "api_key": account.api_key(made["ApiKeyId"]),
-        "mlflow_url": recorded["mlflow_url"] if recorded else made["MlflowUri"],
+        "api_key": where.account.api_key(made["ApiKeyId"]),
+        "mlflow_url": made["MlflowUri"],
+        "mlflow_own": recorded is not None and made["MlflowUri"] == recorded["mlflow_url"],
         "buckets": {"lake": made["LakeBucket"], "models": made["ModelsBucket"], "batch": made["BatchBucket"]},
         "state_machines": {"etl": made["EtlMachine"], "train": made["TrainMachine"], "batch": made["BatchMachine"]},
         "predictions_table": made["PredictionsTable"],
@@ -108,67 +142,8 @@ def _outputs(
     }
 
 
-def _write(content: dict[str, Any]) -> dict[str, Any]:
-    write_json(home() / "outputs" / f"{content['problem']}.json", content)
-    write_json(home() / "outputs.json", content)
-    return content
-
-
-def _cdk(arguments: list[str], environment: dict[str, str], what: str, folder: Path = REPO) -> None:
-    """Run the pinned CDK command line with the pinned Node; its lines go to a log, the last one to the screen."""
-    cdk = REPO / "node_modules" / "aws-cdk" / "bin" / "cdk"
-    if not cdk.exists():
-        raise CommandError("The CDK command line is not installed. Run: make install")
-    bin_folder = Path(sys.executable).parent
-    environment = environment | {
-        "PATH": f"{bin_folder}{os.pathsep}{environment.get('PATH', '')}",
-        "ANDAMIO_HOME": str(home()),
-        "CDK_DISABLE_VERSION_CHECK": "1",
-        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
-    }
-    output = ["--output", str(home() / "cdk.out"), "--no-notices", "--ci"]
-    shutil.rmtree(home() / "cdk.out", ignore_errors=True)  # the CDK keeps the zips of every synth
-    log = _log()
-    log.parent.mkdir(parents=True, exist_ok=True)
-    lines: list[str] = []
-    with step(what) as status, log.open("a") as file:
-        file.write(f"\n--- {datetime.now(UTC).isoformat(timespec='seconds')} cdk {arguments[0]}\n")
-        process = subprocess.Popen(
-            [str(bin_folder / "node"), str(cdk), *arguments, *output],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-        for line in process.stdout or ():
-            file.write(line)
-            if line.strip():
-                lines.append(line.rstrip())
-                status.update(f"{what}: {line.strip()}")
-        code = process.wait()
-    if code:
-        raise CommandError(
-            f"{what} failed:\n  " + "\n  ".join(lines[-_TAIL:]) + f"\nThe whole log: {log}\n"
-            "Mend what it names, then run the same command again: it goes on where it stopped."
-        )
-    done(what)
-
-
-def _log() -> Path:
-    return home() / "logs" / "cdk.log"
-
-
-def _region(environment: dict[str, str]) -> str:
-    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
-    if not region:
-        raise CommandError("Which AWS region? Set AWS_REGION, for example: AWS_REGION=eu-west-1 andamio deploy --aws")
-    return region
-
-
 def _fingerprint(folder: Path, said: list[str]) -> str:
-    """A digest of all that a deploy is made from."""
+    """A digest of all that a deploy is made from, and of where it goes; addresses are followed, so they are not in."""
     digest = hashlib.sha256("\n".join(said).encode())
     files = [REPO / name for name in _FILES]
     files += [folder / "problem.toml"]
@@ -178,7 +153,4 @@ def _fingerprint(folder: Path, said: list[str]) -> str:
         if file.exists():
             digest.update(f"{file.relative_to(REPO) if file.is_relative_to(REPO) else file.name}\n".encode())
             digest.update(hashlib.sha256(file.read_bytes()).digest())
-    local = cloud()
-    if local is not None:
-        digest.update(str(local.get("mlflow_url")).encode())
     return digest.hexdigest()

@@ -40,17 +40,15 @@ def cloud() -> dict[str, Any] | None:
     return read_json(home() / "cloud.json")
 
 
-def outputs(problem: str | None = None) -> dict[str, Any]:
-    """What the last deploy wrote (of one problem, where it is named); raises `CommandError` before the first."""
-    file = home() / "outputs" / f"{problem}.json" if problem else home() / "outputs.json"
-    content = read_json(file)
-    if content is None:
-        what = f"Problem '{problem}' is not" if problem else "Nothing is"
-        folder = problem if problem and os.sep in problem else f"problems/{problem or 'heart'}"
-        raise CommandError(f"{what} deployed yet. Run: andamio deploy --problem {folder}")
-    return content
-
-
 def account(deployed: dict[str, Any]) -> Account:
-    """The account that a deploy went to."""
-    return Account(deployed["endpoint_url"] if deployed["emulator"] else None, deployed["region"])
+    """The account that a deploy went to; raises `CommandError` where the credentials are another AWS account's."""
+    if deployed["emulator"]:
+        return Account(deployed["endpoint_url"], deployed["region"])
+    found = Account(None, deployed["region"])
+    now = found.number()
+    if now != deployed["account"]:
+        raise CommandError(
+            f"{deployed['system']} is deployed in AWS account {deployed['account']}, and your credentials are those of "
+            f"{now}. Nothing was done. Use the other's (AWS_PROFILE), or deploy here: andamio deploy --aws"
+        )
+    return found

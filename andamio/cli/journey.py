@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from andamio import names
 from andamio.adapters.aws import Account, Execution
-from andamio.cli import api, batch_report, deploying, local, show
+from andamio.cli import addresses, api, batch_report, deploying, local, show
 from andamio.cli.batch import Asked, Batches, look_up
 from andamio.cli.console import done, err, note, step
 from andamio.cli.follow import follow, follow_etl, training_arn
@@ -42,6 +42,7 @@ def demo(folder: Path) -> None:
     files = sample_files(folder, contract)
     err.rule(f"[bold]Andamio: {escape(contract.problem.title or contract.problem.name)}")
     local.run("up")
+    addresses.follow(local.started())
     deployed = deploying.deploy(folder, aws=False, context=[])
     local.run("wait", "mlflow")
     ingest(deployed, files, wait=True)

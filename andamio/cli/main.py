@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from andamio import __version__
-from andamio.cli import api, batch_report, deploying, journey, local, reports, show
+from andamio.cli import (
+    addresses,
+    api,
+    batch_report,
+    deployed,
+    deploying,
+    destroying,
+    ending,
+    journey,
+    local,
+    reports,
+    show,
+    whose,
+)
 from andamio.cli import card as cards
 from andamio.cli.batch import Asked, Batches, look_up
-from andamio.cli.console import done, fail, note, out
-from andamio.cli.home import REPO, home, outputs
+from andamio.cli.console import done, note, out
+from andamio.cli.home import REPO
 from andamio.contract import Contract
-from andamio.errors import AndamioError, CommandError
+from andamio.errors import CommandError
 
 app = typer.Typer(
     name="andamio",
@@ -30,17 +41,25 @@ app = typer.Typer(
 
 Folder = Annotated[Path, typer.Option("--problem", help="The problem's folder, with its problem.toml.")]
 Name = Annotated[str | None, typer.Option("--problem", help="Which deployed problem; the last one unless told.")]
+NewStage = Annotated[
+    str | None, typer.Option("--stage", help="Which stage, such as prod; on AWS dev, locally none unless told.")
+]
+Stage = Annotated[str | None, typer.Option("--stage", help="Which stage of it; that of the last deploy unless told.")]
 Aws = Annotated[bool, typer.Option("--aws", help="Your AWS account instead of the local cloud.")]
 Context = Annotated[list[str] | None, typer.Option("--context", "-c", help="CDK context, such as bundle=arm64.")]
-_INTERRUPTED = 130
 HEART = REPO / "problems" / "heart"
 
 
-def _deployed(problem: str | None) -> dict[str, Any]:
-    """What was deployed: by name, or by folder as in PROBLEM=path."""
+def _found(problem: str | None, stage: str | None) -> dict[str, Any]:
+    """What was deployed: by name, or by folder as in PROBLEM=path, and stage."""
     if problem and (Path(problem) / "problem.toml").exists():
         problem = Contract.load(Path(problem)).problem.name
-    return outputs(problem)
+    return deployed.find(problem, stage)
+
+
+def _deployed(problem: str | None, stage: str | None) -> dict[str, Any]:
+    """The same where something is about to be done: it is there, and where the cloud is now."""
+    return whose.settled(_found(problem, stage))
 
 
 @app.command()
@@ -56,8 +75,9 @@ def up(
         typer.Option("--iam/--no-iam", help="Refuse what a function's role does not allow; enforced unless told."),
     ] = None,
 ) -> None:
-    """Start the local cloud: emulator, PostgreSQL, MLflow."""
+    """Start the local cloud: emulator, PostgreSQL, MLflow; what is deployed learns its addresses."""
     local.run("up", *([] if iam is None else ["--iam" if iam else "--no-iam"]))
+    addresses.follow(local.started())
 
 
 @app.command()
@@ -67,9 +87,13 @@ def down(purge: Annotated[bool, typer.Option("--purge", help="Forget the state t
 
 
 @app.command()
-def status(problem: Name = None) -> None:
+def status(problem: Name = None, stage: Stage = None) -> None:
     """What runs, which release serves, on which data, since when, and how good it is."""
-    show.status(problem and _deployed(problem)["problem"])
+    show.services()
+    if problem is None and stage is None and deployed.last_of_all() is None:
+        note("Nothing is deployed yet: andamio deploy")
+        return
+    show.system(_deployed(problem, stage))
 
 
 @app.command()
@@ -78,32 +102,61 @@ def logs(
         str | None, typer.Argument(help="A function (api, etl, train, search, registry, score) or a local service.")
     ] = None,
     problem: Name = None,
+    stage: Stage = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines arrive; Ctrl-C ends it.")] = False,
     minutes: Annotated[int, typer.Option(help="How far to look back.")] = 60,
 ) -> None:
     """Print the log of a function or a local service; without a name, say which there are."""
-    show.logs(name, problem, follow=follow, minutes=minutes)
+    if name in show.FUNCTIONS:
+        show.function_log(name, _deployed(problem, stage), follow=follow, minutes=minutes)
+    else:
+        show.service_log(name, follow=follow)
 
 
 @app.command()
-def deploy(problem: Folder = HEART, aws: Aws = False, context: Context = None) -> None:
+def deploy(
+    problem: Folder = HEART,
+    aws: Aws = False,
+    stage: NewStage = None,
+    context: Context = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="On AWS: do not ask before permissions are widened.")
+    ] = False,
+) -> None:
     """Deploy a problem's stack: to the local cloud, or with --aws to your account."""
-    deployed = deploying.deploy(problem, aws=aws, context=context or [])
-    done(f"{deployed['stack']} is deployed: {deployed['api_url']}")
+    made = deploying.deploy(problem, aws=aws, context=context or [], stage=stage, yes=yes)
+    done(f"{made['stack']} is deployed: {made['api_url']}")
 
 
 @app.command()
 def destroy(
     problem: Folder = HEART,
     aws: Aws = False,
+    stage: NewStage = None,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="On AWS: also what is kept, with all data (buckets, table, MLflow).")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Take a problem's stack down."""
-    name = Contract.load(problem).problem.name
-    what = "on AWS (buckets and table are kept)" if aws else "on the local cloud, with its data"
+    """Take a problem's stack down; on AWS its data are kept, unless --everything is to go."""
+    system = destroying.doomed(problem, aws=aws, stage=stage)
     if not yes:
-        typer.confirm(f"Destroy the stack of {name} {what}?", abort=True)
-    deploying.destroy(problem, aws=aws)
+        _confirm(system, everything=everything)
+    destroying.destroy(system, everything=everything)
+
+
+def _confirm(system: destroying.Doomed, *, everything: bool) -> None:
+    """Ask before a stack goes, by its name before data go from AWS; raises `typer.Abort` for any other answer."""
+    name, local_ = system.system, system.where.local
+    if everything and not local_:
+        for resource in system.kept:
+            note(f"  {resource}")
+        said = typer.prompt(f"All of this goes, {system.where}, and cannot be brought back. Type {name} to go on")
+        if said.strip() != name:
+            raise typer.Abort
+        return
+    what = "with its data" if local_ else "(its data are kept)"
+    typer.confirm(f"Destroy the stack of {name} {system.where} {what}?", abort=True)
 
 
 @app.command()
@@ -116,10 +169,11 @@ def ingest(
         typer.Option("--remove", help="The name of a file to take out of raw/, as often as needed."),
     ] = None,
     problem: Name = None,
+    stage: Stage = None,
     wait: Annotated[bool, typer.Option(help="Follow ETL and the training that it sets off.")] = True,
 ) -> None:
     """Put data under raw/, or take them out: ETL makes a data version of it, and a new version trains."""
-    journey.ingest(_deployed(problem), files or [], remove=remove or [], wait=wait)
+    journey.ingest(_deployed(problem, stage), files or [], remove=remove or [], wait=wait)
 
 
 @app.command()
@@ -132,11 +186,12 @@ def train(
         float | None, typer.Option("--budget", min=0.1, max=1440, help="Minutes after which no new round starts.")
     ] = None,
     problem: Name = None,
+    stage: Stage = None,
     wait: Annotated[bool, typer.Option(help="Follow the execution to its end.")] = True,
 ) -> None:
     """Train on the current data version, whether or not anything changed; unsaid, the contract says how far."""
     asked = {"families": journey.families(families or []), "trials": trials, "budget_minutes": budget}
-    journey.train(_deployed(problem), asked, wait=wait)
+    journey.train(_deployed(problem, stage), asked, wait=wait)
 
 
 def _records(file: Path | None, pairs: list[str] | None) -> list[dict[str, Any]]:
@@ -150,14 +205,15 @@ def predict(
     file: Annotated[Path | None, typer.Option("--file", help="JSON: a record, or a list of them.")] = None,
     pairs: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, as often as needed.")] = None,
     problem: Name = None,
+    stage: Stage = None,
 ) -> None:
     """Ask the served model, through API Gateway."""
-    deployed = _deployed(problem)
+    there = _deployed(problem, stage)
     records = _records(file, pairs)
     if len(records) == 1:
-        show.prediction(api.call(deployed, "POST", "/predict", records[0]), api.texts(deployed))
+        show.prediction(api.call(there, "POST", "/predict", records[0]), api.texts(there))
         return
-    reply = api.call(deployed, "POST", "/predict/batch", {"records": records})
+    reply = api.call(there, "POST", "/predict/batch", {"records": records})
     out.print_json(json.dumps(reply))
 
 
@@ -166,11 +222,12 @@ def explain(
     file: Annotated[Path | None, typer.Option("--file", help="JSON: a record, or a list of them.")] = None,
     pairs: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, as often as needed.")] = None,
     problem: Name = None,
+    stage: Stage = None,
 ) -> None:
     """Ask the served model why: what each feature contributed to its prediction."""
-    deployed = _deployed(problem)
+    there = _deployed(problem, stage)
     for record in _records(file, pairs):
-        show.explanation(api.call(deployed, "POST", "/explain", record))
+        show.explanation(api.call(there, "POST", "/explain", record))
 
 
 @app.command()
@@ -186,12 +243,13 @@ def batch(
         Path | None, typer.Option("--output", "-o", help="Where the result goes; next to the input unless told.")
     ] = None,
     problem: Name = None,
+    stage: Stage = None,
     wait: Annotated[bool, typer.Option(help="Follow it to its end and bring the result.")] = True,
 ) -> None:
     """Score a file: every row, by the model that serves now; the result comes next to it."""
     if (file is None) == (resume is None):
         raise CommandError("Which file? Give one to score (andamio batch patients.csv), or --resume and a batch's id.")
-    batches, asked = Batches(_deployed(problem)), Asked(form, output)
+    batches, asked = Batches(_deployed(problem, stage)), Asked(form, output)
     found = batches.score(file, asked, wait=wait) if file else batches.resume(str(resume), asked, wait=wait)
     if found is not None:
         batch_report.result(found)
@@ -199,10 +257,12 @@ def batch(
 
 @app.command(name="batches")
 def batches_(
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")] = 20, problem: Name = None
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")] = 20,
+    problem: Name = None,
+    stage: Stage = None,
 ) -> None:
     """Recent batches: how far each is, and what became of it."""
-    batch_report.listed(Batches(_deployed(problem)).recent(limit))
+    batch_report.listed(Batches(_deployed(problem, stage)).recent(limit))
 
 
 @app.command()
@@ -210,13 +270,14 @@ def lookup(
     prediction_id: Annotated[str | None, typer.Argument(help="As a prediction or a scored file has it.")] = None,
     record: Annotated[str | None, typer.Option("--record", help="Your own id of a record, instead.")] = None,
     problem: Name = None,
+    stage: Stage = None,
 ) -> None:
     """Look up a prediction that was made in a batch: by its id, or those of one of your records."""
     if (prediction_id is None) == (record is None):
         raise CommandError(
             "Which prediction? Give its id (andamio lookup ID), or --record and your own id of a record."
         )
-    found = look_up(_deployed(problem), prediction_id, record)
+    found = look_up(_deployed(problem, stage), prediction_id, record)
     for reply in found:
         batch_report.prediction(reply)
     if not found:
@@ -227,40 +288,48 @@ def lookup(
 
 
 @app.command()
-def models(problem: Name = None) -> None:
+def models(problem: Name = None, stage: Stage = None) -> None:
     """The releases: stage, metric, data version, when."""
-    show.models(_deployed(problem))
+    show.models(_deployed(problem, stage))
 
 
 @app.command()
 def report(
     version: Annotated[str | None, typer.Argument(help="Which data version; the current one unless told.")] = None,
     problem: Name = None,
+    stage: Stage = None,
     show_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """What the data look like, and what the leakage audit found: one HTML page; prints where it is."""
-    sys.stdout.write(reports.fetch(_deployed(problem), version, show=show_it) + "\n")
+    sys.stdout.write(reports.fetch(_deployed(problem, stage), version, show=show_it) + "\n")
 
 
 @app.command()
 def card(
     release: Annotated[str | None, typer.Option("--release", help="Which release; the champion unless told.")] = None,
     problem: Name = None,
+    stage: Stage = None,
 ) -> None:
     """The model card: whether to trust the model that serves, and why."""
-    cards.show(_deployed(problem), release)
+    cards.show(_deployed(problem, stage), release)
 
 
 @app.command(name="outputs")
 def outputs_(
-    problem: Name = None, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+    problem: Name = None,
+    stage: Stage = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """What the last deploy made: URLs, key, buckets, machines."""
-    deployed = _deployed(problem)
+    found = _found(problem, stage)
+    try:
+        found = _deployed(problem, stage)
+    except CommandError as error:
+        note(f"These addresses do not work now. {error}")
     if as_json:
-        sys.stdout.write(json.dumps(deployed, indent=2) + "\n")
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
-        show.show_outputs(deployed)
+        show.show_outputs(found)
 
 
 @app.command()
@@ -271,41 +340,4 @@ def version() -> None:
 
 def main() -> None:
     """Run the command; what goes wrong ends in a message that says what to do."""
-    try:
-        code = app(standalone_mode=False)  # Typer hands back the code of an early end, and makes one of Ctrl-C
-        if code == _INTERRUPTED:
-            note("Stopped. What was started goes on; andamio status shows it.")
-        sys.exit(code)
-    except typer.Abort:
-        note("Nothing was done.")
-        sys.exit(_INTERRUPTED)
-    except AndamioError as error:
-        fail(str(error))
-        sys.exit(1)
-    except OSError as error:
-        said = {28: "The disk is full: free some space and try again. ", 13: "Not permitted: "}.get(
-            error.errno or 0, ""
-        )
-        fail(f"{said}{error}")
-        sys.exit(1)
-    except Exception as error:
-        usage = getattr(error, "format_message", None)  # how Typer words a wrong command line
-        if usage is not None:
-            said = usage()
-            if said:  # without a command Typer prints the help, and has nothing to add
-                fail(f"{said}\n  See: andamio --help")
-            sys.exit(2)
-        fail(f"This should not have happened: {type(error).__name__}: {error}\n  {_written_down()}")
-        sys.exit(1)
-
-
-def _written_down() -> str:
-    """Where the details of an unforeseen error are; all of them, where no file can be written."""
-    crash = home() / "logs" / "crash.log"
-    details = f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{traceback.format_exc()}"
-    try:
-        crash.parent.mkdir(parents=True, exist_ok=True)
-        crash.write_text(details)
-    except OSError:
-        return details
-    return f"The details are in {crash}"
+    ending.run(app)

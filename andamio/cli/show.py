@@ -17,7 +17,7 @@ from andamio import names
 from andamio.cli import api, local
 from andamio.cli.console import ago, note, out
 from andamio.cli.home import account as account_of
-from andamio.cli.home import cloud, home, outputs, read_json
+from andamio.cli.home import home
 from andamio.cli.releases import figure, listed
 from andamio.errors import CommandError, ReleaseError
 from andamio.release import Release
@@ -141,28 +141,30 @@ def models(deployed: dict[str, Any]) -> None:
     out.print(table)
 
 
-def status(problem: str | None) -> None:
-    """What runs, which release serves, on which data version, since when, and how good it is."""
-    recorded = cloud()
-    if recorded is not None:
-        services = local.services().get("services", {})
-        table = _plain_table("service", "state", "where", "pid")
-        for name, service in services.items():
-            state = str(service.get("state"))
-            state = f"[{'green' if state == 'running' else 'yellow' if state == 'starting' else 'red'}]{state}[/]"
-            where = {"emulator": recorded.get("endpoint_url"), "mlflow": recorded.get("mlflow_url")}.get(name) or ""
-            table.add_row(name, state, where, str(service.get("pid") or ""))
-        out.print(table)
-    else:
-        note("The local cloud was not started: andamio up")
-    if problem is None and read_json(home() / "outputs.json") is None:
-        note("Nothing is deployed yet: andamio deploy")
+def services() -> None:
+    """What runs of the local cloud, and where."""
+    found = local.services()
+    states = found.get("services", {})
+    if all(service.get("state") == "stopped" for service in states.values()):
+        note("The local cloud does not run: andamio up")
         return
-    deployed = outputs(problem)
+    table = _plain_table("service", "state", "where", "pid")
+    for name, service in states.items():
+        state = str(service.get("state"))
+        state = f"[{'green' if state == 'running' else 'yellow' if state == 'starting' else 'red'}]{state}[/]"
+        where = {"emulator": found.get("endpoint_url"), "mlflow": found.get("mlflow_url")}.get(name) or ""
+        table.add_row(name, state, where, str(service.get("pid") or ""))
+    out.print(table)
+
+
+def system(deployed: dict[str, Any]) -> None:
+    """What a deployed system is, which release serves, on which data version, since when, and how good it is."""
     out.print()
     table = _plain_table("", "")
     table.show_header = False
-    table.add_row("problem", f"[bold]{deployed['problem']}[/bold], stack {deployed['stack']}")
+    staged = f", stage {deployed['stage']}" if deployed["stage"] else ""
+    place = "the local cloud" if deployed["emulator"] else f"AWS account {deployed['account']}, {deployed['region']}"
+    table.add_row("problem", f"[bold]{deployed['problem']}[/bold]{staged}, stack {deployed['stack']}, on {place}")
     table.add_row("API", deployed["api_url"])
     for row in _serving_rows(deployed):
         table.add_row(*row)
@@ -205,21 +207,22 @@ def _executions(deployed: dict[str, Any]) -> None:
         out.print(table)
 
 
-def logs(name: str | None, problem: str | None, *, follow: bool, minutes: int) -> None:
-    """The lines of a function's log, or of a local service's file."""
+def service_log(name: str | None, *, follow: bool) -> None:
+    """The lines of a local service's file; without a name, which logs there are."""
     files = {file.stem: file for file in sorted((home() / "logs").glob("*.log"))}
     if name is None:
         out.print(f"Functions: {', '.join(FUNCTIONS)}")
         out.print(f"Local services: {', '.join(files) or 'none was started'}")
         return
-    if name in files:
-        _file_lines(files[name], follow=follow)
-        return
-    if name not in FUNCTIONS:
+    if name not in files:
         raise CommandError(f"There is no log '{name}'. Known are {', '.join([*FUNCTIONS, *files])}.")
-    deployed = outputs(problem)
+    _file_lines(files[name], follow=follow)
+
+
+def function_log(name: str, deployed: dict[str, Any], *, follow: bool, minutes: int) -> None:
+    """The lines of a function's log."""
     account = account_of(deployed)
-    group = names.log_group(names.resource(deployed["problem"], name))
+    group = names.log_group(names.resource(deployed["system"], name))
     since = int((time.time() - minutes * 60) * 1000)
     while True:
         for moment, line in account.log_lines(group, since):

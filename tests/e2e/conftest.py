@@ -74,7 +74,7 @@ class Clone:
         return content
 
     def deployed(self, problem: str) -> Deployed:
-        return Deployed(self.file(f"outputs/{problem}.json"))
+        return Deployed(self.file(f"outputs/local/{problem}.json"))
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -64,3 +67,58 @@ def test_down_frees_ports_and_processes_and_up_finds_everything_again(clone: Clo
             assert probe.connect_ex(("127.0.0.1", int(url.rsplit(":", 1)[1]))) != 0
     clone.ok("demo")
     assert heart.request("POST", "/predict", json=COURSE).json()["label_text"] == "Heart disease detected"
+
+
+@pytest.fixture
+def other() -> Iterator[Clone]:
+    """Another clone's local cloud."""
+    home = Path(tempfile.mkdtemp(prefix="andamio-"))
+    yield Clone(home)
+    done = Clone(home).run("down", "--purge")
+    shutil.rmtree(home, ignore_errors=True)
+    assert done.code == 0, done.said
+
+
+def _up(clone: Clone, emulator: int, mlflow: int) -> None:
+    """Start a clone's local cloud on certain ports."""
+    ports = ("--emulator-port", str(emulator), "--mlflow-port", str(mlflow))
+    command = [sys.executable, "-m", "localstack", "up", *ports]
+    done = subprocess.run(command, cwd=REPO, env=clone.env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _port(url: str) -> int:
+    return int(url.rsplit(":", 1)[1])
+
+
+def test_another_clones_cloud_on_our_port_is_left_alone_and_ours_is_followed_to_another(
+    clone: Clone, other: Clone, heart: Deployed
+) -> None:
+    ports = _port(heart.outputs["endpoint_url"]), _port(heart.outputs["mlflow_url"])
+    clone.ok("down")
+    _up(other, *ports)
+    for command in (["train", "--no-wait"], ["status"], ["logs", "api"], ["predict", "--set", "age=63"], ["deploy"]):
+        done = clone.run(*command)
+        assert done.code == 1, command
+        assert "should not have happened" not in done.said
+        assert command == ["deploy"] or str(other.home) in done.said, "it is said whose cloud answers"
+
+    # Ours takes other ports; outputs and functions follow without a deploy.
+    clone.ok("up")
+    moved = clone.deployed("heart")
+    assert _port(moved.outputs["endpoint_url"]) != ports[0]
+    assert _port(moved.outputs["mlflow_url"]) != ports[1]
+    assert moved.request("POST", "/predict", json=COURSE).json()["label_text"] == "Heart disease detected"
+    assert moved.outputs["api_url"] in clone.ok("status").out
+    assert "up to date" in clone.ok("deploy").said
+    clone.ok("train", "--families", "logistic_regression", "--trials", "1")
+    latest = max(moved.executions("train"), key=lambda execution: execution.started)
+    assert latest.status == "SUCCEEDED", "the function that registers models found MLflow where it is now"
+
+    # And back, where the tests that follow look for it.
+    clone.ok("down")
+    other.ok("down", "--purge")
+    _up(clone, *ports)
+    clone.ok("up")
+    assert clone.deployed("heart").outputs["api_url"] == heart.outputs["api_url"]
+    assert heart.request("POST", "/predict", json=COURSE).status_code == 200

@@ -88,7 +88,7 @@ class Cloud:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     cloud = Cloud()
     monkeypatch.setattr(batch, "account_of", lambda deployed: cloud)
-    monkeypatch.setattr(main, "_deployed", lambda problem: DEPLOYED)
+    monkeypatch.setattr(main, "_deployed", lambda problem, stage: DEPLOYED)
     monkeypatch.setattr(watch, "_ASK_SECONDS", 0.0)
     monkeypatch.setattr(watch, "_POLL_SECONDS", 0.0)
     monkeypatch.setattr(watch, "_APPEAR_SECONDS", 0.05)
@@ -224,7 +224,7 @@ def test_without_a_model_nothing_is_sent(cloud: Cloud, file: Path) -> None:
 
 
 def test_a_deployment_from_before_there_were_batches_is_told_so(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "_deployed", lambda problem: DEPLOYED | {"state_machines": {"etl": ""}})
+    monkeypatch.setattr(main, "_deployed", lambda problem, stage: DEPLOYED | {"state_machines": {"etl": ""}})
     assert "Deploy again: andamio deploy" in refused("batches")
 
 

@@ -27,7 +27,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Api]:
         return served[deployed["problem"]].post(path, body).json
 
     monkeypatch.setattr(api, "call", call)
-    monkeypatch.setattr(main, "_deployed", lambda problem: {"problem": problem or "heart"})
+    monkeypatch.setattr(main, "_deployed", lambda problem, stage: {"problem": problem or "heart"})
     return served
 
 

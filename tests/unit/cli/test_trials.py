@@ -67,7 +67,7 @@ def test_why_a_trial_failed_is_said(progress, capsys):
 
 def test_what_was_asked_for_on_the_command_line_is_what_training_is_told(monkeypatch):
     told = []
-    monkeypatch.setattr(main, "_deployed", lambda problem: {})
+    monkeypatch.setattr(main, "_deployed", lambda problem, stage: {})
     monkeypatch.setattr(journey, "train", lambda deployed, asked, wait: told.append((asked, wait)))
     words = ["train", "--trials", "3", "--families", "mlp", "--families", "extra_trees", "--budget", "1.5", "--no-wait"]
     assert CliRunner().invoke(main.app, words).exit_code == 0

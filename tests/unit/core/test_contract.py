@@ -59,7 +59,7 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
     ("edit", "named"),
     [
         (("success ", "sucess "), "problem.toml: [problem] sucess: unknown key; did you mean 'success'?"),
-        (("[monitor]", "[moniter]"), "problem.toml: [moniter] unknown key; did you mean 'monitor'?"),
+        (("[batch]", "[bacth]"), "problem.toml: [bacth] unknown key; did you mean 'batch'?"),
         (("max         = 150", "maxx = 150"), "problem.toml: [features.age] maxx: unknown key; did you mean 'max'?"),
         (("min_gain ", "gain "), "problem.toml: [gate] gain: unknown key; did you mean 'min_gain'?"),
         (
@@ -67,7 +67,16 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
             "problem.toml: [training] trials: expected less than or equal to 2000",
         ),
         (("trials       = 24", 'trials = "many"'), '[training] trials: expected a whole number; got "many"'),
-        (("retrain           = true", "retrain = 7"), "[monitor] retrain: expected true or false; got 7"),
+        (("explanations = true", "explanations = 7"), "[release] explanations: expected true or false; got 7"),
+        # What is not built is refused by name: a model behind it would be served to everybody all the same.
+        (
+            ('"direct"', '"canary"'),
+            '[release] strategy: "canary" is reserved and not built yet',
+        ),
+        (('"direct"', '"shadow"'), '[release] strategy: "shadow" is reserved and not built yet; this version'),
+        (("explanations = true", "share = 0.1"), "[release] share: is reserved and not built yet; leave it out"),
+        (("explanations = true", "minutes = 30"), "[release] minutes: is reserved and not built yet; leave it out"),
+        (("[batch]", "[monitor]\nretrain = true\n[batch]"), "[monitor] this table is reserved and not built yet"),
         (('"roc_auc"\nfam', '"auc"\nfam'), "[training] metric: expected 'roc_auc', 'log_loss'"),
         (
             ('type        = "integer"', 'type = "text"'),
@@ -76,7 +85,7 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         (('type        = "integer"', 'type = "image"'), '[features.age] type: "image" is not supported yet'),
         (('type        = "integer"', 'kind = "integer"'), "[features.age] type: is missing"),
         (("classification", "regression"), '[problem] task: "regression" is reserved and not built yet'),
-        (('decimal   = ","', 'images = "x/"'), "[data] images: image features are not supported yet"),
+        (('decimal   = ","', 'images = "x/"'), "[data] images: is reserved and not built yet; leave it out"),
         (("latin-1", "latin-99"), "[data] encoding: 'latin-99' is not an encoding that Python knows"),
         (('positive    = "1"', 'positive = "2"'), "[problem] positive: '2' is not one of the labels: 0, 1"),
         (("roc_auc >= 0.85", "better"), '[problem] success: expected a comparison such as "roc_auc >= 0.85"'),
@@ -88,6 +97,7 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         (("threshold    = 0.5", "threshold = { cost_fp = 1 }"), "[training] threshold.cost_fn: is missing"),
         (("required   = false", ""), '[features.chol] on_invalid: "missing" needs required = false'),
         (('"heart"', '"Heart"'), "[problem] name: expected 2 to 31 lower-case letters"),
+        (('"heart"', '"heart--prod"'), "[problem] name: expected no '--', which stands before a stage"),
         (('files     = ["heart.csv"]', 'files = "heart.csv"'), '[data] files: expected a list; got "heart.csv"'),
         (("[features.age]", "[features.visit_id]"), "'visit_id' is the id of [problem]"),
         (("[features.age]", '["features"._key]'), "'_key' is a column that data versions add"),
@@ -217,7 +227,7 @@ def test_a_contract_survives_pickling_and_threads_also_after_use() -> None:
         ("trials       = 24", "trials = 99"),
         ("seed         = 7", "seed = 8"),
         ("confidence     = 0.95", "confidence = 0.9"),
-        ("window_hours      = 24", "window_hours = 12"),
+        ("keep_days = 90", "keep_days = 9"),
     ],
 )
 def test_what_does_not_change_data_leaves_the_data_digest(before: str, after: str) -> None:
@@ -268,3 +278,14 @@ def test_only_a_sealed_contract_encodes_and_sealing_takes_the_rest_as_other() ->
     assert sealed.encode(table).categories.tolist() == [["a"], ["__other__"]]
     assert not open_.sealed
     assert Contract.from_json(sealed.to_json()) == sealed
+
+
+def test_a_contract_that_was_sealed_with_settings_of_later_is_read_without_them() -> None:
+    now = Contract.from_toml(EVERYTHING)
+    sealed = json.loads(now.to_json())
+    sealed["release"] |= {"strategy": "canary", "share": 0.1, "minutes": 30}
+    sealed["monitor"] = {"window_hours": 24, "retrain": True, "capture": "all", "sample": 0.1}
+    assert Contract.from_json(json.dumps(sealed)) == now
+    sealed["release"]["shere"] = 0.1
+    with pytest.raises(ContractError, match=r"\[release\] shere: unknown key"):
+        Contract.from_json(json.dumps(sealed))

@@ -1,0 +1,166 @@
+"""What outlives a stack on AWS: found through the stack's resources, looked at one by one, emptied and removed.
+
+CloudFormation remembers a deleted stack's resources for 90 days, so that what an earlier destroy (or
+a first deploy that failed) has kept is found too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from andamio.adapters.aws import Account
+from andamio.errors import CommandError
+
+BUCKET, TABLE = "AWS::S3::Bucket", "AWS::DynamoDB::Table"
+MLFLOW, LOGS, KEY = "AWS::SageMaker::MlflowApp", "AWS::Logs::LogGroup", "AWS::KMS::Key"
+_API = "AWS::ApiGateway::RestApi"
+ORDER = (MLFLOW, BUCKET, TABLE, LOGS, KEY)
+"""What may be kept, in the order in which it is removed: MLflow first, which writes to a bucket."""
+_TRIES = 5
+"""How often a bucket is emptied that something still writes to."""
+_MISSING = frozenset({"404", "NoSuchBucket", "NotFoundException", "ResourceNotFound", "ResourceNotFoundException"})
+_TITLES = {BUCKET: "bucket", TABLE: "table", MLFLOW: "MLflow app", LOGS: "log group", KEY: "KMS key"}
+_HOW = {
+    BUCKET: "empty it in the S3 console, then: aws s3api delete-bucket --bucket {}",
+    TABLE: "aws dynamodb delete-table --table-name {}",
+    MLFLOW: "aws sagemaker delete-mlflow-app --arn {}",
+    LOGS: "aws logs delete-log-group --log-group-name {}",
+    KEY: "aws kms schedule-key-deletion --key-id {} --pending-window-in-days 7",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource by CloudFormation's type and its physical name."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        """As people say it."""
+        return f"{_TITLES.get(self.kind, self.kind)} {self.name}"
+
+    @property
+    def how(self) -> str:
+        """How a person removes it."""
+        return _HOW[self.kind].format(self.name)
+
+
+class Retained:
+    """What stacks of one name have left in an account, or may leave."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def of(self, stack: str) -> list[Resource]:
+        """Every resource of a stack that may outlive it, in the order in which they are removed."""
+        found: dict[Resource, None] = {}
+        for page in self._pages("cloudformation", "list_stacks"):
+            for summary in page["StackSummaries"]:
+                if summary["StackName"] == stack:
+                    gone = summary["StackStatus"] == "DELETE_COMPLETE"
+                    found |= dict.fromkeys(self._of_one(summary["StackId"], gone=gone))
+        return sorted(found, key=lambda resource: ORDER.index(resource.kind))
+
+    def bootstrap(self) -> list[Resource]:
+        """The buckets of CDK's own stack, which all CDK apps of the account share."""
+        try:
+            pages = list(self._pages("cloudformation", "list_stack_resources", StackName="CDKToolkit"))
+        except ClientError:
+            return []
+        items = [item for page in pages for item in page["StackResourceSummaries"]]
+        return [
+            Resource(BUCKET, item["PhysicalResourceId"])
+            for item in items
+            if item["ResourceType"] == BUCKET and item.get("PhysicalResourceId")
+        ]
+
+    def state(self, resource: Resource) -> str:
+        """What there is of a resource: "there", "" for nothing (any more), or a sentence about what becomes of it."""
+        look = {
+            BUCKET: lambda name: self._client("s3").head_bucket(Bucket=name) and "there",
+            TABLE: self._table_state,
+            MLFLOW: self._mlflow_state,
+            LOGS: self._log_group_state,
+            KEY: self._key_state,
+        }[resource.kind]
+        try:
+            return str(look(resource.name))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING:
+                return ""
+            raise CommandError(f"{resource} cannot be looked at: {error}") from error
+
+    def remove(self, resource: Resource) -> None:
+        """Remove a resource with all that is in it, unless it is gone; raises `CommandError` where AWS refuses."""
+        remove: Callable[[str], Any] = {
+            BUCKET: self._remove_bucket,
+            TABLE: lambda name: self._client("dynamodb").delete_table(TableName=name),
+            MLFLOW: lambda arn: self._client("sagemaker").delete_mlflow_app(Arn=arn),
+            LOGS: lambda name: self._client("logs").delete_log_group(logGroupName=name),
+            KEY: lambda name: self._client("kms").schedule_key_deletion(KeyId=name, PendingWindowInDays=7),
+        }[resource.kind]
+        try:
+            remove(resource.name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _MISSING:
+                raise CommandError(f"{resource}: {error.response['Error'].get('Message') or error}") from error
+
+    def _of_one(self, stack_id: str, *, gone: bool) -> list[Resource]:
+        try:
+            pages = list(self._pages("cloudformation", "list_stack_resources", StackName=stack_id))
+        except ClientError:
+            return []  # a deleted stack whose resources are forgotten
+        found = []
+        for item in (item for page in pages for item in page["StackResourceSummaries"]):
+            kind, name = item["ResourceType"], item.get("PhysicalResourceId")
+            if kind == _API and name:
+                found.append(Resource(LOGS, f"API-Gateway-Execution-Logs_{name}/v1"))
+            # What was deleted with its stack is gone, and its name may be somebody else's; log groups are made
+            # again by whatever writes a last line.
+            deleted = gone and item["ResourceStatus"] == "DELETE_COMPLETE" and kind != LOGS
+            if kind in ORDER and name and not deleted:
+                found.append(Resource(kind, name))
+        return found
+
+    def _remove_bucket(self, name: str) -> None:
+        storage = self._client("s3")
+        for attempt in range(_TRIES):
+            self._account.empty(name)
+            for page in self._pages("s3", "list_multipart_uploads", Bucket=name):
+                for upload in page.get("Uploads", []):
+                    storage.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+            try:
+                storage.delete_bucket(Bucket=name)
+                return
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "BucketNotEmpty" or attempt == _TRIES - 1:
+                    raise
+
+    def _table_state(self, name: str) -> str:
+        status = self._client("dynamodb").describe_table(TableName=name)["Table"]["TableStatus"]
+        return "" if status == "DELETING" else "there"
+
+    def _mlflow_state(self, arn: str) -> str:
+        status = self._client("sagemaker").describe_mlflow_app(Arn=arn)["Status"]
+        return "" if status in ("Deleting", "Deleted") else "there"
+
+    def _log_group_state(self, name: str) -> str:
+        pages = self._pages("logs", "describe_log_groups", logGroupNamePrefix=name)
+        return "there" if any(group["logGroupName"] == name for page in pages for group in page["logGroups"]) else ""
+
+    def _key_state(self, name: str) -> str:
+        key = self._client("kms").describe_key(KeyId=name)["KeyMetadata"]
+        if key["KeyState"] == "PendingDeletion":
+            return f"is deleted on {key['DeletionDate']:%Y-%m-%d}, and costs nothing until then"
+        return "there"
+
+    def _client(self, service: str) -> Any:
+        return self._account.guarded(service)
+
+    def _pages(self, service: str, operation: str, **asked: Any) -> Any:
+        return self._account.guarded(service).pages(operation, **asked)

@@ -1,0 +1,78 @@
+"""The pinned CDK command line, run with the pinned Node."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from andamio.cli.console import done, note, step
+from andamio.cli.home import REPO, home
+from andamio.errors import CommandError
+
+_TAIL = 25
+
+
+def run(
+    arguments: list[str], environment: dict[str, str], what: str, *, folder: Path = REPO, asks: bool = False
+) -> None:
+    """Run it; its lines go to a log, the last one to the screen. Where it `asks`, the terminal is its own.
+
+    Raises `CommandError` with its last lines when it fails.
+    """
+    cdk = REPO / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    if not cdk.exists():
+        raise CommandError("The CDK command line is not installed. Run: make install")
+    bin_folder = Path(sys.executable).parent
+    environment = environment | {
+        "PATH": f"{bin_folder}{os.pathsep}{environment.get('PATH', '')}",
+        "ANDAMIO_HOME": str(home()),
+        "CDK_DISABLE_VERSION_CHECK": "1",
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+    }
+    shutil.rmtree(home() / "cdk.out", ignore_errors=True)  # the CDK keeps the zips of every synth
+    command = [str(bin_folder / "node"), str(cdk), *arguments, "--output", str(home() / "cdk.out"), "--no-notices"]
+    if asks:
+        note(what)
+        # With --ci it would take it that nobody is there to answer.
+        if subprocess.call(command, cwd=folder, env=environment):
+            raise CommandError(f"{what} did not go through: the lines above say why.")
+        done(what)
+        return
+    _unattended([*command, "--ci"], environment, what, folder)
+
+
+def _unattended(command: list[str], environment: dict[str, str], what: str, folder: Path) -> None:
+    log().parent.mkdir(parents=True, exist_ok=True)
+    lines: list[str] = []
+    with step(what) as status, log().open("a") as file:
+        file.write(f"\n--- {datetime.now(UTC).isoformat(timespec='seconds')} cdk {command[2]}\n")
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        for line in process.stdout or ():
+            file.write(line)
+            if line.strip():
+                lines.append(line.rstrip())
+                status.update(f"{what}: {line.strip()}")
+        code = process.wait()
+    if code:
+        raise CommandError(
+            f"{what} failed:\n  " + "\n  ".join(lines[-_TAIL:]) + f"\nThe whole log: {log()}\n"
+            "Mend what it names, then run the same command again: it goes on where it stopped."
+        )
+    done(what)
+
+
+def log() -> Path:
+    """Where its lines go."""
+    return home() / "logs" / "cdk.log"

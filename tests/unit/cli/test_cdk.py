@@ -1,0 +1,76 @@
+"""The CDK command line: alone with a log, or at a person's terminal when it has to ask."""
+
+from __future__ import annotations
+
+import os
+import pty
+import sys
+from pathlib import Path
+
+import pytest
+
+from andamio.cli import cdk
+from andamio.errors import CommandError
+
+NODE = """#!/bin/sh
+echo "called with $*"
+[ -t 0 ] && echo "there is a terminal" || echo "there is no terminal"
+exit ${CODE:-0}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that says how it was called, in place of the real one."""
+    node = tmp_path / "bin" / "node"
+    node.parent.mkdir()
+    node.write_text(NODE)
+    node.chmod(0o755)
+    command = tmp_path / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    command.parent.mkdir(parents=True)
+    command.touch()
+    monkeypatch.setattr(cdk, "REPO", tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+    monkeypatch.setenv("ANDAMIO_HOME", str(tmp_path / "home"))
+
+
+def run(folder: Path, *, asks: bool, code: int = 0) -> None:
+    environment = {"PATH": os.environ["PATH"], "CODE": str(code)}
+    cdk.run(["deploy", "andamio-heart"], environment, "Deploying", folder=folder, asks=asks)
+
+
+def test_alone_it_has_no_terminal_and_its_lines_go_to_the_log(tmp_path: Path) -> None:
+    run(tmp_path, asks=False)
+    logged = cdk.log().read_text()
+    assert "there is no terminal" in logged
+    assert "--ci" in logged
+    assert "cdk deploy" in logged
+
+
+def test_when_it_asks_the_terminal_is_its_own(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = pty.openpty()
+    before = os.dup(0)
+    try:
+        os.dup2(theirs, 0)
+        run(tmp_path, asks=True)
+    finally:
+        os.dup2(before, 0)
+        for each in (ours, theirs, before):
+            os.close(each)
+    said = capfd.readouterr().out
+    assert "there is a terminal" in said
+    assert "--ci" not in said, "it would take it that nobody is there to answer"
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_failure_is_said(tmp_path: Path, asks: bool) -> None:
+    with pytest.raises(CommandError, match="above say why" if asks else "Deploying failed"):
+        run(tmp_path, asks=asks, code=1)
+
+
+def test_without_it_the_way_to_install_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cdk, "REPO", tmp_path / "elsewhere")
+    with pytest.raises(CommandError, match="make install"):
+        run(tmp_path, asks=False)

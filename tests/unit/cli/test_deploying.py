@@ -1,0 +1,212 @@
+"""A deploy is of a problem, a stage and a place: what is up to date in one place is not in another."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from andamio.cli import cdk, deployed, deploying, home, main, show, target
+from andamio.errors import CommandError
+
+HEART = home.REPO / "problems" / "heart"
+MADE = {
+    "ApiUrl": "https://abc.execute-api.{place}.amazonaws.com/v1/", "ApiKeyId": "key", "LakeBucket": "lake",
+    "ModelsBucket": "models", "BatchBucket": "batch", "EtlMachine": "etl", "TrainMachine": "train",
+    "BatchMachine": "batch", "BatchTopic": "b", "PredictionsTable": "t", "AlertsTopic": "a", "MlflowUri": "arn:mlflow",
+}  # fmt: skip
+
+
+@dataclass
+class World:
+    """AWS, as far as a deploy sees it: stacks by account and region, and what CDK was called with."""
+
+    account: str = "111111111111"
+    stacks: set[tuple[str, str, str]] = field(default_factory=set)
+    calls: list[list[str]] = field(default_factory=list)
+    asked: list[bool] = field(default_factory=list)
+
+    def open(self, endpoint_url: str | None, region: str) -> Any:
+        """An account as the adapter opens it, by the credentials of now."""
+        account = self.account
+
+        def outputs(stack: str) -> dict[str, str] | None:
+            there = (account, region, stack) in self.stacks
+            return {key: value.format(place=region) for key, value in MADE.items()} if there else None
+
+        return SimpleNamespace(
+            endpoint_url=endpoint_url, number=lambda: account, stack_outputs=outputs, api_key=lambda key: f"of {key}"
+        )
+
+    def cdk(self, arguments: list[str], environment: dict[str, str], what: str, *, asks: bool = False) -> None:
+        """The CDK command line."""
+        self.calls.append(arguments)
+        self.asked.append(asks)
+        self.stacks.add((self.account, environment["AWS_REGION"], arguments[1]))
+
+    @property
+    def contexts(self) -> list[str]:
+        """The context of the last call."""
+        last = self.calls[-1]
+        return [last[place + 1] for place, word in enumerate(last) if word == "--context"]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World()
+    monkeypatch.setenv("ANDAMIO_HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setattr(target, "Account", made.open)
+    monkeypatch.setattr(home, "Account", made.open)
+    monkeypatch.setattr(cdk, "run", made.cdk)
+    monkeypatch.setattr(deploying, "_SOURCES", ())  # what is deployed is not what these tests change
+    return made
+
+
+def deploy(**more: Any) -> dict[str, Any]:
+    asked: dict[str, Any] = {"aws": True, "context": [], "yes": True, **more}
+    return deploying.deploy(HEART, **asked)
+
+
+def test_the_same_place_is_up_to_date_and_another_region_or_account_is_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ireland = deploy()
+    assert deploy() == ireland
+    assert len(world.calls) == 1, "nothing changed"
+
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    virginia = deploy()
+    assert len(world.calls) == 2, "another region is another place"
+    assert "us-east-1" in virginia["api_url"]
+
+    world.account = "222222222222"
+    other = deploy()
+    assert len(world.calls) == 3, "another account is another place"
+    assert other["account"] == "222222222222"
+
+    world.account = "111111111111"
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert deploy()["api_url"] == ireland["api_url"]
+    assert len(world.calls) == 3
+    assert deployed.last_of_all() == ireland
+    assert [deployed.target(one) for one in deployed.every()] == [
+        "111111111111-eu-west-1",
+        "111111111111-us-east-1",
+        "222222222222-us-east-1",
+    ]
+
+
+def test_a_stack_that_is_gone_is_deployed_again(world: World) -> None:
+    deploy()
+    world.stacks.clear()
+    deploy()
+    assert len(world.calls) == 2
+
+
+def test_a_stage_is_a_system_of_its_own(world: World) -> None:
+    dev, prod = deploy(), deploy(stage="prod")
+    assert (dev["stage"], dev["system"], dev["stack"]) == ("dev", "heart", "andamio-heart")
+    assert (prod["stage"], prod["system"], prod["stack"]) == ("prod", "heart--prod", "andamio-heart--prod")
+    assert world.calls[-1][:2] == ["deploy", "andamio-heart--prod"]
+    assert "stage=prod" in world.contexts
+    assert deploy(stage="prod") == deploy(context=["stage=prod"]) == prod
+    assert len(world.calls) == 2
+    assert deployed.find("heart", "dev") == deployed.find(stage="dev") == dev
+    assert deployed.find("heart", "prod") == deployed.find("heart") == deployed.find() == prod
+    with pytest.raises(CommandError, match=r"in stage 'test'\. Deployed are heart \(1{12}-eu-west-1\), heart--prod"):
+        deployed.find("heart", "test")
+
+
+@pytest.mark.parametrize("stage", ["Prod", "pre-prod", "1st", "production123", "a--b"])
+def test_a_stage_that_no_name_may_carry_is_refused_before_anything_is_asked(world: World, stage: str) -> None:
+    with pytest.raises(CommandError, match=r"--stage .*: expected 1 to 12 lower-case letters and digits"):
+        deploy(stage=stage)
+    assert world.calls == []
+
+
+def test_a_system_that_is_too_long_for_aws_is_refused(world: World, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"has 33 characters, and names of AWS leave room for 31"):
+        target.system_of("a" * 25, "stages")
+    assert target.system_of("a" * 25, "prod") == "a" * 25 + "--prod"
+
+
+def test_two_stages_at_once_are_refused(world: World) -> None:
+    with pytest.raises(CommandError, match=r"--stage says prod, and --context test"):
+        deploy(stage="prod", context=["stage=test"])
+
+
+def test_with_the_local_clouds_endpoint_in_the_shell_aws_is_not_what_would_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    with pytest.raises(CommandError, match="AWS_ENDPOINT_URL is set"):
+        deploy()
+
+
+@pytest.mark.parametrize(
+    ("terminal", "yes", "approval"), [(True, False, "broadening"), (True, True, "never"), (False, True, "never")]
+)
+def test_a_person_is_asked_before_permissions_are_widened(
+    world: World, terminal: bool, yes: bool, approval: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: terminal))
+    deploy(yes=yes)
+    call = world.calls[-1]
+    assert call[call.index("--require-approval") + 1] == approval
+    assert world.asked == [approval == "broadening"], "CDK has the terminal when it asks"
+
+
+def test_where_nobody_can_be_asked_nothing_is_deployed_and_the_way_to_look_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
+    with pytest.raises(CommandError) as refused:
+        deploy(yes=False, stage="prod")
+    assert f"cdk diff andamio-heart--prod --context problem={HEART} --context stage=prod" in str(refused.value)
+    assert "--yes" in str(refused.value)
+    assert world.calls == []
+    deploy(stage="prod")
+    assert deploy(yes=False, stage="prod")["stage"] == "prod", "what is up to date asks nobody"
+
+
+def test_commands_go_to_the_stage_that_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy(stage="prod")
+    deploy()
+    groups: list[str] = []
+    account = SimpleNamespace(log_lines=lambda group, since: groups.append(group) or [])
+    monkeypatch.setattr(show, "account_of", lambda deployed: account)
+    for stage in (["--stage", "prod"], []):
+        monkeypatch.setattr(sys, "argv", ["andamio", "logs", "api", *stage])
+        with pytest.raises(SystemExit):
+            main.main()
+    assert groups == ["/aws/lambda/andamio-heart--prod-api", "/aws/lambda/andamio-heart-api"]
+
+
+def test_credentials_of_another_account_reach_nothing(world: World) -> None:
+    made = deploy()
+    assert home.account(made)
+    world.account = "222222222222"
+    with pytest.raises(CommandError, match=r"in AWS account 1{12}, and your credentials are those of 2{12}"):
+        home.account(made)
+
+
+def test_what_an_older_version_wrote_is_to_be_deployed_again(world: World) -> None:
+    home.write_json(home.home() / "outputs.json", {"problem": "heart", "stack": "andamio-heart", "emulator": True})
+    with pytest.raises(CommandError, match="older version"):
+        deployed.find()
+
+
+def test_the_last_deploy_goes_with_its_system_and_no_other(world: World) -> None:
+    deploy()
+    last = deploy(stage="prod")
+    deployed.forget("111111111111-eu-west-1", "heart")
+    assert deployed.last_of_all() == last
+    deployed.forget("111111111111-eu-west-1", "heart--prod")
+    assert deployed.last_of_all() is None
+    assert list(deployed.every()) == []
