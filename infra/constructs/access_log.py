@@ -74,6 +74,4 @@ class AccessLog(Construct):
                 ),
             ),
         )
-        self.log = ApiLog(
-            apigateway.FirehoseLogDestination(stream), apigateway.AccessLogFormat.custom(LINE)
-        )
+        self.log = ApiLog(apigateway.FirehoseLogDestination(stream), apigateway.AccessLogFormat.custom(LINE))

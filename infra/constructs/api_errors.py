@@ -18,11 +18,12 @@ REQUEST = "urn:andamio:request:$context.requestId"
 ANY_ORIGIN = "*"
 """Origins that may read replies: all, for a key travels in a header and there are no cookies to misuse."""
 
+# Spelled as API Gateway spells its own, so that each takes the place of the one that there would be.
 HEADERS = {
-    "content-type": MEDIA_TYPE,
-    "cache-control": "no-store",
-    "access-control-allow-origin": ANY_ORIGIN,
-    "x-content-type-options": "nosniff",
+    "Content-Type": MEDIA_TYPE,
+    "Cache-Control": "no-store",
+    "Access-Control-Allow-Origin": ANY_ORIGIN,
+    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -56,7 +57,9 @@ ERRORS = (
     GatewayError("ACCESS_DENIED", 403, "refused", "The request is refused", "This API may not be called from there."),
     GatewayError("THROTTLED", 429, "too-many-requests", "Too many requests", SLOWER, retry_after=1),
     GatewayError("QUOTA_EXCEEDED", 429, "quota-spent", "The key's quota is spent", "Ask whoever runs it for more."),
-    GatewayError("REQUEST_TOO_LARGE", 413, "body-too-large", "The body is too large", "Send a file to /batches instead."),
+    GatewayError(
+        "REQUEST_TOO_LARGE", 413, "body-too-large", "The body is too large", "Send a file to /batches instead."
+    ),
     GatewayError("INTEGRATION_TIMEOUT", 504, "timeout", "The answer took too long", LONG, retry_after=1),
     GatewayError("INTEGRATION_FAILURE", 504, "internal", "Something went wrong on our side", OURS, retry_after=1),
     GatewayError("DEFAULT_4XX", None, "refused", "The request is refused", "GET /docs says what can be asked."),
@@ -67,7 +70,7 @@ ERRORS = (
 def explain_errors(api: apigateway.RestApi) -> None:
     """Give an API these answers."""
     for error in ERRORS:
-        headers = dict(HEADERS) | ({"retry-after": str(error.retry_after)} if error.retry_after else {})
+        headers = dict(HEADERS) | ({"Retry-After": str(error.retry_after)} if error.retry_after else {})
         api.add_gateway_response(
             f"Error{error.kind.title().replace('_', '')}",
             type=apigateway.ResponseType.of(error.kind),

@@ -49,7 +49,11 @@ def server(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "mlflow", "server", "--no-serve-artifacts", *sum(options.items(), ())],
             env=os.environ
-            | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            | {
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "DO_NOT_TRACK": "true",
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            },
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -73,7 +73,12 @@ def called(trained, tmp_path_factory):
         client = MlflowClient(url, url)
         client.search_experiments()
         recorder.seen.clear()
-        walk(trained, lambda system: lambda problem: MlflowTracker(url, system, f"file://{folder}/kept"), client, recorder)
+        walk(
+            trained,
+            lambda system: lambda problem: MlflowTracker(url, system, f"file://{folder}/kept"),
+            client,
+            recorder,
+        )
         seen = set(recorder.seen)
     mlflow.set_tracking_uri(before[0])
     mlflow.set_registry_uri(before[1])
