@@ -264,7 +264,7 @@ class Training(Section):
     metric: Metric = "roc_auc"
     families: Annotated[tuple[Family, ...], Field(min_length=1)] = get_args(Family)
     trials: Annotated[int, Field(ge=1, le=2000)] = 24
-    parallel: Annotated[int, Field(ge=1, le=40)] = 4
+    parallel: Annotated[int, Field(ge=1, le=40)] = 3
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
     holdout: Annotated[float, Field(ge=0.05, le=0.5)] = 0.2
     split: Literal["hash", "time"] = "hash"

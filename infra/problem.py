@@ -15,7 +15,7 @@ from pathlib import Path
 from andamio import names
 
 NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
-DEFAULT_PARALLEL = 4
+DEFAULT_PARALLEL = 3
 MOST_PARALLEL = 40
 DEFAULT_KEEP_DAYS = 90
 

@@ -1,4 +1,7 @@
-"""Starts ministack, in its own environment, with one thing added: it saves its state as it goes.
+"""Starts ministack, in its own environment, with three things added.
+
+Requests count as TLS (`as_if_over_tls`), a throttled task has the name that AWS gives it (`throttled_by_name`), and
+state is saved as it goes.
 
 On its own ministack saves only when it is asked to end, so a reboot would forget whatever was
 deployed since its start, and leave S3 objects (written at once) in buckets of no stack. Here it
@@ -8,9 +11,11 @@ saves in quiet moments too: between requests, in the event loop, so that what is
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ministack import app as ministack  # type: ignore[import-not-found]
+from ministack.services import stepfunctions  # type: ignore[import-not-found]
 
 QUIET_SECONDS = 2.0
 """A save waits until no request has come for so long ..."""
@@ -30,6 +35,24 @@ def as_if_over_tls(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, byte
     if any(name.lower() == FORWARDED for name, _ in headers):
         return headers
     return [*headers, (FORWARDED, b"https")]
+
+
+def throttled_by_name(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """How a state machine calls a function, where a call that Lambda refuses is `Lambda.TooManyRequestsException`.
+
+    On its own ministack makes `Lambda.Unknown` of it, which on AWS is a function that ran out of memory or time: who
+    waits for room would then wait for those too.
+    """
+
+    def call_by_name(function: Any, event: Any) -> Any:
+        try:
+            return call(function, event)
+        except stepfunctions._ExecutionError as error:
+            if error.error == "Lambda.Unknown" and '"__type": "TooManyRequestsException"' in error.cause:
+                raise stepfunctions._ExecutionError("Lambda.TooManyRequestsException", error.cause) from error
+            raise
+
+    return call_by_name
 
 
 class Gateway:
@@ -75,5 +98,6 @@ class Gateway:
 
 if __name__ == "__main__":
     logging.getLogger("persistence").setLevel(logging.WARNING)  # a line a service and save, otherwise
+    stepfunctions._call_lambda = throttled_by_name(stepfunctions._call_lambda)
     ministack.app = Gateway()
     ministack.main()

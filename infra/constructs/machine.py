@@ -37,8 +37,9 @@ LOG_DELIVERY = Permission(
 class FileMachine(sfn.StateMachine):
     """The state machine `stepfunctions/PART.asl.json`; it may call the functions and start the machines given.
 
-    functions, starts, numbers, texts: placeholder -> what fills it in; all together they are all placeholders of
-    the file. `also` is what else its role may do. Where the file has a Distributed Map, the role may start and
+    functions, starts, numbers, texts: placeholder -> what fills it in. With `${Partition}`, and for each `${XFunction}`
+    with `${XFunctionSeconds}`, a task's timeout that is longer than the function's, they are all placeholders of the
+    file. `also` is what else its role may do. Where the file has a Distributed Map, the role may start and
     follow its children.
     """
 
@@ -49,7 +50,7 @@ class FileMachine(sfn.StateMachine):
         *,
         part: str,
         system: str,
-        functions: Mapping[str, lambda_.IFunction],
+        functions: Mapping[str, lambda_.Function],
         starts: Mapping[str, sfn.IStateMachine],
         numbers: Mapping[str, int],
         given_role: str,
@@ -59,6 +60,10 @@ class FileMachine(sfn.StateMachine):
         name = names.resource(system, part)
         definition = asl.load(asl.FOLDER / f"{part}.asl.json")
         values: dict[str, str | int] = {key: function.function_arn for key, function in functions.items()}
+        for key, function in functions.items():
+            assert function.timeout is not None
+            values |= asl.task_seconds(key, int(function.timeout.to_seconds()))
+        values |= {"Partition": Stack.of(scope).partition}
         values |= {key: machine.state_machine_arn for key, machine in starts.items()}
         values |= numbers
         values |= texts or {}

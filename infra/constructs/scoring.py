@@ -10,12 +10,11 @@ from andamio import names
 from andamio.settings import ScoreSettings
 from infra.bundling import Bundle
 from infra.constructs.arrivals import Arrivals
-from infra.constructs.bucket import DataBucket
 from infra.constructs.function import BundledFunction
 from infra.constructs.machine import FileMachine
-from infra.constructs.role import Permission, listing, objects
-from infra.constructs.table import PredictionsTable
+from infra.constructs.role import Permission, objects
 from infra.options import Options
+from infra.permissions import OF_FUNCTIONS, Stores
 
 
 class Scoring(Construct):
@@ -29,15 +28,13 @@ class Scoring(Construct):
         scope: Construct,
         id: str,
         *,
-        problem: str,
         system: str,
         options: Options,
         bundle: Bundle,
-        models: DataBucket,
-        batch: DataBucket,
-        table: PredictionsTable,
+        stores: Stores,
     ) -> None:
         super().__init__(scope, id)
+        batch = stores.batch
         function = BundledFunction(
             self,
             "Function",
@@ -45,19 +42,13 @@ class Scoring(Construct):
             system=system,
             bundle=bundle,
             environment=ScoreSettings(
-                problem, models.bucket_name, batch.bucket_name, table.table_name, options.shard_bytes
+                stores.problem,
+                stores.models.bucket_name,
+                batch.bucket_name,
+                stores.table.table_name,
+                options.shard_bytes,
             ).as_env(),
-            permissions=[
-                listing(models),
-                objects(models, ["s3:GetObject"], names.RELEASES, names.pointer(problem)),
-                listing(batch, versions=True),
-                # By version: the one that was planned is the one that is read, whatever lands later.
-                objects(batch, ["s3:GetObject", "s3:GetObjectVersion"], names.INCOMING, names.BATCHES, names.SCORED),
-                objects(
-                    batch, ["s3:PutObject", "s3:AbortMultipartUpload"], names.BATCHES, names.SCORED, names.REJECTED
-                ),
-                Permission(("dynamodb:BatchWriteItem",), (table.table_arn,)),
-            ],
+            permissions=OF_FUNCTIONS["score"](stores),
             description="A file of records to their predictions: plan, cut, score, verify, publish",
             memory_mb=3008,
             # Rows are written there before they are put, each with a hundred bytes more than it came with: a shard of

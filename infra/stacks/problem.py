@@ -21,19 +21,18 @@ from infra.constructs.bucket import DataBucket
 from infra.constructs.contract import ContractLayer
 from infra.constructs.function import BundledFunction
 from infra.constructs.machine import FileMachine
-from infra.constructs.role import Permission, listing, objects
 from infra.constructs.scoring import Scoring
 from infra.constructs.table import PredictionsTable
-from infra.constructs.tracker import may_track
 from infra.lock import lock_digest
 from infra.options import Options
+from infra.permissions import OF_FUNCTIONS, Stores
 from infra.problem import Problem
 
 LOCAL_STAGE = "local"
 """The stage that outputs and tags of a local deployment show: neither may be empty."""
 
-READ = ("s3:GetObject",)
-READ_WRITE = ("s3:GetObject", "s3:PutObject")
+# After six hours ETL is ended: more than all of its steps may take, each with the longest wait for room to run.
+LONGEST_ETL = 6 * 3600
 
 # Where the lake keeps the API's access log.
 ACCESS_LOG = "access/"
@@ -74,6 +73,7 @@ class ProblemStack(Stack):
         self._store()
         self._tracking()
         contract = ContractLayer(self, "Contract", system=system, toml=problem.toml, folder=work)
+        self._stores = Stores(problem.name, self._lake, self._models, self._batch, self._table, self._tracking_uri)
         self._functions(contract)
         self._machines()
         self._serve()
@@ -122,17 +122,12 @@ class ProblemStack(Stack):
             self._tracking_uri = app.uri
 
     def _functions(self, contract: ContractLayer) -> None:
-        """The functions, and what each of them may do; the one that scores files comes with its machine."""
+        """The functions; the one that scores files comes with its machine."""
         name, lake, models = self._problem.name, self._lake, self._models
         self._etl = self._function(
             "etl",
             "Raw files to a data version: collect, validate, publish, report, commit",
             EtlSettings(name, lake.bucket_name),
-            [
-                listing(lake, versions=True),
-                objects(lake, ["s3:GetObject", "s3:GetObjectVersion"], names.RAW),
-                objects(lake, READ_WRITE, names.STAGING, names.QUARANTINE, names.DATASETS),
-            ],
             memory_mb=3008,
             timeout=900,
             layers=[contract],
@@ -141,14 +136,6 @@ class ProblemStack(Stack):
             "train",
             "A data version to a candidate: plan, trial, fit, evaluate, decide",
             TrainSettings(name, lake.bucket_name, models.bucket_name),
-            [
-                listing(lake),
-                # "decide" counts who was judged against the same champion before: keys are listed with their versions.
-                listing(models, versions=True),
-                objects(lake, READ, names.DATASETS),
-                objects(models, READ_WRITE, names.RUNS),
-                objects(models, READ, names.RELEASES, names.pointer(name)),
-            ],
             memory_mb=3008,
             timeout=900,
             layers=[contract],
@@ -157,7 +144,6 @@ class ProblemStack(Stack):
             "search",
             "Which trials to try next, and whether to go on: ask, tell",
             SearchSettings(name, models.bucket_name),
-            [listing(models), objects(models, READ_WRITE, names.RUNS)],
             memory_mb=1769,
             timeout=120,
         )
@@ -167,14 +153,6 @@ class ProblemStack(Stack):
             RegistrySettings(
                 name, self._system, lake.bucket_name, models.bucket_name, self._tracking_uri, lock_digest()
             ),
-            [
-                listing(lake),
-                listing(models),
-                objects(lake, READ, names.DATASETS),
-                objects(models, READ_WRITE, names.RUNS, names.RELEASES, names.pointer(name)),
-                objects(models, [*READ_WRITE, "s3:AbortMultipartUpload"], names.MLFLOW),
-                *may_track(self._tracking_uri),
-            ],
             memory_mb=2048,
             timeout=600,
         )
@@ -188,16 +166,6 @@ class ProblemStack(Stack):
                 self._table.table_name,
                 self._options.refresh_seconds,
             ),
-            [
-                listing(models),
-                objects(models, READ, names.RELEASES, names.pointer(name)),
-                # A presigned address may do what the function that signs it may do: upload to incoming/, and read.
-                listing(self._batch, versions=True),
-                objects(self._batch, ["s3:PutObject"], names.INCOMING, names.batch("*", "request.json")),
-                objects(self._batch, READ, names.SCORED, names.REJECTED, names.BATCHES),
-                Permission(("dynamodb:GetItem",), (self._table.table_arn,)),
-                Permission(("dynamodb:Query",), (self._table.by_record_arn,)),
-            ],
             memory_mb=1769,  # one whole vCPU
             timeout=29,  # API Gateway waits no longer
             snapstart=self._options.snapstart,
@@ -208,7 +176,6 @@ class ProblemStack(Stack):
         part: str,
         description: str,
         settings: Settings,
-        permissions: Sequence[Permission],
         *,
         memory_mb: int,
         timeout: int,
@@ -222,7 +189,7 @@ class ProblemStack(Stack):
             system=self._system,
             bundle=self._bundles[part],
             environment=settings.as_env(),
-            permissions=permissions,
+            permissions=OF_FUNCTIONS[part](self._stores),
             description=description,
             memory_mb=memory_mb,
             timeout=timeout,
@@ -254,7 +221,10 @@ class ProblemStack(Stack):
             system=system,
             functions={"EtlFunction": self._etl},
             starts={"TrainMachine": self._train_machine},
-            numbers={"QuietSeconds": self._options.quiet_seconds},
+            numbers={
+                "QuietSeconds": self._options.quiet_seconds,
+                "LongestSeconds": self._options.quiet_seconds + LONGEST_ETL,
+            },
             given_role=given_role,
         )
         Arrivals(
@@ -270,13 +240,10 @@ class ProblemStack(Stack):
         self._scoring = Scoring(
             self,
             "Scoring",
-            problem=self._problem.name,
             system=system,
             options=self._options,
             bundle=self._bundles["score"],
-            models=self._models,
-            batch=self._batch,
-            table=self._table,
+            stores=self._stores,
         )
         machines = [self._etl_machine, self._train_machine, self._scoring.machine]
         self._alerts = Alerts(self, "Alerts", system=system, machines=machines)

@@ -42,10 +42,14 @@ from tests.support.recording import calling, watch
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 EVENTS = Path(__file__).parents[1] / "events"
+FUNCTION_SECONDS = 900
+"""What a function may take here, whichever it is."""
 STATE_DATA_LIMIT = 256 * 1024
 _DEADLINE_SECONDS = 120.0
 
 Handler = Callable[[dict[str, Any], Any], Any]
+Throttled = type("Lambda.TooManyRequestsException", (Exception,), {})
+"""What a call that Lambda refuses comes to in Step Functions, where as many run as the account may have."""
 
 
 @dataclass(frozen=True)
@@ -256,6 +260,19 @@ def account(
         yield cloud
         for module in cloud._modules:
             _forget(module)
+
+
+def throttled(times: int, answers: Handler, *steps: str) -> Handler:
+    """A function that Lambda does not let run when one of the steps is asked for, so many times each."""
+    left = dict.fromkeys(steps, times)
+
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        if left.get(event["step"], 0) > 0:
+            left[event["step"]] -= 1
+            raise Throttled("Rate Exceeded.")
+        return answers(event, context)
+
+    return handler
 
 
 def sample_event(name: str) -> dict[str, Any]:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
 from infra import asl
 from lambdas.etl import handler as etl_handler
 from tests.support.releases import linear_onnx, serve
 
-from .cloud import Cloud, account
+from .cloud import FUNCTION_SECONDS, Cloud, account
 from .scoring import CONTRACT, HEART, SHARD_BYTES, Scoring, deploy_scoring
 
 # Takes the place of training where only its start matters.
 TRAINING_STARTED = {"StartAt": "Train", "States": {"Train": {"Type": "Pass", "End": True}}}
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that retriers asked to wait, which nobody waits."""
+    asked: list[float] = []
+    monkeypatch.setattr(retrier_decl, "time", SimpleNamespace(sleep=asked.append))
+    return asked
 
 
 @pytest.fixture
@@ -36,5 +46,12 @@ def scoring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scoring
 
 def deploy_etl(cloud: Cloud, train_machine: str) -> None:
     """Deploy the ETL function and its state machine, which starts the given one; files need no quiet time here."""
-    values = {"EtlFunction": cloud.function("etl", etl_handler), "TrainMachine": train_machine, "QuietSeconds": 0}
+    values = {
+        "EtlFunction": cloud.function("etl", etl_handler),
+        **asl.task_seconds("EtlFunction", FUNCTION_SECONDS),
+        "TrainMachine": train_machine,
+        "QuietSeconds": 0,
+        "LongestSeconds": 600,
+        "Partition": "aws",
+    }
     cloud.machine("etl", asl.FOLDER / "etl.asl.json", values)

@@ -18,7 +18,7 @@ from andamio.contract import Contract
 from infra import asl
 from lambdas.score import handler as score_handler
 
-from .cloud import Cloud, Execution
+from .cloud import FUNCTION_SECONDS, Cloud, Execution
 
 HEART = Path(__file__).parents[2] / "problems" / "heart"
 CONTRACT = Contract.load(HEART)
@@ -129,6 +129,8 @@ def deploy_scoring(cloud: Cloud, *, workers: int = 4) -> Scoring:
     boto3.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue["QueueArn"])
     values: dict[str, str | int] = {
         "ScoreFunction": cloud.function("score", score_handler),
+        **asl.task_seconds("ScoreFunction", FUNCTION_SECONDS),
+        "Partition": "aws",
         "BatchBucket": cloud.batch.bucket,
         "BatchTopic": topic,
         "Workers": workers,

@@ -14,6 +14,7 @@ from andamio.batches import prediction_id
 from lambdas.score import handler as score_handler
 from tests.support.releases import linear_onnx, serve
 
+from .cloud import throttled
 from .scoring import CONTRACT, Json, Scoring, heart_file, lines_of
 
 
@@ -61,6 +62,31 @@ def test_a_throttled_table_takes_longer_and_gets_every_row(scoring: Scoring, mon
     assert next(refusals, None) is None, "the table did refuse"
     assert len(scoring.items()) == 200
     assert scoring.calls("give_up") == []
+
+
+def test_a_throttled_worker_is_waited_for_and_gives_nothing_up(scoring: Scoring, waits: list[float]) -> None:
+    scoring.instead(throttled(25, score_handler.handler, "plan", "survey", "score", "verify", "publish"))
+    ended = scoring.score("patients.csv", heart_file(200))
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert scoring.calls("give_up") == []
+    assert len(waits) == 100, "four steps, for so short a file is not surveyed"
+
+
+def test_a_shard_is_given_up_and_the_batch_marked_even_where_both_are_throttled(
+    scoring: Scoring, waits: list[float]
+) -> None:
+    def failing(event: Json, context: Any) -> Json:
+        if event["step"] == "score" and event["shard"] == 1:
+            raise MemoryError("out of memory")
+        return score_handler.handler(event, context)
+
+    scoring.instead(throttled(25, failing, "give_up", "fail"))
+    ended = scoring.score("patients.csv", heart_file(200))
+    assert ended.status == "FAILED"
+    batch = scoring.calls("give_up")[-1]["batch"]
+    assert scoring.state(batch)["status"] == "failed"
+    assert "out of memory" in json.dumps(scoring.state(batch))
+    assert len(waits) == 2 * 25 + 2, "and two for the shard itself"
 
 
 def test_ten_executions_side_by_side_and_990_more_plans_of_one_event_leave_one_result(scoring: Scoring) -> None:

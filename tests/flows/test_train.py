@@ -11,6 +11,7 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
 
 from andamio import release as releases
 from andamio.contract import Contract
@@ -24,7 +25,7 @@ from tests.support.datasets import heart_cells, publish
 from tests.support.releases import linear_onnx, promote, release_files
 from training.decide import decide
 
-from .cloud import Cloud, account
+from .cloud import FUNCTION_SECONDS, Cloud, account, throttled
 from .conftest import HEART
 
 LINEAR = {"families": ["logistic_regression"], "trials": 1}
@@ -46,12 +47,14 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking: str) -> Ite
     with account(
         HEART, tmp_path, monkeypatch, {"ANDAMIO_TRACKING_URI": tracking, "ANDAMIO_LOCK": "10c" * 21 + "1"}
     ) as deployed:
-        values = {
+        values: dict[str, str | int] = {
             "TrainFunction": deployed.function("train", train_handler),
             "SearchFunction": deployed.function("search", search_handler),
             "RegistryFunction": deployed.function("registry", registry_handler),
             "Parallel": 2,
         }
+        for function in ("TrainFunction", "SearchFunction", "RegistryFunction"):
+            values |= asl.task_seconds(function, FUNCTION_SECONDS)
         deployed.machine("train", asl.FOLDER / "train.asl.json", values)
         publish(deployed.lake, CONTRACT, heart_cells())
         yield deployed
@@ -179,6 +182,50 @@ def test_a_trial_whose_function_dies_is_recorded_as_failed_and_the_others_go_on(
     assert "Lost" in cloud.history(ended.arn)
 
 
+def test_a_throttled_trial_is_waited_for_and_not_lost(cloud: Cloud, waits: list[float]) -> None:
+    cloud.fake_function("train", throttled(25, train_handler.handler, "trial"))
+    ended = cloud.run("train", LINEAR)
+    assert ended.output["status"] == "promoted", ended.cause
+    assert "Lost" not in cloud.history(ended.arn)
+    assert len(waits) == 25
+    assert max(waits) <= 120
+
+
+def test_that_a_trial_is_lost_is_noted_even_where_noting_it_is_throttled(cloud: Cloud, waits: list[float]) -> None:
+    cloud.fake_function("train", without("gradient_boosting"))
+    cloud.fake_function("search", throttled(25, search_handler.handler, "lost"))
+    ended = cloud.run("train", FAST)
+    assert ended.output["status"] == "promoted", ended.cause
+    said = json.loads(cloud.models.get(f"runs/{ended.output['run']}/trials/gradient_boosting.json").body)
+    assert (said["status"], said["why"]) == ("failed", "MemoryError: out of memory")
+    assert len(waits) == 25
+
+
+@pytest.mark.parametrize("step", ["plan", "lost"])
+def test_a_step_that_times_out_fails_the_execution_by_its_name(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A timeout has no cause, or an empty one: a Fail state that shows nothing else would hide what happened."""
+    monkeypatch.setattr(StateTaskLambda, "_eval_parameters", timing_out(step))
+    cloud.fake_function("train", without("logistic_regression"))
+    ended = cloud.run("train", LINEAR)
+    assert (ended.status, ended.error) == ("FAILED", "Andamio.Fault")
+    assert "States.Timeout" in ended.cause
+
+
+def timing_out(step: str) -> Callable[[StateTaskLambda, Any], Any]:
+    """How moto begins a Lambda task, where one step never ends in time."""
+    evaluate = StateTaskLambda._eval_parameters
+
+    def begin(self: StateTaskLambda, env: Any) -> Any:
+        asked = evaluate(self, env)
+        if asked["Payload"]["step"] == step:
+            raise TimeoutError
+        return asked
+
+    return begin
+
+
 def test_a_run_whose_trials_all_died_fails_and_says_of_what(cloud: Cloud) -> None:
     def broken(event: dict[str, Any], context: object) -> dict[str, Any]:
         if event["step"] == "trial":
@@ -198,7 +245,7 @@ def test_the_search_goes_on_round_by_round_and_a_second_execution_finds_it_done(
     first = cloud.run("train", asked)
     assert first.output["status"] == "promoted", first.cause
     states = cloud.history(first.arn)
-    assert states.count("Ask") == states.count("Tell") == 2, "four trials side by side, then the last two"
+    assert states.count("Ask") == states.count("Tell") == 2, "three trials side by side, then the other three"
     run = first.output["run"]
     kept = [info.key for info in cloud.models.list(f"runs/{run}/trials/") if info.key.endswith(".json")]
     assert len(kept) == 6 + 1, "six trials, and the majority class"

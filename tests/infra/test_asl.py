@@ -8,26 +8,28 @@ import json
 import pytest
 
 from infra import asl
+from infra.asl import validator
+from infra.asl.__main__ import main, rendered
+from infra.asl.placeholders import task_seconds
+from infra.asl.retries import LAMBDA_FAULTS, THROTTLED, longest_wait
 
+SPREAD = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxDelaySeconds": 120, "JitterStrategy": "FULL"}
 RETRY = [
-    {
-        "ErrorEquals": sorted(asl.LAMBDA_FAULTS),
-        "IntervalSeconds": 1,
-        "BackoffRate": 2,
-        "MaxAttempts": 3,
-        "JitterStrategy": "FULL",
-    }
+    {"ErrorEquals": [THROTTLED], "MaxAttempts": 30, **SPREAD},
+    {"ErrorEquals": sorted(LAMBDA_FAULTS), "MaxAttempts": 3, **SPREAD},
 ]
+CAUGHT = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Why"}]
 GOOD = {
     "StartAt": "Wait",
+    "TimeoutSeconds": "${LongestSeconds}",
     "States": {
         "Wait": {"Type": "Wait", "Seconds": "${QuietSeconds}", "Next": "Work"},
         "Work": {
             "Type": "Task",
             "Resource": "${EtlFunction}",
-            "TimeoutSeconds": 60,
+            "TimeoutSeconds": "${EtlFunctionSeconds}",
             "Retry": RETRY,
-            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],
+            "Catch": CAUGHT,
             "Next": "Each",
         },
         "Each": {
@@ -42,15 +44,21 @@ GOOD = {
         },
         "Train": {
             "Type": "Task",
-            "Resource": "arn:aws:states:::states:startExecution",
+            "Resource": "arn:${Partition}:states:::states:startExecution",
             "Parameters": {"StateMachineArn": "${TrainMachine}"},
             "TimeoutSeconds": 60,
             "Retry": [{"ErrorEquals": ["States.TaskFailed"]}],
-            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Failed"}],
+            "Catch": CAUGHT,
             "Next": "Done",
         },
         "Done": {"Type": "Succeed"},
-        "Failed": {"Type": "Fail", "CausePath": "$.Cause"},
+        "Why": {
+            "Type": "Choice",
+            "Choices": [{"And": [{"Variable": "$.error.Cause", "IsPresent": True}], "Next": "Failed"}],
+            "Default": "Timed out",
+        },
+        "Failed": {"Type": "Fail", "Error": "Ours", "CausePath": "$.error.Cause"},
+        "Timed out": {"Type": "Fail", "Error": "Ours", "CausePath": "$.error.Error"},
     },
 }
 
@@ -71,18 +79,39 @@ def task(change):
     return lambda machine: change(machine["States"]["Work"])
 
 
+def state(name, change):
+    return lambda machine: change(machine["States"][name])
+
+
+def throttling(**changed):
+    return task(lambda t: t["Retry"][0].update(changed))
+
+
+def without(*fields, of=0):
+    return task(lambda t: [t["Retry"][of].pop(field) for field in fields])
+
+
+FIRST = f"Work does not retry {THROTTLED} first, in an entry of its own"
 BROKEN = {
     "cannot be reached": lambda m: m["States"].update(Lost={"Type": "Succeed"}),
     "Work goes on to 'Nowhere'": task(lambda t: t.update(Next="Nowhere")),
     "StartAt is 'Begin'": lambda m: m.update(StartAt="Begin"),
     "Work has no TimeoutSeconds": task(lambda t: t.pop("TimeoutSeconds")),
+    "Work has TimeoutSeconds 900, expected '${EtlFunctionSeconds}'": task(lambda t: t.update(TimeoutSeconds=900)),
     "Work has no Catch for States.ALL": task(lambda t: t.pop("Catch")),
-    "Work does not retry Lambda.TooManyRequestsException": task(
-        lambda t: t.update(Retry=[{**RETRY[0], "ErrorEquals": sorted(asl.LAMBDA_FAULTS)[:-1]}])
+    FIRST: task(lambda t: t["Retry"].reverse()),
+    f"etl.asl.json: {FIRST}": task(lambda t: t["Retry"][0]["ErrorEquals"].append("States.ALL")),
+    f"Work waits 63 s on average for {THROTTLED} to pass, expected at least 900": throttling(MaxAttempts=6),
+    f"Work waits 0 s on average for {THROTTLED}": throttling(MaxAttempts=0),
+    f"Work retries {THROTTLED} without JitterStrategy FULL": without("JitterStrategy"),
+    f"Work retries {THROTTLED} without a growing BackoffRate": throttling(BackoffRate=1),
+    f"Work retries {THROTTLED} without MaxDelaySeconds": without("MaxDelaySeconds"),
+    "Work has a Retry with MaxTries, expected only BackoffRate": throttling(MaxTries=3),
+    "Work does not retry Lambda.ServiceException": task(
+        lambda t: t["Retry"][1].update(ErrorEquals=sorted(LAMBDA_FAULTS)[:-1])
     ),
-    "Work does not retry": task(lambda t: t.update(Retry=[{**RETRY[0], "MaxAttempts": 0}])),
-    "without JitterStrategy": task(lambda t: t["Retry"][0].pop("JitterStrategy")),
-    "without a growing BackoffRate": task(lambda t: t["Retry"][0].update(BackoffRate=1.0)),
+    "Work does not retry Lambda.AWS": task(lambda t: t["Retry"][1].update(MaxAttempts=0)),
+    "Lambda.SdkClientException, Lambda.ServiceException without JitterStrategy FULL": without("JitterStrategy", of=1),
     "Train has no Retry": lambda m: m["States"]["Train"].pop("Retry"),
     "Choice without Default": lambda m: m["States"]["More"].pop("Default"),
     "Choice without Choices": lambda m: m["States"]["More"].update(Choices=[]),
@@ -90,6 +119,25 @@ BROKEN = {
     "Wait has both Next and End": lambda m: m["States"]["Wait"].update(End=True),
     "Wait has Type 'Pause'": lambda m: m["States"]["Wait"].update(Type="Pause"),
     "Fail without a Cause": lambda m: m["States"]["Failed"].pop("CausePath"),
+    "Failed has ErrorPath": state("Failed", lambda s: s.update(ErrorPath="$.error.Error")),
+    "Failed has CausePath $.error.Cause, which need not be there when the Catch of Work leads to it": task(
+        lambda t: t["Catch"][0].update(Next="Failed")
+    ),
+    "Failed has CausePath $.error.Cause, which need not be there when the Catch of Train leads to it": state(
+        "Why", lambda s: s["Choices"].append({"Variable": "$.more", "IsPresent": True, "Next": "Failed"})
+    ),
+    "Failed has CausePath $.error.Cause, which need not be there when Each leads": state(
+        "Each", lambda s: s.update(Next="Failed")
+    ),
+    "Timed out has CausePath $.error.Error, which need not be there when the Catch of Work leads to it": task(
+        lambda t: t["Catch"][0].update(ResultPath="$.wrong")
+    ),
+    "Failed has CausePath $.error.Cause, which need not be there when StartAt leads": lambda m: m.update(
+        StartAt="Failed"
+    ),
+    "Start names 2 states, 'Each / Start' and 'Start'": lambda m: m["States"].update(Start={"Type": "Succeed"}),
+    "arn:aws: is written out": state("Train", lambda s: s.update(Resource="arn:aws:states:::states:startExecution")),
+    "arn:aws-cn: is written out": state("Train", lambda s: s.update(Comment="arn:aws-cn:iam::1:role/r")),
     "Each is a Map with nothing in it": lambda m: m["States"]["Each"].pop("ItemProcessor"),
     "Each / StartAt is 'Gone'": lambda m: m["States"]["Each"]["ItemProcessor"].update(StartAt="Gone"),
     "Each has ItemBatcher, which not every emulator knows": lambda m: m["States"]["Each"].update(ItemBatcher={}),
@@ -126,14 +174,14 @@ def test_a_file_that_is_no_json_is_found(tmp_path):
 def test_the_command_fails_with_every_sentence(tmp_path, capsys):
     path = tmp_path / "etl.asl.json"
     path.write_text(json.dumps({"StartAt": "x", "States": {"x": {"Type": "Succeed"}}}))
-    assert asl.main([str(path)]) == 1
+    assert main([str(path)]) == 1
     said = capsys.readouterr().err
     assert "error: etl.asl.json: the placeholder ${EtlFunction}" in said
-    assert asl.main([str(tmp_path / "none.asl.json")]) == 1
+    assert main([str(tmp_path / "none.asl.json")]) == 1
 
 
 def test_the_command_is_content_with_the_files_that_there_are(capsys):
-    assert asl.main([]) == 0
+    assert main([]) == 0
     assert "batch.asl.json, etl.asl.json, train.asl.json" in capsys.readouterr().out
 
 
@@ -154,3 +202,75 @@ def test_a_placeholder_alone_takes_its_values_type_and_within_a_text_becomes_tex
 def test_a_placeholder_without_a_value_is_an_error():
     with pytest.raises(asl.AslError, match=r"\$\{Lost\} has no value"):
         asl.render(["${Lost}"], {"Found": 1})
+
+
+def test_a_task_waits_longer_than_its_function_may_run():
+    assert task_seconds("EtlFunction", 900) == {"EtlFunctionSeconds": 960}
+
+
+def test_the_longest_wait_is_what_all_attempts_wait_together():
+    assert longest_wait({}) == 1 + 2 + 4, "by AWS's defaults"
+    assert (
+        longest_wait({"IntervalSeconds": 2, "BackoffRate": 3, "MaxAttempts": 5, "MaxDelaySeconds": 20})
+        == 2 + 6 + 18 + 20 + 20
+    )
+    assert longest_wait({"MaxAttempts": 0}) == 0
+
+
+# What CloudFormation would refuse: each planted in the file of a machine that is fine without it.
+REFUSED = {
+    "DUPLICATE_STATE_NAMES": ("batch", lambda s: twice(s, "Lost shard", "Lost chunk")),
+    "/States/Plan is invalid": ("train", lambda s: s["Plan"].update(Retries=[])),
+    "/States/Wait for quiet is invalid": ("etl", lambda s: s["Wait for quiet"].update(Second=3)),
+    '"Finish" MUST contain exactly one of "End", "Next"': ("etl", lambda s: s["Finish"].pop("Next")),
+    "target: Nowhere": ("train", lambda s: s["Plan"].update(Next="Nowhere")),
+    "/States/Ask/TimeoutSeconds is invalid": ("train", lambda s: s["Ask"].update(TimeoutSeconds="2 minutes")),
+    "/States/Ask/ResultPath is invalid": ("train", lambda s: s["Ask"].update(ResultPath="$.[")),
+    "/States/Notify/Resource is invalid": ("batch", lambda s: s["Notify"].update(Resource="sns:publish")),
+}
+
+
+def twice(states, there, here):
+    """The state `here` of the first map under the name of `there`, of the second."""
+    first = states["Survey chunks"]["ItemProcessor"]["States"]
+    first[there] = first.pop(here)
+    first["Give up chunk"]["Catch"][0]["Next"] = there
+
+
+@pytest.mark.parametrize("said", REFUSED)
+def test_what_aws_would_refuse_is_refused_in_the_rendered_file_by_the_command(said, tmp_path, capsys):
+    part, plant = REFUSED[said]
+    definition = asl.load(asl.FOLDER / f"{part}.asl.json")
+    plant(definition["States"])
+    path = tmp_path / f"{part}.asl.json"
+    path.write_text(json.dumps(definition))
+    assert main([str(path)]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if "asl-validator: " in line]
+    assert any(said in line for line in lines), lines
+    assert all(line.startswith(f"error: {part}.asl.json: ") for line in lines)
+
+
+def test_the_validator_sees_no_placeholder():
+    for part in asl.PLACEHOLDERS:
+        assert "${" not in json.dumps(rendered(asl.FOLDER / f"{part}.asl.json"))
+
+
+def test_a_placeholder_of_an_unknown_kind_has_no_example():
+    with pytest.raises(asl.AslError, match=r"\$\{Whatever\} has no example"):
+        asl.example("Whatever")
+
+
+@pytest.mark.parametrize("needed", ["NODE", "PACKAGE"])
+def test_without_node_or_the_package_the_command_says_what_to_run(needed, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(validator, needed, tmp_path / "gone")
+    assert main([]) == 1
+    assert (
+        f"asl-validator needs {tmp_path / 'gone'}, which is not there. Run `make install`." in capsys.readouterr().err
+    )
+
+
+def test_a_validator_that_breaks_is_not_taken_for_one_that_agrees(monkeypatch, tmp_path):
+    (tmp_path / "index.js").write_text("module.exports = () => { throw new Error('out of order') }")
+    monkeypatch.setattr(validator, "PACKAGE", tmp_path)
+    with pytest.raises(asl.AslError, match="out of order"):
+        validator.validate({"etl": GOOD})

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from infra import asl
+from infra.asl.retries import longest_wait
+from infra.asl.validator import validate
+from infra.problem import DEFAULT_PARALLEL
 
 MACHINES = {"etl": "EtlMachine", "train": "TrainMachine", "batch": "ScoringMachine"}
+NEW_ACCOUNT = 10
+ROOM_FOR_THE_API = 3
 FILES = sorted(asl.FOLDER.glob("*.asl.json"))
 
 
@@ -47,7 +53,7 @@ def test_what_is_deployed_is_the_file_with_its_placeholders_filled_in(deployment
 
 @pytest.mark.parametrize("part", MACHINES)
 def test_a_machine_calls_only_what_its_role_may_call(aws, part):
-    called = {task["Resource"] for _, task in asl.tasks(definition(aws, MACHINES[part])) if "<" in task["Resource"]}
+    called = {task["Resource"] for _, task in asl.tasks(definition(aws, MACHINES[part])) if task["Resource"][0] == "<"}
     (policy,) = aws.named("AWS::IAM::Role", f"{MACHINES[part]}Role")["Policies"]
     invoke = next(
         statement["Resource"]
@@ -58,16 +64,71 @@ def test_a_machine_calls_only_what_its_role_may_call(aws, part):
     assert called == {f"<{reference(resource)}>" for resource in allowed}
 
 
-def test_registering_may_take_as_long_as_its_function_does(deployment):
-    seconds = deployment.named("AWS::Lambda::Function", "Registry")["Timeout"]
-    steps = [task for _, task in asl.tasks(definition(deployment, "TrainMachine"))]
-    registering = [task for task in steps if task.get("Parameters", {}).get("step") == "register"]
-    assert len(registering) == 2
-    assert {task["TimeoutSeconds"] for task in registering} == {seconds}
+@pytest.mark.parametrize("part", MACHINES)
+def test_a_task_waits_longer_than_its_function_may_run_so_that_the_functions_own_error_arrives(deployment, part):
+    allowed = {
+        f"<{name}>": function["Timeout"] for name, function in deployment.of_type("AWS::Lambda::Function").items()
+    }
+    calls = [task for _, task in asl.tasks(definition(deployment, MACHINES[part])) if task["Resource"] in allowed]
+    assert calls
+    assert {task["TimeoutSeconds"] - allowed[task["Resource"]] for task in calls} == {60}
+
+
+def test_etl_as_a_whole_may_take_what_its_steps_may_take_and_wait_for(deployment):
+    machine = definition(deployment, "EtlMachine")
+    quiet = int(re.findall(r"States.StringToJson\('(\d+)'\)", json.dumps(machine))[0])
+    steps = sum(
+        task["TimeoutSeconds"] + sum(longest_wait(retry) for retry in task["Retry"]) for _, task in asl.tasks(machine)
+    )
+    assert quiet + steps <= machine["TimeoutSeconds"] <= quiet + 1.1 * steps
+
+
+def test_a_batch_a_training_and_etl_at_once_leave_room_for_the_api_in_a_new_account(aws):
+    """A new account runs ten functions at once; a machine outside of its maps runs one at a time."""
+    widest = [
+        max(
+            [
+                1,
+                *(
+                    state["MaxConcurrency"]
+                    for state in definition(aws, prefix)["States"].values()
+                    if state["Type"] == "Map"
+                ),
+            ]
+        )
+        for prefix in MACHINES.values()
+    ]
+    assert sum(widest) + ROOM_FOR_THE_API <= NEW_ACCOUNT
+    assert min(widest[1:]) > 1, "and each map does several things at once"
 
 
 def test_numbers_arrive_as_numbers(aws):
-    assert find_state(definition(aws, "TrainMachine"), "Map")["MaxConcurrency"] == 4
+    assert find_state(definition(aws, "TrainMachine"), "Map")["MaxConcurrency"] == DEFAULT_PARALLEL
+
+
+@pytest.mark.parametrize("part", MACHINES)
+def test_a_throttled_call_is_waited_for_wherever_a_function_is_called(deployment, part):
+    for where, task in asl.tasks(definition(deployment, MACHINES[part])):
+        if "Function" in task["Resource"]:
+            first = task["Retry"][0]
+            assert first["ErrorEquals"] == ["Lambda.TooManyRequestsException"], where
+            assert longest_wait(first) / 2 >= 900, f"{where}: by then the longest call has ended"
+
+
+@pytest.mark.parametrize("part", MACHINES)
+def test_services_are_called_in_the_partition_that_the_stack_is_in(deployment, part):
+    text = json.dumps(definition(deployment, MACHINES[part]))
+    assert "arn:aws" not in text
+    assert text.count("arn:<AWS::Partition>:states:::") == {"etl": 1, "train": 0, "batch": 3}[part]
+
+
+def test_aws_would_take_each_definition_of_the_template(deployment):
+    definitions = {}
+    for part, prefix in MACHINES.items():
+        text = json.dumps(definition(deployment, prefix)).replace("<AWS::Partition>", "aws")
+        arn = "arn:aws:lambda:eu-west-1:123456789012:function:f"
+        definitions[part] = json.loads(re.sub(r"<\w+>", arn, text))
+    assert validate(definitions) == []
 
 
 @pytest.mark.parametrize(("asked", "seconds"), [("aws", 30), ("local", 2), ("switched", 7)])
@@ -83,7 +144,8 @@ def test_children_of_a_map_hand_nothing_back_and_nobody_asks_them_to(aws):
     assert {name: state["Next"] for name, state in maps.items()} == {"Survey chunks": "Cut", "Score shards": "Verify"}
     for state in maps.values():
         assert state["ResultPath"] is None
-        assert state["ItemProcessor"]["States"]["Lost"]["Parameters"] == {}
+        (lost,) = [inner for inner in state["ItemProcessor"]["States"].values() if inner["Type"] == "Pass"]
+        assert lost["Parameters"] == {}
         follower = machine["States"][state["Next"]]
         assert set(follower["Parameters"]) == {"step", "batch.$"}, "it is told which batch, and looks for itself"
 

@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 
+from andamio.format import Batch, Training
 from infra import REPOSITORY
 from infra.problem import ProblemError, read_problem
 from tests.infra.conftest import LOCAL
@@ -20,6 +21,11 @@ def test_the_name_and_how_many_trials_run_at_once(tmp_path):
     problem = read_problem(folder(tmp_path, '[problem]\nname = "my-problem"\n[training]\nparallel = 9\n'))
     assert (problem.name, problem.parallel, problem.keep_days) == ("my-problem", 9, 90)
     assert read_problem(REPOSITORY / "problems" / "heart").name == "heart"
+
+
+def test_what_is_not_said_is_what_the_contract_takes_it_for(tmp_path):
+    problem = read_problem(folder(tmp_path, '[problem]\nname = "my-problem"\n'))
+    assert (problem.parallel, problem.keep_days) == (Training().parallel, Batch().keep_days)
 
 
 @pytest.mark.parametrize(

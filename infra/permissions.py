@@ -1,0 +1,106 @@
+"""What each function may do, function by function: the one place to change when a call is refused.
+
+`docs/permissions.md` is made from the template and from the calls that the tests record: what is allowed here and
+never called, without a `why`, fails a test, and so does what is called and not allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from andamio import names
+from infra.constructs.bucket import DataBucket
+from infra.constructs.role import Permission, listing, objects
+from infra.constructs.table import PredictionsTable
+from infra.constructs.tracker import may_track
+
+READ = ("s3:GetObject",)
+READ_WRITE = ("s3:GetObject", "s3:PutObject")
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What a problem's data lie in, and the MLflow server or app that training is recorded by."""
+
+    problem: str
+    lake: DataBucket
+    models: DataBucket
+    batch: DataBucket
+    table: PredictionsTable
+    tracking_uri: str
+
+
+def etl(to: Stores) -> list[Permission]:
+    """Reads raw files by version, writes what becomes of them."""
+    return [
+        listing(to.lake, versions=True),
+        objects(to.lake, ["s3:GetObject", "s3:GetObjectVersion"], names.RAW),
+        objects(to.lake, READ_WRITE, names.STAGING, names.QUARANTINE, names.DATASETS),
+    ]
+
+
+def train(to: Stores) -> list[Permission]:
+    """Reads data versions and releases, writes runs."""
+    return [
+        listing(to.lake),
+        # "decide" counts who was judged against the same champion before: keys are listed with their versions.
+        listing(to.models, versions=True),
+        objects(to.lake, READ, names.DATASETS),
+        objects(to.models, READ_WRITE, names.RUNS),
+        objects(to.models, READ, names.RELEASES, names.pointer(to.problem)),
+    ]
+
+
+def search(to: Stores) -> list[Permission]:
+    """Reads and writes runs."""
+    return [listing(to.models), objects(to.models, READ_WRITE, names.RUNS)]
+
+
+def registry(to: Stores) -> list[Permission]:
+    """Reads runs, seals releases, swaps the pointer, logs to MLflow."""
+    return [
+        listing(to.lake),
+        listing(to.models),
+        objects(to.lake, READ, names.DATASETS),
+        objects(to.models, READ_WRITE, names.RUNS, names.RELEASES, names.pointer(to.problem)),
+        objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], names.MLFLOW),
+        *may_track(to.tracking_uri),
+    ]
+
+
+def score(to: Stores) -> list[Permission]:
+    """Reads a batch's file, writes what became of its rows."""
+    return [
+        listing(to.models),
+        objects(to.models, READ, names.RELEASES, names.pointer(to.problem)),
+        listing(to.batch, versions=True),
+        # By version: the one that was planned is the one that is read, whatever lands later.
+        objects(to.batch, ["s3:GetObject", "s3:GetObjectVersion"], names.INCOMING, names.BATCHES, names.SCORED),
+        objects(to.batch, ["s3:PutObject", "s3:AbortMultipartUpload"], names.BATCHES, names.SCORED, names.REJECTED),
+        Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
+    ]
+
+
+def api(to: Stores) -> list[Permission]:
+    """Reads the release that serves, and batches; a presigned address may do what the function that signs it may do."""
+    return [
+        listing(to.models),
+        objects(to.models, READ, names.RELEASES, names.pointer(to.problem)),
+        listing(to.batch, versions=True),
+        objects(to.batch, ["s3:PutObject"], names.INCOMING, names.batch("*", "request.json")),
+        objects(to.batch, READ, names.SCORED, names.REJECTED, names.BATCHES),
+        Permission(("dynamodb:GetItem",), (to.table.table_arn,)),
+        Permission(("dynamodb:Query",), (to.table.by_record_arn,)),
+    ]
+
+
+OF_FUNCTIONS: dict[str, Callable[[Stores], list[Permission]]] = {
+    "etl": etl,
+    "train": train,
+    "search": search,
+    "registry": registry,
+    "score": score,
+    "api": api,
+}
+"""By the name of the function's folder in lambdas/."""
