@@ -32,6 +32,16 @@ def an_action_that_aws_has_not(made: Template) -> None:
     statements(made)[0]["Action"] = ["logs:CreateLogStreams"]
 
 
+def an_action_of_mlflow_that_sagemaker_has_not(made: Template) -> None:
+    """MLflow's own name for it, `createLoggedModel`: SageMaker's list has none like it."""
+    statements(made)[0]["Action"] = ["sagemaker-mlflow:CreateLoggedModel"]
+
+
+def an_action_of_a_key_that_aws_has_not(made: Template) -> None:
+    (key,) = [resource for resource in made["Resources"].values() if resource["Type"] == "AWS::KMS::Key"]
+    key["Properties"]["KeyPolicy"]["Statement"][1]["Action"] = ["kms:GenerateDatakeys"]
+
+
 def an_action_on_what_it_is_not_for(made: Template) -> None:
     statements(made)[0]["Action"] = ["s3:GetObject"]
     statements(made)[0]["Resource"] = "arn:aws:sqs:us-east-1:123456789012:queue"
@@ -73,6 +83,8 @@ def a_property_that_is_missing(made: Template) -> None:
 
 PLANTED: dict[Callable[[Template], None], str] = {
     an_action_that_aws_has_not: "W3037",
+    an_action_of_mlflow_that_sagemaker_has_not: "W3037",
+    an_action_of_a_key_that_aws_has_not: "W3037",
     an_action_on_what_it_is_not_for: "I3510",
     a_property_that_cloudformation_has_not: "E3002",
     a_value_beyond_what_aws_takes: "E3717",
