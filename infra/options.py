@@ -117,8 +117,8 @@ def _tracking_uri(context: Callable[[str], object], environ: Mapping[str, str], 
     if not given and not local and lacks_mlflow_app(region):
         raise OptionError(
             f"CloudFormation has no AWS::SageMaker::MlflowApp in {region}, which the stack would make. Give an MLflow "
-            "server of yours with `--context tracking_uri=https://...` (or the ARN of one of SageMaker's), or deploy to "
-            "another region: docs/deploy.md lists those that have it."
+            "server of yours with `--context tracking_uri=https://...` (or the ARN of one of SageMaker's), or deploy "
+            "to another region: docs/deploy.md lists those that have it."
         )
     if given or not local:
         return given

@@ -18,11 +18,12 @@ REQUEST = "urn:andamio:request:$context.requestId"
 ANY_ORIGIN = "*"
 """Origins that may read replies: all, for a key travels in a header and there are no cookies to misuse."""
 
+# Spelled as API Gateway spells its own, so that each takes the place of the one that there would be.
 HEADERS = {
-    "content-type": MEDIA_TYPE,
-    "cache-control": "no-store",
-    "access-control-allow-origin": ANY_ORIGIN,
-    "x-content-type-options": "nosniff",
+    "Content-Type": MEDIA_TYPE,
+    "Cache-Control": "no-store",
+    "Access-Control-Allow-Origin": ANY_ORIGIN,
+    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -69,7 +70,7 @@ ERRORS = (
 def explain_errors(api: apigateway.RestApi) -> None:
     """Give an API these answers."""
     for error in ERRORS:
-        headers = dict(HEADERS) | ({"retry-after": str(error.retry_after)} if error.retry_after else {})
+        headers = dict(HEADERS) | ({"Retry-After": str(error.retry_after)} if error.retry_after else {})
         api.add_gateway_response(
             f"Error{error.kind.title().replace('_', '')}",
             type=apigateway.ResponseType.of(error.kind),

@@ -83,7 +83,10 @@ def test_outputs_are_there_for_programs(clone: Clone, heart: Deployed) -> None:
 
 
 def test_without_the_key_only_the_open_pages_answer(heart: Deployed) -> None:
-    assert heart.request("POST", "/predict", key=False, json=COURSE).status_code == 403
+    refused = heart.request("POST", "/predict", key=False, json=COURSE)
+    assert refused.status_code == refused.json()["status"] == 403
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.headers["access-control-allow-origin"] == "*", "a page must be able to read why"
     assert heart.request("GET", "/model", key=False).status_code == 403
     for path in ("/ping", "/docs", "/openapi.json"):
         assert heart.request("GET", path, key=False).status_code == 200, path

@@ -10,13 +10,10 @@ from typing import Any
 
 import pytest
 
-from infra import REPOSITORY
 from infra.bundling import Bundle
 from infra.options import read_options
 from infra.packing import archive
-
-LOCAL = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "MLFLOW_TRACKING_URI": "http://127.0.0.1:5000"}
-GIVEN_ROLE = "arn:aws:iam::123456789012:role/LabRole"
+from infra.templates import GIVEN_ROLE, GIVEN_SERVER, LOCAL, flags
 
 Resource = dict[str, Any]
 
@@ -65,11 +62,9 @@ def synthesize(empty_bundles, tmp_path_factory) -> Synthesize:
 
     from infra.app import add_stack
 
-    flags = json.loads((REPOSITORY / "cdk.json").read_text())["context"]
-
     def run(environ: Mapping[str, str] | None = None, *, schemas: bool = False, **context: str) -> Deployment:
         work = tmp_path_factory.mktemp("synth")
-        app = App(context={**flags, **context}, outdir=str(work / "out"), builtin_cloud_formation_validation=schemas)
+        app = App(context={**flags(), **context}, outdir=str(work / "out"), builtin_cloud_formation_validation=schemas)
         stack = add_stack(app, read_options(app.node.try_get_context, environ or {}), empty_bundles, work)
         assembly = app.synth()
         report = json.loads((Path(assembly.directory) / "validation-report.json").read_text())
@@ -93,8 +88,7 @@ def local(synthesize) -> Deployment:
 @pytest.fixture(scope="session")
 def given_role(synthesize) -> Deployment:
     """What an account deploys that may not create roles; its MLflow server is one of SageMaker's, given by ARN."""
-    server = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/ours"
-    return synthesize(existing_role_arn=GIVEN_ROLE, tracking_uri=server)
+    return synthesize(existing_role_arn=GIVEN_ROLE, tracking_uri=GIVEN_SERVER)
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +103,12 @@ def switched(synthesize) -> Deployment:
         shard_mib="0.5",
         workers="100",
     )
+
+
+@pytest.fixture(scope="session")
+def prod(synthesize) -> Deployment:
+    """A second stage of the same problem in the same account."""
+    return synthesize(stage="prod")
 
 
 @pytest.fixture(params=["aws", "local", "given_role", "switched"])

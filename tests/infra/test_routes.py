@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
+from lambdas.api import problems, replies
 
 PUBLIC = {"/ping", "/docs", "/docs/{asset+}", "/openapi.json"}
 
@@ -73,3 +77,45 @@ def test_the_access_log_says_who_called_and_never_the_key(aws, secret):
     assert stage["AccessLogSetting"]["DestinationArn"] == {"Fn::GetAtt": [stream, "Arn"]}
     assert "$context.identity.apiKeyId" in stage["AccessLogSetting"]["Format"]
     assert secret not in stage["AccessLogSetting"]["Format"]
+
+
+def test_every_line_of_the_access_log_ends(aws):
+    """API Gateway and Firehose put nothing between records: without an end, an object is one unreadable line."""
+    (stage,) = aws.of_type("AWS::ApiGateway::Stage").values()
+    line = stage["AccessLogSetting"]["Format"]
+    assert line.endswith("}\n")
+    assert line.count("\n") == 1
+    assert json.loads(line)["status"] == "$context.status"
+
+
+def test_what_the_gateway_answers_itself_is_problem_details_that_a_browser_may_read(deployment):
+    answers = {item["ResponseType"]: item for item in deployment.of_type("AWS::ApiGateway::GatewayResponse").values()}
+    assert {"DEFAULT_4XX", "DEFAULT_5XX", "INVALID_API_KEY", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED"} <= set(
+        answers
+    )
+    always = dict(replies._ALWAYS)
+    for kind, answer in answers.items():
+        headers = {
+            name.removeprefix("gatewayresponse.header."): value for name, value in answer["ResponseParameters"].items()
+        }
+        assert headers["Content-Type"] == f"'{problems.MEDIA_TYPE}'"
+        assert headers["Access-Control-Allow-Origin"] == f"'{always[b'access-control-allow-origin'].decode()}'"
+        assert all(value.strip("'").isascii() and "'" not in value[1:-1] for value in headers.values())
+        body = json.loads(answer["ResponseTemplates"]["application/json"])
+        assert list(answer["ResponseTemplates"]) == ["application/json"], "what API Gateway picks, whatever is accepted"
+        assert set(body) - {"status"} == {"type", "title", "detail", "instance"}
+        assert body["type"].startswith(problems.URN)
+        code = body["type"].removeprefix(problems.URN)
+        assert body["title"] == problems.TITLES.get(code, body["title"]), "one title for each type"
+        assert body["instance"] == problems.internal("$context.requestId")["instance"]
+        assert answer.get("StatusCode") == (str(body["status"]) if "status" in body else None), kind
+    statuses = {kind: answer.get("StatusCode") for kind, answer in answers.items()}
+    assert (statuses["INVALID_API_KEY"], statuses["THROTTLED"]) == ("403", "429")
+    assert statuses["DEFAULT_4XX"] is statuses["DEFAULT_5XX"] is None, "each keeps its own"
+
+
+def test_the_gateways_answers_are_part_of_what_is_deployed(deployment):
+    """A gateway's answers take effect with a deployment, so it is made after them, and anew when they change."""
+    answers = set(deployment.of_type("AWS::ApiGateway::GatewayResponse"))
+    (made,) = [item for item in deployment.resources.values() if item["Type"] == "AWS::ApiGateway::Deployment"]
+    assert answers <= set(made["DependsOn"])

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib import resources
 
 import pytest
 
+from infra import REPOSITORY
 from infra.options import OptionError, read_options
 from tests.infra.conftest import LOCAL
 from tests.infra.test_machines import definition
@@ -24,6 +27,13 @@ def fates(deployment, *kinds) -> set[str]:
 def test_data_outlive_their_stack_on_aws_and_go_with_it_locally(aws, local):
     assert fates(aws, *DATA) == {"RetainExceptOnCreate"}
     assert fates(local, *DATA) == {"Delete"}
+
+
+def test_what_a_failed_first_deployment_made_goes_with_it(aws):
+    """Else the next one meets an MLflow app of its own name, and buckets that nobody knows."""
+    kept = [item for item in aws.resources.values() if item["Type"] in DATA]
+    assert {item["DeletionPolicy"] for item in kept} == {"RetainExceptOnCreate"}
+    assert {item["UpdateReplacePolicy"] for item in kept} == {"Retain"}
 
 
 def test_nothing_with_a_fixed_name_outlives_its_stack(aws):
@@ -132,9 +142,56 @@ def test_defaults():
         ({"workers": "0"}, "whole number from 1 to 10000"),
         ({"workers": "10001"}, "how many calls score at once"),
         ({"workers": "many"}, "Got 'many'"),
+        ({"stage": "Prod"}, "1 to 12 of a-z and 0-9"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_what_was_expected(context, said):
     with pytest.raises(OptionError, match=said) as raised:
         options(**context)
     assert f"'{next(iter(context))}" in str(raised.value)
+
+
+def test_where_aws_has_no_mlflow_app_another_server_is_asked_for_before_anything_is_made():
+    region = {"CDK_DEFAULT_REGION": "eu-central-2", "AWS_REGION": "eu-west-1"}
+    with pytest.raises(OptionError, match=r"no AWS::SageMaker::MlflowApp in eu-central-2.*tracking_uri"):
+        options(region)
+    assert options(region, tracking_uri="https://mlflow.test").tracking_uri == "https://mlflow.test"
+    assert options({"AWS_REGION": "eu-west-1"}).tracking_uri == ""
+    assert options({"AWS_REGION": "mars-north-1"}).tracking_uri == "", "nobody knows: CloudFormation will say"
+    assert options({**LOCAL, "AWS_REGION": "eu-central-2"}).tracking_uri == LOCAL["MLFLOW_TRACKING_URI"]
+
+
+def test_the_regions_that_have_an_mlflow_app_are_those_of_cloudformations_schemas():
+    from infra.regions import MLFLOW_APP, NO_MLFLOW_APP
+
+    # A file a region; "sam" is none, and of AWS's secret and sovereign partitions nobody outside knows.
+    files = resources.files("cfnlint.data.schemas.providers").iterdir()
+    types = {file.name.removesuffix(".json"): file.read_text() for file in files if file.name.endswith(".json")}
+    known = {region for region in types if re.match(r"(?!us-iso|eu-iso|eusc)[a-z]{2}-", region)}
+    having = {region for region in known if "AWS::SageMaker::MlflowApp" in types[region]}
+    assert (having, known - having) == (MLFLOW_APP, NO_MLFLOW_APP)
+
+
+def test_a_permission_is_broadened_on_aws_only_after_somebody_has_said_yes():
+    """`andamio deploy` says `--require-approval` by itself; plain `cdk deploy` asks, as it does anywhere."""
+    assert "requireApproval" not in json.loads((REPOSITORY / "cdk.json").read_text())
+
+
+def test_a_tracking_server_is_asked_for_nothing_that_is_an_apps(synthesize):
+    from infra.templates import GIVEN_SERVER
+
+    role = json.dumps(synthesize(tracking_uri=GIVEN_SERVER).named("AWS::IAM::Role", "RegistryFunctionRole"))
+    assert "sagemaker-mlflow:CreateRun" in role
+    assert "CallMlflowAppApi" not in role
+
+
+def test_pages_of_any_origin_may_use_the_forms_and_addresses_that_the_api_gives_out(deployment):
+    """The same origins that the API's replies allow."""
+    from lambdas.api import replies
+
+    assert (b"access-control-allow-origin", b"*") in replies._ALWAYS
+    (rule,) = deployment.named("AWS::S3::Bucket", "Batch")["CorsConfiguration"]["CorsRules"]
+    assert rule["AllowedOrigins"] == ["*"]
+    assert set(rule["AllowedMethods"]) == {"GET", "HEAD", "POST"}, "read a result, send a form"
+    for other in ("Lake", "Models"):
+        assert "CorsConfiguration" not in deployment.named("AWS::S3::Bucket", other)
