@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.infra.test_permissions import as_list, readable
+from infra.proof.grants import as_list, readable
 
 ACCOUNT = {"aws:SourceAccount": "<AccountId>"}
 RULE = "arn:<Partition>:events:<Region>:<AccountId>:rule/andamio-heart-"

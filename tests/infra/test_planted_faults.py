@@ -1,0 +1,230 @@
+"""Faults that AWS would refuse and every emulator took: each is put back into a copy of the project, and is found.
+
+A fault is a text that takes the place of another one in a file. The check that is named for it, a part of `make check`
+or a test, must then fail, and must say what is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from infra import REPOSITORY
+
+ASL, PROOF = ("-m", "infra.asl"), ("-m", "infra.proof")
+SHARED = (".venv", "node_modules")
+COPIED = (
+    "andamio",
+    "training",
+    "scoring",
+    "lambdas",
+    "infra",
+    "stepfunctions",
+    "localstack",
+    "problems",
+    "tests",
+    "docs",
+)
+FILES = ("pyproject.toml", "uv.lock", "cdk.json", "package.json", "package-lock.json")
+
+
+def pytest_of(file: str, only: str) -> tuple[str, ...]:
+    return ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", file, "-k", only)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`now` is replaced by `then` in a file; `check` must fail and its output hold `said`."""
+
+    file: str
+    now: str
+    then: str
+    check: tuple[str, ...]
+    said: str
+
+
+FAULTS = {
+    "a state's name stands in two Maps": Fault(
+        "stepfunctions/batch.asl.json", '"Give up shard"', '"Give up chunk"', ASL, "Give up chunk"
+    ),
+    "training may not list the versions of its runs": Fault(
+        "infra/permissions.py",
+        "listed with their versions.\n        listing(to.models, versions=True)",
+        "listed with their versions.\n        listing(to.models)",
+        PROOF,
+        "TrainFunctionRole may not s3:ListBucketVersions on Models",
+    ),
+    "a machine may not tell its subscribers": Fault(
+        "infra/constructs/scoring.py",
+        'Permission(("sns:Publish",), (self.topic.topic_arn,)),',
+        "",
+        PROOF,
+        "ScoringMachineRole may not sns:Publish on ScoringTopic",
+    ),
+    "a permission that nothing needs": Fault(
+        "infra/permissions.py",
+        'objects(to.lake, ["s3:PutObject"], names.QUARANTINE)',
+        'objects(to.lake, ["s3:PutObject", "s3:DeleteObject"], names.QUARANTINE)',
+        PROOF,
+        "EtlFunctionRole may s3:DeleteObject on Lake/quarantine/*, which nothing is seen to need",
+    ),
+    "MLflow's client may not read a metric's history": Fault(
+        "infra/constructs/tracker.py",
+        '    "GetMetricHistory",\n',
+        "",
+        pytest_of("tests/unit/training/test_track_calls.py", "every_call"),
+        "GetMetricHistory",
+    ),
+    "another account or region is taken for the same": Fault(
+        "andamio/cli/target.py",
+        'return LOCAL if self.local else f"{self.number}-{self.region}"',
+        'return LOCAL if self.local else "aws"',
+        pytest_of("tests/unit/cli/test_deploying.py", "another_region_or_account"),
+        "another_region_or_account",
+    ),
+    "a first deploy that fails leaves its buckets": Fault(
+        "infra/stacks/problem.py",
+        "RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE",
+        "RemovalPolicy.RETAIN",
+        pytest_of("tests/infra/test_switches.py", "outlive_their_stack"),
+        "RetainExceptOnCreate",
+    ),
+    "symbols stay in the libraries of a bundle": Fault(
+        "infra/packing/slimming.py",
+        "cut = elf.without_symbols(body)",
+        "cut = body if elf else b''",
+        pytest_of("tests/infra/test_slimming.py", "lose_their_symbols"),
+        "lose_their_symbols",
+    ),
+    "lines of the access log run into one": Fault(
+        "infra/constructs/access_log.py",
+        'json.dumps(FIELDS) + "\\n"',
+        "json.dumps(FIELDS)",
+        pytest_of("tests/infra/test_routes.py", "access_log_ends"),
+        "access_log_ends",
+    ),
+    "a throttled call is given up after a minute": Fault(
+        "stepfunctions/train.asl.json", '"MaxAttempts": 30', '"MaxAttempts": 6', ASL, "TooManyRequests"
+    ),
+    "more run at once than a new account lets": Fault(
+        "infra/options.py",
+        "DEFAULT_WORKERS = 3",
+        "DEFAULT_WORKERS = 8",
+        pytest_of("tests/infra/test_machines.py", "leave_room_for_the_api"),
+        "leave_room_for_the_api",
+    ),
+    "a partition is written out": Fault(
+        "stepfunctions/batch.asl.json", "arn:${Partition}:states:::sns", "arn:aws:states:::sns", ASL, "arn:aws:"
+    ),
+    "a boto3 without conditional writes is taken": Fault(
+        "andamio/adapters/sdk.py",
+        "OLDEST = (1, 35, 69)",
+        "OLDEST = (1, 34, 0)",
+        pytest_of("tests/unit/core/test_sdk.py", "older"),
+        "older",
+    ),
+    "a function has a dead-letter queue that nothing fills": Fault(
+        "infra/constructs/function.py",
+        "            log_group=group,\n",
+        "            log_group=group,\n            dead_letter_queue_enabled=True,\n",
+        pytest_of("tests/infra/test_everywhere.py", "dead_letter_queue"),
+        "dead_letter_queue",
+    ),
+    "a cause is asked for where a timeout gives none": Fault(
+        "stepfunctions/train.asl.json", '"Next": "HasCause"', '"Next": "Failed"', ASL, "Cause"
+    ),
+    "a task ends when its function does": Fault(
+        "stepfunctions/train.asl.json", '"${TrainFunctionSeconds}"', "900", ASL, "TrainFunctionSeconds"
+    ),
+    "a role may be taken on behalf of any account": Fault(
+        "infra/constructs/trust.py",
+        '{"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}, operator: {"aws:SourceArn": arn}}',
+        "{}",
+        pytest_of("tests/infra/test_trusts.py", "on_behalf_of"),
+        "on_behalf_of",
+    ),
+    "API Gateway's own answers are its own affair": Fault(
+        "infra/constructs/api_errors.py",
+        "    for error in ERRORS:\n",
+        "    for error in ERRORS[:0]:\n",
+        pytest_of("tests/infra/test_routes.py", "gateway_answers_itself"),
+        "gateway_answers_itself",
+    ),
+    "a browser cannot use the upload form": Fault(
+        "infra/stacks/problem.py",
+        "origins=[ANY_ORIGIN],",
+        "",
+        pytest_of("tests/infra/test_switches.py", "page or form or origin or browser"),
+        "CorsConfiguration",
+    ),
+    "nobody is asked before permissions grow": Fault(
+        "cdk.json",
+        '"output": "cdk.out"',
+        '"requireApproval": "never", "output": "cdk.out"',
+        pytest_of("tests/infra/test_switches.py", "approval or asks or broaden"),
+        "requireApproval",
+    ),
+    "a strategy that is not built is taken": Fault(
+        "andamio/format.py",
+        'if value in ("shadow", "canary"):',
+        "if value is None:",
+        pytest_of("tests/unit/core/test_contract.py", "reserved or built or nothing_reads"),
+        "strategy",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A copy of the project, with the installed packages of this one."""
+    copy = tmp_path_factory.mktemp("planted") / "project"
+    copy.mkdir()
+    for name in COPIED:
+        shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copyfile(REPOSITORY / name, copy / name)
+    for name in SHARED:
+        (copy / name).symlink_to(REPOSITORY / name)
+    return copy
+
+
+def run(project: Path, check: tuple[str, ...]) -> tuple[int, str]:
+    """Run a check in the copy: its exit code, and what it said."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AWS_", "COV_"))}
+    done = subprocess.run(
+        [sys.executable, *check],
+        cwd=project,
+        env={**environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found(project: Path, name: str) -> None:
+    fault = FAULTS[name]
+    file = project / fault.file
+    sound = file.read_text()
+    assert fault.now in sound, f"{fault.file} has changed: plant this fault in another way"
+    file.write_text(sound.replace(fault.now, fault.then))
+    try:
+        code, said = run(project, fault.check)
+    finally:
+        file.write_text(sound)
+    assert code == 1, f"nothing was found:\n{said}"
+    assert fault.said in said, said
+
+
+@pytest.mark.parametrize("check", [ASL, PROOF], ids=["infra.asl", "infra.proof"])
+def test_without_a_fault_nothing_is_found(project: Path, check: tuple[str, ...]) -> None:
+    code, said = run(project, check)
+    assert code == 0, said
