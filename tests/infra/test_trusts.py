@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from infra.proof.grants import as_list, readable
-
 ACCOUNT = {"aws:SourceAccount": "<AccountId>"}
 RULE = "arn:<Partition>:events:<Region>:<AccountId>:rule/andamio-heart-"
 MACHINE = "arn:<Partition>:states:<Region>:<AccountId>:stateMachine:andamio-heart-"
@@ -77,3 +75,17 @@ def test_events_are_published_by_rules_of_the_account_and_messages_of_alerts_wit
         for statement in queue["PolicyDocument"]["Statement"]:
             if statement["Effect"] == "Allow":
                 assert set(statement["Condition"]) == {"ArnEquals"}
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def readable(resource) -> str:
+    """`Lake/raw/*` instead of an Fn::Join of an Fn::GetAtt; logical ids without their hash, AWS's own in <>."""
+    if isinstance(resource, str):
+        return resource
+    if "Fn::Join" in resource:
+        return "".join(readable(part) for part in resource["Fn::Join"][1])
+    name = resource.get("Ref") or resource["Fn::GetAtt"][0]
+    return f"<{name.removeprefix('AWS::')}>" if name.startswith("AWS::") else name[:-8]
