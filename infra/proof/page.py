@@ -21,7 +21,6 @@ Functions get their permissions from `infra/permissions.py`. A machine gets what
 target needs. Resources are named as in the template: `Lake`, `Models` and `Batch` are the buckets, `Predictions` is the
 table.
 """
-_SHOWN = 4
 
 
 def page(allowed: Iterable[Grant], needs: Iterable[Need], functions: Mapping[str, str]) -> str:
@@ -53,16 +52,22 @@ def _section(who: str, function: str, allowed: list[Grant], needed: Mapping[tupl
 def _rows(allowed: list[Grant], needed: Mapping[tuple[str, str], list[Need]]) -> Iterator[str]:
     shared: dict[tuple[str, str], list[str]] = {}
     for grant in allowed:
-        purposes = sorted(
-            {
-                need.purpose
-                for need in needed.get((grant.who, grant.action), [])
-                if grant.covers(need.who, need.action, need.resource)
-            }
-        )
-        more = f" and {len(purposes) - _SHOWN} more" if len(purposes) > _SHOWN else ""
-        what_for = "; ".join(purposes[:_SHOWN]) + more if purposes else reason(grant)
+        purposes = {
+            need.purpose
+            for need in needed.get((grant.who, grant.action), [])
+            if grant.covers(need.who, need.action, need.resource)
+        }
+        what_for = _summed_up(purposes) or reason(grant)
         shared.setdefault((grant.resource, what_for), []).append(grant.action)
     for (resource, what_for), actions in shared.items():
         named = ", ".join(f"`{action}`" for action in actions)
         yield f"| {named} | `{resource}` | {what_for} |"
+
+
+def _summed_up(purposes: Iterable[str]) -> str:
+    """Calls by the step that makes them: `commit (GetObject, PutObject), publish (GetObject)`."""
+    steps: dict[str, list[str]] = {}
+    for purpose in sorted(purposes):
+        step, _, call = purpose.partition(": ")
+        steps.setdefault(step, []).extend([call] if call else [])
+    return ", ".join(f"{step} ({', '.join(calls)})" if calls else step for step, calls in steps.items())

@@ -140,7 +140,7 @@ def test_calls_of_every_function_were_recorded(made):
 def test_the_page_says_what_the_template_and_the_recording_say(made):
     text = page(grants(made), needs(made), roles(made))
     assert FILE.read_text() == text, "run `python -m infra.proof --write`"
-    assert "decide: ListObjectVersions" in text
+    assert "decide (ListObjectVersions)" in text
 
 
 @pytest.mark.parametrize("case", sorted(set(CASES) - {"default", "existing role", "second problem"}))
