@@ -12,7 +12,8 @@ import pytest
 from .conftest import Clone, Deployed, Done
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
-QUICK = ("--families", "logistic_regression", "--trials", "1")
+HEART = ("--problem", "heart")
+QUICK = (*HEART, "--families", "logistic_regression", "--trials", "1")
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def test_a_training_run_whose_role_lacks_a_permission_fails_and_names_it(clone: 
         bucket = heart.outputs["buckets"]["models"]
         assert f"Role {role} may not s3:ListBucketVersions on arn:aws:s3:::{bucket}: no policy allows it." in said
         assert "infra/permissions.py" in said
-        assert "s3:ListBucketVersions" in clone.ok("logs", "train").said
+        assert "s3:ListBucketVersions" in clone.ok("logs", "train", *HEART).said
     assert clone.run("train", *QUICK).code == 0, "with the permission back, the same command goes through"
 
 
@@ -62,5 +63,7 @@ def test_what_the_api_may_not_read_is_a_500_with_the_id_of_a_line_in_its_log(clo
         answer = heart.request("GET", path)
         assert (answer.status_code, answer.json()["type"]) == (500, "urn:andamio:problem:internal")
         request = answer.json()["instance"].rsplit(":", 1)[1]
-        logged = [line for line in clone.ok("logs", "api").said.splitlines() if request in line and "GetItem" in line]
+        logged = [
+            line for line in clone.ok("logs", "api", *HEART).said.splitlines() if request in line and "GetItem" in line
+        ]
         assert logged, "the log names the permission under the id that the client was told"
