@@ -155,6 +155,8 @@ def services() -> None:
         where = {"emulator": found.get("endpoint_url"), "mlflow": found.get("mlflow_url")}.get(name) or ""
         table.add_row(name, state, where, str(service.get("pid") or ""))
     out.print(table)
+    if found.get("iam") is False:
+        note("IAM is off: functions may do what their roles do not allow. To enforce it: andamio up --iam")
 
 
 def system(deployed: dict[str, Any]) -> None:
