@@ -15,6 +15,7 @@ from andamio.cli.deployed import LOCAL
 from andamio.cli.local import aws_environment, started
 from andamio.errors import CommandError
 
+_ENDPOINT = "AWS_ENDPOINT_URL"
 _STAGE = re.compile(r"[a-z][a-z0-9]{0,11}")
 
 
@@ -62,9 +63,11 @@ def target(*, aws: bool) -> Target:
         account = Account(recorded["endpoint_url"], recorded["region"])
         return Target(account, recorded["account"], recorded["region"], aws_environment(recorded), recorded)
     environment = dict(os.environ)
-    endpoint = environment.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        raise CommandError(f"AWS_ENDPOINT_URL is set ({endpoint}), so --aws would not reach AWS. Unset it first.")
+    # One service's own (AWS_ENDPOINT_URL_S3) leads boto3 and the CDK astray as well as that of all.
+    astray = {name: said for name, said in sorted(environment.items()) if name.startswith(_ENDPOINT) and said}
+    if astray:
+        said = ", ".join(f"{name} ({address})" for name, address in astray.items())
+        raise CommandError(f"--aws would not reach AWS, since these are set: {said}. First: unset {' '.join(astray)}")
     region = _region(environment)
     account = Account(None, region)
     return Target(account, account.number(), region, environment, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +61,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     monkeypatch.setenv("ANDAMIO_HOME", str(tmp_path))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in [name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")]:
+        monkeypatch.delenv(name)
     monkeypatch.setattr(target, "Account", made.open)
     monkeypatch.setattr(home, "Account", made.open)
     monkeypatch.setattr(cdk, "run", made.cdk)
@@ -141,11 +143,13 @@ def test_two_stages_at_once_are_refused(world: World) -> None:
         deploy(stage="prod", context=["stage=test"])
 
 
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_CLOUDFORMATION"])
 def test_with_the_local_clouds_endpoint_in_the_shell_aws_is_not_what_would_answer(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
-    with pytest.raises(CommandError, match="AWS_ENDPOINT_URL is set"):
+    """Whether it is that of all services, or of one alone: boto3 and the CDK follow either."""
+    monkeypatch.setenv(name, "http://127.0.0.1:4566")
+    with pytest.raises(CommandError, match=rf"these are set: {name} \(http://127.0.0.1:4566\). First: unset {name}$"):
         deploy()
 
 
