@@ -12,6 +12,8 @@ API_STAGE = "v1"
 """The stage of the REST API: the first part of every path behind its host."""
 DEFAULT_STAGE = "dev"
 """The stage of a deployment that names none; its resources carry no stage in their names."""
+LOCAL_STAGE = "local"
+"""The stage that outputs and tags of a local deployment show which names none: neither may be empty."""
 LONGEST_SYSTEM = 31
 """Characters of a system's name: what a Firehose stream of API Gateway leaves of its 64."""
 
@@ -66,6 +68,11 @@ def system(problem: str, stage: str = "") -> str:
     Two hyphens, which no problem's name may hold: the stage `b` of problem `a` is never the problem `a-b`.
     """
     return problem if stage in ("", DEFAULT_STAGE) else f"{problem}--{stage}"
+
+
+def tags(problem: str, stage: str = "") -> dict[str, str]:
+    """The tags by which everything of one deployment is found; no stage is the local cloud's."""
+    return {f"{NAMESPACE}:problem": problem, f"{NAMESPACE}:stage": stage or LOCAL_STAGE}
 
 
 def stack(system: str) -> str:

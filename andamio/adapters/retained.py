@@ -1,8 +1,4 @@
-"""What outlives a stack on AWS: found through the stack's resources, looked at one by one, emptied and removed.
-
-CloudFormation remembers a deleted stack's resources for 90 days, so that what an earlier destroy (or
-a first deploy that failed) has kept is found too.
-"""
+"""What outlives a stack on AWS: looked at one by one, emptied and removed."""
 
 from __future__ import annotations
 
@@ -17,7 +13,6 @@ from andamio.errors import CommandError
 
 BUCKET, TABLE = "AWS::S3::Bucket", "AWS::DynamoDB::Table"
 MLFLOW, LOGS, KEY = "AWS::SageMaker::MlflowApp", "AWS::Logs::LogGroup", "AWS::KMS::Key"
-_API = "AWS::ApiGateway::RestApi"
 ORDER = (MLFLOW, BUCKET, TABLE, LOGS, KEY)
 """What may be kept, in the order in which it is removed: MLflow first, which writes to a bucket."""
 _TRIES = 5
@@ -51,33 +46,10 @@ class Resource:
 
 
 class Retained:
-    """What stacks of one name have left in an account, or may leave."""
+    """What is there of an account's resources, and how each is removed."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
-
-    def of(self, stack: str) -> list[Resource]:
-        """Every resource of a stack that may outlive it, in the order in which they are removed."""
-        found: dict[Resource, None] = {}
-        for page in self._pages("cloudformation", "list_stacks"):
-            for summary in page["StackSummaries"]:
-                if summary["StackName"] == stack:
-                    gone = summary["StackStatus"] == "DELETE_COMPLETE"
-                    found |= dict.fromkeys(self._of_one(summary["StackId"], gone=gone))
-        return sorted(found, key=lambda resource: ORDER.index(resource.kind))
-
-    def bootstrap(self) -> list[Resource]:
-        """The buckets of CDK's own stack, which all CDK apps of the account share."""
-        try:
-            pages = list(self._pages("cloudformation", "list_stack_resources", StackName="CDKToolkit"))
-        except ClientError:
-            return []
-        items = [item for page in pages for item in page["StackResourceSummaries"]]
-        return [
-            Resource(BUCKET, item["PhysicalResourceId"])
-            for item in items
-            if item["ResourceType"] == BUCKET and item.get("PhysicalResourceId")
-        ]
 
     def state(self, resource: Resource) -> str:
         """What there is of a resource: "there", "" for nothing (any more), or a sentence about what becomes of it."""
@@ -109,23 +81,6 @@ class Retained:
         except ClientError as error:
             if error.response["Error"]["Code"] not in _MISSING:
                 raise CommandError(f"{resource}: {error.response['Error'].get('Message') or error}") from error
-
-    def _of_one(self, stack_id: str, *, gone: bool) -> list[Resource]:
-        try:
-            pages = list(self._pages("cloudformation", "list_stack_resources", StackName=stack_id))
-        except ClientError:
-            return []  # a deleted stack whose resources are forgotten
-        found = []
-        for item in (item for page in pages for item in page["StackResourceSummaries"]):
-            kind, name = item["ResourceType"], item.get("PhysicalResourceId")
-            if kind == _API and name:
-                found.append(Resource(LOGS, f"API-Gateway-Execution-Logs_{name}/v1"))
-            # What was deleted with its stack is gone, and its name may be somebody else's; log groups are made
-            # again by whatever writes a last line.
-            deleted = gone and item["ResourceStatus"] == "DELETE_COMPLETE" and kind != LOGS
-            if kind in ORDER and name and not deleted:
-                found.append(Resource(kind, name))
-        return found
 
     def _remove_bucket(self, name: str) -> None:
         storage = self._client("s3")

@@ -5,107 +5,173 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import typer
+
 from andamio import names
-from andamio.adapters.retained import BUCKET, KEY, Resource, Retained
-from andamio.cli import cdk
+from andamio.adapters.belongings import Belonging, Belongings, belongings, bootstrap
+from andamio.adapters.retained import BUCKET, KEY, Retained
+from andamio.adapters.stacks import Stacks
 from andamio.cli import deployed as outputs
 from andamio.cli.console import done, note, step
-from andamio.cli.deploying import cdk_context
 from andamio.cli.target import Target, stage_of, system_of, target
 from andamio.contract import Contract
 from andamio.errors import CommandError
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """Something that a system has in an account, and what there is of it.
+
+    state   "there", "" for nothing (any more), or a sentence about what becomes of it
+    unseen  why it could not be looked at; "" where it could
+    """
+
+    item: Belonging
+    state: str
+    unseen: str = ""
+
+    def __str__(self) -> str:
+        """As people say it."""
+        return f"{self.item} ({self.unseen})" if self.unseen else str(self.item)
+
+
+@dataclass(frozen=True, slots=True)
 class Doomed:
-    """A system that is about to be taken down, and what its stack may leave behind."""
+    """A system that is about to be taken down, and what its stacks have left or may leave."""
 
     folder: Path
     stage: str
     system: str
     where: Target
-    resources: list[Resource] = field(repr=False)
+    belongings: Belongings = field(repr=False)
 
     @property
     def stack(self) -> str:
         """Its stack."""
         return names.stack(self.system)
 
-    @property
-    def kept(self) -> list[Resource]:
-        """What is there of that now."""
+    def kept(self, *, earlier: bool) -> list[Kept]:
+        """What is there now, or may be: of the current stack, or what earlier ones have kept."""
         retained = Retained(self.where.account)
-        return [resource for resource in self.resources if retained.state(resource)]
+        looked = [_look(retained, item) for item in self.belongings.items if item.earlier == earlier]
+        return [kept for kept in looked if kept.state == "there" or kept.unseen]
 
 
 def doomed(folder: Path, *, aws: bool, stage: str | None) -> Doomed:
     """What a destroy is about; raises `CommandError` where the place cannot be reached."""
     stage = stage_of(stage, local=not aws)
-    system = system_of(Contract.load(folder).problem.name, stage)
+    problem = Contract.load(folder).problem.name
+    system = system_of(problem, stage)
     where = target(aws=aws)
-    return Doomed(folder, stage, system, where, Retained(where.account).of(names.stack(system)))
+    found = belongings(where.account, names.stack(system), names.tags(problem, stage))
+    return Doomed(folder, stage, system, where, found)
 
 
-def destroy(system: Doomed, *, everything: bool) -> None:
+def confirm(system: Doomed, *, everything: bool, earlier: bool) -> bool:
+    """Ask before a stack goes, by its name before data go from AWS; says whether what earlier stacks kept goes too.
+
+    That is a question of its own unless `earlier` is asked for. Raises `typer.Abort` for any other answer.
+    """
+    name, local_ = system.system, system.where.local
+    if not everything or local_:
+        what = "with its data" if local_ else "(its data are kept)"
+        typer.confirm(f"Destroy the stack of {name} {system.where} {what}?", abort=True)
+        return earlier
+    old = system.kept(earlier=True)
+    for kept in [*system.kept(earlier=False), *(old if earlier else [])]:
+        note(f"  {kept}")
+    said = typer.prompt(f"All of this goes, {system.where}, and cannot be brought back. Type {name} to go on")
+    if said.strip() != name:
+        raise typer.Abort
+    if earlier or not old:
+        return earlier
+    note("Kept by earlier stacks of this name:")
+    for kept in old:
+        note(f"  {kept}")
+    said = typer.prompt(f"Does that go too? Type {name} again to remove it, or Enter to keep it", default="")
+    return str(said).strip() == name
+
+
+def destroy(system: Doomed, *, everything: bool, earlier: bool) -> None:
     """Take the stack down; locally its data go too, on AWS they are kept unless `everything` is to go.
 
-    Raises `CommandError` when the stack cannot be deleted, or when something is left that was to go.
+    With `earlier` that includes what stacks of the same name kept before. Raises `CommandError` when the
+    stack cannot be deleted (nothing that it keeps is touched then), or when something is left that was to go.
     """
-    where = system.where
+    where, stack = system.where, system.belongings.stack
     if where.local:
         # An emulator deletes a bucket with its stack, as AWS would, only when it is empty.
-        for resource in system.kept:
-            if resource.kind == BUCKET:
-                where.account.empty(resource.name)
-    if where.account.stack_outputs(system.stack) is None:
+        for kept in system.kept(earlier=False):
+            if kept.item.resource.kind == BUCKET and not kept.unseen:
+                where.account.empty(kept.item.resource.name)
+    if stack is None:
         note(f"There is no stack {system.stack} {where}.")
     else:
-        before = outputs.held(where.name, system.system) or {}
-        context = cdk_context(system.folder, system.stage, before.get("context", []))
-        cdk.run(
-            ["destroy", system.stack, "--force", *context],
-            where.environment,
-            f"Destroying {system.stack} (cdk destroy)",
-        )
+        # Through CloudFormation itself: a synth may refuse what is asked of a deploy, and has nothing to do here.
+        with step(f"Deleting {system.stack}") as status:
+            Stacks(where.account).delete(stack, lambda at: status.update(f"Deleting {system.stack}: {at}"))
+        done(f"Deleted {system.stack}")
     outputs.forget(where.name, system.system)
     if everything:
-        _remove_all(system)
+        _remove_all(system, earlier=earlier or where.local)
     elif not where.local:
         _say_kept(system)
 
 
-def _remove_all(system: Doomed) -> None:
+def _look(retained: Retained, item: Belonging) -> Kept:
+    try:
+        return Kept(item, retained.state(item.resource))
+    except CommandError as error:
+        return Kept(item, "", str(error))
+
+
+def _remove_all(system: Doomed, *, earlier: bool) -> None:
     retained, left = Retained(system.where.account), []
-    for resource in system.resources:
+    chosen = [item for item in system.belongings.items if earlier or not item.earlier]
+    for item in chosen:
         # A key goes with its stack, after its waiting time.
-        if resource.kind == KEY or not retained.state(resource):
+        if item.resource.kind == KEY:
             continue
         try:
-            with step(f"Removing {resource}"):
-                retained.remove(resource)
-            done(f"Removed {resource}")
+            if not retained.state(item.resource):
+                continue
+            with step(f"Removing {item}"):
+                retained.remove(item.resource)
+            done(f"Removed {item}")
         except CommandError as error:
-            left.append((resource, str(error)))
-    for resource in system.resources:
-        state = retained.state(resource) if resource.kind == KEY else ""
-        if state == "there":
-            left.append((resource, f"{resource} is still there, and costs about $1 a month"))
-        elif state:
-            note(f"{resource} {state}.")
+            left.append(f"{error}\n    {item.resource.how}")
+    for item in chosen:
+        if item.resource.kind != KEY:
+            continue
+        kept = _look(retained, item)
+        if kept.unseen or kept.state == "there":
+            why = kept.unseen or f"{item} is still there, and costs about $1 a month"
+            left.append(f"{why}\n    {item.resource.how}")
+        elif kept.state:
+            note(f"{item.resource} {kept.state}.")
     if system.where.local:
         note("MLflow's runs are kept by the local cloud: andamio down --purge forgets it whole.")
     else:
-        _say_shared(retained)
+        _say_shared(system)
+    stay = [] if earlier else system.kept(earlier=True)
+    if stay:
+        _say_earlier(system, stay)
+    if system.belongings.unsearched:
+        left.append(system.belongings.unsearched)
     if left:
-        raise CommandError(
-            "This is left, and costs money:\n" + "\n".join(f"  {why}\n    {resource.how}" for resource, why in left)
-        )
-    done(f"Nothing of {system.system} is left {system.where}.")
+        raise CommandError("This is left or may be, and costs money:\n" + "\n".join(f"  {line}" for line in left))
+    more = " but what earlier stacks kept" if stay else ""
+    done(f"Nothing of {system.system} is left {system.where}{more}.")
 
 
-def _say_shared(retained: Retained) -> None:
+def _say_shared(system: Doomed) -> None:
     """CDK's own stack, which is not this system's to remove."""
-    for bucket in retained.bootstrap():
+    try:
+        buckets = bootstrap(system.where.account)
+    except CommandError as error:
+        note(f"Whether CDK's own bucket is there could not be looked at: {error}")
+        return
+    for bucket in buckets:
         note(
             f"CDK's {bucket} holds the bundles of every CDK app of this account and region, and costs what it stores. "
             "When no app is left, empty it in the S3 console and delete the stack: "
@@ -115,11 +181,26 @@ def _say_shared(retained: Retained) -> None:
 
 def _say_kept(system: Doomed) -> None:
     """On AWS data outlive their stack: what is kept, and how it goes."""
-    kept = [resource for resource in system.kept if resource.kind != KEY]
-    if not kept:
-        return
+    kept = [one for one in system.kept(earlier=False) if one.item.resource.kind != KEY]
+    if kept:
+        note("Kept with all data, and it costs money as long as it is there:")
+        for one in kept:
+            note(f"  {one}")
+        note(f"To remove that too: {_command(system)} --everything")
+    stay = system.kept(earlier=True)
+    if stay:
+        _say_earlier(system, stay)
+    if system.belongings.unsearched:
+        note(f"{system.belongings.unsearched}.")
+
+
+def _say_earlier(system: Doomed, stay: list[Kept]) -> None:
+    note("Kept by earlier stacks of this name, and it costs money as long as it is there:")
+    for one in stay:
+        note(f"  {one}")
+    note(f"To remove that too: {_command(system)} --everything --earlier")
+
+
+def _command(system: Doomed) -> str:
     staged = f" --stage {system.stage}" if system.stage not in ("", names.DEFAULT_STAGE) else ""
-    note("Kept with all data, and it costs money as long as it is there:")
-    for resource in kept:
-        note(f"  {resource}")
-    note(f"To remove that too: andamio destroy --aws --problem {system.folder}{staged} --everything")
+    return f"andamio destroy --aws --problem {system.folder}{staged}"

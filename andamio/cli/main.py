@@ -136,27 +136,18 @@ def destroy(
     everything: Annotated[
         bool, typer.Option("--everything", help="On AWS: also what is kept, with all data (buckets, table, MLflow).")
     ] = False,
+    earlier: Annotated[
+        bool, typer.Option("--earlier", help="With --everything: also what earlier, deleted stacks of it have kept.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Take a problem's stack down; on AWS its data are kept, unless --everything is to go."""
+    if earlier and not everything:
+        raise CommandError("--earlier goes with --everything: andamio destroy --aws --everything --earlier")
     system = destroying.doomed(problem, aws=aws, stage=stage)
     if not yes:
-        _confirm(system, everything=everything)
-    destroying.destroy(system, everything=everything)
-
-
-def _confirm(system: destroying.Doomed, *, everything: bool) -> None:
-    """Ask before a stack goes, by its name before data go from AWS; raises `typer.Abort` for any other answer."""
-    name, local_ = system.system, system.where.local
-    if everything and not local_:
-        for resource in system.kept:
-            note(f"  {resource}")
-        said = typer.prompt(f"All of this goes, {system.where}, and cannot be brought back. Type {name} to go on")
-        if said.strip() != name:
-            raise typer.Abort
-        return
-    what = "with its data" if local_ else "(its data are kept)"
-    typer.confirm(f"Destroy the stack of {name} {system.where} {what}?", abort=True)
+        earlier = destroying.confirm(system, everything=everything, earlier=earlier)
+    destroying.destroy(system, everything=everything, earlier=earlier)
 
 
 @app.command()

@@ -28,9 +28,6 @@ from infra.options import Options
 from infra.permissions import OF_FUNCTIONS, Stores
 from infra.problem import Problem
 
-LOCAL_STAGE = "local"
-"""The stage that outputs and tags of a local deployment show: neither may be empty."""
-
 # After six hours ETL is ended: more than all of its steps may take, each with the longest wait for room to run.
 LONGEST_ETL = 6 * 3600
 
@@ -66,9 +63,10 @@ class ProblemStack(Stack):
         self._bundles = bundles
         # Data outlive their stack on AWS, but not a first deployment that failed; an emulator's go with it.
         self._data_policy = RemovalPolicy.DESTROY if options.local else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
-        self._stage = options.stage or LOCAL_STAGE
-        for key, value in {"problem": problem.name, "stage": self._stage, "version": andamio.__version__}.items():
-            Tags.of(self).add(f"{names.NAMESPACE}:{key}", value)
+        self._stage = options.stage or names.LOCAL_STAGE
+        version = {f"{names.NAMESPACE}:version": andamio.__version__}
+        for key, value in (names.tags(problem.name, self._stage) | version).items():
+            Tags.of(self).add(key, value)
 
         self._store()
         self._tracking()

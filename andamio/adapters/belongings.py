@@ -1,0 +1,133 @@
+"""What belongs to a system in an account: through its stack, through its deleted stacks, and through its tags.
+
+CloudFormation remembers a deleted stack's resources for 90 days. What is older is found by its tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from andamio import names
+from andamio.adapters.aws import Account
+from andamio.adapters.retained import BUCKET, KEY, LOGS, MLFLOW, ORDER, TABLE, Resource
+from andamio.adapters.stacks import Stack, Stacks, newest
+from andamio.errors import CommandError
+
+_API = "AWS::ApiGateway::RestApi"
+_BOOTSTRAP = "CDKToolkit"
+_OURS = names.stack("")
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """A resource of a system, and whose it is.
+
+    earlier  neither of the stack that is there nor, where none is, of the last one: kept longer ago
+    origin   where it is from, for people; "" for what is not earlier
+    """
+
+    resource: Resource
+    earlier: bool = False
+    origin: str = ""
+
+    def __str__(self) -> str:
+        """As people say it."""
+        return f"{self.resource}, {self.origin}" if self.origin else str(self.resource)
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """All that may be there of a system.
+
+    stack       the one that is there; None where there is none
+    items       in the order in which they are removed
+    unsearched  why nothing was looked for by tags; "" where it was
+    """
+
+    stack: Stack | None
+    items: list[Belonging]
+    unsearched: str
+
+
+def belongings(account: Account, name: str, tags: Mapping[str, str]) -> Belongings:
+    """What belongs to the stacks of a name, and what has all of these tags; raises `CommandError`."""
+    stacks = Stacks(account)
+    every = stacks.every()
+    own = sorted((stack for stack in every if stack.name == name), key=lambda stack: stack.created, reverse=True)
+    current = newest(own)
+    found: dict[Resource, Belonging] = {}
+    for stack in [*([current] if current else []), *own]:
+        for resource in _of_stack(stacks, stack):
+            origin = "" if stack == current else _origin(stack)
+            found.setdefault(resource, Belonging(resource, bool(origin), origin))
+    unsearched = ""
+    try:
+        for resource in _tagged(account, name, tags):
+            found.setdefault(resource, Belonging(resource, True, "found by its tags, in no stack that is remembered"))
+    except (ClientError, CommandError) as error:
+        said = ", ".join(f"{key} = {value}" for key, value in tags.items())
+        unsearched = (
+            "What deleted stacks kept more than 90 days ago is found by its tags alone, and these cannot be asked for: "
+            f"{error}\n    Allow tag:GetResources, or look for {said} in the console (Resource Groups, Tag Editor)"
+        )
+    if any(item.earlier for item in found.values()):
+        # A kept bucket may have been imported into another stack, where it is in use.
+        others = [stack for stack in every if not stack.gone and stack.name != name and stack.name.startswith(_OURS)]
+        held = {(member.kind, member.name) for stack in others for member in stacks.members(stack.id)}
+        found = {key: item for key, item in found.items() if not item.earlier or (key.kind, key.name) not in held}
+    items = sorted(found.values(), key=lambda item: ORDER.index(item.resource.kind))
+    return Belongings(current if current and not current.gone else None, items, unsearched)
+
+
+def bootstrap(account: Account) -> list[Resource]:
+    """The buckets of CDK's own stack, which all CDK apps of the account share; raises `CommandError`."""
+    members = Stacks(account).members(_BOOTSTRAP)
+    return [Resource(BUCKET, member.name) for member in members if member.kind == BUCKET and member.name]
+
+
+def _of_stack(stacks: Stacks, stack: Stack) -> list[Resource]:
+    found = []
+    for member in stacks.members(stack.id):
+        if member.kind == _API and member.name:
+            found.append(Resource(LOGS, f"API-Gateway-Execution-Logs_{member.name}/v1"))
+        # What was deleted with its stack is gone, and its name may be somebody else's; log groups are made
+        # again by whatever writes a last line.
+        deleted = stack.gone and member.status == "DELETE_COMPLETE" and member.kind != LOGS
+        if member.kind in ORDER and member.name and not deleted:
+            found.append(Resource(member.kind, member.name))
+    return found
+
+
+def _tagged(account: Account, name: str, tags: Mapping[str, str]) -> list[Resource]:
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    found = []
+    for page in account.guarded("resourcegroupstaggingapi").pages("get_resources", TagFilters=filters):
+        for mapping in page["ResourceTagMappingList"]:
+            of = {tag["Key"]: tag["Value"] for tag in mapping["Tags"]}.get("aws:cloudformation:stack-name", name)
+            resource = _resource(mapping["ResourceARN"])
+            if resource and of == name:
+                found.append(resource)
+    return found
+
+
+def _resource(arn: str) -> Resource | None:
+    """What an ARN (arn:PARTITION:SERVICE:REGION:ACCOUNT:REST) is, or None for what no stack keeps."""
+    _, _, service, _, _, rest = arn.split(":", 5)
+    kind, _, name = rest.partition("/")
+    if service == "s3" and not name:
+        return Resource(BUCKET, rest)
+    if service == "logs" and rest.startswith("log-group:"):
+        return Resource(LOGS, rest.removeprefix("log-group:").removesuffix(":*"))
+    if service == "sagemaker" and kind == "mlflow-app":
+        return Resource(MLFLOW, arn)
+    found = {("dynamodb", "table"): TABLE, ("kms", "key"): KEY}.get((service, kind))
+    return Resource(found, name) if found and "/" not in name else None
+
+
+def _origin(stack: Stack) -> str:
+    if stack.deleted:
+        return f"kept since {stack.deleted:%Y-%m-%d}, from an earlier stack"
+    return f"from an earlier stack, made on {stack.created:%Y-%m-%d}"
