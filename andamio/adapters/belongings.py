@@ -1,11 +1,12 @@
 """What belongs to a system in an account: through its stack, through its deleted stacks, and through its tags.
 
-CloudFormation remembers a deleted stack's resources for 90 days. What is older is found by its tags.
+CloudFormation remembers a deleted stack's resources for 90 days. What is older is found by its tags, and
+the MLflow app by its name, since it is not known whether tags lead to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -44,7 +45,7 @@ class Belongings:
 
     stack       the one that is there; None where there is none
     items       in the order in which they are removed
-    unsearched  why nothing was looked for by tags; "" where it was
+    unsearched  why what is older could not be looked for; "" where it was
     """
 
     stack: Stack | None
@@ -52,8 +53,11 @@ class Belongings:
     unsearched: str
 
 
-def belongings(account: Account, name: str, tags: Mapping[str, str]) -> Belongings:
-    """What belongs to the stacks of a name, and what has all of these tags; raises `CommandError`."""
+def belongings(account: Account, name: str, tags: Mapping[str, str], app: str) -> Belongings:
+    """What belongs to the stacks of a name, what has all of these tags, and the MLflow app of a name.
+
+    Raises `CommandError` where stacks cannot be listed.
+    """
     stacks = Stacks(account)
     every = stacks.every()
     own = sorted((stack for stack in every if stack.name == name), key=lambda stack: stack.created, reverse=True)
@@ -63,23 +67,28 @@ def belongings(account: Account, name: str, tags: Mapping[str, str]) -> Belongin
         for resource in _of_stack(stacks, stack):
             origin = "" if stack == current else _origin(stack)
             found.setdefault(resource, Belonging(resource, bool(origin), origin))
-    unsearched = ""
-    try:
-        for resource in _tagged(account, name, tags):
-            found.setdefault(resource, Belonging(resource, True, "found by its tags, in no stack that is remembered"))
-    except (ClientError, CommandError) as error:
-        said = ", ".join(f"{key} = {value}" for key, value in tags.items())
-        unsearched = (
-            "What deleted stacks kept more than 90 days ago is found by its tags alone, and these cannot be asked for: "
-            f"{error}\n    Allow tag:GetResources, or look for {said} in the console (Resource Groups, Tag Editor)"
-        )
+    unsearched = []
+    said = ", ".join(f"{key} = {value}" for key, value in tags.items())
+    searches: list[tuple[Callable[[], list[Resource]], str, str]] = [
+        (lambda: _tagged(account, name, tags), "its tags", f"tag:GetResources, or look for {said} in the Tag Editor"),
+        (lambda: _apps(account, app), "its name", f"sagemaker:ListMlflowApps, or look for {app} in SageMaker"),
+    ]
+    for search, origin, cure in searches:
+        try:
+            for resource in search():
+                found.setdefault(resource, Belonging(resource, True, f"found by {origin}, in no stack that is there"))
+        except (ClientError, CommandError) as error:
+            unsearched.append(
+                f"What deleted stacks kept more than 90 days ago is found by {origin} alone, and could not be looked "
+                f"for: {error}\n    Allow {cure}"
+            )
     if any(item.earlier for item in found.values()):
         # A kept bucket may have been imported into another stack, where it is in use.
         others = [stack for stack in every if not stack.gone and stack.name != name and stack.name.startswith(_OURS)]
         held = {(member.kind, member.name) for stack in others for member in stacks.members(stack.id)}
         found = {key: item for key, item in found.items() if not item.earlier or (key.kind, key.name) not in held}
     items = sorted(found.values(), key=lambda item: ORDER.index(item.resource.kind))
-    return Belongings(current if current and not current.gone else None, items, unsearched)
+    return Belongings(current if current and not current.gone else None, items, "\n  ".join(unsearched))
 
 
 def bootstrap(account: Account) -> list[Resource]:
@@ -111,6 +120,18 @@ def _tagged(account: Account, name: str, tags: Mapping[str, str]) -> list[Resour
             if resource and of == name:
                 found.append(resource)
     return found
+
+
+def _apps(account: Account, app: str) -> list[Resource]:
+    if account.endpoint_url:
+        return []  # the local cloud's MLflow is no app of SageMaker's
+    try:
+        pages = list(account.guarded("sagemaker").pages("list_mlflow_apps"))
+    except ClientError as error:
+        if "UnknownOperation" in error.response["Error"]["Code"]:
+            return []  # the region has no such apps
+        raise
+    return [Resource(MLFLOW, item["Arn"]) for page in pages for item in page["Summaries"] if item["Name"] == app]
 
 
 def _resource(arn: str) -> Resource | None:

@@ -63,7 +63,7 @@ def doomed(folder: Path, *, aws: bool, stage: str | None) -> Doomed:
     problem = Contract.load(folder).problem.name
     system = system_of(problem, stage)
     where = target(aws=aws)
-    found = belongings(where.account, names.stack(system), names.tags(problem, stage))
+    found = belongings(where.account, names.stack(system), names.tags(problem, stage), names.resource(system, "mlflow"))
     return Doomed(folder, stage, system, where, found)
 
 

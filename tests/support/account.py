@@ -55,10 +55,22 @@ class MlflowApps:
 
     def __init__(self) -> None:
         self.there = {APP}
+        self.refuses: ClientError | None = None
 
     def _find(self, operation: str, arn: str) -> None:
         if arn not in self.there:
             raise ClientError({"Error": {"Code": "ResourceNotFound", "Message": "no such app"}}, operation)
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_mlflow_apps"
+        return SimpleNamespace(paginate=self._pages)
+
+    def _pages(self) -> Iterator[dict[str, Any]]:
+        """Those of the stage dev, and its neighbour's."""
+        if self.refuses:
+            raise self.refuses
+        own = [{"Arn": arn, "Name": "andamio-heart-mlflow"} for arn in sorted(self.there)]
+        yield {"Summaries": [*own, {"Arn": f"{APP}-prod", "Name": "andamio-heart--prod-mlflow"}]}
 
     def describe_mlflow_app(self, *, Arn: str) -> dict[str, Any]:  # noqa: N803
         self._find("DescribeMlflowApp", Arn)

@@ -91,10 +91,10 @@ def test_after_ninety_days_it_is_found_by_its_tags(
     assert destroy(monkeypatch, "--everything", "--yes") == 0
     assert aws.own == kept
     said = words(capsys)
-    assert f"bucket {kept[0]}, found by its tags, in no stack that is remembered" in said
+    assert f"bucket {kept[0]}, found by its tags, in no stack that is there" in said
     assert "Nothing of heart is left in AWS account 123456789012, us-east-1 but what earlier stacks kept" in said
     assert destroy(monkeypatch, "--everything", "--earlier", "--yes") == 0
-    assert (aws.own, aws.tables) == ([], [])
+    assert (aws.own, aws.tables, aws.apps.there) == ([], [], set())
     assert len(aws.buckets) == 1, "the stage prod keeps its bucket: it has another tag"
 
 
@@ -119,9 +119,20 @@ def test_where_tags_cannot_be_asked_for_nothing_is_claimed(
     monkeypatch.setattr(Account, "client", client)
     assert destroy(monkeypatch, "--everything", "--yes") == 1
     said = words(capsys)
-    assert "Allow tag:GetResources, or look for andamio:problem = heart, andamio:stage = dev in the console" in said
+    assert "Allow tag:GetResources, or look for andamio:problem = heart, andamio:stage = dev in the Tag Editor" in said
     assert "Nothing of heart is left" not in said
     assert aws.own == [], "what is known of has gone nevertheless"
+
+
+@pytest.mark.parametrize(("code", "exit_code"), [("AccessDeniedException", 1), ("UnknownOperationException", 0)])
+def test_where_mlflow_apps_cannot_be_listed_that_is_said_unless_the_region_has_none(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: str, exit_code: int
+) -> None:
+    aws.apps.refuses = refused("ListMlflowApps", code)
+    assert destroy(monkeypatch, "--everything", "--yes") == exit_code
+    said = words(capsys)
+    assert ("Allow sagemaker:ListMlflowApps, or look for andamio-heart-mlflow in SageMaker" in said) == bool(exit_code)
+    assert ("Nothing of heart is left" in said) != bool(exit_code)
 
 
 def test_what_another_stack_has_taken_over_is_not_touched(again: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
