@@ -10,7 +10,7 @@ from andamio.errors import AccessRefused
 
 _CODES = frozenset({"AccessDenied", "AccessDeniedException", "403", "Forbidden"})
 _SENTENCE = re.compile(r"User: (?P<who>\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)")
-_RESOURCE = re.compile(r"on resource: \"?(?P<resource>arn:[^\s\"]+)")
+_RESOURCE = re.compile(r"on resource: \\?\"?(?P<resource>arn:[^\s\"\\]+)")
 _ROLE = re.compile(r":assumed-role/(?P<role>[^/]+)/")
 # IAM has another name than the API for these calls; a refused HEAD comes without a sentence.
 _ACTIONS = {
@@ -23,26 +23,41 @@ _ACTIONS = {
 }
 
 
-def refusal(error: Any, service: str, resource: str) -> AccessRefused | None:
+def refusal(error: Any, service: str, resource: str, *, version: bool = False) -> AccessRefused | None:
     """What to raise for a botocore `ClientError` on a resource (an ARN); None where IAM did not refuse the call.
 
-    `service` is IAM's prefix: "s3", "dynamodb".
+    `service` is IAM's prefix: "s3", "dynamodb". `version` says that a version of an object was named.
     """
     said = error.response.get("Error", {})
     if str(said.get("Code")) not in _CODES:
         return None
-    message = str(said.get("Message", ""))
-    sentence, named = _SENTENCE.search(message), _RESOURCE.search(message)
     operation = str(getattr(error, "operation_name", ""))
-    action = sentence["action"] if sentence else _ACTIONS.get(operation, f"{service}:{operation}")
+    action = _ACTIONS.get(operation, f"{service}:{operation}")
+    return _refused(str(said.get("Message", "")), f"{action}Version" if version else action, resource)
+
+
+def refusal_told(error: Exception) -> AccessRefused | None:
+    """What to raise for another library's error whose text quotes a refusal of IAM's; None where it quotes none."""
+    text = str(error)
+    return _refused(text, "", "a resource that it does not name") if _SENTENCE.search(text) else None
+
+
+def _refused(message: str, action: str, resource: str) -> AccessRefused:
+    sentence, named = _SENTENCE.search(message), _RESOURCE.search(message)
     role = _ROLE.search(sentence["who"]) if sentence else None
     function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     who = f"Role {role['role']}" if role else f"The role of {function}" if function else "The caller"
-    why = "a policy denies it" if "explicit deny" in message else "no policy allows it"
+    if not sentence:
+        why = "AWS gives no reason; most often no policy allows it"
+    elif "explicit deny" in message:
+        why = "a policy denies it"
+    else:
+        why = "no policy allows it"
     cure = (
         f"Allow it for {function} in infra/permissions.py and deploy again; "
         "docs/permissions.md lists what each role may do."
         if function
         else "Use credentials that allow it."
     )
-    return AccessRefused(f"{who} may not {action} on {named['resource'] if named else resource}: {why}. {cure}")
+    what = sentence["action"] if sentence else action
+    return AccessRefused(f"{who} may not {what} on {named['resource'] if named else resource}: {why}. {cure}")

@@ -222,7 +222,7 @@ class S3Objects:
         if code in _GONE or (version and code in _NO_VERSION):
             return ObjectNotFound(f"s3://{self.bucket}/{key}: there is no such object")
         where = f"arn:aws:s3:::{self.bucket}" + (f"/{key}" if key else "")
-        failure: Exception = refusal(error, "s3", where) or error
+        failure: Exception = refusal(error, "s3", where, version=bool(version)) or error
         return failure
 
 

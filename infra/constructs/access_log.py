@@ -47,7 +47,7 @@ class AccessLog(Construct):
             "Role",
             trust.delivery(),
             [
-                objects(bucket, ["s3:PutObject", "s3:AbortMultipartUpload"], prefix),
+                objects(bucket, ["s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"], prefix),
                 Permission(
                     ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"), (bucket.bucket_arn,)
                 ),

@@ -12,7 +12,7 @@ Template = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Grant:
-    """One action on one resource, allowed to a role (its logical id) or a service (its principal).
+    """One action on one resource, allowed to a role (its logical id) or a service (see `service`).
 
     A resource is written as `readable` writes it; `*` in it stands for any text.
     """
@@ -39,6 +39,11 @@ def readable(value: Any) -> str:
         return "".join(readable(part) for part in value["Fn::Join"][1])
     name: str = value.get("Ref") or value["Fn::GetAtt"][0]
     return f"<{name.removeprefix('AWS::')}>" if name.startswith("AWS::") else name[:-8]
+
+
+def service(principal: str, source: Any = None) -> str:
+    """A service as the one who is allowed or needs something, on behalf of a source where a policy asks for one."""
+    return principal if source is None else f"{principal} for {readable(source)}"
 
 
 def resources(template: Template, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -68,17 +73,19 @@ def _of_services(template: Template) -> Iterator[Grant]:
     for key, properties in resources(template, "AWS::KMS::Key"):
         yield from _to_services(properties["KeyPolicy"], key)
     for _, properties in resources(template, "AWS::Lambda::Permission"):
-        yield Grant(properties["Principal"], properties["Action"], readable(properties["FunctionName"]))
+        who = service(properties["Principal"], properties.get("SourceArn"))
+        yield Grant(who, properties["Action"], readable(properties["FunctionName"]))
 
 
 def _to_services(policy: dict[str, Any], itself: str = "") -> Iterator[Grant]:
     for statement in policy["Statement"]:
         principal = statement["Principal"]
         services = as_list(principal.get("Service", [])) if isinstance(principal, dict) else []
-        if statement["Effect"] == "Allow":
-            for service in services:
-                for action, resource in _allowed(statement):
-                    yield Grant(service, action, itself if resource == "*" else readable(resource))
+        conditions = statement.get("Condition", {}).values()
+        source = next((asked["aws:SourceArn"] for asked in conditions if "aws:SourceArn" in asked), None)
+        for name in services:
+            for action, resource in _allowed(statement):
+                yield Grant(service(name, source), action, itself if resource == "*" else readable(resource))
 
 
 def _allowed(statement: dict[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from infra.asl.definition import every_state, has_children
 from infra.constructs.machine import LOG_DELIVERY
+from infra.constructs.tracker import may_track
 from infra.proof.grants import Template, readable, resources
 
 CALLS = Path(__file__).with_name("calls.json")
@@ -30,7 +31,8 @@ class Need:
 
 def needs(template: Template) -> frozenset[Need]:
     """Everything that is needed."""
-    return frozenset([*_of_functions(template), *_of_machines(template), *_of_rules(template), *_of_gateway(template)])
+    kinds = (_of_functions, _of_logs, _of_mlflow, _of_machines, _of_rules, _of_gateway, _of_streams, _of_tracking)
+    return frozenset(need for kind in kinds for need in kind(template))
 
 
 def recorded() -> list[tuple[str, str, str, str, str]]:
@@ -50,6 +52,22 @@ def _of_functions(template: Template) -> Iterator[Need]:
     role = roles(template)
     for function, step, call, action, resource in recorded():
         yield Need(role[function], action, resource, f"{step}: {call.split(':')[1]}")
+
+
+def _of_logs(template: Template) -> Iterator[Need]:
+    for _, properties in resources(template, "AWS::Lambda::Function"):
+        group = readable(properties["LoggingConfig"]["LogGroup"])
+        for action in ("CreateLogStream", "PutLogEvents"):
+            yield Need(readable(properties["Role"]), f"logs:{action}", group, "Lambda writes the function's log")
+
+
+def _of_mlflow(template: Template) -> Iterator[Need]:
+    """What MLflow's client asks of SageMaker; the actions are held against recorded calls by test_track_calls.py."""
+    for _, properties in resources(template, "AWS::Lambda::Function"):
+        uri = properties["Environment"]["Variables"].get("ANDAMIO_TRACKING_URI")
+        for permission in may_track(readable(uri)) if uri else ():
+            for action in permission.actions:
+                yield Need(readable(properties["Role"]), action, readable(uri), "MLflow's client, seen on a server")
 
 
 def _of_machines(template: Template) -> Iterator[Need]:
@@ -107,7 +125,7 @@ def _of_rules(template: Template) -> Iterator[Need]:
                     for action in ("kms:Decrypt", "kms:GenerateDataKey"):
                         yield Need(EVENTS, action, readable(keys[to]), f"rule {rule}, whose topic is encrypted")
             queue = readable(target["DeadLetterConfig"]["Arn"])
-            yield Need(EVENTS, "sqs:SendMessage", queue, f"what rule {rule} could not deliver")
+            yield Need(f"{EVENTS} for {rule}", "sqs:SendMessage", queue, f"what rule {rule} could not deliver")
 
 
 def _of_gateway(template: Template) -> Iterator[Need]:
@@ -118,4 +136,28 @@ def _of_gateway(template: Template) -> Iterator[Need]:
             (function,) = [
                 name for name in map(readable, uri["Fn::Join"][1]) if not name.startswith(("<", "arn:", ":", "/"))
             ]
-            yield Need(GATEWAY, "lambda:InvokeFunction", function, "every method of the API")
+            api = f"arn:<Partition>:execute-api:<Region>:<AccountId>:{readable(properties['RestApiId'])}/*/*/*"
+            yield Need(f"{GATEWAY} for {api}", "lambda:InvokeFunction", function, "every method of the API")
+
+
+def _of_streams(template: Template) -> Iterator[Need]:
+    """What Firehose's guide asks for to deliver to a bucket."""
+    for stream, properties in resources(template, "AWS::KinesisFirehose::DeliveryStream"):
+        to = properties["ExtendedS3DestinationConfiguration"]
+        role, bucket, purpose = readable(to["RoleARN"]), readable(to["BucketARN"]), f"stream {stream}"
+        for action in ("PutObject", "GetObject", "AbortMultipartUpload"):
+            for prefix in (to["Prefix"], to["ErrorOutputPrefix"]):
+                yield Need(role, f"s3:{action}", f"{bucket}/{prefix}*", purpose)
+        for action in ("GetBucketLocation", "ListBucket", "ListBucketMultipartUploads"):
+            yield Need(role, f"s3:{action}", bucket, purpose)
+
+
+def _of_tracking(template: Template) -> Iterator[Need]:
+    """What SageMaker's guide asks for to keep an MLflow app's artifacts in a bucket."""
+    for app, properties in resources(template, "AWS::SageMaker::MlflowApp"):
+        role, purpose = readable(properties["RoleArn"]), f"artifacts of {app}"
+        bucket, _, prefix = readable(properties["ArtifactStoreUri"]).removeprefix("s3://").partition("/")
+        for action in ("GetObject", "PutObject", "AbortMultipartUpload", "ListMultipartUploadParts"):
+            yield Need(role, f"s3:{action}", f"{bucket}/{prefix}/*", purpose)
+        for action in ("GetBucketLocation", "ListBucket"):
+            yield Need(role, f"s3:{action}", bucket, purpose)

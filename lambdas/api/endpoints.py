@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from andamio import __version__
-from andamio.errors import AndamioError, NotReady
+from andamio.errors import AccessRefused, AndamioError, NotReady
 from andamio.schema import record_schema
 from lambdas.api import card, docs, log, replies
 from lambdas.api.body import CSV, JSON, media_type, parse_json, read_text
@@ -157,7 +157,7 @@ class Endpoints:
     async def version(self, request: Request) -> Response:
         """Which release serves since when, and how often looking for another one went wrong."""
         serving = self._connect()
-        with suppress(NotReady):
+        with suppress(NotReady, AccessRefused):  # either is in the state
             serving.champion()
         return replies.json_reply({**serving.state(), "andamio": __version__})
 

@@ -53,12 +53,12 @@ class Serving:
         return self._champion
 
     def champion(self) -> Champion:
-        """The champion, after a look if one is due; raises `NotReady` when there is none."""
+        """The champion, after a look if one is due; raises `NotReady`, or `AccessRefused`, when there is none."""
         now = self._clock.now()
         if self._due(now):
             self.look(now)
         if self._champion is None:
-            raise self._missing
+            raise self._missing.with_traceback(None)  # which would grow each time that it is raised
         return self._champion
 
     def look(self, now: datetime | None = None) -> None:
@@ -120,7 +120,9 @@ class Serving:
         serving = self._champion.version if self._champion else None
         self.refusals += 1
         self.last_refusal = Refusal(now.isoformat(), release, code, told)
-        if self._champion is None:
+        if isinstance(error, AccessRefused):
+            self._missing = error  # no client can wait for a permission
+        elif self._champion is None:
             which = f"Release {release} cannot be loaded" if release else "The pointer to the release cannot be read"
             self._missing = NotReady(
                 f"{which} ({code}), and none was loaded before. The log says why. Try later, or promote another."

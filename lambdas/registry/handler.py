@@ -9,7 +9,9 @@ from functools import cache
 from typing import Any
 
 from andamio import names
+from andamio.adapters.refusals import refusal_told
 from andamio.adapters.s3 import S3Objects
+from andamio.errors import AndamioError
 from andamio.names import EVENT_REGISTRY
 from andamio.ports import Objects
 from andamio.settings import RegistrySettings
@@ -59,4 +61,10 @@ STEPS: dict[str, Callable[[Registry, dict[str, Any]], dict[str, Any]]] = {"regis
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Do the step that the event names; `andamio.errors` say what is missing or wrong."""
-    return do_step(STEPS, connect, event, EVENT_REGISTRY)
+    try:
+        return do_step(STEPS, connect, event, EVENT_REGISTRY)
+    except Exception as error:
+        told = None if isinstance(error, AndamioError) else refusal_told(error)  # MLflow's client quotes what IAM said
+        if told is None:
+            raise
+        raise told from error

@@ -234,6 +234,16 @@ def timing_out(step: str) -> Callable[[StateTaskLambda, Any], Any]:
     return begin
 
 
+def test_a_refusal_that_mlflow_quotes_ends_the_run_in_our_words(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise RuntimeError("403: User: arn:aws:sts::1:assumed-role/registry/x is not authorized to perform: a:LogBatch")
+
+    monkeypatch.setattr(registry_handler.register, "register", refused)
+    ended = cloud.run("train", LINEAR)
+    assert ended.status == "FAILED"
+    assert "Role registry may not a:LogBatch" in ended.cause
+
+
 def test_a_run_whose_trials_all_died_fails_and_says_of_what(cloud: Cloud) -> None:
     cloud.fake_function("train", without_trials)
     ended = cloud.run("train", LINEAR)

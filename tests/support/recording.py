@@ -45,7 +45,9 @@ class Call:
 _READS = frozenset({"GetObject", "HeadObject"})
 _WRITES = frozenset({"PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"})
 _LISTS = {"ListObjectVersions": "ListBucketVersions", "ListObjectsV2": "ListBucket", "ListObjects": "ListBucket"}
-_CHANGING = re.compile(r"\d{8}T\d{6}-[\w-]+|(?:\w+-)?[0-9a-f]{8,}|\b\d+\b|(?<=/incoming/).*|(?<=/raw/).*")
+_CHANGING = re.compile(
+    r"\d{8}T\d{6}-[\w-]+|(?:\w+-)?[0-9a-f]{8,}|\b\d+\b|(?<=/incoming/).*|(?<=/raw/).*|(?<=/trials/)\w+|(?<=/lost/)\w+"
+)
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 
 _caller: ContextVar[tuple[str, str] | None] = ContextVar("caller", default=None)
@@ -88,10 +90,13 @@ def watch(monkeypatch: pytest.MonkeyPatch, places: Mapping[str, str]) -> None:
 
     def asked(params: dict[str, Any], model: Any, context: dict[str, Any], **_: object) -> None:
         service = model.service_model.service_name
-        if service in ("s3", "dynamodb") and model.name != "CreateBucket":  # of which botocore makes a form's address
-            context["andamio"] = params
-            for action, resource in _needs(service, model.name, params, places):
-                add(f"{service}:{model.name}", action, resource)
+        if _caller.get() is None or model.name == "CreateBucket":  # of which botocore makes a form's address
+            return
+        if service not in ("s3", "dynamodb"):
+            raise NotImplementedError(f"Say in {__name__} what {service}:{model.name} asks of IAM.")
+        context["andamio"] = params
+        for action, resource in _needs(service, model.name, params, places):
+            add(f"{service}:{model.name}", action, resource)
 
     def answered(parsed: dict[str, Any], model: Any, context: dict[str, Any], **_: object) -> None:
         params = context.get("andamio")
@@ -130,6 +135,9 @@ def _needs(
         yield "s3:PutObject", f"{bucket}/{key}"
         if "IfMatch" in params:
             yield "s3:GetObject", f"{bucket}/{key}"  # who compares must be allowed to read
+        for parameter, action in (("Tagging", "s3:PutObjectTagging"), ("ACL", "s3:PutObjectAcl")):
+            if parameter in params:
+                yield action, f"{bucket}/{key}"
     else:
         yield f"s3:{operation}", f"{bucket}/{key}" if key else bucket
 

@@ -310,8 +310,10 @@ def test_a_release_that_iam_does_not_let_us_read_is_told_to_the_log_alone(
         def get(self, key: str, *, version: str | None = None) -> Any:
             raise AccessRefused(REFUSED)
 
-    api = Api(objects=Refusing())
-    assert api.predict(PATIENT).status == 503
+    api = Api(objects=Refusing(), request_id="5f0c")
+    for _ in range(2):
+        answer = api.predict(PATIENT)
+        assert (answer.status, answer.json["instance"]) == (500, "urn:andamio:request:5f0c"), "not: no model yet"
     told = api.get("/version").json["last_refusal"]
     assert told["code"] == "access-refused"
     assert "secret-bucket" not in json.dumps(told)

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from andamio.adapters.dynamodb import DynamoPredictions
+from andamio.adapters.refusals import refusal_told
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import AccessRefused, ObjectNotFound
 
@@ -103,6 +104,30 @@ def test_the_table_says_so_too() -> None:
     table = DynamoPredictions("predictions", Refusing(refused("Query", "dynamodb:Query", code="AccessDeniedException")))
     with pytest.raises(AccessRefused, match="dynamodb:Query on table/predictions/index/by_record"):
         table.of_record("patient", limit=1)
+
+
+def test_a_version_of_an_object_has_a_permission_of_its_own() -> None:
+    with pytest.raises(AccessRefused, match="s3:GetObjectVersion on arn:aws:s3:::lake/a: AWS gives no reason"):
+        lake(refused("HeadObject", code="403")).head("a", version="v1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'API request failed with error code 403 != 200. Response body: \'{"Message":"User: %s is not authorized to '
+        'perform: sagemaker-mlflow:LogBatch on resource: \\"arn:aws:sagemaker:eu-west-1:1:mlflow-app/a\\" because"}\'',
+        "Failed to upload a to b: An error occurred (AccessDenied) when calling the PutObject operation: "
+        "User: %s is not authorized to perform: sagemaker-mlflow:LogBatch "
+        "on resource: arn:aws:sagemaker:eu-west-1:1:mlflow-app/a because",
+    ],
+)
+def test_a_refusal_that_another_library_quotes_is_told_in_the_same_words(text) -> None:
+    told = refusal_told(RuntimeError(text % ROLE))
+    assert str(told).startswith(
+        "Role andamio-heart-TrainFunctionRole-1X may not sagemaker-mlflow:LogBatch on "
+        "arn:aws:sagemaker:eu-west-1:1:mlflow-app/a: no policy allows it."
+    )
+    assert refusal_told(RuntimeError("the server is busy")) is None
 
 
 def test_a_person_is_not_told_to_change_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
