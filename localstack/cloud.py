@@ -156,7 +156,7 @@ class Cloud:
             self._remember(gateway, page)
             if gateway:
                 emulator = Emulator(self.home, gateway.port, record.iam)
-                how = "" if record.iam else ", which refuses no call for want of a permission"
+                how = "" if record.iam else ", with IAM off"
                 self.say(f"Starting the AWS emulator on port {gateway.port}{how}")
                 record.add(emulator, emulator.start(gateway), gateway.port)
             if POSTGRES not in record.services:

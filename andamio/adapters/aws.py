@@ -19,7 +19,13 @@ from typing import Any
 import boto3
 from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
 
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import CommandError, ObjectNotFound
@@ -46,9 +52,10 @@ class Execution:
 class _Client:
     """A boto3 client whose failures are errors for people."""
 
-    def __init__(self, client: Any, where: str) -> None:
+    def __init__(self, client: Any, where: str, *, local: bool) -> None:
         self._client = client
         self._where = where
+        self._local = local
 
     def __getattr__(self, operation: str) -> Any:
         call = getattr(self._client, operation)
@@ -71,7 +78,12 @@ class _Client:
         try:
             yield
         except EndpointConnectionError:
-            raise CommandError(f"Nothing answers at {self._where}. Start the local cloud: andamio up") from None
+            cure = (
+                "Start the local cloud: andamio up"
+                if self._local
+                else "Check the region's name (AWS_REGION) and your connection."
+            )
+            raise CommandError(f"Nothing answers at {self._where}. {cure}") from None
         except NoCredentialsError:
             raise CommandError(
                 "There are no AWS credentials. Configure them (aws configure, or AWS_PROFILE), or use the local "
@@ -88,7 +100,10 @@ class Account:
         self.endpoint_url = endpoint_url
         self.region = region
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"} if endpoint_url else {}
-        self._session = boto3.Session(region_name=region, **keys)  # type: ignore[arg-type]
+        try:
+            self._session = boto3.Session(region_name=region, **keys)  # type: ignore[arg-type]
+        except ProfileNotFound as error:
+            raise CommandError(f"AWS_PROFILE names a profile that your AWS configuration lacks: {error}.") from None
 
     def client(self, service: str) -> Any:
         """A client of one service, with retries; addresses buckets by path, as emulators need."""
@@ -102,7 +117,8 @@ class Account:
 
     def guarded(self, service: str) -> Any:
         """A client whose failures are errors for people, but for what the service itself refuses."""
-        return _Client(self.client(service), self.endpoint_url or f"AWS {self.region or ''}".strip())
+        where = self.endpoint_url or f"AWS {self.region or ''}".strip()
+        return _Client(self.client(service), where, local=self.endpoint_url is not None)
 
     @cached_property
     def _cloudformation(self) -> Any:

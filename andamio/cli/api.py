@@ -12,6 +12,7 @@ import httpx
 from andamio.errors import CommandError
 
 _TIMEOUT_SECONDS = 60.0
+_OUR_FAULT = 500
 
 
 def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -49,6 +50,9 @@ def texts(deployed: dict[str, Any]) -> dict[str, str]:
 def _said(status: int, content: dict[str, Any], url: str) -> str:
     lines = [f"{url} answered {status}: {content.get('detail') or content.get('message') or 'no reason given'}"]
     lines += [f"  {item.get('field') or 'record'}: {item.get('reason')}" for item in content.get("errors", [])]
+    if status >= _OUR_FAULT:
+        request = str(content.get("instance", "")).rsplit(":", 1)[-1]
+        lines.append(f"  See: andamio logs api{f', request {request}' if request else ''}")
     return "\n".join(lines)
 
 

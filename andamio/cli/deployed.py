@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from andamio import names
 from andamio.cli.home import home, read_json, write_json
 from andamio.errors import CommandError
 
@@ -69,17 +70,19 @@ def last_of_all() -> Outputs | None:
 
 
 def find(problem: str | None = None, stage: str | None = None) -> Outputs:
-    """The last deploy, or the last one of this problem and this stage; raises `CommandError` where there is none."""
+    """The last deploy of what is still there, or the last one of this problem and this stage; `dev` is the one without
+    a suffix. Raises `CommandError` where there is none.
+    """
     last = last_of_all()
     if problem is None and stage is not None and last is not None:
         problem = last["problem"]
-    if last is not None and problem in (None, last["problem"]) and stage in (None, last.get("stage")):
+    if last is not None and problem in (None, last["problem"]) and _in(stage, last):
         if "system" not in last:
             raise CommandError(
                 f"{last['problem']} was deployed by an older version, which did not note where. Run: andamio deploy"
             )
         return last
-    found = [one for one in every() if one["problem"] == problem and stage in (None, one["stage"])]
+    found = [one for one in every() if problem in (None, one["problem"]) and _in(stage, one)]
     if not found:
         raise CommandError(_nothing(problem, stage))
     return found[-1]
@@ -92,8 +95,13 @@ def _nothing(problem: str | None, stage: str | None) -> str:
     there = [f"{one['system']} ({target(one)})" for one in every()]
     known = f" Deployed are {', '.join(there)}." if there else ""
     return f"{what} deployed yet{staged}.{known} Run: andamio deploy --problem {folder}" + (
-        f" --stage {stage}" if stage else ""
+        f" --stage {stage} (with --aws for your account)" if stage else ""
     )
+
+
+def _in(stage: str | None, one: Outputs) -> bool:
+    """Whether a system is of a stage; of any, where none is named."""
+    return stage is None or "system" not in one or names.system(one["problem"], stage) == one["system"]
 
 
 def _same(one: Outputs, other: Outputs) -> bool:

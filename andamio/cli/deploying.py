@@ -144,6 +144,7 @@ def _outputs(contract: Contract, folder: Path, made: dict[str, str], where: Targ
 
 def _fingerprint(folder: Path, said: list[str]) -> str:
     """A digest of all that a deploy is made from, and of where it goes; addresses are followed, so they are not in."""
+    folder = folder.resolve()
     digest = hashlib.sha256("\n".join(said).encode())
     files = [REPO / name for name in _FILES]
     files += [folder / "problem.toml"]

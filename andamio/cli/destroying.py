@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,22 +69,35 @@ def doomed(folder: Path, *, aws: bool, stage: str | None) -> Doomed:
     return Doomed(folder, stage, system, where, found)
 
 
+def _asked[Answer](question: Callable[[], Answer]) -> Answer:
+    """The answer to a question; raises `CommandError` where input has ended before it, as it has in a pipeline."""
+    try:
+        return question()
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise CommandError("Nobody answered, and nothing was done. To go on without a question: --yes") from None
+
+
 def confirm(system: Doomed, *, everything: bool, earlier: bool) -> bool:
     """Ask before a stack goes, by its name before data go from AWS; says whether what earlier stacks kept goes too.
 
-    That is a question of its own unless `earlier` is asked for. Raises `typer.Abort` for any other answer.
+    That is a question of its own unless `earlier` is asked for. Raises `typer.Abort` where the answer is no, and
+    `CommandError` for another name, or where nobody answers.
     """
     name, local_ = system.system, system.where.local
     if not everything or local_:
         what = "with its data" if local_ else "(its data are kept)"
-        typer.confirm(f"Destroy the stack of {name} {system.where} {what}?", abort=True)
+        if not _asked(lambda: typer.confirm(f"Destroy the stack of {name} {system.where} {what}?")):
+            raise typer.Abort
         return earlier
     old = system.kept(earlier=True)
     for kept in [*system.kept(earlier=False), *(old if earlier else [])]:
         note(f"  {kept}")
-    said = typer.prompt(f"All of this goes, {system.where}, and cannot be brought back. Type {name} to go on")
+    question = f"All of this goes, {system.where}, and cannot be brought back. Type {name} to go on"
+    said = str(_asked(lambda: typer.prompt(question)))
     if said.strip() != name:
-        raise typer.Abort
+        raise CommandError(f"Expected '{name}', got '{said.strip()[:40]}'. Nothing was done.")
     if earlier or not old:
         return earlier
     note("Kept by earlier stacks of this name:")

@@ -72,7 +72,10 @@ def demo(problem: Folder = HEART) -> None:
 def up(
     iam: Annotated[
         bool | None,
-        typer.Option("--iam/--no-iam", help="Refuse what a function's role does not allow; enforced unless told."),
+        typer.Option(
+            "--iam/--no-iam",
+            help="Refuse what a function's role does not allow. With neither: as it runs; a fresh start refuses.",
+        ),
     ] = None,
 ) -> None:
     """Start the local cloud: emulator, PostgreSQL, MLflow; what is deployed learns its addresses."""
@@ -90,7 +93,7 @@ def down(purge: Annotated[bool, typer.Option("--purge", help="Forget the state t
 def status(problem: Name = None, stage: Stage = None) -> None:
     """What runs, which release serves, on which data, since when, and how good it is."""
     show.services()
-    if problem is None and stage is None and deployed.last_of_all() is None:
+    if problem is None and stage is None and deployed.last_of_all() is None and not any(deployed.every()):
         note("Nothing is deployed yet: andamio deploy")
         return
     show.system(_deployed(problem, stage))

@@ -74,8 +74,11 @@ def target(*, aws: bool) -> Target:
 
 
 def stage_of(asked: str | None, *, local: bool) -> str:
-    """The stage that was asked for, else `dev` on AWS and none locally; raises `CommandError` for a wrong one."""
-    if not asked:
+    """The stage that was asked for, else `dev` on AWS and none locally; raises `CommandError` for a wrong one.
+
+    Locally `dev` is none too: both have names without a suffix.
+    """
+    if not asked or asked == names.DEFAULT_STAGE:
         return "" if local else names.DEFAULT_STAGE
     if not _STAGE.fullmatch(asked):
         raise CommandError(f"--stage {asked[:40]}: expected 1 to 12 lower-case letters and digits, a letter first.")
@@ -96,5 +99,5 @@ def system_of(problem: str, stage: str) -> str:
 def _region(environment: Mapping[str, str]) -> str:
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION")
     if not region:
-        raise CommandError("Which AWS region? Set AWS_REGION, for example: AWS_REGION=eu-west-1 andamio deploy --aws")
+        raise CommandError("Which AWS region? Set AWS_REGION, for example: export AWS_REGION=eu-west-1")
     return region

@@ -15,7 +15,11 @@ _INTRODUCTION = """# Permissions
 
 Who may do what, on what, and for which call. `python -m infra.proof --write` writes this page, out of the template and
 of the calls that the tests record; `make check` fails when it is out of date, when a call is not allowed, and when
-something is allowed that no call needs.
+something is allowed that no call needs and for which `infra/proof/kept.py` gives no reason.
+
+In brackets is the call. One call may need several permissions: a conditional PutObject also needs GetObject, and a
+GetObject of a key that may not exist needs ListBucket ([why](adr/0008-roles-by-hand.md)). What Firehose, SageMaker's
+MLflow app and the log of a state machine need is what their guides ask for; MLflow's own calls were recorded.
 
 Functions get their permissions from `infra/permissions.py`. A machine gets what its definition needs, a rule what its
 target needs. Resources are named as in the template: `Lake`, `Models` and `Batch` are the buckets, `Predictions` is the
@@ -43,7 +47,7 @@ def _section(who: str, function: str, allowed: list[Grant], needed: Mapping[tupl
     if function:
         lines += [f"Role `{who}`.", ""]
     elif "." in who:
-        lines += ["What policies of topics, queues, keys and functions allow to this service.", ""]
+        lines += ["What resource policies allow to this AWS service.", ""]
     lines += ["| action | on | for |", "|---|---|---|"]
     lines += _rows(allowed, needed)
     return "\n".join([*lines, ""])

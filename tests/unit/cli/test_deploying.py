@@ -214,3 +214,23 @@ def test_the_last_deploy_goes_with_its_system_and_no_other(world: World) -> None
     deployed.forget("111111111111-eu-west-1", "heart--prod")
     assert deployed.last_of_all() is None
     assert list(deployed.every()) == []
+
+
+def test_when_the_last_deploy_is_gone_commands_go_to_the_one_before(world: World) -> None:
+    dev = deploy()
+    deploy(stage="prod")
+    deployed.forget("111111111111-eu-west-1", "heart--prod")
+    assert deployed.last_of_all() is None
+    assert deployed.find() == deployed.find(stage="dev") == dev
+
+
+def test_dev_is_no_stage_on_the_local_cloud() -> None:
+    assert target.stage_of("dev", local=True) == target.stage_of(None, local=True) == ""
+    assert target.stage_of("prod", local=True) == "prod"
+
+
+def test_a_folder_is_the_same_however_it_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(HEART.parent)
+    deploy()
+    deploying.deploy(Path(HEART.name), aws=True, context=[], yes=True)
+    assert len(world.calls) == 1
