@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from infra import check
-from infra.regions import NO_MLFLOW_APP
-from infra.templates import CASES
+from infra.regions import MLFLOW_APP, NO_MLFLOW_APP
+from infra.templates import CASES, template
 
 Template = dict[str, Any]
 
@@ -121,6 +121,11 @@ def test_a_region_that_lacks_a_type_is_found(aws):
     (found,) = check.findings(aws.template, ["eu-central-2"])
     assert found.startswith("E3006")
     assert "AWS::SageMaker::MlflowApp" in found
+
+
+def test_with_an_mlflow_server_of_ones_own_it_is_for_every_region(tmp_path):
+    made = template(CASES["tracking URI"], tmp_path)
+    assert check.findings(made, sorted(MLFLOW_APP | NO_MLFLOW_APP)) == []
 
 
 def test_no_rule_is_passed_over_without_a_reason():
