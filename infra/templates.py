@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,16 @@ def flags() -> dict[str, Any]:
     return found
 
 
-def empty_bundles(folder: Path) -> dict[str, Path]:
-    """Zips that hold nothing, one for each function; by name."""
-    from infra.app import FUNCTIONS
+def empty_bundles(folder: Path) -> Callable[[Sequence[str], str], Mapping[str, Bundle]]:
+    """A provider of bundles that hold nothing, written into a folder."""
 
-    zips = {name: folder / f"{name}.zip" for name in FUNCTIONS}
-    for name, path in zips.items():
-        archive.write_bytes(path, {f"{name}.txt": b""})
-    return zips
+    def provide(names: Sequence[str], platform: str) -> dict[str, Bundle]:
+        for name in names:
+            archive.write_bytes(folder / f"{name}.zip", {f"{name}.txt": b""})
+        kind = "x86_64" if platform == "host" else platform
+        return {name: Bundle(name, kind, folder / f"{name}.zip", 0) for name in names}
+
+    return provide
 
 
 def template(case: Case, work: Path) -> dict[str, Any]:
@@ -62,12 +64,7 @@ def template(case: Case, work: Path) -> dict[str, Any]:
 
     from infra.app import add_stack
 
-    zips = empty_bundles(work)
-
-    def provide(names: Sequence[str], platform: str) -> dict[str, Bundle]:
-        return {name: Bundle(name, "x86_64" if platform == "host" else platform, zips[name], 0) for name in names}
-
     app = App(context={**flags(), **case.context}, outdir=str(work / "out"), builtin_cloud_formation_validation=False)
-    stack = add_stack(app, read_options(app.node.try_get_context, case.environ), provide, work)
+    stack = add_stack(app, read_options(app.node.try_get_context, case.environ), empty_bundles(work), work)
     made: dict[str, Any] = app.synth().get_stack_by_name(stack.stack_name).template
     return made

@@ -20,9 +20,14 @@ Outputs = dict[str, Any]
 LOCAL = "local"
 
 
+def place(account: str, region: str, *, local: bool) -> str:
+    """What outputs are kept under: `local`, or account and region."""
+    return LOCAL if local else f"{account}-{region}"
+
+
 def target(deployed: Outputs) -> str:
-    """Where a system was deployed: `local`, or account and region."""
-    return LOCAL if deployed["emulator"] else f"{deployed['account']}-{deployed['region']}"
+    """Where a system was deployed: see `place`."""
+    return place(deployed["account"], deployed["region"], local=deployed["emulator"])
 
 
 def held(where: str, system: str) -> Outputs | None:

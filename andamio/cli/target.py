@@ -11,7 +11,7 @@ from typing import Any
 from andamio import names
 from andamio.adapters.aws import Account
 from andamio.cli import whose
-from andamio.cli.deployed import LOCAL
+from andamio.cli.deployed import LOCAL, place
 from andamio.cli.local import aws_environment, started
 from andamio.errors import CommandError
 
@@ -43,7 +43,7 @@ class Target:
     @property
     def name(self) -> str:
         """What outputs are kept under, and what a fingerprint is of: `local`, or account and region."""
-        return LOCAL if self.local else f"{self.number}-{self.region}"
+        return place(self.number, self.region, local=self.local)
 
     @property
     def identity(self) -> str:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from infra.proof.grants import Template, grants
+from infra.proof.grants import Grant, Template, grants
 from infra.proof.judge import missed, refused
 from infra.proof.kept import reason
-from infra.proof.needs import needs, roles
+from infra.proof.needs import Need, needs, roles
 from infra.proof.page import FILE, page
 from infra.templates import CASES, template
 
 
 def faults(made: Template) -> list[str]:
     """What is wrong with the permissions of a template, a sentence each."""
-    allowed, needed = grants(made), needs(made)
+    return _judged(grants(made), needs(made))
+
+
+def _judged(allowed: Collection[Grant], needed: Collection[Need]) -> list[str]:
     found = [
         f"{need.who} may not {need.action} on {need.resource}, which it needs ({need.purpose})"
         for need in refused(needed, allowed)
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = page(allowed, needed, roles(made))
     if write:
         FILE.write_text(text)
-    found = faults(made)
+    found = _judged(allowed, needed)
     if not FILE.is_file() or FILE.read_text() != text:
         found.append("docs/permissions.md is out of date: run `python -m infra.proof --write`")
     for sentence in found:

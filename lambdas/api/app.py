@@ -65,16 +65,17 @@ def _answering(endpoint: Endpoint, methods: str, endpoints: Endpoints) -> Endpoi
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
             return _noted(request, replies.preflight(methods))
-        request_id = str(getattr(request.scope.get("aws.context"), "aws_request_id", ""))
         try:
             reply = await endpoint(request)
         except AndamioError as error:
+            request_id = _request_id(request)
             body = problems.details(error, single=single, known=endpoints.known_fields(), request_id=request_id)
             if body["status"] >= 500 and body["type"] != problems.URN + "not-ready":
                 log.error(error, path=request.scope["path"], request_id=request_id)
         except RecursionError:  # what was just short of too deep for the parser can be too deep for a message
             body = problems.details(malformed("Lists and objects are nested too deeply."), single=True, known={})
         except Exception as error:
+            request_id = _request_id(request)
             log.error(error, path=request.scope["path"], request_id=request_id)
             body = problems.internal(request_id)
         else:
@@ -82,6 +83,11 @@ def _answering(endpoint: Endpoint, methods: str, endpoints: Endpoints) -> Endpoi
         return _noted(request, replies.problem_reply(body), str(body["type"]))
 
     return answer
+
+
+def _request_id(request: Request) -> str:
+    """Lambda's id of this call; "" where it was not Lambda that called."""
+    return str(getattr(request.scope.get("aws.context"), "aws_request_id", ""))
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:

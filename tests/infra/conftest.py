@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from infra import templates
 from infra.bundling import Bundle
 from infra.options import read_options
-from infra.packing import archive
 from infra.templates import GIVEN_ROLE, GIVEN_SERVER, LOCAL, flags
 
 Resource = dict[str, Any]
@@ -44,15 +44,7 @@ EmptyBundles = Callable[[Sequence[str], str], Mapping[str, Bundle]]
 
 @pytest.fixture(scope="session")
 def empty_bundles(tmp_path_factory) -> EmptyBundles:
-    folder = tmp_path_factory.mktemp("bundles")
-
-    def provide(names: Sequence[str], platform: str) -> dict[str, Bundle]:
-        for name in names:
-            archive.write_bytes(folder / f"{name}.zip", {f"{name}.txt": b""})
-        kind = "x86_64" if platform == "host" else platform
-        return {name: Bundle(name, kind, folder / f"{name}.zip", 0) for name in names}
-
-    return provide
+    return templates.empty_bundles(tmp_path_factory.mktemp("bundles"))
 
 
 @pytest.fixture(scope="session")

@@ -82,9 +82,9 @@ FAULTS = {
         "GetMetricHistory",
     ),
     "another account or region is taken for the same": Fault(
-        "andamio/cli/target.py",
-        'return LOCAL if self.local else f"{self.number}-{self.region}"',
-        'return LOCAL if self.local else "aws"',
+        "andamio/cli/deployed.py",
+        'return LOCAL if local else f"{account}-{region}"',
+        'return LOCAL if local else "aws"',
         pytest_of("tests/unit/cli/test_deploying.py", "another_region_or_account"),
         "another_region_or_account",
     ),

@@ -19,8 +19,8 @@ from infra.templates import CASES, template
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return template(CASES["default"], tmp_path_factory.mktemp("template"))
+def made(aws):
+    return aws.template
 
 
 @pytest.fixture
