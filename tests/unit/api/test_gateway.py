@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.api.gateway import route_path
+from lambdas.api.requests.gateway import route_path
 from tests.support.api import Api, event
 from tests.unit.api.conftest import PATIENT
 

@@ -40,7 +40,7 @@ def test_importing_the_handler_imports_nothing_heavy_and_needs_no_environment() 
 
 def test_importing_the_handler_imports_nothing_that_a_prediction_does_not_need() -> None:
     said = run("import sys, lambdas.api.handler; print(*sys.modules)").split()
-    others = {"lambdas.api.batches", "lambdas.api.predictions", "lambdas.api.openapi"}
+    others = {"lambdas.api.batches", "lambdas.api.predictions.lookup", "lambdas.api.openapi"}
     assert {"andamio.batches", "andamio.lookup", "andamio.adapters.dynamodb", *others}.isdisjoint(said)
 
 
@@ -103,10 +103,10 @@ def handler(s3: None) -> Iterator[ModuleType]:
     loop = asyncio.new_event_loop()  # as in a new process: an earlier test may have left none
     asyncio.set_event_loop(loop)
     module = importlib.import_module("lambdas.api.handler")
-    for made in (module.connect, module.scored):
+    for made in (module.connect, module.stores):
         made.cache_clear()
     yield module
-    for made in (module.connect, module.scored):
+    for made in (module.connect, module.stores):
         made.cache_clear()
     asyncio.set_event_loop(None)
     loop.close()

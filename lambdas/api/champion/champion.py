@@ -16,7 +16,7 @@ from andamio.release import MODEL, Release
 from andamio.schema import example_record
 from andamio.serving import Served
 from andamio.threshold import labels_from
-from lambdas.api.problems import RequestError
+from lambdas.api.replies.problems import RequestError
 
 _REFERENCE = "reference.json"
 
@@ -61,7 +61,6 @@ class Champion:
             document = self.release.json(_REFERENCE)
             if not document.get("rows"):
                 raise RequestError(
-                    503,
                     "no-reference",
                     f"Release {self.version} keeps no reference rows to explain against. Train again: the next "
                     "release brings them.",

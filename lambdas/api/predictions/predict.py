@@ -17,8 +17,8 @@ from andamio.errors import InvalidRecord, Problem, ReleaseError
 from andamio.parse import Table
 from andamio.threshold import labels_from
 from lambdas.api import log
-from lambdas.api.champion import Champion
-from lambdas.api.payload import RecordId, Records, check_size
+from lambdas.api.champion.champion import Champion
+from lambdas.api.requests.records import RecordId, Records, check_size
 
 Prediction = dict[str, Any]
 

@@ -16,7 +16,7 @@ from andamio.ports import Clock, Objects
 from andamio.serving import Served, read_pointer
 from andamio.serving import champion as champion_of
 from lambdas.api import log
-from lambdas.api.champion import Champion, load
+from lambdas.api.champion.champion import Champion, load
 
 SECONDS_WITHOUT_MODEL = 1.0
 
