@@ -3,8 +3,6 @@
 They describe. Records are checked by the contract alone, so that the API, ETL and batch give the same verdict.
 """
 
-from __future__ import annotations
-
 from pydantic import BaseModel, WithJsonSchema
 
 

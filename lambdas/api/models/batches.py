@@ -1,7 +1,5 @@
 """Batches: the upload that is asked for, how far a batch is, and links to its results."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field

@@ -1,7 +1,5 @@
 """The model that serves, and the state of the service."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field, RootModel

@@ -4,8 +4,6 @@
 document (`lambdas.api.openapi`).
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, RootModel

@@ -1,7 +1,5 @@
 """Problem details (RFC 9457): what every error is answered with."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import Field

@@ -4,8 +4,6 @@
 (`lambdas.api.openapi`).
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, RootModel

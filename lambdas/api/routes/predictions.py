@@ -22,11 +22,11 @@ from lambdas.api.requests.body import CSV, JSON, media_type, parse_json, read_te
 from lambdas.api.requests.invocations import columns_of_csv, records_of
 from lambdas.api.requests.parameters import Limit, RecordIdQuery
 from lambdas.api.requests.records import MOST_RECORDS, Records, one_record
-from lambdas.api.routes import LoggedRoute, operation_id
+from lambdas.api.routes import LoggedRoute, Route, operation_id
 
 _SCORING = problems(400, 413, 415, 422, 500, 503)
 
-router = APIRouter(tags=["predictions"], generate_unique_id_function=operation_id)
+router = APIRouter(tags=["predictions"], generate_unique_id_function=operation_id, route_class=Route)
 """Routes that write a log line for each prediction."""
 lookups = APIRouter(tags=["predictions"], generate_unique_id_function=operation_id, route_class=LoggedRoute)
 
