@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from andamio import names
-from andamio.batch_status import Files, read_status, recent, result_files
-from andamio.batches import ID, KNOWN, LONGEST_NAME, new_id, plain_name
+from andamio.storage import layout
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.parameters import wrong_path
 from lambdas.api.requests.records import invalid, refuse_others
 from lambdas.api.stores import Bucket, Stores
+from scoring.batch import ID, KNOWN, LONGEST_NAME, new_id, plain_name
+from scoring.status import Files, read_status, recent, result_files
 
 LARGEST_UPLOAD = 5 * 2**30
 """Bytes that S3 takes in one POST."""
@@ -32,11 +32,11 @@ def ask_for_upload(stores: Stores, payload: object) -> Json:
     name = _name(payload)
     now = stores.clock.now()
     batch, expires = new_id(now), (now + timedelta(seconds=LINK_SECONDS)).isoformat(timespec="seconds")
-    key = names.incoming(batch, name)
+    key = layout.incoming(batch, name)
     form = stores.bucket.presigned_post(key, LINK_SECONDS, LARGEST_UPLOAD)
     request = {"batch": batch, "key": key, "created": now.isoformat(timespec="seconds"), "expires": expires}
     stores.bucket.put_new(
-        names.batch(batch, "request.json"), json.dumps(request).encode(), content_type="application/json"
+        layout.batch(batch, "request.json"), json.dumps(request).encode(), content_type="application/json"
     )
     return {
         "batch": batch,

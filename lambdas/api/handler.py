@@ -43,10 +43,10 @@ def connect() -> Serving:
 @cache
 def stores() -> Stores:
     """The batches and predictions of that problem, of which a prediction needs nothing; raises `SettingsError`."""
-    from andamio.adapters.dynamodb import DynamoPredictions
+    from andamio.adapters.dynamodb import DynamoPredictionStore
 
     settings = ApiSettings.from_env()
-    return Stores(S3Objects(settings.batch), DynamoPredictions(settings.table), WallClock())
+    return Stores(S3Objects(settings.batch), DynamoPredictionStore(settings.table), WallClock())
 
 
 _gateway = Mangum(

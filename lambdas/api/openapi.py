@@ -20,7 +20,7 @@ from starlette.routing import BaseRoute
 
 from andamio import __version__
 from andamio.contract import Contract
-from andamio.schema import example_record, record_schema
+from andamio.contract.schema import example_record, record_schema
 from lambdas.api.models import batches, problem, records
 from lambdas.api.requests.body import CSV, JSON, LIMIT
 from lambdas.api.requests.records import MOST_RECORDS

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from andamio.ports import Clock, Objects, Predictions
+from andamio.storage.ports import Clock, Objects, PredictionStore
 
 
 class Bucket(Objects, Protocol):
@@ -28,5 +28,5 @@ class Stores:
     """The batch bucket and the predictions table."""
 
     bucket: Bucket
-    table: Predictions
+    table: PredictionStore
     clock: Clock

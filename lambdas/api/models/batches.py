@@ -13,13 +13,13 @@ _URI = {"format": "uri"}
 
 
 def _batch_id(schema: dict[str, Any]) -> None:
-    from andamio.batches import ID  # when the document is made: no prediction needs it
+    from scoring.batch import ID  # when the document is made: no prediction needs it
 
     schema["pattern"] = f"^{ID.pattern}$"
 
 
 def _file_name(schema: dict[str, Any]) -> None:
-    from andamio.batches import LONGEST_NAME
+    from scoring.batch import LONGEST_NAME
 
     schema["maxLength"] = LONGEST_NAME
 

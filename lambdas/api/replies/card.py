@@ -6,7 +6,7 @@ from typing import Literal
 
 from fastapi import Response
 
-from andamio.release import CARD, CARD_PAGE, Release
+from andamio.release.release import CARD, CARD_PAGE, Release
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.replies.reply import page_reply
 

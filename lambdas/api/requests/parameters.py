@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import BeforeValidator
 
-from andamio.canonical import canonical
+from andamio.contract.canonical import canonical
 from lambdas.api.replies.problems import RequestError
 
 MOST_LISTED = 100

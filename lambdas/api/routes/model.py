@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from andamio import __version__
+from andamio.contract.schema import record_schema
 from andamio.errors import AccessRefused, NotReady
-from andamio.schema import record_schema
 from lambdas.api.dependencies import ChampionNow, ServingNow
 from lambdas.api.models.model import JsonSchema, Model, Version
 from lambdas.api.models.problem import problems
