@@ -33,6 +33,7 @@ TAGS = {
     "model": "What serves, and how good it is.",
     "service": "Whether it runs. No key needed.",
 }
+_JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 _LIMITS = (
     f"A request holds at most {MOST_RECORDS} records and {LIMIT} bytes. Errors are problem details (RFC 9457) that say "
     "which field of which record is wrong, and why. Send null, or leave the field out, where there is no value."
@@ -66,8 +67,9 @@ def document(routes: Sequence[BaseRoute], contract: Contract | None) -> Json:
 def _contract_schemas(contract: Contract) -> Json:
     """What the contract puts in the place of general models."""
     share = {"type": "number", "minimum": 0, "maximum": 1}
+    features = {key: value for key, value in record_schema(contract).items() if key != "$schema"}
     return {
-        "Features": {key: value for key, value in record_schema(contract).items() if key != "$schema"},
+        "Features": features | {"properties": {key: _split(one) for key, one in features["properties"].items()}},
         "Label": {
             "type": "string",
             "enum": list(contract.classes),
@@ -79,6 +81,21 @@ def _contract_schemas(contract: Contract) -> Json:
             "properties": {key: {**share, "description": text} for key, text in contract.texts.items()},
         },
     }
+
+
+def _split(schema: Json) -> Json:
+    """The schema with an enum of one type each, where it lists values of several: client generators know no other."""
+    if not isinstance(schema["type"], list) or "enum" not in schema:
+        return schema
+    by_type: dict[str, list[Any]] = {}
+    for value in schema["enum"]:
+        by_type.setdefault(_JSON_TYPES[type(value)], []).append(value)
+    parts = [
+        {"type": kind} if kind == "null" or (len(values) == 2 and kind == "boolean") else {"type": kind, "enum": values}
+        for kind, values in by_type.items()
+    ]
+    rest = {key: value for key, value in schema.items() if key not in ("type", "enum")}
+    return {"anyOf": parts, **rest}
 
 
 def _body_schemas() -> Json:

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from andamio.errors import PROBLEM_TYPES
 from lambdas.api.models import ApiModel
@@ -11,11 +10,19 @@ from lambdas.api.replies.problems import MEDIA_TYPE
 from lambdas.api.requests.body import LIMIT
 
 
+def _left_out(schema: dict[str, Any]) -> None:
+    """Of a field that is left out where there is nothing, and never null."""
+    del schema["default"]
+    (kind, _) = schema.pop("anyOf")
+    schema |= kind
+
+
 class FieldError(ApiModel):
     """What is wrong with one field."""
 
     index: Annotated[
-        int | SkipJsonSchema[None], Field(description="Which record, from 0; left out for a single one")
+        int | None,
+        Field(description="Which record, from 0; left out for a single one", json_schema_extra=_left_out),
     ] = None
     field: str
     reason: str
@@ -28,8 +35,10 @@ class Problem(ApiModel):
     title: str
     status: int
     detail: str
-    instance: Annotated[str | SkipJsonSchema[None], Field(description="The request, as the log names it")] = None
-    errors: list[FieldError] | SkipJsonSchema[None] = None
+    instance: Annotated[
+        str | None, Field(description="The request, as the log names it", json_schema_extra=_left_out)
+    ] = None
+    errors: Annotated[list[FieldError] | None, Field(json_schema_extra=_left_out)] = None
 
 
 STATUSES = {
@@ -45,7 +54,10 @@ STATUSES = {
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that answers with problems of these statuses; `lambdas.api.openapi` has them."""
-    return {status: {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
+    return {
+        status: {"$ref": f"#/components/responses/Problem{status}", "description": STATUSES[status]}
+        for status in statuses
+    }
 
 
 def responses() -> dict[str, Any]:
