@@ -71,8 +71,8 @@ FAULTS = {
     ),
     "a permission that nothing needs": Fault(
         "infra/permissions.py",
-        'objects(to.lake, ["s3:PutObject"], names.QUARANTINE)',
-        'objects(to.lake, ["s3:PutObject", "s3:DeleteObject"], names.QUARANTINE)',
+        'objects(to.lake, ["s3:PutObject"], layout.QUARANTINE)',
+        'objects(to.lake, ["s3:PutObject", "s3:DeleteObject"], layout.QUARANTINE)',
         PROOF,
         "EtlFunctionRole may s3:DeleteObject on Lake/quarantine/*, which nothing is seen to need",
     ),
