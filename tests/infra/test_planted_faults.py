@@ -84,7 +84,7 @@ FAULTS = {
         "GetMetricHistory",
     ),
     "another account or region is taken for the same": Fault(
-        "andamio/cli/deployed.py",
+        "andamio/cli/cloud/outputs.py",
         'return LOCAL if local else f"{account}-{region}"',
         'return LOCAL if local else "aws"',
         pytest_of("tests/unit/cli/test_deploying.py", "another_region_or_account"),
