@@ -112,7 +112,7 @@ FAULTS = {
         "access_log_ends",
     ),
     "a throttled call is given up after a minute": Fault(
-        "stepfunctions/train.asl.json", '"MaxAttempts": 30', '"MaxAttempts": 6', ASL, "TooManyRequests"
+        "stepfunctions/policies.json", '"MaxAttempts": 30', '"MaxAttempts": 6', ASL, "TooManyRequests"
     ),
     "more run at once than a new account lets": Fault(
         "infra/options.py",
