@@ -14,11 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from andamio import names
-from andamio.cli import api, local
+from andamio.cli.cloud import local
 from andamio.cli.console import ago, note, out
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
-from andamio.cli.releases import figure, listed
+from andamio.cli.models import api
+from andamio.cli.models.releases import figure, listed
 from andamio.errors import CommandError, ReleaseError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release

@@ -10,9 +10,9 @@ from typing import Any
 
 from andamio import names
 from andamio.adapters.aws import Account
-from andamio.cli import whose
-from andamio.cli.deployed import LOCAL, place
-from andamio.cli.local import aws_environment, started
+from andamio.cli.cloud import identity as whose
+from andamio.cli.cloud.local import aws_environment, started
+from andamio.cli.cloud.outputs import LOCAL, place
 from andamio.errors import CommandError
 
 _ENDPOINT = "AWS_ENDPOINT_URL"

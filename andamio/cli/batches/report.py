@@ -13,11 +13,11 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from andamio.cli import show
-from andamio.cli.batch import Result
+from andamio.cli.batches.arrow_rows import csv_rows
+from andamio.cli.batches.batch import Result
+from andamio.cli.batches.sinks import TABLE
 from andamio.cli.console import ago, done, note, out
-from andamio.cli.sinks import TABLE
-from andamio.cli.typed import csv_rows
+from andamio.cli.models import show
 from scoring.batch import file_name
 from scoring.status import Status
 

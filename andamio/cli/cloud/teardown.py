@@ -13,9 +13,9 @@ from andamio import names
 from andamio.adapters.belongings import Belonging, Belongings, belongings, bootstrap
 from andamio.adapters.retained import BUCKET, KEY, Retained
 from andamio.adapters.stacks import Stacks
-from andamio.cli import deployed as outputs
+from andamio.cli.cloud import outputs
+from andamio.cli.cloud.target import Target, stage_of, system_of, target
 from andamio.cli.console import done, note, step
-from andamio.cli.target import Target, stage_of, system_of, target
 from andamio.contract import Contract
 from andamio.errors import CommandError
 

@@ -16,14 +16,16 @@ from rich.markup import escape
 
 from andamio import names
 from andamio.adapters.aws import Account, Execution
-from andamio.cli import addresses, api, batch_report, deploying, local, show
-from andamio.cli.batch import Asked, Batches, look_up
+from andamio.cli.batches import report
+from andamio.cli.batches.batch import Asked, Batches, look_up
+from andamio.cli.cloud import addresses, deployment, local
 from andamio.cli.console import done, err, note, step
-from andamio.cli.follow import follow, follow_etl, training_arn
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
-from andamio.cli.sample import first_record, sample_files, unlabelled
-from andamio.cli.trials import Progress
+from andamio.cli.models import api, show
+from andamio.cli.models.follow import follow, follow_etl, training_arn
+from andamio.cli.models.sample import first_record, sample_files, unlabelled
+from andamio.cli.models.trials import Progress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
 from andamio.errors import CommandError, ObjectNotFound
@@ -44,7 +46,7 @@ def demo(folder: Path) -> None:
     err.rule(f"[bold]Andamio: {escape(contract.problem.title or contract.problem.name)}")
     local.run("up")
     addresses.follow(local.started())
-    deployed = deploying.deploy(folder, aws=False, context=[])
+    deployed = deployment.deploy(folder, aws=False, context=[])
     local.run("wait", "mlflow")
     ingest(deployed, files, wait=True)
     account = account_of(deployed)
@@ -74,12 +76,12 @@ def _demo_batch(deployed: dict[str, Any], sample: Path, contract: Contract) -> N
     if found is None:
         return
     done("A file of records, dropped into S3 and scored:")
-    batch_report.result(found)
-    batch_report.scored_rows(found, _ROWS_SHOWN)
-    for first in batch_report.first_rows(found, 1):
+    report.result(found)
+    report.scored_rows(found, _ROWS_SHOWN)
+    for first in report.first_rows(found, 1):
         done("One of its predictions, looked up through API Gateway:")
         (reply,) = look_up(deployed, first[found.plan.names_out["prediction_id"]], None)
-        batch_report.prediction(reply, found.plan.texts)
+        report.prediction(reply, found.plan.texts)
 
 
 def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str] = (), wait: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from andamio import names
 from andamio.adapters.aws import Account
-from andamio.cli import deployed as outputs
+from andamio.cli.cloud import outputs
 from andamio.cli.console import note
 from andamio.settings import RegistrySettings
 

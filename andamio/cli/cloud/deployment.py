@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from andamio import names
-from andamio.cli import addresses, cdk
-from andamio.cli import deployed as outputs
+from andamio.cli.cloud import addresses, cdk, outputs
+from andamio.cli.cloud.target import Target, stage_of, system_of, target
 from andamio.cli.console import note
 from andamio.cli.home import REPO, home
-from andamio.cli.target import Target, stage_of, system_of, target
 from andamio.contract import Contract
 from andamio.errors import CommandError
 

@@ -13,12 +13,12 @@ from typing import Any
 from urllib.parse import quote
 
 from andamio.adapters.aws import Account
-from andamio.cli import api
+from andamio.cli.batches.results import FORMATS, fetch, fetch_rejected
+from andamio.cli.batches.watch import Watch
 from andamio.cli.console import done, note
 from andamio.cli.home import account as account_of
+from andamio.cli.models import api
 from andamio.cli.progress import bar
-from andamio.cli.results import FORMATS, fetch, fetch_rejected
-from andamio.cli.watch import Watch
 from andamio.errors import CommandError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release

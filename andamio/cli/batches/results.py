@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from andamio.cli.sinks import open_sink
-from andamio.cli.typed import Kinds, batches_of, csv_rows
+from andamio.cli.batches.arrow_rows import Kinds, batches_of, csv_rows
+from andamio.cli.batches.sinks import open_sink
 from andamio.contract import Contract
 from andamio.errors import CommandError
 from andamio.storage.ports import Objects

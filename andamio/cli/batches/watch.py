@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from andamio.adapters.aws import Account, Execution
-from andamio.cli.follow import reason
+from andamio.cli.models.follow import reason
 from andamio.cli.progress import bar
 from andamio.errors import CommandError, ObjectNotFound
 from andamio.storage import layout

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from andamio.cli import deployed as outputs
-from andamio.cli.addresses import follow
+from andamio.cli.cloud import outputs
+from andamio.cli.cloud.addresses import follow
 from andamio.cli.home import cloud, home
 from andamio.errors import CommandError
 
