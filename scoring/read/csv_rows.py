@@ -176,11 +176,12 @@ class CsvReader:
             text = bytes(block[framed.starts[place] : framed.ends[place]]).decode()
             cells = cells_of(text, self._plan.delimiter)
             places.append(place)
-            why = wrong_width(cells, self._width)
+            line = int(framed.lines[place])
+            why = wrong_width(cells, self._width, line, line + text.count("\n"))
             if text != row.text or len(cells) != row.actual_columns or not why:
                 return None
             if len(cells) > 1 or text.strip():
-                broken.append(Broken(int(framed.lines[place]), why, text))
+                broken.append(Broken(line, why, text))
         return _Parsed(table, np.delete(np.arange(rows), places), tuple(broken))
 
     def _cast(self, column: pa.StringArray) -> pa.Array | None:

@@ -98,17 +98,16 @@ def _fault(raw: bytes, cells: list[str], width: int, first: int, last: int, enco
         raw.decode()
     except UnicodeDecodeError:
         return no_text(encoding)
-    return wrong_width(
-        cells, width, f" (the row goes on to line {last}: is a quote left open?)" if last > first else ""
-    )
+    return wrong_width(cells, width, first, last)
 
 
-def wrong_width(cells: list[str], width: int, spans: str = "") -> str:
-    """What is said of a row of another width than the header's; cells too many that are empty are forgiven."""
+def wrong_width(cells: list[str], width: int, first: int, last: int) -> str:
+    """What is wrong with the width of a row, "" where nothing is: cells beyond the width may be empty."""
     if len(cells) == width or (len(cells) > width and not any(cell.strip() for cell in cells[width:])):
         return ""
     if not any(cell.strip() for cell in cells):
         return NO_VALUES
+    spans = f" (the row goes on to line {last}: is a quote left open?)" if last > first else ""
     return f"has {len(cells)} cells, and the header names {width}{spans}"
 
 
