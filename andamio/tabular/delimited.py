@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
+from andamio.tabular.csv_row import wrong_width
 from andamio.tabular.rows import CHUNK, LONGEST_ROW, Broken, Chunk, ReadAs, RefusedFile
 from andamio.tabular.sniff import decimal_mark, doubled, find_delimiter, header_names, is_row
 
@@ -120,9 +121,8 @@ def _chunks(rows: Iterator[Row], kept: dict[str, int], width: int, decimal: str)
 
     for place, (first, last, row) in enumerate(rows):
         if len(row) != width:
-            if len(row) < width or any(cell.strip() for cell in row[width:]):
-                spans = f" (the row goes on to line {last}: is a quote left open?)" if last > first else ""
-                broken.append(Broken(first, f"has {len(row)} cells, and the header names {width}{spans}"))
+            if why := wrong_width(row, width, first, last):
+                broken.append(Broken(first, why))
                 continue
             row = row[:width]
         cells.append(row)

@@ -13,6 +13,9 @@ from andamio.errors import DataError
 CHUNK = 50_000
 """Rows handled at a time: what bounds memory, and large enough that columns are worked on at once."""
 
+ROWS = 32_768
+"""Rows of a shard handled at a time."""
+
 LONGEST_ROW = 16 * 2**20
 """Bytes of a row beyond which it is taken for a quote that was left open."""
 

@@ -18,13 +18,14 @@ from andamio.contract.canonical import canonical
 from andamio.records.cells import Cells
 from andamio.storage.ports import Readable
 from andamio.tabular.arrow import absent_column, dictionary_column
+from andamio.tabular.csv_row import cells_of, wrong_width
+from andamio.tabular.row_bounds import RowBounds, row_bounds
+from andamio.tabular.row_texts import row_texts
 from scoring.batch import BatchPlan
-from scoring.read.csv_slowly import cells_of, read_slowly, wrong_width
-from scoring.read.framing import Frame, frame
+from scoring.read.csv_python import read_by_python
 from scoring.read.ids import canonical_ids
 from scoring.read.rows import BLOCK, Broken, Rows
-from scoring.read.text_pieces import pieces
-from scoring.read.texts import Text
+from scoring.read.text_blocks import TextBlocks
 
 _BLANK_LINE = re.compile(rb"(?:^|\n)[ \t]+\r?(?:\n|$)")
 _TEXT, _CODES, _NUMBER = pa.string(), pa.dictionary(pa.int32(), pa.string()), pa.float64()
@@ -71,9 +72,9 @@ class CsvReader:
 
         The return value of the iterator is how many lines the shard has.
         """
-        text = Text(source, line, self._plan.encoding, block=self._block)
+        text = TextBlocks(source, line, self._plan.encoding, block=self._block)
         for data in text.blocks():
-            framed = None if self._delimiter is None else frame(data, text.line, self._delimiter, final=text.final)
+            framed = None if self._delimiter is None else row_bounds(data, text.line, self._delimiter, final=text.final)
             whole = text.final
             if framed is not None and (framed.size or not text.final):
                 rows = self._fast(data, framed) if len(framed.starts) else None
@@ -83,7 +84,7 @@ class CsvReader:
                         yield rows
                     continue
                 data, whole = data[: framed.size], True
-            found = read_slowly(
+            found = read_by_python(
                 data, text.line, self._width, self._plan.delimiter, final=whole, encoding=self._plan.encoding
             )
             text.take(found.size, found.height)
@@ -97,7 +98,7 @@ class CsvReader:
                 )
         return text.height
 
-    def _fast(self, data: bytes, framed: Frame) -> Rows | None:
+    def _fast(self, data: bytes, framed: RowBounds) -> Rows | None:
         """The framed rows read at once, None where Python's reader must be asked."""
         block = memoryview(data)[: framed.size]
         if not _is_utf8(block) or (self._width == 1 and _BLANK_LINE.search(block)):
@@ -111,12 +112,12 @@ class CsvReader:
             columns[name] = _numbers(column) if pa.types.is_floating(column.type) else dictionary_column(column)
         for name in self._absent:
             columns[name] = absent_column(parsed.table.num_rows)
-        rows = pieces(block, framed.starts, framed.ends, parsed.good)
+        rows = row_texts(block, framed.starts, framed.ends, parsed.good)
         lines = framed.lines if parsed.good is None else framed.lines[parsed.good]
         ids = None if self._id is None else _one_chunk(parsed.table.column(str(self._id)))
         return self._rows(lines, columns, ids, rows, parsed.broken)
 
-    def _parsed(self, block: memoryview, framed: Frame) -> _Parsed | None:
+    def _parsed(self, block: memoryview, framed: RowBounds) -> _Parsed | None:
         """What pyarrow reads, None where it does not find the rows that were framed."""
         kinds = dict(self._kinds)
         try:
@@ -140,7 +141,7 @@ class CsvReader:
             table = table.set_column(table.column_names.index(place), place, column if made is None else made)
         return _Parsed(table, parsed.good, parsed.broken)
 
-    def _read(self, block: memoryview, framed: Frame, kinds: Mapping[str, pa.DataType]) -> _Parsed | None:
+    def _read(self, block: memoryview, framed: RowBounds, kinds: Mapping[str, pa.DataType]) -> _Parsed | None:
         invalid: list[csv.InvalidRow] = []
 
         def note(row: csv.InvalidRow) -> str:

@@ -17,12 +17,12 @@ from andamio.records.cells import Cells
 from andamio.storage.ports import Readable
 from andamio.tabular.arrow import dictionary_column
 from andamio.tabular.json_record import json_record, no_constant
+from andamio.tabular.row_bounds import RowBounds, row_bounds
+from andamio.tabular.row_texts import row_texts
 from scoring.batch import BatchPlan
-from scoring.read.framing import Frame, frame
 from scoring.read.ids import ids_of
 from scoring.read.rows import BLOCK, Broken, Rows
-from scoring.read.text_pieces import pieces
-from scoring.read.texts import Text, no_text
+from scoring.read.text_blocks import TextBlocks, no_text
 
 Record = dict[str, object]
 
@@ -59,9 +59,9 @@ class JsonReader:
 
         The return value of the iterator is how many lines the shard has.
         """
-        text = Text(source, line, self._plan.encoding, block=self._block)
+        text = TextBlocks(source, line, self._plan.encoding, block=self._block)
         for data in text.blocks():
-            framed = frame(data, text.line, None, final=text.final)
+            framed = row_bounds(data, text.line, None, final=text.final)
             if framed is None or not framed.size:
                 continue
             text.take(framed.size, framed.height)
@@ -70,7 +70,7 @@ class JsonReader:
                 yield self._fast(block, framed) or self._slowly(block, framed)
         return text.height
 
-    def _fast(self, block: memoryview, framed: Frame) -> Rows | None:
+    def _fast(self, block: memoryview, framed: RowBounds) -> Rows | None:
         """The lines read at once, None where one of them is no object or needs a closer look."""
         ends = framed.ends
         if (np.frombuffer(block, np.uint8)[ends - 1] != ord("}")).any():
@@ -97,9 +97,9 @@ class JsonReader:
             return None
         if clash and not self._added.isdisjoint(set().union(*records)):
             return None
-        return self._rows(records, framed, pieces(block, framed.starts, ends - 1))
+        return self._rows(records, framed, row_texts(block, framed.starts, ends - 1))
 
-    def _slowly(self, block: memoryview, framed: Frame) -> Rows:
+    def _slowly(self, block: memoryview, framed: RowBounds) -> Rows:
         """The lines read one by one, as data are read for training."""
         records: list[Record] = []
         texts: list[str] = []
@@ -120,7 +120,7 @@ class JsonReader:
             records.append(record)
             texts.append(text[:-1])
             places.append(place)
-        kept = Frame(framed.starts, framed.ends, framed.lines[places], framed.size, framed.height)
+        kept = RowBounds(framed.starts, framed.ends, framed.lines[places], framed.size, framed.height)
         return self._rows(records, kept, pa.array(texts, pa.string()), tuple(broken))
 
     def _check_keys(self, record: Record) -> None:
@@ -133,7 +133,7 @@ class JsonReader:
             )
 
     def _rows(
-        self, records: list[Record], framed: Frame, carried: pa.StringArray, broken: tuple[Broken, ...] = ()
+        self, records: list[Record], framed: RowBounds, carried: pa.StringArray, broken: tuple[Broken, ...] = ()
     ) -> Rows:
         columns = {name: self._cells(name, records) for name in self._names}
         column = self._plan.record_column

@@ -16,10 +16,11 @@ from andamio.errors import DataError
 from andamio.records.cells import Cells
 from andamio.storage.ports import Objects
 from andamio.tabular.arrow import absent_column, held_type, moments, numbers, values
+from andamio.tabular.rows import ROWS
 from scoring.batch import BatchPlan, Shard
 from scoring.read.ids import canonical_ids, ids_of
 from scoring.read.ranges import Ranges
-from scoring.read.rows import ROWS, Rows
+from scoring.read.rows import Rows
 
 _BATCH = 24 * 2**20
 """Bytes of the rows, unpacked, that are handled at a time."""

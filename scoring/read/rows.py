@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from andamio.records.cells import Cells
 from andamio.tabular.rows import LONGEST_ROW
 
-ROWS = 32_768
-"""Rows handled at a time: what bounds memory, and large enough that columns are worked on at once."""
 BLOCK = 2 * 2**20
 """Bytes of a text read at a time."""
 LONGEST = LONGEST_ROW

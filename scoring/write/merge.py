@@ -53,7 +53,7 @@ def _texts(objects: Objects, plan: BatchPlan, results: tuple[ShardResult, ...]) 
 
 
 def _header(plan: BatchPlan) -> bytes:
-    from scoring.read.csv_slowly import row_text
+    from andamio.tabular.csv_row import row_text
 
     return (row_text([*plan.columns, *plan.names_out.values()], plan.delimiter) + "\n").encode()
 

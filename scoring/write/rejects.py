@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import IO
 
 from andamio.errors import Violation
-from scoring.read.csv_slowly import NO_VALUES
+from andamio.tabular.csv_row import NO_VALUES
 from scoring.read.rows import Broken, Rows
 
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from andamio.tabular.csv_row import row_text
 from scoring.batch import BatchPlan
 from scoring.predictions import Predicted
-from scoring.read.csv_slowly import row_text
 from scoring.read.rows import Rows
 
 

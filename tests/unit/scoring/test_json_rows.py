@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from andamio.errors import DataError
 from andamio.records.parse import parse
 from andamio.tabular.json_record import json_record
-from scoring.read import texts
+from scoring.read import text_blocks
 from scoring.read.json_rows import JsonReader
 from scoring.read.rows import Rows
-from scoring.read.texts import no_text
+from scoring.read.text_blocks import no_text
 from tests.support.scoring import planned, score_file
 from tests.unit.core.making import contract
 
@@ -118,7 +118,7 @@ def test_record_ids_are_canonical() -> None:
 
 
 def test_a_line_longer_than_can_be_held_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "LONGEST", 1000)
+    monkeypatch.setattr(text_blocks, "LONGEST", 1000)
     with pytest.raises(DataError, match="line 2: a row begins there"):
         read(b'{"a": 1}\n{"a": "' + b"x" * 9000 + b'"}\n', 100)
 

@@ -1,4 +1,4 @@
-"""Frames of whole rows, one after another, out of a text that is read as it comes."""
+"""Blocks of a text that is read as it comes, each from the beginning of a row on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def no_text(encoding: str) -> str:
     return f"holds bytes that are not {encoding.upper()} text: save the file as UTF-8, or say [data] encoding"
 
 
-class Text:
+class TextBlocks:
     """A text of whole rows, of which a reader takes as many as it can use.
 
     `data` begins with a row, on `line`; `final` says that it ends where the text does. Bytes are UTF-8,

@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 
-def pieces(
+def row_texts(
     block: memoryview, starts: NDArray[np.int64], ends: NDArray[np.int64], rows: NDArray[np.int64] | None = None
 ) -> pa.StringArray:
     """The text between each start and its end, those at `rows` alone where it is given; the block is UTF-8."""

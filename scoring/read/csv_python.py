@@ -7,12 +7,12 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scoring.read.rows import LONGEST, ROWS, Broken
-from scoring.read.texts import no_text
+from andamio.tabular.csv_row import row_text, wrong_width
+from andamio.tabular.rows import ROWS
+from scoring.read.rows import LONGEST, Broken
+from scoring.read.text_blocks import no_text
 
 csv.field_size_limit(LONGEST)
-
-NO_VALUES = "has no values"
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class _Lines:
         return line.decode(errors="surrogateescape")
 
 
-def read_slowly(data: bytes, line: int, width: int, delimiter: str, *, final: bool, encoding: str) -> Found:
+def read_by_python(data: bytes, line: int, width: int, delimiter: str, *, final: bool, encoding: str) -> Found:
     """Read at most `ROWS` whole rows of a text that begins with one, on `line`; `final` says that it ends there too."""
     if not final:
         data = data[: data.rfind(b"\n") + 1]
@@ -99,25 +99,3 @@ def _fault(raw: bytes, cells: list[str], width: int, first: int, last: int, enco
     except UnicodeDecodeError:
         return no_text(encoding)
     return wrong_width(cells, width, first, last)
-
-
-def wrong_width(cells: list[str], width: int, first: int, last: int) -> str:
-    """What is wrong with the width of a row, "" where nothing is: cells beyond the width may be empty."""
-    if len(cells) == width or (len(cells) > width and not any(cell.strip() for cell in cells[width:])):
-        return ""
-    if not any(cell.strip() for cell in cells):
-        return NO_VALUES
-    spans = f" (the row goes on to line {last}: is a quote left open?)" if last > first else ""
-    return f"has {len(cells)} cells, and the header names {width}{spans}"
-
-
-def row_text(cells: list[str], delimiter: str) -> str:
-    """One row as it is written, without line end."""
-    line = io.StringIO()
-    csv.writer(line, delimiter=delimiter, lineterminator="").writerow(cells)
-    return line.getvalue()
-
-
-def cells_of(text: str, delimiter: str) -> list[str]:
-    """The cells of one row."""
-    return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True), [])

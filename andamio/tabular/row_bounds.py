@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.read.rows import ROWS
+from andamio.tabular.rows import ROWS
 
 Offsets = NDArray[np.int64]
 
@@ -15,7 +15,7 @@ _LF, _CR, _QUOTE = 10, 13, 34
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class RowBounds:
     """The whole rows that a text begins with, empty lines left out.
 
     `starts` and `ends` `[rows]` are offsets, line ends excluded; `lines` `[rows]` counts line feeds.
@@ -29,8 +29,8 @@ class Frame:
     height: int
 
 
-def frame(data: bytes, line: int, delimiter: bytes | None, *, final: bool) -> Frame | None:
-    """Frame at most `ROWS` rows of a text that begins with a row, on `line`; `final` says that it ends there too.
+def row_bounds(data: bytes, line: int, delimiter: bytes | None, *, final: bool) -> RowBounds | None:
+    """RowBounds at most `ROWS` rows of a text that begins with a row, on `line`; `final` says that it ends there too.
 
     With a delimiter, line feeds in quotes end no row. None where only a reader that goes from character to
     character can tell: a quote that neither opens nor closes a cell, or a carriage return alone. Without
@@ -44,7 +44,7 @@ def frame(data: bytes, line: int, delimiter: bytes | None, *, final: bool) -> Fr
     which = np.arange(len(breaks)) if quotes is None else np.flatnonzero(np.searchsorted(quotes, breaks) % 2 == 0)
     which = which[:ROWS]
     if not len(which):
-        return Frame(*(np.empty(0, dtype=np.int64),) * 3, size=0, height=0)
+        return RowBounds(*(np.empty(0, dtype=np.int64),) * 3, size=0, height=0)
     ends = breaks[which]
     size = min(int(ends[-1]) + 1, len(data))
     if quotes is not None and delimiter is not None and not _at_borders(raw, quotes, size, delimiter):
@@ -58,7 +58,7 @@ def frame(data: bytes, line: int, delimiter: bytes | None, *, final: bool) -> Fr
     filled = ends > starts
     if not filled.all():
         starts, ends, lines = starts[filled], ends[filled], lines[filled]
-    return Frame(starts, ends, lines, size, int(which[-1]) + 1)
+    return RowBounds(starts, ends, lines, size, int(which[-1]) + 1)
 
 
 def _at_borders(raw: NDArray[np.uint8], quotes: Offsets, size: int, delimiter: bytes) -> bool:
