@@ -16,6 +16,8 @@ from andamio.cli import deployed, home, main
 from andamio.errors import CommandError
 from tests.support.account import APP, GROUP, REGION, STACK, Aws, refused
 
+pytestmark = pytest.mark.slow
+
 HEART = home.REPO / "problems" / "heart"
 
 

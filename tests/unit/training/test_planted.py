@@ -20,6 +20,8 @@ from training.families import Fitted
 from training.fit import fit
 from training.runs import Run
 
+pytestmark = pytest.mark.slow
+
 HEART = Contract.load(HEART_FOLDER)
 CAP = np.float32(5.0)
 """Values beyond exp(5) - 1 = 147.4 are cut, in logarithms."""

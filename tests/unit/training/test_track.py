@@ -23,6 +23,8 @@ from training.register import promote, register, with_card
 from training.runs import Run
 from training.track import MlflowTracker
 
+pytestmark = pytest.mark.slow
+
 FRUIT = Contract.load(FRUIT_FOLDER)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 ORIGIN = Origin("s3://lake/datasets/", lock="10c" * 21 + "1")
