@@ -12,10 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from andamio import names
 from andamio.adapters.aws import Account
-from andamio.batch_status import Status, read_status, recent
-from andamio.batches import ENDINGS, ID, KNOWN, LONGEST_NAME, Plan, format_of, new_id
 from andamio.cli import api
 from andamio.cli.console import done, note
 from andamio.cli.home import account as account_of
@@ -23,8 +20,11 @@ from andamio.cli.progress import bar
 from andamio.cli.results import FORMATS, fetch, fetch_rejected
 from andamio.cli.watch import Watch
 from andamio.errors import CommandError
-from andamio.release import Release
-from andamio.serving import read_pointer
+from andamio.release.pointer import read_pointer
+from andamio.release.release import Release
+from andamio.storage import layout
+from scoring.batch import ENDINGS, ID, KNOWN, LONGEST_NAME, BatchPlan, format_of, new_id
+from scoring.status import Status, read_status, recent
 
 _FRESH = timedelta(minutes=1)
 """How long the execution that a file sets off may take to say so."""
@@ -52,7 +52,7 @@ class Result:
 
     status: Status
     manifest: dict[str, Any]
-    plan: Plan
+    plan: BatchPlan
     file: Path
     form: str
     rejected: Path | None
@@ -85,7 +85,7 @@ class Batches:
             )
         batch = new_id(datetime.now(UTC))
         watch = Watch(self._account, self._objects, self._machine, batch)
-        key = names.incoming(batch, name_in_key(file.name))
+        key = layout.incoming(batch, name_in_key(file.name))
         with bar(f"Sending {file.name}", file.stat().st_size, size=True) as sent:
             self._account.send(self._bucket, key, file, sent.more)
         done(f"{file.name} is in s3://{self._bucket}/{key}")
@@ -99,7 +99,7 @@ class Batches:
         if not ID.fullmatch(batch):
             raise CommandError(f"'{batch[:60]}' is no batch. Expected an id, as andamio batches lists them.")
         status = read_status(self._objects, batch, datetime.now(UTC))
-        dropped = None if status else next(self._objects.list(names.incoming(batch, "")), None)
+        dropped = None if status else next(self._objects.list(layout.incoming(batch, "")), None)
         if (status is None and dropped is None) or (status is not None and status.status == "waiting"):
             what = "The file has not come yet" if status else "There is none of this id"
             raise CommandError(f"Batch {batch} cannot be gone on with. {what}: andamio batches lists those there are.")
@@ -127,8 +127,8 @@ class Batches:
         if status.rows is None:
             raise CommandError(f"Batch {status.batch} is done, but cannot be brought. {status.reason}")
         scored_in = status.same_as or status.batch
-        plan = Plan.from_json(self._objects.get(names.batch(scored_in, "plan.json")).body)
-        manifest: dict[str, Any] = json.loads(self._objects.get(names.batch_manifest(scored_in)).body)
+        plan = BatchPlan.from_json(self._objects.get(layout.batch(scored_in, "plan.json")).body)
+        manifest: dict[str, Any] = json.loads(self._objects.get(layout.batch_manifest(scored_in)).body)
         target, form = _target(file, asked)
         contract = Release.open(self._models, plan.release).contract()
         with bar(f"Bringing {target.name}", len(manifest["files"]["scored"])) as brought:

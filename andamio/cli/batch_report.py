@@ -13,13 +13,13 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from andamio.batch_status import Status
-from andamio.batches import file_name
 from andamio.cli import show
 from andamio.cli.batch import Result
 from andamio.cli.console import ago, done, note, out
 from andamio.cli.sinks import TABLE
 from andamio.cli.typed import csv_rows
+from scoring.batch import file_name
+from scoring.status import Status
 
 _REJECTS_SHOWN = 3
 _STYLES = {"done": "green", "failed": "red", "running": "yellow"}

@@ -10,9 +10,9 @@ from rich.markdown import Markdown
 from andamio.cli.console import note, out
 from andamio.cli.home import account as account_of
 from andamio.errors import CommandError
-from andamio.ports import Objects
-from andamio.release import CARD, Release
-from andamio.serving import read_pointer
+from andamio.release.pointer import read_pointer
+from andamio.release.release import CARD, Release
+from andamio.storage.ports import Objects
 
 
 def show(deployed: dict[str, Any], version: str | None) -> None:

@@ -19,7 +19,7 @@ from andamio.cli.target import Target, stage_of, system_of, target
 from andamio.contract import Contract
 from andamio.errors import CommandError
 
-_SOURCES = ("andamio", "training", "scoring", "lambdas", "infra", "stepfunctions")
+_SOURCES = ("andamio", "etl", "training", "registry", "scoring", "lambdas", "infra", "stepfunctions")
 _FILES = ("uv.lock", "package-lock.json", "cdk.json")
 
 

@@ -25,10 +25,11 @@ from andamio.cli.home import home
 from andamio.cli.sample import first_record, sample_files, unlabelled
 from andamio.cli.trials import Progress
 from andamio.contract import Contract
+from andamio.contract.tables import Family
 from andamio.errors import CommandError, ObjectNotFound
-from andamio.format import Family
-from andamio.release import Release
-from andamio.serving import Served, read_pointer
+from andamio.release.pointer import Served, read_pointer
+from andamio.release.release import Release
+from andamio.storage import layout
 
 _POLL_SECONDS = 0.5
 _SERVED_SECONDS = 60.0
@@ -97,10 +98,10 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
         raise CommandError(f"Several files are called {twice[0]}, and raw/ holds one of a name: rename the others.")
     _take_out(account, lake, remove)
     since = _newest(account, machine)
-    landed = [file for file in files if account.upload(lake, names.RAW + file.name, file)]
+    landed = [file for file in files if account.upload(lake, layout.RAW + file.name, file)]
     for file in files:
         if file in landed:
-            done(f"{file.name} is in s3://{lake}/{names.RAW}")
+            done(f"{file.name} is in s3://{lake}/{layout.RAW}")
     if files and not landed and not remove and _champion(deployed, account) is not None and trained(deployed, account):
         note("The data are in the lake already, and a model trained on them serves.")
         return
@@ -120,13 +121,13 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
 
 def _take_out(account: Account, lake: str, remove: Sequence[str]) -> None:
     """Delete raw files by name, all or none: ETL no longer sees them, and S3 keeps their versions."""
-    there = {info.key for info in account.objects(lake).list(names.RAW)}
-    keys = [names.RAW + name.removeprefix(names.RAW) for name in remove]
+    there = {info.key for info in account.objects(lake).list(layout.RAW)}
+    keys = [layout.RAW + name.removeprefix(layout.RAW) for name in remove]
     unknown = [key for key in keys if key not in there]
     if unknown:
         raise CommandError(
             f"There is no {unknown[0]}. In s3://{lake}/ there {'are' if len(there) > 1 else 'is'}: "
-            f"{', '.join(sorted(there)) or 'nothing under ' + names.RAW}"
+            f"{', '.join(sorted(there)) or 'nothing under ' + layout.RAW}"
         )
     for key in keys:
         account.delete(lake, key)
@@ -184,12 +185,12 @@ def trained(deployed: dict[str, Any], account: Account) -> bool:
     """Whether a run on the current data version, under the contract that is deployed now, went as far as the gate."""
     wanted = deployed.get("contract")
     try:
-        current = json.loads(account.objects(deployed["buckets"]["lake"]).get(names.CURRENT_DATASET).body)["version"]
+        current = json.loads(account.objects(deployed["buckets"]["lake"]).get(layout.CURRENT_DATASET).body)["version"]
     except ObjectNotFound:
         return False
     models = account.objects(deployed["buckets"]["models"])
-    judged = {item.key.split("/")[1] for item in models.list(names.RUNS) if item.key.split("/")[2] == "decisions"}
-    plans = (json.loads(models.get(names.run(run, "plan.json")).body) for run in judged)
+    judged = {item.key.split("/")[1] for item in models.list(layout.RUNS) if item.key.split("/")[2] == "decisions"}
+    plans = (json.loads(models.get(layout.run(run, "plan.json")).body) for run in judged)
     return any(plan["contract"] == wanted and plan["dataset"] == current for plan in plans)
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from andamio import names
 from andamio.errors import ReleaseError
-from andamio.ports import Objects
-from andamio.release import MANIFEST, Release
-from andamio.serving import Pointer, read_pointer
+from andamio.release.pointer import Pointer, read_pointer
+from andamio.release.release import MANIFEST, Release
+from andamio.storage import layout
+from andamio.storage.ports import Objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ def listed(objects: Objects, problem: str) -> list[Listed]:
     """All releases of a problem, newest first; one that was tampered with is listed as refused."""
     pointer, _ = read_pointer(objects, problem)
     found = []
-    for item in objects.list(names.RELEASES):
-        version, _, file = item.key.removeprefix(names.RELEASES).partition("/")
+    for item in objects.list(layout.RELEASES):
+        version, _, file = item.key.removeprefix(layout.RELEASES).partition("/")
         if file == MANIFEST:
             found.append(_one(objects, pointer, version, item.modified))
     return sorted(found, key=lambda release: release.sealed, reverse=True)

@@ -7,10 +7,10 @@ import re
 import webbrowser
 from typing import Any
 
-from andamio import names
 from andamio.cli.console import note
 from andamio.cli.home import account, home
 from andamio.errors import CommandError, ObjectNotFound
+from andamio.storage import layout
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
 
@@ -23,13 +23,13 @@ def fetch(deployed: dict[str, Any], version: str | None, *, show: bool) -> str:
     lake = account(deployed).objects(deployed["buckets"]["lake"])
     if version is None:
         try:
-            version = str(json.loads(lake.get(names.CURRENT_DATASET).body)["version"])
+            version = str(json.loads(lake.get(layout.CURRENT_DATASET).body)["version"])
         except ObjectNotFound:
             raise CommandError("There is no data version yet. Bring data: andamio ingest FILE") from None
     if not _VERSION.fullmatch(version):
         raise CommandError(f"'{version[:40]}' is no data version: expected 16 hex digits (see andamio models).")
     try:
-        body = lake.get(names.dataset(version, "report.html")).body
+        body = lake.get(layout.dataset(version, "report.html")).body
     except ObjectNotFound:
         raise CommandError(
             f"Data version {version} has no report. ETL draws one: run it again with andamio ingest (without a file)."

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from andamio.batches import Plan
 from andamio.cli.sinks import open_sink
 from andamio.cli.typed import Kinds, batches_of, csv_rows
 from andamio.contract import Contract
 from andamio.errors import CommandError
-from andamio.ports import Objects
+from andamio.storage.ports import Objects
+from scoring.batch import BatchPlan
 
 FORMATS = ("csv", "parquet", "sqlite")
 """What results can be turned into, whatever the batch's own format."""
@@ -26,7 +26,7 @@ _BLOCK = 2**20
 
 def fetch(
     objects: Objects,
-    plan: Plan,
+    plan: BatchPlan,
     manifest: dict[str, Any],
     contract: Contract,
     target: Path,
@@ -84,7 +84,7 @@ def _copy(objects: Objects, key: str, file: Path) -> None:
         shutil.copyfileobj(source, copy, _BLOCK)
 
 
-def _join_text(parts: Iterator[Path], plan: Plan, made: Path) -> None:
+def _join_text(parts: Iterator[Path], plan: BatchPlan, made: Path) -> None:
     """CSV or JSON Lines: one part behind the other, the header (the same bytes in each) once."""
     with made.open("wb") as whole:
         for number, part in enumerate(parts):
@@ -103,7 +103,7 @@ def _header_bytes(part: Path, delimiter: str) -> int:
     return taken
 
 
-def _join_parquet(parts: Iterator[Path], plan: Plan, made: Path) -> None:
+def _join_parquet(parts: Iterator[Path], plan: BatchPlan, made: Path) -> None:
     import pyarrow.parquet as parquet
 
     writer: Any = None
@@ -118,7 +118,7 @@ def _join_parquet(parts: Iterator[Path], plan: Plan, made: Path) -> None:
             writer.close()
 
 
-def _turn(parts: Iterator[Path], plan: Plan, contract: Contract, made: Path, form: str, expected: int) -> None:
+def _turn(parts: Iterator[Path], plan: BatchPlan, contract: Contract, made: Path, form: str, expected: int) -> None:
     kinds = Kinds.of(plan, contract)
     rows = 0
     sink = None

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from andamio.contract import Contract
+from andamio.contract.schema import example_record
 from andamio.errors import CommandError, DataError
-from andamio.schema import example_record
-from training.raw import read_raw
+from andamio.records.parse import parse
+from andamio.tabular import read_raw
 
 
 def sample_files(folder: Path, contract: Contract) -> list[Path]:
@@ -35,7 +36,7 @@ def first_record(file: Path, contract: Contract) -> dict[str, Any]:
     try:
         _, chunks = read_raw(file.name, file.read_bytes(), contract, contract.inputs)
         for chunk in chunks:
-            table = contract.parse(chunk.columns, chunk.rows, text=chunk.text, decimal=chunk.decimal)
+            table = parse(contract, chunk.columns, chunk.rows, text=chunk.text, decimal=chunk.decimal)
             for row in np.flatnonzero(~table.bad)[:1]:
                 return {name: json_value(table.columns[name][row]) for name in contract.inputs}
     except (OSError, DataError):

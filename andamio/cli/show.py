@@ -20,8 +20,8 @@ from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.releases import figure, listed
 from andamio.errors import CommandError, ReleaseError
-from andamio.release import Release
-from andamio.serving import read_pointer
+from andamio.release.pointer import read_pointer
+from andamio.release.release import Release
 
 FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
 _POLL_SECONDS = 1.0

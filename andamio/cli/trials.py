@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.markup import escape
 
-from andamio import names
 from andamio.adapters.aws import Account
 from andamio.cli.console import err
 from andamio.errors import ObjectNotFound
-from andamio.metrics import higher_is_better
-from andamio.ports import Objects
+from andamio.stats.metrics import higher_is_better
+from andamio.storage import layout
+from andamio.storage.ports import Objects
 
 _PLANNED = "Plan"
 """The state whose output names the run."""
@@ -38,7 +38,7 @@ class Progress:
             self.plan = self._find_plan()
             if self.plan is None:
                 return ""
-        prefix = names.run(self.plan["run"], "trials/")
+        prefix = layout.run(self.plan["run"], "trials/")
         for info in self.models.list(prefix):
             if info.key.endswith(".json") and info.key not in self._seen:
                 self._seen.add(info.key)
@@ -50,7 +50,7 @@ class Progress:
         if output is None:
             return None
         try:
-            plan: dict[str, Any] = json.loads(self.models.get(names.run(output["plan"]["run"], "plan.json")).body)
+            plan: dict[str, Any] = json.loads(self.models.get(layout.run(output["plan"]["run"], "plan.json")).body)
         except ObjectNotFound:
             return None
         return plan

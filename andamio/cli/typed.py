@@ -15,10 +15,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from andamio.batches import Plan
-from andamio.cells import number_written, truth_of
 from andamio.contract import Contract
-from andamio.surveys import LONGEST_ROW
+from andamio.records.cells import number_written, truth_of
+from andamio.tabular.rows import LONGEST_ROW
+from scoring.batch import BatchPlan
 
 BLOCK = 2 * LONGEST_ROW
 """Bytes of text that are read at a time: a row that was scored, and what was added to it, must fit in."""
@@ -44,7 +44,7 @@ class Kinds:
     decimal: str
 
     @classmethod
-    def of(cls, plan: Plan, contract: Contract) -> Self:
+    def of(cls, plan: BatchPlan, contract: Contract) -> Self:
         """The columns of a plan under the contract of its release."""
         features: dict[str, Kind] = {
             name: feature.type if feature.type in ("integer", "number", "boolean") else "text"
@@ -65,7 +65,7 @@ class Kinds:
         return self.missing if column in self.features else frozenset({""})
 
 
-def batches_of(part: Path, plan: Plan, kinds: Kinds) -> Iterator[Any]:
+def batches_of(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
     """The rows of a part, as `pyarrow.RecordBatch`es that all have the same schema; an empty part is an empty one."""
     if plan.format == "csv":
         return _csv(part, plan, kinds)
@@ -95,7 +95,7 @@ def csv_rows(text: Iterable[str], delimiter: str) -> Iterator[list[str]]:
     return csv.reader(text, delimiter=delimiter, skipinitialspace=True)
 
 
-def _csv(part: Path, plan: Plan, kinds: Kinds) -> Iterator[Any]:
+def _csv(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
     import pyarrow as pa
 
     with part.open(encoding="utf-8-sig", newline="") as text:
@@ -162,7 +162,7 @@ def _some(rows: Iterator[list[str]]) -> Iterator[list[str]]:
             return
 
 
-def _json_lines(part: Path, plan: Plan, kinds: Kinds) -> Iterator[Any]:
+def _json_lines(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
     import pyarrow as pa
 
     columns = list(dict.fromkeys([*plan.columns, *plan.names_out.values()]))

@@ -6,13 +6,13 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 
-from andamio import names
 from andamio.adapters.aws import Account, Execution
-from andamio.batch_status import Status, read_status
 from andamio.cli.follow import reason
 from andamio.cli.progress import bar
 from andamio.errors import CommandError, ObjectNotFound
-from andamio.ports import Objects
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+from scoring.status import Status, read_status
 
 _POLL_SECONDS = 0.5
 _ASK_SECONDS = 5.0
@@ -100,13 +100,13 @@ class Watch:
         if waited > _APPEAR_SECONDS:
             raise CommandError(
                 f"The file is there, but no batch began within {_APPEAR_SECONDS:.0f} s. Is the rule for "
-                f"{names.INCOMING} still there? Start it by hand: andamio batch --resume {self.batch}"
+                f"{layout.INCOMING} still there? Start it by hand: andamio batch --resume {self.batch}"
             )
 
     def _execution_name(self) -> str | None:
         """The execution that claimed the batch last."""
         try:
-            return str(json.loads(self._objects.get(names.batch(self.batch, "state.json")).body)["execution"])
+            return str(json.loads(self._objects.get(layout.batch(self.batch, "state.json")).body)["execution"])
         except ObjectNotFound:
             return None
 

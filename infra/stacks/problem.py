@@ -12,6 +12,7 @@ from constructs import Construct
 import andamio
 from andamio import names
 from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, SearchSettings, Settings, TrainSettings
+from andamio.storage import layout
 from infra.bundling import Bundle
 from infra.constructs.alerts import Alerts
 from infra.constructs.api import Api, ApiLog
@@ -85,10 +86,10 @@ class ProblemStack(Stack):
             removal_policy=self._data_policy,
             announces=True,
             # What ETL stages can be made again from raw/; every version of raw/ is kept: data sets refer to them.
-            expire={names.STAGING: 30, ACCESS_LOG: 90},
-            forget={names.DATASETS: 365},
+            expire={layout.STAGING: 30, ACCESS_LOG: 90},
+            forget={layout.DATASETS: 365},
         )
-        self._models = DataBucket(self, "Models", removal_policy=self._data_policy, forget={names.SERVING: 365})
+        self._models = DataBucket(self, "Models", removal_policy=self._data_policy, forget={layout.SERVING: 365})
         self._batch = DataBucket(
             self,
             "Batch",
@@ -97,7 +98,7 @@ class ProblemStack(Stack):
             # The API gives forms and addresses to whatever page holds a key: those pages must be able to use them.
             origins=[ANY_ORIGIN],
             expire=dict.fromkeys(
-                (names.INCOMING, names.SCORED, names.REJECTED, names.BATCHES), self._problem.keep_days
+                (layout.INCOMING, layout.SCORED, layout.REJECTED, layout.BATCHES), self._problem.keep_days
             ),
         )
         self._table = PredictionsTable(self, "Predictions", removal_policy=self._data_policy)
@@ -231,7 +232,7 @@ class ProblemStack(Stack):
             system=system,
             part="etl",
             bucket=self._lake,
-            prefix=names.RAW,
+            prefix=layout.RAW,
             machine=self._etl_machine,
             given_role=given_role,
         )

@@ -21,7 +21,9 @@ ASL, PROOF = ("-m", "infra.asl"), ("-m", "infra.proof")
 SHARED = (".venv", "node_modules")
 COPIED = (
     "andamio",
+    "etl",
     "training",
+    "registry",
     "scoring",
     "lambdas",
     "infra",
@@ -171,7 +173,7 @@ FAULTS = {
         "requireApproval",
     ),
     "a strategy that is not built is taken": Fault(
-        "andamio/format.py",
+        "andamio/contract/tables.py",
         'if value in ("shadow", "canary"):',
         "if value is None:",
         pytest_of("tests/unit/core/test_contract.py", "reserved or built or nothing_reads"),

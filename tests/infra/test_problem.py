@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from andamio.format import Batch, Training
+from andamio.contract.tables import Batch, Training
 from infra import REPOSITORY
 from infra.problem import ProblemError, read_problem
 from tests.infra.conftest import LOCAL

@@ -7,9 +7,9 @@ import json
 import pytest
 
 import andamio
-from andamio import names
 from andamio.contract import Contract
 from andamio.errors import ContractError
+from andamio.storage import layout
 from infra.options import OptionError, read_options, system_name
 from infra.problem import ProblemError, read_problem
 from infra.templates import LOCAL
@@ -70,7 +70,7 @@ def test_roles_and_rules_of_a_stage_name_nothing_of_the_other(aws, prod):
 def test_data_and_pointer_go_by_the_problem_and_mlflow_by_the_system(prod):
     registry = prod.named("AWS::Lambda::Function", "Registry")["Environment"]["Variables"]
     assert (registry["ANDAMIO_PROBLEM"], registry["ANDAMIO_SYSTEM"]) == ("heart", "heart--prod")
-    assert names.pointer("heart") in json.dumps(prod.named("AWS::IAM::Role", "ApiFunctionRole"))
+    assert layout.pointer("heart") in json.dumps(prod.named("AWS::IAM::Role", "ApiFunctionRole"))
 
 
 @pytest.mark.parametrize(("asked", "stage"), [("aws", "dev"), ("prod", "prod"), ("local", "local")])

@@ -12,10 +12,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from andamio import names
 from andamio.adapters.aws import Account, Execution
 from andamio.cli import journey
 from andamio.errors import CommandError
+from andamio.storage import layout
 
 DEPLOYED: dict[str, Any] = {"buckets": {"lake": "lake", "models": "models"}, "state_machines": {"etl": "arn:etl"}}
 
@@ -31,7 +31,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
         s3.create_bucket(Bucket="lake")
         s3.put_bucket_versioning(Bucket="lake", VersioningConfiguration={"Status": "Enabled"})
         for name in ("good.csv", "half.csv"):
-            s3.put_object(Bucket="lake", Key=names.RAW + name, Body=name.encode())
+            s3.put_object(Bucket="lake", Key=layout.RAW + name, Body=name.encode())
         there = Account(None, "us-east-1")
         monkeypatch.setattr(there, "executions", lambda machine, limit=100: [])
         monkeypatch.setattr(journey, "account_of", lambda deployed: there)
@@ -46,7 +46,7 @@ def started(account: Account, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def keys(account: Account) -> list[str]:
-    return [info.key for info in account.objects("lake").list(names.RAW)]
+    return [info.key for info in account.objects("lake").list(layout.RAW)]
 
 
 @pytest.mark.parametrize("name", ["half.csv", "raw/half.csv"])

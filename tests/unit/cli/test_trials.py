@@ -5,10 +5,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.cli import journey, main
 from andamio.cli.trials import Progress
+from andamio.storage import layout
 
 PLAN = {"run": "r1", "metric": "roc_auc", "search": {"trials": 12}}
 
@@ -25,15 +25,15 @@ class Account:
 @pytest.fixture
 def progress():
     account, models = Account(), MemoryObjects("models")
-    models.put(names.run("r1", "plan.json"), json.dumps(PLAN).encode())
+    models.put(layout.run("r1", "plan.json"), json.dumps(PLAN).encode())
     return Progress(account, "arn", models)
 
 
 def finish(progress, trial, mean=None, round_=1, **said):
     done = {"status": "done", "mean": mean, "se": 0.01, "seconds": 1.25} if mean is not None else {}
     body = {"id": trial, "round": round_, **done, **said}
-    progress.models.put(names.trial("r1", trial), json.dumps(body).encode())
-    progress.models.put(names.run("r1", f"trials/{trial}.npy"), b"scores")
+    progress.models.put(layout.trial("r1", trial), json.dumps(body).encode())
+    progress.models.put(layout.run("r1", f"trials/{trial}.npy"), b"scores")
 
 
 def test_before_the_run_has_a_name_nothing_is_said(progress, capsys):
