@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 PROBLEM ?= problems/heart
 PURGE ?=
 PYTHON := .venv/bin/python
-MKDOCS := NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+MKDOCS := NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 # uv where `make` has installed it, for what wants it later (the bundles, the emulator's environment).
 export PATH := $(PATH):$(CURDIR)/.andamio/uv/bin
