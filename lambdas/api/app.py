@@ -61,9 +61,9 @@ def _openapi(app: FastAPI, connect: Callable[[], Serving]) -> Callable[[], dict[
         try:
             contract = connect().champion().contract
         except AndamioError:
-            return document(app.routes, None)
+            return document(ROUTES, None)
         if app.openapi_schema is None or described != contract.served_digest:
-            app.openapi_schema = document(app.routes, contract)
+            app.openapi_schema = document(ROUTES, contract)
             described = contract.served_digest
         return app.openapi_schema
 

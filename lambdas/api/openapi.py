@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
-from starlette.routing import BaseRoute
 
 from andamio import __version__
 from andamio.contract import Contract
@@ -40,7 +40,7 @@ _LIMITS = (
 )
 
 
-def document(routes: Sequence[BaseRoute], contract: Contract | None) -> Json:
+def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
     """The document of these routes for a contract; for records in general when there is none yet."""
     about = contract.problem if contract else None
     title = (about.title or about.name) if about else "Andamio"
