@@ -41,7 +41,7 @@ class ContractError(AndamioError):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Violation:
     """What is wrong with one field of one record; the value itself is never repeated.
 
     `row` counts from 0 within the call; `field` is a feature, or "" for the record itself.
@@ -53,15 +53,15 @@ class Problem:
 
 
 class InvalidRecord(AndamioError):
-    """One or more records break the contract: `problems` says which field of which, and why."""
+    """One or more records break the contract: `violations` says which field of which, and why."""
 
     code = "invalid-record"
     status = 422
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        first = self.problems[0]
-        more = len(self.problems) - 1
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        self.violations = tuple(violations)
+        first = self.violations[0]
+        more = len(self.violations) - 1
         where = f"record {first.row}, field '{first.field}'" if first.field else f"record {first.row}"
         super().__init__(f"{where}: {first.reason}" + (f" (and {more} more)" if more else ""))
 

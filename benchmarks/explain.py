@@ -19,10 +19,13 @@ from typing import Any, get_args
 
 import numpy as np
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
-from andamio.explain import explain
-from andamio.format import Family
+from andamio.contract.tables import Family
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
+from andamio.records.parse import parse
+from andamio.release.explain import explain
+from andamio.storage import layout
 from tests.support.api import Api
 from tests.support.datasets import heart_cells, publish
 from tests.support.releases import heart, promote, seal_release
@@ -51,7 +54,7 @@ def measured(family: str) -> tuple[float, float, int, int, float]:
     publish(lake, contract, heart_cells())
     run, _ = fitted(lake, models, contract, families=[family])
     onnx, reference = (
-        models.get(names.run(run, f"candidate/{file}")).body for file in ("model.onnx", "reference.json")
+        models.get(layout.run(run, f"candidate/{file}")).body for file in ("model.onnx", "reference.json")
     )
     api = Api()
     version = seal_release(api.objects, contract, onnx, changed={"reference.json": reference})
@@ -75,7 +78,7 @@ def measured(family: str) -> tuple[float, float, int, int, float]:
 def distance(api: Api, body: str, reply: dict[str, Any]) -> float:
     """The largest difference of a contribution to what many more orders say."""
     champion = api.serving.champion()
-    record = champion.contract.encode(champion.contract.parse_records([json.loads(body)["features"]]))
+    record = encode(champion.contract, parse_records(champion.contract, [json.loads(body)["features"]]))
     target = champion.contract.positive_index
     many = explain(
         champion.model.predict,
@@ -92,7 +95,7 @@ def distance(api: Api, body: str, reply: dict[str, Any]) -> float:
 def patients() -> list[dict[str, Any]]:
     """Patients of the data as a client sends them: every fifth, from the first."""
     contract, cells = heart(), heart_cells()
-    table = contract.parse(cells, len(cells["age"]), text=True)
+    table = parse(contract, cells, len(cells["age"]), text=True)
     found = []
     for row in range(0, PATIENTS * 5, 5):
         values = {name: column[row] for name, column in table.columns.items()}

@@ -20,7 +20,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.gate import Contender, Holdout, Rules, decide
+from andamio.gate.rules import Contender, Holdout, Rules, decide
 
 AUC, POSITIVES, SHARED = 0.85, 0.45, 0.8
 CONFIDENCE, STRICT = 0.95, 0.99

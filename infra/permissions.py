@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from andamio import names
+from andamio.storage import layout
 from infra.constructs.bucket import DataBucket
 from infra.constructs.role import Permission, listing, objects
 from infra.constructs.table import PredictionsTable
@@ -35,9 +35,9 @@ def etl(to: Stores) -> list[Permission]:
     """Reads raw files by version, writes what becomes of them."""
     return [
         listing(to.lake, versions=True),
-        objects(to.lake, ["s3:GetObjectVersion"], names.RAW),
-        objects(to.lake, READ_WRITE, names.STAGING, names.DATASETS),
-        objects(to.lake, ["s3:PutObject"], names.QUARANTINE),
+        objects(to.lake, ["s3:GetObjectVersion"], layout.RAW),
+        objects(to.lake, READ_WRITE, layout.STAGING, layout.DATASETS),
+        objects(to.lake, ["s3:PutObject"], layout.QUARANTINE),
     ]
 
 
@@ -47,15 +47,15 @@ def train(to: Stores) -> list[Permission]:
         listing(to.lake),
         # "decide" counts who was judged against the same champion before: keys are listed with their versions.
         listing(to.models, versions=True),
-        objects(to.lake, READ, names.DATASETS),
-        objects(to.models, READ_WRITE, names.RUNS),
-        objects(to.models, READ, names.RELEASES, names.pointer(to.problem)),
+        objects(to.lake, READ, layout.DATASETS),
+        objects(to.models, READ_WRITE, layout.RUNS),
+        objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
     ]
 
 
 def search(to: Stores) -> list[Permission]:
     """Reads and writes runs."""
-    return [listing(to.models), objects(to.models, READ_WRITE, names.RUNS)]
+    return [listing(to.models), objects(to.models, READ_WRITE, layout.RUNS)]
 
 
 def registry(to: Stores) -> list[Permission]:
@@ -63,10 +63,10 @@ def registry(to: Stores) -> list[Permission]:
     return [
         listing(to.lake),
         listing(to.models),
-        objects(to.lake, READ, names.DATASETS),
-        objects(to.models, READ_WRITE, names.RUNS, names.pointer(to.problem)),
-        objects(to.models, ["s3:PutObject"], names.RELEASES),
-        objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], names.MLFLOW),
+        objects(to.lake, READ, layout.DATASETS),
+        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem)),
+        objects(to.models, ["s3:PutObject"], layout.RELEASES),
+        objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], layout.MLFLOW),
         *may_track(to.tracking_uri),
     ]
 
@@ -75,11 +75,11 @@ def score(to: Stores) -> list[Permission]:
     """Reads a batch's file, writes what became of its rows."""
     return [
         listing(to.models),
-        objects(to.models, READ, names.RELEASES, names.pointer(to.problem)),
+        objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
         listing(to.batch, versions=True),
         # By version: the one that was planned is the one that is read, whatever lands later.
-        objects(to.batch, ["s3:GetObject", "s3:GetObjectVersion"], names.INCOMING, names.BATCHES, names.SCORED),
-        objects(to.batch, ["s3:PutObject", "s3:AbortMultipartUpload"], names.BATCHES, names.SCORED, names.REJECTED),
+        objects(to.batch, ["s3:GetObject", "s3:GetObjectVersion"], layout.INCOMING, layout.BATCHES, layout.SCORED),
+        objects(to.batch, ["s3:PutObject", "s3:AbortMultipartUpload"], layout.BATCHES, layout.SCORED, layout.REJECTED),
         Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
     ]
 
@@ -88,10 +88,10 @@ def api(to: Stores) -> list[Permission]:
     """Reads the release that serves, and batches; a presigned address may do what the function that signs it may do."""
     return [
         listing(to.models),
-        objects(to.models, READ, names.RELEASES, names.pointer(to.problem)),
+        objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
         listing(to.batch, versions=True),
-        objects(to.batch, ["s3:PutObject"], names.INCOMING, names.batch("*", "request.json")),
-        objects(to.batch, READ, names.SCORED, names.REJECTED, names.BATCHES),
+        objects(to.batch, ["s3:PutObject"], layout.INCOMING, layout.batch("*", "request.json")),
+        objects(to.batch, READ, layout.SCORED, layout.REJECTED, layout.BATCHES),
         Permission(("dynamodb:GetItem",), (to.table.table_arn,)),
         Permission(("dynamodb:Query",), (to.table.by_record_arn,)),
     ]

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from andamio import names
 from andamio.errors import ObjectNotFound
-from andamio.ports import Objects
+from andamio.storage import layout
+from andamio.storage.ports import Objects
 
 NO_REASON = "its function ended without a word"
 
@@ -50,7 +50,7 @@ def failure(objects: Objects, batch: str, kind: str, number: int) -> str:
 
 def _key(batch: str, kind: str, number: int) -> str:
     return (
-        names.shard_failure(batch, number)
+        layout.shard_failure(batch, number)
         if kind == "shard"
-        else names.batch(batch, f"failures/{kind}-{number:05d}.json")
+        else layout.batch(batch, f"failures/{kind}-{number:05d}.json")
     )

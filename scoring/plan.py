@@ -8,22 +8,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from andamio import names
-from andamio.batches import KNOWN, Format, Plan, file_name, format_of, known
 from andamio.contract import Contract
 from andamio.errors import NotReady, ObjectNotFound
-from andamio.ports import ObjectInfo, Objects
-from andamio.serving import champion, read_pointer
-from andamio.shards import shard_bytes
+from andamio.release.pointer import champion, read_pointer
+from andamio.storage import layout
+from andamio.storage.ports import ObjectInfo, Objects
 from scoring import state
-from scoring.arrival import Arrival, arrived, batch_of
-from scoring.columns import names_out, record_column
-from scoring.desk import Desk
-from scoring.proceed import proceed
-from scoring.refused import RefusedFile
-from scoring.signature import check_gzip
-from scoring.text_head import SAMPLE, Head, csv_head, json_head
-from scoring.unpack import unpack, unpacked_head
+from scoring.batch import KNOWN, BatchPlan, Format, file_name, format_of, known
+from scoring.context import ScoringContext
+from scoring.errors import RefusedFile
+from scoring.incoming import IncomingFile, batch_of, incoming_file
+from scoring.read.columns import names_out, record_column
+from scoring.read.signature import check_gzip
+from scoring.read.text_head import SAMPLE, Head, csv_head, json_head
+from scoring.read.unpack import unpack, unpacked_head
+from scoring.remaining import remaining_work
+from scoring.split.cut import shard_bytes
 
 CHUNK_SHARDS = 2
 """How many shards make a chunk that is surveyed at once: 64 MiB of the usual 32."""
@@ -34,7 +34,7 @@ _LATER_SAMPLE = 256 * 2**10
 Json = dict[str, Any]
 
 
-def plan_step(desk: Desk, asked: Mapping[str, Any], execution: str, now: datetime) -> Json:
+def plan_step(context: ScoringContext, asked: Mapping[str, Any], execution: str, now: datetime) -> Json:
     """Claim a file's batch and plan it: {"status", "batch"?, "items"?, "message"?}.
 
     "unpack", "survey", "score" or "verify" is what is to be done next. "done": it was, perhaps for another file of the
@@ -42,56 +42,60 @@ def plan_step(desk: Desk, asked: Mapping[str, Any], execution: str, now: datetim
     on with. "refused": the message says why, for people.
     """
     try:
-        arrival = arrived(desk.batch, asked)
+        arrival = incoming_file(context.batch, asked)
     except RefusedFile as error:
         return {"status": "refused", "message": str(error), **_named(asked)}
     if arrival is None:
         return {"status": "ignored", "message": "There is no file to score."}
-    arrival, held, mine = _claim(desk.batch, arrival, execution, now)
+    arrival, held, mine = _claim(context.batch, arrival, execution, now)
     batch = arrival.batch
     if not mine:
         return _not_mine(batch, held)
     try:
-        return _planned(desk, arrival, held, now)
+        return _planned(context, arrival, held, now)
     except (RefusedFile, NotReady) as error:
-        return refuse(desk, batch, arrival.info.key, error, now, execution=execution)
+        return refuse(context, batch, arrival.info.key, error, now, execution=execution)
 
 
-def unpack_step(desk: Desk, batch: str, now: datetime) -> Json:
+def unpack_step(context: ScoringContext, batch: str, now: datetime) -> Json:
     """Unpack the file of a claimed batch and plan it: the results of `plan_step`."""
-    held = state.read_state(desk.batch, batch)
+    held = state.read_state(context.batch, batch)
     if held is None:
         raise ObjectNotFound(f"batch {batch} has no state: the step 'plan' has to run first")
-    info = desk.batch.head(held.key, version=held.version or None)
+    info = context.batch.head(held.key, version=held.version or None)
     try:
-        plan = read_plan(desk.batch, batch)
+        plan = read_plan(context.batch, batch)
         if plan is None:
             file = _format(info.key)
-            plan = _write(desk, batch, held, info, unpack(desk.batch, info, batch, file[0]), file)
-        return proceed(desk, plan, held.attempt)
+            plan = _write(context, batch, held, info, unpack(context.batch, info, batch, file[0]), file)
+        return remaining_work(context, plan, held.attempt)
     except (RefusedFile, NotReady) as error:
-        return refuse(desk, batch, info.key, error, now)
+        return refuse(context, batch, info.key, error, now)
 
 
-def refuse(desk: Desk, batch: str, key: str, error: Exception, now: datetime, *, execution: str | None = None) -> Json:
+def refuse(
+    context: ScoringContext, batch: str, key: str, error: Exception, now: datetime, *, execution: str | None = None
+) -> Json:
     """Write down why a file is not scored: {"status": "refused", "batch", "message"}."""
     if isinstance(error, RefusedFile):
         message = f"{file_name(key)} {error}"
     else:
         message = f"{error} Then drop the file again, or go on with andamio batch --resume {batch}"
-    state.fail(desk.batch, batch, now, message, execution=execution)
+    state.fail(context.batch, batch, now, message, execution=execution)
     return {"status": "refused", "batch": batch, "message": message}
 
 
-def read_plan(objects: Objects, batch: str) -> Plan | None:
+def read_plan(objects: Objects, batch: str) -> BatchPlan | None:
     """The plan of a batch, None before it has one."""
     try:
-        return Plan.from_json(objects.get(names.batch(batch, "plan.json")).body)
+        return BatchPlan.from_json(objects.get(layout.batch(batch, "plan.json")).body)
     except ObjectNotFound:
         return None
 
 
-def _claim(objects: Objects, arrival: Arrival, execution: str, now: datetime) -> tuple[Arrival, state.State, bool]:
+def _claim(
+    objects: Objects, arrival: IncomingFile, execution: str, now: datetime
+) -> tuple[IncomingFile, state.State, bool]:
     info = arrival.info
     for _ in range(2):
         held, mine = state.claim(objects, arrival.batch, info.key, info.version, execution, now, over=arrival.over)
@@ -111,27 +115,27 @@ def _not_mine(batch: str, held: state.State) -> Json:
     return {"status": "ignored", "batch": batch, "message": message}
 
 
-def _planned(desk: Desk, arrival: Arrival, held: state.State, now: datetime) -> Json:
+def _planned(context: ScoringContext, arrival: IncomingFile, held: state.State, now: datetime) -> Json:
     batch, info = arrival.batch, arrival.info
-    plan = read_plan(desk.batch, batch)
+    plan = read_plan(context.batch, batch)
     if plan is None:
         format, compression = file = _format(info.key)
         if not info.size:
             raise RefusedFile("is empty, of 0 bytes: upload it again")
-        release = champion(read_pointer(desk.models, desk.problem)[0]).release
-        same = _same(desk.batch, info, file, release)
+        release = champion(read_pointer(context.models, context.problem)[0]).release
+        same = _same(context.batch, info, file, release)
         if same is not None and same != batch:
-            state.finish(desk.batch, batch, now, same_as=same)
+            state.finish(context.batch, batch, now, same_as=same)
             message = f"The same file was scored by the same release before, as batch {same}."
             return {"status": "done", "batch": batch, "same_as": same, "message": message}
         if compression:
             # What can be refused is refused before it is unpacked.
-            check_gzip(desk.batch.get_range(info.key, 0, 2, version=info.version or None))
-            sample, whole = unpacked_head(desk.batch, info, SAMPLE)
-            _head(sample, desk.open(release).contract, format, whole=whole)
+            check_gzip(context.batch.get_range(info.key, 0, 2, version=info.version or None))
+            sample, whole = unpacked_head(context.batch, info, SAMPLE)
+            _head(sample, context.open(release).contract, format, whole=whole)
             return {"status": "unpack", "batch": batch}
-        plan = _write(desk, batch, held, info, info, file)
-    return proceed(desk, plan, held.attempt)
+        plan = _write(context, batch, held, info, info, file)
+    return remaining_work(context, plan, held.attempt)
 
 
 def _format(key: str) -> tuple[Format, str]:
@@ -145,25 +149,30 @@ def _same(objects: Objects, info: ObjectInfo, file: tuple[Format, str], release:
     """The finished batch of the same bytes, read the same way by the same release."""
     try:
         batch: str = json.loads(objects.get(known(info.etag, info.size, *file, release)).body)["batch"]
-        objects.head(names.batch_manifest(batch))
+        objects.head(layout.batch_manifest(batch))
     except ObjectNotFound:
         return None
     return batch
 
 
 def _write(
-    desk: Desk, batch: str, held: state.State, info: ObjectInfo, source: ObjectInfo, file: tuple[Format, str]
-) -> Plan:
+    context: ScoringContext,
+    batch: str,
+    held: state.State,
+    info: ObjectInfo,
+    source: ObjectInfo,
+    file: tuple[Format, str],
+) -> BatchPlan:
     """Make the plan and write it, or read the one that somebody wrote first; raises `RefusedFile`, `NotReady`."""
-    release = champion(read_pointer(desk.models, desk.problem)[0]).release
-    opened = desk.open(release)
+    release = champion(read_pointer(context.models, context.problem)[0]).release
+    opened = context.open(release)
     contract = opened.contract
     format, compression = file
     created = datetime.fromisoformat(held.created)
-    head = _read_head(desk.batch, source, contract, format)
-    plan = Plan(
+    head = _read_head(context.batch, source, contract, format)
+    plan = BatchPlan(
         batch=batch,
-        problem=desk.problem,
+        problem=context.problem,
         created=held.created,
         key=info.key,
         version=info.version,
@@ -190,16 +199,16 @@ def _write(
         line=head.line,
     )
     if format != "parquet":
-        plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, desk.bytes_of_a_shard(plan)))
-    key = names.batch(batch, "plan.json")
-    if desk.batch.put_new(key, plan.to_json(), content_type="application/json"):
+        plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, context.bytes_of_a_shard(plan)))
+    key = layout.batch(batch, "plan.json")
+    if context.batch.put_new(key, plan.to_json(), content_type="application/json"):
         return plan
-    return Plan.from_json(desk.batch.get(key).body)
+    return BatchPlan.from_json(context.batch.get(key).body)
 
 
 def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format) -> Head:
     if format == "parquet":
-        from scoring.parquet_foot import read_foot  # pyarrow, only where there is a Parquet file
+        from scoring.read.parquet_foot import read_foot  # pyarrow, only where there is a Parquet file
 
         foot = read_foot(objects, source.key, source.version, source.size, contract)
         return Head(foot.columns, "", ".", "", 0, 1)

@@ -7,37 +7,37 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from andamio import names
-from andamio.batches import file_name, known
 from andamio.errors import DataError, ObjectNotFound
-from andamio.ports import Objects
+from andamio.storage import layout
+from andamio.storage.ports import Objects
 from scoring import state
-from scoring.desk import Desk
-from scoring.merge import merge
+from scoring.batch import file_name, known
+from scoring.context import ScoringContext
 from scoring.verify import Complete, look
+from scoring.write.merge import merge
 
 Json = dict[str, Any]
 
 
-def publish_step(desk: Desk, batch: str, now: datetime) -> Json:
+def publish_step(context: ScoringContext, batch: str, now: datetime) -> Json:
     """Merge a complete batch and write its manifest, from when on it is done.
 
     {"status": "done", "batch", "rows", "scored", "rejected", "release", "message", "manifest"}. Raises
     `DataError` when it is not complete.
     """
-    key = names.batch_manifest(batch)
+    key = layout.batch_manifest(batch)
     try:
-        manifest = json.loads(desk.batch.get(key).body)
+        manifest = json.loads(context.batch.get(key).body)
     except ObjectNotFound:
-        found = look(desk.batch, batch)
+        found = look(context.batch, batch)
         if not isinstance(found, Complete):
             raise DataError(f"batch {batch} is not complete: {found.message}") from None
-        merged = merge(desk.batch, found)
-        _make_known(desk.batch, found)
-        manifest = _manifest(desk, found, merged, now)
-        if not desk.batch.put_new(key, json.dumps(manifest, indent=1).encode(), content_type="application/json"):
-            manifest = json.loads(desk.batch.get(key).body)
-    state.finish(desk.batch, batch, now)
+        merged = merge(context.batch, found)
+        _make_known(context.batch, found)
+        manifest = _manifest(context, found, merged, now)
+        if not context.batch.put_new(key, json.dumps(manifest, indent=1).encode(), content_type="application/json"):
+            manifest = json.loads(context.batch.get(key).body)
+    state.finish(context.batch, batch, now)
     return {
         "status": "done",
         "batch": batch,
@@ -50,14 +50,14 @@ def publish_step(desk: Desk, batch: str, now: datetime) -> Json:
     }
 
 
-def _manifest(desk: Desk, found: Complete, merged: str | None, now: datetime) -> Json:
+def _manifest(context: ScoringContext, found: Complete, merged: str | None, now: datetime) -> Json:
     plan = found.plan
     batch = plan.batch
     return {
         "batch": batch,
         "problem": plan.problem,
         "input": {
-            "bucket": desk.bucket,
+            "bucket": context.bucket,
             "key": plan.key,
             "version": plan.version,
             "etag": plan.etag,
@@ -73,9 +73,9 @@ def _manifest(desk: Desk, found: Complete, merged: str | None, now: datetime) ->
         "stored": found.cut.stored,
         "columns": dict(plan.names_out),
         "files": {
-            "scored": [names.scored_part(batch, result.number, plan.ending) for result in found.results],
+            "scored": [layout.scored_part(batch, result.number, plan.ending) for result in found.results],
             "merged": merged,
-            "rejected": [names.rejected_part(batch, result.number) for result in found.results if result.rejected],
+            "rejected": [layout.rejected_part(batch, result.number) for result in found.results if result.rejected],
         },
         "shards": [
             {"line": shard.line, **_without_lines(asdict(result))}
@@ -100,15 +100,15 @@ def _make_known(objects: Objects, found: Complete) -> None:
         return
     other = json.loads(objects.get(key).body)["batch"]
     try:
-        objects.head(names.batch_manifest(other))
+        objects.head(layout.batch_manifest(other))
     except ObjectNotFound:
         objects.put(key, body, content_type="application/json")
 
 
 def _message(manifest: Json) -> str:
     file = file_name(manifest["input"]["key"])
-    where = manifest["files"]["merged"] or f"{names.SCORED}{manifest['batch']}/"
-    rejects = f" The rejected ones, with their reasons: {names.REJECTED}{manifest['batch']}/." * bool(
+    where = manifest["files"]["merged"] or f"{layout.SCORED}{manifest['batch']}/"
+    rejects = f" The rejected ones, with their reasons: {layout.REJECTED}{manifest['batch']}/." * bool(
         manifest["rejected"]
     )
     return (

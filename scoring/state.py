@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
-from andamio import names
 from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
-from andamio.ports import Objects
+from andamio.storage import layout
+from andamio.storage.ports import Objects
 
 STALE = timedelta(hours=2)
 """How long a claim holds against events: an execution that was killed cannot give its own back."""
@@ -146,4 +146,4 @@ def _swap(objects: Objects, batch: str, state: State, etag: str) -> bool:
 
 
 def _key(batch: str) -> str:
-    return names.batch(batch, "state.json")
+    return layout.batch(batch, "state.json")

@@ -21,83 +21,85 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from andamio.batches import Plan
 from andamio.errors import DataError
 from scoring import state
-from scoring.arrival import arrived
-from scoring.desk import Desk
+from scoring.batch import BatchPlan
+from scoring.context import ScoringContext
+from scoring.errors import RefusedFile
 from scoring.failures import give_up, words
+from scoring.incoming import incoming_file
 from scoring.plan import plan_step, read_plan, refuse, unpack_step
-from scoring.proceed import missing_shards, proceed, read_cut
 from scoring.publish import publish_step
-from scoring.refused import RefusedFile
-from scoring.survey import survey_chunk
+from scoring.remaining import missing_shards, read_cut, remaining_work
+from scoring.split.chunks import survey_chunk
 from scoring.verify import verify_step
 
 Json = dict[str, Any]
 
 
-def run_step(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+def run_step(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
     """Do the step that an event names; raises `DataError` for one that is not known."""
     step = _STEPS.get(str(event.get("step")))
     if step is None:
         raise DataError(f"There is no step {event.get('step')!r}: expected one of {', '.join(_STEPS)}")
-    return step(desk, event, now)
+    return step(context, event, now)
 
 
-def _plan(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
-    return plan_step(desk, event.get("event") or {}, str(event.get("execution") or ""), now)
+def _plan(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
+    return plan_step(context, event.get("event") or {}, str(event.get("execution") or ""), now)
 
 
-def _unpack(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
-    return unpack_step(desk, event["batch"], now)
+def _unpack(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
+    return unpack_step(context, event["batch"], now)
 
 
-def _survey(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
-    survey_chunk(desk, _planned(desk, event["batch"]), int(event["chunk"]))
+def _survey(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
+    survey_chunk(context, _planned(context, event["batch"]), int(event["chunk"]))
     return {}  # children of a Map hand nothing back: state data are bounded, storage holds the facts
 
 
-def _cut(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+def _cut(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
     """Put the surveys together: {"status": "score" | "verify" | "refused", "batch", "items"?, "message"?}."""
     batch = event["batch"]
-    plan, held = _planned(desk, batch), state.read_state(desk.batch, batch)
+    plan, held = _planned(context, batch), state.read_state(context.batch, batch)
     try:
-        return proceed(desk, plan, 1 if held is None else held.attempt, surveyed=True)
+        return remaining_work(context, plan, 1 if held is None else held.attempt, surveyed=True)
     except RefusedFile as error:
-        return refuse(desk, batch, plan.key, error, now)
+        return refuse(context, batch, plan.key, error, now)
 
 
-def _score(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+def _score(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
     from scoring.worker import score_shard  # pyarrow, which no other step of a text file needs
 
     batch, number = event["batch"], int(event["shard"])
-    plan, cut = _planned(desk, batch), read_cut(desk.batch, batch)
+    plan, cut = _planned(context, batch), read_cut(context.batch, batch)
     if cut is None:
         raise DataError(f"batch {batch} is not cut yet: the steps before have to run first")
-    opened = desk.open(plan.release)
-    score_shard(desk.batch, desk.table, plan, cut, cut.shards[number], opened.contract, desk.model(plan.release))
+    opened = context.open(plan.release)
+    score_shard(
+        context.batch, context.table, plan, cut, cut.shards[number], opened.contract, context.model(plan.release)
+    )
     return {}
 
 
-def _give_up(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+def _give_up(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
     kind = "chunk" if "chunk" in event else "shard"
-    give_up(desk.batch, event["batch"], kind, int(event[kind]), event.get("error"), now)
+    give_up(context.batch, event["batch"], kind, int(event[kind]), event.get("error"), now)
     return {}
 
 
-def _verify(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
-    return verify_step(desk.batch, event["batch"])
+def _verify(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
+    return verify_step(context.batch, event["batch"])
 
 
-def _publish(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
-    return publish_step(desk, event["batch"], now)
+def _publish(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
+    return publish_step(context, event["batch"], now)
 
 
-def _fail(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
+def _fail(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
     """Write down why a batch failed, unless another execution took it over: `input` is what the machine knew last."""
     known = event.get("input") or event
-    batch = _batch_in(desk, known)
+    batch = _batch_in(context, known)
     if batch is None:
         return {}
     reason = (
@@ -106,35 +108,35 @@ def _fail(desk: Desk, event: Mapping[str, Any], now: datetime) -> Json:
     )
     missing = known.get("missing")
     if missing is None:
-        missing = _missing(desk, batch)
-    state.fail(desk.batch, batch, now, str(reason), missing=missing, execution=event.get("execution"))
+        missing = _missing(context, batch)
+    state.fail(context.batch, batch, now, str(reason), missing=missing, execution=event.get("execution"))
     return {}
 
 
-def _batch_in(desk: Desk, known: Mapping[str, Any]) -> str | None:
+def _batch_in(context: ScoringContext, known: Mapping[str, Any]) -> str | None:
     """The batch that a machine failed on; where planning itself failed, the one of the file that it began with."""
     if "batch" in known:
         return str(known["batch"])
     try:
-        arrival = arrived(desk.batch, known)
+        arrival = incoming_file(context.batch, known)
     except RefusedFile:
         return None
     return None if arrival is None else arrival.batch
 
 
-def _missing(desk: Desk, batch: str) -> list[int]:
-    cut = read_cut(desk.batch, batch)
-    return [] if cut is None else missing_shards(desk.batch, batch, cut)
+def _missing(context: ScoringContext, batch: str) -> list[int]:
+    cut = read_cut(context.batch, batch)
+    return [] if cut is None else missing_shards(context.batch, batch, cut)
 
 
-def _planned(desk: Desk, batch: str) -> Plan:
-    plan = read_plan(desk.batch, batch)
+def _planned(context: ScoringContext, batch: str) -> BatchPlan:
+    plan = read_plan(context.batch, batch)
     if plan is None:
         raise DataError(f"batch {batch} has no plan yet: the step 'plan' has to run first")
     return plan
 
 
-_STEPS: dict[str, Callable[[Desk, Mapping[str, Any], datetime], Json]] = {
+_STEPS: dict[str, Callable[[ScoringContext, Mapping[str, Any], datetime], Json]] = {
     "plan": _plan,
     "unpack": _unpack,
     "survey": _survey,

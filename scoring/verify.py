@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from andamio import names
-from andamio.batches import Cut, Plan, Shard, ShardResult
 from andamio.errors import DataError, ObjectNotFound
-from andamio.ports import ObjectInfo, Objects
+from andamio.storage import layout
+from andamio.storage.ports import ObjectInfo, Objects
+from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.failures import failure
 from scoring.plan import read_plan
-from scoring.proceed import read_cut
-from scoring.survey import SIDE_BY_SIDE
+from scoring.remaining import read_cut
+from scoring.split.chunks import SIDE_BY_SIDE
 
 _SHOWN = 5
 
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 class Complete:
     """A batch of which everything is there: the results of its shards, in order."""
 
-    plan: Plan
+    plan: BatchPlan
     cut: Cut
     results: tuple[ShardResult, ...]
 
@@ -78,17 +78,17 @@ def look(objects: Objects, batch: str) -> Complete | Incomplete:
         raise DataError(f"batch {batch} is not cut yet: the steps before have to run first")
     _check_cut(plan, cut)
     results = _results(objects, batch, cut.shards)
-    scored = _listed(objects, f"{names.SCORED}{batch}/")
-    rejected = _listed(objects, f"{names.REJECTED}{batch}/")
-    lookups = _listed(objects, names.batch(batch, "lookup/"))
+    scored = _listed(objects, f"{layout.SCORED}{batch}/")
+    rejected = _listed(objects, f"{layout.REJECTED}{batch}/")
+    lookups = _listed(objects, layout.batch(batch, "lookup/"))
     faults: dict[int, str] = {}
     for shard, result in zip(cut.shards, results, strict=True):
         if result is None:
             faults[shard.number] = failure(objects, batch, "shard", shard.number)
             continue
-        part = scored.get(names.scored_part(batch, shard.number, plan.ending))
-        rejects = rejected.get(names.rejected_part(batch, shard.number))
-        lookup = lookups.get(names.lookup(batch, shard.number))
+        part = scored.get(layout.scored_part(batch, shard.number, plan.ending))
+        rejects = rejected.get(layout.rejected_part(batch, shard.number))
+        lookup = lookups.get(layout.lookup(batch, shard.number))
         why = _fault(shard, result, part, rejects, lookup)
         if why:
             faults[shard.number] = why
@@ -99,7 +99,7 @@ def look(objects: Objects, batch: str) -> Complete | Incomplete:
     return Complete(plan, cut, tuple(result for result in results if result is not None))
 
 
-def _check_cut(plan: Plan, cut: Cut) -> None:
+def _check_cut(plan: BatchPlan, cut: Cut) -> None:
     """Raise `DataError` unless the shards cover the file without gap and overlap."""
     edges = [(shard.start, shard.end) for shard in cut.shards]
     whole = plan.format == "parquet" or (edges[0][0] == plan.body and edges[-1][1] == plan.source_size)
@@ -143,7 +143,7 @@ def _gaps(shards: Sequence[Shard], results: Sequence[ShardResult | None]) -> dic
 def _results(objects: Objects, batch: str, shards: Sequence[Shard]) -> list[ShardResult | None]:
     def read(shard: Shard) -> ShardResult | None:
         try:
-            return ShardResult.from_json(objects.get(names.shard_result(batch, shard.number)).body)
+            return ShardResult.from_json(objects.get(layout.shard_result(batch, shard.number)).body)
         except ObjectNotFound:
             return None
 

@@ -12,18 +12,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from andamio import names
-from andamio.batches import Cut, Plan, Shard, ShardResult
 from andamio.contract import Contract
-from andamio.errors import ObjectNotFound, Problem
-from andamio.lookup import LookupWriter
-from andamio.model import Model
-from andamio.ports import Objects, Predictions
-from scoring.predicted import NO_ANSWER, Predicted, predicted, probabilities_of
-from scoring.reject import Rejects
-from scoring.rows import Rows
-from scoring.shard import open_part, read_rows
-from scoring.stored import items
+from andamio.errors import ObjectNotFound, Violation
+from andamio.records.encode import encode
+from andamio.records.parse import parse
+from andamio.release.model import Model
+from andamio.storage import layout
+from andamio.storage.ports import Objects, PredictionStore
+from scoring.batch import BatchPlan, Cut, Shard, ShardResult
+from scoring.formats import open_part, read_rows
+from scoring.lookup import LookupWriter
+from scoring.predictions import NO_ANSWER, Predicted, predicted, probabilities_of
+from scoring.read.rows import Rows
+from scoring.write.rejects import Rejects
+from scoring.write.table_items import items
 
 _TYPES = {
     "csv": "text/csv; charset=utf-8",
@@ -51,14 +53,14 @@ class Stopwatch:
 
 
 def score_shard(
-    batch: Objects, table: Predictions, plan: Plan, cut: Cut, shard: Shard, contract: Contract, model: Model
+    batch: Objects, table: PredictionStore, plan: BatchPlan, cut: Cut, shard: Shard, contract: Contract, model: Model
 ) -> ShardResult:
     """Score one shard and write what came of it: part, rejects, lookup, table, and last the result.
 
     What another try has written is kept: all of it is made of the plan alone, so it is the same. Raises
     `DataError` where the shard as a whole is not what its plan says.
     """
-    key = names.shard_result(plan.batch, shard.number)
+    key = layout.shard_result(plan.batch, shard.number)
     done = _done(batch, plan, shard)
     if done is not None:
         return done
@@ -66,12 +68,12 @@ def score_shard(
     with TemporaryDirectory(prefix="shard-") as folder:
         made = _Shard(Path(folder), batch, plan, shard, contract, model, watch)
         made.score()
-        part = names.scored_part(plan.batch, shard.number, plan.ending)
+        part = layout.scored_part(plan.batch, shard.number, plan.ending)
         batch.put_new_file(part, made.part, content_type=_TYPES[plan.format])
         if made.rejected:
-            rejects = names.rejected_part(plan.batch, shard.number)
+            rejects = layout.rejected_part(plan.batch, shard.number)
             batch.put_new_file(rejects, made.rejects, content_type=_TYPES["jsonl"])
-        batch.put_new_file(names.lookup(plan.batch, shard.number), made.lookup)
+        batch.put_new_file(layout.lookup(plan.batch, shard.number), made.lookup)
         watch.note("put")
         if cut.stored:
             for some in items(made.lookup, plan):
@@ -92,11 +94,11 @@ def score_shard(
     return result
 
 
-def _done(batch: Objects, plan: Plan, shard: Shard) -> ShardResult | None:
+def _done(batch: Objects, plan: BatchPlan, shard: Shard) -> ShardResult | None:
     """The result of a shard that was scored, unless its part is gone again."""
     try:
-        found = ShardResult.from_json(batch.get(names.shard_result(plan.batch, shard.number)).body)
-        batch.head(names.scored_part(plan.batch, shard.number, plan.ending))
+        found = ShardResult.from_json(batch.get(layout.shard_result(plan.batch, shard.number)).body)
+        batch.head(layout.scored_part(plan.batch, shard.number, plan.ending))
     except ObjectNotFound:
         return None
     return found
@@ -109,7 +111,7 @@ class _Shard:
         self,
         folder: Path,
         batch: Objects,
-        plan: Plan,
+        plan: BatchPlan,
         shard: Shard,
         contract: Contract,
         model: Model,
@@ -151,21 +153,21 @@ class _Shard:
             self._watch.note("read")
             yield rows
 
-    def _predict(self, rows: Rows) -> tuple[NDArray[np.int64] | None, Predicted, list[Problem]]:
+    def _predict(self, rows: Rows) -> tuple[NDArray[np.int64] | None, Predicted, list[Violation]]:
         """Which rows have a prediction (None: all of them), their predictions, and what is wrong with the others."""
         plan, contract = self._plan, self._contract
-        table = contract.parse(rows.columns, len(rows.lines), text=rows.text, decimal=plan.decimal)
-        problems, kept = table.problems, None
+        table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=plan.decimal)
+        problems, kept = table.violations, None
         if problems:
             kept = np.flatnonzero(~table.bad)
             table = table.take(kept)
-        encoded = contract.encode(table, today=self._today)
+        encoded = encode(contract, table, today=self._today)
         self._watch.note("parse")
         probabilities = probabilities_of(self._model, encoded)
         finite = np.isfinite(probabilities).all(axis=1)
         if not finite.all():
             among = np.arange(len(finite)) if kept is None else kept
-            problems = [*problems, *(Problem(row, "", NO_ANSWER) for row in among[~finite].tolist())]
+            problems = [*problems, *(Violation(row, "", NO_ANSWER) for row in among[~finite].tolist())]
             kept, probabilities = among[finite], probabilities[finite]
         lines = rows.lines if kept is None else rows.lines[kept]
         return kept, predicted(lines, probabilities, contract.positive_index, plan.threshold), problems

@@ -1,4 +1,4 @@
-"""From raw objects to a data version, and from a data version to a release. Knows no Lambda and no AWS client."""
+"""From a data version to a candidate that the gate has decided on. Knows no Lambda and no AWS client."""
 
 import os
 

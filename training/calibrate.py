@@ -19,7 +19,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import checker, helper, numpy_helper
 
-from andamio.names import PROBABILITIES
+from andamio.records.encode import PROBABILITIES
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]

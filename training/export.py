@@ -16,9 +16,8 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
-from andamio.encode import OTHER, Encoded
-from andamio.names import CATEGORIES, NUMBERS, PROBABILITIES
-from training.families import Fitted
+from andamio.records.encode import CATEGORIES, NUMBERS, OTHER, PROBABILITIES, Encoded
+from training.families.catalog import Fitted
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 TOLERANCE = 1e-5

@@ -8,16 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from andamio import metrics, names
 from andamio.contract import Contract
 from andamio.errors import AndamioError, ObjectNotFound, TrainingError
-from andamio.model import Model
-from andamio.ports import Objects
-from training import calibrate, export, kept, reference, selection, threshold
-from training.dataset import Rows
-from training.families import Fitted
-from training.runs import FIT, PLAN, Run, candidate_file, digest, scores_file
-from training.trials import Floats, fit_spec, from_npy, load_train
+from andamio.release.model import Model
+from andamio.stats import metrics
+from andamio.storage import layout
+from andamio.storage.documents import digest
+from andamio.storage.ports import Objects
+from training import calibrate, export, reference, threshold
+from training.families import selected as kept
+from training.families.catalog import Fitted
+from training.rows import TrainingRows
+from training.run import FIT, PLAN, Run, candidate_file, scores_file
+from training.trials import selection
+from training.trials.trial import Floats, fit_spec, from_npy, load_train
 
 TRIES = 3
 """How many trials are offered to the exporter before the run ends without a model."""
@@ -123,7 +127,7 @@ def order(trials: Sequence[dict[str, Any]], metric: str) -> list[dict[str, Any]]
 
 def try_exports(
     contract: Contract,
-    train: Rows,
+    train: TrainingRows,
     ordered: Sequence[dict[str, Any]],
     scores: Callable[[dict[str, Any]], Floats],
     seed: int,
@@ -177,14 +181,16 @@ def _ranges(contract: Contract) -> dict[int, tuple[float, ...]]:
     return ends
 
 
-def _threshold(contract: Contract, train: Rows, out_of_fold: Floats) -> float:
+def _threshold(contract: Contract, train: TrainingRows, out_of_fold: Floats) -> float:
     if contract.positive_index < 0:
         return threshold.DEFAULT  # more than two classes: the most probable one, whatever the threshold
     positive = train.labels == contract.positive_index
     return threshold.choose(contract.training.threshold, positive, out_of_fold[:, contract.positive_index])
 
 
-def _out_of_fold_metrics(contract: Contract, train: Rows, out_of_fold: Floats, limit: float) -> dict[str, float | None]:
+def _out_of_fold_metrics(
+    contract: Contract, train: TrainingRows, out_of_fold: Floats, limit: float
+) -> dict[str, float | None]:
     """Every metric on all out-of-fold rows together, at the chosen threshold."""
     found = {
         name: metrics.score(name, train.labels, out_of_fold, positive=contract.positive_index, threshold=limit)
@@ -195,7 +201,7 @@ def _out_of_fold_metrics(contract: Contract, train: Rows, out_of_fold: Floats, l
 
 def _profile(lake: Objects, version: str) -> bytes:
     try:
-        return lake.get(names.dataset(version, "profile.json")).body
+        return lake.get(layout.dataset(version, "profile.json")).body
     except ObjectNotFound:
         raise TrainingError(f"Data version {version} has no profile.json: run ETL again") from None
 

@@ -18,15 +18,25 @@ import pandas
 import skl2onnx
 import sklearn
 
-import andamio
-import training
 from andamio.contract import Contract
+from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
-from andamio.ports import Objects
-from training import dataset
-from training.families import FAMILIES
-from training.runs import CONTRACT, PLAN, Run
-from training.spaces import OPTUNA
+from andamio.storage.ports import Objects
+from training.families.catalog import FAMILIES
+from training.families.spaces import OPTUNA
+from training.outcome import imported
+from training.run import CONTRACT, PLAN, Run
+
+ROOT = Path(__file__).parents[1]
+STEPS = (
+    "training.plan",
+    "training.search.rounds",
+    "training.trials.trial",
+    "training.fit",
+    "training.evaluate.evaluate",
+    "training.evaluate.decide",
+)
+"""The modules of a run's steps."""
 
 MOST_TRIALS = 2000
 MOST_ROUNDS = 100
@@ -119,12 +129,13 @@ def libraries() -> dict[str, str]:
 
 
 def sources() -> str:
-    """A digest of our own code that a model depends on: when it changes, results of older code are not reused."""
+    """A digest of our own code that decides a run's outcome: when it changes, results of older code are not reused.
+
+    That is every module that the steps of a run import, directly or through others, wherever it lies.
+    """
     found = hashlib.sha256()
-    for package in (andamio, training):
-        for folder in package.__path__:
-            for file in sorted(Path(folder).glob("*.py*")):
-                found.update(f"{package.__name__}/{file.name}".encode() + b"\0" + file.read_bytes() + b"\0")
+    for module, file in sorted(imported(STEPS, ROOT).items()):
+        found.update(module.encode() + b"\0" + file.read_bytes() + b"\0")
     return found.hexdigest()[:16]
 
 

@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.decision import OutOfFold
-from training.dataset import Columns, Rows
+from andamio.dataset.version import Columns
+from andamio.gate.decision import OutOfFold
+from andamio.records.parse import parse
+from training.rows import TrainingRows
 
 REFERENCE_ROWS = 1000
 OUT_OF_FOLD_ROWS = 5000
 
 
-def reference(contract: Contract, train: Rows, seed: int) -> bytes:
+def reference(contract: Contract, train: TrainingRows, seed: int) -> bytes:
     """`reference.json`: at most 1,000 rows of train drawn by seed, the model's features but the private ones.
 
     {"rows": n, "columns": {feature: [values]}}; numbers, canonical texts, ISO dates, null for no value. Where
@@ -28,7 +30,7 @@ def reference(contract: Contract, train: Rows, seed: int) -> bytes:
     """
     picked = _draw(len(train.labels), REFERENCE_ROWS, seed)
     shown = [name for name, feature in contract.inputs.items() if not feature.private]
-    table = contract.parse(_take(train.cells, picked), len(picked), text=False, training=False)
+    table = parse(contract, _take(train.cells, picked), len(picked), text=False, training=False)
     columns = {name: [_plain(value) for value in table.columns[name].tolist()] for name in shown}
     document: dict[str, Any] = {"rows": len(picked), "columns": columns}
     if table.time is not None and any(contract.inputs[name].type == "date" for name in shown):
@@ -36,7 +38,7 @@ def reference(contract: Contract, train: Rows, seed: int) -> bytes:
     return _compact(document)
 
 
-def out_of_fold(contract: Contract, train: Rows, scores: NDArray[np.float64], seed: int) -> bytes:
+def out_of_fold(contract: Contract, train: TrainingRows, scores: NDArray[np.float64], seed: int) -> bytes:
     """`out_of_fold.json`: at most 5,000 rows drawn by seed, class index and probabilities in class order.
 
     {"rows": n, "classes": [keys], "labels": [index], "groups": [number], "scores": [[p, ...]]}; rows of one split key

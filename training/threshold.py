@@ -1,6 +1,6 @@
 """The threshold of a two-class problem, chosen on out-of-fold scores and sealed in the release.
 
-A row counts as positive when its score is at or above the threshold, as in `andamio.threshold`.
+A row counts as positive when its score is at or above the threshold, as in `andamio.release.threshold`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.format import Costs
+from andamio.contract.tables import Costs
 
 DEFAULT = 0.5
 

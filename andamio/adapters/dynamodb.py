@@ -36,7 +36,7 @@ _BUSY = frozenset(
 )
 
 
-class DynamoPredictions:
+class DynamoPredictionStore:
     """`Predictions` on a table; the client comes from the environment unless one is given."""
 
     def __init__(self, table: str, client: Any = None, sleep: Callable[[float], None] = time.sleep) -> None:

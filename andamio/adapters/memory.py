@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from andamio.errors import ObjectNotFound, PreconditionFailed
-from andamio.ports import ObjectInfo, Readable, StoredObject
+from andamio.storage.ports import ObjectInfo, Readable, StoredObject
 
 
 class MemoryObjects:
@@ -100,7 +100,7 @@ class MemoryObjects:
         return held[-1][0]
 
 
-class MemoryPredictions:
+class MemoryPredictionStore:
     """`Predictions` in a dictionary."""
 
     def __init__(self) -> None:

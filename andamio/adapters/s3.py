@@ -12,7 +12,7 @@ from andamio.adapters.refusals import refusal
 from andamio.adapters.s3_reading import Resuming
 from andamio.adapters.sdk import check_sdk
 from andamio.errors import AndamioError, ObjectNotFound, PreconditionFailed
-from andamio.ports import ObjectInfo, Readable, StoredObject
+from andamio.storage.ports import ObjectInfo, Readable, StoredObject
 
 PART = 16 * 2**20
 """Bytes of a part of a large upload: 10,000 of them, which is S3's limit, are 156 GiB."""

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from andamio.errors import ObjectNotFound, PreconditionFailed
-from andamio.ports import ObjectInfo, Readable, StoredObject
-from andamio.serving import read_pointer
+from andamio.release.pointer import read_pointer
+from andamio.storage.ports import ObjectInfo, Readable, StoredObject
 
 PROBLEM = Path(__file__).parent
 VERSION = "1"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.batch.folder import FolderObjects, NoTable
-from scoring.desk import Desk
+from scoring.context import ScoringContext
 from scoring.steps import run_step
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     sys.meta_path.insert(0, WithoutPandas())
     step, bucket, models, what, shard_bytes, workers, worker = sys.argv[1:]
     batch = FolderObjects(Path(bucket))
-    desk = Desk("bench", "bucket", batch, FolderObjects(Path(models)), NoTable(), int(shard_bytes))
+    context = ScoringContext("bench", "bucket", batch, FolderObjects(Path(models)), NoTable(), int(shard_bytes))
     events: list[dict[str, Any]] = [{"batch": what}]
     if step == "plan":
         events = [{"event": {"key": what}, "execution": "benchmark"}]
@@ -43,7 +43,7 @@ def main() -> None:
         events = json.loads(batch.get(what).body)[int(worker) :: int(workers)]
     said: dict[str, Any] = {}
     for event in events:
-        said = run_step(desk, {"step": step, **event}, datetime.now(UTC))
+        said = run_step(context, {"step": step, **event}, datetime.now(UTC))
     print(json.dumps(said))
 
 

@@ -17,16 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from andamio import release as releases
 from andamio.contract import Contract
-from andamio.encode import Encoded
-from andamio.serving import Served, read_pointer, swap_pointer
+from andamio.dataset import version as dataset
+from andamio.records.encode import Encoded, encode
+from andamio.records.parse import parse
+from andamio.release import release as releases
+from andamio.release.pointer import Served, read_pointer, swap_pointer
 from benchmarks.batch import generate
 from benchmarks.batch.folder import PROBLEM, FolderObjects
 from tests.support.releases import release_files
-from training import calibrate, dataset, export
+from training import calibrate, export
 from training.fit import Exported, try_exports
-from training.trials import cross_validate
+from training.rows import encode_rows
+from training.trials.trial import cross_validate
 
 TRAINED_ON = 4_000
 SEED = 7
@@ -58,7 +61,7 @@ def train(family: str) -> tuple[Contract, Exported]:
         cells[name] = values
     cells[contract.problem.target] = [str(label) for label in labels[:TRAINED_ON].tolist()]
     cells[dataset.KEY] = [f"{row:016x}" for row in range(TRAINED_ON)]
-    rows = dataset.rows(contract, cells, version="benchmark")
+    rows = encode_rows(contract, cells, version="benchmark")
     spec = {"id": "t1", "family": family, "params": PARAMS[family]}
     _, out_of_fold = cross_validate(contract, rows, spec, SEED, 1)
     exported, attempts = try_exports(
@@ -92,7 +95,7 @@ def save_model(contract: Contract, graph: bytes, folder: Path, session: Mapping[
     import mlflow.onnx
     import onnx
 
-    from training.track import _signature
+    from registry.mlflow import _signature
 
     mlflow.onnx.save_model(
         onnx.load_model_from_string(graph),
@@ -109,7 +112,7 @@ def tensors(contract: Contract, rows: int) -> Encoded:
     """The first rows of the file as the model's tensors, encoded by the contract (at most one block)."""
     table = next(generate.tables(rows))
     cells = {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
-    return contract.encode(contract.parse(cells, table.num_rows, text=False))
+    return encode(contract, parse(contract, cells, table.num_rows, text=False))
 
 
 if __name__ == "__main__":

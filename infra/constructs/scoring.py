@@ -8,6 +8,7 @@ from constructs import Construct
 
 from andamio import names
 from andamio.settings import ScoreSettings
+from andamio.storage import layout
 from infra.bundling import Bundle
 from infra.constructs.arrivals import Arrivals
 from infra.constructs.function import BundledFunction
@@ -76,7 +77,7 @@ class Scoring(Construct):
             numbers={"Workers": options.workers},
             texts={"BatchBucket": batch.bucket_name, "BatchTopic": self.topic.topic_arn},
             also=[
-                objects(batch, ["s3:GetObject"], f"{names.BATCHES}*/todo/*"),
+                objects(batch, ["s3:GetObject"], f"{layout.BATCHES}*/todo/*"),
                 Permission(("sns:Publish",), (self.topic.topic_arn,)),
             ],
             given_role=options.existing_role_arn,
@@ -87,7 +88,7 @@ class Scoring(Construct):
             system=system,
             part="batch",
             bucket=batch,
-            prefix=names.INCOMING,
+            prefix=layout.INCOMING,
             machine=self.machine,
             given_role=options.existing_role_arn,
         )

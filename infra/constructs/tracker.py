@@ -34,7 +34,7 @@ ACTIONS = (
     "UpdateModelVersion",
     "UpdateRun",
 )
-"""What `training/track.py` asks of MLflow, as SageMaker names it; a test records every call and allows no other.
+"""What `registry/mlflow.py` asks of MLflow, as SageMaker names it; a test records every call and allows no other.
 
 Deleted are an alias that moves, and a run that was made twice at once; updated is the name of an earlier
 stack's experiment. `GetMetricHistory` is asked by MLflow itself when a model is logged inside a run.

@@ -7,6 +7,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from andamio import names
+from andamio.storage import layout
 from infra.constructs import trust
 from infra.constructs.bucket import DataBucket
 from infra.constructs.role import Permission, create_role, objects
@@ -36,7 +37,7 @@ class TrackingApp(Construct):
                 objects(
                     bucket,
                     ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-                    names.MLFLOW,
+                    layout.MLFLOW,
                 ),
                 Permission(("s3:GetBucketLocation", "s3:ListBucket"), (bucket.bucket_arn,)),
             ],
@@ -47,7 +48,7 @@ class TrackingApp(Construct):
             "App",
             name=names.resource(system, "mlflow"),
             role_arn=role.role_arn,
-            artifact_store_uri=f"s3://{bucket.bucket_name}/{names.MLFLOW.rstrip('/')}",
+            artifact_store_uri=f"s3://{bucket.bucket_name}/{layout.MLFLOW.rstrip('/')}",
             model_registration_mode="AutoModelRegistrationDisabled",
         )
         app.apply_removal_policy(removal_policy)

@@ -13,7 +13,7 @@ LAMBDA_LIMIT_MIB = 250
 """What Lambda takes, unzipped and with layers, in 2^20 bytes."""
 
 # Of the core, what only a developer's machine needs stays at home.
-LEFT_OUT = ("andamio/cli/", "andamio/adapters/folder.py", "andamio/adapters/memory.py")
+LEFT_OUT = ("andamio/cli/", "andamio/adapters/memory.py")
 
 SWAGGER_UI = "node_modules/swagger-ui-dist"
 
@@ -37,7 +37,7 @@ class Recipe:
 
 API = Recipe(
     "api",
-    packages=("andamio",),
+    packages=("andamio", "scoring"),
     imports=("fastapi", "mangum", "numpy", "onnxruntime", "pydantic"),
     budget_mib=88,
     assets=(
@@ -49,13 +49,13 @@ API = Recipe(
 )
 ETL = Recipe(
     "etl",
-    packages=("andamio", "training"),
+    packages=("andamio", "etl"),
     imports=("altair", "fastparquet", "numpy", "pandas", "pydantic"),
     budget_mib=98,
     # The charts of a report are drawn by its reader's browser, from what the page brings along.
     assets=(
         (
-            "training/report/static/",
+            "etl/report/static/",
             tuple(
                 f"node_modules/{file}"
                 for file in (
@@ -95,7 +95,7 @@ SEARCH = Recipe(
 )
 REGISTRY = Recipe(
     "registry",
-    packages=("andamio", "training"),
+    packages=("andamio", "training", "registry"),
     imports=(
         "markdown_it",
         "mlflow",

@@ -12,6 +12,7 @@ from constructs import Construct
 import andamio
 from andamio import names
 from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, SearchSettings, Settings, TrainSettings
+from andamio.storage import layout
 from infra.bundling import Bundle
 from infra.constructs.alerts import Alerts
 from infra.constructs.api import Api, ApiLog
@@ -26,7 +27,7 @@ from infra.constructs.table import PredictionsTable
 from infra.lock import lock_digest
 from infra.options import Options
 from infra.permissions import OF_FUNCTIONS, Stores
-from infra.problem import Problem
+from infra.problem import DeployedProblem
 
 # After six hours ETL is ended: more than all of its steps may take, each with the longest wait for room to run.
 LONGEST_ETL = 6 * 3600
@@ -43,7 +44,7 @@ class ProblemStack(Stack):
         scope: Construct,
         id: str,
         *,
-        problem: Problem,
+        problem: DeployedProblem,
         system: str,
         options: Options,
         bundles: Mapping[str, Bundle],
@@ -65,13 +66,15 @@ class ProblemStack(Stack):
         self._data_policy = RemovalPolicy.DESTROY if options.local else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         self._stage = options.stage or names.LOCAL_STAGE
         version = {f"{names.NAMESPACE}:version": andamio.__version__}
-        for key, value in (names.tags(problem.name, self._stage) | version).items():
+        for key, value in (names.tags(problem.contract.problem.name, self._stage) | version).items():
             Tags.of(self).add(key, value)
 
         self._store()
         self._tracking()
         contract = ContractLayer(self, "Contract", system=system, toml=problem.toml, folder=work)
-        self._stores = Stores(problem.name, self._lake, self._models, self._batch, self._table, self._tracking_uri)
+        self._stores = Stores(
+            problem.contract.problem.name, self._lake, self._models, self._batch, self._table, self._tracking_uri
+        )
         self._functions(contract)
         self._machines()
         self._serve()
@@ -85,10 +88,10 @@ class ProblemStack(Stack):
             removal_policy=self._data_policy,
             announces=True,
             # What ETL stages can be made again from raw/; every version of raw/ is kept: data sets refer to them.
-            expire={names.STAGING: 30, ACCESS_LOG: 90},
-            forget={names.DATASETS: 365},
+            expire={layout.STAGING: 30, ACCESS_LOG: 90},
+            forget={layout.DATASETS: 365},
         )
-        self._models = DataBucket(self, "Models", removal_policy=self._data_policy, forget={names.SERVING: 365})
+        self._models = DataBucket(self, "Models", removal_policy=self._data_policy, forget={layout.SERVING: 365})
         self._batch = DataBucket(
             self,
             "Batch",
@@ -97,7 +100,8 @@ class ProblemStack(Stack):
             # The API gives forms and addresses to whatever page holds a key: those pages must be able to use them.
             origins=[ANY_ORIGIN],
             expire=dict.fromkeys(
-                (names.INCOMING, names.SCORED, names.REJECTED, names.BATCHES), self._problem.keep_days
+                (layout.INCOMING, layout.SCORED, layout.REJECTED, layout.BATCHES),
+                self._problem.contract.batch.keep_days,
             ),
         )
         self._table = PredictionsTable(self, "Predictions", removal_policy=self._data_policy)
@@ -121,7 +125,7 @@ class ProblemStack(Stack):
 
     def _functions(self, contract: ContractLayer) -> None:
         """The functions; the one that scores files comes with its machine."""
-        name, lake, models = self._problem.name, self._lake, self._models
+        name, lake, models = self._problem.contract.problem.name, self._lake, self._models
         self._etl = self._function(
             "etl",
             "Raw files to a data version: collect, validate, publish, report, commit",
@@ -209,7 +213,7 @@ class ProblemStack(Stack):
                 "RegistryFunction": self._registry,
             },
             starts={},
-            numbers={"Parallel": self._problem.parallel},
+            numbers={"Parallel": self._problem.contract.training.parallel},
             given_role=given_role,
         )
         self._etl_machine = FileMachine(
@@ -231,7 +235,7 @@ class ProblemStack(Stack):
             system=system,
             part="etl",
             bucket=self._lake,
-            prefix=names.RAW,
+            prefix=layout.RAW,
             machine=self._etl_machine,
             given_role=given_role,
         )
@@ -260,7 +264,7 @@ class ProblemStack(Stack):
 
     def _outputs(self) -> None:
         outputs = {
-            "Problem": self._problem.name,
+            "Problem": self._problem.contract.problem.name,
             "Stage": self._stage,
             "ApiUrl": self._api.url,
             "ApiKeyId": self._api.key.key_id,

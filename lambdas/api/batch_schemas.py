@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from andamio.batches import ID, LONGEST_NAME
 from lambdas.api.describing import VERSION, Json, fields, maybe, ref
+from scoring.batch import ID, LONGEST_NAME
 
 STATUSES = ("waiting", "running", "done", "failed")
 STEPS = ("planning", "unpacking", "cutting", "scoring", "verifying")

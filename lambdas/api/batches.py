@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from andamio import names
-from andamio.batch_status import Files, read_status, recent, result_files
-from andamio.batches import ID, KNOWN, LONGEST_NAME, new_id, plain_name
+from andamio.storage import layout
 from lambdas.api.payload import invalid, refuse_others
 from lambdas.api.problems import RequestError
 from lambdas.api.scored import Bucket, Scored, wrong_path
+from scoring.batch import ID, KNOWN, LONGEST_NAME, new_id, plain_name
+from scoring.status import Files, read_status, recent, result_files
 
 LARGEST_UPLOAD = 5 * 2**30
 """Bytes that S3 takes in one POST."""
@@ -31,11 +31,11 @@ def ask_for_upload(scored: Scored, payload: object) -> Json:
     name = _name(payload)
     now = scored.clock.now()
     batch, expires = new_id(now), (now + timedelta(seconds=LINK_SECONDS)).isoformat(timespec="seconds")
-    key = names.incoming(batch, name)
+    key = layout.incoming(batch, name)
     form = scored.bucket.presigned_post(key, LINK_SECONDS, LARGEST_UPLOAD)
     request = {"batch": batch, "key": key, "created": now.isoformat(timespec="seconds"), "expires": expires}
     scored.bucket.put_new(
-        names.batch(batch, "request.json"), json.dumps(request).encode(), content_type="application/json"
+        layout.batch(batch, "request.json"), json.dumps(request).encode(), content_type="application/json"
     )
     return {
         "batch": batch,

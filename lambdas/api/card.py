@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from andamio.release import CARD, CARD_PAGE, Release
+from andamio.release.release import CARD, CARD_PAGE, Release
 from lambdas.api import replies
 from lambdas.api.problems import RequestError
 

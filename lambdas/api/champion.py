@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from andamio.contract import Contract
+from andamio.contract.schema import example_record
 from andamio.errors import ReleaseError
-from andamio.explain import Reference, read_reference, rows_for, thinned
-from andamio.model import Model
-from andamio.ports import Objects
-from andamio.release import MODEL, Release
-from andamio.schema import example_record
-from andamio.serving import Served
-from andamio.threshold import labels_from
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
+from andamio.release.explain import Reference, read_reference, rows_for, thinned
+from andamio.release.model import Model
+from andamio.release.pointer import Served
+from andamio.release.release import MODEL, Release
+from andamio.release.threshold import labels_from
+from andamio.storage.ports import Objects
 from lambdas.api.problems import RequestError
 
 _REFERENCE = "reference.json"
@@ -96,8 +98,8 @@ def load(objects: Objects, served: Served) -> Champion:
 
 def _prove(champion: Champion) -> None:
     """Score the contract's own example: a model that cannot do that would fail every request."""
-    table = champion.contract.parse_records([example_record(champion.contract)])
-    probabilities = champion.model.predict(champion.contract.encode(table))
+    table = parse_records(champion.contract, [example_record(champion.contract)])
+    probabilities = champion.model.predict(encode(champion.contract, table))
     expected = (1, len(champion.contract.classes))
     if probabilities.shape != expected:
         raise ReleaseError(

@@ -14,8 +14,8 @@ from typing import Any
 from fastapi import Request, Response
 
 from andamio import __version__
+from andamio.contract.schema import record_schema
 from andamio.errors import AccessRefused, AndamioError, NotReady
-from andamio.schema import record_schema
 from lambdas.api import card, docs, log, replies
 from lambdas.api.body import CSV, JSON, media_type, parse_json, read_text
 from lambdas.api.champion import Champion

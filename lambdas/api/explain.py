@@ -8,10 +8,12 @@ from typing import Any
 
 from andamio import names
 from andamio.contract import Contract
-from andamio.errors import InvalidRecord, Problem, ReleaseError
-from andamio.explain import explain, seed_of
-from andamio.parse import Table
-from andamio.threshold import labels_from
+from andamio.errors import InvalidRecord, ReleaseError, Violation
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
+from andamio.records.table import Table
+from andamio.release.explain import explain, seed_of
+from andamio.release.threshold import labels_from
 from lambdas.api import log
 from lambdas.api.champion import Champion
 from lambdas.api.payload import Records, check_size
@@ -37,8 +39,8 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
     """
     contract = champion.contract
     check_size(records.features, len(contract.inputs))
-    table = contract.parse_records(records.features)
-    encoded = contract.encode(table)
+    table = parse_records(contract, records.features)
+    encoded = encode(contract, table)
     probabilities = probabilities_of(champion, encoded)
     (label,) = labels_from(probabilities, contract.positive_index, champion.threshold).tolist()
     target = contract.positive_index if contract.positive_index >= 0 else label
@@ -56,7 +58,7 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
     except ReleaseError as error:
         log.error(error, release=champion.version)
         reason = "the model has no finite answer near this record: a number without a range is too large"
-        raise InvalidRecord([Problem(0, "", reason)]) from error
+        raise InvalidRecord([Violation(0, "", reason)]) from error
     values = _values(contract, table)
     ranked = sorted(found.contributions.items(), key=lambda item: -abs(item[1]))
     classes = contract.classes

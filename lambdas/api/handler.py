@@ -41,10 +41,10 @@ def connect() -> Serving:
 @cache
 def scored() -> Scored:
     """The batches and predictions of that problem, of which a prediction needs nothing; raises `SettingsError`."""
-    from andamio.adapters.dynamodb import DynamoPredictions
+    from andamio.adapters.dynamodb import DynamoPredictionStore
 
     settings = ApiSettings.from_env()
-    return Scored(S3Objects(settings.batch), DynamoPredictions(settings.table), WallClock())
+    return Scored(S3Objects(settings.batch), DynamoPredictionStore(settings.table), WallClock())
 
 
 _gateway = Mangum(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import io
 
-from andamio.errors import InvalidRecord, Problem
+from andamio.errors import InvalidRecord, Violation
 from lambdas.api.payload import check_count, invalid, refuse_others
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -102,6 +102,6 @@ def _refuse_twice(names: list[str], field: str) -> None:
 
 def _refuse_ragged(lengths: list[int], width: int) -> None:
     reason = f"expected a list of {width} values, one for each column"
-    ragged = [Problem(row, "", reason) for row, length in enumerate(lengths) if length != width]
+    ragged = [Violation(row, "", reason) for row, length in enumerate(lengths) if length != width]
     if ragged:
         raise InvalidRecord(ragged)

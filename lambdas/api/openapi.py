@@ -11,7 +11,7 @@ from pathlib import Path
 
 from andamio import __version__
 from andamio.contract import Contract
-from andamio.schema import example_record
+from andamio.contract.schema import example_record
 from lambdas.api import card, openapi_batches, schemas
 from lambdas.api.body import LIMIT
 from lambdas.api.describing import Json, json_of, operation_id, problems, ref

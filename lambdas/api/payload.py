@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from andamio.errors import InvalidRecord, Problem
+from andamio.errors import InvalidRecord, Violation
 from lambdas.api.problems import RequestError
 
 MOST_RECORDS = 1000
@@ -64,14 +64,14 @@ def check_size(records: Sequence[object], width: int) -> None:
     `width` is how many fields the contract has. Raises `InvalidRecord`.
     """
     most = width + _SPARE_FIELDS
-    problems: list[Problem] = []
+    problems: list[Violation] = []
     for row, record in enumerate(records):
         if not isinstance(record, dict):
             continue  # the contract says so itself
         if len(record) > most:
-            problems.append(Problem(row, "", f"has {len(record)} fields; expected at most {width}"))
+            problems.append(Violation(row, "", f"has {len(record)} fields; expected at most {width}"))
         problems.extend(
-            Problem(row, name, f"expected at most {LONGEST_TEXT} characters")
+            Violation(row, name, f"expected at most {LONGEST_TEXT} characters")
             for name, value in record.items()
             if type(value) is str and len(value) > LONGEST_TEXT
         )
@@ -95,34 +95,34 @@ def invalid(detail: str, *errors: tuple[str, str]) -> RequestError:
 def _records(payload: Sequence[object]) -> Records:
     features: list[object] = []
     ids: list[RecordId] = []
-    problems: list[Problem] = []
+    problems: list[Violation] = []
     for row, record in enumerate(payload):
         if not isinstance(record, dict):
-            problems.append(Problem(row, "", 'expected an object: {"features": {...}, "id": optional}'))
+            problems.append(Violation(row, "", 'expected an object: {"features": {...}, "id": optional}'))
             continue
         if "features" not in record:
-            problems.append(Problem(row, "features", 'is missing: expected {"features": {...}, "id": optional}'))
+            problems.append(Violation(row, "features", 'is missing: expected {"features": {...}, "id": optional}'))
         elif not isinstance(record["features"], dict):
-            problems.append(Problem(row, "features", "expected an object of feature names and values"))
+            problems.append(Violation(row, "features", "expected an object of feature names and values"))
         else:
             features.append(record["features"])
         ids.append(_record_id(record.get("id"), row, problems))
         if not record.keys() <= _RECORD_KEYS:
             others = [key for key in record if key not in _RECORD_KEYS]
-            problems.extend(Problem(row, key, "unknown key" + _nearest(key, _RECORD)) for key in others[:3])
+            problems.extend(Violation(row, key, "unknown key" + _nearest(key, _RECORD)) for key in others[:3])
     if problems:
         raise InvalidRecord(problems)
     return Records(features, ids)
 
 
-def _record_id(value: object, row: int, problems: list[Problem]) -> RecordId:
+def _record_id(value: object, row: int, problems: list[Violation]) -> RecordId:
     if value is None:
         return None
     if isinstance(value, str) and 1 <= len(value) <= LONGEST_ID:
         return value
     if isinstance(value, int) and not isinstance(value, bool) and -LARGEST_ID <= value < LARGEST_ID:
         return value
-    problems.append(Problem(row, "id", f"expected a string of 1 to {LONGEST_ID} characters or a 64-bit integer"))
+    problems.append(Violation(row, "id", f"expected a string of 1 to {LONGEST_ID} characters or a 64-bit integer"))
     return None
 
 

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio import names
-from andamio.encode import Encoded
-from andamio.errors import InvalidRecord, Problem, ReleaseError
-from andamio.parse import Table
-from andamio.threshold import labels_from
+from andamio.errors import InvalidRecord, ReleaseError, Violation
+from andamio.records.encode import Encoded, encode
+from andamio.records.from_json import parse_records
+from andamio.records.parse import parse
+from andamio.records.table import Table
+from andamio.release.threshold import labels_from
 from lambdas.api import log
 from lambdas.api.champion import Champion
 from lambdas.api.payload import RecordId, Records, check_size
@@ -30,7 +32,7 @@ def predict(champion: Champion, records: Records, route: str, started: float) ->
     """
     contract = champion.contract
     check_size(records.features, len(contract.inputs))
-    table = contract.parse_records(records.features)
+    table = parse_records(contract, records.features)
     return _answer(champion, table, records.features, records.ids, route, started)
 
 
@@ -40,12 +42,12 @@ def predict_csv(
     """Score columns of CSV text, all rows or none; raises `InvalidRecord`."""
     contract = champion.contract
     allowed = {*contract.inputs, contract.problem.time}
-    strange = [Problem(0, name, "unknown column: see the schema") for name in columns if name not in allowed]
+    strange = [Violation(0, name, "unknown column: see the schema") for name in columns if name not in allowed]
     if strange:
         raise InvalidRecord(strange[:100])
-    table = contract.parse(columns, rows, text=True)
-    if table.problems:
-        raise InvalidRecord(sorted(table.problems, key=lambda problem: problem.row))
+    table = parse(contract, columns, rows, text=True)
+    if table.violations:
+        raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
     features = _values(table)
     check_size(features, len(contract.inputs))
     return _answer(champion, table, features, [None] * rows, route, started)
@@ -60,7 +62,7 @@ def _answer(
     started: float,
 ) -> list[Prediction]:
     contract = champion.contract
-    probabilities = probabilities_of(champion, contract.encode(table))
+    probabilities = probabilities_of(champion, encode(contract, table))
     chosen = labels_from(probabilities, contract.positive_index, champion.threshold)
     model = {"name": contract.problem.name, "version": champion.version}
     classes, texts = contract.classes, contract.texts
@@ -95,7 +97,7 @@ def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32
         if not beyond:
             raise
         reason = "the model has no finite answer: a number without a range is too large"
-        raise InvalidRecord([Problem(row, "", reason) for row in beyond]) from error
+        raise InvalidRecord([Violation(row, "", reason) for row in beyond]) from error
 
 
 def _answers(champion: Champion, one: Encoded) -> bool:

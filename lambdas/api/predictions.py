@@ -13,13 +13,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from andamio import names
-from andamio.batches import Cut, Plan, Shard, ShardResult, prediction_id, split_prediction_id
 from andamio.errors import ObjectNotFound
-from andamio.lookup import Found, find
-from andamio.ports import Objects
+from andamio.storage import layout
+from andamio.storage.ports import Objects
 from lambdas.api.problems import RequestError
 from lambdas.api.scored import Scored, wrong_path
+from scoring.batch import BatchPlan, Cut, Shard, ShardResult, prediction_id, split_prediction_id
+from scoring.lookup import Found, find
 
 SEARCHED = 4 * 2**20
 """Bytes of a shard's rejected rows that one request is looked for in."""
@@ -62,14 +62,14 @@ def _from_table(item: Mapping[str, Any]) -> Json:
 
 
 def _from_batch(bucket: Objects, batch: str, line: int) -> Json:
-    plan = _read(bucket, names.batch(batch, "plan.json"), Plan.from_json)
-    cut = _read(bucket, names.batch(batch, "shards.json"), Cut.from_json)
+    plan = _read(bucket, layout.batch(batch, "plan.json"), BatchPlan.from_json)
+    cut = _read(bucket, layout.batch(batch, "shards.json"), Cut.from_json)
     if plan is None or cut is None:
         raise _nothing(_same_as(bucket, batch) or "There is no batch of this id, or it is not being scored yet.")
     shard = _shard_of(cut, line)
     if shard is None:
         raise _nothing(f"The file of this batch has its first row on line {plan.line}.")
-    key = names.lookup(batch, shard.number)
+    key = layout.lookup(batch, shard.number)
     try:
         found = find(lambda start, length: bucket.get_range(key, start, length), line)
     except ObjectNotFound:
@@ -81,7 +81,7 @@ def _from_batch(bucket: Objects, batch: str, line: int) -> Json:
     return _from_lookup(plan, line, found)
 
 
-def _from_lookup(plan: Plan, line: int, found: Found) -> Json:
+def _from_lookup(plan: BatchPlan, line: int, found: Found) -> Json:
     label = plan.classes[found.label]
     return {
         "prediction_id": prediction_id(plan.batch, line),
@@ -104,11 +104,11 @@ def _shard_of(cut: Cut, line: int) -> Shard | None:
 
 def _why_not(bucket: Objects, batch: str, shard: Shard, line: int) -> str:
     """Why a line of a scored shard has no prediction: its row was rejected, or no row begins there."""
-    result = _read(bucket, names.shard_result(batch, shard.number), ShardResult.from_json)
+    result = _read(bucket, layout.shard_result(batch, shard.number), ShardResult.from_json)
     nothing = f"No scored row of this batch begins on line {line}."
     if result is None or not result.rejected:
         return nothing
-    key = names.rejected_part(batch, shard.number)
+    key = layout.rejected_part(batch, shard.number)
     try:
         body = bucket.get_range(key, 0, SEARCHED)
     except ObjectNotFound:
@@ -128,7 +128,7 @@ def _rejects(body: bytes) -> Iterator[Json]:
 
 def _same_as(bucket: Objects, batch: str) -> str:
     """Where the predictions are of a file that was scored before; "" for any other."""
-    state: Json | None = _read(bucket, names.batch(batch, "state.json"), json.loads)
+    state: Json | None = _read(bucket, layout.batch(batch, "state.json"), json.loads)
     other = state.get("same_as") if state else None
     return f"The file of this batch was scored before: its predictions are those of batch {other}." if other else ""
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from andamio.errors import AndamioError, InvalidRecord, NotReady, Problem
+from andamio.errors import AndamioError, InvalidRecord, NotReady, Violation
 
 MEDIA_TYPE = "application/problem+json"
 URN = "urn:andamio:problem:"
@@ -92,19 +92,19 @@ def headers(body: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
 
 
 def _invalid_record(error: InvalidRecord, single: bool, known: Mapping[str, object]) -> dict[str, Any]:
-    count = len(error.problems)
+    count = len(error.violations)
     detail = f"{count} thing{' is' if count == 1 else 's are'} wrong"
     if not single:
-        records = len({item.row for item in error.problems})
+        records = len({item.row for item in error.violations})
         detail += f" in {records} record{'' if records == 1 else 's'}; nothing was predicted"
     if count > SHOWN:
         detail += f"; the first {SHOWN} are listed"
     body = problem(error.code, error.status, detail + ". GET schema says what a record looks like.")
-    body["errors"] = [_entry(item, single, known) for item in error.problems[:SHOWN]]
+    body["errors"] = [_entry(item, single, known) for item in error.violations[:SHOWN]]
     return body
 
 
-def _entry(item: Problem, single: bool, known: Mapping[str, object]) -> dict[str, Any]:
+def _entry(item: Violation, single: bool, known: Mapping[str, object]) -> dict[str, Any]:
     field = item.field if item.field in known else shown(item.field) if item.field else "features"
     entry: dict[str, Any] = {} if single else {"index": item.row}
     return {**entry, "field": field, "reason": item.reason}

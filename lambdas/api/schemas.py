@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from andamio.contract import Contract
-from andamio.schema import record_schema
+from andamio.contract.schema import record_schema
 from lambdas.api import batch_schemas
 from lambdas.api.describing import VERSION, Json, fields, maybe, ref
 from lambdas.api.invocations import FORMS

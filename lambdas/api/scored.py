@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 from fastapi import Request
 
-from andamio.canonical import canonical
-from andamio.ports import Clock, Objects, Predictions
+from andamio.contract.canonical import canonical
+from andamio.storage.ports import Clock, Objects, PredictionStore
 from lambdas.api.problems import RequestError
 
 MOST_LISTED = 100
@@ -36,7 +36,7 @@ class Scored:
     """The batch bucket and the predictions table."""
 
     bucket: Bucket
-    table: Predictions
+    table: PredictionStore
     clock: Clock
 
 

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from andamio import names
 from andamio.errors import AccessRefused, AndamioError, NotReady
-from andamio.ports import Clock, Objects
-from andamio.serving import Served, read_pointer
-from andamio.serving import champion as champion_of
+from andamio.release.pointer import Served, read_pointer
+from andamio.release.pointer import champion as champion_of
+from andamio.storage.ports import Clock, Objects
 from lambdas.api import log
 from lambdas.api.champion import Champion, load
 

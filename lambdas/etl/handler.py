@@ -9,10 +9,10 @@ from typing import Any
 
 from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
+from andamio.contract.deployed import load_problem
 from andamio.names import EVENT_ETL
 from andamio.settings import EtlSettings
-from training.etl import run_step
-from training.problem import load_problem
+from etl.steps import run_step
 
 
 @cache
@@ -22,7 +22,7 @@ def connect() -> tuple[S3Objects, Contract]:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Do one step: `training.etl` says which there are and what each returns."""
+    """Do one step: `etl.steps` says which there are and what each returns."""
     lake, contract = connect()
     result = run_step(lake, contract, event, datetime.now(UTC))
     print(json.dumps({"event": EVENT_ETL, "step": event["step"], **result}, ensure_ascii=False), flush=True)

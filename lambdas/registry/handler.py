@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from andamio import names
 from andamio.adapters.refusals import refusal_told
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import AndamioError
 from andamio.names import EVENT_REGISTRY
-from andamio.ports import Objects
 from andamio.settings import RegistrySettings
-from training import register
-from training.record import Origin, Tracker, Trackers
-from training.steps import do_step
+from andamio.step import do_step
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+from registry import register
+from registry.record import Origin, Tracker, Trackers
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ def connect() -> Registry:
     @cache
     def tracker(problem: str) -> Tracker:
         # Imported here: MLflow takes seconds, and a missing setting should be told first.
-        from training.track import MlflowTracker
+        from registry.mlflow import MlflowTracker
 
-        artifacts = f"s3://{settings.models}/{names.MLFLOW}".rstrip("/")
+        artifacts = f"s3://{settings.models}/{layout.MLFLOW}".rstrip("/")
         return MlflowTracker(settings.tracking_uri, settings.system, artifacts)
 
-    origin = Origin(f"s3://{settings.lake}/{names.DATASETS}", settings.lock)
+    origin = Origin(f"s3://{settings.lake}/{layout.DATASETS}", settings.lock)
     return Registry(S3Objects(settings.lake), S3Objects(settings.models), origin, tracker)
 
 

@@ -8,24 +8,24 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from andamio.adapters.dynamodb import DynamoPredictions
+from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.s3 import S3Objects
 from andamio.names import EVENT_BATCH
 from andamio.settings import ScoreSettings
-from scoring.desk import Desk
+from scoring.context import ScoringContext
 from scoring.steps import run_step
 
 
 @cache
-def connect() -> Desk:
+def connect() -> ScoringContext:
     """The buckets and the table that this function was deployed for, and its open releases; raises `SettingsError`."""
     settings = ScoreSettings.from_env()
-    return Desk(
+    return ScoringContext(
         settings.problem,
         settings.batch,
         S3Objects(settings.batch),
         S3Objects(settings.models),
-        DynamoPredictions(settings.table),
+        DynamoPredictionStore(settings.table),
         settings.shard_bytes,
     )
 

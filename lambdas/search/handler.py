@@ -9,10 +9,10 @@ from typing import Any
 
 from andamio.adapters.s3 import S3Objects
 from andamio.names import EVENT_TRAINING
-from andamio.ports import Objects
 from andamio.settings import SearchSettings
-from training import search
-from training.steps import do_step
+from andamio.step import do_step
+from andamio.storage.ports import Objects
+from training.search import rounds
 
 
 @cache
@@ -22,15 +22,15 @@ def connect() -> Objects:
 
 
 def _ask(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
-    return search.asked_summary(search.ask(models, event["run"], after=event["after"]))
+    return rounds.asked_summary(rounds.ask(models, event["run"], after=event["after"]))
 
 
 def _tell(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
-    return search.told_summary(search.tell(models, event["run"], number=event["round"], now=datetime.now(UTC)))
+    return rounds.told_summary(rounds.tell(models, event["run"], number=event["round"], now=datetime.now(UTC)))
 
 
 def _lost(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
-    search.lost(models, event["run"], event["trial"], event["error"])
+    rounds.lost(models, event["run"], event["trial"], event["error"])
     return {}  # children of a Map hand nothing back
 
 

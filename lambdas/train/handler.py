@@ -10,13 +10,15 @@ from typing import Any
 
 from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
+from andamio.contract.deployed import load_problem
 from andamio.names import EVENT_TRAINING
-from andamio.ports import Objects
 from andamio.settings import TrainSettings
-from training import decide, evaluate, fit, plan, trials
-from training.problem import load_problem
-from training.sight import TrainOnly
-from training.steps import do_step
+from andamio.step import do_step
+from andamio.storage.ports import Objects
+from training import fit, plan
+from training.evaluate import decide, evaluate
+from training.lake_without_holdout import LakeWithoutHoldout
+from training.trials import trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def _plan(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
     asked = event.get("input") or {}
     return plan.summary(
         plan.plan(
-            TrainOnly(to.lake),
+            LakeWithoutHoldout(to.lake),
             to.models,
             problem(),
             version=asked.get("dataset"),
@@ -57,12 +59,12 @@ def _plan(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _trial(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    trials.trial(TrainOnly(to.lake), to.models, event["run"], event["trial"], number=event["round"])
+    trial.trial(LakeWithoutHoldout(to.lake), to.models, event["run"], event["trial"], number=event["round"])
     return {}  # children of a Map hand nothing back: state data are bounded, storage holds the facts
 
 
 def _fit(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    return fit.summary(fit.fit(TrainOnly(to.lake), to.models, event["run"]))
+    return fit.summary(fit.fit(LakeWithoutHoldout(to.lake), to.models, event["run"]))
 
 
 def _evaluate(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:

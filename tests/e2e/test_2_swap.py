@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from andamio import names
-from andamio.release import FILES, Release, seal
-from andamio.serving import Served, read_pointer, swap_pointer
+from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.release.release import FILES, Release, seal
+from andamio.storage import layout
 
 from .conftest import Deployed
 from .test_1_demo import COURSE
@@ -70,7 +70,7 @@ def test_a_new_champion_is_served_with_no_failed_request(heart: Deployed) -> Non
 def test_a_release_that_was_tampered_with_is_refused_and_the_old_one_goes_on(heart: Deployed) -> None:
     models = heart.bucket("models")
     tampered = _twin(heart, "to be tampered with")
-    models.put(names.release(tampered, "model.onnx"), b"not the model that was sealed")
+    models.put(layout.release(tampered, "model.onnx"), b"not the model that was sealed")
     pointer, etag = read_pointer(models, "heart")
     _promote(heart, tampered)
     try:

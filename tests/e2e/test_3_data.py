@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from andamio.cli.follow import follow, training_arn
+from andamio.cli.models.follow import follow, training_arn
 from andamio.names import training_execution
 
 from .conftest import REPO, Clone, Deployed

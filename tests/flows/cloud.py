@@ -33,7 +33,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 )
 
 from andamio import names
-from andamio.adapters.dynamodb import DynamoPredictions
+from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
 from infra import asl
@@ -81,7 +81,7 @@ class Cloud:
     lake: S3Objects
     models: S3Objects
     batch: S3Objects
-    table: DynamoPredictions
+    table: DynamoPredictionStore
     calls: list[Call] = field(default_factory=list)
     _handlers: dict[str, Handler] = field(default_factory=dict)
     _modules: list[ModuleType] = field(default_factory=list)
@@ -244,7 +244,7 @@ def account(
         boto3.client("iam").create_role(RoleName="flows", AssumeRolePolicyDocument="{}")
         _create_table(table)
         lake, models, batch = (S3Objects(bucket, s3) for bucket in buckets.values())
-        cloud = Cloud(problem, layer, lake, models, batch, DynamoPredictions(table))
+        cloud = Cloud(problem, layer, lake, models, batch, DynamoPredictionStore(table))
 
         def invoke(
             backend: object, function_name: str, qualifier: object, body: Any, headers: object, response: dict[str, Any]

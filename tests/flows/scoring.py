@@ -15,6 +15,7 @@ import boto3
 
 from andamio import names
 from andamio.contract import Contract
+from andamio.storage import layout
 from infra import asl
 from lambdas.score import handler as score_handler
 
@@ -45,7 +46,7 @@ class Scoring:
 
     def drop(self, name: str, body: str | bytes) -> Json:
         """Put a file under incoming/; returns the event that EventBridge sends."""
-        key = names.INCOMING + name
+        key = layout.INCOMING + name
         self.cloud.batch.put(key, body.encode() if isinstance(body, str) else body)
         return self.cloud.landed(key, self.cloud.batch)
 
@@ -70,15 +71,15 @@ class Scoring:
 
     def manifest(self, batch: str) -> Json:
         """What a finished batch was made of and came to."""
-        return self.json(names.batch_manifest(batch))
+        return self.json(layout.batch_manifest(batch))
 
     def state(self, batch: str) -> Json:
         """Running, failed or done, and why."""
-        return self.json(names.batch(batch, "state.json"))
+        return self.json(layout.batch(batch, "state.json"))
 
     def parts(self, batch: str) -> list[str]:
         """The keys of the scored parts."""
-        return [info.key for info in self.cloud.batch.list(f"{names.SCORED}{batch}/")]
+        return [info.key for info in self.cloud.batch.list(f"{layout.SCORED}{batch}/")]
 
     def scored(self, batch: str) -> list[dict[str, str]]:
         """Every scored row of a CSV batch, in order; each part is a file with a header of its own."""
@@ -87,7 +88,7 @@ class Scoring:
 
     def rejected(self, batch: str) -> list[Json]:
         """Every rejected row, in order."""
-        keys = [info.key for info in self.cloud.batch.list(f"{names.REJECTED}{batch}/")]
+        keys = [info.key for info in self.cloud.batch.list(f"{layout.REJECTED}{batch}/")]
         return [json.loads(line) for key in keys for line in self.cloud.batch.get(key).body.splitlines()]
 
     def items(self) -> list[Json]:

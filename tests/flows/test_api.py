@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from andamio import names
-from andamio.adapters.dynamodb import DynamoPredictions
+from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.s3 import S3Objects
-from andamio.batches import prediction_id
-from scoring import proceed
+from andamio.storage import layout
+from scoring import remaining
+from scoring.batch import prediction_id
 from tests.support.api import Api
 
 from .scoring import FEATURES, LINES, Scoring, heart_file
@@ -23,7 +23,7 @@ def api(scoring: Scoring) -> Api:
     api = Api(
         objects=S3Objects(cloud.models.bucket),  # type: ignore[arg-type]
         batch=S3Objects(cloud.batch.bucket),  # type: ignore[arg-type]
-        table=DynamoPredictions(cloud.table.table),  # type: ignore[arg-type]
+        table=DynamoPredictionStore(cloud.table.table),  # type: ignore[arg-type]
     )
     api.clock.time = datetime.now(UTC)
     return api
@@ -33,13 +33,13 @@ def test_batches_are_asked_for_and_their_predictions_found_in_the_table_and_besi
     scoring: Scoring, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = scoring.score("patients.csv", heart_file(50, poisoned=[3])).output["batch"]
-    monkeypatch.setattr(proceed, "FEW_ROWS", 10)
+    monkeypatch.setattr(remaining, "FEW_ROWS", 10)
     large = scoring.score("others.csv", heart_file(200, poisoned=[150])).output["batch"]
     assert len(scoring.items()) == 49, "too many rows for the table"
 
     asked = api.post("/batches", {"name": "more.csv"})
     assert asked.status == 201, asked.text
-    assert asked.json["upload"]["fields"]["key"].startswith(names.INCOMING)
+    assert asked.json["upload"]["fields"]["key"].startswith(layout.INCOMING)
     assert api.get(f"/batches/{asked.json['batch']}").json["status"] == "waiting"
     assert api.get(f"/batches/{large}").json["scored"] == 199
     assert {found["batch"] for found in api.get("/batches", limit="9").json["batches"]} >= {small, large}
@@ -62,6 +62,6 @@ def test_a_prediction_reads_the_release_that_the_pointer_names(api: Api) -> None
 def test_before_the_first_release_there_is_no_pointer_to_read(scoring: Scoring, api: Api) -> None:
     """Which only a role that may list the bucket is told: another one is told 403."""
     s3 = scoring.cloud.models._s3
-    s3.delete_object(Bucket=scoring.cloud.models.bucket, Key=names.pointer("heart"))
+    s3.delete_object(Bucket=scoring.cloud.models.bucket, Key=layout.pointer("heart"))
     answer = api.predict({})
     assert (answer.status, answer.json["type"]) == (503, "urn:andamio:problem:not-ready")

@@ -8,8 +8,8 @@ import random
 import boto3
 import pytest
 
-from andamio import names
-from andamio.batches import prediction_id
+from andamio.storage import layout
+from scoring.batch import prediction_id
 from tests.support.api import Api
 from tests.support.releases import linear_onnx, serve
 
@@ -40,7 +40,7 @@ def test_a_file_that_lands_is_scored(scoring: Scoring) -> None:
     assert results == [{}] * len(scoring.parts(batch)), "children of a Map hand nothing back"
     assert scoring.rejected(batch) == []
     assert scoring.state(batch)["status"] == "done"
-    merged = scoring.cloud.batch.get(names.scored_whole(batch, "csv")).body.decode()
+    merged = scoring.cloud.batch.get(layout.scored_whole(batch, "csv")).body.decode()
     assert merged.count("\n") == 304
     assert merged.count("prediction_id") == 1
 
@@ -56,7 +56,7 @@ def test_the_manifest_says_what_it_was_made_of_and_adds_up(scoring: Scoring) -> 
     for figure in ("rows", "scored", "rejected"):
         assert sum(shard[figure] for shard in manifest["shards"]) == manifest[figure]
     assert manifest["files"]["scored"] == scoring.parts(batch)
-    champion = json.loads(scoring.cloud.models.get(names.pointer("heart")).body)["champion"]["release"]
+    champion = json.loads(scoring.cloud.models.get(layout.pointer("heart")).body)["champion"]["release"]
     assert manifest["release"]["version"] == champion
 
 
@@ -67,7 +67,7 @@ def test_whoever_subscribed_is_told_once_that_a_batch_is_done(scoring: Scoring) 
     assert len(told["Subject"]) < 60, "SNS takes 100 characters, numbers of rows may be long"
     said = json.loads(told["Message"])
     assert (said["batch"], said["scored"], said["rejected"]) == (batch, 49, 1)
-    assert said["manifest"] == names.batch_manifest(batch)
+    assert said["manifest"] == layout.batch_manifest(batch)
     scoring.score("patients.csv", heart_file(50, poisoned=[7]))
     assert scoring.told() == []
 
@@ -156,7 +156,7 @@ def test_a_file_without_a_column_is_refused_before_any_row_is_scored(scoring: Sc
     assert (ended.status, ended.error) == ("FAILED", "Andamio.Rejected")
     assert "cp" in ended.cause
     assert {call.event["step"] for call in scoring.cloud.calls} == {"plan", "fail"}
-    (state,) = [info.key for info in scoring.cloud.batch.list(names.BATCHES) if info.key.endswith("/state.json")]
+    (state,) = [info.key for info in scoring.cloud.batch.list(layout.BATCHES) if info.key.endswith("/state.json")]
     assert scoring.json(state)["status"] == "failed"
     assert scoring.json(state)["reason"] == ended.cause
-    assert not scoring.versions(names.SCORED)
+    assert not scoring.versions(layout.SCORED)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from andamio import names
-from andamio.adapters.dynamodb import DynamoPredictions
-from andamio.batches import prediction_id
+from andamio.adapters.dynamodb import DynamoPredictionStore
+from andamio.storage import layout
 from lambdas.score import handler as score_handler
+from scoring.batch import prediction_id
 from tests.support.releases import linear_onnx, serve
 
 from .cloud import throttled
@@ -21,15 +21,15 @@ from .scoring import CONTRACT, Json, Scoring, heart_file, lines_of
 def test_a_worker_killed_between_its_results_and_the_table_loses_and_doubles_nothing(
     scoring: Scoring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_all, killed = DynamoPredictions.put_all, []
+    put_all, killed = DynamoPredictionStore.put_all, []
 
-    def kills(self: DynamoPredictions, items: Any) -> None:
+    def kills(self: DynamoPredictionStore, items: Any) -> None:
         if len(killed) < 3:
             killed.append(len(items))
             raise MemoryError("killed")
         put_all(self, items)
 
-    monkeypatch.setattr(DynamoPredictions, "put_all", kills)
+    monkeypatch.setattr(DynamoPredictionStore, "put_all", kills)
     ended = scoring.score("patients.csv", heart_file(303))
     assert ended.status == "SUCCEEDED", ended.cause
     assert len(killed) == 3
@@ -37,7 +37,7 @@ def test_a_worker_killed_between_its_results_and_the_table_loses_and_doubles_not
     expected = {prediction_id(batch, line) for line in range(2, 305)}
     assert [row["prediction_id"] for row in scoring.scored(batch)] == sorted(expected, key=lambda name: int(name[29:]))
     assert {item["prediction_id"]["S"] for item in scoring.items()} == expected
-    assert set(scoring.versions(names.SCORED).values()) == {1}
+    assert set(scoring.versions(layout.SCORED).values()) == {1}
 
 
 def test_a_throttled_table_takes_longer_and_gets_every_row(scoring: Scoring, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_ten_executions_side_by_side_and_990_more_plans_of_one_event_leave_one_r
 
 
 def test_a_promotion_in_the_middle_does_not_mix_models(scoring: Scoring) -> None:
-    planned = json.loads(scoring.cloud.models.get(names.pointer("heart")).body)["champion"]["release"]
+    planned = json.loads(scoring.cloud.models.get(layout.pointer("heart")).body)["champion"]["release"]
     promoted: list[str] = []
     one = threading.Lock()
 
@@ -146,8 +146,8 @@ def test_a_shard_that_always_fails_is_reported_and_resumed_by_itself(scoring: Sc
     state = scoring.state(batch)
     assert (state["status"], state["missing"]) == ("failed", [2])
     assert state["reason"] == ended.cause
-    good = scoring.versions(names.SCORED)
-    assert names.batch_manifest(batch) not in good
+    good = scoring.versions(layout.SCORED)
+    assert layout.batch_manifest(batch) not in good
     assert len(good) > 4, "good shards are kept"
     assert scoring.told() == []
 
@@ -158,5 +158,5 @@ def test_a_shard_that_always_fails_is_reported_and_resumed_by_itself(scoring: Sc
     assert scoring.calls("score") == [{"step": "score", "batch": batch, "shard": 2}]
     assert lines_of(scoring.scored(batch)) == list(range(2, 305))
     assert scoring.state(batch)["status"] == "done"
-    assert set(scoring.versions(names.SCORED).values()) == {1}
+    assert set(scoring.versions(layout.SCORED).values()) == {1}
     assert len(scoring.items()) == 303

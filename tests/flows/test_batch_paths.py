@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from andamio import names
+from andamio.storage import layout
 from lambdas.score import handler as score_handler
 from scoring import plan as planning
 
@@ -84,7 +84,7 @@ def test_a_parquet_file_is_cut_between_its_row_groups_and_scored(scoring: Scorin
 
 def test_a_file_is_refused_while_no_model_is_served(scoring: Scoring) -> None:
     models = scoring.cloud.models
-    models._s3.delete_object(Bucket=models.bucket, Key=names.pointer("heart"))
+    models._s3.delete_object(Bucket=models.bucket, Key=layout.pointer("heart"))
     ended = scoring.score("patients.csv", heart_file(10))
     assert ended.status == "FAILED"
     assert "model" in ended.cause
@@ -93,7 +93,7 @@ def test_a_file_is_refused_while_no_model_is_served(scoring: Scoring) -> None:
 def test_a_folder_is_no_file_and_nothing_happens(scoring: Scoring) -> None:
     ended = scoring.score("march/", b"")
     assert (ended.status, ended.output["status"]) == ("SUCCEEDED", "ignored")
-    assert not scoring.versions(names.BATCHES)
+    assert not scoring.versions(layout.BATCHES)
     assert scoring.told() == []
 
 
@@ -109,11 +109,11 @@ def test_a_fault_while_planning_is_written_down_and_resumed(scoring: Scoring, mo
         raise ConnectionError("S3 hung up")
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(planning, "proceed", broken)
+        meanwhile.setattr(planning, "remaining_work", broken)
         ended = scoring.score("patients.csv", heart_file(50))
     assert (ended.status, ended.error) == ("FAILED", "Andamio.Fault")
     assert "S3 hung up" in ended.cause
-    (key,) = [key for key in scoring.versions(names.BATCHES) if key.endswith("/state.json")]
+    (key,) = [key for key in scoring.versions(layout.BATCHES) if key.endswith("/state.json")]
     batch = key.split("/")[1]
     state = scoring.state(batch)
     assert state["status"] == "failed"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from andamio import names
-from andamio.ports import ObjectInfo
+from andamio.storage import layout
+from andamio.storage.ports import ObjectInfo
 
 from .cloud import Cloud, sample_event
 from .conftest import HEART
@@ -38,9 +39,9 @@ def test_a_file_that_lands_becomes_a_data_version_and_one_training(cloud: Cloud)
     assert 59 <= output["rows"]["holdout"] <= 63
     assert output["rows"]["rejected"] == output["rows"]["replaced"] == 0
     version = output["version"]
-    assert read(cloud, names.CURRENT_DATASET)["version"] == version
-    assert {info.key for info in cloud.lake.list(names.dataset(version))} == {
-        names.dataset(version, file)
+    assert read(cloud, layout.CURRENT_DATASET)["version"] == version
+    assert {info.key for info in cloud.lake.list(layout.dataset(version))} == {
+        layout.dataset(version, file)
         for file in ("audit.json", "holdout.parquet", "manifest.json", "profile.json", "report.html", "train.parquet")
     }
     assert cloud.executions("train") == [output["training"]]
@@ -52,7 +53,7 @@ def test_a_file_that_lands_becomes_a_data_version_and_one_training(cloud: Cloud)
 def test_the_manifest_says_where_every_row_came_from(cloud: Cloud) -> None:
     cloud.put("raw/heart.csv", csv(ROWS))
     version = cloud.run("etl", {}).output["version"]
-    manifest = read(cloud, names.dataset(version, "manifest.json"))
+    manifest = read(cloud, layout.dataset(version, "manifest.json"))
     (file,) = manifest["files"]
     head: ObjectInfo = cloud.lake.head("raw/heart.csv")
     assert (file["key"], file["version"], file["etag"]) == ("raw/heart.csv", head.version, head.etag)
@@ -86,7 +87,7 @@ def test_fifty_files_at_once_make_one_version_and_one_training(cloud: Cloud) -> 
     (published,) = [execution for execution in ended if execution.output["status"] == "published"]
     assert published.output["rows"]["read"] == 300
     assert cloud.executions("train") == [published.output["training"]]
-    versions = {info.key.split("/")[1] for info in cloud.lake.list(names.DATASETS) if info.key.count("/") == 2}
+    versions = {info.key.split("/")[1] for info in cloud.lake.list(layout.DATASETS) if info.key.count("/") == 2}
     assert versions == {published.output["version"]}
     assert sum(call.event["step"] == "validate" for call in cloud.calls) == 1, "forty-nine read no data at all"
 
@@ -99,7 +100,7 @@ def test_duplicate_events_leave_one_result(cloud: Cloud) -> None:
     assert len({execution.output["version"] for execution in ended}) == 1
     assert [execution.output["status"] for execution in ended].count("published") == 1
     assert len(cloud.executions("train")) == 1
-    assert read(cloud, names.CURRENT_DATASET)["revision"] == 1
+    assert read(cloud, layout.CURRENT_DATASET)["revision"] == 1
 
 
 def test_bad_rows_go_to_quarantine_with_line_and_reason_and_the_others_go_on(cloud: Cloud) -> None:
@@ -125,7 +126,7 @@ def test_too_many_bad_rows_fail_the_execution_with_the_reasons_and_publish_nothi
     assert ended.cause.startswith("101 of 303 rows break the contract, more than the 20% that may: disease: is not one")
     key = ended.cause.split(" is in ")[1].split(". ")[0]
     assert len(cloud.lake.get(key).body.splitlines()) == 101, "quarantine is written all the same"
-    assert not list(cloud.lake.list(names.DATASETS)), "not even the split is sealed"
+    assert not list(cloud.lake.list(layout.DATASETS)), "not even the split is sealed"
     assert cloud.executions("train") == []
 
 
@@ -147,7 +148,7 @@ def test_a_file_that_lands_while_another_is_read_supersedes_it(cloud: Cloud) -> 
     real = cloud._handlers["etl"]
 
     def slow(event: dict[str, Any], context: Any) -> Any:
-        if event["step"] == "publish" and "raw/b.csv" not in {info.key for info in cloud.lake.list(names.RAW)}:
+        if event["step"] == "publish" and "raw/b.csv" not in {info.key for info in cloud.lake.list(layout.RAW)}:
             cloud.put("raw/b.csv", csv(ROWS[150:]))
         return real(event, context)
 
@@ -169,9 +170,9 @@ def test_an_edit_of_the_contract_makes_a_new_version_from_the_same_files(cloud: 
     second = cloud.run("etl", {}).output
     assert second["status"] == "published"
     assert second["version"] != first["version"]
-    manifest = read(cloud, names.dataset(second["version"], "manifest.json"))
+    manifest = read(cloud, layout.dataset(second["version"], "manifest.json"))
     assert manifest["coerced"]["chol"] > 0
-    assert manifest["split"] == read(cloud, names.dataset(first["version"], "manifest.json"))["split"]
+    assert manifest["split"] == read(cloud, layout.dataset(first["version"], "manifest.json"))["split"]
     cloud.contract(toml.replace('"Age of the patient"', '"Age at admission"'))
     assert cloud.run("etl", {}).output["version"] == first["version"], "words alone change no data"
 
@@ -224,7 +225,7 @@ def test_a_leak_is_a_warning_or_a_stop_as_the_contract_says(cloud: Cloud, leakag
     lines = [f"{row},{'ill' if row.endswith('1') else 'well'}" for row in ROWS]
     cloud.put("raw/heart.csv", "\n".join([f"{HEADER},verdict", *lines]) + "\n")
     ended = cloud.run("etl", {})
-    (report,) = [info.key for info in cloud.lake.list(names.DATASETS) if info.key.endswith("report.html")]
+    (report,) = [info.key for info in cloud.lake.list(layout.DATASETS) if info.key.endswith("report.html")]
     assert b"copies the label" in cloud.lake.get(report).body
     if leakage == "warn":
         assert (ended.output["status"], ended.output["suspects"], ended.output["report"]) == ("published", 1, report)
@@ -235,4 +236,4 @@ def test_a_leak_is_a_warning_or_a_stop_as_the_contract_says(cloud: Cloud, leakag
         assert "'verdict' copies the label" in ended.cause
         assert f"andamio report {report.split('/')[1]}" in ended.cause
         assert cloud.executions("train") == []
-        assert names.CURRENT_DATASET not in {info.key for info in cloud.lake.list(names.DATASETS)}
+        assert layout.CURRENT_DATASET not in {info.key for info in cloud.lake.list(layout.DATASETS)}

@@ -13,17 +13,17 @@ import pytest
 from mlflow.tracking import MlflowClient
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
 
-from andamio import release as releases
 from andamio.contract import Contract
-from andamio.release import Release
-from andamio.serving import read_pointer
+from andamio.release import release as releases
+from andamio.release.pointer import read_pointer
+from andamio.release.release import Release
 from infra import asl
 from lambdas.registry import handler as registry_handler
 from lambdas.search import handler as search_handler
 from lambdas.train import handler as train_handler
 from tests.support.datasets import heart_cells, publish
 from tests.support.releases import linear_onnx, promote, release_files
-from training.decide import decide
+from training.evaluate.decide import decide
 
 from .cloud import FUNCTION_SECONDS, Cloud, account, throttled
 from .conftest import HEART

@@ -8,6 +8,7 @@ import pytest
 
 from andamio import names
 from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, ScoreSettings, SearchSettings, TrainSettings
+from andamio.storage import layout
 from infra.options import LARGEST_SHARD_MIB, read_options
 from tests.infra.conftest import LOCAL
 
@@ -147,7 +148,7 @@ def test_buckets_are_private_encrypted_versioned_and_take_tls_only(deployment):
 def test_no_version_of_a_raw_file_is_ever_forgotten(deployment):
     for rule in deployment.named("AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]:
         expires = {"ExpirationInDays", "NoncurrentVersionExpiration"} & set(rule)
-        assert not expires or not names.RAW.startswith(rule["Prefix"])
+        assert not expires or not layout.RAW.startswith(rule["Prefix"])
 
 
 def test_a_release_never_expires(deployment):
@@ -211,9 +212,11 @@ def test_a_file_that_lands_is_scored_and_what_the_machine_writes_starts_nothing(
     (machine,) = [name for name in deployment.of_type("AWS::StepFunctions::StateMachine") if name.startswith("Scoring")]
     assert rule["EventPattern"]["detail"] == {
         "bucket": {"name": [{"Ref": bucket}]},
-        "object": {"key": [{"prefix": names.INCOMING}]},
+        "object": {"key": [{"prefix": layout.INCOMING}]},
     }
-    assert not [prefix for prefix in (names.SCORED, names.REJECTED, names.BATCHES) if prefix.startswith(names.INCOMING)]
+    assert not [
+        prefix for prefix in (layout.SCORED, layout.REJECTED, layout.BATCHES) if prefix.startswith(layout.INCOMING)
+    ]
     assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": machine}]
     announced = deployment.named("AWS::S3::Bucket", "Batch")["NotificationConfiguration"]
     assert announced == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}

@@ -21,7 +21,9 @@ ASL, PROOF = ("-m", "infra.asl"), ("-m", "infra.proof")
 SHARED = (".venv", "node_modules")
 COPIED = (
     "andamio",
+    "etl",
     "training",
+    "registry",
     "scoring",
     "lambdas",
     "infra",
@@ -69,8 +71,8 @@ FAULTS = {
     ),
     "a permission that nothing needs": Fault(
         "infra/permissions.py",
-        'objects(to.lake, ["s3:PutObject"], names.QUARANTINE)',
-        'objects(to.lake, ["s3:PutObject", "s3:DeleteObject"], names.QUARANTINE)',
+        'objects(to.lake, ["s3:PutObject"], layout.QUARANTINE)',
+        'objects(to.lake, ["s3:PutObject", "s3:DeleteObject"], layout.QUARANTINE)',
         PROOF,
         "EtlFunctionRole may s3:DeleteObject on Lake/quarantine/*, which nothing is seen to need",
     ),
@@ -82,7 +84,7 @@ FAULTS = {
         "GetMetricHistory",
     ),
     "another account or region is taken for the same": Fault(
-        "andamio/cli/deployed.py",
+        "andamio/cli/cloud/outputs.py",
         'return LOCAL if local else f"{account}-{region}"',
         'return LOCAL if local else "aws"',
         pytest_of("tests/unit/cli/test_deploying.py", "another_region_or_account"),
@@ -171,7 +173,7 @@ FAULTS = {
         "requireApproval",
     ),
     "a strategy that is not built is taken": Fault(
-        "andamio/format.py",
+        "andamio/contract/tables.py",
         'if value in ("shadow", "canary"):',
         "if value is None:",
         pytest_of("tests/unit/core/test_contract.py", "reserved or built or nothing_reads"),

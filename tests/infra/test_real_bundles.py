@@ -17,6 +17,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.names import PROBLEM_FILE, PROBLEM_PACKAGE
+from andamio.storage.documents import to_json
 from infra import bundling
 from infra.packing import archive, assembly, elf, store, uv
 from infra.packing.platforms import ARM64, HOST, X86_64, choose
@@ -24,9 +25,10 @@ from infra.packing.recipes import LAMBDA_LIMIT_MIB, RECIPES
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, ROOT, fruit_cells, heart_cells, publish
 from tests.support.elf import AARCH64
 from tests.support.elf import X86_64 as AMD64
-from training import plan, search, suggest
-from training.runs import PLAN, Run, asked_file, to_json
-from training.spaces import SPACES
+from training import plan
+from training.families.spaces import SPACES
+from training.run import PLAN, Run, asked_file
+from training.search import rounds, suggest
 
 ROOM_MIB = 10
 PROGRAM = ROOT / "tests" / "support" / "train_in_bundle.py"
@@ -113,7 +115,7 @@ def asked(folder: Path, cells: dict[str, list[str]], file: Path) -> list[str]:
         for each in families
     ]
     specs += [{**specs[0], "id": f"{kind}-selection", "selection": kind, "share": 0.5} for kind in SELECTED]
-    baselines = [spec for spec in search.next_trials(run.need(PLAN, "plan"), [], 1) if spec.get("baseline")]
+    baselines = [spec for spec in rounds.next_trials(run.need(PLAN, "plan"), [], 1) if spec.get("baseline")]
     run.write(asked_file(1), to_json({"run": run.id, "round": 1, "trials": [*baselines, *specs]}))
     held = [{info.key: bucket.get(info.key).body for info in bucket.list("")} for bucket in (lake, models)]
     file.write_bytes(pickle.dumps(held))

@@ -13,7 +13,7 @@ from typing import Any
 
 from mangum import Mangum
 
-from andamio.adapters.memory import MemoryObjects, MemoryPredictions
+from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from lambdas.api.app import create_app
 from lambdas.api.batches import Scored
 from lambdas.api.docs import STATIC
@@ -73,7 +73,7 @@ class Api:
 
     objects: MemoryObjects = field(default_factory=MemoryObjects)
     batch: SigningObjects = field(default_factory=lambda: SigningObjects("batch"))
-    table: MemoryPredictions = field(default_factory=MemoryPredictions)
+    table: MemoryPredictionStore = field(default_factory=MemoryPredictionStore)
     clock: ToldClock = field(default_factory=ToldClock)
     problem: str = "heart"
     refresh_seconds: int = 60

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from andamio import names
-from andamio.batches import Cut, Plan, Shard, ShardResult
-from andamio.lookup import LookupWriter
-from andamio.ports import Objects
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+from scoring.batch import BatchPlan, Cut, Shard, ShardResult
+from scoring.lookup import LookupWriter
 
 BATCH = "20261121T100000-0123456789ab"
 OTHER = "20261120T100000-ba9876543210"
 CREATED = "2026-11-21T10:00:00+00:00"
-KEY = f"{names.INCOMING}{BATCH}/patients.csv"
+KEY = f"{layout.INCOMING}{BATCH}/patients.csv"
 
 
-def a_plan(**more: Any) -> Plan:
+def a_plan(**more: Any) -> BatchPlan:
     """A plan of a CSV file with a header on its first line, of the heart problem."""
     own = ("prediction_id", "label", "label_text", "probability_0", "probability_1", "model_version")
     said: dict[str, Any] = {
@@ -30,7 +30,7 @@ def a_plan(**more: Any) -> Plan:
         "texts": {"0": "Healthy patient", "1": "Heart disease detected"}, "threshold": 0.5,
         "names_out": {name: name for name in own}, "store": "auto", "expires": 2_000_000_000, "body": 8, "line": 2,
     }  # fmt: skip
-    return Plan(**(said | more))
+    return BatchPlan(**(said | more))
 
 
 def put_state(objects: Objects, batch: str = BATCH, **more: Any) -> None:
@@ -39,19 +39,19 @@ def put_state(objects: Objects, batch: str = BATCH, **more: Any) -> None:
         "status": "running", "since": CREATED, "execution": "e-1", "attempt": 1, "reason": None, "missing": [],
         "same_as": None, "created": CREATED, "key": KEY,
     }  # fmt: skip
-    objects.put(names.batch(batch, "state.json"), json.dumps(said | more).encode())
+    objects.put(layout.batch(batch, "state.json"), json.dumps(said | more).encode())
 
 
-def put_cut(objects: Objects, plan: Plan, *lines: int, stored: bool = False) -> None:
+def put_cut(objects: Objects, plan: BatchPlan, *lines: int, stored: bool = False) -> None:
     """The plan, and that the file was cut before these lines."""
     shards = tuple(Shard(number, 0, 0, line) for number, line in enumerate(lines))
-    objects.put(names.batch(plan.batch, "plan.json"), plan.to_json())
-    objects.put(names.batch(plan.batch, "shards.json"), Cut(shards, stored).to_json())
+    objects.put(layout.batch(plan.batch, "plan.json"), plan.to_json())
+    objects.put(layout.batch(plan.batch, "shards.json"), Cut(shards, stored).to_json())
 
 
 def put_shard(
     objects: Objects,
-    plan: Plan,
+    plan: BatchPlan,
     shard: Shard,
     scored: Mapping[int, Sequence[float]],
     rejects: Mapping[int, str] | None = None,
@@ -67,25 +67,25 @@ def put_shard(
         given = np.cumsum([len(text) for text in texts]), b"".join(texts)
     writer.add(np.array(list(scored), dtype=np.int64), probabilities.argmax(axis=1), probabilities, given)
     writer.close()
-    objects.put(names.lookup(plan.batch, shard.number), file.getvalue())
+    objects.put(layout.lookup(plan.batch, shard.number), file.getvalue())
     rejects = rejects or {}
     if rejects:
         said = [{"line": line, "reason": reason, "errors": [], "row": {}} for line, reason in rejects.items()]
         body = "".join(json.dumps(line) + "\n" for line in said)
-        objects.put(names.rejected_part(plan.batch, shard.number), body.encode())
+        objects.put(layout.rejected_part(plan.batch, shard.number), body.encode())
     rows = len(scored) + len(rejects)
     result = ShardResult(shard.number, rows, len(scored), len(rejects), rows, 1, '"e"')
-    objects.put(names.shard_result(plan.batch, shard.number), result.to_json())
+    objects.put(layout.shard_result(plan.batch, shard.number), result.to_json())
 
 
-def put_done(objects: Objects, plan: Plan, parts: Sequence[str], **more: Any) -> dict[str, Any]:
+def put_done(objects: Objects, plan: BatchPlan, parts: Sequence[str], **more: Any) -> dict[str, Any]:
     """The manifest of a batch that is done, and its last state; returns the manifest."""
     manifest = {
         "batch": plan.batch, "problem": plan.problem, "release": {"name": plan.problem, "version": plan.release},
         "rows": 3, "scored": 2, "rejected": 1, "shards": [{}] * len(parts), "seconds": 1.5,
-        "files": {"scored": list(parts), "merged": None, "rejected": [names.rejected_part(plan.batch, 0)]},
+        "files": {"scored": list(parts), "merged": None, "rejected": [layout.rejected_part(plan.batch, 0)]},
     } | more  # fmt: skip
-    objects.put(names.batch(plan.batch, "plan.json"), plan.to_json())
-    objects.put(names.batch_manifest(plan.batch), json.dumps(manifest).encode())
+    objects.put(layout.batch(plan.batch, "plan.json"), plan.to_json())
+    objects.put(layout.batch_manifest(plan.batch), json.dumps(manifest).encode())
     put_state(objects, plan.batch, status="done")
     return manifest

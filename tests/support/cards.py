@@ -6,8 +6,8 @@ import copy
 from typing import Any
 
 from andamio.contract import Contract
+from registry.card import Facts
 from tests.support.releases import heart
-from training.card import Facts
 
 EVALUATION: dict[str, Any] = {
     "metric": "roc_auc",

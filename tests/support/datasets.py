@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from andamio import names
 from andamio.contract import Contract
-from andamio.ports import Objects
-from training.columns import content_digest, table_columns, to_parquet
-from training.dataset import KEY, ROW
+from andamio.dataset.columns import content_digest, table_columns, to_parquet
+from andamio.dataset.version import KEY, ROW
+from andamio.records.parse import parse
+from andamio.storage import layout
+from andamio.storage.ports import Objects
 
 ROOT = Path(__file__).parents[2]
 HEART_FOLDER = ROOT / "problems" / "heart"
@@ -57,8 +58,8 @@ def publish(
 ) -> str:
     """Write a data version and return it; every fifth row of each class is held out unless told."""
     rows = len(next(iter(cells.values())))
-    table = contract.parse(cells, rows, text=True, training=True)
-    assert not table.problems, table.problems[:3]
+    table = parse(contract, cells, rows, text=True, training=True)
+    assert not table.violations, table.violations[:3]
     assert table.labels is not None
     columns = table_columns(contract, table)
     columns[KEY] = np.array(list(keys) if keys else [_digest(f"row {row}") for row in range(rows)], dtype=object)
@@ -70,17 +71,17 @@ def publish(
     }
     version = _digest(contract.data_digest + split + "".join(content_digest(side) for side in sides.values()))
     for side, content in sides.items():
-        lake.put_new(names.dataset(version, f"{side}.parquet"), to_parquet(content))
+        lake.put_new(layout.dataset(version, f"{side}.parquet"), to_parquet(content))
     manifest = {
         "version": version,
         "contract": contract.data_digest,
         "split": split,
         "rows": {"train": int((~held).sum()), "holdout": int(held.sum())},
     }
-    lake.put_new(names.dataset(version, "manifest.json"), json.dumps(manifest).encode())
-    lake.put_new(names.dataset(version, "profile.json"), b'{"format": 1}')
+    lake.put_new(layout.dataset(version, "manifest.json"), json.dumps(manifest).encode())
+    lake.put_new(layout.dataset(version, "profile.json"), b'{"format": 1}')
     if current:
-        lake.put(names.CURRENT_DATASET, json.dumps({"version": version}).encode())
+        lake.put(layout.CURRENT_DATASET, json.dumps({"version": version}).encode())
     return version
 
 

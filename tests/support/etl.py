@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from training.columns import Columns, from_parquet
-from training.etl import run_step
+from andamio.dataset.columns import Columns, from_parquet
+from andamio.storage import layout
+from etl.steps import run_step
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -37,7 +37,7 @@ class Lake(MemoryObjects):
 
     def drop_bytes(self, name: str, body: bytes) -> dict[str, Any]:
         """The same, for any bytes."""
-        key = names.RAW + name
+        key = layout.RAW + name
         self.put(key, body)
         return {"detail": {"object": {"key": key, "version-id": self.head(key).version}}}
 
@@ -70,7 +70,7 @@ class Lake(MemoryObjects):
 
     def manifest(self, version: str) -> dict[str, Any]:
         """The manifest of a data version."""
-        content: dict[str, Any] = self.read(names.dataset(version, "manifest.json"))
+        content: dict[str, Any] = self.read(layout.dataset(version, "manifest.json"))
         return content
 
     def rejects(self, said: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -80,7 +80,7 @@ class Lake(MemoryObjects):
 
     def side(self, version: str, side: str) -> Columns:
         """The columns of one side of a data version."""
-        return from_parquet(self.get(names.dataset(version, f"{side}.parquet")).body)
+        return from_parquet(self.get(layout.dataset(version, f"{side}.parquet")).body)
 
     def sides(self, version: str, column: str) -> dict[Any, set[str]]:
         """On which sides of a data version each value of a column is found."""

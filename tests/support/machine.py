@@ -12,11 +12,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from andamio import names
-from andamio.adapters.memory import MemoryObjects, MemoryPredictions
-from andamio.batches import Cut, Plan
+from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from andamio.contract import Contract
-from scoring.desk import Desk
+from andamio.storage import layout
+from scoring.batch import BatchPlan, Cut
+from scoring.context import ScoringContext
 from scoring.steps import run_step
 from tests.support.releases import serve
 
@@ -61,14 +61,16 @@ class Machine:
 
     def __init__(self, contract: Contract | None = None, *, shard_bytes: int = 200, served: bool = True) -> None:
         self.contract = contract or small()
-        self.batch, self.models, self.table = MemoryObjects("batch"), MemoryObjects("models"), MemoryPredictions()
-        self.desk = Desk(self.contract.problem.name, "batch", self.batch, self.models, self.table, shard_bytes)
+        self.batch, self.models, self.table = MemoryObjects("batch"), MemoryObjects("models"), MemoryPredictionStore()
+        self.context = ScoringContext(
+            self.contract.problem.name, "batch", self.batch, self.models, self.table, shard_bytes
+        )
         self.now = NOW
         self.release = serve(self.models, self.contract) if served else None
 
     def drop(self, name: str, body: bytes | str) -> Json:
         """Put a file under incoming/; returns the event that EventBridge sends."""
-        key = names.INCOMING + name
+        key = layout.INCOMING + name
         self.batch.put(key, body.encode() if isinstance(body, str) else body)
         info = self.batch.head(key)
         return {"detail": {"object": {"key": key, "version-id": info.version, "size": info.size}}}
@@ -76,7 +78,7 @@ class Machine:
     def step(self, step: str, **event: Any) -> Json:
         """One call of the function; what goes in and out is JSON."""
         said: Json = json.loads(
-            json.dumps(run_step(self.desk, json.loads(json.dumps({"step": step, **event})), self.now))
+            json.dumps(run_step(self.context, json.loads(json.dumps({"step": step, **event})), self.now))
         )
         return said
 
@@ -124,18 +126,18 @@ class Machine:
 
     def state(self, batch: str) -> Json:
         """Running, failed or done, and why."""
-        state: Json = self.json(names.batch(batch, "state.json"))
+        state: Json = self.json(layout.batch(batch, "state.json"))
         return state
 
     def manifest(self, batch: str) -> Json:
         """What a finished batch came to."""
-        manifest: Json = self.json(names.batch_manifest(batch))
+        manifest: Json = self.json(layout.batch_manifest(batch))
         return manifest
 
-    def plan_of(self, batch: str) -> Plan:
+    def plan_of(self, batch: str) -> BatchPlan:
         """The plan as it is stored."""
-        return Plan.from_json(self.batch.get(names.batch(batch, "plan.json")).body)
+        return BatchPlan.from_json(self.batch.get(layout.batch(batch, "plan.json")).body)
 
     def cut_of(self, batch: str) -> Cut:
         """The cut as it is stored."""
-        return Cut.from_json(self.batch.get(names.batch(batch, "shards.json")).body)
+        return Cut.from_json(self.batch.get(layout.batch(batch, "shards.json")).body)

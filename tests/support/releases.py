@@ -17,10 +17,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from andamio.contract import Contract
-from andamio.names import CATEGORIES, NUMBERS, PROBABILITIES
-from andamio.ports import Objects
-from andamio.release import seal
-from andamio.serving import Served, read_pointer, swap_pointer
+from andamio.records.encode import CATEGORIES, NUMBERS, PROBABILITIES
+from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.release.release import seal
+from andamio.storage.ports import Objects
 
 ROOT = Path(__file__).parents[2]
 HEART_FOLDER = ROOT / "problems" / "heart"

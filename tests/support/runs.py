@@ -8,13 +8,14 @@ from typing import Any
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from andamio.ports import Objects
-from training import export, search
-from training.evaluate import evaluate
+from andamio.storage.ports import Objects
+from training import export
+from training.evaluate.evaluate import evaluate
 from training.fit import fit
 from training.plan import plan
-from training.runs import CONTINUE
-from training.trials import trial
+from training.run import CONTINUE
+from training.search import rounds
+from training.trials.trial import trial
 
 LINEAR = ("logistic_regression",)
 
@@ -40,10 +41,10 @@ def searched(lake: Objects, models: Objects, run: str) -> dict[str, Any]:
     """Ask, do and tell every round of a planned run; returns what was told last."""
     told: dict[str, Any] = {"status": CONTINUE, "round": 0}
     while told["status"] == CONTINUE:
-        asked = search.ask(models, run, after=told["round"])
+        asked = rounds.ask(models, run, after=told["round"])
         for spec in asked["trials"]:
             trial(lake, models, run, spec["id"], number=asked["round"])
-        told = search.tell(models, run, number=asked["round"], now=datetime.now(UTC))
+        told = rounds.tell(models, run, number=asked["round"], now=datetime.now(UTC))
     return told
 
 

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from andamio import names
-from andamio.adapters.memory import MemoryObjects, MemoryPredictions
-from andamio.batches import Cut, Plan, Shard, ShardResult
+from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from andamio.contract import Contract
-from andamio.model import Model
-from andamio.release import Release
+from andamio.release.model import Model
+from andamio.release.release import Release
+from andamio.storage import layout
+from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.worker import score_shard
 from tests.support.releases import seal_release
 
@@ -34,12 +34,12 @@ KEY = f"incoming/{BATCH}/file"
 class Scored:
     """What scoring a file left, and everything to score it again."""
 
-    plan: Plan
+    plan: BatchPlan
     cut: Cut
     contract: Contract
     model: Model
     batch: MemoryObjects
-    table: MemoryPredictions
+    table: MemoryPredictionStore
     results: list[ShardResult] = field(default_factory=list)
 
     def again(self, number: int = 0, batch: Any = None, table: Any = None) -> ShardResult:
@@ -56,7 +56,7 @@ class Scored:
 
     def part(self, number: int = 0) -> bytes:
         """The bytes of a scored part."""
-        return self.batch.get(names.scored_part(BATCH, number, self.plan.ending)).body
+        return self.batch.get(layout.scored_part(BATCH, number, self.plan.ending)).body
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -113,7 +113,7 @@ def planned(contract: Contract, body: bytes, form: Any = "csv", *, onnx: bytes |
         *(f"probability_{name}" for name in contract.classes),
         "model_version",
     ]
-    plan = Plan(
+    plan = BatchPlan(
         **{
             "batch": BATCH, "problem": contract.problem.name, "created": "2026-01-02T03:04:05+00:00", "key": KEY,
             "version": "v1", "etag": "", "size": len(body), "format": form, "compression": "", "source": KEY,
@@ -123,7 +123,7 @@ def planned(contract: Contract, body: bytes, form: Any = "csv", *, onnx: bytes |
         } | said
     )  # fmt: skip
     cut = Cut((Shard(0, plan.body, end, plan.line),), stored=False)
-    return Scored(plan, cut, contract, release.model(), batch, MemoryPredictions())
+    return Scored(plan, cut, contract, release.model(), batch, MemoryPredictionStore())
 
 
 def score_file(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.encode import OTHER, Encoded
+from andamio.records.encode import OTHER, Encoded
 
 TEXTS = np.array(["", OTHER, "a", "b", "ñ", "4"], dtype=object)
 

@@ -33,10 +33,11 @@ def main(bundle: str, layer: str, memory: str, objects: str) -> None:
 
 def train(lake, models) -> dict:
     """Every trial, the export of each of them, then the steps that follow, and the plan of another run."""
+    from andamio.storage.documents import to_json
     from lambdas.train.handler import STEPS, Buckets
     from training import calibrate, export, fit
-    from training.runs import ENOUGH, PLAN, Run, asked_file, scores_file, to_json, told_file
-    from training.trials import from_npy, load_train
+    from training.run import ENOUGH, PLAN, Run, asked_file, scores_file, told_file
+    from training.trials.trial import from_npy, load_train
 
     to = Buckets(lake, models)
     run = next(info.key.split("/")[1] for info in models.list("runs/"))

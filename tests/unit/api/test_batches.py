@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from andamio import names
-from andamio.batches import ID, Shard
+from andamio.storage import layout
+from scoring.batch import ID, Shard
 from tests.support.api import Api
 from tests.support.batches import BATCH, CREATED, KEY, OTHER, a_plan, put_cut, put_done, put_shard, put_state
 from tests.unit.api.test_openapi import validator
@@ -111,7 +111,7 @@ def test_a_batch_under_way_says_how_many_shards_are_done(api: Api) -> None:
 
 
 def test_a_batch_that_is_done_links_to_its_results(api: Api) -> None:
-    parts = [names.scored_part(BATCH, number, "csv") for number in range(120)]
+    parts = [layout.scored_part(BATCH, number, "csv") for number in range(120)]
     put_done(api.batch, a_plan(), parts)
     body = api.get(f"/batches/{BATCH}").json
     described(api, "BatchWithLinks", body)
@@ -121,16 +121,16 @@ def test_a_batch_that_is_done_links_to_its_results(api: Api) -> None:
     assert len(links["parts"]) == 100
     assert f"/{parts[0]}?seconds=900" in links["parts"][0]
     assert links["parts"][0].endswith(f"name=scored-{BATCH}-part-00000.csv")
-    assert names.batch_manifest(BATCH) in links["manifest"]
-    assert names.rejected_part(BATCH, 0) in links["rejected"][0]
+    assert layout.batch_manifest(BATCH) in links["manifest"]
+    assert layout.rejected_part(BATCH, 0) in links["rejected"][0]
 
 
 def test_the_same_file_again_is_answered_with_the_first_one_s_results(api: Api) -> None:
-    put_done(api.batch, a_plan(batch=OTHER), [names.scored_part(OTHER, 0, "csv")])
+    put_done(api.batch, a_plan(batch=OTHER), [layout.scored_part(OTHER, 0, "csv")])
     put_state(api.batch, status="done", same_as=OTHER)
     body = api.get(f"/batches/{BATCH}").json
     assert (body["batch"], body["same_as"], body["scored"]) == (BATCH, OTHER, 2)
-    assert names.scored_part(OTHER, 0, "csv") in body["links"]["parts"][0]
+    assert layout.scored_part(OTHER, 0, "csv") in body["links"]["parts"][0]
 
 
 def test_why_a_batch_failed_is_said(api: Api) -> None:

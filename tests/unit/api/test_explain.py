@@ -10,6 +10,7 @@ import pytest
 
 from andamio import names
 from andamio.contract import Contract
+from andamio.storage import layout
 from tests.support.api import Api
 from tests.support.releases import heart, linear_onnx, promote, reference_document, seal_release, serve
 from tests.unit.api.conftest import LOAN, PATIENT, loans
@@ -140,7 +141,7 @@ def test_a_release_without_reference_rows_says_so_and_goes_on_predicting(referen
 def test_reference_rows_that_were_changed_after_sealing_are_refused(api: Api) -> None:
     version = api.predict(PATIENT).json["model"]["version"]
     other = json.dumps(reference_document(heart(), rows=41)).encode()
-    api.objects.put(names.release(version, "reference.json"), other)
+    api.objects.put(layout.release(version, "reference.json"), other)
     answer = api.post("/explain", {"features": PATIENT})
     assert answer.status == 503
     assert answer.json["type"].endswith("release")

@@ -16,7 +16,7 @@ import botocore
 import pytest
 from moto import mock_aws
 
-from andamio.adapters.dynamodb import DynamoPredictions
+from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.s3 import S3Objects
 from andamio.settings import ApiSettings
 from tests.support.api import event
@@ -41,7 +41,7 @@ def test_importing_the_handler_imports_nothing_heavy_and_needs_no_environment() 
 def test_importing_the_handler_imports_nothing_that_a_prediction_does_not_need() -> None:
     said = run("import sys, lambdas.api.handler; print(*sys.modules)").split()
     others = {"lambdas.api.batches", "lambdas.api.predictions", "lambdas.api.openapi"}
-    assert {"andamio.batches", "andamio.lookup", "andamio.adapters.dynamodb", *others}.isdisjoint(said)
+    assert {"scoring.batch", "scoring.lookup", "andamio.adapters.dynamodb", *others}.isdisjoint(said)
 
 
 def test_importing_the_handler_reads_and_writes_nothing() -> None:
@@ -147,7 +147,7 @@ def test_batches_and_predictions_are_those_of_the_deployed_bucket_and_table(hand
     assert (status, waiting["status"]) == (200, "waiting")
     item = {"label": "1", "label_text": "yes", "probabilities": {"1": 0.25}, "model": "heart", "model_version": "a"}
     prediction = item | {"prediction_id": f"{asked['batch']}-2", "created": "2026-11-21", "batch": "b", "line": 2}
-    DynamoPredictions("predictions").put_all([prediction])
+    DynamoPredictionStore("predictions").put_all([prediction])
     status, found = ask("GET", f"/predictions/{prediction['prediction_id']}")
     assert (status, found["probabilities"], found["line"]) == (200, {"1": 0.25}, 2)
     assert ask("GET", f"/predictions/{asked['batch']}-3")[0] == 404

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
 from tests.support.api import Api, event
 from tests.support.releases import heart, linear_onnx, serve
 from tests.unit.api.conftest import LOAN, PATIENT
@@ -23,7 +25,7 @@ def test_the_request_of_the_course_works_as_it_is(api: Api) -> None:
 def test_the_answer_is_the_release_s_own(api: Api) -> None:
     contract = heart()
     model = api.serving.champion().model
-    expected = model.predict(contract.encode(contract.parse_records([PATIENT])))[0].tolist()
+    expected = model.predict(encode(contract, parse_records(contract, [PATIENT])))[0].tolist()
     assert list(api.predict(PATIENT).json["probabilities"].values()) == expected
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from andamio import names
-from andamio.batches import Shard, prediction_id
+from andamio.storage import layout
 from lambdas.api import predictions
 from lambdas.api.app import create_app
+from scoring.batch import Shard, prediction_id
 from tests.support.api import Api
 from tests.support.batches import BATCH, CREATED, OTHER, a_plan, put_cut, put_shard, put_state
 from tests.unit.api.conftest import PATIENT
@@ -75,7 +75,7 @@ def test_a_rejected_row_says_why_and_where_it_is(scored: Api) -> None:
     assert answer.status == 404
     detail = answer.json["detail"]
     assert "line 4 was rejected: cp: must be one of 1, 2, 3, 4" in detail
-    assert names.rejected_part(BATCH, 0) in detail
+    assert layout.rejected_part(BATCH, 0) in detail
 
 
 @pytest.mark.parametrize("line", [5, 12, 15, 10**14])
@@ -96,7 +96,7 @@ def test_among_too_many_rejects_to_search_it_says_that_it_may_be_one(
     monkeypatch.setattr(predictions, "SEARCHED", 40)
     detail = ask(scored, 4).json["detail"]
     assert "may be one of the rejected rows" in detail
-    assert names.rejected_part(BATCH, 0) in detail
+    assert layout.rejected_part(BATCH, 0) in detail
 
 
 def test_a_shard_that_is_not_scored_yet_says_so(api: Api) -> None:
@@ -108,7 +108,7 @@ def test_a_shard_that_is_not_scored_yet_says_so(api: Api) -> None:
 
 def test_an_unknown_batch_has_no_predictions_and_a_repeated_one_names_the_first(api: Api) -> None:
     assert ask(api, 2, OTHER).status == 404
-    api.batch.put(names.batch(BATCH, "plan.json"), a_plan().to_json())
+    api.batch.put(layout.batch(BATCH, "plan.json"), a_plan().to_json())
     put_state(api.batch, status="done", same_as=OTHER)
     assert OTHER in ask(api, 2).json["detail"]
 

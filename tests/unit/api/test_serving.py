@@ -9,8 +9,9 @@ import pytest
 
 from andamio import names
 from andamio.adapters.memory import MemoryObjects
-from andamio.ports import StoredObject
-from andamio.release import FILES
+from andamio.release.release import FILES
+from andamio.storage import layout
+from andamio.storage.ports import StoredObject
 from tests.support.api import Api
 from tests.support.releases import heart, linear_onnx, promote, seal_release, serve
 from tests.unit.api.conftest import PATIENT, loans
@@ -34,7 +35,7 @@ class Watched(MemoryObjects):
 
     def looks(self) -> int:
         """How often the pointer was read."""
-        return self.reads.count(names.pointer("heart"))
+        return self.reads.count(layout.pointer("heart"))
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_a_champion_that_is_promoted_again_is_not_loaded_again(api: Api, watched
     watched.reads.clear()
     api.clock.move(60)
     api.predict(PATIENT)
-    assert watched.reads == [names.pointer("heart")]
+    assert watched.reads == [layout.pointer("heart")]
     said = api.get("/version").json
     assert (said["loads"], said["revision"], said["since"]) == (1, revision, "2026-02-01T00:00:00+00:00")
 
@@ -121,7 +122,7 @@ def test_a_champion_that_is_promoted_again_is_not_loaded_again(api: Api, watched
 def test_a_release_that_was_tampered_with_is_refused_and_the_old_one_goes_on(api: Api, file: str, lines: Lines) -> None:
     first = api.predict(PATIENT).json["model"]["version"]
     second = challenger(api)
-    key = names.release(second, file)
+    key = layout.release(second, file)
     api.objects.put(key, api.objects.get(key).body + b" ")
     promote(api.objects, "heart", second)
     api.clock.move(60)
@@ -139,7 +140,7 @@ def test_a_release_that_was_tampered_with_is_refused_and_the_old_one_goes_on(api
 def test_a_release_that_is_incomplete_is_refused(api: Api, file: str) -> None:
     first = api.predict(PATIENT).json["model"]["version"]
     second = challenger(api)
-    api.objects.delete(names.release(second, file))
+    api.objects.delete(layout.release(second, file))
     promote(api.objects, "heart", second)
     api.clock.move(60)
     assert api.predict(PATIENT).json["model"]["version"] == first
@@ -172,7 +173,7 @@ def test_a_release_that_cannot_answer_never_serves(api: Api, made: Callable[[Api
 def test_a_refused_release_is_tried_again_and_counted_each_time(api: Api) -> None:
     api.predict(PATIENT)
     second = challenger(api)
-    key = names.release(second, "model.onnx")
+    key = layout.release(second, "model.onnx")
     whole = api.objects.get(key).body
     api.objects.put(key, b"cut off")
     promote(api.objects, "heart", second)
@@ -199,7 +200,7 @@ def test_while_storage_is_away_the_champion_goes_on_serving(api: Api, watched: W
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b'{"problem": "heart"}', b"\xff"])
 def test_a_pointer_that_cannot_be_read_leaves_the_champion(api: Api, body: bytes) -> None:
     first = api.predict(PATIENT).json["model"]["version"]
-    api.objects.put(names.pointer("heart"), body)
+    api.objects.put(layout.pointer("heart"), body)
     api.clock.move(60)
     assert api.predict(PATIENT).json["model"]["version"] == first
     assert api.get("/version").json["refusals"] == 1
@@ -207,7 +208,7 @@ def test_a_pointer_that_cannot_be_read_leaves_the_champion(api: Api, body: bytes
 
 def test_a_pointer_that_is_gone_leaves_the_champion(api: Api) -> None:
     first = api.predict(PATIENT).json["model"]["version"]
-    api.objects.delete(names.pointer("heart"))
+    api.objects.delete(layout.pointer("heart"))
     api.clock.move(60)
     assert api.predict(PATIENT).json["model"]["version"] == first
     assert api.get("/version").json["last_refusal"]["code"] == "not-ready"
@@ -216,7 +217,7 @@ def test_a_pointer_that_is_gone_leaves_the_champion(api: Api) -> None:
 def test_a_first_release_that_is_refused_is_a_503_that_names_it() -> None:
     api = Api()
     version = serve(api.objects, heart())
-    api.objects.put(names.release(version, "model.onnx"), b"tampered")
+    api.objects.put(layout.release(version, "model.onnx"), b"tampered")
     answer = api.predict(PATIENT)
     assert answer.status == 503
     assert version in answer.json["detail"]
@@ -255,7 +256,7 @@ def test_model_says_how_good_it_is_and_why_it_serves(api: Api) -> None:
 @pytest.mark.parametrize("file", ["evaluation.json", "decision.json"])
 def test_model_does_not_repeat_what_was_changed_after_sealing(api: Api, file: str) -> None:
     version = api.predict(PATIENT).json["model"]["version"]
-    api.objects.put(names.release(version, file), b'{"metrics": {"roc_auc": {"value": 1.0}}}')
+    api.objects.put(layout.release(version, file), b'{"metrics": {"roc_auc": {"value": 1.0}}}')
     answer = api.get("/model")
     assert answer.status == 503
     assert "roc_auc" not in answer.text

@@ -12,13 +12,15 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from andamio import names
 from andamio.adapters.aws import Execution
 from andamio.adapters.memory import MemoryObjects
-from andamio.batches import ID, Shard, file_name, prediction_id
-from andamio.cli import api, batch, batch_report, main, show, watch
-from andamio.cli.batch import name_in_key
+from andamio.cli import main
+from andamio.cli.batches import batch, report, watch
+from andamio.cli.batches.batch import name_in_key
+from andamio.cli.models import api, show
 from andamio.errors import CommandError, ObjectNotFound
+from andamio.storage import layout
+from scoring.batch import ID, Shard, file_name, prediction_id
 from tests.support.batches import BATCH, CREATED, OTHER, a_plan, put_cut, put_done, put_shard, put_state
 from tests.support.releases import heart, serve
 
@@ -75,7 +77,7 @@ class Cloud:
     def score(self, batch_id: str, key: str = "") -> None:
         """A batch of three rows, of which one is rejected."""
         plan = a_plan(batch=batch_id, release=self.release, key=key or f"incoming/{batch_id}/patients.csv")
-        part, rejected = names.scored_part(batch_id, 0, "csv"), names.rejected_part(batch_id, 0)
+        part, rejected = layout.scored_part(batch_id, 0, "csv"), layout.rejected_part(batch_id, 0)
         rows = [f"{50 + n},1,{prediction_id(batch_id, n)},1,Ill,0.25,0.75,{self.release}" for n in (2, 4)]
         self.buckets["batch"].put(part, "\n".join([f"{HEADER},{OWN}", *rows, ""]).encode())
         self.buckets["batch"].put(
@@ -105,7 +107,7 @@ def file(tmp_path: Path) -> Path:
 def said(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
     """What a command prints as its result."""
     console = Console(width=160, record=True, highlight=False)
-    for module in (show, batch_report):
+    for module in (show, report):
         monkeypatch.setattr(module, "out", console)
     result = CliRunner().invoke(main.app, list(arguments), catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -121,7 +123,7 @@ def refused(*arguments: str) -> str:
 
 def test_a_file_goes_and_its_result_comes_next_to_it(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = said(monkeypatch, "batch", str(file))
-    (key,) = [key for key in cloud.buckets["batch"].writes if key.startswith(names.INCOMING)]
+    (key,) = [key for key in cloud.buckets["batch"].writes if key.startswith(layout.INCOMING)]
     assert ID.fullmatch(key.split("/")[1])
     assert key.endswith("/patients.csv")
     scored = file.with_name("patients.scored.csv").read_text().splitlines()
@@ -169,7 +171,7 @@ def test_rejects_of_an_earlier_run_do_not_stay(cloud: Cloud, file: Path, monkeyp
 
     def without_rejects(batch_id: str, key: str) -> None:
         cloud.score(batch_id, key)
-        files = {"scored": [names.scored_part(batch_id, 0, "csv")], "merged": None, "rejected": []}
+        files = {"scored": [layout.scored_part(batch_id, 0, "csv")], "merged": None, "rejected": []}
         plan = a_plan(batch=batch_id, release=cloud.release)
         put_done(cloud.buckets["batch"], plan, [""], rejected=0, files=files)
 
@@ -316,7 +318,7 @@ def test_a_file_that_came_and_started_nothing_is_started_by_its_key(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    key = names.incoming(BATCH, "patients.csv")
+    key = layout.incoming(BATCH, "patients.csv")
     cloud.buckets["batch"].put(key, b"age\n")
     cloud.on_start = lambda name, payload: cloud.score(BATCH)
     said(monkeypatch, "batch", "--resume", BATCH)
@@ -329,7 +331,7 @@ def test_a_file_that_has_just_come_is_only_followed(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(batch, "_FRESH", timedelta(days=10_000))
     monkeypatch.setattr(cloud, "executions", lambda machine, limit=100: cloud.score(BATCH) or [])
-    cloud.buckets["batch"].put(names.incoming(BATCH, "patients.csv"), b"age\n")
+    cloud.buckets["batch"].put(layout.incoming(BATCH, "patients.csv"), b"age\n")
     said(monkeypatch, "batch", "--resume", BATCH)
     assert cloud.started == []
 
@@ -366,7 +368,7 @@ def test_a_prediction_is_looked_up_over_http(cloud: Cloud, monkeypatch: pytest.M
 
 
 def test_a_file_is_called_as_its_owner_calls_it() -> None:
-    assert file_name(names.incoming(BATCH, "patients.csv")) == "patients.csv"
+    assert file_name(layout.incoming(BATCH, "patients.csv")) == "patients.csv"
     assert file_name("incoming/2026/patients.csv") == "2026/patients.csv"
 
 
@@ -393,8 +395,8 @@ def test_the_first_rows_of_a_result_are_shown_in_any_format(
     found = batch.Batches(DEPLOYED).score(file, batch.Asked(form=form))
     assert found is not None
     console = Console(width=160, record=True, highlight=False)
-    monkeypatch.setattr(batch_report, "out", console)
-    batch_report.scored_rows(found, 5)
+    monkeypatch.setattr(report, "out", console)
+    report.scored_rows(found, 5)
     header, *rows = console.export_text().splitlines()
     assert header.split() == OWN.split(",")[:-1]
     assert [row.split()[1:] for row in rows] == [["1", "Ill", "0.250", "0.750"]] * 2
@@ -407,7 +409,7 @@ def test_the_first_rows_are_shown_whatever_the_cells_are_like(cloud: Cloud, file
     long = "x" * 200_000
     found.file.write_text(f'note,{head}\n "a, b",{body.splitlines()[0]}\n{long},{body.splitlines()[1]}\n')
     names_out = found.plan.names_out
-    rows = batch_report.first_rows(found, 2)
+    rows = report.first_rows(found, 2)
     assert [row["note"] for row in rows] == ["a, b", long]
     assert all(row[names_out["prediction_id"]].startswith(found.status.batch) for row in rows)
 
@@ -415,5 +417,5 @@ def test_the_first_rows_are_shown_whatever_the_cells_are_like(cloud: Cloud, file
 def test_a_result_that_is_kept_no_longer_is_not_brought(cloud: Cloud, file: Path) -> None:
     found = batch.Batches(DEPLOYED).score(file, batch.Asked())
     assert found is not None
-    cloud.buckets["batch"].delete(names.batch_manifest(found.status.batch))
+    cloud.buckets["batch"].delete(layout.batch_manifest(found.status.batch))
     assert "kept no longer" in refused("batch", "--resume", found.status.batch)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
-from andamio.cli import journey, reports
+from andamio.cli.models import pipeline, reports
 from andamio.errors import CommandError
+from andamio.storage import layout
 
 VERSION, OTHER = "0123456789abcdef", "fedcba9876543210"
 DEPLOYED: dict[str, Any] = {"buckets": {"lake": "lake"}}
@@ -27,9 +27,9 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryObjects:
 
 
 def test_the_current_version_is_brought_unless_another_is_named(lake: MemoryObjects, tmp_path: Path) -> None:
-    lake.put(names.CURRENT_DATASET, json.dumps({"version": VERSION}).encode())
+    lake.put(layout.CURRENT_DATASET, json.dumps({"version": VERSION}).encode())
     for version in (VERSION, OTHER):
-        lake.put(names.dataset(version, "report.html"), version.encode())
+        lake.put(layout.dataset(version, "report.html"), version.encode())
     assert reports.fetch(DEPLOYED, None, show=False) == str(tmp_path / "reports" / f"{VERSION}.html")
     assert Path(reports.fetch(DEPLOYED, OTHER, show=False)).read_text() == OTHER
 
@@ -46,7 +46,7 @@ def test_what_is_not_there_is_said_with_what_to_do(lake: MemoryObjects, version:
 def test_suspects_are_said_where_data_are_brought(capsys: pytest.CaptureFixture[str]) -> None:
     warnings = [f"'x{index}' [bold]copies[/bold] the label." for index in range(5)]
     output = {"status": "published", "version": VERSION, "rows": {"read": 9}, "warnings": warnings, "suspects": 7}
-    journey._say_etl(SimpleNamespace(output={**output, "report": "a"}))  # type: ignore[arg-type]
+    pipeline._say_etl(SimpleNamespace(output={**output, "report": "a"}))  # type: ignore[arg-type]
     said = capsys.readouterr().err
     assert said.count("Leakage audit:") == 6
     assert "[bold]copies[/bold]" in said, "what comes from data is no markup"

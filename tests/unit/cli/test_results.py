@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
-from andamio.batches import Plan
-from andamio.cli import typed
-from andamio.cli.results import fetch, fetch_rejected
+from andamio.cli.batches import arrow_rows
+from andamio.cli.batches.results import fetch, fetch_rejected
 from andamio.contract import Contract
 from andamio.errors import CommandError
-from andamio.surveys import LONGEST_ROW
+from andamio.storage import layout
+from andamio.tabular.rows import LONGEST_ROW
+from scoring.batch import BatchPlan
 
 CONTRACT = Contract.from_toml("""
 [problem]
@@ -54,7 +54,7 @@ def own(line: int) -> tuple[Any, ...]:
     return (f"{BATCH}-{line}", "paid", "Paid back", 0.75, 0.25, "abc")
 
 
-def plan(form: str, **more: Any) -> Plan:
+def plan(form: str, **more: Any) -> BatchPlan:
     said: dict[str, Any] = {
         "batch": BATCH, "problem": "loans", "created": "2026-11-21T10:00:00+00:00", "key": "incoming/a.csv",
         "version": "1", "etag": "e", "size": 1, "format": form, "compression": "", "source": "incoming/a.csv",
@@ -62,7 +62,7 @@ def plan(form: str, **more: Any) -> Plan:
         "classes": ("paid", "lost"), "texts": {"paid": "Paid back", "lost": "Never paid"}, "threshold": 0.5,
         "names_out": dict(zip(OWN, OWN, strict=True)), "store": "auto", "expires": 0,
     }  # fmt: skip
-    return Plan(**(said | more))
+    return BatchPlan(**(said | more))
 
 
 def parts(form: str, groups: list[list[tuple[Any, ...]]], *, delimiter: str = ",", decimal: str = ".") -> list[bytes]:
@@ -101,7 +101,7 @@ def stored(form: str, groups: list[list[tuple[Any, ...]]], **how: Any) -> tuple[
     objects = MemoryObjects()
     keys = []
     for number, body in enumerate(parts(form, groups, **how)):
-        keys.append(names.scored_part(BATCH, number, form))
+        keys.append(layout.scored_part(BATCH, number, form))
         objects.put(keys[-1], body)
     return objects, {"files": {"scored": keys, "merged": None, "rejected": []}, "scored": sum(map(len, groups))}
 
@@ -240,7 +240,7 @@ def test_cells_that_are_quoted_behind_spaces_are_read_as_they_were_scored(tmp_pa
 def test_spaces_before_a_quote_are_found_where_the_file_is_read_in_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(typed, "BLOCK", 16)
+    monkeypatch.setattr(arrow_rows, "BLOCK", 16)
     objects = MemoryObjects()
     for shift in range(16):
         objects.put("a", b"age,note,prediction_id\n1," + b"x" * shift + b',x\n2,  "a,b",y\n')

@@ -5,10 +5,11 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
-from andamio.cli import journey, main
-from andamio.cli.trials import Progress
+from andamio.cli import main
+from andamio.cli.models import pipeline
+from andamio.cli.models.trials import Progress
+from andamio.storage import layout
 
 PLAN = {"run": "r1", "metric": "roc_auc", "search": {"trials": 12}}
 
@@ -25,15 +26,15 @@ class Account:
 @pytest.fixture
 def progress():
     account, models = Account(), MemoryObjects("models")
-    models.put(names.run("r1", "plan.json"), json.dumps(PLAN).encode())
+    models.put(layout.run("r1", "plan.json"), json.dumps(PLAN).encode())
     return Progress(account, "arn", models)
 
 
 def finish(progress, trial, mean=None, round_=1, **said):
     done = {"status": "done", "mean": mean, "se": 0.01, "seconds": 1.25} if mean is not None else {}
     body = {"id": trial, "round": round_, **done, **said}
-    progress.models.put(names.trial("r1", trial), json.dumps(body).encode())
-    progress.models.put(names.run("r1", f"trials/{trial}.npy"), b"scores")
+    progress.models.put(layout.trial("r1", trial), json.dumps(body).encode())
+    progress.models.put(layout.run("r1", f"trials/{trial}.npy"), b"scores")
 
 
 def test_before_the_run_has_a_name_nothing_is_said(progress, capsys):
@@ -68,7 +69,7 @@ def test_why_a_trial_failed_is_said(progress, capsys):
 def test_what_was_asked_for_on_the_command_line_is_what_training_is_told(monkeypatch):
     told = []
     monkeypatch.setattr(main, "_deployed", lambda problem, stage: {})
-    monkeypatch.setattr(journey, "train", lambda deployed, asked, wait: told.append((asked, wait)))
+    monkeypatch.setattr(pipeline, "train", lambda deployed, asked, wait: told.append((asked, wait)))
     words = ["train", "--trials", "3", "--families", "mlp", "--families", "extra_trees", "--budget", "1.5", "--no-wait"]
     assert CliRunner().invoke(main.app, words).exit_code == 0
     assert told == [({"families": ["mlp", "extra_trees"], "trials": 3, "budget_minutes": 1.5}, False)]

@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from andamio.contract import Contract
-from andamio.encode import Encoded
+from andamio.records.encode import Encoded
 
 HERE = Path(__file__).parent
 PROBLEMS = HERE.parents[2] / "problems"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
-from andamio.batch_status import Files, Model, Progress, Status, read_status, recent, result_files
-from andamio.batches import new_id
+from andamio.storage import layout
+from scoring.batch import new_id
+from scoring.status import BatchProgress, Files, ScoringModel, Status, read_status, recent, result_files
 from tests.support.machine import NOW, Machine, table
 
 POISONED = table(30).replace("p7,7,", "p7,old,").replace("p20,20,", "p20,,")
@@ -25,10 +25,10 @@ def status(machine: Machine, batch: str) -> Status:
 
 
 def ask(objects: MemoryObjects, batch: str) -> str:
-    key = names.incoming(batch, "a.csv")
+    key = layout.incoming(batch, "a.csv")
     expires = (NOW + timedelta(minutes=15)).isoformat()
     said = {"batch": batch, "key": key, "created": NOW.isoformat(), "expires": expires}
-    objects.put(names.batch(batch, "request.json"), json.dumps(said).encode())
+    objects.put(layout.batch(batch, "request.json"), json.dumps(said).encode())
     return key
 
 
@@ -124,11 +124,11 @@ class TestAStatus:
         said = machine.run(machine.drop("a.csv", POISONED), lost=lambda item: item.get("shard") == 1)
         found = status(machine, said["batch"])
         shards = len(machine.cut_of(said["batch"]).shards)
-        assert (found.status, found.shards) == ("failed", Progress(shards - 1, shards))
+        assert (found.status, found.shards) == ("failed", BatchProgress(shards - 1, shards))
         assert "Killed: out of memory" in (found.reason or "")
         files = result_files(machine.batch, found)
         assert files.parts == tuple(
-            names.scored_part(said["batch"], number, "csv") for number in range(shards) if number != 1
+            layout.scored_part(said["batch"], number, "csv") for number in range(shards) if number != 1
         )
         assert (files.whole, files.manifest) == (None, None)
 
@@ -138,11 +138,11 @@ class TestAStatus:
         found = status(machine, second)
         assert (found.status, found.same_as, found.file) == ("done", first, "incoming/b.csv")
         assert (found.rows, found.scored, found.rejected) == (30, 28, 2)
-        assert found.model == Model("small", str(machine.release))
+        assert found.model == ScoringModel("small", str(machine.release))
         files = result_files(machine.batch, found)
         assert files == result_files(machine.batch, status(machine, first))
-        assert files.whole == names.scored_whole(first, "csv")
-        assert files.manifest == names.batch_manifest(first)
+        assert files.whole == layout.scored_whole(first, "csv")
+        assert files.manifest == layout.batch_manifest(first)
         assert len(files.rejected) == 2
 
     def test_whose_results_are_kept_no_longer_says_so(self) -> None:
@@ -203,7 +203,7 @@ class TestRecent:
         for batch in (large, small):
             ask(objects, batch)
         for number in range(1000):
-            objects.put(names.lookup(large, number), b"")
+            objects.put(layout.lookup(large, number), b"")
         assert [found.batch for found in recent(objects, 2, NOW)] == [small, large]
         assert seen < 250
 

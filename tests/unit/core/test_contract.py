@@ -14,6 +14,9 @@ from hypothesis import given
 
 from andamio.contract import Contract
 from andamio.errors import ContractError
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
+from andamio.records.parse import parse
 
 from .making import HERE, PROBLEM, PROBLEMS, contract, contracts, one
 
@@ -172,11 +175,11 @@ def test_several_values_may_mean_one_class() -> None:
             '{ well = { text = "Well", values = ["0"] }, ill = { text = "Ill", values = ["1", "2", 3] } }',
         ).replace(", 3]", ', "3"]'),
     )
-    table = read.parse({"x": ["1"] * 5, "y": ["0", "1", "2.0", "3", "4"]}, 5, text=True, training=True)
+    table = parse(read, {"x": ["1"] * 5, "y": ["0", "1", "2.0", "3", "4"]}, 5, text=True, training=True)
     assert table.labels is not None
     assert table.labels.tolist() == [0, 1, 1, 1, -1]
     assert read.texts == {"well": "Well", "ill": "Ill"}
-    assert [(problem.row, problem.field) for problem in table.problems] == [(4, "y")]
+    assert [(problem.row, problem.field) for problem in table.violations] == [(4, "y")]
 
 
 def test_classes_keep_the_order_of_the_file() -> None:
@@ -269,13 +272,13 @@ def test_only_a_sealed_contract_encodes_and_sealing_takes_the_rest_as_other() ->
     open_ = one('type = "category"')
     assert not open_.sealed
     assert open_.inputs["x"].values is None
-    table = open_.parse_records([{"x": "a"}, {"x": "z"}])
+    table = parse_records(open_, [{"x": "a"}, {"x": "z"}])
     with pytest.raises(ContractError, match=r"\[features.x\] values: they are learned from train"):
-        open_.encode(table)
+        encode(open_, table)
     sealed = open_.seal({"x": ["a", "b"]})
     assert sealed.sealed
     assert sealed.inputs["x"].values == {"a": "a", "b": "b"}  # nothing that was looked at before stays behind
-    assert sealed.encode(table).categories.tolist() == [["a"], ["__other__"]]
+    assert encode(sealed, table).categories.tolist() == [["a"], ["__other__"]]
     assert not open_.sealed
     assert Contract.from_json(sealed.to_json()) == sealed
 

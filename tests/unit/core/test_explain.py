@@ -12,9 +12,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andamio.encode import Encoded, feature_columns
+from andamio.contract.columns import feature_columns
 from andamio.errors import ReleaseError
-from andamio.explain import FEWEST_ROWS, MOST_ROWS, Reference, explain, read_reference, rows_for, seed_of, thinned
+from andamio.records.encode import Encoded, encode
+from andamio.records.from_json import parse_records
+from andamio.records.parse import parse
+from andamio.release.explain import (
+    FEWEST_ROWS,
+    MOST_ROWS,
+    Reference,
+    explain,
+    read_reference,
+    rows_for,
+    seed_of,
+    thinned,
+)
 
 from .making import PROBLEM, contract
 
@@ -272,8 +284,10 @@ DOCUMENT = {
 def test_reference_rows_are_read_as_training_wrote_them():
     mixed = contract(MIXED)
     read = read_reference(mixed, json.loads(json.dumps(DOCUMENT)))
-    expected = mixed.encode(
-        mixed.parse(
+    expected = encode(
+        mixed,
+        parse(
+            mixed,
             {
                 "age": [30, 40, 50],
                 "born_on": ["1990-05-17", None, "1970-01-02"],
@@ -283,7 +297,7 @@ def test_reference_rows_are_read_as_training_wrote_them():
             },
             3,
             text=False,
-        )
+        ),
     )
     assert np.array_equal(read.encoded.numbers, expected.numbers, equal_nan=True)
     assert read.encoded.categories.tolist() == expected.categories.tolist()
@@ -298,7 +312,7 @@ def test_a_date_s_three_columns_are_one_feature_and_private_ones_are_held():
 def test_a_held_feature_has_the_record_s_value_in_every_row_that_is_asked():
     mixed = contract(MIXED)
     read = read_reference(mixed, DOCUMENT)
-    record = mixed.encode(mixed.parse_records([{"age": 60, "born_on": "2000-02-03", "name": "Ada", "kind": "b"}]))
+    record = encode(mixed, parse_records(mixed, [{"age": 60, "born_on": "2000-02-03", "name": "Ada", "kind": "b"}]))
     seen = []
 
     def watching(encoded):
@@ -330,7 +344,7 @@ def test_where_ages_count_up_to_a_time_that_was_not_kept_dates_are_held():
 def test_where_all_features_are_private_there_is_nothing_to_tell_apart():
     private = contract('[features.x]\ntype = "number"\nprivate = true\n')
     read = read_reference(private, {"rows": 5, "columns": {}})
-    record = private.encode(private.parse_records([{"x": 1.5}]))
+    record = encode(private, parse_records(private, [{"x": 1.5}]))
     found = explain(lambda encoded: two_classes(np.full(encoded.rows, 0.4)), read, record, 0.4, 1, rows=100, seed=1)
     assert (found.contributions, found.average, read.held) == ({}, 0.4, ("x",))
 
@@ -353,7 +367,7 @@ def test_one_record_has_one_seed_however_it_is_written():
 
     def seed(version="1", **changed):
         record = {"age": 60, "name": "Ada", "kind": "b", "smokes": None, **changed}
-        return seed_of(version, mixed.encode(mixed.parse_records([record])))
+        return seed_of(version, encode(mixed, parse_records(mixed, [record])))
 
     assert seed() == seed(age=60.0) == seed(kind=" b ")
     assert len({seed(), seed(age=61), seed(kind="a"), seed(version="2"), seed(smokes=False)}) == 5

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andamio.gate import Contender, Decision, Holdout, Rules, decide
-from andamio.metrics import METRICS
+from andamio.gate.rules import Contender, Decision, Holdout, Rules, decide
+from andamio.stats.metrics import METRICS
 
 ROWS = 120
 LABELS = np.array([0, 1, 0] * (ROWS // 3))

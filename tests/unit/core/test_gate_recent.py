@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andamio.gate import Contender, Decision, Guard, Holdout, OutOfFold, Rules, decide, guarded
-from andamio.guards import worse_slices, worth_judging
+from andamio.gate.rules import Contender, Decision, Guard, Holdout, OutOfFold, Rules, decide, guarded
+from andamio.gate.slices import worse_slices, worth_judging
 
 ROWS = 400
 LABELS = np.array([0, 1] * (ROWS // 2))

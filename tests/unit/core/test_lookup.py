@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andamio.errors import DataError
-from andamio.lookup import STRIDE, Lookup, LookupWriter, find
+from scoring.lookup import STRIDE, Lookup, LookupWriter, find
 
 
 def written(

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
-from andamio.bootstrap import Scorer, compare, interval, resamples
-from andamio.metrics import METRICS, predicted, score
-from andamio.threshold import labels_from
+from andamio.release.threshold import labels_from
+from andamio.stats.bootstrap import Scorer, compare, interval, resamples
+from andamio.stats.metrics import METRICS, predicted, score
 
 KEYS = np.array([f"k{row}" for row in range(500)])
 

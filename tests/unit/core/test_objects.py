@@ -19,7 +19,7 @@ from moto import mock_aws
 from andamio.adapters.memory import MemoryObjects
 from andamio.adapters.s3 import PART, S3Objects
 from andamio.errors import ObjectNotFound, PreconditionFailed
-from andamio.ports import Objects
+from andamio.storage.ports import Objects
 
 BUCKET = "lake"
 

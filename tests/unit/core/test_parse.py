@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andamio.canonical import canonical, canonical_number
 from andamio.contract import Contract
+from andamio.contract.canonical import canonical, canonical_number
 from andamio.errors import InvalidRecord
-from andamio.parse import Table
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
+from andamio.records.parse import parse
+from andamio.records.table import Table
 
 from .making import contract, contracts, one
 
@@ -24,9 +27,9 @@ INTEGER = 'type = "integer"'
 
 def reasons(read: Contract, *values: object, text: bool = False) -> list[str]:
     """What is wrong with each value of `x`, "" where nothing is."""
-    found = read.parse({"x": list(values)}, len(values), text=text)
+    found = parse(read, {"x": list(values)}, len(values), text=text)
     said = [""] * len(values)
-    for problem in found.problems:
+    for problem in found.violations:
         assert problem.field == "x"
         assert said[problem.row] == "", "one reason a cell"
         said[problem.row] = problem.reason
@@ -37,9 +40,9 @@ def reasons(read: Contract, *values: object, text: bool = False) -> list[str]:
 def alone(read: Contract, value: object) -> str:
     """The same for one record, as a client sends it."""
     try:
-        read.parse_records([{"x": value}])
+        parse_records(read, [{"x": value}])
     except InvalidRecord as error:
-        return error.problems[0].reason
+        return error.violations[0].reason
     return ""
 
 
@@ -60,8 +63,8 @@ def alone(read: Contract, value: object) -> str:
 )
 def test_numbers_are_read_as_people_write_them(written: str, meant: float) -> None:
     read = one(NUMBER)
-    assert read.parse({"x": [written]}, 1, text=True).columns["x"].tolist() == [meant]
-    assert read.parse({"x": [written, "?"]}, 2, text=True).columns["x"][0] == meant
+    assert parse(read, {"x": [written]}, 1, text=True).columns["x"].tolist() == [meant]
+    assert parse(read, {"x": [written, "?"]}, 2, text=True).columns["x"][0] == meant
 
 
 @pytest.mark.parametrize(
@@ -71,16 +74,16 @@ def test_numbers_are_read_as_people_write_them(written: str, meant: float) -> No
 def test_what_only_looks_like_a_number_is_refused(written: str) -> None:
     read = one(NUMBER)
     for cells in ([written], ["3", written, "4"], [written, written]):
-        table = read.parse({"x": cells}, len(cells), text=True)
-        assert {problem.reason[:17] for problem in table.problems} == {"expected a number"}
-        assert np.isnan(table.columns["x"]).sum() == len(table.problems) == cells.count(written)
+        table = parse(read, {"x": cells}, len(cells), text=True)
+        assert {problem.reason[:17] for problem in table.violations} == {"expected a number"}
+        assert np.isnan(table.columns["x"]).sum() == len(table.violations) == cells.count(written)
 
 
 def test_a_decimal_comma_is_read_where_the_file_has_one_and_never_guessed() -> None:
     read = one(NUMBER)
-    table = read.parse({"x": ["1,5", "2", "1.000", "1.000,5", "1,000,5"]}, 5, text=True, decimal=",")
+    table = parse(read, {"x": ["1,5", "2", "1.000", "1.000,5", "1,000,5"]}, 5, text=True, decimal=",")
     assert table.columns["x"][:2].tolist() == [1.5, 2]
-    assert [problem.row for problem in table.problems] == [2, 3, 4]  # a thousand is not read as one
+    assert [problem.row for problem in table.violations] == [2, 3, 4]  # a thousand is not read as one
 
 
 @pytest.mark.parametrize("text", [True, False])
@@ -130,11 +133,11 @@ def test_ranges_are_inclusive_and_said_as_people_wrote_them() -> None:
 @pytest.mark.parametrize("kind", [NUMBER, INTEGER])
 def test_out_of_range_is_counted_and_missing_where_the_contract_says_so(kind: str) -> None:
     read = one(kind + '\nmin = 0\nmax = 100\nrequired = false\non_invalid = "missing"')
-    table = read.parse({"x": [5, -1, 999_999_999, None, 100]}, 5, text=False)
-    assert table.problems == []
+    table = parse(read, {"x": [5, -1, 999_999_999, None, 100]}, 5, text=False)
+    assert table.violations == []
     assert table.coerced == {"x": 2}
     assert np.isnan(table.columns["x"]).tolist() == [False, True, True, True, False]
-    assert np.isnan(read.encode(read.parse_records([{"x": -1}])).numbers).all()
+    assert np.isnan(encode(read, parse_records(read, [{"x": -1}])).numbers).all()
 
 
 @pytest.mark.parametrize("kind", ["integer", "number", "boolean", "date", 'category"\nvalues = ["a"]\n#'])
@@ -144,10 +147,10 @@ def test_what_is_required_must_have_a_value(kind: str) -> None:
         assert alone(read, value) == "is required and has no value"
         assert alone(optional, value) == ""
     with pytest.raises(InvalidRecord, match="is required and has no value"):
-        read.parse_records([{}])
+        parse_records(read, [{}])
     assert reasons(read, "", text=True) == ["is required and has no value"]
     assert reasons(optional, "", " ", text=True) == ["", ""]
-    assert read.parse({}, 3, text=True).bad.all()
+    assert parse(read, {}, 3, text=True).bad.all()
 
 
 def test_the_texts_that_mean_no_value_are_the_contracts() -> None:
@@ -155,7 +158,7 @@ def test_the_texts_that_mean_no_value_are_the_contracts() -> None:
     cells = ["NA", " NA ", "-999", "-999.0", "", "3"]
     for kind in ("number", "integer", "category"):
         read = contract(f'[features.x]\ntype = "{kind}"\nrequired = false', head)
-        column = read.parse({"x": cells}, 6, text=True).columns["x"]
+        column = parse(read, {"x": cells}, 6, text=True).columns["x"]
         none = column == "" if kind == "category" else np.isnan(column)
         assert none.tolist() == [True] * 5 + [False]
 
@@ -170,7 +173,7 @@ def test_an_unlisted_category_is_refused_or_other() -> None:
         "expected one value, not a list or an object",
     ]
     # What was refused reaches no model, also where a caller goes on without the row's consent.
-    assert strict.parse({"x": ["zzz", "a"]}, 2, text=False).columns["x"].tolist() == ["", "a"]
+    assert parse(strict, {"x": ["zzz", "a"]}, 2, text=False).columns["x"].tolist() == ["", "a"]
     assert reasons(one('type = "category"\nvalues = ["a"]\nunknown = "other"'), "c", "a") == ["", ""]
 
 
@@ -179,8 +182,8 @@ def test_unknown_fields_are_named_with_the_nearest_known_one() -> None:
         '[features.age]\ntype = "number"\n[features.later]\ntype = "number"\navailable_at_prediction = false\n'
     )
     with pytest.raises(InvalidRecord) as caught:
-        read.parse_records([{"age": 1, "agee": 2}, {"age": 1, "y": "no"}, {"age": 2, "later": 3}, 7])
-    assert [(problem.row, problem.field, problem.reason) for problem in caught.value.problems] == [
+        parse_records(read, [{"age": 1, "agee": 2}, {"age": 1, "y": "no"}, {"age": 2, "later": 3}, 7])
+    assert [(problem.row, problem.field, problem.reason) for problem in caught.value.violations] == [
         (0, "agee", "unknown field; did you mean 'age'?"),
         (1, "y", "is what is predicted: leave it out"),
         (2, "later", "is only known after the event and no part of a request: leave it out"),
@@ -191,9 +194,9 @@ def test_unknown_fields_are_named_with_the_nearest_known_one() -> None:
 def test_the_name_of_an_unknown_field_is_cut_and_always_text() -> None:
     for name in ("n" * 10_000, "\ud800", "a\ud800b"):
         with pytest.raises(InvalidRecord) as caught:
-            one(NUMBER).parse_records([{"x": 1, name: 1}])
-        assert len(caught.value.problems[0].field) <= 64
-        json.dumps(caught.value.problems[0].field, ensure_ascii=False).encode()
+            parse_records(one(NUMBER), [{"x": 1, name: 1}])
+        assert len(caught.value.violations[0].field) <= 64
+        json.dumps(caught.value.violations[0].field, ensure_ascii=False).encode()
 
 
 def test_training_reads_labels_ids_groups_and_times() -> None:
@@ -201,7 +204,8 @@ def test_training_reads_labels_ids_groups_and_times() -> None:
         '[features.x]\ntype = "number"\n[features.after]\ntype = "number"\navailable_at_prediction = false',
         '[problem]\nname = "te"\ntarget = "y"\nid = "i"\ngroup = "g"\ntime = "t"\nlabels = { "0" = "A", "1" = "B" }\n',
     )
-    table = read.parse(
+    table = parse(
+        read,
         {
             "x": ["1", "2", "3", "4"],
             "after": ["9", "junk", "", "8"],
@@ -220,7 +224,7 @@ def test_training_reads_labels_ids_groups_and_times() -> None:
     assert table.columns["i"].tolist() == ["007", "8", "", "9"]
     assert [str(moment) for moment in table.time] == ["2026-01-01T10:00:00", "2026-01-02T00:00:00", "NaT", "NaT"]
     # What is only known afterwards costs no row: nothing of it reaches a model.
-    assert {(problem.row, problem.field) for problem in table.problems} == {
+    assert {(problem.row, problem.field) for problem in table.violations} == {
         (2, "i"),
         (2, "y"),
         (3, "y"),
@@ -230,17 +234,17 @@ def test_training_reads_labels_ids_groups_and_times() -> None:
     assert table.columns["after"][0] == 9
     taken = table.take(~table.bad)
     assert taken.rows == 2
-    assert taken.problems == []
+    assert taken.violations == []
 
 
 def test_columns_may_be_arrays_of_any_kind() -> None:
     read = contract('[features.n]\ntype = "number"\n[features.d]\ntype = "date"\n[features.c]\ntype = "category"')
     days = np.array(["2026-03-31", "NaT"], dtype="datetime64[ns]")
-    table = read.parse({"n": np.array([1, 2], dtype=np.int32), "d": days, "c": np.array([1.0, np.nan])}, 2, text=False)
+    table = parse(read, {"n": np.array([1, 2], dtype=np.int32), "d": days, "c": np.array([1.0, np.nan])}, 2, text=False)
     assert table.columns["n"].tolist() == [1, 2]
     assert [str(day) for day in table.columns["d"]] == ["2026-03-31", "NaT"]
     assert table.columns["c"].tolist() == ["1", ""]
-    assert [(problem.row, problem.field) for problem in table.problems] == [(1, "d"), (1, "c")]
+    assert [(problem.row, problem.field) for problem in table.violations] == [(1, "d"), (1, "c")]
     mixed: list[Any] = [np.float32(0.5), date(2026, 1, 1), datetime(2026, 1, 1, 5, tzinfo=UTC), np.str_("a")]
     assert reasons(one('type = "date"\nrequired = false'), *mixed)[1:3] == ["", ""]
 
@@ -253,12 +257,12 @@ def test_what_is_wrong_is_said_without_repeating_the_value(read: Contract, value
     for record in (dict.fromkeys(read.inputs, value), value):
         said = []
         try:
-            read.parse_records([record])
+            parse_records(read, [record])
         except InvalidRecord as error:
-            said = [problem.reason for problem in error.problems]
+            said = [problem.reason for problem in error.violations]
         assert "9174263" not in "".join(said)
-    table = read.parse({name: [str(value)] for name in read.inputs}, 1, text=True)
-    assert "9174263" not in "".join(problem.reason for problem in table.problems)
+    table = parse(read, {name: [str(value)] for name in read.inputs}, 1, text=True)
+    assert "9174263" not in "".join(problem.reason for problem in table.violations)
 
 
 any_text = st.text() | st.text(st.characters(categories=["Cs", "Nd", "Zs", "Cc"]), max_size=8)
@@ -282,12 +286,12 @@ def test_nothing_that_json_can_say_breaks_the_reader(read: Contract, data: st.Da
     names = st.sampled_from([*read.inputs, "at", "y", "nonsense"]) | any_text
     records = data.draw(st.lists(st.dictionaries(names, anything, max_size=8) | anything, max_size=4))
     try:
-        table = read.parse_records(records)
+        table = parse_records(read, records)
     except InvalidRecord as error:
-        said = [problem.field + problem.reason for problem in error.problems]
+        said = [problem.field + problem.reason for problem in error.violations]
         json.dumps(said, ensure_ascii=False).encode()  # an API can answer with it
         return
-    encoded = read.encode(table)
+    encoded = encode(read, table)
     assert not np.isinf(encoded.numbers).any()
     for text in encoded.categories.ravel():
         text.encode()
@@ -299,9 +303,9 @@ def test_nothing_that_a_file_can_hold_breaks_the_reader(read: Contract, data: st
     text = data.draw(st.booleans())
     column = st.lists(any_text if text else anything | st.binary(), min_size=rows, max_size=rows)
     cells = data.draw(st.fixed_dictionaries(dict.fromkeys([*read.features, "y", "at"], column)))
-    table = read.parse(cells, rows, text=text, training=True)
+    table = parse(read, cells, rows, text=text, training=True)
     assert isinstance(table, Table)
-    assert not np.isinf(read.encode(table).numbers).any()
+    assert not np.isinf(encode(read, table).numbers).any()
     good = table.take(~table.bad)
     assert good.labels is not None
     assert (good.labels >= 0).all()
@@ -341,12 +345,12 @@ def test_a_cell_is_read_alike_alone_and_among_others(kind: str, bounds: str, dec
     bounds = bounds if kind in ("integer", "number") else ""
     head = '[problem]\nname = "te"\ntarget = "y"\nlabels = { a = "A", b = "B" }\n[data]\nmissing = ["NA", "-999"]\n'
     read = contract(f'[features.x]\ntype = "{kind}"\nrequired = false\n{bounds}', head)
-    together = read.parse({"x": texts}, len(texts), text=True, decimal=decimal)
+    together = parse(read, {"x": texts}, len(texts), text=True, decimal=decimal)
     coerced = 0
     for row, cell in enumerate(texts):
-        single = read.parse({"x": [cell]}, 1, text=True, decimal=decimal)
-        assert [problem.reason for problem in single.problems] == [
-            problem.reason for problem in together.problems if problem.row == row
+        single = parse(read, {"x": [cell]}, 1, text=True, decimal=decimal)
+        assert [problem.reason for problem in single.violations] == [
+            problem.reason for problem in together.violations if problem.row == row
         ]
         np.testing.assert_array_equal(single.columns["x"], together.columns["x"][row : row + 1])
         coerced += single.coerced.get("x", 0)
@@ -362,14 +366,17 @@ def test_canonical_text_stays_as_it_is(value: object) -> None:
 
 def test_each_distinct_cell_is_worked_on_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A million rows of text are read whole, not cell by cell."""
-    from andamio import cells
+    from andamio.records import cells
 
     asked: list[object] = []
     genuine = cells.canonical
     monkeypatch.setattr(cells, "canonical", lambda value: asked.append(value) or genuine(value))
     read = contract('[features.c]\ntype = "category"\n[features.d]\ntype = "date"\n[features.n]\ntype = "number"')
     rows = 3000
-    read.parse(
-        {"c": ["a", "b", "c"] * 1000, "d": ["2026-01-01"] * rows, "n": [f"{n}" for n in range(rows)]}, rows, text=True
+    parse(
+        read,
+        {"c": ["a", "b", "c"] * 1000, "d": ["2026-01-01"] * rows, "n": [f"{n}" for n in range(rows)]},
+        rows,
+        text=True,
     )
     assert len(asked) < 20

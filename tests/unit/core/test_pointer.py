@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.errors import NotReady, PreconditionFailed, ReleaseError
-from andamio.serving import Pointer, Served, champion, read_pointer, swap_pointer
+from andamio.release.pointer import Pointer, Served, champion, read_pointer, swap_pointer
+from andamio.storage import layout
 
 
 def served(release: str) -> Served:
@@ -49,7 +49,7 @@ def test_revisions_grow_and_bytes_never_repeat(releases: list[str]) -> None:
     seen, etags = set(), set()
     for revision, release in enumerate(releases, 1):
         promote(objects, release)
-        stored = objects.get(names.pointer("heart"))
+        stored = objects.get(layout.pointer("heart"))
         seen.add(stored.body)
         etags.add(stored.etag)
         assert read_pointer(objects, "heart")[0].revision == revision
@@ -62,10 +62,10 @@ def test_a_swap_decided_on_an_older_state_fails() -> None:
     old, old_etag = read_pointer(objects, "heart")
     for release in ("b", "a"):
         promote(objects, release)
-    before = objects.get(names.pointer("heart"))
+    before = objects.get(layout.pointer("heart"))
     with pytest.raises(PreconditionFailed):
         swap_pointer(objects, old.promoted(served("c")), old_etag)
-    assert objects.get(names.pointer("heart")) == before
+    assert objects.get(layout.pointer("heart")) == before
 
 
 def test_of_many_first_promotions_one_wins() -> None:
@@ -88,6 +88,6 @@ def test_of_many_first_promotions_one_wins() -> None:
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"problem": "heart", "revision": "x"}'])
 def test_what_is_no_pointer_is_an_error_that_says_what_to_do(body: bytes) -> None:
     objects = MemoryObjects()
-    objects.put(names.pointer("heart"), body)
+    objects.put(layout.pointer("heart"), body)
     with pytest.raises(ReleaseError, match=r"serving/heart.json is not a pointer .*: restore an older version"):
         read_pointer(objects, "heart")

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from andamio.adapters.dynamodb import DynamoPredictions
-from andamio.adapters.memory import MemoryPredictions
+from andamio.adapters.dynamodb import DynamoPredictionStore
+from andamio.adapters.memory import MemoryPredictionStore
 from andamio.errors import TableBusy
-from andamio.ports import Predictions
+from andamio.storage.ports import PredictionStore
 
 TABLE = "predictions"
 
@@ -52,11 +52,11 @@ def dynamo(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def table(request: pytest.FixtureRequest) -> Predictions:
+def table(request: pytest.FixtureRequest) -> PredictionStore:
     if request.param == "memory":
-        return MemoryPredictions()
+        return MemoryPredictionStore()
     request.getfixturevalue("dynamo")
-    return DynamoPredictions(TABLE)
+    return DynamoPredictionStore(TABLE)
 
 
 def item(number: int, **changed: Any) -> dict[str, Any]:
@@ -78,12 +78,12 @@ def item(number: int, **changed: Any) -> dict[str, Any]:
 class TestATable:
     """Runs against every adapter."""
 
-    def test_what_was_put_is_found(self, table: Predictions) -> None:
+    def test_what_was_put_is_found(self, table: PredictionStore) -> None:
         table.put_all([item(2), item(3)])
         assert table.find(item(2)["prediction_id"]) == item(2)
         assert table.find("another") is None
 
-    def test_numbers_come_back_as_they_were(self, table: Predictions) -> None:
+    def test_numbers_come_back_as_they_were(self, table: PredictionStore) -> None:
         probabilities = {"a": 1.0, "b": 0.0, "c": 0.1 + 0.2, "d": 1e-45, "e": 0.3333333432674408}
         table.put_all([item(2, probabilities=probabilities)])
         found = table.find(item(2)["prediction_id"])
@@ -92,27 +92,27 @@ class TestATable:
         assert {type(value) for value in found["probabilities"].values()} == {float}
         assert {type(found["line"]), type(found["expires_at"])} == {int}
 
-    def test_writing_again_changes_nothing(self, table: Predictions) -> None:
+    def test_writing_again_changes_nothing(self, table: PredictionStore) -> None:
         for _ in range(2):
             table.put_all([item(number) for number in range(60)])
         assert [table.find(item(number)["prediction_id"]) for number in range(60)] == [item(n) for n in range(60)]
         assert table.of_record("patient 7", limit=20) == [item(7)]
 
-    def test_an_id_that_is_twice_in_one_call_is_written_once(self, table: Predictions) -> None:
+    def test_an_id_that_is_twice_in_one_call_is_written_once(self, table: PredictionStore) -> None:
         table.put_all([item(2, label="0"), item(2, label="1")])
         assert table.find(item(2)["prediction_id"]) == item(2)
 
-    def test_nothing_may_be_put(self, table: Predictions) -> None:
+    def test_nothing_may_be_put(self, table: PredictionStore) -> None:
         table.put_all([])
 
-    def test_a_record_shows_its_newest_first(self, table: Predictions) -> None:
+    def test_a_record_shows_its_newest_first(self, table: PredictionStore) -> None:
         same = [item(n, record_id="p", created=f"2026-11-{n:02}T00:00:00+00:00") for n in (3, 9, 1, 22)]
         table.put_all([*same, item(30)])
         assert [found["line"] for found in table.of_record("p", limit=3)] == [22, 9, 3]
         assert [found["line"] for found in table.of_record("p", limit=20)] == [22, 9, 3, 1]
         assert table.of_record("nobody", limit=20) == []
 
-    def test_an_item_without_a_record_is_found_by_its_id_alone(self, table: Predictions) -> None:
+    def test_an_item_without_a_record_is_found_by_its_id_alone(self, table: PredictionStore) -> None:
         bare = {name: value for name, value in item(2).items() if name != "record_id"}
         table.put_all([bare])
         assert table.find(bare["prediction_id"]) == bare
@@ -137,7 +137,7 @@ class TestDynamoDB:
 
     @pytest.mark.parametrize("record", ["", None, "x" * 2049, "é" * 1025])
     def test_a_record_id_that_no_index_can_hold_is_left_out(self, dynamo: Any, record: str | None) -> None:
-        table = DynamoPredictions(TABLE)
+        table = DynamoPredictionStore(TABLE)
         table.put_all([item(2, record_id=record)])
         assert table.find(item(2)["prediction_id"]) == {k: v for k, v in item(2).items() if k != "record_id"}
         assert table.of_record(record or "", limit=1) == []
@@ -145,8 +145,8 @@ class TestDynamoDB:
     def test_a_throttled_table_gets_everything_in_the_end(self, dynamo: Any) -> None:
         slept: list[float] = []
         throttled = Throttled(dynamo)
-        DynamoPredictions(TABLE, throttled, slept.append).put_all([item(number) for number in range(130)])
-        table = DynamoPredictions(TABLE, dynamo)
+        DynamoPredictionStore(TABLE, throttled, slept.append).put_all([item(number) for number in range(130)])
+        table = DynamoPredictionStore(TABLE, dynamo)
         assert [table.find(item(n)["prediction_id"]) for n in range(130)] == [item(n) for n in range(130)]
         assert throttled.calls > 6
         assert slept
@@ -154,7 +154,7 @@ class TestDynamoDB:
     def test_waits_grow_up_to_a_bound(self) -> None:
         slept: list[float] = []
         with pytest.raises(TableBusy, match="refused 2 predictions 12 times"):
-            DynamoPredictions(TABLE, Refusing(), slept.append).put_all([item(1), item(2)])
+            DynamoPredictionStore(TABLE, Refusing(), slept.append).put_all([item(1), item(2)])
         assert len(slept) == 11
         assert slept[0] <= 0.1
         assert slept[5] > slept[0]
@@ -162,7 +162,7 @@ class TestDynamoDB:
 
     def test_other_failures_are_told_at_once(self, dynamo: Any) -> None:
         with pytest.raises(ClientError, match="ResourceNotFoundException"):
-            DynamoPredictions("another", dynamo).put_all([item(1)])
+            DynamoPredictionStore("another", dynamo).put_all([item(1)])
 
     def test_a_record_is_read_over_pages(self) -> None:
         client = Paged(
@@ -172,7 +172,7 @@ class TestDynamoDB:
                 ([{"line": {"N": "2"}}], None),
             ]
         )
-        assert DynamoPredictions(TABLE, client).of_record("p", limit=5) == [{"line": 1}, {"line": 2}]
+        assert DynamoPredictionStore(TABLE, client).of_record("p", limit=5) == [{"line": 1}, {"line": 2}]
         assert client.starts == [None, {"prediction_id": {"S": "a"}}, {"prediction_id": {"S": "b"}}]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from andamio.adapters.dynamodb import DynamoPredictions
+from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.refusals import refusal_told
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import AccessRefused, ObjectNotFound
@@ -101,7 +101,9 @@ def test_a_refusal_by_a_policy_that_denies_is_told_from_a_permission_that_is_mis
 
 
 def test_the_table_says_so_too() -> None:
-    table = DynamoPredictions("predictions", Refusing(refused("Query", "dynamodb:Query", code="AccessDeniedException")))
+    table = DynamoPredictionStore(
+        "predictions", Refusing(refused("Query", "dynamodb:Query", code="AccessDeniedException"))
+    )
     with pytest.raises(AccessRefused, match="dynamodb:Query on table/predictions/index/by_record"):
         table.of_record("patient", limit=1)
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from andamio.encode import Encoded
 from andamio.errors import ReleaseError
-from andamio.model import Model
-from andamio.release import CARD, FILES, MANIFEST, Release, seal, version_of
+from andamio.records.encode import Encoded, encode
+from andamio.records.from_json import parse_records
+from andamio.release.model import Model
+from andamio.release.release import CARD, FILES, MANIFEST, Release, seal, version_of
+from andamio.storage import layout
 from tests.support.releases import heart, linear_onnx, release_files
 
 from .making import Cell, one, same, tables, typed_records
@@ -48,8 +49,8 @@ def test_what_a_release_was_sealed_without_is_not_there_and_no_error(objects: Me
 
 def test_the_version_is_the_digest_of_the_manifest(objects: MemoryObjects) -> None:
     version = seal(objects, release_files(HEART), INFO)
-    assert version == version_of(objects.get(names.release(version, MANIFEST)).body)
-    assert objects.writes[-1] == names.release(version, MANIFEST)  # last: without it there is no release
+    assert version == version_of(objects.get(layout.release(version, MANIFEST)).body)
+    assert objects.writes[-1] == layout.release(version, MANIFEST)  # last: without it there is no release
 
 
 def test_every_byte_counts_for_the_version(objects: MemoryObjects) -> None:
@@ -81,7 +82,7 @@ def test_sealing_again_after_a_crash_completes_the_release(objects: MemoryObject
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_was_changed_is_refused(objects: MemoryObjects, name: str) -> None:
     version = seal(objects, release_files(HEART), INFO)
-    key = names.release(version, name)
+    key = layout.release(version, name)
     objects.put(key, objects.get(key).body + b" ")
     release = Release.open(objects, version)
     with pytest.raises(ReleaseError, match=rf"{name} was changed after it was sealed; it must not be served"):
@@ -92,7 +93,7 @@ def test_a_file_that_was_changed_is_refused(objects: MemoryObjects, name: str) -
 
 def test_a_manifest_that_was_changed_is_refused_whatever_it_says(objects: MemoryObjects) -> None:
     version = seal(objects, release_files(HEART), INFO)
-    key = names.release(version, MANIFEST)
+    key = layout.release(version, MANIFEST)
     manifest = json.loads(objects.get(key).body)
     manifest["files"]["model.onnx"] = "0" * 64
     for body in (json.dumps(manifest).encode(), b"", b"{}", objects.get(key).body + b"\n"):
@@ -114,7 +115,7 @@ def test_a_release_without_one_of_its_files_is_not_sealed(objects: MemoryObjects
 def test_a_file_that_is_gone_is_refused(objects: MemoryObjects, name: str) -> None:
     version = seal(objects, release_files(HEART), INFO)
     left = MemoryObjects()
-    for info in objects.list(names.RELEASES):
+    for info in objects.list(layout.RELEASES):
         if not info.key.endswith("/" + name):
             left.put_new(info.key, objects.get(info.key).body)
     with pytest.raises(ReleaseError, match=f"{name} is gone"):
@@ -129,7 +130,7 @@ def test_what_is_no_release_is_refused(objects: MemoryObjects, version: str) -> 
 
 def test_a_file_that_the_manifest_does_not_name_is_refused(objects: MemoryObjects) -> None:
     version = seal(objects, release_files(HEART), INFO)
-    objects.put_new(names.release(version, "extra.json"), b"{}")
+    objects.put_new(layout.release(version, "extra.json"), b"{}")
     with pytest.raises(ReleaseError, match=r"has no extra.json"):
         Release.open(objects, version).read("extra.json")
 
@@ -143,7 +144,7 @@ Drawn = tuple[Contract, list[dict[str, Cell]]]
 @settings(max_examples=20)
 def test_a_model_takes_what_its_contract_encodes(drawn: Drawn) -> None:
     read, records = drawn
-    encoded = read.encode(read.parse_records(typed_records(records)))
+    encoded = encode(read, parse_records(read, typed_records(records)))
     probabilities = Model(read, linear_onnx(read)).predict(encoded)
     assert probabilities.shape == (len(records), 2)
     assert probabilities.dtype == np.float32
@@ -153,10 +154,10 @@ def test_a_model_takes_what_its_contract_encodes(drawn: Drawn) -> None:
 def test_a_sealed_model_is_served_as_it_was(objects: MemoryObjects) -> None:
     release = Release.open(objects, seal(objects, release_files(HEART), INFO))
     record = {name: None for name, feature in HEART.inputs.items() if not feature.required}
-    encoded = HEART.encode(HEART.parse_records([record | {"age": 67, "sex": 1, "cp": 4}]))
+    encoded = encode(HEART, parse_records(HEART, [record | {"age": 67, "sex": 1, "cp": 4}]))
     assert same(
         encoded,
-        release.contract().encode(release.contract().parse_records([record | {"age": 67, "sex": "1", "cp": 4.0}])),
+        encode(release.contract(), parse_records(release.contract(), [record | {"age": 67, "sex": "1", "cp": 4.0}])),
     )
     expected = Model(HEART, linear_onnx(HEART)).predict(encoded)
     assert release.model().predict(encoded).tolist() == expected.tolist()
@@ -173,7 +174,7 @@ def test_a_model_that_is_not_this_contracts_is_refused() -> None:
 
 def test_a_model_that_answers_nonsense_is_refused() -> None:
     read = one('type = "number"')
-    encoded = read.encode(read.parse_records([{"x": 1}]))
+    encoded = encode(read, parse_records(read, [{"x": 1}]))
     with pytest.raises(ReleaseError, match="a number that is not finite"):
         Model(read, linear_onnx(read, broken=True)).predict(encoded)
     three: Any = Contract.from_toml(

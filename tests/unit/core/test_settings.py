@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from andamio import errors, settings
-from andamio.errors import AndamioError, InvalidRecord, Problem, SettingsError
+from andamio.errors import AndamioError, InvalidRecord, SettingsError, Violation
 from andamio.settings import Settings
 
 CLASSES = [kind for kind in vars(settings).values() if inspect.isclass(kind) and issubclass(kind, Settings)]
@@ -62,6 +62,6 @@ def test_every_error_has_a_code_of_its_own_a_status_and_a_place_in_the_tree() ->
 
 
 def test_an_invalid_record_names_the_first_problem_and_counts_the_rest() -> None:
-    found = InvalidRecord([Problem(2, "age", "must be at least 0"), Problem(3, "", "expected an object")])
+    found = InvalidRecord([Violation(2, "age", "must be at least 0"), Violation(3, "", "expected an object")])
     assert str(found) == "record 2, field 'age': must be at least 0 (and 1 more)"
-    assert str(InvalidRecord([Problem(3, "", "expected an object")])) == "record 3: expected an object"
+    assert str(InvalidRecord([Violation(3, "", "expected an object")])) == "record 3: expected an object"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from andamio import surveys
-from andamio.batches import Shard
-from andamio.quotes import row_ends
-from andamio.shards import LongRow, OpenQuote, cut, lines_of, shard_bytes
-from andamio.surveys import Survey, survey, wished
+from andamio.tabular.quotes import row_ends
+from scoring.batch import Shard
+from scoring.split import survey as surveys
+from scoring.split.cut import LongRow, OpenQuote, cut, lines_of, shard_bytes
+from scoring.split.survey import Survey, chunk_starts, survey
 
 PIECES = st.sampled_from(
     ['"', '""', ",", ";", "\n", "\r\n", "\r", " ", "a", '"a"', '"\n"', ',"', '",', "\n\n", "é", "\ufeff"]
@@ -59,7 +59,7 @@ def surveyed(
     found = []
     for at in range(start, max(len(body), start + 1), chunk):
         end = min(at + chunk, len(body))
-        marks = wished(at, end, start, step)
+        marks = chunk_starts(at, end, start, step)
         found.append(survey(blocks(at), at, end, marks, delimiter, first=at == start))
     return [Survey.from_json(each.to_json()) for each in found]
 
@@ -96,7 +96,7 @@ class TestCutting:
         assert lines_of(found_in) == body.count(b"\n")
 
     @given(text=TEXTS, chunk=SIZES, step=SIZES, block=SIZES)
-    def test_shards_begin_with_the_first_row_after_each_wished_offset(
+    def test_shards_begin_with_the_first_row_after_each_wanted_offset(
         self, text: str, chunk: int, step: int, block: int
     ) -> None:
         body = text.encode()
@@ -135,7 +135,7 @@ class TestCutting:
     def test_no_more_shards_than_a_map_may_have(self) -> None:
         assert shard_bytes(10**9, 32 * 2**20) == 32 * 2**20
         assert shard_bytes(10**12, 32 * 2**20) == 10**8
-        assert len(wished(0, 10**6 + 1, 0, shard_bytes(10**6 + 1, 1))) < 10_000
+        assert len(chunk_starts(0, 10**6 + 1, 0, shard_bytes(10**6 + 1, 1))) < 10_000
 
     def test_an_empty_body_has_no_shards(self) -> None:
         assert cut(surveyed(b"", 10, 10), 2) == ()
@@ -150,21 +150,24 @@ class TestRefusals:
                 cut(surveyed(body, chunk, 5), 1)
 
     def test_a_row_that_swallows_the_file_is_refused_rather_than_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(surveys, "LONGEST_ROW", 50)
+        for module in ("scoring.split.survey", "scoring.split.cut"):
+            monkeypatch.setattr(f"{module}.LONGEST_ROW", 50)
         body = b'a,b\nc,"d' + b"\ne,f" * 100 + b'"\ng,h\n'
         for chunk in (20, 200, 10_000):
             with pytest.raises(LongRow, match="around line 103: look for a quote"):
                 cut(surveyed(body, chunk, 30), 1)
 
     def test_also_where_the_file_ends_with_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(surveys, "LONGEST_ROW", 50)
+        for module in ("scoring.split.survey", "scoring.split.cut"):
+            monkeypatch.setattr(f"{module}.LONGEST_ROW", 50)
         body = b'a,b\nc,"d' + b"\ne,f" * 100 + b'"'
         for chunk in (20, 200, 10_000):
             with pytest.raises(LongRow):
                 cut(surveyed(body, chunk, 30), 1)
 
     def test_a_line_without_end_is_not_read_to_its_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(surveys, "LONGEST_ROW", 50)
+        for module in ("scoring.split.survey", "scoring.split.cut"):
+            monkeypatch.setattr(f"{module}.LONGEST_ROW", 50)
         taken = 0
 
         def blocks() -> Iterator[bytes]:

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andamio.contract import Contract
-from andamio.encode import OTHER
+from andamio.records.encode import OTHER, encode
+from andamio.records.from_json import parse_records
+from andamio.records.parse import parse
 
 from .making import PROBLEMS, Cell, columns, contract, one, same, tables, typed_records
 
@@ -22,20 +24,20 @@ Drawn = tuple[Contract, list[dict[str, Cell]]]
 def test_csv_text_and_json_of_the_same_record_encode_identically(drawn: Drawn) -> None:
     read, records = drawn
     rows = len(records)
-    served = read.encode(read.parse_records(typed_records(records)))
-    from_text = read.parse(columns(records, text=True), rows, text=True)
-    from_types = read.parse(columns(records, text=False), rows, text=False)
-    assert from_text.problems == from_types.problems == []
-    assert same(read.encode(from_text), served)
-    assert same(read.encode(from_types), served)
+    served = encode(read, parse_records(read, typed_records(records)))
+    from_text = parse(read, columns(records, text=True), rows, text=True)
+    from_types = parse(read, columns(records, text=False), rows, text=False)
+    assert from_text.violations == from_types.violations == []
+    assert same(encode(read, from_text), served)
+    assert same(encode(read, from_types), served)
 
 
 @given(tables() | tables(time=True))
 def test_a_record_alone_is_encoded_as_in_a_batch(drawn: Drawn) -> None:
     read, records = drawn
-    batch = read.encode(read.parse_records(typed_records(records)))
+    batch = encode(read, parse_records(read, typed_records(records)))
     for row, record in enumerate(typed_records(records)):
-        assert same(read.encode(read.parse_records([record])), batch.take(np.array([row])))
+        assert same(encode(read, parse_records(read, [record])), batch.take(np.array([row])))
 
 
 @given(tables(), st.randoms())
@@ -46,34 +48,34 @@ def test_the_order_of_columns_does_not_matter(drawn: Drawn, random: Any) -> None
         names = list(record)
         random.shuffle(names)
         shuffled.append({name: record[name] for name in names})
-    assert same(read.encode(read.parse_records(shuffled)), read.encode(read.parse_records(typed_records(records))))
+    assert same(encode(read, parse_records(read, shuffled)), encode(read, parse_records(read, typed_records(records))))
 
 
 @given(tables())
 def test_what_was_read_is_read_again_as_itself(drawn: Drawn) -> None:
     """ETL keeps typed columns, training reads them: the second reading changes nothing."""
     read, records = drawn
-    table = read.parse(columns(records, text=True), len(records), text=True)
+    table = parse(read, columns(records, text=True), len(records), text=True)
     kept = {
         name: [None if value == "" or value != value else value for value in column.astype(object)]
         for name, column in table.columns.items()
     }
-    again = read.parse(kept, len(records), text=False)
-    assert again.problems == []
-    assert same(read.encode(again), read.encode(table))
+    again = parse(read, kept, len(records), text=False)
+    assert again.violations == []
+    assert same(encode(read, again), encode(read, table))
 
 
 def test_the_rows_of_heart_encode_alike_as_text_and_as_json() -> None:
     heart = Contract.load(PROBLEMS / "heart")
     with (PROBLEMS / "heart" / "heart.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    text = heart.parse({name: [row[name] for row in rows] for name in rows[0]}, len(rows), text=True, training=True)
-    assert text.problems == []
+    text = parse(heart, {name: [row[name] for row in rows] for name in rows[0]}, len(rows), text=True, training=True)
+    assert text.violations == []
     typed = [
         {name: None if row[name] in heart.data.missing else float(row[name]) for name in heart.inputs} for row in rows
     ]
-    served = heart.encode(heart.parse_records(typed))
-    assert same(heart.encode(text), served)
+    served = encode(heart, parse_records(heart, typed))
+    assert same(encode(heart, text), served)
     assert served.numbers.dtype == np.float32
     assert served.numbers.shape == (len(rows), len(heart.number_columns))
 
@@ -82,17 +84,17 @@ def test_the_rows_of_heart_encode_alike_as_text_and_as_json() -> None:
 def test_4_and_4_point_0_and_the_text_4_are_one_category(text: bool) -> None:
     read = one('type = "category"\nvalues = ["4", "007"]\nunknown = "other"')
     spelled: list[object] = ["4", "4.0", "4.00", " 4 ", "007", "7"] if text else [4, 4.0, "4", "4.0", "007", 7]
-    table = read.parse({"x": spelled}, 6, text=text)
+    table = parse(read, {"x": spelled}, 6, text=text)
     assert table.columns["x"].tolist() == ["4"] * 4 + ["007", "7"]
-    assert read.encode(table).categories[:, 0].tolist() == ["4"] * 4 + ["007", OTHER]
+    assert encode(read, table).categories[:, 0].tolist() == ["4"] * 4 + ["007", OTHER]
 
 
 def test_true_and_its_spellings_are_one_value_and_never_the_number_1() -> None:
     read = one('type = "category"\nvalues = ["true", "1"]')
     cells = [True, "true", "True", "TRUE", 1, 1.0, "1"]
-    assert read.parse({"x": cells}, 7, text=False).columns["x"].tolist() == ["true"] * 4 + ["1"] * 3
+    assert parse(read, {"x": cells}, 7, text=False).columns["x"].tolist() == ["true"] * 4 + ["1"] * 3
     boolean = one('type = "boolean"')
-    encoded = boolean.encode(boolean.parse({"x": [*cells, False, 0, "no", "F"]}, 11, text=False))
+    encoded = encode(boolean, parse(boolean, {"x": [*cells, False, 0, "no", "F"]}, 11, text=False))
     assert encoded.numbers[:, 0].tolist() == [1] * 7 + [0] * 4
 
 
@@ -101,20 +103,22 @@ def test_large_ids_are_one_whether_an_integer_or_a_float_column_held_them() -> N
         '[features.x]\ntype = "number"', '[problem]\nname = "te"\ntarget = "y"\nid = "i"\nlabels = {a="A",b="B"}\n'
     )
     cells = {"x": [1, 1, 1], "y": ["a", "b", "a"], "i": [10**16, 1e16, "10000000000000000"]}
-    assert set(read.parse(cells, 3, text=False, training=True).columns["i"]) == {"10000000000000000"}
+    assert set(parse(read, cells, 3, text=False, training=True).columns["i"]) == {"10000000000000000"}
 
 
 def test_a_date_becomes_age_month_and_weekday() -> None:
     read = one('type = "date"')
     assert read.number_columns == ("x_age_days", "x_month", "x_weekday")
-    encoded = read.encode(read.parse_records([{"x": "1970-01-11"}, {"x": "1969-12-31"}, {"x": "2024-02-29T23:59:59"}]))
+    encoded = encode(
+        read, parse_records(read, [{"x": "1970-01-11"}, {"x": "1969-12-31"}, {"x": "2024-02-29T23:59:59"}])
+    )
     assert encoded.numbers.tolist() == [[-10, 1, 6], [1, 12, 2], [-19782, 2, 3]]
 
 
 def test_a_moment_with_a_zone_is_a_day_in_utc() -> None:
     read = one('type = "date"')
     spelled = ["2026-03-31T23:30:00-05:00", "2026-04-01T04:30:00Z", "2026-04-01", "20260401"]
-    assert {str(day) for day in read.parse({"x": spelled}, 4, text=True).columns["x"]} == {"2026-04-01"}
+    assert {str(day) for day in parse(read, {"x": spelled}, 4, text=True).columns["x"]} == {"2026-04-01"}
 
 
 def test_age_counts_to_the_records_own_time_else_to_today() -> None:
@@ -122,15 +126,15 @@ def test_age_counts_to_the_records_own_time_else_to_today() -> None:
         '[features.x]\ntype = "date"',
         '[problem]\nname = "te"\ntarget = "y"\ntime = "at"\nlabels = { a = "A", b = "B" }\n',
     )
-    ages = read.encode(read.parse_records([{"x": "2026-01-01", "at": "2026-01-31T10:00"}, {"x": "2026-01-01"}]))
+    ages = encode(read, parse_records(read, [{"x": "2026-01-01", "at": "2026-01-31T10:00"}, {"x": "2026-01-01"}]))
     today = (np.datetime64("today", "D") - np.datetime64("2026-01-01")).astype(int)
     assert ages.numbers[0, 0] == 30
     assert ages.numbers[1, 0] in (today, today + 1)
-    with_text = read.parse({"x": ["2026-01-01"], "at": ["2026-01-31T10:00"]}, 1, text=True)
-    assert read.encode(with_text).numbers[0, 0] == 30
+    with_text = parse(read, {"x": ["2026-01-01"], "at": ["2026-01-31T10:00"]}, 1, text=True)
+    assert encode(read, with_text).numbers[0, 0] == 30
 
 
 def test_a_tensor_without_columns_is_not_fed() -> None:
     numbers, categories = one('type = "number"'), one('type = "category"\nvalues = ["a"]')
-    assert list(numbers.encode(numbers.parse_records([{"x": 1}])).feeds()) == ["numbers"]
-    assert list(categories.encode(categories.parse_records([{"x": "a"}])).feeds()) == ["categories"]
+    assert list(encode(numbers, parse_records(numbers, [{"x": 1}])).feeds()) == ["numbers"]
+    assert list(encode(categories, parse_records(categories, [{"x": "a"}])).feeds()) == ["categories"]

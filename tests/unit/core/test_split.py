@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from andamio.canonical import canonical_number
 from andamio.contract import Contract
+from andamio.contract.canonical import canonical_number
 from andamio.errors import DataError
-from andamio.split import SealedSplit, row_keys, seal_split
+from etl.split import SealedSplit, row_keys, seal_split
 
 from .making import contract
 

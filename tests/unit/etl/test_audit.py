@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
-from andamio import names
 from andamio.contract import Contract
+from andamio.storage import layout
+from etl.audit import ENOUGH, KINDS, objection
+from etl.audit.evidence import aucs, lowest_auc, lowest_share
+from etl.audit.features import Train, within_train
+from etl.publish import read_audit
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER
 from tests.support.etl import Lake
-from training.audit import ENOUGH, KINDS, objection
-from training.audit.evidence import aucs, lowest_auc, lowest_share
-from training.audit.features import Train, within_train
-from training.publish import read_audit
 
 ROWS = 240
 
@@ -256,7 +256,7 @@ def test_a_suspect_stops_the_run_when_the_contract_says_so_and_all_evidence_is_t
     assert "names 1 suspect" in said["message"]
     assert "'outcome' copies the label" in said["message"]
     assert 'set leakage = "warn"' in said["message"]
-    assert names.CURRENT_DATASET not in {info.key for info in lake.list("")}, "nothing trains on it"
+    assert layout.CURRENT_DATASET not in {info.key for info in lake.list("")}, "nothing trains on it"
     version = said["message"].split("andamio report ")[1][:16]
     assert only(read_audit(lake, version)["suspects"])["feature"] == "outcome"
     lake.contract = contract(features='[features.outcome]\ntype = "category"\n')

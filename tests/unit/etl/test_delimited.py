@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andamio.surveys import LONGEST_ROW
-from training.raw.delimited import read_delimited
-from training.raw.rows import Chunk, ReadAs, RefusedFile
+from andamio.tabular.delimited import read_delimited
+from andamio.tabular.rows import LONGEST_ROW, Chunk, ReadAs, RefusedFile
 
 NAMES = ["age", "note", "size"]
 # Cells as a writer may hold them: no NUL and no lone surrogates, which no text file holds; not blank as a

@@ -9,10 +9,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andamio import names
 from andamio.contract import Contract
+from andamio.storage import layout
+from etl.profile import BINS, quantile_bins
 from tests.support.etl import Lake
-from training.profile import BINS, quantile_bins
 
 HEART = Path(__file__).parents[3] / "problems" / "heart"
 
@@ -76,7 +76,7 @@ def published(*lines: str) -> tuple[Lake, dict[str, object], str]:
     lake = Lake(CONTRACT)
     lake.drop("a.csv", "size,colour,old,seen,nurse,outcome,kind", *lines)
     version = lake.run()["version"]
-    return lake, lake.read(names.dataset(version, "profile.json")), version
+    return lake, lake.read(layout.dataset(version, "profile.json")), version
 
 
 def test_features_are_described_on_train_alone() -> None:
@@ -134,7 +134,7 @@ def test_heart_disease() -> None:
         "train": 303 - said["rows"]["holdout"], "holdout": said["rows"]["holdout"],
     }  # fmt: skip
     assert 59 <= said["rows"]["holdout"] <= 63
-    profile = lake.read(names.dataset(said["version"], "profile.json"))
+    profile = lake.read(layout.dataset(said["version"], "profile.json"))
     assert sum(profile["classes"][side]["1"] for side in ("train", "holdout")) == 139
     missing = sum(int((lake.column(said["version"], name) == "").sum()) for name in ("thal",))
     missing += int(np.isnan(lake.column(said["version"], "ca")).sum())

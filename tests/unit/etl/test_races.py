@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from andamio import names
 from andamio.contract import Contract
 from andamio.errors import DataError
+from andamio.storage import layout
 from tests.support.etl import Lake
 
 HEAD = """
@@ -120,7 +120,7 @@ def test_raw_files_that_change_meanwhile_supersede_the_run() -> None:
         digest, version = staged(lake)
         change(lake)
         assert lake.step("commit", input=digest, version=version)["status"] == "superseded"
-        assert not list(lake.list(names.CURRENT_DATASET))
+        assert not list(lake.list(layout.CURRENT_DATASET))
 
 
 def test_an_older_run_never_overwrites_a_newer_one() -> None:
@@ -130,7 +130,7 @@ def test_an_older_run_never_overwrites_a_newer_one() -> None:
     newer = lake.run(lake.drop("b.csv", "size,kind", *rows(100)))
     assert newer["status"] == "published"
     assert lake.step("commit", input=old[0], version=old[1])["status"] == "superseded"
-    assert lake.read(names.CURRENT_DATASET)["version"] == newer["version"]
+    assert lake.read(layout.CURRENT_DATASET)["version"] == newer["version"]
 
 
 def test_who_loses_the_race_for_current_looks_again() -> None:
@@ -138,9 +138,9 @@ def test_who_loses_the_race_for_current_looks_again() -> None:
     lake.drop("a.csv", "size,kind", *rows(0))
     digest, version = staged(lake)
     # First write of current.json: another run of the same input is faster.
-    lake.before[names.CURRENT_DATASET] = [lambda: lake.step("commit", input=digest, version=version)]
+    lake.before[layout.CURRENT_DATASET] = [lambda: lake.step("commit", input=digest, version=version)]
     assert lake.step("commit", input=digest, version=version)["status"] == "unchanged"
-    assert lake.read(names.CURRENT_DATASET)["revision"] == 1
+    assert lake.read(layout.CURRENT_DATASET)["revision"] == 1
     # Later: a file lands and its run commits between this run's look and its write.
     lake.drop("b.csv", "size,kind", *rows(100))
     digest, version = staged(lake)
@@ -148,9 +148,9 @@ def test_who_loses_the_race_for_current_looks_again() -> None:
     def overtake() -> None:
         assert lake.run(lake.drop("c.csv", "size,kind", *rows(200)))["status"] == "published"
 
-    lake.before[names.CURRENT_DATASET] = [overtake]
+    lake.before[layout.CURRENT_DATASET] = [overtake]
     assert lake.step("commit", input=digest, version=version)["status"] == "superseded"
-    assert lake.read(names.CURRENT_DATASET)["rows"]["read"] == 120
+    assert lake.read(layout.CURRENT_DATASET)["rows"]["read"] == 120
 
 
 def test_the_bytes_of_current_never_repeat() -> None:
@@ -158,13 +158,13 @@ def test_the_bytes_of_current_never_repeat() -> None:
     lake = Lake(CONTRACT)
     lake.drop("a.csv", "size,kind", *rows(0))
     first = lake.run()
-    seen = [lake.get(names.CURRENT_DATASET).etag]
+    seen = [lake.get(layout.CURRENT_DATASET).etag]
     lake.drop("b.csv", "size,kind", *rows(100))
     lake.run()
-    seen.append(lake.get(names.CURRENT_DATASET).etag)
+    seen.append(lake.get(layout.CURRENT_DATASET).etag)
     lake.delete("raw/b.csv")
     assert lake.run()["version"] == first["version"]
-    seen.append(lake.get(names.CURRENT_DATASET).etag)
+    seen.append(lake.get(layout.CURRENT_DATASET).etag)
     assert len(set(seen)) == 3
 
 
@@ -174,12 +174,12 @@ def test_a_run_that_was_overtaken_by_a_later_cutoff_divides_again() -> None:
     digest, version = staged(lake)
     overtaker = {"version": "another", "revision": 4, "cutoff": "2026-01-26T00:00:00"}
     overtaker["split"] = lake.manifest(version)["split"]
-    lake.put(names.CURRENT_DATASET, json.dumps(overtaker).encode())
+    lake.put(layout.CURRENT_DATASET, json.dumps(overtaker).encode())
     assert lake.step("commit", input=digest, version=version) == {"status": "again", "input": digest}
     said = lake.finish(digest)
     assert said["status"] == "published"
     assert lake.manifest(said["version"])["cutoff"] == "2026-01-26T00:00:00"
-    assert lake.read(names.CURRENT_DATASET)["revision"] == 5
+    assert lake.read(layout.CURRENT_DATASET)["revision"] == 5
 
 
 # The split
@@ -195,10 +195,10 @@ def test_runs_that_seal_at_once_agree_on_the_first_split() -> None:
         assert lake.run()["status"] == "published"
         lake.contract = CONTRACT
 
-    lake.before[names.SPLIT] = [faster]
+    lake.before[layout.SPLIT] = [faster]
     said = lake.run()
     assert said["status"] == "published"
-    assert lake.read(names.SPLIT)["columns"] == ["visit"], "the first one stays"
+    assert lake.read(layout.SPLIT)["columns"] == ["visit"], "the first one stays"
     manifest = lake.manifest(said["version"])
     assert manifest["split_by"]["columns"] == ["visit"]
     assert manifest["files"][0]["extra_columns"] == ["visit"], "the key's column needs no place in the contract"
@@ -211,7 +211,7 @@ def test_the_split_is_not_sealed_while_files_are_still_landing() -> None:
     digest = lake.step("collect", event={})["input"]
     lake.drop("b.csv", "size,kind", *rows(100))
     assert lake.step("validate", input=digest)["status"] == "superseded"
-    assert not list(lake.list(names.SPLIT))
+    assert not list(lake.list(layout.SPLIT))
 
 
 def test_a_file_that_is_deleted_before_it_is_read_ends_the_run() -> None:
@@ -227,7 +227,7 @@ def test_a_split_that_is_sealed_anew_divides_the_same_rows_anew() -> None:
     lake = Lake(CONTRACT)
     lake.drop("a.csv", "size,visit,kind", *[f"{n},{n % 30},{'ab'[n % 2]}" for n in range(60)])
     first = lake.run()
-    lake.delete(names.SPLIT)
+    lake.delete(layout.SPLIT)
     lake.contract = Contract.from_toml(HEAD + 'group = "visit"\n' + FEATURES)
     lake.run()
     lake.contract = CONTRACT

@@ -17,7 +17,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from andamio.contract import Contract
-from training.raw import Chunk, ReadAs, RefusedFile, read_raw
+from andamio.records.parse import parse
+from andamio.tabular import Chunk, ReadAs, RefusedFile, read_raw
 
 TOML = """
 [problem]
@@ -48,8 +49,8 @@ def read(key: str, body: bytes, contract: Contract = CONTRACT) -> tuple[list[Chu
 
 def parsed(key: str, body: bytes) -> dict[str, list[object]]:
     (chunk,), _ = read(key, body)
-    table = CONTRACT.parse(chunk.columns, chunk.rows, text=chunk.text, training=True, decimal=chunk.decimal)
-    assert not table.problems, table.problems
+    table = parse(CONTRACT, chunk.columns, chunk.rows, text=chunk.text, training=True, decimal=chunk.decimal)
+    assert not table.violations, table.violations
     assert table.labels is not None
     columns = {
         name: [None if cell != cell or cell == "" else cell for cell in column.tolist()]
@@ -196,8 +197,8 @@ for absent in ("pyarrow", "sklearn", "scipy", "onnx", "mlflow"):
 import numpy as np
 import lambdas.etl.handler
 from andamio.contract import Contract
-from training.columns import from_parquet, to_parquet
-from training.raw import read_raw
+from andamio.dataset.columns import from_parquet, to_parquet
+from andamio.tabular import read_raw
 body = open({str(tmp_path / "a.parquet")!r}, "rb").read()
 (chunk,) = read_raw("a.parquet", body, Contract.from_toml({TOML!r}), ("kind", "size"))[1]
 assert chunk.columns == {{"kind": ["a", None], "size": [1, 2]}}, chunk.columns

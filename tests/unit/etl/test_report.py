@@ -16,12 +16,12 @@ import altair as alt
 import numpy as np
 import pytest
 
-from andamio import names
 from andamio.contract import Contract
+from andamio.storage import layout
+from etl.report.figures import _chi_square, _cramer, _information, _ratio, _spearman, moved
+from etl.report.html import element, figure, percent, shown, table
 from tests.support.datasets import HEART_FOLDER
 from tests.support.etl import Lake
-from training.report.figures import _chi_square, _cramer, _information, _ratio, _spearman, moved
-from training.report.html import element, figure, percent, shown, table
 
 ATTACK = '</script><script>alert("x")</script><img src=x onerror=alert(1)>'
 HOSTILE = Contract.from_toml("""
@@ -75,7 +75,7 @@ def hostile_lines(rows: int = 200) -> list[str]:
 
 def drawn(lake: Lake, version: str) -> str:
     assert lake.step("report", version=version)["status"] == "drawn"
-    return lake.get(names.dataset(version, "report.html")).body.decode()
+    return lake.get(layout.dataset(version, "report.html")).body.decode()
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def heart() -> tuple[Lake, list[str]]:
         said = lake.step("publish", input=said["input"])
         pages.append(drawn(lake, said["version"]))
         said = lake.step("commit", input=said["input"], version=said["version"])
-        assert said["report"] == names.dataset(said["version"], "report.html")
+        assert said["report"] == layout.dataset(said["version"], "report.html")
     return lake, pages
 
 
@@ -217,7 +217,7 @@ def test_headings_lead_through_it_and_every_chart_has_words(heart: Any) -> None:
 def test_a_number_is_in_a_table_too(heart: Any) -> None:
     text = without_scripts(heart[1][1])
     lake, _ = heart
-    version = lake.read(names.CURRENT_DATASET)["version"]
+    version = lake.read(layout.CURRENT_DATASET)["version"]
     ages = lake.side(version, "train")["age"]
     assert f'<td class="number">{shown(float(ages.mean()))}</td>' in text
     assert "Nothing looks like a leak." in text

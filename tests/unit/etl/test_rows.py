@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from andamio import names
 from andamio.contract import Contract
+from andamio.records.parse import parse
+from andamio.storage import layout
+from etl.validate import MAX_BAD_SHARE
 from tests.support.etl import Lake
-from training.validate import MAX_BAD_SHARE
 
 HEAD = """
 [problem]
@@ -179,7 +180,7 @@ def test_what_cannot_become_a_data_version_is_rejected_with_what_to_do(
     said = lake.run()
     assert said["status"] == "rejected"
     assert message in said["message"]
-    assert not list(lake.list(names.DATASETS)), "nothing is published, and the split is not sealed"
+    assert not list(lake.list(layout.DATASETS)), "nothing is published, and the split is not sealed"
     assert lake.run() == said
 
 
@@ -207,8 +208,8 @@ def test_several_values_may_mean_one_class_and_the_data_version_still_reads_as_d
     said = lake.run()
     assert lake.manifest(said["version"])["classes"] == {"well": 10, "ill": 30}
     columns = {name: column.tolist() for name, column in lake.side(said["version"], "train").items()}
-    table = contract.parse(columns, len(columns["size"]), text=False, training=True)
-    assert not table.problems
+    table = parse(contract, columns, len(columns["size"]), text=False, training=True)
+    assert not table.violations
     assert table.labels is not None
     assert set(zip(table.labels.tolist(), columns["size"], strict=True)) <= {(int(n % 4 > 0), n) for n in range(40)}
 

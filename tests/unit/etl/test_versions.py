@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andamio import names
 from andamio.contract import Contract
+from andamio.dataset.columns import content_digest, from_parquet, kept, to_parquet
+from andamio.storage import layout
+from etl.collect import Sources
 from tests.support.etl import Lake
-from training.columns import content_digest, from_parquet, kept, to_parquet
-from training.sources import Sources
 
 HEAD = """
 [problem]
@@ -67,7 +67,7 @@ def test_a_row_never_moves_between_train_and_holdout(
     sizes = range(60) if key is not None else [1, 2] * 30  # few distinct rows: each is its own key
     lake.drop("0.csv", HEADER, *[f"p{n % 20},v{n},{size},red,{'ab'[n % 2]}" for n, size in enumerate(sizes)])
     version = lake.run()["version"]
-    sealed = lake.get(names.SPLIT)
+    sealed = lake.get(layout.SPLIT)
     assert json.loads(sealed.body)["columns"] == ({"size": ["size", "colour"], None: []}.get(key, [key]))
     for index, rows in enumerate(more):
         lake.drop(
@@ -83,7 +83,7 @@ def test_a_row_never_moves_between_train_and_holdout(
             assert all(len(found) == 1 for found in now.values()), "equal keys share a side"
             assert all(now[value] == side for value, side in was.items() if value in now)
             assert was.keys() <= now.keys() or (column == "_row" and key == "visit"), "only a later row replaces one"
-    assert lake.get(names.SPLIT) == sealed
+    assert lake.get(layout.SPLIT) == sealed
 
 
 def test_the_same_rows_make_the_same_version_whatever_their_file_is_called_and_when_it_lands() -> None:
@@ -250,4 +250,4 @@ def test_the_input_is_named_by_versions_contract_and_settings() -> None:
     sources = Sources.now(lake, contract())
     sources.save(lake)
     assert Sources.load(lake, sources.digest) == sources
-    assert json.loads(lake.get(names.staging(sources.digest, "sources.json")).body)["recipe"] == 1
+    assert json.loads(lake.get(layout.staging(sources.digest, "sources.json")).body)["recipe"] == 1

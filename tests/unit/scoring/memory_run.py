@@ -20,9 +20,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from andamio.adapters.memory import MemoryPredictions
-from andamio.batches import Cut, Shard
-from andamio.ports import ObjectInfo, Readable
+from andamio.adapters.memory import MemoryPredictionStore
+from andamio.storage.ports import ObjectInfo, Readable
+from scoring.batch import Cut, Shard
 from scoring.worker import score_shard
 from tests.support.releases import heart
 from tests.support.scoring import Scored, planned
@@ -102,7 +102,7 @@ def main() -> None:
     plan = type(scored.plan)(**(fields | more))
     shard = Shard(0, 0, end, plan.line)
     bucket: Any = Nowhere(scored, row, size, file)
-    result = score_shard(bucket, MemoryPredictions(), plan, Cut((shard,), False), shard, HEART, scored.model)
+    result = score_shard(bucket, MemoryPredictionStore(), plan, Cut((shard,), False), shard, HEART, scored.model)
     print(json.dumps({"rows": result.rows, "rejected": result.rejected, "peak": peak()}))
 
 

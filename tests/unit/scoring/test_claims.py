@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from andamio import batches, names
-from andamio.batches import asked_id, new_id, version_id
 from andamio.errors import DataError, PreconditionFailed
+from andamio.storage import layout
+from scoring import batch as batches
 from scoring import state
+from scoring.batch import asked_id, new_id, version_id
 from tests.support.machine import NOW, Machine, table
 from tests.support.releases import serve
 
@@ -106,7 +107,7 @@ class TestWhichFile:
     def test_a_folder_that_a_console_made_is_no_file(self, key: str) -> None:
         machine = Machine()
         assert machine.run(machine.drop(key, b""))["status"] == "ignored"
-        assert not any(machine.batch.list(names.BATCHES))
+        assert not any(machine.batch.list(layout.BATCHES))
 
     def test_a_file_that_is_gone_is_no_file(self) -> None:
         machine = Machine()
@@ -192,7 +193,7 @@ class TestTheSameFile:
         assert (said["status"], said["same_as"]) == ("done", first)
         held = machine.state(said["batch"])
         assert (held["status"], held["same_as"], held["key"]) == ("done", first, "incoming/copy.csv")
-        assert not any(machine.batch.list(f"{names.SCORED}{said['batch']}"))
+        assert not any(machine.batch.list(f"{layout.SCORED}{said['batch']}"))
 
     def test_and_again_when_results_are_made_otherwise(self, monkeypatch: pytest.MonkeyPatch) -> None:
         machine = Machine()

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from andamio.contract import Contract
 from andamio.errors import DataError
-from scoring import texts
-from scoring.csv_rows import CsvReader
-from scoring.rows import Rows
+from andamio.records.parse import parse
+from scoring.read import texts
+from scoring.read.csv_rows import CsvReader
+from scoring.read.rows import Rows
 from tests.support.scoring import planned
 from tests.unit.core.making import contract
 
@@ -117,13 +118,13 @@ def same_meaning(
     table: Contract, blocks: list[Rows], columns: dict[str, tuple[str, ...]], rows: int, decimal: str
 ) -> None:
     """What blocks parse to is what one list of cells does: values, problems and all."""
-    whole = table.parse(columns, rows, text=True, decimal=decimal)
+    whole = parse(table, columns, rows, text=True, decimal=decimal)
     start = 0
     for block in blocks:
         count = len(block.lines)
-        part = table.parse(block.columns, count, text=True, decimal=decimal)
-        problems = {(problem.row - start, problem.field, problem.reason) for problem in whole.problems}
-        assert {(problem.row, problem.field, problem.reason) for problem in part.problems} == {
+        part = parse(table, block.columns, count, text=True, decimal=decimal)
+        problems = {(problem.row - start, problem.field, problem.reason) for problem in whole.violations}
+        assert {(problem.row, problem.field, problem.reason) for problem in part.violations} == {
             problem for problem in problems if 0 <= problem[0] < count
         }
         for name in table.inputs:
@@ -221,7 +222,7 @@ def test_good_files_never_take_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> 
     def slow(*_: object, **__: object) -> None:
         raise AssertionError("read row by row")
 
-    monkeypatch.setattr("scoring.csv_rows.read_slowly", slow)
+    monkeypatch.setattr("scoring.read.csv_rows.read_slowly", slow)
     rows = 'x,y,1\r\n"x","y, ""z""","2.5"\r\n\r\nx,"two\nlines",\r\nx,y\r\nx,ñ,?\r\n'
     _, found, _ = read(("a,b,n\r\n" + rows).encode(), ",", 30)
     assert [line for line, _ in found] == [2, 3, 5, 7, 8]

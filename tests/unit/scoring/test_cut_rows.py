@@ -7,9 +7,9 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andamio.shards import OpenQuote, cut
-from andamio.surveys import survey, wished
-from scoring.csv_rows import CsvReader
+from scoring.read.csv_rows import CsvReader
+from scoring.split.cut import OpenQuote, cut
+from scoring.split.survey import chunk_starts, survey
 from tests.support.scoring import planned
 from tests.unit.scoring.test_csv_rows import NAMES, TABLE, Found, drained, expected, rows_in
 
@@ -43,7 +43,7 @@ def test_shards_hold_the_rows_of_the_file(text: str, chunk: int, step: int, bloc
     surveys = []
     for at in range(start, max(len(body), start + 1), chunk):
         end = min(at + chunk, len(body))
-        surveys.append(survey(iter([body[at:]]), at, end, wished(at, end, start, step), ",", first=at == start))
+        surveys.append(survey(iter([body[at:]]), at, end, chunk_starts(at, end, start, step), ",", first=at == start))
     rows = list(expected(text, ",", 2))
     try:
         shards = cut(surveys, 2)

@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from andamio.contract import Contract
-from andamio.encode import Encoded
-from scoring.shard import read_rows
+from andamio.records.encode import Encoded, encode
+from andamio.records.from_json import parse_records
+from andamio.records.parse import parse
+from scoring.formats import read_rows
 from tests.support.datasets import csv_cells
 from tests.support.releases import ROOT, linear_onnx
 from tests.support.scoring import Scored, planned, score_file
@@ -77,9 +79,9 @@ def batch_encoded(scored: Scored) -> Encoded:
     with read_rows(scored.batch, scored.plan, scored.cut.shards[0], scored.contract) as reading:
         for rows in reading.rows():
             assert not rows.broken
-            table = scored.contract.parse(rows.columns, len(rows.lines), text=rows.text)
-            assert not table.problems
-            parts.append(scored.contract.encode(table))
+            table = parse(scored.contract, rows.columns, len(rows.lines), text=rows.text)
+            assert not table.violations
+            parts.append(encode(scored.contract, table))
     return Encoded(np.concatenate([part.numbers for part in parts]), np.concatenate([texts_of(part) for part in parts]))
 
 
@@ -93,9 +95,9 @@ def texts_of(encoded: Encoded) -> np.ndarray:
 def test_training_api_and_batch_encode_every_row_alike(file: Path, form: str) -> None:
     contract, cells = sealed(file)
     rows = len(next(iter(cells.values())))
-    trained = contract.encode(contract.parse(cells, rows, text=True, training=True))
+    trained = encode(contract, parse(contract, cells, rows, text=True, training=True))
     asked = [{name: row[name] for name in contract.inputs} for row in records(contract, cells)]
-    served = contract.encode(contract.parse_records(asked))
+    served = encode(contract, parse_records(contract, asked))
     scored = batch_encoded(planned(contract, body_of(contract, cells, form, file), form))
     for other in (served, scored):
         assert np.array_equal(trained.numbers, other.numbers, equal_nan=True)
@@ -108,7 +110,7 @@ def test_a_batch_says_what_the_api_says_within_a_millionth(file: Path, form: str
     contract, cells = sealed(file)
     scored = score_file(contract, body_of(contract, cells, form, file), form, onnx=linear_onnx(contract, scale=0.0002))
     asked = [{name: row[name] for name in contract.inputs} for row in records(contract, cells)]
-    said = scored.model.predict(contract.encode(contract.parse_records(asked)))
+    said = scored.model.predict(encode(contract, parse_records(contract, asked)))
     assert len(np.unique(said)) > len(said) / 2
     assert np.abs(scored.probabilities - said).max() <= 1e-6
     assert [row["label"] for row in scored.rows] == [contract.classes[index] for index in expected(contract, said)]

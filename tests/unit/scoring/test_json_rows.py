@@ -11,11 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from andamio.errors import DataError
-from andamio.json_record import json_record
-from scoring import texts
-from scoring.json_rows import JsonReader
-from scoring.rows import Rows
-from scoring.texts import no_text
+from andamio.records.parse import parse
+from andamio.tabular.json_record import json_record
+from scoring.read import texts
+from scoring.read.json_rows import JsonReader
+from scoring.read.rows import Rows
+from scoring.read.texts import no_text
 from tests.support.scoring import planned, score_file
 from tests.unit.core.making import contract
 
@@ -75,13 +76,13 @@ def test_every_line_is_read_as_it_is_alone(lines: list[str], block: int, end: bo
     assert height == text.count("\n") + bool(text and not text.endswith("\n"))
     records = [record for _, record in expected if isinstance(record, dict)]
     columns: dict[str, list[object]] = {name: [record.get(name) for record in records] for name in TABLE.inputs}
-    whole = TABLE.parse(columns, len(records), text=False)
+    whole = parse(TABLE, columns, len(records), text=False)
     start = 0
     for rows in blocks:
-        part = TABLE.parse(rows.columns, len(rows.lines), text=False)
-        assert {(problem.row + start, problem.field, problem.reason) for problem in part.problems} == {
+        part = parse(TABLE, rows.columns, len(rows.lines), text=False)
+        assert {(problem.row + start, problem.field, problem.reason) for problem in part.violations} == {
             (problem.row, problem.field, problem.reason)
-            for problem in whole.problems
+            for problem in whole.violations
             if start <= problem.row < start + len(rows.lines)
         }
         start += len(rows.lines)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from andamio.batches import Shard
-from scoring.parquet_foot import Foot
+from scoring.batch import Shard
+from scoring.read.parquet_foot import Foot
 
 MIB = 2**20
 

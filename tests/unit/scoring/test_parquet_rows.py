@@ -12,14 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from andamio.batches import Shard
 from andamio.errors import DataError
-from scoring.parquet_rows import ParquetReader
-from scoring.shard import read_rows
+from andamio.records.encode import encode
+from andamio.records.parse import parse
+from andamio.tabular.parquet import read_parquet
+from andamio.tabular.rows import ReadAs
+from scoring.batch import Shard
+from scoring.formats import read_rows
+from scoring.read.parquet_rows import ParquetReader
 from tests.support.scoring import Scored, planned, score_file
 from tests.unit.core.making import contract
-from training.raw.parquet import read_parquet
-from training.raw.rows import ReadAs
 
 TABLE = contract("""
 [features.c]
@@ -69,7 +71,7 @@ def bytes_of(table: pa.Table, **how: Any) -> bytes:
 def parsed(scored: Scored) -> Any:
     with read_rows(scored.batch, scored.plan, scored.cut.shards[0], scored.contract) as reading:
         (rows,) = reading.rows()
-        return scored.contract.parse(rows.columns, len(rows.lines), text=rows.text)
+        return parse(scored.contract, rows.columns, len(rows.lines), text=rows.text)
 
 
 @pytest.mark.parametrize("feature", list(TABLE.inputs))
@@ -77,12 +79,12 @@ def parsed(scored: Scored) -> Any:
 def test_a_column_means_what_it_means_in_training(kind: str, feature: str) -> None:
     body = bytes_of(pa.table({feature: COLUMNS[kind]}))
     (chunk,) = read_parquet(body, ReadAs("parquet"), list(TABLE.inputs))
-    trained = TABLE.parse(chunk.columns, chunk.rows, text=False)
+    trained = parse(TABLE, chunk.columns, chunk.rows, text=False)
     table = parsed(planned(TABLE, body, "parquet"))
-    said = [(problem.row, problem.field, problem.reason) for problem in trained.problems]
-    assert sorted((problem.row, problem.field, problem.reason) for problem in table.problems) == sorted(said)
+    said = [(problem.row, problem.field, problem.reason) for problem in trained.violations]
+    assert sorted((problem.row, problem.field, problem.reason) for problem in table.violations) == sorted(said)
     good = ~trained.bad
-    one, other = TABLE.encode(trained.take(good)), TABLE.encode(table.take(good))
+    one, other = encode(TABLE, trained.take(good)), encode(TABLE, table.take(good))
     assert np.array_equal(one.numbers, other.numbers, equal_nan=True)
     assert one.categories.tolist() == [[text.decode() for text in row] for row in other.categories.tolist()]
 
@@ -208,7 +210,7 @@ def test_small_row_groups_are_fetched_whole_and_large_ones_in_parts(monkeypatch:
     rows = scored()
     assert rows == list(range(9_000))
     assert len(reads) <= 4
-    monkeypatch.setattr("scoring.parquet_rows._WHOLE", 100_000)
+    monkeypatch.setattr("scoring.read.parquet_rows._WHOLE", 100_000)
     assert scored() == rows
     assert len(reads) >= 3 * 13
     assert max(reads[2:]) < 40_000

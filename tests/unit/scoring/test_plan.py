@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andamio import names
-from andamio.batches import Plan
 from andamio.contract import Contract
-from scoring import text_head, unpack
-from scoring.refused import RefusedFile
+from andamio.storage import layout
+from scoring.batch import BatchPlan
+from scoring.errors import RefusedFile
+from scoring.read import text_head, unpack
 from tests.support.machine import SMALL, Machine, table
 from tests.support.releases import seal_release, serve
 
@@ -96,8 +96,8 @@ def test_a_file_that_cannot_be_scored_is_refused_with_words(name: str, body: byt
     assert said["message"].startswith(f"{name} ")
     state = machine.state(said["batch"])
     assert (state["status"], state["reason"]) == ("failed", said["message"])
-    assert not any(machine.batch.list(names.SCORED))
-    assert not any(machine.batch.list(names.batch(said["batch"], "todo/")))
+    assert not any(machine.batch.list(layout.SCORED))
+    assert not any(machine.batch.list(layout.batch(said["batch"], "todo/")))
 
 
 class TestColumns:
@@ -220,7 +220,7 @@ class TestText:
     def test_a_long_text_does_not_hide_them(self) -> None:
         # In a process of its own: how long a cell may be is set for all of it, also by what scores the rows.
         code = (
-            "from scoring.text_head import csv_head\n"
+            "from scoring.read.text_head import csv_head\n"
             "from tests.support.machine import small\n"
             "body = 'age;weight;note\\n1;2,5;' + 'x' * 200_000 + '\\n2;3,5;y\\n'\n"
             "print(csv_head(body.encode(), small(), whole=True).decimal)"
@@ -280,12 +280,12 @@ class TestRelease:
         plan = machine.plan_of(machine.score("a.csv", ROWS)["batch"])
         assert (plan.threshold, plan.classes) == (0.25, ("no", "yes"))
         assert plan.texts == {"no": "Healthy", "yes": "Ill"}
-        assert Plan.from_json(plan.to_json()) == plan
+        assert BatchPlan.from_json(plan.to_json()) == plan
 
     def test_a_release_that_is_damaged_is_a_fault_and_no_refusal(self) -> None:
         machine = Machine()
         version = seal_release(machine.models, machine.contract)
-        machine.models.put(names.release(version, "contract.json"), b"{}")
+        machine.models.put(layout.release(version, "contract.json"), b"{}")
         with pytest.raises(Exception, match="changed after it was sealed"):
             machine.score("a.csv", ROWS)
 
@@ -300,7 +300,7 @@ class TestGzip:
         said = machine.score("a.csv.gz", packed)
         plan = machine.plan_of(said["batch"])
         assert said["scored"] == 30
-        assert (plan.compression, plan.source) == ("gzip", names.batch(said["batch"], "unpacked.csv"))
+        assert (plan.compression, plan.source) == ("gzip", layout.batch(said["batch"], "unpacked.csv"))
         assert (plan.size, plan.source_size) == (len(packed), len(ROWS))
         assert machine.batch.get(plan.source, version=plan.source_version).body == ROWS.encode()
         assert machine.manifest(said["batch"])["input"]["compression"] == "gzip"
@@ -315,7 +315,7 @@ class TestGzip:
         said = machine.score("a.csv.gz", bomb)
         assert said["status"] == "refused"
         assert "unpacks to more than 200 times its size" in said["message"]
-        assert not any(machine.batch.list(names.batch(said["batch"], "unpacked")))
+        assert not any(machine.batch.list(layout.batch(said["batch"], "unpacked")))
 
     def test_no_more_is_unpacked_of_it_than_shows_that_it_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(unpack, "CHECKED_FROM", 2**20)

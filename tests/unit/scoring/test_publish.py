@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from andamio import names
-from andamio.batches import known
 from andamio.errors import DataError
-from scoring import merge
+from andamio.storage import layout
+from scoring.batch import known
+from scoring.write import merge
 from tests.support.machine import NOW, Machine, table
 
 POISONED = table(30).replace("p7,7,", "p7,old,").replace("p20,20,", "p20,,")
@@ -50,7 +50,7 @@ class TestTheMergedFile:
         machine = Machine(shard_bytes=20)
         body = 'age,weight,"a note\nof ""two"" lines"\n' + '1,2,"x\ny"\n' * 9
         batch = machine.score("a.csv", body)["batch"]
-        found = rows_of(machine.batch.get(names.scored_whole(batch, "csv")).body)
+        found = rows_of(machine.batch.get(layout.scored_whole(batch, "csv")).body)
         assert len(machine.manifest(batch)["files"]["scored"]) > 1
         assert [row['a note\nof "two" lines'] for row in found] == ["x\ny"] * 9
 
@@ -80,20 +80,20 @@ class TestTheMergedFile:
         machine = Machine()
         batch = machine.score("a.csv", POISONED)["batch"]
         assert machine.manifest(batch)["files"]["merged"] is None
-        assert [info.key for info in machine.batch.list(f"{names.SCORED}{batch}.")] == [names.batch_manifest(batch)]
+        assert [info.key for info in machine.batch.list(f"{layout.SCORED}{batch}.")] == [layout.batch_manifest(batch)]
 
     def test_parts_of_another_kind_are_not_mixed_in(self) -> None:
         machine = Machine()
         batch = scored(machine, "a.csv", POISONED)
-        key = names.scored_part(batch, 1, "csv")
+        key = layout.scored_part(batch, 1, "csv")
         body = machine.batch.get(key).body
         machine.batch.put(key, b"x" + body[1:])
         info = machine.batch.head(key)
-        result = machine.json(names.shard_result(batch, 1)) | {"etag": info.etag, "bytes": info.size}
-        machine.batch.put(names.shard_result(batch, 1), json.dumps(result).encode())
+        result = machine.json(layout.shard_result(batch, 1)) | {"etag": info.etag, "bytes": info.size}
+        machine.batch.put(layout.shard_result(batch, 1), json.dumps(result).encode())
         with pytest.raises(DataError, match="does not begin with the header"):
             machine.step("publish", batch=batch)
-        assert not any(machine.batch.list(f"{names.SCORED}{batch}."))
+        assert not any(machine.batch.list(f"{layout.SCORED}{batch}."))
 
 
 class TestTheManifest:
@@ -132,7 +132,7 @@ class TestTheManifest:
             "scored": 28,
             "rejected": 2,
             "release": machine.release,
-            "manifest": names.batch_manifest(batch),
+            "manifest": layout.batch_manifest(batch),
             "message": (
                 f"sub/a.csv: 28 of 30 rows scored, 2 rejected, by release {machine.release}. Results: "
                 f"s3://batch/scored/{batch}.csv. The rejected ones, with their reasons: rejected/{batch}/."
@@ -142,15 +142,15 @@ class TestTheManifest:
     def test_is_written_last_but_for_the_state(self) -> None:
         machine = Machine()
         batch = machine.score("a.csv", POISONED)["batch"]
-        assert machine.batch.writes[-2:] == [names.batch_manifest(batch), names.batch(batch, "state.json")]
+        assert machine.batch.writes[-2:] == [layout.batch_manifest(batch), layout.batch(batch, "state.json")]
 
     def test_an_incomplete_batch_gets_none(self) -> None:
         machine = Machine()
         batch = scored(machine, "a.csv", POISONED)
-        machine.batch.delete(names.shard_result(batch, 2))
+        machine.batch.delete(layout.shard_result(batch, 2))
         with pytest.raises(DataError, match=f"batch {batch} is not complete: 1 of"):
             machine.step("publish", batch=batch)
-        assert not any(machine.batch.list(f"{names.SCORED}{batch}."))
+        assert not any(machine.batch.list(f"{layout.SCORED}{batch}."))
         assert machine.state(batch)["status"] == "running"
 
     def test_publishing_again_changes_nothing(self) -> None:
@@ -179,7 +179,7 @@ class TestTheManifest:
             machine.step("publish", batch=batch)
         assert machine.step("publish", batch=batch)["scored"] == 28
         assert machine.state(batch)["status"] == "done"
-        assert len(rows_of(machine.batch.get(names.scored_whole(batch, "csv")).body)) == 28
+        assert len(rows_of(machine.batch.get(layout.scored_whole(batch, "csv")).body)) == 28
         assert machine.score("copy.csv", POISONED)["same_as"] == batch
 
 

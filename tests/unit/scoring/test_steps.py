@@ -9,7 +9,7 @@ import pytest
 
 from andamio.errors import DataError, ReleaseError
 from lambdas.score import handler as function
-from scoring.desk import Desk
+from scoring.context import ScoringContext
 from tests.support.machine import Machine, table
 from tests.support.releases import seal_release
 
@@ -17,7 +17,7 @@ from tests.support.releases import seal_release
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine()
-    monkeypatch.setattr(function, "connect", lambda: machine.desk)
+    monkeypatch.setattr(function, "connect", lambda: machine.context)
     return machine
 
 
@@ -37,7 +37,7 @@ def test_every_call_leaves_one_line(machine: Machine, capsys: pytest.CaptureFixt
 
 
 def test_results_are_small_whatever_the_file(machine: Machine) -> None:
-    machine.desk.__dict__["shard_bytes"] = 20
+    machine.context.__dict__["shard_bytes"] = 20
     event = machine.drop("a.csv", table(400))
     said = machine.plan(event)
     for item in machine.json(said["items"]):
@@ -65,15 +65,15 @@ class TestReleases:
     def test_few_are_kept(self, machine: Machine) -> None:
         versions = [seal_release(machine.models, machine.contract, threshold=share) for share in (0.2, 0.3, 0.4)]
         for version in versions:
-            machine.desk.model(version)
-        assert list(machine.desk._models) == versions[1:]
-        assert machine.desk.open(versions[0]).threshold == 0.2
+            machine.context.model(version)
+        assert list(machine.context._models) == versions[1:]
+        assert machine.context.open(versions[0]).threshold == 0.2
 
     @pytest.mark.parametrize("threshold", [True, 1.5, "f1"])
     def test_one_without_a_usable_threshold_is_a_fault(self, machine: Machine, threshold: Any) -> None:
         version = seal_release(machine.models, machine.contract, threshold=threshold)
         with pytest.raises(ReleaseError, match="its threshold must be a number between 0 and 1"):
-            _ = machine.desk.open(version).threshold
+            _ = machine.context.open(version).threshold
 
 
 def test_the_desk_is_made_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_the_desk_is_made_of_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     function.connect.cache_clear()
-    desk = function.connect()
+    context = function.connect()
     function.connect.cache_clear()
-    assert isinstance(desk, Desk)
-    assert (desk.problem, desk.bucket, desk.shard_bytes) == ("small", "b", 1000)
+    assert isinstance(context, ScoringContext)
+    assert (context.problem, context.bucket, context.shard_bytes) == ("small", "b", 1000)

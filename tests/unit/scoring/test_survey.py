@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from andamio import names
-from andamio.surveys import Survey
-from scoring import desk, proceed
+from andamio.storage import layout
+from scoring import context, remaining
+from scoring.split.survey import Survey
 from tests.support.machine import Machine, table
 
 CELL = st.text(st.sampled_from('ab",; \n\ré'), max_size=6)
@@ -91,7 +91,7 @@ class TestChunks:
     def test_it_makes_no_difference(self, monkeypatch: pytest.MonkeyPatch) -> None:
         cuts = []
         for few in (0, 1000):
-            monkeypatch.setattr(proceed, "FEW_CHUNKS", few)
+            monkeypatch.setattr(remaining, "FEW_CHUNKS", few)
             machine = Machine(shard_bytes=100)
             cuts.append(machine.cut_of(machine.score("a.csv", table(100))["batch"]))
         assert cuts[0] == cuts[1]
@@ -112,7 +112,7 @@ class TestChunks:
         said = machine.plan(machine.drop("a.csv", table(100)))
         for _ in range(2):
             machine.step("survey", batch=said["batch"], chunk=2)
-        key = names.survey(said["batch"], 2)
+        key = layout.survey(said["batch"], 2)
         assert machine.batch.writes.count(key) == 1
         assert Survey.from_json(machine.batch.get(key).body).lines > 0
 
@@ -131,7 +131,7 @@ class TestChunks:
 
 class TestShards:
     def test_there_are_never_more_than_a_map_may_have(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("andamio.shards.MOST_SHARDS", 12)
+        monkeypatch.setattr("scoring.split.cut.MOST_SHARDS", 12)
         machine = Machine(shard_bytes=1)
         batch = machine.plan(machine.drop("a.csv", table(100)))["batch"]
         machine.run({"batch": batch, "resume": True}, "second")
@@ -160,7 +160,7 @@ class TestShards:
         from andamio.contract import Contract
         from tests.support.machine import SMALL
 
-        monkeypatch.setattr(proceed, "FEW_ROWS", 5)
+        monkeypatch.setattr(remaining, "FEW_ROWS", 5)
         machine = Machine(Contract.from_toml(f'{SMALL}\n[batch]\nstore = "{store}"\nkeep_days = 3\n'))
         batch = machine.score("a.csv", table(rows))["batch"]
         assert machine.cut_of(batch).stored == machine.manifest(batch)["stored"] == stored
@@ -177,17 +177,17 @@ class TestShards:
         from tests.support.machine import SMALL
 
         body = table(50)
-        monkeypatch.setattr(desk, "STORED_BYTES", len(body) // 5 + 4)
+        monkeypatch.setattr(context, "STORED_BYTES", len(body) // 5 + 4)
         machine = Machine(Contract.from_toml(f'{SMALL}\n[batch]\nstore = "{store}"\n'), shard_bytes=10**9)
         assert len(machine.cut_of(machine.score("a.csv", body)["batch"]).shards) == shards
 
     def test_a_cut_that_somebody_made_first_stays(self) -> None:
         machine = Machine()
         batch = machine.plan(machine.drop("a.csv", table(30)))["batch"]
-        before = machine.batch.get(names.batch(batch, "shards.json")).body
-        machine.desk.__dict__["shard_bytes"] = 50
+        before = machine.batch.get(layout.batch(batch, "shards.json")).body
+        machine.context.__dict__["shard_bytes"] = 50
         again = machine.plan({"batch": batch, "resume": True}, "second")
-        assert machine.batch.get(names.batch(batch, "shards.json")).body == before
+        assert machine.batch.get(layout.batch(batch, "shards.json")).body == before
         assert len(machine.json(again["items"])) == len(json.loads(before)["shards"])
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from andamio import names
-from andamio.batches import Cut, Shard, ShardResult
 from andamio.errors import DataError
+from andamio.storage import layout
+from scoring.batch import Cut, Shard, ShardResult
 from tests.support.machine import Machine, table
 
 POISONED = table(30).replace("p7,7,", "p7,old,").replace("p20,20,", "p20,,")
@@ -27,11 +27,11 @@ def machine() -> Machine:
 
 
 def batch_of(machine: Machine) -> str:
-    return next(info.key for info in machine.batch.list(names.BATCHES)).split("/")[1]
+    return next(info.key for info in machine.batch.list(layout.BATCHES)).split("/")[1]
 
 
 def result(machine: Machine, shard: int, **changed: Any) -> None:
-    key = names.shard_result(batch_of(machine), shard)
+    key = layout.shard_result(batch_of(machine), shard)
     found = ShardResult.from_json(machine.batch.get(key).body)
     machine.batch.put(key, replace(found, **changed).to_json())
 
@@ -67,9 +67,9 @@ def test_a_result_that_does_not_add_up_is_noticed(machine: Machine, changed: dic
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        (lambda batch: names.scored_part(batch, 2, "csv"), "its scored part is gone"),
-        (lambda batch: names.lookup(batch, 2), "what its predictions are looked up in is gone"),
-        (lambda batch: names.shard_result(batch, 2), "its function ended without a word"),
+        (lambda batch: layout.scored_part(batch, 2, "csv"), "its scored part is gone"),
+        (lambda batch: layout.lookup(batch, 2), "what its predictions are looked up in is gone"),
+        (lambda batch: layout.shard_result(batch, 2), "its function ended without a word"),
     ],
 )
 def test_what_is_gone_is_noticed(machine: Machine, key: Any, words: str) -> None:
@@ -82,14 +82,14 @@ def test_what_is_gone_is_noticed(machine: Machine, key: Any, words: str) -> None
 
 
 def test_a_part_that_is_not_what_was_written_is_noticed(machine: Machine) -> None:
-    key = names.scored_part(batch_of(machine), 2, "csv")
+    key = layout.scored_part(batch_of(machine), 2, "csv")
     machine.batch.put(key, machine.batch.get(key).body.replace(b"Healthy", b"Ill...."))
     assert "shard 2" in verified(machine)["message"]
 
 
 def test_rejects_that_are_gone_are_noticed(machine: Machine) -> None:
     batch = batch_of(machine)
-    key = next(machine.batch.list(f"{names.REJECTED}{batch}/")).key
+    key = next(machine.batch.list(f"{layout.REJECTED}{batch}/")).key
     machine.batch.delete(key)
     assert "its 1 rejected rows are gone" in verified(machine)["message"]
 
@@ -97,7 +97,7 @@ def test_rejects_that_are_gone_are_noticed(machine: Machine) -> None:
 def test_a_shard_that_was_given_up_says_why(machine: Machine) -> None:
     batch = batch_of(machine)
     for number in range(4):
-        machine.batch.delete(names.shard_result(batch, number))
+        machine.batch.delete(layout.shard_result(batch, number))
     cause = {"errorType": "MemoryError", "errorMessage": "of\n  2 GB"}
     machine.step("give_up", batch=batch, shard=1, error={"Error": "x", "Cause": json.dumps(cause)})
     machine.step("give_up", batch=batch, shard=2, error={"Error": "States.Timeout"})
@@ -115,7 +115,7 @@ def test_no_more_is_told_than_can_be_read(machine: Machine) -> None:
     shards = machine.cut_of(batch).shards
     assert len(shards) > 5
     for shard in shards:
-        machine.batch.delete(names.shard_result(batch, shard.number))
+        machine.batch.delete(layout.shard_result(batch, shard.number))
     assert f"; and {len(shards) - 5} more." in verified(machine)["message"]
 
 
@@ -124,7 +124,7 @@ def test_shards_that_do_not_cover_the_file_are_a_fault(machine: Machine, without
     batch = batch_of(machine)
     shards: list[Shard] = list(machine.cut_of(batch).shards)
     del shards[without]
-    machine.batch.put(names.batch(batch, "shards.json"), Cut(tuple(shards), stored=True).to_json())
+    machine.batch.put(layout.batch(batch, "shards.json"), Cut(tuple(shards), stored=True).to_json())
     with pytest.raises(DataError, match="do not cover its file"):
         verified(machine)
 
@@ -150,13 +150,13 @@ class TestResuming:
         again = machine.plan({"batch": said["batch"], "resume": True}, "second")
         assert [item["shard"] for item in machine.json(again["items"])] == list(missing)
         assert machine.run({"batch": said["batch"], "resume": True}, "second")["scored"] == 28
-        written = {key for key in machine.batch.writes[before:] if key.startswith(f"{names.SCORED}{said['batch']}/")}
-        assert written == {names.scored_part(said["batch"], number, "csv") for number in missing}
+        written = {key for key in machine.batch.writes[before:] if key.startswith(f"{layout.SCORED}{said['batch']}/")}
+        assert written == {layout.scored_part(said["batch"], number, "csv") for number in missing}
         assert machine.state(said["batch"])["reason"] is None
 
     def test_makes_a_part_anew_that_is_gone(self, machine: Machine) -> None:
         batch = batch_of(machine)
-        key = names.scored_part(batch, 2, "csv")
+        key = layout.scored_part(batch, 2, "csv")
         before = machine.batch.get(key).body
         machine.batch.delete(key)
         assert machine.run({"batch": batch, "resume": True}, "second")["scored"] == 28

@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andamio import names
-from andamio.adapters.memory import MemoryObjects, MemoryPredictions
-from andamio.batches import Cut, Shard
-from andamio.lookup import find
+from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
+from andamio.storage import layout
+from scoring.batch import Cut, Shard
+from scoring.lookup import find
 from tests.support.datasets import heart_cells
 from tests.support.releases import HEART_FOLDER, heart, linear_onnx
 from tests.support.scoring import BATCH, Scored, planned, score_file
@@ -102,7 +104,7 @@ def test_optional_columns_may_be_left_out() -> None:
     rows = [",".join(cells[name][row] for name in kept) for row in range(9)]
     scored = score_file(HEART, "\n".join([",".join(kept), *rows]).encode())
     records = [{name: float(cells[name][row]) for name in kept} for row in range(9)]
-    said = scored.model.predict(HEART.encode(HEART.parse_records(records)))
+    said = scored.model.predict(encode(HEART, parse_records(HEART, records)))
     assert np.abs(scored.probabilities - said).max() <= 1e-6
 
 
@@ -150,7 +152,7 @@ class Noted(MemoryObjects):
         return written
 
 
-class Busy(MemoryPredictions):
+class Busy(MemoryPredictionStore):
     """A table that refuses its first write."""
 
     fails = True
@@ -194,7 +196,7 @@ def test_a_worker_that_dies_anywhere_is_followed_by_one_that_changes_nothing(key
     result = broken.again()
     assert kept(broken.batch) == kept(whole.batch)
     assert broken.table.items == whole.table.items
-    part = broken.batch.head(names.scored_part(BATCH, 0, "csv"))
+    part = broken.batch.head(layout.scored_part(BATCH, 0, "csv"))
     assert (result.bytes, result.etag) == (part.size, part.etag)
     assert (result.rows, result.scored, result.rejected) == (50 + len(POISON), 50, len(POISON))
 
@@ -250,7 +252,7 @@ def test_the_table_and_the_lookup_say_what_the_part_says() -> None:
     body = body.replace(b"1,2,7.0", b"1,2")
     scored = score_file(HEART, body, record_column="id", stored=True)
     assert len(scored.rows) == len(scored.table.items) == 9
-    key = names.lookup(BATCH, 0)
+    key = layout.lookup(BATCH, 0)
     for row, probabilities in zip(scored.rows, scored.probabilities, strict=True):
         item = scored.table.find(row["prediction_id"])
         assert item is not None

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from andamio.metrics import score
+from andamio.stats.metrics import score
 from tests.support.tables import table
 from training import calibrate, export
 from training.calibrate import Calibration
-from training.families import FAMILIES, fit
+from training.families.catalog import FAMILIES, fit
 
 
 def overconfident(rng, rows, stretch, shift=0.0):

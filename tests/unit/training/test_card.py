@@ -10,11 +10,11 @@ from html.parser import HTMLParser
 import pytest
 
 from andamio.contract import Contract
+from registry.card import Card, Facts, make
+from registry.card.page import MOST_PLOTS
+from registry.card.wording import said
 from tests.support.cards import DECISION, EVALUATION, FIT, IMPORTANCE, MANIFEST, PLAN, TRIALS, facts
 from tests.support.datasets import FRUIT_FOLDER
-from training.card import Card, Facts, make
-from training.card.page import MOST_PLOTS
-from training.card.wording import said
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 

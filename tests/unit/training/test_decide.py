@@ -4,15 +4,16 @@ import json
 
 import pytest
 
-from andamio import names, release
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from andamio.serving import Served, read_pointer, swap_pointer
+from andamio.release import release
+from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.storage import layout
 from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
 from tests.support.releases import linear_onnx, release_files
 from tests.support.runs import copied, evaluated
-from training.decide import decide, summary
-from training.runs import Run, candidate_file
+from training.evaluate.decide import decide, summary
+from training.run import Run, candidate_file
 
 HEART = Contract.load(HEART_FOLDER)
 
@@ -63,7 +64,7 @@ def test_without_a_champion_a_model_has_to_beat_the_majority_class(world, run):
 
 def test_the_decision_is_written_with_all_of_its_numbers_and_can_be_read(world, run):
     name = decide(*world, run)["decision"]
-    written = json.loads(world[1].get(names.run(run, f"decisions/{name}.json")).body)
+    written = json.loads(world[1].get(layout.run(run, f"decisions/{name}.json")).body)
     assert {"outcome", "reason", "score", "baseline", "gain", "probability", "confidence", "rows", "seed"} <= set(
         written
     )
@@ -196,7 +197,7 @@ def test_after_the_pointer_was_deleted_it_is_decided_anew(world, run):
     lake, models = world
     serve(models, other_release(models))
     first = decide(lake, models, run)
-    models.delete(names.pointer("heart"))
+    models.delete(layout.pointer("heart"))
     serve(models, other_release(models, favour=1))
     second = decide(lake, models, run)
     assert first["revision"] == second["revision"] == 1

@@ -6,15 +6,17 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from andamio.metrics import METRICS
+from andamio.dataset import version as dataset
+from andamio.stats.metrics import METRICS
+from andamio.storage import layout
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, fruit_cells, heart_cells, publish
 from tests.support.runs import evaluated
-from training import arrived, curves, dataset, slices
-from training.decide import decide
-from training.plots import plots
+from training import rows
+from training.evaluate import curves, recent, slices
+from training.evaluate.decide import decide
+from training.evaluate.plots import plots
 
 HEART, FRUIT = Contract.load(HEART_FOLDER), Contract.load(FRUIT_FOLDER)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -38,7 +40,7 @@ def fruit():
 
 
 def read(models, run, file):
-    return json.loads(models.get(names.run(run, file)).body)
+    return json.loads(models.get(layout.run(run, file)).body)
 
 
 def test_served_probabilities_are_the_calibrated_ones_and_out_of_fold_scores_too(heart):
@@ -109,8 +111,8 @@ metric = "{metric}"
     lake = MemoryObjects("lake")
     version = publish(lake, contract, cells)
     train = dataset.read_cells(lake, version, "train")
-    sealed = dataset.seal(contract, train)
-    held = dataset.rows(sealed, dataset.read_cells(lake, version, "holdout"), version=version)
+    sealed = rows.seal(contract, train)
+    held = rows.encode_rows(sealed, dataset.read_cells(lake, version, "holdout"), version=version)
     index = [row for label in (0, 1) for row in np.flatnonzero(labels == label)[::5]]
     positive = sure[sorted(index)]
     return slices.assess(
@@ -136,7 +138,7 @@ def test_of_many_slices_that_are_all_alike_hardly_one_is_called_worse():
     for seed in range(40):
         labels = rng.integers(0, 2, 400)
         positive = 1 / (1 + np.exp(-(labels - 0.5) * 2 - rng.normal(size=400)))
-        held = dataset.Rows(None, labels, [str(row) for row in range(400)], {})
+        held = rows.TrainingRows(None, labels, [str(row) for row in range(400)], {})
         parts = [slices.Slice("x", str(number), rng.random(400) < 0.15) for number in range(40)]
         found = slices.assess(contract, np.column_stack([1 - positive, positive]), held, 0.5, parts, seed)
         marked += any(part["worse"] for part in found)
@@ -214,7 +216,7 @@ def grown(contract, cells, extra, **said):
 
 def test_rows_that_the_champions_data_did_not_hold_are_the_recent_ones():
     lake, before, holdout = grown(HEART, heart_cells(), 60)
-    new = arrived.since(lake, before, holdout)
+    new = recent.since(lake, before, holdout)
     assert 5 <= new.sum() <= 20
     assert new.sum() == len(holdout["_row"]) - sum(
         row in set(map(str, dataset.read_cells(lake, before, "holdout")["_row"])) for row in map(str, holdout["_row"])
@@ -224,13 +226,13 @@ def test_rows_that_the_champions_data_did_not_hold_are_the_recent_ones():
 def test_the_same_rows_in_a_new_file_are_not_new():
     lake, before, holdout = grown(HEART, heart_cells(), 60)
     renamed = {**holdout, "_row": [f"of another file {row}" for row in range(len(holdout["_row"]))]}
-    as_before, as_renamed = arrived.since(lake, before, holdout), arrived.since(lake, before, renamed)
+    as_before, as_renamed = recent.since(lake, before, holdout), recent.since(lake, before, renamed)
     assert as_renamed.sum() == as_before.sum()
 
 
 def test_when_the_champions_data_are_gone_nobody_knows_what_is_new():
     lake, _, holdout = grown(HEART, heart_cells(), 60)
-    assert arrived.since(lake, "0123456789abcdef", holdout) is None
+    assert recent.since(lake, "0123456789abcdef", holdout) is None
 
 
 # Plots
@@ -241,17 +243,17 @@ def test_every_plot_is_drawn_kept_in_the_run_and_a_picture(which, request):
     _, models, run, evaluation = request.getfixturevalue(which)
     for name in ("roc", "precision_recall", "calibration", "confusion", "slices", "importance"):
         assert f"plots/{name}.svg" in evaluation["files"]
-        picture = ElementTree.fromstring(models.get(names.run(run, f"plots/{name}.svg")).body)
+        picture = ElementTree.fromstring(models.get(layout.run(run, f"plots/{name}.svg")).body)
         assert picture.tag == SVG + "svg"
         assert picture.find(SVG + "title").text
-        assert "nan" not in models.get(names.run(run, f"plots/{name}.svg")).body.decode().lower()
+        assert "nan" not in models.get(layout.run(run, f"plots/{name}.svg")).body.decode().lower()
 
 
 def test_plots_are_drawn_again_to_the_byte_from_what_was_written(heart):
     _, models, run, evaluation = heart
     importance = read(models, run, "importance.json")
     for name, body in plots(evaluation, importance).items():
-        assert models.get(names.run(run, name)).body == body
+        assert models.get(layout.run(run, name)).body == body
 
 
 def test_a_plot_says_what_data_say_without_obeying_it(heart):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.support.tables import table
 from training import export
-from training.families import FAMILIES, fit
-from training.spaces import SELECTIONS, SHARE
+from training.families.catalog import FAMILIES, fit
+from training.families.spaces import SELECTIONS, SHARE
 
 ROOT = Path(__file__).parents[3]
 NAMES = sorted(FAMILIES)
@@ -85,7 +85,7 @@ PRINT_DIGESTS = """
 import hashlib
 from tests.support.tables import table
 from training import export
-from training.families import FAMILIES, fit
+from training.families.catalog import FAMILIES, fit
 for name in sorted(FAMILIES):
     encoded, labels = table(9, classes=3)
     few = {"n_estimators", "max_iter"} & set(FAMILIES[name].space.defaults)

@@ -4,11 +4,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from andamio.encode import Encoded
 from andamio.errors import TrainingError
+from andamio.records.encode import Encoded
 from tests.support.tables import table
-from training import export, families
-from training.families import FAMILIES, fit
+from training import export
+from training.families import catalog
+from training.families.catalog import FAMILIES, fit
 
 NAMES = sorted(FAMILIES)
 TREES = {name: {"n_estimators": 10} for name in ("random_forest", "extra_trees", "gradient_boosting")}
@@ -86,7 +87,7 @@ def test_a_value_right_at_a_split_of_histogram_boosting_goes_the_same_way_in_the
 
 def test_rounding_splits_down_changes_no_answer_for_any_value_that_a_contract_encodes():
     thresholds = np.concatenate([np.random.default_rng(1).normal(size=500) * scale for scale in (1e-30, 1.0, 1e9)])
-    below = families._float32_below(thresholds)
+    below = catalog._float32_below(thresholds)
     assert (below <= thresholds).all()
     above = np.nextafter(below.astype(np.float32), np.float32(np.inf))
     assert (above.astype(np.float64) > thresholds).all()

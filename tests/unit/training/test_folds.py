@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andamio.errors import TrainingError
-from training.folds import folds
+from training.trials.folds import folds
 
 
 @settings(deadline=None, max_examples=50)

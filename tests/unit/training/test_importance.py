@@ -6,15 +6,16 @@ import json
 import numpy as np
 import pytest
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from andamio.encode import Encoded
+from andamio.records.encode import Encoded, encode
+from andamio.records.parse import parse
+from andamio.storage import layout
 from tests.support.datasets import HEART_FOLDER, heart_cells, publish
 from tests.support.runs import evaluated
-from training import importance as importances
-from training.dataset import Rows
-from training.importance import importance
+from training.evaluate import importance as importances
+from training.evaluate.importance import importance
+from training.rows import TrainingRows
 
 TEXT = """
 [problem]
@@ -54,9 +55,9 @@ def made(rows=200, metric="roc_auc", keys=None):
         "day": days.astype(str).tolist(),
         "kind": rng.choice(["a", "b"], rows).tolist(),
     }
-    encoded = contract.encode(contract.parse(cells, rows, text=False))
+    encoded = encode(contract, parse(contract, cells, rows, text=False))
     labels = (Fixed().predict(encoded)[:, 1] > rng.uniform(size=rows)).astype(np.int64)
-    return contract, Rows(encoded, labels, keys or tuple(map(str, range(rows))), {})
+    return contract, TrainingRows(encoded, labels, keys or tuple(map(str, range(rows))), {})
 
 
 @pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "accuracy", "f1", "average_precision"])
@@ -92,7 +93,7 @@ def test_rows_of_one_patient_are_drawn_together_so_the_interval_is_wider():
     often = np.repeat(np.arange(40), 10)  # 40 patients, 10 visits each, all alike
 
     def width(keys):
-        rows = Rows(holdout.encoded.take(often), holdout.labels[often], tuple(map(str, keys)), {})
+        rows = TrainingRows(holdout.encoded.take(often), holdout.labels[often], tuple(map(str, keys)), {})
         (used,) = [i for i in importance(contract, Fixed(), rows, 0.5, 7)["features"] if i["feature"] == "used"]
         return used["high"] - used["low"]
 
@@ -107,7 +108,7 @@ def test_of_a_large_holdout_a_part_is_drawn(monkeypatch):
 
 def test_a_metric_that_is_undefined_is_null():
     contract, holdout = made()
-    one_class = Rows(holdout.encoded, np.zeros(200, dtype=np.int64), holdout.keys, {})
+    one_class = TrainingRows(holdout.encoded, np.zeros(200, dtype=np.int64), holdout.keys, {})
     found = importance(contract, Fixed(), one_class, 0.5, 7)
     assert found["score"] is None
     assert {item["value"] for item in found["features"]} == {None}
@@ -130,7 +131,7 @@ def test_an_evaluation_leaves_the_importance_of_every_feature_and_vouches_for_it
     lake, models, heart = MemoryObjects("lake"), MemoryObjects("models"), Contract.load(HEART_FOLDER)
     publish(lake, heart, heart_cells())
     run, evaluation = evaluated(lake, models, heart)
-    body = models.get(names.run(run, "importance.json")).body
+    body = models.get(layout.run(run, "importance.json")).body
     assert evaluation["files"]["importance.json"] == hashlib.sha256(body).hexdigest()
     found = json.loads(body)
     assert {item["feature"] for item in found["features"]} == set(heart.inputs)

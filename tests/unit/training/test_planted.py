@@ -7,18 +7,19 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from andamio.encode import Encoded
 from andamio.errors import TrainingError
+from andamio.records import encode
+from andamio.records.encode import Encoded
 from tests.support.datasets import HEART_FOLDER, heart_cells, publish
 from tests.support.runs import planned
-from training import calibrate, export, trials
-from training.evaluate import evaluate
-from training.families import Fitted
+from training import calibrate, export
+from training.evaluate.evaluate import evaluate
+from training.families.catalog import Fitted
 from training.fit import fit
-from training.runs import Run
+from training.run import Run
+from training.trials import trial
 
 HEART = Contract.load(HEART_FOLDER)
 CAP = np.float32(5.0)
@@ -44,10 +45,10 @@ def exported(fitted, *, back):
     model = onnx.load_model_from_string(export.to_onnx(fitted))
     for node in model.graph.node:
         for index, name in enumerate(node.input):
-            if name == names.NUMBERS:
+            if name == encode.NUMBERS:
                 node.input[index] = "cut"
     steps = [
-        helper.make_node("Add", [names.NUMBERS, "one"], ["more"]),
+        helper.make_node("Add", [encode.NUMBERS, "one"], ["more"]),
         helper.make_node("Log", ["more"], ["logs"]),
         helper.make_node("Min", ["logs", "cap"], ["capped"]),
         helper.make_node("Exp", ["capped"], ["back"]),
@@ -70,7 +71,7 @@ def world():
 @pytest.fixture
 def in_logs(monkeypatch):
     def fitted(contract, encoded, labels, spec, seed):
-        plain = trials.fit_spec(contract, cut(encoded), labels, spec, seed)
+        plain = trial.fit_spec(contract, cut(encoded), labels, spec, seed)
         return InLogs(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)})
 
     monkeypatch.setattr("training.fit.fit_spec", fitted)
@@ -116,17 +117,17 @@ def test_a_scaler_knows_the_rows_of_its_fold_and_no_others(world, monkeypatch):
     """Fitted on all of train, it would know the rows that a fold is scored on."""
     lake, models, run = world
     seen = []
-    real = trials.fit_spec
+    real = trial.fit_spec
 
     def watched(contract, encoded, labels, spec, seed):
         fitted = real(contract, encoded, labels, spec, seed)
         seen.append((encoded, fitted))
         return fitted
 
-    monkeypatch.setattr(trials, "fit_spec", watched)
-    sealed, train = trials.load_train(lake, Run(run, models), Run(run, models).need("plan.json", "plan")["dataset"])
+    monkeypatch.setattr(trial, "fit_spec", watched)
+    sealed, train = trial.load_train(lake, Run(run, models), Run(run, models).need("plan.json", "plan")["dataset"])
     spec = {"family": "logistic_regression", "params": {}}
-    trials.cross_validate(sealed, train, spec, seed=7, repeats=2)
+    trial.cross_validate(sealed, train, spec, seed=7, repeats=2)
     assert len(seen) == 10
     means = []
     for encoded, fitted in seen:

@@ -5,9 +5,11 @@ import json
 import numpy as np
 
 from andamio.contract import Contract
-from andamio.explain import read_reference
-from training.dataset import Rows
+from andamio.records.encode import encode
+from andamio.records.parse import parse
+from andamio.release.explain import read_reference
 from training.reference import REFERENCE_ROWS, reference
+from training.rows import TrainingRows
 
 TEXT = """
 [problem]
@@ -45,8 +47,8 @@ def made(time=True, rows=1200):
         "at": [f"2020-05-17T{row % 24:02}:00:00" for row in range(rows)],
         "y": ["no", "yes"] * (rows // 2),
     }
-    table = contract.parse(cells, rows, text=False, training=True)
-    return contract, Rows(contract.encode(table), table.labels, tuple(map(str, range(rows))), cells)
+    table = parse(contract, cells, rows, text=False, training=True)
+    return contract, TrainingRows(encode(contract, table), table.labels, tuple(map(str, range(rows))), cells)
 
 
 def test_what_is_read_back_is_what_the_model_was_trained_on():

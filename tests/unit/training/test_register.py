@@ -4,20 +4,22 @@ from datetime import UTC, datetime
 
 import pytest
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.errors import PreconditionFailed, TrainingError
-from andamio.release import CARD, CARD_PAGE, FILES, IMPORTANCE, Release, seal
-from andamio.serving import Served, read_pointer, swap_pointer
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
+from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.release.release import CARD, CARD_PAGE, FILES, IMPORTANCE, Release, seal
+from andamio.storage import layout
+from registry.card import making
+from registry.record import Origin, Tracked
+from registry.register import ATTEMPTS, promote, register
 from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
 from tests.support.releases import linear_onnx, release_files
 from tests.support.runs import copied, evaluated, planned
-from training.card import making
-from training.decide import decide
+from training.evaluate.decide import decide
 from training.fit import fit
-from training.record import Origin, Tracked
-from training.register import ATTEMPTS, promote, register
 
 HEART = Contract.load(HEART_FOLDER)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -105,7 +107,7 @@ def test_a_release_is_complete_and_says_where_it_comes_from(lake, models, tracke
     assert release.info["run"] == run
     assert {"problem", "dataset", "split", "threshold"} <= set(release.info)
     assert release.json("decision.json")["outcome"] == "promoted"
-    assert release.model().predict(release.contract().encode(release.contract().parse_records([RECORD]))).shape == (
+    assert release.model().predict(encode(release.contract(), parse_records(release.contract(), [RECORD]))).shape == (
         1,
         2,
     )
@@ -114,7 +116,7 @@ def test_a_release_is_complete_and_says_where_it_comes_from(lake, models, tracke
 def test_the_card_of_a_release_is_the_first_that_was_made_of_its_decision(lake, models, tracker, run, monkeypatch):
     decision, result = registered(lake, models, run, tracker)
     first = Release.open(models, result["release"]).find(CARD)
-    models.delete(names.run(run, f"registered/{decision}.json"))
+    models.delete(layout.run(run, f"registered/{decision}.json"))
     monkeypatch.setattr(making, "limits", lambda facts: None)  # as if the card's code had changed meanwhile
     again = register(lake, models, run, decision, ORIGIN, tracker)
     assert again["release"] == result["release"]
@@ -148,7 +150,7 @@ def test_registering_again_changes_nothing(lake, models, tracker, run):
 
 def test_a_registration_that_was_cut_off_ends_in_the_same_release(lake, models, tracker, run):
     decision, result = registered(lake, models, run, tracker)
-    models.delete(names.run(run, f"registered/{decision}.json"))
+    models.delete(layout.run(run, f"registered/{decision}.json"))
     assert register(lake, models, run, decision, ORIGIN, tracker) == result
     assert len(list(models.list("releases/"))) == len(ALL) + 1
 
@@ -165,7 +167,7 @@ def test_a_swap_whose_answer_was_lost_counts_as_done(lake, models, tracker, run)
     class AnswerLost(MemoryObjects):
         def put_new(self, key, body, **said):
             written = super().put_new(key, body, **said)
-            return False if key == names.pointer("heart") else written
+            return False if key == layout.pointer("heart") else written
 
     models = copied(models, AnswerLost("models"))
     decision, result = registered(lake, models, run, tracker)
@@ -190,7 +192,7 @@ def test_somebody_else_s_promotion_in_between_is_a_conflict_that_is_decided_agai
 def test_a_race_at_the_last_moment_is_a_conflict_too(lake, models, tracker, run):
     class Raced(MemoryObjects):
         def put(self, key, body, **said):
-            if key == names.pointer("heart") and said.get("if_match"):
+            if key == layout.pointer("heart") and said.get("if_match"):
                 raise PreconditionFailed("somebody was faster")
             return super().put(key, body, **said)
 

@@ -6,19 +6,20 @@ import json
 import numpy as np
 import pytest
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.errors import TrainingError
+from andamio.storage import layout
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, fruit_cells, heart_cells, publish, take
 from tests.support.runs import LINEAR, WithoutHoldout, evaluated, fitted, planned
-from training import export, sizes
-from training.evaluate import evaluate, load_candidate, load_holdout
+from training import export
+from training.evaluate.evaluate import evaluate, load_candidate, load_holdout
+from training.families import sizes
+from training.families.spaces import SPACES
 from training.fit import fit, order
 from training.plan import plan
-from training.runs import Run
-from training.spaces import SPACES
-from training.trials import from_npy, trial
+from training.run import Run
+from training.trials.trial import from_npy, trial
 
 HEART, FRUIT = Contract.load(HEART_FOLDER), Contract.load(FRUIT_FOLDER)
 FAST = ("logistic_regression", "gradient_boosting")
@@ -44,7 +45,7 @@ def with_training(contract, **changed):
 
 
 def read(models, run, file):
-    return json.loads(models.get(names.run(run, file)).body)
+    return json.loads(models.get(layout.run(run, file)).body)
 
 
 # The plan
@@ -106,7 +107,7 @@ def test_a_trial_that_is_run_again_computes_nothing():
     lake, models, version = buckets()
     run = planned(lake, models, HEART)
     result, writes = trial(lake, models, run, "logistic_regression"), list(models.writes)
-    lake.delete(names.dataset(version, "train.parquet"))
+    lake.delete(layout.dataset(version, "train.parquet"))
     assert trial(lake, models, run, "logistic_regression") == result
     assert models.writes == writes
 
@@ -114,10 +115,10 @@ def test_a_trial_that_is_run_again_computes_nothing():
 def test_out_of_fold_probabilities_are_kept_for_every_row_without_a_pickle():
     lake, models, _ = buckets(FRUIT, fruit_cells())
     run = planned(lake, models, FRUIT)
-    kept = from_npy(models.get(names.run(run, "trials/logistic_regression.npy")).body)
+    kept = from_npy(models.get(layout.run(run, "trials/logistic_regression.npy")).body)
     assert kept.shape == (191, 3)
     assert np.allclose(kept.sum(axis=1), 1)
-    assert models.get(names.run(run, "trials/logistic_regression.npy")).body[:6] == b"\x93NUMPY"
+    assert models.get(layout.run(run, "trials/logistic_regression.npy")).body[:6] == b"\x93NUMPY"
 
 
 def test_the_standard_error_is_that_of_the_folds_of_all_repeats_and_minds_that_they_overlap():
@@ -189,7 +190,7 @@ def test_a_fit_waits_for_every_trial():
     with pytest.raises(TrainingError, match="step 'tell'"):
         fit(lake, models, run)
     run = planned(lake, models, HEART, families=FAST)
-    models.delete(names.run(run, "trials/gradient_boosting.json"))
+    models.delete(layout.run(run, "trials/gradient_boosting.json"))
     with pytest.raises(TrainingError, match="trial gradient_boosting"):
         fit(lake, models, run)
 
@@ -224,7 +225,7 @@ def test_a_run_whose_exports_all_fail_ends_without_a_model():
     assert result["status"] == "no_parity"
     assert len(result["attempts"]) == 3
     assert all("cannot be converted" in attempt["error"] for attempt in result["attempts"])
-    assert not list(models.list(names.run(run, "candidate/")))
+    assert not list(models.list(layout.run(run, "candidate/")))
     with pytest.raises(TrainingError, match="no candidate"):
         evaluate(lake, models, run)
 
@@ -246,7 +247,7 @@ def test_an_export_that_is_too_large_after_all_gives_way_to_the_next_best(monkey
     run = planned(lake, models, small, families=FAST)
     trials = [read(models, run, f"trials/{name}.json") for name in FAST]
     trials[0]["mean"] = 0.5  # as if the small one were far worse
-    models.put(names.run(run, "trials/logistic_regression.json"), json.dumps(trials[0]).encode())
+    models.put(layout.run(run, "trials/logistic_regression.json"), json.dumps(trials[0]).encode())
     result = fit(lake, models, run)
     assert result["order"][0] == "gradient_boosting"
     assert "max_size_mb" in result["attempts"][0]["error"]
@@ -305,7 +306,7 @@ def test_a_candidate_that_was_touched_is_not_evaluated():
     lake, models, _ = buckets()
     run = planned(lake, models, HEART)
     fit(lake, models, run)
-    models.put(names.run(run, "candidate/model.onnx"), b"something else")
+    models.put(layout.run(run, "candidate/model.onnx"), b"something else")
     with pytest.raises(TrainingError, match="digest differs"):
         evaluate(lake, models, run)
 

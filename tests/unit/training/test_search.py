@@ -6,18 +6,19 @@ from datetime import UTC, datetime, timedelta
 import optuna
 import pytest
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.errors import TrainingError
+from andamio.storage import layout
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.runs import searched
-from training import search, suggest
+from training.families.spaces import OPTUNA, SPACES, OneOf
 from training.fit import order
 from training.plan import MOST_ROUNDS, plan
-from training.runs import CONTINUE, ENOUGH, Run, asked_file, told_file
-from training.spaces import OPTUNA, SPACES, OneOf
-from training.trials import trial as run_trial
+from training.run import CONTINUE, ENOUGH, Run, asked_file, told_file
+from training.search import rounds as search
+from training.search import suggest
+from training.trials.trial import trial as run_trial
 
 ALL = list(SPACES)
 STARTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -234,7 +235,7 @@ def test_the_rounds_of_a_search_without_a_clock_are_in_storage_alone(run):
     assert run.find(told_file(1))["status"] == CONTINUE
     assert run.find(told_file(2))["status"] == ENOUGH
     assert run.find(asked_file(3)) is None
-    assert not [info.key for info in models.list(names.RUNS) if info.key.endswith((".pkl", ".db"))]
+    assert not [info.key for info in models.list(layout.RUNS) if info.key.endswith((".pkl", ".db"))]
 
 
 def test_a_trial_that_left_no_result_is_recorded_as_failed_with_what_its_function_said(run):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.selection import Score, choose
+from training.trials.selection import Score, choose
 
 SCORES = st.lists(
     st.builds(

@@ -6,15 +6,15 @@ import warnings
 import numpy as np
 import pytest
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from andamio.encode import Encoded
-from andamio.explain import explain, read_reference, rows_for, seed_of, thinned
-from andamio.model import Model
+from andamio.records.encode import Encoded
+from andamio.release.explain import explain, read_reference, rows_for, seed_of, thinned
+from andamio.release.model import Model
+from andamio.storage import layout
 from tests.support.datasets import HEART_FOLDER, heart_cells, publish
 from tests.support.runs import fitted
-from training.evaluate import load_holdout
+from training.evaluate.evaluate import load_holdout
 
 HEART = Contract.load(HEART_FOLDER)
 RECORDS = 3
@@ -26,8 +26,8 @@ def trained(request):
     lake, models = MemoryObjects("lake"), MemoryObjects("models")
     version = publish(lake, HEART, heart_cells())
     run, _ = fitted(lake, models, HEART, families=[request.param])
-    onnx = models.get(names.run(run, "candidate/model.onnx")).body
-    document = json.loads(models.get(names.run(run, "candidate/reference.json")).body)
+    onnx = models.get(layout.run(run, "candidate/model.onnx")).body
+    document = json.loads(models.get(layout.run(run, "candidate/reference.json")).body)
     return Model(HEART, onnx), len(onnx), read_reference(HEART, document), load_holdout(lake, HEART, version).encoded
 
 

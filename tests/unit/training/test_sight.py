@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from andamio import names
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
+from andamio.dataset.version import read_cells
 from andamio.errors import TrainingError
+from andamio.storage import layout
 from lambdas.train import handler as function
 from tests.support.datasets import HEART_FOLDER, heart_cells, publish
-from training import fit, plan, trials
-from training.dataset import read_cells
-from training.sight import TrainOnly
+from training import fit, plan
+from training.lake_without_holdout import LakeWithoutHoldout
+from training.trials import trial
 
 HEART = Contract.load(HEART_FOLDER)
 
@@ -29,8 +30,8 @@ def buckets(monkeypatch: pytest.MonkeyPatch) -> function.Buckets:
 
 
 def test_train_is_seen_and_a_holdout_is_not(buckets: function.Buckets) -> None:
-    seen = TrainOnly(buckets.lake)
-    (version,) = {info.key.split("/")[1] for info in seen.list(names.DATASETS) if info.key.endswith(".parquet")}
+    seen = LakeWithoutHoldout(buckets.lake)
+    (version,) = {info.key.split("/")[1] for info in seen.list(layout.DATASETS) if info.key.endswith(".parquet")}
     assert len(read_cells(seen, version, "train")["age"]) == 242
     with pytest.raises(TrainingError, match="before the evaluation"):
         read_cells(seen, version, "holdout")
@@ -38,13 +39,13 @@ def test_train_is_seen_and_a_holdout_is_not(buckets: function.Buckets) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "module", "name"), [("plan", plan, "plan"), ("trial", trials, "trial"), ("fit", fit, "fit")]
+    ("step", "module", "name"), [("plan", plan, "plan"), ("trial", trial, "trial"), ("fit", fit, "fit")]
 )
 def test_a_scaler_fitted_on_all_rows_is_caught(
     buckets: function.Buckets, monkeypatch: pytest.MonkeyPatch, step: str, module: Any, name: str
 ) -> None:
     def scaled_on_all_rows(lake: Any, *args: Any, **kwargs: Any) -> Any:
-        version = next(info.key.split("/")[1] for info in lake.list(names.DATASETS) if info.key.endswith(".parquet"))
+        version = next(info.key.split("/")[1] for info in lake.list(layout.DATASETS) if info.key.endswith(".parquet"))
         rows = [value for side in ("train", "holdout") for value in read_cells(lake, version, side)["age"]]
         raise AssertionError(f"a scaler learned {sum(rows) / len(rows)} from rows that the model is judged on")
 

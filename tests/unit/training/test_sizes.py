@@ -3,10 +3,12 @@
 import pytest
 
 from andamio.contract import Contract
+from registry.card.columns import by_feature
 from tests.support.tables import table
-from training import export, kept, sizes
-from training.card.columns import by_feature
-from training.families import FAMILIES, fit
+from training import export
+from training.families import selected as kept
+from training.families import sizes
+from training.families.catalog import FAMILIES, fit
 
 LARGE = {
     "random_forest": {"n_estimators": 40, "min_samples_leaf": 1},

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from andamio.format import Costs
-from andamio.metrics import score
+from andamio.contract.tables import Costs
+from andamio.stats.metrics import score
 from training.threshold import choose
 
 ROWS = st.lists(st.tuples(st.booleans(), st.floats(0, 1, width=32)), min_size=2, max_size=40)

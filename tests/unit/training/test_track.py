@@ -13,15 +13,15 @@ from mlflow.tracking import MlflowClient
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
+from registry import card
+from registry.mlflow import MlflowTracker
+from registry.record import Origin, read_record
+from registry.register import promote, register, with_card
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.runs import copied, evaluated, planned
-from training import card
-from training.decide import decide
+from training.evaluate.decide import decide
 from training.fit import fit
-from training.record import Origin, read_record
-from training.register import promote, register, with_card
-from training.runs import Run
-from training.track import MlflowTracker
+from training.run import Run
 
 FRUIT = Contract.load(FRUIT_FOLDER)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)

@@ -19,15 +19,15 @@ from mlflow.tracking import MlflowClient
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from infra.constructs.tracker import ACTIONS
+from registry.mlflow import MlflowTracker
+from registry.record import Origin
+from registry.register import ATTEMPTS, promote, register
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.mlflow_server import recording, server
 from tests.support.releases import promote as point_at
 from tests.support.runs import copied, evaluated, planned
-from training.decide import decide
+from training.evaluate.decide import decide
 from training.fit import fit
-from training.record import Origin
-from training.register import ATTEMPTS, promote, register
-from training.track import MlflowTracker
 
 FRUIT = Contract.load(FRUIT_FOLDER)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)

@@ -1,0 +1,226 @@
+"""The rows of a scored part as Arrow batches of typed columns, in bounded memory.
+
+What a CSV says in text is typed by the contract: numbers where a feature is one, else text as it is
+written. Columns that the contract does not know stay text.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from andamio.contract import Contract
+from andamio.records.cells import number_written, truth_of
+from andamio.tabular.rows import LONGEST_ROW
+from scoring.batch import BatchPlan
+
+BLOCK = 2 * LONGEST_ROW
+"""Bytes of text that are read at a time: a row that was scored, and what was added to it, must fit in."""
+ROWS = 10_000
+"""Rows of JSON Lines that are read at a time."""
+
+csv.field_size_limit(BLOCK)  # 128 KiB otherwise, and a cell may be as long as a row
+
+_LARGEST_WHOLE = 2.0**53
+_SPACES = 4096
+"""Bytes of a block that are looked at again with the next one: what is looked for may lie across both."""
+
+type Kind = Literal["integer", "number", "boolean", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """What the columns of a batch's scored files are; `missing` are the texts that mean no value in a feature."""
+
+    features: dict[str, Kind]
+    added: dict[str, Kind]
+    missing: frozenset[str]
+    decimal: str
+
+    @classmethod
+    def of(cls, plan: BatchPlan, contract: Contract) -> Self:
+        """The columns of a plan under the contract of its release."""
+        features: dict[str, Kind] = {
+            name: feature.type if feature.type in ("integer", "number", "boolean") else "text"
+            for name, feature in contract.features.items()
+        }
+        added: dict[str, Kind] = {
+            name: "number" if own.startswith("probability_") else "text" for own, name in plan.names_out.items()
+        }
+        missing = frozenset({"", *(text.strip() for text in contract.data.missing)})
+        return cls(features, added, missing, plan.decimal)
+
+    def kind(self, column: str) -> Kind:
+        """What a column is."""
+        return self.added.get(column) or self.features.get(column, "text")
+
+    def missing_in(self, column: str) -> frozenset[str]:
+        """The texts that mean no value in a column."""
+        return self.missing if column in self.features else frozenset({""})
+
+
+def batches_of(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
+    """The rows of a part, as `pyarrow.RecordBatch`es that all have the same schema; an empty part is an empty one."""
+    if plan.format == "csv":
+        return _csv(part, plan, kinds)
+    return _parquet(part) if plan.format == "parquet" else _json_lines(part, plan, kinds)
+
+
+def _parquet(part: Path) -> Iterator[Any]:
+    import pyarrow.parquet as parquet
+
+    with parquet.ParquetFile(part) as source:
+        yield from _one_at_least(source.iter_batches(batch_size=ROWS), source.schema_arrow)
+
+
+def _one_at_least(batches: Iterable[Any], schema: Any) -> Iterator[Any]:
+    """The batches, or an empty one that has their columns where there are none."""
+    import pyarrow as pa
+
+    batch = None
+    for batch in batches:
+        yield batch
+    if batch is None:
+        yield pa.RecordBatch.from_pylist([], schema=schema)
+
+
+def csv_rows(text: Iterable[str], delimiter: str) -> Iterator[list[str]]:
+    """The rows of a CSV text, read as they were for scoring: spaces before a cell are none of it."""
+    return csv.reader(text, delimiter=delimiter, skipinitialspace=True)
+
+
+def _csv(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
+    import pyarrow as pa
+
+    with part.open(encoding="utf-8-sig", newline="") as text:
+        header = next(csv_rows(text, plan.delimiter))
+    schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in header])
+    texts = _texts_slowly if _has_spaced_quotes(part, plan.delimiter) else _texts
+    batches = (
+        pa.RecordBatch.from_arrays(
+            [_read(column, name, kinds) for name, column in zip(header, found, strict=True)], schema=schema
+        )
+        for found in texts(part, plan.delimiter, len(header))
+    )
+    yield from _one_at_least(batches, schema)
+
+
+def _has_spaced_quotes(part: Path, delimiter: str) -> bool:
+    """Whether a quote may open a cell behind spaces, which pyarrow takes for text and other readers do not."""
+    spaced = re.compile(rb"[\n%b] +\"" % re.escape(delimiter.encode()))
+    end = b""
+    with part.open("rb") as source:
+        while block := source.read(BLOCK):
+            if spaced.search(end + block):
+                return True
+            end = block[-_SPACES:]
+    return False
+
+
+def _texts(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
+    """The columns of a part as texts, some rows at a time."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    numbered = [f"f{position}" for position in range(width)]
+    source = arrow_csv.open_csv(
+        part,
+        # Named by position: a table may have two columns of one name, and the reader then mixes them up.
+        arrow_csv.ReadOptions(
+            block_size=BLOCK, autogenerate_column_names=True, skip_rows_after_names=1, use_threads=False
+        ),
+        arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False),
+        arrow_csv.ConvertOptions(column_types=dict.fromkeys(numbered, pa.string()), strings_can_be_null=False),
+    )
+    for batch in source:
+        yield batch.columns
+
+
+def _texts_slowly(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
+    """The same, a row after another."""
+    import pyarrow as pa
+
+    with part.open(encoding="utf-8-sig", newline="") as text:
+        source = csv_rows(text, delimiter)
+        next(source)
+        while rows := list(_some(source)):
+            yield [pa.array([row[place] for row in rows], pa.string()) for place in range(width)]
+
+
+def _some(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    size = 0
+    for row in islice(rows, ROWS):
+        yield row
+        size += sum(map(len, row))
+        if size > BLOCK:
+            return
+
+
+def _json_lines(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
+    import pyarrow as pa
+
+    columns = list(dict.fromkeys([*plan.columns, *plan.names_out.values()]))
+    schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in columns])
+
+    def batches() -> Iterator[Any]:
+        with part.open("rb") as lines:
+            while rows := [json.loads(line) for line in islice(lines, ROWS)]:
+                arrays = [
+                    pa.array(
+                        [_json_value(row.get(name), kinds.kind(name)) for row in rows], type=schema.field(name).type
+                    )
+                    for name in columns
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    yield from _one_at_least(batches(), schema)
+
+
+def _arrow_type(kind: Kind) -> Any:
+    import pyarrow as pa
+
+    return {"integer": pa.int64(), "number": pa.float64(), "boolean": pa.bool_(), "text": pa.string()}[kind]
+
+
+def _read(column: Any, name: str, kinds: Kinds) -> Any:
+    """A column of texts, typed; no value where there is none, or none that the kind can hold."""
+    import pyarrow as pa
+
+    kind, missing = kinds.kind(name), kinds.missing_in(name)
+    # Tables repeat themselves: each distinct text is read once.
+    coded = column.dictionary_encode()
+    texts: Sequence[str] = coded.dictionary.to_pylist()
+    values = [None if text.strip() in missing else _value(text, kind, kinds.decimal) for text in texts]
+    return pa.array(values, type=_arrow_type(kind)).take(coded.indices)
+
+
+def _value(text: str, kind: Kind, decimal: str) -> Any:
+    if kind == "text":
+        return text
+    found = truth_of(text) if kind == "boolean" else number_written(text, decimal)
+    if not isinstance(found, float):
+        return None
+    return bool(found) if kind == "boolean" else found if kind == "number" else _whole(found)
+
+
+def _json_value(value: Any, kind: Kind) -> Any:
+    if value is None:
+        return None
+    if kind == "text":
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if kind == "boolean":
+        found = truth_of(value)
+        return bool(found) if isinstance(found, float) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if kind == "number" else _whole(value)
+
+
+def _whole(number: float) -> int | None:
+    return int(number) if abs(number) <= _LARGEST_WHOLE and number == int(number) else None

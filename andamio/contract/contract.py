@@ -1,0 +1,241 @@
+"""The contract: what `problem.toml` says, as one frozen object.
+
+Data only: the tables of the format are the classes of `andamio.contract.tables`; what is done with a
+contract lies in the rooms above, as functions that take it: `andamio.records` parses and encodes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from andamio.contract.columns import category_columns, number_columns
+from andamio.contract.messages import explain
+from andamio.contract.tables import (
+    NOT_BUILT,
+    RESERVED,
+    Batch,
+    Column,
+    Data,
+    Feature,
+    Gate,
+    ProblemTable,
+    ReleaseTable,
+    Section,
+    Training,
+)
+from andamio.errors import ContractError
+
+
+class Contract(Section):
+    """What a record is: features, types, units, ranges, target, metric, gates.
+
+    Sealed when every category lists its values: training seals what it learned, and only a sealed
+    contract can encode.
+    """
+
+    model_config = ConfigDict(ignored_types=(cached_property,))
+
+    problem: ProblemTable
+    data: Data = Field(default_factory=Data)
+    features: Annotated[dict[Column, Feature], Field(min_length=1)]
+    training: Training = Field(default_factory=Training)
+    gate: Gate = Field(default_factory=Gate)
+    release: ReleaseTable = Field(default_factory=ReleaseTable)
+    batch: Batch = Field(default_factory=Batch)
+
+    # Reading and writing
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read `problem.toml`, or the one in a folder; raises `ContractError` that names file, table and key."""
+        file = path / "problem.toml" if path.is_dir() else path
+        try:
+            text = file.read_text(encoding="utf-8-sig")  # with or without the mark that Windows puts first
+        except FileNotFoundError:
+            raise ContractError(
+                f"{file}: no such file. A problem is a folder with a problem.toml in it: see problems/heart."
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ContractError(f"{file}: cannot be read as UTF-8 text: {error}") from None
+        return cls.from_toml(text, str(file))
+
+    @classmethod
+    def from_toml(cls, text: str, file: str = "problem.toml") -> Self:
+        """Read the format as people write it; raises `ContractError`."""
+        try:
+            raw = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ContractError(f"{file}: not valid TOML: {error}") from None
+        return cls._checked(raw, file)
+
+    @classmethod
+    def from_json(cls, body: bytes | str) -> Self:
+        """Read what `to_json` wrote, as a release keeps it; raises `ContractError`.
+
+        Settings that nothing has ever read, which contracts of an older version carry, are left out.
+        """
+        try:
+            raw = json.loads(body)
+        except ValueError as error:
+            raise ContractError(f"contract.json: not valid JSON: {error}") from None
+        return cls._checked(_without_what_is_not_built(raw), "contract.json")
+
+    @classmethod
+    def _checked(cls, raw: object, file: str) -> Self:
+        if not isinstance(raw, dict):
+            raise ContractError(f"{file}: expected tables such as [problem] and [features.age]")
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            raise ContractError(explain(error, cls, file)) from None
+
+    def to_json(self) -> bytes:
+        """The whole contract, defaults included, in canonical JSON: what a release seals."""
+        return _canonical(self.model_dump(mode="json", exclude_none=True))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of all that the contract says beyond its defaults."""
+        return hashlib.sha256(_canonical(self.model_dump(mode="json", exclude_defaults=True))).hexdigest()
+
+    @property
+    def data_digest(self) -> str:
+        """SHA-256 (hex) of the half that decides what a data version holds: columns, labels, [data], [features]."""
+        half = self.model_dump(
+            mode="json",
+            exclude_defaults=True,
+            include={"problem": {"target", "labels", "id", "group", "time"}, "data": True, "features": True},
+        )
+        half.get("data", {}).pop("files", None)  # sample files are where data come from, not what they mean
+        # Nor do data depend on the texts that people are shown.
+        half["problem"]["labels"] = {key: label["values"] for key, label in half["problem"]["labels"].items()}
+        for feature in half["features"].values():
+            for said in ("description", "unit"):
+                feature.pop(said, None)
+            if "values" in feature:
+                feature["values"] = list(feature["values"])
+        return hashlib.sha256(_canonical(half)).hexdigest()
+
+    @property
+    def served_digest(self) -> str:
+        """SHA-256 (hex) of what a client can tell: [problem], [data], [features], and whether it is explained."""
+        said = self.model_dump(mode="json", exclude_defaults=True, include={"problem", "data", "features"})
+        if not self.release.explanations:
+            said["explanations"] = False
+        return hashlib.sha256(_canonical(said)).hexdigest()
+
+    # What it says
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The keys of the classes, in the order of `labels`: column j of every probability matrix is class j."""
+        return tuple(self.problem.labels)
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """The text shown for each class."""
+        return {key: label.text for key, label in self.problem.labels.items()}
+
+    @cached_property
+    def positive_index(self) -> int:
+        """The column of the positive class, or -1 when there are more than two."""
+        if len(self.classes) != 2:
+            return -1
+        return self.classes.index(self.problem.positive) if self.problem.positive is not None else 1
+
+    @cached_property
+    def inputs(self) -> dict[str, Feature]:
+        """The features that the model sees, in the order of the file."""
+        return {name: feature for name, feature in self.features.items() if feature.available_at_prediction}
+
+    @cached_property
+    def number_columns(self) -> tuple[str, ...]:
+        """The columns of the tensor `numbers`; a date makes three."""
+        return number_columns(self.inputs)
+
+    @cached_property
+    def category_columns(self) -> tuple[str, ...]:
+        """The columns of the tensor `categories`."""
+        return category_columns(self.inputs)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether every category lists its values."""
+        return all(feature.type != "category" or feature.values is not None for feature in self.inputs.values())
+
+    def seal(self, values: Mapping[str, Sequence[str]]) -> Self:
+        """The same contract with learned category values filled in; what is not listed becomes "other"."""
+        features = dict(self.features)
+        for name, listed in values.items():
+            features[name] = features[name].model_copy(
+                update={"values": {value: value for value in listed}, "unknown": "other"}
+            )
+        # Made anew: a copy would keep what was worked out from the old features.
+        tables = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**tables, "features": features})
+
+    @cached_property
+    def label_index(self) -> dict[str, int]:
+        """Which class each value of the target column means."""
+        return {value: index for index, label in enumerate(self.problem.labels.values()) for value in label.values}
+
+    # What must agree between tables
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        problem = self.problem
+        columns: dict[str, str] = {}
+        for role in ("target", "id", "group", "time"):
+            column = getattr(problem, role)
+            if column is None:
+                continue
+            if column in columns and {role, columns[column]} != {"id", "group"}:
+                raise ValueError(f"[problem] {role}: '{column}' is already the {columns[column]}")
+            columns[column] = role
+            if column in self.features:
+                raise ValueError(
+                    f"[features.{column}]: '{column}' is the {role} of [problem]; a {role} is never a feature: "
+                    "take one of the two out"
+                )
+        for column in RESERVED:
+            if column in columns or column in self.features:
+                raise ValueError(f"'{column}' is a column that data versions add: call yours otherwise")
+        for column, times in Counter(number_columns(self.inputs)).items():
+            if times > 1:
+                raise ValueError(
+                    f"[features]: '{column}' is there twice, once as a part of a date (NAME_age_days, NAME_month, "
+                    "NAME_weekday): call one of the two otherwise"
+                )
+        if not self.inputs:
+            raise ValueError("[features]: at least one feature must be available at prediction")
+        if self.training.split == "time" and problem.time is None:
+            raise ValueError('[training] split: "time" needs the column that orders rows: set time in [problem]')
+        if not isinstance(self.training.threshold, float) and len(problem.labels) != 2:
+            raise ValueError("[training] threshold: a chosen threshold needs exactly two classes")
+        return self
+
+
+def _without_what_is_not_built(raw: object) -> object:
+    """A sealed contract without reserved settings: they were accepted once, and changed nothing."""
+    if not isinstance(raw, dict):
+        return raw
+    kept = {table: keys for table, keys in raw.items() if (table,) not in NOT_BUILT}
+    release = kept.get("release")
+    if isinstance(release, dict):
+        # Every release was served directly, whatever strategy it names.
+        known = {key: said for key, said in release.items() if ("release", key) not in NOT_BUILT and key != "strategy"}
+        kept["release"] = known
+    return kept
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=False, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,302 @@
+"""The tables of `problem.toml`: keys, types, defaults, and messages for what is wrong with them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Literal, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from andamio.contract.canonical import canonical
+
+EXACT_INTEGER = 2**24
+"""The largest integer up to which float32 holds every integer."""
+LARGEST_NUMBER = (2 - 2**-23) * 2.0**127
+"""The largest number that float32 holds."""
+RESERVED = ("_key", "_row")
+"""Columns that a data version adds: no column of the data may be called so."""
+
+Metric = Literal["roc_auc", "log_loss", "brier", "f1", "accuracy", "average_precision"]
+Family = Literal[
+    "logistic_regression", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"
+]
+FeatureType = Literal["integer", "number", "boolean", "category", "date"]
+
+NOT_BUILT = frozenset({("data", "images"), ("release", "share"), ("release", "minutes"), ("monitor",)})
+"""Tables and keys that are reserved: nothing reads them yet, so a file that sets one is refused."""
+
+_SUCCESS = re.compile(r"^\s*(\w+)\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)\s*$")
+
+
+def _canonical_key(value: object) -> object:
+    return canonical(value) if isinstance(value, str | int | float | bool) else value
+
+
+CanonicalText = Annotated[str, BeforeValidator(_canonical_key), Field(min_length=1, max_length=200)]
+Column = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+
+
+class Section(BaseModel):
+    """A table of the file: its keys never change after reading, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Label(Section):
+    """One class: the text shown for it, and the values of the target column that mean it."""
+
+    text: str = Field(min_length=1)
+    values: Annotated[tuple[CanonicalText, ...], Field(min_length=1)]
+
+
+class ProblemTable(Section):
+    """[problem]: what is predicted."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    objective: str = ""
+    success: str = ""
+    task: Literal["classification"] = "classification"
+    target: Column
+    labels: dict[CanonicalText, Label]
+    positive: CanonicalText | None = None
+    id: Column | None = None
+    group: Column | None = None
+    time: Column | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _name_fits_resources(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9-]{1,30}", value):
+            raise ValueError("expected 2 to 31 lower-case letters, digits and hyphens that start with a letter")
+        if "--" in value:
+            raise ValueError("expected no '--', which stands before a stage in the names of what is deployed")
+        return value
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _regression_is_reserved(cls, value: object) -> object:
+        if value == "regression":
+            raise ValueError('"regression" is reserved and not built yet; this version does "classification"')
+        return value
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _long_form(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        result: dict[object, object] = {}
+        for key, said in value.items():
+            if not isinstance(said, str | dict | Label):
+                raise ValueError(f'\'{key}\': expected the text shown, or {{ text = "...", values = ["..."] }}')
+            known = _canonical_key(key)
+            if known in result:
+                raise ValueError(f"'{known}' is listed twice (0, 0.0 and \"0\" are one value)")
+            result[known] = {"text": said, "values": [known]} if isinstance(said, str) else said
+        return result
+
+    @field_validator("success")
+    @classmethod
+    def _success_is_a_comparison(cls, value: str) -> str:
+        match = _SUCCESS.match(value)
+        if value and (match is None or match.group(1) not in get_args(Metric)):
+            raise ValueError(
+                f'expected a comparison such as "roc_auc >= 0.85" with one of {", ".join(get_args(Metric))}'
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _labels_are_distinct(self) -> Self:
+        if not 2 <= len(self.labels) <= 100:
+            raise ValueError(
+                f"labels: expected 2 to 100 classes, each a value and the text shown; got {len(self.labels)}"
+            )
+        seen: dict[str, str] = {}
+        for key, label in self.labels.items():
+            for value in label.values:
+                if value in seen:
+                    raise ValueError(f"labels: the value '{value}' stands under both '{seen[value]}' and '{key}'")
+                seen[value] = key
+        if self.positive is not None:
+            if len(self.labels) != 2:
+                raise ValueError("positive: only a problem with two classes has a positive one")
+            if self.positive not in self.labels:
+                raise ValueError(f"positive: '{self.positive}' is not one of the labels: {', '.join(self.labels)}")
+        return self
+
+    def success_rule(self) -> tuple[str, str, float] | None:
+        """`success` as (metric, comparison, bound), or None when nothing is asked."""
+        match = _SUCCESS.match(self.success)
+        return (match.group(1), match.group(2), float(match.group(3))) if match else None
+
+
+class Data(Section):
+    """[data]: the files shipped with the problem, and how to read them."""
+
+    files: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ("",)
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] | None = None
+    encoding: str | None = None
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                "".encode(value)
+            except LookupError:
+                raise ValueError(f"'{value}' is not an encoding that Python knows, such as utf-8 or latin-1") from None
+        return value
+
+
+class Feature(Section):
+    """[features.NAME]: one column that a record has."""
+
+    type: FeatureType
+    unit: str = ""
+    min: Annotated[float, Field(strict=True)] | None = None
+    max: Annotated[float, Field(strict=True)] | None = None
+    description: str = ""
+    values: dict[CanonicalText, str] | None = None
+    unknown: Literal["reject", "other"] | None = None
+    required: Annotated[bool, Field(strict=True)] = True
+    on_invalid: Literal["reject", "missing"] = "reject"
+    private: Annotated[bool, Field(strict=True)] = False
+    available_at_prediction: Annotated[bool, Field(strict=True)] = True
+
+    @property
+    def accepts_unknown(self) -> bool:
+        """Whether a category that is not listed passes (as "other") instead of being rejected."""
+        return self.unknown == "other" or (self.unknown is None and self.values is None)
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _images_come_later(cls, value: object) -> object:
+        if value == "image":
+            raise ValueError('"image" is not supported yet; use integer, number, boolean, category or date')
+        return value
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _list_or_table(cls, value: object) -> object:
+        pairs: list[tuple[object, object]]
+        if isinstance(value, list | tuple):
+            pairs = [(item, item) for item in value]
+        elif isinstance(value, dict):
+            pairs = list(value.items())
+        else:
+            return value
+        if not pairs:
+            raise ValueError("expected at least one value; leave it out to learn the values from the data")
+        result: dict[object, object] = {}
+        for key, text in pairs:
+            if not isinstance(key, str | int | float) or not isinstance(text, str | int | float):
+                raise ValueError('expected a list of values, or a table { "value" = "text shown" }')
+            known = _canonical_key(key)
+            if known in result:
+                raise ValueError(f"'{known}' is listed twice (4, 4.0 and \"4\" are one value)")
+            result[known] = text if isinstance(text, str) else canonical(text)
+        return result
+
+    @model_validator(mode="after")
+    def _keys_fit_the_type(self) -> Self:
+        ranged = self.type in ("integer", "number")
+        if not ranged:
+            for key in ("min", "max"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"{key}: only an integer or a number has a range, not a {self.type}")
+            if self.on_invalid == "missing":
+                raise ValueError(f"on_invalid: only an integer or a number has a range, not a {self.type}")
+        if self.type != "category":
+            for key in ("values", "unknown"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"{key}: only a category has one, not a {self.type}")
+        elif self.values is None and self.unknown == "reject":
+            raise ValueError('unknown: "reject" needs the values listed; learned values always accept others')
+        if self.min is not None and self.max is not None and self.min >= self.max:
+            raise ValueError(f"min: {self.min:.15g} must be below max, which is {self.max:.15g}")
+        for key in ("min", "max"):
+            bound = getattr(self, key)
+            if self.type == "integer" and bound is not None and abs(bound) > EXACT_INTEGER:
+                raise ValueError(
+                    f"{key}: an integer beyond {EXACT_INTEGER} cannot be held exactly; "
+                    "use a category, a date, or subtract an offset"
+                )
+            if bound is not None and abs(bound) > LARGEST_NUMBER:
+                raise ValueError(f"{key}: a number beyond 3.4e38 cannot be held; use its logarithm or another unit")
+        whole = self.type == "integer" and self.min is not None and self.max is not None
+        if whole and math.ceil(self.min or 0) > math.floor(self.max or 0):
+            raise ValueError(f"min: no integer lies between {self.min:.15g} and {self.max:.15g}")
+        if self.on_invalid == "missing" and self.required:
+            raise ValueError('on_invalid: "missing" needs required = false, or the row is rejected all the same')
+        return self
+
+
+class Costs(Section):
+    """What a false positive and a false negative cost, in any one unit."""
+
+    cost_fp: Annotated[float, Field(strict=True, gt=0)]
+    cost_fn: Annotated[float, Field(strict=True, gt=0)]
+
+
+def _threshold(value: object) -> object:
+    if isinstance(value, bool) or not (isinstance(value, int | float | dict | Costs) or value == "f1"):
+        raise ValueError('expected a number between 0 and 1, "f1", or { cost_fp = 1, cost_fn = 5 }')
+    if isinstance(value, int | float):
+        if not 0 < value < 1:
+            raise ValueError("expected a number between 0 and 1")
+        return float(value)
+    return Costs.model_validate(value) if isinstance(value, dict) else value
+
+
+class Training(Section):
+    """[training]: how a model is searched for."""
+
+    metric: Metric = "roc_auc"
+    families: Annotated[tuple[Family, ...], Field(min_length=1)] = get_args(Family)
+    trials: Annotated[int, Field(strict=True, ge=1, le=2000)] = 24
+    parallel: Annotated[int, Field(strict=True, ge=1, le=40)] = 3
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**31)] = 7
+    holdout: Annotated[float, Field(strict=True, ge=0.05, le=0.5)] = 0.2
+    split: Literal["hash", "time"] = "hash"
+    threshold: Annotated[float | Literal["f1"] | Costs, BeforeValidator(_threshold)] = 0.5
+    class_weight: Literal["none", "balanced"] = "none"
+    repeats: Annotated[int, Field(strict=True, ge=1, le=20)] = 2
+    patience: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
+    budget_minutes: Annotated[float, Field(strict=True, gt=0, le=1440)] = 30.0
+    leakage: Literal["warn", "stop"] = "warn"
+
+
+class Gate(Section):
+    """[gate]: what a challenger must show."""
+
+    confidence: Annotated[float, Field(strict=True, ge=0.5, lt=1)] = 0.95
+    min_gain: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
+    max_latency_ms: Annotated[float, Field(strict=True, gt=0)] = 5.0
+    max_size_mb: Annotated[float, Field(strict=True, gt=0)] = 50.0
+    slices: Literal["warn", "bar"] = "warn"
+    success: Literal["warn", "bar"] = "warn"
+
+
+class ReleaseTable(Section):
+    """[release]: how a new champion takes over, and whether it explains itself."""
+
+    strategy: Literal["direct"] = "direct"
+    explanations: Annotated[bool, Field(strict=True)] = True
+
+    @field_validator("strategy", mode="before")
+    @classmethod
+    def _others_are_reserved(cls, value: object) -> object:
+        if value in ("shadow", "canary"):
+            raise ValueError(f'"{value}" is reserved and not built yet; this version does "direct"')
+        return value
+
+
+class Batch(Section):
+    """[batch]: whether predictions of files are kept in the table, and how long."""
+
+    store: Literal["auto", "always", "never"] = "auto"
+    keep_days: Annotated[int, Field(strict=True, ge=1)] = 90

@@ -1,0 +1,1 @@
+"""A data version as a folder of typed columns: written by ETL, read by training."""

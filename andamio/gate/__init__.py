@@ -1,0 +1,1 @@
+"""The promotion gate: pure functions of scores, and their reasons in words."""

@@ -1,0 +1,298 @@
+"""The promotion gate: may this challenger be served? A pure function of scores, and its reasons in words.
+
+Both models are scored now, on the same current holdout. Without a champion the challenger must beat
+the majority class. With one there are two rules:
+
+- *champion*: no (or too few) rows arrived since the champion's data. Only being better counts: the gain
+  must exceed `min_gain`, strictly, in a share `confidence` of paired bootstrap resamples.
+- *recent*: enough rows arrived. A model that has seen newer data is the better bet, so it must not be
+  worse: not on all rows, not on the recent ones, and better on one of them; or surely better on the
+  recent ones, whatever the old ones say, for the world may have changed.
+
+An edit of the contract alone (a text, a description) leaves the graph as it is: there is nothing to gain,
+and nothing to lose. Guards come last: what else must hold, whatever the scores say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.gate.decision import Contender, Decision, Guard, Holdout, Outcome, OutOfFold, Recent, Rule, Rules
+from andamio.stats.bootstrap import Interval, Scorer, compare, compare_unpaired
+from andamio.stats.metrics import higher_is_better
+
+_ROUNDING = 1e-12
+"""Less than this is no gain: 0.86 - 0.85 is not more than 0.01."""
+
+ENOUGH = 20
+"""Rows of each class that make recent rows, and rows in all that make a slice, worth a judgement."""
+ENOUGH_HELD_OUT = 10
+"""Rows of each class below which a holdout says so little that out-of-fold scores are judged instead."""
+
+__all__ = ["Contender", "Decision", "Guard", "Holdout", "OutOfFold", "Recent", "Rules", "decide", "guarded", "tried"]
+
+
+def low_evidence(counts: Sequence[int]) -> bool:
+    """Whether a holdout with so many rows of each class is too small to judge on."""
+    return min(counts) < ENOUGH_HELD_OUT
+
+
+def decide(
+    holdout: Holdout,
+    challenger: Contender,
+    champion: Contender | None,
+    prior: NDArray[np.float64],
+    rules: Rules,
+    *,
+    out_of_fold: tuple[OutOfFold, OutOfFold | None] | None = None,
+) -> Decision:
+    """Judge a challenger; `prior` holds the classes' shares in train `[classes]`, which the majority class predicts.
+
+    `out_of_fold` (the challenger's, the champion's) is what a holdout with too few rows of a class is replaced by.
+    """
+    against = champion.name if champion else "the majority class"
+    rule: Rule = "champion" if champion else "majority_class"
+    counts = tuple(int(count) for count in np.bincount(holdout.labels, minlength=len(prior)))
+
+    def decision(outcome: Outcome, rule: Any, reason: str, **numbers: Any) -> Decision:
+        return Decision(
+            outcome=outcome,
+            rule=rule,
+            reason=reason,
+            challenger=challenger.name,
+            against=against,
+            metric=rules.metric,
+            rows=len(holdout.labels),
+            class_rows=counts,
+            confidence=rules.confidence,
+            min_gain=rules.min_gain if champion else 0.0,
+            resamples=rules.resamples,
+            seed=rules.seed,
+            **numbers,
+        )
+
+    if champion and champion.identity == challenger.identity:
+        return decision(
+            "tied", "same_model", f"The challenger is {against} itself, byte for byte: there is nothing to judge."
+        )
+    if challenger.split != holdout.split:
+        return decision(
+            "rejected",
+            "other_split",
+            f"The challenger was trained under split {challenger.split}, the holdout is that of split {holdout.split}: "
+            "it may have seen these rows. Train again on the current data version.",
+        )
+    if champion and champion.split != challenger.split:
+        return decision(
+            "rejected",
+            "other_split",
+            f"{against} was trained under split {champion.split}, the challenger under {challenger.split}: it may have "
+            "seen the rows that both would be judged on, so they cannot be compared. To start over under the new "
+            "split, delete the pointer serving/NAME.json: the next model is then judged against the majority class.",
+        )
+    if champion and champion.graph == challenger.graph and _alike(champion, challenger):
+        return decision(
+            "promoted",
+            "same_graph",
+            f"The model is that of {against}, byte for byte, and gives every holdout row the same probabilities: "
+            "only the contract around it was edited, so there is nothing to judge and the edited contract is served.",
+        )
+
+    ours = (Scorer(rules.metric, rules.positive, challenger.threshold), challenger.probabilities)
+    theirs = (
+        (Scorer(rules.metric, rules.positive, champion.threshold), champion.probabilities)
+        if champion
+        else (Scorer(rules.metric, rules.positive), np.tile(prior, (len(holdout.labels), 1)))
+    )
+    needed = rules.min_gain if champion else 0.0
+    if out_of_fold is not None and low_evidence(counts):
+        promoted, reason, numbers = _by_cross_validation(out_of_fold, ours[0], theirs[0], prior, against, rules, needed)
+        few = (
+            f"The holdout has {_listed(counts)} rows by class, and fewer than {ENOUGH_HELD_OUT} of one say too little. "
+        )
+        return decision(
+            "promoted" if promoted else "rejected", rule, few + reason, evidence="cross_validation", **numbers
+        )
+    sign = 1 if higher_is_better(rules.metric) else -1
+    compared = compare(holdout.labels, holdout.keys, ours, theirs, sign=sign, seed=rules.seed, count=rules.resamples)
+    if math.isnan(compared.gain.value):
+        return decision(
+            "rejected",
+            rule,
+            f"{rules.metric} is undefined on these {len(holdout.labels)} rows, which show {_counted(counts)} "
+            "classes: gather rows of every class, or choose another metric in [training].",
+        )
+    probability = float(np.mean(compared.gains > needed + _ROUNDING))
+    recent = _recent(holdout, ours, theirs, sign, len(prior), rules) if champion else None
+    if recent is not None and recent.gain is not None:
+        rule = "recent"
+        promoted, because = _not_worse(compared.gain, recent, rules)
+    else:
+        promoted, because = _surely_better(probability, needed, recent, rules)
+    reason = (
+        f"On {len(holdout.labels)} rows that no training run saw, {rules.metric} is {compared.score.value:.4f} against "
+        f"{compared.baseline.value:.4f} of {against}: a gain of {_said(compared.gain)}. {because}, so it is "
+        f"{'promoted' if promoted else 'not promoted'}."
+    )
+    return decision(
+        "promoted" if promoted else "rejected",
+        rule,
+        reason,
+        score=compared.score,
+        baseline=compared.baseline,
+        gain=compared.gain,
+        probability=probability,
+        recent=recent,
+    )
+
+
+Predicted = tuple[Scorer, NDArray[np.floating]]
+
+
+def _recent(
+    holdout: Holdout, ours: Predicted, theirs: Predicted, sign: int, classes: int, rules: Rules
+) -> Recent | None:
+    """Both models on the rows since the champion's data; None when nobody knows which these are."""
+    if holdout.recent is None:
+        return None
+    rows = np.flatnonzero(holdout.recent)
+    labels = holdout.labels[rows]
+    counts = tuple(int(count) for count in np.bincount(labels, minlength=classes))
+    if min(counts) < ENOUGH:
+        return Recent(len(rows), counts, False)
+    new = compare(
+        labels,
+        holdout.keys[rows],
+        (ours[0], ours[1][rows]),
+        (theirs[0], theirs[1][rows]),
+        sign=sign,
+        seed=rules.seed,
+        count=rules.resamples,
+    )
+    probability = float(np.mean(new.gains > _ROUNDING))
+    return Recent(len(rows), counts, True, new.score, new.baseline, new.gain, probability)
+
+
+def _by_cross_validation(
+    out_of_fold: tuple[OutOfFold, OutOfFold | None],
+    ours: Scorer,
+    theirs: Scorer,
+    prior: NDArray[np.float64],
+    against: str,
+    rules: Rules,
+    needed: float,
+) -> tuple[bool, str, dict[str, Any]]:
+    """Whether to promote by out-of-fold scores, why, and the numbers. Two models' are of different rows: unpaired."""
+    own, other = out_of_fold
+    sign = 1 if higher_is_better(rules.metric) else -1
+    if other is None:
+        flat = np.tile(prior, (len(own.labels), 1))
+        found = compare(
+            own.labels, own.keys, (ours, own.probabilities), (theirs, flat), sign=sign, seed=rules.seed,
+            count=rules.resamples,
+        )  # fmt: skip
+        how = ""
+    else:
+        found = compare_unpaired(
+            (own.labels, own.keys, ours.on(own.labels, own.probabilities)),
+            (other.labels, other.keys, theirs.on(other.labels, other.probabilities)),
+            sign=sign,
+            seed=rules.seed,
+            count=rules.resamples,
+        )
+        how = ", each on its own training rows, so that only a large gain shows"
+    probability = float(np.mean(found.gains > needed + _ROUNDING))
+    promoted, because = _surely_better(probability, needed, None, rules)
+    reason = (
+        f"By repeated cross-validation, on {len(own.labels)} training rows out of fold{how}, {rules.metric} is "
+        f"{found.score.value:.4f} against {found.baseline.value:.4f} of {against}: a gain of {_said(found.gain)}. "
+        f"{because}, so it is {'promoted' if promoted else 'not promoted'}. The evidence is low: gather more rows."
+    )
+    numbers = {
+        "score": found.score,
+        "baseline": found.baseline,
+        "gain": found.gain,
+        "probability": probability,
+        "out_of_fold_rows": len(own.labels),
+    }
+    return promoted, reason, numbers
+
+
+def _surely_better(probability: float, needed: float, recent: Recent | None, rules: Rules) -> tuple[bool, str]:
+    more = f"more than {needed:g}" if needed else "at all"
+    because = (
+        f"It is better {more} in {probability:.1%} of {rules.resamples} resamples; {rules.confidence:.1%} is asked for"
+    )
+    if recent is not None and recent.rows:
+        because = (
+            f"Only {recent.rows} of them arrived since the champion's data (by class {_listed(recent.class_rows)}, and "
+            f"{ENOUGH} of each are needed to judge by them), so it must be surely better on all. {because}"
+        )
+    return probability >= rules.confidence, because
+
+
+def _not_worse(gain: Interval, recent: Recent, rules: Rules) -> tuple[bool, str]:
+    assert recent.gain is not None
+    assert recent.probability is not None
+    on_all, on_new = gain.value, recent.gain.value
+    new = f"{recent.rows} of them arrived since the champion's data, and on these the gain is {_said(recent.gain)}"
+    if min(on_all, on_new) >= -_ROUNDING and max(on_all, on_new) > _ROUNDING:
+        return True, f"{new}. It has seen newer data and is worse on neither, and that is asked for"
+    if recent.probability >= rules.confidence:
+        sure = f"better on the new rows in {recent.probability:.1%} of {rules.resamples} resamples"
+        return True, f"{new}. It is {sure} ({rules.confidence:.1%} is asked for), whatever the older rows say"
+    worse = [name for name, value in (("all rows", on_all), ("the new rows", on_new)) if value < -_ROUNDING]
+    failed = f"It is worse on {' and on '.join(worse)}" if worse else "It is exactly as good on both"
+    return False, (
+        f"{new}. {failed}, and better on the new ones in {recent.probability:.1%} of {rules.resamples} resamples "
+        f"where {rules.confidence:.1%} would be enough"
+    )
+
+
+def guarded(decision: Decision, guards: Sequence[Guard]) -> Decision:
+    """The decision after its guards: one that bars turns a promotion into a rejection, others are warnings."""
+    failed = [guard for guard in guards if not guard.holds]
+    barred = [guard for guard in failed if guard.bars] if decision.outcome == "promoted" else []
+    warned = [guard for guard in failed if guard not in barred]
+    reason = decision.reason
+    if barred:
+        reason += f" But {'; '.join(guard.words for guard in barred)}: it is not promoted after all."
+    if warned:
+        reason += f" Note: {'; '.join(guard.words for guard in warned)}."
+    outcome: Outcome = "rejected" if barred else decision.outcome
+    return replace(decision, outcome=outcome, reason=reason, guards=tuple(guards))
+
+
+def tried(decision: Decision, tries: int) -> Decision:
+    """The decision with how often it was tried: the gate does not count throws of the dice, so a reader has to."""
+    if decision.rule not in ("champion", "majority_class"):
+        return decision
+    reason = decision.reason
+    if tries > 1:
+        reason += (
+            f" It is model number {tries} that is judged on these very rows against {decision.against}: each try is "
+            "another chance to pass by luck."
+        )
+    return replace(decision, reason=reason, tries=tries)
+
+
+def _said(interval: Interval) -> str:
+    return f"{interval.value:+.4f} (95% interval {interval.low:+.4f} to {interval.high:+.4f})"
+
+
+def _listed(counts: tuple[int, ...]) -> str:
+    return ", ".join(str(count) for count in counts)
+
+
+def _counted(counts: tuple[int, ...]) -> str:
+    return f"only {sum(count > 0 for count in counts)} of {len(counts)}"
+
+
+def _alike(one: Contender, other: Contender) -> bool:
+    return np.array_equal(one.probabilities, other.probabilities)

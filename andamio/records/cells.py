@@ -1,0 +1,158 @@
+"""How one cell is read: the value that it means, None where it means no value, or what is wrong with it.
+
+Readers take what CSV, JSON and Parquet hand over and agree on it. They never raise: a cell may be
+anything that a client cared to send. No reason repeats the cell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract.canonical import canonical
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DictionaryColumn:
+    """A column that says each distinct cell once: row i holds `values[codes[i]]`, and nothing where that is -1.
+
+    `codes` is an integer array `[rows]`.
+    """
+
+    values: Sequence[object]
+    codes: NDArray[np.integer[Any]]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: NDArray[Any]) -> DictionaryColumn:
+        """The chosen rows: a mask or indices."""
+        return DictionaryColumn(self.values, self.codes[rows])
+
+
+type Cells = Sequence[object] | NDArray[Any] | DictionaryColumn
+"""A column as it comes: a list of cells, an array, or distinct cells and which row holds which."""
+
+_TRUE = frozenset({"true", "t", "yes", "y", "1"})
+_FALSE = frozenset({"false", "f", "no", "n", "0"})
+_ONE_VALUE = (str, int, float, date)
+_ALIKE: tuple[frozenset[type], ...] = (frozenset({str, int, float, type(None)}), frozenset({str, bool, type(None)}))
+"""Kinds of cells that mean the same whenever Python finds them equal; True equals 1 and does not mean it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A cell that cannot be read, and why."""
+
+    reason: str
+
+
+_NOT_ONE = Wrong("expected one value, not a list or an object")
+_NOT_TEXT = Wrong("holds characters that are no text (unpaired surrogates)")
+_TOO_LONG = Wrong("expected a shorter number")
+_NOT_A_NUMBER = Wrong("expected a number")
+_NO_NUMBER_WRITTEN = Wrong("expected a number (a text that means no value belongs under [data] missing)")
+_OTHER_MARK = Wrong("expected a number with a decimal comma and no points")
+_NOT_A_TRUTH = Wrong("expected true or false")
+_NOT_A_DATE = Wrong("expected a date such as 2026-03-31 (ISO 8601)")
+
+
+def read_each[T](cells: Sequence[object], read: Callable[[Any], T]) -> list[T]:
+    """What `read` makes of each cell; each distinct one is worked on once."""
+    if len(cells) == 1:
+        return [read(cells[0])]
+    kinds = frozenset(map(type, cells))
+    if len(kinds) > 1 and not any(kinds <= alike for alike in _ALIKE):
+        return [read(cell) for cell in cells]
+    try:
+        known = {cell: read(cell) for cell in set(cells)}
+    except TypeError:  # lists and objects have no hash
+        return [read(cell) for cell in cells]
+    return list(map(known.__getitem__, cells))
+
+
+def text_of(cell: object) -> str | Wrong:
+    """Canonical text; "" where there is no value."""
+    if isinstance(cell, np.generic):
+        cell = cell.item()
+    if not isinstance(cell, _ONE_VALUE):
+        return "" if cell is None else _NOT_ONE
+    try:
+        text = canonical(cell)
+    except ValueError:
+        return _TOO_LONG
+    return text if text.isascii() or _is_unicode(text) else _NOT_TEXT
+
+
+def number_of(cell: object) -> float | Wrong | None:
+    """A typed number; infinite when it is beyond float64."""
+    if isinstance(cell, np.generic):
+        cell = cell.item()
+    if cell is None:
+        return None
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        return _NOT_A_NUMBER
+    try:
+        return float(cell)
+    except OverflowError:
+        return math.inf
+
+
+def number_written(cell: object, decimal: str) -> float | Wrong:
+    """A number as text, with that decimal mark; Python's own "nan" and "1_000" are not numbers that people write."""
+    if not isinstance(cell, str):
+        return _NO_NUMBER_WRITTEN
+    if decimal == ",":
+        if "." in cell:
+            return _OTHER_MARK  # "1.000" is a thousand to whoever writes a comma before decimals
+        cell = cell.replace(",", ".")
+    try:
+        value = float(cell)
+    except ValueError:
+        return _NO_NUMBER_WRITTEN
+    return _NO_NUMBER_WRITTEN if value != value or "_" in cell else value
+
+
+def truth_of(cell: object) -> float | Wrong | None:
+    """1.0 or 0.0, from a boolean, 1 or 0, or a word for it in any case."""
+    if cell is True or cell is False:
+        return float(cell)
+    text = text_of(cell)
+    if isinstance(text, Wrong):
+        return _NOT_A_TRUTH
+    if not text and not isinstance(cell, str):
+        return None
+    text = text.lower()
+    return 1.0 if text in _TRUE else 0.0 if text in _FALSE else _NOT_A_TRUTH
+
+
+def moment_of(cell: object) -> datetime | Wrong | None:
+    """A date or a moment in ISO 8601, in UTC and naive; a moment without a zone is taken as UTC."""
+    if cell is None or (isinstance(cell, float | date | np.datetime64) and cell != cell):  # NaN and NaT
+        return None
+    if isinstance(cell, np.datetime64):
+        cell = cell.astype("datetime64[us]").item()
+    try:
+        if isinstance(cell, str):
+            cell = datetime.fromisoformat(cell.strip())
+        if isinstance(cell, datetime):
+            return cell if cell.tzinfo is None else cell.astimezone(UTC).replace(tzinfo=None)
+        if isinstance(cell, date):
+            return datetime(cell.year, cell.month, cell.day)
+    except (ValueError, OverflowError):  # overflow: the first or last day there is, in another zone
+        pass
+    return _NOT_A_DATE
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

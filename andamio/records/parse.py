@@ -1,0 +1,56 @@
+"""From cells to typed columns: what every value must be, and what is wrong with those that are not.
+
+One reading for every source. Text cells (CSV) and typed values (JSON, Parquet) end as the same typed
+columns, so a record means the same wherever it comes from. `andamio.records.cells` reads a cell,
+`andamio.records.columns` a column, this module a table; good columns are read whole, and a record alone (an
+online prediction) is not paid for as if it were a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from andamio.contract import Contract
+from andamio.records.cells import Cells, DictionaryColumn
+from andamio.records.columns import Reader
+from andamio.records.table import Table
+
+
+def parse(
+    contract: Contract,
+    columns: Mapping[str, Cells],
+    rows: int,
+    *,
+    text: bool,
+    training: bool = False,
+    decimal: str = ".",
+) -> Table:
+    """Read named columns of cells; every cell that breaks the contract is a `Violation` of the table.
+
+    `text` says that cells are texts, where [data] missing means no value and `decimal` is the decimal
+    mark; a float64 array among them holds numbers that were read already, NaN where the text means no
+    value. Else cells are typed values, where None and NaN mean no value. With `training`, the target and
+    the columns of [problem] are read too, and so are features that are only known afterwards.
+    """
+    table = Table(rows)
+    source = Reader(table, text, contract.data.missing, decimal)
+    for name, feature in (contract.features if training else contract.inputs).items():
+        cells = columns.get(name)
+        if not feature.available_at_prediction:
+            # Only kept for the record: nothing of it reaches a model, so nothing about it costs the row.
+            aside = Reader(Table(rows), text, contract.data.missing, decimal)
+            table.columns[name] = aside.read(name, feature, cells)
+            continue
+        if feature.type == "category" and isinstance(cells, DictionaryColumn) and not training:
+            table.coded[name] = source.coded_categories(name, feature, cells)
+        else:
+            table.columns[name] = source.read(name, feature, cells)
+    problem = contract.problem
+    if problem.time is not None and (training or problem.time in columns):
+        table.time = source.times(problem.time, columns.get(problem.time), required=training)
+    if training:
+        for column in dict.fromkeys((problem.id, problem.group)):
+            if column is not None:
+                table.columns[column] = source.identifiers(column, columns.get(column))
+        table.labels = source.labels(problem.target, columns.get(problem.target), contract.label_index)
+    return table

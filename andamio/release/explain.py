@@ -1,0 +1,228 @@
+"""What each feature contributed to one prediction: Shapley values against a release's reference rows.
+
+A coalition of features has the record's values, the others those of a reference row; a feature's
+contribution is what the prediction changes by when it joins, averaged over coalitions and reference
+rows (Shapley 1953; interventional, as in Janzing, Minorics & Bloebaum, "Feature relevance
+quantification in explainable AI: a causal problem", 2020). With few features that is computed
+exactly. With more, features join in drawn orders, each order also backwards (Mitchell, Cooper, Frank
+& Holmes, "Sampling Permutations for Shapley Value Estimation", JMLR 2022): what the steps of an order
+add up to is always prediction minus average, so the contributions sum to it however few are drawn.
+
+The model is asked once, with all distinct mixtures of record and reference rows in one batch.
+
+A feature is a feature of the contract: the three columns of a date join together. One whose reference
+values are not kept (private ones never are) is held at the record's own value throughout: it has no
+contribution, and what it does is in the average.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.contract.columns import feature_columns
+from andamio.errors import ReleaseError
+from andamio.records.encode import Encoded, encode
+from andamio.records.parse import parse
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Masks = NDArray[np.bool_]
+Predict = Callable[[Encoded], NDArray[np.floating]]
+"""A model: encoded records to probabilities `[rows, classes]`."""
+
+MOST_ROWS, FEWEST_ROWS = 12_000, 3_000
+"""How many mixtures a small model, and any model at all, is asked about in one explanation."""
+_SMALL = 100 * 1024
+"""Bytes up to which a model is small."""
+_SLOWER = 0.7
+"""A row costs trees about so: with this power of their bytes (benchmarks/explain.py measures what comes of it)."""
+
+_COUNTED = 20
+"""Features up to which all coalitions are thought of at all; what the model is asked decides."""
+
+
+def rows_for(model_bytes: int) -> int:
+    """How many mixtures a model of this size is asked about: by size and not by clock, so that answers repeat."""
+    return max(FEWEST_ROWS, int(MOST_ROWS * min(1.0, (_SMALL / max(model_bytes, 1)) ** _SLOWER)))
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Rows to explain against: `features` are explained (with their columns), `held` keep the record's value."""
+
+    encoded: Encoded
+    features: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    held: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Contributions that sum to `probability - average`, of one class.
+
+    `error` bounds the standard error of each contribution that comes from drawing orders (0 when exact),
+    `evaluations` is how many mixtures the model was asked about, `rows` how many reference rows were used.
+    """
+
+    probability: float
+    average: float
+    contributions: dict[str, float]
+    exact: bool
+    rows: int
+    evaluations: int
+    error: float
+
+
+def read_reference(contract: Contract, document: Mapping[str, Any]) -> Reference:
+    """The rows of a release's reference.json, encoded; raises `ReleaseError` when there are none to explain against."""
+    rows, columns = document.get("rows", 0), document.get("columns", {})
+    if not rows:
+        raise ReleaseError("reference.json holds no rows")
+    times = document.get("time")
+    known, cells = {}, dict(columns)
+    for name, places in feature_columns(contract.inputs).items():
+        feature = contract.inputs[name]
+        undated = feature.type == "date" and contract.problem.time is not None and times is None
+        if name in columns and not feature.private and not undated:
+            known[name] = places
+    if contract.problem.time is not None and times is not None:
+        cells[contract.problem.time] = times
+    table = parse(contract, cells, rows, text=False)
+    wrong = [problem for problem in table.violations if problem.field in known]
+    if wrong:
+        raise ReleaseError(f"reference.json breaks the contract in '{wrong[0].field}'")
+    held = tuple(name for name in contract.inputs if name not in known)
+    return Reference(encode(contract, table), known, held)
+
+
+def thinned(reference: Reference, rows: int, seed: int) -> Reference:
+    """As many reference rows, drawn by seed, as `rows` mixtures allow for at one order each, there and back."""
+    most = max(1, rows // (1 + 2 * max(len(reference.features) - 1, 0)))
+    if reference.encoded.rows <= most:
+        return reference
+    drawn = np.sort(np.random.default_rng(seed).choice(reference.encoded.rows, size=most, replace=False))
+    return Reference(reference.encoded.take(drawn), reference.features, reference.held)
+
+
+def seed_of(version: str, record: Encoded) -> int:
+    """A seed that the same record and release always give, however the record was written."""
+    numbers = np.where(np.isnan(record.numbers), np.float32(np.nan), record.numbers + np.float32(0))
+    said = hashlib.sha256(version.encode() + numbers.astype("<f4").tobytes())
+    said.update("\0".join(record.categories.ravel().tolist()).encode(errors="surrogatepass"))
+    return int.from_bytes(said.digest()[:8], "big")
+
+
+def explain(
+    predict: Predict, reference: Reference, record: Encoded, probability: float, target: int, *, rows: int, seed: int
+) -> Explanation:
+    """Explain why the class `target` has this probability in the one row of `record`.
+
+    `rows` bounds the mixtures that the model is asked about, for a reference `thinned` to it; raises what
+    `predict` raises.
+    """
+    count, features = reference.encoded.rows, len(reference.features)
+    mixtures = _Mixtures(predict, reference, record, probability, target)
+    exact = features <= 1 or (features <= _COUNTED and count << features <= rows)
+    if exact:
+        values, average, error = _exact(mixtures, count, features)
+    else:
+        rounds = max(1, (rows // count - 1) // (2 * (features - 1)))
+        values, average, error = _sampled(mixtures, count, features, rounds, seed)
+    contributions = dict(zip(reference.features, values.tolist(), strict=True))
+    return Explanation(probability, average, contributions, exact, count, mixtures.asked, error)
+
+
+def _exact(mixtures: _Mixtures, count: int, features: int) -> tuple[Floats, float, float]:
+    """Every coalition, averaged over the reference rows: Shapley's own formula."""
+    coalitions = np.arange(1 << features)
+    masks = (coalitions[:, None] >> np.arange(features) & 1).astype(bool)
+    each = mixtures.ask(np.tile(np.arange(count), len(masks)), np.repeat(masks, count, axis=0))
+    worth = each.reshape(len(masks), count).mean(axis=1)
+    sizes = masks.sum(axis=1)
+    weights = np.array([1 / (features * math.comb(features - 1, size)) for size in range(features)])
+    values = np.zeros(features)
+    for feature in range(features):
+        without = coalitions[~masks[:, feature]]
+        values[feature] = weights[sizes[without]] @ (worth[without | 1 << feature] - worth[without])
+    return values, float(worth[0]), 0.0
+
+
+def _sampled(mixtures: _Mixtures, count: int, features: int, rounds: int, seed: int) -> tuple[Floats, float, float]:
+    """In `rounds` orders a reference row, each there and back: every row is used as often as any other."""
+    rng = np.random.default_rng(seed)
+    order = rng.permuted(np.tile(np.arange(features), (count * rounds, 1)), axis=1)
+    place = np.argsort(order, axis=1)
+    places = np.stack([place, features - 1 - place], axis=1)  # [count * rounds, 2, features]
+    joined = np.arange(features + 1)[:, None] > places[:, :, None, :]  # [.., 2, features + 1, features]
+    rows = np.broadcast_to(np.repeat(np.arange(count), rounds)[:, None, None], joined.shape[:3])
+    worth = mixtures.ask(rows.reshape(-1), joined.reshape(-1, features)).reshape(joined.shape[:3])
+    steps = np.take_along_axis(np.diff(worth, axis=2), places, axis=2)  # what each feature changed by joining
+    pairs = steps.mean(axis=1).reshape(count, rounds, features)
+    # The reference rows are all taken, not drawn: with several rounds only what differs within a row is chance.
+    spread = pairs.var(axis=1, ddof=1).mean(axis=0) if rounds > 1 else pairs[:, 0].var(axis=0, ddof=min(1, count - 1))
+    error = float(np.sqrt(spread.max() / (count * rounds)))
+    return pairs.mean(axis=(0, 1)), float(worth[:, 0, 0].mean()), error
+
+
+class _Mixtures:
+    """Rows with the record's values where a mask says so and a reference row's elsewhere, asked for at once."""
+
+    def __init__(
+        self, predict: Predict, reference: Reference, record: Encoded, probability: float, target: int
+    ) -> None:
+        self.asked = 0
+        self._predict, self._reference, self._record = predict, reference, record
+        self._probability, self._target = probability, target
+        places = list(reference.features.values())
+        self._numbers = _owners([numbers for numbers, _ in places], record.numbers.shape[1])
+        self._categories = _owners([categories for _, categories in places], record.categories.shape[1])
+        rows = reference.encoded
+        numbers = (rows.numbers != record.numbers) & ~(np.isnan(rows.numbers) & np.isnan(record.numbers))
+        categories = rows.categories != record.categories
+        differs = np.zeros((rows.rows, len(places)), dtype=bool)
+        for feature, (some, others) in enumerate(places):
+            differs[:, feature] = numbers[:, list(some)].any(axis=1) | categories[:, list(others)].any(axis=1)
+        self._differs = differs
+
+    def ask(self, rows: Ints, masks: Masks) -> Floats:
+        """The class's probability for reference rows `[n]` and masks `[n, features]`: each mixture is asked once."""
+        # What the record and the reference row share makes no difference; nothing left to differ is the record.
+        masks = masks & self._differs[rows]
+        whole = (masks == self._differs[rows]).all(axis=1)
+        worth = np.full(len(rows), self._probability)
+        bits = np.packbits(masks[~whole], axis=1)
+        keys = np.concatenate([rows[~whole, None].astype(">u4").view(np.uint8), bits], axis=1)
+        _, first, inverse = np.unique(
+            np.ascontiguousarray(keys).view(np.dtype((np.void, keys.shape[1]))).ravel(),
+            return_index=True,
+            return_inverse=True,
+        )
+        if len(first):
+            chosen = self._predict(self._mixed(rows[~whole][first], masks[~whole][first]))
+            worth[~whole] = np.asarray(chosen, dtype=np.float64)[inverse, self._target]
+            self.asked += len(first)
+        return worth
+
+    def _mixed(self, rows: Ints, masks: Masks) -> Encoded:
+        # A last column for what is held: always the record's.
+        own = np.concatenate([masks, np.ones((len(masks), 1), dtype=bool)], axis=1)
+        picked = self._reference.encoded.take(rows)
+        return Encoded(
+            np.where(own[:, self._numbers], self._record.numbers, picked.numbers),
+            np.where(own[:, self._categories], self._record.categories, picked.categories),
+        )
+
+
+def _owners(places: list[tuple[int, ...]], width: int) -> Ints:
+    """Which feature each column belongs to, -1 where it is held."""
+    owners = np.full(width, -1, dtype=np.int64)
+    for feature, columns in enumerate(places):
+        owners[list(columns)] = feature
+    return owners

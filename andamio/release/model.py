@@ -1,0 +1,69 @@
+"""A served model: an ONNX graph and the contract that says how to feed it. The only onnxruntime import."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+# Before onnxruntime is imported: it would keep a device id at home, and report its use.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.errors import ReleaseError
+from andamio.records.encode import PROBABILITIES, Encoded
+
+
+class Model:
+    """Scores encoded records with an ONNX graph; raises `ReleaseError` when the graph is not this contract's."""
+
+    def __init__(self, contract: Contract, onnx: bytes) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions share no public base
+            raise ReleaseError(f"model.onnx cannot be loaded: {type(error).__name__}") from error
+        self.contract = contract
+        self._check_signature()
+
+    def predict(self, encoded: Encoded) -> NDArray[np.float32]:
+        """Probabilities `[rows, classes]`, in the order of the contract's classes.
+
+        Raises `ReleaseError` when the model answers in another shape, or with a number that is not finite.
+        """
+        result = self.answers(encoded)
+        if not np.isfinite(result).all():
+            raise ReleaseError("the model answered with a number that is not finite")
+        return result
+
+    def answers(self, encoded: Encoded) -> NDArray[np.float32]:
+        """The same, where the caller looks after rows without a finite answer.
+
+        Raises `ReleaseError` when the model answers in another shape.
+        """
+        (probabilities,) = self._session.run([PROBABILITIES], encoded.feeds())
+        result: NDArray[np.float32] = probabilities
+        if result.shape != (encoded.rows, len(self.contract.classes)):
+            raise ReleaseError(
+                f"the model answered {list(result.shape)} numbers for {encoded.rows} records of "
+                f"{len(self.contract.classes)} classes"
+            )
+        return result
+
+    def _check_signature(self) -> None:
+        expected = {}
+        if self.contract.number_columns:
+            expected["numbers"] = len(self.contract.number_columns)
+        if self.contract.category_columns:
+            expected["categories"] = len(self.contract.category_columns)
+        found = {tensor.name: tensor.shape[-1] if tensor.shape else None for tensor in self._session.get_inputs()}
+        if found != expected:
+            raise ReleaseError(f"model.onnx takes {found}, its contract gives {expected}")
+        outputs = {tensor.name: tensor.shape for tensor in self._session.get_outputs()}
+        if PROBABILITIES not in outputs:
+            raise ReleaseError(f"model.onnx has no output '{PROBABILITIES}', only {', '.join(outputs)}")

@@ -1,0 +1,85 @@
+"""The pointer: which release is served. One small object, swapped in one conditional write.
+
+Its `revision` grows with every write, so that its bytes, and so its ETag, never repeat: a swap that
+was decided on an older state fails, whatever happened in between.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from andamio.errors import NotReady, ObjectNotFound, PreconditionFailed, ReleaseError
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A release in service: `since` in ISO 8601, UTC; `run` is the training run that made it."""
+
+    release: str
+    since: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What is served: the champion, a challenger with its `share` of traffic, and the champion before."""
+
+    problem: str
+    revision: int = 0
+    champion: Served | None = None
+    challenger: Served | None = None
+    share: float = 0.0
+    previous: Served | None = None
+
+    def promoted(self, served: Served) -> Pointer:
+        """The pointer after a promotion: the champion becomes the previous one, the challenger's place is free."""
+        return replace(
+            self,
+            revision=self.revision + 1,
+            champion=served,
+            challenger=None,
+            share=0.0,
+            previous=self.champion,
+        )
+
+
+def read_pointer(objects: Objects, problem: str) -> tuple[Pointer, str | None]:
+    """The pointer and its ETag; an empty pointer and None when nothing was ever served.
+
+    Raises `ReleaseError` when what is stored there is not a pointer.
+    """
+    try:
+        stored = objects.get(layout.pointer(problem))
+    except ObjectNotFound:
+        return Pointer(problem), None
+    try:
+        raw: dict[str, Any] = json.loads(stored.body)
+        served = {key: Served(**raw[key]) if raw[key] else None for key in ("champion", "challenger", "previous")}
+        return Pointer(raw["problem"], int(raw["revision"]), share=float(raw["share"]), **served), stored.etag
+    except (KeyError, TypeError, ValueError):
+        raise ReleaseError(
+            f"{layout.pointer(problem)} is not a pointer that this version reads: restore an older version"
+        ) from None
+
+
+def swap_pointer(objects: Objects, pointer: Pointer, etag: str | None) -> None:
+    """Write a pointer over the one whose ETag was read; raises `PreconditionFailed` when that one is gone."""
+    key, body = layout.pointer(pointer.problem), json.dumps(asdict(pointer), indent=1).encode()
+    if etag is not None:
+        objects.put(key, body, content_type="application/json", if_match=etag)
+    elif not objects.put_new(key, body, content_type="application/json"):
+        raise PreconditionFailed(f"{key}: a first release was promoted meanwhile")
+
+
+def champion(pointer: Pointer) -> Served:
+    """The champion; raises `NotReady` that says what to do when there is none yet."""
+    if pointer.champion is None:
+        raise NotReady(
+            f"No model of '{pointer.problem}' is served yet. Put data under raw/ in the lake (andamio ingest FILE): "
+            "training follows, and the first model that beats the majority class is served."
+        )
+    return pointer.champion

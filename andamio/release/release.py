@@ -1,0 +1,123 @@
+"""A sealed release: what training hands to serving, a folder that never changes after it is written.
+
+`manifest.json` holds the SHA-256 of every file; the release's version is the digest of the manifest.
+So the version vouches for every byte, and a reader that checks both cannot be handed anything else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from andamio.contract import Contract
+from andamio.errors import ObjectNotFound, ReleaseError
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+
+if TYPE_CHECKING:
+    from andamio.release.model import Model
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+MODEL = "model.onnx"
+CONTRACT = "contract.json"
+FILES = (
+    "MLmodel",
+    MODEL,
+    CONTRACT,
+    "profile.json",
+    "reference.json",
+    "out_of_fold.json",
+    "evaluation.json",
+    "decision.json",
+)
+"""What every release holds."""
+IMPORTANCE, CARD, CARD_PAGE = "importance.json", "card.md", "card.html"
+"""What a release of this version holds besides: an older one goes on being served without."""
+
+_VERSION = re.compile(r"[0-9a-f]{16}")
+
+
+def seal(objects: Objects, files: Mapping[str, bytes], info: Mapping[str, Any]) -> str:
+    """Write a release and return its version; writing the same again changes nothing.
+
+    `info` says in a few values where the release comes from (problem, run, data version, split,
+    threshold). The manifest goes last: a release without one does not exist. Raises `ReleaseError`
+    when a file is missing.
+    """
+    lacking = [name for name in FILES if name not in files]
+    if lacking:
+        raise ReleaseError(f"a release needs {', '.join(lacking)}: training did not hand it over")
+    digests = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
+    manifest = json.dumps({"format": FORMAT, "info": dict(info), "files": digests}, indent=1, sort_keys=True).encode()
+    version = version_of(manifest)
+    for name in sorted(files):
+        objects.put_new(layout.release(version, name), files[name])
+    objects.put_new(layout.release(version, MANIFEST), manifest, content_type="application/json")
+    return version
+
+
+def version_of(manifest: bytes) -> str:
+    """The version of a release: the first 16 hex digits of its manifest's SHA-256."""
+    return hashlib.sha256(manifest).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that was opened: its manifest is what its version says, each file is checked as it is read."""
+
+    version: str
+    info: dict[str, Any]
+    files: dict[str, str]
+    objects: Objects = field(repr=False)
+
+    @classmethod
+    def open(cls, objects: Objects, version: str) -> Release:
+        """Open a release by version; raises `ReleaseError` when it is not there or not what its version says."""
+        if not _VERSION.fullmatch(version):
+            raise ReleaseError(f"'{version[:40]}' is not a release version: expected 16 hex digits")
+        try:
+            manifest = objects.get(layout.release(version, MANIFEST)).body
+        except ObjectNotFound:
+            raise ReleaseError(f"release {version} is not there, or was never sealed: it has no {MANIFEST}") from None
+        if version_of(manifest) != version:
+            raise ReleaseError(f"release {version}: {MANIFEST} was changed after it was sealed; it must not be served")
+        content = json.loads(manifest)
+        if content.get("format") != FORMAT:
+            raise ReleaseError(f"release {version}: format {content.get('format')} is not one that this version reads")
+        return cls(version, content["info"], content["files"], objects)
+
+    def read(self, name: str) -> bytes:
+        """One file; raises `ReleaseError` when it is missing or its digest does not match."""
+        if name not in self.files:
+            raise ReleaseError(f"release {self.version} has no {name}")
+        try:
+            body = self.objects.get(layout.release(self.version, name)).body
+        except ObjectNotFound:
+            raise ReleaseError(f"release {self.version}: {name} is gone") from None
+        if hashlib.sha256(body).hexdigest() != self.files[name]:
+            raise ReleaseError(f"release {self.version}: {name} was changed after it was sealed; it must not be served")
+        return body
+
+    def find(self, name: str) -> bytes | None:
+        """One file, checked like `read`; None when the release was sealed without it."""
+        return self.read(name) if name in self.files else None
+
+    def json(self, name: str) -> dict[str, Any]:
+        """One JSON file, checked like `read`."""
+        content: dict[str, Any] = json.loads(self.read(name))
+        return content
+
+    def contract(self) -> Contract:
+        """The contract that the model was trained under."""
+        return Contract.from_json(self.read(CONTRACT))
+
+    def model(self) -> Model:
+        """The model, ready to score."""
+        from andamio.release.model import Model  # onnxruntime: only for those who score
+
+        return Model(self.contract(), self.read(MODEL))

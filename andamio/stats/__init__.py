@@ -1,0 +1,1 @@
+"""Statistics of scores: metrics and the bootstrap. NumPy only."""

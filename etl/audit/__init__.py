@@ -1,0 +1,71 @@
+"""The leakage audit: what in the data would make a model look better than it will be.
+
+Pure functions over the rows of a data version. Features are judged on training rows alone; of the
+holdout only records, groups and times are compared with train's, never its labels. A suspect is
+evidence, not a verdict: it names a column, the numbers, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.dataset.columns import Columns
+from andamio.dataset.version import KEY
+from etl.audit.across import across_the_split
+from etl.audit.features import Train, within_train
+from etl.audit.suspects import KINDS, Suspect
+from etl.split import SealedSplit
+
+FORMAT = 1
+ENOUGH = 100_000
+"""Rows of train that features are judged on. Rows lie in the order of a digest, so the first ones are a sample."""
+_NAMED = 5
+
+__all__ = ["ENOUGH", "KINDS", "Suspect", "audit", "objection", "said"]
+
+
+def audit(
+    contract: Contract,
+    rows: Columns,
+    labels: NDArray[np.int64],
+    holdout: NDArray[np.bool_],
+    split: SealedSplit,
+    places: NDArray[np.int64],
+) -> tuple[list[Suspect], list[str]]:
+    """Every suspect of a data version, the worst kinds first, and the kinds that could be looked for.
+
+    `labels` `[rows]` are class indices, `holdout` `[rows]` says which rows are held out, `places` `[rows]`
+    where each row stood in what was read.
+    """
+    chosen = np.flatnonzero(~holdout)[:ENOUGH]
+    columns = {name: column[chosen] for name, column in rows.items()}
+    train = Train(contract, columns, labels[chosen], rows[KEY][chosen], places[chosen])
+    found, checked = within_train(train)
+    more, also = across_the_split(contract, rows, labels, holdout, split)
+    suspects = sorted([*found, *more], key=lambda suspect: KINDS.index(suspect.kind))
+    return suspects, sorted({*checked, *also}, key=KINDS.index)
+
+
+def said(suspects: Sequence[Suspect], checked: Sequence[str]) -> dict[str, Any]:
+    """audit.json."""
+    return {"format": FORMAT, "suspects": [asdict(suspect) for suspect in suspects], "checked": list(checked)}
+
+
+def objection(content: dict[str, Any], version: str) -> str:
+    """Why a data version with suspects is not to be trained on, and what to do."""
+    suspects = content["suspects"]
+    named = " ".join(suspect["message"] for suspect in suspects[:_NAMED])
+    more = f" And {len(suspects) - _NAMED} more." if len(suspects) > _NAMED else ""
+    number = "1 suspect" if len(suspects) == 1 else f"{len(suspects)} suspects"
+    return (
+        f"The leakage audit names {number}, and [training] leakage is {json.dumps('stop')}: {named}{more} "
+        f"All evidence: andamio report {version}. Mend the data or problem.toml and deploy again; when each suspect "
+        'is known to be harmless, set leakage = "warn".'
+    )

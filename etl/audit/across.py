@@ -1,0 +1,118 @@
+"""Suspects across the split: a holdout that is not apart from train flatters every model."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.dataset.columns import Columns
+from andamio.storage import layout
+from etl.audit.evidence import codes_of, records
+from etl.audit.suspects import DUPLICATES, GROUPS, TIMES, Suspect
+from etl.split import SealedSplit
+
+FEW = 3
+"""Rows below which a coincidence is not worth a word."""
+SHARE = 0.01
+"""The share of holdout rows, or of pairs of rows in the wrong order, below which an overlap is let pass."""
+ABOVE_CHANCE = 3.0
+"""How many times more often than by chance records must come again."""
+ENOUGH = 20_000
+
+
+def across_the_split(
+    contract: Contract,
+    rows: Columns,
+    labels: NDArray[np.int64],
+    holdout: NDArray[np.bool_],
+    split: SealedSplit,
+) -> tuple[list[Suspect], list[str]]:
+    """Suspects that concern rows of train and holdout together, and the kinds looked for."""
+    found, checked = [_duplicates(contract, rows, labels, holdout)], [DUPLICATES]
+    group, time = contract.problem.group, contract.problem.time
+    if group is not None and group in rows:
+        found.append(_groups(group, rows[group], holdout, split))
+        checked.append(GROUPS)
+    if time is not None and time in rows and "time" in (split.rule, contract.training.split):
+        found.append(_times(time, rows[time].astype("datetime64[s]").astype(np.int64), holdout, split))
+        checked.append(TIMES)
+    return [suspect for suspect in found if suspect is not None], checked
+
+
+def _duplicates(
+    contract: Contract, rows: Columns, labels: NDArray[np.int64], holdout: NDArray[np.bool_]
+) -> Suspect | None:
+    """Holdout rows whose features are a training row's, more of them than chance brings.
+
+    Where columns have few values equal records are no surprise. Chance is worked out as if columns were
+    independent: a record's share of train is then the product of its values' shares.
+    """
+    inputs = tuple(contract.inputs)
+    member = records(rows, inputs)
+    seen = np.zeros(member.max() + 1, dtype=bool)
+    seen[member[~holdout]] = True
+    twins = holdout & seen[member]
+    held, trained = int(holdout.sum()), int((~holdout).sum())
+    number = int(twins.sum())
+    if number < max(FEW, SHARE * held):
+        return None
+    likely = np.zeros(len(labels))
+    for name in inputs:
+        codes = codes_of(rows[name])
+        counts = np.bincount(codes[~holdout], minlength=codes.max() + 1)
+        with np.errstate(divide="ignore"):
+            likely += np.log(counts / trained)[codes]
+    chance = float((-np.expm1(trained * np.log1p(-np.minimum(np.exp(likely[holdout]), 1 - 1e-12)))).mean())
+    if number / held <= ABOVE_CHANCE * chance:
+        return None
+    # Of a record that stands in train with several labels, any will do.
+    known = set(zip(member[~holdout].tolist(), labels[~holdout].tolist(), strict=True))
+    agreeing = sum(pair in known for pair in zip(member[twins].tolist(), labels[twins].tolist(), strict=True))
+    return Suspect(
+        DUPLICATES,
+        "",
+        {"rows": number, "holdout": held, "share": number / held, "by_chance": chance, "same_label": agreeing},
+        f"{number} of {held} holdout rows ({number / held:.1%}; {chance:.1%} by chance) have the very features of a "
+        f"training row, {agreeing} of them with its label: a model may score by remembering. Remove the copies from "
+        "the raw files, or name the column that copies share as group in [problem].",
+    )
+
+
+def _groups(group: str, column: NDArray[np.object_], holdout: NDArray[np.bool_], split: SealedSplit) -> Suspect | None:
+    codes = codes_of(column)
+    both = np.intersect1d(codes[holdout], codes[~holdout])
+    if len(both) == 0:
+        return None
+    number = int(np.isin(codes[holdout], both).sum())
+    by = ", ".join(f"'{name}'" for name in split.columns[:3]) or "rows"
+    return Suspect(
+        GROUPS,
+        group,
+        {"groups": len(both), "rows": number, "holdout": int(holdout.sum())},
+        f"'{group}': {len(both)} groups are on both sides of the split, with {number} of {int(holdout.sum())} holdout "
+        f"rows: {layout.SPLIT} was sealed by {by}, before the group was named. Start the lake anew with the group in "
+        "[problem], so that the split is sealed by it.",
+    )
+
+
+def _times(time: str, moments: NDArray[np.int64], holdout: NDArray[np.bool_], split: SealedSplit) -> Suspect | None:
+    trained = np.sort(moments[~holdout])
+    held = moments[holdout][:ENOUGH]
+    later = len(trained) - np.searchsorted(trained, held, side="right")
+    wrong = float(later.mean() / len(trained))
+    if wrong <= SHARE:
+        return None
+    why = (
+        f'{layout.SPLIT} was sealed with the rule "{split.rule}", before [training] split said "time": start the lake '
+        "anew"
+        if split.rule != "time"
+        else "rows that share a key reach across the cutoff: give rows of one key one period, or leave the group out"
+    )
+    return Suspect(
+        TIMES,
+        time,
+        {"pairs_in_wrong_order": wrong, "holdout": int(holdout.sum())},
+        f"'{time}': in {wrong:.1%} of pairs a holdout row is older than a training row, so that the model is judged on "
+        f"the past by what came later; {why}.",
+    )

@@ -1,0 +1,116 @@
+"""What a data version comes from: the raw objects of one moment, and the digest that names them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from andamio.contract import Contract
+from andamio.errors import DataError, ObjectNotFound
+from andamio.storage import layout
+from andamio.storage.documents import to_json
+from andamio.storage.ports import ObjectInfo, Objects
+
+RECIPE = 1
+"""Grows when the same raw objects would be read or checked differently: their results get new names."""
+
+FILE = "sources.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One version of one raw object, `modified` in ISO 8601."""
+
+    key: str
+    version: str
+    etag: str
+    size: int
+    modified: str
+
+    @classmethod
+    def of(cls, info: ObjectInfo) -> Source:
+        """The version that a listing shows."""
+        return cls(info.key, info.version, info.etag, info.size, info.modified.isoformat())
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What tells one version from every other; time is left out, for S3 may round it."""
+        return self.key, self.version, self.etag
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Raw objects from the oldest to the newest, and the settings that decide what becomes of them."""
+
+    objects: tuple[Source, ...]
+    contract: str
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def now(cls, lake: Objects, contract: Contract) -> Sources:
+        """The latest version of every raw object; folders that a console makes are not objects to read."""
+        training = contract.training
+        settings = {"holdout": training.holdout, "split": training.split, "seed": training.seed}
+        return cls(tuple(_listed(lake)), contract.data_digest, settings)
+
+    @property
+    def digest(self) -> str:
+        """INPUT: 16 hex digits that name the objects, the contract's data half and the settings."""
+        named = [RECIPE, sorted(source.place for source in self.objects), self.contract, dict(self.settings)]
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
+
+    def are_current(self, lake: Objects) -> bool:
+        """Whether the lake still holds these objects in these versions, and no others."""
+        return {source.place for source in self.objects} == {source.place for source in _listed(lake)}
+
+    def newer_than(self, event: Mapping[str, Any]) -> Source | None:
+        """The newest object, when it is newer than the one that an event is about; its own event takes over.
+
+        An event about an object that is gone, or about none, gives way to nobody.
+        """
+        said = _event_object(event)
+        if said is None or not self.objects:
+            return None
+        newest = self.objects[-1]
+        key, version = said
+        if newest.key == key:
+            return newest if version and newest.version and version != newest.version else None
+        return newest if any(source.key == key for source in self.objects) else None
+
+    def save(self, lake: Objects) -> None:
+        """Write staging/INPUT/sources.json once."""
+        content = {"recipe": RECIPE, **asdict(self)}
+        lake.put_new(layout.staging(self.digest, FILE), to_json(content), content_type="application/json")
+
+    @classmethod
+    def load(cls, lake: Objects, digest: str) -> Sources:
+        """Read them back; raises `DataError` when they were never collected."""
+        key = layout.staging(digest, FILE)
+        try:
+            content = json.loads(lake.get(key).body)
+        except ObjectNotFound:
+            raise DataError(f"{key} is missing: the step 'collect' has to run first") from None
+        objects = tuple(Source(**source) for source in content["objects"])
+        return cls(objects, content["contract"], content["settings"])
+
+
+def _listed(lake: Objects) -> list[Source]:
+    found = [info for info in lake.list(layout.RAW) if not info.key.endswith("/")]
+    return [Source.of(info) for info in sorted(found, key=_age)]
+
+
+def _age(info: ObjectInfo) -> tuple[datetime, str]:
+    return info.modified, info.key
+
+
+def _event_object(event: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Key and version (or "") of the object that an EventBridge event of S3 is about."""
+    detail = event.get("detail")
+    said: Iterable[str] = detail.get("object", {}) if isinstance(detail, dict) else {}
+    if not isinstance(said, dict) or not isinstance(said.get("key"), str):
+        return None
+    return said["key"], str(said.get("version-id") or "")

@@ -1,0 +1,252 @@
+"""Raw objects to rows: read, replaced by id, checked against the contract, told apart from the unusable."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.dataset.columns import Columns, kept_columns, table_columns
+from andamio.dataset.version import KEY, ROW
+from andamio.records.parse import parse
+from andamio.storage.ports import Objects
+from andamio.tabular import Chunk, ReadAs, RefusedFile, read_raw
+from andamio.tabular.sniff import COMMA_NUMBER
+from etl.collect import Source
+from etl.quarantine import Reject, Violations, shown_cells
+from etl.split import SealedSplit
+
+Cells = dict[str, list[object]]
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What became of one raw object: every row that was read is valid, rejected or replaced.
+
+    `extra` are columns that the contract does not name, `absent` columns of the contract that the
+    file lacks, `lacking` those of them that it must have. `refused` says why the whole file is of no use.
+    """
+
+    source: Source
+    sha256: str = ""
+    read_as: ReadAs | None = None
+    valid: int = 0
+    rejected: int = 0
+    replaced: int = 0
+    extra: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
+    refused: str = ""
+
+    @property
+    def rows(self) -> int:
+        """How many rows were read."""
+        return self.valid + self.rejected + self.replaced
+
+
+@dataclass(slots=True)
+class Ingested:
+    """All raw rows: the valid ones as columns, the unusable ones as rejects.
+
+    `columns` are what the contract keeps and `_row`, and `_key` when the split was known; `labels`
+    `[rows]` are class indices. `cells` are the raw cells that keys are made of, kept only when there
+    was no split. `coerced` counts values out of range that became missing, per feature.
+    """
+
+    files: list[FileReport]
+    columns: Columns
+    labels: NDArray[np.int64]
+    cells: Cells
+    rejects: list[Reject]
+    coerced: Counter[str]
+
+    @property
+    def rows(self) -> int:
+        """How many rows are valid."""
+        return len(self.labels)
+
+
+def required_columns(contract: Contract) -> tuple[str, ...]:
+    """The columns that every file must have; a feature that may be missing may be missing as a column."""
+    problem = contract.problem
+    features = [name for name, feature in contract.inputs.items() if feature.required]
+    others = [name for name in (problem.target, problem.id, problem.group, problem.time) if name is not None]
+    return tuple(dict.fromkeys((*features, *others)))
+
+
+def key_columns(contract: Contract) -> tuple[str, ...]:
+    """The columns that make a row's key until the split is sealed."""
+    problem = contract.problem
+    one = problem.group or problem.id
+    return (one,) if one is not None else tuple(contract.inputs)
+
+
+def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: SealedSplit | None) -> Ingested:
+    """Read every source in its very version, from the oldest to the newest, so that the latest row of an id wins."""
+    reader = _Reader(contract, split)
+    files: list[FileReport] = []
+    parts: list[_Part] = []
+    for source in sources:
+        report = FileReport(source)
+        files.append(report)
+        parts += reader.read(report, lake.get(source.key, version=source.version or None).body)
+    return _settle(contract, files, parts)
+
+
+@dataclass(slots=True)
+class _Part:
+    """A parsed chunk with all of its rows: `bad` tells the unusable ones by index, `broken` those without cells."""
+
+    report: FileReport
+    columns: Columns
+    labels: NDArray[np.int64]
+    cells: Cells
+    bad: dict[int, Reject]
+    broken: list[Reject]
+    coerced: Mapping[str, int]
+
+
+class _Reader:
+    """Reads files into parts."""
+
+    def __init__(self, contract: Contract, split: SealedSplit | None) -> None:
+        self._contract = contract
+        self._split = split
+        self._keys = key_columns(contract) if split is None else split.columns
+        self._kept = kept_columns(contract)
+        self._known: dict[object, object] = {}
+        self._problems: dict[Violations, Violations] = {}
+
+    def read(self, report: FileReport, body: bytes) -> list[_Part]:
+        """One file; a file that is refused, or lacks a column, has no parts."""
+        report.sha256 = hashlib.sha256(body).hexdigest()
+        parts: list[_Part] = []
+        try:
+            report.read_as, chunks = read_raw(
+                report.source.key, body, self._contract, dict.fromkeys((*self._kept, *self._keys))
+            )
+            for chunk in chunks:
+                # The names of JSON Lines are only complete at the end: any line may bring a new one.
+                if report.read_as.format != "json lines" and self._compare(report, report.read_as.names):
+                    break
+                parts.append(self._part(report, chunk))
+        except RefusedFile as error:
+            report.refused = str(error)
+            return []
+        return [] if self._compare(report, report.read_as.names) else parts
+
+    def _compare(self, report: FileReport, names: Sequence[str]) -> list[str]:
+        found = set(names)
+        report.extra = [name for name in names if name and name not in self._kept]
+        report.absent = [name for name in self._kept if name not in found]
+        report.lacking = [name for name in required_columns(self._contract) if name not in found]
+        return report.lacking
+
+    def _part(self, report: FileReport, chunk: Chunk) -> _Part:
+        contract, rows = self._contract, chunk.rows
+        given = {name: cells for name, cells in chunk.columns.items() if name in self._kept}
+        table = parse(contract, given, rows, text=chunk.text, training=True, decimal=chunk.decimal)
+        columns = table_columns(contract, table)
+        identities = [_identity(report.sha256, int(place)) for place in chunk.places]
+        columns[ROW] = np.array(identities, dtype=object)
+        cells = {name: _key_cells(chunk, name) for name in self._keys}
+        if self._split is not None:
+            columns[KEY] = self._split.keys(cells, identities).astype(object)
+            cells = {}
+        assert table.labels is not None  # read with training=True
+        return _Part(
+            report,
+            columns,
+            table.labels,
+            {name: self._shared(column) for name, column in cells.items()},
+            dict(self._bad(report, chunk, given, table.violations)),
+            [
+                Reject(report.source.key, report.source.version, broken.line, (("", broken.reason),))
+                for broken in chunk.broken
+            ],
+            table.coerced,
+        )
+
+    def _bad(
+        self, report: FileReport, chunk: Chunk, given: Mapping[str, Sequence[object]], problems: Sequence[Any]
+    ) -> Iterator[tuple[int, Reject]]:
+        by_row: dict[int, list[tuple[str, str]]] = {}
+        for problem in problems:
+            by_row.setdefault(problem.row, []).append((problem.field, problem.reason))
+        source = report.source
+        for row in sorted(by_row):
+            said = tuple(by_row[row])
+            said = self._problems.setdefault(said, said)
+            yield (
+                row,
+                Reject(
+                    source.key, source.version, int(chunk.lines[row]), said, shown_cells(self._contract, given, row)
+                ),
+            )
+
+    def _shared(self, cells: list[object]) -> list[object]:
+        """The same cells, equal texts as one object: a column of a million cells has few distinct ones."""
+        return [self._known.setdefault(cell, cell) if isinstance(cell, str) else cell for cell in cells]
+
+
+def _identity(sha256: str, place: int) -> str:
+    """What a row is called when nothing in it says: its file's content and its place there, not its name or time."""
+    return hashlib.sha256(f"{sha256}/{place}".encode()).hexdigest()[:16]
+
+
+def _key_cells(chunk: Chunk, name: str) -> list[object]:
+    """The raw cells of a key column, decimal commas as points.
+
+    Told by the cell alone and not by its column's type: no edit of the contract may change a key.
+    """
+    return [
+        cell.replace(",", ".") if isinstance(cell, str) and "," in cell and COMMA_NUMBER.fullmatch(cell) else cell
+        for cell in chunk.columns.get(name, [None] * chunk.rows)
+    ]
+
+
+def _settle(contract: Contract, files: list[FileReport], parts: list[_Part]) -> Ingested:
+    """Put the parts together: rows with a later row of the same id go, then the unusable ones."""
+    sizes = [len(part.labels) for part in parts]
+    starts = np.cumsum([0, *sizes])
+    kept = np.ones(int(starts[-1]), dtype=bool)
+    id_column = contract.problem.id
+    if id_column is not None and parts:
+        ids = pd.Series(np.concatenate([part.columns[id_column] for part in parts]))
+        kept = ~((ids != "") & ids.duplicated(keep="last")).to_numpy()
+    good = kept.copy()
+    rejects: list[Reject] = []
+    for part, start, size in zip(parts, starts, sizes, strict=False):
+        here = kept[start : start + size]
+        bad = [row for row in part.bad if here[row]]
+        good[[start + row for row in bad]] = False
+        found = part.broken + [part.bad[row] for row in bad]
+        rejects += sorted(found, key=lambda reject: reject.line or 0)
+        report = part.report
+        report.rejected += len(found)
+        report.replaced += int(size - here.sum())
+        report.valid += int(here.sum()) - len(bad)
+    first = parts[0] if parts else None
+    sides = [good[start : start + size] for start, size in zip(starts, sizes, strict=False)]
+    return Ingested(
+        files=files,
+        columns={
+            name: np.concatenate([part.columns[name] for part in parts])[good]
+            for name in (first.columns if first else ())
+        },
+        labels=np.concatenate([part.labels for part in parts])[good] if parts else np.zeros(0, dtype=np.int64),
+        cells={
+            name: [cell for part, keep in zip(parts, sides, strict=True) for cell in compress(part.cells[name], keep)]
+            for name in (first.cells if first else ())
+        },
+        rejects=rejects,
+        coerced=sum((Counter(part.coerced) for part in parts), Counter()),
+    )

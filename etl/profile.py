@@ -1,0 +1,123 @@
+"""What the data look like: what a person reads, and what drift compares with.
+
+Statistics of features are of train alone: they travel with a release as its reference, and nothing of
+the holdout may. Counts of rows, classes and conflicts say what they are of.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.contract.tables import Feature
+from andamio.dataset.columns import Columns
+
+FORMAT = 1
+BINS = 64
+FREQUENCIES = 100
+_LONGEST_VALUE = 200
+_TRUTH = {0.0: "false", 1.0: "true"}
+
+
+def profile(
+    contract: Contract, columns: Columns, labels: NDArray[np.int64], holdout: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """The profile of a data version from all of its rows: `labels` `[rows]` class indices, `holdout` `[rows]`."""
+    train = ~holdout
+    return {
+        "format": FORMAT,
+        "features_of": "train",
+        "rows": {"all": len(labels), "train": int(train.sum()), "holdout": int(holdout.sum())},
+        "classes": {
+            "train": _class_counts(contract, labels[train]),
+            "holdout": _class_counts(contract, labels[holdout]),
+        },
+        "conflicts": {"of": "all", **label_conflicts(contract, columns, labels)},
+        "features": {name: _feature(feature, columns[name][train]) for name, feature in contract.features.items()},
+    }
+
+
+def label_conflicts(contract: Contract, columns: Columns, labels: NDArray[np.int64]) -> dict[str, int]:
+    """Groups of rows that agree in every input and disagree in the label, and the rows in them.
+
+    No model can be right about all of them: their share bounds what is possible.
+    """
+    if len(labels) == 0:
+        return {"groups": 0, "rows": 0}
+    member = np.zeros(len(labels), dtype=np.int64)
+    for name in contract.inputs:  # a column at a time, so that the codes stay below rows squared
+        codes = pd.factorize(columns[name], use_na_sentinel=False)[0]
+        member = pd.factorize(member * (codes.max() + 1) + codes)[0]
+    classes = len(contract.classes)
+    counts = np.zeros((member.max() + 1, classes), dtype=np.int64)
+    np.add.at(counts, (member, labels), 1)
+    torn = (counts > 0).sum(axis=1) > 1
+    return {"groups": int(torn.sum()), "rows": int(counts[torn].sum())}
+
+
+def quantile_bins(values: NDArray[np.float64]) -> dict[str, list[float] | list[int]]:
+    """At most 64 bins of about equal count: `edges` ascending and inner, `counts` one more than edges.
+
+    Bin i holds the values above edge i-1 and up to edge i, the edge included; the first and the last
+    are open, so that every later value has a bin. Edges are values of the data (quantiles by inverted
+    cumulative distribution), so a column of few distinct values has a bin for each.
+    """
+    edges = np.unique(np.quantile(values, np.arange(1, BINS) / BINS, method="inverted_cdf"))
+    edges = edges[edges < values.max()]
+    counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
+    return {"edges": edges.tolist(), "counts": counts.tolist()}
+
+
+def _feature(feature: Feature, column: NDArray[Any]) -> dict[str, Any]:
+    number = column.dtype.kind == "f"
+    missing = np.isnan(column) if number else column == ""
+    said: dict[str, Any] = {
+        "type": feature.type,
+        "count": len(column),
+        "missing": int(missing.sum()),
+    }
+    if not feature.available_at_prediction:
+        said["available_at_prediction"] = False
+    if feature.private:
+        # A profile is sealed into releases and shown: nothing of a private feature but how often it is there.
+        said["private"] = True
+        return said
+    known = column[~missing]
+    if len(known) == 0:
+        return said
+    if feature.type == "date":
+        days = known.astype("datetime64[D]")
+        bins = quantile_bins(days.astype(np.int64).astype(np.float64))
+        edges = np.array(bins["edges"], dtype=np.int64).astype("datetime64[D]")
+        said |= {"min": str(days.min()), "max": str(days.max())}
+        said["bins"] = {"edges": [str(edge) for edge in edges], "counts": bins["counts"]}
+    elif number and feature.type != "boolean":
+        said |= {
+            "min": float(known.min()),
+            "max": float(known.max()),
+            "mean": float(known.mean()),
+            "std": float(known.std()),
+        }
+        said["bins"] = quantile_bins(known)
+    else:
+        said |= _frequencies([_TRUTH[value] for value in known] if number else known.tolist())
+    return said
+
+
+def _frequencies(texts: Sequence[str]) -> dict[str, Any]:
+    """The 100 most frequent values with their counts; `other` counts the rows of the rest, `distinct` all values."""
+    counts = Counter(texts)
+    short = [text for text in counts if len(text) <= _LONGEST_VALUE]
+    shown = {text: counts[text] for text in sorted(short, key=lambda text: (-counts[text], text))[:FREQUENCIES]}
+    return {"distinct": len(counts), "frequencies": shown, "other": len(texts) - sum(shown.values())}
+
+
+def _class_counts(contract: Contract, labels: NDArray[np.int64]) -> dict[str, int]:
+    counts = np.bincount(labels, minlength=len(contract.classes))
+    return {key: int(count) for key, count in zip(contract.classes, counts, strict=True)}

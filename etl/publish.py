@@ -1,0 +1,163 @@
+"""The step that makes a data version: both sides of the split, the profile, and where every row came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.dataset.columns import Columns, content_digest, from_parquet, to_parquet
+from andamio.dataset.version import KEY, ROW
+from andamio.errors import DataError, ObjectNotFound
+from andamio.storage import layout
+from andamio.storage.documents import to_json
+from andamio.storage.ports import Objects
+from etl.audit import audit, said
+from etl.profile import profile
+from etl.split import SealedSplit
+from etl.validate import ROWS, read_info, read_split
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+AUDIT = "audit.json"
+REPORT = "report.html"
+
+
+class CannotSplit(DataError):
+    """A side of the split has too little in it: the message says what to do."""
+
+
+def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> dict[str, Any]:
+    """Write the data version that staged rows make, unless it is there, and return its manifest.
+
+    The same rows, split and data half of the contract make the same version. Raises `DataError` when
+    the rows were not staged, and `CannotSplit` when a side would be of no use.
+    """
+    info, split = read_info(lake, digest), read_split(lake)
+    if info is None or info["status"] != "valid" or split is None:
+        raise DataError(f"{layout.staging(digest)} holds no valid rows: the step 'validate' has to run first")
+    if info["split"] != split.digest:
+        raise DataError(f"{layout.SPLIT} changed since the rows were staged: start the ETL execution again")
+    try:
+        rows = from_parquet(lake.get(layout.staging(digest, ROWS)).body)
+    except ObjectNotFound:
+        raise DataError(f"{layout.staging(digest, ROWS)} is missing: the step 'validate' has to run first") from None
+    # In the order of their identities: a file that comes again, later or under another name, changes nothing.
+    order = np.argsort(rows[ROW].astype("U16"), kind="stable")
+    rows = {name: column[order] for name, column in rows.items()}
+    labels = _labels(contract, rows)
+    holdout, cutoff = _sides(lake, contract, split, rows)
+    _both_sides(contract, labels, holdout, cutoff)
+    version = _version(rows, holdout, split, contract)
+    existing = read_manifest(lake, version)
+    if existing is not None:
+        return existing
+    for side, chosen in (("train", ~holdout), ("holdout", holdout)):
+        part = {name: column[chosen] for name, column in rows.items()}
+        lake.put_new(layout.dataset(version, f"{side}.parquet"), to_parquet(part))
+    lake.put_new(
+        layout.dataset(version, "profile.json"),
+        to_json(profile(contract, rows, labels, holdout)),
+        content_type="application/json",
+    )
+    suspects, checked = audit(contract, rows, labels, holdout, split, order.astype(np.int64))
+    lake.put_new(layout.dataset(version, AUDIT), to_json(said(suspects, checked)), content_type="application/json")
+    manifest = {
+        "format": FORMAT,
+        "version": version,
+        "created": now.isoformat(timespec="seconds"),
+        "problem": contract.problem.name,
+        "contract": contract.data_digest,
+        "split": split.digest,
+        "split_by": {"rule": split.rule, "key": split.key, "columns": list(split.columns), "share": split.share},
+        "cutoff": None if cutoff is None else str(cutoff),
+        "input": digest,
+        "rows": {**info["rows"], "train": int((~holdout).sum()), "holdout": int(holdout.sum())},
+        "suspects": len(suspects),
+        **{name: info[name] for name in ("classes", "coerced", "reasons", "first", "files")},
+    }
+    # Last: a version is there when its manifest is.
+    lake.put_new(layout.dataset(version, MANIFEST), to_json(manifest), content_type="application/json")
+    return manifest
+
+
+def read_manifest(lake: Objects, version: str) -> dict[str, Any] | None:
+    """The manifest of a data version, or None when there is no such version."""
+    try:
+        content: dict[str, Any] = json.loads(lake.get(layout.dataset(version, MANIFEST)).body)
+    except ObjectNotFound:
+        return None
+    return content
+
+
+def read_audit(lake: Objects, version: str) -> dict[str, Any]:
+    """What the audit said of a data version; nothing when it was made before there was an audit."""
+    try:
+        content: dict[str, Any] = json.loads(lake.get(layout.dataset(version, AUDIT)).body)
+    except ObjectNotFound:
+        return {"suspects": [], "checked": []}
+    return content
+
+
+def read_current(lake: Objects) -> tuple[dict[str, Any], str] | None:
+    """datasets/current.json and its ETag, or None before the first data version."""
+    try:
+        stored = lake.get(layout.CURRENT_DATASET)
+    except ObjectNotFound:
+        return None
+    return json.loads(stored.body), stored.etag
+
+
+def cutoff_of(said: Mapping[str, Any], split: str) -> np.datetime64 | None:
+    """The cutoff of a data version under the same split, for a later one's not to be before."""
+    if said.get("cutoff") is None or said.get("split") != split:
+        return None
+    return np.datetime64(said["cutoff"], "s")
+
+
+def _sides(
+    lake: Objects, contract: Contract, split: SealedSplit, rows: Columns
+) -> tuple[NDArray[np.bool_], np.datetime64 | None]:
+    keys = rows[KEY].astype("U16")
+    if split.rule == "hash":
+        return split.holdout(keys), None
+    if split.time is None or split.time not in rows:
+        raise CannotSplit(
+            f"{layout.SPLIT} divides by the time column '{split.time}', which problem.toml no longer names: "
+            "set it under [problem] time"
+        )
+    current = read_current(lake)
+    before = cutoff_of(current[0], split.digest) if current else None
+    return split.holdout_by_time(keys, rows[split.time].astype("datetime64[s]"), before)
+
+
+def _both_sides(
+    contract: Contract, labels: NDArray[np.int64], holdout: NDArray[np.bool_], cutoff: np.datetime64 | None
+) -> None:
+    for side, chosen in (("train", ~holdout), ("holdout", holdout)):
+        counts = np.bincount(labels[chosen], minlength=len(contract.classes))
+        if (counts > 0).sum() < 2:
+            said = ", ".join(f"'{key}': {count}" for key, count in zip(contract.classes, counts.tolist(), strict=True))
+            since = "" if cutoff is None else f" (rows from {cutoff} on are held out)"
+            raise CannotSplit(
+                f"The {side} would have {int(counts.sum())} rows{since}, by class {said}: it needs at least two "
+                "classes. Add data."
+            )
+
+
+def _labels(contract: Contract, rows: Columns) -> NDArray[np.int64]:
+    index = contract.label_index
+    return np.array([index[text] for text in rows[contract.problem.target]], dtype=np.int64)
+
+
+def _version(rows: Columns, holdout: NDArray[np.bool_], split: SealedSplit, contract: Contract) -> str:
+    """VERSION: 16 hex digits of content, split (and who is on which side) and the contract's data half."""
+    sides = hashlib.sha256(holdout.tobytes()).hexdigest()
+    named = "/".join((str(FORMAT), content_digest(rows), sides, split.digest, contract.data_digest))
+    return hashlib.sha256(named.encode()).hexdigest()[:16]

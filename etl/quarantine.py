@@ -1,0 +1,85 @@
+"""Rows that cannot be used: what is kept of them for the person who mends them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from andamio.contract import Contract
+
+FILE = "rejects.jsonl"
+PRIVATE = "(private)"
+_CELL_SHOWN = 200
+_REASONS_KEPT = 50
+_ROWS_SAID = 5
+
+Violations = tuple[tuple[str, str], ...]
+"""(column, reason) pairs; the column is "" when the row as a whole is unusable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One unusable row, or a whole file when `line` is None; `cells` is JSON, or "" when there are none to show."""
+
+    key: str
+    version: str
+    line: int | None
+    violations: Violations
+    cells: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Every problem in one line."""
+        return "; ".join(f"{column}: {reason}" if column else reason for column, reason in self.violations)
+
+    @property
+    def said(self) -> str:
+        """Where it is and what is wrong, for a terminal."""
+        return f"line {self.line}: {self.reason}" if self.line is not None else self.reason
+
+
+def shown_cells(contract: Contract, columns: Mapping[str, Sequence[object]], row: int) -> str:
+    """The contract's cells of one row as JSON, private features masked, long cells cut.
+
+    Columns that the contract does not name stay out: nobody said that they may be stored.
+    """
+    cells: dict[str, object] = {}
+    for name, column in columns.items():
+        feature = contract.features.get(name)
+        cell = column[row]
+        if feature is not None and feature.private:
+            cells[name] = PRIVATE
+        else:
+            cells[name] = None if cell is None else str(cell)[:_CELL_SHOWN]
+    return json.dumps(cells, ensure_ascii=False)
+
+
+def to_json_lines(rejects: Sequence[Reject]) -> bytes:
+    """quarantine/INPUT/rejects.jsonl: a row a line, in the order of the files and their lines."""
+    lines = []
+    for reject in rejects:
+        said = {
+            "file": reject.key,
+            "version": reject.version,
+            "line": reject.line,
+            "reason": reject.reason,
+            "problems": [{"column": column, "reason": reason} for column, reason in reject.violations],
+        }
+        row = f', "row": {reject.cells}' if reject.cells else ""
+        lines.append(f"{json.dumps(said, ensure_ascii=False)[:-1]}{row}}}\n")
+    return "".join(lines).encode()
+
+
+def count_reasons(rejects: Sequence[Reject]) -> list[dict[str, Any]]:
+    """How many rows each (column, reason) concerns, most frequent first."""
+    counts = Counter(problem for reject in rejects for problem in reject.violations if reject.line is not None)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"column": column, "reason": reason, "rows": rows} for (column, reason), rows in ranked[:_REASONS_KEPT]]
+
+
+def first_said(rejects: Sequence[Reject]) -> list[str]:
+    """The first few rejects in words, each with its file."""
+    return [f"{reject.key}: {reject.said}"[:500] for reject in rejects[:_ROWS_SAID]]

@@ -1,0 +1,58 @@
+"""A data version as a report needs it, and what is worked out of it once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.dataset.columns import Columns
+from etl.report.figures import Described, Told, describe, told
+
+
+@dataclass(frozen=True)
+class Version:
+    """A data version, as a report needs it: `train` and `before_train` (of the version `before`) are kept columns."""
+
+    contract: Contract
+    manifest: Mapping[str, Any]
+    profile: Mapping[str, Any]
+    audit: Mapping[str, Any]
+    train: Columns
+    before: str | None = None
+    before_train: Columns | None = None
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Class indices of train's rows."""
+        index = self.contract.label_index
+        return np.array([index[text] for text in self.train[self.contract.problem.target]], dtype=np.int64)
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """What classes are called; a text that two of them share is told apart by its key."""
+        texts = list(self.contract.texts.values())
+        return [text if texts.count(text) == 1 else f"{text} ({key})" for key, text in self.contract.texts.items()]
+
+    @cached_property
+    def described(self) -> list[Described]:
+        """Every feature in train."""
+        return [
+            describe(name, feature, self.train[name], self.labels, len(self.classes))
+            for name, feature in self.contract.features.items()
+        ]
+
+    @cached_property
+    def told(self) -> list[Told]:
+        """What features tell of the label."""
+        return told(self.contract, self.train, self.labels)
+
+    @cached_property
+    def suspects(self) -> list[Mapping[str, Any]]:
+        """What the audit found."""
+        return list(self.audit["suspects"])

@@ -1,0 +1,213 @@
+"""The sealed split: which rows no training run ever sees, decided once and for good.
+
+A row's side is a hash of its key and a salt, so it never moves, however often ETL runs and however
+much data is added. The salt is the best of 64 by the holdout's size and class shares alone: on few
+rows, a salt taken blindly gives a holdout of half or double the size. With `split = "time"` the
+newest share is the holdout instead; the cutoff only moves forward, so that a row may leave the
+holdout for train but never the other way: what an older champion was judged on, it never saw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.contract.canonical import canonical_number
+from andamio.errors import DataError
+from andamio.records.cells import read_each
+
+FORMAT = 1
+SALTS = 64
+GOOD_ENOUGH = 0.01
+"""The cost of a salt below which another one is not looked for."""
+DISTINCT_ENOUGH = 0.9
+"""Below this share of distinct feature vectors, equal records are coincidence and a row is its own key."""
+
+KeyKind = Literal["group", "id", "features", "row"]
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSplit:
+    """How rows are divided: `split.json`, written once.
+
+    `key` says what identifies a row, `columns` which columns make the key, `missing` which texts mean
+    no value in them. All are sealed, so that no later edit of the contract moves a row.
+    """
+
+    rule: Literal["hash", "time"]
+    key: KeyKind
+    columns: tuple[str, ...]
+    missing: tuple[str, ...]
+    salt: str
+    share: float
+    time: str | None = None
+    format: int = FORMAT
+
+    @property
+    def digest(self) -> str:
+        """What names this split: 16 hex digits. Two models are compared only when theirs are equal."""
+        return hashlib.sha256(self.to_json()).hexdigest()[:16]
+
+    def to_json(self) -> bytes:
+        """Canonical JSON: what is stored."""
+        return json.dumps(asdict(self), sort_keys=True, indent=1).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> SealedSplit:
+        """Read `split.json`; raises `DataError` when its format is not known."""
+        raw: dict[str, Any] = json.loads(body)
+        if raw.get("format") != FORMAT:
+            raise DataError(f"split.json: format {raw.get('format')} is not one that this version reads")
+        raw["columns"], raw["missing"] = tuple(raw["columns"]), tuple(raw["missing"])
+        return cls(**raw)
+
+    def keys(self, cells: Mapping[str, Sequence[object]], identities: Sequence[str]) -> NDArray[np.str_]:
+        """The key of each row, 16 hex digits `[rows]`, from raw cells; `identities` names rows whose key is "row"."""
+        if self.key == "row":
+            return np.array([_digest(identity) for identity in identities], dtype="U16")
+        return row_keys(self.columns, self.missing, cells, len(identities))
+
+    def holdout(self, keys: NDArray[np.str_]) -> NDArray[np.bool_]:
+        """Which rows are held out under the hash rule: `[rows]`."""
+        unique, member = np.unique(keys, return_inverse=True)
+        held: NDArray[np.bool_] = _side(unique, self.salt, self.share)[member]
+        return held
+
+    def holdout_by_time(
+        self, keys: NDArray[np.str_], times: NDArray[np.datetime64], not_before: np.datetime64 | None = None
+    ) -> tuple[NDArray[np.bool_], np.datetime64]:
+        """Which rows are held out under the time rule, and the cutoff used; it never moves before `not_before`.
+
+        Rows that share a key go by the earliest of them, so that a group is never on both sides.
+        """
+        ordered = np.sort(times)
+        cutoff = ordered[min(int(np.ceil(len(ordered) * (1 - self.share))), len(ordered) - 1)]
+        if not_before is not None:
+            cutoff = max(cutoff, not_before)
+        _, member = np.unique(keys, return_inverse=True)
+        earliest = np.full(member.max() + 1, np.iinfo(np.int64).max)
+        np.minimum.at(earliest, member, times.astype("datetime64[s]").astype(np.int64))
+        return earliest[member] >= np.int64(cutoff.astype("datetime64[s]").astype(np.int64)), cutoff
+
+
+def seal_split(
+    contract: Contract, cells: Mapping[str, Sequence[object]], identities: Sequence[str], labels: NDArray[np.int64]
+) -> SealedSplit:
+    """Decide the split on the first data version; raises `DataError` when no salt gives every class to both sides."""
+    problem, training = contract.problem, contract.training
+    missing = tuple(contract.data.missing)
+    key: KeyKind
+    columns: tuple[str, ...]
+    if problem.group is not None:
+        key, columns = "group", (problem.group,)
+    elif problem.id is not None:
+        key, columns = "id", (problem.id,)
+    else:
+        key, columns = "features", tuple(contract.inputs)
+        keys = row_keys(columns, missing, cells, len(identities))
+        if len(np.unique(keys)) < DISTINCT_ENOUGH * len(keys):
+            key, columns = "row", ()
+    split = SealedSplit(
+        rule=training.split,
+        key=key,
+        columns=columns,
+        missing=missing,
+        salt="",
+        share=training.holdout,
+        time=problem.time if training.split == "time" else None,
+    )
+    if split.rule == "time":
+        return split
+    keys = split.keys(cells, identities)
+    cost, salt = _best_salt(keys, labels, len(contract.classes), training.seed, split.share)
+    if not np.isfinite(cost):
+        raise DataError(
+            "the data cannot be split: no division leaves rows of every class on both sides. "
+            f"Classes have {_counts(labels, contract)} rows{_together(split, keys, labels, contract)}; gather more of "
+            "the rarest, or merge classes in [problem] labels."
+        )
+    return SealedSplit(**{**asdict(split), "salt": salt})
+
+
+def row_keys(
+    columns: Sequence[str], missing: Sequence[str], cells: Mapping[str, Sequence[object]], rows: int
+) -> NDArray[np.str_]:
+    """A digest of each row's raw cells in canonical text: equal records have equal keys, whatever wrote them."""
+    nothing = frozenset(canonical_number(text) for text in missing) | {""}
+
+    def said(cell: object) -> str:
+        try:
+            text = canonical_number(cell)
+        except ValueError:  # an integer of thousands of digits
+            text = hex(cell) if isinstance(cell, int) else repr(cell)
+        return "" if text in nothing else text
+
+    texts = [read_each(cells[column], said) if column in cells else [""] * rows for column in columns]
+    return np.array([_digest(_SEPARATOR.join(parts)) for parts in zip(*texts, strict=True)], dtype="U16")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _side(keys: NDArray[np.str_], salt: str, share: float) -> NDArray[np.bool_]:
+    """Which keys are held out: those whose hash, as a fraction of 2^48, is below the share."""
+    salted = hashlib.sha256(salt.encode())
+
+    def hashed(key: str) -> int:
+        digest = salted.copy()
+        digest.update(key.encode())
+        return int.from_bytes(digest.digest()[:6])
+
+    return np.fromiter(map(hashed, keys.tolist()), dtype=np.float64, count=len(keys)) / 2**48 < share
+
+
+def _best_salt(
+    keys: NDArray[np.str_], labels: NDArray[np.int64], classes: int, seed: int, share: float
+) -> tuple[float, str]:
+    """The cheapest of 64 salts, or the first that is good enough: on many rows, nearly all are."""
+    unique, member = np.unique(keys, return_inverse=True)
+    best = math.inf, ""
+    for index in range(SALTS):
+        salt = hashlib.sha256(f"{seed}/{index}".encode()).hexdigest()[:16]
+        cost = _cost(_side(unique, salt, share)[member], labels, classes, share)
+        if cost < best[0]:
+            best = cost, salt
+        if cost <= GOOD_ENOUGH:
+            break
+    return best
+
+
+def _cost(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float) -> float:
+    """How far a holdout is from the size asked for and from the classes' shares; infinite when a class is one-sided."""
+    total = np.bincount(labels, minlength=classes)
+    inside = np.bincount(labels[held], minlength=classes)
+    present = total > 0
+    if (inside[present] == 0).any() or (inside[present] == total[present]).any():
+        return float("inf")
+    size = abs(held.mean() - share) / share
+    drift = np.abs(inside / held.sum() - total / len(labels)).max()
+    return float(size + 2 * drift)
+
+
+def _counts(labels: NDArray[np.int64], contract: Contract) -> str:
+    counts = np.bincount(labels, minlength=len(contract.classes))
+    return ", ".join(f"'{key}': {count}" for key, count in zip(contract.classes, counts, strict=True))
+
+
+def _together(split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], contract: Contract) -> str:
+    """How little there is to divide, where rows stay together: 12 rows of one patient are one."""
+    apart = np.array(sorted(set(zip(keys.tolist(), labels.tolist(), strict=True))), dtype=object)
+    if len(apart) == len(labels):
+        return ""
+    what = f"'{split.columns[0]}'" if split.key in ("group", "id") else "features"
+    return f" (rows of the same {what} stay together, as one: {_counts(apart[:, 1].astype(np.int64), contract)})"

@@ -1,0 +1,6 @@
+"""What became of a run: MLflow, the model card, the sealed release and the pointer that serves it."""
+
+import os
+
+# Before anything imports onnxruntime: it would keep a device id at home, and report its use.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

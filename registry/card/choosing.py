@@ -1,0 +1,192 @@
+"""The sections on how a model was chosen: among which trials, by which rule, and with which features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from andamio.stats.metrics import higher_is_better
+from registry.card.columns import by_feature
+from registry.card.facts import Facts, Json, standard_error, why
+from registry.card.wording import Section, counted, family, interval, listed, metric, number, paragraphs, said, table
+
+TRIALS_SHOWN = 8
+
+
+def choice(facts: Facts) -> Section:
+    """How many were tried, by which rule one was taken, and what that does to its figures."""
+    trials, done = facts.offered, facts.done
+    failed = [trial for trial in trials if trial["status"] == "failed"]
+    pruned = [trial for trial in trials if trial["status"] == "pruned"]
+    families = sorted({family(trial["family"]) for trial in done})
+    outcome = [f"{len(done):,} scored"]
+    outcome += [f"{len(pruned):,} pruned"] if pruned else []
+    outcome += [f"{len(failed):,} failed"] if failed else []
+    parts = [
+        f"{counted(len(trials), 'trial')} ({', '.join(outcome)}) of {listed(families)}. {_rule(facts)}",
+        _folds(facts),
+    ]
+    ranked = _ranked(facts)
+    if ranked:
+        parts.append(table(["trial", "features", f"{metric(facts.plan['metric'])} (cross-validated)", ""], ranked))
+    parts.append(_curse(facts))
+    if failed:
+        parts.append("Failed: " + "; ".join(f"{said(trial['id'])} ({said(why(trial))})" for trial in failed[:5]) + ".")
+    parts.append(_parity(facts))
+    return Section("How it was chosen", paragraphs(parts))
+
+
+def _rule(facts: Facts) -> str:
+    order: list[str] = facts.fit.get("order") or []
+    done = {trial["id"]: trial for trial in facts.done}
+    if not done:
+        return ""
+    best, chosen = _best(facts, facts.done), facts.fit["trial"]
+    near = [trial for trial in facts.done if _within(facts, trial, best)]
+    text = (
+        f"Best on average: {said(best['id'])}, {_mean(best)}. Within one standard error of it: "
+        f"{counted(len(near), 'trial')}; the simplest of these is taken"
+    )
+    if order and order[0] != chosen:
+        return (
+            f"{text}, {said(order[0])}. Its export did not prove itself, so **{said(chosen)}** was taken in its place."
+        )
+    runner_up = next((name for name in order if name != chosen and name in done), None)
+    after = f" Runner-up: {said(runner_up)}, {_mean(done[runner_up])}." if runner_up else " There was no other."
+    return f"{text}: **{said(chosen)}**, {_mean(done[chosen])}.{after}" if chosen in done else f"{text}."
+
+
+def _folds(facts: Facts) -> str:
+    counts = {len(trial["folds"]) for trial in facts.done if trial.get("folds")}
+    repeats = (facts.plan.get("search") or {}).get("repeats")
+    if not counts:
+        return ""
+    repeated = f", {counted(int(repeats), 'repeat')}" if isinstance(repeats, int) and repeats > 1 else ""
+    return (
+        f"Each was scored by cross-validation on train alone ({max(counts):,} folds{repeated}, stratified by class, "
+        "grouped by the split's key); the holdout took no part."
+    )
+
+
+def _ranked(facts: Facts) -> list[list[str]]:
+    done = {trial["id"]: trial for trial in facts.done}
+    order = [name for name in facts.fit.get("order") or [] if name in done] or list(done)
+    chosen = facts.fit["trial"]
+    names = order[:TRIALS_SHOWN]
+    names += [name for name in (chosen,) if name in done and name not in names]
+    return [
+        [
+            said(name),
+            {"none": "all", "univariate": "selected one by one", "model": "selected by a model"}.get(
+                str(done[name].get("selection", "none")), said(done[name].get("selection"))
+            ),
+            _mean(done[name]),
+            "**chosen**" if name == chosen else "",
+        ]
+        for name in names
+    ]
+
+
+def _curse(facts: Facts) -> str:
+    done = {trial["id"]: trial for trial in facts.done}
+    chosen = done.get(facts.fit["trial"])
+    if chosen is None:
+        return ""
+    cross_validated = f"Cross-validated it has {metric(facts.plan['metric'])} {number(chosen['mean'])}; "
+    value = interval(facts.evaluation["metrics"][facts.metric])
+    on_holdout = f"on the holdout, which had no part in the choice, {value}."
+    if len(done) == 1:
+        return cross_validated + on_holdout
+    return (
+        f"**Winner's curse:** the best of {len(done):,} trials looks better in cross-validation than it is, because it "
+        f"was picked for looking good. {cross_validated}{on_holdout} Believe the second."
+    )
+
+
+def _parity(facts: Facts) -> str:
+    for attempt in facts.fit.get("attempts") or []:
+        parity = attempt.get("parity")
+        if attempt.get("trial") == facts.fit["trial"] and parity and parity.get("largest") is not None:
+            return (
+                f"Parity: the exported model differs from what was trained by at most {parity['largest']:.1e} in any "
+                f"probability ({parity.get('tolerance', 1e-5):.0e} is allowed), on {counted(parity['rows'], 'row')} of "
+                "train and on perturbed ones."
+            )
+    return ""
+
+
+def left_out(facts: Facts) -> Section | None:
+    """What feature selection took away, and what that cost or gained."""
+    gone, kept = facts.fit.get("left_out"), facts.fit.get("selected")
+    by_kind: dict[str, Json] = {}
+    for kind in ("none", "univariate", "model"):
+        tried = [trial for trial in facts.done if trial.get("selection") == kind]
+        if tried:
+            by_kind[kind] = _best(facts, tried)
+    if gone is None and len(by_kind) < 2:
+        return None
+    parts = [_left_out(facts, kept or [], gone) if gone else "Nothing was left out: the model has every column."]
+    done = {trial["id"]: trial for trial in facts.done}
+    chosen = done.get(facts.fit["trial"])
+    same = [trial for trial in facts.done if chosen and trial["family"] == chosen["family"] and _is_whole(trial)]
+    if gone and chosen and not _is_whole(chosen) and same:
+        whole = _best(facts, same)
+        parts.append(
+            f"Cross-validated {metric(facts.plan['metric'])} of the best {family(chosen['family'])} with all columns: "
+            f"{_mean(whole)}; of this one: {_mean(chosen)}. {_worth(facts, whole, chosen)}"
+        )
+    elif "none" in by_kind and len(by_kind) > 1:
+        best = _best(facts, [trial for kind, trial in by_kind.items() if kind != "none"])
+        parts.append(
+            f"Best cross-validated {metric(facts.plan['metric'])} with all columns: {_mean(by_kind['none'])}; with a "
+            f"selection: {_mean(best)}. {_worth(facts, by_kind['none'], best)}"
+        )
+    elif gone:
+        parts.append("No trial of this run used all columns, so what that cost or gained is not known.")
+    return Section("What feature selection left out", paragraphs(parts))
+
+
+def _left_out(facts: Facts, kept: list[str], gone: list[str]) -> str:
+    """Features that are not used at all, and those of which some values or parts are."""
+    seen, missed = by_feature(facts.contract, kept), by_feature(facts.contract, gone)
+    unused = [said(name) for name in missed if name not in seen]
+    partly = [
+        f"{said(name)} (only {listed([f'“{said(part)}”' for part in seen[name]], 10)})"
+        for name in missed
+        if name in seen
+    ]
+    text = f"The model has {len(kept)} of {counted(len(kept) + len(gone), 'column')}."
+    text += f" Features that it does not use at all: {listed(unused, 30)}." if unused else ""
+    return text + (f" In part: {listed(partly, 30)}." if partly else "")
+
+
+def _is_whole(trial: Json) -> bool:
+    return bool(trial.get("selection", "none") == "none")
+
+
+def _worth(facts: Facts, whole: Json, selected: Json) -> str:
+    """What selecting did to the cross-validated mean."""
+    sign = 1 if higher_is_better(facts.plan["metric"]) else -1
+    gain = sign * (selected["mean"] - whole["mean"])
+    changed = "gained" if gain > 0 else "cost" if gain < 0 else "changed"
+    little = ", less than one standard error: no difference that could be told." if _little(whole, gain) else "."
+    return f"Leaving columns out {changed} {number(abs(gain), 4)}{little}"
+
+
+def _best(facts: Facts, trials: Sequence[Json]) -> Json:
+    sign = 1 if higher_is_better(facts.plan["metric"]) else -1
+    return max(trials, key=lambda trial: (sign * trial["mean"], -trial.get("simplicity", 0)))
+
+
+def _within(facts: Facts, trial: Json, best: Json) -> bool:
+    sign = 1 if higher_is_better(facts.plan["metric"]) else -1
+    return bool(sign * (best["mean"] - trial["mean"]) <= (standard_error(best) or 0.0))
+
+
+def _little(trial: Json, gain: float) -> bool:
+    error = standard_error(trial)
+    return error is not None and abs(gain) < error
+
+
+def _mean(trial: Json) -> str:
+    error = standard_error(trial)
+    return number(trial["mean"]) + (f" ± {number(error)}" if error is not None else "")

@@ -1,0 +1,272 @@
+"""The sections on what a model is for, what it was made of, where it ends, and what let it pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from andamio.contract.tables import Feature
+from registry.card.facts import Facts, Json
+from registry.card.wording import (
+    Section,
+    bullets,
+    code,
+    counted,
+    family,
+    interval,
+    listed,
+    metric,
+    number,
+    paragraphs,
+    said,
+    table,
+)
+
+SENTENCE = 2000
+"""How many characters of a sentence of the contract's or the gate's are shown."""
+FEW_ROWS_OF_A_CLASS = 10
+
+
+def purpose(facts: Facts) -> Section:
+    """Objective and intended use."""
+    problem = facts.contract.problem
+    classes = ", ".join(f"“{said(text)}”" for text in facts.contract.texts.values())
+    private = [name for name, feature in facts.contract.inputs.items() if feature.private]
+    parts = [
+        said(problem.description, SENTENCE),
+        f"**Objective:** {said(problem.objective, SENTENCE)}." if problem.objective else "",
+        f"It takes one record of {counted(len(facts.contract.inputs), 'feature')} and answers with a probability for "
+        f"each of {classes}. It tells what became of records like this one in the data below; it knows no causes, and "
+        "nothing of what happens when people act on its answers.",
+        f"Private features, never logged: {listed([said(name) for name in private])}." if private else "",
+    ]
+    return Section("What it is for", paragraphs(parts))
+
+
+def data(facts: Facts) -> Section:
+    """Which rows it was made of and measured on, and who is out."""
+    manifest = facts.manifest or {}
+    rows: Json = manifest.get("rows") or {}
+    train, holdout = facts.fit.get("rows"), facts.evaluation["rows"]
+    parts = [
+        f"Data version {code(facts.plan['dataset'])}"
+        + (f", made {said(manifest['created'][:10])}" if manifest.get("created") else "")
+        + f": {counted(int(train or 0), 'row')} to train on and {counted(holdout, 'row')} held out."
+    ]
+    by_class = _class_rows(facts)
+    if by_class:
+        parts.append(table(["class", "train", "holdout"], by_class))
+    files = manifest.get("files") or []
+    if files:
+        parts.append(
+            "Source files: "
+            + listed(
+                [f"{code(item['key'])} ({counted(item.get('valid', item.get('rows', 0)), 'row')})" for item in files]
+            )
+            + "."
+        )
+    parts += [_split(manifest), _who_is_out(facts, manifest, rows), _suspects(facts)]
+    if facts.report:
+        parts.append(f"The data version's report: {code(facts.report, 500)}.")
+    return Section("What it was trained on", paragraphs(parts))
+
+
+def _class_rows(facts: Facts) -> list[list[str]]:
+    train, held = facts.fit.get("class_rows") or [], facts.evaluation.get("classes") or {}
+    if len(train) != len(facts.contract.classes):
+        return []
+    return [
+        [said(facts.text(key)), f"{count:,}", f"{held.get(key, 0):,}"]
+        for key, count in zip(facts.contract.classes, train, strict=True)
+    ]
+
+
+def _split(manifest: Json) -> str:
+    by = manifest.get("split_by") or {}
+    if not by:
+        return ""
+    if by.get("rule") == "time":
+        return (
+            f"Held out is the newest share ({by['share']:.0%}), the rows from {said(manifest.get('cutoff') or '')} on. "
+            "The split is sealed and moves forward only."
+        )
+    columns = listed([said(column) for column in by.get("columns") or []], 6)
+    key = {"group": f"the group ({columns})", "id": f"the id ({columns})", "features": "all feature values"}
+    return (
+        f"Held out is {by['share']:.0%}, drawn by a hash of {key.get(str(by.get('key')), 'the row itself')}; equal "
+        "keys are on one side, and no row ever changes sides."
+    )
+
+
+def _who_is_out(facts: Facts, manifest: Json, rows: Json) -> str:
+    found = []
+    rejected, replaced = rows.get("rejected") or 0, rows.get("replaced") or 0
+    if rejected:
+        reasons = [
+            f"{said(item['column'])}: {said(item['reason'])} ({counted(item['rows'], 'row')})"
+            if item.get("column")
+            else f"{said(item['reason'])} ({counted(item['rows'], 'row')})"
+            for item in manifest.get("reasons") or []
+        ]
+        found.append(
+            f"{counted(rejected, 'row')} that broke the contract" + (f": {listed(reasons, 5)}" if reasons else "")
+        )
+    if replaced:
+        found.append(f"{counted(replaced, 'row')} replaced by a later one with the same id")
+    coerced = manifest.get("coerced") or {}
+    if coerced:
+        cells = listed([f"{said(name)} ({count:,})" for name, count in coerced.items()], 8)
+        found.append(f"out-of-range cells, counted as missing: {cells}")
+    late = [said(name) for name, feature in facts.contract.features.items() if not feature.available_at_prediction]
+    if late:
+        found.append(f"columns known only after the event: {listed(late)}")
+    if not found:
+        return "**Who is out:** no row was refused." if rows.get("read") else ""
+    return "**Who is out:**\n\n" + bullets(found)
+
+
+def _suspects(facts: Facts) -> str:
+    if facts.audit is None:
+        return ""
+    found = facts.audit.get("suspects") or []
+    if not found:
+        kinds = [said(kind).replace("\\_", " ").replace("_", " ") for kind in facts.audit.get("checked") or []]
+        looked = f" Looked for: {listed(kinds, 20)}." if kinds else ""
+        return f"**Leakage audit:** no suspect.{looked}"
+    items = [said(item.get("message") or f"{item.get('kind')}: {item.get('feature')}", 400) for item in found]
+    return (
+        f"**Leakage audit: {counted(len(found), 'suspect')}.** A leak makes every figure above too good.\n\n"
+        + bullets(items)
+    )
+
+
+def limits(facts: Facts) -> Section:
+    """Where its answers stop meaning anything."""
+    found = []
+    counts = facts.evaluation.get("classes") or {}
+    if facts.low_evidence:
+        held = listed([f"{count:,} of “{said(facts.text(key))}”" for key, count in counts.items()])
+        found.append(
+            f"Low evidence: the holdout has {held}; at least {FEW_ROWS_OF_A_CLASS} of each are needed to judge by it."
+        )
+    figure = facts.evaluation["metrics"][facts.metric]
+    if figure.get("low") is not None and figure.get("high") is not None:
+        found.append(
+            f"A holdout of {counted(facts.evaluation['rows'], 'row')} fixes {metric(facts.metric)} to within "
+            f"{number(figure['high'] - figure['low'])}: a smaller difference between two models may be chance."
+        )
+    found += _ranges(facts)
+    conflicts = facts.profile.get("conflicts") or {}
+    if conflicts.get("rows"):
+        found.append(
+            f"{counted(conflicts['rows'], 'row')} of the data agree in every feature and disagree in the class: "
+            "no model can be right about all of them."
+        )
+    if facts.audit is None:
+        found.append("This data version was not audited for leakage.")
+    found.append(
+        "It knows the past of these files. Other places, later times, other ways to measure: measure it there first."
+    )
+    return Section("Its limits", bullets(found))
+
+
+def _ranges(facts: Facts) -> list[str]:
+    features: dict[str, Json] = facts.profile.get("features") or {}
+    rows = []
+    for name, feature in facts.contract.inputs.items():
+        profile = features.get(name) or {}
+        if not feature.private and profile.get("min") is not None and profile.get("max") is not None:
+            unit = f" {said(feature.unit)}" if feature.unit else ""
+            rows.append(f"{said(name)} {_plain(profile['min'])} to {_plain(profile['max'])}{unit}")
+    found = []
+    if rows:
+        found.append(
+            "Beyond what it was trained on it extrapolates, and nothing above holds. Seen in training: "
+            + "; ".join(rows[:60])
+            + "."
+        )
+    other = [said(name) for name, feature in facts.contract.inputs.items() if _takes_unknown(feature)]
+    if other:
+        found.append(f"Values never seen in training all count as one “other” in {listed(other)}.")
+    missing = _often_missing(features, facts.contract.inputs)
+    if missing:
+        found.append(f"Often missing, so filled in by the model: {listed(missing, 20)}.")
+    return found
+
+
+def _takes_unknown(feature: Feature) -> bool:
+    return feature.type == "category" and feature.accepts_unknown
+
+
+def _often_missing(features: dict[str, Json], inputs: dict[str, Feature]) -> list[str]:
+    found = []
+    for name in inputs:
+        profile = features.get(name) or {}
+        count, missing = profile.get("count") or 0, profile.get("missing") or 0
+        if count and missing / count >= 0.2:
+            found.append(f"{said(name)} ({missing / count:.0%})")
+    return found
+
+
+def gate(facts: Facts) -> Section:
+    """What the gate decided, in its own words."""
+    decision = facts.decision
+    outcome = {"promoted": "Promoted", "rejected": "Not promoted", "tied": "A tie"}.get(
+        decision.get("outcome", ""), said(decision.get("outcome", ""))
+    )
+    when = f", {said(facts.decided)}" if facts.decided else ""
+    parts = [f"**{outcome}**{when}. {said(decision.get('reason', ''), SENTENCE)}"]
+    rows = [
+        [name, interval(decision[key])]
+        for key, name in (
+            ("score", "this model"),
+            ("baseline", said(decision.get("against", "")) or "against"),
+            ("gain", "gain"),
+        )
+        if isinstance(decision.get(key), dict)
+    ]
+    if rows:
+        parts.append(table(["", metric(decision.get("metric", facts.metric))], rows))
+    warnings = [said(text, 400) for text in _texts(decision.get("warnings"))]
+    if warnings:
+        parts.append("Warnings:\n\n" + bullets(warnings))
+    refused = decision.get("rows_champion_would_refuse")
+    if refused:
+        parts.append(
+            f"{counted(refused, 'holdout row')} would be refused by the champion's own contract: "
+            "those cells counted as missing."
+        )
+    return Section("What the gate decided", paragraphs(parts))
+
+
+def origin(facts: Facts) -> Section:
+    """What to look it up by."""
+    plan, fit = facts.plan, facts.fit
+    rows = [
+        ["training run", code(facts.run)],
+        ["data version", code(plan["dataset"])],
+        ["split", code(plan.get("split") or "")],
+        ["contract", code(plan.get("contract") or "")],
+        ["model (SHA-256)", code(fit.get("model") or "")],
+        ["trial", f"{said(fit['trial'])}, {family(fit['family'])}"],
+        ["parameters", ", ".join(f"{said(name)} = {said(value)}" for name, value in (fit.get("params") or {}).items())],
+        ["seed", code(plan.get("seed", ""))],
+        ["libraries", ", ".join(f"{said(name)} {said(text)}" for name, text in (plan.get("libraries") or {}).items())],
+        ["our code", code(plan.get("sources") or "")],
+        ["lock file (SHA-256 of uv.lock)", code(facts.lock)],
+    ]
+    parts = [
+        table(["what", "which"], [row for row in rows if row[1]], right=2),
+        "The release has its version from the digests of its files, this card among them, so no card can name it: "
+        "GET /version, `andamio models` and the model version in MLflow do.",
+    ]
+    return Section("Where it comes from", paragraphs(parts))
+
+
+def _texts(value: Any) -> list[str]:
+    """Warnings, whether they are sentences or records with a message."""
+    found = value if isinstance(value, list) else []
+    return [str(item.get("message") or item) if isinstance(item, dict) else str(item) for item in found]
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else said(value)

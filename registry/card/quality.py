@@ -1,0 +1,293 @@
+"""The sections on how good a model is: figures, threshold, calibration, slices, importance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from andamio.contract.tables import Costs
+from andamio.stats.metrics import higher_is_better
+from registry.card.facts import Facts, Json
+from registry.card.verdict import PLAIN, gain_over, success_holds, visible_slices
+from registry.card.wording import (
+    MEANINGS,
+    Section,
+    bullets,
+    code,
+    counted,
+    family,
+    interval,
+    listed,
+    metric,
+    number,
+    paragraphs,
+    said,
+    table,
+)
+
+SLICES_SHOWN = 15
+FEATURES_SHOWN = 20
+_LOWER_IS_BETTER = ("log_loss", "brier")
+
+
+def figures(facts: Facts) -> Section:
+    """Every metric with its interval, beside what costs nothing."""
+    evaluation = facts.evaluation
+    groups = evaluation.get("groups")
+    grouped = f" in {groups:,} groups that stay together" if groups and groups != evaluation["rows"] else ""
+    classes = evaluation.get("classes") or {}
+    by_class = f" ({', '.join(f'{count:,} {said(facts.text(key))}' for key, count in classes.items())})"
+    parts = [
+        f"Measured on the holdout: {counted(evaluation['rows'], 'row')}{by_class if classes else ''}{grouped}, which "
+        "no training run, search or threshold ever saw. In brackets: the 95% interval, from resamples of these rows.",
+        _table(facts),
+        _against_plain(facts),
+    ]
+    if facts.low_evidence:
+        parts.append(
+            "**Low evidence.** The holdout has fewer than 10 rows of a class. The model is therefore judged by "
+            "repeated cross-validation, on rows that helped to choose it: that is optimistic."
+        )
+    success = evaluation.get("success")
+    if success:
+        verdict = "met" if success_holds(facts) else "**not met**"
+        parts.append(
+            f"Asked for by the contract: {code(success['rule'])}. It is {verdict}: the figure is "
+            f"{number(success.get('value'))}."
+        )
+    else:
+        parts.append("The contract asks for no figure in particular.")
+    parts.append(
+        f"One record takes {evaluation['latency_ms']:.3g} ms (median); the model is {_size(evaluation['size_bytes'])}."
+        if "latency_ms" in evaluation
+        else ""
+    )
+    return Section("How good it is", paragraphs(parts), ("roc", "precision_recall"))
+
+
+def _against_plain(facts: Facts) -> str:
+    """The paired comparison with a plain logistic regression, and in what else it is worse than that."""
+    gain = gain_over(facts, PLAIN)
+    if gain is None:
+        return ""
+    told = "" if gain["low"] > 0 or gain["high"] < 0 else ": these rows show no difference"
+    gains: dict[str, Json] = facts.evaluation["gains"][PLAIN]
+    worse = [
+        f"{metric(name)} by {interval({'value': -each['value'], 'low': -each['high'], 'high': -each['low']})}"
+        for name, each in sorted(gains.items())
+        if name != facts.metric and each.get("high") is not None and each["high"] < 0
+    ]
+    return (
+        f"Compared on the very same resamples, its gain over a plain logistic regression in {metric(facts.metric)} is "
+        f"{interval(gain)}{told}."
+        + (f" Beyond chance it is worse than that in {' and in '.join(worse)}." if worse else "")
+    )
+
+
+def _table(facts: Facts) -> str:
+    evaluation = facts.evaluation
+    baselines: dict[str, Json] = evaluation.get("baselines") or {}
+    crossed: Json = (evaluation.get("cross_validated") or {}) if facts.low_evidence else {}
+    header = ["metric", "this model", *(["repeated cross-validation"] if crossed else [])]
+    header += [{"majority_class": "majority class"}.get(name, f"plain {family(name)}") for name in baselines]
+    rows = []
+    for name in sorted(evaluation["metrics"], key=lambda name: name != facts.metric):
+        shown = metric(name)
+        row = [f"**{shown}**" if name == facts.metric else shown, interval(evaluation["metrics"][name])]
+        if crossed:
+            row.append(_any(crossed.get(name)))
+        row += [
+            interval(baselines[baseline].get(name)) if baselines[baseline].get(name) else "" for baseline in baselines
+        ]
+        rows.append([f"{row[0]} ({MEANINGS.get(name, '')})" if name in MEANINGS else row[0], *row[1:]])
+    return table(header, rows)
+
+
+def brief_table(facts: Facts) -> str:
+    """The holdout's figures, without words."""
+    rows = [[metric(name), interval(facts.evaluation["metrics"][name])] for name in facts.evaluation["metrics"]]
+    return table(["holdout", "value (95% interval)"], rows)
+
+
+def _any(value: Any) -> str:
+    if value is None:
+        return ""
+    return interval(value) if isinstance(value, dict) else number(value)
+
+
+def threshold(facts: Facts) -> Section | None:
+    """Where the line is drawn, and what that means for people."""
+    confusion = facts.evaluation.get("confusion")
+    if not confusion:
+        return None
+    contract, chosen = facts.contract, facts.evaluation.get("threshold", facts.fit.get("threshold"))
+    texts = [said(contract.texts[key]) for key in contract.classes]
+    positive = contract.positive_index
+    parts = []
+    if positive >= 0:
+        rule = contract.training.threshold
+        how = (
+            f"the number that the contract gives ({rule:g})"
+            if isinstance(rule, float)
+            else f"what costs least on out-of-fold scores, a false alarm {rule.cost_fp:g} and a miss {rule.cost_fn:g}"
+            if isinstance(rule, Costs)
+            else "where F1 is best on out-of-fold scores"
+        )
+        parts.append(
+            f"It says “{texts[positive]}” from a probability of {number(chosen)} on: {how}. "
+            "The threshold is sealed in the release, never chosen on the holdout."
+        )
+        parts.append(_in_words(texts, confusion, positive))
+    else:
+        parts.append("It says the most probable class.")
+        parts.append(bullets([_row_in_words(texts, confusion, index) for index in range(len(texts))]))
+    header = ["in truth", *(f"said: {text}" for text in texts), "rows"]
+    rows = [[texts[index], *(f"{count:,}" for count in row), f"{sum(row):,}"] for index, row in enumerate(confusion)]
+    parts.append(table(header, rows))
+    return Section("Where it draws the line", paragraphs(parts), ("confusion",))
+
+
+def _in_words(texts: list[str], confusion: list[list[int]], positive: int) -> str:
+    negative = 1 - positive
+    hits, missed = confusion[positive][positive], confusion[positive][negative]
+    alarms, right = confusion[negative][positive], confusion[negative][negative]
+    raised = hits + alarms
+    return (
+        f"Of {counted(hits + missed, 'row')} that are “{texts[positive]}” it finds {hits:,} and misses {missed:,}. "
+        f"Of {counted(alarms + right, 'row')} that are “{texts[negative]}” it gets {right:,} right and raises "
+        f"{counted(alarms, 'false alarm')}. "
+        + (f"So of {raised:,} times that it says “{texts[positive]}”, {hits:,} are right." if raised else "")
+    )
+
+
+def _row_in_words(texts: list[str], confusion: list[list[int]], index: int) -> str:
+    row = confusion[index]
+    wrong = sorted(((count, other) for other, count in enumerate(row) if other != index and count), reverse=True)
+    mistaken = ", ".join(f"{count:,} said to be “{texts[other]}”" for count, other in wrong[:5])
+    right = f"{row[index]:,} right"
+    return f"{counted(sum(row), 'row')} that are “{texts[index]}”: {right}{', ' + mistaken if mistaken else ''}"
+
+
+def calibration(facts: Facts) -> Section | None:
+    """Whether its probabilities mean what they say."""
+    measured, fitted = facts.evaluation.get("calibration"), facts.fit.get("calibration")
+    if not measured and not fitted:
+        return None
+    parts = []
+    if fitted:
+        kinds = {
+            "platt": "Scores were turned into probabilities by Platt scaling",
+            "temperature": "Scores were turned into probabilities by one temperature",
+        }
+        numbers = ", ".join(f"{name} = {fitted[name]:.3g}" for name in ("a", "b", "t") if fitted.get(name) is not None)
+        parts.append(
+            f"{kinds[fitted['kind']]} ({numbers}), fitted on out-of-fold scores and part of the exported model."
+            if fitted.get("kind") in kinds
+            else f"Its probabilities are the model's own: {said(fitted.get('why') or 'they were not calibrated')}."
+        )
+    if measured and measured.get("error") is not None:
+        parts.append(
+            f"On the holdout a probability is off by {number(measured['error'])} on average (the expected calibration "
+            f"error){_by_chance(measured)}."
+        )
+    bins = [item for item in (measured or {}).get("bins") or [] if item.get("rows")]
+    if bins:
+        rows = [
+            [
+                f"{item['low']:.2f} to {item['high']:.2f}",
+                f"{item['rows']:,}",
+                number(item.get("mean_predicted")),
+                number(item.get("observed")),
+            ]
+            for item in bins
+        ]
+        parts.append(table(["it said", "rows", "on average", "came true"], rows))
+    return Section("Whether its probabilities can be taken at their word", paragraphs(parts), ("calibration",))
+
+
+def _by_chance(measured: Json) -> str:
+    """What a perfectly calibrated model would show on as many rows."""
+    usual, high = measured.get("by_chance"), measured.get("by_chance_high")
+    if usual is None:
+        return ""
+    said = f"; a perfect one would show {number(usual)} on so few rows by chance alone"
+    if high is None:
+        return said
+    verdict = "so this is no evidence against it" if measured["error"] <= high else "so this is not chance"
+    return f"{said}, and less than {number(high)} in 19 cases of 20, {verdict}"
+
+
+def slices(facts: Facts) -> Section | None:
+    """Where it is better and worse, the worse ones first."""
+    found = visible_slices(facts)
+    if not found:
+        return None
+    sign = 1 if higher_is_better(facts.metric) else -1
+
+    def order(item: Json) -> tuple[bool, bool, float]:
+        value = item.get("value")
+        return not item.get("worse"), value is None or item.get("low") is None, 0.0 if value is None else sign * value
+
+    ranked = sorted(found, key=order)
+    worse = [item for item in ranked if item.get("worse")]
+    shown = [item for item in ranked if item.get("value") is not None or item.get("worse")]
+    shown = shown[: max(SLICES_SHOWN, len(worse))]
+    rows = [
+        [
+            f"{said(item['feature'])}: {said(item['slice'])}",
+            f"{item['rows']:,}",
+            interval(item) + (", too few rows" if item.get("low") is None and item.get("value") is not None else ""),
+            number(item.get("overall")),
+            "**worse**" if item.get("worse") else "",
+        ]
+        for item in shown
+    ]
+    judged = [item for item in found if item.get("low") is not None]
+    lead = (
+        f"**Worse beyond chance in {len(worse):,} of {counted(len(judged), 'slice')}.**"
+        if worse
+        else f"In none of {counted(len(judged), 'slice')} is it worse beyond what chance does to one of so many."
+    )
+    few = len(found) - len(judged)
+    less = f" Another {counted(few, 'slice')} {'has' if few == 1 else 'have'} too few rows to be judged." if few else ""
+    less += " Small slices have wide intervals: one that is not marked is not proven to be served alike."
+    parts = [
+        f"{lead}{less} Measured by {metric(facts.metric)}, for every category and the quarters of every number.",
+        table(["slice", "rows", metric(facts.metric), "overall", ""], rows),
+    ]
+    if len(shown) < len(found):
+        parts.append(f"The other {len(found) - len(shown):,} are in evaluation.json.")
+    return Section("Where it is worse", paragraphs(parts), ("slices",))
+
+
+def importance(facts: Facts) -> Section | None:
+    """Which features its predictions lean on."""
+    found = (facts.importance or {}).get("features") or []
+    if not found:
+        return None
+    measured = (facts.importance or {}).get("metric") or facts.metric
+    unused = [item for item in found if item.get("value") == item.get("low") == item.get("high") == 0]
+    found = [item for item in found if item not in unused]
+    idle = [item for item in found if item.get("low") is not None and item["low"] <= 0]
+    parts = [
+        f"How much {metric(measured)} on the holdout gets worse when a feature's values are shuffled among rows. "
+        "It says what the model leans on, not what causes what; of features that say the same, each looks unimportant.",
+        table(
+            ["feature", "worse by (95% interval)"],
+            [[said(item["feature"]), interval(item)] for item in found[:FEATURES_SHOWN]],
+        ),
+    ]
+    if len(found) > FEATURES_SHOWN:
+        parts.append(f"The other {len(found) - FEATURES_SHOWN:,} matter less: importance.json.")
+    if idle:
+        parts.append(f"Of these, not told apart from none at all: {_features(idle)}.")
+    if unused:
+        parts.append(f"Shuffling changes nothing for {_features(unused)}.")
+    return Section("What it looks at", paragraphs(parts), ("importance",))
+
+
+def _features(items: list[Json]) -> str:
+    return listed([said(item["feature"]) for item in items], 20)
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**20:.1f} MB" if size >= 2**20 else f"{size / 1024:.0f} kB"

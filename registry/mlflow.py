@@ -1,0 +1,331 @@
+"""MLflow, the only place that knows it: one parent run per training run, a nested run per trial, one model version.
+
+MLflow has no create-if-absent, so everything is found by its tags before it is made: a call that is repeated,
+also after one that was cut off half-way, adds nothing. Nothing here is needed to serve.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+# Before the import: no usage data from inside a function, no lock file of whatever folder it runs in, and no two lines
+# of log for each trial.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+import mlflow
+import mlflow.onnx
+import numpy as np
+import onnx
+import onnxruntime
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.models.signature import ModelSignature
+from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, Schema, TensorSpec
+
+from andamio import names
+from andamio.contract import Contract
+from andamio.contract.schema import example_record
+from andamio.errors import TrainingError
+from andamio.records.encode import CATEGORIES, NUMBERS, PROBABILITIES, encode
+from andamio.records.from_json import parse_records
+from registry import fields
+from registry.record import REPORT, Record, Tracked
+
+# SageMaker's plugin, which is asked about every request, warns about every one that is not for SageMaker.
+logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
+
+RUN, KIND, TRIAL = "andamio.run", "andamio.kind", "andamio.trial"
+DATASET, DECISION, RELEASE = "andamio.dataset", "andamio.decision", "andamio.release"
+SPLIT, LOCK, VERDICT, STATUS = "andamio.split", "andamio.lock", "andamio.verdict", "andamio.status"
+CHOSEN, DATA_REPORT = "andamio.chosen", "andamio.report"
+PARENT, NAME, NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
+KIND_OF_EXPERIMENT, MODELS = "mlflow.experimentKind", "custom_model_development"
+"""What MLflow's page goes by: runs and models, not prompts and traces."""
+ENDS = {"done": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
+"""How a trial's run ends in MLflow."""
+_PAGE = 1000
+_AT_ONCE = 8
+"""How many trials are written side by side: what they take is mostly waiting for the server."""
+_STACK_IN_BUCKET = 24
+"""How much of a stack's name CloudFormation at least leaves in a bucket's name."""
+
+
+class MlflowTracker:
+    """A system's experiment and registered model, both named like it.
+
+    `artifacts` is the URI under which a new experiment keeps files.
+    """
+
+    def __init__(self, tracking_uri: str, system: str, artifacts: str) -> None:
+        mlflow.set_tracking_uri(tracking_uri)
+        mlflow.set_registry_uri(tracking_uri)
+        self.system = system
+        self._client = MlflowClient(tracking_uri, tracking_uri)
+        # A database in a file has one writer at a time.
+        self._at_once = 1 if tracking_uri.startswith(("sqlite:", "file:")) else _AT_ONCE
+        self._experiment = self._find_experiment(artifacts)
+
+    def log(self, record: Record) -> Tracked:
+        """Write the run, its trials, its data set and its model, or find them written."""
+        run_id = self._parent(record)
+        self._trials(record, run_id)
+        version = mlmodel = None
+        if record.onnx is not None and record.contract is not None:
+            model_id = self._model(record, record.contract, record.onnx, run_id)
+            mlmodel = self._mlmodel(model_id, record.onnx)
+            version = self._version(record, record.contract, model_id, run_id)
+        outcome = record.decision["outcome"] if record.decision else record.fit["status"]
+        self.conclude(run_id, version, outcome)
+        return Tracked(run_id, version, mlmodel)
+
+    def sealed(self, tracked_version: str, release: str) -> None:
+        """Note which release a model version became."""
+        self._client.set_model_version_tag(self.system, tracked_version, RELEASE, release)
+
+    def point(self, alias: str, version: str) -> None:
+        """Give a model version an alias, taking it from whichever had it."""
+        self._client.set_registered_model_alias(self.system, alias, version)
+
+    def unpoint(self, alias: str, version: str) -> None:
+        """Take an alias from a model version, if it has it."""
+        if alias in self._client.get_model_version(self.system, version).aliases:
+            self._client.delete_registered_model_alias(self.system, alias)
+
+    def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
+        """Note what became of a run and its model version."""
+        self._client.set_tag(run_id, DECISION, outcome)
+        if version is not None:
+            self._client.set_model_version_tag(self.system, version, DECISION, outcome)
+
+    # Experiment and runs
+
+    def _find_experiment(self, artifacts: str) -> str:
+        found = self._client.get_experiment_by_name(self.system)
+        if found is not None and self._of_another_stack(found.artifact_location, artifacts):
+            # Its files are in a bucket that was destroyed with its stack, or that we may not write to.
+            self._client.rename_experiment(found.experiment_id, f"{self.system} ({_bucket(found.artifact_location)})")
+            found = None
+        if found is None:
+            try:
+                created: str = self._client.create_experiment(self.system, artifacts, {KIND_OF_EXPERIMENT: MODELS})
+                return created
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            found = self._client.get_experiment_by_name(self.system)
+        if found is None:
+            raise TrainingError(f"MLflow neither has nor creates the experiment '{self.system}'")
+        if found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        experiment: str = found.experiment_id
+        return experiment
+
+    def _of_another_stack(self, location: str, artifacts: str) -> bool:
+        """Whether an experiment keeps files in the bucket that an earlier stack of the system had."""
+        ours = _bucket(location).startswith(names.stack(self.system)[:_STACK_IN_BUCKET])
+        return ours and _bucket(location) != _bucket(artifacts)
+
+    def _find_or_create(self, tags: Mapping[str, str], name: str, started: int) -> tuple[str, bool]:
+        """The run with these tags, and whether it was finished; of two made at once, one counts."""
+        asked = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+
+        def first() -> Any:
+            runs = self._client.search_runs([self._experiment], asked, order_by=["attributes.start_time ASC"])
+            return min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
+
+        found = first()
+        if found is None:
+            made = self._client.create_run(self._experiment, start_time=started, tags={**tags, NAME: name})
+            found = first() or made
+            if found.info.run_id != made.info.run_id:
+                self._client.delete_run(made.info.run_id)
+        return found.info.run_id, found.info.status == "FINISHED"
+
+    def _parent(self, record: Record) -> str:
+        planned = round(datetime.fromisoformat(record.plan["started"]).timestamp() * 1000)
+        run_id, finished = self._find_or_create({RUN: record.run, KIND: "training"}, record.run, planned)
+        if not finished:
+            self._log(run_id, fields.params(record), fields.figures(record), tags=_tags(record))
+            version = record.plan["dataset"]
+            source = Dataset(
+                name=record.problem, digest=version, source_type="s3", source=f'{{"uri": "{record.source}"}}'
+            )
+            self._client.log_inputs(run_id, [DatasetInput(source, [InputTag("mlflow.data.context", "training")])])
+            self._files(run_id, fields.files(record))
+            self._client.set_terminated(run_id, "FINISHED")
+        self._files(run_id, fields.decided_files(record))
+        self._client.set_tag(run_id, NOTE, fields.note(record))
+        if record.card is not None:
+            self._client.set_tag(run_id, VERDICT, record.card.verdict.level)
+        return run_id
+
+    def _files(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, body in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(body)
+            if files:
+                self._client.log_artifacts(run_id, folder)
+
+    # Trials: there may be two thousand, so each takes three calls and no more, and several are written at once
+
+    def _trials(self, record: Record, parent: str) -> None:
+        known = self._trial_runs(record)
+        left = []
+        for trial in record.trials:
+            found = next(iter(known.get(trial["id"], [])), None)
+            if found is None or found.info.status not in ENDS.values():
+                left.append((trial, found))
+        with ThreadPoolExecutor(self._at_once) as pool:
+            list(pool.map(lambda item: self._trial(record, item[0], parent, item[1]), left))
+        if any(found is None for _, found in left):  # of two that were made at once, the first one counts
+            for runs in self._trial_runs(record).values():
+                for double in runs[1:]:
+                    self._client.delete_run(double.info.run_id)
+
+    def _trial_runs(self, record: Record) -> dict[str, list[Any]]:
+        """The runs of a run's trials, by trial, the oldest first."""
+        asked = f"tags.`{RUN}` = '{record.run}' and tags.`{KIND}` = 'trial'"
+        found: dict[str, list[Any]] = {}
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], asked, max_results=_PAGE, page_token=token)
+            for run in page:
+                found.setdefault(run.data.tags[TRIAL], []).append(run)
+            token = page.token
+            if not token:
+                break
+        for runs in found.values():
+            runs.sort(key=lambda run: (run.info.start_time, run.info.run_id))
+        return found
+
+    def _trial(self, record: Record, trial: Mapping[str, Any], parent: str, found: Any) -> None:
+        took = round(1000 * (trial.get("seconds") or 0))
+        if found is None:
+            tags = {RUN: record.run, KIND: "trial", TRIAL: trial["id"], PARENT: parent}
+            tags |= {DATASET: record.plan["dataset"], STATUS: trial["status"]}
+            tags |= {CHOSEN: "true"} if trial["id"] == record.fit.get("trial") else {}
+            tags |= {NOTE: text} if (text := fields.trial_note(record, dict(trial))) else {}
+            started = round(time.time() * 1000) - took
+            found = self._client.create_run(self._experiment, start_time=started, tags=tags, run_name=trial["id"])
+        started = found.info.start_time
+        figures = fields.trial_figures(record, dict(trial))
+        folds = {f"fold_{record.plan['metric']}": trial.get("folds", [])}
+        self._client.log_batch(
+            found.info.run_id, _points(started, figures, folds), _pairs(fields.trial_params(dict(trial)))
+        )
+        self._client.set_terminated(found.info.run_id, ENDS[trial["status"]], started + took)
+
+    def _log(
+        self, run_id: str, params: Mapping[str, Any], figures: Mapping[str, float], tags: Mapping[str, str]
+    ) -> None:
+        started = self._client.get_run(run_id).info.start_time
+        labels = [RunTag(name, value) for name, value in tags.items()]
+        self._client.log_batch(run_id, _points(started, figures), _pairs(params), labels)
+
+    # Model and version
+
+    def _model(self, record: Record, contract: Contract, body: bytes, run_id: str) -> str:
+        """The id of the run's logged model; one that was not finished is logged again."""
+        logged = self._client.search_logged_models([self._experiment], f"source_run_id = '{run_id}'")
+        ready = [model for model in logged if model.status == LoggedModelStatus.READY]
+        if ready:
+            found: str = min(ready, key=lambda model: (model.creation_timestamp, model.model_id)).model_id
+            return found
+        with mlflow.start_run(run_id=run_id):
+            info = mlflow.onnx.log_model(
+                onnx.load_model_from_string(body),
+                name=self.system,
+                signature=_signature(contract),
+                input_example=_example(contract),
+                pip_requirements=[f"onnx=={onnx.__version__}", f"onnxruntime=={onnxruntime.__version__}"],
+                onnx_execution_providers=["CPUExecutionProvider"],
+                save_as_external_data=False,
+                metadata={"run": record.run, "dataset": record.plan["dataset"], "model": record.fit["model"]},
+            )
+        made: str = info.model_id
+        return made
+
+    def _mlmodel(self, model_id: str, body: bytes) -> bytes:
+        """MLflow's description of the model; raises `TrainingError` when it keeps another graph than was proven."""
+        location = self._client.get_logged_model(model_id).artifact_location
+        with tempfile.TemporaryDirectory() as folder:
+            kept = Path(mlflow.artifacts.download_artifacts(f"{location}/model.onnx", dst_path=folder)).read_bytes()
+            mlmodel = Path(mlflow.artifacts.download_artifacts(f"{location}/MLmodel", dst_path=folder)).read_bytes()
+        if hashlib.sha256(kept).digest() != hashlib.sha256(body).digest():
+            raise TrainingError(f"MLflow's model {model_id} is not the graph that parity was proven for")
+        return mlmodel
+
+    def _version(self, record: Record, contract: Contract, model_id: str, run_id: str) -> str:
+        problem = contract.problem
+        said = "\n\n".join(text for text in (problem.title, problem.description, problem.objective) if text)
+        try:
+            self._client.create_registered_model(self.system, description=said or None)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        found = self._client.search_model_versions(f"name = '{self.system}' and tags.`{RUN}` = '{record.run}'")
+        same = [version for version in found if version.run_id == run_id]  # not one of an earlier stack
+        if same:
+            version = str(min(same, key=lambda version: int(version.version)).version)
+        else:
+            tags = {RUN: record.run, **_tags(record)}
+            made = mlflow.register_model(f"models:/{model_id}", self.system, tags=tags, await_registration_for=60)
+            version = str(made.version)
+        self._client.update_model_version(self.system, version, fields.note(record))
+        return version
+
+
+def _tags(record: Record) -> dict[str, str]:
+    """What a run and a model version are found by: data version, split, lock file."""
+    found = {DATASET: record.plan["dataset"], SPLIT: str(record.plan["split"]), LOCK: record.lock}
+    if record.report is not None:
+        found[DATA_REPORT] = record.source + REPORT
+    return {name: value for name, value in found.items() if value}
+
+
+def _bucket(uri: str) -> str:
+    """The bucket of an S3 URI, or "" of another one."""
+    return uri.removeprefix("s3://").split("/")[0] if uri.startswith("s3://") else ""
+
+
+def _points(
+    started: int, figures: Mapping[str, float], series: Mapping[str, Sequence[float | None]] | None = None
+) -> list[Metric]:
+    """Metrics at a fixed time, in ms: a point that is repeated is the same. A series has a step a value."""
+    points = [Metric(name, value, started, 0) for name, value in figures.items()]
+    for name, values in (series or {}).items():
+        points += [Metric(name, value, started, step) for step, value in enumerate(values) if value is not None]
+    return points
+
+
+def _pairs(params: Mapping[str, Any]) -> list[Param]:
+    return [Param(name, str(value)) for name, value in params.items()]
+
+
+def _signature(contract: Contract) -> ModelSignature:
+    inputs: list[ColSpec | TensorSpec] = []
+    if contract.number_columns:
+        inputs.append(TensorSpec(np.dtype(np.float32), (-1, len(contract.number_columns)), NUMBERS))
+    if contract.category_columns:
+        inputs.append(TensorSpec(np.dtype(np.str_), (-1, len(contract.category_columns)), CATEGORIES))
+    output = TensorSpec(np.dtype(np.float32), (-1, len(contract.classes)), PROBABILITIES)
+    return ModelSignature(inputs=Schema(inputs), outputs=Schema([output]))
+
+
+def _example(contract: Contract) -> dict[str, Any]:
+    """One encoded record, made up from the contract: a row of train could be a private one."""
+    return encode(contract, parse_records(contract, [example_record(contract)])).feeds()

@@ -1,0 +1,177 @@
+"""What is kept of a training run beyond itself: everything that MLflow, the card and the release are made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from andamio.contract import Contract
+from andamio.errors import ObjectNotFound, TrainingError
+from andamio.release.release import IMPORTANCE
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+from registry.card import Card, Facts
+from training.run import EVALUATION, FIT, PLAN, Run, candidate_file, decision_file
+
+PLOTS = "plots/"
+REPORT, AUDIT = "report.html", "audit.json"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where things come from: `datasets` is where data versions lie, as a URI; `lock` the digest of the lock file."""
+
+    datasets: str
+    lock: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is tracked of a training run; without a model, `contract`, `onnx` and what follows from them are None.
+
+    `source` is the URI of the data version's folder, `audit` and `report` what ETL found out about it.
+    """
+
+    run: str
+    problem: str
+    source: str
+    lock: str
+    plan: Json
+    trials: list[Json]
+    fit: Json
+    evaluation: Json | None
+    decision: Json | None
+    contract: Contract | None
+    onnx: bytes | None
+    profile: Json = field(default_factory=dict)
+    manifest: Json | None = None
+    audit: Json | None = None
+    report: bytes | None = None
+    importance: Json | None = None
+    plots: dict[str, bytes] = field(default_factory=dict)
+    decided: str = ""
+    card: Card | None = None
+
+    def facts(self) -> Facts | None:
+        """What a card is made of; None when the run ended without a model."""
+        if self.evaluation is None or self.decision is None or self.contract is None:
+            return None
+        return Facts(
+            run=self.run,
+            plan=self.plan,
+            fit=self.fit,
+            evaluation=self.evaluation,
+            decision=self.decision,
+            contract=self.contract,
+            manifest=self.manifest,
+            profile=self.profile,
+            audit=self.audit,
+            importance=self.importance,
+            lock=self.lock,
+            decided=self.decided,
+            report=self.source + REPORT if self.report is not None else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """Where a record is in MLflow; `version` and `mlmodel` are None when it has no model."""
+
+    run_id: str
+    version: str | None
+    mlmodel: bytes | None
+
+
+class Tracker(Protocol):
+    """What registration asks of an experiment tracker: each call may be repeated."""
+
+    def log(self, record: Record) -> Tracked:
+        """Write the record, or find it written."""
+
+    def sealed(self, tracked_version: str, release: str) -> None:
+        """Note which release a model version became."""
+
+    def point(self, alias: str, version: str) -> None:
+        """Give a model version an alias, taking it from whichever had it."""
+
+    def unpoint(self, alias: str, version: str) -> None:
+        """Take an alias from a model version, if it has it."""
+
+    def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
+        """Note what finally became of a run and its model version."""
+
+
+Trackers = Callable[[str], Tracker]
+
+
+def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -> Record:
+    """Collect a run's results; raises `TrainingError` that names the step whose result is missing."""
+    plan, fit = run.need(PLAN, "plan"), run.need(FIT, "fit")
+    fitted = fit["status"] == "fitted"
+    if fitted and decision is None:
+        raise TrainingError(f"Run {run.id} has a candidate, and no decision was named: the step 'decide' comes first")
+
+    def candidate(name: str) -> bytes:
+        return run.read(candidate_file(name), fit["files"][name], "fit")
+
+    version = plan["dataset"]
+    evaluation = run.need(EVALUATION, "evaluate") if fitted else None
+    return Record(
+        run=run.id,
+        problem=plan["problem"],
+        source=f"{origin.datasets}{version}/",
+        lock=origin.lock,
+        plan=plan,
+        trials=fit["trials"],
+        fit=fit,
+        evaluation=evaluation,
+        decision=run.need(decision_file(decision), "decide") if decision is not None else None,
+        contract=Contract.from_json(candidate("contract.json")) if fitted else None,
+        onnx=candidate("model.onnx") if fitted else None,
+        profile=json.loads(candidate("profile.json")) if fitted else {},
+        manifest=_json(lake, layout.dataset(version, "manifest.json")),
+        audit=_json(lake, layout.dataset(version, AUDIT)),
+        report=_bytes(lake, layout.dataset(version, REPORT)),
+        importance=_importance(run, evaluation or {}),
+        plots=_plots(run, evaluation or {}),
+        decided=_day(run, decision),
+    )
+
+
+def _importance(run: Run, evaluation: Json) -> Json | None:
+    """The features' importance, as the evaluation vouches for it; None where an older one measured none."""
+    digest = (evaluation.get("files") or {}).get(IMPORTANCE)
+    return None if digest is None else json.loads(run.read(IMPORTANCE, digest, "evaluate"))
+
+
+def _plots(run: Run, evaluation: Json) -> dict[str, bytes]:
+    """The evaluation's plots, SVG by name ("roc")."""
+    vouched = (evaluation.get("files") or {}).items()
+    return {
+        file.removeprefix(PLOTS).removesuffix(".svg"): run.read(file, digest, "evaluate")
+        for file, digest in vouched
+        if file.startswith(PLOTS)
+    }
+
+
+def _day(run: Run, decision: str | None) -> str:
+    """The day of the decision, which is written once."""
+    if decision is None:
+        return ""
+    return run.models.head(run.key(decision_file(decision))).modified.date().isoformat()
+
+
+def _bytes(lake: Objects, key: str) -> bytes | None:
+    try:
+        return lake.get(key).body
+    except ObjectNotFound:
+        return None
+
+
+def _json(lake: Objects, key: str) -> Json | None:
+    body = _bytes(lake, key)
+    return None if body is None else json.loads(body)

@@ -1,0 +1,152 @@
+"""After the decision: MLflow's record, the sealed release, and the pointer's swap.
+
+The record is written before the pointer moves, so whatever is served can be looked up; the aliases are
+moved after it, so that they never claim what did not happen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any
+
+from andamio.errors import PreconditionFailed
+from andamio.release import release as releases
+from andamio.release.pointer import Pointer, Served, read_pointer, swap_pointer
+from andamio.storage.documents import to_json
+from andamio.storage.ports import Objects
+from registry import card
+from registry.record import Origin, Record, Trackers, read_record
+from training.run import PLAN, Run, candidate_file, decision_file, registered_file
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+MLMODEL = "model/MLmodel"
+ATTEMPTS = 3
+"""How often a run is decided on, when somebody else's promotion comes between decision and swap."""
+
+
+def register(
+    lake: Objects, models: Objects, run_id: str, decision: str | None, origin: Origin, trackers: Trackers
+) -> dict[str, Any]:
+    """Record a decided run in MLflow and seal its release; without a decision, record that it has no model.
+
+    A rejected model gets the alias "challenger"; no alias moves for one that is to be promoted before it is.
+    """
+    run = Run(run_id, models)
+
+    def compute() -> dict[str, Any]:
+        record = with_card(run, decision, read_record(lake, run, decision, origin))
+        tracker = trackers(record.problem)
+        tracked = tracker.log(record)
+        result: dict[str, Any] = {"run": run_id, "mlflow_run": tracked.run_id, "metric": record.plan["metric"]}
+        if record.decision is None or tracked.version is None or tracked.mlmodel is None:
+            return {**result, "status": record.fit["status"]}
+        # The first description of this model stays: MLflow puts a time into it, and a release's bytes never change.
+        models.put_new(run.key(MLMODEL), tracked.mlmodel)
+        sealed = seal(run, record, models.get(run.key(MLMODEL)).body)
+        tracker.sealed(tracked.version, sealed)
+        if record.decision["outcome"] == "rejected":
+            tracker.point(CHALLENGER, tracked.version)
+        return {
+            **result,
+            **record.decision["holdout"],
+            "status": record.decision["outcome"],
+            "mlflow_version": tracked.version,
+            "release": sealed,
+            "reason": record.decision["reason"],
+        }
+
+    return run.once(registered_file(decision or "none"), compute)
+
+
+def with_card(run: Run, decision: str | None, record: Record) -> Record:
+    """The record with its model card: the one that an earlier call wrote, for a release's bytes never change."""
+    facts = record.facts()
+    if facts is None:
+        return record
+    made = card.make(facts, record.plots)
+    kept = {}
+    for name, body in made.files().items():
+        key = run.key(f"registered/{decision}/{name}")
+        run.models.put_new(key, body)
+        kept[name] = run.models.get(key).body.decode()
+    made = dataclasses.replace(made, markdown=kept[releases.CARD], html=kept[releases.CARD_PAGE])
+    return dataclasses.replace(record, card=made)
+
+
+def seal(run: Run, record: Record, mlmodel: bytes) -> str:
+    """Write the release of a decided run and return its version."""
+    fit = record.fit
+    files = {name: run.read(candidate_file(name), sha256, "fit") for name, sha256 in fit["files"].items()}
+    files |= {
+        "MLmodel": mlmodel,
+        "evaluation.json": to_json(record.evaluation),
+        "decision.json": to_json(record.decision),
+        **(record.card.files() if record.card else {}),
+        **({releases.IMPORTANCE: to_json(record.importance)} if record.importance else {}),
+    }
+    info = {
+        "problem": record.problem,
+        "run": run.id,
+        "dataset": record.plan["dataset"],
+        "split": record.plan["split"],
+        "threshold": fit["threshold"],
+        "family": fit["family"],
+        "metric": record.plan["metric"],
+    }
+    return releases.seal(run.models, files, info)
+
+
+def promote(
+    models: Objects, run_id: str, decision: str, trackers: Trackers, now: datetime, *, attempt: int = 1
+) -> dict[str, Any]:
+    """Swap the pointer to the run's release if it is still the one that the gate decided on, then the aliases.
+
+    Status "promoted", "rejected" (the decision says so), or "conflict": somebody promoted another meanwhile,
+    and the gate has to decide again. After three attempts a conflict is a rejection.
+    """
+    run = Run(run_id, models)
+    decided = run.need(decision_file(decision), "decide")
+    registered = run.need(registered_file(decision), "register")
+    if decided["outcome"] != "promoted":
+        return registered
+    version = registered["mlflow_version"]
+    swapped = _swap(models, run, decided, registered["release"], now)
+    if not swapped and attempt < ATTEMPTS:
+        return {"status": "conflict", "run": run_id, "attempt": attempt}
+    tracker = trackers(decided_problem(run))
+    if not swapped:
+        tracker.point(CHALLENGER, version)
+        tracker.conclude(registered["mlflow_run"], version, "rejected")
+        reason = f"Another model was promoted meanwhile, {attempt} times: train again to be judged against it."
+        return {**registered, "status": "rejected", "reason": reason}
+    tracker.point(CHAMPION, version)
+    tracker.unpoint(CHALLENGER, version)
+    tracker.conclude(registered["mlflow_run"], version, "promoted")
+    return registered
+
+
+def decided_problem(run: Run) -> str:
+    """The problem that a run was planned for."""
+    problem: str = run.need(PLAN, "plan")["problem"]
+    return problem
+
+
+def _swap(models: Objects, run: Run, decided: dict[str, Any], release: str, now: datetime) -> bool:
+    """Whether the pointer names the release: swapped now, or by an earlier call that was cut off."""
+    pointer, etag = read_pointer(models, decided_problem(run))
+    if _serves(pointer, release):
+        return True
+    if (pointer.revision, etag) != (decided["revision"], decided["etag"]):
+        return False
+    served = Served(release=release, since=now.isoformat(timespec="seconds"), run=run.id)
+    try:
+        swap_pointer(models, pointer.promoted(served), etag)
+    except PreconditionFailed:
+        # A write that was retried after its answer got lost fails too: look whether it was ours.
+        return _serves(read_pointer(models, pointer.problem)[0], release)
+    return True
+
+
+def _serves(pointer: Pointer, release: str) -> bool:
+    return pointer.champion is not None and pointer.champion.release == release

@@ -1,0 +1,227 @@
+"""A batch: one version of one file, the release that scores it, and how far that has come.
+
+Everything about a batch is in the batch bucket, and is only ever added to (`state.json` apart):
+
+    batches/ID/request.json     an upload that was asked for over HTTP, before there is a file
+    batches/ID/plan.json        what the file is, how it is read, which release scores it: said once
+    batches/ID/unpacked.EXT     what was in a gzip file
+    batches/ID/survey/N.json    what chunk N of a text file holds, so that it can be cut safely
+    batches/ID/shards.json      how it was cut
+    batches/ID/todo/N-*.json    what the maps of attempt N work through: chunks, shards
+    batches/ID/shards/N.json    what became of shard N: the last thing that its worker writes
+    batches/ID/failures/*.json  why a shard or a chunk was given up (gone over when it is there after all)
+    batches/ID/lookup/N.bin     what the predictions of shard N are looked up in
+    batches/ID/state.json       running, failed or done, since when, and why: the claim of one execution on the batch
+    batches/known/DIGEST.json   which batch is of the same bytes, format and release: see `known`
+    scored/ID.manifest.json     what it was made of and came to: a batch that has one is done
+"""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, Self
+
+from andamio.storage import layout
+
+FORMATS = ("csv", "jsonl", "parquet")
+ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{12}")
+_PREDICTION = re.compile(rf"({ID.pattern})-([0-9]{{1,15}})")
+_ASKED = re.compile(rf"{re.escape(layout.INCOMING)}({ID.pattern})/[^/]+")
+
+Format = Literal["csv", "jsonl", "parquet"]
+
+ENDINGS: Mapping[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+KNOWN = "CSV (.csv, .tsv), JSON Lines (.jsonl, .ndjson), either of them also as .gz, or Parquet (.parquet)"
+LONGEST_NAME = 128
+"""Characters of the name of a file that an upload is asked for."""
+_MADE = 1
+"""What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
+_PLAIN_NAME = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{LONGEST_NAME - 2}}}[A-Za-z0-9_])")
+
+
+def format_of(name: str) -> tuple[Format, str] | None:
+    """What a file's name says that it is: its format, and "gzip" or ""; None where it is nothing that is scored."""
+    lower = name.lower()
+    stem = lower.removesuffix(".gz")
+    found = next((found for ending, found in ENDINGS.items() if stem.endswith(ending)), None)
+    zipped = stem != lower
+    return None if found is None or (zipped and found == "parquet") else (found, "gzip" if zipped else "")
+
+
+def plain_name(text: str) -> str | None:
+    """The last part of a path where it can be the end of a key: ASCII letters, digits and `._ -`, a known ending."""
+    name = text.replace("\\", "/").rsplit("/", 1)[-1]
+    return name if _PLAIN_NAME.fullmatch(name) and format_of(name) else None
+
+
+def new_id(now: datetime) -> str:
+    """An id for a file that is still to come."""
+    return f"{_moment(now)}-{secrets.token_hex(6)}"
+
+
+def asked_id(key: str) -> str | None:
+    """The id that a key was given out under (`incoming/ID/NAME`), or None where somebody chose the key."""
+    found = _ASKED.fullmatch(key)
+    return found[1] if found else None
+
+
+def file_name(key: str) -> str:
+    """What a person calls the file under a key: its name without `incoming/`, and without an id that was given out."""
+    return key.rsplit("/", 1)[-1] if asked_id(key) else key.removeprefix(layout.INCOMING)
+
+
+def version_id(key: str, version: str, modified: datetime) -> str:
+    """The id of one version of an object: when it came, and a digest of key and version."""
+    digest = hashlib.sha256(f"{key}\n{version}".encode()).hexdigest()
+    return f"{_moment(modified)}-{digest[:12]}"
+
+
+def prediction_id(batch_id: str, line: int) -> str:
+    """The id of the prediction for the row that begins on a line of a batch's file (a Parquet row, from 1)."""
+    return f"{batch_id}-{line}"
+
+
+def split_prediction_id(text: str) -> tuple[str, int] | None:
+    """Batch id and line of a batch's prediction id, None for any other text."""
+    found = _PREDICTION.fullmatch(text)
+    return (found[1], int(found[2])) if found else None
+
+
+def known(etag: str, size: int, format: Format, compression: str, release: str) -> str:
+    """The key under which the batch of some bytes and a release is known, so that the same file is scored once."""
+    said = json.dumps([_MADE, etag, size, format, compression, release])
+    return f"{layout.BATCHES}known/{hashlib.sha256(said.encode()).hexdigest()}.json"
+
+
+def _moment(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """What a batch's file is, how it is read, and which release scores it; written once, before anything is scored.
+
+    `source` is the object whose ranges the shards are: the file itself, or what a gzip file was unpacked
+    to. `body` is the offset of the first row and `line` its line (1 where there is no header), both of
+    text files. `names_out` is what the added columns are called: their own names unless the file has one
+    of that name. `expires` in seconds since 1970.
+    """
+
+    batch: str
+    problem: str
+    created: str
+    key: str
+    version: str
+    etag: str
+    size: int
+    format: Format
+    compression: str
+    source: str
+    source_version: str
+    source_size: int
+    columns: tuple[str, ...]
+    record_column: str | None
+    release: str
+    classes: tuple[str, ...]
+    texts: Mapping[str, str]
+    threshold: float
+    names_out: Mapping[str, str]
+    store: Literal["auto", "always", "never"]
+    expires: int
+    delimiter: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+    body: int = 0
+    line: int = 1
+    chunks: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def ending(self) -> str:
+        """What the names of its scored files end with."""
+        return self.format
+
+    def to_json(self) -> bytes:
+        """The plan as it is stored."""
+        return json.dumps(asdict(self), indent=1).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """The plan that was stored."""
+        raw = json.loads(body)
+        for name in ("columns", "classes"):
+            raw[name] = tuple(raw[name])
+        raw["chunks"] = tuple((start, end) for start, end in raw["chunks"])
+        return cls(**raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A part of a file that one worker scores.
+
+    Of a text file: bytes `start` to `end`, whole rows, the first of which begins on `line`. Of a Parquet
+    file: row groups `start` to `end`, `line` is the number of the first row, from 1.
+    """
+
+    number: int
+    start: int
+    end: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a file was cut: `shards.json`. `stored` says whether its predictions go into the table."""
+
+    shards: tuple[Shard, ...]
+    stored: bool
+
+    def to_json(self) -> bytes:
+        """The cut as it is stored."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, body: bytes) -> Self:
+        """The cut that was stored."""
+        raw = json.loads(body)
+        return cls(tuple(Shard(**shard) for shard in raw["shards"]), raw["stored"])
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """What became of a shard: `rows` = `scored` + `rejected`. `bytes` and `etag` are those of its scored part.
+
+    `lines` is how many lines (Parquet: rows) the worker went over, so that verify can see that nothing lies
+    between two shards. `seconds` by what was done.
+    """
+
+    number: int
+    rows: int
+    scored: int
+    rejected: int
+    lines: int
+    bytes: int
+    etag: str
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> builtins.bytes:
+        """The result as it is stored."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_json(cls, body: builtins.bytes) -> Self:
+        """The result that was stored."""
+        return cls(**json.loads(body))

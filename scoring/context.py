@@ -1,0 +1,82 @@
+"""What every step of scoring works with: the buckets, the table, and the releases that were opened."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from andamio.contract import Contract
+from andamio.errors import ReleaseError
+from andamio.release.model import Model
+from andamio.release.release import MODEL, Release
+from andamio.storage.ports import Objects, PredictionStore
+from scoring.batch import BatchPlan
+
+_KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A release in memory; its model is loaded when a shard is scored."""
+
+    release: Release
+    contract: Contract
+
+    @property
+    def threshold(self) -> float:
+        """From which probability on the positive class is the label; raises `ReleaseError`."""
+        said = self.release.info.get("threshold")
+        if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= 1:
+            raise ReleaseError(f"release {self.release.version}: its threshold must be a number between 0 and 1")
+        return float(said)
+
+
+STORED_BYTES = 4 * 2**20
+"""Most bytes of a shard whose rows are all stored: some 100,000 rows, and a function has 15 minutes."""
+
+
+@dataclass(frozen=True)
+class ScoringContext:
+    """Buckets and table of one problem; `bucket` is the name of the batch bucket, `shard_bytes` how large a shard is.
+
+    Releases never change, so one that was opened stays so, and a function that is used again need not
+    read it again.
+    """
+
+    problem: str
+    bucket: str
+    batch: Objects
+    models: Objects
+    table: PredictionStore
+    shard_bytes: int
+    _opened: dict[str, Opened] = field(default_factory=dict, repr=False)
+    _models: dict[str, Model] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def bytes_of_a_shard(self, plan: BatchPlan) -> int:
+        """How many bytes of a file make a shard: fewer where every row goes into the table, which takes its time."""
+        return min(self.shard_bytes, STORED_BYTES) if plan.store == "always" else self.shard_bytes
+
+    def open(self, version: str) -> Opened:
+        """A release with its contract; raises `ReleaseError`."""
+        with self._lock:
+            if version not in self._opened:
+                release = Release.open(self.models, version)
+                _make_room(self._opened)
+                self._opened[version] = Opened(release, release.contract())
+            return self._opened[version]
+
+    def model(self, version: str) -> Model:
+        """The model of a release, ready to score; raises `ReleaseError`."""
+        opened = self.open(version)
+        with self._lock:
+            if version not in self._models:
+                model = Model(opened.contract, opened.release.read(MODEL))
+                _make_room(self._models)
+                self._models[version] = model
+            return self._models[version]
+
+
+def _make_room[Kept](kept: dict[str, Kept]) -> None:
+    while len(kept) >= _KEPT:
+        del kept[next(iter(kept))]

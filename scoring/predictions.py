@@ -1,0 +1,39 @@
+"""What the model says of rows: which have an answer, which class, how probable each is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.records.encode import Encoded
+from andamio.release.model import Model
+from andamio.release.threshold import labels_from
+
+SLICE = 8_192
+"""Rows handed to the model at a time: what it makes on the way stays small."""
+
+NO_ANSWER = "the model has no finite answer: a number without a range is too large"
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """Lines `[rows]`, class indices `[rows]` and probabilities float32 `[rows, classes]`."""
+
+    lines: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+def probabilities_of(model: Model, encoded: Encoded) -> NDArray[np.float32]:
+    """The model's answers `[rows, classes]`, finite or not."""
+    answers = [model.answers(encoded.take(slice(start, start + SLICE))) for start in range(0, encoded.rows, SLICE)]
+    return np.concatenate(answers) if answers else np.empty((0, len(model.contract.classes)), dtype=np.float32)
+
+
+def predicted(
+    lines: NDArray[np.int64], probabilities: NDArray[np.float32], positive: int, threshold: float
+) -> Predicted:
+    """Labels by the release's own threshold."""
+    return Predicted(lines, labels_from(probabilities, positive, threshold), probabilities)

@@ -1,0 +1,1 @@
+"""From the bytes of a shard to rows of cells, by format."""

@@ -1,0 +1,81 @@
+"""The columns of a file, held against the contract: what is missing, what is twice, what the added ones are called."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable, Sequence
+
+from andamio.contract import Contract
+from andamio.tabular.sniff import doubled
+from scoring.errors import RefusedFile
+
+PREFIX = "andamio_"
+
+_SHOWN = 40
+_LONGEST_SHOWN = 60
+
+
+def wanted(contract: Contract) -> frozenset[str]:
+    """Every column that is looked for in a file."""
+    extra = {contract.problem.time, contract.problem.id} - {None}
+    return frozenset({*contract.inputs, *(name for name in extra if name is not None)})
+
+
+def check_columns(names: Sequence[str], contract: Contract, *, where: str = "header has") -> None:
+    """Raise `RefusedFile` when a required column is missing, or one that is used is there twice.
+
+    The message names all of them, suggests what else may be meant, and says what there is.
+    """
+    twice = doubled(names, wanted(contract))
+    if twice:
+        raise RefusedFile(f"has more than one column {_listed(twice)}: keep one of each name")
+    lacking = [name for name, feature in contract.inputs.items() if feature.required and name not in names]
+    if not lacking:
+        return
+    free = [name for name in names if name not in wanted(contract)]
+    close = {name: near for name in lacking if (near := _near(name, free)) is not None}
+    hints = "".join(f" Is '{_short(near)}' meant to be '{name}'?" for name, near in close.items())
+    raise RefusedFile(
+        f"lacks the column{'s' * (len(lacking) > 1)} {_listed(lacking)}, which the model needs.{hints} "
+        f"Its {where}: {', '.join(_short(name) for name in names[:_SHOWN]) or 'nothing'}"
+        + (f" and {len(names) - _SHOWN} more." if len(names) > _SHOWN else ".")
+    )
+
+
+def record_column(names: Collection[str], contract: Contract) -> str | None:
+    """The column with the caller's ids: the contract's, else one called `record_id` or `id`, unless that is used."""
+    stated = contract.problem.id
+    if stated is not None and stated in names:
+        return stated
+    used = {*contract.features, contract.problem.target}
+    return next((name for name in ("record_id", "id") if name in names and name not in used), None)
+
+
+def names_out(names: Collection[str], classes: Iterable[str]) -> dict[str, str]:
+    """What each added column is called, by its own name, so that none has the name of one in the file."""
+    own = ["prediction_id", "label", "label_text", *(f"probability_{name}" for name in classes), "model_version"]
+    taken = set(names)
+    called: dict[str, str] = {}
+    for name in own:
+        choice, number = name, 1
+        while choice in taken:
+            number += 1
+            choice = PREFIX + name if number == 2 else f"{PREFIX}{name}_{number - 1}"
+        called[name] = choice
+        taken.add(choice)
+    return called
+
+
+def _near(name: str, free: Sequence[str]) -> str | None:
+    folded = {other.strip().casefold().replace(" ", "_"): other for other in reversed(free)}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def _listed(names: Sequence[str]) -> str:
+    quoted = [f"'{name}'" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_SHOWN else name[:_LONGEST_SHOWN] + "..."

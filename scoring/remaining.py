@@ -1,0 +1,105 @@
+"""What is left to be done for a planned batch, found out from what is in storage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from andamio.errors import ObjectNotFound
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+from scoring.batch import BatchPlan, Cut, Shard
+from scoring.context import ScoringContext
+from scoring.errors import RefusedFile
+from scoring.split.chunks import missing_surveys, read_surveys, survey_chunk
+from scoring.split.cut import CannotCut, cut, lines_of
+
+FEW_CHUNKS = 4
+"""Chunks that are not worth a map."""
+FEW_ROWS = 100_000
+"""Rows of a batch that `[batch] store = "auto"` puts into the table."""
+
+Json = dict[str, Any]
+
+
+def remaining_work(context: ScoringContext, plan: BatchPlan, attempt: int, *, surveyed: bool = False) -> Json:
+    """The next step of a batch: {"status": "survey" | "score" | "verify", "batch", "items"?}.
+
+    `surveyed` says that its chunks were, as far as they can be. Raises `RefusedFile`.
+    """
+    found = read_cut(context.batch, plan.batch)
+    if found is None:
+        if plan.format == "parquet":
+            found = _cut_parquet(context, plan)
+        else:
+            missing = [] if surveyed else missing_surveys(context.batch, plan)
+            if len(plan.chunks) > FEW_CHUNKS and missing:
+                return _todo(context.batch, plan.batch, attempt, "chunk", missing, "survey")
+            for chunk in missing:
+                survey_chunk(context, plan, chunk)
+            found = _cut_text(context.batch, plan)
+        found = _keep(context.batch, plan, found)
+    left = missing_shards(context.batch, plan.batch, found)
+    if not left:
+        return {"status": "verify", "batch": plan.batch}
+    return _todo(context.batch, plan.batch, attempt, "shard", left, "score")
+
+
+def read_cut(objects: Objects, batch: str) -> Cut | None:
+    """How a batch was cut, None before it was."""
+    try:
+        return Cut.from_json(objects.get(layout.batch(batch, "shards.json")).body)
+    except ObjectNotFound:
+        return None
+
+
+def missing_shards(objects: Objects, batch: str, cut: Cut) -> list[int]:
+    """The shards without a result, or without the part that it tells of."""
+    results, parts = (
+        {_number_in(info.key) for info in objects.list(prefix)}
+        for prefix in (layout.batch(batch, "shards/"), f"{layout.SCORED}{batch}/")
+    )
+    return [shard.number for shard in cut.shards if shard.number not in results & parts]
+
+
+def _number_in(key: str) -> int:
+    return int("".join(filter(str.isdigit, key.rsplit("/", 1)[-1])) or -1)
+
+
+def _cut_text(objects: Objects, plan: BatchPlan) -> Cut:
+    surveys = read_surveys(objects, plan)
+    try:
+        shards = cut(surveys, plan.line)
+    except CannotCut as error:
+        raise RefusedFile(str(error)) from None
+    # A file without rows is a batch all the same: one shard, of nothing.
+    return Cut(shards or (Shard(0, plan.body, plan.body, plan.line),), _stored(plan, lines_of(surveys)))
+
+
+def _cut_parquet(context: ScoringContext, plan: BatchPlan) -> Cut:
+    from scoring.read.parquet_foot import read_foot  # pyarrow, only where there is a Parquet file
+
+    contract = context.open(plan.release).contract
+    foot = read_foot(context.batch, plan.source, plan.source_version, plan.source_size, contract)
+    return Cut(foot.cut(context.bytes_of_a_shard(plan)), _stored(plan, foot.rows))
+
+
+def _stored(plan: BatchPlan, rows: int) -> bool:
+    return plan.store == "always" or (plan.store == "auto" and rows <= FEW_ROWS)
+
+
+def _keep(objects: Objects, plan: BatchPlan, found: Cut) -> Cut:
+    """Write a cut, or read the one that somebody wrote first."""
+    key = layout.batch(plan.batch, "shards.json")
+    if objects.put_new(key, found.to_json(), content_type="application/json"):
+        return found
+    return Cut.from_json(objects.get(key).body)
+
+
+def _todo(objects: Objects, batch: str, attempt: int, kind: str, numbers: Sequence[int], status: str) -> Json:
+    """Write what a map is to work through."""
+    key = layout.batch(batch, f"todo/{attempt:05d}-{kind}s.json")
+    items = [{"batch": batch, kind: number} for number in numbers]
+    objects.put(key, json.dumps(items).encode(), content_type="application/json")
+    return {"status": status, "batch": batch, "items": key}

@@ -1,0 +1,208 @@
+"""How far a batch is, read from what is in the batch bucket: what the API and the command line show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, Literal
+
+from andamio.errors import ObjectNotFound
+from andamio.storage import layout
+from andamio.storage.ports import ObjectInfo, Objects
+from scoring.batch import ID, BatchPlan, Cut
+
+PARTS_SHOWN = 100
+"""How many parts of a result are listed by name; the manifest names all of them."""
+
+_WINDOWS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 60 * 24, 60 * 24 * 7, 60 * 24 * 90))
+_KEYS_BEFORE_A_JUMP = 100
+_SIDE_BY_SIDE = 8
+_GONE = "Its results are kept no longer ([batch] keep_days): drop the file again to have it scored."
+_GRACE = timedelta(hours=1)
+"""How long after its form expired an upload may still be under way."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """Shards done of all."""
+
+    done: int
+    all: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringModel:
+    """What scores a batch: the problem's name and the release."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a batch is. `file` is its key in the bucket, None before there is one; `created` in ISO 8601.
+
+    `rows`, `scored` and `rejected` are known when it is done. `same_as` is the batch whose results are this one's,
+    since it was of the same file and release.
+    """
+
+    batch: str
+    status: Literal["waiting", "running", "done", "failed"]
+    created: str
+    file: str | None
+    step: Literal["planning", "unpacking", "cutting", "scoring", "verifying"] | None = None
+    shards: BatchProgress | None = None
+    rows: int | None = None
+    scored: int | None = None
+    rejected: int | None = None
+    model: ScoringModel | None = None
+    reason: str | None = None
+    same_as: str | None = None
+
+    def to_dict(self) -> Json:
+        """The status as JSON has it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The keys of a batch's results; of parts and rejects the first 100. `whole` is all that was scored in one file."""
+
+    whole: str | None
+    parts: tuple[str, ...]
+    rejected: tuple[str, ...]
+    manifest: str | None
+
+
+def read_status(objects: Objects, batch: str, now: datetime) -> Status | None:
+    """How far a batch is; None when there is none of this id."""
+    state = _json(objects, layout.batch(batch, "state.json"))
+    if state is None:
+        request = _json(objects, layout.batch(batch, "request.json"))
+        return None if request is None else _waiting(batch, request, now)
+    status = Status(batch, state["status"], state["created"], state["key"], reason=state["reason"])
+    if state["status"] == "done":
+        return _done(objects, replace(status, same_as=state["same_as"]))
+    return _under_way(objects, status)
+
+
+def result_files(objects: Objects, status: Status) -> Files:
+    """Where the results are: of a failed batch what there is of them, of one that waits or runs nothing yet."""
+    batch = status.same_as or status.batch
+    manifest = _json(objects, layout.batch_manifest(batch)) if status.status == "done" else None
+    if manifest is not None:
+        files = manifest["files"]
+        return Files(
+            files["merged"],
+            tuple(files["scored"][:PARTS_SHOWN]),
+            tuple(files["rejected"][:PARTS_SHOWN]),
+            layout.batch_manifest(batch),
+        )
+    if status.status == "failed":
+        parts, rejected = (
+            tuple(info.key for info in islice(objects.list(f"{prefix}{batch}/"), PARTS_SHOWN))
+            for prefix in (layout.SCORED, layout.REJECTED)
+        )
+        return Files(None, parts, rejected, None)
+    return Files(None, (), (), None)
+
+
+def recent(objects: Objects, limit: int, now: datetime) -> list[Status]:
+    """The newest batches, newest first."""
+    found: list[str] = []
+    # Ids begin with the time, and a bucket lists forwards only: look back further until there are enough.
+    for since in (*((now - window).strftime("%Y%m%dT%H%M%S") for window in _WINDOWS), ""):
+        found = list(_ids(objects, since))
+        if len(found) >= limit:
+            break
+    newest = sorted(found, reverse=True)[:limit]
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        read = list(pool.map(lambda batch: read_status(objects, batch, now), newest))
+    return [status for status in read if status is not None]
+
+
+def _ids(objects: Objects, since: str) -> Iterator[str]:
+    """The ids of all batches since a time, each once."""
+    # No id begins otherwise in this millennium, and what else there is under batches/ does not.
+    prefix, after = layout.BATCHES + "2", layout.BATCHES + since
+    while True:
+        jump = None
+        last, keys = "", 0
+        for info in objects.list(prefix, after=after):
+            batch = _id_in(info)
+            if batch is None:
+                continue
+            keys = keys + 1 if batch == last else 1
+            if keys == 1:
+                last = batch
+                yield batch
+            elif keys > _KEYS_BEFORE_A_JUMP:
+                jump = layout.batch(batch, "~")  # behind all that a batch has
+                break
+        if jump is None:
+            return
+        after = jump
+
+
+def _id_in(info: ObjectInfo) -> str | None:
+    batch = info.key.removeprefix(layout.BATCHES).split("/", 1)[0]
+    return batch if ID.fullmatch(batch) else None
+
+
+def _waiting(batch: str, request: Json, now: datetime) -> Status:
+    status = Status(batch, "waiting", request["created"], request["key"])
+    if now < datetime.fromisoformat(request["expires"]) + _GRACE:
+        return status
+    return replace(status, status="failed", reason="No file was uploaded in time: ask for another upload.")
+
+
+def _done(objects: Objects, status: Status) -> Status:
+    manifest = _json(objects, layout.batch_manifest(status.same_as or status.batch))
+    if manifest is None:
+        # Results go a while after they were made, and a batch that is answered with them may be younger.
+        return replace(status, reason=_GONE)
+    shards = len(manifest["shards"])
+    return replace(
+        status,
+        shards=BatchProgress(shards, shards),
+        rows=manifest["rows"],
+        scored=manifest["scored"],
+        rejected=manifest["rejected"],
+        model=ScoringModel(manifest["release"]["name"], manifest["release"]["version"]),
+    )
+
+
+def _under_way(objects: Objects, status: Status) -> Status:
+    running = status.status == "running"
+    body = _body(objects, layout.batch(status.batch, "plan.json"))
+    if body is None:
+        # A gzip file is planned once it is unpacked.
+        zipped = status.file is not None and status.file.lower().endswith(".gz")
+        return replace(status, step="unpacking" if zipped else "planning") if running else status
+    plan = BatchPlan.from_json(body)
+    status = replace(status, model=ScoringModel(plan.problem, plan.release))
+    body = _body(objects, layout.batch(status.batch, "shards.json"))
+    if body is None:
+        return replace(status, step="cutting") if running else status
+    cut = len(Cut.from_json(body).shards)
+    done = sum(1 for _ in objects.list(layout.batch(status.batch, "shards/")))
+    step: Literal["scoring", "verifying"] = "scoring" if done < cut else "verifying"
+    return replace(status, shards=BatchProgress(done, cut), step=step if running else None)
+
+
+def _json(objects: Objects, key: str) -> Json | None:
+    body = _body(objects, key)
+    return None if body is None else json.loads(body)
+
+
+def _body(objects: Objects, key: str) -> bytes | None:
+    try:
+        return objects.get(key).body
+    except ObjectNotFound:
+        return None

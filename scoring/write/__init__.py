@@ -1,0 +1,1 @@
+"""From predictions to files: scored rows, rejected rows, items of the table."""

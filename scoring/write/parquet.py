@@ -1,0 +1,76 @@
+"""The scored part of a shard as Parquet: the columns that came, and those that were predicted behind them."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from scoring.batch import BatchPlan
+from scoring.predictions import Predicted
+from scoring.read.rows import Rows
+
+COMPRESSION = "snappy"
+"""A fifth faster than zstd, at a third more bytes."""
+
+
+_GROUP_ROWS, _GROUP_BYTES = 131_072, 16 * 2**20
+"""Rows, or bytes, that make a row group: whichever comes first."""
+
+
+class ParquetPart:
+    """Parquet with the input's own types."""
+
+    def __init__(self, file: IO[bytes], plan: BatchPlan, schema: pa.Schema) -> None:
+        self._before = f"{plan.batch}-"
+        self._release = plan.release
+        self._labels = pa.array(plan.classes, pa.string())
+        self._texts = pa.array([plan.texts[name] for name in plan.classes], pa.string())
+        added = [
+            pa.field(name, pa.float32() if own.startswith("probability_") else pa.string())
+            for own, name in plan.names_out.items()
+        ]
+        # What pandas noted about its columns is not true of ours.
+        kept = {name: value for name, value in (schema.metadata or {}).items() if name != b"pandas"}
+        self._schema = pa.schema([*schema, *added], metadata=kept)
+        # Of these hardly two are alike: a dictionary would be built for nothing.
+        apart = {field.name for field in added if field.type == pa.float32()} | {plan.names_out["prediction_id"]}
+        self._held: list[pa.RecordBatch] = []
+        self._writer = pq.ParquetWriter(
+            file,
+            self._schema,
+            compression=COMPRESSION,
+            use_dictionary=[name for name in self._schema.names if name not in apart],
+        )
+
+    def write(self, rows: Rows, kept: NDArray[np.int64] | None, said: Predicted) -> None:
+        """Add rows, each with its prediction."""
+        carried = rows.carried if kept is None else rows.carried.take(pa.array(kept))
+        labels = pa.array(said.labels)
+        columns = [
+            *carried.columns,
+            pc.binary_join_element_wise(self._before, pc.cast(pa.array(said.lines), pa.string()), ""),
+            self._labels.take(labels),
+            self._texts.take(labels),
+            *(pa.array(np.ascontiguousarray(column)) for column in said.probabilities.T),
+            pa.repeat(self._release, len(labels)),
+        ]
+        self._held.append(pa.record_batch(columns, schema=self._schema))
+        rows_held, bytes_held = (sum(getattr(batch, size) for batch in self._held) for size in ("num_rows", "nbytes"))
+        if rows_held >= _GROUP_ROWS or bytes_held >= _GROUP_BYTES:
+            self._write()
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._write()
+        self._writer.close()
+
+    def _write(self) -> None:
+        """Write what is held as a row group."""
+        held, self._held = pa.Table.from_batches(self._held, self._schema), []
+        if held.num_rows:
+            self._writer.write_table(held, row_group_size=held.num_rows)

@@ -1,0 +1,70 @@
+"""Rows that could not be scored: where each begins, what is wrong with it, and the row itself."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import IO
+
+from andamio.errors import Violation
+from scoring.read.csv_slowly import NO_VALUES
+from scoring.read.rows import Broken, Rows
+
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
+
+
+class Rejects:
+    """Writes one JSON object a reject; `count` of them so far."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.count = 0
+
+    def write(self, rows: Rows, problems: Iterable[Violation]) -> None:
+        """Write the rows that have problems, and those that are none, in the order of the file."""
+        by_row: dict[int, list[Violation]] = {}
+        for problem in problems:
+            by_row.setdefault(problem.row, []).append(problem)
+        broken = sorted(rows.broken, key=lambda row: row.line, reverse=True)
+        for row in sorted(by_row):
+            line = int(rows.lines[row])
+            while broken and broken[-1].line < line:
+                self._put_broken(broken.pop())
+            self._put_row(line, rows.original(row), by_row[row])
+        while broken:
+            self._put_broken(broken.pop())
+
+    def _put_row(self, line: int, row: object, problems: list[Violation]) -> None:
+        if isinstance(row, dict) and not any(_says_something(value) for value in row.values()):
+            self._put(line, [{"field": "", "reason": NO_VALUES}], row)
+            return
+        self._put(line, [{"field": problem.field, "reason": problem.reason} for problem in problems], row)
+
+    def _put_broken(self, row: Broken) -> None:
+        self._put(row.line, [{"field": "", "reason": row.reason}], row.row)
+
+    def _put(self, line: int, errors: list[dict[str, str]], row: object) -> None:
+        reason = "; ".join(
+            f"{error['field']}: {error['reason']}" if error["field"] else error["reason"] for error in errors
+        )
+        document = {"line": line, "reason": reason, "errors": errors, "row": row}
+        try:
+            text = _JSON.encode(document)
+        except ValueError:
+            text = _JSON.encode(_shown(document))
+        self._file.write(text.encode(errors="replace") + b"\n")
+        self.count += 1
+
+
+def _says_something(value: object) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else value is not None
+
+
+def _shown(value: object) -> object:
+    """The value as JSON can hold it: it has no infinity."""
+    if isinstance(value, dict):
+        return {str(name): _shown(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_shown(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,109 @@
+"""The scored part of a shard as text: each row as it came, and what was predicted behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import IO, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scoring.batch import BatchPlan
+from scoring.predictions import Predicted
+from scoring.read.csv_slowly import row_text
+from scoring.read.rows import Rows
+
+
+class Part(Protocol):
+    """A scored part under way."""
+
+    def write(self, rows: Rows, kept: NDArray[np.int64] | None, said: Predicted) -> None:
+        """Add rows (those at `kept`, all of them where it is None), each with its prediction."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class _TextPart:
+    """A part whose rows are text: joined by pyarrow, a column of pieces at a time."""
+
+    def __init__(self, file: IO[bytes], decimal: str) -> None:
+        self._file, self._decimal = file, decimal
+
+    def _join(self, rows: pa.StringArray, pieces: Sequence[pa.Array | pa.Scalar | str]) -> None:
+        whole = pc.binary_join_element_wise(rows, *pieces, "")
+        for array in whole.chunks if isinstance(whole, pa.ChunkedArray) else (whole,):
+            _, ends, data = array.buffers()
+            if len(array):
+                kind = np.int64 if pa.types.is_large_string(array.type) else np.int32
+                offsets = np.frombuffer(ends, kind, len(array) + 1, array.offset * kind().itemsize)
+                self._file.write(memoryview(data)[offsets[0] : offsets[-1]])
+
+    def _number(self, column: NDArray[np.float32]) -> pa.StringArray:
+        texts = pc.cast(pa.array(column), pa.string())
+        return pc.replace_substring(texts, ".", ",") if self._decimal == "," else texts
+
+    def close(self) -> None:
+        """Finish the file: text needs nothing more."""
+
+
+class CsvPart(_TextPart):
+    """CSV with a header, the delimiter and decimal mark those of the input; rows that were read are not rewritten."""
+
+    def __init__(self, file: IO[bytes], plan: BatchPlan) -> None:
+        super().__init__(file, plan.decimal)
+        mark = plan.delimiter
+        file.write((row_text([*plan.columns, *plan.names_out.values()], mark) + "\n").encode())
+        self._before = f"{mark}{plan.batch}-"
+        self._said = pa.array(
+            [mark + row_text([name, plan.texts[name]], mark) + mark for name in plan.classes], pa.string()
+        )
+        self._mark = mark
+        self._after = f"{mark}{plan.release}\n"
+
+    def write(self, rows: Rows, kept: NDArray[np.int64] | None, said: Predicted) -> None:
+        """Add rows, each with its prediction."""
+        carried = rows.carried if kept is None else rows.carried.take(pa.array(kept))
+        pieces: list[pa.Array | str] = [
+            self._before,
+            pc.cast(pa.array(said.lines), pa.string()),
+            self._said.take(pa.array(said.labels)),
+        ]
+        for index, column in enumerate(said.probabilities.T):
+            pieces += [self._mark] * bool(index) + [self._number(column)]
+        self._join(carried, [*pieces, self._after])
+
+
+class JsonPart(_TextPart):
+    """JSON Lines: each object as it came, its braces opened once more for the keys that are added."""
+
+    def __init__(self, file: IO[bytes], plan: BatchPlan) -> None:
+        super().__init__(file, ".")
+        names = {own: json.dumps(name, ensure_ascii=False) for own, name in plan.names_out.items()}
+        self._before = f'{names["prediction_id"]}: "{plan.batch}-'
+        self._said = pa.array(
+            [
+                f'", {names["label"]}: {json.dumps(name, ensure_ascii=False)}, '
+                f"{names['label_text']}: {json.dumps(plan.texts[name], ensure_ascii=False)}"
+                for name in plan.classes
+            ],
+            pa.string(),
+        )
+        self._names = [f", {names[f'probability_{name}']}: " for name in plan.classes]
+        self._after = f", {names['model_version']}: {json.dumps(plan.release)}}}\n"
+
+    def write(self, rows: Rows, kept: NDArray[np.int64] | None, said: Predicted) -> None:
+        """Add rows, each with its prediction."""
+        carried = rows.carried if kept is None else rows.carried.take(pa.array(kept))
+        pieces: list[pa.Array | str] = [
+            pc.if_else(pc.ends_with(pc.utf8_rtrim_whitespace(carried), "{"), "", ", "),
+            self._before,
+            pc.cast(pa.array(said.lines), pa.string()),
+            self._said.take(pa.array(said.labels)),
+        ]
+        for name, column in zip(self._names, said.probabilities.T, strict=True):
+            pieces += [name, self._number(column)]
+        self._join(carried, [*pieces, self._after])

@@ -1,0 +1,213 @@
+"""The gate's decision on a candidate: against the champion of this moment, both scored now."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from andamio.contract import Contract
+from andamio.dataset import version as dataset
+from andamio.dataset.version import Columns
+from andamio.gate import rules as gate
+from andamio.records.encode import encode
+from andamio.records.parse import parse
+from andamio.release.pointer import Served, read_pointer
+from andamio.release.release import MODEL, Release
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+from training import reference, rows
+from training.evaluate import guards, slices
+from training.evaluate import recent as arrived
+from training.evaluate.evaluate import Candidate, load_candidate, out_of_fold
+from training.rows import TrainingRows
+from training.run import EVALUATION, PLAN, Run, decision_file
+
+
+def decide(lake: Objects, models: Objects, run_id: str, *, attempt: int = 1) -> dict[str, Any]:
+    """Judge the run's candidate against the pointer as it is now, and write the decision.
+
+    One decision for each state of the pointer: asked again about the same state, the stored one is returned.
+    """
+    run = Run(run_id, models)
+    planned = run.need(PLAN, "plan")
+    evaluation = run.need(EVALUATION, "evaluate")
+    pointer, etag = read_pointer(models, planned["problem"])
+    name = decision_name(pointer.revision, etag)
+
+    def compute() -> dict[str, Any]:
+        candidate = load_candidate(run)
+        champion = ScoredChampion.load(models, pointer.champion) if pointer.champion else None
+        verdict, refused = judge(lake, run, planned, candidate, evaluation, champion)
+        verdict = gate.tried(verdict, _tries(models, name, planned["dataset"], run_id))
+        return {
+            **_for_json(verdict.to_dict()),
+            "run": run_id,
+            "dataset": planned["dataset"],
+            "split": planned["split"],
+            "decision": name,
+            "revision": pointer.revision,
+            "etag": etag,
+            "champion": dataclasses.asdict(pointer.champion) if pointer.champion else None,
+            "rows_champion_would_refuse": refused,
+            "low_evidence": evaluation["low_evidence"],
+            "holdout": evaluation["metrics"][evaluation["metric"]],
+            "latency_ms": evaluation["latency_ms"],
+            "size_bytes": evaluation["size_bytes"],
+            "success": evaluation["success"],
+        }
+
+    return {**run.once(decision_file(name), compute), "attempt": attempt}
+
+
+def _tries(models: Objects, decision: str, version: str, run_id: str) -> int:
+    """How many runs were judged at this state of the pointer on this data version, this one noted among them."""
+    models.put_new(layout.judged(decision, version, run_id), b"")
+    return sum(1 for _ in models.list(layout.judged(decision, version)))
+
+
+def decision_name(revision: int, etag: str | None) -> str:
+    """What a decision is stored under: the revision, told apart from an earlier pointer that had the same one."""
+    return str(revision) if etag is None else f"{revision}-{hashlib.sha256(etag.encode()).hexdigest()[:8]}"
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredChampion:
+    """The release in service, opened."""
+
+    served: Served
+    release: Release
+    contract: Contract
+
+    @classmethod
+    def load(cls, models: Objects, served: Served) -> ScoredChampion:
+        """Open the release that the pointer names; raises `ReleaseError` when it is not what it was."""
+        release = Release.open(models, served.release)
+        return cls(served, release, release.contract())
+
+    def out_of_fold(self) -> gate.OutOfFold:
+        """Its sealed out-of-fold scores."""
+        return reference.read_out_of_fold(self.release.read("out_of_fold.json"))
+
+    @property
+    def identity(self) -> str:
+        """What it is to a client: its graph, the contract it was sealed with, its threshold."""
+        return identity(self.release.files[MODEL], self.contract, self.release.info["threshold"])
+
+
+def judge(
+    lake: Objects,
+    run: Run,
+    planned: dict[str, Any],
+    candidate: Candidate,
+    evaluation: dict[str, Any],
+    champion: ScoredChampion | None,
+) -> tuple[gate.Decision, int]:
+    """The gate's verdict, and how many holdout rows the champion's own contract would have refused.
+
+    A champion with other classes is not compared with; whatever the scores say, the guards come last.
+    """
+    contract, version = candidate.contract, planned["dataset"]
+    cells = dataset.read_cells(lake, version, "holdout")
+    held = rows.encode_rows(contract, cells, version=version)
+    rules = gate.Rules(
+        metric=contract.training.metric,
+        confidence=contract.gate.confidence,
+        min_gain=contract.gate.min_gain,
+        positive=contract.positive_index,
+        seed=planned["seed"],
+    )
+    files = candidate.fit["files"]
+    challenger = gate.Contender(
+        name=f"the {candidate.fit['family'].replace('_', ' ')} of run {candidate.fit['run']}",
+        identity=identity(files[MODEL], contract, candidate.fit["threshold"]),
+        graph=files[MODEL],
+        split=planned["split"],
+        probabilities=candidate.model.predict(held.encoded),
+        threshold=candidate.fit["threshold"],
+    )
+    shares = np.asarray(candidate.fit["class_rows"], dtype=np.float64)
+    prior = shares / shares.sum()
+    holdout = gate.Holdout(held.labels, np.asarray(held.keys, dtype=np.str_), planned["split"])
+    few = gate.low_evidence(np.bincount(held.labels, minlength=len(contract.classes)).tolist())
+    honest = out_of_fold(run, candidate) if few else None
+    alone = (honest, None) if honest else None
+    if champion is not None and champion.contract.classes != contract.classes:
+        verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=alone)
+        return gate.guarded(_other_classes(verdict, champion, contract), guards.of_figures(candidate, evaluation)), 0
+    if champion is None:
+        verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=alone)
+        return gate.guarded(verdict, guards.of_figures(candidate, evaluation)), 0
+    against, refused = _contender(champion, cells, held, contract.positive_index)
+    recent = arrived.since(lake, champion.release.info["dataset"], cells)
+    holdout = dataclasses.replace(holdout, recent=recent)
+    both = (honest, champion.out_of_fold()) if honest else None
+    verdict = gate.decide(holdout, challenger, against, prior, rules, out_of_fold=both)
+    found = guards.of_figures(candidate, evaluation)
+    if verdict.gain is not None and verdict.evidence == "holdout":
+        parts = slices.slices(contract, dataset.read_cells(lake, version, "train"), cells)
+        found.append(guards.of_slices(contract, holdout, challenger, against, parts, rules))
+    return gate.guarded(verdict, found), refused
+
+
+def _contender(
+    champion: ScoredChampion, cells: Columns, holdout: TrainingRows, positive: int
+) -> tuple[gate.Contender, int]:
+    """The champion, scored through its own contract; a cell that it would refuse counts as missing."""
+    table = parse(champion.contract, cells, len(holdout.labels), text=False)
+    threshold = champion.release.info["threshold"]
+    same_positive = champion.contract.positive_index == positive
+    contender = gate.Contender(
+        name=f"release {champion.served.release}",
+        identity=champion.identity,
+        graph=champion.release.files[MODEL],
+        split=champion.release.info["split"],
+        probabilities=champion.release.model().predict(encode(champion.contract, table)),
+        threshold=threshold if same_positive else 1 - threshold,
+    )
+    return contender, int(table.bad.sum())
+
+
+def _other_classes(verdict: gate.Decision, champion: ScoredChampion, contract: Contract) -> gate.Decision:
+    return dataclasses.replace(
+        verdict,
+        outcome="rejected",
+        rule="other_classes",
+        against=f"release {champion.served.release}",
+        reason=(
+            f"Release {champion.served.release} tells {', '.join(champion.contract.classes)} apart, this model "
+            f"{', '.join(contract.classes)}: they cannot be compared. To start over with the new classes, delete the "
+            f"pointer serving/{contract.problem.name}.json: the next model is then judged against the majority class."
+        ),
+    )
+
+
+def identity(model: str, contract: Contract, threshold: float) -> str:
+    """One digest of all that a client can tell two models apart by; how they were trained is not part of it."""
+    return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
+
+
+def _for_json(value: Any) -> Any:
+    """The same with null for what is not a number."""
+    if isinstance(value, dict):
+        return {name: _for_json(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_for_json(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def summary(written: dict[str, Any]) -> dict[str, Any]:
+    """What the state machine needs of a decision: names and small numbers."""
+    return {
+        "status": written["outcome"],
+        "run": written["run"],
+        "decision": written["decision"],
+        "attempt": written["attempt"],
+        "metric": written["metric"],
+        **written["holdout"],
+        "probability": written["probability"],
+        "against": written["against"],
+        "champion": written["champion"]["release"] if written["champion"] else None,
+    }

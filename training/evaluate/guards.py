@@ -1,0 +1,84 @@
+"""What else must hold before a model is served, whatever its scores: each with its number and its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from andamio.contract import Contract
+from andamio.gate import rules as gate
+from andamio.gate.slices import worse_slices
+from training.evaluate.evaluate import Candidate
+from training.evaluate.slices import Slice
+
+SHOWN = 5
+"""How many slices the reason names."""
+
+
+def of_figures(candidate: Candidate, evaluation: dict[str, Any]) -> list[gate.Guard]:
+    """Parity with what was trained, the time of one record, the size: these always bar. And the contract's `success`,
+    which bars when the contract says `gate.success = "bar"`."""
+    limits, fit = candidate.contract.gate, candidate.fit
+    proof = next(attempt["parity"] for attempt in fit["attempts"] if attempt["trial"] == fit["trial"])
+    slowest, latency, size = limits.max_latency_ms, evaluation["latency_ms"], fit["size_bytes"] / 2**20
+    return [
+        gate.Guard(
+            "parity",
+            proof["largest"] <= proof["tolerance"],
+            True,
+            proof["largest"],
+            proof["tolerance"],
+            f"what is served differs from what was trained by up to {proof['largest']:.2g}, where "
+            f"{proof['tolerance']:g} is allowed",
+        ),
+        gate.Guard(
+            "latency_ms",
+            latency <= slowest,
+            True,
+            latency,
+            slowest,
+            f"one record takes {latency:g} ms, and gate.max_latency_ms is {slowest:g}",
+        ),
+        gate.Guard(
+            "size_mb",
+            size <= limits.max_size_mb,
+            True,
+            round(size, 4),
+            limits.max_size_mb,
+            f"the model is {size:.2f} MB, and gate.max_size_mb is {limits.max_size_mb:g}",
+        ),
+        *_of_success(candidate.contract, evaluation["success"]),
+    ]
+
+
+def _of_success(contract: Contract, success: dict[str, Any] | None) -> list[gate.Guard]:
+    rule = contract.problem.success_rule()
+    if rule is None or success is None:
+        return []
+    metric, _, bound = rule
+    value = success["value"]
+    said = "undefined" if value is None else f"{value:.4f}"
+    words = f"[problem] success asks for {contract.problem.success}, and {metric} is {said}"
+    return [gate.Guard("success", success["holds"], contract.gate.success == "bar", value, bound, words)]
+
+
+def of_slices(
+    contract: Contract,
+    holdout: gate.Holdout,
+    challenger: gate.Contender,
+    champion: gate.Contender,
+    parts: Sequence[Slice],
+    rules: gate.Rules,
+) -> gate.Guard:
+    """That no part of the holdout is served worse than now; it bars when the contract says `gate.slices = "bar"`."""
+    masks = {part.name: part.rows for part in parts}
+    worse, judged = worse_slices(holdout, challenger, champion, masks, rules)
+    named = sorted(worse, key=lambda name: worse[name].high)[:SHOWN]
+    said = ", ".join(f"'{name}' ({masks[name].sum()} rows, {worse[name].value:+.4f})" for name in named)
+    more = f" and {len(worse) - SHOWN} more" if len(worse) > SHOWN else ""
+    words = (
+        f"it is worse than {champion.name}, beyond chance, on {said}{more}"
+        if worse
+        else f"it is worse than {champion.name}, beyond chance, on none of {judged} slices"
+    )
+    return gate.Guard("slices", not worse, contract.gate.slices == "bar", float(len(worse)), 0.0, words)

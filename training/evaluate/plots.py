@@ -1,0 +1,204 @@
+"""The plots of an evaluation, drawn from what was written about it: {file name: SVG bytes}."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from training.evaluate.svg import BAD, COLOURS, GREY, Chart, short
+
+FOLDER = "plots/"
+MOST = 60
+"""Rows of a plot of slices or features: beyond, the plot says how many it left out."""
+_ROW = 18
+
+Json = Mapping[str, Any]
+Lines = Mapping[str, Sequence[Sequence[float]]]
+
+
+def plots(evaluation: Json, importance: Json | None = None) -> dict[str, bytes]:
+    """`plots/roc.svg`, and so on: precision_recall, calibration, confusion, slices, importance.
+
+    `evaluation` and `importance` are the contents of evaluation.json and importance.json. What was not evaluated, for
+    an older version wrote it or a class had no rows, is not drawn.
+    """
+    drawn = {"confusion.svg": _confusion(evaluation)}
+    curves = evaluation.get("curves", {})
+    for name, of in (("roc", _roc), ("precision_recall", _precision_recall)):
+        lines = _by_class(evaluation, curves.get(name, []))
+        if lines:
+            drawn[f"{name}.svg"] = of(evaluation, lines)
+    if evaluation.get("calibration", {}).get("bins"):
+        drawn["calibration.svg"] = _calibration(evaluation)
+    if any(_is_judged(part) for part in evaluation.get("slices", ())):
+        drawn["slices.svg"] = _slices(evaluation)
+    if importance and importance.get("features"):
+        drawn["importance.svg"] = _importance(importance)
+    return {FOLDER + name: body for name, body in sorted(drawn.items())}
+
+
+def _by_class(evaluation: Json, curve: Any) -> Lines:
+    named = curve if isinstance(curve, Mapping) else {evaluation.get("positive") or "": curve}
+    return {name: points for name, points in named.items() if points}
+
+
+def _figure(evaluation: Json, metric: str) -> str:
+    figure = evaluation["metrics"].get(metric, {})
+    if figure.get("value") is None:
+        return _rows(evaluation)
+    interval = "" if figure["low"] is None else f" ({figure['low']:.3f} to {figure['high']:.3f})"
+    return f"{figure['value']:.3f}{interval} on {_rows(evaluation)}"
+
+
+def _rows(evaluation: Json) -> str:
+    return f"{evaluation['rows']:,} holdout rows"
+
+
+def _roc(evaluation: Json, lines: Lines) -> bytes:
+    chart = Chart(
+        "ROC curve",
+        x_label="false positive rate",
+        y_label="true positive rate",
+        note=f"area {_figure(evaluation, 'roc_auc')}",
+    )
+    chart.axes()
+    chart.line([(0, 0), (1, 1)], GREY, dashed=True, width=1)
+    return _lines(chart, evaluation, lines)
+
+
+def _precision_recall(evaluation: Json, lines: Lines) -> bytes:
+    chart = Chart(
+        "Precision and recall",
+        x_label="recall",
+        y_label="precision",
+        note=f"average precision {_figure(evaluation, 'average_precision')}",
+    )
+    chart.axes()
+    for name in lines:
+        share = evaluation["classes"].get(name, 0) / max(1, evaluation["rows"])
+        chart.line([(0, share), (1, share)], GREY, dashed=True, width=1)
+    return _lines(chart, evaluation, lines)
+
+
+def _lines(chart: Chart, evaluation: Json, lines: Lines) -> bytes:
+    for index, points in enumerate(lines.values()):
+        chart.line([(x, y) for x, y in points], COLOURS[index % len(COLOURS)])
+    if len(lines) > 1:
+        chart.legend([_text(evaluation, name) for name in lines])
+    return chart.to_bytes()
+
+
+def _calibration(evaluation: Json) -> bytes:
+    found = evaluation["calibration"]
+    many = evaluation.get("positive") is None
+    chart = Chart(
+        "Calibration",
+        x_label="how sure the model is of the class it names" if many else "probability that the model says",
+        y_label="how often it is right" if many else "share that was positive",
+        note=f"expected error {found['error']:.3f}; {found['by_chance']:.3f} by chance alone on {_rows(evaluation)}",
+    )
+    chart.axes()
+    chart.line([(0, 0), (1, 1)], GREY, dashed=True, width=1)
+    for part in found["bins"]:
+        x = part["mean_predicted"]
+        chart.line([(x, part["observed_low"]), (x, part["observed_high"])], COLOURS[0], width=1.5)
+        chart.dot(x, part["observed"], COLOURS[0], f"{part['rows']} rows: said {x:.3f}, seen {part['observed']:.3f}")
+    return chart.to_bytes()
+
+
+def _text(evaluation: Json, name: str) -> str:
+    """What people are shown for a class."""
+    return str(evaluation.get("texts", {}).get(name, name))
+
+
+def _confusion(evaluation: Json) -> bytes:
+    keys, counts = list(evaluation.get("class_order", evaluation["classes"])), evaluation["confusion"]
+    classes = [_text(evaluation, key) for key in keys]
+    size, left, top = (112 if len(classes) < 5 else 56), 180, 88
+    width, height = left + size * len(classes) + 20, top + size * len(classes) + 40
+    threshold = evaluation.get("threshold")
+    binary = evaluation.get("positive") is not None and threshold is not None
+    note = f"“{short(_text(evaluation, evaluation['positive']), 30)}” from {threshold:.3f} on" if binary else ""
+    chart = Chart("Confusion matrix", width=max(width, 300), height=height, left=left, note=note)
+    for column, name in enumerate(classes):
+        for line, words in enumerate(reversed(_lines_of(name, size // 7))):
+            chart.text(left + size * (column + 0.5), top - 8 - 14 * line, words, anchor="middle")
+    chart.text(left + size * len(classes) / 2, height - 14, "predicted", anchor="middle")
+    chart.text(16, top + size * len(classes) / 2, "true", anchor="middle", turn=True)
+    for row, name in enumerate(classes):
+        total = max(1, sum(counts[row]))
+        chart.text(left - 8, top + size * (row + 0.5) + 4, short(name, 23), anchor="end")
+        for column, count in enumerate(counts[row]):
+            x, y = left + size * column, top + size * row
+            chart.box(x, y, size, size, COLOURS[0] if row == column else BAD, 0.55 * count / total)
+            chart.text(x + size / 2, y + size / 2, f"{count:,}", anchor="middle", weight="600")
+            chart.text(x + size / 2, y + size / 2 + 17, f"{100 * count / total:.0f}%", anchor="middle", size=11)
+    return chart.to_bytes()
+
+
+def _lines_of(text: str, width: int) -> list[str]:
+    """A text on at most two lines."""
+    lines = textwrap.wrap(text, width) or [""]
+    return [short(line, width) for line in (lines if len(lines) < 3 else [lines[0], " ".join(lines[1:])])]
+
+
+def _slices(evaluation: Json) -> bytes:
+    """The slices with rows enough, each with its interval, against the line of all rows; worse ones are coloured.
+
+    The figure of a handful of rows may be anything, and would draw the eye.
+    """
+    metric, slices = evaluation["metric"], evaluation["slices"]
+    rows = [
+        (f"{part['feature']}: {part['slice']} ({part['rows']})", part, part["worse"])
+        for part in slices
+        if _is_judged(part)
+    ]
+    few = len(slices) - len(rows)
+    note = "dashed: all rows" + (f"; {few} slices with too few rows are not drawn" if few else "")
+    return _intervals(f"{metric} by slice (rows), 95% interval", metric, rows, slices[0]["overall"], note)
+
+
+def _is_judged(part: Json) -> bool:
+    return part.get("value") is not None and part.get("low") is not None
+
+
+def _importance(importance: Json) -> bytes:
+    rows = [(feature["feature"], feature, False) for feature in importance["features"]]
+    title = f"Importance: loss of {importance['metric']} when shuffled"
+    rows = [row for row in rows if row[1]["value"] is not None]
+    return _intervals(title, importance["metric"], rows, 0.0, f"mean of {importance['repeats']} shuffles, 95% interval")
+
+
+def _intervals(title: str, label: str, rows: list[tuple[str, Any, bool]], line: float | None, note: str) -> bytes:
+    left_out = len(rows) - MOST
+    if left_out > 0:
+        note = f"{note}; {left_out} more are not drawn"
+    rows = rows[:MOST]
+    seen = [part[name] for _, part, _ in rows for name in ("value", "low", "high") if part[name] is not None]
+    seen += [] if line is None else [line]
+    low, high = (min(seen), max(seen)) if seen else (0.0, 1.0)
+    pad = max((high - low) * 0.05, 1e-3)
+    chart = Chart(
+        title,
+        x=(low - pad, high + pad),
+        y=(0, max(1, len(rows))),
+        x_label=label,
+        width=680,
+        height=56 + 50 + _ROW * max(1, len(rows)),
+        left=300,
+        note=note,
+    )
+    chart.axes(vertical=False)
+    if line is not None:
+        chart.line([(line, 0), (line, chart.y[1])], GREY, dashed=True, width=1.5)
+    for index, (name, part, worse) in enumerate(rows):
+        y = len(rows) - index - 0.5
+        judged = part["low"] is not None
+        colour = BAD if worse else COLOURS[0] if judged else "#bbbbbb"
+        chart.text(chart.left - 8, chart.py(y) + 4, short(name, 42), anchor="end")
+        if judged:
+            chart.line([(part["low"], y), (part["high"], y)], colour, width=1.5)
+        said = f" ({part['low']:.4f} to {part['high']:.4f})" if judged else ""
+        chart.dot(part["value"], y, colour, f"{name}: {part['value']:.4f}{said}")
+    return chart.to_bytes()

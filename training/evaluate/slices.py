@@ -1,0 +1,150 @@
+"""Parts of the holdout that a reader asks about: every value of a category, every quartile of a number.
+
+Quartiles are those of train, so that a slice means the same from one evaluation to the next. Private
+features make no slices: a release is read by more people than the lake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.contract.tables import Feature
+from andamio.dataset.version import Columns
+from andamio.gate.slices import worth_judging
+from andamio.records.parse import parse
+from andamio.stats.bootstrap import Scorer, draw, interval_of
+from andamio.stats.metrics import higher_is_better
+from training.rows import TrainingRows
+
+RESAMPLES = 1000
+_TRUTH = {0.0: "no", 1.0: "yes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The rows `[n]` of one value, or of one range of values, of a feature."""
+
+    feature: str
+    slice: str
+    rows: NDArray[np.bool_]
+
+    @property
+    def name(self) -> str:
+        """What a reader knows it by."""
+        return f"{self.feature}: {self.slice}"
+
+
+def slices(contract: Contract, train: Columns, holdout: Columns) -> list[Slice]:
+    """Every slice of the holdout that has a row, in the order of features and of values; "missing" comes last."""
+    known, held = (_read(contract, cells) for cells in (train, holdout))
+    found = []
+    for name, feature in contract.inputs.items():
+        if feature.private:
+            continue
+        of = _categories if _is_category(feature) else _quartiles
+        found += [Slice(name, said, rows) for said, rows in of(feature, known[name], held[name]) if rows.any()]
+        missing = _missing(held[name])
+        if missing.any():
+            found.append(Slice(name, "missing", missing))
+    return found
+
+
+def assess(
+    contract: Contract,
+    probabilities: NDArray[np.floating],
+    holdout: TrainingRows,
+    threshold: float,
+    parts: Sequence[Slice],
+    seed: int,
+) -> list[dict[str, Any]]:
+    """The contract's metric on each slice with its 95% interval; null where it is undefined.
+
+    `worse` says that the whole interval is on the wrong side of the overall value, also when it is widened for the
+    number of slices that are judged (Bonferroni; normal, from the bootstrap's standard error): of forty slices that are
+    all alike one would be worse beyond its own interval by chance. A slice that is too small to say so is listed with
+    `judged` false and no interval.
+    """
+    metric = contract.training.metric
+    scorer = Scorer(metric, contract.positive_index, threshold)
+    sign = 1 if higher_is_better(metric) else -1
+    keys = np.asarray(holdout.keys, dtype=np.str_)
+    overall = float(scorer.on(holdout.labels, probabilities)(np.ones(len(keys))))
+    number = sum(worth_judging(metric, holdout.labels[part.rows]) for part in parts)
+    wide = NormalDist().inv_cdf(1 - 0.025 / max(1, number))
+    found = []
+    for part in parts:
+        labels, scores = holdout.labels[part.rows], probabilities[part.rows]
+        said: dict[str, Any] = {"feature": part.feature, "slice": part.slice, "rows": len(labels), "overall": overall}
+        judged = worth_judging(metric, labels)
+        score = scorer.on(labels, scores)
+        value = float(score(np.ones(len(labels))))
+        if judged:
+            drawn = draw([score], labels, keys[part.rows], seed, RESAMPLES)[:, 0]
+            figure = interval_of(value, drawn)
+            best = max(sign * figure.low, sign * figure.high, sign * value + wide * float(np.nanstd(drawn)))
+            said |= {"value": value, "low": figure.low, "high": figure.high, "worse": bool(best < sign * overall)}
+        else:
+            said |= {"value": value, "low": None, "high": None, "worse": False}
+        said["judged"] = judged
+        found.append({name: _plain(value) for name, value in said.items()})
+    return found
+
+
+def _read(contract: Contract, cells: Columns) -> dict[str, NDArray[Any]]:
+    rows = len(next(iter(cells.values())))
+    return parse(contract, cells, rows, text=False).columns
+
+
+def _is_category(feature: Feature) -> bool:
+    return feature.type in ("category", "boolean")
+
+
+def _categories(feature: Feature, known: NDArray[Any], held: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
+    if feature.type == "boolean":
+        return [(text, held == value) for value, text in _TRUTH.items()]
+    shown: dict[str, str] = dict(feature.values or {})
+    there: set[str] = set(held.tolist()) - {""}
+    ordered = [value for value in shown if value in there] + sorted(there - set(shown))
+    return [(shown.get(value, value), held == value) for value in ordered]
+
+
+def _quartiles(feature: Feature, known: NDArray[Any], held: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Up to four ranges of about equal count in train; fewer where values repeat."""
+    values = known[~_missing(known)]
+    if not len(values):
+        return []
+    # By rank, so that an edge is a value of the data: of a date too.
+    edges = np.unique(np.sort(values)[[int(np.ceil(len(values) * part)) - 1 for part in (0.25, 0.5, 0.75)]])
+    edges = edges[edges < values.max()]
+    there = ~_missing(held)
+    if not len(edges):
+        return [("any", there)]
+    place = np.searchsorted(edges, held, side="left")
+    texts = [_text(edge) for edge in edges]
+    said = [f"up to {texts[0]}"]
+    said += [f"above {low} up to {high}" for low, high in pairwise(texts)]
+    said.append(f"above {texts[-1]}")
+    return [(text, there & (place == index)) for index, text in enumerate(said)]
+
+
+def _text(edge: Any) -> str:
+    return f"{edge:.6g}" if isinstance(edge, float) else str(edge)
+
+
+def _missing(column: NDArray[Any]) -> NDArray[np.bool_]:
+    if column.dtype.kind == "O":
+        empty: NDArray[np.bool_] = column == ""
+        return empty
+    return np.isnat(column) if column.dtype.kind == "M" else np.isnan(column)
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,228 @@
+"""The families of models that training knows, each as preprocessing and a classifier that export exactly.
+
+What lets a family agree with its ONNX twin to 1e-5: it is fitted on the contract's float32 values; linear
+models and nets are scaled and trees are not (float32 rounding of a scaled value flips splits); every model has
+an imputer before it (given NaN, exported trees answer wrongly without an error); and what has been learned is
+rounded to float32, because the exported one holds nothing else: preprocessing *before* the classifier is fitted,
+thresholds of histogram-boosted trees *down*, so that `x <= threshold` keeps its answer for every float32 x.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import SelectFromModel, SelectKBest, f_classif
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.class_weight import compute_sample_weight
+from threadpoolctl import threadpool_limits
+
+from andamio.errors import TrainingError
+from andamio.records.encode import Encoded
+from training.families.spaces import BASELINES, SPACES, Space
+
+SMALLEST_SCALE = 1e-30
+"""A spread below this is no spread: its inverse is beyond float32."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One kind of model; its defaults and its search space are in `training.families.spaces`."""
+
+    name: str
+    scaled: bool
+    build: Callable[[int, Mapping[str, Any]], Any] = field(repr=False)
+
+    @property
+    def space(self) -> Space:
+        """Its defaults and what of them is searched."""
+        return SPACES[self.name] if self.name in SPACES else BASELINES[self.name]
+
+
+def _net(seed: int, params: Mapping[str, Any]) -> MLPClassifier:
+    given = dict(params)
+    sizes = (given.pop("width"),) * given.pop("layers")
+    return MLPClassifier(hidden_layer_sizes=sizes, early_stopping=False, random_state=seed, **given)
+
+
+FAMILIES: Mapping[str, Family] = {
+    family.name: family
+    for family in (
+        Family(
+            "logistic_regression",
+            True,
+            lambda seed, params: LogisticRegression(solver="lbfgs", random_state=seed, **params),
+        ),
+        Family(
+            "random_forest", False, lambda seed, params: RandomForestClassifier(random_state=seed, n_jobs=1, **params)
+        ),
+        Family("extra_trees", False, lambda seed, params: ExtraTreesClassifier(random_state=seed, n_jobs=1, **params)),
+        Family(
+            "gradient_boosting", False, lambda seed, params: GradientBoostingClassifier(random_state=seed, **params)
+        ),
+        Family(
+            "hist_gradient_boosting",
+            False,
+            lambda seed, params: HistGradientBoostingClassifier(early_stopping=False, random_state=seed, **params),
+        ),
+        Family("mlp", True, _net),
+    )
+}
+MAJORITY = Family("majority_class", False, lambda seed, params: DummyClassifier(strategy="prior"))
+"""Every row gets the shares of the classes in train: what any model has to beat."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted pipeline; its input is a frame of `numbers` columns, then `categories` columns."""
+
+    pipeline: Pipeline
+    numbers: int
+    categories: int
+    classes: int
+
+    def predict(self, encoded: Encoded) -> NDArray[np.float64]:
+        """Probabilities [rows, classes]; a class that was not among the fitted rows gets 0."""
+        found = np.asarray(self.pipeline.predict_proba(frame(encoded)), dtype=np.float64)
+        result = np.zeros((encoded.rows, self.classes))
+        result[:, np.asarray(self.pipeline.classes_, dtype=int)] = found
+        return result
+
+    @property
+    def complete(self) -> bool:
+        """Whether every class was among the fitted rows: else the exported model lacks a column."""
+        return len(self.pipeline.classes_) == self.classes
+
+
+def frame(encoded: Encoded) -> pd.DataFrame:
+    """The table that scikit-learn sees: float64 columns that hold float32 values, then text columns."""
+    numbers = {f"n{i}": encoded.numbers[:, i].astype(np.float64) for i in range(encoded.numbers.shape[1])}
+    texts = {f"c{i}": pd.Series(encoded.categories[:, i], dtype=object) for i in range(encoded.categories.shape[1])}
+    return pd.DataFrame({**numbers, **texts}, index=range(encoded.rows))
+
+
+def fit(
+    name: str,
+    encoded: Encoded,
+    labels: NDArray[np.int64],
+    *,
+    classes: int,
+    seed: int,
+    class_weight: str = "none",
+    params: Mapping[str, Any] | None = None,
+    selection: str = "none",
+    share: float = 1.0,
+) -> Fitted:
+    """Fit one family on rows with class indices [rows]; raises `TrainingError` when there are not two classes.
+
+    `selection` (of `training.families.spaces.SELECTIONS`) keeps a `share` of the encoded columns, chosen on these rows.
+    On one thread, so that the same rows give the same bits on any machine.
+    """
+    if len(np.unique(labels)) < 2:
+        raise TrainingError(
+            f"{name}: all {len(labels)} rows to fit on are of one class; a classifier needs rows of at least two"
+        )
+    family = MAJORITY if name == MAJORITY.name else FAMILIES[name]
+    numbers, categories = encoded.numbers.shape[1], encoded.categories.shape[1]
+    table = frame(encoded)
+    columns = _columns(numbers, categories, family.scaled)
+    weight = compute_sample_weight("balanced", labels) if class_weight == "balanced" else None
+    classifier = family.build(seed, family.space.params(params))
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it shows in the score, which is what decides
+        columns.fit(table)
+        _round_preprocessing(columns)
+        values = columns.transform(table)
+        steps: list[tuple[str, Any]] = [("columns", columns)]
+        selector = _selector(selection, share, values.shape[1], seed)
+        if selector is not None:
+            warnings.simplefilter("ignore", UserWarning)  # "features are constant": they are left out first
+            warnings.simplefilter("ignore", RuntimeWarning)
+            values = selector.fit(values, labels).transform(values)
+            steps.append(("select", selector))
+        classifier.fit(values, labels, sample_weight=weight)
+        _round_model(classifier)
+    return Fitted(Pipeline([*steps, ("model", classifier)]), numbers, categories, classes)
+
+
+def _selector(selection: str, share: float, width: int, seed: int) -> Any:
+    """What keeps a share of the encoded columns; None keeps them all.
+
+    At least two are kept: the converter takes the first column alone for none at all.
+    """
+    kept = max(2, round(share * width))
+    if selection == "none" or kept >= width:
+        return None
+    if selection == "univariate":
+        return SelectKBest(f_classif, k=kept)
+    if selection == "model":
+        forest = ExtraTreesClassifier(n_estimators=50, min_samples_leaf=5, n_jobs=1, random_state=seed)
+        return SelectFromModel(forest, threshold=-np.inf, max_features=kept)
+    raise TrainingError(f"There is no feature selection '{selection}'")
+
+
+def _columns(numbers: int, categories: int, scaled: bool) -> ColumnTransformer:
+    """Impute (and scale) numbers, one-hot texts. A column without any value becomes 0 instead of vanishing."""
+    parts: list[tuple[str, Any, list[int]]] = []
+    if numbers:
+        steps: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy="median", keep_empty_features=True))]
+        if scaled:
+            steps.append(("scale", StandardScaler()))
+        parts.append(("numbers", Pipeline(steps), list(range(numbers))))
+    if categories:
+        one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        parts.append(("categories", one_hot, list(range(numbers, numbers + categories))))
+    return ColumnTransformer(parts)
+
+
+def _round_preprocessing(columns: ColumnTransformer) -> None:
+    """Round the fitted medians, means and scales to what the exported model can hold."""
+    steps = columns.named_transformers_.get("numbers")
+    if steps is None:
+        return
+    impute = steps.named_steps["impute"]
+    impute.statistics_ = _float32(impute.statistics_)
+    scale = steps.named_steps.get("scale")
+    if scale is not None:
+        scale.mean_, scale.scale_ = _float32(scale.mean_), _float32(scale.scale_)
+        scale.scale_[np.abs(scale.scale_) < SMALLEST_SCALE] = 1.0
+
+
+def _float32(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(values, dtype=np.float32).astype(np.float64)
+
+
+def _round_model(classifier: Any) -> None:
+    """Round what the converter would round otherwise, or what shows far out: thresholds down, a net's weights."""
+    if isinstance(classifier, HistGradientBoostingClassifier):
+        for predictors in classifier._predictors:
+            for predictor in predictors:
+                predictor.nodes["num_threshold"] = _float32_below(predictor.nodes["num_threshold"])
+    if isinstance(classifier, MLPClassifier):
+        classifier.coefs_ = [_float32(layer) for layer in classifier.coefs_]
+        classifier.intercepts_ = [_float32(layer) for layer in classifier.intercepts_]
+
+
+def _float32_below(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest float32 that is not above each value."""
+    nearest = np.asarray(values, dtype=np.float32)
+    below = np.where(nearest.astype(np.float64) > values, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+    return below.astype(np.float64)

@@ -1,0 +1,136 @@
+"""A training run's folder: every step writes one result, once, and checks what the steps before it left.
+
+A result is written last and never over another, so a step that is run again returns what is there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from andamio.contract import Contract
+from andamio.errors import ObjectNotFound, TrainingError
+from andamio.storage import layout
+from andamio.storage.documents import digest, to_json
+from andamio.storage.ports import Objects
+
+PLAN = "plan.json"
+CONTRACT = "contract.json"
+FIT = "fit.json"
+EVALUATION = "evaluation.json"
+
+CONTINUE, ENOUGH = "continue", "enough"
+"""What a round says of the search: another one, or not."""
+
+
+def trial_file(trial: str) -> str:
+    """The result of one trial, inside a run's folder."""
+    return f"trials/{trial}.json"
+
+
+def scores_file(trial: str) -> str:
+    """The out-of-fold probabilities of one trial: a .npy without pickles, float64 [rows, classes]."""
+    return f"trials/{trial}.npy"
+
+
+def asked_file(number: int) -> str:
+    """The trials of one round of the search, 1 the first."""
+    return f"rounds/{number:04d}/asked.json"
+
+
+def told_file(number: int) -> str:
+    """What the search knew after one round, and whether it goes on."""
+    return f"rounds/{number:04d}/told.json"
+
+
+def lost_file(trial: str) -> str:
+    """Why a trial's function left no result. No result itself: whoever runs the trial again writes that."""
+    return f"lost/{trial}.json"
+
+
+def candidate_file(file: str) -> str:
+    """One file of what training offers as a release."""
+    return f"candidate/{file}"
+
+
+def decision_file(decision: str) -> str:
+    """What the gate said against one state of the pointer."""
+    return f"decisions/{decision}.json"
+
+
+def registered_file(decision: str) -> str:
+    """What became of the candidate in MLflow and as a release, after one decision."""
+    return f"registered/{decision}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run: its id and the bucket that holds its folder."""
+
+    id: str
+    models: Objects
+
+    def key(self, file: str) -> str:
+        """The key of one file of the folder."""
+        return layout.run(self.id, file)
+
+    def find(self, file: str) -> dict[str, Any] | None:
+        """A result, or None when its step has not run yet."""
+        try:
+            content: dict[str, Any] = json.loads(self.models.get(self.key(file)).body)
+        except ObjectNotFound:
+            return None
+        return content
+
+    def need(self, file: str, step: str) -> dict[str, Any]:
+        """A result that must be there; raises `TrainingError` that names the step that writes it."""
+        found = self.find(file)
+        if found is None:
+            raise TrainingError(f"{self.key(file)} is missing: the step '{step}' has to run first")
+        return found
+
+    def read(self, file: str, sha256: str, step: str) -> bytes:
+        """A file whose digest another result vouches for; raises `TrainingError` when it is not that file."""
+        try:
+            body = self.models.get(self.key(file)).body
+        except ObjectNotFound:
+            raise TrainingError(f"{self.key(file)} is missing: the step '{step}' has to run first") from None
+        if digest(body) != sha256:
+            raise TrainingError(f"{self.key(file)} is not what the step '{step}' wrote: its digest differs")
+        return body
+
+    def write(self, file: str, body: bytes) -> str:
+        """Write a file that a result will vouch for, and return its digest."""
+        self.models.put(self.key(file), body)
+        return digest(body)
+
+    def once(self, file: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The stored result of a step, or else what `compute` says, stored; the first writer wins."""
+        found = self.find(file)
+        if found is not None:
+            return found
+        body = to_json(compute())
+        if self.models.put_new(self.key(file), body, content_type="application/json"):
+            content: dict[str, Any] = json.loads(body)
+            return content
+        return self.need(file, "a parallel one")
+
+    def search(self) -> dict[str, Any]:
+        """What the search knew at its end; raises `TrainingError` while it has rounds to go."""
+        number = 1
+        while (told := self.need(told_file(number), "tell"))["status"] != ENOUGH:
+            number += 1
+        return told
+
+    def trials(self) -> list[dict[str, Any]]:
+        """The results of every trial of a search that has ended, baselines first, in order."""
+        return [self.need(trial_file(trial), f"trial {trial}") for trial in self.search()["trials"]]
+
+    def contract(self) -> Contract:
+        """The contract that the run was planned with, not yet sealed."""
+        try:
+            return Contract.from_json(self.models.get(self.key(CONTRACT)).body)
+        except ObjectNotFound:
+            raise TrainingError(f"{self.key(CONTRACT)} is missing: the step 'plan' has to run first") from None

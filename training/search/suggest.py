@@ -1,0 +1,140 @@
+"""Which trials to try next: the only place that knows Optuna.
+
+A study lives in memory for one call: it is rebuilt from the list of trials that storage holds, asked, and
+forgotten. The same list and seed give the same suggestions.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import FrozenTrial, TrialState
+
+from training.families.spaces import SELECTIONS, SHARE, SPACES, Dimension, OneOf, Real
+
+FAMILY, SELECTION, KEPT_SHARE = "family", "selection", "share"
+STARTUP_TRIALS = 12
+"""So many results are waited for, drawn at random beside the defaults, before the sampler models them."""
+TRIES = 20
+"""How often one suggestion is asked for again when it has been tried already."""
+
+_STATES = {"done": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+optuna.logging.set_verbosity(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A point of the search space: all hyperparameters of a family, and how columns are selected."""
+
+    family: str
+    params: dict[str, Any]
+    selection: str = "none"
+    share: float = 1.0
+
+    @property
+    def key(self) -> str:
+        """The same for two suggestions that mean the same trial."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def default(family: str) -> Suggestion:
+    """A family as it is without any search."""
+    return Suggestion(family, SPACES[family].params())
+
+
+def suggest(
+    families: Sequence[str],
+    told: Sequence[dict[str, Any]],
+    asked: Sequence[Suggestion],
+    count: int,
+    *,
+    seed: int,
+    higher_is_better: bool,
+) -> list[Suggestion]:
+    """At most `count` new trials, after those that were `told` (with status, and mean when done).
+
+    `asked` are trials of this very round, not scored yet. Fewer come back when the space has no more to give.
+    """
+    study = rebuild(families, told, seed=seed, higher_is_better=higher_is_better)
+    seen = {_of(trial).key for trial in told} | {each.key for each in asked}
+    found: list[Suggestion] = []
+    for _ in range(count):
+        for _ in range(TRIES):
+            trial = study.ask()
+            drawn = _draw(trial, families)
+            if drawn.key not in seen:
+                seen.add(drawn.key)
+                found.append(drawn)
+                break
+            study.tell(trial, state=TrialState.FAIL)
+    return found
+
+
+def rebuild(
+    families: Sequence[str], told: Sequence[dict[str, Any]], *, seed: int, higher_is_better: bool
+) -> optuna.Study:
+    """The study that a list of trials says."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # the version is pinned, so the experiment is over
+        sampler = optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True, constant_liar=True
+        )
+    study = optuna.create_study(sampler=sampler, direction="maximize" if higher_is_better else "minimize")
+    for trial in told:
+        study.add_trial(_frozen(trial, families))
+    return study
+
+
+def _frozen(trial: dict[str, Any], families: Sequence[str]) -> FrozenTrial:
+    said = _of(trial)
+    params: dict[str, Any] = {FAMILY: said.family, SELECTION: said.selection}
+    distributions: dict[str, BaseDistribution] = {
+        FAMILY: CategoricalDistribution(tuple(families)),
+        SELECTION: CategoricalDistribution(SELECTIONS),
+    }
+    for name, dimension in SPACES[said.family].varied.items():
+        params[f"{said.family}.{name}"] = said.params[name]
+        distributions[f"{said.family}.{name}"] = _distribution(dimension)
+    if said.selection != "none":
+        params[KEPT_SHARE], distributions[KEPT_SHARE] = said.share, _distribution(SHARE)
+    state = _STATES[trial["status"]]
+    value = trial["mean"] if state == TrialState.COMPLETE else None
+    return optuna.trial.create_trial(state=state, params=params, distributions=distributions, value=value)
+
+
+def _draw(trial: optuna.Trial, families: Sequence[str]) -> Suggestion:
+    """Ask for one point, family first, in the order and under the names in which `_frozen` tells them."""
+    family = str(trial.suggest_categorical(FAMILY, tuple(families)))
+    selection = str(trial.suggest_categorical(SELECTION, SELECTIONS))
+    varied = {
+        name: trial._suggest(f"{family}.{name}", _distribution(dimension))
+        for name, dimension in SPACES[family].varied.items()
+    }
+    share = 1.0 if selection == "none" else float(trial._suggest(KEPT_SHARE, _distribution(SHARE)))
+    return Suggestion(family, SPACES[family].params(varied), selection, share)
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    if isinstance(dimension, OneOf):
+        return CategoricalDistribution(dimension.values)
+    if isinstance(dimension, Real):
+        return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+    return IntDistribution(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
+
+
+def _of(trial: dict[str, Any]) -> Suggestion:
+    return Suggestion(trial["family"], trial["params"], trial["selection"], trial["share"])

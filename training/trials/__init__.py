@@ -1,0 +1,1 @@
+"""One trial: a repeated cross-validation of one family, and which of them is exported."""

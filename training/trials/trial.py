@@ -1,0 +1,163 @@
+"""One trial: a repeated cross-validation of one family, a function call of its own."""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.dataset import version as dataset
+from andamio.errors import TrainingError
+from andamio.records.encode import Encoded
+from andamio.stats import metrics
+from andamio.storage.ports import Objects
+from training import rows
+from training.families import catalog, sizes
+from training.families.catalog import Fitted
+from training.rows import TrainingRows
+from training.run import PLAN, Run, asked_file, scores_file, trial_file
+from training.trials import folds, selection
+
+Floats = NDArray[np.float64]
+
+
+class TooLarge(Exception):
+    """The model of one fold is larger than a release may be: the message says by how much."""
+
+
+def trial(lake: Objects, models: Objects, run_id: str, trial_id: str, *, number: int = 1) -> dict[str, Any]:
+    """Cross-validate one trial of the round `number`, and write its result and its out-of-fold probabilities.
+
+    One that cannot be fitted to these data has status "failed", one whose model is larger than
+    `gate.max_size_mb` has status "pruned", both with `why`: others may do better.
+    """
+    run = Run(run_id, models)
+    planned = run.need(PLAN, "plan")
+    found = [spec for spec in run.need(asked_file(number), "ask")["trials"] if spec["id"] == trial_id]
+    if not found:
+        raise TrainingError(f"Round {number} of run {run_id} has no trial '{trial_id}'")
+    spec = found[0]
+
+    def compute() -> dict[str, Any]:
+        started = time.perf_counter()
+        sealed, train = load_train(lake, run, planned["dataset"])
+        about = {**spec, "metric": planned["metric"]}
+        try:
+            result, out_of_fold = cross_validate(sealed, train, spec, planned["seed"], planned["search"]["repeats"])
+        except TooLarge as error:
+            return {**about, "status": "pruned", "why": str(error), "seconds": _seconds(started)}
+        except (ValueError, FloatingPointError) as error:
+            why = f"{type(error).__name__}: {error}"[:500]
+            return {**about, "status": "failed", "why": why, "seconds": _seconds(started)}
+        scores = run.write(scores_file(trial_id), to_npy(out_of_fold))
+        return {**about, **result, "status": "done", "scores": scores, "seconds": _seconds(started)}
+
+    return run.once(trial_file(trial_id), compute)
+
+
+def _seconds(started: float) -> float:
+    return round(time.perf_counter() - started, 3)
+
+
+def load_train(lake: Objects, run: Run, version: str) -> tuple[Contract, TrainingRows]:
+    """The run's contract sealed by train, and train encoded by it."""
+    contract = run.contract()
+    cells = dataset.read_cells(lake, version, "train")
+    sealed = rows.seal(contract, cells)
+    return sealed, rows.encode_rows(sealed, cells, version=version)
+
+
+def fit_spec(
+    contract: Contract, encoded: Encoded, labels: NDArray[np.int64], spec: dict[str, Any], seed: int
+) -> Fitted:
+    """Fit what a trial's specification says, in cross-validation and on all of train alike."""
+    return catalog.fit(
+        spec["family"],
+        encoded,
+        labels,
+        classes=len(contract.classes),
+        seed=seed,
+        class_weight=contract.training.class_weight,
+        params=spec["params"],
+        selection=spec.get("selection", "none"),
+        share=spec.get("share", 1.0),
+    )
+
+
+def cross_validate(
+    contract: Contract, train: TrainingRows, spec: dict[str, Any], seed: int, repeats: int
+) -> tuple[dict[str, Any], Floats]:
+    """Score one trial on each fold of each repeat with the contract's metric.
+
+    With it, out-of-fold probabilities [rows, classes], the average of the repeats. The mean is over folds where
+    the metric is defined (a fold may lack a class); its error is `selection.standard_error`. Raises `TooLarge`
+    at the first fold whose model is.
+    """
+    drawn = folds.repeated(train.labels, train.keys, contract.classes, seed, repeats)
+    limit = contract.gate.max_size_mb * 2**20
+    shape = (len(train.labels), len(contract.classes))
+    total, scores, columns, largest = np.zeros(shape), [], [], 0
+
+    def score(probabilities: Floats, rows: NDArray[Any]) -> float:
+        return metrics.score(
+            contract.training.metric,
+            train.labels[rows],
+            probabilities[rows],
+            positive=contract.positive_index,
+            threshold=fixed_threshold(contract),
+        )
+
+    for parts in drawn:
+        out_of_fold = np.full(shape, np.nan)
+        for fitted_on, scored in parts:
+            fitted = fit_spec(contract, train.encoded.take(fitted_on), train.labels[fitted_on], spec, seed)
+            largest = max(largest, sizes.estimate(fitted))
+            if largest > limit:
+                raise TooLarge(
+                    f"about {largest / 2**20:.1f} MB when exported, more than gate.max_size_mb = "
+                    f"{contract.gate.max_size_mb:g}"
+                )
+            columns.append(sizes.columns(fitted))
+            out_of_fold[scored] = fitted.predict(train.encoded.take(scored))
+        if not np.isfinite(out_of_fold).all():
+            raise ValueError("predicted something that is not a finite number")
+        scores += [score(out_of_fold, scored) for _, scored in parts]
+        total += out_of_fold
+    average = total / repeats
+    parts = [part for parts in drawn for part in parts]
+    defined = [value for value in scores if np.isfinite(value)]
+    if not defined:  # every fold lacks a class: all rows together do not
+        defined = [score(average, np.arange(len(train.labels)))]
+    ratio = float(np.mean([len(scored) / len(fitted_on) for fitted_on, scored in parts]))
+    result = {
+        "folds": [float(value) if np.isfinite(value) else None for value in scores],
+        "fold_rows": [len(scored) for _, scored in parts],
+        "mean": float(np.mean(defined)),
+        "se": selection.standard_error(defined, ratio),
+        "columns": float(np.mean(columns)),
+        "size_bytes": largest,
+    }
+    return result, average
+
+
+def fixed_threshold(contract: Contract) -> float:
+    """The threshold that fold scores are taken at: the contract's number, or 0.5 while it is still to be chosen."""
+    rule = contract.training.threshold
+    return rule if isinstance(rule, float) else 0.5
+
+
+def to_npy(values: Floats) -> bytes:
+    """An array as .npy bytes; what reads them never unpickles."""
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def from_npy(body: bytes) -> Floats:
+    """An array from .npy bytes; pickles are refused."""
+    values: Floats = np.load(io.BytesIO(body), allow_pickle=False)
+    return values
