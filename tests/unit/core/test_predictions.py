@@ -123,7 +123,7 @@ class TestDynamoDB:
 
     @given(st.floats(min_value=-1e37, max_value=1e37) | st.floats(0, 1), st.integers(0, 10**18))
     def test_no_float_and_no_integer_changes_on_the_way(self, number: float, whole: int) -> None:
-        table = DynamoPredictions(TABLE, Echo())
+        table = DynamoPredictionStore(TABLE, Echo())
         table.put_all([item(2, probabilities={"0": number}, line=whole)])
         found = table.find(item(2)["prediction_id"])
         assert found is not None
@@ -133,7 +133,7 @@ class TestDynamoDB:
     @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
     def test_a_number_that_is_not_finite_is_an_error_that_says_so(self, number: float) -> None:
         with pytest.raises(ValueError, match="not finite"):
-            DynamoPredictions(TABLE, Echo()).put_all([item(2, probabilities={"0": number})])
+            DynamoPredictionStore(TABLE, Echo()).put_all([item(2, probabilities={"0": number})])
 
     @pytest.mark.parametrize("record", ["", None, "x" * 2049, "é" * 1025])
     def test_a_record_id_that_no_index_can_hold_is_left_out(self, dynamo: Any, record: str | None) -> None:
