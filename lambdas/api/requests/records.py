@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from andamio.errors import InvalidRecord, Violation
-from lambdas.api.problems import RequestError
+from lambdas.api.replies.problems import RequestError
 
 MOST_RECORDS = 1000
 """How many records one request may hold."""
@@ -89,7 +89,7 @@ def refuse_others(payload: dict[str, object], known: Sequence[str]) -> None:
 
 def invalid(detail: str, *errors: tuple[str, str]) -> RequestError:
     """A body of the wrong shape (422)."""
-    return RequestError(422, "invalid-request", detail, errors)
+    return RequestError("invalid-request", detail, *errors)
 
 
 def _records(payload: Sequence[object]) -> Records:

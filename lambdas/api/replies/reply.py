@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import Response
 
-from lambdas.api import problems
+from lambdas.api.replies import problems
 
 _ALWAYS = (
     (b"access-control-allow-origin", b"*"),

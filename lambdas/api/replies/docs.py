@@ -10,7 +10,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 """Where the bundle puts the files of swagger-ui-dist."""
 
 ASSETS = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}

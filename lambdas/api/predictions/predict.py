@@ -19,8 +19,8 @@ from andamio.records.parse import parse
 from andamio.records.table import Table
 from andamio.release.threshold import labels_from
 from lambdas.api import log
-from lambdas.api.champion import Champion
-from lambdas.api.payload import RecordId, Records, check_size
+from lambdas.api.champion.champion import Champion
+from lambdas.api.requests.records import RecordId, Records, check_size
 
 Prediction = dict[str, Any]
 

@@ -15,17 +15,16 @@ from andamio.records.table import Table
 from andamio.release.explain import explain, seed_of
 from andamio.release.threshold import labels_from
 from lambdas.api import log
-from lambdas.api.champion import Champion
-from lambdas.api.payload import Records, check_size
-from lambdas.api.predict import probabilities_of
-from lambdas.api.problems import RequestError
+from lambdas.api.champion.champion import Champion
+from lambdas.api.predictions.predict import probabilities_of
+from lambdas.api.replies.problems import RequestError
+from lambdas.api.requests.records import Records, check_size
 
 
 def check_offered(champion: Champion) -> None:
     """Refuse where the release's contract says that there are no explanations; raises `RequestError` (404)."""
     if not champion.contract.release.explanations:
         raise RequestError(
-            404,
             "no-explanations",
             "The contract that this release was trained under says [release] explanations = false. To turn them on, "
             "take that line out of problem.toml, deploy, and train: the next release explains.",

@@ -16,7 +16,7 @@ import csv
 import io
 
 from andamio.errors import InvalidRecord, Violation
-from lambdas.api.payload import check_count, invalid, refuse_others
+from lambdas.api.requests.records import check_count, invalid, refuse_others
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 

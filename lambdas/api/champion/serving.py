@@ -16,7 +16,7 @@ from andamio.release.pointer import Served, read_pointer
 from andamio.release.pointer import champion as champion_of
 from andamio.storage.ports import Clock, Objects
 from lambdas.api import log
-from lambdas.api.champion import Champion, load
+from lambdas.api.champion.champion import Champion, load
 
 SECONDS_WITHOUT_MODEL = 1.0
 

@@ -16,8 +16,9 @@ from typing import Any
 from andamio.errors import ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from lambdas.api.problems import RequestError
-from lambdas.api.scored import Scored, wrong_path
+from lambdas.api.replies.problems import RequestError
+from lambdas.api.requests.parameters import wrong_path
+from lambdas.api.stores import Stores
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult, prediction_id, split_prediction_id
 from scoring.lookup import Found, find
 
@@ -29,22 +30,22 @@ Json = dict[str, Any]
 _ONLINE = re.compile(r"[0-9a-f]{32}")
 
 
-def stored_prediction(scored: Scored, asked: str) -> Json:
+def stored_prediction(stores: Stores, asked: str) -> Json:
     """One prediction; raises `RequestError`: 404 with why there is none, 422 for what cannot be an id."""
     place = split_prediction_id(asked)
     if place is None and not _ONLINE.fullmatch(asked):
         raise wrong_path("prediction_id", "a prediction_id, as a prediction or a scored file has it")
-    item = scored.table.find(asked)
+    item = stores.table.find(asked)
     if item is not None:
         return _from_table(item)
     if place is None:
         raise _nothing("No prediction of this id is kept.")
-    return _from_batch(scored.bucket, *place)
+    return _from_batch(stores.bucket, *place)
 
 
-def predictions_of(scored: Scored, record: str, limit: int) -> Json:
+def predictions_of(stores: Stores, record: str, limit: int) -> Json:
     """The newest predictions of a caller's record."""
-    return {"predictions": [_from_table(item) for item in scored.table.of_record(record, limit=limit)]}
+    return {"predictions": [_from_table(item) for item in stores.table.of_record(record, limit=limit)]}
 
 
 def _from_table(item: Mapping[str, Any]) -> Json:
@@ -141,4 +142,4 @@ def _read[T](bucket: Objects, key: str, reading: Callable[[bytes], T]) -> T | No
 
 
 def _nothing(detail: str) -> RequestError:
-    return RequestError(404, "not-found", detail)
+    return RequestError("not-found", detail)

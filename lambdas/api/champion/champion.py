@@ -18,7 +18,7 @@ from andamio.release.pointer import Served
 from andamio.release.release import MODEL, Release
 from andamio.release.threshold import labels_from
 from andamio.storage.ports import Objects
-from lambdas.api.problems import RequestError
+from lambdas.api.replies.problems import RequestError
 
 _REFERENCE = "reference.json"
 
@@ -63,7 +63,6 @@ class Champion:
             document = self.release.json(_REFERENCE)
             if not document.get("rows"):
                 raise RequestError(
-                    503,
                     "no-reference",
                     f"Release {self.version} keeps no reference rows to explain against. Train again: the next "
                     "release brings them.",

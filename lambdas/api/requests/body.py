@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from fastapi import Request
 
-from lambdas.api.problems import RequestError, shown
+from lambdas.api.replies.problems import RequestError, shown
 
 LIMIT = 4 * 1024 * 1024
 """Bytes of a body. Lambda takes 6 MB with all around it, in base64: 4.5 MB at most, so 4 is what is promised."""
@@ -35,11 +35,11 @@ def media_type(request: Request, accepted: Sequence[str]) -> str:
     if kind.startswith("application/") and kind.endswith("+json"):
         kind = JSON
     if kind not in accepted:
-        raise RequestError(415, "unsupported-media-type", f"Expected content-type: {' or '.join(accepted)}.")
+        raise RequestError("unsupported-media-type", f"Expected content-type: {' or '.join(accepted)}.")
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in _CHARSETS:
-            raise RequestError(415, "unsupported-media-type", "Expected the body in UTF-8.")
+            raise RequestError("unsupported-media-type", "Expected the body in UTF-8.")
     return kind
 
 
@@ -79,12 +79,12 @@ def parse_json(text: str) -> object:
 
 def malformed(detail: str) -> RequestError:
     """A body that cannot be read at all (400)."""
-    return RequestError(400, "malformed-body", detail)
+    return RequestError("malformed-body", detail)
 
 
 def _too_large() -> RequestError:
     return RequestError(
-        413, "body-too-large", f"Expected at most {LIMIT} bytes (4 MB). Send fewer records at a time, or a batch file."
+        "body-too-large", f"Expected at most {LIMIT} bytes (4 MB). Send fewer records at a time, or a batch file."
     )
 
 
