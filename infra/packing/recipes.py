@@ -50,8 +50,8 @@ API = Recipe(
 ETL = Recipe(
     "etl",
     packages=("andamio", "etl"),
-    imports=("altair", "fastparquet", "numpy", "pandas", "pydantic"),
-    budget_mib=98,
+    imports=("altair", "numpy", "pandas", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "pydantic"),
+    budget_mib=174,
     # The charts of a report are drawn by its reader's browser, from what the page brings along.
     assets=(
         (
@@ -71,7 +71,6 @@ TRAIN = Recipe(
     "train",
     packages=("andamio", "training"),
     imports=(
-        "fastparquet",
         "onnx",
         "onnxruntime",
         "pandas",

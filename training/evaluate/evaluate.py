@@ -59,7 +59,7 @@ def load_candidate(run: Run) -> Candidate:
 
 def load_holdout(lake: Objects, contract: Contract, version: str) -> TrainingRows:
     """The holdout of a data version, encoded by a sealed contract."""
-    return rows.encode_rows(contract, dataset.read_cells(lake, version, "holdout"), version=version)
+    return rows.encode_rows(contract, dataset.read_columns(lake, version, "holdout"), version=version)
 
 
 def evaluate(lake: Objects, models: Objects, run_id: str) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def evaluate(lake: Objects, models: Objects, run_id: str) -> dict[str, Any]:
         planned, candidate = run.need(PLAN, "plan"), load_candidate(run)
         contract, version, limit = candidate.contract, planned["dataset"], candidate.fit["threshold"]
         train, holdout = (
-            rows.encode_rows(contract, dataset.read_cells(lake, version, side), version=version)
+            rows.encode_rows(contract, dataset.read_columns(lake, version, side), version=version)
             for side in ("train", "holdout")
         )
         judged = contract, candidate.model, holdout, limit, planned["seed"]
@@ -140,7 +140,7 @@ def assess(
             probabilities,
             holdout,
             threshold,
-            slices.slices(contract, train.cells, holdout.cells),
+            slices.slices(contract, train.table, holdout.table),
             seed,
         ),
         "low_evidence": low,

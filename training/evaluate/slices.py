@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
-from andamio.dataset.version import Columns
 from andamio.gate.slices import worth_judging
-from andamio.records.parse import parse
+from andamio.records.table import Table
 from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.metrics import higher_is_better
 from andamio.stats.undefined import undefined_as_null
@@ -43,9 +42,9 @@ class Slice:
         return f"{self.feature}: {self.slice}"
 
 
-def slices(contract: Contract, train: Columns, holdout: Columns) -> list[Slice]:
+def slices(contract: Contract, train: Table, holdout: Table) -> list[Slice]:
     """Every slice of the holdout that has a row, in the order of features and of values; "missing" comes last."""
-    known, held = (_read(contract, cells) for cells in (train, holdout))
+    known, held = train.columns, holdout.columns
     found = []
     for name, feature in contract.inputs.items():
         if feature.private:
@@ -97,11 +96,6 @@ def assess(
         said["judged"] = judged
         found.append(undefined_as_null(said))
     return found
-
-
-def _read(contract: Contract, cells: Columns) -> dict[str, NDArray[Any]]:
-    rows = len(next(iter(cells.values())))
-    return parse(contract, cells, rows, text=False).columns
 
 
 def _is_category(feature: Feature) -> bool:

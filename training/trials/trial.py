@@ -67,7 +67,7 @@ def _seconds(started: float) -> float:
 def load_train(lake: Objects, run: Run, version: str) -> tuple[Contract, TrainingRows]:
     """The run's contract sealed by train, and train encoded by it."""
     contract = run.contract()
-    cells = dataset.read_cells(lake, version, "train")
+    cells = dataset.read_columns(lake, version, "train")
     sealed = rows.seal(contract, cells)
     return sealed, rows.encode_rows(sealed, cells, version=version)
 
