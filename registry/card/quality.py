@@ -26,7 +26,6 @@ from registry.card.wording import (
 
 SLICES_SHOWN = 15
 FEATURES_SHOWN = 20
-_LOWER_IS_BETTER = ("log_loss", "brier")
 
 
 def figures(facts: Facts) -> Section:

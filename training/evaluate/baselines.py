@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.stats.bootstrap import Interval, Scorer, draw, interval_of
+from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.metrics import METRICS, higher_is_better
+from andamio.stats.undefined import undefined_as_null
 from training.families import catalog
 from training.rows import TrainingRows
 
@@ -62,20 +62,19 @@ def compare(
     drawn = dict(zip(order, columns, strict=True))
 
     def figure(model: str, metric: str) -> dict[str, float | None]:
-        return plain(interval_of(values[model, metric], drawn[model, metric]))
+        said: dict[str, float | None] = undefined_as_null(interval_of(values[model, metric], drawn[model, metric]))
+        return said
 
     def gain(model: str, metric: str) -> dict[str, float | None]:
         sign = 1 if higher_is_better(metric) else -1
         value = sign * (values["", metric] - values[model, metric])
-        return plain(interval_of(value, sign * (drawn["", metric] - drawn[model, metric])))
+        said: dict[str, float | None] = undefined_as_null(
+            interval_of(value, sign * (drawn["", metric] - drawn[model, metric]))
+        )
+        return said
 
     return (
         {metric: figure("", metric) for metric in METRICS},
         {model: {metric: figure(model, metric) for metric in METRICS} for model in others},
         {model: {metric: gain(model, metric) for metric in METRICS} for model in others},
     )
-
-
-def plain(figure: Interval) -> dict[str, float | None]:
-    """A figure for JSON: what is not a number is null."""
-    return {name: value if np.isfinite(value) else None for name, value in asdict(figure).items()}

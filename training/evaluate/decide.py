@@ -43,7 +43,7 @@ def decide(lake: Objects, models: Objects, run_id: str, *, attempt: int = 1) -> 
         verdict, refused = judge(lake, run, planned, candidate, evaluation, champion)
         verdict = gate.tried(verdict, _tries(models, name, planned["dataset"], run_id))
         return {
-            **_for_json(verdict.to_dict()),
+            **verdict.to_dict(),
             "run": run_id,
             "dataset": planned["dataset"],
             "split": planned["split"],
@@ -188,15 +188,6 @@ def _other_classes(verdict: gate.Decision, champion: ScoredChampion, contract: C
 def identity(model: str, contract: Contract, threshold: float) -> str:
     """One digest of all that a client can tell two models apart by; how they were trained is not part of it."""
     return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
-
-
-def _for_json(value: Any) -> Any:
-    """The same with null for what is not a number."""
-    if isinstance(value, dict):
-        return {name: _for_json(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_for_json(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def summary(written: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from andamio.release.model import Model
 from andamio.release.threshold import labels_from
 from andamio.stats import metrics
 from andamio.stats.bootstrap import Scorer, interval
+from andamio.stats.undefined import undefined_as_null
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from training import reference, rows
@@ -159,7 +160,7 @@ def _cross_validated(
 ) -> dict[str, dict[str, float | None]]:
     scorers = {name: Scorer(name, contract.positive_index, threshold) for name in metrics.METRICS}
     return {
-        name: baselines.plain(interval(scorer, honest.labels, honest.probabilities, honest.keys, seed))
+        name: undefined_as_null(interval(scorer, honest.labels, honest.probabilities, honest.keys, seed))
         for name, scorer in scorers.items()
     }
 

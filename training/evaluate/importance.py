@@ -7,7 +7,6 @@ features that say the same, each looks less important than it is: the other one 
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from andamio.contract.columns import feature_columns
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
 from andamio.stats import metrics
-from andamio.stats.bootstrap import Interval, Scorer, draw, interval_of
+from andamio.stats.bootstrap import Scorer, draw, interval_of
+from andamio.stats.undefined import undefined_as_null
 from training.rows import TrainingRows
 
 IMPORTANCE = "importance.json"
@@ -56,7 +56,7 @@ def importance(contract: Contract, model: Model, holdout: TrainingRows, threshol
     picked = rng.integers(0, REPEATS, size=(RESAMPLES, 1, REPEATS))
     gains = np.take_along_axis(drawn, picked, axis=2).mean(axis=2)
     found = [
-        {"feature": name, **_finite(interval_of(float(losses[0, index].mean()), gains[:, index]))}
+        {"feature": name, **undefined_as_null(interval_of(float(losses[0, index].mean()), gains[:, index]))}
         for index, name in enumerate(names)
     ]
     ranked = sorted(found, key=lambda item: (item["value"] is None, -(item["value"] or 0.0)))
@@ -64,7 +64,7 @@ def importance(contract: Contract, model: Model, holdout: TrainingRows, threshol
         "metric": metric,
         "repeats": REPEATS,
         "rows": len(labels),
-        "score": float(score[0]) if np.isfinite(score[0]) else None,
+        "score": undefined_as_null(float(score[0])),
         "features": ranked,
     }
 
@@ -82,8 +82,3 @@ def _shuffled(encoded: Encoded, places: tuple[tuple[int, ...], tuple[int, ...]],
     for tensor, columns in ((numbers, list(places[0])), (categories, list(places[1]))):
         tensor[:, columns] = tensor[order][:, columns]
     return Encoded(numbers, categories)
-
-
-def _finite(interval: Interval) -> dict[str, Any]:
-    """A figure and its interval for JSON: what is not a number is null."""
-    return {key: value if np.isfinite(value) else None for key, value in asdict(interval).items()}

@@ -21,6 +21,7 @@ from andamio.gate.slices import worth_judging
 from andamio.records.table import Table
 from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.metrics import higher_is_better
+from andamio.stats.undefined import undefined_as_null
 from training.rows import TrainingRows
 
 RESAMPLES = 1000
@@ -93,7 +94,7 @@ def assess(
         else:
             said |= {"value": value, "low": None, "high": None, "worse": False}
         said["judged"] = judged
-        found.append({name: _plain(value) for name, value in said.items()})
+        found.append(undefined_as_null(said))
     return found
 
 
@@ -138,7 +139,3 @@ def _missing(column: NDArray[Any]) -> NDArray[np.bool_]:
         empty: NDArray[np.bool_] = column == ""
         return empty
     return np.isnat(column) if column.dtype.kind == "M" else np.isnan(column)
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value

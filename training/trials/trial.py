@@ -14,6 +14,7 @@ from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
 from andamio.stats import metrics
+from andamio.stats.undefined import undefined_as_null
 from andamio.storage.ports import Objects
 from training import rows
 from training.families import catalog, sizes
@@ -134,7 +135,7 @@ def cross_validate(
         defined = [score(average, np.arange(len(train.labels)))]
     ratio = float(np.mean([len(scored) / len(fitted_on) for fitted_on, scored in parts]))
     result = {
-        "folds": [float(value) if np.isfinite(value) else None for value in scores],
+        "folds": [undefined_as_null(float(value)) for value in scores],
         "fold_rows": [len(scored) for _, scored in parts],
         "mean": float(np.mean(defined)),
         "se": selection.standard_error(defined, ratio),

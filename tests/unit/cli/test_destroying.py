@@ -17,6 +17,8 @@ from andamio.cli.cloud import outputs
 from andamio.errors import CommandError
 from tests.support.account import APP, GROUP, REGION, STACK, Aws, refused
 
+pytestmark = pytest.mark.slow
+
 HEART = home.REPO / "problems" / "heart"
 
 
