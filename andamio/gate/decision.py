@@ -131,4 +131,6 @@ class Decision:
 def _defined(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _defined(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.stats.bootstrap import Interval, Scorer, draw, interval_of
 from andamio.stats.metrics import METRICS, higher_is_better
+from training.evaluate.documents import Figure
 from training.families import catalog
 from training.rows import TrainingRows
 
@@ -43,7 +43,7 @@ def compare(
     threshold: float,
     others: dict[str, NDArray[np.float64]],
     seed: int,
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, Figure], dict[str, dict[str, Figure]], dict[str, dict[str, Figure]]]:
     """All metrics of the model, of each baseline, and the gain over each, with intervals on the same resamples.
 
     A gain is positive where the model is better, whatever the metric's direction. A baseline's threshold is 0.5.
@@ -61,10 +61,10 @@ def compare(
     columns = draw(scorers, holdout.labels, keys, seed, RESAMPLES).T
     drawn = dict(zip(order, columns, strict=True))
 
-    def figure(model: str, metric: str) -> dict[str, float | None]:
+    def figure(model: str, metric: str) -> Figure:
         return plain(interval_of(values[model, metric], drawn[model, metric]))
 
-    def gain(model: str, metric: str) -> dict[str, float | None]:
+    def gain(model: str, metric: str) -> Figure:
         sign = 1 if higher_is_better(metric) else -1
         value = sign * (values["", metric] - values[model, metric])
         return plain(interval_of(value, sign * (drawn["", metric] - drawn[model, metric])))
@@ -76,6 +76,6 @@ def compare(
     )
 
 
-def plain(figure: Interval) -> dict[str, float | None]:
+def plain(figure: Interval) -> Figure:
     """A figure for JSON: what is not a number is null."""
-    return {name: value if np.isfinite(value) else None for name, value in asdict(figure).items()}
+    return Figure(**{name: value if np.isfinite(value) else None for name, value in asdict(figure).items()})
