@@ -7,13 +7,14 @@ MAKEFLAGS += --no-print-directory
 PROBLEM ?= problems/heart
 PURGE ?=
 PYTHON := .venv/bin/python
+MKDOCS := NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 # uv where `make` has installed it, for what wants it later (the bundles, the emulator's environment).
 export PATH := $(PATH):$(CURDIR)/.andamio/uv/bin
 # Variables of the caller's shell that would lead Python astray.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help install demo down test check bench
+.PHONY: help install demo down unit test check docs bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -28,8 +29,11 @@ down:  ## stop what demo started; PURGE=1 forgets its state too
 	@if [ -x $(PYTHON) ]; then .venv/bin/andamio down $(if $(PURGE),--purge); \
 	else echo "Nothing is installed here, so nothing runs."; fi
 
-test: install  ## the whole test suite, with a local cloud of its own
-	@$(PYTHON) -m pytest
+unit: install  ## the unit tests that need no cloud, in parallel: about a minute
+	@$(PYTHON) -m pytest tests/unit -n auto --dist loadfile -m "not cloud and not slow"
+
+test: install  ## the whole test suite, with a local cloud of its own, and its coverage
+	@$(PYTHON) -m pytest --cov
 
 check: install  ## style, types, dependency rules, state machines, templates, permissions
 	.venv/bin/ruff check .
@@ -40,6 +44,11 @@ check: install  ## style, types, dependency rules, state machines, templates, pe
 	$(PYTHON) -m infra.asl
 	$(PYTHON) -m infra.check
 	$(PYTHON) -m infra.proof
+	$(MKDOCS)
+
+docs: install  ## the documentation as a site, in site/
+	$(MKDOCS)
+	@echo "Open site/index.html, or run: .venv/bin/mkdocs serve"
 
 bench: install  ## the benchmarks
 	@if [ -d benchmarks ]; then $(PYTHON) -m benchmarks; \

@@ -139,3 +139,58 @@ class CommandError(AndamioError):
     """A command cannot do what it was asked to: the message says what to do about it."""
 
     code = "command"
+
+
+# What the HTTP API answers when it cannot do what it was asked
+
+
+URN = "urn:andamio:problem:"
+"""What comes before a problem's code in its `type`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """A kind of problem document (RFC 9457). `code` and `status` are stable; `retry_after` in seconds."""
+
+    code: str
+    status: int
+    title: str
+    advice: str
+    retry_after: int | None = None
+
+    @property
+    def urn(self) -> str:
+        """The `type` of its documents."""
+        return URN + self.code
+
+
+PROBLEM_TYPES = {
+    kind.code: kind
+    for kind in (
+        ProblemType("malformed-body", 400, "The body cannot be read", "Send strict JSON in UTF-8."),
+        ProblemType(
+            "invalid-request", 422, "The request does not have the expected shape", "`errors` names the key to change."
+        ),
+        ProblemType("invalid-record", 422, "A record breaks the contract", "`errors` names the field and the reason."),
+        ProblemType("body-too-large", 413, "The body is too large", "Send fewer records, or a file to /batches."),
+        ProblemType(
+            "unsupported-media-type", 415, "The content type is not supported", "Send one that `detail` lists."
+        ),
+        ProblemType("no-explanations", 404, "Explanations are turned off", "Turn them on in problem.toml, and train."),
+        ProblemType("no-reference", 503, "This release cannot explain", "Train again."),
+        ProblemType("not-found", 404, "There is nothing under this path", "`detail` says what there is."),
+        ProblemType("method-not-allowed", 405, "The path does not take this method", "Use one of the header Allow."),
+        ProblemType("bad-event", 400, "The function was not called by API Gateway", "Call the API by its address."),
+        ProblemType("not-ready", 503, "No model is served yet", "Train and promote a model, then try again.", 10),
+        ProblemType("release", 503, "The release cannot be used", "Promote another release.", 60),
+        ProblemType("settings", 503, "The service is not configured", "Deploy again: the log names the setting."),
+        ProblemType("internal", 500, "Something went wrong on our side", "The log has it under `instance`."),
+        # API Gateway answers these itself, before the function is called.
+        ProblemType("no-key", 403, "The API key is missing or not known", "Send the key in the header x-api-key."),
+        ProblemType("refused", 403, "The request is refused", "GET /docs says what can be asked."),
+        ProblemType("too-many-requests", 429, "Too many requests", "Send fewer requests a second.", 1),
+        ProblemType("quota-spent", 429, "The key's quota is spent", "Ask the operator for a larger one."),
+        ProblemType("timeout", 504, "The answer took too long", "Send fewer records, or a file to /batches.", 1),
+    )
+}
+"""Every kind of problem by its code. docs/errors.md lists them."""

@@ -45,7 +45,7 @@ class Folder:
         except FileNotFoundError:
             raise ObjectNotFound(key) from None
 serving = api.Serving(Folder(), "heart", api.WallClock(), 60)
-api.connect = api.scored = None
+api.connect = api.stores = None
 gateway = api.Mangum(api.create_app(lambda: serving, None), lifespan="off", custom_handlers=[api.RestApi])
 event = json.loads(pathlib.Path(sys.argv[2]).read_text())
 ready = time.perf_counter()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
-from andamio.dataset.columns import Columns
+from andamio.dataset.columns import Columns, missing
 
 FORMAT = 1
 BINS = 64
@@ -76,11 +76,11 @@ def quantile_bins(values: NDArray[np.float64]) -> dict[str, list[float] | list[i
 
 def _feature(feature: Feature, column: NDArray[Any]) -> dict[str, Any]:
     number = column.dtype.kind == "f"
-    missing = np.isnan(column) if number else column == ""
+    absent = missing(column)
     said: dict[str, Any] = {
         "type": feature.type,
         "count": len(column),
-        "missing": int(missing.sum()),
+        "missing": int(absent.sum()),
     }
     if not feature.available_at_prediction:
         said["available_at_prediction"] = False
@@ -88,14 +88,13 @@ def _feature(feature: Feature, column: NDArray[Any]) -> dict[str, Any]:
         # A profile is sealed into releases and shown: nothing of a private feature but how often it is there.
         said["private"] = True
         return said
-    known = column[~missing]
+    known = column[~absent]
     if len(known) == 0:
         return said
     if feature.type == "date":
-        days = known.astype("datetime64[D]")
-        bins = quantile_bins(days.astype(np.int64).astype(np.float64))
+        bins = quantile_bins(known.astype(np.int64).astype(np.float64))
         edges = np.array(bins["edges"], dtype=np.int64).astype("datetime64[D]")
-        said |= {"min": str(days.min()), "max": str(days.max())}
+        said |= {"min": str(known.min()), "max": str(known.max())}
         said["bins"] = {"edges": [str(edge) for edge in edges], "counts": bins["counts"]}
     elif number and feature.type != "boolean":
         said |= {

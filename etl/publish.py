@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.columns import Columns, content_digest, from_parquet, to_parquet
+from andamio.dataset.columns import Columns, content_digest, from_bytes, to_bytes
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
@@ -45,7 +45,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
     if info["split"] != split.digest:
         raise DataError(f"{layout.SPLIT} changed since the rows were staged: start the ETL execution again")
     try:
-        rows = from_parquet(lake.get(layout.staging(digest, ROWS)).body)
+        rows = from_bytes(lake.get(layout.staging(digest, ROWS)).body)
     except ObjectNotFound:
         raise DataError(f"{layout.staging(digest, ROWS)} is missing: the step 'validate' has to run first") from None
     # In the order of their identities: a file that comes again, later or under another name, changes nothing.
@@ -60,7 +60,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
         return existing
     for side, chosen in (("train", ~holdout), ("holdout", holdout)):
         part = {name: column[chosen] for name, column in rows.items()}
-        lake.put_new(layout.dataset(version, f"{side}.parquet"), to_parquet(part))
+        lake.put_new(layout.dataset_rows(version, side), to_bytes(part))
     lake.put_new(
         layout.dataset(version, "profile.json"),
         to_json(profile(contract, rows, labels, holdout)),
@@ -134,7 +134,7 @@ def _sides(
         )
     current = read_current(lake)
     before = cutoff_of(current[0], split.digest) if current else None
-    return split.holdout_by_time(keys, rows[split.time].astype("datetime64[s]"), before)
+    return split.holdout_by_time(keys, rows[split.time], before)
 
 
 def _both_sides(

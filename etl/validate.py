@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from andamio.contract import Contract
-from andamio.dataset.columns import to_parquet
+from andamio.dataset.columns import to_bytes
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
@@ -26,7 +26,7 @@ from etl.split import SealedSplit, seal_split
 MAX_BAD_SHARE = 0.2
 """The share of unusable rows above which nothing is published: then it is not the rows that are wrong."""
 
-ROWS = "rows.parquet"
+ROWS = "rows.npz"
 INFO = "info.json"
 _NAMES_SHOWN = 20
 
@@ -53,7 +53,7 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
 
     None when the sources are no longer what is there and that matters: one of them is gone, or the split
     is yet to be sealed, which is done on all raw objects.
-    Writes staging/INPUT/rows.parquet (valid rows only), quarantine/INPUT/rejects.jsonl (when there are
+    Writes staging/INPUT/rows.npz (valid rows only), quarantine/INPUT/rejects.jsonl (when there are
     any) and, last, staging/INPUT/info.json. Seals the split when there is none yet.
     """
     digest = sources.digest
@@ -91,7 +91,7 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
         info |= {"status": "rejected", "message": message}
     else:
         info |= {"status": "valid", "split": split.digest}
-        lake.put(layout.staging(digest, ROWS), to_parquet(found.columns))
+        lake.put(layout.staging(digest, ROWS), to_bytes(found.columns))
     lake.put(layout.staging(digest, INFO), to_json(info), content_type="application/json")
     return info
 

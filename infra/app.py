@@ -17,13 +17,14 @@ from aws_cdk import App, CliCredentialsStackSynthesizer, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from andamio import names
+from andamio.errors import ContractError
 from infra import bundling
 from infra.asl import AslError
 from infra.bundling import Bundle
 from infra.options import OptionError, Options, read_options, system_name
 from infra.packing import BundleError
 from infra.packing.store import default_store
-from infra.problem import ProblemError, read_problem
+from infra.problem import read_problem
 from infra.stacks.problem import ProblemStack
 
 FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
@@ -35,7 +36,7 @@ BundleProvider = Callable[[Sequence[str], str], Mapping[str, Bundle]]
 def add_stack(app: App, options: Options, bundles: BundleProvider, work: Path) -> ProblemStack:
     """Put a problem's stack into an app, checked by cdk-nag. `work` is a folder for files made on the way."""
     problem = read_problem(options.problem)
-    system = system_name(problem.name, options.stage)
+    system = system_name(problem.contract.problem.name, options.stage)
     # An account that may not create roles cannot be bootstrapped either: deploy as whoever runs the CLI. So does the
     # local cloud, whose judge of permissions knows no aws:ResourceAccount, which the bootstrap roles ask for.
     own_credentials = bool(options.existing_role_arn) or options.local
@@ -63,7 +64,7 @@ def main() -> int:
         app = App(builtin_cloud_formation_validation=not os.environ.get("AWS_ENDPOINT_URL"))
         options = read_options(app.node.try_get_context)
         add_stack(app, options, bundling.build_all, work)
-    except (OptionError, ProblemError, BundleError, AslError) as error:
+    except (OptionError, ContractError, BundleError, AslError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     try:

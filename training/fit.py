@@ -12,6 +12,7 @@ from andamio.contract import Contract
 from andamio.errors import AndamioError, ObjectNotFound, TrainingError
 from andamio.release.model import Model
 from andamio.stats import metrics
+from andamio.stats.undefined import undefined_as_null
 from andamio.storage import layout
 from andamio.storage.documents import digest
 from andamio.storage.ports import Objects
@@ -194,7 +195,7 @@ def _out_of_fold_metrics(
         name: metrics.score(name, train.labels, out_of_fold, positive=contract.positive_index, threshold=limit)
         for name in metrics.METRICS
     }
-    return {name: float(value) if np.isfinite(value) else None for name, value in found.items()}
+    return {name: undefined_as_null(float(value)) for name, value in found.items()}
 
 
 def _profile(lake: Objects, version: str) -> bytes:

@@ -10,7 +10,7 @@ from andamio.errors import TrainingError
 from andamio.storage import layout
 from andamio.storage.ports import ObjectInfo, Objects, Readable, StoredObject
 
-HOLDOUT = "/holdout.parquet"
+HOLDOUT = layout.dataset_rows("", "holdout").removeprefix(layout.DATASETS)
 
 
 class LakeWithoutHoldout:

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.version import Columns
 from andamio.gate.decision import OutOfFold
-from andamio.records.parse import parse
 from training.rows import TrainingRows
 
 REFERENCE_ROWS = 1000
@@ -30,7 +28,7 @@ def reference(contract: Contract, train: TrainingRows, seed: int) -> bytes:
     """
     picked = _draw(len(train.labels), REFERENCE_ROWS, seed)
     shown = [name for name, feature in contract.inputs.items() if not feature.private]
-    table = parse(contract, _take(train.cells, picked), len(picked), text=False, training=False)
+    table = train.table.take(picked)
     columns = {name: [_plain(value) for value in table.columns[name].tolist()] for name in shown}
     document: dict[str, Any] = {"rows": len(picked), "columns": columns}
     if table.time is not None and any(contract.inputs[name].type == "date" for name in shown):
@@ -68,13 +66,6 @@ def _draw(rows: int, most: int, seed: int) -> NDArray[np.int64]:
     if rows <= most:
         return np.arange(rows)
     return np.sort(np.random.default_rng(seed).choice(rows, size=most, replace=False))
-
-
-def _take(cells: Columns, rows: NDArray[np.int64]) -> Columns:
-    return {
-        name: column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
-        for name, column in cells.items()
-    }
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A data version as training sees it: one side, parsed and encoded by the contract."""
+"""A data version as training sees it: one side, held against the contract and encoded by it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.version import KEY, Columns
+from andamio.dataset.columns import Columns
+from andamio.dataset.version import KEY
 from andamio.errors import TrainingError
 from andamio.records.encode import OTHER, Encoded, encode
-from andamio.records.parse import parse
+from andamio.records.parse import parse_typed
+from andamio.records.table import Table
 
 LEARNED_VALUES = 100
 LONGEST_VALUE = 200  # what the contract's format lets a value be
@@ -20,12 +22,12 @@ LONGEST_VALUE = 200  # what the contract's format lets a value be
 
 @dataclass(frozen=True, slots=True)
 class TrainingRows:
-    """One side of a data version: `encoded`, class indices, split keys, and the cells as they were read."""
+    """One side of a data version: `encoded`, class indices, split keys, and the typed `table`."""
 
     encoded: Encoded
     labels: NDArray[np.int64]
     keys: tuple[str, ...]
-    cells: Columns
+    table: Table
 
 
 def seal(contract: Contract, train: Columns) -> Contract:
@@ -36,7 +38,7 @@ def seal(contract: Contract, train: Columns) -> Contract:
     learned: dict[str, list[str]] = {}
     open_ = [name for name, feature in contract.inputs.items() if feature.type == "category" and feature.values is None]
     if open_:
-        table = parse(contract, train, _length(train), text=False, training=True)
+        table = parse_typed(contract, train, _length(train))
         for name in open_:
             counts = Counter(text for text in table.columns[name] if text and len(text) <= LONGEST_VALUE)
             ranked = sorted(counts, key=lambda text: (-counts[text], text))[:LEARNED_VALUES]
@@ -45,23 +47,29 @@ def seal(contract: Contract, train: Columns) -> Contract:
     return Contract.from_json(contract.seal(learned).to_json()) if learned else contract
 
 
-def encode_rows(contract: Contract, cells: Columns, *, version: str) -> TrainingRows:
-    """Parse and encode cells with a sealed contract; raises `TrainingError` when it no longer fits the data."""
-    number = _length(cells)
-    table = parse(contract, cells, number, text=False, training=True)
+def typed_table(contract: Contract, columns: Columns, *, version: str) -> Table:
+    """The table of a data version's columns; raises `TrainingError` when a contract no longer fits the data."""
+    number = _length(columns)
+    table = parse_typed(contract, columns, number)
     if table.violations:
         first = table.violations[0]
         raise TrainingError(
             f"Data version {version} breaks the contract in {int(table.bad.sum())} of {number} rows (first: "
             f"'{first.field}' {first.reason}). The contract changed since ETL checked the data: run ETL again."
         )
+    return table
+
+
+def encode_rows(contract: Contract, columns: Columns, *, version: str) -> TrainingRows:
+    """Encode typed columns with a sealed contract; raises `TrainingError` when it no longer fits the data."""
+    table = typed_table(contract, columns, version=version)
     if table.labels is None:
         raise TrainingError(f"Data version {version} has no column '{contract.problem.target}'")
-    return TrainingRows(encode(contract, table), table.labels, tuple(str(key) for key in cells[KEY]), cells)
+    return TrainingRows(encode(contract, table), table.labels, tuple(map(str, columns[KEY])), table)
 
 
-def _length(cells: Columns) -> int:
+def _length(columns: Columns) -> int:
     try:
-        return len(cells[KEY])
+        return len(columns[KEY])
     except KeyError:
         raise TrainingError(f"The data version has no column '{KEY}': it was not made by this version's ETL") from None

@@ -1,1 +1,1 @@
-"""The outside world behind the ports: AWS, a folder, memory. The only place that knows boto3."""
+"""The outside world behind the ports: AWS, and memory for tests. The only place that knows boto3."""

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any
 
 from andamio import names
@@ -41,11 +42,13 @@ class DynamoPredictionStore:
     def __init__(self, table: str, client: Any = None, sleep: Callable[[float], None] = time.sleep) -> None:
         # Imported here: a cold start pays for boto3 only when it first needs the table.
         import boto3
+        from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
         from botocore.config import Config
         from botocore.exceptions import ClientError
 
         self.table = table
         self._error = ClientError
+        self._serializer, self._deserializer = TypeSerializer(), TypeDeserializer()
         self._sleep = sleep
         self._dynamo: Any = client or boto3.client(
             "dynamodb",
@@ -72,7 +75,7 @@ class DynamoPredictionStore:
         reply = self._call(
             "get_item", TableName=self.table, Key={"prediction_id": {"S": prediction_id}}, ConsistentRead=True
         )
-        return _read(reply["Item"]) if "Item" in reply else None
+        return self._read(reply["Item"]) if "Item" in reply else None
 
     def of_record(self, record_id: str, *, limit: int) -> list[dict[str, Any]]:
         """The newest items of a record, newest first (by `created`, ISO 8601)."""
@@ -89,7 +92,7 @@ class DynamoPredictionStore:
         # A page ends after a megabyte, however many items were asked for.
         while len(found) < limit:
             reply = self._call("query", **asked, Limit=limit - len(found))
-            found += [_read(item) for item in reply["Items"]]
+            found += [self._read(item) for item in reply["Items"]]
             if "LastEvaluatedKey" not in reply:
                 break
             asked["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
@@ -107,7 +110,7 @@ class DynamoPredictionStore:
             raise refused from error
 
     def _put(self, items: Sequence[Mapping[str, Any]]) -> None:
-        left = [{"PutRequest": {"Item": _item(item)}} for item in items]
+        left = [{"PutRequest": {"Item": self._item(item)}} for item in items]
         tried = 0
         while tried < _TRIES:
             if tried:
@@ -137,6 +140,16 @@ class DynamoPredictionStore:
         left: list[dict[str, Any]] = reply.get("UnprocessedItems", {}).get(self.table, [])
         return left
 
+    def _item(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: self._serializer.serialize(_written(value))
+            for name, value in item.items()
+            if value is not None and (name != "record_id" or _indexable(value))
+        }
+
+    def _read(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: _number(self._deserializer.deserialize(value), whole=True) for name, value in item.items()}
+
 
 def _batches(items: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
     for start in range(0, len(items), _AT_ONCE):
@@ -147,40 +160,25 @@ def _indexable(record_id: object) -> bool:
     return isinstance(record_id, str) and 0 < len(record_id.encode()) <= _LONGEST_INDEXED
 
 
-def _item(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: _written(value)
-        for name, value in item.items()
-        if value is not None and (name != "record_id" or _indexable(value))
-    }
-
-
-def _written(value: object) -> dict[str, Any]:
-    if isinstance(value, str):
-        return {"S": value}
-    if isinstance(value, bool):
-        return {"BOOL": value}
-    if isinstance(value, int):
-        return {"N": str(value)}
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("a prediction holds a number that is not finite")
-        # The shortest text that reads back as the same float: at most 17 of the 38 digits there are.
-        return {"N": repr(value) if abs(value) >= _SMALLEST else "0"}
+def _written(value: Any) -> Any:
+    """The same value with decimals for floats, which boto3 refuses; raises `ValueError` where one is not finite."""
     if isinstance(value, Mapping):
-        return {"M": {str(name): _written(each) for name, each in value.items()}}
-    raise TypeError(f"a prediction cannot hold a {type(value).__name__}")
+        return {str(name): _written(each) for name, each in value.items()}
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        raise ValueError("a prediction holds a number that is not finite")
+    # The shortest text that reads back as the same float: at most 17 of the 38 digits there are.
+    return Decimal(repr(value)) if abs(value) >= _SMALLEST else Decimal(0)
 
 
-def _read(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _value(value, whole=True) for name, value in item.items()}
+def _number(value: Any, *, whole: bool) -> Any:
+    """The same value with numbers for decimals.
 
-
-def _value(typed: Mapping[str, Any], *, whole: bool) -> Any:
-    """One value; DynamoDB writes 1.0 as 1, so whatever is in a map (probabilities) is a float."""
-    ((kind, value),) = typed.items()
-    if kind == "N":
-        return int(value) if whole and value.lstrip("-").isdigit() else float(value)
-    if kind == "M":
-        return {name: _value(each, whole=False) for name, each in value.items()}
-    return value
+    DynamoDB writes 1.0 as 1, so whatever is in a map (probabilities) is a float.
+    """
+    if isinstance(value, Mapping):
+        return {name: _number(each, whole=False) for name, each in value.items()}
+    if not isinstance(value, Decimal):
+        return value
+    return int(value) if whole and value == value.to_integral_value() else float(value)

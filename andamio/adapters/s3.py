@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from andamio.adapters.refusals import refusal
 from andamio.adapters.s3_reading import Resuming
 from andamio.adapters.sdk import check_sdk
-from andamio.errors import ObjectNotFound, PreconditionFailed
+from andamio.errors import AndamioError, ObjectNotFound, PreconditionFailed
 from andamio.storage.ports import ObjectInfo, Readable, StoredObject
 
 PART = 16 * 2**20
@@ -19,6 +19,7 @@ PART = 16 * 2**20
 LONGEST_LINK_SECONDS = 15 * 60
 """How long a presigned request is good for, at most."""
 
+_READS = frozenset({"get_object", "head_object"})
 _CONFLICT_TRIES = 5
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
 _NO_VERSION = frozenset({"InvalidArgument", "400", "MethodNotAllowed", "405"})
@@ -79,37 +80,32 @@ class S3Objects:
 
     def head(self, key: str, *, version: str | None = None) -> ObjectInfo:
         """Look at one object without reading it; raises `ObjectNotFound`."""
-        try:
-            reply = self._s3.head_object(Bucket=self.bucket, Key=key, **_of(version))
-        except self._error as error:
-            raise self._translated(error, key, version=version) from error
+        reply = self._call("head_object", key, **_of(version))
         return ObjectInfo(key, reply.get("VersionId", ""), reply["ETag"], reply["ContentLength"], reply["LastModified"])
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """The latest version of every object under a prefix, by key, those after `after`; deleted ones are left out."""
         asked = {"KeyMarker": after} if after else {}
         pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix, **asked)
-        try:
+        with self._errors():
             for page in pages:
                 for item in page.get("Versions", []):
                     if item["IsLatest"] and item["Key"] > after:
                         yield ObjectInfo(
                             item["Key"], item.get("VersionId", ""), item["ETag"], item["Size"], item["LastModified"]
                         )
-        except self._error as error:
-            raise self._translated(error, "") from error
 
     def _read(self, key: str, version: str | None, **asked: Any) -> Any:
         if version is None or "Range" not in asked:
-            return self._get(key, version, **asked)
+            return self._call("get_object", key, **_of(version), **asked)
         if self._forgets_ranges:
             # Where the latest object is another one, it may be too short for the range, or gone.
             with suppress(self._error, ObjectNotFound, PreconditionFailed):
-                reply = self._get(key, None, **asked)
+                reply = self._call("get_object", key, **asked)
                 if reply.get("VersionId") == version:
                     return reply
                 reply["Body"].close()
-        reply = self._get(key, version, **asked)
+        reply = self._call("get_object", key, **_of(version), **asked)
         if "ContentRange" not in reply and not self._forgets_ranges:
             # The local cloud sends a version whole, whatever range is asked for, and the latest version's
             # range where no version is named. AWS never comes here.
@@ -117,12 +113,6 @@ class S3Objects:
             self._forgets_ranges = True
             return self._read(key, version, **asked)
         return reply
-
-    def _get(self, key: str, version: str | None, **asked: Any) -> Any:
-        try:
-            return self._s3.get_object(Bucket=self.bucket, Key=key, **_of(version), **asked)
-        except self._error as error:
-            raise self._translated(error, key, version=version) from error
 
     # Writing
 
@@ -166,34 +156,28 @@ class S3Objects:
             if not isinstance(body, bytes):
                 body.seek(0)
             try:
-                return self._s3.put_object(
-                    Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **condition
-                )
+                return self._call("put_object", key, Body=body, ContentType=content_type, **condition)
             except self._error as error:
                 # 409: another conditional write to the same key was under way. S3 asks to try again.
-                if error.response["Error"]["Code"] == "ConditionalRequestConflict" and left:
-                    continue
-                raise self._translated(error, key, writing=True) from error
+                if error.response["Error"]["Code"] != "ConditionalRequestConflict" or not left:
+                    raise
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _put_parts(self, key: str, parts: Iterable[bytes], content_type: str) -> Any:
-        where = {"Bucket": self.bucket, "Key": key}
-        try:
-            where["UploadId"] = self._s3.create_multipart_upload(**where, ContentType=content_type)["UploadId"]
-        except self._error as error:
-            raise self._translated(error, key, writing=True) from error
+        upload = {"UploadId": self._call("create_multipart_upload", key, ContentType=content_type)["UploadId"]}
         try:
             done = [
-                {"PartNumber": number, "ETag": self._s3.upload_part(**where, PartNumber=number, Body=part)["ETag"]}
+                {
+                    "PartNumber": number,
+                    "ETag": self._call("upload_part", key, **upload, PartNumber=number, Body=part)["ETag"],
+                }
                 for number, part in enumerate(parts, start=1)
             ]
-            return self._s3.complete_multipart_upload(**where, MultipartUpload={"Parts": done})
-        except BaseException as error:
+            return self._call("complete_multipart_upload", key, **upload, MultipartUpload={"Parts": done})
+        except BaseException:
             # Parts that nobody completes are kept, and paid for, without being seen.
-            with suppress(self._error):
-                self._s3.abort_multipart_upload(**where)
-            if isinstance(error, self._error):
-                raise self._translated(error, key, writing=True) from error
+            with suppress(self._error, AndamioError):
+                self._call("abort_multipart_upload", key, **upload)
             raise
 
     # Links
@@ -214,16 +198,29 @@ class S3Objects:
         seconds = min(seconds, LONGEST_LINK_SECONDS)
         return str(self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds))
 
-    def _translated(self, error: Any, key: str, *, writing: bool = False, version: str | None = None) -> Exception:
-        code = error.response["Error"]["Code"]
-        # A write with If-Match finds nothing at all when the object was deleted since it was read.
-        if code in ("PreconditionFailed", "412") or (writing and code == "NoSuchKey"):
-            return PreconditionFailed(f"s3://{self.bucket}/{key}: it changed since it was read")
-        if code in _GONE or (version and code in _NO_VERSION):
-            return ObjectNotFound(f"s3://{self.bucket}/{key}: there is no such object")
-        where = f"arn:aws:s3:::{self.bucket}" + (f"/{key}" if key else "")
-        failure: Exception = refusal(error, "s3", where, version=bool(version)) or error
-        return failure
+    # Errors
+
+    def _call(self, operation: str, key: str, **asked: Any) -> Any:
+        """One call about one object; raises as `_errors` says."""
+        with self._errors(key, writing=operation not in _READS, version="VersionId" in asked):
+            return getattr(self._s3, operation)(Bucket=self.bucket, Key=key, **asked)
+
+    @contextmanager
+    def _errors(self, key: str = "", *, writing: bool = False, version: bool = False) -> Iterator[None]:
+        """Turn what S3 answers into `PreconditionFailed`, `ObjectNotFound` or `AccessRefused`, or leave it as it is."""
+        try:
+            yield
+        except self._error as error:
+            code = error.response["Error"]["Code"]
+            # A write with If-Match finds nothing at all when the object was deleted since it was read.
+            if code in ("PreconditionFailed", "412") or (writing and code == "NoSuchKey"):
+                raise PreconditionFailed(f"s3://{self.bucket}/{key}: it changed since it was read") from error
+            if code in _GONE or (version and code in _NO_VERSION):
+                raise ObjectNotFound(f"s3://{self.bucket}/{key}: there is no such object") from error
+            refused = refusal(error, "s3", f"arn:aws:s3:::{self.bucket}" + (f"/{key}" if key else ""), version=version)
+            if refused is None:
+                raise
+            raise refused from error
 
 
 def _of(version: str | None) -> dict[str, str]:

@@ -10,24 +10,14 @@ from typing import Annotated, Any
 import typer
 
 from andamio import __version__
-from andamio.cli import (
-    addresses,
-    api,
-    batch_report,
-    deployed,
-    deploying,
-    destroying,
-    ending,
-    journey,
-    local,
-    reports,
-    show,
-    whose,
-)
-from andamio.cli import card as cards
-from andamio.cli.batch import Asked, Batches, look_up
+from andamio.cli import exit_codes
+from andamio.cli.batches import report as batch_report
+from andamio.cli.batches.batch import Asked, Batches, look_up
+from andamio.cli.cloud import addresses, deployment, identity, local, outputs, teardown
 from andamio.cli.console import done, note, out
 from andamio.cli.home import REPO
+from andamio.cli.models import api, pipeline, reports, show
+from andamio.cli.models import card as cards
 from andamio.contract import Contract
 from andamio.errors import CommandError
 
@@ -54,18 +44,18 @@ def _found(problem: str | None, stage: str | None) -> dict[str, Any]:
     """What was deployed: by name, or by folder as in PROBLEM=path, and stage."""
     if problem and (Path(problem) / "problem.toml").exists():
         problem = Contract.load(Path(problem)).problem.name
-    return deployed.find(problem, stage)
+    return outputs.find(problem, stage)
 
 
 def _deployed(problem: str | None, stage: str | None) -> dict[str, Any]:
     """The same where something is about to be done: it is there, and where the cloud is now."""
-    return whose.settled(_found(problem, stage))
+    return identity.settled(_found(problem, stage))
 
 
 @app.command()
 def demo(problem: Folder = HEART) -> None:
     """All of it once: local cloud, deploy, data, training, a prediction."""
-    journey.demo(problem)
+    pipeline.demo(problem)
 
 
 @app.command()
@@ -93,7 +83,7 @@ def down(purge: Annotated[bool, typer.Option("--purge", help="Forget the state t
 def status(problem: Name = None, stage: Stage = None) -> None:
     """What runs, which release serves, on which data, since when, and how good it is."""
     show.services()
-    if problem is None and stage is None and deployed.last_of_all() is None and not any(deployed.every()):
+    if problem is None and stage is None and outputs.last_of_all() is None and not any(outputs.every()):
         note("Nothing is deployed yet: andamio deploy")
         return
     show.system(_deployed(problem, stage))
@@ -127,7 +117,7 @@ def deploy(
     ] = False,
 ) -> None:
     """Deploy a problem's stack: to the local cloud, or with --aws to your account."""
-    made = deploying.deploy(problem, aws=aws, context=context or [], stage=stage, yes=yes)
+    made = deployment.deploy(problem, aws=aws, context=context or [], stage=stage, yes=yes)
     done(f"{made['stack']} is deployed: {made['api_url']}")
 
 
@@ -147,10 +137,10 @@ def destroy(
     """Take a problem's stack down; on AWS its data are kept, unless --everything is to go."""
     if earlier and not everything:
         raise CommandError("--earlier goes with --everything: andamio destroy --aws --everything --earlier")
-    system = destroying.doomed(problem, aws=aws, stage=stage)
+    system = teardown.doomed(problem, aws=aws, stage=stage)
     if not yes:
-        earlier = destroying.confirm(system, everything=everything, earlier=earlier)
-    destroying.destroy(system, everything=everything, earlier=earlier)
+        earlier = teardown.confirm(system, everything=everything, earlier=earlier)
+    teardown.destroy(system, everything=everything, earlier=earlier)
 
 
 @app.command()
@@ -167,7 +157,7 @@ def ingest(
     wait: Annotated[bool, typer.Option(help="Follow ETL and the training that it sets off.")] = True,
 ) -> None:
     """Put data under raw/, or take them out: ETL makes a data version of it, and a new version trains."""
-    journey.ingest(_deployed(problem, stage), files or [], remove=remove or [], wait=wait)
+    pipeline.ingest(_deployed(problem, stage), files or [], remove=remove or [], wait=wait)
 
 
 @app.command()
@@ -184,8 +174,8 @@ def train(
     wait: Annotated[bool, typer.Option(help="Follow the execution to its end.")] = True,
 ) -> None:
     """Train on the current data version, whether or not anything changed; unsaid, the contract says how far."""
-    asked = {"families": journey.families(families or []), "trials": trials, "budget_minutes": budget}
-    journey.train(_deployed(problem, stage), asked, wait=wait)
+    asked = {"families": pipeline.families(families or []), "trials": trials, "budget_minutes": budget}
+    pipeline.train(_deployed(problem, stage), asked, wait=wait)
 
 
 def _records(file: Path | None, pairs: list[str] | None) -> list[dict[str, Any]]:
@@ -334,4 +324,4 @@ def version() -> None:
 
 def main() -> None:
     """Run the command; what goes wrong ends in a message that says what to do."""
-    ending.run(app)
+    exit_codes.run(app)

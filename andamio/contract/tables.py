@@ -157,15 +157,15 @@ class Feature(Section):
 
     type: FeatureType
     unit: str = ""
-    min: float | None = None
-    max: float | None = None
+    min: Annotated[float, Field(strict=True)] | None = None
+    max: Annotated[float, Field(strict=True)] | None = None
     description: str = ""
     values: dict[CanonicalText, str] | None = None
     unknown: Literal["reject", "other"] | None = None
-    required: bool = True
+    required: Annotated[bool, Field(strict=True)] = True
     on_invalid: Literal["reject", "missing"] = "reject"
-    private: bool = False
-    available_at_prediction: bool = True
+    private: Annotated[bool, Field(strict=True)] = False
+    available_at_prediction: Annotated[bool, Field(strict=True)] = True
 
     @property
     def accepts_unknown(self) -> bool:
@@ -238,8 +238,8 @@ class Feature(Section):
 class Costs(Section):
     """What a false positive and a false negative cost, in any one unit."""
 
-    cost_fp: Annotated[float, Field(gt=0)]
-    cost_fn: Annotated[float, Field(gt=0)]
+    cost_fp: Annotated[float, Field(strict=True, gt=0)]
+    cost_fn: Annotated[float, Field(strict=True, gt=0)]
 
 
 def _threshold(value: object) -> object:
@@ -257,26 +257,26 @@ class Training(Section):
 
     metric: Metric = "roc_auc"
     families: Annotated[tuple[Family, ...], Field(min_length=1)] = get_args(Family)
-    trials: Annotated[int, Field(ge=1, le=2000)] = 24
-    parallel: Annotated[int, Field(ge=1, le=40)] = 3
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 7
-    holdout: Annotated[float, Field(ge=0.05, le=0.5)] = 0.2
+    trials: Annotated[int, Field(strict=True, ge=1, le=2000)] = 24
+    parallel: Annotated[int, Field(strict=True, ge=1, le=40)] = 3
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**31)] = 7
+    holdout: Annotated[float, Field(strict=True, ge=0.05, le=0.5)] = 0.2
     split: Literal["hash", "time"] = "hash"
     threshold: Annotated[float | Literal["f1"] | Costs, BeforeValidator(_threshold)] = 0.5
     class_weight: Literal["none", "balanced"] = "none"
-    repeats: Annotated[int, Field(ge=1, le=20)] = 2
-    patience: Annotated[int, Field(ge=1, le=100)] = 3
-    budget_minutes: Annotated[float, Field(gt=0, le=1440)] = 30.0
+    repeats: Annotated[int, Field(strict=True, ge=1, le=20)] = 2
+    patience: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
+    budget_minutes: Annotated[float, Field(strict=True, gt=0, le=1440)] = 30.0
     leakage: Literal["warn", "stop"] = "warn"
 
 
 class Gate(Section):
     """[gate]: what a challenger must show."""
 
-    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
-    min_gain: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    max_latency_ms: Annotated[float, Field(gt=0)] = 5.0
-    max_size_mb: Annotated[float, Field(gt=0)] = 50.0
+    confidence: Annotated[float, Field(strict=True, ge=0.5, lt=1)] = 0.95
+    min_gain: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
+    max_latency_ms: Annotated[float, Field(strict=True, gt=0)] = 5.0
+    max_size_mb: Annotated[float, Field(strict=True, gt=0)] = 50.0
     slices: Literal["warn", "bar"] = "warn"
     success: Literal["warn", "bar"] = "warn"
 
@@ -285,7 +285,7 @@ class ReleaseTable(Section):
     """[release]: how a new champion takes over, and whether it explains itself."""
 
     strategy: Literal["direct"] = "direct"
-    explanations: bool = True
+    explanations: Annotated[bool, Field(strict=True)] = True
 
     @field_validator("strategy", mode="before")
     @classmethod
@@ -299,4 +299,4 @@ class Batch(Section):
     """[batch]: whether predictions of files are kept in the table, and how long."""
 
     store: Literal["auto", "always", "never"] = "auto"
-    keep_days: Annotated[int, Field(ge=1)] = 90
+    keep_days: Annotated[int, Field(strict=True, ge=1)] = 90

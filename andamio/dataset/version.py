@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any, Literal
 
-from numpy.typing import NDArray
-
-from andamio.dataset.columns import from_parquet
+from andamio.dataset.columns import Columns, from_bytes
 from andamio.errors import ObjectNotFound, TrainingError
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 
 Side = Literal["train", "holdout"]
-Cells = Sequence[object] | NDArray[Any]
-Columns = dict[str, Any]
 
 KEY, ROW = "_key", "_row"
 """Columns of every data version: the split key's digest, and the row's own identity."""
@@ -45,16 +40,11 @@ def manifest(lake: Objects, version: str) -> dict[str, Any]:
     return content
 
 
-def read_cells(lake: Objects, version: str, side: Side) -> Columns:
-    """The columns of one side: float64 (NaN = no value), or a list of texts (None = no value)."""
-    key = layout.dataset(version, f"{side}.parquet")
+def read_columns(lake: Objects, version: str, side: Side) -> Columns:
+    """The columns of one side, as `andamio.dataset.columns` types them; raises `TrainingError` when it is missing."""
+    key = layout.dataset_rows(version, side)
     try:
         body = lake.get(key).body
     except ObjectNotFound:
         raise TrainingError(f"{key} is missing: the data version is incomplete; run ETL again") from None
-    return {name: _cells(column) for name, column in from_parquet(body).items()}
-
-
-def _cells(column: NDArray[Any]) -> Cells:
-    """A column as the contract's typed reading wants it: an empty text is no value."""
-    return column if column.dtype.kind == "f" else [None if text == "" else text for text in column]
+    return from_bytes(body)

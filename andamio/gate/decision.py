@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.stats.bootstrap import RESAMPLES, Interval
+from andamio.stats.undefined import undefined_as_null
 
 Outcome = Literal["promoted", "rejected", "tied"]
 Rule = Literal["majority_class", "champion", "recent", "same_model", "same_graph", "other_split", "other_classes"]
@@ -124,13 +124,5 @@ class Decision:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for `decision.json`; a number that is undefined is None."""
-        plain: dict[str, Any] = _defined(asdict(self))
+        plain: dict[str, Any] = undefined_as_null(self)
         return plain
-
-
-def _defined(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _defined(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_defined(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeIs
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class Reader:
         elif feature.type == "date":
             column = self._moments(name, cells).astype("datetime64[D]")
         elif feature.type == "boolean":
-            column = self._read_as(np.dtype(np.float64), name, cells, self._or_missing(truth_of))
+            column = self._truths(name, cells)
         else:
             column = self._numbers(name, cells)
             self._check_range(name, feature, column)
@@ -161,6 +161,10 @@ class Reader:
     def _texts(self, name: str, cells: Cells | None) -> NDArray[Any]:
         """Canonical texts, "" where there is no value."""
         return np.array([text or "" for text in self._each(name, cells, self._or_missing(text_of))], dtype=object)
+
+    def _truths(self, name: str, cells: Cells | None) -> NDArray[np.float64]:
+        """Booleans as 1.0 and 0.0, NaN where there is no value."""
+        return self._read_as(np.dtype(np.float64), name, cells, self._or_missing(truth_of))
 
     def _moments(self, name: str, cells: Cells | None) -> NDArray[np.datetime64]:
         if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
@@ -268,6 +272,29 @@ class Reader:
             for row in np.flatnonzero(absent):
                 if int(row) not in wrong:
                     self.problem(row, name, reason)
+
+
+class TypedReader(Reader):
+    """Reads columns that a table had, and so only checks them; what is of another type is read as any typed cell."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table, False, (), ".")
+
+    def _texts(self, name: str, cells: Cells | None) -> NDArray[Any]:
+        return cells.copy() if _is_array(cells, "O") else super()._texts(name, cells)
+
+    def _truths(self, name: str, cells: Cells | None) -> NDArray[np.float64]:
+        if _is_array(cells, "f") and (np.isnan(cells) | (cells == 0) | (cells == 1)).all():
+            return cells.astype(np.float64)
+        return super()._truths(name, cells)
+
+    def _each(self, name: str, cells: Cells | None, read: Callable[[Any], Any]) -> list[Any]:
+        # Texts that are read as another type: the empty one is no value.
+        return super()._each(name, [text or None for text in cells] if _is_array(cells, "O") else cells, read)
+
+
+def _is_array(cells: Cells | None, kind: str) -> TypeIs[NDArray[Any]]:
+    return isinstance(cells, np.ndarray) and cells.dtype.kind == kind
 
 
 def _floats(cells: Sequence[object] | NDArray[Any]) -> NDArray[np.float64] | None:

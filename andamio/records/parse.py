@@ -8,11 +8,14 @@ online prediction) is not paid for as if it were a table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.records.cells import Cells, DictionaryColumn
-from andamio.records.columns import Reader
+from andamio.records.columns import Reader, TypedReader
 from andamio.records.table import Table
 
 
@@ -32,14 +35,33 @@ def parse(
     value. Else cells are typed values, where None and NaN mean no value. With `training`, the target and
     the columns of [problem] are read too, and so are features that are only known afterwards.
     """
+
+    def reader(table: Table) -> Reader:
+        return Reader(table, text, contract.data.missing, decimal)
+
+    return _table(contract, columns, reader, rows, training)
+
+
+def parse_typed(contract: Contract, columns: Mapping[str, NDArray[Any]], rows: int, *, training: bool = True) -> Table:
+    """The table of columns that a table had already: no cell is parsed again.
+
+    Numbers and booleans are float64, dates and moments datetime64, everything else canonical text (dtype
+    object). Values are still held against the contract, which may be another one than that of their first
+    table; a column of another type than the contract's is parsed.
+    """
+    return _table(contract, columns, TypedReader, rows, training)
+
+
+def _table(
+    contract: Contract, columns: Mapping[str, Cells], reader: Callable[[Table], Reader], rows: int, training: bool
+) -> Table:
     table = Table(rows)
-    source = Reader(table, text, contract.data.missing, decimal)
+    source = reader(table)
     for name, feature in (contract.features if training else contract.inputs).items():
         cells = columns.get(name)
         if not feature.available_at_prediction:
             # Only kept for the record: nothing of it reaches a model, so nothing about it costs the row.
-            aside = Reader(Table(rows), text, contract.data.missing, decimal)
-            table.columns[name] = aside.read(name, feature, cells)
+            table.columns[name] = reader(Table(rows)).read(name, feature, cells)
             continue
         if feature.type == "category" and isinstance(cells, DictionaryColumn) and not training:
             table.coded[name] = source.coded_categories(name, feature, cells)

@@ -43,6 +43,11 @@ def dataset(version: str, file: str = "") -> str:
     return f"{DATASETS}{version}/{file}"
 
 
+def dataset_rows(version: str, side: str) -> str:
+    """The rows of one side of a data version, "train" or "holdout"."""
+    return dataset(version, f"{side}.npz")
+
+
 def staging(digest: str, file: str = "") -> str:
     """Validated rows on their way to a data version, under the digest of what they came from."""
     return f"{STAGING}{digest}/{file}"

@@ -1,4 +1,4 @@
-"""What the core asks of the outside world. `andamio.adapters` answers with AWS, a folder or memory."""
+"""What the core asks of the outside world. `andamio.adapters` answers with AWS or memory."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def read_raw(key: str, body: bytes, contract: Contract, wanted: Collection[str])
         raise RefusedFile(f"is of no known type: expected {KNOWN}")
     read_as = ReadAs(kind, compression="gzip" if zipped else "")
     if kind == "parquet":
-        from andamio.tabular.parquet import read_parquet  # pandas and fastparquet take a second to import
+        from andamio.tabular.parquet import read_parquet  # pyarrow, only where there is a Parquet file
 
         return read_as, read_parquet(body, read_as, wanted)
     text, read_as.encoding = decode(_unzipped(body) if zipped else body, contract.data.encoding)

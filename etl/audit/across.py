@@ -35,7 +35,7 @@ def across_the_split(
         found.append(_groups(group, rows[group], holdout, split))
         checked.append(GROUPS)
     if time is not None and time in rows and "time" in (split.rule, contract.training.split):
-        found.append(_times(time, rows[time].astype("datetime64[s]").astype(np.int64), holdout, split))
+        found.append(_times(time, rows[time].astype(np.int64), holdout, split))
         checked.append(TIMES)
     return [suspect for suspect in found if suspect is not None], checked
 

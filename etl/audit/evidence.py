@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from andamio.dataset.columns import Columns
+from andamio.dataset.columns import Columns, missing
 
 Z = 2.5758
 """The normal quantile of two-sided 99% intervals."""
@@ -24,8 +24,7 @@ Labels = NDArray[np.int64]
 
 def known_cells(column: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Which cells of a kept column have a value: `[rows]`."""
-    known: NDArray[np.bool_] = ~np.isnan(column) if column.dtype.kind == "f" else column != ""
-    return known
+    return ~missing(column)
 
 
 def codes_of(column: NDArray[np.generic]) -> Codes:

@@ -244,8 +244,7 @@ def _later(train: Train, name: str, column: NDArray[np.generic]) -> Suspect | No
     time = train.contract.problem.time
     if time is None or time not in train.columns:
         return None
-    days = column.astype("datetime64[D]")
-    moments = train.columns[time].astype("datetime64[s]").astype("datetime64[D]")
+    days, moments = column.astype("datetime64[D]"), train.columns[time].astype("datetime64[D]")
     known = ~np.isnat(days) & ~np.isnat(moments)
     number, later = int(known.sum()), int((days[known] > moments[known] + np.timedelta64(1, "D")).sum())
     if later < max(LATER_ROWS, LATER_SHARE * number):
@@ -263,5 +262,4 @@ def as_numbers(feature: Feature, column: NDArray[np.generic]) -> NDArray[np.floa
     """A column that has an order, as float64 with NaN for no value; a date in days."""
     if feature.type != "date":
         return column.astype(np.float64)
-    days = column.astype("datetime64[D]")
-    return np.where(np.isnat(days), np.nan, days.astype(np.int64).astype(np.float64))
+    return np.where(np.isnat(column), np.nan, column.astype(np.int64).astype(np.float64))

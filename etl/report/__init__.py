@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from andamio.contract import Contract
-from andamio.dataset.columns import Columns, from_parquet
+from andamio.dataset.columns import Columns, from_bytes
 from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import Objects
@@ -45,4 +45,4 @@ def report(lake: Objects, contract: Contract, version: str) -> str:
 
 
 def _train(lake: Objects, version: str) -> Columns:
-    return from_parquet(lake.get(layout.dataset(version, "train.parquet")).body)
+    return from_bytes(lake.get(layout.dataset_rows(version, "train")).body)

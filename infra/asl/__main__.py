@@ -1,23 +1,44 @@
-"""`python -m infra.asl`: our rules on the files, then asl-validator on what they render to."""
+"""`python -m infra.asl`: our rules on the files, then asl-validator on what they render to; or one file, rendered."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infra.asl.definition import FOLDER, SUFFIX, AslError, load, render
+from infra.asl.definition import FOLDER, SUFFIX, AslError, render
 from infra.asl.placeholders import PLACEHOLDERS, example, placeholders
+from infra.asl.policies import load
 from infra.asl.rules import lint
 from infra.asl.validator import validate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check state machines; 1 when one is wrong, or cannot be checked."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    paths = [Path(name) for name in given] or sorted(FOLDER.glob(f"*{SUFFIX}"))
-    missing = [] if given else sorted(set(PLACEHOLDERS) - {path.name.removesuffix(SUFFIX) for path in paths})
+    """Check state machines, or print one; 1 when one is wrong, or cannot be checked."""
+    parser = argparse.ArgumentParser(prog="python -m infra.asl", description=__doc__)
+    parser.add_argument("file", nargs="*", type=Path, help=f"a state machine; default: each *{SUFFIX} of {FOLDER}")
+    parser.add_argument("--print", action="store_true", help="print the files as they are deployed, do not check them")
+    given = parser.parse_args(arguments)
+    paths = given.file or sorted(FOLDER.glob(f"*{SUFFIX}"))
+    return _print(paths) if given.print else _check(paths, everything=not given.file)
+
+
+def _print(paths: Sequence[Path]) -> int:
+    try:
+        for path in paths:
+            print(json.dumps(rendered(path), indent=2))
+    except AslError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check(paths: Sequence[Path], *, everything: bool) -> int:
+    names = {path.name.removesuffix(SUFFIX) for path in paths}
+    missing = sorted(set(PLACEHOLDERS) - names) if everything else []
     broken = [sentence for path in paths for sentence in lint(path)]
     broken += [f"{name}{SUFFIX}: expected in {FOLDER}, but it is not there" for name in missing]
     try:

@@ -21,8 +21,8 @@ class AslError(Exception):
     """A state machine breaks a rule, cannot be filled in or cannot be checked: the message says what to do."""
 
 
-def load(path: Path) -> State:
-    """Read a state machine; raises `AslError` where it is no JSON object."""
+def read(path: Path) -> State:
+    """Read a state machine's file as it is written; raises `AslError` where it is no JSON object."""
     if not path.is_file():
         raise AslError(f"{path.name}: expected a state machine in {path.parent}, but there is no such file.")
     try:

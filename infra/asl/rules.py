@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from infra.asl.definition import SUFFIX, AslError, State, every_state, has_children, inner, load, states
+from infra.asl.definition import SUFFIX, AslError, State, every_state, has_children, inner, states
 from infra.asl.failures import fail_rules
 from infra.asl.placeholders import PLACEHOLDERS, placeholders
+from infra.asl.policies import load
 from infra.asl.retries import catches_all, task_rules
 
 # What a Map may have on AWS, and what localstack/gaps.md says about it.

@@ -1,7 +1,7 @@
 """What API Gateway answers by itself: problem details (RFC 9457), readable from a browser, like those of the API.
 
-A call without a key or beyond the plan's rate never reaches the function. What is said here has the
-fields that `lambdas/api/problems.py` writes, and the headers of `lambdas/api/replies.py` but for the content
+A call without a key or beyond the plan's rate never reaches the function. These answers have the fields that
+`lambdas/api/replies/problems.py` writes, and the headers of `lambdas/api/replies/reply.py` except for the content
 security policy: its quotes cannot be written where a value stands in quotes itself, and a body of JSON needs none.
 """
 
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from aws_cdk import aws_apigateway as apigateway
 
+from andamio.errors import PROBLEM_TYPES
+
 MEDIA_TYPE = "application/problem+json"
-URN = "urn:andamio:problem:"
 REQUEST = "urn:andamio:request:$context.requestId"
 ANY_ORIGIN = "*"
 """Origins that may read replies: all, for a key travels in a header and there are no cookies to misuse."""
@@ -29,18 +30,21 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class GatewayError:
-    """One of API Gateway's own answers; `status` is None for the two that stand for all others of their hundred."""
+    """One of API Gateway's own answers; `status` is None for the two that stand for all others of their hundred.
+
+    `code` is one of `PROBLEM_TYPES`.
+    """
 
     kind: str
     status: int | None
     code: str
-    title: str
     detail: str
     retry_after: int | None = None
 
     def body(self) -> str:
         """The template: API Gateway fills in the request's id and nothing that the client sent."""
-        content: dict[str, object] = {"type": URN + self.code, "title": self.title}
+        kind = PROBLEM_TYPES[self.code]
+        content: dict[str, object] = {"type": kind.urn, "title": kind.title}
         if self.status is not None:
             content["status"] = self.status
         return json.dumps({**content, "detail": self.detail, "instance": REQUEST})
@@ -52,18 +56,16 @@ OURS = "What happened is in the log of the API. Try again; if it stays, tell who
 LONG = "The request took longer than the gateway waits. Send fewer records at once, or a file to /batches."
 
 ERRORS = (
-    GatewayError("INVALID_API_KEY", 403, "no-key", "The API key is missing or not known", KEY),
-    GatewayError("MISSING_AUTHENTICATION_TOKEN", 403, "no-key", "The API key is missing or not known", KEY),
-    GatewayError("ACCESS_DENIED", 403, "refused", "The request is refused", "This API may not be called from there."),
-    GatewayError("THROTTLED", 429, "too-many-requests", "Too many requests", SLOWER, retry_after=1),
-    GatewayError("QUOTA_EXCEEDED", 429, "quota-spent", "The key's quota is spent", "Ask whoever runs it for more."),
-    GatewayError(
-        "REQUEST_TOO_LARGE", 413, "body-too-large", "The body is too large", "Send a file to /batches instead."
-    ),
-    GatewayError("INTEGRATION_TIMEOUT", 504, "timeout", "The answer took too long", LONG, retry_after=1),
-    GatewayError("INTEGRATION_FAILURE", 504, "internal", "Something went wrong on our side", OURS, retry_after=1),
-    GatewayError("DEFAULT_4XX", None, "refused", "The request is refused", "GET /docs says what can be asked."),
-    GatewayError("DEFAULT_5XX", None, "internal", "Something went wrong on our side", OURS),
+    GatewayError("INVALID_API_KEY", 403, "no-key", KEY),
+    GatewayError("MISSING_AUTHENTICATION_TOKEN", 403, "no-key", KEY),
+    GatewayError("ACCESS_DENIED", 403, "refused", "This API may not be called from there."),
+    GatewayError("THROTTLED", 429, "too-many-requests", SLOWER, retry_after=1),
+    GatewayError("QUOTA_EXCEEDED", 429, "quota-spent", "Ask whoever runs it for more."),
+    GatewayError("REQUEST_TOO_LARGE", 413, "body-too-large", "Send a file to /batches instead."),
+    GatewayError("INTEGRATION_TIMEOUT", 504, "timeout", LONG, retry_after=1),
+    GatewayError("INTEGRATION_FAILURE", 504, "internal", OURS, retry_after=1),
+    GatewayError("DEFAULT_4XX", None, "refused", "GET /docs says what can be asked."),
+    GatewayError("DEFAULT_5XX", None, "internal", OURS),
 )
 
 

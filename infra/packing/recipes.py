@@ -13,7 +13,7 @@ LAMBDA_LIMIT_MIB = 250
 """What Lambda takes, unzipped and with layers, in 2^20 bytes."""
 
 # Of the core, what only a developer's machine needs stays at home.
-LEFT_OUT = ("andamio/cli/", "andamio/adapters/folder.py", "andamio/adapters/memory.py")
+LEFT_OUT = ("andamio/cli/", "andamio/adapters/memory.py")
 
 SWAGGER_UI = "node_modules/swagger-ui-dist"
 
@@ -50,8 +50,8 @@ API = Recipe(
 ETL = Recipe(
     "etl",
     packages=("andamio", "etl"),
-    imports=("altair", "fastparquet", "numpy", "pandas", "pydantic"),
-    budget_mib=98,
+    imports=("altair", "numpy", "pandas", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "pydantic"),
+    budget_mib=174,
     # The charts of a report are drawn by its reader's browser, from what the page brings along.
     assets=(
         (
@@ -71,7 +71,6 @@ TRAIN = Recipe(
     "train",
     packages=("andamio", "training"),
     imports=(
-        "fastparquet",
         "onnx",
         "onnxruntime",
         "pandas",

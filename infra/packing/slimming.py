@@ -45,6 +45,8 @@ UNUSED = (
     # What would be links are copies in a wheel; the loader asks for the one of them that is called libNAME.so.N.
     "pyarrow/libarrow*.so",
     "pyarrow/libarrow*.so.*.*.*",
+    # Pydantic's first version within its second: FastAPI alone asks for it, and does without.
+    "pydantic/v1",
     # Headers and sources for those who compile against it.
     "pyarrow/include",
     "pyarrow/src",

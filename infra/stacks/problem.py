@@ -27,7 +27,7 @@ from infra.constructs.table import PredictionsTable
 from infra.lock import lock_digest
 from infra.options import Options
 from infra.permissions import OF_FUNCTIONS, Stores
-from infra.problem import Problem
+from infra.problem import DeployedProblem
 
 # After six hours ETL is ended: more than all of its steps may take, each with the longest wait for room to run.
 LONGEST_ETL = 6 * 3600
@@ -44,7 +44,7 @@ class ProblemStack(Stack):
         scope: Construct,
         id: str,
         *,
-        problem: Problem,
+        problem: DeployedProblem,
         system: str,
         options: Options,
         bundles: Mapping[str, Bundle],
@@ -66,13 +66,15 @@ class ProblemStack(Stack):
         self._data_policy = RemovalPolicy.DESTROY if options.local else RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         self._stage = options.stage or names.LOCAL_STAGE
         version = {f"{names.NAMESPACE}:version": andamio.__version__}
-        for key, value in (names.tags(problem.name, self._stage) | version).items():
+        for key, value in (names.tags(problem.contract.problem.name, self._stage) | version).items():
             Tags.of(self).add(key, value)
 
         self._store()
         self._tracking()
         contract = ContractLayer(self, "Contract", system=system, toml=problem.toml, folder=work)
-        self._stores = Stores(problem.name, self._lake, self._models, self._batch, self._table, self._tracking_uri)
+        self._stores = Stores(
+            problem.contract.problem.name, self._lake, self._models, self._batch, self._table, self._tracking_uri
+        )
         self._functions(contract)
         self._machines()
         self._serve()
@@ -98,7 +100,8 @@ class ProblemStack(Stack):
             # The API gives forms and addresses to whatever page holds a key: those pages must be able to use them.
             origins=[ANY_ORIGIN],
             expire=dict.fromkeys(
-                (layout.INCOMING, layout.SCORED, layout.REJECTED, layout.BATCHES), self._problem.keep_days
+                (layout.INCOMING, layout.SCORED, layout.REJECTED, layout.BATCHES),
+                self._problem.contract.batch.keep_days,
             ),
         )
         self._table = PredictionsTable(self, "Predictions", removal_policy=self._data_policy)
@@ -122,7 +125,7 @@ class ProblemStack(Stack):
 
     def _functions(self, contract: ContractLayer) -> None:
         """The functions; the one that scores files comes with its machine."""
-        name, lake, models = self._problem.name, self._lake, self._models
+        name, lake, models = self._problem.contract.problem.name, self._lake, self._models
         self._etl = self._function(
             "etl",
             "Raw files to a data version: collect, validate, publish, report, commit",
@@ -210,7 +213,7 @@ class ProblemStack(Stack):
                 "RegistryFunction": self._registry,
             },
             starts={},
-            numbers={"Parallel": self._problem.parallel},
+            numbers={"Parallel": self._problem.contract.training.parallel},
             given_role=given_role,
         )
         self._etl_machine = FileMachine(
@@ -261,7 +264,7 @@ class ProblemStack(Stack):
 
     def _outputs(self) -> None:
         outputs = {
-            "Problem": self._problem.name,
+            "Problem": self._problem.contract.problem.name,
             "Stage": self._stage,
             "ApiUrl": self._api.url,
             "ApiKeyId": self._api.key.key_id,

@@ -1,108 +1,147 @@
-"""The application: paths and methods to endpoints, and every failure to a problem that a client can read."""
+"""The FastAPI application: the routers, and every failure as a problem that a client can read."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from andamio import names
-from andamio.errors import AndamioError
-from lambdas.api import log, problems, replies
-from lambdas.api.body import malformed
-from lambdas.api.docs import STATIC
-from lambdas.api.endpoints import Endpoints
-from lambdas.api.scored import Scored
-from lambdas.api.serving import Serving
+from andamio.errors import URN, AndamioError, InvalidRecord
+from lambdas.api import log
+from lambdas.api.champion.serving import Serving
+from lambdas.api.replies import problems
+from lambdas.api.replies.docs import STATIC
+from lambdas.api.replies.reply import preflight, problem_reply
+from lambdas.api.requests.body import malformed
+from lambdas.api.routes import batches, model, predictions, service
+from lambdas.api.stores import Stores
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+SINGLE = frozenset({"/predict", "/explain"})
+"""Paths that take one record: their errors have no index."""
 
-_PATH_SHOWN = 200
+
+ROUTES: list[APIRoute] = [
+    route
+    for router in (predictions.router, predictions.lookups, batches.router, service.router, model.router)
+    for route in router.routes
+    if isinstance(route, APIRoute)
+]
+"""Every route, the busiest first. `include_router` would set each up a second time, and look twice at each request."""
 
 
-def create_app(connect: Callable[[], Serving], scored: Callable[[], Scored], static: Path = STATIC) -> FastAPI:
-    """The API of one problem; `connect` and `scored` are called for each request and must keep what they made.
-
-    Routes take the request as it is and answer with bytes: parsing, checking and describing are the
-    contract's, so there is nothing that FastAPI's own models could add but time.
-    """
+def create_app(connect: Callable[[], Serving], stores: Callable[[], Stores], static: Path = STATIC) -> FastAPI:
+    """The API of one problem; `connect` and `stores` are called for each request and must keep what they made."""
     app = FastAPI(title="Andamio", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    endpoints = Endpoints(connect, scored, static)
-    app.openapi = endpoints.document  # type: ignore[method-assign]
-    by_path: dict[str, dict[str, Endpoint]] = {}
-    for method, path, endpoint in endpoints.routes():
-        by_path.setdefault(path, {})[method] = endpoint
-    for path, found in by_path.items():
-        app.add_route(path, _path(found, endpoints), methods=[*found, "OPTIONS"])
+    app.state.connect, app.state.stores, app.state.static = connect, stores, static
+    app.router.routes.extend(ROUTES)
+    app.openapi = _openapi(app, connect)  # type: ignore[method-assign]
+    app.add_middleware(Boundary)
     app.add_exception_handler(404, _unknown_path)
-    app.add_exception_handler(405, _wrong_method)
+    app.add_exception_handler(405, _other_method)
+    app.add_exception_handler(RequestValidationError, _wrong_parameter)
+    app.add_exception_handler(RecursionError, _too_deep)
+    app.add_exception_handler(AndamioError, _failure)
     return app
 
 
-def _path(found: dict[str, Endpoint], endpoints: Endpoints) -> Endpoint:
-    """What a path answers, whatever the method."""
-    methods = ", ".join(found)
-    answers = {method: _answering(endpoint, methods, endpoints) for method, endpoint in found.items()}
-    if len(answers) == 1:
-        return next(iter(answers.values()))
+def _openapi(app: FastAPI, connect: Callable[[], Serving]) -> Callable[[], dict[str, Any]]:
+    """FastAPI's `openapi`, made anew when clients are served another contract."""
+    described: str | None = None
 
-    async def answer(request: Request) -> Response:
-        return await answers.get(request.method, answers["GET"])(request)  # HEAD is answered like GET
+    def openapi() -> dict[str, Any]:
+        nonlocal described
+        from lambdas.api.openapi import document  # which no prediction needs
 
-    return answer
+        try:
+            contract = connect().champion().contract
+        except AndamioError:
+            return document(ROUTES, None)
+        if app.openapi_schema is None or described != contract.served_digest:
+            app.openapi_schema = document(ROUTES, contract)
+            described = contract.served_digest
+        return app.openapi_schema
+
+    return openapi
 
 
-def _answering(endpoint: Endpoint, methods: str, endpoints: Endpoints) -> Endpoint:
-    single = endpoint in (endpoints.predict, endpoints.explain)
-    logs_itself = endpoint in (
-        endpoints.predict,
-        endpoints.predict_batch,
-        endpoints.invocations,
-        endpoints.explain,
+class Boundary:
+    """The outermost middleware: notes when a request came, answers HEAD like GET, and answers what nobody foresaw.
+
+    Starlette's handler of `Exception` would answer and raise again, for a server to log: there is none here.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        scope["started"] = time.perf_counter()
+        if scope.get("method") == "HEAD":
+            scope["method"], scope["asked"] = "GET", "HEAD"
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            reply = await _failure(Request(scope, receive), error)
+            await reply(scope, receive, send)
+
+
+async def _failure(request: Request, error: Exception) -> Response:
+    """Any error that a route raised."""
+    request_id = str(getattr(request.scope.get("aws.context"), "aws_request_id", ""))  # "" where it was not Lambda
+    path = request.scope["path"]
+    loaded = request.app.state.connect().loaded if isinstance(error, InvalidRecord) else None
+    body = problems.details(
+        error, single=path in SINGLE, known=loaded.contract.features if loaded else {}, request_id=request_id
+    )
+    if body["status"] >= 500 and body["type"] != URN + "not-ready":
+        log.error(error, path=path, request_id=request_id)
+    return _problem(request, body)
+
+
+async def _too_deep(request: Request, error: Exception) -> Response:
+    """What was just short of too deep for the parser can be too deep for a message."""
+    return _problem(
+        request, problems.details(malformed("Lists and objects are nested too deeply."), single=True, known={})
     )
 
-    async def answer(request: Request) -> Response:
-        if request.method == "OPTIONS":
-            return _noted(request, replies.preflight(methods))
-        try:
-            reply = await endpoint(request)
-        except AndamioError as error:
-            request_id = _request_id(request)
-            body = problems.details(error, single=single, known=endpoints.known_fields(), request_id=request_id)
-            if body["status"] >= 500 and body["type"] != problems.URN + "not-ready":
-                log.error(error, path=request.scope["path"], request_id=request_id)
-        except RecursionError:  # what was just short of too deep for the parser can be too deep for a message
-            body = problems.details(malformed("Lists and objects are nested too deeply."), single=True, known={})
-        except Exception as error:
-            request_id = _request_id(request)
-            log.error(error, path=request.scope["path"], request_id=request_id)
-            body = problems.internal(request_id)
-        else:
-            return reply if logs_itself else _noted(request, reply)
-        return _noted(request, replies.problem_reply(body), str(body["type"]))
 
-    return answer
+async def _wrong_parameter(request: Request, error: Exception) -> Response:
+    """A path or query that says something else than its parameter's type."""
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    reasons = [(str(item["loc"][1]), _reason(item.get("ctx", {}))) for item in found]
+    what = f"The {found[0]['loc'][0]} cannot be understood."
+    return await _failure(request, problems.RequestError("invalid-request", what, *reasons))
 
 
-def _request_id(request: Request) -> str:
-    """Lambda's id of this call; "" where it was not Lambda that called."""
-    return str(getattr(request.scope.get("aws.context"), "aws_request_id", ""))
+def _reason(context: dict[str, object]) -> str:
+    if "error" in context:
+        return str(context["error"])
+    return f"expected {str(context['expected']).replace("'", '')}" if "expected" in context else "is required"
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:
-    body = problems.problem("not-found", 404, "GET openapi.json lists what there is.")
-    return _noted(request, replies.problem_reply(body), str(body["type"]))
+    return _problem(request, problems.problem("not-found", "GET openapi.json lists what there is."))
 
 
-async def _wrong_method(request: Request, error: Exception) -> Response:
-    allow = ", ".join(sorted(getattr(error, "headers", {}).get("Allow", "").split(", ")))
-    body = problems.problem("method-not-allowed", 405, f"Expected {allow}.")
-    return _noted(request, replies.problem_reply(body, [(b"allow", allow.encode())]), str(body["type"]))
+async def _other_method(request: Request, error: Exception) -> Response:
+    """A method that the path does not take. OPTIONS is one: no route takes it, and every path answers it."""
+    path = request.scope["route"].path
+    methods = [method for route in request.app.routes if route.path == path for method in route.methods]
+    if request.method == "OPTIONS":
+        log.request(request, 204)
+        return preflight(", ".join(methods))
+    allow = ", ".join(sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])}))
+    return _problem(request, problems.problem("method-not-allowed", f"Expected {allow}."), (b"allow", allow.encode()))
 
 
-def _noted(request: Request, reply: Response, problem: str | None = None) -> Response:
-    """Write a line about a request that made no prediction: those have lines of their own."""
-    path = request.scope["path"][:_PATH_SHOWN]
-    log.event(names.EVENT_REQUEST, method=request.method, path=path, status=reply.status_code, problem=problem)
+def _problem(request: Request, body: dict[str, object], *headers: tuple[bytes, bytes]) -> Response:
+    reply = problem_reply(body, headers)
+    log.request(request, reply.status_code, str(body["type"]))
     return reply

@@ -13,9 +13,10 @@ from datetime import timedelta
 from typing import Any
 
 from andamio.storage import layout
-from lambdas.api.payload import invalid, refuse_others
-from lambdas.api.problems import RequestError
-from lambdas.api.scored import Bucket, Scored, wrong_path
+from lambdas.api.replies.problems import RequestError
+from lambdas.api.requests.parameters import wrong_path
+from lambdas.api.requests.records import invalid, refuse_others
+from lambdas.api.stores import Bucket, Stores
 from scoring.batch import ID, KNOWN, LONGEST_NAME, new_id, plain_name
 from scoring.status import Files, read_status, recent, result_files
 
@@ -26,15 +27,15 @@ LINK_SECONDS = 15 * 60
 Json = dict[str, Any]
 
 
-def ask_for_upload(scored: Scored, payload: object) -> Json:
+def ask_for_upload(stores: Stores, payload: object) -> Json:
     """A new batch's id and the form that its file is uploaded with; raises `RequestError` (422) for a name."""
     name = _name(payload)
-    now = scored.clock.now()
+    now = stores.clock.now()
     batch, expires = new_id(now), (now + timedelta(seconds=LINK_SECONDS)).isoformat(timespec="seconds")
     key = layout.incoming(batch, name)
-    form = scored.bucket.presigned_post(key, LINK_SECONDS, LARGEST_UPLOAD)
+    form = stores.bucket.presigned_post(key, LINK_SECONDS, LARGEST_UPLOAD)
     request = {"batch": batch, "key": key, "created": now.isoformat(timespec="seconds"), "expires": expires}
-    scored.bucket.put_new(
+    stores.bucket.put_new(
         layout.batch(batch, "request.json"), json.dumps(request).encode(), content_type="application/json"
     )
     return {
@@ -68,19 +69,19 @@ def _curl(url: str, fields: Mapping[str, str], name: str) -> str:
     return shlex.join(["curl", "--fail-with-body", *said, "-F", f"file=@{name}", url])
 
 
-def describe(scored: Scored, batch: str) -> Json:
+def batch_status(stores: Stores, batch: str) -> Json:
     """How far a batch is and where its results are; raises `RequestError` (404) for an unknown id."""
     if not ID.fullmatch(batch):
         raise wrong_path("batch", "the id of a batch, such as 20261121T100000-0123456789ab")
-    status = read_status(scored.bucket, batch, scored.clock.now())
+    status = read_status(stores.bucket, batch, stores.clock.now())
     if status is None:
-        raise RequestError(404, "not-found", "There is no batch of this id. GET batches lists the recent ones.")
-    return {**status.to_dict(), "links": _links(scored.bucket, result_files(scored.bucket, status))}
+        raise RequestError("not-found", "There is no batch of this id. GET batches lists the recent ones.")
+    return {**status.to_dict(), "links": _links(stores.bucket, result_files(stores.bucket, status))}
 
 
-def listed(scored: Scored, limit: int) -> Json:
+def recent_batches(stores: Stores, limit: int) -> Json:
     """The newest batches, the newest first."""
-    return {"batches": [status.to_dict() for status in recent(scored.bucket, limit, scored.clock.now())]}
+    return {"batches": [status.to_dict() for status in recent(stores.bucket, limit, stores.clock.now())]}
 
 
 def _links(bucket: Bucket, files: Files) -> Json:

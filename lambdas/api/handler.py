@@ -16,11 +16,13 @@ from mangum import Mangum
 
 from andamio.adapters.s3 import S3Objects
 from andamio.settings import ApiSettings
-from lambdas.api import log, problems, replies
+from lambdas.api import log
 from lambdas.api.app import create_app
-from lambdas.api.gateway import RestApi
-from lambdas.api.scored import Scored
-from lambdas.api.serving import Serving
+from lambdas.api.champion.serving import Serving
+from lambdas.api.replies import problems
+from lambdas.api.replies.reply import encode
+from lambdas.api.requests.gateway import RestApi
+from lambdas.api.stores import Stores
 
 
 class WallClock:
@@ -39,16 +41,16 @@ def connect() -> Serving:
 
 
 @cache
-def scored() -> Scored:
+def stores() -> Stores:
     """The batches and predictions of that problem, of which a prediction needs nothing; raises `SettingsError`."""
     from andamio.adapters.dynamodb import DynamoPredictionStore
 
     settings = ApiSettings.from_env()
-    return Scored(S3Objects(settings.batch), DynamoPredictionStore(settings.table), WallClock())
+    return Stores(S3Objects(settings.batch), DynamoPredictionStore(settings.table), WallClock())
 
 
 _gateway = Mangum(
-    create_app(connect, scored),
+    create_app(connect, stores),
     lifespan="off",
     custom_handlers=[RestApi],
     text_mime_types=["text/", "application/"],  # all that is served is text: nothing needs base64
@@ -58,7 +60,7 @@ _gateway = Mangum(
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request; whatever happens, with a reply and not with an exception."""
     if not isinstance(event, dict) or not RestApi.infer(event, context, _gateway.config):
-        return _reply(problems.problem("bad-event", 400, "Expected the proxy event of a REST API (payload 1.0)."))
+        return _reply(problems.problem("bad-event", "Expected the proxy event of a REST API (payload 1.0)."))
     try:
         return _gateway(event, context)
     except Exception as error:
@@ -71,7 +73,7 @@ def _reply(body: dict[str, Any]) -> dict[str, Any]:
     return {
         "statusCode": body["status"],
         "headers": {"content-type": problems.MEDIA_TYPE},
-        "body": replies.encode(body),
+        "body": encode(body),
         "isBase64Encoded": False,
     }
 

@@ -11,7 +11,11 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping
 
-from andamio.names import EVENT_ERROR
+from fastapi import Request
+
+from andamio.names import EVENT_ERROR, EVENT_REQUEST
+
+_PATH_SHOWN = 200
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -32,3 +36,10 @@ def error(error: BaseException, **fields: object) -> None:
     """Write one line about an error that nobody foresaw, with its traceback."""
     trace = "".join(traceback.format_exception(error))
     event(EVENT_ERROR, error=type(error).__name__, message=str(error), **fields, traceback=trace)
+
+
+def request(request: Request, status: int, problem: str | None = None) -> None:
+    """Write one line about a request that made no prediction: those have lines of their own."""
+    scope = request.scope
+    method, path = scope.get("asked", scope["method"]), scope["path"][:_PATH_SHOWN]
+    event(EVENT_REQUEST, method=method, path=path, status=status, problem=problem)

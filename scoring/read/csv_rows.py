@@ -17,8 +17,8 @@ from andamio.contract import Contract
 from andamio.contract.canonical import canonical
 from andamio.records.cells import Cells
 from andamio.storage.ports import Readable
+from andamio.tabular.arrow import absent_column, dictionary_column
 from scoring.batch import BatchPlan
-from scoring.read.coding import coded, nothing
 from scoring.read.csv_slowly import cells_of, read_slowly, wrong_width
 from scoring.read.framing import Frame, frame
 from scoring.read.ids import canonical_ids
@@ -108,9 +108,9 @@ class CsvReader:
         columns: dict[str, Cells] = {}
         for name, place in self._places.items():
             column = _one_chunk(parsed.table.column(str(place)))
-            columns[name] = _numbers(column) if pa.types.is_floating(column.type) else coded(column)
+            columns[name] = _numbers(column) if pa.types.is_floating(column.type) else dictionary_column(column)
         for name in self._absent:
-            columns[name] = nothing(parsed.table.num_rows)
+            columns[name] = absent_column(parsed.table.num_rows)
         rows = pieces(block, framed.starts, framed.ends, parsed.good)
         lines = framed.lines if parsed.good is None else framed.lines[parsed.good]
         ids = None if self._id is None else _one_chunk(parsed.table.column(str(self._id)))
@@ -200,14 +200,14 @@ class CsvReader:
     def _listed(self, cells: list[list[str]]) -> dict[str, Cells]:
         """The columns of rows that were read one by one."""
         texts = list(zip(*cells, strict=True)) if cells else [()] * self._width
-        columns: dict[str, Cells] = {name: nothing(len(cells)) for name in self._absent}
+        columns: dict[str, Cells] = {name: absent_column(len(cells)) for name in self._absent}
         for name, place in self._places.items():
             column = pa.array(texts[place], _TEXT)
             if self._kinds[str(place)] == _NUMBER:
                 made = self._cast(column)
                 columns[name] = texts[place] if made is None else _numbers(made)
             else:
-                columns[name] = coded(column)
+                columns[name] = dictionary_column(column)
         return columns
 
     def _rows(

@@ -15,9 +15,9 @@ import pyarrow as pa
 from andamio.contract import Contract
 from andamio.records.cells import Cells
 from andamio.storage.ports import Readable
+from andamio.tabular.arrow import dictionary_column
 from andamio.tabular.json_record import json_record, no_constant
 from scoring.batch import BatchPlan
-from scoring.read.coding import coded
 from scoring.read.framing import Frame, frame
 from scoring.read.ids import ids_of
 from scoring.read.rows import BLOCK, Broken, Rows
@@ -156,6 +156,6 @@ def _coded(cells: list[object]) -> Cells:
     """Cells by their distinct values where all are of one kind, as they are otherwise."""
     kind = _KINDS.get(frozenset(map(type, cells)) - {type(None)})
     try:
-        return cells if kind is None else coded(pa.array(cells, kind))
+        return cells if kind is None else dictionary_column(pa.array(cells, kind))
     except (pa.ArrowInvalid, OverflowError):
         return cells

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -11,21 +10,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.errors import DataError
-from andamio.records.cells import Cells, DictionaryColumn
+from andamio.records.cells import Cells
 from andamio.storage.ports import Objects
+from andamio.tabular.arrow import absent_column, held_type, moments, numbers, values
 from scoring.batch import BatchPlan, Shard
-from scoring.read.coding import coded, nothing
 from scoring.read.ids import canonical_ids, ids_of
 from scoring.read.ranges import Ranges
 from scoring.read.rows import ROWS, Rows
 
 _BATCH = 24 * 2**20
 """Bytes of the rows, unpacked, that are handled at a time."""
-_FIRST, _LAST = np.datetime64("0001-01-01", "s"), np.datetime64("9999-12-31T23:59:59", "s")
 _WHOLE = 8 * 2**20
 """Bytes up to which a row group is fetched in one piece, and that are then fetched at a time."""
 _LITTLE = 64 * 2**10
@@ -48,7 +45,7 @@ class ParquetReader:
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"this Parquet file cannot be read ({type(error).__name__}): write it again") from error
         found: pa.Schema = self._file.schema_arrow
-        self.schema = pa.schema([field.with_type(_held(field.type)) for field in found], metadata=found.metadata)
+        self.schema = pa.schema([field.with_type(held_type(field.type)) for field in found], metadata=found.metadata)
         names = self.schema.names
         self._places = {name: place for place, name in reversed(list(enumerate(names)))}
 
@@ -108,7 +105,7 @@ class ParquetReader:
                 if column is not None:
                     columns[name] = moments(column)
             else:
-                columns[name] = nothing(batch.num_rows) if column is None else values(column)
+                columns[name] = absent_column(batch.num_rows) if column is None else values(column)
         time = None if contract.problem.time is None else self._column(batch, contract.problem.time)
         if contract.problem.time is not None and time is not None:
             columns[contract.problem.time] = moments(time)
@@ -126,65 +123,8 @@ def _first_byte(column: Any) -> int:
     return int(column.data_page_offset if dictionary is None else min(dictionary, column.data_page_offset))
 
 
-def numbers(column: pa.Array) -> Cells:
-    """A column as float64, NaN where there is no value; what holds no numbers as its distinct values."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return numbers(column.dictionary_decode())
-    if pa.types.is_null(kind):
-        return np.full(len(column), np.nan)
-    if pa.types.is_decimal(kind):
-        column = pc.cast(pc.cast(column, pa.string()), pa.float64())  # its text is exact, and so is what is read of it
-    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        return values(column)
-    cast = pc.cast(column, pa.float64(), safe=False)
-    array: Cells = cast.to_numpy(zero_copy_only=False)
-    return array
-
-
-def moments(column: pa.Array) -> Cells:
-    """A column of dates or moments as datetime64, in UTC; any other as its distinct values."""
-    kind = column.type
-    if pa.types.is_date(kind):
-        column = pc.cast(column, pa.timestamp("s"))
-    elif not pa.types.is_timestamp(kind):
-        return values(column)
-    array: NDArray[np.datetime64] = column.to_numpy(zero_copy_only=False)
-    years = array.astype("datetime64[s]")
-    # No text says a year of five digits, so no column does.
-    return values(column) if ((years < _FIRST) | (years > _LAST)).any() else array
-
-
-def values(column: pa.Array) -> Cells:
-    """A column by its distinct values, as Python has them; dates and moments as the texts that other formats hold."""
-    kind = column.type
-    if pa.types.is_timestamp(kind):
-        column = pc.cast(column, pa.timestamp("us"), safe=False)
-    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        with suppress(pa.ArrowException):  # bytes that are no text: the contract says so of each
-            column = pc.cast(column, pa.string())
-    try:
-        found = coded(column)
-    except pa.ArrowException:  # lists and objects cannot be told apart at once
-        found = DictionaryColumn(column.to_pylist(), np.arange(len(column)))
-    except OverflowError:  # beyond the years that Python's moments know
-        found = coded(pc.cast(column, pa.string()))
-    return DictionaryColumn([_plain(value) for value in found.values], found.codes)
-
-
-def _held(kind: pa.DataType) -> pa.DataType:
-    """The type that a column is held in: views of text cannot be taken from."""
-    return {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
-
-
 def _of_one_width(kind: pa.DataType) -> bool:
     return bool(pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind))
-
-
-def _plain(value: Any) -> object:
-    if hasattr(value, "isoformat") and hasattr(value, "year"):
-        return value.isoformat().removesuffix("T00:00:00")
-    return float(value) if type(value).__name__ == "Decimal" else value
 
 
 def _ids(column: pa.Array) -> pa.StringArray:

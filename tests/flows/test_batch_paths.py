@@ -109,7 +109,7 @@ def test_a_fault_while_planning_is_written_down_and_resumed(scoring: Scoring, mo
         raise ConnectionError("S3 hung up")
 
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(planning, "proceed", broken)
+        meanwhile.setattr(planning, "remaining_work", broken)
         ended = scoring.score("patients.csv", heart_file(50))
     assert (ended.status, ended.error) == ("FAILED", "Andamio.Fault")
     assert "S3 hung up" in ended.cause

@@ -42,7 +42,7 @@ def test_a_file_that_lands_becomes_a_data_version_and_one_training(cloud: Cloud)
     assert read(cloud, layout.CURRENT_DATASET)["version"] == version
     assert {info.key for info in cloud.lake.list(layout.dataset(version))} == {
         layout.dataset(version, file)
-        for file in ("audit.json", "holdout.parquet", "manifest.json", "profile.json", "report.html", "train.parquet")
+        for file in ("audit.json", "holdout.npz", "manifest.json", "profile.json", "report.html", "train.npz")
     }
     assert cloud.executions("train") == [output["training"]]
     assert output["training"].endswith(f":{names.training_execution(version)}")

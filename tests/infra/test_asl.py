@@ -10,7 +10,9 @@ import pytest
 from infra import asl
 from infra.asl import validator
 from infra.asl.__main__ import main, rendered
+from infra.asl.definition import every_state
 from infra.asl.placeholders import task_seconds
+from infra.asl.policies import policies
 from infra.asl.retries import LAMBDA_FAULTS, THROTTLED, longest_wait
 
 SPREAD = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxDelaySeconds": 120, "JitterStrategy": "FULL"}
@@ -112,6 +114,9 @@ BROKEN = {
     ),
     "Work does not retry Lambda.AWS": task(lambda t: t["Retry"][1].update(MaxAttempts=0)),
     "Lambda.SdkClientException, Lambda.ServiceException without JitterStrategy FULL": without("JitterStrategy", of=1),
+    "Work retries 'throttled', expected one of throttling, service fault": task(
+        lambda t: t.update(Retry=["throttled"])
+    ),
     "Train has no Retry": lambda m: m["States"]["Train"].pop("Retry"),
     "Choice without Default": lambda m: m["States"]["More"].pop("Default"),
     "Choice without Choices": lambda m: m["States"]["More"].update(Choices=[]),
@@ -183,6 +188,48 @@ def test_the_command_fails_with_every_sentence(tmp_path, capsys):
 def test_the_command_is_content_with_the_files_that_there_are(capsys):
     assert main([]) == 0
     assert "batch.asl.json, etl.asl.json, train.asl.json" in capsys.readouterr().out
+
+
+def test_a_file_is_printed_as_it_is_deployed(capsys):
+    path = asl.FOLDER / "train.asl.json"
+    assert main(["--print", str(path)]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == rendered(path)
+    assert printed["States"]["Plan"]["Retry"][0]["ErrorEquals"] == [THROTTLED]
+
+
+def test_what_cannot_be_printed_is_an_error(tmp_path, capsys):
+    assert main(["--print", str(tmp_path / "none.asl.json")]) == 1
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_retriers_are_written_in_the_policies_alone_and_each_is_used():
+    files = [json.loads((asl.FOLDER / f"{part}.asl.json").read_text()) for part in asl.PLACEHOLDERS]
+    named = [entry for file in files for _, _, state in every_state(file) for entry in state.get("Retry", [])]
+    assert all(isinstance(entry, str) for entry in named)
+    assert set(named) == set(policies()["Retriers"])
+
+
+def test_a_state_gets_the_retriers_that_it_names_in_their_order_and_without_their_comments(tmp_path):
+    machine = copy.deepcopy(GOOD)
+    machine["States"]["Work"]["Retry"] = ["throttling", "service fault", {"ErrorEquals": ["Other"]}]
+    path = tmp_path / "etl.asl.json"
+    path.write_text(json.dumps(machine))
+    retry = asl.load(path)["States"]["Work"]["Retry"]
+    assert retry == [
+        {name: value for name, value in policies()["Retriers"][of].items() if name != "Comment"}
+        for of in ("throttling", "service fault")
+    ] + [{"ErrorEquals": ["Other"]}]
+    assert "Comment" in policies()["Retriers"]["throttling"]
+
+
+def test_a_catcher_says_only_what_is_not_in_the_default(tmp_path):
+    machine = copy.deepcopy(GOOD)
+    machine["States"]["Work"]["Catch"] = [{"ErrorEquals": ["Busy"], "Next": "Why"}, {"Next": "Why"}]
+    path = tmp_path / "etl.asl.json"
+    path.write_text(json.dumps(machine))
+    caught = asl.load(path)["States"]["Work"]["Catch"]
+    assert caught == [{"ErrorEquals": ["Busy"], "ResultPath": "$.error", "Next": "Why"}, *CAUGHT]
 
 
 def test_a_distributed_map_is_seen_wherever_it_is():

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
+from andamio.contract.tables import Training
 from infra import asl
 from infra.asl.retries import longest_wait
 from infra.asl.validator import validate
-from infra.problem import DEFAULT_PARALLEL
 
 MACHINES = {"etl": "EtlMachine", "train": "TrainMachine", "batch": "ScoringMachine"}
 NEW_ACCOUNT = 10
@@ -103,7 +103,7 @@ def test_a_batch_a_training_and_etl_at_once_leave_room_for_the_api_in_a_new_acco
 
 
 def test_numbers_arrive_as_numbers(aws):
-    assert find_state(definition(aws, "TrainMachine"), "Map")["MaxConcurrency"] == DEFAULT_PARALLEL
+    assert find_state(definition(aws, "TrainMachine"), "Map")["MaxConcurrency"] == Training().parallel
 
 
 @pytest.mark.parametrize("part", MACHINES)

@@ -71,8 +71,8 @@ FAULTS = {
     ),
     "a permission that nothing needs": Fault(
         "infra/permissions.py",
-        'objects(to.lake, ["s3:PutObject"], names.QUARANTINE)',
-        'objects(to.lake, ["s3:PutObject", "s3:DeleteObject"], names.QUARANTINE)',
+        'objects(to.lake, ["s3:PutObject"], layout.QUARANTINE)',
+        'objects(to.lake, ["s3:PutObject", "s3:DeleteObject"], layout.QUARANTINE)',
         PROOF,
         "EtlFunctionRole may s3:DeleteObject on Lake/quarantine/*, which nothing is seen to need",
     ),
@@ -84,7 +84,7 @@ FAULTS = {
         "GetMetricHistory",
     ),
     "another account or region is taken for the same": Fault(
-        "andamio/cli/deployed.py",
+        "andamio/cli/cloud/outputs.py",
         'return LOCAL if local else f"{account}-{region}"',
         'return LOCAL if local else "aws"',
         pytest_of("tests/unit/cli/test_deploying.py", "another_region_or_account"),
@@ -112,7 +112,7 @@ FAULTS = {
         "access_log_ends",
     ),
     "a throttled call is given up after a minute": Fault(
-        "stepfunctions/train.asl.json", '"MaxAttempts": 30', '"MaxAttempts": 6', ASL, "TooManyRequests"
+        "stepfunctions/policies.json", '"MaxAttempts": 30', '"MaxAttempts": 6', ASL, "TooManyRequests"
     ),
     "more run at once than a new account lets": Fault(
         "infra/options.py",

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from lambdas.api import problems, replies
+from andamio.errors import PROBLEM_TYPES, URN
+from lambdas.api.replies import problems, reply
 
 PUBLIC = {"/ping", "/docs", "/docs/{asset+}", "/openapi.json"}
 
@@ -93,7 +94,7 @@ def test_what_the_gateway_answers_itself_is_problem_details_that_a_browser_may_r
     assert {"DEFAULT_4XX", "DEFAULT_5XX", "INVALID_API_KEY", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED"} <= set(
         answers
     )
-    always = dict(replies._ALWAYS)
+    always = dict(reply._ALWAYS)
     for kind, answer in answers.items():
         headers = {
             name.removeprefix("gatewayresponse.header."): value for name, value in answer["ResponseParameters"].items()
@@ -104,9 +105,8 @@ def test_what_the_gateway_answers_itself_is_problem_details_that_a_browser_may_r
         body = json.loads(answer["ResponseTemplates"]["application/json"])
         assert list(answer["ResponseTemplates"]) == ["application/json"], "what API Gateway picks, whatever is accepted"
         assert set(body) - {"status"} == {"type", "title", "detail", "instance"}
-        assert body["type"].startswith(problems.URN)
-        code = body["type"].removeprefix(problems.URN)
-        assert body["title"] == problems.TITLES.get(code, body["title"]), "one title for each type"
+        assert body["type"].startswith(URN)
+        assert body["title"] == PROBLEM_TYPES[body["type"].removeprefix(URN)].title, "one title for each type"
         assert body["instance"] == problems.internal("$context.requestId")["instance"]
         assert answer.get("StatusCode") == (str(body["status"]) if "status" in body else None), kind
     statuses = {kind: answer.get("StatusCode") for kind, answer in answers.items()}

@@ -11,8 +11,9 @@ from andamio.contract import Contract
 from andamio.errors import ContractError
 from andamio.storage import layout
 from infra.options import OptionError, read_options, system_name
-from infra.problem import ProblemError, read_problem
+from infra.problem import read_problem
 from infra.templates import LOCAL
+from tests.infra.test_problem import REST
 
 # What has a name of its own, and where it stands.
 NAMED = {
@@ -120,7 +121,7 @@ def test_problem_and_stage_together_fit_aws_or_the_error_says_how_long_they_are(
 
 
 def test_the_longest_names_are_within_what_aws_takes(synthesize, tmp_path):
-    (tmp_path / "problem.toml").write_text(f'[problem]\nname = "{"a" * 25}"\n')
+    (tmp_path / "problem.toml").write_text(f'[problem]\nname = "{"a" * 25}"\n{REST}')
     deployment = synthesize(stage="prod", problem=str(tmp_path))
     limits = {"AWS::Lambda::Function": 64, "AWS::Events::Rule": 64, "AWS::KinesisFirehose::DeliveryStream": 64,
               "AWS::SQS::Queue": 80, "AWS::StepFunctions::StateMachine": 80}  # fmt: skip
@@ -135,7 +136,7 @@ def test_a_problem_with_two_hyphens_is_refused_where_it_is_deployed_and_where_it
         '[problem]\nname = "heart--prod"\ntarget = "y"\nlabels = { a = "A", b = "B" }\n[features.x]\ntype = "number"\n'
     )
     (tmp_path / "problem.toml").write_text(toml)
-    with pytest.raises(ProblemError, match="without '--'"):
+    with pytest.raises(ContractError, match="stands before a stage"):
         read_problem(tmp_path)
     with pytest.raises(ContractError, match="stands before a stage"):
         Contract.from_toml(toml)

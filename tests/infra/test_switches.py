@@ -187,9 +187,9 @@ def test_a_tracking_server_is_asked_for_nothing_that_is_an_apps(synthesize):
 
 def test_pages_of_any_origin_may_use_the_forms_and_addresses_that_the_api_gives_out(deployment):
     """The same origins that the API's replies allow."""
-    from lambdas.api import replies
+    from lambdas.api.replies import reply
 
-    assert (b"access-control-allow-origin", b"*") in replies._ALWAYS
+    assert (b"access-control-allow-origin", b"*") in reply._ALWAYS
     (rule,) = deployment.named("AWS::S3::Bucket", "Batch")["CorsConfiguration"]["CorsRules"]
     assert rule["AllowedOrigins"] == ["*"]
     assert set(rule["AllowedMethods"]) == {"GET", "HEAD", "POST"}, "read a result, send a form"

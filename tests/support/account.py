@@ -28,7 +28,7 @@ TABLE_KEYS = {
 
 def tags(stage: str) -> dict[str, list[dict[str, str]]]:
     """A resource's tags, as a template has them."""
-    said = {"andamio:problem": "heart", "andamio:stage": stage, "andamio:version": "0.1.0"}
+    said = {"andamio:problem": "heart", "andamio:stage": stage, "andamio:version": "0.2.0"}
     return {"Tags": [{"Key": key, "Value": value} for key, value in said.items()]}
 
 

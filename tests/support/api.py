@@ -15,10 +15,10 @@ from mangum import Mangum
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from lambdas.api.app import create_app
-from lambdas.api.batches import Scored
-from lambdas.api.docs import STATIC
-from lambdas.api.gateway import RestApi
-from lambdas.api.serving import Serving
+from lambdas.api.champion.serving import Serving
+from lambdas.api.replies.docs import STATIC
+from lambdas.api.requests.gateway import RestApi
+from lambdas.api.stores import Stores
 from tests.support.recording import calling
 
 _ID = re.compile(r"(?<=/batches|dictions)/[^/]+$")
@@ -82,9 +82,9 @@ class Api:
 
     def __post_init__(self) -> None:
         self.serving = Serving(self.objects, self.problem, self.clock, self.refresh_seconds)
-        self.scored = Scored(self.batch, self.table, self.clock)
+        self.stores = Stores(self.batch, self.table, self.clock)
         self.gateway = Mangum(
-            create_app(lambda: self.serving, lambda: self.scored, self.static),
+            create_app(lambda: self.serving, lambda: self.stores, self.static),
             lifespan="off",
             custom_handlers=[RestApi],
             text_mime_types=["text/", "application/"],

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from andamio.contract import Contract
-from andamio.dataset.columns import content_digest, table_columns, to_parquet
+from andamio.dataset.columns import content_digest, table_columns, to_bytes
 from andamio.dataset.version import KEY, ROW
 from andamio.records.parse import parse
 from andamio.storage import layout
@@ -71,7 +71,7 @@ def publish(
     }
     version = _digest(contract.data_digest + split + "".join(content_digest(side) for side in sides.values()))
     for side, content in sides.items():
-        lake.put_new(layout.dataset(version, f"{side}.parquet"), to_parquet(content))
+        lake.put_new(layout.dataset_rows(version, side), to_bytes(content))
     manifest = {
         "version": version,
         "contract": contract.data_digest,

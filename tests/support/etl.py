@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from andamio.dataset.columns import Columns, from_parquet
+from andamio.dataset.columns import Columns, from_bytes
 from andamio.storage import layout
 from etl.steps import run_step
 
@@ -80,7 +80,7 @@ class Lake(MemoryObjects):
 
     def side(self, version: str, side: str) -> Columns:
         """The columns of one side of a data version."""
-        return from_parquet(self.get(layout.dataset(version, f"{side}.parquet")).body)
+        return from_bytes(self.get(layout.dataset_rows(version, side)).body)
 
     def sides(self, version: str, column: str) -> dict[Any, set[str]]:
         """On which sides of a data version each value of a column is found."""

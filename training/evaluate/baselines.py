@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.stats.bootstrap import Interval, Scorer, draw, interval_of
 from andamio.stats.metrics import METRICS, higher_is_better
+from andamio.stats.undefined import undefined_as_null
 from training.evaluate.documents import Figure
 from training.families import catalog
 from training.rows import TrainingRows
@@ -62,12 +61,12 @@ def compare(
     drawn = dict(zip(order, columns, strict=True))
 
     def figure(model: str, metric: str) -> Figure:
-        return plain(interval_of(values[model, metric], drawn[model, metric]))
+        return to_figure(interval_of(values[model, metric], drawn[model, metric]))
 
     def gain(model: str, metric: str) -> Figure:
         sign = 1 if higher_is_better(metric) else -1
         value = sign * (values["", metric] - values[model, metric])
-        return plain(interval_of(value, sign * (drawn["", metric] - drawn[model, metric])))
+        return to_figure(interval_of(value, sign * (drawn["", metric] - drawn[model, metric])))
 
     return (
         {metric: figure("", metric) for metric in METRICS},
@@ -76,6 +75,6 @@ def compare(
     )
 
 
-def plain(figure: Interval) -> Figure:
+def to_figure(figure: Interval) -> Figure:
     """A figure for JSON: what is not a number is null."""
-    return Figure(**{name: value if np.isfinite(value) else None for name, value in asdict(figure).items()})
+    return Figure(**undefined_as_null(figure))

@@ -10,10 +10,10 @@ import numpy as np
 
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
-from andamio.dataset.version import Columns
+from andamio.dataset.columns import Columns
 from andamio.gate import rules as gate
 from andamio.records.encode import encode
-from andamio.records.parse import parse
+from andamio.records.parse import parse_typed
 from andamio.release.pointer import Served, read_pointer
 from andamio.release.release import MODEL, Release
 from andamio.storage import layout
@@ -113,8 +113,8 @@ def judge(
     A champion with other classes is not compared with; whatever the scores say, the guards come last.
     """
     contract, version = candidate.contract, planned.dataset
-    cells = dataset.read_cells(lake, version, "holdout")
-    held = rows.encode_rows(contract, cells, version=version)
+    columns = dataset.read_columns(lake, version, "holdout")
+    held = rows.encode_rows(contract, columns, version=version)
     rules = gate.Rules(
         metric=contract.training.metric,
         confidence=contract.gate.confidence,
@@ -143,23 +143,24 @@ def judge(
     if champion is None:
         verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=alone)
         return gate.guarded(verdict, guards.of_figures(candidate, evaluation)), 0
-    against, refused = _contender(champion, cells, held, contract.positive_index)
-    recent = arrived.since(lake, champion.release.info["dataset"], cells)
+    against, refused = _contender(champion, columns, held, contract.positive_index)
+    recent = arrived.since(lake, champion.release.info["dataset"], columns)
     holdout = dataclasses.replace(holdout, recent=recent)
     both = (honest, champion.out_of_fold()) if honest else None
     verdict = gate.decide(holdout, challenger, against, prior, rules, out_of_fold=both)
     found = guards.of_figures(candidate, evaluation)
     if verdict.gain is not None and verdict.evidence == "holdout":
-        parts = slices.slices(contract, dataset.read_cells(lake, version, "train"), cells)
+        train = rows.typed_table(contract, dataset.read_columns(lake, version, "train"), version=version)
+        parts = slices.slices(contract, train, held.table)
         found.append(guards.of_slices(contract, holdout, challenger, against, parts, rules))
     return gate.guarded(verdict, found), refused
 
 
 def _contender(
-    champion: ScoredChampion, cells: Columns, holdout: TrainingRows, positive: int
+    champion: ScoredChampion, columns: Columns, holdout: TrainingRows, positive: int
 ) -> tuple[gate.Contender, int]:
     """The champion, scored through its own contract; a cell that it would refuse counts as missing."""
-    table = parse(champion.contract, cells, len(holdout.labels), text=False)
+    table = parse_typed(champion.contract, columns, len(holdout.labels), training=False)
     threshold = champion.release.info["threshold"]
     same_positive = champion.contract.positive_index == positive
     contender = gate.Contender(

@@ -59,7 +59,7 @@ def load_candidate(run: Run) -> Candidate:
 
 def load_holdout(lake: Objects, contract: Contract, version: str) -> TrainingRows:
     """The holdout of a data version, encoded by a sealed contract."""
-    return rows.encode_rows(contract, dataset.read_cells(lake, version, "holdout"), version=version)
+    return rows.encode_rows(contract, dataset.read_columns(lake, version, "holdout"), version=version)
 
 
 def evaluate(lake: Objects, models: Objects, run_id: str) -> Evaluation:
@@ -70,7 +70,7 @@ def evaluate(lake: Objects, models: Objects, run_id: str) -> Evaluation:
         planned, candidate = run.plan(), load_candidate(run)
         contract, version, limit = candidate.contract, planned.dataset, candidate.fit.threshold
         train, holdout = (
-            rows.encode_rows(contract, dataset.read_cells(lake, version, side), version=version)
+            rows.encode_rows(contract, dataset.read_columns(lake, version, side), version=version)
             for side in ("train", "holdout")
         )
         judged = contract, candidate.model, holdout, limit, planned.seed
@@ -133,7 +133,7 @@ def assess(
             probabilities,
             holdout,
             threshold,
-            slices.slices(contract, train.cells, holdout.cells),
+            slices.slices(contract, train.table, holdout.table),
             seed,
         ),
         low_evidence=low,
@@ -151,7 +151,7 @@ def out_of_fold(run: Run, candidate: Candidate) -> rules.OutOfFold:
 def _cross_validated(contract: Contract, honest: rules.OutOfFold, threshold: float, seed: int) -> dict[str, Figure]:
     scorers = {name: Scorer(name, contract.positive_index, threshold) for name in metrics.METRICS}
     return {
-        name: baselines.plain(interval(scorer, honest.labels, honest.probabilities, honest.keys, seed))
+        name: baselines.to_figure(interval(scorer, honest.labels, honest.probabilities, honest.keys, seed))
         for name, scorer in scorers.items()
     }
 

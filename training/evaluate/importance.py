@@ -16,7 +16,7 @@ from andamio.records.encode import Encoded
 from andamio.release.model import Model
 from andamio.stats import metrics
 from andamio.stats.bootstrap import Scorer, draw, interval_of
-from training.evaluate import baselines
+from andamio.stats.undefined import undefined_as_null
 from training.evaluate.documents import FeatureImportance, Importance
 from training.rows import TrainingRows
 
@@ -56,7 +56,7 @@ def importance(contract: Contract, model: Model, holdout: TrainingRows, threshol
     gains = np.take_along_axis(drawn, picked, axis=2).mean(axis=2)
     found = [
         FeatureImportance(
-            feature=name, **baselines.plain(interval_of(float(losses[0, index].mean()), gains[:, index])).model_dump()
+            feature=name, **undefined_as_null(interval_of(float(losses[0, index].mean()), gains[:, index]))
         )
         for index, name in enumerate(names)
     ]
@@ -65,7 +65,7 @@ def importance(contract: Contract, model: Model, holdout: TrainingRows, threshol
         metric=metric,
         repeats=REPEATS,
         rows=len(labels),
-        score=float(score[0]) if np.isfinite(score[0]) else None,
+        score=undefined_as_null(float(score[0])),
         features=ranked,
     )
 

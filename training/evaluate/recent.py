@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.dataset import version as dataset
-from andamio.dataset.version import KEY, ROW, Columns
+from andamio.dataset.columns import Columns
+from andamio.dataset.version import KEY, ROW
 from andamio.errors import TrainingError
 from andamio.storage.ports import Objects
 
@@ -21,7 +22,7 @@ def since(lake: Objects, version: str, holdout: Columns) -> NDArray[np.bool_] | 
     in a new file would all look new: a row whose every cell was there as often before is old, too.
     """
     try:
-        before = [dataset.read_cells(lake, version, side) for side in ("train", "holdout")]
+        before = [dataset.read_columns(lake, version, side) for side in ("train", "holdout")]
     except TrainingError:
         return None
     identities = {str(row) for side in before for row in side.get(ROW, [])}

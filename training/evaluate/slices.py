@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
-from andamio.dataset.version import Columns
 from andamio.gate.slices import worth_judging
-from andamio.records.parse import parse
+from andamio.records.table import Table
 from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.metrics import higher_is_better
+from andamio.stats.undefined import undefined_as_null
 from training.evaluate.documents import SliceFigure
 from training.rows import TrainingRows
 
@@ -43,9 +43,9 @@ class Slice:
         return f"{self.feature}: {self.slice}"
 
 
-def slices(contract: Contract, train: Columns, holdout: Columns) -> list[Slice]:
+def slices(contract: Contract, train: Table, holdout: Table) -> list[Slice]:
     """Every slice of the holdout that has a row, in the order of features and of values; "missing" comes last."""
-    known, held = (_read(contract, cells) for cells in (train, holdout))
+    known, held = train.columns, holdout.columns
     found = []
     for name, feature in contract.inputs.items():
         if feature.private:
@@ -98,20 +98,15 @@ def assess(
                 feature=part.feature,
                 slice=part.slice,
                 rows=len(labels),
-                overall=_finite(overall),
-                value=_finite(value),
-                low=_finite(low),
-                high=_finite(high),
+                overall=undefined_as_null(overall),
+                value=undefined_as_null(value),
+                low=undefined_as_null(low),
+                high=undefined_as_null(high),
                 worse=worse,
                 judged=judged,
             )
         )
     return found
-
-
-def _read(contract: Contract, cells: Columns) -> dict[str, NDArray[Any]]:
-    rows = len(next(iter(cells.values())))
-    return parse(contract, cells, rows, text=False).columns
 
 
 def _is_category(feature: Feature) -> bool:
@@ -155,7 +150,3 @@ def _missing(column: NDArray[Any]) -> NDArray[np.bool_]:
         empty: NDArray[np.bool_] = column == ""
         return empty
     return np.isnat(column) if column.dtype.kind == "M" else np.isnan(column)
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

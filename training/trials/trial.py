@@ -15,6 +15,7 @@ from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
 from andamio.stats import metrics
+from andamio.stats.undefined import undefined_as_null
 from andamio.storage.ports import Objects
 from training import rows
 from training.documents import TRIAL, AskedRound, ScoredTrial, TrialSpec, UnscoredTrial
@@ -91,7 +92,7 @@ def _seconds(started: float) -> float:
 def load_train(lake: Objects, run: Run, version: str) -> tuple[Contract, TrainingRows]:
     """The run's contract sealed by train, and train encoded by it."""
     contract = run.contract()
-    cells = dataset.read_cells(lake, version, "train")
+    cells = dataset.read_columns(lake, version, "train")
     sealed = rows.seal(contract, cells)
     return sealed, rows.encode_rows(sealed, cells, version=version)
 
@@ -157,7 +158,7 @@ def cross_validate(
         defined = [score(average, np.arange(len(train.labels)))]
     ratio = float(np.mean([len(scored) / len(fitted_on) for fitted_on, scored in parts]))
     return CrossValidation(
-        folds=[float(value) if np.isfinite(value) else None for value in scores],
+        folds=[undefined_as_null(float(value)) for value in scores],
         fold_rows=[len(scored) for _, scored in parts],
         mean=float(np.mean(defined)),
         se=selection.standard_error(defined, ratio),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from andamio.release.release import CARD, CARD_PAGE
-from lambdas.api.gateway import query_string
+from lambdas.api.requests.gateway import query_string
 from tests.support.api import Answer, Api, event
 from tests.support.releases import heart, promote, seal_release
 

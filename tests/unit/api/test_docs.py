@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 import pytest
 
-from lambdas.api.docs import ASSETS
+from lambdas.api.replies.docs import ASSETS
 from tests.support.api import Api, event
 
 PAGES = [

@@ -10,7 +10,7 @@ import pytest
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.errors import AccessRefused
-from lambdas.api.body import LIMIT
+from lambdas.api.requests.body import LIMIT
 from tests.support.api import Api, SigningObjects
 from tests.support.releases import heart, linear_onnx, serve
 from tests.unit.api.conftest import LOAN, PATIENT, loans
@@ -253,7 +253,7 @@ def test_an_unexpected_failure_is_a_500_without_internals_and_a_traceback_in_the
     def fail(*_: object) -> None:
         raise ZeroDivisionError("the inner secret")
 
-    monkeypatch.setattr("lambdas.api.endpoints.predict", fail)
+    monkeypatch.setattr("lambdas.api.routes.predictions.predict", fail)
     answer = api.predict(PATIENT)
     assert answer.status == 500
     assert answer.json["type"] == URN + "internal"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from lambdas.api.gateway import route_path
+from lambdas.api.requests.gateway import route_path
 from tests.support.api import Api, event
 from tests.unit.api.conftest import PATIENT
 
@@ -93,3 +94,13 @@ def test_odd_headers_do_not_matter(api: Api, odd: dict[str, Any]) -> None:
 @pytest.mark.parametrize("changed", [{"body": None}, {"body": "\ud800"}, {"body": "%%%", "isBase64Encoded": True}])
 def test_a_body_that_is_none_is_a_400(api: Api, changed: dict[str, Any]) -> None:
     assert api.send(event("api-predict") | changed).status == 400
+
+
+@pytest.mark.parametrize("path", ["/ping", "/batches", "/docs"])
+def test_head_is_answered_like_get_and_logged_as_head(
+    api: Api, path: str, lines: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    head = api.get(path, "HEAD")
+    (line,) = lines("andamio.request")
+    assert line["method"] == "HEAD"
+    assert (head.status, head.headers) == (200, api.get(path).headers)

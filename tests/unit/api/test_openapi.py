@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import jsonschema
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from andamio.contract import Contract
+from andamio.errors import PROBLEM_TYPES, URN
 from lambdas.api import openapi
-from lambdas.api.endpoints import Endpoints
-from lambdas.api.problems import TITLES, URN
+from lambdas.api.app import ROUTES
+from lambdas.api.models.batches import Batch
+from scoring.status import Status
 from tests.support.api import Api
-from tests.support.releases import ROOT, heart
+from tests.support.releases import ROOT, heart, serve
 from tests.unit.api.conftest import PATIENT, loans
 
 SNAPSHOT = ROOT / "docs" / "openapi.json"
@@ -39,7 +41,7 @@ def walk(value: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("contract", [heart(), loans(), None], ids=["heart", "loans", "no model"])
 def test_every_reference_leads_somewhere(contract: Contract | None) -> None:
-    document = openapi.document(contract)
+    document = openapi.document(ROUTES, contract)
     for value in walk(document):
         if isinstance(value, dict) and "$ref" in value:
             place = document
@@ -48,14 +50,14 @@ def test_every_reference_leads_somewhere(contract: Contract | None) -> None:
 
 
 def test_every_schema_is_json_schema() -> None:
-    for schema in openapi.document(heart())["components"]["schemas"].values():
+    for schema in openapi.document(ROUTES, heart())["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
-def test_every_route_is_described_and_every_description_is_a_route(tmp_path: Path) -> None:
-    routes = {(method.lower(), path) for method, path, _ in Endpoints(lambda: None, lambda: None, tmp_path).routes()}  # type: ignore[arg-type,return-value]
+def test_every_route_is_described_and_every_description_is_a_route() -> None:
+    routes = {(method.lower(), route.path) for route in ROUTES for method in route.methods}
     parts_of_the_page = {("get", "/docs/"), ("get", "/docs/{asset}")}
-    paths = openapi.document(heart())["paths"]
+    paths = openapi.document(ROUTES, heart())["paths"]
     assert {(method, path) for path, item in paths.items() for method in item} == routes - parts_of_the_page
 
 
@@ -66,7 +68,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def test_every_operation_has_a_name_of_its_own() -> None:
-    names = [operation["operationId"] for _, _, operation in operations(openapi.document(heart()))]
+    names = [operation["operationId"] for _, _, operation in operations(openapi.document(ROUTES, heart()))]
     assert len(set(names)) == len(names)
     assert all(name.isidentifier() for name in names)
 
@@ -109,7 +111,7 @@ def test_a_problem_is_what_the_document_says(api: Api) -> None:
     document = api.get("/openapi.json").json
     for answer in (api.predict({}), api.post("/predict", "{"), api.get("/nowhere"), Api().predict(PATIENT)):
         validator(document, "Problem").validate(answer.json)
-        assert answer.json["type"].removeprefix(URN) in TITLES
+        assert answer.json["type"].removeprefix(URN) in PROBLEM_TYPES
 
 
 def test_fields_are_described_with_unit_range_and_meaning(api: Api) -> None:
@@ -142,3 +144,62 @@ def test_the_schema_is_json_schema_and_takes_the_course_s_example(api: Api) -> N
     schema = api.get("/schema").json
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(PATIENT)
+
+
+@pytest.mark.parametrize("contract", [heart(), loans(), None], ids=["heart", "loans", "no model"])
+def test_the_document_is_openapi(contract: Contract | None) -> None:
+    OpenAPIV31SpecValidator(openapi.document(ROUTES, contract)).validate()
+
+
+def test_a_new_contract_is_a_new_document_and_the_same_one_is_made_once(api: Api) -> None:
+    app = api.gateway.app
+    assert app.openapi() is app.openapi()
+    narrower = heart().model_dump(mode="json", exclude_none=True)
+    narrower["features"]["age"]["max"] = 100
+    serve(api.objects, type(heart()).model_validate(narrower))
+    api.clock.move(60)
+    assert app.openapi()["components"]["schemas"]["Features"]["properties"]["age"]["maximum"] == 100
+
+
+def test_operations_keep_the_names_that_generated_clients_call() -> None:
+    assert {operation["operationId"] for _, _, operation in operations(openapi.document(ROUTES, None))} == {
+        "predict_one_record",
+        "predict_up_to_1000_records",
+        "predict_in_mlflows_scoring_protocol",
+        "explain_the_prediction_of_one_record",
+        "look_up_a_prediction_by_its_id",
+        "list_the_predictions_of_a_record",
+        "ask_for_an_upload_of_a_file_to_score",
+        "how_far_a_batch_is",
+        "list_recent_batches",
+        "whether_a_model_is_loaded",
+        "which_release_serves",
+        "the_model_that_serves",
+        "the_model_card",
+        "json_schema_of_a_record",
+        "this_document",
+        "the_page_that_shows_this_document",
+    }
+
+
+def test_no_schema_has_what_client_generators_do_not_know() -> None:
+    """`const`, and enums of values of several types."""
+    for value in walk(openapi.document(ROUTES, heart())["components"]["schemas"]):
+        if isinstance(value, dict) and value.get("type") != "object":
+            assert not isinstance(value.get("const"), str)
+            if isinstance(value.get("enum"), list):
+                assert len({type(item) for item in value["enum"]}) == 1
+
+
+def test_states_of_a_batch_are_those_that_scoring_knows() -> None:
+    known, described = get_type_hints(Status), get_type_hints(Batch)
+    assert described["status"] == known["status"]
+    assert described["step"] == known["step"]
+
+
+def test_features_take_every_spelling_that_the_record_schema_takes(api: Api) -> None:
+    features = validator(api.get("/openapi.json").json, "Features")
+    for cp in (4, "4", 4.0):
+        features.validate(PATIENT | {"cp": cp})
+    assert not features.is_valid(PATIENT | {"cp": 9})
+    assert not features.is_valid(PATIENT | {"cp": True})

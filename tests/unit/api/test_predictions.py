@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from andamio.storage import layout
-from lambdas.api import predictions
 from lambdas.api.app import create_app
+from lambdas.api.predictions import lookup
 from scoring.batch import Shard, prediction_id
 from tests.support.api import Api
 from tests.support.batches import BATCH, CREATED, OTHER, a_plan, put_cut, put_shard, put_state
@@ -93,7 +93,7 @@ def test_the_header_has_no_prediction(scored: Api) -> None:
 def test_among_too_many_rejects_to_search_it_says_that_it_may_be_one(
     scored: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictions, "SEARCHED", 40)
+    monkeypatch.setattr(lookup, "SEARCHED", 40)
     detail = ask(scored, 4).json["detail"]
     assert "may be one of the rejected rows" in detail
     assert layout.rejected_part(BATCH, 0) in detail

@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 
 from andamio.adapters.aws import Account
-from andamio.cli import cdk
+from andamio.cli.cloud import cdk
 from tests.support.account import NEIGHBOUR, REGION, STACK, TEMPLATE, Aws, Stacks
 
 

@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 from andamio.adapters.aws import Execution
 from andamio.adapters.memory import MemoryObjects
-from andamio.cli import api, batch, batch_report, main, show, watch
-from andamio.cli.batch import name_in_key
+from andamio.cli import main
+from andamio.cli.batches import batch, report, watch
+from andamio.cli.batches.batch import name_in_key
+from andamio.cli.models import api, show
 from andamio.errors import CommandError, ObjectNotFound
 from andamio.storage import layout
 from scoring.batch import ID, Shard, file_name, prediction_id
@@ -105,7 +107,7 @@ def file(tmp_path: Path) -> Path:
 def said(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
     """What a command prints as its result."""
     console = Console(width=160, record=True, highlight=False)
-    for module in (show, batch_report):
+    for module in (show, report):
         monkeypatch.setattr(module, "out", console)
     result = CliRunner().invoke(main.app, list(arguments), catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -393,8 +395,8 @@ def test_the_first_rows_of_a_result_are_shown_in_any_format(
     found = batch.Batches(DEPLOYED).score(file, batch.Asked(form=form))
     assert found is not None
     console = Console(width=160, record=True, highlight=False)
-    monkeypatch.setattr(batch_report, "out", console)
-    batch_report.scored_rows(found, 5)
+    monkeypatch.setattr(report, "out", console)
+    report.scored_rows(found, 5)
     header, *rows = console.export_text().splitlines()
     assert header.split() == OWN.split(",")[:-1]
     assert [row.split()[1:] for row in rows] == [["1", "Ill", "0.250", "0.750"]] * 2
@@ -407,7 +409,7 @@ def test_the_first_rows_are_shown_whatever_the_cells_are_like(cloud: Cloud, file
     long = "x" * 200_000
     found.file.write_text(f'note,{head}\n "a, b",{body.splitlines()[0]}\n{long},{body.splitlines()[1]}\n')
     names_out = found.plan.names_out
-    rows = batch_report.first_rows(found, 2)
+    rows = report.first_rows(found, 2)
     assert [row["note"] for row in rows] == ["a, b", long]
     assert all(row[names_out["prediction_id"]].startswith(found.status.batch) for row in rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from andamio.adapters.memory import MemoryObjects
-from andamio.cli.card import find
+from andamio.cli.models.card import find
 from andamio.errors import CommandError, ReleaseError
 from andamio.release.release import CARD
 from tests.support.releases import heart, promote, seal_release

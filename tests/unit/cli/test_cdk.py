@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from andamio.cli import cdk
+from andamio.cli.cloud import cdk
 from andamio.errors import CommandError
 
 NODE = """#!/bin/sh

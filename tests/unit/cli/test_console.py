@@ -6,7 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from andamio.cli import console
-from andamio.cli.follow import reason
+from andamio.cli.models.follow import reason
 
 
 def test_progress_is_one_line_whatever_a_program_wrote(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from andamio.cli import cdk, deployed, deploying, home, main, show, target
+from andamio.cli import home, main
+from andamio.cli.cloud import cdk, deployment, target
+from andamio.cli.cloud import outputs as deployed
+from andamio.cli.models import show
 from andamio.errors import CommandError
 
 HEART = home.REPO / "problems" / "heart"
@@ -66,13 +69,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(target, "Account", made.open)
     monkeypatch.setattr(home, "Account", made.open)
     monkeypatch.setattr(cdk, "run", made.cdk)
-    monkeypatch.setattr(deploying, "_SOURCES", ())  # what is deployed is not what these tests change
+    monkeypatch.setattr(deployment, "_SOURCES", ())  # what is deployed is not what these tests change
     return made
 
 
 def deploy(**more: Any) -> dict[str, Any]:
     asked: dict[str, Any] = {"aws": True, "context": [], "yes": True, **more}
-    return deploying.deploy(HEART, **asked)
+    return deployment.deploy(HEART, **asked)
 
 
 def test_the_same_place_is_up_to_date_and_another_region_or_account_is_not(
@@ -232,5 +235,5 @@ def test_dev_is_no_stage_on_the_local_cloud() -> None:
 def test_a_folder_is_the_same_however_it_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(HEART.parent)
     deploy()
-    deploying.deploy(Path(HEART.name), aws=True, context=[], yes=True)
+    deployment.deploy(Path(HEART.name), aws=True, context=[], yes=True)
     assert len(world.calls) == 1

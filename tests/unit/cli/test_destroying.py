@@ -12,9 +12,12 @@ import pytest
 from andamio.adapters.aws import Account
 from andamio.adapters.retained import BUCKET, Resource, Retained
 from andamio.adapters.stacks import Stacks
-from andamio.cli import deployed, home, main
+from andamio.cli import home, main
+from andamio.cli.cloud import outputs
 from andamio.errors import CommandError
 from tests.support.account import APP, GROUP, REGION, STACK, Aws, refused
+
+pytestmark = pytest.mark.slow
 
 HEART = home.REPO / "problems" / "heart"
 
@@ -56,7 +59,7 @@ def test_without_everything_the_data_stay_and_it_is_said_that_they_cost_money(
 def test_everything_goes_and_the_neighbour_stays(
     aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deployed.write(
+    outputs.write(
         {"problem": "heart", "stage": "dev", "system": "heart", "emulator": False, "account": "123456789012",
          "region": REGION, "deployed_at": "2026-11-27"}
     )  # fmt: skip
@@ -64,7 +67,7 @@ def test_everything_goes_and_the_neighbour_stays(
     assert aws.own == []
     assert len(aws.buckets) == 1, "the stage prod keeps its bucket"
     assert (aws.tables, aws.groups, aws.apps.there) == ([], [], set())
-    assert deployed.last_of_all() is None
+    assert outputs.last_of_all() is None
     assert aws.synths == [], "a synth can refuse: where a region lacks the MLflow app, or a bundle does not build"
     said = words(capsys)
     assert "is deleted on" in said, "the key waits"

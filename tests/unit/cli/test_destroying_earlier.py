@@ -13,6 +13,8 @@ from andamio.adapters.retained import BUCKET, KEY, LOGS, MLFLOW, TABLE, Resource
 from tests.support.account import APP, BUCKETS, KEPT, REGION, STACK, TABLE_KEYS, Aws, refused, tags
 from tests.unit.cli.test_destroying import destroy, words
 
+pytestmark = pytest.mark.slow
+
 NEW_APP = APP.replace("app-1", "app-2")
 
 

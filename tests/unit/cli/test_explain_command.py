@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from andamio.cli import api, main, show
+from andamio.cli import main
+from andamio.cli.models import api, show
 from tests.support.api import Api
 from tests.support.releases import heart, serve
 from tests.unit.api.conftest import LOAN, PATIENT, loans

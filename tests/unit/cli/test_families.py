@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from andamio.cli.journey import families
+from andamio.cli.models.pipeline import families
 
 
 @pytest.mark.parametrize(

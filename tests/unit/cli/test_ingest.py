@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from andamio.adapters.aws import Account, Execution
-from andamio.cli import journey
+from andamio.cli.models import pipeline
 from andamio.errors import CommandError
 from andamio.storage import layout
 
@@ -34,7 +34,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
             s3.put_object(Bucket="lake", Key=layout.RAW + name, Body=name.encode())
         there = Account(None, "us-east-1")
         monkeypatch.setattr(there, "executions", lambda machine, limit=100: [])
-        monkeypatch.setattr(journey, "account_of", lambda deployed: there)
+        monkeypatch.setattr(pipeline, "account_of", lambda deployed: there)
         yield there
 
 
@@ -54,7 +54,7 @@ def test_a_file_that_is_taken_out_keeps_its_versions_and_etl_is_started(
     account: Account, started: list[str], name: str
 ) -> None:
     version = account.objects("lake").head("raw/half.csv").version
-    journey.ingest(DEPLOYED, [], remove=[name], wait=False)
+    pipeline.ingest(DEPLOYED, [], remove=[name], wait=False)
     assert keys(account) == ["raw/good.csv"]
     assert account.objects("lake").get("raw/half.csv", version=version).body == b"half.csv"
     assert started == ["arn:etl"]
@@ -64,7 +64,7 @@ def test_when_one_name_is_wrong_nothing_is_taken_out_and_the_names_are_said(
     account: Account, started: list[str]
 ) -> None:
     with pytest.raises(CommandError, match=r"There is no raw/nope\.csv\. .*raw/good\.csv, raw/half\.csv"):
-        journey.ingest(DEPLOYED, [], remove=["half.csv", "nope.csv"], wait=False)
+        pipeline.ingest(DEPLOYED, [], remove=["half.csv", "nope.csv"], wait=False)
     assert len(keys(account)) == 2
     assert started == []
 
@@ -75,9 +75,9 @@ def test_a_removal_is_followed_by_etl_also_beside_files_that_are_there_already(
     file = tmp_path / "good.csv"
     file.write_bytes(b"good.csv")
     account.upload("lake", "raw/good.csv", file)
-    monkeypatch.setattr(journey, "_champion", lambda deployed, account: SimpleNamespace())
-    monkeypatch.setattr(journey, "trained", lambda deployed, account: True)
-    journey.ingest(DEPLOYED, [file], remove=["half.csv"], wait=False)
+    monkeypatch.setattr(pipeline, "_champion", lambda deployed, account: SimpleNamespace())
+    monkeypatch.setattr(pipeline, "trained", lambda deployed, account: True)
+    pipeline.ingest(DEPLOYED, [file], remove=["half.csv"], wait=False)
     assert started == ["arn:etl"]
 
 
@@ -96,11 +96,11 @@ def test_a_training_that_ended_before_is_not_told_as_news(
     def ended(arn: str, output: dict[str, Any]) -> Execution:
         return Execution(arn, "e", "SUCCEEDED", now, now, output, "")
 
-    monkeypatch.setattr(journey, "follow", lambda account, arn, what: ended(arn, {"status": status, "version": "v"}))
+    monkeypatch.setattr(pipeline, "follow", lambda account, arn, what: ended(arn, {"status": status, "version": "v"}))
     monkeypatch.setattr(account, "execution", lambda arn: ended(arn, {"status": "promoted"}))
-    monkeypatch.setattr(journey, "_follow_trials", lambda deployed, account, arn: account.execution(arn))
-    monkeypatch.setattr(journey, "_champion", lambda deployed, account: SimpleNamespace())
-    monkeypatch.setattr(journey, "trained", lambda deployed, account: True)
-    journey.ingest(deployed, [], wait=True)
+    monkeypatch.setattr(pipeline, "_follow_trials", lambda deployed, account, arn: account.execution(arn))
+    monkeypatch.setattr(pipeline, "_champion", lambda deployed, account: SimpleNamespace())
+    monkeypatch.setattr(pipeline, "trained", lambda deployed, account: True)
+    pipeline.ingest(deployed, [], wait=True)
     assert said in capsys.readouterr().err
     assert started == ["arn:stateMachine:etl"]

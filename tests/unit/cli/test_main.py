@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from andamio.cli import local, main
+from andamio.cli import main
+from andamio.cli.cloud import local
 
 
 def _ends(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from andamio.cli import api
+from andamio.cli.models import api
 from andamio.errors import CommandError
 
 DEPLOYED = {"api_url": "http://127.0.0.1:9", "api_key": "k", "emulator": True}

@@ -14,8 +14,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from andamio.adapters.memory import MemoryObjects
-from andamio.cli import typed
-from andamio.cli.results import fetch, fetch_rejected
+from andamio.cli.batches import arrow_rows
+from andamio.cli.batches.results import fetch, fetch_rejected
 from andamio.contract import Contract
 from andamio.errors import CommandError
 from andamio.storage import layout
@@ -240,7 +240,7 @@ def test_cells_that_are_quoted_behind_spaces_are_read_as_they_were_scored(tmp_pa
 def test_spaces_before_a_quote_are_found_where_the_file_is_read_in_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(typed, "BLOCK", 16)
+    monkeypatch.setattr(arrow_rows, "BLOCK", 16)
     objects = MemoryObjects()
     for shift in range(16):
         objects.put("a", b"age,note,prediction_id\n1," + b"x" * shift + b',x\n2,  "a,b",y\n')

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from andamio.cli.sample import first_record, sample_files, unlabelled
+from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.contract import Contract
 from andamio.errors import CommandError
 

@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from andamio.adapters.memory import MemoryObjects
-from andamio.cli import journey, main
-from andamio.cli.trials import Progress
+from andamio.cli import main
+from andamio.cli.models import pipeline
+from andamio.cli.models.trials import Progress
 from andamio.storage import layout
 
 PLAN = {"run": "r1", "metric": "roc_auc", "search": {"trials": 12}}
@@ -68,7 +69,7 @@ def test_why_a_trial_failed_is_said(progress, capsys):
 def test_what_was_asked_for_on_the_command_line_is_what_training_is_told(monkeypatch):
     told = []
     monkeypatch.setattr(main, "_deployed", lambda problem, stage: {})
-    monkeypatch.setattr(journey, "train", lambda deployed, asked, wait: told.append((asked, wait)))
+    monkeypatch.setattr(pipeline, "train", lambda deployed, asked, wait: told.append((asked, wait)))
     words = ["train", "--trials", "3", "--families", "mlp", "--families", "extra_trees", "--budget", "1.5", "--no-wait"]
     assert CliRunner().invoke(main.app, words).exit_code == 0
     assert told == [({"families": ["mlp", "extra_trees"], "trials": 3, "budget_minutes": 1.5}, False)]

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from andamio.adapters.aws import Account
-from andamio.cli import addresses, cdk, deployed, main
+from andamio.cli import main
+from andamio.cli.cloud import addresses, cdk
+from andamio.cli.cloud import outputs as deployed
 from andamio.cli.home import write_json
 from andamio.errors import CommandError
 
@@ -64,7 +66,7 @@ class Server:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()
@@ -202,7 +204,7 @@ def test_a_system_of_a_cloud_that_is_gone_is_to_be_deployed_again(
 def test_status_shows_what_runs_before_it_says_what_is_wrong(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from andamio.cli import local
+    from andamio.cli.cloud import local
 
     service = {"state": "running", "pid": 7}
     now = {"endpoint_url": "http://127.0.0.1:4999", "mlflow_url": None, "services": {"emulator": service}}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
 
 from andamio.adapters.dynamodb import DynamoPredictionStore
@@ -118,6 +121,20 @@ class TestATable:
 class TestDynamoDB:
     """What only DynamoDB can do, or only DynamoDB gets wrong."""
 
+    @given(st.floats(min_value=-1e37, max_value=1e37) | st.floats(0, 1), st.integers(0, 10**18))
+    def test_no_float_and_no_integer_changes_on_the_way(self, number: float, whole: int) -> None:
+        table = DynamoPredictionStore(TABLE, Echo())
+        table.put_all([item(2, probabilities={"0": number}, line=whole)])
+        found = table.find(item(2)["prediction_id"])
+        assert found is not None
+        assert found["probabilities"]["0"] == (number if abs(number) >= 1e-130 else 0.0), "smaller ones are zero there"
+        assert (type(found["probabilities"]["0"]), found["line"], type(found["line"])) == (float, whole, int)
+
+    @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+    def test_a_number_that_is_not_finite_is_an_error_that_says_so(self, number: float) -> None:
+        with pytest.raises(ValueError, match="not finite"):
+            DynamoPredictionStore(TABLE, Echo()).put_all([item(2, probabilities={"0": number})])
+
     @pytest.mark.parametrize("record", ["", None, "x" * 2049, "é" * 1025])
     def test_a_record_id_that_no_index_can_hold_is_left_out(self, dynamo: Any, record: str | None) -> None:
         table = DynamoPredictionStore(TABLE)
@@ -175,6 +192,24 @@ class Throttled:
         taken = max(1, len(asked) // 3)
         self.client.batch_write_item(RequestItems={TABLE: asked[:taken]})
         return {"UnprocessedItems": {TABLE: asked[taken:]} if asked[taken:] else {}}
+
+
+class Echo:
+    """A client that gives back what was written, numbers as DynamoDB writes them: without an exponent."""
+
+    def batch_write_item(self, *, RequestItems: dict[str, list[Any]]) -> dict[str, Any]:  # noqa: N803
+        (self.written,) = [request["PutRequest"]["Item"] for request in RequestItems[TABLE]]
+        return {}
+
+    def get_item(self, **asked: Any) -> dict[str, Any]:
+        return {"Item": {name: self._plain(value) for name, value in self.written.items()}}
+
+    def _plain(self, typed: dict[str, Any]) -> dict[str, Any]:
+        ((kind, value),) = typed.items()
+        if kind == "N":
+            text = f"{Decimal(value):f}"
+            return {"N": text.rstrip("0").rstrip(".") if "." in text else text}
+        return {"M": {name: self._plain(each) for name, each in value.items()}} if kind == "M" else typed
 
 
 class Refusing:

@@ -96,7 +96,7 @@ class TestCutting:
         assert lines_of(found_in) == body.count(b"\n")
 
     @given(text=TEXTS, chunk=SIZES, step=SIZES, block=SIZES)
-    def test_shards_begin_with_the_first_row_after_each_wished_offset(
+    def test_shards_begin_with_the_first_row_after_each_wanted_offset(
         self, text: str, chunk: int, step: int, block: int
     ) -> None:
         body = text.encode()

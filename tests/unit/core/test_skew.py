@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andamio.contract import Contract
+from andamio.dataset.columns import from_bytes, missing, table_columns, to_bytes
+from andamio.dataset.version import KEY
+from andamio.errors import TrainingError
 from andamio.records.encode import OTHER, encode
 from andamio.records.from_json import parse_records
-from andamio.records.parse import parse
+from andamio.records.parse import parse, parse_typed
+from training.rows import typed_table
 
 from .making import PROBLEMS, Cell, columns, contract, one, same, tables, typed_records
 
@@ -51,18 +56,59 @@ def test_the_order_of_columns_does_not_matter(drawn: Drawn, random: Any) -> None
     assert same(encode(read, parse_records(read, shuffled)), encode(read, parse_records(read, typed_records(records))))
 
 
-@given(tables())
-def test_what_was_read_is_read_again_as_itself(drawn: Drawn) -> None:
-    """ETL keeps typed columns, training reads them: the second reading changes nothing."""
+@given(tables() | tables(time=True), tables())
+def test_what_was_read_is_not_parsed_again_and_still_checked(drawn: Drawn, other: Drawn) -> None:
+    """ETL keeps typed columns, training reads them: nothing is parsed again, and everything is checked."""
     read, records = drawn
     table = parse(read, columns(records, text=True), len(records), text=True)
-    kept = {
-        name: [None if value == "" or value != value else value for value in column.astype(object)]
-        for name, column in table.columns.items()
-    }
-    again = parse(read, kept, len(records), text=False)
+    stored = from_bytes(to_bytes(table_columns(read, table)))
+    again = parse_typed(read, stored, len(records), training=False)
     assert again.violations == []
     assert same(encode(read, again), encode(read, table))
+    cells = {
+        name: [None if gone else cell for gone, cell in zip(missing(column), column.tolist(), strict=True)]
+        for name, column in stored.items()
+    }
+    checked = parse_typed(other[0], stored, len(records), training=False)
+    parsed = parse(other[0], cells, len(records), text=False)
+    assert checked.violations == parsed.violations
+    assert same(encode(other[0], checked), encode(other[0], parsed))
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (("max = 9", "max = 8"), "must be at most 8"),
+        (("required = false", "required = true"), "is required and has no value"),
+        (('type = "number"', 'type = "integer"'), "must be a whole number"),
+        (('["a", "b"]', '["a"]'), "must be one of a"),
+        (('type = "boolean"', 'type = "date"'), "expected a date such as 2026-03-31 (ISO 8601)"),
+        (('yes = "Yes"', 'true = "Yes"'), "is not one of the labels: no, true"),
+    ],
+)
+def test_a_data_version_that_an_edited_contract_does_not_fit_is_refused(edit: tuple[str, str], reason: str) -> None:
+    text = """
+    [problem]
+    name = "test"
+    target = "y"
+    labels = { no = "No", yes = "Yes" }
+    [features.size]
+    type = "number"
+    max = 9
+    required = false
+    [features.kind]
+    type = "category"
+    values = ["a", "b"]
+    [features.old]
+    type = "boolean"
+    """
+    read = Contract.from_toml(text)
+    given = {"size": ["9", "1.5", ""], "kind": ["a", "b", "a"], "old": ["yes", "no", "1"], "y": ["yes", "no", "no"]}
+    stored = table_columns(read, parse(read, given, 3, text=True, training=True))
+    stored[KEY] = np.array(["k"] * 3, dtype=object)
+    assert typed_table(read, stored, version="v").rows == 3
+    with pytest.raises(TrainingError, match=re.escape(reason) + r".*run ETL again"):
+        typed_table(Contract.from_toml(text.replace(*edit)), stored, version="v")
 
 
 def test_the_rows_of_heart_encode_alike_as_text_and_as_json() -> None:

@@ -97,7 +97,7 @@ def test_features_are_described_on_train_alone() -> None:
     assert features["colour"]["missing"] == int((train["colour"] == "").sum())
     assert features["colour"]["frequencies"] == {"red": rows - features["colour"]["missing"]}
     assert features["old"]["frequencies"] == {"true": rows - features["old"]["missing"]}
-    assert features["seen"]["min"] == min(train["seen"])
+    assert features["seen"]["min"] == str(min(train["seen"]))
     assert len(features["seen"]["bins"]["edges"]) == len(set(train["seen"])) - 1
     assert features["outcome"]["available_at_prediction"] is False
     assert sum(profile["classes"]["train"].values()) == rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andamio.contract import Contract
-from andamio.dataset.columns import content_digest, from_parquet, kept, to_parquet
+from andamio.dataset.columns import content_digest, from_bytes, kept, to_bytes
+from andamio.errors import DataError
 from andamio.storage import layout
 from etl.collect import Sources
 from tests.support.etl import Lake
@@ -161,11 +163,14 @@ def test_with_a_time_split_the_newest_share_is_held_out_and_a_patient_is_never_o
     version = said["version"]
     assert lake.manifest(version)["cutoff"] == "2026-02-11T00:00:00"
     assert said["rows"]["holdout"] == 10
-    assert min(lake.side(version, "holdout")["at"]) == "2026-02-11T00:00:00" > max(lake.side(version, "train")["at"])
+    first = np.datetime64("2026-02-11T00:00:00")
+    assert min(lake.side(version, "holdout")["at"]) == first > max(lake.side(version, "train")["at"])
     lake.drop("b.csv", "patient,at,size,colour,kind", "p0,2026-12-24,7,red,a")
     version = lake.run()["version"]
     assert all(len(found) == 1 for found in lake.sides(version, "patient").values())
-    assert "2026-12-24T00:00:00" in lake.side(version, "train")["at"], "goes by the earliest row of the patient"
+    assert np.datetime64("2026-12-24T00:00:00") in lake.side(version, "train")["at"], (
+        "goes by the earliest row of the patient"
+    )
 
 
 def test_the_cutoff_of_a_time_split_only_moves_forward() -> None:
@@ -206,21 +211,44 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 @given(
     numbers=st.lists(st.floats(allow_infinity=False), max_size=6),
     texts=st.lists(TEXT, max_size=6),
+    days=st.lists(st.none() | st.dates(), min_size=6, max_size=6),
+    moments=st.lists(st.none() | st.datetimes(), min_size=6, max_size=6),
+    name=TEXT.filter(bool),
 )
-def test_columns_come_back_from_parquet_as_they_were_and_equal_columns_make_equal_bytes(
-    numbers: list[float], texts: list[str]
+def test_columns_come_back_from_a_file_as_they_were_and_equal_columns_make_equal_bytes(
+    numbers: list[float], texts: list[str], days: list[Any], moments: list[Any], name: str
 ) -> None:
     rows = min(len(numbers), len(texts))
     columns = {
         "number": kept(np.array(numbers[:rows], dtype=float)),
         "text": kept(np.array([*texts[:rows], None], dtype=object)[:-1]),
+        f"{name} day": np.array(days[:rows], dtype="datetime64[D]"),
+        f"{name} moment": np.array(moments[:rows], dtype="datetime64[s]"),
     }
-    body = to_parquet(columns)
-    back = from_parquet(body)
-    assert to_parquet(back) == body == to_parquet(columns)
+    body = to_bytes(columns)
+    back = from_bytes(body)
+    assert to_bytes(back) == body == to_bytes(columns)
     assert content_digest(back) == content_digest(columns)
     np.testing.assert_array_equal(back["number"], columns["number"])
-    assert back["text"].tolist() == columns["text"].tolist()
+    assert {column: back[column].dtype for column in back} == {column: columns[column].dtype for column in columns}
+    assert all(back[column].tolist() == columns[column].tolist() for column in columns if column != "number")
+
+
+COLUMNS = {"size": np.array([1.0]), "kind": np.array(["a"], dtype=object)}
+
+
+@pytest.mark.parametrize("length", range(0, len(to_bytes(COLUMNS)), 7))
+def test_a_file_of_columns_that_was_cut_off_is_told(length: int) -> None:
+    with pytest.raises(DataError, match="run ETL again"):
+        from_bytes(to_bytes(COLUMNS)[:length])
+
+
+def test_a_file_of_columns_of_another_format_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("andamio.dataset.columns.FORMAT", 2)
+    body = to_bytes(COLUMNS)
+    monkeypatch.undo()
+    with pytest.raises(DataError, match="format 2, and this version reads 1"):
+        from_bytes(body)
 
 
 def test_the_content_digest_tells_apart_what_looks_alike() -> None:

@@ -141,3 +141,10 @@ def runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts a local cloud, so that `make unit` leaves it out."""
+    for item in items:
+        if "new_cloud" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.cloud)

@@ -12,6 +12,8 @@ import pytest
 from tests.support.releases import ROOT
 from tests.unit.scoring.memory_run import MB, write_parquet
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 400
 """MB of resident memory."""
 GROWTH = 50

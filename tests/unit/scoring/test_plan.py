@@ -24,7 +24,7 @@ from tests.support.machine import SMALL, Machine, table
 from tests.support.releases import seal_release, serve
 
 ROWS = table(30)
-PACKED = gzip.compress(ROWS.encode())
+PACKED = gzip.compress(ROWS.encode(), mtime=0)
 
 
 def parquet(columns: dict[str, Any], **options: Any) -> bytes:
@@ -73,9 +73,9 @@ OLD_MAC = "age,weight\r1,2\r3,4\r"
         ("a.csv.gz", ROWS, "is not a gzip file, as its name says"),
         ("a.csv.gz", PACKED[:-20], "is a gzip file that was cut off"),
         ("a.csv.gz", PACKED[:40] + bytes(20) + PACKED[60:], "is a damaged gzip file"),
-        ("a.csv.gz", gzip.compress(b""), "is empty"),
-        ("a.csv.gz", gzip.compress(b"a,b\n1,2\n"), "lacks the columns 'age' and 'weight'"),
-        ("a.csv.gz", gzip.compress(GOOD_PARQUET), "a Parquet file"),
+        ("a.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
+        ("a.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0), "lacks the columns 'age' and 'weight'"),
+        ("a.csv.gz", gzip.compress(GOOD_PARQUET, mtime=0), "a Parquet file"),
         ("a.parquet", ROWS, "is not Parquet, as its name says, but another kind of file"),
         ("a.parquet", PACKED, "is not Parquet, as its name says, but a gzip file"),
         ("a.parquet", GOOD_PARQUET[:-1], "is not a whole Parquet file: it may have been cut off"),
@@ -293,7 +293,7 @@ class TestRelease:
 class TestGzip:
     @pytest.mark.parametrize(
         "packed",
-        [PACKED, gzip.compress(ROWS[:50].encode()) + gzip.compress(ROWS[50:].encode()), PACKED + bytes(1000)],
+        [PACKED, gzip.compress(ROWS[:50].encode(), mtime=0) + gzip.compress(ROWS[50:].encode()), PACKED + bytes(1000)],
     )
     def test_is_unpacked_and_cut(self, packed: bytes) -> None:
         machine = Machine()
@@ -306,12 +306,12 @@ class TestGzip:
         assert machine.manifest(said["batch"])["input"]["compression"] == "gzip"
 
     def test_json_lines_too(self) -> None:
-        assert Machine().score("a.jsonl.gz", gzip.compress(b'{"age": 1, "weight": 2}\n' * 50))["scored"] == 50
+        assert Machine().score("a.jsonl.gz", gzip.compress(b'{"age": 1, "weight": 2}\n' * 50, mtime=0))["scored"] == 50
 
     def test_a_bomb_is_refused_by_its_size(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(unpack, "CHECKED_FROM", 2**20)
         machine = Machine()
-        bomb = gzip.compress(b"age,weight\n" + b"1,2\n" * 4_000_000)
+        bomb = gzip.compress(b"age,weight\n" + b"1,2\n" * 4_000_000, mtime=0)
         said = machine.score("a.csv.gz", bomb)
         assert said["status"] == "refused"
         assert "unpacks to more than 200 times its size" in said["message"]
@@ -319,7 +319,7 @@ class TestGzip:
 
     def test_no_more_is_unpacked_of_it_than_shows_that_it_is_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(unpack, "CHECKED_FROM", 2**20)
-        bomb = gzip.compress(b"1,2\n" * 10_000_000)
+        bomb = gzip.compress(b"1,2\n" * 10_000_000, mtime=0)
         sizes: list[int] = []
         with pytest.raises(RefusedFile, match="200 times"):
             sizes.extend(len(piece) for piece in unpack.unpacked(io.BytesIO(bomb), 100))

@@ -110,9 +110,9 @@ metric = "{metric}"
     cells = {"part": part.tolist(), "x": [str(row % 7) for row in range(1000)], "y": [str(label) for label in labels]}
     lake = MemoryObjects("lake")
     version = publish(lake, contract, cells)
-    train = dataset.read_cells(lake, version, "train")
+    train = dataset.read_columns(lake, version, "train")
     sealed = rows.seal(contract, train)
-    held = rows.encode_rows(sealed, dataset.read_cells(lake, version, "holdout"), version=version)
+    held = rows.encode_rows(sealed, dataset.read_columns(lake, version, "holdout"), version=version)
     index = [row for label in (0, 1) for row in np.flatnonzero(labels == label)[::5]]
     positive = sure[sorted(index)]
     return slices.assess(
@@ -120,7 +120,7 @@ metric = "{metric}"
         np.column_stack([1 - positive, positive]),
         held,
         0.5,
-        slices.slices(sealed, train, held.cells),
+        slices.slices(sealed, rows.typed_table(sealed, train, version=version), held.table),
         7,
     )
 
@@ -211,7 +211,7 @@ def grown(contract, cells, extra, **said):
     lake = MemoryObjects("lake")
     before = publish(lake, contract, {name: column[:-extra] for name, column in cells.items()}, **said)
     after = publish(lake, contract, cells, **said)
-    return lake, before, dataset.read_cells(lake, after, "holdout")
+    return lake, before, dataset.read_columns(lake, after, "holdout")
 
 
 def test_rows_that_the_champions_data_did_not_hold_are_the_recent_ones():
@@ -219,7 +219,7 @@ def test_rows_that_the_champions_data_did_not_hold_are_the_recent_ones():
     new = recent.since(lake, before, holdout)
     assert 5 <= new.sum() <= 20
     assert new.sum() == len(holdout["_row"]) - sum(
-        row in set(map(str, dataset.read_cells(lake, before, "holdout")["_row"])) for row in map(str, holdout["_row"])
+        row in set(map(str, dataset.read_columns(lake, before, "holdout")["_row"])) for row in map(str, holdout["_row"])
     )
 
 

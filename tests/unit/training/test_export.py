@@ -95,6 +95,7 @@ for name in sorted(FAMILIES):
 """
 
 
+@pytest.mark.slow
 def test_the_same_data_and_seed_give_the_same_bytes_in_any_process():
     def digests(hash_seed):
         environment = {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT), "PATH": ""}

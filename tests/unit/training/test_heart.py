@@ -2,12 +2,16 @@
 
 import json
 
+import pytest
+
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.storage import layout
 from tests.support.datasets import HEART_FOLDER
 from tests.support.etl import Lake
 from tests.support.runs import fitted
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_chosen_model_is_as_good_as_promised_in_cross_validation():

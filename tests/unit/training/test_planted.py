@@ -22,6 +22,8 @@ from training.fit import fit
 from training.run import Run
 from training.trials import trial
 
+pytestmark = pytest.mark.slow
+
 HEART = Contract.load(HEART_FOLDER)
 CAP = np.float32(5.0)
 """Values beyond exp(5) - 1 = 147.4 are cut, in logarithms."""

@@ -48,7 +48,7 @@ def made(time=True, rows=1200):
         "y": ["no", "yes"] * (rows // 2),
     }
     table = parse(contract, cells, rows, text=False, training=True)
-    return contract, TrainingRows(encode(contract, table), table.labels, tuple(map(str, range(rows))), cells)
+    return contract, TrainingRows(encode(contract, table), table.labels, tuple(map(str, range(rows))), table)
 
 
 def test_what_is_read_back_is_what_the_model_was_trained_on():

@@ -109,7 +109,7 @@ def test_a_trial_that_is_run_again_computes_nothing():
     lake, models, version = buckets()
     run = planned(lake, models, HEART)
     result, writes = trial(lake, models, run, "logistic_regression"), list(models.writes)
-    lake.delete(layout.dataset(version, "train.parquet"))
+    lake.delete(layout.dataset_rows(version, "train"))
     assert trial(lake, models, run, "logistic_regression") == result
     assert models.writes == writes
 

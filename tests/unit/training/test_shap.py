@@ -16,6 +16,8 @@ from tests.support.datasets import HEART_FOLDER, heart_cells, publish
 from tests.support.runs import fitted
 from training.evaluate.evaluate import load_holdout
 
+pytestmark = pytest.mark.slow
+
 HEART = Contract.load(HEART_FOLDER)
 RECORDS = 3
 

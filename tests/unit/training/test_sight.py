@@ -8,7 +8,7 @@ import pytest
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from andamio.dataset.version import read_cells
+from andamio.dataset.version import read_columns
 from andamio.errors import TrainingError
 from andamio.storage import layout
 from lambdas.train import handler as function
@@ -31,11 +31,11 @@ def buckets(monkeypatch: pytest.MonkeyPatch) -> function.Buckets:
 
 def test_train_is_seen_and_a_holdout_is_not(buckets: function.Buckets) -> None:
     seen = LakeWithoutHoldout(buckets.lake)
-    (version,) = {info.key.split("/")[1] for info in seen.list(layout.DATASETS) if info.key.endswith(".parquet")}
-    assert len(read_cells(seen, version, "train")["age"]) == 242
+    (version,) = {info.key.split("/")[1] for info in seen.list(layout.DATASETS) if info.key.endswith(".npz")}
+    assert len(read_columns(seen, version, "train")["age"]) == 242
     with pytest.raises(TrainingError, match="before the evaluation"):
-        read_cells(seen, version, "holdout")
-    assert len(read_cells(buckets.lake, version, "holdout")["age"]) == 61
+        read_columns(seen, version, "holdout")
+    assert len(read_columns(buckets.lake, version, "holdout")["age"]) == 61
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def test_a_scaler_fitted_on_all_rows_is_caught(
     buckets: function.Buckets, monkeypatch: pytest.MonkeyPatch, step: str, module: Any, name: str
 ) -> None:
     def scaled_on_all_rows(lake: Any, *args: Any, **kwargs: Any) -> Any:
-        version = next(info.key.split("/")[1] for info in lake.list(layout.DATASETS) if info.key.endswith(".parquet"))
-        rows = [value for side in ("train", "holdout") for value in read_cells(lake, version, side)["age"]]
+        version = next(info.key.split("/")[1] for info in lake.list(layout.DATASETS) if info.key.endswith(".npz"))
+        rows = [value for side in ("train", "holdout") for value in read_columns(lake, version, side)["age"]]
         raise AssertionError(f"a scaler learned {sum(rows) / len(rows)} from rows that the model is judged on")
 
     monkeypatch.setattr(module, name, scaled_on_all_rows)
-    with pytest.raises(TrainingError, match=r"holdout\.parquet was asked for before the evaluation"):
+    with pytest.raises(TrainingError, match=r"holdout\.npz was asked for before the evaluation"):
         function.handler({"step": step, "run": "r", "trial": "t", "round": 0}, None)

@@ -24,6 +24,8 @@ from training.evaluate.decide import decide
 from training.fit import fit
 from training.run import Run
 
+pytestmark = pytest.mark.slow
+
 FRUIT = Contract.load(FRUIT_FOLDER)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 ORIGIN = Origin("s3://lake/datasets/", lock="10c" * 21 + "1")

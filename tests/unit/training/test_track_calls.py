@@ -29,6 +29,8 @@ from tests.support.runs import copied, evaluated, planned
 from training.evaluate.decide import decide
 from training.fit import fit
 
+pytestmark = pytest.mark.slow
+
 FRUIT = Contract.load(FRUIT_FOLDER)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 ORIGIN = Origin("s3://lake/datasets/", lock="10c" * 21 + "1")

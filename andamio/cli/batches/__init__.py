@@ -1,0 +1,1 @@
+"""Files to score: sent, followed, and their results brought back."""

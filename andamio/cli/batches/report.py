@@ -1,0 +1,146 @@
+"""What a person sees of batches: what became of one, which there are, a prediction that was made in one."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from andamio.cli.batches.arrow_rows import csv_rows
+from andamio.cli.batches.batch import Result
+from andamio.cli.batches.sinks import TABLE
+from andamio.cli.console import ago, done, note, out
+from andamio.cli.models import show
+from scoring.batch import file_name
+from scoring.status import Status
+
+_REJECTS_SHOWN = 3
+_STYLES = {"done": "green", "failed": "red", "running": "yellow"}
+
+
+def result(found: Result) -> None:
+    """What became of a batch: counts, why rows were rejected, how fast it was, how a prediction is looked up."""
+    manifest = found.manifest
+    if found.status.same_as:
+        done(f"The same file was scored by the same model before, in {found.status.same_as}: this is its result.")
+    table = _pairs()
+    table.add_row("batch", found.status.batch)
+    table.add_row("rows", f"{manifest['rows']:,}")
+    table.add_row("scored", f"[green]{manifest['scored']:,}[/green]  {escape(str(found.file))}")
+    if found.rejected is not None:
+        table.add_row("rejected", f"[yellow]{manifest['rejected']:,}[/yellow]  {escape(str(found.rejected))}")
+        for reject in _first_rejects(found.rejected):
+            table.add_row("", f"[dim]line {reject['line']}: {escape(reject['reason'])}[/dim]")
+    else:
+        table.add_row("rejected", "0")
+    table.add_row("model", f"{escape(manifest['release']['name'])}, release {manifest['release']['version']}")
+    seconds = manifest["seconds"]
+    shards = len(manifest["shards"])
+    speed = f": {manifest['rows'] / seconds:,.0f} rows a second" if seconds else ""
+    table.add_row("took", f"{seconds:.1f} s in {shards} shard{'' if shards == 1 else 's'}{speed}")
+    out.print(table)
+    first = first_rows(found, 1)
+    if first:
+        note(f"Look a prediction up: andamio lookup {first[0][found.plan.names_out['prediction_id']]}")
+
+
+def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
+    """The first rows of a result, by column."""
+    if found.form == "sqlite":
+        with sqlite3.connect(found.file) as connection:
+            cursor = connection.execute(f"SELECT * FROM {TABLE} LIMIT ?", (count,))  # noqa: S608 - no text of anybody's
+            columns = [column[0] for column in cursor.description]
+            own = list(found.plan.names_out.values())
+            columns[-len(own) :] = own  # SQLite may have had to call them otherwise: see `sinks`
+            return [dict(zip(columns, row, strict=True)) for row in cursor]
+    if found.form == "parquet":
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(found.file) as source:
+            head = next(source.iter_batches(batch_size=count), None)
+            rows: list[dict[str, Any]] = [] if head is None else head.to_pylist()
+            return rows
+    with found.file.open(encoding="utf-8-sig", newline="") as lines:
+        if found.form == "jsonl":
+            return [json.loads(line) for line in islice(lines, count)]
+        # Turned into CSV it has commas; as CSV from the start, whatever the input had.
+        delimiter = found.plan.delimiter if found.plan.format == "csv" else ","
+        rows_of = csv_rows(lines, delimiter)
+        header = next(rows_of)
+        return [dict(zip(header, row, strict=False)) for row in islice(rows_of, count)]
+
+
+def scored_rows(found: Result, count: int) -> None:
+    """The first scored rows: what was predicted, and how surely."""
+    names = found.plan.names_out
+    shown = [own for own in names if own != "model_version"]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for own in shown:
+        table.add_column(escape(names[own]), overflow="fold")
+    decimal = found.plan.decimal if found.form == found.plan.format else "."
+    for row in first_rows(found, count):
+        cells = [(own, str(row[names[own]])) for own in shown]
+        table.add_row(
+            *(
+                f"{float(cell.replace(decimal, '.')):.3f}" if own.startswith("probability_") else escape(cell)
+                for own, cell in cells
+            )
+        )
+    out.print(table)
+
+
+def listed(found: list[Status]) -> None:
+    """Batches, the newest first."""
+    if not found:
+        note("No batch yet: andamio batch FILE scores a file.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("batch", "file", "state", "shards", "rows", "scored", "rejected", "release", "came"):
+        table.add_column(column, overflow="fold")
+    for status in found:
+        state = f"{status.status}, {status.step}" if status.step else status.status
+        style = _STYLES.get(status.status, "dim")
+        shards = f"{status.shards.done} of {status.shards.all}" if status.shards else ""
+        table.add_row(
+            status.batch,
+            escape(file_name(status.file) if status.file else ""),
+            f"[{style}]{state}[/{style}]" + (" [dim](seen before)[/dim]" if status.same_as else ""),
+            shards,
+            *("" if count is None else f"{count:,}" for count in (status.rows, status.scored, status.rejected)),
+            status.model.version if status.model else "",
+            ago(datetime.fromisoformat(status.created)),
+        )
+    out.print(table)
+    for status in found:
+        if status.status == "failed":
+            note(f"{status.batch}: {status.reason}")
+
+
+def prediction(reply: dict[str, Any], texts: Mapping[str, str] | None = None) -> None:
+    """A prediction that was made before, and where it comes from; `texts` says what each class is called, if known."""
+    show.prediction(reply, texts or {reply["label"]: reply["label_text"]})
+    said = [f"made {ago(datetime.fromisoformat(reply['created']))}"]
+    if reply["record_id"] is not None:
+        said.append(f"record {reply['record_id']}")
+    if reply["batch"] is not None:
+        said.append(f"batch {reply['batch']}, line {reply['line']}")
+    out.print(f"  [dim]{escape(', '.join(said))}[/dim]")
+
+
+def _pairs() -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column("", style="dim")
+    table.add_column("", overflow="fold")
+    return table
+
+
+def _first_rejects(file: Path) -> list[dict[str, Any]]:
+    with file.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in islice(lines, _REJECTS_SHOWN)]

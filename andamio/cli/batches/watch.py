@@ -1,0 +1,132 @@
+"""Watching a batch until it ends, by what lies in its bucket; the machine is asked only whether it still runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+from andamio.adapters.aws import Account, Execution
+from andamio.cli.models.follow import reason
+from andamio.cli.progress import bar
+from andamio.errors import CommandError, ObjectNotFound
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+from scoring.status import Status, read_status
+
+_POLL_SECONDS = 0.5
+_ASK_SECONDS = 5.0
+_APPEAR_SECONDS = 60.0
+_STEPS = {
+    "planning": "Planning",
+    "unpacking": "Unpacking",
+    "cutting": "Looking for where to cut",
+    "scoring": "Scoring shards",
+    "verifying": "Putting together",
+}
+
+
+class Watch:
+    """One batch of a machine; `resumed` is the execution that was told to go on with it."""
+
+    def __init__(
+        self, account: Account, objects: Objects, machine: str, batch: str, resumed: str | None = None
+    ) -> None:
+        self.batch = batch
+        self._account = account
+        self._objects = objects
+        self._machine = machine
+        self._resumed = resumed
+        started = [execution.started for execution in account.executions(machine, limit=20)]
+        # By the account's own clock: this machine's may be another.
+        self._since = max(started) + timedelta(microseconds=1) if started else datetime.min.replace(tzinfo=UTC)
+
+    def running(self) -> bool:
+        """Whether an execution works on it right now."""
+        execution = self._execution()
+        return execution is not None and execution.running
+
+    def await_end(self) -> Status:
+        """Wait until it is done; raises `CommandError` with the reason when it fails, or nothing works on it."""
+        begun = asked = time.monotonic()
+        with bar(f"Scoring, as batch {self.batch}") as shown:
+            while True:
+                looked = time.monotonic()
+                status = self._look()
+                if status is not None and status.status == "done":
+                    return status
+                if status is not None and status.status == "failed":
+                    raise CommandError(failure(status))
+                if status is not None and status.status == "running":
+                    shards = status.shards
+                    text = _STEPS.get(status.step or "", "Working")
+                    shown.at(text, shards.done if shards else 0, shards.all if shards else None)
+                if looked - asked >= _ASK_SECONDS:
+                    asked = looked
+                    self._require_life(looked - begun)
+                # A batch of thousands of shards takes longer to look at: not all the time goes into looking.
+                time.sleep(max(_POLL_SECONDS, 2 * (time.monotonic() - looked)))
+
+    def _look(self) -> Status | None:
+        """How far it is; None before its execution has said so."""
+        status = read_status(self._objects, self.batch, datetime.now(UTC))
+        if status is None or status.status == "waiting":
+            return None
+        # A failure that is still there from the attempt before.
+        stale = self._resumed is not None and status.status == "failed" and self._execution_name() != self._resumed
+        return None if stale else status
+
+    def _require_life(self, waited: float) -> None:
+        """Raise `CommandError` when nothing works on it any more, or nothing ever began to."""
+        execution = self._execution()
+        if execution is not None and execution.running:
+            return
+        # It may have ended between the two looks.
+        status = self._look()
+        if status is not None and status.status in ("done", "failed"):
+            return
+        if execution is not None:
+            raise CommandError(
+                f"The execution of batch {self.batch} ended as {execution.status}: {reason(execution.cause)}\n"
+                f"  Look closer with: andamio logs score. Go on with: andamio batch --resume {self.batch}"
+            )
+        begun = [item for item in self._account.executions(self._machine) if item.started >= self._since]
+        if any(item.running for item in begun):
+            return
+        failed = [item for item in begun if item.status != "SUCCEEDED"]
+        if failed:
+            cause = self._account.execution(failed[0].arn).cause
+            raise CommandError(f"The batch machine failed: {reason(cause)}\n  Look closer with: andamio logs score")
+        if waited > _APPEAR_SECONDS:
+            raise CommandError(
+                f"The file is there, but no batch began within {_APPEAR_SECONDS:.0f} s. Is the rule for "
+                f"{layout.INCOMING} still there? Start it by hand: andamio batch --resume {self.batch}"
+            )
+
+    def _execution_name(self) -> str | None:
+        """The execution that claimed the batch last."""
+        try:
+            return str(json.loads(self._objects.get(layout.batch(self.batch, "state.json")).body)["execution"])
+        except ObjectNotFound:
+            return None
+
+    def _execution(self) -> Execution | None:
+        name = self._resumed or self._execution_name()
+        if name is None:
+            return None
+        arn = self._machine.replace(":stateMachine:", ":execution:") + f":{name}"
+        try:
+            return self._account.execution(arn)
+        except ObjectNotFound:
+            return None
+
+
+def failure(status: Status) -> str:
+    """Why a batch failed, and what to do, for people."""
+    said = f"Batch {status.batch} failed: {status.reason}"
+    if status.shards is None or "--resume" in said:
+        return said
+    return (
+        f"{said}\n  {status.shards.done} of {status.shards.all} parts are scored and kept. "
+        f"Go on with: andamio batch --resume {status.batch}"
+    )

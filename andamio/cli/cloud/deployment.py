@@ -1,0 +1,156 @@
+"""Deploying: the CDK app handed to the CDK command line, and what it made written down for programs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from andamio import names
+from andamio.cli.cloud import addresses, cdk, outputs
+from andamio.cli.cloud.target import Target, stage_of, system_of, target
+from andamio.cli.console import note
+from andamio.cli.home import REPO, home
+from andamio.contract import Contract
+from andamio.errors import CommandError
+
+_SOURCES = ("andamio", "etl", "training", "registry", "scoring", "lambdas", "infra", "stepfunctions")
+_FILES = ("uv.lock", "package-lock.json", "cdk.json")
+
+
+def deploy(
+    folder: Path,
+    *,
+    aws: bool,
+    context: list[str],
+    stage: str | None = None,
+    yes: bool = False,
+    force: bool = False,
+) -> dict[str, Any]:
+    """Deploy a problem and return what `outputs.json` says; nothing is done when nothing changed.
+
+    On AWS a person is asked before permissions are widened, unless `yes`. Raises `CommandError`.
+    """
+    contract = Contract.load(folder)
+    context, stage = _staged(context, stage)
+    stage = stage_of(stage, local=not aws)
+    system = system_of(contract.problem.name, stage)
+    where = target(aws=aws)
+    if where.recorded is not None:
+        addresses.follow(where.recorded)
+    fingerprint = _fingerprint(folder, [where.identity, system, *context])
+    before = outputs.held(where.name, system) or {}
+    stack = names.stack(system)
+    if not force and before.get("fingerprint") == fingerprint and where.account.stack_outputs(stack):
+        note(f"Stack {stack} is up to date {where}.")
+        return outputs.write(before)
+    arguments = cdk_context(folder, stage, context)
+    if where.recorded is not None and not _given_mlflow(context):
+        # Said aloud: the shell's MLFLOW_TRACKING_URI may well name a server of something else.
+        arguments += ["--context", f"tracking_uri={where.recorded['mlflow_url']}"]
+    approval, asks = _approval(where, stack, folder, stage, context, yes=yes)
+    if where.local and where.account.stack_outputs("CDKToolkit") is None:
+        place = f"aws://{where.number}/{where.region}"
+        # From a folder without a cdk.json: the account's own stack has nothing to do with the app.
+        cdk.run(["bootstrap", place], where.environment, "Preparing the account (cdk bootstrap)", folder=home())
+    cdk.run(
+        ["deploy", stack, "--require-approval", approval, "--progress", "events", *arguments],
+        where.environment,
+        f"Deploying {stack} (cdk deploy)",
+        asks=asks,
+    )
+    made = where.account.stack_outputs(stack)
+    if made is None:
+        raise CommandError(f"cdk deploy went through, but stack {stack} is not there: see {cdk.log()}")
+    content = _outputs(contract, folder, made, where, stage) | {"context": context, "fingerprint": fingerprint}
+    return outputs.write(content)
+
+
+def cdk_context(folder: Path, stage: str, context: list[str]) -> list[str]:
+    """The CDK context of a deployment, as arguments."""
+    pairs = [f"problem={folder.resolve()}", *([f"stage={stage}"] if stage else []), *context]
+    return [word for pair in pairs for word in ("--context", pair)]
+
+
+def _staged(context: list[str], stage: str | None) -> tuple[list[str], str | None]:
+    """The context without a stage, and the stage, which may come either way; raises `CommandError` for two of them."""
+    said = [pair.removeprefix("stage=") for pair in context if pair.startswith("stage=")]
+    if len({*said, *([stage] if stage else [])}) > 1:
+        raise CommandError(f"Which stage? --stage says {stage}, and --context {', '.join(said)}.")
+    return [pair for pair in context if not pair.startswith("stage=")], stage or (said[0] if said else None)
+
+
+def _given_mlflow(context: list[str]) -> bool:
+    return any(pair.startswith("tracking_uri=") for pair in context)
+
+
+def _approval(
+    where: Target, stack: str, folder: Path, stage: str, context: list[str], *, yes: bool
+) -> tuple[str, bool]:
+    """What CDK is told about changes of permissions, and whether it may ask; raises where nobody could answer."""
+    if where.local or yes:
+        return "never", False
+    if sys.stdin.isatty():
+        return "broadening", True
+    said = shlex.join(cdk_context(folder, stage, context))
+    raise CommandError(
+        "A deploy to AWS asks before it widens permissions, and there is no terminal to ask at. Look at what changes:\n"
+        f'  PATH="$PWD/.venv/bin:$PATH" node_modules/.bin/cdk diff {stack} {said}\n'
+        "then run the same andamio deploy with --yes."
+    )
+
+
+def _outputs(contract: Contract, folder: Path, made: dict[str, str], where: Target, stage: str) -> dict[str, Any]:
+    """What programs read: see docs/deploy.md for each key."""
+    api_url = made["ApiUrl"].rstrip("/")
+    recorded = where.recorded
+    if recorded is not None:
+        api = re.search(r"([a-z0-9]+)\.execute-api|/restapis/([a-z0-9]+)/", api_url)
+        if api:
+            # The emulator's own path form: names under .localhost resolve in some programs only.
+            identity = api.group(1) or api.group(2)
+            api_url = f"{recorded['endpoint_url']}/restapis/{identity}/{names.API_STAGE}/_user_request_"
+    problem = contract.problem.name
+    system = system_of(problem, stage)
+    return {
+        "problem": problem,
+        "stage": stage,
+        "system": system,
+        "contract": contract.digest,
+        "folder": str(folder.resolve()),
+        "stack": names.stack(system),
+        "emulator": where.local,
+        "cloud": recorded["cloud"] if recorded is not None else None,
+        "account": where.number,
+        "endpoint_url": where.account.endpoint_url,
+        "region": where.region,
+        "api_url": api_url,
+        "api_key": where.account.api_key(made["ApiKeyId"]),
+        "mlflow_url": made["MlflowUri"],
+        "mlflow_own": recorded is not None and made["MlflowUri"] == recorded["mlflow_url"],
+        "buckets": {"lake": made["LakeBucket"], "models": made["ModelsBucket"], "batch": made["BatchBucket"]},
+        "state_machines": {"etl": made["EtlMachine"], "train": made["TrainMachine"], "batch": made["BatchMachine"]},
+        "predictions_table": made["PredictionsTable"],
+        "alerts_topic": made["AlertsTopic"],
+        "batch_topic": made["BatchTopic"],
+        "deployed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _fingerprint(folder: Path, said: list[str]) -> str:
+    """A digest of all that a deploy is made from, and of where it goes; addresses are followed, so they are not in."""
+    folder = folder.resolve()
+    digest = hashlib.sha256("\n".join(said).encode())
+    files = [REPO / name for name in _FILES]
+    files += [folder / "problem.toml"]
+    for source in _SOURCES:
+        files += [file for file in (REPO / source).rglob("*") if file.is_file() and file.suffix != ".pyc"]
+    for file in sorted(files):
+        if file.exists():
+            digest.update(f"{file.relative_to(REPO) if file.is_relative_to(REPO) else file.name}\n".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,250 @@
+"""The ways through the system that a person takes: data in, a model out, a prediction back."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import secrets
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+from rich.markup import escape
+
+from andamio import names
+from andamio.adapters.aws import Account, Execution
+from andamio.cli.batches import report
+from andamio.cli.batches.batch import Asked, Batches, look_up
+from andamio.cli.cloud import addresses, deployment, local
+from andamio.cli.console import done, err, note, step
+from andamio.cli.home import account as account_of
+from andamio.cli.home import home
+from andamio.cli.models import api, show
+from andamio.cli.models.follow import follow, follow_etl, training_arn
+from andamio.cli.models.sample import first_record, sample_files, unlabelled
+from andamio.cli.models.trials import Progress
+from andamio.contract import Contract
+from andamio.contract.tables import Family
+from andamio.errors import CommandError, ObjectNotFound
+from andamio.release.pointer import Served, read_pointer
+from andamio.release.release import Release
+from andamio.storage import layout
+
+_POLL_SECONDS = 0.5
+_SERVED_SECONDS = 60.0
+_REJECTS_SHOWN = 3
+_ROWS_SHOWN = 3
+
+
+def demo(folder: Path) -> None:
+    """From nothing to a served prediction; run again, it finds everything there."""
+    contract = Contract.load(folder)
+    files = sample_files(folder, contract)
+    err.rule(f"[bold]Andamio: {escape(contract.problem.title or contract.problem.name)}")
+    local.run("up")
+    addresses.follow(local.started())
+    deployed = deployment.deploy(folder, aws=False, context=[])
+    local.run("wait", "mlflow")
+    ingest(deployed, files, wait=True)
+    account = account_of(deployed)
+    served = _champion(deployed, account)
+    if served is None:
+        raise CommandError(
+            "No model serves yet: the gate says above what the first one lacks. More rows, or features that say "
+            f"more about '{contract.problem.target}', may help: andamio ingest FILE, or edit problem.toml and run "
+            "this again."
+        )
+    # A record as the model that serves knows it: the contract may have been edited since.
+    release = Release.open(account.objects(deployed["buckets"]["models"]), served.release)
+    features = first_record(files[0], release.contract())
+    await_release(deployed, served.release)
+    reply = api.call(deployed, "POST", "/predict", {"features": features})
+    done("A prediction, asked for through API Gateway:")
+    show.prediction(reply, api.texts(deployed))
+    _demo_batch(deployed, files[0], release.contract())
+    show.next_steps(deployed, features)
+
+
+def _demo_batch(deployed: dict[str, Any], sample: Path, contract: Contract) -> None:
+    """The sample as a file to score, its first rows, and one of them looked up; the second time it is recognised."""
+    file = unlabelled(sample, contract, home() / "demo" / deployed["problem"] / "sample.csv")
+    err.print()
+    found = Batches(deployed).score(file, Asked())
+    if found is None:
+        return
+    done("A file of records, dropped into S3 and scored:")
+    report.result(found)
+    report.scored_rows(found, _ROWS_SHOWN)
+    for first in report.first_rows(found, 1):
+        done("One of its predictions, looked up through API Gateway:")
+        (reply,) = look_up(deployed, first[found.plan.names_out["prediction_id"]], None)
+        report.prediction(reply, found.plan.texts)
+
+
+def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str] = (), wait: bool) -> None:
+    """Upload files under raw/ and follow what that sets off; nothing to do when they are there and a model serves.
+
+    `remove` names raw files that are taken out before: a removal sets off nothing, so ETL is started for it.
+    """
+    account = account_of(deployed)
+    machine = deployed["state_machines"]["etl"]
+    lake = deployed["buckets"]["lake"]
+    for file in files:
+        if not file.is_file():
+            raise CommandError(f"{file}: {'is not a file' if file.exists() else 'no such file'}")
+    twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
+    if twice:
+        raise CommandError(f"Several files are called {twice[0]}, and raw/ holds one of a name: rename the others.")
+    _take_out(account, lake, remove)
+    since = _newest(account, machine)
+    landed = [file for file in files if account.upload(lake, layout.RAW + file.name, file)]
+    for file in files:
+        if file in landed:
+            done(f"{file.name} is in s3://{lake}/{layout.RAW}")
+    if files and not landed and not remove and _champion(deployed, account) is not None and trained(deployed, account):
+        note("The data are in the lake already, and a model trained on them serves.")
+        return
+    if landed:
+        if not wait:
+            return
+        etl = follow_etl(account, machine, since)
+    else:
+        arn = account.start(machine, f"manual-{secrets.token_hex(6)}", {})
+        if not wait:
+            return
+        etl = follow(account, arn, "ETL")
+    _say_etl(etl)
+    if etl.output.get("version"):
+        _follow_training(deployed, account, etl.output["version"], known=etl.output.get("status") == "unchanged")
+
+
+def _take_out(account: Account, lake: str, remove: Sequence[str]) -> None:
+    """Delete raw files by name, all or none: ETL no longer sees them, and S3 keeps their versions."""
+    there = {info.key for info in account.objects(lake).list(layout.RAW)}
+    keys = [layout.RAW + name.removeprefix(layout.RAW) for name in remove]
+    unknown = [key for key in keys if key not in there]
+    if unknown:
+        raise CommandError(
+            f"There is no {unknown[0]}. In s3://{lake}/ there {'are' if len(there) > 1 else 'is'}: "
+            f"{', '.join(sorted(there)) or 'nothing under ' + layout.RAW}"
+        )
+    for key in keys:
+        account.delete(lake, key)
+        done(f"{key} is out; its versions are kept in s3://{lake}/")
+
+
+def families(said: Sequence[str]) -> list[str]:
+    """Families by name, some of them perhaps with commas between; raises `CommandError` for one that is not known."""
+    found = [name.strip() for each in said for name in each.split(",") if name.strip()]
+    known = get_args(Family)
+    for name in found:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise CommandError(f"There is no family '{name}'.{hint} Known are {', '.join(known)}.")
+    return list(dict.fromkeys(found))
+
+
+def train(deployed: dict[str, Any], asked: dict[str, Any], *, wait: bool) -> None:
+    """Start a training run on the current data version; `asked` takes the place of what the contract says."""
+    account = account_of(deployed)
+    payload = {name: value for name, value in asked.items() if value}
+    arn = account.start(deployed["state_machines"]["train"], f"manual-{secrets.token_hex(6)}", payload)
+    if not wait:
+        note(f"Started {arn.rsplit(':', 1)[1]}; andamio status shows how it goes.")
+        return
+    _say_training(_follow_trials(deployed, account, arn))
+
+
+def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Execution:
+    progress = Progress(account, arn, account.objects(deployed["buckets"]["models"]))
+    return follow(account, arn, "Training", progress.look)
+
+
+def _follow_training(deployed: dict[str, Any], account: Account, version: str, *, known: bool) -> None:
+    """Follow the training of a data version; of one that was `known` before, say so when there is nothing to follow."""
+    arn = training_arn(deployed["state_machines"]["train"], names.training_execution(version))
+    execution = account.execution(arn)
+    # A name is used once. Its execution may have failed some time ago, or have served a stack that is gone.
+    lost = execution.status != "SUCCEEDED" or _champion(deployed, account) is None
+    if not execution.running and (lost or not trained(deployed, account)):
+        note(
+            "These data were trained on before, but no model came of it that serves: training again."
+            if lost
+            else "problem.toml has changed since these data were trained on: training again."
+        )
+        arn = account.start(deployed["state_machines"]["train"], f"again-{secrets.token_hex(6)}", {"dataset": version})
+    elif known and not execution.running:
+        note("These data were trained on before, and a model serves. To train once more: andamio train")
+        return
+    _say_training(_follow_trials(deployed, account, arn))
+
+
+def trained(deployed: dict[str, Any], account: Account) -> bool:
+    """Whether a run on the current data version, under the contract that is deployed now, went as far as the gate."""
+    wanted = deployed.get("contract")
+    try:
+        current = json.loads(account.objects(deployed["buckets"]["lake"]).get(layout.CURRENT_DATASET).body)["version"]
+    except ObjectNotFound:
+        return False
+    models = account.objects(deployed["buckets"]["models"])
+    judged = {item.key.split("/")[1] for item in models.list(layout.RUNS) if item.key.split("/")[2] == "decisions"}
+    plans = (json.loads(models.get(layout.run(run, "plan.json")).body) for run in judged)
+    return any(plan["contract"] == wanted and plan["dataset"] == current for plan in plans)
+
+
+def await_release(deployed: dict[str, Any], release: str) -> None:
+    """Wait until the API serves a release: it looks for a new one every few seconds."""
+    deadline = time.monotonic() + _SERVED_SECONDS
+    with step("Waiting for the API to serve it"):
+        while api.call(deployed, "GET", "/version").get("release") != release and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+
+def _champion(deployed: dict[str, Any], account: Account) -> Served | None:
+    pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
+    return pointer.champion
+
+
+def _say_etl(execution: Execution) -> None:
+    output = execution.output
+    status = output.get("status")
+    if status == "empty":
+        raise CommandError("There is no data under raw/ yet. Bring some: andamio ingest FILE")
+    rows = output.get("rows") or {}
+    counts = ", ".join(f"{count} {what}" for what, count in rows.items())
+    done(f"Data version {output.get('version')} ({status}): {counts}")
+    for warning in output.get("warnings") or []:
+        note(f"  Leakage audit: {warning}")
+    more = int(output.get("suspects") or 0) - len(output.get("warnings") or [])
+    if more > 0:
+        note(f"  Leakage audit: and {more} more.")
+    if output.get("report"):
+        note("  What the data look like: andamio report")
+    rejects = output.get("rejects") or {}
+    for said in (rejects.get("first") or [])[:_REJECTS_SHOWN]:
+        note(f"  rejected: {said}")
+
+
+def _say_training(execution: Execution) -> None:
+    output = execution.output
+    what = {
+        "promoted": "The challenger is champion now",
+        "rejected": "The challenger was not promoted",
+        "tied": "The challenger is the champion itself: it goes on serving",
+        "no_parity": "No candidate could be exported faithfully: nothing changed",
+    }.get(str(output.get("status")), f"Training ended: {output.get('status')}")
+    done(what)
+    if output.get("reason"):
+        note(f"  {output['reason']}")
+
+
+def _newest(account: Account, machine: str) -> datetime:
+    """A moment after every execution there is now, by the account's own clock."""
+    started = [execution.started for execution in account.executions(machine, limit=20)]
+    if not started:
+        return datetime.now(UTC) - timedelta(days=1)
+    return max(started) + timedelta(microseconds=1)

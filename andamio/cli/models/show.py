@@ -1,0 +1,248 @@
+"""What the system looks like on one screen."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from andamio import names
+from andamio.cli.cloud import local
+from andamio.cli.console import ago, note, out
+from andamio.cli.home import account as account_of
+from andamio.cli.home import home
+from andamio.cli.models import api
+from andamio.cli.models.releases import figure, listed
+from andamio.errors import CommandError, ReleaseError
+from andamio.release.pointer import read_pointer
+from andamio.release.release import Release
+
+FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
+_POLL_SECONDS = 1.0
+_BAR = 20
+_VALUE_SHOWN = 40
+_TAIL_LINES = 200
+
+
+def _plain_table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def prediction(reply: dict[str, Any], texts: Mapping[str, str]) -> None:
+    """One prediction, for people; `texts` says what each class is called."""
+    model = reply["model"]
+    out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
+    for label, probability in reply["probabilities"].items():
+        text = texts.get(label, label)
+        key = "" if text == label else f"  [dim]{escape(label)}[/dim]"
+        out.print(f"  {probability:6.1%}  {'█' * round(probability * 30):30}  {escape(text)}{key}")
+    out.print(f"  [dim]prediction_id {reply['prediction_id']}[/dim]")
+
+
+def explanation(reply: dict[str, Any]) -> None:
+    """What each feature contributed to one prediction: bars to the right raise the probability."""
+    model, meant = reply["model"], escape(reply["class_text"])
+    out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
+    out.print(f"  {reply['average']:6.1%}  [dim]{meant}, on average[/dim]")
+    out.print()
+    widest = max((abs(item["contribution"]) for item in reply["contributions"]), default=0.0) or 1.0
+    table = _plain_table("", "", "", "")
+    table.show_header = False
+    for item in reply["contributions"]:
+        size = item["contribution"]
+        bar = "█" * round(abs(size) / widest * _BAR)
+        below, above = (bar, "") if size < 0 else ("", bar)
+        value = "no value" if item["value"] is None else json.dumps(item["value"], ensure_ascii=False).strip('"')
+        table.add_row(
+            f"  {size:+7.1%}",
+            f"[blue]{below:>{_BAR}}[/blue]│[red]{above:<{_BAR}}[/red]",
+            escape(item["feature"]),
+            f"[dim]{escape(value[:_VALUE_SHOWN])}[/dim]",
+        )
+    out.print(table)
+    out.print()
+    out.print(f"  {reply['probability']:6.1%}  [dim]{meant}, for this record[/dim]")
+    if reply["method"]["held"]:
+        out.print(f"  [dim]held at the record's values: {escape(', '.join(reply['method']['held']))}[/dim]")
+
+
+def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
+    """What to try next."""
+    out.print()
+    table = _plain_table("", "")
+    table.show_header = False
+    table.add_row("API", f"{deployed['api_url']}  [dim](docs at /docs)[/dim]")
+    table.add_row("Key", deployed["api_key"])
+    table.add_row("MLflow", deployed["mlflow_url"])
+    out.print(table)
+    out.print("\nAsk it yourself:")
+    out.print(f"  {escape(api.curl(deployed, features))}", soft_wrap=True)
+    out.print("\nThen:")
+    for command, what in (
+        ("andamio status", "what runs, what serves, how good it is"),
+        ("andamio card", "the model card: whether to trust the model, and why"),
+        ("andamio report", "what the data look like; --open shows the page"),
+        ("andamio explain --set NAME=VALUE", "why: what each feature contributed to a prediction"),
+        ("andamio batch FILE", "score a whole file: the result comes next to it"),
+        ("andamio models", "the releases, with stage and metric"),
+        ("andamio ingest FILE", "more data: ETL and training follow"),
+        ("andamio logs api", "what the service wrote"),
+        ("make down", "stop everything; PURGE=1 forgets it too"),
+    ):
+        path = command if command.startswith("make") else f".venv/bin/{command}"
+        out.print(f"  [bold]{path:42}[/bold] [dim]{what}[/dim]")
+
+
+def outputs_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
+    """The outputs, flattened: `buckets.lake` and so on."""
+    rows = []
+    for key, value in deployed.items():
+        if isinstance(value, dict):
+            rows += [(f"{key}.{part}", str(held)) for part, held in value.items()]
+        else:
+            rows.append((key, str(value)))
+    return rows
+
+
+def show_outputs(deployed: dict[str, Any]) -> None:
+    """What the last deploy made."""
+    table = _plain_table("output", "value")
+    for key, value in outputs_rows(deployed):
+        table.add_row(key, value)
+    out.print(table)
+
+
+def models(deployed: dict[str, Any]) -> None:
+    """The releases, newest first."""
+    found = listed(account_of(deployed).objects(deployed["buckets"]["models"]), deployed["problem"])
+    if not found:
+        note("No release yet: andamio ingest FILE brings data, and training follows.")
+        return
+    table = _plain_table("release", "stage", "family", "holdout (95% interval)", "data version", "sealed")
+    for release in found:
+        style = {"champion": "green", "refused": "red"}.get(release.stage, "")
+        table.add_row(
+            release.version,
+            f"[{style}]{release.stage}[/{style}]" if style else release.stage,
+            release.model,
+            f"{release.metric} {release.value}",
+            release.dataset,
+            ago(release.sealed),
+        )
+    out.print(table)
+
+
+def services() -> None:
+    """What runs of the local cloud, and where."""
+    found = local.services()
+    states = found.get("services", {})
+    if all(service.get("state") == "stopped" for service in states.values()):
+        note("The local cloud does not run: andamio up")
+        return
+    table = _plain_table("service", "state", "where", "pid")
+    for name, service in states.items():
+        state = str(service.get("state"))
+        state = f"[{'green' if state == 'running' else 'yellow' if state == 'starting' else 'red'}]{state}[/]"
+        where = {"emulator": found.get("endpoint_url"), "mlflow": found.get("mlflow_url")}.get(name) or ""
+        table.add_row(name, state, where, str(service.get("pid") or ""))
+    out.print(table)
+    if found.get("iam") is False:
+        note("IAM is off: functions may do what their roles do not allow. To enforce it: andamio up --iam")
+
+
+def system(deployed: dict[str, Any]) -> None:
+    """What a deployed system is, which release serves, on which data version, since when, and how good it is."""
+    out.print()
+    table = _plain_table("", "")
+    table.show_header = False
+    staged = f", stage {deployed['stage']}" if deployed["stage"] else ""
+    place = "the local cloud" if deployed["emulator"] else f"AWS account {deployed['account']}, {deployed['region']}"
+    table.add_row("problem", f"[bold]{deployed['problem']}[/bold]{staged}, stack {deployed['stack']}, on {place}")
+    table.add_row("API", deployed["api_url"])
+    for row in _serving_rows(deployed):
+        table.add_row(*row)
+    out.print(table)
+    _executions(deployed)
+
+
+def _serving_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
+    account = account_of(deployed)
+    objects = account.objects(deployed["buckets"]["models"])
+    pointer, _ = read_pointer(objects, deployed["problem"])
+    if pointer.champion is None:
+        return [("champion", "[yellow]none yet[/yellow]: andamio ingest FILE")]
+    served = pointer.champion
+    since = datetime.fromisoformat(served.since)
+    rows = [("champion", f"[green]{served.release}[/green] since {since:%Y-%m-%d %H:%M} UTC ({ago(since)})")]
+    try:
+        release = Release.open(objects, served.release)
+        metric, value = figure(release.json("evaluation.json"))
+    except ReleaseError as error:
+        return [*rows, ("", f"[red]{escape(str(error))}[/red]")]
+    rows.append(("model", f"{release.info.get('family', '')}, {metric} {value} on the holdout"))
+    rows.append(("data version", str(release.info["dataset"])))
+    if pointer.previous is not None:
+        rows.append(("before it", pointer.previous.release))
+    return rows
+
+
+def _executions(deployed: dict[str, Any]) -> None:
+    account = account_of(deployed)
+    table = _plain_table("machine", "execution", "state", "started")
+    for name, machine in deployed["state_machines"].items():
+        for execution in account.executions(machine, limit=3):
+            style = {"SUCCEEDED": "green", "RUNNING": "yellow"}.get(execution.status, "red")
+            table.add_row(
+                name, execution.name, f"[{style}]{execution.status.lower()}[/{style}]", ago(execution.started)
+            )
+    if table.row_count:
+        out.print()
+        out.print(table)
+
+
+def service_log(name: str | None, *, follow: bool) -> None:
+    """The lines of a local service's file; without a name, which logs there are."""
+    files = {file.stem: file for file in sorted((home() / "logs").glob("*.log"))}
+    if name is None:
+        out.print(f"Functions: {', '.join(FUNCTIONS)}")
+        out.print(f"Local services: {', '.join(files) or 'none was started'}")
+        return
+    if name not in files:
+        raise CommandError(f"There is no log '{name}'. Known are {', '.join([*FUNCTIONS, *files])}.")
+    _file_lines(files[name], follow=follow)
+
+
+def function_log(name: str, deployed: dict[str, Any], *, follow: bool, minutes: int) -> None:
+    """The lines of a function's log."""
+    account = account_of(deployed)
+    group = names.log_group(names.resource(deployed["system"], name))
+    since = int((time.time() - minutes * 60) * 1000)
+    while True:
+        for moment, line in account.log_lines(group, since):
+            out.print(f"[dim]{datetime.fromtimestamp(moment / 1000):%H:%M:%S}[/dim] {escape(line)}", soft_wrap=True)
+            since = moment + 1
+        if not follow:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+def _file_lines(file: Path, *, follow: bool) -> None:
+    with file.open(errors="replace") as lines:
+        for line in deque(lines, maxlen=_TAIL_LINES):
+            out.print(escape(line.rstrip("\n")), soft_wrap=True)
+        while follow:
+            line = lines.readline()
+            if line:
+                out.print(escape(line.rstrip("\n")), soft_wrap=True)
+            else:
+                time.sleep(_POLL_SECONDS)

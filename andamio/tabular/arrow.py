@@ -1,0 +1,90 @@
+"""Columns of Arrow as cells: what each type of column means, for whoever reads Parquet."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from andamio.records.cells import Cells, DictionaryColumn
+
+_FIRST, _LAST = np.datetime64("0001-01-01", "s"), np.datetime64("9999-12-31T23:59:59", "s")
+
+
+def dictionary_column(column: pa.Array) -> DictionaryColumn:
+    """A column by its distinct values; a null is no value."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    codes = column.indices
+    if codes.null_count:
+        codes = pc.fill_null(codes.cast(pa.int64()), -1)
+    return DictionaryColumn(column.dictionary.to_pylist(), codes.to_numpy(zero_copy_only=False))
+
+
+def absent_column(rows: int) -> DictionaryColumn:
+    """A column that the file does not have."""
+    return DictionaryColumn((), np.full(rows, -1, dtype=np.int8))
+
+
+def numbers(column: pa.Array) -> Cells:
+    """A column as float64, NaN where there is no value; what holds no numbers as its distinct values."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return numbers(column.dictionary_decode())
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    if pa.types.is_decimal(kind):
+        column = pc.cast(pc.cast(column, pa.string()), pa.float64())  # its text is exact, and so is what is read of it
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        return values(column)
+    cast = pc.cast(column, pa.float64(), safe=False)
+    array: Cells = cast.to_numpy(zero_copy_only=False)
+    return array
+
+
+def moments(column: pa.Array) -> Cells:
+    """A column of dates or moments as datetime64, in UTC; any other as its distinct values."""
+    kind = column.type
+    if pa.types.is_date(kind):
+        column = pc.cast(column, pa.timestamp("s"))
+    elif not pa.types.is_timestamp(kind):
+        return values(column)
+    array: NDArray[np.datetime64] = column.to_numpy(zero_copy_only=False)
+    years = array.astype("datetime64[s]")
+    # No text says a year of five digits, so no column does.
+    return values(column) if ((years < _FIRST) | (years > _LAST)).any() else array
+
+
+def values(column: pa.Array) -> DictionaryColumn:
+    """A column by its distinct values, as Python has them; dates and moments as the texts that other formats hold."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        column = pc.cast(column, pa.timestamp("us"), safe=False)
+    elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        with suppress(pa.ArrowException):  # bytes that are no text are told one by one
+            column = pc.cast(column, pa.string())
+    try:
+        found = dictionary_column(column)
+    except pa.ArrowException:  # lists and objects cannot be told apart at once
+        found = DictionaryColumn(column.to_pylist(), np.arange(len(column)))
+    except OverflowError:  # beyond the years that Python's moments know
+        found = dictionary_column(pc.cast(column, pa.string()))
+    return DictionaryColumn([_plain(value) for value in found.values], found.codes)
+
+
+def held_type(kind: pa.DataType) -> pa.DataType:
+    """The type that a column is held in: views of text cannot be taken from."""
+    return {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, bytes):
+        with suppress(UnicodeDecodeError):
+            return value.decode()
+    if hasattr(value, "isoformat") and hasattr(value, "year"):
+        return value.isoformat().removesuffix("T00:00:00")
+    return float(value) if type(value).__name__ == "Decimal" else value

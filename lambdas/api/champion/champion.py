@@ -1,0 +1,109 @@
+"""The champion as the API holds it: a release that was opened, checked, and has answered once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from andamio.contract import Contract
+from andamio.contract.schema import example_record
+from andamio.errors import ReleaseError
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
+from andamio.release.explain import Reference, read_reference, rows_for, thinned
+from andamio.release.model import Model
+from andamio.release.pointer import Served
+from andamio.release.release import MODEL, Release
+from andamio.release.threshold import labels_from
+from andamio.storage.ports import Objects
+from lambdas.api.replies.problems import RequestError
+
+_REFERENCE = "reference.json"
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A release in service. `since` in ISO 8601 (UTC); `hidden` are the features that are never logged.
+
+    `mixtures` is how many rows its model may be asked about in one explanation.
+    """
+
+    release: Release
+    since: str
+    run: str
+    contract: Contract
+    model: Model
+    threshold: float
+    hidden: frozenset[str]
+    mixtures: int
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def version(self) -> str:
+        """The release's version."""
+        return self.release.version
+
+    def document(self, name: str) -> dict[str, Any]:
+        """One of the release's JSON files, read and checked once; raises `ReleaseError`."""
+        if name not in self._kept:
+            self._kept[name] = self.release.json(name)
+        content: dict[str, Any] = self._kept[name]
+        return content
+
+    def reference(self) -> Reference:
+        """The rows that predictions are explained against, read, checked and encoded once.
+
+        Which of many are taken follows from the release alone, so that one average holds for all its
+        explanations. Raises `RequestError` (503) when the release keeps none, `ReleaseError` when it is not
+        what was sealed.
+        """
+        if _REFERENCE not in self._kept:
+            document = self.release.json(_REFERENCE)
+            if not document.get("rows"):
+                raise RequestError(
+                    "no-reference",
+                    f"Release {self.version} keeps no reference rows to explain against. Train again: the next "
+                    "release brings them.",
+                )
+            whole = read_reference(self.contract, document)
+            self._kept[_REFERENCE] = thinned(whole, self.mixtures, int(self.version, 16))
+        found: Reference = self._kept[_REFERENCE]
+        return found
+
+
+def load(objects: Objects, served: Served) -> Champion:
+    """Open a release and see it answer; raises `ReleaseError` when it must not be served."""
+    release = Release.open(objects, served.release)
+    contract = release.contract()
+    threshold = release.info.get("threshold")
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise ReleaseError(f"release {release.version}: its threshold must be a number between 0 and 1")
+    onnx = release.read(MODEL)
+    champion = Champion(
+        release=release,
+        since=served.since,
+        run=served.run,
+        contract=contract,
+        model=Model(contract, onnx),
+        threshold=float(threshold),
+        hidden=frozenset(name for name, feature in contract.features.items() if feature.private),
+        mixtures=rows_for(len(onnx)),
+    )
+    _prove(champion)
+    return champion
+
+
+def _prove(champion: Champion) -> None:
+    """Score the contract's own example: a model that cannot do that would fail every request."""
+    table = parse_records(champion.contract, [example_record(champion.contract)])
+    probabilities = champion.model.predict(encode(champion.contract, table))
+    expected = (1, len(champion.contract.classes))
+    if probabilities.shape != expected:
+        raise ReleaseError(
+            f"release {champion.version}: probabilities of shape {probabilities.shape}, expected {expected}"
+        )
+    if not np.isclose(float(probabilities.sum()), 1.0, atol=1e-3):
+        raise ReleaseError(f"release {champion.version}: probabilities do not sum to 1")
+    labels_from(probabilities, champion.contract.positive_index, champion.threshold)

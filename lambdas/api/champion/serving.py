@@ -1,0 +1,140 @@
+"""Which release answers: looks at the pointer now and then, and swaps the champion between two requests.
+
+A request looks when the last look is `refresh_seconds` old by the clock on the wall (a frozen and
+restored environment has slept through them), or a second old while there is no model. Whatever goes
+wrong in a look, the champion that was loaded goes on serving, and the reason is logged and counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from andamio import names
+from andamio.errors import AccessRefused, AndamioError, NotReady
+from andamio.release.pointer import Served, read_pointer
+from andamio.release.pointer import champion as champion_of
+from andamio.storage.ports import Clock, Objects
+from lambdas.api import log
+from lambdas.api.champion.champion import Champion, load
+
+SECONDS_WITHOUT_MODEL = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A look that did not lead to the release that the pointer names: when, which release, and why."""
+
+    at: str
+    release: str | None
+    code: str
+    reason: str
+
+
+class Serving:
+    """The champion of one problem, kept up to date."""
+
+    def __init__(self, objects: Objects, problem: str, clock: Clock, refresh_seconds: float) -> None:
+        self.problem = problem
+        self.revision = 0
+        self.loads = 0
+        self.refusals = 0
+        self.last_refusal: Refusal | None = None
+        self.looked: datetime | None = None
+        self._objects = objects
+        self._clock = clock
+        self._refresh = refresh_seconds
+        self._champion: Champion | None = None
+        self._missing: AndamioError = NotReady("The pointer was not looked at yet.")
+
+    @property
+    def loaded(self) -> Champion | None:
+        """The champion that was loaded last, without a look."""
+        return self._champion
+
+    def champion(self) -> Champion:
+        """The champion, after a look if one is due; raises `NotReady`, or `AccessRefused`, when there is none."""
+        now = self._clock.now()
+        if self._due(now):
+            self.look(now)
+        if self._champion is None:
+            raise self._missing.with_traceback(None)  # which would grow each time that it is raised
+        return self._champion
+
+    def look(self, now: datetime | None = None) -> None:
+        """Look at the pointer now, and load the release that it names unless it is the one that serves."""
+        self.looked = now = now or self._clock.now()
+        served: Served | None = None
+        try:
+            pointer, _ = read_pointer(self._objects, self.problem)
+            served = champion_of(pointer)
+            current = self._champion
+            if current is not None and current.version == served.release:
+                self._champion = replace(current, since=served.since, run=served.run)
+            else:
+                self._champion = load(self._objects, served)
+                self.loads += 1
+                log.event(
+                    names.EVENT_RELEASE_LOADED,
+                    problem=self.problem,
+                    release=served.release,
+                    revision=pointer.revision,
+                    previous=current.version if current else None,
+                )
+            self.revision = pointer.revision
+        except NotReady as error:
+            self._missing = error
+            if self._champion is not None:
+                self._refuse(error, now, None)
+        except Exception as error:  # whatever it is, requests must go on being answered
+            self._refuse(error, now, served)
+
+    def state(self) -> dict[str, object]:
+        """What GET /version says of serving."""
+        champion = self._champion
+        return {
+            "problem": self.problem,
+            "release": champion.version if champion else None,
+            "revision": self.revision if champion else None,
+            "since": champion.since if champion else None,
+            "looked": self.looked.isoformat() if self.looked else None,
+            "loads": self.loads,
+            "refusals": self.refusals,
+            "last_refusal": asdict(self.last_refusal) if self.last_refusal else None,
+        }
+
+    def _due(self, now: datetime) -> bool:
+        if self.looked is None:
+            return True
+        passed = (now - self.looked).total_seconds()
+        wait = self._refresh if self._champion is not None else min(SECONDS_WITHOUT_MODEL, self._refresh)
+        return passed >= wait or passed < 0
+
+    def _refuse(self, error: Exception, now: datetime, served: Served | None) -> None:
+        known = isinstance(error, AndamioError)
+        code = error.code if isinstance(error, AndamioError) else "unexpected"
+        reason = str(error) if known else type(error).__name__
+        # Who may ask for /version is told that a permission is missing; which one is for the log.
+        told = "a permission is missing: the log says which" if isinstance(error, AccessRefused) else reason
+        release = served.release if served else None
+        serving = self._champion.version if self._champion else None
+        self.refusals += 1
+        self.last_refusal = Refusal(now.isoformat(), release, code, told)
+        if isinstance(error, AccessRefused):
+            self._missing = error  # no client can wait for a permission
+        elif self._champion is None:
+            which = f"Release {release} cannot be loaded" if release else "The pointer to the release cannot be read"
+            self._missing = NotReady(
+                f"{which} ({code}), and none was loaded before. The log says why. Try later, or promote another."
+            )
+        if not known:
+            log.error(error, problem=self.problem, release=release)
+        log.event(
+            names.EVENT_RELEASE_REFUSED,
+            problem=self.problem,
+            release=release,
+            serving=serving,
+            code=code,
+            reason=reason,
+            refusals=self.refusals,
+        )

@@ -1,0 +1,120 @@
+"""Replies: predictions, explanations, and predictions that were made before.
+
+`Label` and `Probabilities` are general here. Once there is a champion, the contract's classes take their place in the
+document (`lambdas.api.openapi`).
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, RootModel
+
+from lambdas.api.models import ApiModel
+from lambdas.api.requests.records import MOST_RECORDS
+
+RecordId = str | int | None
+
+
+class Label(RootModel[str], defer_build=True):
+    """A class."""
+
+
+class Probabilities(RootModel[dict[str, Annotated[float, Field(ge=0, le=1)]]], defer_build=True):
+    """The probability of each class."""
+
+
+class ModelVersion(ApiModel):
+    """The model that made a prediction."""
+
+    name: str
+    version: Annotated[str, Field(description="The release's version: a digest of all that is in it.")]
+
+
+class Prediction(ApiModel):
+    """What the model says of one record."""
+
+    prediction_id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    record_id: RecordId
+    label: Label
+    label_text: str
+    probabilities: Probabilities
+    model: ModelVersion
+
+
+class Predictions(ApiModel):
+    """What the model says of each record, in their order."""
+
+    predictions: Annotated[list[Prediction], Field(min_length=1, max_length=MOST_RECORDS)]
+
+
+class InvocationsPrediction(ApiModel):
+    """What the model says of one record, as a row of a DataFrame."""
+
+    label: Label
+    label_text: str
+    probabilities: Probabilities
+    prediction_id: str
+
+
+class InvocationsReply(ApiModel):
+    """What the model says of each record, in MLflow's form."""
+
+    predictions: Annotated[list[InvocationsPrediction], Field(min_length=1, max_length=MOST_RECORDS)]
+
+
+class Contribution(ApiModel):
+    """What one feature contributed to a prediction."""
+
+    feature: str
+    value: Annotated[Any, Field(description="The record's, as it was read; null where it has none")]
+    contribution: Annotated[float, Field(description="In probability")]
+
+
+class Method(ApiModel):
+    """How contributions were computed."""
+
+    name: Literal["exact", "permutations"]
+    reference_rows: int
+    evaluations: Annotated[int, Field(description="How many rows the model was asked about")]
+    standard_error: Annotated[float, Field(description="Of each contribution at most; 0 when exact")]
+    held: Annotated[
+        list[str],
+        Field(description="Features without reference values: kept at the record's, without a contribution"),
+    ]
+
+
+class Explanation(ApiModel):
+    """Why the model says what it says of one record."""
+
+    record_id: RecordId
+    label: Label
+    label_text: str
+    class_: Annotated[Label, Field(alias="class", description="Whose probability is explained")]
+    class_text: str
+    probability: float
+    average: Annotated[float, Field(description="Of the model over the reference rows")]
+    contributions: Annotated[list[Contribution], Field(description="The largest first")]
+    model: ModelVersion
+    method: Method
+
+
+class StoredPrediction(ApiModel):
+    """A prediction that was made before."""
+
+    prediction_id: str
+    record_id: Annotated[str | None, Field(description="The caller's own id of the record")]
+    label: Label
+    label_text: str
+    probabilities: Probabilities
+    model: ModelVersion
+    created: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    batch: Annotated[str | None, Field(description="The batch that it was made in")]
+    line: Annotated[
+        int | None,
+        Field(description="The line of the batch's file that its row begins on (Parquet: the row, from 1)"),
+    ]
+
+
+class StoredPredictions(ApiModel):
+    """Predictions of one record, the newest first."""
+
+    predictions: list[StoredPrediction]

@@ -1,0 +1,1 @@
+"""Predictions: making one, explaining one, looking up one that a batch made. No HTTP here but the errors."""

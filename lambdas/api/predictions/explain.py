@@ -1,0 +1,110 @@
+"""Explaining: one record in, what each of its features contributed out, and a log line."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from andamio import names
+from andamio.contract import Contract
+from andamio.errors import InvalidRecord, ReleaseError, Violation
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
+from andamio.records.table import Table
+from andamio.release.explain import explain, seed_of
+from andamio.release.threshold import labels_from
+from lambdas.api import log
+from lambdas.api.champion.champion import Champion
+from lambdas.api.predictions.predict import probabilities_of
+from lambdas.api.replies.problems import RequestError
+from lambdas.api.requests.records import Records, check_size
+
+
+def check_offered(champion: Champion) -> None:
+    """Refuse where the release's contract says that there are no explanations; raises `RequestError` (404)."""
+    if not champion.contract.release.explanations:
+        raise RequestError(
+            "no-explanations",
+            "The contract that this release was trained under says [release] explanations = false. To turn them on, "
+            "take that line out of problem.toml, deploy, and train: the next release explains.",
+        )
+
+
+def explanation(champion: Champion, records: Records, started: float) -> dict[str, Any]:
+    """Score the one record and explain its score; raises `InvalidRecord` that names every field that is wrong.
+
+    Raises `RequestError` (503) when the release keeps no rows to explain against.
+    """
+    contract = champion.contract
+    check_size(records.features, len(contract.inputs))
+    table = parse_records(contract, records.features)
+    encoded = encode(contract, table)
+    probabilities = probabilities_of(champion, encoded)
+    (label,) = labels_from(probabilities, contract.positive_index, champion.threshold).tolist()
+    target = contract.positive_index if contract.positive_index >= 0 else label
+    reference = champion.reference()
+    try:
+        found = explain(
+            champion.model.predict,
+            reference,
+            encoded,
+            float(probabilities[0, target]),
+            target,
+            rows=champion.mixtures,
+            seed=seed_of(champion.version, encoded),
+        )
+    except ReleaseError as error:
+        log.error(error, release=champion.version)
+        reason = "the model has no finite answer near this record: a number without a range is too large"
+        raise InvalidRecord([Violation(0, "", reason)]) from error
+    values = _values(contract, table)
+    ranked = sorted(found.contributions.items(), key=lambda item: -abs(item[1]))
+    classes = contract.classes
+    reply = {
+        "record_id": records.ids[0],
+        "label": classes[label],
+        "label_text": contract.texts[classes[label]],
+        "class": classes[target],
+        "class_text": contract.texts[classes[target]],
+        "probability": found.probability,
+        "average": found.average,
+        "contributions": [
+            {"feature": name, "value": values[name], "contribution": contribution} for name, contribution in ranked
+        ],
+        "model": {"name": contract.problem.name, "version": champion.version},
+        "method": {
+            "name": "exact" if found.exact else "permutations",
+            "reference_rows": found.rows,
+            "evaluations": found.evaluations,
+            "standard_error": found.error,
+            "held": list(reference.held),
+        },
+    }
+    _log(reply, started)
+    return reply
+
+
+def _log(reply: dict[str, Any], started: float) -> None:
+    shown = {key: value for key, value in reply.items() if key != "contributions"}
+    contributions = {item["feature"]: round(item["contribution"], 6) for item in reply["contributions"]}
+    log.event(
+        names.EVENT_EXPLANATION,
+        time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        **shown,
+        contributions=contributions,
+        duration_ms=round((time.perf_counter() - started) * 1000, 3),
+    )
+
+
+def _values(contract: Contract, table: Table) -> dict[str, object]:
+    """The one row's values as a client writes them, None where there is none."""
+    return {name: _value(contract.inputs[name].type, column.tolist()[0]) for name, column in table.columns.items()}
+
+
+def _value(kind: str, value: Any) -> object:
+    if value is None or value == "" or value != value:
+        return None
+    if isinstance(value, float):
+        return bool(value) if kind == "boolean" else int(value) if value.is_integer() else value
+    return value if isinstance(value, str) else value.isoformat()

@@ -1,0 +1,140 @@
+"""Scoring: records in, predictions out, and a log line for each."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio import names
+from andamio.errors import InvalidRecord, ReleaseError, Violation
+from andamio.records.encode import Encoded, encode
+from andamio.records.from_json import parse_records
+from andamio.records.parse import parse
+from andamio.records.table import Table
+from andamio.release.threshold import labels_from
+from lambdas.api import log
+from lambdas.api.champion.champion import Champion
+from lambdas.api.requests.records import RecordId, Records, check_size
+
+Prediction = dict[str, Any]
+
+
+def predict(champion: Champion, records: Records, route: str, started: float) -> list[Prediction]:
+    """Score records, all or none; raises `InvalidRecord` that names every field that is wrong.
+
+    `started` is `time.perf_counter()` when the request came: each line's `duration_ms` counts from it.
+    """
+    contract = champion.contract
+    check_size(records.features, len(contract.inputs))
+    table = parse_records(contract, records.features)
+    return _answer(champion, table, records.features, records.ids, route, started)
+
+
+def predict_csv(
+    champion: Champion, columns: Mapping[str, Sequence[str]], rows: int, route: str, started: float
+) -> list[Prediction]:
+    """Score columns of CSV text, all rows or none; raises `InvalidRecord`."""
+    contract = champion.contract
+    allowed = {*contract.inputs, contract.problem.time}
+    strange = [Violation(0, name, "unknown column: see the schema") for name in columns if name not in allowed]
+    if strange:
+        raise InvalidRecord(strange[:100])
+    table = parse(contract, columns, rows, text=True)
+    if table.violations:
+        raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
+    features = _values(table)
+    check_size(features, len(contract.inputs))
+    return _answer(champion, table, features, [None] * rows, route, started)
+
+
+def _answer(
+    champion: Champion,
+    table: Table,
+    features: Sequence[Any],
+    ids: Sequence[RecordId],
+    route: str,
+    started: float,
+) -> list[Prediction]:
+    contract = champion.contract
+    probabilities = probabilities_of(champion, encode(contract, table))
+    chosen = labels_from(probabilities, contract.positive_index, champion.threshold)
+    model = {"name": contract.problem.name, "version": champion.version}
+    classes, texts = contract.classes, contract.texts
+    predictions = []
+    for row, index, record_id in zip(probabilities.tolist(), chosen.tolist(), ids, strict=True):
+        label = classes[index]
+        predictions.append(
+            {
+                "prediction_id": secrets.token_hex(16),
+                "record_id": record_id,
+                "label": label,
+                "label_text": texts[label],
+                "probabilities": dict(zip(classes, row, strict=True)),
+                "model": model,
+            }
+        )
+    _log(champion, predictions, features, route, started)
+    return predictions
+
+
+def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
+    """The model's answer; raises `InvalidRecord` where it has none that is finite.
+
+    A release that cannot answer is refused when it is loaded, so here it is the record that is out of
+    all proportion: a number without a range in the contract, large enough to overflow in the model.
+    """
+    try:
+        return champion.model.predict(encoded)
+    except ReleaseError as error:
+        log.error(error, release=champion.version)
+        beyond = [row for row in range(encoded.rows) if not _answers(champion, encoded.take(np.array([row])))]
+        if not beyond:
+            raise
+        reason = "the model has no finite answer: a number without a range is too large"
+        raise InvalidRecord([Violation(row, "", reason) for row in beyond]) from error
+
+
+def _answers(champion: Champion, one: Encoded) -> bool:
+    try:
+        champion.model.predict(one)
+    except ReleaseError:
+        return False
+    return True
+
+
+def _log(
+    champion: Champion, predictions: Sequence[Prediction], features: Sequence[Any], route: str, started: float
+) -> None:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    hidden = champion.hidden
+    duration = round((time.perf_counter() - started) * 1000, 3)
+    log.write(
+        {
+            "event": names.EVENT_PREDICTION,
+            "time": now,
+            "route": route,
+            **prediction,
+            "features": {name: value for name, value in record.items() if name not in hidden} if hidden else record,
+            "duration_ms": duration,
+        }
+        for prediction, record in zip(predictions, features, strict=True)
+    )
+
+
+def _values(table: Table) -> list[dict[str, object]]:
+    """The rows of a table as JSON values, None where there is none."""
+    columns = {}
+    for name, column in table.columns.items():
+        if column.dtype == object:
+            columns[name] = [text or None for text in column]
+        elif column.dtype.kind == "M":
+            columns[name] = [None if np.isnat(day) else str(day) for day in column]
+        else:
+            columns[name] = [None if value != value else value for value in column.tolist()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -1,0 +1,107 @@
+"""MLflow's scoring protocol: what /invocations takes, so that clients of MLflow and SageMaker work unchanged.
+
+    {"dataframe_split": {"columns": [...], "data": [[...], ...]}}    what mlflow sends for a DataFrame
+    {"dataframe_records": [{...}, ...]}
+    {"instances": [{...}, ...]}                                      TensorFlow Serving's row form
+    {"inputs": {"age": [...], ...}} or {"inputs": [{...}, ...]}      its column form, or rows
+    text/csv with a header
+
+All of them hold raw features, named as in the contract: a model that is fed by position would answer
+wrongly, and say nothing, once a column moves. `params` are refused: the model takes none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from andamio.errors import InvalidRecord, Violation
+from lambdas.api.requests.records import check_count, invalid, refuse_others
+
+FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+
+_WHICH = f"Expected an object with one of {', '.join(FORMS)}."
+
+
+def records_of(payload: object) -> list[object]:
+    """The records of a JSON body; raises `RequestError` (422) that names the key that is wrong."""
+    if not isinstance(payload, dict):
+        raise invalid(_WHICH)
+    params = payload.get("params")
+    if params:
+        raise invalid("Expected no params: this model takes none.", ("params", "expected none"))
+    forms = [form for form in FORMS if form in payload]
+    if len(forms) != 1:
+        raise invalid(_WHICH)
+    form = forms[0]
+    refuse_others(payload, (form, "params"))
+    value = payload[form]
+    if form == "dataframe_split":
+        return _split(value)
+    if form == "inputs" and isinstance(value, dict):
+        return _columns(value)
+    return _rows(form, value)
+
+
+def _rows(form: str, value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise invalid(f"Expected {form} to be a list of records.", (form, "expected a list of objects"))
+    check_count(len(value), form)
+    return value
+
+
+def _split(value: object) -> list[object]:
+    shape = 'Expected dataframe_split: {"columns": [names], "data": [[values], ...], "index": optional}.'
+    if not isinstance(value, dict):
+        raise invalid(shape, ("dataframe_split", "expected an object"))
+    columns, data = value.get("columns"), value.get("data")
+    if not isinstance(columns, list) or any(not isinstance(name, str) for name in columns):
+        raise invalid(shape, ("columns", "expected a list of feature names"))
+    if not isinstance(data, list):
+        raise invalid(shape, ("data", "expected a list of rows"))
+    refuse_others(value, ("columns", "data", "index"))
+    _refuse_twice(columns, "columns")
+    check_count(len(data), "data")
+    _refuse_ragged([len(cells) if isinstance(cells, list) else -1 for cells in data], len(columns))
+    return [dict(zip(columns, cells, strict=True)) for cells in data]
+
+
+def _columns(value: dict[str, object]) -> list[object]:
+    lists = {name: cells for name, cells in value.items() if isinstance(cells, list)}
+    if not lists:  # one record, its values not in lists
+        return [value]
+    lengths = {len(cells) for cells in lists.values()}
+    if len(lists) != len(value) or len(lengths) != 1:
+        raise invalid(
+            "Expected inputs to hold a list of values for each feature, all of one length.",
+            ("inputs", "expected lists of one length"),
+        )
+    check_count(lengths.pop(), "inputs")
+    return [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
+
+
+def columns_of_csv(text: str) -> tuple[dict[str, list[str]], int]:
+    """Named columns of cells and the number of rows of a CSV body; raises `RequestError` (422)."""
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
+    except csv.Error:
+        raise invalid("Expected CSV with a header: quotes do not match, or a field is too long.") from None
+    if len(lines) < 2:
+        raise invalid("Expected CSV with a header and a line for each record.")
+    header, rows = [name.strip() for name in lines[0]], lines[1:]
+    _refuse_twice(header, "header")
+    check_count(len(rows), "lines")
+    _refuse_ragged([len(cells) for cells in rows], len(header))
+    return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)), len(rows)
+
+
+def _refuse_twice(names: list[str], field: str) -> None:
+    if len(set(names)) != len(names):
+        raise invalid(f"Expected each name once in {field}.", (field, "a name stands twice"))
+
+
+def _refuse_ragged(lengths: list[int], width: int) -> None:
+    reason = f"expected a list of {width} values, one for each column"
+    ragged = [Violation(row, "", reason) for row, length in enumerate(lengths) if length != width]
+    if ragged:
+        raise InvalidRecord(ragged)

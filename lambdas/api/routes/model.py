@@ -1,0 +1,95 @@
+"""The model that serves: what it is, how good it is, and what a record of it looks like."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from andamio import __version__
+from andamio.contract.schema import record_schema
+from andamio.errors import AccessRefused, NotReady
+from lambdas.api.dependencies import ChampionNow, ServingNow
+from lambdas.api.models.model import JsonSchema, Model, Version
+from lambdas.api.models.problem import problems
+from lambdas.api.replies.card import FILES, Format, card_reply, preferred_format
+from lambdas.api.replies.reply import json_reply
+from lambdas.api.routes import LoggedRoute, operation_id
+
+router = APIRouter(tags=["model"], generate_unique_id_function=operation_id, route_class=LoggedRoute)
+
+
+@router.get(
+    "/version",
+    summary="Which release serves",
+    response_model=Version,
+    response_description="The state of serving",
+    responses=problems(500),
+)
+async def which_release_serves(serving: ServingNow) -> Response:
+    """Answers without one, too."""
+    with suppress(NotReady, AccessRefused):  # either is in the state
+        serving.champion()
+    return json_reply({**serving.state(), "andamio": __version__})
+
+
+@router.get(
+    "/model",
+    summary="The model that serves",
+    response_model=Model,
+    response_description="The model",
+    responses=problems(500, 503),
+)
+async def the_model_that_serves(champion: ChampionNow) -> Response:
+    """Metrics on the holdout, with intervals."""
+    contract, evaluation = champion.contract, champion.document("evaluation.json")
+    positive = contract.positive_index
+    return json_reply(
+        {
+            "name": contract.problem.name,
+            "title": contract.problem.title,
+            "version": champion.version,
+            "since": champion.since,
+            "run": champion.run,
+            "data_version": evaluation.get("dataset"),
+            "classes": contract.texts,
+            "positive": contract.classes[positive] if positive >= 0 else None,
+            "threshold": champion.threshold,
+            "metric": evaluation.get("metric"),
+            "metrics": evaluation.get("metrics"),
+            "evaluation": {
+                key: value for key, value in evaluation.items() if key not in ("metric", "metrics", "dataset")
+            },
+            "decision": champion.document("decision.json"),
+        }
+    )
+
+
+@router.get(
+    "/model/card",
+    summary="The model card",
+    response_class=Response,
+    response_description="The card",
+    responses=problems(404, 422, 500, 503)
+    | {200: {"content": {kind: {"schema": {"type": "string"}} for _, kind in FILES.values()}}},
+)
+async def the_model_card(
+    request: Request,
+    champion: ChampionNow,
+    format: Annotated[Format | None, Query(description="Without it what the header Accept prefers, else html.")] = None,
+) -> Response:
+    """For people: whether to trust the model that serves, and why."""
+    return card_reply(champion.release, format or preferred_format(request.headers.get("accept", "")))
+
+
+@router.get(
+    "/schema",
+    summary="JSON Schema of a record",
+    response_model=JsonSchema,
+    response_description="The schema",
+    responses=problems(500, 503),
+)
+async def json_schema_of_a_record(champion: ChampionNow) -> Response:
+    """Of the value of features in a request."""
+    return json_reply(record_schema(champion.contract))

@@ -1,0 +1,130 @@
+"""Predictions: made, explained, and looked up."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from lambdas.api.dependencies import ChampionNow, ManyRecords, OneRecord, StoresNow, body
+from lambdas.api.models.predictions import (
+    Explanation,
+    InvocationsReply,
+    Prediction,
+    Predictions,
+    StoredPrediction,
+    StoredPredictions,
+)
+from lambdas.api.models.problem import problems
+from lambdas.api.models.records import BatchRequest, Invocations, PredictRequest
+from lambdas.api.predictions.explain import check_offered, explanation
+from lambdas.api.predictions.predict import predict, predict_csv
+from lambdas.api.replies.reply import json_reply
+from lambdas.api.requests.body import CSV, JSON, media_type, parse_json, read_text
+from lambdas.api.requests.invocations import columns_of_csv, records_of
+from lambdas.api.requests.parameters import Limit, RecordIdQuery
+from lambdas.api.requests.records import MOST_RECORDS, Records, one_record
+from lambdas.api.routes import LoggedRoute, Route, operation_id
+
+_SCORING = problems(400, 413, 415, 422, 500, 503)
+
+router = APIRouter(tags=["predictions"], generate_unique_id_function=operation_id, route_class=Route)
+"""Routes that write a log line for each prediction."""
+lookups = APIRouter(tags=["predictions"], generate_unique_id_function=operation_id, route_class=LoggedRoute)
+
+
+@router.post(
+    "/predict",
+    summary="Predict one record",
+    response_model=Prediction,
+    response_description="The prediction",
+    responses=_SCORING,
+    openapi_extra=body(PredictRequest),
+)
+async def predict_one_record(request: Request, champion: ChampionNow, records: OneRecord) -> Response:
+    """The caller's id comes back as record_id; prediction_id is new each time, and what feedback refers to."""
+    return json_reply(predict(champion, records, "predict", request.scope["started"])[0])
+
+
+@router.post(
+    "/predict/batch",
+    summary=f"Predict up to {MOST_RECORDS} records",
+    response_model=Predictions,
+    response_description="The predictions, in the order of the records",
+    responses=_SCORING,
+    openapi_extra=body(BatchRequest),
+)
+async def predict_up_to_1000_records(request: Request, champion: ChampionNow, records: ManyRecords) -> Response:
+    """All or nothing: one wrong record and nothing is predicted; the errors say which it is, from 0."""
+    return json_reply({"predictions": predict(champion, records, "predict/batch", request.scope["started"])})
+
+
+@router.post(
+    "/invocations",
+    summary="Predict, in MLflow's scoring protocol",
+    response_model=InvocationsReply,
+    response_description="The predictions, in the order of the records",
+    responses=_SCORING,
+    openapi_extra=body(Invocations, **{CSV: {"schema": {"type": "string"}}}),
+)
+async def predict_in_mlflows_scoring_protocol(request: Request, champion: ChampionNow) -> Response:
+    """For clients of MLflow and SageMaker. Values are named as in the schema, never given by position.
+
+    MLflow writes NaN where a DataFrame has no value, which is not JSON: turn it into None before.
+    """
+    kind, text = media_type(request, (JSON, CSV)), await read_text(request)
+    started: float = request.scope["started"]
+    if kind == CSV:
+        columns, rows = columns_of_csv(text)
+        predictions = predict_csv(champion, columns, rows, "invocations", started)
+    else:
+        features = records_of(parse_json(text))
+        predictions = predict(champion, Records(features, [None] * len(features)), "invocations", started)
+    shown = ("label", "label_text", "probabilities", "prediction_id")
+    return json_reply({"predictions": [{key: row[key] for key in shown} for row in predictions]})
+
+
+@router.post(
+    "/explain",
+    summary="Explain the prediction of one record",
+    response_model=Explanation,
+    response_description="The explanation",
+    responses=_SCORING | problems(404),
+    openapi_extra=body(PredictRequest),
+)
+async def explain_the_prediction_of_one_record(request: Request, champion: ChampionNow) -> Response:
+    """What each feature contributed, in probability, against the release's reference rows (Shapley values).
+
+    The contributions sum to probability minus average: of the positive class of two, of the predicted one of more. The
+    same request has the same answer. Private features are held at the record's values: what they do is in the average.
+    """
+    check_offered(champion)
+    media_type(request, (JSON,))
+    records = one_record(parse_json(await read_text(request)))
+    return json_reply(explanation(champion, records, request.scope["started"]))
+
+
+@lookups.get(
+    "/predictions/{prediction_id}",
+    summary="Look up a prediction by its id",
+    response_model=StoredPrediction,
+    response_description="The prediction",
+    responses=problems(404, 422, 500, 503),
+)
+async def look_up_a_prediction_by_its_id(prediction_id: str, stores: StoresNow) -> Response:
+    """Of a row of a batch. Where the row was rejected, detail says why and where it is."""
+    from lambdas.api.predictions.lookup import stored_prediction
+
+    return json_reply(stored_prediction(stores, prediction_id))
+
+
+@lookups.get(
+    "/predictions",
+    summary="List the predictions of a record",
+    response_model=StoredPredictions,
+    response_description="The predictions, the newest first",
+    responses=problems(422, 500, 503),
+)
+async def list_the_predictions_of_a_record(record_id: RecordIdQuery, stores: StoresNow, limit: Limit = 20) -> Response:
+    """By the caller's own id, the newest first: those that the predictions table keeps."""
+    from lambdas.api.predictions.lookup import predictions_of
+
+    return json_reply(predictions_of(stores, record_id, limit))

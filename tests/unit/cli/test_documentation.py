@@ -1,0 +1,71 @@
+"""Every command, option and key of the contract is documented, and the documentation names no other command."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from andamio.cli.main import app
+from andamio.contract import Contract
+from andamio.contract.tables import Section
+
+REPO = Path(__file__).resolve().parents[3]
+README = (REPO / "README.md").read_text()
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def _tables(model: type[Section]) -> list[tuple[str, str]]:
+    """Key of a section of problem.toml, and of which."""
+    found = []
+    for table, field in model.model_fields.items():
+        for part in [field.annotation, *getattr(field.annotation, "__args__", ())]:
+            if isinstance(part, type) and issubclass(part, Section):
+                found += [(table, alias.alias or key) for key, alias in part.model_fields.items()]
+    return found
+
+
+KEYS = _tables(Contract)
+
+
+def test_the_contracts_sections_are_found() -> None:
+    assert {"problem", "data", "features", "training", "gate", "release", "batch"} <= {table for table, _ in KEYS}
+
+
+@pytest.mark.parametrize(("table", "key"), KEYS)
+def test_every_key_of_the_contract_is_documented(table: str, key: str) -> None:
+    sections = re.split(r"^## ", (REPO / "docs" / "contract.md").read_text(), flags=re.MULTILINE)
+    (section,) = [text for text in sections if text.startswith(f"[{table}") or f", [{table}]" in text.split("\n")[0]]
+    assert f"`{key}`" in section, f"docs/contract.md says nothing of {key} under [{table}]"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert re.search(rf"`andamio {command}\b|, `{command}`", README), f"README.md says nothing of andamio {command}"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_has_a_help_text(command: str) -> None:
+    assert COMMANDS[command].help
+    lacking = [part.name for part in COMMANDS[command].params if not getattr(part, "help", None)]
+    assert not lacking
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_line_of_the_documentation_is_one_that_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (REPO / "Makefile").read_text(), re.MULTILINE))
+    for block in BLOCK.findall(page.read_text()):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["make"]:
+                assert words[1] in targets, line
+            elif words and words[0].endswith("bin/andamio"):
+                command = COMMANDS[words[1]]
+                known = {name for part in command.params for name in (*part.opts, *part.secondary_opts)}
+                given = {word.split("=")[0] for word in words[2:] if word.startswith("--")}
+                assert given <= known, line
