@@ -31,6 +31,10 @@ class Document(Part):
         return to_json(self.model_dump(mode="json"))
 
 
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+"""For a dataclass that is a document (`pydantic.with_config`): it is made so often that reading alone checks it."""
+
+
 type Kind[D] = type[D] | TypeAdapter[D]
 """What a document is read as: its model, or an adapter of several models that a field tells apart."""
 
@@ -50,7 +54,16 @@ def parse[D](body: bytes, kind: Kind[D], key: str) -> D:
 
 def adapter[D](kind: Kind[D]) -> TypeAdapter[D]:
     """The adapter of a kind of document."""
-    return kind if isinstance(kind, TypeAdapter) else TypeAdapter(kind)
+    if isinstance(kind, TypeAdapter):
+        return kind
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    made: TypeAdapter[D] = _ADAPTERS[kind]
+    return made
+
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}
+"""By model, made once: to make one takes longer than to read a document."""
 
 
 def read[D](objects: Objects, key: str, kind: Kind[D]) -> D:

@@ -9,6 +9,7 @@ from andamio.adapters.memory import MemoryObjects
 from andamio.errors import DocumentError, ObjectNotFound, PreconditionFailed
 from andamio.storage import documents
 from andamio.storage.documents import Document
+from scoring.batch import Cut, Shard
 
 
 class Weights(Document):
@@ -72,3 +73,13 @@ def test_another_document_is_refused_with_its_key_and_the_field(objects, body, f
 def test_a_document_holds_no_nan():
     with pytest.raises(ValidationError):
         Weights(name="a", values=[float("nan")])
+
+
+def test_a_dataclass_of_a_batch_is_a_document_too(objects):
+    cut = Cut((Shard(0, 10, 20, 2),), stored=True)
+    objects.put("batches/b/shards.json", cut.to_json())
+    assert documents.read(objects, "batches/b/shards.json", Cut) == cut
+    for name, wrong in (("stored", 1), ("format_number", 2), ("more", 1), ("shards", [{"number": "0"}])):
+        objects.put("batches/b/shards.json", json.dumps({**json.loads(cut.to_json()), name: wrong}).encode())
+        with pytest.raises(DocumentError, match=rf"^batches/b/shards.json: {name}"):
+            documents.read(objects, "batches/b/shards.json", Cut)
