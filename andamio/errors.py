@@ -7,6 +7,7 @@ AndamioError
 ├── AccessRefused        IAM refused a call of a deployed function
 ├── ObjectNotFound       storage has nothing under that key
 ├── PreconditionFailed   somebody else wrote first (If-Match, If-None-Match)
+├── DocumentError        a JSON document in storage is not what it should be
 ├── ReleaseError         a release is incomplete, or its digest does not match
 │   └── NotReady         no model is served yet
 ├── DataError            raw data cannot become a data set
@@ -91,6 +92,12 @@ class PreconditionFailed(AndamioError):
     code = "precondition-failed"
     status = 412
     retryable = True
+
+
+class DocumentError(AndamioError):
+    """A JSON document in storage cannot be read: the message names its key and the field."""
+
+    code = "document"
 
 
 class ReleaseError(AndamioError):

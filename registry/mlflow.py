@@ -42,6 +42,7 @@ from andamio.records.encode import CATEGORIES, NUMBERS, PROBABILITIES, encode
 from andamio.records.from_json import parse_records
 from registry import fields
 from registry.record import REPORT, Record, Tracked
+from training.documents import ScoredTrial
 
 # SageMaker's plugin, which is asked about every request, warns about every one that is not for SageMaker.
 logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
@@ -86,7 +87,7 @@ class MlflowTracker:
             model_id = self._model(record, record.contract, record.onnx, run_id)
             mlmodel = self._mlmodel(model_id, record.onnx)
             version = self._version(record, record.contract, model_id, run_id)
-        outcome = record.decision["outcome"] if record.decision else record.fit["status"]
+        outcome = record.decision.outcome if record.decision else record.fit.status
         self.conclude(run_id, version, outcome)
         return Tracked(run_id, version, mlmodel)
 
@@ -154,11 +155,11 @@ class MlflowTracker:
         return found.info.run_id, found.info.status == "FINISHED"
 
     def _parent(self, record: Record) -> str:
-        planned = round(datetime.fromisoformat(record.plan["started"]).timestamp() * 1000)
+        planned = round(datetime.fromisoformat(record.plan.started).timestamp() * 1000)
         run_id, finished = self._find_or_create({RUN: record.run, KIND: "training"}, record.run, planned)
         if not finished:
             self._log(run_id, fields.params(record), fields.figures(record), tags=_tags(record))
-            version = record.plan["dataset"]
+            version = record.plan.dataset
             source = Dataset(
                 name=record.problem, digest=version, source_type="s3", source=f'{{"uri": "{record.source}"}}'
             )
@@ -186,7 +187,7 @@ class MlflowTracker:
         known = self._trial_runs(record)
         left = []
         for trial in record.trials:
-            found = next(iter(known.get(trial["id"], [])), None)
+            found = next(iter(known.get(trial.id, [])), None)
             if found is None or found.info.status not in ENDS.values():
                 left.append((trial, found))
         with ThreadPoolExecutor(self._at_once) as pool:
@@ -212,22 +213,20 @@ class MlflowTracker:
             runs.sort(key=lambda run: (run.info.start_time, run.info.run_id))
         return found
 
-    def _trial(self, record: Record, trial: Mapping[str, Any], parent: str, found: Any) -> None:
-        took = round(1000 * (trial.get("seconds") or 0))
+    def _trial(self, record: Record, trial: fields.Trial, parent: str, found: Any) -> None:
+        took = round(1000 * (trial.seconds or 0))
         if found is None:
-            tags = {RUN: record.run, KIND: "trial", TRIAL: trial["id"], PARENT: parent}
-            tags |= {DATASET: record.plan["dataset"], STATUS: trial["status"]}
-            tags |= {CHOSEN: "true"} if trial["id"] == record.fit.get("trial") else {}
-            tags |= {NOTE: text} if (text := fields.trial_note(record, dict(trial))) else {}
+            tags = {RUN: record.run, KIND: "trial", TRIAL: trial.id, PARENT: parent}
+            tags |= {DATASET: record.plan.dataset, STATUS: trial.status}
+            tags |= {CHOSEN: "true"} if trial.id == fields.exported(record) else {}
+            tags |= {NOTE: text} if (text := fields.trial_note(record, trial)) else {}
             started = round(time.time() * 1000) - took
-            found = self._client.create_run(self._experiment, start_time=started, tags=tags, run_name=trial["id"])
+            found = self._client.create_run(self._experiment, start_time=started, tags=tags, run_name=trial.id)
         started = found.info.start_time
-        figures = fields.trial_figures(record, dict(trial))
-        folds = {f"fold_{record.plan['metric']}": trial.get("folds", [])}
-        self._client.log_batch(
-            found.info.run_id, _points(started, figures, folds), _pairs(fields.trial_params(dict(trial)))
-        )
-        self._client.set_terminated(found.info.run_id, ENDS[trial["status"]], started + took)
+        figures = fields.trial_figures(record, trial)
+        folds = {f"fold_{record.plan.metric}": trial.folds if isinstance(trial, ScoredTrial) else []}
+        self._client.log_batch(found.info.run_id, _points(started, figures, folds), _pairs(fields.trial_params(trial)))
+        self._client.set_terminated(found.info.run_id, ENDS[trial.status], started + took)
 
     def _log(
         self, run_id: str, params: Mapping[str, Any], figures: Mapping[str, float], tags: Mapping[str, str]
@@ -254,7 +253,7 @@ class MlflowTracker:
                 pip_requirements=[f"onnx=={onnx.__version__}", f"onnxruntime=={onnxruntime.__version__}"],
                 onnx_execution_providers=["CPUExecutionProvider"],
                 save_as_external_data=False,
-                metadata={"run": record.run, "dataset": record.plan["dataset"], "model": record.fit["model"]},
+                metadata={"run": record.run, "dataset": record.plan.dataset, "model": hashlib.sha256(body).hexdigest()},
             )
         made: str = info.model_id
         return made
@@ -291,7 +290,7 @@ class MlflowTracker:
 
 def _tags(record: Record) -> dict[str, str]:
     """What a run and a model version are found by: data version, split, lock file."""
-    found = {DATASET: record.plan["dataset"], SPLIT: str(record.plan["split"]), LOCK: record.lock}
+    found = {DATASET: record.plan.dataset, SPLIT: record.plan.split, LOCK: record.lock}
     if record.report is not None:
         found[DATA_REPORT] = record.source + REPORT
     return {name: value for name, value in found.items() if value}

@@ -10,10 +10,12 @@ from typing import Any, Protocol
 from andamio.contract import Contract
 from andamio.errors import ObjectNotFound, TrainingError
 from andamio.release.release import IMPORTANCE
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from registry.card import Card, Facts
-from training.run import EVALUATION, FIT, PLAN, Run, candidate_file, decision_file
+from training.documents import FittedModel, NoModel, ScoredTrial, TrainingPlan, UnscoredTrial
+from training.evaluate.documents import Evaluation, GateDecision, Importance
+from training.run import EVALUATION_FILE, Run, candidate_file, decision_file
 
 PLOTS = "plots/"
 REPORT, AUDIT = "report.html", "audit.json"
@@ -40,25 +42,31 @@ class Record:
     problem: str
     source: str
     lock: str
-    plan: Json
-    trials: list[Json]
-    fit: Json
-    evaluation: Json | None
-    decision: Json | None
+    plan: TrainingPlan
+    trials: list[ScoredTrial | UnscoredTrial]
+    fit: FittedModel | NoModel
+    evaluation: Evaluation | None
+    decision: GateDecision | None
     contract: Contract | None
     onnx: bytes | None
     profile: Json = field(default_factory=dict)
     manifest: Json | None = None
     audit: Json | None = None
     report: bytes | None = None
-    importance: Json | None = None
+    importance: Importance | None = None
     plots: dict[str, bytes] = field(default_factory=dict)
     decided: str = ""
     card: Card | None = None
 
     def facts(self) -> Facts | None:
         """What a card is made of; None when the run ended without a model."""
-        if self.evaluation is None or self.decision is None or self.contract is None:
+        if (
+            not isinstance(self.fit, FittedModel)
+            or self.evaluation is None
+            or self.decision is None
+            or self.contract is None
+            or self.importance is None
+        ):
             return None
         return Facts(
             run=self.run,
@@ -110,50 +118,50 @@ Trackers = Callable[[str], Tracker]
 
 def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -> Record:
     """Collect a run's results; raises `TrainingError` that names the step whose result is missing."""
-    plan, fit = run.need(PLAN, "plan"), run.need(FIT, "fit")
-    fitted = fit["status"] == "fitted"
+    plan, fit = run.plan(), run.fit()
+    fitted = fit if isinstance(fit, FittedModel) else None
     if fitted and decision is None:
         raise TrainingError(f"Run {run.id} has a candidate, and no decision was named: the step 'decide' comes first")
 
-    def candidate(name: str) -> bytes:
-        return run.read(candidate_file(name), fit["files"][name], "fit")
+    def candidate(name: str) -> bytes | None:
+        return run.read(candidate_file(name), fitted.files[name], "fit") if fitted else None
 
-    version = plan["dataset"]
-    evaluation = run.need(EVALUATION, "evaluate") if fitted else None
+    version = plan.dataset
+    contract, profile = candidate("contract.json"), candidate("profile.json")
+    evaluation = run.need(EVALUATION_FILE, Evaluation, "evaluate") if fitted else None
     return Record(
         run=run.id,
-        problem=plan["problem"],
+        problem=plan.problem,
         source=f"{origin.datasets}{version}/",
         lock=origin.lock,
         plan=plan,
-        trials=fit["trials"],
+        trials=fit.trials,
         fit=fit,
         evaluation=evaluation,
-        decision=run.need(decision_file(decision), "decide") if decision is not None else None,
-        contract=Contract.from_json(candidate("contract.json")) if fitted else None,
-        onnx=candidate("model.onnx") if fitted else None,
-        profile=json.loads(candidate("profile.json")) if fitted else {},
+        decision=run.need(decision_file(decision), GateDecision, "decide") if decision is not None else None,
+        contract=None if contract is None else Contract.from_json(contract),
+        onnx=candidate("model.onnx"),
+        profile={} if profile is None else json.loads(profile),
         manifest=_json(lake, layout.dataset(version, "manifest.json")),
         audit=_json(lake, layout.dataset(version, AUDIT)),
         report=_bytes(lake, layout.dataset(version, REPORT)),
-        importance=_importance(run, evaluation or {}),
-        plots=_plots(run, evaluation or {}),
+        importance=_importance(run, evaluation) if evaluation else None,
+        plots=_plots(run, evaluation) if evaluation else {},
         decided=_day(run, decision),
     )
 
 
-def _importance(run: Run, evaluation: Json) -> Json | None:
-    """The features' importance, as the evaluation vouches for it; None where an older one measured none."""
-    digest = (evaluation.get("files") or {}).get(IMPORTANCE)
-    return None if digest is None else json.loads(run.read(IMPORTANCE, digest, "evaluate"))
+def _importance(run: Run, evaluation: Evaluation) -> Importance:
+    """The features' importance, as the evaluation vouches for it."""
+    body = run.read(IMPORTANCE, evaluation.files[IMPORTANCE], "evaluate")
+    return documents.parse(body, Importance, run.key(IMPORTANCE))
 
 
-def _plots(run: Run, evaluation: Json) -> dict[str, bytes]:
+def _plots(run: Run, evaluation: Evaluation) -> dict[str, bytes]:
     """The evaluation's plots, SVG by name ("roc")."""
-    vouched = (evaluation.get("files") or {}).items()
     return {
         file.removeprefix(PLOTS).removesuffix(".svg"): run.read(file, digest, "evaluate")
-        for file, digest in vouched
+        for file, digest in evaluation.files.items()
         if file.startswith(PLOTS)
     }
 

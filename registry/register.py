@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import Any
 
 from andamio.errors import PreconditionFailed
 from andamio.release import release as releases
 from andamio.release.pointer import Pointer, Served, read_pointer, swap_pointer
-from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from registry import card
+from registry.card import Facts
+from registry.documents import REGISTERED, Conflict, Registered, RegisteredModel, RegisteredRun
 from registry.record import Origin, Record, Trackers, read_record
-from training.run import PLAN, Run, candidate_file, decision_file, registered_file
+from training.evaluate.documents import GateDecision
+from training.run import Run, candidate_file, decision_file, registered_file
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 MLMODEL = "model/MLmodel"
@@ -27,36 +28,40 @@ ATTEMPTS = 3
 
 def register(
     lake: Objects, models: Objects, run_id: str, decision: str | None, origin: Origin, trackers: Trackers
-) -> dict[str, Any]:
+) -> Registered:
     """Record a decided run in MLflow and seal its release; without a decision, record that it has no model.
 
     A rejected model gets the alias "challenger"; no alias moves for one that is to be promoted before it is.
     """
     run = Run(run_id, models)
 
-    def compute() -> dict[str, Any]:
+    def compute() -> Registered:
         record = with_card(run, decision, read_record(lake, run, decision, origin))
+        facts = record.facts()
         tracker = trackers(record.problem)
         tracked = tracker.log(record)
-        result: dict[str, Any] = {"run": run_id, "mlflow_run": tracked.run_id, "metric": record.plan["metric"]}
-        if record.decision is None or tracked.version is None or tracked.mlmodel is None:
-            return {**result, "status": record.fit["status"]}
+        metric = record.plan.metric
+        if facts is None or tracked.version is None or tracked.mlmodel is None:
+            return RegisteredRun(run=run_id, mlflow_run=tracked.run_id, metric=metric, status="no_parity")
         # The first description of this model stays: MLflow puts a time into it, and a release's bytes never change.
         models.put_new(run.key(MLMODEL), tracked.mlmodel)
-        sealed = seal(run, record, models.get(run.key(MLMODEL)).body)
+        sealed = seal(run, record, facts, models.get(run.key(MLMODEL)).body)
         tracker.sealed(tracked.version, sealed)
-        if record.decision["outcome"] == "rejected":
+        decided = facts.decision
+        if decided.outcome == "rejected":
             tracker.point(CHALLENGER, tracked.version)
-        return {
-            **result,
-            **record.decision["holdout"],
-            "status": record.decision["outcome"],
-            "mlflow_version": tracked.version,
-            "release": sealed,
-            "reason": record.decision["reason"],
-        }
+        return RegisteredModel(
+            run=run_id,
+            mlflow_run=tracked.run_id,
+            metric=metric,
+            status=decided.outcome,
+            **decided.holdout.model_dump(),
+            mlflow_version=tracked.version,
+            release=sealed,
+            reason=decided.reason,
+        )
 
-    return run.once(registered_file(decision or "none"), compute)
+    return run.once(registered_file(decision or "none"), REGISTERED, compute)
 
 
 def with_card(run: Run, decision: str | None, record: Record) -> Record:
@@ -74,70 +79,69 @@ def with_card(run: Run, decision: str | None, record: Record) -> Record:
     return dataclasses.replace(record, card=made)
 
 
-def seal(run: Run, record: Record, mlmodel: bytes) -> str:
+def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
     """Write the release of a decided run and return its version."""
-    fit = record.fit
-    files = {name: run.read(candidate_file(name), sha256, "fit") for name, sha256 in fit["files"].items()}
+    fit = facts.fit
+    files = {name: run.read(candidate_file(name), sha256, "fit") for name, sha256 in fit.files.items()}
     files |= {
         "MLmodel": mlmodel,
-        "evaluation.json": to_json(record.evaluation),
-        "decision.json": to_json(record.decision),
+        "evaluation.json": facts.evaluation.to_json(),
+        "decision.json": facts.decision.to_json(),
         **(record.card.files() if record.card else {}),
-        **({releases.IMPORTANCE: to_json(record.importance)} if record.importance else {}),
+        releases.IMPORTANCE: facts.importance.to_json(),
     }
     info = {
         "problem": record.problem,
         "run": run.id,
-        "dataset": record.plan["dataset"],
-        "split": record.plan["split"],
-        "threshold": fit["threshold"],
-        "family": fit["family"],
-        "metric": record.plan["metric"],
+        "dataset": record.plan.dataset,
+        "split": record.plan.split,
+        "threshold": fit.threshold,
+        "family": fit.family,
+        "metric": record.plan.metric,
     }
     return releases.seal(run.models, files, info)
 
 
 def promote(
     models: Objects, run_id: str, decision: str, trackers: Trackers, now: datetime, *, attempt: int = 1
-) -> dict[str, Any]:
+) -> RegisteredModel | Conflict:
     """Swap the pointer to the run's release if it is still the one that the gate decided on, then the aliases.
 
     Status "promoted", "rejected" (the decision says so), or "conflict": somebody promoted another meanwhile,
     and the gate has to decide again. After three attempts a conflict is a rejection.
     """
     run = Run(run_id, models)
-    decided = run.need(decision_file(decision), "decide")
-    registered = run.need(registered_file(decision), "register")
-    if decided["outcome"] != "promoted":
+    decided = run.need(decision_file(decision), GateDecision, "decide")
+    registered = run.need(registered_file(decision), RegisteredModel, "register")
+    if decided.outcome != "promoted":
         return registered
-    version = registered["mlflow_version"]
-    swapped = _swap(models, run, decided, registered["release"], now)
+    version = registered.mlflow_version
+    swapped = _swap(models, run, decided, registered.release, now)
     if not swapped and attempt < ATTEMPTS:
-        return {"status": "conflict", "run": run_id, "attempt": attempt}
+        return Conflict(run=run_id, attempt=attempt)
     tracker = trackers(decided_problem(run))
     if not swapped:
         tracker.point(CHALLENGER, version)
-        tracker.conclude(registered["mlflow_run"], version, "rejected")
+        tracker.conclude(registered.mlflow_run, version, "rejected")
         reason = f"Another model was promoted meanwhile, {attempt} times: train again to be judged against it."
-        return {**registered, "status": "rejected", "reason": reason}
+        return registered.model_copy(update={"status": "rejected", "reason": reason})
     tracker.point(CHAMPION, version)
     tracker.unpoint(CHALLENGER, version)
-    tracker.conclude(registered["mlflow_run"], version, "promoted")
+    tracker.conclude(registered.mlflow_run, version, "promoted")
     return registered
 
 
 def decided_problem(run: Run) -> str:
     """The problem that a run was planned for."""
-    problem: str = run.need(PLAN, "plan")["problem"]
-    return problem
+    return run.plan().problem
 
 
-def _swap(models: Objects, run: Run, decided: dict[str, Any], release: str, now: datetime) -> bool:
+def _swap(models: Objects, run: Run, decided: GateDecision, release: str, now: datetime) -> bool:
     """Whether the pointer names the release: swapped now, or by an earlier call that was cut off."""
     pointer, etag = read_pointer(models, decided_problem(run))
     if _serves(pointer, release):
         return True
-    if (pointer.revision, etag) != (decided["revision"], decided["etag"]):
+    if (pointer.revision, etag) != (decided.revision, decided.etag):
         return False
     served = Served(release=release, since=now.isoformat(timespec="seconds"), run=run.id)
     try:

@@ -28,7 +28,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Self
 
-from andamio.storage import layout
+from pydantic import with_config
+
+from andamio.storage import documents, layout
+from andamio.storage.documents import STRICT
 
 FORMATS = ("csv", "jsonl", "parquet")
 ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{12}")
@@ -111,6 +114,7 @@ def _moment(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
     """What a batch's file is, how it is read, and which release scores it; written once, before anything is scored.
@@ -148,6 +152,7 @@ class BatchPlan:
     body: int = 0
     line: int = 1
     chunks: tuple[tuple[int, int], ...] = ()
+    format_number: Literal[1] = 1
 
     @property
     def ending(self) -> str:
@@ -161,11 +166,7 @@ class BatchPlan:
     @classmethod
     def from_json(cls, body: bytes) -> Self:
         """The plan that was stored."""
-        raw = json.loads(body)
-        for name in ("columns", "classes"):
-            raw[name] = tuple(raw[name])
-        raw["chunks"] = tuple((start, end) for start, end in raw["chunks"])
-        return cls(**raw)
+        return documents.parse(body, cls, "plan.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +183,14 @@ class Shard:
     line: int
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Cut:
     """How a file was cut: `shards.json`. `stored` says whether its predictions go into the table."""
 
     shards: tuple[Shard, ...]
     stored: bool
+    format_number: Literal[1] = 1
 
     def to_json(self) -> bytes:
         """The cut as it is stored."""
@@ -196,10 +199,10 @@ class Cut:
     @classmethod
     def from_json(cls, body: bytes) -> Self:
         """The cut that was stored."""
-        raw = json.loads(body)
-        return cls(tuple(Shard(**shard) for shard in raw["shards"]), raw["stored"])
+        return documents.parse(body, cls, "shards.json")
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class ShardResult:
     """What became of a shard: `rows` = `scored` + `rejected`. `bytes` and `etag` are those of its scored part.
@@ -216,6 +219,7 @@ class ShardResult:
     bytes: int
     etag: str
     seconds: Mapping[str, float] = field(default_factory=dict)
+    format_number: Literal[1] = 1
 
     def to_json(self) -> builtins.bytes:
         """The result as it is stored."""
@@ -224,4 +228,4 @@ class ShardResult:
     @classmethod
     def from_json(cls, body: builtins.bytes) -> Self:
         """The result that was stored."""
-        return cls(**json.loads(body))
+        return documents.parse(body, cls, "the result of a shard")

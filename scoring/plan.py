@@ -11,7 +11,7 @@ from typing import Any
 from andamio.contract import Contract
 from andamio.errors import NotReady, ObjectNotFound
 from andamio.release.pointer import champion, read_pointer
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
 from scoring import state
 from scoring.batch import KNOWN, BatchPlan, Format, file_name, format_of, known
@@ -87,10 +87,7 @@ def refuse(
 
 def read_plan(objects: Objects, batch: str) -> BatchPlan | None:
     """The plan of a batch, None before it has one."""
-    try:
-        return BatchPlan.from_json(objects.get(layout.batch(batch, "plan.json")).body)
-    except ObjectNotFound:
-        return None
+    return documents.find(objects, layout.batch(batch, "plan.json"), BatchPlan)
 
 
 def _claim(
@@ -203,7 +200,7 @@ def _write(
     key = layout.batch(batch, "plan.json")
     if context.batch.put_new(key, plan.to_json(), content_type="application/json"):
         return plan
-    return BatchPlan.from_json(context.batch.get(key).body)
+    return documents.read(context.batch, key, BatchPlan)
 
 
 def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format) -> Head:

@@ -88,7 +88,7 @@ def _manifest(context: ScoringContext, found: Complete, merged: str | None, now:
 
 
 def _without_lines(result: Json) -> Json:
-    return {name: value for name, value in result.items() if name != "lines"}
+    return {name: value for name, value in result.items() if name not in ("lines", "format_number")}
 
 
 def _make_known(objects: Objects, found: Complete) -> None:

@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from andamio.errors import ObjectNotFound
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from scoring.batch import BatchPlan, Cut, Shard
 from scoring.context import ScoringContext
@@ -48,10 +47,7 @@ def remaining_work(context: ScoringContext, plan: BatchPlan, attempt: int, *, su
 
 def read_cut(objects: Objects, batch: str) -> Cut | None:
     """How a batch was cut, None before it was."""
-    try:
-        return Cut.from_json(objects.get(layout.batch(batch, "shards.json")).body)
-    except ObjectNotFound:
-        return None
+    return documents.find(objects, layout.batch(batch, "shards.json"), Cut)
 
 
 def missing_shards(objects: Objects, batch: str, cut: Cut) -> list[int]:
@@ -94,7 +90,7 @@ def _keep(objects: Objects, plan: BatchPlan, found: Cut) -> Cut:
     key = layout.batch(plan.batch, "shards.json")
     if objects.put_new(key, found.to_json(), content_type="application/json"):
         return found
-    return Cut.from_json(objects.get(key).body)
+    return documents.read(objects, key, Cut)
 
 
 def _todo(objects: Objects, batch: str, attempt: int, kind: str, numbers: Sequence[int], status: str) -> Json:

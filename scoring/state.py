@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, Self
+from typing import Literal
+
+from pydantic import with_config
 
 from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
-from andamio.storage import layout
+from andamio.storage import documents, layout
+from andamio.storage.documents import STRICT
 from andamio.storage.ports import Objects
 
 STALE = timedelta(hours=2)
@@ -19,6 +22,7 @@ MISSING_SHOWN = 100
 _RACES = 50
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class State:
     """Where a batch stands: times in ISO 8601, `missing` the numbers of the shards that are not there.
@@ -36,16 +40,11 @@ class State:
     reason: str | None = None
     missing: tuple[int, ...] = ()
     same_as: str | None = None
+    format_number: Literal[1] = 1
 
     def to_json(self) -> bytes:
         """The state as it is stored."""
         return json.dumps(asdict(self), indent=1).encode()
-
-    @classmethod
-    def from_json(cls, body: bytes) -> Self:
-        """The state that was stored."""
-        raw: dict[str, Any] = json.loads(body)
-        return cls(**{**raw, "missing": tuple(raw["missing"])})
 
 
 def read_state(objects: Objects, batch: str) -> State | None:
@@ -134,7 +133,7 @@ def _read(objects: Objects, batch: str) -> tuple[State, str] | None:
         stored = objects.get(_key(batch))
     except ObjectNotFound:
         return None
-    return State.from_json(stored.body), stored.etag
+    return documents.parse(stored.body, State, _key(batch)), stored.etag
 
 
 def _swap(objects: Objects, batch: str, state: State, etag: str) -> bool:

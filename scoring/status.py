@@ -11,9 +11,10 @@ from itertools import islice
 from typing import Any, Literal
 
 from andamio.errors import ObjectNotFound
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
 from scoring.batch import ID, BatchPlan, Cut
+from scoring.state import State
 
 PARTS_SHOWN = 100
 """How many parts of a result are listed by name; the manifest names all of them."""
@@ -82,13 +83,13 @@ class Files:
 
 def read_status(objects: Objects, batch: str, now: datetime) -> Status | None:
     """How far a batch is; None when there is none of this id."""
-    state = _json(objects, layout.batch(batch, "state.json"))
+    state = documents.find(objects, layout.batch(batch, "state.json"), State)
     if state is None:
         request = _json(objects, layout.batch(batch, "request.json"))
         return None if request is None else _waiting(batch, request, now)
-    status = Status(batch, state["status"], state["created"], state["key"], reason=state["reason"])
-    if state["status"] == "done":
-        return _done(objects, replace(status, same_as=state["same_as"]))
+    status = Status(batch, state.status, state.created, state.key, reason=state.reason)
+    if state.status == "done":
+        return _done(objects, replace(status, same_as=state.same_as))
     return _under_way(objects, status)
 
 
@@ -180,17 +181,16 @@ def _done(objects: Objects, status: Status) -> Status:
 
 def _under_way(objects: Objects, status: Status) -> Status:
     running = status.status == "running"
-    body = _body(objects, layout.batch(status.batch, "plan.json"))
-    if body is None:
+    plan = documents.find(objects, layout.batch(status.batch, "plan.json"), BatchPlan)
+    if plan is None:
         # A gzip file is planned once it is unpacked.
         zipped = status.file is not None and status.file.lower().endswith(".gz")
         return replace(status, step="unpacking" if zipped else "planning") if running else status
-    plan = BatchPlan.from_json(body)
     status = replace(status, model=ScoringModel(plan.problem, plan.release))
-    body = _body(objects, layout.batch(status.batch, "shards.json"))
-    if body is None:
+    found = documents.find(objects, layout.batch(status.batch, "shards.json"), Cut)
+    if found is None:
         return replace(status, step="cutting") if running else status
-    cut = len(Cut.from_json(body).shards)
+    cut = len(found.shards)
     done = sum(1 for _ in objects.list(layout.batch(status.batch, "shards/")))
     step: Literal["scoring", "verifying"] = "scoring" if done < cut else "verifying"
     return replace(status, shards=BatchProgress(done, cut), step=step if running else None)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from andamio.errors import DataError, ObjectNotFound
-from andamio.storage import layout
+from andamio.errors import DataError
+from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.failures import failure
@@ -142,10 +142,7 @@ def _gaps(shards: Sequence[Shard], results: Sequence[ShardResult | None]) -> dic
 
 def _results(objects: Objects, batch: str, shards: Sequence[Shard]) -> list[ShardResult | None]:
     def read(shard: Shard) -> ShardResult | None:
-        try:
-            return ShardResult.from_json(objects.get(layout.shard_result(batch, shard.number)).body)
-        except ObjectNotFound:
-            return None
+        return documents.find(objects, layout.shard_result(batch, shard.number), ShardResult)
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         return list(pool.map(read, shards))

@@ -17,7 +17,7 @@ from andamio.errors import ObjectNotFound, Violation
 from andamio.records.encode import encode
 from andamio.records.parse import parse
 from andamio.release.model import Model
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects, PredictionStore
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.formats import open_part, read_rows
@@ -97,7 +97,7 @@ def score_shard(
 def _done(batch: Objects, plan: BatchPlan, shard: Shard) -> ShardResult | None:
     """The result of a shard that was scored, unless its part is gone again."""
     try:
-        found = ShardResult.from_json(batch.get(layout.shard_result(plan.batch, shard.number)).body)
+        found = documents.read(batch, layout.shard_result(plan.batch, shard.number), ShardResult)
         batch.head(layout.scored_part(plan.batch, shard.number, plan.ending))
     except ObjectNotFound:
         return None

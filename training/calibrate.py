@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from onnx import checker, helper, numpy_helper
 
 from andamio.records.encode import PROBABILITIES
+from training.documents import CalibrationResult
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -66,13 +67,13 @@ class Calibration:
         high = 1.0 if self.kind == "temperature" else float(np.float32(1 - self.clip))
         return float(np.float32(self.clip)), high
 
-    def to_dict(self) -> dict[str, Any]:
+    def result(self) -> CalibrationResult:
         """For `fit.json`: the kind and its own numbers."""
         if self.kind == "platt":
-            return {"kind": "platt", "a": self.a, "b": self.b, "clip": self.clip}
+            return CalibrationResult(kind="platt", a=self.a, b=self.b, clip=self.clip)
         if self.kind == "temperature":
-            return {"kind": "temperature", "t": self.t, "clip": self.clip}
-        return {"kind": "none", "why": self.why}
+            return CalibrationResult(kind="temperature", t=self.t, clip=self.clip)
+        return CalibrationResult(kind="none", why=self.why)
 
 
 Attach = Callable[[bytes, Calibration, int], bytes]

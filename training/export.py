@@ -6,7 +6,7 @@ The same fitted pipeline always gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -17,6 +17,7 @@ from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
 from andamio.records.encode import CATEGORIES, NUMBERS, OTHER, PROBABILITIES, Encoded
+from training.documents import ParityResult
 from training.families.catalog import Fitted
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -87,10 +88,21 @@ class Parity:
         """Whether the exported model may stand for the fitted one."""
         return bool(self.largest <= self.tolerance)
 
-    def as_dict(self) -> dict[str, float]:
-        """The numbers, for a result file; NaN is left out, for JSON has none."""
-        numbers = {**asdict(self), "largest": self.largest}
-        return {name: value for name, value in numbers.items() if np.isfinite(value)}
+    def result(self) -> ParityResult:
+        """For `fit.json`: a difference that is not a number is None."""
+        train, missing, unknown, range_ends, largest = (
+            value if np.isfinite(value) else None
+            for value in (self.train, self.missing, self.unknown, self.range_ends, self.largest)
+        )
+        return ParityResult(
+            rows=self.rows,
+            train=train,
+            missing=missing,
+            unknown=unknown,
+            range_ends=range_ends,
+            largest=largest,
+            tolerance=self.tolerance,
+        )
 
 
 def parity(

@@ -17,10 +17,11 @@ from andamio.storage import layout
 from andamio.storage.documents import digest
 from andamio.storage.ports import Objects
 from training import calibrate, export, reference, threshold
+from training.documents import FIT, ExportAttempt, FittedModel, NoModel, ScoredTrial, UnscoredTrial
 from training.families import selected as kept
 from training.families.catalog import Fitted
 from training.rows import TrainingRows
-from training.run import FIT, PLAN, Run, candidate_file, scores_file
+from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
 from training.trials.trial import Floats, fit_spec, from_npy, load_train
 
@@ -35,7 +36,7 @@ class Exported:
     `out_of_fold` holds the trial's calibrated probabilities [rows, classes].
     """
 
-    trial: dict[str, Any]
+    trial: ScoredTrial
     onnx: bytes
     fitted: Fitted
     calibration: calibrate.Calibration
@@ -49,77 +50,74 @@ def fit(
     *,
     exporter: export.Exporter = export.to_onnx,
     attach: calibrate.Attach = calibrate.attach,
-) -> dict[str, Any]:
+) -> FittedModel | NoModel:
     """Write the candidate's files and the fit's result; status "fitted", or "no_parity" after three exports.
 
     Raises `TrainingError` when the search has not ended, or no trial could be scored.
     """
     run = Run(run_id, models)
-    planned = run.need(PLAN, "plan")
+    planned = run.plan()
 
-    def compute() -> dict[str, Any]:
+    def compute() -> FittedModel | NoModel:
         trials = run.trials()
-        ordered = order(trials, planned["metric"])
-        contract, train = load_train(lake, run, planned["dataset"])
+        ordered = order(trials, planned.metric)
+        contract, train = load_train(lake, run, planned.dataset)
 
-        def scores(trial: dict[str, Any]) -> Floats:
-            return from_npy(run.read(scores_file(trial["id"]), trial["scores"], "trial"))
+        def scores(trial: ScoredTrial) -> Floats:
+            return from_npy(run.read(scores_file(trial.id), trial.scores, "trial"))
 
-        exported, attempts = try_exports(contract, train, ordered, scores, planned["seed"], exporter, attach)
-        result = {
+        exported, attempts = try_exports(contract, train, ordered, scores, planned.seed, exporter, attach)
+        found: dict[str, Any] = {
             "run": run_id,
-            "dataset": planned["dataset"],
-            "metric": planned["metric"],
-            "trials": [_brief(trial) for trial in trials],
-            "order": [trial["id"] for trial in ordered],
+            "dataset": planned.dataset,
+            "metric": planned.metric,
+            "trials": trials,
+            "order": [trial.id for trial in ordered],
             "attempts": attempts,
             "rows": len(train.labels),
             "class_rows": np.bincount(train.labels, minlength=len(contract.classes)).tolist(),
         }
         if exported is None:
-            return {**result, "status": "no_parity"}
+            return NoModel(**found)
         out_of_fold = exported.out_of_fold
         limit = _threshold(contract, train, out_of_fold)
         selected, left_out = kept.kept(exported.fitted, contract)
-        profile = _profile(lake, planned["dataset"])
+        profile = _profile(lake, planned.dataset)
         files = {
             "model.onnx": exported.onnx,
             "contract.json": contract.to_json(),
             "profile.json": profile,
-            "reference.json": reference.reference(contract, train, planned["seed"]),
-            "out_of_fold.json": reference.out_of_fold(contract, train, out_of_fold, planned["seed"]),
+            "reference.json": reference.reference(contract, train, planned.seed),
+            "out_of_fold.json": reference.out_of_fold(contract, train, out_of_fold, planned.seed),
         }
-        return {
-            **result,
-            "status": "fitted",
-            "trial": exported.trial["id"],
-            "family": exported.trial["family"],
-            "params": exported.trial["params"],
-            "selection": exported.trial["selection"],
-            "selected": selected,
-            "left_out": left_out,
-            "calibration": exported.calibration.to_dict(),
-            "threshold": limit,
-            "cross_validation": _out_of_fold_metrics(contract, train, out_of_fold, limit),
-            "size_bytes": len(exported.onnx),
-            "model": digest(exported.onnx),
-            "files": {name: run.write(candidate_file(name), body) for name, body in files.items()},
-        }
+        return FittedModel(
+            **found,
+            trial=exported.trial.id,
+            family=exported.trial.family,
+            params=exported.trial.params,
+            selection=exported.trial.selection,
+            selected=selected,
+            left_out=left_out,
+            calibration=exported.calibration.result(),
+            threshold=limit,
+            cross_validation=_out_of_fold_metrics(contract, train, out_of_fold, limit),
+            size_bytes=len(exported.onnx),
+            model=digest(exported.onnx),
+            files={name: run.write(candidate_file(name), body) for name, body in files.items()},
+        )
 
-    return run.once(FIT, compute)
+    return run.once(FIT_FILE, FIT, compute)
 
 
-def order(trials: Sequence[dict[str, Any]], metric: str) -> list[dict[str, Any]]:
+def order(trials: Sequence[ScoredTrial | UnscoredTrial], metric: str) -> list[ScoredTrial]:
     """The trials in the order in which they are tried; raises `TrainingError` when none could be scored."""
-    offered = [trial for trial in trials if not trial.get("baseline")]
-    done = {trial["id"]: trial for trial in offered if trial["status"] == "done"}
+    offered = [trial for trial in trials if not trial.baseline]
+    done = {trial.id: trial for trial in offered if isinstance(trial, ScoredTrial)}
     if not done:
-        why = "; ".join(f"{trial['id']}: {trial['why']}" for trial in offered)
+        why = "; ".join(f"{trial.id}: {trial.why}" for trial in offered if isinstance(trial, UnscoredTrial))
         raise TrainingError(f"No family could be fitted to these data. {why}")
     scores = [
-        selection.Score(
-            trial["id"], trial["simplicity"], trial["mean"], trial["se"], trial["columns"], trial["size_bytes"]
-        )
+        selection.Score(trial.id, trial.simplicity, trial.mean, trial.se, trial.columns, trial.size_bytes)
         for trial in done.values()
     ]
     chosen = selection.choose(scores, higher_is_better=metrics.higher_is_better(metric))
@@ -129,41 +127,41 @@ def order(trials: Sequence[dict[str, Any]], metric: str) -> list[dict[str, Any]]
 def try_exports(
     contract: Contract,
     train: TrainingRows,
-    ordered: Sequence[dict[str, Any]],
-    scores: Callable[[dict[str, Any]], Floats],
+    ordered: Sequence[ScoredTrial],
+    scores: Callable[[ScoredTrial], Floats],
     seed: int,
     exporter: export.Exporter,
     attach: calibrate.Attach,
-) -> tuple[Exported | None, list[dict[str, Any]]]:
+) -> tuple[Exported | None, list[ExportAttempt]]:
     """The first of at most three trials whose export proves parity and fits `gate.max_size_mb`, and all attempts.
 
     Parity is that of the calibrated graph with scikit-learn calibrated in NumPy: what is served is what is proven.
     `scores` gives a trial's out-of-fold probabilities.
     """
-    attempts: list[dict[str, Any]] = []
+    attempts: list[ExportAttempt] = []
     ranges = _ranges(contract)
     for trial in ordered[:TRIES]:
         fitted = fit_spec(contract, train.encoded, train.labels, trial, seed)
         out_of_fold = scores(trial)
         curve = calibrate.fit(out_of_fold, train.labels, contract.positive_index)
-        attempt: dict[str, Any] = {"trial": trial["id"], "calibration": curve.to_dict()}
-        attempts.append(attempt)
+        attempt = ExportAttempt(trial=trial.id, calibration=curve.result())
         try:
             onnx = attach(exporter(fitted), curve, contract.positive_index)
             expected = _calibrated(fitted, curve, contract.positive_index)
             proof = export.parity(expected, Model(contract, onnx).predict, train.encoded, ranges, seed)
         except Exception as error:  # converters raise whatever they like, and any of it means: not exported
             known = isinstance(error, AndamioError)
-            attempt["error"] = (str(error) if known else f"{type(error).__name__}: {error}")[:500]
+            text = (str(error) if known else f"{type(error).__name__}: {error}")[:500]
+            attempts.append(attempt.model_copy(update={"error": text}))
             continue
-        attempt.update(parity=proof.as_dict(), holds=proof.holds, size_bytes=len(onnx))
-        if not proof.holds:
-            continue
-        if len(onnx) > contract.gate.max_size_mb * 2**20:
-            attempt["error"] = f"{len(onnx) / 2**20:.1f} MB is more than gate.max_size_mb = {contract.gate.max_size_mb}"
-            continue
-        calibrated = curve.apply(out_of_fold, contract.positive_index)
-        return Exported(trial, onnx, fitted, curve, calibrated), attempts
+        found: dict[str, Any] = {"parity": proof.result(), "holds": proof.holds, "size_bytes": len(onnx)}
+        if proof.holds and len(onnx) > contract.gate.max_size_mb * 2**20:
+            size = f"{len(onnx) / 2**20:.1f} MB"
+            found["error"] = f"{size} is more than gate.max_size_mb = {contract.gate.max_size_mb}"
+        attempts.append(attempt.model_copy(update=found))
+        if proof.holds and "error" not in found:
+            calibrated = curve.apply(out_of_fold, contract.positive_index)
+            return Exported(trial, onnx, fitted, curve, calibrated), attempts
     return None, attempts
 
 
@@ -207,11 +205,6 @@ def _profile(lake: Objects, version: str) -> bytes:
         raise TrainingError(f"Data version {version} has no profile.json: run ETL again") from None
 
 
-def _brief(trial: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in trial.items() if name not in ("scores", "fold_rows")}
-
-
-def summary(written: dict[str, Any]) -> dict[str, Any]:
+def summary(written: FittedModel | NoModel) -> dict[str, Any]:
     """What the state machine needs of a fit."""
-    kept = ("status", "run", "metric", "trial", "size_bytes")
-    return {name: written[name] for name in kept if name in written}
+    return written.model_dump(include={"status", "run", "metric", "trial", "size_bytes"})

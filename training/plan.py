@@ -22,10 +22,11 @@ from andamio.contract import Contract
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.storage.ports import Objects
+from training.documents import Identity, SearchPlan, Skipped, TrainingPlan
 from training.families.catalog import FAMILIES
 from training.families.spaces import OPTUNA
 from training.outcome import imported
-from training.run import CONTRACT, PLAN, Run
+from training.run import CONTRACT, PLAN_FILE, Run
 
 ROOT = Path(__file__).parents[1]
 STEPS = (
@@ -53,7 +54,7 @@ def plan(
     trials: int | None = None,
     budget_minutes: float | None = None,
     now: datetime | None = None,
-) -> dict[str, Any]:
+) -> TrainingPlan:
     """Plan a run on a data version (the current one unless told) and write its plan.
 
     `families`, `trials` and `budget_minutes` take the place of what the contract says; the budget counts from
@@ -75,35 +76,36 @@ def plan(
         raise TrainingError(
             f"None of the families asked for can be trained: {', '.join(wanted)}. Known are {', '.join(FAMILIES)}."
         )
-    identity = {
-        "dataset": version,
-        "contract": contract.digest,
-        "seed": contract.training.seed,
-        "families": known,
-        "search": _search(contract, trials, budget_minutes),
-        "libraries": libraries(),
-        "sources": sources(),
-    }
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    identity = Identity(
+        dataset=version,
+        contract=contract.digest,
+        seed=contract.training.seed,
+        families=known,
+        search=_search(contract, trials, budget_minutes),
+        libraries=libraries(),
+        sources=sources(),
+    )
+    digest = hashlib.sha256(json.dumps(identity.model_dump(), sort_keys=True).encode()).hexdigest()
     run = Run(digest[:16], models)
     models.put_new(run.key(CONTRACT), contract.to_json(), content_type="application/json")
     return run.once(
-        PLAN,
-        lambda: {
-            **identity,
-            "run": run.id,
-            "problem": contract.problem.name,
-            "metric": contract.training.metric,
-            "split": about["split"],
-            "started": (now or datetime.now(UTC)).isoformat(timespec="seconds"),
-            "skipped": [
-                {"family": name, "why": "this version does not train it"} for name in wanted if name not in FAMILIES
+        PLAN_FILE,
+        TrainingPlan,
+        lambda: TrainingPlan(
+            **identity.model_dump(),
+            run=run.id,
+            problem=contract.problem.name,
+            metric=contract.training.metric,
+            split=about["split"],
+            started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
+            skipped=[
+                Skipped(family=name, why="this version does not train it") for name in wanted if name not in FAMILIES
             ],
-        },
+        ),
     )
 
 
-def _search(contract: Contract, trials: int | None, budget_minutes: float | None) -> dict[str, Any]:
+def _search(contract: Contract, trials: int | None, budget_minutes: float | None) -> SearchPlan:
     """How far the search goes: what was asked for, else what the contract says."""
     said = contract.training
     number = said.trials if trials is None else trials
@@ -112,13 +114,13 @@ def _search(contract: Contract, trials: int | None, budget_minutes: float | None
         raise TrainingError(f"trials must be a whole number from 1 to {MOST_TRIALS}, got {number!r}")
     if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0 < budget <= 1440:
         raise TrainingError(f"budget_minutes must be a number above 0 and up to 1440, got {budget!r}")
-    return {
-        "trials": number,
-        "round": max(said.parallel, math.ceil(number / MOST_ROUNDS)),
-        "patience": said.patience,
-        "budget_minutes": float(budget),
-        "repeats": said.repeats,
-    }
+    return SearchPlan(
+        trials=number,
+        round=max(said.parallel, math.ceil(number / MOST_ROUNDS)),
+        patience=said.patience,
+        budget_minutes=float(budget),
+        repeats=said.repeats,
+    )
 
 
 def libraries() -> dict[str, str]:
@@ -139,12 +141,12 @@ def sources() -> str:
     return found.hexdigest()[:16]
 
 
-def summary(written: dict[str, Any]) -> dict[str, Any]:
+def summary(written: TrainingPlan) -> dict[str, Any]:
     """What the state machine needs of a plan: names and small numbers."""
     return {
-        "run": written["run"],
-        "dataset": written["dataset"],
-        "metric": written["metric"],
-        "trials": written["search"]["trials"],
-        "skipped": [skipped["family"] for skipped in written["skipped"]],
+        "run": written.run,
+        "dataset": written.dataset,
+        "metric": written.metric,
+        "trials": written.search.trials,
+        "skipped": [skipped.family for skipped in written.skipped],
     }

@@ -5,23 +5,24 @@ A result is written last and never over another, so a step that is run again ret
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Final, Literal
 
 from andamio.contract import Contract
 from andamio.errors import ObjectNotFound, TrainingError
-from andamio.storage import layout
-from andamio.storage.documents import digest, to_json
+from andamio.storage import documents, layout
+from andamio.storage.documents import Document, Kind, digest
 from andamio.storage.ports import Objects
+from training.documents import FIT, TRIAL, FittedModel, NoModel, ScoredTrial, ToldRound, TrainingPlan, UnscoredTrial
 
-PLAN = "plan.json"
+PLAN_FILE = "plan.json"
 CONTRACT = "contract.json"
-FIT = "fit.json"
-EVALUATION = "evaluation.json"
+FIT_FILE = "fit.json"
+EVALUATION_FILE = "evaluation.json"
 
-CONTINUE, ENOUGH = "continue", "enough"
+CONTINUE: Final[Literal["continue"]] = "continue"
+ENOUGH: Final[Literal["enough"]] = "enough"
 """What a round says of the search: another one, or not."""
 
 
@@ -76,17 +77,13 @@ class Run:
         """The key of one file of the folder."""
         return layout.run(self.id, file)
 
-    def find(self, file: str) -> dict[str, Any] | None:
+    def find[D](self, file: str, kind: Kind[D]) -> D | None:
         """A result, or None when its step has not run yet."""
-        try:
-            content: dict[str, Any] = json.loads(self.models.get(self.key(file)).body)
-        except ObjectNotFound:
-            return None
-        return content
+        return documents.find(self.models, self.key(file), kind)
 
-    def need(self, file: str, step: str) -> dict[str, Any]:
+    def need[D](self, file: str, kind: Kind[D], step: str) -> D:
         """A result that must be there; raises `TrainingError` that names the step that writes it."""
-        found = self.find(file)
+        found = self.find(file, kind)
         if found is None:
             raise TrainingError(f"{self.key(file)} is missing: the step '{step}' has to run first")
         return found
@@ -106,27 +103,28 @@ class Run:
         self.models.put(self.key(file), body)
         return digest(body)
 
-    def once(self, file: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The stored result of a step, or else what `compute` says, stored; the first writer wins."""
-        found = self.find(file)
-        if found is not None:
-            return found
-        body = to_json(compute())
-        if self.models.put_new(self.key(file), body, content_type="application/json"):
-            content: dict[str, Any] = json.loads(body)
-            return content
-        return self.need(file, "a parallel one")
+    def once[D: Document](self, file: str, kind: Kind[D], compute: Callable[[], D]) -> D:
+        """The stored result of a step, or else what `compute` returns, stored; the first writer wins."""
+        return documents.once(self.models, self.key(file), kind, compute)
 
-    def search(self) -> dict[str, Any]:
+    def plan(self) -> TrainingPlan:
+        """What the run does; raises `TrainingError` when it was not planned."""
+        return self.need(PLAN_FILE, TrainingPlan, "plan")
+
+    def fit(self) -> FittedModel | NoModel:
+        """The result of the fit; raises `TrainingError` when there is none yet."""
+        return self.need(FIT_FILE, FIT, "fit")
+
+    def search(self) -> ToldRound:
         """What the search knew at its end; raises `TrainingError` while it has rounds to go."""
         number = 1
-        while (told := self.need(told_file(number), "tell"))["status"] != ENOUGH:
+        while (told := self.need(told_file(number), ToldRound, "tell")).status != ENOUGH:
             number += 1
         return told
 
-    def trials(self) -> list[dict[str, Any]]:
+    def trials(self) -> list[ScoredTrial | UnscoredTrial]:
         """The results of every trial of a search that has ended, baselines first, in order."""
-        return [self.need(trial_file(trial), f"trial {trial}") for trial in self.search()["trials"]]
+        return [self.need(trial_file(trial), TRIAL, f"trial {trial}") for trial in self.search().trials]
 
     def contract(self) -> Contract:
         """The contract that the run was planned with, not yet sealed."""

@@ -27,6 +27,7 @@ from benchmarks.batch import generate
 from benchmarks.batch.folder import PROBLEM, FolderObjects
 from tests.support.releases import release_files
 from training import calibrate, export
+from training.documents import ScoredTrial, TrialSpec
 from training.fit import Exported, try_exports
 from training.rows import encode_rows
 from training.trials.trial import cross_validate
@@ -62,10 +63,11 @@ def train(family: str) -> tuple[Contract, Exported]:
     cells[contract.problem.target] = [str(label) for label in labels[:TRAINED_ON].tolist()]
     cells[dataset.KEY] = [f"{row:016x}" for row in range(TRAINED_ON)]
     rows = encode_rows(contract, cells, version="benchmark")
-    spec = {"id": "t1", "family": family, "params": PARAMS[family]}
-    _, out_of_fold = cross_validate(contract, rows, spec, SEED, 1)
+    spec = TrialSpec(id="t1", family=family, params=PARAMS[family], simplicity=0, round=1)
+    found = cross_validate(contract, rows, spec, SEED, 1)
+    trial = ScoredTrial(**spec.model_dump(), **found.figures(), metric=contract.training.metric, scores="", seconds=0.0)
     exported, attempts = try_exports(
-        contract, rows, [spec], lambda _: out_of_fold, SEED, export.to_onnx, calibrate.attach
+        contract, rows, [trial], lambda _: found.out_of_fold, SEED, export.to_onnx, calibrate.attach
     )
     if exported is None:
         raise SystemExit(f"{family} was not exported: {attempts}")

@@ -48,12 +48,14 @@ def connect() -> Registry:
 
 
 def _register(to: Registry, event: dict[str, Any]) -> dict[str, Any]:
-    return register.register(to.lake, to.models, event["run"], event.get("decision"), to.origin, to.tracker)
+    registered = register.register(to.lake, to.models, event["run"], event.get("decision"), to.origin, to.tracker)
+    return registered.summary()
 
 
 def _promote(to: Registry, event: dict[str, Any]) -> dict[str, Any]:
     now = datetime.now(UTC)
-    return register.promote(to.models, event["run"], event["decision"], to.tracker, now, attempt=event["attempt"])
+    promoted = register.promote(to.models, event["run"], event["decision"], to.tracker, now, attempt=event["attempt"])
+    return promoted.summary()
 
 
 STEPS: dict[str, Callable[[Registry, dict[str, Any]], dict[str, Any]]] = {"register": _register, "promote": _promote}

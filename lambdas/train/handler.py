@@ -72,7 +72,7 @@ def _evaluate(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _decide(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    return decide.summary(decide.decide(to.lake, to.models, event["run"], attempt=event["attempts"] + 1))
+    return decide.summary(decide.decide(to.lake, to.models, event["run"]), attempt=event["attempts"] + 1)
 
 
 STEPS: dict[str, Callable[[Buckets, dict[str, Any]], dict[str, Any]]] = {

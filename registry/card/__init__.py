@@ -1,7 +1,7 @@
 """The model card: what a person reads to know whether to trust a model, in Markdown and as one HTML page.
 
-Everything in it comes from what the run wrote down. What an older run did not write is left out, or said to be
-unknown; nothing is worked out anew, so the card can never say anything else than the release does.
+Everything in it comes from what the run wrote down; nothing is worked out anew, so the card can never say anything
+else than the release does.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from andamio.stats.metrics import higher_is_better
 from registry.card.columns import by_feature
-from registry.card.facts import Facts, Json, standard_error, why
+from registry.card.facts import Facts
 from registry.card.wording import Section, counted, family, interval, listed, metric, number, paragraphs, said, table
+from training.documents import ScoredTrial, UnscoredTrial
 
 TRIALS_SHOWN = 8
 
@@ -15,9 +16,9 @@ TRIALS_SHOWN = 8
 def choice(facts: Facts) -> Section:
     """How many were tried, by which rule one was taken, and what that does to its figures."""
     trials, done = facts.offered, facts.done
-    failed = [trial for trial in trials if trial["status"] == "failed"]
-    pruned = [trial for trial in trials if trial["status"] == "pruned"]
-    families = sorted({family(trial["family"]) for trial in done})
+    failed = [trial for trial in trials if isinstance(trial, UnscoredTrial) and trial.status == "failed"]
+    pruned = [trial for trial in trials if trial.status == "pruned"]
+    families = sorted({family(trial.family) for trial in done})
     outcome = [f"{len(done):,} scored"]
     outcome += [f"{len(pruned):,} pruned"] if pruned else []
     outcome += [f"{len(failed):,} failed"] if failed else []
@@ -27,23 +28,23 @@ def choice(facts: Facts) -> Section:
     ]
     ranked = _ranked(facts)
     if ranked:
-        parts.append(table(["trial", "features", f"{metric(facts.plan['metric'])} (cross-validated)", ""], ranked))
+        parts.append(table(["trial", "features", f"{metric(facts.plan.metric)} (cross-validated)", ""], ranked))
     parts.append(_curse(facts))
     if failed:
-        parts.append("Failed: " + "; ".join(f"{said(trial['id'])} ({said(why(trial))})" for trial in failed[:5]) + ".")
+        parts.append("Failed: " + "; ".join(f"{said(trial.id)} ({said(trial.why)})" for trial in failed[:5]) + ".")
     parts.append(_parity(facts))
     return Section("How it was chosen", paragraphs(parts))
 
 
 def _rule(facts: Facts) -> str:
-    order: list[str] = facts.fit.get("order") or []
-    done = {trial["id"]: trial for trial in facts.done}
+    order = facts.fit.order
+    done = {trial.id: trial for trial in facts.done}
     if not done:
         return ""
-    best, chosen = _best(facts, facts.done), facts.fit["trial"]
+    best, chosen = _best(facts, facts.done), facts.fit.trial
     near = [trial for trial in facts.done if _within(facts, trial, best)]
     text = (
-        f"Best on average: {said(best['id'])}, {_mean(best)}. Within one standard error of it: "
+        f"Best on average: {said(best.id)}, {_mean(best)}. Within one standard error of it: "
         f"{counted(len(near), 'trial')}; the simplest of these is taken"
     )
     if order and order[0] != chosen:
@@ -56,11 +57,9 @@ def _rule(facts: Facts) -> str:
 
 
 def _folds(facts: Facts) -> str:
-    counts = {len(trial["folds"]) for trial in facts.done if trial.get("folds")}
-    repeats = (facts.plan.get("search") or {}).get("repeats")
-    if not counts:
-        return ""
-    repeated = f", {counted(int(repeats), 'repeat')}" if isinstance(repeats, int) and repeats > 1 else ""
+    counts = {len(trial.folds) for trial in facts.done}
+    repeats = facts.plan.search.repeats
+    repeated = f", {counted(repeats, 'repeat')}" if repeats > 1 else ""
     return (
         f"Each was scored by cross-validation on train alone ({max(counts):,} folds{repeated}, stratified by class, "
         "grouped by the split's key); the holdout took no part."
@@ -68,17 +67,15 @@ def _folds(facts: Facts) -> str:
 
 
 def _ranked(facts: Facts) -> list[list[str]]:
-    done = {trial["id"]: trial for trial in facts.done}
-    order = [name for name in facts.fit.get("order") or [] if name in done] or list(done)
-    chosen = facts.fit["trial"]
+    done = {trial.id: trial for trial in facts.done}
+    order = [name for name in facts.fit.order if name in done] or list(done)
+    chosen = facts.fit.trial
     names = order[:TRIALS_SHOWN]
     names += [name for name in (chosen,) if name in done and name not in names]
     return [
         [
             said(name),
-            {"none": "all", "univariate": "selected one by one", "model": "selected by a model"}.get(
-                str(done[name].get("selection", "none")), said(done[name].get("selection"))
-            ),
+            {"none": "all", "univariate": "selected one by one", "model": "selected by a model"}[done[name].selection],
             _mean(done[name]),
             "**chosen**" if name == chosen else "",
         ]
@@ -87,12 +84,12 @@ def _ranked(facts: Facts) -> list[list[str]]:
 
 
 def _curse(facts: Facts) -> str:
-    done = {trial["id"]: trial for trial in facts.done}
-    chosen = done.get(facts.fit["trial"])
+    done = {trial.id: trial for trial in facts.done}
+    chosen = done.get(facts.fit.trial)
     if chosen is None:
         return ""
-    cross_validated = f"Cross-validated it has {metric(facts.plan['metric'])} {number(chosen['mean'])}; "
-    value = interval(facts.evaluation["metrics"][facts.metric])
+    cross_validated = f"Cross-validated it has {metric(facts.plan.metric)} {number(chosen.mean)}; "
+    value = interval(facts.evaluation.metrics[facts.metric])
     on_holdout = f"on the holdout, which had no part in the choice, {value}."
     if len(done) == 1:
         return cross_validated + on_holdout
@@ -103,41 +100,38 @@ def _curse(facts: Facts) -> str:
 
 
 def _parity(facts: Facts) -> str:
-    for attempt in facts.fit.get("attempts") or []:
-        parity = attempt.get("parity")
-        if attempt.get("trial") == facts.fit["trial"] and parity and parity.get("largest") is not None:
-            return (
-                f"Parity: the exported model differs from what was trained by at most {parity['largest']:.1e} in any "
-                f"probability ({parity.get('tolerance', 1e-5):.0e} is allowed), on {counted(parity['rows'], 'row')} of "
-                "train and on perturbed ones."
-            )
-    return ""
+    parity = facts.fit.parity
+    if parity.largest is None:
+        return ""
+    return (
+        f"Parity: the exported model differs from what was trained by at most {parity.largest:.1e} in any "
+        f"probability ({parity.tolerance:.0e} is allowed), on {counted(parity.rows, 'row')} of "
+        "train and on perturbed ones."
+    )
 
 
-def left_out(facts: Facts) -> Section | None:
+def left_out(facts: Facts) -> Section:
     """What feature selection took away, and what that cost or gained."""
-    gone, kept = facts.fit.get("left_out"), facts.fit.get("selected")
-    by_kind: dict[str, Json] = {}
+    gone, kept = facts.fit.left_out, facts.fit.selected
+    by_kind: dict[str, ScoredTrial] = {}
     for kind in ("none", "univariate", "model"):
-        tried = [trial for trial in facts.done if trial.get("selection") == kind]
+        tried = [trial for trial in facts.done if trial.selection == kind]
         if tried:
             by_kind[kind] = _best(facts, tried)
-    if gone is None and len(by_kind) < 2:
-        return None
-    parts = [_left_out(facts, kept or [], gone) if gone else "Nothing was left out: the model has every column."]
-    done = {trial["id"]: trial for trial in facts.done}
-    chosen = done.get(facts.fit["trial"])
-    same = [trial for trial in facts.done if chosen and trial["family"] == chosen["family"] and _is_whole(trial)]
+    parts = [_left_out(facts, kept, gone) if gone else "Nothing was left out: the model has every column."]
+    done = {trial.id: trial for trial in facts.done}
+    chosen = done.get(facts.fit.trial)
+    same = [trial for trial in facts.done if chosen and trial.family == chosen.family and _is_whole(trial)]
     if gone and chosen and not _is_whole(chosen) and same:
         whole = _best(facts, same)
         parts.append(
-            f"Cross-validated {metric(facts.plan['metric'])} of the best {family(chosen['family'])} with all columns: "
+            f"Cross-validated {metric(facts.plan.metric)} of the best {family(chosen.family)} with all columns: "
             f"{_mean(whole)}; of this one: {_mean(chosen)}. {_worth(facts, whole, chosen)}"
         )
     elif "none" in by_kind and len(by_kind) > 1:
         best = _best(facts, [trial for kind, trial in by_kind.items() if kind != "none"])
         parts.append(
-            f"Best cross-validated {metric(facts.plan['metric'])} with all columns: {_mean(by_kind['none'])}; with a "
+            f"Best cross-validated {metric(facts.plan.metric)} with all columns: {_mean(by_kind['none'])}; with a "
             f"selection: {_mean(best)}. {_worth(facts, by_kind['none'], best)}"
         )
     elif gone:
@@ -159,34 +153,32 @@ def _left_out(facts: Facts, kept: list[str], gone: list[str]) -> str:
     return text + (f" In part: {listed(partly, 30)}." if partly else "")
 
 
-def _is_whole(trial: Json) -> bool:
-    return bool(trial.get("selection", "none") == "none")
+def _is_whole(trial: ScoredTrial) -> bool:
+    return trial.selection == "none"
 
 
-def _worth(facts: Facts, whole: Json, selected: Json) -> str:
+def _worth(facts: Facts, whole: ScoredTrial, selected: ScoredTrial) -> str:
     """What selecting did to the cross-validated mean."""
-    sign = 1 if higher_is_better(facts.plan["metric"]) else -1
-    gain = sign * (selected["mean"] - whole["mean"])
+    sign = 1 if higher_is_better(facts.plan.metric) else -1
+    gain = sign * (selected.mean - whole.mean)
     changed = "gained" if gain > 0 else "cost" if gain < 0 else "changed"
     little = ", less than one standard error: no difference that could be told." if _little(whole, gain) else "."
     return f"Leaving columns out {changed} {number(abs(gain), 4)}{little}"
 
 
-def _best(facts: Facts, trials: Sequence[Json]) -> Json:
-    sign = 1 if higher_is_better(facts.plan["metric"]) else -1
-    return max(trials, key=lambda trial: (sign * trial["mean"], -trial.get("simplicity", 0)))
+def _best(facts: Facts, trials: Sequence[ScoredTrial]) -> ScoredTrial:
+    sign = 1 if higher_is_better(facts.plan.metric) else -1
+    return max(trials, key=lambda trial: (sign * trial.mean, -trial.simplicity))
 
 
-def _within(facts: Facts, trial: Json, best: Json) -> bool:
-    sign = 1 if higher_is_better(facts.plan["metric"]) else -1
-    return bool(sign * (best["mean"] - trial["mean"]) <= (standard_error(best) or 0.0))
+def _within(facts: Facts, trial: ScoredTrial, best: ScoredTrial) -> bool:
+    sign = 1 if higher_is_better(facts.plan.metric) else -1
+    return bool(sign * (best.mean - trial.mean) <= best.se)
 
 
-def _little(trial: Json, gain: float) -> bool:
-    error = standard_error(trial)
-    return error is not None and abs(gain) < error
+def _little(trial: ScoredTrial, gain: float) -> bool:
+    return abs(gain) < trial.se
 
 
-def _mean(trial: Json) -> str:
-    error = standard_error(trial)
-    return number(trial["mean"]) + (f" ± {number(error)}" if error is not None else "")
+def _mean(trial: ScoredTrial) -> str:
+    return f"{number(trial.mean)} ± {number(trial.se)}"

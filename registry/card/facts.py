@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from andamio.contract import Contract
+from training.documents import FittedModel, ScoredTrial, TrainingPlan, UnscoredTrial
+from training.evaluate.documents import Evaluation, Figure, GateDecision, Importance
 
 Json = dict[str, Any]
 
@@ -19,15 +21,15 @@ class Facts:
     """
 
     run: str
-    plan: Json
-    fit: Json
-    evaluation: Json
-    decision: Json
+    plan: TrainingPlan
+    fit: FittedModel
+    evaluation: Evaluation
+    decision: GateDecision
     contract: Contract
+    importance: Importance
     manifest: Json | None = None
     profile: Json = field(default_factory=dict)
     audit: Json | None = None
-    importance: Json | None = None
     lock: str = ""
     decided: str = ""
     report: str = ""
@@ -35,57 +37,38 @@ class Facts:
     @property
     def metric(self) -> str:
         """The contract's metric."""
-        name: str = self.evaluation["metric"]
-        return name
+        return self.evaluation.metric
 
     @property
     def low_evidence(self) -> bool:
         """Whether the holdout has too few rows of a class to judge by."""
-        return bool(self.evaluation.get("low_evidence"))
+        return self.evaluation.low_evidence
 
     @property
-    def judged_by(self) -> dict[str, Json]:
+    def judged_by(self) -> dict[str, Figure]:
         """The figures to judge by: those of the holdout, or of repeated cross-validation where it is too small."""
-        holdout: dict[str, Json] = self.evaluation["metrics"]
-        crossed: dict[str, Json] = self.evaluation.get("cross_validated") or {}
-        return {**holdout, **{name: _as_figure(crossed[name]) for name in crossed}} if self.low_evidence else holdout
+        return {**self.evaluation.metrics, **(self.evaluation.cross_validated or {})}
 
     @property
-    def figure(self) -> Json:
+    def figure(self) -> Figure:
         """The contract's metric, to judge by: value, low, high."""
         return self.judged_by[self.metric]
 
     @property
-    def trials(self) -> list[Json]:
+    def trials(self) -> list[ScoredTrial | UnscoredTrial]:
         """Every trial of the run."""
-        found: list[Json] = self.fit.get("trials") or []
-        return found
+        return self.fit.trials
 
     @property
-    def offered(self) -> list[Json]:
+    def offered(self) -> list[ScoredTrial | UnscoredTrial]:
         """The trials that a model could come from: all but yardsticks."""
-        return [trial for trial in self.trials if not trial.get("baseline")]
+        return [trial for trial in self.trials if not trial.baseline]
 
     @property
-    def done(self) -> list[Json]:
+    def done(self) -> list[ScoredTrial]:
         """The trials that were scored to the end and could be chosen."""
-        return [trial for trial in self.offered if trial["status"] == "done"]
+        return [trial for trial in self.offered if isinstance(trial, ScoredTrial)]
 
     def text(self, key: str) -> str:
         """The text shown for a class."""
         return self.contract.texts.get(key, key)
-
-
-def _as_figure(value: Any) -> Json:
-    return value if isinstance(value, dict) else {"value": value, "low": None, "high": None}
-
-
-def standard_error(trial: Json) -> float | None:
-    """A trial's standard error, under the name that its version gave it."""
-    found: float | None = trial.get("se", trial.get("standard_error"))
-    return found
-
-
-def why(trial: Json) -> str:
-    """Why a trial has no score."""
-    return str(trial.get("why") or trial.get("reason") or "no reason was noted")

@@ -46,11 +46,11 @@ def data(facts: Facts) -> Section:
     """Which rows it was made of and measured on, and who is out."""
     manifest = facts.manifest or {}
     rows: Json = manifest.get("rows") or {}
-    train, holdout = facts.fit.get("rows"), facts.evaluation["rows"]
+    train, holdout = facts.fit.rows, facts.evaluation.rows
     parts = [
-        f"Data version {code(facts.plan['dataset'])}"
+        f"Data version {code(facts.plan.dataset)}"
         + (f", made {said(manifest['created'][:10])}" if manifest.get("created") else "")
-        + f": {counted(int(train or 0), 'row')} to train on and {counted(holdout, 'row')} held out."
+        + f": {counted(train, 'row')} to train on and {counted(holdout, 'row')} held out."
     ]
     by_class = _class_rows(facts)
     if by_class:
@@ -71,11 +71,9 @@ def data(facts: Facts) -> Section:
 
 
 def _class_rows(facts: Facts) -> list[list[str]]:
-    train, held = facts.fit.get("class_rows") or [], facts.evaluation.get("classes") or {}
-    if len(train) != len(facts.contract.classes):
-        return []
+    train, held = facts.fit.class_rows, facts.evaluation.classes
     return [
-        [said(facts.text(key)), f"{count:,}", f"{held.get(key, 0):,}"]
+        [said(facts.text(key)), f"{count:,}", f"{held[key]:,}"]
         for key, count in zip(facts.contract.classes, train, strict=True)
     ]
 
@@ -142,17 +140,17 @@ def _suspects(facts: Facts) -> str:
 def limits(facts: Facts) -> Section:
     """Where its answers stop meaning anything."""
     found = []
-    counts = facts.evaluation.get("classes") or {}
+    counts = facts.evaluation.classes
     if facts.low_evidence:
         held = listed([f"{count:,} of “{said(facts.text(key))}”" for key, count in counts.items()])
         found.append(
             f"Low evidence: the holdout has {held}; at least {FEW_ROWS_OF_A_CLASS} of each are needed to judge by it."
         )
-    figure = facts.evaluation["metrics"][facts.metric]
-    if figure.get("low") is not None and figure.get("high") is not None:
+    figure = facts.evaluation.metrics[facts.metric]
+    if figure.low is not None and figure.high is not None:
         found.append(
-            f"A holdout of {counted(facts.evaluation['rows'], 'row')} fixes {metric(facts.metric)} to within "
-            f"{number(figure['high'] - figure['low'])}: a smaller difference between two models may be chance."
+            f"A holdout of {counted(facts.evaluation.rows, 'row')} fixes {metric(facts.metric)} to within "
+            f"{number(figure.high - figure.low)}: a smaller difference between two models may be chance."
         )
     found += _ranges(facts)
     conflicts = facts.profile.get("conflicts") or {}
@@ -210,26 +208,21 @@ def _often_missing(features: dict[str, Json], inputs: dict[str, Feature]) -> lis
 def gate(facts: Facts) -> Section:
     """What the gate decided, in its own words."""
     decision = facts.decision
-    outcome = {"promoted": "Promoted", "rejected": "Not promoted", "tied": "A tie"}.get(
-        decision.get("outcome", ""), said(decision.get("outcome", ""))
-    )
+    outcome = {"promoted": "Promoted", "rejected": "Not promoted", "tied": "A tie"}[decision.outcome]
     when = f", {said(facts.decided)}" if facts.decided else ""
-    parts = [f"**{outcome}**{when}. {said(decision.get('reason', ''), SENTENCE)}"]
+    parts = [f"**{outcome}**{when}. {said(decision.reason, SENTENCE)}"]
     rows = [
-        [name, interval(decision[key])]
-        for key, name in (
-            ("score", "this model"),
-            ("baseline", said(decision.get("against", "")) or "against"),
-            ("gain", "gain"),
+        [name, interval(figure)]
+        for name, figure in (
+            ("this model", decision.score),
+            (said(decision.against), decision.baseline),
+            ("gain", decision.gain),
         )
-        if isinstance(decision.get(key), dict)
+        if figure is not None
     ]
     if rows:
-        parts.append(table(["", metric(decision.get("metric", facts.metric))], rows))
-    warnings = [said(text, 400) for text in _texts(decision.get("warnings"))]
-    if warnings:
-        parts.append("Warnings:\n\n" + bullets(warnings))
-    refused = decision.get("rows_champion_would_refuse")
+        parts.append(table(["", metric(decision.metric)], rows))
+    refused = decision.rows_champion_would_refuse
     if refused:
         parts.append(
             f"{counted(refused, 'holdout row')} would be refused by the champion's own contract: "
@@ -243,15 +236,15 @@ def origin(facts: Facts) -> Section:
     plan, fit = facts.plan, facts.fit
     rows = [
         ["training run", code(facts.run)],
-        ["data version", code(plan["dataset"])],
-        ["split", code(plan.get("split") or "")],
-        ["contract", code(plan.get("contract") or "")],
-        ["model (SHA-256)", code(fit.get("model") or "")],
-        ["trial", f"{said(fit['trial'])}, {family(fit['family'])}"],
-        ["parameters", ", ".join(f"{said(name)} = {said(value)}" for name, value in (fit.get("params") or {}).items())],
-        ["seed", code(plan.get("seed", ""))],
-        ["libraries", ", ".join(f"{said(name)} {said(text)}" for name, text in (plan.get("libraries") or {}).items())],
-        ["our code", code(plan.get("sources") or "")],
+        ["data version", code(plan.dataset)],
+        ["split", code(plan.split)],
+        ["contract", code(plan.contract)],
+        ["model (SHA-256)", code(fit.model)],
+        ["trial", f"{said(fit.trial)}, {family(fit.family)}"],
+        ["parameters", ", ".join(f"{said(name)} = {said(value)}" for name, value in fit.params.items())],
+        ["seed", code(plan.seed)],
+        ["libraries", ", ".join(f"{said(name)} {said(text)}" for name, text in plan.libraries.items())],
+        ["our code", code(plan.sources)],
         ["lock file (SHA-256 of uv.lock)", code(facts.lock)],
     ]
     parts = [
@@ -260,12 +253,6 @@ def origin(facts: Facts) -> Section:
         "GET /version, `andamio models` and the model version in MLflow do.",
     ]
     return Section("Where it comes from", paragraphs(parts))
-
-
-def _texts(value: Any) -> list[str]:
-    """Warnings, whether they are sentences or records with a message."""
-    found = value if isinstance(value, list) else []
-    return [str(item.get("message") or item) if isinstance(item, dict) else str(item) for item in found]
 
 
 def _plain(value: Any) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from andamio.contract.tables import Costs
 from andamio.stats.metrics import higher_is_better
-from registry.card.facts import Facts, Json
-from registry.card.verdict import PLAIN, gain_over, success_holds, visible_slices
+from registry.card.facts import Facts
+from registry.card.verdict import PLAIN, gain_over, visible_slices
 from registry.card.wording import (
     MEANINGS,
     Section,
@@ -23,6 +21,7 @@ from registry.card.wording import (
     said,
     table,
 )
+from training.evaluate.documents import CalibrationMeasured, FeatureImportance, Figure, SliceFigure
 
 SLICES_SHOWN = 15
 FEATURES_SHOWN = 20
@@ -31,12 +30,12 @@ FEATURES_SHOWN = 20
 def figures(facts: Facts) -> Section:
     """Every metric with its interval, beside what costs nothing."""
     evaluation = facts.evaluation
-    groups = evaluation.get("groups")
-    grouped = f" in {groups:,} groups that stay together" if groups and groups != evaluation["rows"] else ""
-    classes = evaluation.get("classes") or {}
+    groups = evaluation.groups
+    grouped = f" in {groups:,} groups that stay together" if groups != evaluation.rows else ""
+    classes = evaluation.classes
     by_class = f" ({', '.join(f'{count:,} {said(facts.text(key))}' for key, count in classes.items())})"
     parts = [
-        f"Measured on the holdout: {counted(evaluation['rows'], 'row')}{by_class if classes else ''}{grouped}, which "
+        f"Measured on the holdout: {counted(evaluation.rows, 'row')}{by_class}{grouped}, which "
         "no training run, search or threshold ever saw. In brackets: the 95% interval, from resamples of these rows.",
         _table(facts),
         _against_plain(facts),
@@ -46,19 +45,16 @@ def figures(facts: Facts) -> Section:
             "**Low evidence.** The holdout has fewer than 10 rows of a class. The model is therefore judged by "
             "repeated cross-validation, on rows that helped to choose it: that is optimistic."
         )
-    success = evaluation.get("success")
+    success = evaluation.success
     if success:
-        verdict = "met" if success_holds(facts) else "**not met**"
+        verdict = "met" if success.holds else "**not met**"
         parts.append(
-            f"Asked for by the contract: {code(success['rule'])}. It is {verdict}: the figure is "
-            f"{number(success.get('value'))}."
+            f"Asked for by the contract: {code(success.rule)}. It is {verdict}: the figure is {number(success.value)}."
         )
     else:
         parts.append("The contract asks for no figure in particular.")
     parts.append(
-        f"One record takes {evaluation['latency_ms']:.3g} ms (median); the model is {_size(evaluation['size_bytes'])}."
-        if "latency_ms" in evaluation
-        else ""
+        f"One record takes {evaluation.latency_ms:.3g} ms (median); the model is {_size(evaluation.size_bytes)}."
     )
     return Section("How good it is", paragraphs(parts), ("roc", "precision_recall"))
 
@@ -68,57 +64,54 @@ def _against_plain(facts: Facts) -> str:
     gain = gain_over(facts, PLAIN)
     if gain is None:
         return ""
-    told = "" if gain["low"] > 0 or gain["high"] < 0 else ": these rows show no difference"
-    gains: dict[str, Json] = facts.evaluation["gains"][PLAIN]
+    told = "" if gain.low > 0 or gain.high < 0 else ": these rows show no difference"
     worse = [
-        f"{metric(name)} by {interval({'value': -each['value'], 'low': -each['high'], 'high': -each['low']})}"
-        for name, each in sorted(gains.items())
-        if name != facts.metric and each.get("high") is not None and each["high"] < 0
+        f"{metric(name)} by {interval(_loss(each))}"
+        for name, each in sorted(facts.evaluation.gains[PLAIN].items())
+        if name != facts.metric and each.high is not None and each.high < 0
     ]
     return (
         f"Compared on the very same resamples, its gain over a plain logistic regression in {metric(facts.metric)} is "
-        f"{interval(gain)}{told}."
+        f"{interval(gain.figure)}{told}."
         + (f" Beyond chance it is worse than that in {' and in '.join(worse)}." if worse else "")
     )
 
 
+def _loss(gain: Figure) -> Figure:
+    """A gain, seen from the other side."""
+
+    def turned(value: float | None) -> float | None:
+        return None if value is None else -value
+
+    return Figure(value=turned(gain.value), low=turned(gain.high), high=turned(gain.low))
+
+
 def _table(facts: Facts) -> str:
     evaluation = facts.evaluation
-    baselines: dict[str, Json] = evaluation.get("baselines") or {}
-    crossed: Json = (evaluation.get("cross_validated") or {}) if facts.low_evidence else {}
+    baselines = evaluation.baselines
+    crossed = evaluation.cross_validated or {}
     header = ["metric", "this model", *(["repeated cross-validation"] if crossed else [])]
     header += [{"majority_class": "majority class"}.get(name, f"plain {family(name)}") for name in baselines]
     rows = []
-    for name in sorted(evaluation["metrics"], key=lambda name: name != facts.metric):
+    for name in sorted(evaluation.metrics, key=lambda name: name != facts.metric):
         shown = metric(name)
-        row = [f"**{shown}**" if name == facts.metric else shown, interval(evaluation["metrics"][name])]
+        row = [f"**{shown}**" if name == facts.metric else shown, interval(evaluation.metrics[name])]
         if crossed:
-            row.append(_any(crossed.get(name)))
-        row += [
-            interval(baselines[baseline].get(name)) if baselines[baseline].get(name) else "" for baseline in baselines
-        ]
+            row.append(interval(crossed[name]))
+        row += [interval(figures[name]) for figures in baselines.values()]
         rows.append([f"{row[0]} ({MEANINGS.get(name, '')})" if name in MEANINGS else row[0], *row[1:]])
     return table(header, rows)
 
 
 def brief_table(facts: Facts) -> str:
     """The holdout's figures, without words."""
-    rows = [[metric(name), interval(facts.evaluation["metrics"][name])] for name in facts.evaluation["metrics"]]
+    rows = [[metric(name), interval(facts.evaluation.metrics[name])] for name in facts.evaluation.metrics]
     return table(["holdout", "value (95% interval)"], rows)
 
 
-def _any(value: Any) -> str:
-    if value is None:
-        return ""
-    return interval(value) if isinstance(value, dict) else number(value)
-
-
-def threshold(facts: Facts) -> Section | None:
+def threshold(facts: Facts) -> Section:
     """Where the line is drawn, and what that means for people."""
-    confusion = facts.evaluation.get("confusion")
-    if not confusion:
-        return None
-    contract, chosen = facts.contract, facts.evaluation.get("threshold", facts.fit.get("threshold"))
+    contract, confusion, chosen = facts.contract, facts.evaluation.confusion, facts.evaluation.threshold
     texts = [said(contract.texts[key]) for key in contract.classes]
     positive = contract.positive_index
     parts = []
@@ -166,53 +159,45 @@ def _row_in_words(texts: list[str], confusion: list[list[int]], index: int) -> s
     return f"{counted(sum(row), 'row')} that are “{texts[index]}”: {right}{', ' + mistaken if mistaken else ''}"
 
 
-def calibration(facts: Facts) -> Section | None:
+def calibration(facts: Facts) -> Section:
     """Whether its probabilities mean what they say."""
-    measured, fitted = facts.evaluation.get("calibration"), facts.fit.get("calibration")
-    if not measured and not fitted:
-        return None
-    parts = []
-    if fitted:
-        kinds = {
-            "platt": "Scores were turned into probabilities by Platt scaling",
-            "temperature": "Scores were turned into probabilities by one temperature",
-        }
-        numbers = ", ".join(f"{name} = {fitted[name]:.3g}" for name in ("a", "b", "t") if fitted.get(name) is not None)
-        parts.append(
-            f"{kinds[fitted['kind']]} ({numbers}), fitted on out-of-fold scores and part of the exported model."
-            if fitted.get("kind") in kinds
-            else f"Its probabilities are the model's own: {said(fitted.get('why') or 'they were not calibrated')}."
-        )
-    if measured and measured.get("error") is not None:
-        parts.append(
-            f"On the holdout a probability is off by {number(measured['error'])} on average (the expected calibration "
-            f"error){_by_chance(measured)}."
-        )
-    bins = [item for item in (measured or {}).get("bins") or [] if item.get("rows")]
-    if bins:
+    measured, fitted = facts.evaluation.calibration, facts.fit.calibration
+    kinds = {
+        "platt": "Scores were turned into probabilities by Platt scaling",
+        "temperature": "Scores were turned into probabilities by one temperature",
+    }
+    named = {"a": fitted.a, "b": fitted.b, "t": fitted.t}
+    numbers = ", ".join(f"{name} = {value:.3g}" for name, value in named.items() if value is not None)
+    parts = [
+        f"{kinds[fitted.kind]} ({numbers}), fitted on out-of-fold scores and part of the exported model."
+        if fitted.kind in kinds
+        else f"Its probabilities are the model's own: {said(fitted.why or 'they were not calibrated')}.",
+        f"On the holdout a probability is off by {number(measured.error)} on average (the expected calibration "
+        f"error){_by_chance(measured)}.",
+    ]
+    if measured.bins:
         rows = [
             [
-                f"{item['low']:.2f} to {item['high']:.2f}",
-                f"{item['rows']:,}",
-                number(item.get("mean_predicted")),
-                number(item.get("observed")),
+                f"{item.low:.2f} to {item.high:.2f}",
+                f"{item.rows:,}",
+                number(item.mean_predicted),
+                number(item.observed),
             ]
-            for item in bins
+            for item in measured.bins
         ]
         parts.append(table(["it said", "rows", "on average", "came true"], rows))
     return Section("Whether its probabilities can be taken at their word", paragraphs(parts), ("calibration",))
 
 
-def _by_chance(measured: Json) -> str:
+def _by_chance(measured: CalibrationMeasured) -> str:
     """What a perfectly calibrated model would show on as many rows."""
-    usual, high = measured.get("by_chance"), measured.get("by_chance_high")
-    if usual is None:
-        return ""
-    said = f"; a perfect one would show {number(usual)} on so few rows by chance alone"
-    if high is None:
-        return said
-    verdict = "so this is no evidence against it" if measured["error"] <= high else "so this is not chance"
-    return f"{said}, and less than {number(high)} in 19 cases of 20, {verdict}"
+    verdict = (
+        "so this is no evidence against it" if measured.error <= measured.by_chance_high else "so this is not chance"
+    )
+    return (
+        f"; a perfect one would show {number(measured.by_chance)} on so few rows by chance alone, and less than "
+        f"{number(measured.by_chance_high)} in 19 cases of 20, {verdict}"
+    )
 
 
 def slices(facts: Facts) -> Section | None:
@@ -222,25 +207,25 @@ def slices(facts: Facts) -> Section | None:
         return None
     sign = 1 if higher_is_better(facts.metric) else -1
 
-    def order(item: Json) -> tuple[bool, bool, float]:
-        value = item.get("value")
-        return not item.get("worse"), value is None or item.get("low") is None, 0.0 if value is None else sign * value
+    def order(item: SliceFigure) -> tuple[bool, bool, float]:
+        value = item.value
+        return not item.worse, value is None or item.low is None, 0.0 if value is None else sign * value
 
     ranked = sorted(found, key=order)
-    worse = [item for item in ranked if item.get("worse")]
-    shown = [item for item in ranked if item.get("value") is not None or item.get("worse")]
+    worse = [item for item in ranked if item.worse]
+    shown = [item for item in ranked if item.value is not None or item.worse]
     shown = shown[: max(SLICES_SHOWN, len(worse))]
     rows = [
         [
-            f"{said(item['feature'])}: {said(item['slice'])}",
-            f"{item['rows']:,}",
-            interval(item) + (", too few rows" if item.get("low") is None and item.get("value") is not None else ""),
-            number(item.get("overall")),
-            "**worse**" if item.get("worse") else "",
+            f"{said(item.feature)}: {said(item.slice)}",
+            f"{item.rows:,}",
+            interval(item) + (", too few rows" if item.low is None and item.value is not None else ""),
+            number(item.overall),
+            "**worse**" if item.worse else "",
         ]
         for item in shown
     ]
-    judged = [item for item in found if item.get("low") is not None]
+    judged = [item for item in found if item.low is not None]
     lead = (
         f"**Worse beyond chance in {len(worse):,} of {counted(len(judged), 'slice')}.**"
         if worse
@@ -260,19 +245,18 @@ def slices(facts: Facts) -> Section | None:
 
 def importance(facts: Facts) -> Section | None:
     """Which features its predictions lean on."""
-    found = (facts.importance or {}).get("features") or []
+    found, measured = facts.importance.features, facts.importance.metric
     if not found:
         return None
-    measured = (facts.importance or {}).get("metric") or facts.metric
-    unused = [item for item in found if item.get("value") == item.get("low") == item.get("high") == 0]
+    unused = [item for item in found if item.value == item.low == item.high == 0]
     found = [item for item in found if item not in unused]
-    idle = [item for item in found if item.get("low") is not None and item["low"] <= 0]
+    idle = [item for item in found if item.low is not None and item.low <= 0]
     parts = [
         f"How much {metric(measured)} on the holdout gets worse when a feature's values are shuffled among rows. "
         "It says what the model leans on, not what causes what; of features that say the same, each looks unimportant.",
         table(
             ["feature", "worse by (95% interval)"],
-            [[said(item["feature"]), interval(item)] for item in found[:FEATURES_SHOWN]],
+            [[said(item.feature), interval(item)] for item in found[:FEATURES_SHOWN]],
         ),
     ]
     if len(found) > FEATURES_SHOWN:
@@ -284,8 +268,8 @@ def importance(facts: Facts) -> Section | None:
     return Section("What it looks at", paragraphs(parts), ("importance",))
 
 
-def _features(items: list[Json]) -> str:
-    return listed([said(item["feature"]) for item in items], 20)
+def _features(items: list[FeatureImportance]) -> str:
+    return listed([said(item.feature) for item in items], 20)
 
 
 def _size(size: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from training.evaluate.documents import Figure, SliceFigure
 
 MOST = 200
 """How many characters of a text from the data or the contract are shown in one place; sentences get more."""
@@ -65,13 +66,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return "undefined" if value is None else f"{value:.{digits}f}"
 
 
-def interval(figure: dict[str, Any] | None) -> str:
+def interval(figure: Figure | SliceFigure) -> str:
     """A figure with its 95% interval."""
-    if not figure or figure.get("value") is None:
-        return "undefined"
-    if figure.get("low") is None or figure.get("high") is None:
-        return number(figure["value"])
-    return f"{number(figure['value'])} ({number(figure['low'])} to {number(figure['high'])})"
+    if figure.value is None or figure.low is None or figure.high is None:
+        return number(figure.value)
+    return f"{number(figure.value)} ({number(figure.low)} to {number(figure.high)})"
 
 
 def metric(name: str) -> str:

@@ -17,7 +17,6 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.names import PROBLEM_FILE, PROBLEM_PACKAGE
-from andamio.storage.documents import to_json
 from infra import bundling
 from infra.packing import archive, assembly, elf, store, uv
 from infra.packing.platforms import ARM64, HOST, X86_64, choose
@@ -26,8 +25,9 @@ from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, ROOT, fruit_cells
 from tests.support.elf import AARCH64
 from tests.support.elf import X86_64 as AMD64
 from training import plan
+from training.documents import AskedRound, TrialSpec
 from training.families.spaces import SPACES
-from training.run import PLAN, Run, asked_file
+from training.run import Run, asked_file
 from training.search import rounds, suggest
 
 ROOM_MIB = 10
@@ -99,24 +99,26 @@ def asked(folder: Path, cells: dict[str, list[str]], file: Path) -> list[str]:
     """Write a run whose first round asks for each family, small, and each feature selection; returns the trials."""
     contract, lake, models = Contract.load(folder), MemoryObjects("lake"), MemoryObjects("models")
     publish(lake, contract, cells)
-    run = Run(plan.plan(lake, models, contract, families=list(SPACES), trials=len(SPACES))["run"], models)
+    run = Run(plan.plan(lake, models, contract, families=list(SPACES), trials=len(SPACES)).run, models)
     families = [suggest.default(family) for family in SPACES]
     specs = [
-        {
-            "id": each.family,
-            "family": each.family,
+        TrialSpec(
+            id=each.family,
+            family=each.family,
             # How many trees there are makes no difference here.
-            "params": {**each.params, **{size: 15 for size in ("n_estimators",) if size in each.params}},
-            "selection": each.selection,
-            "share": each.share,
-            "simplicity": SPACES[each.family].simplicity,
-            "round": 1,
-        }
+            params={**each.params, **{size: 15 for size in ("n_estimators",) if size in each.params}},
+            selection=each.selection,
+            share=each.share,
+            simplicity=SPACES[each.family].simplicity,
+            round=1,
+        )
         for each in families
     ]
-    specs += [{**specs[0], "id": f"{kind}-selection", "selection": kind, "share": 0.5} for kind in SELECTED]
-    baselines = [spec for spec in rounds.next_trials(run.need(PLAN, "plan"), [], 1) if spec.get("baseline")]
-    run.write(asked_file(1), to_json({"run": run.id, "round": 1, "trials": [*baselines, *specs]}))
+    specs += [
+        specs[0].model_copy(update={"id": f"{kind}-selection", "selection": kind, "share": 0.5}) for kind in SELECTED
+    ]
+    baselines = [spec for spec in rounds.next_trials(run.plan(), [], 1) if spec.baseline]
+    run.write(asked_file(1), AskedRound(run=run.id, round=1, trials=[*baselines, *specs]).to_json())
     held = [{info.key: bucket.get(info.key).body for info in bucket.list("")} for bucket in (lake, models)]
     file.write_bytes(pickle.dumps(held))
-    return [spec["id"] for spec in specs]
+    return [spec.id for spec in specs]

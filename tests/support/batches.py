@@ -37,7 +37,7 @@ def put_state(objects: Objects, batch: str = BATCH, **more: Any) -> None:
     """What the batch's execution last said of it."""
     said = {
         "status": "running", "since": CREATED, "execution": "e-1", "attempt": 1, "reason": None, "missing": [],
-        "same_as": None, "created": CREATED, "key": KEY,
+        "same_as": None, "created": CREATED, "key": KEY, "version": "v1",
     }  # fmt: skip
     objects.put(layout.batch(batch, "state.json"), json.dumps(said | more).encode())
 

@@ -10,6 +10,8 @@ from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.storage.ports import Objects
 from training import export
+from training.documents import FittedModel, NoModel, ScoredTrial, ToldRound
+from training.evaluate.documents import Evaluation
 from training.evaluate.evaluate import evaluate
 from training.fit import fit
 from training.plan import plan
@@ -32,25 +34,24 @@ def planned(
     """Plan a run and search, round by round; returns the run's id. As many trials as families, unless told."""
     number = len(families) if trials is None else trials
     written = plan(lake, models, contract, version=version, families=families, trials=number)
-    run: str = written["run"]
-    searched(lake, models, run)
-    return run
+    searched(lake, models, written.run)
+    return written.run
 
 
-def searched(lake: Objects, models: Objects, run: str) -> dict[str, Any]:
+def searched(lake: Objects, models: Objects, run: str) -> ToldRound:
     """Ask, do and tell every round of a planned run; returns what was told last."""
-    told: dict[str, Any] = {"status": CONTINUE, "round": 0}
-    while told["status"] == CONTINUE:
-        asked = rounds.ask(models, run, after=told["round"])
-        for spec in asked["trials"]:
-            trial(lake, models, run, spec["id"], number=asked["round"])
-        told = rounds.tell(models, run, number=asked["round"], now=datetime.now(UTC))
+    told = None
+    while told is None or told.status == CONTINUE:
+        asked = rounds.ask(models, run, after=told.round if told else 0)
+        for spec in asked.trials:
+            trial(lake, models, run, spec.id, number=asked.round)
+        told = rounds.tell(models, run, number=asked.round, now=datetime.now(UTC))
     return told
 
 
 def fitted(
     lake: Objects, models: Objects, contract: Contract, *, families: Sequence[str] = LINEAR
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, FittedModel | NoModel]:
     """A run up to its fit; returns its id and the fit."""
     run = planned(lake, models, contract, families=families)
     return run, fit(lake, models, run)
@@ -63,11 +64,22 @@ def evaluated(
     *,
     families: Sequence[str] = LINEAR,
     exporter: export.Exporter = export.to_onnx,
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, Evaluation]:
     """A run up to its evaluation; returns its id and the evaluation."""
     run = planned(lake, models, contract, families=families)
     fit(lake, models, run, exporter=exporter)
     return run, evaluate(lake, models, run)
+
+
+def a_trial(name: str) -> dict[str, Any]:
+    """What every trial says of itself."""
+    return {"id": name, "family": "logistic_regression", "params": {}, "simplicity": 0, "round": 1}
+
+
+def scored(name: str, mean: float = 0.7, **changed: Any) -> ScoredTrial:
+    """The result of a trial that was scored."""
+    figures = {"metric": "roc_auc", "folds": [mean], "fold_rows": [9], "mean": mean, "se": 0.01, "columns": 3.0}
+    return ScoredTrial(**{**a_trial(name), **figures, "size_bytes": 9, "scores": "", "seconds": 1.0, **changed})
 
 
 def copied(objects: Objects, into: Objects | None = None) -> Any:

@@ -33,32 +33,33 @@ def main(bundle: str, layer: str, memory: str, objects: str) -> None:
 
 def train(lake, models) -> dict:
     """Every trial, the export of each of them, then the steps that follow, and the plan of another run."""
-    from andamio.storage.documents import to_json
     from lambdas.train.handler import STEPS, Buckets
     from training import calibrate, export, fit
-    from training.run import ENOUGH, PLAN, Run, asked_file, scores_file, told_file
+    from training.documents import AskedRound, ScoredTrial, ToldRound
+    from training.run import ENOUGH, Run, asked_file, scores_file, told_file
     from training.trials.trial import from_npy, load_train
 
     to = Buckets(lake, models)
     run = next(info.key.split("/")[1] for info in models.list("runs/"))
     at = Run(run, models)
-    asked = [spec["id"] for spec in at.need(asked_file(1), "ask")["trials"]]
+    asked = [spec.id for spec in at.need(asked_file(1), AskedRound, "ask").trials]
     for trial in asked:
         STEPS["trial"](to, {"run": run, "trial": trial, "round": 1})
-    at.write(told_file(1), to_json({"status": ENOUGH, "why": "", "trials": asked}))  # another function's step
+    told = ToldRound(run=run, round=1, status=ENOUGH, why="", best=None, trials=asked, study=[])
+    at.write(told_file(1), told.to_json())  # another function's step
 
-    planned = at.need(PLAN, "plan")
-    contract, rows = load_train(lake, at, planned["dataset"])
+    planned = at.plan()
+    contract, rows = load_train(lake, at, planned.dataset)
     attempts = {}
     for result in at.trials():
-        if result["status"] == "done" and not result.get("baseline"):
-            scores = from_npy(at.read(scores_file(result["id"]), result["scores"], "trial"))
-            _, (attempts[result["id"]],) = fit.try_exports(
-                contract, rows, [result], lambda _, kept=scores: kept, planned["seed"], export.to_onnx, calibrate.attach
+        if isinstance(result, ScoredTrial) and not result.baseline:
+            scores = from_npy(at.read(scores_file(result.id), result.scores, "trial"))
+            _, (attempts[result.id],) = fit.try_exports(
+                contract, rows, [result], lambda _, kept=scores: kept, planned.seed, export.to_onnx, calibrate.attach
             )
     return {
-        "trials": {result["id"]: result["status"] for result in at.trials()},
-        "exports": attempts,
+        "trials": {result.id: result.status for result in at.trials()},
+        "exports": {name: attempt.model_dump() for name, attempt in attempts.items()},
         "fit": STEPS["fit"](to, {"run": run}),
         "evaluate": STEPS["evaluate"](to, {"run": run}),
         "decide": STEPS["decide"](to, {"run": run, "attempts": 0}),

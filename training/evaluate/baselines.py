@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.stats.bootstrap import Scorer, draw, interval_of
+from andamio.stats.bootstrap import Interval, Scorer, draw, interval_of
 from andamio.stats.metrics import METRICS, higher_is_better
 from andamio.stats.undefined import undefined_as_null
+from training.evaluate.documents import Figure
 from training.families import catalog
 from training.rows import TrainingRows
 
@@ -43,7 +42,7 @@ def compare(
     threshold: float,
     others: dict[str, NDArray[np.float64]],
     seed: int,
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, Figure], dict[str, dict[str, Figure]], dict[str, dict[str, Figure]]]:
     """All metrics of the model, of each baseline, and the gain over each, with intervals on the same resamples.
 
     A gain is positive where the model is better, whatever the metric's direction. A baseline's threshold is 0.5.
@@ -61,20 +60,21 @@ def compare(
     columns = draw(scorers, holdout.labels, keys, seed, RESAMPLES).T
     drawn = dict(zip(order, columns, strict=True))
 
-    def figure(model: str, metric: str) -> dict[str, float | None]:
-        said: dict[str, float | None] = undefined_as_null(interval_of(values[model, metric], drawn[model, metric]))
-        return said
+    def figure(model: str, metric: str) -> Figure:
+        return to_figure(interval_of(values[model, metric], drawn[model, metric]))
 
-    def gain(model: str, metric: str) -> dict[str, float | None]:
+    def gain(model: str, metric: str) -> Figure:
         sign = 1 if higher_is_better(metric) else -1
         value = sign * (values["", metric] - values[model, metric])
-        said: dict[str, float | None] = undefined_as_null(
-            interval_of(value, sign * (drawn["", metric] - drawn[model, metric]))
-        )
-        return said
+        return to_figure(interval_of(value, sign * (drawn["", metric] - drawn[model, metric])))
 
     return (
         {metric: figure("", metric) for metric in METRICS},
         {model: {metric: figure(model, metric) for metric in METRICS} for model in others},
         {model: {metric: gain(model, metric) for metric in METRICS} for model in others},
     )
+
+
+def to_figure(figure: Interval) -> Figure:
+    """A figure for JSON: what is not a number is null."""
+    return Figure(**undefined_as_null(figure))

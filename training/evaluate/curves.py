@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from training.evaluate.documents import CalibrationBin, CalibrationMeasured, Curves, Points
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-Points = list[list[float]]
 
 POINTS = 200
 BINS, ROWS_IN_A_BIN = 10, 10
@@ -19,7 +17,7 @@ _SIMULATIONS = 500
 _Z = 1.959964
 
 
-def curves(contract: Contract, labels: Labels, probabilities: Floats) -> dict[str, Any]:
+def curves(contract: Contract, labels: Labels, probabilities: Floats) -> Curves:
     """`roc` [[false positive rate, true positive rate]...] and `precision_recall` [[recall, precision]...].
 
     At most 200 points each, of the positive class; of more than two classes one list by class key, each against
@@ -27,12 +25,12 @@ def curves(contract: Contract, labels: Labels, probabilities: Floats) -> dict[st
     """
     if contract.positive_index >= 0:
         roc, precision_recall = _binary(labels == contract.positive_index, probabilities[:, contract.positive_index])
-        return {"roc": roc, "precision_recall": precision_recall}
+        return Curves(roc=roc, precision_recall=precision_recall)
     each = {key: _binary(labels == k, probabilities[:, k]) for k, key in enumerate(contract.classes)}
-    return {
-        "roc": {key: both[0] for key, both in each.items()},
-        "precision_recall": {key: both[1] for key, both in each.items()},
-    }
+    return Curves(
+        roc={key: both[0] for key, both in each.items()},
+        precision_recall={key: both[1] for key, both in each.items()},
+    )
 
 
 def _binary(truth: NDArray[np.bool_], scores: Floats) -> tuple[Points, Points]:
@@ -53,7 +51,7 @@ def _few(points: Floats) -> Points:
     return [[round(float(x), 6), round(float(y), 6)] for x, y in points[kept]]
 
 
-def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed: int) -> dict[str, Any]:
+def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed: int) -> CalibrationMeasured:
     """Said against seen, in up to ten bins of about equal count, at least ten rows each.
 
     Of two classes the positive one's probability; of more, how sure the model is of the class it names. `error` is
@@ -68,12 +66,12 @@ def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed:
     rng = np.random.default_rng(seed)
     drawn = rng.random((_SIMULATIONS, len(said))) < said
     chance = _error(said, drawn.astype(np.float64), parts)
-    return {
-        "bins": [_bin(said[part], seen[part]) for part in parts],
-        "error": float(_error(said, seen[None, :].astype(np.float64), parts)[0]),
-        "by_chance": float(np.mean(chance)),
-        "by_chance_high": float(np.quantile(chance, 0.95)),
-    }
+    return CalibrationMeasured(
+        bins=[_bin(said[part], seen[part]) for part in parts],
+        error=float(_error(said, seen[None, :].astype(np.float64), parts)[0]),
+        by_chance=float(np.mean(chance)),
+        by_chance_high=float(np.quantile(chance, 0.95)),
+    )
 
 
 def _bins(said: Floats) -> list[NDArray[np.int64]]:
@@ -87,19 +85,19 @@ def _bins(said: Floats) -> list[NDArray[np.int64]]:
     return [np.flatnonzero(place == part) for part in np.unique(place)]
 
 
-def _bin(said: Floats, seen: NDArray[np.bool_]) -> dict[str, float]:
+def _bin(said: Floats, seen: NDArray[np.bool_]) -> CalibrationBin:
     n, share = len(said), float(seen.mean())
     middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z * float(np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))) / (1 + _Z**2 / n)
-    return {
-        "low": float(said.min()),
-        "high": float(said.max()),
-        "rows": n,
-        "mean_predicted": float(said.mean()),
-        "observed": share,
-        "observed_low": max(0.0, middle - half),
-        "observed_high": min(1.0, middle + half),
-    }
+    return CalibrationBin(
+        low=float(said.min()),
+        high=float(said.max()),
+        rows=n,
+        mean_predicted=float(said.mean()),
+        observed=share,
+        observed_low=max(0.0, middle - half),
+        observed_high=min(1.0, middle + half),
+    )
 
 
 def _error(said: Floats, seen: Floats, parts: list[NDArray[np.int64]]) -> Floats:

@@ -19,47 +19,50 @@ from andamio.release.release import MODEL, Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from training import reference, rows
+from training.documents import TrainingPlan
 from training.evaluate import guards, slices
 from training.evaluate import recent as arrived
+from training.evaluate.documents import Evaluation, GateDecision
 from training.evaluate.evaluate import Candidate, load_candidate, out_of_fold
 from training.rows import TrainingRows
-from training.run import EVALUATION, PLAN, Run, decision_file
+from training.run import EVALUATION_FILE, Run, decision_file
 
 
-def decide(lake: Objects, models: Objects, run_id: str, *, attempt: int = 1) -> dict[str, Any]:
+def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
     """Judge the run's candidate against the pointer as it is now, and write the decision.
 
     One decision for each state of the pointer: asked again about the same state, the stored one is returned.
     """
     run = Run(run_id, models)
-    planned = run.need(PLAN, "plan")
-    evaluation = run.need(EVALUATION, "evaluate")
-    pointer, etag = read_pointer(models, planned["problem"])
+    planned = run.plan()
+    evaluation = run.need(EVALUATION_FILE, Evaluation, "evaluate")
+    pointer, etag = read_pointer(models, planned.problem)
     name = decision_name(pointer.revision, etag)
 
-    def compute() -> dict[str, Any]:
+    def compute() -> GateDecision:
         candidate = load_candidate(run)
         champion = ScoredChampion.load(models, pointer.champion) if pointer.champion else None
         verdict, refused = judge(lake, run, planned, candidate, evaluation, champion)
-        verdict = gate.tried(verdict, _tries(models, name, planned["dataset"], run_id))
-        return {
+        verdict = gate.tried(verdict, _tries(models, name, planned.dataset, run_id))
+        found = {
             **verdict.to_dict(),
             "run": run_id,
-            "dataset": planned["dataset"],
-            "split": planned["split"],
+            "dataset": planned.dataset,
+            "split": planned.split,
             "decision": name,
             "revision": pointer.revision,
             "etag": etag,
             "champion": dataclasses.asdict(pointer.champion) if pointer.champion else None,
             "rows_champion_would_refuse": refused,
-            "low_evidence": evaluation["low_evidence"],
-            "holdout": evaluation["metrics"][evaluation["metric"]],
-            "latency_ms": evaluation["latency_ms"],
-            "size_bytes": evaluation["size_bytes"],
-            "success": evaluation["success"],
+            "low_evidence": evaluation.low_evidence,
+            "holdout": evaluation.metrics[evaluation.metric].model_dump(),
+            "latency_ms": evaluation.latency_ms,
+            "size_bytes": evaluation.size_bytes,
+            "success": evaluation.success.model_dump() if evaluation.success else None,
         }
+        return GateDecision.model_validate(found, strict=False)  # the gate's tuples are lists in JSON
 
-    return {**run.once(decision_file(name), compute), "attempt": attempt}
+    return run.once(decision_file(name), GateDecision, compute)
 
 
 def _tries(models: Objects, decision: str, version: str, run_id: str) -> int:
@@ -100,16 +103,16 @@ class ScoredChampion:
 def judge(
     lake: Objects,
     run: Run,
-    planned: dict[str, Any],
+    planned: TrainingPlan,
     candidate: Candidate,
-    evaluation: dict[str, Any],
+    evaluation: Evaluation,
     champion: ScoredChampion | None,
 ) -> tuple[gate.Decision, int]:
     """The gate's verdict, and how many holdout rows the champion's own contract would have refused.
 
     A champion with other classes is not compared with; whatever the scores say, the guards come last.
     """
-    contract, version = candidate.contract, planned["dataset"]
+    contract, version = candidate.contract, planned.dataset
     columns = dataset.read_columns(lake, version, "holdout")
     held = rows.encode_rows(contract, columns, version=version)
     rules = gate.Rules(
@@ -117,20 +120,20 @@ def judge(
         confidence=contract.gate.confidence,
         min_gain=contract.gate.min_gain,
         positive=contract.positive_index,
-        seed=planned["seed"],
+        seed=planned.seed,
     )
-    files = candidate.fit["files"]
+    files = candidate.fit.files
     challenger = gate.Contender(
-        name=f"the {candidate.fit['family'].replace('_', ' ')} of run {candidate.fit['run']}",
-        identity=identity(files[MODEL], contract, candidate.fit["threshold"]),
+        name=f"the {candidate.fit.family.replace('_', ' ')} of run {candidate.fit.run}",
+        identity=identity(files[MODEL], contract, candidate.fit.threshold),
         graph=files[MODEL],
-        split=planned["split"],
+        split=planned.split,
         probabilities=candidate.model.predict(held.encoded),
-        threshold=candidate.fit["threshold"],
+        threshold=candidate.fit.threshold,
     )
-    shares = np.asarray(candidate.fit["class_rows"], dtype=np.float64)
+    shares = np.asarray(candidate.fit.class_rows, dtype=np.float64)
     prior = shares / shares.sum()
-    holdout = gate.Holdout(held.labels, np.asarray(held.keys, dtype=np.str_), planned["split"])
+    holdout = gate.Holdout(held.labels, np.asarray(held.keys, dtype=np.str_), planned.split)
     few = gate.low_evidence(np.bincount(held.labels, minlength=len(contract.classes)).tolist())
     honest = out_of_fold(run, candidate) if few else None
     alone = (honest, None) if honest else None
@@ -190,16 +193,16 @@ def identity(model: str, contract: Contract, threshold: float) -> str:
     return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
 
 
-def summary(written: dict[str, Any]) -> dict[str, Any]:
+def summary(written: GateDecision, attempt: int) -> dict[str, Any]:
     """What the state machine needs of a decision: names and small numbers."""
     return {
-        "status": written["outcome"],
-        "run": written["run"],
-        "decision": written["decision"],
-        "attempt": written["attempt"],
-        "metric": written["metric"],
-        **written["holdout"],
-        "probability": written["probability"],
-        "against": written["against"],
-        "champion": written["champion"]["release"] if written["champion"] else None,
+        "status": written.outcome,
+        "run": written.run,
+        "decision": written.decision,
+        "attempt": attempt,
+        "metric": written.metric,
+        **written.holdout.model_dump(),
+        "probability": written.probability,
+        "against": written.against,
+        "champion": written.champion.release if written.champion else None,
     }

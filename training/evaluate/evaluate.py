@@ -19,14 +19,14 @@ from andamio.release.model import Model
 from andamio.release.threshold import labels_from
 from andamio.stats import metrics
 from andamio.stats.bootstrap import Scorer, interval
-from andamio.stats.undefined import undefined_as_null
-from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from training import reference, rows
+from training.documents import FittedModel
 from training.evaluate import baselines, curves, plots, slices
+from training.evaluate.documents import Assessment, Evaluation, Figure, Success
 from training.evaluate.importance import IMPORTANCE, importance
 from training.rows import TrainingRows
-from training.run import EVALUATION, FIT, PLAN, Run, candidate_file
+from training.run import EVALUATION_FILE, Run, candidate_file
 
 LATENCY_CALLS, LATENCY_WARM_UP = 500, 50
 
@@ -42,17 +42,17 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 class Candidate:
     """What a run offers: the fit's result, the sealed contract, the model."""
 
-    fit: dict[str, Any]
+    fit: FittedModel
     contract: Contract
     model: Model
 
 
 def load_candidate(run: Run) -> Candidate:
     """Read the candidate, its digests checked; raises `TrainingError` when the fit left none."""
-    fit = run.need(FIT, "fit")
-    if fit["status"] != "fitted":
-        raise TrainingError(f"Run {run.id} has no candidate: its fit ended as '{fit['status']}'")
-    read = {name: run.read(candidate_file(name), fit["files"][name], "fit") for name in ("contract.json", "model.onnx")}
+    fit = run.fit()
+    if not isinstance(fit, FittedModel):
+        raise TrainingError(f"Run {run.id} has no candidate: its fit ended as '{fit.status}'")
+    read = {name: run.read(candidate_file(name), fit.files[name], "fit") for name in ("contract.json", "model.onnx")}
     contract = Contract.from_json(read["contract.json"])
     return Candidate(fit, contract, Model(contract, read["model.onnx"]))
 
@@ -62,34 +62,34 @@ def load_holdout(lake: Objects, contract: Contract, version: str) -> TrainingRow
     return rows.encode_rows(contract, dataset.read_columns(lake, version, "holdout"), version=version)
 
 
-def evaluate(lake: Objects, models: Objects, run_id: str) -> dict[str, Any]:
+def evaluate(lake: Objects, models: Objects, run_id: str) -> Evaluation:
     """Score the candidate on the holdout, and write the evaluation, its plots, and the features' importance."""
     run = Run(run_id, models)
 
-    def compute() -> dict[str, Any]:
-        planned, candidate = run.need(PLAN, "plan"), load_candidate(run)
-        contract, version, limit = candidate.contract, planned["dataset"], candidate.fit["threshold"]
+    def compute() -> Evaluation:
+        planned, candidate = run.plan(), load_candidate(run)
+        contract, version, limit = candidate.contract, planned.dataset, candidate.fit.threshold
         train, holdout = (
             rows.encode_rows(contract, dataset.read_columns(lake, version, side), version=version)
             for side in ("train", "holdout")
         )
-        judged = contract, candidate.model, holdout, limit, planned["seed"]
+        judged = contract, candidate.model, holdout, limit, planned.seed
         found = assess(*judged, train, out_of_fold(run, candidate))
         important = importance(*judged)
-        files = {IMPORTANCE: to_json(important), **plots.plots(found, important)}
-        return {
-            "run": run_id,
-            "dataset": planned["dataset"],
-            "split": planned["split"],
-            "trial": candidate.fit["trial"],
-            "model": candidate.fit["model"],
-            "size_bytes": candidate.fit["size_bytes"],
-            "latency_ms": latency_ms(candidate.model, holdout.encoded),
-            "files": {name: run.write(name, body) for name, body in files.items()},
-            **found,
-        }
+        files = {IMPORTANCE: important.to_json(), **plots.plots(found, important)}
+        return Evaluation(
+            **found.model_dump(),
+            run=run_id,
+            dataset=planned.dataset,
+            split=planned.split,
+            trial=candidate.fit.trial,
+            model=candidate.fit.model,
+            size_bytes=candidate.fit.size_bytes,
+            latency_ms=latency_ms(candidate.model, holdout.encoded),
+            files={name: run.write(name, body) for name, body in files.items()},
+        )
 
-    return run.once(EVALUATION, compute)
+    return run.once(EVALUATION_FILE, Evaluation, compute)
 
 
 def assess(
@@ -100,42 +100,35 @@ def assess(
     seed: int,
     train: TrainingRows,
     honest: rules.OutOfFold,
-) -> dict[str, Any]:
-    """All that is said of a model, on rows of the holdout resampled by class and by split key.
-
-    `metrics` with intervals, those of the `baselines` and the `gains` over them; `confusion` (a row per true class,
-    a column per predicted one, in `class_order`, whose `texts` people are shown); `calibration`, `curves`, `slices`;
-    `success`. A metric that is undefined on these rows is null. A holdout with fewer than 10 rows of a class is
-    `low_evidence`: then there are `cross_validated` figures, of out-of-fold scores on train, and `success` goes by
-    these.
-    """
+) -> Assessment:
+    """Assess a model on rows of the holdout, resampled by class and by split key."""
     probabilities = model.predict(holdout.encoded)
     classes = len(contract.classes)
     counts = np.bincount(holdout.labels, minlength=classes)
     others = baselines.baselines(contract, train, holdout, seed)
     figures, of_others, gains = baselines.compare(contract, holdout, probabilities, threshold, others, seed)
     low = rules.low_evidence(counts.tolist())
-    cross_validated = {} if not low else {"cross_validated": _cross_validated(contract, honest, threshold, seed)}
+    cross_validated = _cross_validated(contract, honest, threshold, seed) if low else None
     said = labels_from(probabilities, contract.positive_index, threshold)
     confusion = np.zeros((classes, classes), dtype=int)
     np.add.at(confusion, (holdout.labels, said), 1)
     as_float = probabilities.astype(np.float64)
-    return {
-        "metric": contract.training.metric,
-        "metrics": figures,
-        "baselines": of_others,
-        "gains": gains,
-        "threshold": threshold,
-        "rows": len(holdout.labels),
-        "groups": len(set(holdout.keys)),
-        "classes": dict(zip(contract.classes, counts.tolist(), strict=True)),
-        "class_order": list(contract.classes),
-        "texts": dict(contract.texts),
-        "positive": contract.classes[contract.positive_index] if contract.positive_index >= 0 else None,
-        "confusion": confusion.tolist(),
-        "calibration": curves.calibration(contract, holdout.labels, as_float, seed),
-        "curves": curves.curves(contract, holdout.labels, as_float),
-        "slices": slices.assess(
+    return Assessment(
+        metric=contract.training.metric,
+        metrics=figures,
+        baselines=of_others,
+        gains=gains,
+        threshold=threshold,
+        rows=len(holdout.labels),
+        groups=len(set(holdout.keys)),
+        classes=dict(zip(contract.classes, counts.tolist(), strict=True)),
+        class_order=list(contract.classes),
+        texts=dict(contract.texts),
+        positive=contract.classes[contract.positive_index] if contract.positive_index >= 0 else None,
+        confusion=confusion.tolist(),
+        calibration=curves.calibration(contract, holdout.labels, as_float, seed),
+        curves=curves.curves(contract, holdout.labels, as_float),
+        slices=slices.assess(
             contract,
             probabilities,
             holdout,
@@ -143,37 +136,35 @@ def assess(
             slices.slices(contract, train.table, holdout.table),
             seed,
         ),
-        "low_evidence": low,
-        **cross_validated,
-        "success": success(contract, cross_validated.get("cross_validated", figures)),
-    }
+        low_evidence=low,
+        cross_validated=cross_validated,
+        success=success(contract, cross_validated or figures),
+    )
 
 
 def out_of_fold(run: Run, candidate: Candidate) -> rules.OutOfFold:
     """The candidate's calibrated out-of-fold scores."""
-    body = run.read(candidate_file("out_of_fold.json"), candidate.fit["files"]["out_of_fold.json"], "fit")
+    body = run.read(candidate_file("out_of_fold.json"), candidate.fit.files["out_of_fold.json"], "fit")
     return reference.read_out_of_fold(body)
 
 
-def _cross_validated(
-    contract: Contract, honest: rules.OutOfFold, threshold: float, seed: int
-) -> dict[str, dict[str, float | None]]:
+def _cross_validated(contract: Contract, honest: rules.OutOfFold, threshold: float, seed: int) -> dict[str, Figure]:
     scorers = {name: Scorer(name, contract.positive_index, threshold) for name in metrics.METRICS}
     return {
-        name: undefined_as_null(interval(scorer, honest.labels, honest.probabilities, honest.keys, seed))
+        name: baselines.to_figure(interval(scorer, honest.labels, honest.probabilities, honest.keys, seed))
         for name, scorer in scorers.items()
     }
 
 
-def success(contract: Contract, figures: dict[str, dict[str, float | None]]) -> dict[str, Any] | None:
+def success(contract: Contract, figures: dict[str, Figure]) -> Success | None:
     """Whether the contract's `success` holds on the holdout's figures; None when it asks for nothing."""
     rule = contract.problem.success_rule()
     if rule is None:
         return None
     metric, comparison, bound = rule
-    value = figures[metric]["value"]
+    value = figures[metric].value
     holds = value is not None and _COMPARE[comparison](value, bound)
-    return {"rule": contract.problem.success, "value": value, "holds": holds}
+    return Success(rule=contract.problem.success, value=value, holds=holds)
 
 
 def latency_ms(model: Model, rows: Encoded) -> float:
@@ -187,7 +178,7 @@ def latency_ms(model: Model, rows: Encoded) -> float:
     return round(float(np.median(taken[LATENCY_WARM_UP:])) * 1000, 4)
 
 
-def summary(written: dict[str, Any]) -> dict[str, Any]:
+def summary(written: Evaluation) -> dict[str, Any]:
     """What the state machine needs of an evaluation."""
-    figure = written["metrics"][written["metric"]]
-    return {"run": written["run"], "metric": written["metric"], "rows": written["rows"], **figure}
+    figure = written.metrics[written.metric]
+    return {"run": written.run, "metric": written.metric, "rows": written.rows, **figure.model_dump()}

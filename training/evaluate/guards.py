@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from andamio.contract import Contract
 from andamio.gate import rules as gate
 from andamio.gate.slices import worse_slices
+from training.evaluate.documents import Evaluation, Success
 from training.evaluate.evaluate import Candidate
 from training.evaluate.slices import Slice
 
@@ -15,21 +15,22 @@ SHOWN = 5
 """How many slices the reason names."""
 
 
-def of_figures(candidate: Candidate, evaluation: dict[str, Any]) -> list[gate.Guard]:
+def of_figures(candidate: Candidate, evaluation: Evaluation) -> list[gate.Guard]:
     """Parity with what was trained, the time of one record, the size: these always bar. And the contract's `success`,
     which bars when the contract says `gate.success = "bar"`."""
     limits, fit = candidate.contract.gate, candidate.fit
-    proof = next(attempt["parity"] for attempt in fit["attempts"] if attempt["trial"] == fit["trial"])
-    slowest, latency, size = limits.max_latency_ms, evaluation["latency_ms"], fit["size_bytes"] / 2**20
+    proof = fit.parity
+    # NaN on either side is a difference without bound.
+    apart = float("inf") if proof.largest is None else proof.largest
+    slowest, latency, size = limits.max_latency_ms, evaluation.latency_ms, fit.size_bytes / 2**20
     return [
         gate.Guard(
             "parity",
-            proof["largest"] <= proof["tolerance"],
+            apart <= proof.tolerance,
             True,
-            proof["largest"],
-            proof["tolerance"],
-            f"what is served differs from what was trained by up to {proof['largest']:.2g}, where "
-            f"{proof['tolerance']:g} is allowed",
+            proof.largest,
+            proof.tolerance,
+            f"what is served differs from what was trained by up to {apart:.2g}, where {proof.tolerance:g} is allowed",
         ),
         gate.Guard(
             "latency_ms",
@@ -47,19 +48,19 @@ def of_figures(candidate: Candidate, evaluation: dict[str, Any]) -> list[gate.Gu
             limits.max_size_mb,
             f"the model is {size:.2f} MB, and gate.max_size_mb is {limits.max_size_mb:g}",
         ),
-        *_of_success(candidate.contract, evaluation["success"]),
+        *_of_success(candidate.contract, evaluation.success),
     ]
 
 
-def _of_success(contract: Contract, success: dict[str, Any] | None) -> list[gate.Guard]:
+def _of_success(contract: Contract, success: Success | None) -> list[gate.Guard]:
     rule = contract.problem.success_rule()
     if rule is None or success is None:
         return []
     metric, _, bound = rule
-    value = success["value"]
+    value = success.value
     said = "undefined" if value is None else f"{value:.4f}"
     words = f"[problem] success asks for {contract.problem.success}, and {metric} is {said}"
-    return [gate.Guard("success", success["holds"], contract.gate.success == "bar", value, bound, words)]
+    return [gate.Guard("success", success.holds, contract.gate.success == "bar", value, bound, words)]
 
 
 def of_slices(

@@ -7,8 +7,6 @@ features that say the same, each looks less important than it is: the other one 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +17,7 @@ from andamio.release.model import Model
 from andamio.stats import metrics
 from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.undefined import undefined_as_null
+from training.evaluate.documents import FeatureImportance, Importance
 from training.rows import TrainingRows
 
 IMPORTANCE = "importance.json"
@@ -29,10 +28,10 @@ MOST_ROWS = 5000
 Floats = NDArray[np.float64]
 
 
-def importance(contract: Contract, model: Model, holdout: TrainingRows, threshold: float, seed: int) -> dict[str, Any]:
+def importance(contract: Contract, model: Model, holdout: TrainingRows, threshold: float, seed: int) -> Importance:
     """By how much each feature's shuffling worsens the contract's metric, the most important first.
 
-    {"metric", "repeats", "rows", "score", "features": [{"feature", "value", "low", "high"}]}. `value` is the
+    `value` is the
     mean over `repeats` shufflings, positive where the feature helps, whichever way the metric goes. Each draw of
     the 95% interval takes the rows again (stratified by class, clustered by split key), and the shufflings too, so
     it holds both kinds of chance. A figure that is undefined on these rows is null.
@@ -56,17 +55,19 @@ def importance(contract: Contract, model: Model, holdout: TrainingRows, threshol
     picked = rng.integers(0, REPEATS, size=(RESAMPLES, 1, REPEATS))
     gains = np.take_along_axis(drawn, picked, axis=2).mean(axis=2)
     found = [
-        {"feature": name, **undefined_as_null(interval_of(float(losses[0, index].mean()), gains[:, index]))}
+        FeatureImportance(
+            feature=name, **undefined_as_null(interval_of(float(losses[0, index].mean()), gains[:, index]))
+        )
         for index, name in enumerate(names)
     ]
-    ranked = sorted(found, key=lambda item: (item["value"] is None, -(item["value"] or 0.0)))
-    return {
-        "metric": metric,
-        "repeats": REPEATS,
-        "rows": len(labels),
-        "score": undefined_as_null(float(score[0])),
-        "features": ranked,
-    }
+    ranked = sorted(found, key=lambda item: (item.value is None, -(item.value or 0.0)))
+    return Importance(
+        metric=metric,
+        repeats=REPEATS,
+        rows=len(labels),
+        score=undefined_as_null(float(score[0])),
+        features=ranked,
+    )
 
 
 def _losses(scores: Floats, metric: str) -> tuple[Floats, Floats]:

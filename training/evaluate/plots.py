@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from training.evaluate.documents import Assessment, Figure, Importance, Points, SliceFigure
 from training.evaluate.svg import BAD, COLOURS, GREY, Chart, short
 
 FOLDER = "plots/"
@@ -13,49 +13,50 @@ MOST = 60
 """Rows of a plot of slices or features: beyond, the plot says how many it left out."""
 _ROW = 18
 
-Json = Mapping[str, Any]
 Lines = Mapping[str, Sequence[Sequence[float]]]
 
 
-def plots(evaluation: Json, importance: Json | None = None) -> dict[str, bytes]:
+def plots(evaluation: Assessment, importance: Importance | None = None) -> dict[str, bytes]:
     """`plots/roc.svg`, and so on: precision_recall, calibration, confusion, slices, importance.
 
-    `evaluation` and `importance` are the contents of evaluation.json and importance.json. What was not evaluated, for
-    an older version wrote it or a class had no rows, is not drawn.
+    A curve of a class without rows is not drawn, nor are slices where none is judged.
     """
     drawn = {"confusion.svg": _confusion(evaluation)}
-    curves = evaluation.get("curves", {})
-    for name, of in (("roc", _roc), ("precision_recall", _precision_recall)):
-        lines = _by_class(evaluation, curves.get(name, []))
+    curves = evaluation.curves
+    for name, of, curve in (
+        ("roc", _roc, curves.roc),
+        ("precision_recall", _precision_recall, curves.precision_recall),
+    ):
+        lines = _by_class(evaluation, curve)
         if lines:
             drawn[f"{name}.svg"] = of(evaluation, lines)
-    if evaluation.get("calibration", {}).get("bins"):
+    if evaluation.calibration.bins:
         drawn["calibration.svg"] = _calibration(evaluation)
-    if any(_is_judged(part) for part in evaluation.get("slices", ())):
+    if any(_is_judged(part) for part in evaluation.slices):
         drawn["slices.svg"] = _slices(evaluation)
-    if importance and importance.get("features"):
+    if importance and importance.features:
         drawn["importance.svg"] = _importance(importance)
     return {FOLDER + name: body for name, body in sorted(drawn.items())}
 
 
-def _by_class(evaluation: Json, curve: Any) -> Lines:
-    named = curve if isinstance(curve, Mapping) else {evaluation.get("positive") or "": curve}
+def _by_class(evaluation: Assessment, curve: Points | dict[str, Points]) -> Lines:
+    named = curve if isinstance(curve, dict) else {evaluation.positive or "": curve}
     return {name: points for name, points in named.items() if points}
 
 
-def _figure(evaluation: Json, metric: str) -> str:
-    figure = evaluation["metrics"].get(metric, {})
-    if figure.get("value") is None:
+def _figure(evaluation: Assessment, metric: str) -> str:
+    figure = evaluation.metrics[metric]
+    if figure.value is None:
         return _rows(evaluation)
-    interval = "" if figure["low"] is None else f" ({figure['low']:.3f} to {figure['high']:.3f})"
-    return f"{figure['value']:.3f}{interval} on {_rows(evaluation)}"
+    interval = "" if figure.low is None else f" ({figure.low:.3f} to {figure.high:.3f})"
+    return f"{figure.value:.3f}{interval} on {_rows(evaluation)}"
 
 
-def _rows(evaluation: Json) -> str:
-    return f"{evaluation['rows']:,} holdout rows"
+def _rows(evaluation: Assessment) -> str:
+    return f"{evaluation.rows:,} holdout rows"
 
 
-def _roc(evaluation: Json, lines: Lines) -> bytes:
+def _roc(evaluation: Assessment, lines: Lines) -> bytes:
     chart = Chart(
         "ROC curve",
         x_label="false positive rate",
@@ -67,7 +68,7 @@ def _roc(evaluation: Json, lines: Lines) -> bytes:
     return _lines(chart, evaluation, lines)
 
 
-def _precision_recall(evaluation: Json, lines: Lines) -> bytes:
+def _precision_recall(evaluation: Assessment, lines: Lines) -> bytes:
     chart = Chart(
         "Precision and recall",
         x_label="recall",
@@ -76,12 +77,12 @@ def _precision_recall(evaluation: Json, lines: Lines) -> bytes:
     )
     chart.axes()
     for name in lines:
-        share = evaluation["classes"].get(name, 0) / max(1, evaluation["rows"])
+        share = evaluation.classes.get(name, 0) / max(1, evaluation.rows)
         chart.line([(0, share), (1, share)], GREY, dashed=True, width=1)
     return _lines(chart, evaluation, lines)
 
 
-def _lines(chart: Chart, evaluation: Json, lines: Lines) -> bytes:
+def _lines(chart: Chart, evaluation: Assessment, lines: Lines) -> bytes:
     for index, points in enumerate(lines.values()):
         chart.line([(x, y) for x, y in points], COLOURS[index % len(COLOURS)])
     if len(lines) > 1:
@@ -89,37 +90,36 @@ def _lines(chart: Chart, evaluation: Json, lines: Lines) -> bytes:
     return chart.to_bytes()
 
 
-def _calibration(evaluation: Json) -> bytes:
-    found = evaluation["calibration"]
-    many = evaluation.get("positive") is None
+def _calibration(evaluation: Assessment) -> bytes:
+    found = evaluation.calibration
+    many = evaluation.positive is None
     chart = Chart(
         "Calibration",
         x_label="how sure the model is of the class it names" if many else "probability that the model says",
         y_label="how often it is right" if many else "share that was positive",
-        note=f"expected error {found['error']:.3f}; {found['by_chance']:.3f} by chance alone on {_rows(evaluation)}",
+        note=f"expected error {found.error:.3f}; {found.by_chance:.3f} by chance alone on {_rows(evaluation)}",
     )
     chart.axes()
     chart.line([(0, 0), (1, 1)], GREY, dashed=True, width=1)
-    for part in found["bins"]:
-        x = part["mean_predicted"]
-        chart.line([(x, part["observed_low"]), (x, part["observed_high"])], COLOURS[0], width=1.5)
-        chart.dot(x, part["observed"], COLOURS[0], f"{part['rows']} rows: said {x:.3f}, seen {part['observed']:.3f}")
+    for part in found.bins:
+        x = part.mean_predicted
+        chart.line([(x, part.observed_low), (x, part.observed_high)], COLOURS[0], width=1.5)
+        chart.dot(x, part.observed, COLOURS[0], f"{part.rows} rows: said {x:.3f}, seen {part.observed:.3f}")
     return chart.to_bytes()
 
 
-def _text(evaluation: Json, name: str) -> str:
+def _text(evaluation: Assessment, name: str) -> str:
     """What people are shown for a class."""
-    return str(evaluation.get("texts", {}).get(name, name))
+    return evaluation.texts.get(name, name)
 
 
-def _confusion(evaluation: Json) -> bytes:
-    keys, counts = list(evaluation.get("class_order", evaluation["classes"])), evaluation["confusion"]
+def _confusion(evaluation: Assessment) -> bytes:
+    keys, counts = evaluation.class_order, evaluation.confusion
     classes = [_text(evaluation, key) for key in keys]
     size, left, top = (112 if len(classes) < 5 else 56), 180, 88
     width, height = left + size * len(classes) + 20, top + size * len(classes) + 40
-    threshold = evaluation.get("threshold")
-    binary = evaluation.get("positive") is not None and threshold is not None
-    note = f"“{short(_text(evaluation, evaluation['positive']), 30)}” from {threshold:.3f} on" if binary else ""
+    positive = evaluation.positive
+    note = "" if positive is None else f"“{short(_text(evaluation, positive), 30)}” from {evaluation.threshold:.3f} on"
     chart = Chart("Confusion matrix", width=max(width, 300), height=height, left=left, note=note)
     for column, name in enumerate(classes):
         for line, words in enumerate(reversed(_lines_of(name, size // 7))):
@@ -143,39 +143,37 @@ def _lines_of(text: str, width: int) -> list[str]:
     return [short(line, width) for line in (lines if len(lines) < 3 else [lines[0], " ".join(lines[1:])])]
 
 
-def _slices(evaluation: Json) -> bytes:
+def _slices(evaluation: Assessment) -> bytes:
     """The slices with rows enough, each with its interval, against the line of all rows; worse ones are coloured.
 
     The figure of a handful of rows may be anything, and would draw the eye.
     """
-    metric, slices = evaluation["metric"], evaluation["slices"]
-    rows = [
-        (f"{part['feature']}: {part['slice']} ({part['rows']})", part, part["worse"])
-        for part in slices
-        if _is_judged(part)
-    ]
+    metric, slices = evaluation.metric, evaluation.slices
+    rows = [(f"{part.feature}: {part.slice} ({part.rows})", part, part.worse) for part in slices if _is_judged(part)]
     few = len(slices) - len(rows)
     note = "dashed: all rows" + (f"; {few} slices with too few rows are not drawn" if few else "")
-    return _intervals(f"{metric} by slice (rows), 95% interval", metric, rows, slices[0]["overall"], note)
+    return _intervals(f"{metric} by slice (rows), 95% interval", metric, rows, slices[0].overall, note)
 
 
-def _is_judged(part: Json) -> bool:
-    return part.get("value") is not None and part.get("low") is not None
+def _is_judged(part: SliceFigure) -> bool:
+    return part.value is not None and part.low is not None
 
 
-def _importance(importance: Json) -> bytes:
-    rows = [(feature["feature"], feature, False) for feature in importance["features"]]
-    title = f"Importance: loss of {importance['metric']} when shuffled"
-    rows = [row for row in rows if row[1]["value"] is not None]
-    return _intervals(title, importance["metric"], rows, 0.0, f"mean of {importance['repeats']} shuffles, 95% interval")
+def _importance(importance: Importance) -> bytes:
+    rows = [(feature.feature, feature, False) for feature in importance.features]
+    title = f"Importance: loss of {importance.metric} when shuffled"
+    rows = [row for row in rows if row[1].value is not None]
+    return _intervals(title, importance.metric, rows, 0.0, f"mean of {importance.repeats} shuffles, 95% interval")
 
 
-def _intervals(title: str, label: str, rows: list[tuple[str, Any, bool]], line: float | None, note: str) -> bytes:
+def _intervals(
+    title: str, label: str, rows: Sequence[tuple[str, Figure | SliceFigure, bool]], line: float | None, note: str
+) -> bytes:
     left_out = len(rows) - MOST
     if left_out > 0:
         note = f"{note}; {left_out} more are not drawn"
     rows = rows[:MOST]
-    seen = [part[name] for _, part, _ in rows for name in ("value", "low", "high") if part[name] is not None]
+    seen = [end for _, part, _ in rows for end in (part.value, part.low, part.high) if end is not None]
     seen += [] if line is None else [line]
     low, high = (min(seen), max(seen)) if seen else (0.0, 1.0)
     pad = max((high - low) * 0.05, 1e-3)
@@ -194,11 +192,12 @@ def _intervals(title: str, label: str, rows: list[tuple[str, Any, bool]], line: 
         chart.line([(line, 0), (line, chart.y[1])], GREY, dashed=True, width=1.5)
     for index, (name, part, worse) in enumerate(rows):
         y = len(rows) - index - 0.5
-        judged = part["low"] is not None
-        colour = BAD if worse else COLOURS[0] if judged else "#bbbbbb"
+        interval = None if part.low is None or part.high is None else (part.low, part.high)
+        colour = BAD if worse else "#bbbbbb" if interval is None else COLOURS[0]
         chart.text(chart.left - 8, chart.py(y) + 4, short(name, 42), anchor="end")
-        if judged:
-            chart.line([(part["low"], y), (part["high"], y)], colour, width=1.5)
-        said = f" ({part['low']:.4f} to {part['high']:.4f})" if judged else ""
-        chart.dot(part["value"], y, colour, f"{name}: {part['value']:.4f}{said}")
+        if interval is not None:
+            chart.line([(interval[0], y), (interval[1], y)], colour, width=1.5)
+        ends = "" if interval is None else f" ({interval[0]:.4f} to {interval[1]:.4f})"
+        if part.value is not None:
+            chart.dot(part.value, y, colour, f"{name}: {part.value:.4f}{ends}")
     return chart.to_bytes()

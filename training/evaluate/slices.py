@@ -22,6 +22,7 @@ from andamio.records.table import Table
 from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.metrics import higher_is_better
 from andamio.stats.undefined import undefined_as_null
+from training.evaluate.documents import SliceFigure
 from training.rows import TrainingRows
 
 RESAMPLES = 1000
@@ -64,7 +65,7 @@ def assess(
     threshold: float,
     parts: Sequence[Slice],
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[SliceFigure]:
     """The contract's metric on each slice with its 95% interval; null where it is undefined.
 
     `worse` says that the whole interval is on the wrong side of the overall value, also when it is widened for the
@@ -82,19 +83,29 @@ def assess(
     found = []
     for part in parts:
         labels, scores = holdout.labels[part.rows], probabilities[part.rows]
-        said: dict[str, Any] = {"feature": part.feature, "slice": part.slice, "rows": len(labels), "overall": overall}
         judged = worth_judging(metric, labels)
         score = scorer.on(labels, scores)
         value = float(score(np.ones(len(labels))))
+        low = high = float("nan")
+        worse = False
         if judged:
             drawn = draw([score], labels, keys[part.rows], seed, RESAMPLES)[:, 0]
             figure = interval_of(value, drawn)
             best = max(sign * figure.low, sign * figure.high, sign * value + wide * float(np.nanstd(drawn)))
-            said |= {"value": value, "low": figure.low, "high": figure.high, "worse": bool(best < sign * overall)}
-        else:
-            said |= {"value": value, "low": None, "high": None, "worse": False}
-        said["judged"] = judged
-        found.append(undefined_as_null(said))
+            low, high, worse = figure.low, figure.high, bool(best < sign * overall)
+        found.append(
+            SliceFigure(
+                feature=part.feature,
+                slice=part.slice,
+                rows=len(labels),
+                overall=undefined_as_null(overall),
+                value=undefined_as_null(value),
+                low=undefined_as_null(low),
+                high=undefined_as_null(high),
+                worse=worse,
+                judged=judged,
+            )
+        )
     return found
 
 

@@ -15,37 +15,46 @@ from typing import Any
 from andamio.errors import TrainingError
 from andamio.stats.metrics import higher_is_better
 from andamio.storage.ports import Objects
+from training.documents import (
+    TRIAL,
+    AskedRound,
+    BestTrial,
+    LostTrial,
+    ScoredTrial,
+    StudyTrial,
+    ToldRound,
+    TrainingPlan,
+    TrialSpec,
+    UnscoredTrial,
+)
 from training.families.spaces import BASELINES, PLAIN, SPACES
-from training.run import CONTINUE, ENOUGH, PLAN, Run, asked_file, lost_file, told_file, trial_file
+from training.run import CONTINUE, ENOUGH, Run, asked_file, lost_file, told_file, trial_file
 from training.search import suggest
 from training.search.suggest import Suggestion
 
-STUDY = ("id", "family", "params", "selection", "share", "status", "mean", "round")
-"""What the search keeps of a trial."""
 
-
-def ask(models: Objects, run_id: str, *, after: int) -> dict[str, Any]:
+def ask(models: Objects, run_id: str, *, after: int) -> AskedRound:
     """Write the trials of the round after the one named (0: the first round)."""
     run = Run(run_id, models)
-    planned = run.need(PLAN, "plan")
+    planned = run.plan()
     number = after + 1
 
-    def compute() -> dict[str, Any]:
-        study = run.need(told_file(after), "tell")["study"] if after else []
-        return {"run": run_id, "round": number, "trials": next_trials(planned, study, number)}
+    def compute() -> AskedRound:
+        study = run.need(told_file(after), ToldRound, "tell").study if after else []
+        return AskedRound(run=run_id, round=number, trials=next_trials(planned, study, number))
 
-    return run.once(asked_file(number), compute)
+    return run.once(asked_file(number), AskedRound, compute)
 
 
-def next_trials(planned: dict[str, Any], study: Sequence[dict[str, Any]], number: int) -> list[dict[str, Any]]:
+def next_trials(planned: TrainingPlan, study: Sequence[StudyTrial], number: int) -> list[TrialSpec]:
     """The trials of round `number`, when the study says what came of those before.
 
     First every family as it is by default, plain logistic regression before all others; then what the sampler
     suggests. The first round also has the baselines, which are scored and never offered for export: the
     majority class, and plain logistic regression where its family was not asked for.
     """
-    search, families = planned["search"], _families(planned)
-    size = min(search["round"], search["trials"] - len(study))
+    search, families = planned.search, _families(planned)
+    size = min(search.round, search.trials - len(study))
     first = [suggest.default(family) for family in families]
     chosen = first[len(study) : len(study) + size]
     if len(chosen) < size:
@@ -54,45 +63,44 @@ def next_trials(planned: dict[str, Any], study: Sequence[dict[str, Any]], number
             study,
             chosen,
             size - len(chosen),
-            seed=planned["seed"] + number,
-            higher_is_better=higher_is_better(planned["metric"]),
+            seed=planned.seed + number,
+            higher_is_better=higher_is_better(planned.metric),
         )
     specs = [_spec(each, len(study) + place, number, first) for place, each in enumerate(chosen, start=1)]
     return [*(_baselines(families) if number == 1 else []), *specs]
 
 
-def _families(planned: dict[str, Any]) -> list[str]:
+def _families(planned: TrainingPlan) -> list[str]:
     """The families in the order in which their defaults are tried: plain logistic regression first."""
-    return sorted(planned["families"], key=lambda family: family != PLAIN)
+    return sorted(planned.families, key=lambda family: family != PLAIN)
 
 
-def _spec(each: Suggestion, place: int, number: int, defaults: Sequence[Suggestion]) -> dict[str, Any]:
+def _spec(each: Suggestion, place: int, number: int, defaults: Sequence[Suggestion]) -> TrialSpec:
     """What a trial's function is told; a family's default trial goes by the family's name."""
-    return {
-        "id": each.family if each in defaults else f"{each.family}-{place:04d}",
-        "family": each.family,
-        "params": each.params,
-        "selection": each.selection,
-        "share": each.share,
-        "simplicity": SPACES[each.family].simplicity,
-        "round": number,
-    }
+    return TrialSpec(
+        id=each.family if each in defaults else f"{each.family}-{place:04d}",
+        family=each.family,
+        params=each.params,
+        selection=each.selection,
+        share=each.share,
+        simplicity=SPACES[each.family].simplicity,
+        round=number,
+    )
 
 
-def _baselines(families: Sequence[str]) -> list[dict[str, Any]]:
+def _baselines(families: Sequence[str]) -> list[TrialSpec]:
     spaces = dict(BASELINES) | ({} if PLAIN in families else {PLAIN: SPACES[PLAIN]})
-    plain = {"selection": "none", "share": 1.0, "round": 1, "baseline": True}
     return [
-        {"id": name, "family": name, "params": space.params(), "simplicity": space.simplicity, **plain}
+        TrialSpec(id=name, family=name, params=space.params(), simplicity=space.simplicity, round=1, baseline=True)
         for name, space in spaces.items()
     ]
 
 
-def lost(models: Objects, run_id: str, trial_id: str, error: dict[str, Any]) -> dict[str, Any]:
+def lost(models: Objects, run_id: str, trial_id: str, error: dict[str, Any]) -> LostTrial:
     """Note why a trial's function ended without a result, as Step Functions says it (`Error`, `Cause`)."""
     run = Run(run_id, models)
-    why = {"trial": trial_id, "why": _cause(error)}
-    run.write(lost_file(trial_id), json.dumps(why, ensure_ascii=False).encode())
+    why = LostTrial(trial=trial_id, why=_cause(error))
+    run.write(lost_file(trial_id), why.to_json())
     return why
 
 
@@ -107,94 +115,111 @@ def _cause(error: dict[str, Any]) -> str:
     return cause[:500]
 
 
-def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> dict[str, Any]:
+def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> ToldRound:
     """Take in the results of a round, and write whether there will be another one, and why not.
 
     A trial that left no result is recorded as failed; raises `TrainingError` when a whole round left none,
     for then the fault lies elsewhere, and the run can be started again.
     """
     run = Run(run_id, models)
-    planned = run.need(PLAN, "plan")
+    planned = run.plan()
 
-    def compute() -> dict[str, Any]:
-        asked = run.need(asked_file(number), "ask")["trials"]
-        before = run.need(told_file(number - 1), "tell") if number > 1 else {"study": [], "trials": []}
-        results = _results(run, asked)
-        offered = [result for result in results if not result.get("baseline")]
-        study = [*before["study"], *({key: result.get(key) for key in STUDY} for result in offered)]
+    def compute() -> ToldRound:
+        asked = run.need(asked_file(number), AskedRound, "ask").trials
+        before = run.need(told_file(number - 1), ToldRound, "tell") if number > 1 else None
+        results = _results(run, asked, planned.metric)
+        offered = [result for result in results if not result.baseline]
+        study = [*(before.study if before else []), *(_study_trial(result) for result in offered)]
         why = "" if offered else "there is nothing left to try"
         why = why or enough(planned, study, number, now)
-        return {
-            "run": run_id,
-            "round": number,
-            "status": ENOUGH if why else CONTINUE,
-            "why": why,
-            "best": best(study, planned["metric"]),
-            "trials": [*before["trials"], *(result["id"] for result in results)],
-            "study": study,
-        }
+        return ToldRound(
+            run=run_id,
+            round=number,
+            status=ENOUGH if why else CONTINUE,
+            why=why,
+            best=best(study, planned.metric),
+            trials=[*(before.trials if before else []), *(result.id for result in results)],
+            study=study,
+        )
 
-    return run.once(told_file(number), compute)
+    return run.once(told_file(number), ToldRound, compute)
 
 
-def _results(run: Run, asked: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    found = {spec["id"]: run.find(trial_file(spec["id"])) for spec in asked}
+def _study_trial(result: ScoredTrial | UnscoredTrial) -> StudyTrial:
+    return StudyTrial(
+        id=result.id,
+        family=result.family,
+        params=result.params,
+        selection=result.selection,
+        share=result.share,
+        status=result.status,
+        mean=result.mean if isinstance(result, ScoredTrial) else None,
+        round=result.round,
+    )
+
+
+def _results(run: Run, asked: Sequence[TrialSpec], metric: str) -> list[ScoredTrial | UnscoredTrial]:
+    found = {spec.id: run.find(trial_file(spec.id), TRIAL) for spec in asked}
     if asked and not any(found.values()):
-        raise TrainingError(f"No trial of the round left a result. {asked[0]['id']}: {_why_lost(run, asked[0]['id'])}")
-    return [found[spec["id"]] or _record_lost(run, spec) for spec in asked]
+        raise TrainingError(f"No trial of the round left a result. {asked[0].id}: {_why_lost(run, asked[0].id)}")
+    return [found[spec.id] or _record_lost(run, spec, metric) for spec in asked]
 
 
-def _record_lost(run: Run, spec: dict[str, Any]) -> dict[str, Any]:
-    return run.once(trial_file(spec["id"]), lambda: {**spec, "status": "failed", "why": _why_lost(run, spec["id"])})
+def _record_lost(run: Run, spec: TrialSpec, metric: str) -> ScoredTrial | UnscoredTrial:
+    def compute() -> ScoredTrial | UnscoredTrial:
+        return UnscoredTrial(**spec.model_dump(), status="failed", metric=metric, why=_why_lost(run, spec.id))
+
+    return run.once(trial_file(spec.id), TRIAL, compute)
 
 
 def _why_lost(run: Run, trial: str) -> str:
-    said = run.find(lost_file(trial))
-    why: str = said["why"] if said else "it left no result: its function timed out or ran out of memory"
-    return why
+    noted = run.find(lost_file(trial), LostTrial)
+    return noted.why if noted else "it left no result: its function timed out or ran out of memory"
 
 
-def enough(planned: dict[str, Any], study: Sequence[dict[str, Any]], number: int, now: datetime) -> str:
+def enough(planned: TrainingPlan, study: Sequence[StudyTrial], number: int, now: datetime) -> str:
     """Why there will be no round after this one; "" when there will."""
-    search = planned["search"]
-    if len(study) >= search["trials"]:
-        return f"all {search['trials']} trials are done"
-    minutes = (now - datetime.fromisoformat(planned["started"])).total_seconds() / 60
-    if minutes >= search["budget_minutes"]:
-        return f"the budget of {search['budget_minutes']:g} minutes is spent"
-    stale = rounds_without_gain(study, number, planned["metric"], since=_rounds_of_defaults(planned))
-    if stale >= search["patience"]:
+    search = planned.search
+    if len(study) >= search.trials:
+        return f"all {search.trials} trials are done"
+    minutes = (now - datetime.fromisoformat(planned.started)).total_seconds() / 60
+    if minutes >= search.budget_minutes:
+        return f"the budget of {search.budget_minutes:g} minutes is spent"
+    stale = rounds_without_gain(study, number, planned.metric, since=_rounds_of_defaults(planned))
+    if stale >= search.patience:
         return f"nothing has improved for {stale} rounds"
     return ""
 
 
-def _rounds_of_defaults(planned: dict[str, Any]) -> int:
+def _rounds_of_defaults(planned: TrainingPlan) -> int:
     """So many rounds are needed until every family was tried once: patience starts to count after them."""
-    return -(-len(planned["families"]) // int(planned["search"]["round"]))
+    return -(-len(planned.families) // planned.search.round)
 
 
-def rounds_without_gain(study: Sequence[dict[str, Any]], number: int, metric: str, *, since: int) -> int:
+def rounds_without_gain(study: Sequence[StudyTrial], number: int, metric: str, *, since: int) -> int:
     """How many rounds after the round `since` have passed since the best mean was found."""
     found = best(study, metric)
-    since = max(since, int(found["round"]) if found else 0)
+    since = max(since, found.round if found else 0)
     return max(0, number - since)
 
 
-def best(study: Sequence[dict[str, Any]], metric: str) -> dict[str, Any] | None:
+def best(study: Sequence[StudyTrial], metric: str) -> BestTrial | None:
     """The trial with the best mean, the earlier of two that are equal; None when none could be scored."""
     sign = 1.0 if higher_is_better(metric) else -1.0
-    done = [trial for trial in study if trial["status"] == "done"]
-    if not done:
-        return None
-    found = max(done, key=lambda trial: sign * trial["mean"])
-    return {key: found[key] for key in ("id", "family", "mean", "round")}
+    done = [
+        BestTrial(id=trial.id, family=trial.family, mean=trial.mean, round=trial.round)
+        for trial in study
+        if trial.mean is not None
+    ]
+    return max(done, key=lambda trial: sign * trial.mean, default=None)
 
 
-def asked_summary(written: dict[str, Any]) -> dict[str, Any]:
+def asked_summary(written: AskedRound) -> dict[str, Any]:
     """What the state machine needs of a round: its trials' names."""
-    return {"round": written["round"], "trials": [trial["id"] for trial in written["trials"]]}
+    return {"round": written.round, "trials": [trial.id for trial in written.trials]}
 
 
-def told_summary(written: dict[str, Any]) -> dict[str, Any]:
+def told_summary(written: ToldRound) -> dict[str, Any]:
     """What the state machine needs to know of a round: whether to go on."""
-    return {**{key: written[key] for key in ("round", "status", "why", "best")}, "trials": len(written["study"])}
+    shown = written.model_dump(include={"round", "status", "why", "best"})
+    return {**shown, "trials": len(written.study)}

@@ -23,6 +23,7 @@ from optuna.distributions import (
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
+from training.documents import StudyTrial
 from training.families.spaces import SELECTIONS, SHARE, SPACES, Dimension, OneOf, Real
 
 FAMILY, SELECTION, KEPT_SHARE = "family", "selection", "share"
@@ -58,7 +59,7 @@ def default(family: str) -> Suggestion:
 
 def suggest(
     families: Sequence[str],
-    told: Sequence[dict[str, Any]],
+    told: Sequence[StudyTrial],
     asked: Sequence[Suggestion],
     count: int,
     *,
@@ -84,9 +85,7 @@ def suggest(
     return found
 
 
-def rebuild(
-    families: Sequence[str], told: Sequence[dict[str, Any]], *, seed: int, higher_is_better: bool
-) -> optuna.Study:
+def rebuild(families: Sequence[str], told: Sequence[StudyTrial], *, seed: int, higher_is_better: bool) -> optuna.Study:
     """The study that a list of trials says."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # the version is pinned, so the experiment is over
@@ -99,7 +98,7 @@ def rebuild(
     return study
 
 
-def _frozen(trial: dict[str, Any], families: Sequence[str]) -> FrozenTrial:
+def _frozen(trial: StudyTrial, families: Sequence[str]) -> FrozenTrial:
     said = _of(trial)
     params: dict[str, Any] = {FAMILY: said.family, SELECTION: said.selection}
     distributions: dict[str, BaseDistribution] = {
@@ -111,8 +110,8 @@ def _frozen(trial: dict[str, Any], families: Sequence[str]) -> FrozenTrial:
         distributions[f"{said.family}.{name}"] = _distribution(dimension)
     if said.selection != "none":
         params[KEPT_SHARE], distributions[KEPT_SHARE] = said.share, _distribution(SHARE)
-    state = _STATES[trial["status"]]
-    value = trial["mean"] if state == TrialState.COMPLETE else None
+    state = _STATES[trial.status]
+    value = trial.mean if state == TrialState.COMPLETE else None
     return optuna.trial.create_trial(state=state, params=params, distributions=distributions, value=value)
 
 
@@ -136,5 +135,5 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
     return IntDistribution(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
 
 
-def _of(trial: dict[str, Any]) -> Suggestion:
-    return Suggestion(trial["family"], trial["params"], trial["selection"], trial["share"])
+def _of(trial: StudyTrial) -> Suggestion:
+    return Suggestion(trial.family, trial.params, trial.selection, trial.share)

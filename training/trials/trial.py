@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from andamio.stats import metrics
 from andamio.stats.undefined import undefined_as_null
 from andamio.storage.ports import Objects
 from training import rows
+from training.documents import TRIAL, AskedRound, ScoredTrial, TrialSpec, UnscoredTrial
 from training.families import catalog, sizes
 from training.families.catalog import Fitted
 from training.rows import TrainingRows
-from training.run import PLAN, Run, asked_file, scores_file, trial_file
+from training.run import Run, asked_file, scores_file, trial_file
 from training.trials import folds, selection
 
 Floats = NDArray[np.float64]
@@ -30,34 +32,57 @@ class TooLarge(Exception):
     """The model of one fold is larger than a release may be: the message says by how much."""
 
 
-def trial(lake: Objects, models: Objects, run_id: str, trial_id: str, *, number: int = 1) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class CrossValidation:
+    """The figures of one trial, as `ScoredTrial` has them, and its out-of-fold probabilities [rows, classes]."""
+
+    folds: list[float | None]
+    fold_rows: list[int]
+    mean: float
+    se: float
+    columns: float
+    size_bytes: int
+    out_of_fold: Floats
+
+    def figures(self) -> dict[str, Any]:
+        """The figures by the names that `ScoredTrial` has for them."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "out_of_fold"}
+
+
+def trial(
+    lake: Objects, models: Objects, run_id: str, trial_id: str, *, number: int = 1
+) -> ScoredTrial | UnscoredTrial:
     """Cross-validate one trial of the round `number`, and write its result and its out-of-fold probabilities.
 
     One that cannot be fitted to these data has status "failed", one whose model is larger than
     `gate.max_size_mb` has status "pruned", both with `why`: others may do better.
     """
     run = Run(run_id, models)
-    planned = run.need(PLAN, "plan")
-    found = [spec for spec in run.need(asked_file(number), "ask")["trials"] if spec["id"] == trial_id]
-    if not found:
+    planned = run.plan()
+    asked = run.need(asked_file(number), AskedRound, "ask")
+    spec = next((spec for spec in asked.trials if spec.id == trial_id), None)
+    if spec is None:
         raise TrainingError(f"Round {number} of run {run_id} has no trial '{trial_id}'")
-    spec = found[0]
 
-    def compute() -> dict[str, Any]:
+    def compute() -> ScoredTrial | UnscoredTrial:
         started = time.perf_counter()
-        sealed, train = load_train(lake, run, planned["dataset"])
-        about = {**spec, "metric": planned["metric"]}
+        sealed, train = load_train(lake, run, planned.dataset)
+        about = {**spec.model_dump(), "metric": planned.metric}
         try:
-            result, out_of_fold = cross_validate(sealed, train, spec, planned["seed"], planned["search"]["repeats"])
+            found = cross_validate(sealed, train, spec, planned.seed, planned.search.repeats)
         except TooLarge as error:
-            return {**about, "status": "pruned", "why": str(error), "seconds": _seconds(started)}
+            return UnscoredTrial(**about, status="pruned", why=str(error), seconds=_seconds(started))
         except (ValueError, FloatingPointError) as error:
             why = f"{type(error).__name__}: {error}"[:500]
-            return {**about, "status": "failed", "why": why, "seconds": _seconds(started)}
-        scores = run.write(scores_file(trial_id), to_npy(out_of_fold))
-        return {**about, **result, "status": "done", "scores": scores, "seconds": _seconds(started)}
+            return UnscoredTrial(**about, status="failed", why=why, seconds=_seconds(started))
+        return ScoredTrial(
+            **about,
+            **found.figures(),
+            scores=run.write(scores_file(trial_id), to_npy(found.out_of_fold)),
+            seconds=_seconds(started),
+        )
 
-    return run.once(trial_file(trial_id), compute)
+    return run.once(trial_file(trial_id), TRIAL, compute)
 
 
 def _seconds(started: float) -> float:
@@ -72,29 +97,27 @@ def load_train(lake: Objects, run: Run, version: str) -> tuple[Contract, Trainin
     return sealed, rows.encode_rows(sealed, cells, version=version)
 
 
-def fit_spec(
-    contract: Contract, encoded: Encoded, labels: NDArray[np.int64], spec: dict[str, Any], seed: int
-) -> Fitted:
+def fit_spec(contract: Contract, encoded: Encoded, labels: NDArray[np.int64], spec: TrialSpec, seed: int) -> Fitted:
     """Fit what a trial's specification says, in cross-validation and on all of train alike."""
     return catalog.fit(
-        spec["family"],
+        spec.family,
         encoded,
         labels,
         classes=len(contract.classes),
         seed=seed,
         class_weight=contract.training.class_weight,
-        params=spec["params"],
-        selection=spec.get("selection", "none"),
-        share=spec.get("share", 1.0),
+        params=spec.params,
+        selection=spec.selection,
+        share=spec.share,
     )
 
 
 def cross_validate(
-    contract: Contract, train: TrainingRows, spec: dict[str, Any], seed: int, repeats: int
-) -> tuple[dict[str, Any], Floats]:
+    contract: Contract, train: TrainingRows, spec: TrialSpec, seed: int, repeats: int
+) -> CrossValidation:
     """Score one trial on each fold of each repeat with the contract's metric.
 
-    With it, out-of-fold probabilities [rows, classes], the average of the repeats. The mean is over folds where
+    The out-of-fold probabilities are the average of the repeats. The mean is over folds where
     the metric is defined (a fold may lack a class); its error is `selection.standard_error`. Raises `TooLarge`
     at the first fold whose model is.
     """
@@ -134,15 +157,15 @@ def cross_validate(
     if not defined:  # every fold lacks a class: all rows together do not
         defined = [score(average, np.arange(len(train.labels)))]
     ratio = float(np.mean([len(scored) / len(fitted_on) for fitted_on, scored in parts]))
-    result = {
-        "folds": [undefined_as_null(float(value)) for value in scores],
-        "fold_rows": [len(scored) for _, scored in parts],
-        "mean": float(np.mean(defined)),
-        "se": selection.standard_error(defined, ratio),
-        "columns": float(np.mean(columns)),
-        "size_bytes": largest,
-    }
-    return result, average
+    return CrossValidation(
+        folds=[undefined_as_null(float(value)) for value in scores],
+        fold_rows=[len(scored) for _, scored in parts],
+        mean=float(np.mean(defined)),
+        se=selection.standard_error(defined, ratio),
+        columns=float(np.mean(columns)),
+        size_bytes=largest,
+        out_of_fold=average,
+    )
 
 
 def fixed_threshold(contract: Contract) -> float:

@@ -12,6 +12,7 @@ from andamio.stats.metrics import score
 from tests.support.tables import table
 from training import calibrate, export
 from training.calibrate import Calibration
+from training.documents import CalibrationResult
 from training.families.catalog import FAMILIES, fit
 
 
@@ -72,14 +73,14 @@ def test_scores_that_point_the_wrong_way_are_left_as_they_are(positive):
     labels, raw = overconfident(np.random.default_rng(7), 500, stretch=1)
     found = calibrate.fit(raw[:, ::-1], labels, positive)
     assert found.kind == "none"
-    assert "likelier" in found.to_dict()["why"]
+    assert "likelier" in found.result().why
     assert np.array_equal(found.apply(raw, positive), raw)
 
 
 def test_a_handful_of_rows_fits_no_curve_and_says_so():
     raw = np.tile([0.4, 0.6], (30, 1))
     found = calibrate.fit(raw, np.array([0] * 27 + [1] * 3), 1)
-    assert found.to_dict() == {"kind": "none", "why": "a class has 3 rows in train, and 5 of each are needed"}
+    assert found.result() == CalibrationResult(kind="none", why="a class has 3 rows in train, and 5 of each are needed")
 
 
 @settings(deadline=None)

@@ -11,11 +11,13 @@ from andamio.contract import Contract
 from andamio.dataset import version as dataset
 from andamio.stats.metrics import METRICS
 from andamio.storage import layout
+from andamio.storage.documents import find
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, fruit_cells, heart_cells, publish
 from tests.support.runs import evaluated
 from training import rows
 from training.evaluate import curves, recent, slices
 from training.evaluate.decide import decide
+from training.evaluate.documents import Importance
 from training.evaluate.plots import plots
 
 HEART, FRUIT = Contract.load(HEART_FOLDER), Contract.load(FRUIT_FOLDER)
@@ -59,33 +61,31 @@ def test_served_probabilities_are_the_calibrated_ones_and_out_of_fold_scores_too
 def test_the_baselines_are_scored_on_the_same_rows_and_the_gain_over_each_is_paired(which, request):
     evaluation = request.getfixturevalue(which)[3]
     for baseline in ("majority_class", "logistic_regression"):
-        assert set(evaluation["baselines"][baseline]) == set(evaluation["gains"][baseline]) == set(METRICS)
-        for metric, gain in evaluation["gains"][baseline].items():
+        assert set(evaluation.baselines[baseline]) == set(evaluation.gains[baseline]) == set(METRICS)
+        for metric, gain in evaluation.gains[baseline].items():
             sign = -1 if metric in ("log_loss", "brier") else 1
-            apart = evaluation["metrics"][metric]["value"] - evaluation["baselines"][baseline][metric]["value"]
-            assert gain["value"] == pytest.approx(sign * apart)
-            assert gain["low"] <= gain["high"]
-    assert evaluation["baselines"]["majority_class"]["roc_auc"]["value"] == 0.5
-    assert evaluation["gains"]["majority_class"]["log_loss"]["low"] > 0
+            apart = evaluation.metrics[metric].value - evaluation.baselines[baseline][metric].value
+            assert gain.value == pytest.approx(sign * apart)
+            assert gain.low <= gain.high
+    assert evaluation.baselines["majority_class"]["roc_auc"].value == 0.5
+    assert evaluation.gains["majority_class"]["log_loss"].low > 0
 
 
 def test_the_confusion_matrix_is_in_the_order_that_is_said(fruit):
     _, _, _, evaluation = fruit
-    assert evaluation["class_order"] == list(FRUIT.classes)
-    assert [sum(row) for row in evaluation["confusion"]] == [
-        evaluation["classes"][name] for name in evaluation["class_order"]
-    ]
+    assert evaluation.class_order == list(FRUIT.classes)
+    assert [sum(row) for row in evaluation.confusion] == [evaluation.classes[name] for name in evaluation.class_order]
 
 
 def test_slices_part_the_holdout_by_each_feature_and_leave_private_ones_out(fruit):
     _, _, _, evaluation = fruit
-    features = {part["feature"] for part in evaluation["slices"]}
+    features = {part.feature for part in evaluation.slices}
     assert features == {name for name, feature in FRUIT.inputs.items() if not feature.private}
     for feature in features:
-        assert sum(part["rows"] for part in evaluation["slices"] if part["feature"] == feature) == evaluation["rows"]
-    for part in evaluation["slices"]:
-        assert part["judged"] == (part["rows"] >= 20)
-        assert (part["low"] is None) == (not part["judged"])
+        assert sum(part.rows for part in evaluation.slices if part.feature == feature) == evaluation.rows
+    for part in evaluation.slices:
+        assert part.judged == (part.rows >= 20)
+        assert (part.low is None) == (not part.judged)
 
 
 def planted_slices(metric):
@@ -127,7 +127,7 @@ metric = "{metric}"
 
 @pytest.mark.parametrize("metric", ["roc_auc", "log_loss", "brier", "accuracy"])
 def test_a_slice_that_is_served_worse_is_named_whichever_way_the_metric_goes(metric):
-    found = {(part["feature"], part["slice"]): part["worse"] for part in planted_slices(metric)}
+    found = {(part.feature, part.slice): part.worse for part in planted_slices(metric)}
     assert found["part", "b"]
     assert not found["part", "a"]
 
@@ -141,12 +141,12 @@ def test_of_many_slices_that_are_all_alike_hardly_one_is_called_worse():
         held = rows.TrainingRows(None, labels, [str(row) for row in range(400)], {})
         parts = [slices.Slice("x", str(number), rng.random(400) < 0.15) for number in range(40)]
         found = slices.assess(contract, np.column_stack([1 - positive, positive]), held, 0.5, parts, seed)
-        marked += any(part["worse"] for part in found)
+        marked += any(part.worse for part in found)
     assert marked <= 6
 
 
 def test_quartiles_are_those_of_train_and_fewer_where_values_repeat():
-    said = [part["slice"] for part in planted_slices("accuracy") if part["feature"] == "x"]
+    said = [part.slice for part in planted_slices("accuracy") if part.feature == "x"]
     assert said == ["up to 1", "above 1 up to 3", "above 3 up to 5", "above 5"]
 
 
@@ -156,11 +156,11 @@ def test_an_honest_forecaster_is_calibrated_and_an_overconfident_one_is_not():
     labels = (rng.random(5000) < p).astype(np.int64)
     sure = np.clip(0.5 + (p - 0.5) * 1.8, 0, 1)
     honest, too_sure = (curves.calibration(HEART, labels, np.column_stack([1 - s, s]), 7) for s in (p, sure))
-    assert honest["error"] < 2 * honest["by_chance"]
-    assert too_sure["error"] > 5 * too_sure["by_chance"]
-    assert honest["by_chance"] < honest["by_chance_high"] < too_sure["error"]
-    assert sum(part["rows"] for part in honest["bins"]) == 5000
-    assert all(part["observed_low"] <= part["observed"] <= part["observed_high"] for part in honest["bins"])
+    assert honest.error < 2 * honest.by_chance
+    assert too_sure.error > 5 * too_sure.by_chance
+    assert honest.by_chance < honest.by_chance_high < too_sure.error
+    assert sum(part.rows for part in honest.bins) == 5000
+    assert all(part.observed_low <= part.observed <= part.observed_high for part in honest.bins)
 
 
 def test_curves_end_where_they_must_and_stay_small():
@@ -168,11 +168,11 @@ def test_curves_end_where_they_must_and_stay_small():
     labels = rng.integers(0, 2, 3000)
     p = np.clip(labels * 0.3 + rng.uniform(size=3000) * 0.7, 0, 1)
     found = curves.curves(HEART, labels, np.column_stack([1 - p, p]))
-    assert (found["roc"][0], found["roc"][-1]) == ([0, 0], [1, 1])
-    assert found["precision_recall"][-1][0] == 1
-    assert all(len(points) <= curves.POINTS for points in found.values())
+    assert (found.roc[0], found.roc[-1]) == ([0, 0], [1, 1])
+    assert found.precision_recall[-1][0] == 1
+    assert all(len(points) <= curves.POINTS for points in (found.roc, found.precision_recall))
     one = curves.curves(HEART, np.zeros(5, dtype=np.int64), np.full((5, 2), 0.5))
-    assert one == {"roc": [], "precision_recall": []}
+    assert (one.roc, one.precision_recall) == ([], [])
 
 
 # A holdout that says too little
@@ -190,18 +190,18 @@ def scarce():
 
 def test_a_holdout_with_nine_rows_of_a_class_is_low_evidence_and_judged_out_of_fold(scarce):
     lake, models, run, evaluation = scarce
-    assert evaluation["low_evidence"] is True
-    assert evaluation["success"]["value"] == evaluation["cross_validated"]["roc_auc"]["value"]
+    assert evaluation.low_evidence is True
+    assert evaluation.success.value == evaluation.cross_validated["roc_auc"].value
     decision = decide(lake, models, run)
-    assert (decision["low_evidence"], decision["evidence"]) == (True, "cross_validation")
-    assert decision["outcome"] == "promoted"
-    assert "30, 9 rows by class" in decision["reason"]
-    assert "evidence is low" in decision["reason"]
+    assert (decision.low_evidence, decision.evidence) == (True, "cross_validation")
+    assert decision.outcome == "promoted"
+    assert "30, 9 rows by class" in decision.reason
+    assert "evidence is low" in decision.reason
 
 
 def test_a_larger_holdout_is_not_marked(heart):
-    assert heart[3]["low_evidence"] is False
-    assert "cross_validated" not in heart[3]
+    assert heart[3].low_evidence is False
+    assert heart[3].cross_validated is None
 
 
 # Rows since the champion's data
@@ -242,7 +242,7 @@ def test_when_the_champions_data_are_gone_nobody_knows_what_is_new():
 def test_every_plot_is_drawn_kept_in_the_run_and_a_picture(which, request):
     _, models, run, evaluation = request.getfixturevalue(which)
     for name in ("roc", "precision_recall", "calibration", "confusion", "slices", "importance"):
-        assert f"plots/{name}.svg" in evaluation["files"]
+        assert f"plots/{name}.svg" in evaluation.files
         picture = ElementTree.fromstring(models.get(layout.run(run, f"plots/{name}.svg")).body)
         assert picture.tag == SVG + "svg"
         assert picture.find(SVG + "title").text
@@ -251,14 +251,15 @@ def test_every_plot_is_drawn_kept_in_the_run_and_a_picture(which, request):
 
 def test_plots_are_drawn_again_to_the_byte_from_what_was_written(heart):
     _, models, run, evaluation = heart
-    importance = read(models, run, "importance.json")
+    importance = find(models, layout.run(run, "importance.json"), Importance)
     for name, body in plots(evaluation, importance).items():
         assert models.get(layout.run(run, name)).body == body
 
 
 def test_a_plot_says_what_data_say_without_obeying_it(heart):
-    evaluation = json.loads(json.dumps(heart[3]))
-    evaluation["slices"][0]["slice"] = "<script>alert('x')</script>"
+    first, *others = heart[3].slices
+    hostile = first.model_copy(update={"slice": "<script>alert('x')</script>"})
+    evaluation = heart[3].model_copy(update={"slices": [hostile, *others]})
     drawn = plots(evaluation)
     assert b"<script" not in drawn["plots/slices.svg"]
     ElementTree.fromstring(drawn["plots/slices.svg"])
@@ -266,19 +267,14 @@ def test_a_plot_says_what_data_say_without_obeying_it(heart):
 
 def test_slices_of_a_handful_of_rows_are_counted_and_not_drawn(heart):
     evaluation = heart[3]
-    few = sum(part["low"] is None for part in evaluation["slices"])
+    few = sum(part.low is None for part in evaluation.slices)
     drawn = plots(evaluation)["plots/slices.svg"].decode()
     assert few > 0
     assert f"{few} slices with too few rows are not drawn" in drawn
-    assert drawn.count("<circle") == len(evaluation["slices"]) - few
+    assert drawn.count("<circle") == len(evaluation.slices) - few
 
 
 def test_the_confusion_matrix_names_classes_as_people_know_them(heart):
     drawn = plots(heart[3])["plots/confusion.svg"].decode()
     assert "Healthy patient" in drawn
     assert "Heart disease detected" in drawn
-
-
-def test_an_evaluation_of_an_older_version_has_fewer_plots(heart):
-    older = {key: heart[3][key] for key in ("metric", "metrics", "rows", "classes", "confusion")}
-    assert set(plots(older)) == {"plots/confusion.svg"}

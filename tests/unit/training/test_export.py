@@ -123,7 +123,7 @@ def test_a_model_that_answers_nan_does_not_hold():
         model.predict, lambda rows: np.full((rows.rows, 2), np.nan, dtype=np.float32), encoded, {}, seed=7
     )
     assert not proof.holds
-    assert "largest" not in proof.as_dict()
+    assert proof.result().largest is None
 
 
 def test_a_difference_that_shows_at_the_stated_range_ends_alone_is_found():

@@ -20,8 +20,8 @@ def test_the_chosen_model_is_as_good_as_promised_in_cross_validation():
     lake.drop_bytes("heart.csv", (HEART_FOLDER / "heart.csv").read_bytes())
     assert lake.run()["status"] == "published"
     run, result = fitted(lake, models, heart, families=("logistic_regression", "gradient_boosting"))
-    chosen = json.loads(models.get(layout.run(run, f"trials/{result['trial']}.json")).body)
-    assert result["status"] == "fitted"
+    chosen = json.loads(models.get(layout.run(run, f"trials/{result.trial}.json")).body)
+    assert result.status == "fitted"
     assert chosen["metric"] == "roc_auc"
     assert chosen["mean"] >= 0.88
-    assert result["cross_validation"]["roc_auc"] >= 0.88
+    assert result.cross_validation["roc_auc"] >= 0.88

@@ -1,7 +1,6 @@
 """Global importance: what the model does not use is worth nothing, what it needs is, in every metric."""
 
 import hashlib
-import json
 
 import numpy as np
 import pytest
@@ -10,10 +9,11 @@ from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.records.encode import Encoded, encode
 from andamio.records.parse import parse
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from tests.support.datasets import HEART_FOLDER, heart_cells, publish
 from tests.support.runs import evaluated
 from training.evaluate import importance as importances
+from training.evaluate.documents import FeatureImportance, Importance
 from training.evaluate.importance import importance
 from training.rows import TrainingRows
 
@@ -64,21 +64,21 @@ def made(rows=200, metric="roc_auc", keys=None):
 def test_what_the_model_needs_is_positive_whichever_way_the_metric_goes(metric):
     contract, holdout = made(metric=metric)
     found = importance(contract, Fixed(), holdout, 0.5, 7)
-    assert found["metric"] == metric
-    by_name = {item["feature"]: item for item in found["features"]}
-    assert by_name["used"]["low"] > 0
-    assert by_name["day"]["low"] > 0, "a date's three columns are shuffled together"
+    assert found.metric == metric
+    by_name = {item.feature: item for item in found.features}
+    assert by_name["used"].low > 0
+    assert by_name["day"].low > 0, "a date's three columns are shuffled together"
     for name in ("unused", "kind"):
-        assert by_name[name] == {"feature": name, "value": 0.0, "low": 0.0, "high": 0.0}
+        assert by_name[name] == FeatureImportance(feature=name, value=0.0, low=0.0, high=0.0)
 
 
 def test_the_most_important_comes_first_and_lies_in_its_interval():
     contract, holdout = made()
-    features = importance(contract, Fixed(), holdout, 0.5, 7)["features"]
-    values = [item["value"] for item in features]
+    features = importance(contract, Fixed(), holdout, 0.5, 7).features
+    values = [item.value for item in features]
     assert values == sorted(values, reverse=True)
-    assert all(item["low"] <= item["value"] <= item["high"] for item in features)
-    assert features[0]["feature"] == "used"
+    assert all(item.low <= item.value <= item.high for item in features)
+    assert features[0].feature == "used"
 
 
 def test_the_same_seed_says_the_same_and_the_holdout_is_left_as_it_was():
@@ -94,8 +94,8 @@ def test_rows_of_one_patient_are_drawn_together_so_the_interval_is_wider():
 
     def width(keys):
         rows = TrainingRows(holdout.encoded.take(often), holdout.labels[often], tuple(map(str, keys)), {})
-        (used,) = [i for i in importance(contract, Fixed(), rows, 0.5, 7)["features"] if i["feature"] == "used"]
-        return used["high"] - used["low"]
+        (used,) = [i for i in importance(contract, Fixed(), rows, 0.5, 7).features if i.feature == "used"]
+        return used.high - used.low
 
     assert width(often) > 1.5 * width(range(400))
 
@@ -103,15 +103,15 @@ def test_rows_of_one_patient_are_drawn_together_so_the_interval_is_wider():
 def test_of_a_large_holdout_a_part_is_drawn(monkeypatch):
     monkeypatch.setattr(importances, "MOST_ROWS", 100)
     contract, holdout = made()
-    assert importance(contract, Fixed(), holdout, 0.5, 7)["rows"] == 100
+    assert importance(contract, Fixed(), holdout, 0.5, 7).rows == 100
 
 
 def test_a_metric_that_is_undefined_is_null():
     contract, holdout = made()
     one_class = TrainingRows(holdout.encoded, np.zeros(200, dtype=np.int64), holdout.keys, {})
     found = importance(contract, Fixed(), one_class, 0.5, 7)
-    assert found["score"] is None
-    assert {item["value"] for item in found["features"]} == {None}
+    assert found.score is None
+    assert {item.value for item in found.features} == {None}
 
 
 def test_three_classes_are_ranked_too():
@@ -123,7 +123,7 @@ def test_three_classes_are_ranked_too():
             two = Fixed().predict(encoded)
             return np.concatenate([two * 0.8, np.full((encoded.rows, 1), 0.2)], axis=1)
 
-    assert importance(three, Three(), holdout, 0.5, 7)["features"][0]["feature"] in ("used", "day")
+    assert importance(three, Three(), holdout, 0.5, 7).features[0].feature in ("used", "day")
     assert contract.classes != three.classes
 
 
@@ -132,8 +132,8 @@ def test_an_evaluation_leaves_the_importance_of_every_feature_and_vouches_for_it
     publish(lake, heart, heart_cells())
     run, evaluation = evaluated(lake, models, heart)
     body = models.get(layout.run(run, "importance.json")).body
-    assert evaluation["files"]["importance.json"] == hashlib.sha256(body).hexdigest()
-    found = json.loads(body)
-    assert {item["feature"] for item in found["features"]} == set(heart.inputs)
-    assert found["metric"] == "roc_auc"
-    assert found["features"][0]["value"] > 0
+    assert evaluation.files["importance.json"] == hashlib.sha256(body).hexdigest()
+    found = documents.parse(body, Importance, "importance.json")
+    assert {item.feature for item in found.features} == set(heart.inputs)
+    assert found.metric == "roc_auc"
+    assert found.features[0].value > 0

@@ -15,6 +15,7 @@ from andamio.records.encode import Encoded
 from tests.support.datasets import HEART_FOLDER, heart_cells, publish
 from tests.support.runs import planned
 from training import calibrate, export
+from training.documents import TrialSpec
 from training.evaluate.evaluate import evaluate
 from training.families.catalog import Fitted
 from training.fit import fit
@@ -82,9 +83,9 @@ def in_logs(monkeypatch):
 def test_trained_with_log1p_and_served_with_exp_instead_of_expm1_is_never_served(world, in_logs):
     lake, models, run = world
     result = fit(lake, models, run, exporter=lambda fitted: exported(fitted, back="exp"))
-    assert result["status"] == "no_parity"
-    assert not any(attempt["holds"] for attempt in result["attempts"])
-    assert result["attempts"][0]["parity"]["largest"] > 100 * export.TOLERANCE
+    assert result.status == "no_parity"
+    assert not any(attempt.holds for attempt in result.attempts)
+    assert result.attempts[0].parity.largest > 100 * export.TOLERANCE
     with pytest.raises(TrainingError, match="no candidate"):
         evaluate(lake, models, run)
 
@@ -92,8 +93,8 @@ def test_trained_with_log1p_and_served_with_exp_instead_of_expm1_is_never_served
 def test_the_same_pipeline_served_with_expm1_proves_itself(world, in_logs):
     lake, models, run = world
     result = fit(lake, models, run, exporter=lambda fitted: exported(fitted, back="expm1"))
-    assert result["status"] == "fitted"
-    assert result["attempts"][0]["parity"]["largest"] <= export.TOLERANCE
+    assert result.status == "fitted"
+    assert result.attempts[0].parity.largest <= export.TOLERANCE
 
 
 def test_a_calibration_with_its_sign_turned_round_is_never_served(world):
@@ -103,16 +104,16 @@ def test_a_calibration_with_its_sign_turned_round_is_never_served(world):
         return calibrate.attach(model, dataclasses.replace(curve, a=-curve.a), positive)
 
     result = fit(lake, models, run, attach=flipped)
-    assert result["status"] == "no_parity"
-    assert result["attempts"][0]["calibration"]["kind"] == "platt"
-    assert result["attempts"][0]["parity"]["largest"] > 0.5
+    assert result.status == "no_parity"
+    assert result.attempts[0].calibration.kind == "platt"
+    assert result.attempts[0].parity.largest > 0.5
     with pytest.raises(TrainingError, match="no candidate"):
         evaluate(lake, models, run)
 
 
 def test_a_calibration_that_was_forgotten_in_the_graph_is_never_served(world):
     lake, models, run = world
-    assert fit(lake, models, run, attach=lambda model, curve, positive: model)["status"] == "no_parity"
+    assert fit(lake, models, run, attach=lambda model, curve, positive: model).status == "no_parity"
 
 
 def test_a_scaler_knows_the_rows_of_its_fold_and_no_others(world, monkeypatch):
@@ -127,8 +128,8 @@ def test_a_scaler_knows_the_rows_of_its_fold_and_no_others(world, monkeypatch):
         return fitted
 
     monkeypatch.setattr(trial, "fit_spec", watched)
-    sealed, train = trial.load_train(lake, Run(run, models), Run(run, models).need("plan.json", "plan")["dataset"])
-    spec = {"family": "logistic_regression", "params": {}}
+    sealed, train = trial.load_train(lake, Run(run, models), Run(run, models).plan().dataset)
+    spec = TrialSpec(id="any", family="logistic_regression", params={}, simplicity=0, round=1)
     trial.cross_validate(sealed, train, spec, seed=7, repeats=2)
     assert len(seen) == 10
     means = []

@@ -87,7 +87,7 @@ def tracker():
 
 
 def registered(lake, models, run, tracker):
-    decision = decide(lake, models, run)["decision"]
+    decision = decide(lake, models, run).decision
     return decision, register(lake, models, run, decision, ORIGIN, tracker)
 
 
@@ -101,7 +101,7 @@ def somebody_else(models):
 
 def test_a_release_is_complete_and_says_where_it_comes_from(lake, models, tracker, run):
     _, result = registered(lake, models, run, tracker)
-    release = Release.open(models, result["release"])
+    release = Release.open(models, result.release)
     assert set(release.files) == ALL
     assert all(release.read(name) for name in ALL)
     assert release.info["run"] == run
@@ -115,12 +115,12 @@ def test_a_release_is_complete_and_says_where_it_comes_from(lake, models, tracke
 
 def test_the_card_of_a_release_is_the_first_that_was_made_of_its_decision(lake, models, tracker, run, monkeypatch):
     decision, result = registered(lake, models, run, tracker)
-    first = Release.open(models, result["release"]).find(CARD)
+    first = Release.open(models, result.release).find(CARD)
     models.delete(layout.run(run, f"registered/{decision}.json"))
     monkeypatch.setattr(making, "limits", lambda facts: None)  # as if the card's code had changed meanwhile
     again = register(lake, models, run, decision, ORIGIN, tracker)
-    assert again["release"] == result["release"]
-    assert Release.open(models, again["release"]).find(CARD) == first
+    assert again.release == result.release
+    assert Release.open(models, again.release).find(CARD) == first
     assert tracker.records[-1].card.markdown.encode() == first
 
 
@@ -134,9 +134,9 @@ def test_a_promotion_moves_pointer_and_alias(lake, models, tracker, run):
     decision, result = registered(lake, models, run, tracker)
     promoted = promote(models, run, decision, tracker, NOW)
     champion = read_pointer(models, "heart")[0].champion
-    assert (champion.release, champion.run, champion.since) == (result["release"], run, "2026-03-31T12:00:00+00:00")
-    assert promoted["status"] == "promoted"
-    assert promoted["release"] == result["release"]
+    assert (champion.release, champion.run, champion.since) == (result.release, run, "2026-03-31T12:00:00+00:00")
+    assert promoted.status == "promoted"
+    assert promoted.release == result.release
     assert tracker.aliases == {"champion": "1"}
 
 
@@ -171,21 +171,21 @@ def test_a_swap_whose_answer_was_lost_counts_as_done(lake, models, tracker, run)
 
     models = copied(models, AnswerLost("models"))
     decision, result = registered(lake, models, run, tracker)
-    assert promote(models, run, decision, tracker, NOW)["status"] == "promoted"
-    assert read_pointer(models, "heart")[0].champion.release == result["release"]
+    assert promote(models, run, decision, tracker, NOW).status == "promoted"
+    assert read_pointer(models, "heart")[0].champion.release == result.release
 
 
 def test_somebody_else_s_promotion_in_between_is_a_conflict_that_is_decided_again(lake, models, tracker, run):
     decision, _ = registered(lake, models, run, tracker)
     theirs = somebody_else(models)
-    assert promote(models, run, decision, tracker, NOW, attempt=1)["status"] == "conflict"
+    assert promote(models, run, decision, tracker, NOW, attempt=1).status == "conflict"
     assert read_pointer(models, "heart")[0].champion.release == theirs
-    again = decide(lake, models, run, attempt=2)
-    assert again["against"] == f"release {theirs}"
-    second = register(lake, models, run, again["decision"], ORIGIN, tracker)
-    assert promote(models, run, again["decision"], tracker, NOW, attempt=2)["status"] == "promoted"
+    again = decide(lake, models, run)
+    assert again.against == f"release {theirs}"
+    second = register(lake, models, run, again.decision, ORIGIN, tracker)
+    assert promote(models, run, again.decision, tracker, NOW, attempt=2).status == "promoted"
     pointer = read_pointer(models, "heart")[0]
-    assert (pointer.champion.release, pointer.previous.release) == (second["release"], theirs)
+    assert (pointer.champion.release, pointer.previous.release) == (second.release, theirs)
     assert tracker.versions == {run: "1"}
 
 
@@ -199,7 +199,7 @@ def test_a_race_at_the_last_moment_is_a_conflict_too(lake, models, tracker, run)
     models = copied(models, Raced("models"))
     somebody_else(models)
     decision, _ = registered(lake, models, run, tracker)
-    assert promote(models, run, decision, tracker, NOW)["status"] == "conflict"
+    assert promote(models, run, decision, tracker, NOW).status == "conflict"
     assert "champion" not in tracker.aliases
 
 
@@ -207,8 +207,8 @@ def test_after_the_third_conflict_the_model_is_rejected(lake, models, tracker, r
     decision, _ = registered(lake, models, run, tracker)
     somebody_else(models)
     result = promote(models, run, decision, tracker, NOW, attempt=ATTEMPTS)
-    assert result["status"] == "rejected"
-    assert "meanwhile" in result["reason"]
+    assert result.status == "rejected"
+    assert "meanwhile" in result.reason
     assert tracker.aliases == {"challenger": "1"}
     assert set(tracker.outcomes.values()) == {"rejected"}
 
@@ -219,8 +219,8 @@ def test_a_rejected_model_is_on_record_as_challenger_and_leaves_the_champion(lak
     before = read_pointer(models, "heart")
     second = evaluated(lake, models, HEART, families=("gradient_boosting",))[0]
     rejected, result = registered(lake, models, second, tracker)
-    assert result["status"] == "rejected"
-    assert promote(models, second, rejected, tracker, NOW)["status"] == "rejected"
+    assert result.status == "rejected"
+    assert promote(models, second, rejected, tracker, NOW).status == "rejected"
     assert tracker.aliases == {"champion": "1", "challenger": "2"}
     assert read_pointer(models, "heart") == before
 
@@ -232,7 +232,7 @@ def test_a_run_without_a_model_is_on_record_and_seals_nothing(lake, tracker):
     models = MemoryObjects("models")
     run = planned(lake, models, HEART)
     fit(lake, models, run, exporter=broken)
-    assert register(lake, models, run, None, ORIGIN, tracker)["status"] == "no_parity"
+    assert register(lake, models, run, None, ORIGIN, tracker).status == "no_parity"
     assert not list(models.list("releases/"))
     assert tracker.records[0].onnx is None
 
@@ -242,6 +242,6 @@ def test_a_step_that_is_skipped_is_named(lake, models, tracker, run):
         register(lake, models, run, None, ORIGIN, tracker)
     with pytest.raises(TrainingError, match="'decide'"):
         register(lake, models, run, "0", ORIGIN, tracker)
-    decision = decide(lake, models, run)["decision"]
+    decision = decide(lake, models, run).decision
     with pytest.raises(TrainingError, match="'register'"):
         promote(models, run, decision, tracker, NOW)

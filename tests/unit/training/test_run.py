@@ -11,8 +11,10 @@ from andamio.contract import Contract
 from andamio.errors import TrainingError
 from andamio.storage import layout
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, fruit_cells, heart_cells, publish, take
-from tests.support.runs import LINEAR, WithoutHoldout, evaluated, fitted, planned
+from tests.support.runs import LINEAR, WithoutHoldout, a_trial, evaluated, fitted, planned, scored
 from training import export
+from training.documents import UnscoredTrial
+from training.evaluate.documents import Success
 from training.evaluate.evaluate import evaluate, load_candidate, load_holdout
 from training.families import sizes
 from training.families.spaces import SPACES
@@ -62,23 +64,23 @@ def test_a_run_is_another_one_when_anything_that_decides_its_outcome_is():
     lake, models, version = buckets()
     older = publish(lake, HEART, take(heart_cells(), range(200)), current=False)
     runs = [
-        plan(lake, models, HEART)["run"],
-        plan(lake, models, HEART, families=["random_forest"])["run"],
-        plan(lake, models, HEART, version=older)["run"],
-        plan(lake, models, with_training(HEART, seed=8))["run"],
-        plan(lake, models, with_training(HEART, metric="log_loss"))["run"],
-        plan(lake, models, HEART, trials=3)["run"],
-        plan(lake, models, HEART, budget_minutes=2)["run"],
+        plan(lake, models, HEART).run,
+        plan(lake, models, HEART, families=["random_forest"]).run,
+        plan(lake, models, HEART, version=older).run,
+        plan(lake, models, with_training(HEART, seed=8)).run,
+        plan(lake, models, with_training(HEART, metric="log_loss")).run,
+        plan(lake, models, HEART, trials=3).run,
+        plan(lake, models, HEART, budget_minutes=2).run,
     ]
     assert len(set(runs)) == len(runs)
-    assert plan(lake, models, HEART, version=version)["run"] == runs[0]
+    assert plan(lake, models, HEART, version=version).run == runs[0]
 
 
 def test_families_that_are_not_built_are_skipped_with_a_note():
     lake, models, _ = buckets()
     written = plan(lake, models, HEART, families=["perceptron", "random_forest"])
-    assert written["families"] == ["random_forest"]
-    assert [skipped["family"] for skipped in written["skipped"]] == ["perceptron"]
+    assert written.families == ["random_forest"]
+    assert [skipped.family for skipped in written.skipped] == ["perceptron"]
 
 
 def test_a_plan_without_a_family_that_is_built_says_which_are():
@@ -158,7 +160,7 @@ def test_nothing_before_the_evaluation_reads_the_holdout():
     lake, models = WithoutHoldout("lake"), MemoryObjects("models")
     publish(lake, HEART, heart_cells())
     run = planned(lake, models, HEART)
-    assert fit(lake, models, run)["status"] == "fitted"
+    assert fit(lake, models, run).status == "fitted"
     with pytest.raises(AssertionError, match="holdout"):
         evaluate(lake, models, run)
 
@@ -186,7 +188,7 @@ def test_the_same_data_and_seed_give_the_same_candidate_to_the_byte():
 
 def test_a_fit_waits_for_every_trial():
     lake, models, _ = buckets()
-    run = plan(lake, models, HEART, families=FAST)["run"]
+    run = plan(lake, models, HEART, families=FAST).run
     with pytest.raises(TrainingError, match="step 'tell'"):
         fit(lake, models, run)
     run = planned(lake, models, HEART, families=FAST)
@@ -208,10 +210,10 @@ def test_an_export_that_says_something_else_gives_way_to_the_next_best():
         return export.to_onnx(fitted)
 
     result = fit(lake, models, run, exporter=broken_for_linear_models)
-    assert result["order"] == ["logistic_regression", "gradient_boosting"]
-    assert (result["status"], result["trial"]) == ("fitted", "gradient_boosting")
-    assert [attempt["holds"] for attempt in result["attempts"]] == [False, True]
-    assert result["attempts"][0]["parity"]["largest"] > export.TOLERANCE
+    assert result.order == ["logistic_regression", "gradient_boosting"]
+    assert (result.status, result.trial) == ("fitted", "gradient_boosting")
+    assert [attempt.holds for attempt in result.attempts] == [False, True]
+    assert result.attempts[0].parity.largest > export.TOLERANCE
 
 
 def test_a_run_whose_exports_all_fail_ends_without_a_model():
@@ -222,9 +224,9 @@ def test_a_run_whose_exports_all_fail_ends_without_a_model():
         raise RuntimeError("this operator cannot be converted")
 
     result = fit(lake, models, run, exporter=broken)
-    assert result["status"] == "no_parity"
-    assert len(result["attempts"]) == 3
-    assert all("cannot be converted" in attempt["error"] for attempt in result["attempts"])
+    assert result.status == "no_parity"
+    assert len(result.attempts) == 3
+    assert all("cannot be converted" in attempt.error for attempt in result.attempts)
     assert not list(models.list(layout.run(run, "candidate/")))
     with pytest.raises(TrainingError, match="no candidate"):
         evaluate(lake, models, run)
@@ -237,7 +239,7 @@ def test_a_trial_that_grows_too_large_is_pruned_while_searching():
     pruned = read(models, run, "trials/gradient_boosting.json")
     assert pruned["status"] == "pruned"
     assert "max_size_mb = 0.01" in pruned["why"]
-    assert result["order"] == ["logistic_regression"]
+    assert result.order == ["logistic_regression"]
 
 
 def test_an_export_that_is_too_large_after_all_gives_way_to_the_next_best(monkeypatch):
@@ -249,14 +251,14 @@ def test_an_export_that_is_too_large_after_all_gives_way_to_the_next_best(monkey
     trials[0]["mean"] = 0.5  # as if the small one were far worse
     models.put(layout.run(run, "trials/logistic_regression.json"), json.dumps(trials[0]).encode())
     result = fit(lake, models, run)
-    assert result["order"][0] == "gradient_boosting"
-    assert "max_size_mb" in result["attempts"][0]["error"]
-    assert result["trial"] == "logistic_regression"
+    assert result.order[0] == "gradient_boosting"
+    assert "max_size_mb" in result.attempts[0].error
+    assert result.trial == "logistic_regression"
 
 
 def test_a_family_that_cannot_be_fitted_leaves_the_others_in_the_race():
-    done = {"id": "a", "status": "done", "simplicity": 0, "mean": 0.7, "se": 0.01, "columns": 3.0, "size_bytes": 9}
-    failed = {"id": "b", "status": "failed", "simplicity": 1, "why": "ValueError: overflow"}
+    done = scored("a")
+    failed = UnscoredTrial(**a_trial("b"), metric="roc_auc", status="failed", why="ValueError: overflow")
     assert order([failed, done], "roc_auc") == [done]
     with pytest.raises(TrainingError, match="b: ValueError: overflow"):
         order([failed], "roc_auc")
@@ -277,8 +279,8 @@ def test_the_threshold_is_chosen_on_out_of_fold_scores_and_sealed():
     contract = with_training(HEART, threshold="f1")
     lake, models, _ = buckets(contract)
     _, result = fitted(lake, models, contract)
-    assert 0 < result["threshold"] < 1
-    assert result["threshold"] != 0.5
+    assert 0 < result.threshold < 1
+    assert result.threshold != 0.5
 
 
 # The evaluation
@@ -291,15 +293,15 @@ def evaluation():
 
 
 def test_every_metric_is_said_with_its_interval(evaluation):
-    assert set(evaluation["metrics"]) == {"roc_auc", "log_loss", "brier", "accuracy", "f1", "average_precision"}
-    assert all(figure["low"] <= figure["value"] <= figure["high"] for figure in evaluation["metrics"].values())
-    assert evaluation["rows"] == sum(evaluation["classes"].values()) == sum(map(sum, evaluation["confusion"]))
-    assert evaluation["latency_ms"] > 0
+    assert set(evaluation.metrics) == {"roc_auc", "log_loss", "brier", "accuracy", "f1", "average_precision"}
+    assert all(figure.low <= figure.value <= figure.high for figure in evaluation.metrics.values())
+    assert evaluation.rows == sum(evaluation.classes.values()) == sum(map(sum, evaluation.confusion))
+    assert evaluation.latency_ms > 0
 
 
 def test_success_is_checked_as_the_contract_says_it(evaluation):
-    value = evaluation["metrics"]["roc_auc"]["value"]
-    assert evaluation["success"] == {"rule": "roc_auc >= 0.85", "value": value, "holds": value >= 0.85}
+    value = evaluation.metrics["roc_auc"].value
+    assert evaluation.success == Success(rule="roc_auc >= 0.85", value=value, holds=value >= 0.85)
 
 
 def test_a_candidate_that_was_touched_is_not_evaluated():
@@ -339,7 +341,7 @@ def test_any_table_that_a_contract_allows_becomes_a_model(features, cells, famil
     contract = contract_of(features)
     lake, models, version = buckets(contract, {**cells, "y": ["0", "1"] * 30})
     run, result = fitted(lake, models, contract, families=families)
-    assert result["attempts"][0]["holds"]
+    assert result.attempts[0].holds
     candidate = load_candidate(Run(run, models))
     holdout = load_holdout(lake, candidate.contract, version)
     assert candidate.model.predict(holdout.encoded).shape == (12, 2)

@@ -11,7 +11,8 @@ from andamio.contract import Contract
 from andamio.errors import TrainingError
 from andamio.storage import layout
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
-from tests.support.runs import searched
+from tests.support.runs import scored, searched
+from training.documents import TRIAL, AskedRound, SearchPlan, StudyTrial, ToldRound, TrainingPlan
 from training.families.spaces import OPTUNA, SPACES, OneOf
 from training.fit import order
 from training.plan import MOST_ROUNDS, plan
@@ -26,25 +27,40 @@ STARTED = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 def planned(families=ALL, **changed):
     settings = {"trials": 24, "round": 4, "patience": 3, "budget_minutes": 30.0, "repeats": 1} | changed
-    return {"families": families, "seed": 7, "metric": "roc_auc", "search": settings, "started": STARTED.isoformat()}
+    return TrainingPlan(
+        run="r1",
+        dataset="d1",
+        contract="c1",
+        problem="any",
+        split="s1",
+        families=list(families),
+        seed=7,
+        metric="roc_auc",
+        search=SearchPlan(**settings),
+        started=STARTED.isoformat(),
+        libraries={},
+        sources="",
+        skipped=[],
+    )
 
 
 def told(spec, mean=0.8, status="done"):
-    return {**spec, "status": status, "mean": mean if status == "done" else None}
+    known = spec.model_dump(include=set(StudyTrial.model_fields))
+    return StudyTrial(**{**known, "status": status, "mean": mean if status == "done" else None})
 
 
 def rounds(plan_, number, score=lambda place: 0.8):
     """A study of so many rounds, each trial scored by its place in the study; with it, each round's trials."""
     study, asked = [], []
     for round_ in range(1, number + 1):
-        specs = [spec for spec in search.next_trials(plan_, study, round_) if not spec.get("baseline")]
+        specs = [spec for spec in search.next_trials(plan_, study, round_) if not spec.baseline]
         asked.append(specs)
         study += [told(spec, score(len(study) + place)) for place, spec in enumerate(specs)]
     return study, asked
 
 
 def through_json(value):
-    return json.loads(json.dumps(value))
+    return type(value).model_validate_json(value.model_dump_json())
 
 
 # What is asked
@@ -53,34 +69,33 @@ def through_json(value):
 def test_plain_logistic_regression_and_the_majority_class_are_in_the_first_round_whatever_is_asked_for():
     for families in (ALL, ["mlp"], ["gradient_boosting", "logistic_regression"]):
         for parallel in (1, 4):
-            first = {spec["id"]: spec for spec in search.next_trials(planned(families, round=parallel), [], 1)}
-            assert first["majority_class"]["baseline"]
-            assert first["logistic_regression"]["params"] == SPACES["logistic_regression"].defaults
-            assert first["logistic_regression"]["selection"] == "none"
+            first = {spec.id: spec for spec in search.next_trials(planned(families, round=parallel), [], 1)}
+            assert first["majority_class"].baseline
+            assert first["logistic_regression"].params == SPACES["logistic_regression"].defaults
+            assert first["logistic_regression"].selection == "none"
             asked_for = "logistic_regression" in families
-            assert first["logistic_regression"].get("baseline", False) is not asked_for
+            assert first["logistic_regression"].baseline is not asked_for
 
 
 def test_a_baseline_is_never_what_is_served():
-    done = {"status": "done", "simplicity": 0, "se": 0.1, "columns": 3.0, "size_bytes": 9}
-    baseline, trial = {**done, "id": "a", "mean": 0.9, "baseline": True}, {**done, "id": "b", "mean": 0.7}
+    baseline, trial = scored("a", 0.9, baseline=True), scored("b", 0.7)
     assert order([baseline, trial], "roc_auc") == [trial]
 
 
 def test_every_family_is_tried_as_it_is_before_anything_is_suggested():
     _, asked = rounds(planned(), 3)
-    flat = [spec["id"] for specs in asked for spec in specs]
+    flat = [spec.id for specs in asked for spec in specs]
     assert flat[:6] == ALL
     assert len(asked[0]) == len(asked[1]) == len(asked[2]) == 4
-    assert all(spec["params"] == SPACES[spec["family"]].defaults for spec in [*asked[0], *asked[1][:2]])
-    assert all(spec["id"] not in ALL for spec in [*asked[1][2:], *asked[2]])
+    assert all(spec.params == SPACES[spec.family].defaults for spec in [*asked[0], *asked[1][:2]])
+    assert all(spec.id not in ALL for spec in [*asked[1][2:], *asked[2]])
 
 
 def test_no_trial_is_asked_for_twice_and_no_id_is_used_twice():
     study, _ = rounds(planned(trials=40), 10, score=lambda place: 0.5 + place / 100)
     assert len(study) == 40
-    assert len({trial["id"] for trial in study}) == 40
-    keys = [json.dumps([t["family"], t["params"], t["selection"], t["share"]], sort_keys=True) for t in study]
+    assert len({trial.id for trial in study}) == 40
+    keys = [json.dumps([t.family, t.params, t.selection, t.share], sort_keys=True) for t in study]
     assert len(set(keys)) == 40
 
 
@@ -93,16 +108,16 @@ def test_the_last_round_keeps_to_the_number_of_trials():
 def test_every_default_lies_in_its_space_and_every_suggestion_names_all_hyperparameters():
     study, _ = rounds(planned(trials=60, round=20), 3)
     for trial in study:
-        space = SPACES[trial["family"]]
-        assert set(trial["params"]) == set(space.defaults)
+        space = SPACES[trial.family]
+        assert set(trial.params) == set(space.defaults)
         for name, dimension in space.varied.items():
-            value = trial["params"][name]
+            value = trial.params[name]
             if isinstance(dimension, OneOf):
                 assert value in dimension.values
             else:
                 assert dimension.low <= value <= dimension.high
-    assert {trial["selection"] for trial in study} == {"none", "univariate", "model"}
-    assert {trial["family"] for trial in study} == set(ALL)
+    assert {trial.selection for trial in study} == {"none", "univariate", "model"}
+    assert {trial.family for trial in study} == set(ALL)
 
 
 # A study is a list in storage
@@ -112,17 +127,17 @@ def test_a_study_rebuilt_from_json_suggests_the_same():
     plan_ = planned(trials=100)
     study, _ = rounds(plan_, 6, score=lambda place: 0.5 + (place * 37 % 20) / 50)
     asked = search.next_trials(plan_, study, 7)
-    assert search.next_trials(through_json(plan_), through_json(study), 7) == asked
-    assert through_json(asked) == asked, "what is asked survives JSON unchanged"
+    assert search.next_trials(through_json(plan_), [through_json(each) for each in study], 7) == asked
+    assert [through_json(each) for each in asked] == asked, "what is asked survives JSON unchanged"
 
 
 def test_another_seed_another_round_or_another_score_suggests_something_else():
     plan_ = planned(trials=100)
     study, _ = rounds(plan_, 6, score=lambda place: 0.5 + (place * 37 % 20) / 50)
     asked = search.next_trials(plan_, study, 7)
-    assert search.next_trials({**plan_, "seed": 8}, study, 7) != asked
-    assert [s["params"] for s in search.next_trials(plan_, study, 8)] != [s["params"] for s in asked]
-    other = [{**trial, "mean": 1 - trial["mean"]} for trial in study]
+    assert search.next_trials(plan_.model_copy(update={"seed": 8}), study, 7) != asked
+    assert [s.params for s in search.next_trials(plan_, study, 8)] != [s.params for s in asked]
+    other = [trial.model_copy(update={"mean": 1 - trial.mean}) for trial in study]
     assert search.next_trials(plan_, other, 7) != asked
 
 
@@ -138,13 +153,13 @@ def test_the_search_learns_where_it_is_worth_looking():
     plan_ = planned(["logistic_regression"], trials=200, patience=99)
 
     def score(spec):
-        return 1 - abs(spec["params"]["C"] - 0.01) / 100 - (spec["selection"] != "univariate") / 2
+        return 1 - abs(spec.params["C"] - 0.01) / 100 - (spec.selection != "univariate") / 2
 
     study = []
     for number in range(1, 16):
         specs = search.next_trials(plan_, study, number)
-        study += [told(spec, score(spec)) for spec in specs if not spec.get("baseline")]
-    chosen = [trial["selection"] == "univariate" for trial in study]
+        study += [told(spec, score(spec)) for spec in specs if not spec.baseline]
+    chosen = [trial.selection == "univariate" for trial in study]
     assert sum(chosen[-20:]) > 12 > sum(chosen[:12])
 
 
@@ -187,8 +202,8 @@ def test_a_round_that_improves_starts_the_count_anew():
 
 def test_for_a_loss_less_is_an_improvement():
     study, _ = rounds(planned(), 2, score=lambda place: 0.5 - place / 100)
-    assert search.best(study, "log_loss")["id"] == study[-1]["id"]
-    assert search.best(study, "roc_auc")["id"] == study[0]["id"]
+    assert search.best(study, "log_loss").id == study[-1].id
+    assert search.best(study, "roc_auc").id == study[0].id
 
 
 # Rounds in storage
@@ -203,14 +218,14 @@ def run():
     fruit = fruit.model_copy(update={"training": short})
     publish(lake, fruit, fruit_cells())
     written = plan(lake, models, fruit, families=["logistic_regression"], trials=4)
-    return lake, models, Run(written["run"], models)
+    return lake, models, Run(written.run, models)
 
 
 def test_a_search_that_is_run_again_computes_nothing(run):
     lake, models, run = run
     told_last = searched(lake, models, run.id)
     writes = list(models.writes)
-    assert told_last["status"] == ENOUGH
+    assert told_last.status == ENOUGH
     assert searched(lake, models, run.id) == told_last
     assert models.writes == writes
     assert len(run.trials()) == 4 + 1
@@ -222,9 +237,9 @@ def test_the_same_contract_and_data_give_the_same_trials_and_rounds():
         fruit = Contract.load(FRUIT_FOLDER)
         publish(lake, fruit, fruit_cells())
         written = plan(lake, models, fruit, families=["logistic_regression"], trials=5)
-        searched(lake, models, written["run"])
-        trials = Run(written["run"], models).trials()
-        return [{key: value for key, value in trial.items() if key != "seconds"} for trial in trials]
+        searched(lake, models, written.run)
+        trials = Run(written.run, models).trials()
+        return [trial.model_dump(exclude={"seconds"}) for trial in trials]
 
     assert results() == results()
 
@@ -232,29 +247,29 @@ def test_the_same_contract_and_data_give_the_same_trials_and_rounds():
 def test_the_rounds_of_a_search_without_a_clock_are_in_storage_alone(run):
     lake, models, run = run
     searched(lake, models, run.id)
-    assert run.find(told_file(1))["status"] == CONTINUE
-    assert run.find(told_file(2))["status"] == ENOUGH
-    assert run.find(asked_file(3)) is None
+    assert run.find(told_file(1), ToldRound).status == CONTINUE
+    assert run.find(told_file(2), ToldRound).status == ENOUGH
+    assert run.find(asked_file(3), AskedRound) is None
     assert not [info.key for info in models.list(layout.RUNS) if info.key.endswith((".pkl", ".db"))]
 
 
 def test_a_trial_that_left_no_result_is_recorded_as_failed_with_what_its_function_said(run):
     lake, models, run = run
     asked = search.ask(models, run.id, after=0)
-    gone, *others = [spec["id"] for spec in asked["trials"] if not spec.get("baseline")]
+    gone, *others = [spec.id for spec in asked.trials if not spec.baseline]
     for name in (*others, "majority_class"):
         run_trial(lake, models, run.id, name)
     cause = json.dumps({"errorType": "MemoryError", "errorMessage": "out of memory"})
     search.lost(models, run.id, gone, {"Error": "MemoryError", "Cause": cause})
     said = search.tell(models, run.id, number=1, now=STARTED)
-    assert {each["id"]: each["status"] for each in said["study"]}[gone] == "failed"
-    assert run.find(f"trials/{gone}.json")["why"] == "MemoryError: out of memory"
-    assert said["status"] == CONTINUE
+    assert {each.id: each.status for each in said.study}[gone] == "failed"
+    assert run.find(f"trials/{gone}.json", TRIAL).why == "MemoryError: out of memory"
+    assert said.status == CONTINUE
 
 
 def test_a_round_that_left_nothing_at_all_is_a_fault_and_nothing_is_recorded(run):
     _, models, run = run
-    first = search.ask(models, run.id, after=0)["trials"][0]["id"]
+    first = search.ask(models, run.id, after=0).trials[0].id
     search.lost(models, run.id, first, {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate exceeded"})
     writes = list(models.writes)
     with pytest.raises(TrainingError, match="Rate exceeded"):
@@ -276,9 +291,9 @@ def test_what_is_asked_for_takes_the_place_of_what_the_contract_says(run):
     lake, models, _ = run
     fruit = Contract.load(FRUIT_FOLDER)
     publish(lake, fruit, fruit_cells())
-    said = plan(lake, models, fruit, trials=3, budget_minutes=1.5)["search"]
-    assert (said["trials"], said["budget_minutes"]) == (3, 1.5)
-    assert said["patience"] == fruit.training.patience
+    said = plan(lake, models, fruit, trials=3, budget_minutes=1.5).search
+    assert (said.trials, said.budget_minutes) == (3, 1.5)
+    assert said.patience == fruit.training.patience
     for wrong in ({"trials": 0}, {"trials": 2001}, {"trials": 2.5}, {"budget_minutes": 0}, {"budget_minutes": "5"}):
         with pytest.raises(TrainingError, match=next(iter(wrong))):
             plan(lake, models, fruit, **wrong)
@@ -288,7 +303,7 @@ def test_an_execution_never_reaches_the_end_of_its_history(run):
     lake, models, _ = run
     fruit = Contract.load(FRUIT_FOLDER)
     publish(lake, fruit, fruit_cells())
-    size = plan(lake, models, fruit, trials=2000)["search"]["round"]
+    size = plan(lake, models, fruit, trials=2000).search.round
     number = -(-2000 // size)
     assert number <= MOST_ROUNDS
     # A trial in a Map is seven events, a round's own states fewer than eighteen; the rest is for retries.

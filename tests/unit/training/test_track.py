@@ -18,7 +18,8 @@ from registry.mlflow import MlflowTracker
 from registry.record import Origin, read_record
 from registry.register import promote, register, with_card
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
-from tests.support.runs import copied, evaluated, planned
+from tests.support.runs import a_trial, copied, evaluated, planned
+from training.documents import UnscoredTrial
 from training.evaluate.decide import decide
 from training.fit import fit
 from training.run import Run
@@ -36,7 +37,7 @@ def trained():
     lake, models = MemoryObjects("lake"), MemoryObjects("models")
     publish(lake, FRUIT, fruit_cells())
     run, _ = evaluated(lake, models, FRUIT, families=FAMILIES)
-    return lake, models, run, decide(lake, models, run)["decision"]
+    return lake, models, run, decide(lake, models, run).decision
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +88,15 @@ def test_one_parent_run_has_a_nested_run_for_each_trial(tracker, record):
     trials = tracker.runs("trial")
     assert parent.info.run_id == tracked.run_id
     assert {run.data.tags["mlflow.parentRunId"] for run in trials} == {tracked.run_id}
-    assert sorted(run.data.tags["andamio.trial"] for run in trials) == sorted(trial["id"] for trial in record.trials)
+    assert sorted(run.data.tags["andamio.trial"] for run in trials) == sorted(trial.id for trial in record.trials)
     assert {run.data.params["family"] for run in trials} >= set(FAMILIES)
     scored = [run for run in trials if run.data.tags["andamio.status"] == "done"]
     assert scored
     for run in scored:
         assert {"cv_log_loss", "cv_log_loss_standard_error", "fold_log_loss"} <= set(run.data.metrics)
-    trial = next(trial for trial in record.trials if trial["id"] == scored[0].data.tags["andamio.trial"])
+    trial = next(trial for trial in record.trials if trial.id == scored[0].data.tags["andamio.trial"])
     history = tracker.client.get_metric_history(scored[0].info.run_id, "fold_log_loss")
-    assert [point.value for point in sorted(history, key=lambda point: point.step)] == trial["folds"]
+    assert [point.value for point in sorted(history, key=lambda point: point.step)] == trial.folds
     assert parent.info.status == "FINISHED"
 
 
@@ -104,12 +105,12 @@ def test_the_parent_run_says_what_was_decided_on_which_data(tracker, record):
     (parent,) = tracker.runs("training")
     assert parent.data.tags["andamio.decision"] == "promoted"
     assert parent.data.tags["andamio.run"] == record.run
-    assert parent.info.start_time == datetime.fromisoformat(record.plan["started"]).timestamp() * 1000
-    assert parent.data.tags["andamio.dataset"] == record.plan["dataset"]
+    assert parent.info.start_time == datetime.fromisoformat(record.plan.started).timestamp() * 1000
+    assert parent.data.tags["andamio.dataset"] == record.plan.dataset
     assert {"holdout_log_loss", "holdout_log_loss_low", "holdout_log_loss_high"} <= set(parent.data.metrics)
     (used,) = parent.inputs.dataset_inputs
-    assert (used.dataset.digest, used.dataset.source_type) == (record.plan["dataset"], "s3")
-    assert f"s3://lake/datasets/{record.plan['dataset']}/" in used.dataset.source
+    assert (used.dataset.digest, used.dataset.source_type) == (record.plan.dataset, "s3")
+    assert f"s3://lake/datasets/{record.plan.dataset}/" in used.dataset.source
 
 
 def test_the_parent_run_holds_card_decision_evaluation_importance_plots_and_audit(tracker, record, tmp_path):
@@ -143,15 +144,15 @@ def test_run_and_version_are_described_by_the_card_and_name_the_lock_file(tracke
     assert parent.data.tags["andamio.verdict"] == record.card.verdict.level
     for tags in (parent.data.tags, version.tags):
         assert tags["andamio.lock"] == ORIGIN.lock
-        assert tags["andamio.dataset"] == record.plan["dataset"]
+        assert tags["andamio.dataset"] == record.plan.dataset
     assert tracker.client.get_registered_model(tracker.name).description
 
 
 def test_a_trial_that_failed_or_was_pruned_ended_like_that_and_says_why(tracker, record):
-    spec = {"family": "mlp", "params": {"alpha": 1}, "selection": "none", "metric": record.plan["metric"]}
+    metric = record.plan.metric
     others = [
-        {**spec, "id": "broken", "status": "failed", "why": "it did not converge"},
-        {**spec, "id": "large", "status": "pruned", "why": "61 MB is more than 50", "seconds": 2.5},
+        UnscoredTrial(**a_trial("broken"), metric=metric, status="failed", why="it did not converge"),
+        UnscoredTrial(**a_trial("large"), metric=metric, status="pruned", why="61 MB is more than 50", seconds=2.5),
     ]
     found = dataclasses.replace(record, trials=[*record.trials, *others])
     tracker(None).log(found)
@@ -163,15 +164,14 @@ def test_a_trial_that_failed_or_was_pruned_ended_like_that_and_says_why(tracker,
     assert trials["large"].info.status == "KILLED"
     assert trials["large"].info.end_time - trials["large"].info.start_time == 2500
     chosen = [name for name, run in trials.items() if run.data.tags.get("andamio.chosen") == "true"]
-    assert chosen == [record.fit["trial"]]
+    assert chosen == [record.fit.trial]
 
 
 def test_a_second_decision_on_the_same_run_replaces_what_the_first_left(tracker, record, tmp_path):
     first = tracker(None).log(record)
     facts = record.facts()
-    facts = dataclasses.replace(
-        facts, decision=facts.decision | {"outcome": "rejected", "reason": "another came first"}
-    )
+    rejected = {"outcome": "rejected", "reason": "another came first"}
+    facts = dataclasses.replace(facts, decision=facts.decision.model_copy(update=rejected))
     again = dataclasses.replace(record, decision=facts.decision, card=card.make(facts))
     assert tracker(None).log(again) == first
     (parent,) = tracker.runs("training")
@@ -249,12 +249,12 @@ def test_registering_and_promoting_set_alias_tags_and_release(tracker, trained):
     lake, kept, run, decision = trained
     models = copied(kept)
     result = register(lake, models, run, decision, ORIGIN, tracker)
-    assert promote(models, run, decision, tracker, NOW)["status"] == "promoted"
+    assert promote(models, run, decision, tracker, NOW).status == "promoted"
     champion = tracker.client.get_model_version_by_alias(tracker.name, "champion")
-    assert str(champion.version) == result["mlflow_version"]
-    assert champion.tags["andamio.release"] == result["release"]
+    assert str(champion.version) == result.mlflow_version
+    assert champion.tags["andamio.release"] == result.release
     assert champion.tags["andamio.decision"] == "promoted"
-    assert b"flavors:" in models.get(f"releases/{result['release']}/MLmodel").body
+    assert b"flavors:" in models.get(f"releases/{result.release}/MLmodel").body
 
 
 def test_a_second_model_that_is_rejected_is_the_challenger(tracker, trained):
@@ -263,8 +263,8 @@ def test_a_second_model_that_is_rejected_is_the_challenger(tracker, trained):
     register(lake, models, run, decision, ORIGIN, tracker)
     promote(models, run, decision, tracker, NOW)
     second, _ = evaluated(lake, models, FRUIT, families=("gradient_boosting",))
-    result = register(lake, models, second, decide(lake, models, second)["decision"], ORIGIN, tracker)
-    assert result["status"] == "rejected"
+    result = register(lake, models, second, decide(lake, models, second).decision, ORIGIN, tracker)
+    assert result.status == "rejected"
     aliases = {
         alias: str(tracker.client.get_model_version_by_alias(tracker.name, alias).version)
         for alias in ("champion", "challenger")
@@ -279,7 +279,7 @@ def test_a_run_without_a_model_is_on_record_all_the_same(tracker, trained):
     lake, models = trained[0], MemoryObjects("models")
     run = planned(lake, models, FRUIT)
     fit(lake, models, run, exporter=broken)
-    assert register(lake, models, run, None, ORIGIN, tracker)["status"] == "no_parity"
+    assert register(lake, models, run, None, ORIGIN, tracker).status == "no_parity"
     (parent,) = tracker.runs("training")
     assert parent.data.tags["andamio.decision"] == "no_parity"
     assert "cannot be converted" in parent.data.tags["mlflow.note.content"]

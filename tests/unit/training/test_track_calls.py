@@ -63,7 +63,7 @@ def trained():
     lake, models = MemoryObjects("lake"), MemoryObjects("models")
     publish(lake, FRUIT, fruit_cells())
     run, _ = evaluated(lake, models, FRUIT, families=("logistic_regression",))
-    return lake, models, run, decide(lake, models, run)["decision"]
+    return lake, models, run, decide(lake, models, run).decision
 
 
 @pytest.fixture(scope="module")
@@ -92,16 +92,16 @@ def walk(trained, trackers, client, recorder) -> None:
     models, tracker = copied(kept), trackers("fruit")
 
     # A first model, promoted; the same again, as after a call whose answer was lost.
-    assert register(lake, models, run, decision, ORIGIN, tracker)["status"] == "promoted"
-    assert promote(models, run, decision, tracker, NOW)["status"] == "promoted"
+    assert register(lake, models, run, decision, ORIGIN, tracker).status == "promoted"
+    assert promote(models, run, decision, tracker, NOW).status == "promoted"
     forgotten = copied(kept)
-    assert register(lake, forgotten, run, decision, ORIGIN, tracker)["status"] == "promoted"
-    assert promote(forgotten, run, decision, tracker, NOW)["status"] == "promoted"
+    assert register(lake, forgotten, run, decision, ORIGIN, tracker).status == "promoted"
+    assert promote(forgotten, run, decision, tracker, NOW).status == "promoted"
 
     # A second run, rejected: the challenger. Then it is promoted after all, and the alias moves.
     second, _ = evaluated(lake, models, FRUIT, families=("gradient_boosting",))
-    judged = decide(lake, models, second)["decision"]
-    assert register(lake, models, second, judged, ORIGIN, tracker)["status"] == "rejected"
+    judged = decide(lake, models, second).decision
+    assert register(lake, models, second, judged, ORIGIN, tracker).status == "rejected"
     tracker("fruit").unpoint("challenger", "2")
 
     # A run without a model.
@@ -111,14 +111,14 @@ def walk(trained, trackers, client, recorder) -> None:
     lost = MemoryObjects("models")
     without = planned(lake, lost, FRUIT)
     fit(lake, lost, without, exporter=broken)
-    assert register(lake, lost, without, None, ORIGIN, tracker)["status"] == "no_parity"
+    assert register(lake, lost, without, None, ORIGIN, tracker).status == "no_parity"
 
     # Somebody else is promoted between decision and swap, three times.
     others, conflicted = copied(kept), trackers("conflict")
     register(lake, others, run, decision, ORIGIN, conflicted)
     point_at(others, "fruit", "f" * 64)
-    assert promote(others, run, decision, conflicted, NOW, attempt=1)["status"] == "conflict"
-    assert promote(others, run, decision, conflicted, NOW, attempt=ATTEMPTS)["status"] == "rejected"
+    assert promote(others, run, decision, conflicted, NOW, attempt=1).status == "conflict"
+    assert promote(others, run, decision, conflicted, NOW, attempt=ATTEMPTS).status == "rejected"
 
     # A call that was cut off while it logged the model, and one while it registered it.
     for place, owner in {"log_model": mlflow.onnx, "register_model": mlflow}.items():
@@ -127,7 +127,7 @@ def walk(trained, trackers, client, recorder) -> None:
             patched.setattr(owner, place, broken_call)
             with pytest.raises(ConnectionError):
                 register(lake, cut, run, decision, ORIGIN, system)
-        assert register(lake, cut, run, decision, ORIGIN, system)["status"] == "promoted"
+        assert register(lake, cut, run, decision, ORIGIN, system).status == "promoted"
 
     # Two that register the same run at once: what both have made is found, and the later one goes.
     doubled(lake, copied(kept), run, decision, trackers("double"), client, recorder)

@@ -1,0 +1,250 @@
+"""What the steps of a training run write for each other: plan, rounds, trials, fit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from andamio.storage.documents import Document, Part
+
+Params = dict[str, bool | int | float | str | None]
+"""Hyperparameters by the name that scikit-learn gives them."""
+
+
+class SearchPlan(Part):
+    """How far a run searches: `round` trials at a time, `patience` rounds without gain, `repeats` of each fold."""
+
+    trials: int
+    round: int
+    patience: int
+    budget_minutes: float
+    repeats: int
+
+
+class Skipped(Part):
+    """A family that was asked for and is not trained."""
+
+    family: str
+    why: str
+
+
+class Identity(Part):
+    """What decides the outcome of a run; the run's id is its digest.
+
+    `dataset` is a data version, `contract` a digest, `libraries` their versions by name, `sources` a digest of code.
+    """
+
+    dataset: str
+    contract: str
+    seed: int
+    families: list[str]
+    search: SearchPlan
+    libraries: dict[str, str]
+    sources: str
+
+
+class TrainingPlan(Document, Identity):
+    """`plan.json`: what a run will do. `split` is the digest of the split, `started` a time (ISO 8601, UTC)."""
+
+    run: str
+    problem: str
+    metric: str
+    split: str
+    started: str
+    skipped: list[Skipped]
+
+
+class TrialSpec(Part):
+    """What a trial's function is told: a family, its hyperparameters, and how columns are selected.
+
+    `share` is the share of columns that the selection keeps, `simplicity` the family's rank (0 is the simplest); a
+    `baseline` is scored and never exported.
+    """
+
+    id: str
+    family: str
+    params: Params
+    selection: str = "none"
+    share: float = 1.0
+    simplicity: int
+    round: int
+    baseline: bool = False
+
+
+class ScoredTrial(Document, TrialSpec):
+    """`trials/ID.json` of a trial that was scored.
+
+    `folds` holds the metric of each fold (null where it is undefined), `fold_rows` the rows of each; `mean` and its
+    standard error `se`; `columns` that the model sees, `size_bytes` when exported, estimated; `scores` the SHA-256 of
+    the out-of-fold probabilities; `seconds` of wall time.
+    """
+
+    status: Literal["done"] = "done"
+    metric: str
+    folds: list[float | None]
+    fold_rows: list[int]
+    mean: float
+    se: float
+    columns: float
+    size_bytes: int
+    scores: str
+    seconds: float
+
+
+class UnscoredTrial(Document, TrialSpec):
+    """`trials/ID.json` of a trial without a score, and `why`; `seconds` is null where its function left no result."""
+
+    status: Literal["failed", "pruned"]
+    metric: str
+    why: str
+    seconds: float | None = None
+
+
+TrialResult = Annotated[ScoredTrial | UnscoredTrial, Field(discriminator="status")]
+TRIAL: TypeAdapter[ScoredTrial | UnscoredTrial] = TypeAdapter(TrialResult)
+
+
+class LostTrial(Document):
+    """`lost/ID.json`: why a trial's function left no result."""
+
+    trial: str
+    why: str
+
+
+class AskedRound(Document):
+    """`rounds/N/asked.json`: the trials of a round."""
+
+    run: str
+    round: int
+    trials: list[TrialSpec]
+
+
+class StudyTrial(Part):
+    """What the search keeps of a trial; `mean` is null when it could not be scored."""
+
+    id: str
+    family: str
+    params: Params
+    selection: str
+    share: float
+    status: Literal["done", "failed", "pruned"]
+    mean: float | None
+    round: int
+
+
+class BestTrial(Part):
+    """The best trial so far, and the round that found it."""
+
+    id: str
+    family: str
+    mean: float
+    round: int
+
+
+class ToldRound(Document):
+    """`rounds/N/told.json`: what the search knew after a round, and whether it goes on (`why`, where it does not).
+
+    `trials` are the ids of all trials so far, baselines first; `study` is what the next round is suggested from.
+    """
+
+    run: str
+    round: int
+    status: Literal["continue", "enough"]
+    why: str
+    best: BestTrial | None
+    trials: list[str]
+    study: list[StudyTrial]
+
+
+class CalibrationResult(Part):
+    """The curve over a model's scores: Platt's `a` and `b`, a temperature `t`, or none, and `why`.
+
+    `clip` is how near to 0 and 1 a probability may come before the curve is applied.
+    """
+
+    kind: Literal["platt", "temperature", "none"]
+    a: float | None = None
+    b: float | None = None
+    t: float | None = None
+    clip: float | None = None
+    why: str | None = None
+
+
+class ParityResult(Part):
+    """The largest |dp| between pipeline and export, over `rows` of train and over perturbed copies.
+
+    A difference is null where one of the two gave NaN.
+    """
+
+    rows: int
+    train: float | None
+    missing: float | None
+    unknown: float | None
+    range_ends: float | None
+    largest: float | None
+    tolerance: float
+
+
+class ExportAttempt(Part):
+    """One trial that was offered to the exporter: its parity, or the `error` that ended the attempt."""
+
+    trial: str
+    calibration: CalibrationResult
+    parity: ParityResult | None = None
+    holds: bool = False
+    size_bytes: int | None = None
+    error: str | None = None
+
+
+class Fit(Document):
+    """What every fit says: the trials, the order in which they were tried for export, and the attempts.
+
+    `rows` of train, `class_rows` of each class in the contract's order.
+    """
+
+    run: str
+    dataset: str
+    metric: str
+    trials: list[TrialResult]
+    order: list[str]
+    attempts: list[ExportAttempt]
+    rows: int
+    class_rows: list[int]
+
+
+class FittedModel(Fit):
+    """`fit.json` of a run that offers a model.
+
+    `selected` and `left_out` are encoded columns; `cross_validation` has each metric of the out-of-fold scores at the
+    `threshold`; `model` is the SHA-256 of the graph, `files` that of each file of the candidate.
+    """
+
+    status: Literal["fitted"] = "fitted"
+    trial: str
+    family: str
+    params: Params
+    selection: str
+    selected: list[str]
+    left_out: list[str]
+    calibration: CalibrationResult
+    threshold: float
+    cross_validation: dict[str, float | None]
+    size_bytes: int
+    model: str
+    files: dict[str, str]
+
+    @property
+    def parity(self) -> ParityResult:
+        """The proof that the export says what was fitted."""
+        return next(each.parity for each in self.attempts if each.trial == self.trial and each.parity is not None)
+
+
+class NoModel(Fit):
+    """`fit.json` of a run whose exports all failed."""
+
+    status: Literal["no_parity"] = "no_parity"
+
+
+FitResult = Annotated[FittedModel | NoModel, Field(discriminator="status")]
+FIT: TypeAdapter[FittedModel | NoModel] = TypeAdapter(FitResult)

@@ -1,0 +1,203 @@
+"""What evaluation and decision write: `evaluation.json`, `importance.json`, `decisions/NAME.json`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from andamio.gate.decision import Outcome, Rule
+from andamio.storage.documents import Document, Part
+
+Points = list[list[float]]
+
+
+class Figure(Part):
+    """A figure and its 95% interval; null where it is undefined on these rows."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Success(Part):
+    """Whether the contract's `success` holds."""
+
+    rule: str
+    value: float | None
+    holds: bool
+
+
+class CalibrationBin(Part):
+    """Rows whose probability is from `low` to `high`: their mean, and the share that came true, with its interval."""
+
+    low: float
+    high: float
+    rows: int
+    mean_predicted: float
+    observed: float
+    observed_low: float
+    observed_high: float
+
+
+class CalibrationMeasured(Part):
+    """Probabilities against outcomes: the expected calibration error, and what chance alone does to it."""
+
+    bins: list[CalibrationBin]
+    error: float
+    by_chance: float
+    by_chance_high: float
+
+
+class Curves(Part):
+    """Points `[x, y]` of the positive class; of more than two classes by class key, each against the rest."""
+
+    roc: Points | dict[str, Points]
+    precision_recall: Points | dict[str, Points]
+
+
+class SliceFigure(Part):
+    """The contract's metric on one slice; one that is too small is not `judged`, and has no interval."""
+
+    feature: str
+    slice: str
+    rows: int
+    overall: float | None
+    value: float | None
+    low: float | None
+    high: float | None
+    worse: bool
+    judged: bool
+
+
+class FeatureImportance(Figure):
+    """By how much the metric gets worse when one feature is shuffled."""
+
+    feature: str
+
+
+class Importance(Document):
+    """`importance.json`: the features, most important first, on `rows` of the holdout, shuffled `repeats` times."""
+
+    metric: str
+    repeats: int
+    rows: int
+    score: float | None
+    features: list[FeatureImportance]
+
+
+class Assessment(Part):
+    """All that is found of a model on the holdout.
+
+    `metrics` with intervals, those of the `baselines` and the `gains` over them, all by metric; `confusion` has a row
+    per true class and a column per predicted one, in `class_order`, whose `texts` people are shown; `classes` holds
+    rows by class. A holdout with fewer than 10 rows of a class is `low_evidence`: then there are `cross_validated`
+    figures, of out-of-fold scores on train, and `success` goes by these.
+    """
+
+    metric: str
+    metrics: dict[str, Figure]
+    baselines: dict[str, dict[str, Figure]]
+    gains: dict[str, dict[str, Figure]]
+    threshold: float
+    rows: int
+    groups: int
+    classes: dict[str, int]
+    class_order: list[str]
+    texts: dict[str, str]
+    positive: str | None
+    confusion: list[list[int]]
+    calibration: CalibrationMeasured
+    curves: Curves
+    slices: list[SliceFigure]
+    low_evidence: bool
+    cross_validated: dict[str, Figure] | None
+    success: Success | None
+
+
+class Evaluation(Document, Assessment):
+    """`evaluation.json`: the assessment of a run's candidate.
+
+    `model` is the SHA-256 of the graph, `size_bytes` its size, `latency_ms` the median time of one record; `files`
+    has the SHA-256 of each plot and of `importance.json`.
+    """
+
+    run: str
+    dataset: str
+    split: str
+    trial: str
+    model: str
+    size_bytes: int
+    latency_ms: float
+    files: dict[str, str]
+
+
+class RecentRows(Part):
+    """The rows since the champion's data; see `andamio.gate.decision.Recent`."""
+
+    rows: int
+    class_rows: list[int]
+    enough: bool
+    score: Figure | None
+    baseline: Figure | None
+    gain: Figure | None
+    probability: float | None
+
+
+class GuardResult(Part):
+    """One more thing that must hold; see `andamio.gate.decision.Guard`."""
+
+    name: str
+    holds: bool
+    bars: bool
+    value: float | None
+    limit: float | None
+    words: str
+
+
+class ServedRelease(Part):
+    """The champion that was decided against; see `andamio.release.pointer.Served`."""
+
+    release: str
+    since: str
+    run: str
+
+
+class GateDecision(Document):
+    """`decisions/NAME.json`: what the gate decided (`andamio.gate.decision.Decision`), and about which state.
+
+    `decision` is the NAME, `revision` and `etag` are those of the pointer; `holdout` is the contract's metric.
+    """
+
+    outcome: Outcome
+    rule: Rule
+    reason: str
+    challenger: str
+    against: str
+    metric: str
+    rows: int
+    class_rows: list[int]
+    confidence: float
+    min_gain: float
+    resamples: int
+    seed: int
+    score: Figure | None
+    baseline: Figure | None
+    gain: Figure | None
+    probability: float | None
+    recent: RecentRows | None
+    evidence: Literal["holdout", "cross_validation"]
+    out_of_fold_rows: int | None
+    guards: list[GuardResult]
+    tries: int
+    run: str
+    dataset: str
+    split: str
+    decision: str
+    revision: int
+    etag: str | None
+    champion: ServedRelease | None
+    rows_champion_would_refuse: int
+    low_evidence: bool
+    holdout: Figure
+    latency_ms: float
+    size_bytes: int
+    success: Success | None
