@@ -280,4 +280,4 @@ def test_what_the_gate_decided_is_in_the_release_word_for_word(cloud: Cloud) -> 
     sealed = Release.open(cloud.models, ended.output["release"]).json("decision.json")
     first = json.loads(cloud.models.get(f"runs/{ended.output['run']}/decisions/{sealed['decision']}.json").body)
     assert sealed == first
-    assert decide(cloud.lake, cloud.models, ended.output["run"])["outcome"] == "tied"
+    assert decide(cloud.lake, cloud.models, ended.output["run"]).outcome == "tied"
