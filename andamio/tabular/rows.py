@@ -38,7 +38,7 @@ class Chunk:
 
     `lines` `[rows]` is the physical line that each row begins on, counted from 1; in a Parquet file,
     which has no lines, the row's number from 1. `places` `[rows]` is the row's number from 0 among
-    all rows of the file, broken ones included. `text` and `decimal` are what `Contract.parse` takes.
+    all rows of the file, broken ones included. `text` and `decimal` are what `records.parse` takes.
     """
 
     columns: dict[str, Sequence[object]]

@@ -32,7 +32,7 @@ class Rows:
     """Some rows of a file, in its order.
 
     `lines` `[rows]` is the physical line that each row begins on (Parquet: its number from 1). `columns`
-    and `text` are what `Contract.parse` takes. `ids` `[rows]` are the caller's ids as canonical texts, ""
+    and `text` are what `records.parse` takes. `ids` `[rows]` are the caller's ids as canonical texts, ""
     where there is none, or None where the file has no such column. `carried` `[rows]` is what the output
     repeats of each row: its text without line end (of JSON: without the closing brace), or the record
     batch. `original` gives one row by column names, for people to read. `broken` are rows that are none.
