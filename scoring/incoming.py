@@ -9,8 +9,8 @@ from typing import Any
 from andamio.errors import ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import ObjectInfo, Objects
+from andamio.tabular.refused import RefusedFile
 from scoring.batch import ID, asked_id, version_id
-from scoring.errors import RefusedFile
 from scoring.state import read_state
 
 

@@ -19,11 +19,12 @@ from andamio.records.parse import parse
 from andamio.release.model import Model
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects, PredictionStore
+from andamio.tabular.rows import Rows
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.formats import open_part, read_rows
 from scoring.lookup import LookupWriter
 from scoring.predictions import NO_ANSWER, Predicted, predicted, probabilities_of
-from scoring.read.rows import Rows
+from scoring.read.ids import record_ids
 from scoring.write.rejects import Rejects
 from scoring.write.table_items import items
 
@@ -119,6 +120,8 @@ class _Shard:
     ) -> None:
         self._batch, self._plan, self._shard, self._contract, self._model = batch, plan, shard, contract, model
         self._watch = watch
+        # Cells of Parquet and JSON Lines are typed: a text among them is a value.
+        self._missing = contract.data.missing if plan.format == "csv" else ()
         self._today = np.datetime64(plan.created[:10], "D")
         self.part, self.rejects, self.lookup = folder / "part", folder / "rejects", folder / "lookup"
         self.scored = self.rejected = self.height = 0
@@ -138,8 +141,7 @@ class _Shard:
                 kept, said, problems = self._predict(rows)
                 self._watch.note("score")
                 part.write(rows, kept, said)
-                ids = None if rows.ids is None else rows.ids if kept is None else rows.ids.take(kept)
-                lookup.add(said.lines, said.labels, said.probabilities, None if ids is None else _ids(ids))
+                lookup.add(said.lines, said.labels, said.probabilities, self._ids(rows, kept))
                 if problems or rows.broken:
                     rejects.write(rows, problems)
                 self.scored += len(said.lines)
@@ -147,6 +149,14 @@ class _Shard:
             lookup.close()
             self.rejected, self.height = rejects.count, reading.height
         self._watch.note("write")
+
+    def _ids(self, rows: Rows, kept: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], bytes] | None:
+        """The callers' own ids of the rows at `kept`, None where the file has none."""
+        column = None if self._plan.record_column is None else rows.exact.get(self._plan.record_column)
+        if column is None:
+            return None
+        ids = record_ids(column, len(rows.lines), self._missing)
+        return _joined(ids if kept is None else ids.take(kept))
 
     def _timed(self, blocks: Iterator[Rows]) -> Iterator[Rows]:
         for rows in blocks:
@@ -173,7 +183,7 @@ class _Shard:
         return kept, predicted(lines, probabilities, contract.positive_index, plan.threshold), problems
 
 
-def _ids(ids: pa.StringArray) -> tuple[NDArray[np.int64], bytes]:
+def _joined(ids: pa.StringArray) -> tuple[NDArray[np.int64], bytes]:
     """Where each id ends, and the bytes of all."""
     _, ends, data = ids.buffers()
     offsets = np.frombuffer(ends, np.int32, len(ids) + 1, ids.offset * 4).astype(np.int64)

@@ -13,11 +13,12 @@ from datetime import timedelta
 from typing import Any
 
 from andamio.storage import layout
+from andamio.tabular.signature import KNOWN
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.parameters import wrong_path
 from lambdas.api.requests.records import invalid, refuse_others
 from lambdas.api.stores import Bucket, Stores
-from scoring.batch import ID, KNOWN, LONGEST_NAME, new_id, plain_name
+from scoring.batch import ID, LONGEST_NAME, new_id, plain_name
 from scoring.status import Files, read_status, recent, result_files
 
 LARGEST_UPLOAD = 5 * 2**30

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from andamio.contract.canonical import canonical
 from andamio.records.cells import Cells, DictionaryColumn, Wrong, text_of
+from andamio.tabular.arrow import values
 
 _RESPELT = pa.array(["True", "TRUE", "False", "FALSE", "-0"])
 """Texts whose canonical form is another; so is that of what ends like 4.0."""
@@ -26,6 +27,18 @@ def canonical_ids(texts: pa.StringArray, missing: Sequence[str] = ()) -> pa.Stri
     if said:
         ids = pc.if_else(pc.is_in(ids, value_set=pa.array(said, pa.string())), "", ids)
     return pc.fill_null(ids, "")
+
+
+def record_ids(column: pa.Array | Cells, rows: int, missing: Sequence[str]) -> pa.StringArray:
+    """The canonical texts `[rows]` of a column of ids, as a reader hands it over; "" where there is none."""
+    if not isinstance(column, pa.Array):
+        return ids_of(column, rows)
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return canonical_ids(pc.cast(column, pa.string()), missing)
+    if pa.types.is_integer(kind):
+        return pc.fill_null(pc.cast(column, pa.string()), "")
+    return ids_of(values(column), rows)
 
 
 def ids_of(cells: Cells, rows: int) -> pa.StringArray:

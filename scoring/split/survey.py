@@ -18,8 +18,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.tabular.limits import LONGEST_ROW
 from andamio.tabular.quotes import INSIDE, OUTSIDE, Quotes, state_after, states
-from andamio.tabular.rows import LONGEST_ROW
 
 TAIL = 4096
 """Bytes at the end of a block that mostly tell how it ends."""

@@ -23,7 +23,8 @@ from andamio.errors import CommandError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
 from andamio.storage import layout
-from scoring.batch import ENDINGS, ID, KNOWN, LONGEST_NAME, BatchPlan, format_of, new_id
+from andamio.tabular.signature import ENDINGS, KNOWN, format_of
+from scoring.batch import ID, LONGEST_NAME, BatchPlan, new_id
 from scoring.status import Status, read_status, recent
 
 _FRESH = timedelta(minutes=1)

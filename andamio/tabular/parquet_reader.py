@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Collection, Generator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from andamio.contract import Contract
 from andamio.errors import DataError
 from andamio.records.cells import Cells
-from andamio.storage.ports import Objects
 from andamio.tabular.arrow import absent_column, held_type, moments, numbers, values
-from andamio.tabular.rows import ROWS
-from scoring.batch import BatchPlan, Shard
-from scoring.read.ids import canonical_ids, ids_of
-from scoring.read.ranges import Ranges
-from scoring.read.rows import Rows
+from andamio.tabular.columns import Kind, Kinds
+from andamio.tabular.head import check_doubled
+from andamio.tabular.limits import ROWS
+from andamio.tabular.refused import RefusedFile
+from andamio.tabular.rows import Rows
 
 _BATCH = 24 * 2**20
 """Bytes of the rows, unpacked, that are handled at a time."""
@@ -30,15 +27,37 @@ _LITTLE = 64 * 2**10
 _BUFFERS = 24 * 2**20
 """Bytes that are read ahead, of all columns together."""
 
+_READ: dict[Kind, Callable[[pa.Array], Cells]] = {"number": numbers, "moment": moments, "text": values}
+
+
+def check_schema(schema: pa.Schema, wanted: Collection[str]) -> None:
+    """Raise `RefusedFile` when a wanted column is there twice, or has more than one value a row."""
+    check_doubled(schema.names, wanted)
+    nested = [name for name in schema.names if name in wanted and pa.types.is_nested(schema.field(name).type)]
+    if nested:
+        raise RefusedFile(f"has a column '{nested[0]}' of {schema.field(nested[0]).type}: expected one value a row")
+
 
 class ParquetReader:
-    """Reads shards of one Parquet file; raises `DataError` when it is none."""
+    """Reads row groups of one Parquet file; raises `DataError` when it is none.
 
-    def __init__(self, objects: Objects, plan: BatchPlan, contract: Contract) -> None:
-        self._plan, self._contract = plan, contract
-        self._source = Ranges(objects, plan.source, plan.source_version, plan.source_size)
+    `kinds` are the columns that are wanted, `exact` those that are wanted as they are besides. With `every`, rows are
+    carried with all columns of the file, else with those. `hold` is told how many bytes to fetch at a time, and where
+    the last row group ends.
+    """
+
+    def __init__(
+        self,
+        source: BinaryIO | pa.NativeFile,
+        kinds: Kinds,
+        *,
+        exact: Collection[str] = (),
+        every: bool = True,
+        hold: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._source, self._kinds, self._exact, self._hold = source, kinds, tuple(exact), hold
         try:
-            self._footer = pq.read_metadata(self._source)
+            self._footer = pq.read_metadata(source)
             ahead = min(max(_BUFFERS // max(self._footer.num_columns, 1), _LITTLE), 4 * 2**20)
             self._file = self._opened(ahead)
         except (ConnectionError, TimeoutError):
@@ -46,20 +65,33 @@ class ParquetReader:
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"this Parquet file cannot be read ({type(error).__name__}): write it again") from error
         found: pa.Schema = self._file.schema_arrow
-        self.schema = pa.schema([field.with_type(held_type(field.type)) for field in found], metadata=found.metadata)
-        names = self.schema.names
-        self._places = {name: place for place, name in reversed(list(enumerate(names)))}
+        self.whole_schema = found
+        """Of all columns of the file; `schema` is that of those that are carried."""
+        self._columns = None if every else [name for name in found.names if name in {*kinds, *exact}]
+        fields = [field for field in found if self._columns is None or field.name in self._columns]
+        self.schema = pa.schema([field.with_type(held_type(field.type)) for field in fields], metadata=found.metadata)
+        self._places = {name: place for place, name in reversed(list(enumerate(self.schema.names)))}
+
+    @property
+    def groups(self) -> int:
+        """How many row groups the file has."""
+        return int(self._footer.num_row_groups)
 
     def _opened(self, ahead: int) -> pq.ParquetFile:
         return pq.ParquetFile(self._source, metadata=self._footer, pre_buffer=False, buffer_size=ahead)
 
-    def read(self, shard: Shard) -> Generator[Rows, None, int]:
-        """The rows of a shard's row groups; the return value of the iterator is how many there are."""
-        line = shard.line
-        groups = range(shard.start, shard.end)
-        self._source.hold(*self._window(groups))
+    def read(self, groups: Sequence[int], line: int) -> Generator[Rows, None, int]:
+        """The rows of row groups, of which the first is number `line` (from 1); returns how many there are at last."""
+        first = line
+        if self._columns == []:
+            return 0
+        if self._hold is not None:
+            self._hold(*self._window(groups))
         try:
-            for batch in self._file.iter_batches(self._rows_at_once(groups), row_groups=groups, use_threads=False):
+            batches = self._file.iter_batches(
+                self._rows_at_once(groups), row_groups=groups, columns=self._columns, use_threads=False
+            )
+            for batch in batches:
                 if batch.num_rows:
                     yield self._rows(batch.cast(self.schema), line)
                 line += batch.num_rows
@@ -69,9 +101,9 @@ class ParquetReader:
             raise DataError(
                 f"this Parquet file cannot be read from row {line} on ({type(error).__name__}): write it again"
             ) from error
-        return line - shard.line
+        return line - first
 
-    def _window(self, groups: range) -> tuple[int, int]:
+    def _window(self, groups: Sequence[int]) -> tuple[int, int]:
         """How much to fetch at a time (0 where row groups are large), and where the last one ends."""
         largest = end = 0
         for info in map(self._footer.row_group, groups):
@@ -81,7 +113,7 @@ class ParquetReader:
             largest, end = max(largest, last - begin), max(end, last)
         return (_WHOLE if largest <= _WHOLE else 0), end
 
-    def _rows_at_once(self, groups: range) -> int:
+    def _rows_at_once(self, groups: Sequence[int]) -> int:
         """How many rows are small enough together: by what the widest row group holds, and by its first rows.
 
         The size that a file states counts a text once that stands in many rows.
@@ -89,30 +121,25 @@ class ParquetReader:
         infos = [self._footer.row_group(group) for group in groups]
         widest = max((info.total_byte_size / info.num_rows for info in infos if info.num_rows), default=1.0)
         if any(not _of_one_width(column.type) for column in self.schema):
-            first = next(self._opened(_LITTLE).iter_batches(64, row_groups=groups, use_threads=False), None)
+            first = next(
+                self._opened(_LITTLE).iter_batches(64, row_groups=groups, columns=self._columns, use_threads=False),
+                None,
+            )
             if first is not None and first.num_rows:
                 widest = max(widest, first.nbytes / first.num_rows)
         return int(min(max(_BATCH / max(widest, 1.0), 16), ROWS))
 
     def _rows(self, batch: pa.RecordBatch, line: int) -> Rows:
-        contract = self._contract
         columns: dict[str, Cells] = {}
-        for name, feature in contract.inputs.items():
+        for name, kind in self._kinds.items():
             column = self._column(batch, name)
-            if feature.type in ("integer", "number"):
-                if column is not None:
-                    columns[name] = numbers(column)
-            elif feature.type == "date":
-                if column is not None:
-                    columns[name] = moments(column)
+            if column is None:
+                columns[name] = absent_column(batch.num_rows)
             else:
-                columns[name] = absent_column(batch.num_rows) if column is None else values(column)
-        time = None if contract.problem.time is None else self._column(batch, contract.problem.time)
-        if contract.problem.time is not None and time is not None:
-            columns[contract.problem.time] = moments(time)
-        record = None if self._plan.record_column is None else self._column(batch, self._plan.record_column)
+                columns[name] = _READ[kind](column)
+        exact = {name: column for name in self._exact if (column := self._column(batch, name)) is not None}
         lines = np.arange(line, line + batch.num_rows, dtype=np.int64)
-        return Rows(lines, columns, False, None if record is None else _ids(record), batch, partial(_original, batch))
+        return Rows(lines, columns, False, exact, batch, partial(_original, batch))
 
     def _column(self, batch: pa.RecordBatch, name: str) -> pa.Array | None:
         place = self._places.get(name)
@@ -128,16 +155,7 @@ def _of_one_width(kind: pa.DataType) -> bool:
     return bool(pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind))
 
 
-def _ids(column: pa.Array) -> pa.StringArray:
-    kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return canonical_ids(pc.cast(column, pa.string()))
-    if pa.types.is_integer(kind):
-        return pc.fill_null(pc.cast(column, pa.string()), "")
-    return ids_of(values(column), len(column))
-
-
-def _original(batch: pa.RecordBatch, row: int) -> object:
+def _original(batch: pa.RecordBatch, row: int) -> dict[str, object]:
     return {name: _shown(column[row]) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
 
 

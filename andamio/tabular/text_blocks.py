@@ -5,14 +5,8 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 
-from andamio.errors import DataError
-from andamio.storage.ports import Readable
-from scoring.read.rows import BLOCK, LONGEST
-
-
-def no_text(encoding: str) -> str:
-    """What is said of a row with bytes that are not of its file's encoding."""
-    return f"holds bytes that are not {encoding.upper()} text: save the file as UTF-8, or say [data] encoding"
+from andamio.tabular.broken import Source, too_long
+from andamio.tabular.limits import BLOCK, LONGEST_ROW
 
 
 class TextBlocks:
@@ -22,7 +16,7 @@ class TextBlocks:
     whatever they were (what is not text in their own encoding stays invalid).
     """
 
-    def __init__(self, source: Readable, line: int, encoding: str = "utf-8", *, block: int = BLOCK) -> None:
+    def __init__(self, source: Source, line: int, encoding: str = "utf-8", *, block: int = BLOCK) -> None:
         self._source = source
         self._block = block
         known = codecs.lookup(encoding).name
@@ -50,11 +44,8 @@ class TextBlocks:
             before = len(self.data)
             yield self.data
             if len(self.data) == before:
-                if self.final or before > LONGEST + self._block:
-                    raise DataError(
-                        f"line {self.line}: a row begins there that is longer than {LONGEST // 2**20} MiB; "
-                        "look for a quote that is never closed, or for a file that is no table"
-                    )
+                if self.final or before > LONGEST_ROW + self._block:
+                    raise too_long(self.line)
                 self._read()
             elif not self.final and len(self.data) < self._block:
                 self._read()

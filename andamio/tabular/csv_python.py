@@ -1,4 +1,4 @@
-"""Rows of CSV that only Python's reader can be trusted with: character by character, as data are read for training."""
+"""Rows of CSV character by character: what CSV is, and the reader where no other is sure to read the same."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from andamio.tabular.csv_row import row_text, wrong_width
-from andamio.tabular.rows import ROWS
-from scoring.read.rows import LONGEST, Broken
-from scoring.read.text_blocks import no_text
+from andamio.tabular.broken import Broken, no_text, too_long
+from andamio.tabular.csv_row import has_value, row_text, spans, strict_cells, wrong_width
+from andamio.tabular.limits import LONGEST_ROW, ROWS
 
-csv.field_size_limit(LONGEST)
+csv.field_size_limit(LONGEST_ROW)  # 128 KiB otherwise; where it is set twice, it is the same
 
 
 @dataclass(slots=True)
 class Found:
-    """Rows in order: lines, cells and texts of those that are good, those that are not; bytes and lines read."""
+    """Rows in order: lines, cells and texts of those that are good, those that are not; bytes and lines read.
+
+    `open_line` is the line of a quote that is opened and never closed, 0 where there is none.
+    """
 
     lines: list[int]
     cells: list[list[str]]
@@ -25,6 +27,7 @@ class Found:
     broken: list[Broken]
     size: int
     height: int
+    open_line: int = 0
 
 
 class _Lines:
@@ -50,14 +53,22 @@ class _Lines:
         return line.decode(errors="surrogateescape")
 
 
-def read_by_python(data: bytes, line: int, width: int, delimiter: str, *, final: bool, encoding: str) -> Found:
-    """Read at most `ROWS` whole rows of a text that begins with one, on `line`; `final` says that it ends there too."""
+def read_by_python(
+    data: bytes, line: int, width: int, delimiter: str, *, final: bool, encoding: str, most: int = ROWS
+) -> Found:
+    """Read at most `most` whole rows of a UTF-8 text that begins with one, on `line`; `final` says that it ends there.
+
+    A row ends with a line feed outside quoted cells. It is broken where a closing quote is followed by neither a
+    delimiter nor the line end, where a carriage return alone stands outside quotes, where it is no text (in the file's
+    `encoding`, for the reason), and where it has other cells than the header names. Rows without any value are passed
+    over.
+    """
     if not final:
         data = data[: data.rfind(b"\n") + 1]
     lines = _Lines(data)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     found = Found([], [], [], [], 0, 0)
-    while len(found.lines) + len(found.broken) < ROWS:
+    while len(found.lines) + len(found.broken) < most:
         first, lines.taken = line + lines.height, []
         why = ""
         cells: list[str] = []
@@ -66,17 +77,19 @@ def read_by_python(data: bytes, line: int, width: int, delimiter: str, *, final:
         except StopIteration:
             break
         except csv.Error as error:
+            if "field limit" in str(error):
+                raise too_long(first) from None
             why = _why(error)
         if lines.over:
             if not final:
                 break
-            why = "ends inside a quote that is opened here and never closed"
+            why, found.open_line = "ends inside a quote that is opened here and never closed", first
         found.size, found.height = lines.size, lines.height
         raw = b"".join(lines.taken)
         text = raw.decode(errors="replace").rstrip("\r\n")
-        if not why and len(cells) <= 1 and not text.strip():
+        if not why and not has_value(cells):
             continue
-        why = why or _fault(raw, cells, width, first, line + lines.height - 1, encoding)
+        why = why or _fault(raw, cells, width, delimiter, first, line + lines.height - 1, encoding)
         if why:
             found.broken.append(Broken(first, why, text))
             continue
@@ -92,10 +105,18 @@ def _why(error: csv.Error) -> str:
     return f"cannot be read: {error}"
 
 
-def _fault(raw: bytes, cells: list[str], width: int, first: int, last: int, encoding: str) -> str:
+def _fault(raw: bytes, cells: list[str], width: int, delimiter: str, first: int, last: int, encoding: str) -> str:
     """What is wrong with a row as a whole, "" when nothing is."""
     try:
-        raw.decode()
+        text = raw.decode()
     except UnicodeDecodeError:
         return no_text(encoding)
+    if b'"' in raw:
+        try:
+            strict_cells(text, delimiter)
+        except csv.Error:
+            return (
+                "has a closing quote that is followed by neither a delimiter nor the line end: write a quote inside a "
+                f"cell twice{spans(first, last)}"
+            )
     return wrong_width(cells, width, first, last)

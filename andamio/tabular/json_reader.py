@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
+from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from andamio.contract import Contract
 from andamio.records.cells import Cells
-from andamio.storage.ports import Readable
-from andamio.tabular.arrow import dictionary_column
-from andamio.tabular.json_record import json_record, no_constant
+from andamio.tabular.arrow import dictionary_column, exact_text
+from andamio.tabular.broken import Broken, Source, no_text
+from andamio.tabular.columns import Kinds
+from andamio.tabular.head import Head
+from andamio.tabular.json_record import json_record, no_constant, object_of
+from andamio.tabular.limits import BLOCK
 from andamio.tabular.row_bounds import RowBounds, row_bounds
 from andamio.tabular.row_texts import row_texts
-from scoring.batch import BatchPlan
-from scoring.read.ids import ids_of
-from scoring.read.rows import BLOCK, Broken, Rows
-from scoring.read.text_blocks import TextBlocks, no_text
+from andamio.tabular.rows import Rows
+from andamio.tabular.text_blocks import TextBlocks
 
 Record = dict[str, object]
 
@@ -35,31 +37,42 @@ _KINDS: dict[frozenset[type], pa.DataType] = {
     frozenset({float}): pa.float64(),
 }
 """Cells of one kind are coded by pyarrow."""
+_BRACE, _COLON = ord("{"), ord(":")
+_EXACT, _DIGITS = 2.0**53, 15
+"""Floats up to which, and digits (with mark) within which, a number that is written is the float that was read."""
 
 
 class JsonReader:
-    """Reads shards of one file of JSON Lines.
+    """Reads parts of one file of JSON Lines.
 
-    The lines of a block are joined to one array, a word between them that no file can know: only lines
-    that are one value each leave all those words in their places.
+    `kinds` are the columns that are wanted, `exact` those that are wanted as they are written besides; a row with a
+    key that is in `reserved` is broken. The lines of a block are joined to one array, a word between them that no file
+    can know: only lines that are one value each leave all those words in their places.
     """
 
-    def __init__(self, plan: BatchPlan, contract: Contract, *, block: int = BLOCK) -> None:
-        self._plan, self._contract, self._block = plan, contract, block
+    def __init__(
+        self,
+        head: Head,
+        kinds: Kinds,
+        *,
+        exact: Collection[str] = (),
+        reserved: Collection[str] = (),
+        names: dict[str, None] | None = None,
+        block: int = BLOCK,
+    ) -> None:
+        """`names` is filled with the keys of all objects, where it is given."""
+        self._head, self._block, self._names = head, block, names
         self._word = secrets.token_hex(16)
-        self._added = frozenset(plan.names_out.values())
-        self._coded = {name for name, feature in contract.inputs.items() if feature.type not in ("integer", "number")}
-        self._names = list(contract.inputs)
-        if contract.problem.time is not None:
-            self._names.append(contract.problem.time)
-            self._coded.add(contract.problem.time)
+        self._reserved = frozenset(reserved)
+        self._kinds, self._exact = kinds, tuple(exact)
+        self._hooked = False
 
-    def read(self, source: Readable, line: int) -> Generator[Rows, None, int]:
-        """The rows of a shard that begins on `line`; raises `DataError` where a line is too long.
+    def read(self, source: Source, line: int) -> Generator[Rows, None, int]:
+        """The rows of a part that begins on `line`; raises `DataError` where a line is too long.
 
-        The return value of the iterator is how many lines the shard has.
+        The return value of the iterator is how many lines the part has.
         """
-        text = TextBlocks(source, line, self._plan.encoding, block=self._block)
+        text = TextBlocks(source, line, self._head.encoding, block=self._block)
         for data in text.blocks():
             framed = row_bounds(data, text.line, None, final=text.final)
             if framed is None or not framed.size:
@@ -81,12 +94,11 @@ class JsonReader:
             return None
         if "\\u" in text and _HALF.search(text):
             return None
-        clash = "\\u" in text or any(f'"{name}"' in text for name in self._added)
+        clash = "\\u" in text or any(f'"{name}"' in text for name in self._reserved)
         lines = [line for line in text.split("\n") if line]
         joined = f',"{self._word}",'.join(lines)
-        try:
-            found: list[Any] = json.loads(f"[{joined}]", parse_constant=no_constant)
-        except (ValueError, RecursionError):
+        found = self._parsed(joined, np.frombuffer(block, np.uint8), len(lines))
+        if found is None:
             return None
         records, words = found[0::2], found[1::2]
         if (
@@ -95,9 +107,25 @@ class JsonReader:
             or set(map(type, records)) != {dict}
         ):
             return None
-        if clash and not self._added.isdisjoint(set().union(*records)):
+        if clash and not self._reserved.isdisjoint(set().union(*records)):
             return None
         return self._rows(records, framed, row_texts(block, framed.starts, ends - 1))
+
+    def _parsed(self, joined: str, raw: NDArray[np.uint8], rows: int) -> list[Any] | None:
+        """The joined lines as Python has them, None where they are no JSON, or an object has a key twice."""
+        try:
+            if not self._hooked:
+                found: list[Any] = json.loads(f"[{joined}]", parse_constant=no_constant)
+                # As many colons as keys are left: none was there twice.
+                pairs = sum(map(len, found[0::2]))
+                if np.count_nonzero(raw == _BRACE) == rows and np.count_nonzero(raw == _COLON) == pairs:
+                    return found
+                # Texts or objects in objects hold colons, and will in later blocks.
+                self._hooked = True
+            found = json.loads(f"[{joined}]", parse_constant=no_constant, object_pairs_hook=object_of)
+        except (ValueError, RecursionError, TypeError):
+            return None
+        return found
 
     def _slowly(self, block: memoryview, framed: RowBounds) -> Rows:
         """The lines read one by one, as data are read for training."""
@@ -114,7 +142,7 @@ class JsonReader:
                 record = json_record(text)
                 self._check_keys(record)
             except ValueError as error:
-                why = no_text(self._plan.encoding) if isinstance(error, UnicodeDecodeError) else str(error)
+                why = no_text(self._head.encoding) if isinstance(error, UnicodeDecodeError) else str(error)
                 broken.append(Broken(int(framed.lines[place]), why, raw.decode(errors="replace").rstrip()))
                 continue
             records.append(record)
@@ -125,7 +153,7 @@ class JsonReader:
 
     def _check_keys(self, record: Record) -> None:
         """Raise `ValueError` for a key that only later objects have, and that a prediction is added under."""
-        twice = sorted(self._added.intersection(record))
+        twice = sorted(self._reserved.intersection(record))
         if twice:
             raise ValueError(
                 f"has the key '{twice[0]}', which the first objects of the file have not, and under which the "
@@ -135,14 +163,14 @@ class JsonReader:
     def _rows(
         self, records: list[Record], framed: RowBounds, carried: pa.StringArray, broken: tuple[Broken, ...] = ()
     ) -> Rows:
-        columns = {name: self._cells(name, records) for name in self._names}
-        column = self._plan.record_column
-        ids = None if column is None else ids_of(_coded(_column(column, records)), len(records))
-        return Rows(framed.lines, columns, False, ids, carried, records.__getitem__, broken)
-
-    def _cells(self, name: str, records: Sequence[Record]) -> Cells:
-        cells = _column(name, records)
-        return _coded(cells) if name in self._coded else cells
+        if self._names is not None and records:
+            self._names.update(dict.fromkeys(name for record in records for name in record))
+        columns: dict[str, Cells] = {}
+        for name, kind in self._kinds.items():
+            cells = _column(name, records)
+            columns[name] = cells if kind == "number" else _coded(_exactly(cells, name, carried))
+        exact = {name: _coded(_exactly(_column(name, records), name, carried)) for name in self._exact}
+        return Rows(framed.lines, columns, False, exact, carried, records.__getitem__, broken)
 
 
 def _column(name: str, records: Sequence[Record]) -> list[object]:
@@ -150,6 +178,16 @@ def _column(name: str, records: Sequence[Record]) -> list[object]:
         return list(map(itemgetter(name), records))
     except KeyError:
         return [record.get(name) for record in records]
+
+
+def _exactly(cells: list[object], name: str, carried: pa.StringArray) -> list[object]:
+    """Cells that are compared as texts: a number of more digits than a float holds is read again, as it is written."""
+    for row, cell in enumerate(cells):
+        if type(cell) is float and (abs(cell) >= _EXACT or len(repr(cell)) > _DIGITS):
+            written = json.loads(carried[row].as_py() + "}", parse_float=Decimal)[name]
+            if written != Decimal(repr(cell)):
+                cells[row] = exact_text(written)
+    return cells
 
 
 def _coded(cells: list[object]) -> Cells:
