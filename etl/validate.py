@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import shlex
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
+from andamio.suggestion import nearest
 from etl import quarantine
 from etl.collect import Sources
 from etl.ingest import FileReport, Ingested, ingest
@@ -145,9 +145,8 @@ def _lacking(report: FileReport) -> str:
     """What to tell a person about columns that a file must have and does not."""
     said = []
     for name in report.lacking[:_NAMES_SHOWN]:
-        close = [other for other in report.extra if other.casefold() == name.casefold()]
-        close = close or difflib.get_close_matches(name, report.extra, n=1, cutoff=0.6)
-        said.append(f"'{name}'" + (f" (is it '{close[0]}'?)" if close else ""))
+        near = nearest(name, report.extra)
+        said.append(f"'{name}'" + (f" (is it '{near}'?)" if near else ""))
     there = [name[:60] for name in (report.read_as.names if report.read_as else []) if name]
     shown = ", ".join(there[:_NAMES_SHOWN]) + (", ..." if len(there) > _NAMES_SHOWN else "")
     noun = "the column" if len(said) == 1 else "the columns"
