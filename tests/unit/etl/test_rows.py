@@ -168,6 +168,10 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
         ({"a.csv": ["x;y", "1;2"]}, "lacks the columns 'size', 'kind'; it has x, y"),
         ({"a.jsonl": ['{"size": 1}']}, "lacks the column 'kind'"),
         ({"a.csv": [HEADER, *good(0, 9)], "b.csv": ["kind", "a"]}, "raw/b.csv lacks the column 'size'; it has kind"),
+        (
+            {"a.csv": ["size,Colour,kind", "1,red,a"]},
+            "raw/a.csv has the column 'Colour' for 'colour' of problem.toml: rename it, or take out what is another",
+        ),
         ({"a.csv": [HEADER, "v,x,red,Ann,c"]}, "1 of 1 rows break the contract, more than the 20% that may"),
     ],
 )
