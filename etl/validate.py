@@ -79,7 +79,9 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
         if not sources.are_current(lake):
             return None
         try:
-            split = seal_split(contract, found.cells, found.columns[ROW].tolist(), found.labels)
+            identities = found.columns[ROW].tolist()
+            times = found.columns.get(contract.problem.time or "", np.array([], dtype="datetime64[s]"))
+            split = seal_split(contract, found.cells, identities, found.labels, times)
         except DataError as error:
             message = str(error)
         else:

@@ -162,7 +162,10 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
         ({"a.txt": ["x"]}, "No file could be read: raw/a.txt is of no known type: expected CSV"),
         ({"a.csv": [HEADER]}, "a header and no rows"),
         ({"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,a"]}, "All 2 valid rows have the label 'A'"),
-        ({"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,b"]}, "Classes have 'a': 1, 'b': 1 rows; gather more"),
+        (
+            {"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,b"]},
+            "'a': 1, 'b': 1 rows; with a holdout of 20%, each",
+        ),
         ({"a.csv": ["Size,colour,kind", "1,red,a"]}, "raw/a.csv lacks the column 'size' (is it 'Size'?); it has Size,"),
         ({"a b.csv": ["Size,colour,kind", "1,red,a"]}, "take it out: andamio ingest --remove 'a b.csv'"),
         ({"a.csv": ["x;y", "1;2"]}, "lacks the columns 'size', 'kind'; it has x, y"),
