@@ -120,8 +120,6 @@ class _Shard:
     ) -> None:
         self._batch, self._plan, self._shard, self._contract, self._model = batch, plan, shard, contract, model
         self._watch = watch
-        # Cells of Parquet and JSON Lines are typed: a text among them is a value.
-        self._missing = contract.data.missing if plan.format == "csv" else ()
         self._today = np.datetime64(plan.created[:10], "D")
         self.part, self.rejects, self.lookup = folder / "part", folder / "rejects", folder / "lookup"
         self.scored = self.rejected = self.height = 0
@@ -155,7 +153,7 @@ class _Shard:
         column = None if self._plan.record_column is None else rows.exact.get(self._plan.record_column)
         if column is None:
             return None
-        ids = record_ids(column, len(rows.lines), self._missing)
+        ids = record_ids(column, len(rows.lines), self._contract.data.missing)
         return _joined(ids if kept is None else ids.take(kept))
 
     def _timed(self, blocks: Iterator[Rows]) -> Iterator[Rows]:

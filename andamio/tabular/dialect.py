@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from andamio.contract.canonical import composed
 from andamio.tabular.csv_row import has_value
 from andamio.tabular.quotes import row_ends
 
@@ -68,8 +69,8 @@ def find_header(
 
 
 def header_names(cells: Iterable[str]) -> list[str]:
-    """The columns that a header names."""
-    return [name.strip() for name in cells]
+    """The columns that a header names, in the form that a contract has of them."""
+    return [composed(name.strip()) for name in cells]
 
 
 def doubled(names: Sequence[str], wanted: Collection[str]) -> list[str]:

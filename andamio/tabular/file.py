@@ -16,7 +16,7 @@ from andamio.tabular.gzip_file import unpacked
 from andamio.tabular.head import check_doubled, csv_head, json_head
 from andamio.tabular.json_reader import JsonReader
 from andamio.tabular.limits import LATER_SAMPLE, SAMPLE
-from andamio.tabular.parquet_reader import ParquetReader, check_schema
+from andamio.tabular.parquet_reader import ParquetReader, check_schema, column_names
 from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
@@ -95,7 +95,7 @@ def _parquet(body: bytes, read_as: ReadAs, kinds: Kinds, exact: Collection[str])
     check_parquet(body[:8], body[-8:], len(body))
     try:
         reader = ParquetReader(pa.BufferReader(body), kinds, exact=exact, every=False)
-        read_as.names = list(reader.whole_schema.names)
+        read_as.names = column_names(reader.whole_schema)
         check_schema(reader.whole_schema, {*kinds, *exact})
         yield from reader.read(range(reader.groups), 1)
     except DataError:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import NoReturn
 
 from andamio.contract import Contract
+from andamio.contract.canonical import composed
 from andamio.tabular.dialect import csv_cells, doubled, find_header, header_names, sep_line
 from andamio.tabular.encoding import Basis, encoding_of
 from andamio.tabular.limits import LONGEST_ROW, SAMPLE
@@ -105,7 +106,7 @@ def json_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tu
         first = first or number
         keys = _parsed(line.decode(encoding.name, "replace"))
         if keys is not None:
-            names.update(dict.fromkeys(keys))
+            names.update(dict.fromkeys(map(composed, keys)))
             found += 1
         if found == _OBJECTS:
             break

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from andamio.contract.canonical import composed
 from andamio.records.cells import Cells
 from andamio.tabular.arrow import dictionary_column, exact_text
 from andamio.tabular.broken import Broken, Source, no_text
@@ -65,7 +66,7 @@ class JsonReader:
         self._word = secrets.token_hex(16)
         self._reserved = frozenset(reserved)
         self._kinds, self._exact = kinds, tuple(exact)
-        self._hooked = False
+        self._hooked = self._composing = False
 
     def read(self, source: Source, line: int) -> Generator[Rows, None, int]:
         """The rows of a part that begins on `line`; raises `DataError` where a line is too long.
@@ -79,6 +80,7 @@ class JsonReader:
                 continue
             text.take(framed.size, framed.height)
             if len(framed.starts):
+                self._composing = b"\\u" in data or not data.isascii()
                 block = memoryview(data)[: framed.size]
                 yield self._fast(block, framed) or self._slowly(block, framed)
         return text.height
@@ -164,13 +166,21 @@ class JsonReader:
         self, records: list[Record], framed: RowBounds, carried: pa.StringArray, broken: tuple[Broken, ...] = ()
     ) -> Rows:
         if self._names is not None and records:
-            self._names.update(dict.fromkeys(name for record in records for name in record))
+            self._names.update(dict.fromkeys(name for record in map(_composed, records) for name in record))
+        originals, records = records, list(map(_composed, records)) if self._composing else records
         columns: dict[str, Cells] = {}
         for name, kind in self._kinds.items():
             cells = _column(name, records)
             columns[name] = cells if kind == "number" else _coded(_exactly(cells, name, carried))
         exact = {name: _coded(_exactly(_column(name, records), name, carried)) for name in self._exact}
-        return Rows(framed.lines, columns, False, exact, carried, records.__getitem__, broken)
+        return Rows(framed.lines, columns, False, exact, carried, originals.__getitem__, broken)
+
+
+def _composed(record: Record) -> Record:
+    """The same cells under names in the form that a contract has of them."""
+    if all(map(str.isascii, record)):
+        return record
+    return {composed(name): cell for name, cell in record.items()}
 
 
 def _column(name: str, records: Sequence[Record]) -> list[object]:

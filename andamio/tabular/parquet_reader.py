@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from andamio.contract.canonical import composed
 from andamio.errors import DataError
 from andamio.records.cells import Cells
 from andamio.tabular.arrow import absent_column, held_type, moments, numbers, values
@@ -32,10 +33,15 @@ _READ: dict[Kind, Callable[[pa.Array], Cells]] = {"number": numbers, "moment": m
 
 def check_schema(schema: pa.Schema, wanted: Collection[str]) -> None:
     """Raise `RefusedFile` when a wanted column is there twice, or has more than one value a row."""
-    check_doubled(schema.names, wanted)
-    nested = [name for name in schema.names if name in wanted and pa.types.is_nested(schema.field(name).type)]
-    if nested:
-        raise RefusedFile(f"has a column '{nested[0]}' of {schema.field(nested[0]).type}: expected one value a row")
+    check_doubled(column_names(schema), wanted)
+    for name, field in zip(column_names(schema), schema, strict=True):
+        if name in wanted and pa.types.is_nested(field.type):
+            raise RefusedFile(f"has a column '{name}' of {field.type}: expected one value a row")
+
+
+def column_names(schema: pa.Schema) -> list[str]:
+    """The names of a file's columns, in the form that a contract has of them."""
+    return [composed(name) for name in schema.names]
 
 
 class ParquetReader:
@@ -67,10 +73,10 @@ class ParquetReader:
         found: pa.Schema = self._file.schema_arrow
         self.whole_schema = found
         """Of all columns of the file; `schema` is that of those that are carried."""
-        self._columns = None if every else [name for name in found.names if name in {*kinds, *exact}]
+        self._columns = None if every else [name for name in found.names if composed(name) in {*kinds, *exact}]
         fields = [field for field in found if self._columns is None or field.name in self._columns]
         self.schema = pa.schema([field.with_type(held_type(field.type)) for field in fields], metadata=found.metadata)
-        self._places = {name: place for place, name in reversed(list(enumerate(self.schema.names)))}
+        self._places = {name: place for place, name in reversed(list(enumerate(column_names(self.schema))))}
 
     @property
     def groups(self) -> int:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from andamio.contract import Contract
 from andamio.storage.ports import Objects
-from andamio.tabular.parquet_reader import check_schema
+from andamio.tabular.parquet_reader import check_schema, column_names
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.signature import PARQUET, check_parquet
 from scoring.batch import Shard
@@ -67,6 +67,6 @@ def read_foot(objects: Objects, key: str, version: str, size: int, contract: Con
         )
     except Exception as error:  # a damaged footer makes the library fail in any way it likes
         raise RefusedFile(f"is not a Parquet file that can be read ({type(error).__name__}): write it again") from error
-    check_columns(list(schema.names), contract, where="schema has")
+    check_columns(column_names(schema), contract, where="schema has")
     check_schema(schema, wanted(contract))
-    return Foot(tuple(schema.names), groups)
+    return Foot(tuple(column_names(schema)), groups)
