@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from andamio.contract.canonical import composed
+from andamio.contract.canonical import canonical, composed
 from andamio.records.cells import Cells
 from andamio.tabular.arrow import dictionary_column, exact_text
 from andamio.tabular.broken import Broken, Source, no_text
@@ -40,7 +40,7 @@ _KINDS: dict[frozenset[type], pa.DataType] = {
 """Cells of one kind are coded by pyarrow."""
 _BRACE, _COLON = ord("{"), ord(":")
 _EXACT, _DIGITS = 2.0**53, 15
-"""Floats up to which, and digits (with mark) within which, a number that is written is the float that was read."""
+"""Floats up to which, and digits (with mark) within which, a number is the float that was read of it."""
 
 
 class JsonReader:
@@ -192,12 +192,26 @@ def _column(name: str, records: Sequence[Record]) -> list[object]:
 
 def _exactly(cells: list[object], name: str, carried: pa.StringArray) -> list[object]:
     """Cells that are compared as texts: a number of more digits than a float holds is read again, as it is written."""
-    for row, cell in enumerate(cells):
-        if type(cell) is float and (abs(cell) >= _EXACT or len(repr(cell)) > _DIGITS):
-            written = json.loads(carried[row].as_py() + "}", parse_float=Decimal)[name]
-            if written != Decimal(repr(cell)):
+    floats = [(row, cell) for row, cell in enumerate(cells) if isinstance(cell, float)]
+    if not floats:
+        return cells
+    long = _has_long_numbers(carried)
+    for row, cell in floats:
+        if long or abs(cell) >= _EXACT:
+            # A key may be written in another form of Unicode than it is looked up in.
+            record = json.loads(carried[row].as_py() + "}", parse_float=Decimal)
+            written = record[name] if name in record else _composed(record)[name]
+            if exact_text(written) != canonical(cell):
                 cells[row] = exact_text(written)
     return cells
+
+
+def _has_long_numbers(carried: pa.StringArray) -> bool:
+    """Whether any row may hold a number of more digits than a float is sure to hold."""
+    data = carried.buffers()[2]
+    raw = np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+    others = np.flatnonzero(((raw < ord("0")) | (raw > ord("9"))) & (raw != ord(".")))
+    return bool((np.diff(others, prepend=-1, append=len(raw)) > _DIGITS).any())
 
 
 def _coded(cells: list[object]) -> Cells:

@@ -54,17 +54,20 @@ def record_column(names: Collection[str], contract: Contract) -> str | None:
 
 
 def names_out(names: Collection[str], classes: Iterable[str]) -> dict[str, str]:
-    """What each added column is called, by its own name, so that none has the name of one in the file."""
+    """What each added column is called, by its own name, so that none has the name of one in the file.
+
+    Capitals and small letters are one here, as they are to SQLite and to spreadsheets.
+    """
     own = ["prediction_id", "label", "label_text", *(f"probability_{name}" for name in classes), "model_version"]
-    taken = set(names)
+    taken = {name.casefold() for name in names}
     called: dict[str, str] = {}
     for name in own:
         choice, number = name, 1
-        while choice in taken:
+        while choice.casefold() in taken:
             number += 1
             choice = PREFIX + name if number == 2 else f"{PREFIX}{name}_{number - 1}"
         called[name] = choice
-        taken.add(choice)
+        taken.add(choice.casefold())
     return called
 
 
