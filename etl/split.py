@@ -26,9 +26,9 @@ from andamio.records.cells import read_each
 
 FORMAT = 1
 SALTS = 64
-GOOD_ENOUGH = 0.01
+MAX_COST = 0.01
 """The cost of a salt below which another one is not looked for."""
-DISTINCT_ENOUGH = 0.9
+MIN_DISTINCT_SHARE = 0.9
 """Below this share of distinct feature vectors, equal records are coincidence and a row is its own key."""
 
 KeyKind = Literal["group", "id", "features", "row"]
@@ -79,8 +79,8 @@ class SealedSplit:
     def holdout(self, keys: NDArray[np.str_]) -> NDArray[np.bool_]:
         """Which rows are held out under the hash rule: `[rows]`."""
         unique, member = np.unique(keys, return_inverse=True)
-        held: NDArray[np.bool_] = _side(unique, self.salt, self.share)[member]
-        return held
+        is_held_out: NDArray[np.bool_] = _side(unique, self.salt, self.share)[member]
+        return is_held_out
 
     def holdout_by_time(
         self, keys: NDArray[np.str_], times: NDArray[np.datetime64], not_before: np.datetime64 | None = None
@@ -114,7 +114,7 @@ def seal_split(
     else:
         key, columns = "features", tuple(contract.inputs)
         keys = row_keys(columns, missing, cells, len(identities))
-        if len(np.unique(keys)) < DISTINCT_ENOUGH * len(keys):
+        if len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys):
             key, columns = "row", ()
     split = SealedSplit(
         rule=training.split,
@@ -132,7 +132,8 @@ def seal_split(
     if not np.isfinite(cost):
         raise DataError(
             "the data cannot be split: no division leaves rows of every class on both sides. "
-            f"Classes have {_counts(labels, contract)} rows{_together(split, keys, labels, contract)}; gather more of "
+            f"Classes have {_counts(labels, contract)} rows{_rows_by_key(split, keys, labels, contract)}; gather more "
+            "of "
             "the rarest, or merge classes in [problem] labels."
         )
     return SealedSplit(**{**asdict(split), "salt": salt})
@@ -142,16 +143,16 @@ def row_keys(
     columns: Sequence[str], missing: Sequence[str], cells: Mapping[str, Sequence[object]], rows: int
 ) -> NDArray[np.str_]:
     """A digest of each row's raw cells in canonical text: equal records have equal keys, whatever wrote them."""
-    nothing = frozenset(canonical_number(text) for text in missing) | {""}
+    missing_texts = frozenset(canonical_number(text) for text in missing) | {""}
 
-    def said(cell: object) -> str:
+    def canonical(cell: object) -> str:
         try:
             text = canonical_number(cell)
         except ValueError:  # an integer of thousands of digits
             text = hex(cell) if isinstance(cell, int) else repr(cell)
-        return "" if text in nothing else text
+        return "" if text in missing_texts else text
 
-    texts = [read_each(cells[column], said) if column in cells else [""] * rows for column in columns]
+    texts = [read_each(cells[column], canonical) if column in cells else [""] * rows for column in columns]
     return np.array([_digest(_SEPARATOR.join(parts)) for parts in zip(*texts, strict=True)], dtype="U16")
 
 
@@ -163,12 +164,12 @@ def _side(keys: NDArray[np.str_], salt: str, share: float) -> NDArray[np.bool_]:
     """Which keys are held out: those whose hash, as a fraction of 2^48, is below the share."""
     salted = hashlib.sha256(salt.encode())
 
-    def hashed(key: str) -> int:
+    def key_hash(key: str) -> int:
         digest = salted.copy()
         digest.update(key.encode())
         return int.from_bytes(digest.digest()[:6])
 
-    return np.fromiter(map(hashed, keys.tolist()), dtype=np.float64, count=len(keys)) / 2**48 < share
+    return np.fromiter(map(key_hash, keys.tolist()), dtype=np.float64, count=len(keys)) / 2**48 < share
 
 
 def _best_salt(
@@ -182,20 +183,20 @@ def _best_salt(
         cost = _cost(_side(unique, salt, share)[member], labels, classes, share)
         if cost < best[0]:
             best = cost, salt
-        if cost <= GOOD_ENOUGH:
+        if cost <= MAX_COST:
             break
     return best
 
 
-def _cost(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float) -> float:
+def _cost(is_held_out: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float) -> float:
     """How far a holdout is from the size asked for and from the classes' shares; infinite when a class is one-sided."""
     total = np.bincount(labels, minlength=classes)
-    inside = np.bincount(labels[held], minlength=classes)
+    inside = np.bincount(labels[is_held_out], minlength=classes)
     present = total > 0
     if (inside[present] == 0).any() or (inside[present] == total[present]).any():
         return float("inf")
-    size = abs(held.mean() - share) / share
-    drift = np.abs(inside / held.sum() - total / len(labels)).max()
+    size = abs(is_held_out.mean() - share) / share
+    drift = np.abs(inside / is_held_out.sum() - total / len(labels)).max()
     return float(size + 2 * drift)
 
 
@@ -204,7 +205,7 @@ def _counts(labels: NDArray[np.int64], contract: Contract) -> str:
     return ", ".join(f"'{key}': {count}" for key, count in zip(contract.classes, counts, strict=True))
 
 
-def _together(split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], contract: Contract) -> str:
+def _rows_by_key(split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], contract: Contract) -> str:
     """How little there is to divide, where rows stay together: 12 rows of one patient are one."""
     apart = np.array(sorted(set(zip(keys.tolist(), labels.tolist(), strict=True))), dtype=object)
     if len(apart) == len(labels):
