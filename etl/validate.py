@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import shlex
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
+from andamio.suggestion import nearest
 from etl import quarantine
 from etl.collect import Sources
 from etl.ingest import FileReport, Ingested, ingest
@@ -143,16 +143,15 @@ def _file_reject(report: FileReport) -> Reject:
 
 def _missing_columns_message(report: FileReport) -> str:
     """What to tell a person about columns that a file must have and does not."""
-    entry = []
+    missing = []
     for name in report.lacking[:_MAX_NAMES]:
-        similar = [other for other in report.extra if other.casefold() == name.casefold()]
-        similar = similar or difflib.get_close_matches(name, report.extra, n=1, cutoff=0.6)
-        entry.append(f"'{name}'" + (f" (is it '{similar[0]}'?)" if similar else ""))
+        similar = nearest(name, report.extra)
+        missing.append(f"'{name}'" + (f" (is it '{similar}'?)" if similar else ""))
     names_in_file = [name[:60] for name in (report.read_as.names if report.read_as else []) if name]
     names_text = ", ".join(names_in_file[:_MAX_NAMES]) + (", ..." if len(names_in_file) > _MAX_NAMES else "")
-    noun = "the column" if len(entry) == 1 else "the columns"
+    noun = "the column" if len(missing) == 1 else "the columns"
     more = ", ..." if len(report.lacking) > _MAX_NAMES else ""
-    return f"lacks {noun} {', '.join(entry)}{more}; it has {names_text or 'no column names'}"
+    return f"lacks {noun} {', '.join(missing)}{more}; it has {names_text or 'no column names'}"
 
 
 def _removal_command(report: FileReport) -> str:
