@@ -19,9 +19,9 @@ def _batch_id(schema: dict[str, Any]) -> None:
 
 
 def _file_name(schema: dict[str, Any]) -> None:
-    from scoring.batch import LONGEST_NAME
+    from scoring.batch import MAX_NAME_LENGTH
 
-    schema["maxLength"] = LONGEST_NAME
+    schema["maxLength"] = MAX_NAME_LENGTH
 
 
 type BatchId = Annotated[str, Field(description="Sorts by the time of the batch", json_schema_extra=_batch_id)]
