@@ -33,7 +33,7 @@ def parse_records(contract: Contract, records: Sequence[object]) -> Table:
             continue
         maps.append(record)
         if not record.keys() <= allowed:
-            problems.extend(Violation(row, *_unknown(contract, name)) for name in record if name not in allowed)
+            problems.extend(Violation(row, *unknown_field(contract, name)) for name in record if name not in allowed)
     columns: dict[str, Cells] = {name: [record.get(name) for record in maps] for name in inputs}
     time = contract.problem.time
     if time is not None and any(time in record for record in maps):
@@ -45,11 +45,13 @@ def parse_records(contract: Contract, records: Sequence[object]) -> Table:
     return table
 
 
-def _unknown(contract: Contract, name: str) -> tuple[str, str]:
+def unknown_field(contract: Contract, name: str) -> tuple[str, str]:
+    """A name that no record has, as far as it may be repeated, and what is wrong with it."""
     shown = str(name)[:_NAME_SHOWN].encode(errors="replace").decode()
     if name in contract.features:
         return shown, "is only known after the event and no part of a request: leave it out"
     if name == contract.problem.target:
         return shown, "is what is predicted: leave it out"
-    close = difflib.get_close_matches(shown, list(contract.inputs), n=1, cutoff=0.6)
+    folded = {known.casefold(): known for known in contract.inputs}
+    close = [folded[near] for near in difflib.get_close_matches(shown.casefold(), list(folded), n=1, cutoff=0.6)]
     return shown, "unknown field" + (f"; did you mean '{close[0]}'?" if close else ": see the schema")

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio import names
+from andamio.contract import Contract
 from andamio.errors import InvalidRecord, ReleaseError, Violation
 from andamio.records.encode import Encoded, encode
-from andamio.records.from_json import parse_records
+from andamio.records.from_json import parse_records, unknown_field
 from andamio.records.parse import parse
 from andamio.records.table import Table
 from andamio.release.threshold import labels_from
@@ -23,6 +24,8 @@ from lambdas.api.champion.champion import Champion
 from lambdas.api.requests.records import RecordId, Records, check_size
 
 Prediction = dict[str, Any]
+
+_UNNAMED = "a column without a name: leave it out, or write the file without its index (pandas: index=False)"
 
 
 def predict(champion: Champion, records: Records, route: str, started: float) -> list[Prediction]:
@@ -41,8 +44,12 @@ def predict_csv(
 ) -> list[Prediction]:
     """Score columns of CSV text, all rows or none; raises `InvalidRecord`."""
     contract = champion.contract
-    allowed = {*contract.inputs, contract.problem.time}
-    strange = [Violation(0, name, "unknown column: see the schema") for name in columns if name not in allowed]
+    allowed = names_of(contract)
+    strange = [
+        Violation(0, *unknown_field(contract, name)) if name else Violation(0, "header", _UNNAMED)
+        for name in columns
+        if name not in allowed
+    ]
     if strange:
         raise InvalidRecord(strange[:100])
     table = parse(contract, columns, rows, text=True)
@@ -51,6 +58,12 @@ def predict_csv(
     features = _values(table)
     check_size(features, len(contract.inputs))
     return _answer(champion, table, features, [None] * rows, route, started)
+
+
+def names_of(contract: Contract) -> frozenset[str]:
+    """The names that a record may have: the inputs, and the column that says when it was made."""
+    time = contract.problem.time
+    return frozenset(contract.inputs) | ({time} if time is not None else frozenset())
 
 
 def _answer(
