@@ -19,13 +19,12 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from andamio import names
-from infra.constructs.api import PUBLIC_PAGES
+from infra.constructs.api import OPEN_METHODS, PUBLIC_PAGES
 from infra.constructs.api_errors import ERRORS, HEADERS
 
 KEY = "the-key-of-tests"
 STAGE = f"/{names.API_STAGE}"
 _OPEN = tuple("/" + page.replace("{asset+}", "") for page in PUBLIC_PAGES)
-_OPEN_METHODS = ("GET", "HEAD")
 
 Handle = Callable[[dict[str, Any]], dict[str, Any]]
 """The function: an event in, a reply out."""
@@ -86,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         path = unquote(url.path.removeprefix(STAGE)) or "/"
         shut = self.headers.get("x-api-key") != KEY and self.command != "OPTIONS"
-        opened = self.command in _OPEN_METHODS and any(
+        opened = self.command in OPEN_METHODS and any(
             path == page or (page.endswith("/") and path.startswith(page)) for page in _OPEN
         )
         if not url.path.startswith(STAGE) or (shut and not opened):
