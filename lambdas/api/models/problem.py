@@ -45,7 +45,7 @@ STATUSES = {
     400: "The body is not JSON: malformed, empty, not UTF-8, NaN, a key twice.",
     403: "The API key is missing or not known. API Gateway answers this itself.",
     404: "There is no such thing: detail says why.",
-    413: f"The body is larger than {LIMIT} bytes.",
+    413: f"The body is larger than {LIMIT} bytes, or the answer would be too large: detail says how much fits.",
     415: "The content type is not supported.",
     422: "The request has the wrong shape, or a record breaks the contract: errors says which field, and why.",
     429: "Too many requests, or the key's quota is spent. API Gateway answers this itself.",

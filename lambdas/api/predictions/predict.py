@@ -21,6 +21,9 @@ from andamio.records.table import Table
 from andamio.release.threshold import labels_from
 from lambdas.api import log
 from lambdas.api.champion.champion import Champion
+from lambdas.api.replies.problems import RequestError
+from lambdas.api.replies.reply import MOST_REPLY_BYTES, travelling
+from lambdas.api.replies.reply import encode as encode_json
 from lambdas.api.requests.records import RecordId, Records, check_size
 
 Prediction = dict[str, Any]
@@ -92,8 +95,22 @@ def _answer(
                 "model": model,
             }
         )
+    if len(predictions) * champion.reply_bytes > MOST_REPLY_BYTES:
+        _check_reply(predictions)
     _log(champion, predictions, features, route, started)
     return predictions
+
+
+def _check_reply(predictions: Sequence[Prediction]) -> None:
+    """Refuse what Lambda would not carry, before a prediction is logged; raises `RequestError` (413)."""
+    size, count = travelling(encode_json(predictions)), len(predictions)
+    if size > MOST_REPLY_BYTES:
+        fits = max(1, MOST_REPLY_BYTES * count // size)
+        raise RequestError(
+            "reply-too-large",
+            f"The answer to {count} records would have {size} bytes, and a reply may have {MOST_REPLY_BYTES}. Send at "
+            f"most {fits} records at a time, or a file to /batches.",
+        )
 
 
 def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
