@@ -98,6 +98,7 @@ def fit(
             selection=exported.trial.selection,
             selected=selected,
             left_out=left_out,
+            ignored=kept.ignored(exported.fitted, contract),
             calibration=exported.calibration.result(),
             threshold=limit,
             cross_validation=_out_of_fold_metrics(contract, train, out_of_fold, limit),

@@ -38,6 +38,11 @@ def choice(facts: Facts) -> Section:
 
 def _rule(facts: Facts) -> str:
     order = facts.fit.order
+    if facts.fit.ignored:
+        ignored = listed([said(name) for name in facts.fit.ignored], 30)
+        parts.append(
+            f"Ignored, because empty or constant in train: {ignored}. What fills them later changes no answer."
+        )
     done = {trial.id: trial for trial in facts.done}
     if not done:
         return ""

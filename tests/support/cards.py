@@ -121,6 +121,7 @@ FIT: dict[str, Any] = {
     "calibration": CALIBRATION,
     "selected": ["age", "cp"],
     "left_out": ["chol"],
+    "ignored": [],
     "threshold": 0.427,
     "rows": 2000,
     "class_rows": [1150, 850],
