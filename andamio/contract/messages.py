@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from andamio.contract.tables import NOT_BUILT
+from andamio.suggestion import did_you_mean
 
 _GOT_SHOWN = 40
 _EXPECTED = {
@@ -114,7 +114,4 @@ def _keys_of(model: Any, path: list[str]) -> list[str]:
 
 
 def _nearest(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known are {', '.join(known)}" if known else ""
+    return did_you_mean(key, known, f"; known are {', '.join(known)}" if known else "")

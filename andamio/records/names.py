@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from andamio.contract import Contract
 from andamio.contract.canonical import composed
 from andamio.contract.tables import RESERVED
+from andamio.suggestion import nearest
 
 _SHOWN, _LONGEST_SHOWN = 10, 60
 _UNIT = re.compile(r"[\r\n(\[{]")
@@ -75,10 +75,7 @@ def near_name(name: str, others: Sequence[str]) -> str | None:
 
 def similar_name(name: str, others: Sequence[str]) -> str | None:
     """The other name that may be meant: a near one, else the most similar one."""
-    folded = {_folded(other): other for other in reversed(others)}
-    return near_name(name, others) or next(
-        (folded[close] for close in difflib.get_close_matches(_folded(name), list(folded), n=1, cutoff=0.6)), None
-    )
+    return near_name(name, others) or nearest(name, others)
 
 
 def in_contract_form(record: Mapping[str, object], allowed: Collection[str]) -> Mapping[str, object]:
