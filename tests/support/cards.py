@@ -222,7 +222,7 @@ def facts(
         "run": "4e57000000000001",
         "manifest": MANIFEST,
         "profile": PROFILE,
-        "audit": {"suspects": [], "checked": ["target_copy"]},
+        "audit": {"suspects": [], "checked": ["target_copy"], "findings": []},
         "lock": "10c" * 21 + "1",
         "decided": "2026-03-31",
         **more,
