@@ -18,6 +18,7 @@ from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from etl import quarantine
+from etl.audit.values import findings
 from etl.collect import Sources
 from etl.ingest import FileReport, Ingested, ingest
 from etl.quarantine import Reject
@@ -198,4 +199,7 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence
     if len(present) < 2:
         text = contract.texts[contract.classes[int(present[0])]]
         return f"All {ingested.rows} valid rows have the label '{text}': a model needs rows of at least two classes."
+    merged = [finding.message for finding in findings(contract, ingested.columns) if finding.refused]
+    if merged:
+        return f"Most values of a number would be one value to every model: {' '.join(merged)}"
     return ""
