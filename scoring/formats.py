@@ -21,28 +21,28 @@ from scoring.write.parquet import ParquetPart
 from scoring.write.text import CsvPart, JsonPart, Part
 
 
-class Reading:
+class ShardReader:
     """The rows of a shard; `height` is how many lines it has, once they are read."""
 
-    def __init__(self, found: Generator[Rows, None, int], schema: pa.Schema | None = None) -> None:
-        self._found = found
+    def __init__(self, rows: Generator[Rows, None, int], schema: pa.Schema | None = None) -> None:
+        self._rows = rows
         self.schema = schema
         self.height = 0
 
     def rows(self) -> Iterator[Rows]:
         """The rows, some at a time."""
-        self.height = yield from self._found
+        self.height = yield from self._rows
 
 
 @contextmanager
-def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract) -> Iterator[Reading]:
+def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract) -> Iterator[ShardReader]:
     """Open a shard; raises `DataError` where it is not what its plan says."""
     kinds = column_kinds(contract, scored_columns(contract))
     exact = () if plan.record_column is None else (plan.record_column,)
     if plan.format == "parquet":
         ranges = Ranges(batch, plan.source, plan.source_version, plan.source_size)
         parquet = ParquetReader(ranges, kinds, exact=exact, hold=ranges.hold)
-        yield Reading(parquet.read(range(shard.start, shard.end), shard.line), parquet.schema)
+        yield ShardReader(parquet.read(range(shard.start, shard.end), shard.line), parquet.schema)
         return
     reader: JsonReader | CsvReader
     if plan.format == "jsonl":
@@ -51,7 +51,7 @@ def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract)
         reader = CsvReader(plan.head, kinds, contract.data.missing, exact=exact)
     length = shard.end - shard.start
     with batch.stream(plan.source, version=plan.source_version or None, start=shard.start, length=length) as source:
-        yield Reading(reader.read(source, shard.line))
+        yield ShardReader(reader.read(source, shard.line))
 
 
 def open_part(file: IO[bytes], plan: BatchPlan, schema: pa.Schema | None) -> Part:

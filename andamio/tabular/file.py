@@ -20,7 +20,7 @@ from andamio.tabular.parquet_reader import ParquetReader, check_schema, column_n
 from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
-from andamio.tabular.signature import KNOWN, check_gzip, check_parquet, check_text, format_of
+from andamio.tabular.signature import FILE_TYPES, check_gzip, check_parquet, check_text, format_of
 
 
 def read_file(
@@ -33,7 +33,7 @@ def read_file(
     """
     known = format_of(name)
     if known is None:
-        raise RefusedFile(f"has a name that does not say what it is: expected {KNOWN}")
+        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}")
     form, compression = known
     if not body:
         raise RefusedFile("is empty, of 0 bytes: upload it again")

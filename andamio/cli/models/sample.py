@@ -63,9 +63,9 @@ def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -
     Raises `CommandError` when the sample cannot be read.
     """
     problem = contract.problem
-    wanted = [*contract.inputs, *(name for name in (problem.id, problem.time) if name is not None)]
+    columns = [*contract.inputs, *(name for name in (problem.id, problem.time) if name is not None)]
     try:
-        read_as, blocks = read_file(file.name, file.read_bytes(), contract, column_kinds(contract, wanted))
+        read_as, blocks = read_file(file.name, file.read_bytes(), contract, column_kinds(contract, columns))
         some = next(blocks, None)
     except (OSError, DataError) as error:
         raise CommandError(f"{file} {error}") from None
@@ -75,7 +75,7 @@ def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -
     # With a mark: without one, it would be read in the encoding that the contract says its data have.
     with target.open("w", encoding="utf-8-sig", newline="") as text:
         writer = csv.writer(text, delimiter=read_as.delimiter or contract.data.delimiter or ",", lineterminator="\n")
-        names = [name for name in read_as.names if name in wanted]
+        names = [name for name in read_as.names if name in columns]
         writer.writerow(names)
         for row in map(some.original, range(min(rows, len(some.lines)))):
             writer.writerow([row.get(name) if some.text else _text(row.get(name)) for name in names])

@@ -8,6 +8,8 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +203,14 @@ RECORD = st.dictionaries(
 )
 
 
+def _as_written(cell: object) -> object:
+    """A cell whose number is compared as it is written: 1e17 is one and seventeen noughts."""
+    if isinstance(cell, str):
+        with suppress(InvalidOperation):
+            return Decimal(cell)
+    return Decimal(repr(cell)) if isinstance(cell, int | float) and not isinstance(cell, bool) else cell
+
+
 @given(records=st.lists(RECORD, min_size=1, max_size=6), ascii_only=st.booleans(), end=st.sampled_from(["\n", "\r\n"]))
 def test_json_lines_come_back_as_they_were(records: list[dict[str, object]], ascii_only: bool, end: str) -> None:
     text = end.join(json.dumps(record, ensure_ascii=ascii_only) for record in records)
@@ -208,8 +218,8 @@ def test_json_lines_come_back_as_they_were(records: list[dict[str, object]], asc
     (rows,), read_as = read("raw/a.jsonl", text.encode())
     for name in rows.exact:
         cells = [record.get(name) for record in records]
-        assert cells_of(rows.exact[name]) == cells
-        assert cells_of(rows.columns[name]) == cells
+        for found in (cells_of(rows.exact[name]), cells_of(rows.columns[name])):
+            assert [_as_written(cell) for cell in found] == [_as_written(cell) for cell in cells]
     assert set(read_as.names) == {name for record in records for name in record}
 
 
