@@ -29,6 +29,7 @@ MAX_BAD_SHARE = 0.2
 ROWS = "rows.npz"
 INFO = "info.json"
 _NAMES_SHOWN = 20
+_REASONS_SHOWN = 3
 
 
 def read_split(lake: Objects) -> SealedSplit | None:
@@ -66,6 +67,9 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
         found = ingest(lake, contract, sources.objects, split)
     except ObjectNotFound:  # a version was deleted for good since it was listed
         return None
+    for report in found.files:
+        if report.all_bad:
+            report.refused = _all_bad(report, found.rejects)
     rejects = [_refused(report) for report in found.files if report.refused or report.unusable] + found.rejects
     if rejects:
         lake.put(
@@ -156,6 +160,17 @@ def _lacking(report: FileReport) -> str:
     noun = "the column" if len(said) == 1 else "the columns"
     more = ", ..." if len(report.lacking) > _NAMES_SHOWN else ""
     return f"lacks {noun} {', '.join(said)}{more}; it has {shown or 'no column names'}"
+
+
+def _all_bad(report: FileReport, rejects: Sequence[Reject]) -> str:
+    """What to tell a person about a file of which no row can be used."""
+    own = [reject for reject in rejects if (reject.key, reject.version) == (report.source.key, report.source.version)]
+    said = "; ".join(
+        f"{reason['column']}: {reason['reason']}" if reason["column"] else str(reason["reason"])
+        for reason in quarantine.count_reasons(own)[:_REASONS_SHOWN]
+    )
+    rows = "its only row breaks" if report.rows == 1 else f"all of its {report.rows} rows break"
+    return f"holds no usable row: {rows} the contract ({said})"
 
 
 def _way_out(report: FileReport) -> str:

@@ -46,7 +46,7 @@ def plan_step(context: ScoringContext, asked: Mapping[str, Any], execution: str,
     except RefusedFile as error:
         return {"status": "refused", "message": str(error), **_named(asked)}
     if arrival is None:
-        return {"status": "ignored", "message": "There is no file to score."}
+        return {"status": "ignored", "message": "No file to score: it is gone, empty, or what a tool left beside data."}
     arrival, held, mine = _claim(context.batch, arrival, execution, now)
     batch = arrival.batch
     if not mine:
