@@ -46,7 +46,10 @@ def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str,
     except RefusedFile as error:
         return {"status": "refused", "message": str(error), **_batch_field(event)}
     if incoming is None:
-        return {"status": "ignored", "message": "There is no file to score."}
+        return {
+            "status": "ignored",
+            "message": "There is no file to score: it is gone, empty, or what a tool left beside data.",
+        }
     incoming, claimed, is_owner = _claim(context.batch, incoming, execution, now)
     batch = incoming.batch
     if not is_owner:
