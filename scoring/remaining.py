@@ -88,7 +88,7 @@ def _stored(plan: BatchPlan, rows: int) -> bool:
 def _keep(objects: Objects, plan: BatchPlan, found: Cut) -> Cut:
     """Write a cut, or read the one that somebody wrote first."""
     key = layout.batch(plan.batch, "shards.json")
-    if objects.put_new(key, found.to_json(), content_type="application/json"):
+    if documents.write_once(objects, key, found):
         return found
     return documents.read(objects, key, Cut)
 
