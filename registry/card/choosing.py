@@ -51,7 +51,8 @@ def _rule(facts: Facts) -> str:
         f"{counted(len(near), 'trial')}; the simplest of these is taken"
     )
     if order and order[0] != chosen:
-        return f"{text}, {escaped(order[0])}. Its export did not prove itself, so **{escaped(chosen)}** was taken in its place."
+        first = escaped(order[0])
+        return f"{text}, {first}. Its export did not prove itself, so **{escaped(chosen)}** was taken in its place."
     runner_up = next((name for name in order if name != chosen and name in done), None)
     after = f" Runner-up: {escaped(runner_up)}, {_mean(done[runner_up])}." if runner_up else " There was no other."
     return f"{text}: **{escaped(chosen)}**, {_mean(done[chosen])}.{after}" if chosen in done else f"{text}."

@@ -72,8 +72,8 @@ def _split(manifest: Json) -> str:
         return ""
     if by.get("rule") == "time":
         return (
-            f"Held out is the newest share ({by['share']:.0%}), the rows from {escaped(manifest.get('cutoff') or '')} on. "
-            "The split is sealed and moves forward only."
+            f"Held out is the newest share ({by['share']:.0%}), the rows from {escaped(manifest.get('cutoff') or '')} "
+            "on. The split is sealed and moves forward only."
         )
     columns = listed([escaped(column) for column in by.get("columns") or []], 6)
     key = {"group": f"the group ({columns})", "id": f"the id ({columns})", "features": "all feature values"}
