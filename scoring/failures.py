@@ -15,29 +15,29 @@ type Kind = Literal["shard", "chunk"]
 
 NO_REASON = "its function ended without a word"
 
-_LONGEST = 500
+_MAX_LENGTH = 500
 
 
-def words(error: object) -> str:
+def one_line(error: object) -> str:
     """What a state machine caught, as one line: the error's name, and its message where there is one."""
     if not isinstance(error, Mapping):
         return NO_REASON
     name, cause = str(error.get("Error") or ""), error.get("Cause")
     message = str(cause or "")
     try:
-        said = json.loads(message)
+        details = json.loads(message)
     except ValueError:
-        said = None
-    if isinstance(said, dict):
-        name = str(said.get("errorType") or name)
-        message = str(said.get("errorMessage") or "")
+        details = None
+    if isinstance(details, dict):
+        name = str(details.get("errorType") or name)
+        message = str(details.get("errorMessage") or "")
     text = ": ".join(part for part in (name, " ".join(message.split())) if part)
-    return text[:_LONGEST] or NO_REASON
+    return text[:_MAX_LENGTH] or NO_REASON
 
 
 def give_up(objects: Objects, batch: str, kind: Kind, number: int, error: object, now: datetime) -> None:
     """Write down why a shard or a chunk was given up; a later try writes over it."""
-    found = Failure(kind, number, words(error), now.isoformat(timespec="seconds"))
+    found = Failure(kind, number, one_line(error), now.isoformat(timespec="seconds"))
     objects.put(_key(batch, kind, number), found.to_json(), content_type=documents.JSON)
 
 

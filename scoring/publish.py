@@ -9,10 +9,10 @@ from andamio.errors import DataError
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from scoring import state
-from scoring.batch import file_name, known
+from scoring.batch import file_name, result_key
 from scoring.context import ScoringContext
 from scoring.documents import InputFile, KnownBatch, Manifest, OutputFiles, ScoringModel, ShardSummary
-from scoring.verify import Complete, look
+from scoring.verify import Complete, check_batch
 from scoring.write.merge import merge
 
 Json = dict[str, Any]
@@ -40,17 +40,17 @@ def publish_step(context: ScoringContext, batch: str, now: datetime) -> Json:
 
 
 def _merged(context: ScoringContext, batch: str, now: datetime) -> Manifest:
-    found = look(context.batch, batch)
-    if not isinstance(found, Complete):
-        raise DataError(f"batch {batch} is not complete: {found.message}")
-    merged = merge(context.batch, found)
-    _make_known(context.batch, found)
-    return _manifest(context, found, merged, now)
+    complete = check_batch(context.batch, batch)
+    if not isinstance(complete, Complete):
+        raise DataError(f"batch {batch} is not complete: {complete.message}")
+    merged_key = merge(context.batch, complete)
+    _write_result_key(context.batch, complete)
+    return _manifest(context, complete, merged_key, now)
 
 
-def _manifest(context: ScoringContext, found: Complete, merged: str | None, now: datetime) -> Manifest:
-    plan, rows = found.plan, found.scored + found.rejected
-    rejected = tuple(layout.rejected_part(plan.batch, result.number) for result in found.results if result.rejected)
+def _manifest(context: ScoringContext, complete: Complete, merged: str | None, now: datetime) -> Manifest:
+    plan, rows = complete.plan, complete.scored + complete.rejected
+    rejected = tuple(layout.rejected_part(plan.batch, result.number) for result in complete.results if result.rejected)
     return Manifest(
         batch=plan.batch,
         problem=plan.problem,
@@ -66,12 +66,12 @@ def _manifest(context: ScoringContext, found: Complete, merged: str | None, now:
         ),
         release=ScoringModel(plan.problem, plan.release),
         rows=rows,
-        scored=found.scored,
-        rejected=found.rejected,
-        stored=found.cut.stored,
+        scored=complete.scored,
+        rejected=complete.rejected,
+        stored=complete.cut.stored,
         columns=dict(plan.names_out),
         files=OutputFiles(
-            scored=tuple(layout.scored_part(plan.batch, result.number, plan.ending) for result in found.results),
+            scored=tuple(layout.scored_part(plan.batch, result.number, plan.ending) for result in complete.results),
             merged=merged,
             rejected=rejected,
         ),
@@ -86,7 +86,7 @@ def _manifest(context: ScoringContext, found: Complete, merged: str | None, now:
                 etag=result.etag,
                 seconds=result.seconds,
             )
-            for shard, result in zip(found.cut.shards, found.results, strict=True)
+            for shard, result in zip(complete.cut.shards, complete.results, strict=True)
         ),
         created=plan.created,
         finished=now.isoformat(timespec="seconds"),
@@ -94,10 +94,10 @@ def _manifest(context: ScoringContext, found: Complete, merged: str | None, now:
     )
 
 
-def _make_known(objects: Objects, found: Complete) -> None:
+def _write_result_key(objects: Objects, complete: Complete) -> None:
     """Let the next file of the same bytes find this batch, unless it finds another that is done."""
-    plan = found.plan
-    key = known(plan.etag, plan.size, plan.format, plan.compression, plan.release)
+    plan = complete.plan
+    key = result_key(plan.etag, plan.size, plan.format, plan.compression, plan.release)
     entry = KnownBatch(plan.batch)
     if documents.write_once(objects, key, entry):
         return

@@ -52,10 +52,10 @@ def out_of_fold_of(document: OutOfFoldScores) -> OutOfFold:
     return OutOfFold(labels, np.asarray(document.groups).astype(np.str_), scores)
 
 
-def _draw(rows: int, most: int, seed: int) -> NDArray[np.int64]:
-    if rows <= most:
+def _draw(rows: int, max_rows: int, seed: int) -> NDArray[np.int64]:
+    if rows <= max_rows:
         return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, size=most, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(rows, size=max_rows, replace=False))
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from training.families.catalog import Fitted
 MISSING = "(missing)"
 
 
-def kept(fitted: Fitted, contract: Contract) -> tuple[list[str], list[str]]:
+def used_columns(fitted: Fitted, contract: Contract) -> tuple[list[str], list[str]]:
     """(columns that the model sees, columns that were left out), in the pipeline's order.
 
     A number column goes by its name, one value of a category by `NAME=value`; no value is `NAME=(missing)`.
