@@ -127,7 +127,7 @@ def _suspects(facts: Facts) -> str:
 
 def _findings(facts: Facts) -> str:
     """What the audit found about values."""
-    found = [said(item["message"], 400) for item in (facts.audit or {}).get("findings") or []]
+    found = [escaped(item["message"], 400) for item in (facts.audit or {}).get("findings") or []]
     return f"**Values:**\n\n{bullets(found)}" if found else ""
 
 
