@@ -134,7 +134,7 @@ def _file(report: FileReport) -> dict[str, Any]:
         "modified": source.modified,
         "size": source.size,
         "sha256": report.sha256,
-        "read_as": report.read_as.said() if report.read_as else {},
+        "read_as": report.read_as.document() if report.read_as else {},
         "rows": report.rows,
         "valid": report.valid,
         "rejected": report.rejected,

@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a.txt": ["x"]}, "No file could be read: raw/a.txt is of no known type: expected CSV"),
+        ({"a.txt": ["x"]}, "No file could be read: raw/a.txt has a name that does not say what it is: expected CSV"),
         ({"a.csv": [HEADER]}, "a header and no rows"),
         ({"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,a"]}, "All 2 valid rows have the label 'A'"),
         (
