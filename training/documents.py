@@ -112,7 +112,7 @@ class LostTrial(Document):
     why: str
 
 
-class AskedRound(Document):
+class RoundTrials(Document):
     """`rounds/N/asked.json`: the trials of a round."""
 
     run: str
@@ -142,7 +142,7 @@ class BestTrial(Part):
     round: int
 
 
-class ToldRound(Document):
+class RoundResult(Document):
     """`rounds/N/told.json`: what the search knew after a round, and whether it goes on (`why`, where it does not).
 
     `trials` are the ids of all trials so far, baselines first; `study` is what the next round is suggested from.

@@ -204,14 +204,14 @@ def _selector(selection: str, share: float, width: int, seed: int) -> Any:
 
     At least two are kept: the converter takes the first column alone for none at all.
     """
-    kept = max(2, round(share * width))
-    if selection == "none" or kept >= width:
+    columns_kept = max(2, round(share * width))
+    if selection == "none" or columns_kept >= width:
         return None
     if selection == "univariate":
-        return SelectKBest(f_classif, k=kept)
+        return SelectKBest(f_classif, k=columns_kept)
     if selection == "model":
         forest = ExtraTreesClassifier(n_estimators=50, min_samples_leaf=5, n_jobs=1, random_state=seed)
-        return SelectFromModel(forest, threshold=-np.inf, max_features=kept)
+        return SelectFromModel(forest, threshold=-np.inf, max_features=columns_kept)
     raise TrainingError(f"There is no feature selection '{selection}'")
 
 

@@ -13,7 +13,7 @@ from training.families.catalog import Fitted
 MISSING = "(missing)"
 
 
-def kept(fitted: Fitted, contract: Contract) -> tuple[list[str], list[str]]:
+def used_columns(fitted: Fitted, contract: Contract) -> tuple[list[str], list[str]]:
     """(columns that the model sees, columns that were left out), in the pipeline's order.
 
     A number column goes by its name, one value of a category by `NAME=value`; no value is `NAME=(missing)`.
@@ -27,7 +27,7 @@ def kept(fitted: Fitted, contract: Contract) -> tuple[list[str], list[str]]:
     )
 
 
-def ignored(fitted: Fitted, contract: Contract) -> list[str]:
+def ignored_columns(fitted: Fitted, contract: Contract) -> list[str]:
     """The features of which no column tells rows apart, so that nothing of them reaches the model."""
     numbers, categories = set(fitted.used.numbers), set(fitted.used.categories)
     return [
