@@ -2,7 +2,8 @@
 
 A row's side is a hash of its key and a salt, so it never moves, however often ETL runs and however
 much data is added. The salt is the best of 64 by the holdout's size and class shares alone: on few
-rows, a salt taken blindly gives a holdout of half or double the size. With `split = "time"` the
+rows, a salt taken blindly gives a holdout of half or double the size. Nothing is sealed until a division
+has rows of every declared class on both sides. With `split = "time"` the
 newest share is the holdout instead; the cutoff only moves forward, so that a row may leave the
 holdout for train but never the other way: what an older champion was judged on, it never saw.
 """
@@ -26,9 +27,13 @@ from andamio.records.cells import read_each
 
 FORMAT = 1
 SALTS = 64
-GOOD_ENOUGH = 0.01
+MOST_SALTS = 1024
+"""How many are tried while none gives every class to both sides."""
+CHANCE = 0.95
+"""Rows are enough from this chance on that every class is on both sides, under the best of the salts."""
+MAX_COST = 0.01
 """The cost of a salt below which another one is not looked for."""
-DISTINCT_ENOUGH = 0.9
+MIN_DISTINCT_SHARE = 0.9
 """Below this share of distinct feature vectors, equal records are coincidence and a row is its own key."""
 
 KeyKind = Literal["group", "id", "features", "row"]
@@ -79,8 +84,8 @@ class SealedSplit:
     def holdout(self, keys: NDArray[np.str_]) -> NDArray[np.bool_]:
         """Which rows are held out under the hash rule: `[rows]`."""
         unique, member = np.unique(keys, return_inverse=True)
-        held: NDArray[np.bool_] = _side(unique, self.salt, self.share)[member]
-        return held
+        is_held_out: NDArray[np.bool_] = _side(unique, self.salt, self.share)[member]
+        return is_held_out
 
     def holdout_by_time(
         self, keys: NDArray[np.str_], times: NDArray[np.datetime64], not_before: np.datetime64 | None = None
@@ -100,9 +105,16 @@ class SealedSplit:
 
 
 def seal_split(
-    contract: Contract, cells: Mapping[str, Sequence[object]], identities: Sequence[str], labels: NDArray[np.int64]
+    contract: Contract,
+    cells: Mapping[str, Sequence[object]],
+    identities: Sequence[str],
+    labels: NDArray[np.int64],
+    times: NDArray[np.datetime64],
 ) -> SealedSplit:
-    """Decide the split on the first data version; raises `DataError` when no salt gives every class to both sides."""
+    """Decide the split on the first data version; a split by time goes by `times` `[rows]`.
+
+    Raises `DataError` when no division has rows of every declared class on both sides.
+    """
     problem, training = contract.problem, contract.training
     missing = tuple(contract.data.missing)
     key: KeyKind
@@ -114,7 +126,7 @@ def seal_split(
     else:
         key, columns = "features", tuple(contract.inputs)
         keys = row_keys(columns, missing, cells, len(identities))
-        if len(np.unique(keys)) < DISTINCT_ENOUGH * len(keys):
+        if len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys):
             key, columns = "row", ()
     split = SealedSplit(
         rule=training.split,
@@ -125,33 +137,59 @@ def seal_split(
         share=training.holdout,
         time=problem.time if training.split == "time" else None,
     )
-    if split.rule == "time":
-        return split
     keys = split.keys(cells, identities)
-    cost, salt = _best_salt(keys, labels, len(contract.classes), training.seed, split.share)
+    classes = len(contract.classes)
+    if len(np.unique(labels)) < classes:
+        raise DataError(_cannot_split(contract, split, keys, labels, "a class of [problem] labels has no rows"))
+    if split.rule == "time":
+        held, cutoff = split.holdout_by_time(keys, times)
+        if _one_sided(held, labels, classes):
+            both = f"the holdout (rows from {cutoff} on) would have {_counts(labels[held], contract)}"
+            raise DataError(_cannot_split(contract, split, keys, labels, f"not every class is on both sides, {both}"))
+        return split
+    cost, salt = _best_salt(keys, labels, classes, training.seed, split.share)
     if not np.isfinite(cost):
-        raise DataError(
-            "the data cannot be split: no division leaves rows of every class on both sides. "
-            f"Classes have {_counts(labels, contract)} rows{_together(split, keys, labels, contract)}; gather more of "
-            "the rarest, or merge classes in [problem] labels."
-        )
+        tried = f"of {MOST_SALTS:,} divisions by hash none has rows of every class on both sides"
+        raise DataError(_cannot_split(contract, split, keys, labels, tried))
     return SealedSplit(**{**asdict(split), "salt": salt})
+
+
+def rows_needed(classes: int, share: float, salts: int = 1) -> int:
+    """How many rows (or groups) each class needs, that each of them is on both sides with a chance of 95%.
+
+    A class of n rows is on one side alone with a chance of (1 - share)^n + share^n; of `salts` divisions the best
+    counts.
+    """
+    enough = (1 - (1 - CHANCE) ** (1 / salts)) ** (1 / classes)
+    return next(rows for rows in range(2, 10_000) if 1 - (1 - share) ** rows - share**rows >= enough)
+
+
+def _cannot_split(
+    contract: Contract, split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], why: str
+) -> str:
+    needed = rows_needed(len(contract.classes), split.share, 1 if split.rule == "time" else SALTS)
+    return (
+        f"the data cannot be split: {why}. Classes have {_counts(labels, contract)} rows"
+        f"{_rows_by_key(split, keys, labels, contract)}; with a holdout of {split.share:.0%}, each of "
+        f"{len(contract.classes)} classes needs about {needed}. Nothing was sealed. Gather more of the rarest, "
+        "merge classes in [problem] labels, or take one out."
+    )
 
 
 def row_keys(
     columns: Sequence[str], missing: Sequence[str], cells: Mapping[str, Sequence[object]], rows: int
 ) -> NDArray[np.str_]:
     """A digest of each row's raw cells in canonical text: equal records have equal keys, whatever wrote them."""
-    nothing = frozenset(canonical_number(text) for text in missing) | {""}
+    missing_texts = frozenset(canonical_number(text) for text in missing) | {""}
 
-    def said(cell: object) -> str:
+    def canonical(cell: object) -> str:
         try:
             text = canonical_number(cell)
         except ValueError:  # an integer of thousands of digits
             text = hex(cell) if isinstance(cell, int) else repr(cell)
-        return "" if text in nothing else text
+        return "" if text in missing_texts else text
 
-    texts = [read_each(cells[column], said) if column in cells else [""] * rows for column in columns]
+    texts = [read_each(cells[column], canonical) if column in cells else [""] * rows for column in columns]
     return np.array([_digest(_SEPARATOR.join(parts)) for parts in zip(*texts, strict=True)], dtype="U16")
 
 
@@ -163,40 +201,51 @@ def _side(keys: NDArray[np.str_], salt: str, share: float) -> NDArray[np.bool_]:
     """Which keys are held out: those whose hash, as a fraction of 2^48, is below the share."""
     salted = hashlib.sha256(salt.encode())
 
-    def hashed(key: str) -> int:
+    def key_hash(key: str) -> int:
         digest = salted.copy()
         digest.update(key.encode())
         return int.from_bytes(digest.digest()[:6])
 
-    return np.fromiter(map(hashed, keys.tolist()), dtype=np.float64, count=len(keys)) / 2**48 < share
+    return np.fromiter(map(key_hash, keys.tolist()), dtype=np.float64, count=len(keys)) / 2**48 < share
 
 
 def _best_salt(
     keys: NDArray[np.str_], labels: NDArray[np.int64], classes: int, seed: int, share: float
 ) -> tuple[float, str]:
-    """The cheapest of 64 salts, or the first that is good enough: on many rows, nearly all are."""
+    """The cheapest of 64 salts, or the first that is good enough: on many rows, nearly all are.
+
+    Where none of 64 gives every class to both sides, the first of up to 1,024 that does.
+    """
     unique, member = np.unique(keys, return_inverse=True)
     best = math.inf, ""
-    for index in range(SALTS):
+    for index in range(MOST_SALTS):
+        if index >= SALTS and math.isfinite(best[0]):
+            break
         salt = hashlib.sha256(f"{seed}/{index}".encode()).hexdigest()[:16]
         cost = _cost(_side(unique, salt, share)[member], labels, classes, share)
         if cost < best[0]:
             best = cost, salt
-        if cost <= GOOD_ENOUGH:
+        if cost <= MAX_COST:
             break
     return best
 
 
-def _cost(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float) -> float:
+def _cost(is_held_out: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float) -> float:
     """How far a holdout is from the size asked for and from the classes' shares; infinite when a class is one-sided."""
+    if _one_sided(is_held_out, labels, classes):
+        return math.inf
+    total = np.bincount(labels, minlength=classes)
+    inside = np.bincount(labels[is_held_out], minlength=classes)
+    size = abs(is_held_out.mean() - share) / share
+    drift = np.abs(inside / is_held_out.sum() - total / len(labels)).max()
+    return float(size + 2 * drift)
+
+
+def _one_sided(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int) -> bool:
+    """Whether some class lacks rows on one of the sides."""
     total = np.bincount(labels, minlength=classes)
     inside = np.bincount(labels[held], minlength=classes)
-    present = total > 0
-    if (inside[present] == 0).any() or (inside[present] == total[present]).any():
-        return float("inf")
-    size = abs(held.mean() - share) / share
-    drift = np.abs(inside / held.sum() - total / len(labels)).max()
-    return float(size + 2 * drift)
+    return bool((inside == 0).any() or (inside == total).any())
 
 
 def _counts(labels: NDArray[np.int64], contract: Contract) -> str:
@@ -204,7 +253,7 @@ def _counts(labels: NDArray[np.int64], contract: Contract) -> str:
     return ", ".join(f"'{key}': {count}" for key, count in zip(contract.classes, counts, strict=True))
 
 
-def _together(split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], contract: Contract) -> str:
+def _rows_by_key(split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], contract: Contract) -> str:
     """How little there is to divide, where rows stay together: 12 rows of one patient are one."""
     apart = np.array(sorted(set(zip(keys.tolist(), labels.tolist(), strict=True))), dtype=object)
     if len(apart) == len(labels):

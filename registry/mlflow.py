@@ -24,25 +24,17 @@ os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
-import mlflow.onnx
-import numpy as np
-import onnx
-import onnxruntime
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models.signature import ModelSignature
+from mlflow.models import Model
 from mlflow.tracking import MlflowClient
-from mlflow.types import ColSpec, Schema, TensorSpec
 
 from andamio import names
 from andamio.contract import Contract
-from andamio.contract.schema import example_record
 from andamio.errors import TrainingError
-from andamio.records.encode import CATEGORIES, NUMBERS, PROBABILITIES, encode
-from andamio.records.from_json import parse_records
-from registry import fields
+from registry import fields, flavor
 from registry.record import REPORT, Record, Tracked
-from training.documents import ScoredTrial
+from training.documents import FittedModel, ScoredTrial
 
 # SageMaker's plugin, which is asked about every request, warns about every one that is not for SageMaker.
 logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
@@ -83,15 +75,15 @@ class MlflowTracker:
         run_id = self._parent(record)
         self._trials(record, run_id)
         version = mlmodel = None
-        if record.onnx is not None and record.contract is not None:
-            model_id = self._model(record, record.contract, record.onnx, run_id)
+        if isinstance(record.fit, FittedModel) and record.onnx is not None and record.contract is not None:
+            model_id = self._model(record, record.contract, record.onnx, record.fit.threshold, run_id)
             mlmodel = self._mlmodel(model_id, record.onnx)
             version = self._version(record, record.contract, model_id, run_id)
         outcome = record.decision.outcome if record.decision else record.fit.status
         self.conclude(run_id, version, outcome)
         return Tracked(run_id, version, mlmodel)
 
-    def sealed(self, tracked_version: str, release: str) -> None:
+    def record_release(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
         self._client.set_model_version_tag(self.system, tracked_version, RELEASE, release)
 
@@ -135,15 +127,15 @@ class MlflowTracker:
 
     def _of_another_stack(self, location: str, artifacts: str) -> bool:
         """Whether an experiment keeps files in the bucket that an earlier stack of the system had."""
-        ours = _bucket(location).startswith(names.stack(self.system)[:_STACK_IN_BUCKET])
-        return ours and _bucket(location) != _bucket(artifacts)
+        is_ours = _bucket(location).startswith(names.stack(self.system)[:_STACK_IN_BUCKET])
+        return is_ours and _bucket(location) != _bucket(artifacts)
 
     def _find_or_create(self, tags: Mapping[str, str], name: str, started: int) -> tuple[str, bool]:
         """The run with these tags, and whether it was finished; of two made at once, one counts."""
-        asked = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
 
         def first() -> Any:
-            runs = self._client.search_runs([self._experiment], asked, order_by=["attributes.start_time ASC"])
+            runs = self._client.search_runs([self._experiment], query, order_by=["attributes.start_time ASC"])
             return min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
 
         found = first()
@@ -166,7 +158,7 @@ class MlflowTracker:
             self._client.log_inputs(run_id, [DatasetInput(source, [InputTag("mlflow.data.context", "training")])])
             self._files(run_id, fields.files(record))
             self._client.set_terminated(run_id, "FINISHED")
-        self._files(run_id, fields.decided_files(record))
+        self._files(run_id, fields.decision_files(record))
         self._client.set_tag(run_id, NOTE, fields.note(record))
         if record.card is not None:
             self._client.set_tag(run_id, VERDICT, record.card.verdict.level)
@@ -199,11 +191,11 @@ class MlflowTracker:
 
     def _trial_runs(self, record: Record) -> dict[str, list[Any]]:
         """The runs of a run's trials, by trial, the oldest first."""
-        asked = f"tags.`{RUN}` = '{record.run}' and tags.`{KIND}` = 'trial'"
+        query = f"tags.`{RUN}` = '{record.run}' and tags.`{KIND}` = 'trial'"
         found: dict[str, list[Any]] = {}
         token = None
         while True:
-            page = self._client.search_runs([self._experiment], asked, max_results=_PAGE, page_token=token)
+            page = self._client.search_runs([self._experiment], query, max_results=_PAGE, page_token=token)
             for run in page:
                 found.setdefault(run.data.tags[TRIAL], []).append(run)
             token = page.token
@@ -237,7 +229,7 @@ class MlflowTracker:
 
     # Model and version
 
-    def _model(self, record: Record, contract: Contract, body: bytes, run_id: str) -> str:
+    def _model(self, record: Record, contract: Contract, body: bytes, threshold: float, run_id: str) -> str:
         """The id of the run's logged model; one that was not finished is logged again."""
         logged = self._client.search_logged_models([self._experiment], f"source_run_id = '{run_id}'")
         ready = [model for model in logged if model.status == LoggedModelStatus.READY]
@@ -245,14 +237,13 @@ class MlflowTracker:
             found: str = min(ready, key=lambda model: (model.creation_timestamp, model.model_id)).model_id
             return found
         with mlflow.start_run(run_id=run_id):
-            info = mlflow.onnx.log_model(
-                onnx.load_model_from_string(body),
+            info = Model.log(
+                None,
+                flavor,
                 name=self.system,
-                signature=_signature(contract),
-                input_example=_example(contract),
-                pip_requirements=[f"onnx=={onnx.__version__}", f"onnxruntime=={onnxruntime.__version__}"],
-                onnx_execution_providers=["CPUExecutionProvider"],
-                save_as_external_data=False,
+                body=body,
+                contract=contract,
+                threshold=threshold,
                 metadata={"run": record.run, "dataset": record.plan.dataset, "model": hashlib.sha256(body).hexdigest()},
             )
         made: str = info.model_id
@@ -262,17 +253,17 @@ class MlflowTracker:
         """MLflow's description of the model; raises `TrainingError` when it keeps another graph than was proven."""
         location = self._client.get_logged_model(model_id).artifact_location
         with tempfile.TemporaryDirectory() as folder:
-            kept = Path(mlflow.artifacts.download_artifacts(f"{location}/model.onnx", dst_path=folder)).read_bytes()
+            stored = Path(mlflow.artifacts.download_artifacts(f"{location}/model.onnx", dst_path=folder)).read_bytes()
             mlmodel = Path(mlflow.artifacts.download_artifacts(f"{location}/MLmodel", dst_path=folder)).read_bytes()
-        if hashlib.sha256(kept).digest() != hashlib.sha256(body).digest():
+        if hashlib.sha256(stored).digest() != hashlib.sha256(body).digest():
             raise TrainingError(f"MLflow's model {model_id} is not the graph that parity was proven for")
         return mlmodel
 
     def _version(self, record: Record, contract: Contract, model_id: str, run_id: str) -> str:
         problem = contract.problem
-        said = "\n\n".join(text for text in (problem.title, problem.description, problem.objective) if text)
+        description = "\n\n".join(text for text in (problem.title, problem.description, problem.objective) if text)
         try:
-            self._client.create_registered_model(self.system, description=said or None)
+            self._client.create_registered_model(self.system, description=description or None)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -313,18 +304,3 @@ def _points(
 
 def _pairs(params: Mapping[str, Any]) -> list[Param]:
     return [Param(name, str(value)) for name, value in params.items()]
-
-
-def _signature(contract: Contract) -> ModelSignature:
-    inputs: list[ColSpec | TensorSpec] = []
-    if contract.number_columns:
-        inputs.append(TensorSpec(np.dtype(np.float32), (-1, len(contract.number_columns)), NUMBERS))
-    if contract.category_columns:
-        inputs.append(TensorSpec(np.dtype(np.str_), (-1, len(contract.category_columns)), CATEGORIES))
-    output = TensorSpec(np.dtype(np.float32), (-1, len(contract.classes)), PROBABILITIES)
-    return ModelSignature(inputs=Schema(inputs), outputs=Schema([output]))
-
-
-def _example(contract: Contract) -> dict[str, Any]:
-    """One encoded record, made up from the contract: a row of train could be a private one."""
-    return encode(contract, parse_records(contract, [example_record(contract)])).feeds()

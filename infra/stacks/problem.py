@@ -17,7 +17,7 @@ from infra.bundling import Bundle
 from infra.constructs.alerts import Alerts
 from infra.constructs.api import Api, ApiLog, Throttle
 from infra.constructs.api_errors import ANY_ORIGIN
-from infra.constructs.arrivals import Arrivals
+from infra.constructs.arrivals import UploadRule
 from infra.constructs.bucket import DataBucket
 from infra.constructs.contract import ContractLayer
 from infra.constructs.function import BundledFunction
@@ -229,7 +229,7 @@ class ProblemStack(Stack):
             },
             given_role=given_role,
         )
-        Arrivals(
+        UploadRule(
             self,
             "RawFiles",
             system=system,

@@ -13,10 +13,11 @@ from andamio.contract.schema import example_record
 from andamio.errors import ReleaseError
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
-from andamio.release.explain import Reference, read_reference, rows_for, thinned
+from andamio.release.explain import Reference, read_reference, rows_for, sample_reference
 from andamio.release.model import Model
-from andamio.release.pointer import Served
+from andamio.release.pointer import PointerEntry
 from andamio.release.release import MODEL, Release
+from andamio.release.samples import ReferenceRows
 from andamio.release.threshold import labels_from
 from andamio.storage.ports import Objects
 from lambdas.api.replies.problems import RequestError
@@ -79,20 +80,20 @@ class Champion:
         what was sealed.
         """
         if _REFERENCE not in self._kept:
-            document = self.release.json(_REFERENCE)
-            if not document.get("rows"):
+            document = self.release.document(_REFERENCE, ReferenceRows)
+            if not document.rows:
                 raise RequestError(
                     "no-reference",
                     f"Release {self.version} keeps no reference rows to explain against. Train again: the next "
                     "release brings them.",
                 )
             whole = read_reference(self.contract, document)
-            self._kept[_REFERENCE] = thinned(whole, self.mixtures, int(self.version, 16))
+            self._kept[_REFERENCE] = sample_reference(whole, self.mixtures, int(self.version, 16))
         found: Reference = self._kept[_REFERENCE]
         return found
 
 
-def load(objects: Objects, served: Served) -> Champion:
+def load(objects: Objects, served: PointerEntry) -> Champion:
     """Open a release and see it answer; raises `ReleaseError` when it must not be served."""
     release = Release.open(objects, served.release)
     contract = release.contract()

@@ -19,10 +19,10 @@ def _batch_id(schema: dict[str, Any]) -> None:
 
 
 def _file_name(schema: dict[str, Any]) -> None:
-    from scoring.batch import ENDINGS, LONGEST_NAME, format_of
+    from scoring.batch import ENDINGS, MAX_NAME_LENGTH, format_of
 
     gzip = [f"{ending}.gz" for ending in ENDINGS if format_of(f"{ending}.gz")]
-    schema["maxLength"] = LONGEST_NAME
+    schema["maxLength"] = MAX_NAME_LENGTH
     schema["pattern"] = f"({'|'.join(ending.replace('.', '[.]') for ending in [*ENDINGS, *gzip])})$"
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from andamio.contract import Contract
 from registry.card import Card, Facts, make
+from registry.card.markdown import escaped
 from registry.card.page import MOST_PLOTS
-from registry.card.wording import said
 from tests.support.cards import DECISION, EVALUATION, FIT, IMPORTANCE, MANIFEST, PLAN, TRIALS, attempt, every, facts
 from tests.support.datasets import FRUIT_FOLDER
 
@@ -220,6 +220,12 @@ def test_what_was_left_out_and_what_that_cost_or_gained() -> None:
     assert "Leaving columns out gained 0.0098, less than one standard error" in text
 
 
+def test_features_without_information_are_named() -> None:
+    text = section(make(facts(fit={**FIT, "ignored": ["chol", "thal"]})), "What feature selection left out")
+    assert "Ignored, because empty or constant in train: chol, thal. What fills them later changes no answer." in text
+    assert "Ignored" not in section(make(facts()), "What feature selection left out")
+
+
 def test_what_was_left_out_is_told_in_the_texts_of_the_contract_and_compared_within_the_family() -> None:
     whole = {**TRIALS[0], "id": "t5", "selection": "none", "mean": 0.9402}
     fit = FOREST | {
@@ -335,7 +341,7 @@ def test_a_text_stays_a_text_in_a_table(text: str) -> None:
     from markdown_it import MarkdownIt
 
     markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    page = Tags(markdown.render(f"| a | b |\n|---|---|\n| {said(text)} | end |\n"))
+    page = Tags(markdown.render(f"| a | b |\n|---|---|\n| {escaped(text)} | end |\n"))
     assert [tag for tag, _ in page.tags if tag not in ("table", "thead", "tbody", "tr", "th", "td")] == []
     shown = re.sub(r"[\n\u202e]", " ", text).strip()
     assert shown in page.text
@@ -343,7 +349,7 @@ def test_a_text_stays_a_text_in_a_table(text: str) -> None:
 
 
 def test_ordinary_names_are_not_disfigured() -> None:
-    assert said("max_heart_rate (beats/min), 3.5%") == "max_heart_rate (beats/min), 3.5%"
+    assert escaped("max_heart_rate (beats/min), 3.5%") == "max_heart_rate (beats/min), 3.5%"
 
 
 # The page
@@ -352,7 +358,7 @@ def test_ordinary_names_are_not_disfigured() -> None:
 def test_the_page_needs_nothing_else() -> None:
     html = make(facts(), {"roc": SVG, "importance": SVG}).html
     assert "http" not in re.sub(r'http-equiv="Content-Security-Policy"', "", html)
-    assert "default-src &#x27;none&#x27;" in html
+    assert "default-src &#39;none&#39;" in html
     assert "<script" not in html
     assert html.count(base64.b64encode(SVG).decode()) == 2
     assert '<div class="verdict care">' in html

@@ -1,6 +1,5 @@
 """Our explanations of a model trained on heart, beside those of the shap library."""
 
-import json
 import warnings
 
 import numpy as np
@@ -9,9 +8,10 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.records.encode import Encoded
-from andamio.release.explain import explain, read_reference, rows_for, seed_of, thinned
+from andamio.release.explain import explain, read_reference, rows_for, sample_reference, seed_of
 from andamio.release.model import Model
-from andamio.storage import layout
+from andamio.release.samples import ReferenceRows
+from andamio.storage import documents, layout
 from tests.support.datasets import HEART_FOLDER, heart_cells, publish
 from tests.support.runs import fitted
 from training.evaluate.evaluate import load_holdout
@@ -29,7 +29,7 @@ def trained(request):
     version = publish(lake, HEART, heart_cells())
     run, _ = fitted(lake, models, HEART, families=[request.param])
     onnx = models.get(layout.run(run, "candidate/model.onnx")).body
-    document = json.loads(models.get(layout.run(run, "candidate/reference.json")).body)
+    document = documents.read(models, layout.run(run, "candidate/reference.json"), ReferenceRows)
     return Model(HEART, onnx), len(onnx), read_reference(HEART, document), load_holdout(lake, HEART, version).encoded
 
 
@@ -62,7 +62,7 @@ def theirs(trained, reference, records):
 
 
 def test_contributions_agree_with_shap_s_exact_ones(trained):
-    reference = thinned(trained[2], 500, seed=1)  # shap asks about each of the 8,192 coalitions with every row
+    reference = sample_reference(trained[2], 500, seed=1)  # shap asks about each of the 8,192 coalitions with every row
     records = trained[3].take(np.arange(RECORDS))
     expected, base = theirs(trained, reference, records)
     for row in range(RECORDS):
