@@ -64,6 +64,11 @@ class FileReport:
         """How many rows were read."""
         return self.valid + self.rejected + self.replaced
 
+    @property
+    def all_bad(self) -> bool:
+        """Whether rows were read and none of them is usable, or was until a later one replaced it."""
+        return self.rejected > 0 and self.rejected == self.rows
+
 
 @dataclass(slots=True)
 class Ingested:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from andamio.tabular.signature import FILE_TYPES, Format, check_gzip, check_text
 from scoring import state
 from scoring.batch import BatchPlan, file_name, result_key
 from scoring.context import ScoringContext
+from scoring.documents import KnownBatch
 from scoring.incoming import IncomingFile, batch_of, incoming_file
 from scoring.read.columns import check_columns, names_out, record_column
 from scoring.read.unpack import unpack, unpacked_head
@@ -47,7 +47,10 @@ def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str,
     except RefusedFile as error:
         return {"status": "refused", "message": str(error), **_batch_field(event)}
     if incoming is None:
-        return {"status": "ignored", "message": "There is no file to score."}
+        return {
+            "status": "ignored",
+            "message": "There is no file to score: it is gone, empty, or what a tool left beside data.",
+        }
     incoming, claimed, is_owner = _claim(context.batch, incoming, execution, now)
     batch = incoming.batch
     if not is_owner:
@@ -168,12 +171,8 @@ def _format(key: str) -> tuple[Format, str]:
 
 def _same_file_batch(objects: Objects, info: ObjectInfo, file: tuple[Format, str], release: str) -> str | None:
     """The finished batch of the same bytes, read the same way by the same release."""
-    try:
-        batch: str = json.loads(objects.get(result_key(info.etag, info.size, *file, release)).body)["batch"]
-        objects.head(layout.batch_manifest(batch))
-    except ObjectNotFound:
-        return None
-    return batch
+    found = documents.find(objects, result_key(info.etag, info.size, *file, release), KnownBatch)
+    return found.batch if found is not None and state.is_done(objects, found.batch) else None
 
 
 def _write(
@@ -226,7 +225,7 @@ def _write(
     if format != "parquet":
         plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, context.bytes_of_a_shard(plan)))
     key = layout.batch(batch, "plan.json")
-    if context.batch.put_new(key, plan.to_json(), content_type="application/json"):
+    if documents.write_once(context.batch, key, plan):
         return plan
     return documents.read(context.batch, key, BatchPlan)
 

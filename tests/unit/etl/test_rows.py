@@ -175,6 +175,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
             {"a.csv": ["size,Colour,kind", "1,red,a"]},
             "raw/a.csv has the column 'Colour' for 'colour' of problem.toml: rename it, or take out what is another",
         ),
+        ({"a.csv": [HEADER, *["v,1,red,Ann,a", "v,1,red,Ann,b"] * 9]}, "Every feature is empty or constant"),
         ({"a.csv": [HEADER, "v,x,red,Ann,c"]}, "1 of 1 rows break the contract, more than the 20% that may"),
     ],
 )

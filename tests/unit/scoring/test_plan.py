@@ -19,9 +19,9 @@ from andamio.contract import Contract
 from andamio.storage import layout
 from andamio.tabular import gzip_file
 from andamio.tabular.refused import RefusedFile
-from scoring.batch import BatchPlan
+from scoring.batch import BatchPlan, new_id
 from scoring.read.columns import check_columns
-from tests.support.machine import SMALL, Machine, table
+from tests.support.machine import NOW, SMALL, Machine, table
 from tests.support.releases import seal_release, serve
 
 ROWS = table(30)
@@ -46,7 +46,6 @@ OLD_MAC = "age,weight\r1,2\r3,4\r"
         ("a.txt", ROWS, "a.txt has a name that does not say what it is: expected CSV (.csv, .tsv), JSON Lines"),
         ("a", ROWS, "does not say what it is"),
         ("a.parquet.gz", ROWS, "does not say what it is"),
-        ("a.csv", "", "is empty, of 0 bytes"),
         ("a.csv", "\n \n\n", "is empty: expected a header that names the columns"),
         ("a.csv", ",,\n", "is empty: expected a header"),
         ("a.csv", GOOD_PARQUET, "is not CSV, as its name says, but a Parquet file: let its name end with .parquet"),
@@ -347,6 +346,26 @@ class TestGzip:
         ]
 
 
+@pytest.mark.parametrize(
+    "name", ["_SUCCESS", ".DS_Store", "day/._patients.csv", ".part-0.csv.crc", "part-0.csv.crc", "day/", "empty.csv"]
+)
+def test_what_tools_leave_beside_data_is_passed_over(name: str) -> None:
+    machine = Machine()
+    said = machine.plan(machine.drop(name, "" if name in ("day/", "empty.csv") else ROWS))
+    assert said["status"] == "ignored"
+    assert "batch" not in said
+    assert not list(machine.batch.list(layout.BATCHES)), "nothing is written down about it"
+
+
+def test_a_person_who_asks_for_an_empty_file_is_told_that_it_is_empty() -> None:
+    machine = Machine()
+    machine.drop("empty.csv", "")
+    said = machine.plan({"key": "incoming/empty.csv"})
+    assert (said["status"], said["message"]) == ("refused", "empty.csv is empty, of 0 bytes: upload it again")
+    asked = f"{new_id(NOW)}/empty.csv"
+    assert machine.plan(machine.drop(asked, ""))["status"] == "refused", "a form for it was given out"
+
+
 @given(
     name=st.sampled_from(["a.csv", "a.jsonl", "a.parquet", "a.csv.gz", "a.jsonl.gz"]),
     seed=st.sampled_from(
@@ -365,4 +384,4 @@ def test_no_file_whatever_is_in_it_makes_planning_fail(
     said = machine.plan(machine.drop(name, bytes(body)))
     if said["status"] == "unpack":
         said = machine.step("unpack", batch=said["batch"])
-    assert said["status"] in ("refused", "score", "survey")
+    assert said["status"] in (("refused", "score", "survey") if body else ("ignored",))
