@@ -169,7 +169,7 @@ class _Reader:
             {name: self._deduplicated(column) for name, column in cells.items()},
             dict(self._rejects(report, chunk, cells_by_column, table.violations)),
             [
-                Reject(report.source.key, report.source.version, broken.line, (("", broken.reason),))
+                Reject(report.source.key, report.source.version, broken.line, (("", broken.reason, "unreadable-row"),))
                 for broken in chunk.broken
             ],
             table.coerced,
@@ -178,9 +178,9 @@ class _Reader:
     def _rejects(
         self, report: FileReport, chunk: Chunk, cells_by_column: Mapping[str, Sequence[object]], problems: Sequence[Any]
     ) -> Iterator[tuple[int, Reject]]:
-        by_row: dict[int, list[tuple[str, str]]] = {}
+        by_row: dict[int, list[tuple[str, str, str]]] = {}
         for problem in problems:
-            by_row.setdefault(problem.row, []).append((problem.field, problem.reason))
+            by_row.setdefault(problem.row, []).append((problem.field, problem.reason, problem.code))
         source = report.source
         for row in sorted(by_row):
             violations = tuple(by_row[row])

@@ -138,7 +138,7 @@ def _file(report: FileReport) -> dict[str, Any]:
 
 def _file_reject(report: FileReport) -> Reject:
     reason = report.refused or _missing_columns_message(report)
-    return Reject(report.source.key, report.source.version, None, (("", reason),))
+    return Reject(report.source.key, report.source.version, None, (("", reason, "unusable-file"),))
 
 
 def _missing_columns_message(report: FileReport) -> str:

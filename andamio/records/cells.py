@@ -48,19 +48,22 @@ _ALIKE: tuple[frozenset[type], ...] = (frozenset({str, int, float, type(None)}),
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """A cell that cannot be read, and why."""
+    """A cell that cannot be read: the reason for people, and its code in `REASON_CODES`."""
 
     reason: str
+    code: str
 
 
-_NOT_ONE = Wrong("expected one value, not a list or an object")
-_NOT_TEXT = Wrong("holds characters that are no text (unpaired surrogates)")
-_TOO_LONG = Wrong("expected a shorter number")
-_NOT_A_NUMBER = Wrong("expected a number")
-_NO_NUMBER_WRITTEN = Wrong("expected a number (a text that means no value belongs under [data] missing)")
-_OTHER_MARK = Wrong("expected a number with a decimal comma and no points")
-_NOT_A_TRUTH = Wrong("expected true or false")
-_NOT_A_DATE = Wrong("expected a date such as 2026-03-31 (ISO 8601)")
+_NOT_ONE = Wrong("expected one value, not a list or an object", "not-one-value")
+_NOT_TEXT = Wrong("holds characters that are no text (unpaired surrogates)", "not-text")
+_TOO_LONG = Wrong("expected a shorter number", "too-long")
+_NOT_A_NUMBER = Wrong("expected a number", "not-a-number")
+_NO_NUMBER_WRITTEN = Wrong(
+    "expected a number (a text that means no value belongs under [data] missing)", "not-a-number"
+)
+_OTHER_MARK = Wrong("expected a number with a decimal comma and no points", "not-a-number")
+_NOT_A_TRUTH = Wrong("expected true or false", "not-a-boolean")
+_NOT_A_DATE = Wrong("expected a date such as 2026-03-31 (ISO 8601)", "not-a-date")
 
 
 def read_each[T](cells: Sequence[object], read: Callable[[Any], T]) -> list[T]:

@@ -28,12 +28,14 @@ def parse_records(contract: Contract, records: Sequence[object]) -> Table:
     maps: list[Mapping[str, object]] = []
     for row, record in enumerate(records):
         if not isinstance(record, dict):
-            problems.append(Violation(row, "", "expected an object of feature names and values"))
+            problems.append(Violation(row, "", "expected an object of feature names and values", "not-an-object"))
             maps.append({})
             continue
         maps.append(record)
         if not record.keys() <= allowed:
-            problems.extend(Violation(row, *_unknown(contract, name)) for name in record if name not in allowed)
+            problems.extend(
+                Violation(row, *_unknown(contract, name), "unknown-field") for name in record if name not in allowed
+            )
     columns: dict[str, Cells] = {name: [record.get(name) for record in maps] for name in inputs}
     time = contract.problem.time
     if time is not None and any(time in record for record in maps):
