@@ -18,12 +18,12 @@ from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
-from etl.audit import audit, audit_document
+from etl.audit import audit, audit_document, findings
 from etl.profile import profile
-from etl.split import SealedSplit
+from etl.split import SealedSplit, rows_needed
 from etl.validate import ROWS, read_info, read_split
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 AUDIT = "audit.json"
 REPORT = "report.html"
@@ -53,7 +53,8 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
     rows = {name: column[order] for name, column in rows.items()}
     labels = _labels(contract, rows)
     holdout, cutoff = _sides(lake, contract, split, rows)
-    _both_sides(contract, labels, holdout, cutoff)
+    _both_sides(contract, labels, holdout, cutoff, split.share)
+    found = findings(contract, {name: column[~holdout] for name, column in rows.items()})
     version = _version(rows, holdout, split, contract)
     existing = read_manifest(lake, version)
     if existing is not None:
@@ -67,9 +68,8 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
         content_type="application/json",
     )
     suspects, checked = audit(contract, rows, labels, holdout, split, order.astype(np.int64))
-    lake.put_new(
-        layout.dataset(version, AUDIT), to_json(audit_document(suspects, checked)), content_type="application/json"
-    )
+    audited = to_json(audit_document(suspects, checked, found))
+    lake.put_new(layout.dataset(version, AUDIT), audited, content_type="application/json")
     manifest = {
         "format": FORMAT,
         "version": version,
@@ -82,6 +82,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
         "input": digest,
         "rows": {**info["rows"], "train": int((~holdout).sum()), "holdout": int(holdout.sum())},
         "suspects": len(suspects),
+        "findings": len(found),
         **{name: info[name] for name in ("classes", "coerced", "reasons", "first", "files")},
     }
     # Last: a version is there when its manifest is.
@@ -103,7 +104,7 @@ def read_audit(lake: Objects, version: str) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(lake.get(layout.dataset(version, AUDIT)).body)
     except ObjectNotFound:
-        return {"suspects": [], "checked": []}
+        return {"suspects": [], "checked": [], "findings": []}
     return content
 
 
@@ -140,19 +141,23 @@ def _sides(
 
 
 def _both_sides(
-    contract: Contract, labels: NDArray[np.int64], holdout: NDArray[np.bool_], cutoff: np.datetime64 | None
+    contract: Contract,
+    labels: NDArray[np.int64],
+    holdout: NDArray[np.bool_],
+    cutoff: np.datetime64 | None,
+    share: float,
 ) -> None:
     for side, mask in (("train", ~holdout), ("holdout", holdout)):
         counts = np.bincount(labels[mask], minlength=len(contract.classes))
-        if (counts > 0).sum() < 2:
+        if (counts == 0).any():
             class_counts = ", ".join(
                 f"'{key}': {count}" for key, count in zip(contract.classes, counts.tolist(), strict=True)
             )
             since = "" if cutoff is None else f" (rows from {cutoff} on are held out)"
             raise CannotSplit(
-                f"The {side} would have {int(counts.sum())} rows{since}, by class {class_counts}: it needs at least "
-                "two "
-                "classes. Add data."
+                f"The {side} would have {int(counts.sum())} rows{since}, by class {class_counts}: it needs rows of "
+                f"every class. A class of about {rows_needed(1, share)} rows is on both sides of a split like this one "
+                "with a chance of 95%: gather more, merge classes in [problem] labels, or take one out."
             )
 
 

@@ -27,7 +27,7 @@ _CHANGED = "Raw files changed while this execution ran; the execution of the new
 _MAX_ATTEMPTS = 20
 """How often current.json may change under a run before that is a fault and not a race."""
 _WARNINGS = 5
-"""How many suspects the state machine carries in words; audit.json has them all."""
+"""How many suspects, and findings, the state machine carries in words; audit.json has them all."""
 
 
 def run_step(lake: Objects, contract: Contract, event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -112,6 +112,7 @@ def commit_step(lake: Objects, contract: Contract, digest: str, version: str, no
         "training": names.training_execution(version),
         "suspects": len(suspects),
         "warnings": [suspect["message"] for suspect in suspects[:_WARNINGS]],
+        "findings": [finding["message"] for finding in audit["findings"][:_WARNINGS]],
         "report": _report(lake, version),
     }
     for _ in range(_MAX_ATTEMPTS):

@@ -13,11 +13,12 @@ from andamio.contract import Contract
 from andamio.dataset.columns import to_bytes
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import DataError, ObjectNotFound
+from andamio.records.names import similar_name
 from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
-from andamio.suggestion import nearest
 from etl import quarantine
+from etl.audit.values import findings
 from etl.collect import Sources
 from etl.ingest import FileReport, Ingested, ingest
 from etl.quarantine import Reject
@@ -66,7 +67,9 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
         ingested = ingest(lake, contract, sources.objects, split)
     except ObjectNotFound:  # a version was deleted for good since it was listed
         return None
-    rejects = [_file_reject(report) for report in ingested.files if report.refused or report.lacking] + ingested.rejects
+    rejects = [
+        _file_reject(report) for report in ingested.files if report.refused or report.unusable
+    ] + ingested.rejects
     if rejects:
         lake.put(
             layout.quarantine(digest, quarantine.FILE),
@@ -79,7 +82,9 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
         if not sources.are_current(lake):
             return None
         try:
-            split = seal_split(contract, ingested.cells, ingested.columns[ROW].tolist(), ingested.labels)
+            identities = ingested.columns[ROW].tolist()
+            times = ingested.columns.get(contract.problem.time or "", np.array([], dtype="datetime64[s]"))
+            split = seal_split(contract, ingested.cells, identities, ingested.labels, times)
         except DataError as error:
             message = str(error)
         else:
@@ -142,10 +147,12 @@ def _file_reject(report: FileReport) -> Reject:
 
 
 def _missing_columns_message(report: FileReport) -> str:
-    """What to tell a person about columns that a file must have and does not."""
+    """What to tell a person about columns that a file must have and does not, or has under another name."""
+    if not report.lacking:
+        return report.misnamed
     missing = []
     for name in report.lacking[:_MAX_NAMES]:
-        similar = nearest(name, report.extra)
+        similar = similar_name(name, report.extra)
         missing.append(f"'{name}'" + (f" (is it '{similar}'?)" if similar else ""))
     names_in_file = [name[:60] for name in (report.read_as.names if report.read_as else []) if name]
     names_text = ", ".join(names_in_file[:_MAX_NAMES]) + (", ..." if len(names_in_file) > _MAX_NAMES else "")
@@ -160,7 +167,7 @@ def _removal_command(report: FileReport) -> str:
 
 def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence[Reject], key: str) -> str:
     """Why nothing can be published of these rows, or ""."""
-    lacking = [report for report in ingested.files if report.lacking]
+    lacking = [report for report in ingested.files if report.unusable]
     if lacking:
         more = f" ({len(lacking) - 1} more files lack columns)" if len(lacking) > 1 else ""
         return (
@@ -192,4 +199,7 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence
     if len(present) < 2:
         text = contract.texts[contract.classes[int(present[0])]]
         return f"All {ingested.rows} valid rows have the label '{text}': a model needs rows of at least two classes."
+    merged = [finding.message for finding in findings(contract, ingested.columns) if finding.refused]
+    if merged:
+        return f"Most values of a number would be one value to every model: {' '.join(merged)}"
     return ""

@@ -98,6 +98,7 @@ def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
         "threshold": fit.threshold,
         "family": fit.family,
         "metric": record.plan.metric,
+        "ignored": fit.ignored,
     }
     return releases.seal(run.models, files, info)
 

@@ -19,7 +19,7 @@ from andamio.storage.ports import Objects
 from training import calibrate, export, reference, threshold
 from training.documents import FIT, ExportAttempt, FittedModel, NoModel, ScoredTrial, UnscoredTrial
 from training.families.catalog import Fitted
-from training.families.selected import used_columns
+from training.families.selected import ignored_columns, used_columns
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
@@ -98,6 +98,7 @@ def fit(
             selection=exported.trial.selection,
             selected=selected,
             left_out=left_out,
+            ignored=ignored_columns(exported.fitted, contract),
             calibration=exported.calibration.result(),
             threshold=limit,
             cross_validation=_out_of_fold_metrics(contract, train, out_of_fold, limit),

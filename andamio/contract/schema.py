@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical
-from andamio.contract.tables import EXACT_INTEGER, Feature
+from andamio.contract.tables import EXACT_INTEGER, LARGEST_NUMBER, Feature
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -21,7 +22,7 @@ def record_schema(contract: Contract) -> dict[str, Any]:
     properties = {name: feature_schema(feature) for name, feature in contract.inputs.items()}
     if contract.problem.time is not None:
         properties[contract.problem.time] = {
-            "type": ["string", "null"],
+            "anyOf": [{"type": "string", "format": kind} for kind in ("date-time", "date")] + [{"type": "null"}],
             "description": "When the record was made (ISO 8601): ages are counted up to it, else up to today.",
         }
     return {
@@ -66,9 +67,9 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
             outside = " or ".join(f"{side} {bound:.15g}" for side, bound in bounds if bound is not None)
             said = ". ".join(part for part in (said, f"It counts as missing {outside}" if outside else "") if part)
         else:
-            if feature.type == "integer":
-                low, high = -EXACT_INTEGER if low is None else low, EXACT_INTEGER if high is None else high
-            schema |= {key: _plain(bound) for key, bound in (("minimum", low), ("maximum", high)) if bound is not None}
+            largest = EXACT_INTEGER if feature.type == "integer" else LARGEST_NUMBER
+            schema["minimum"] = -largest if low is None else _plain(low)
+            schema["maximum"] = largest if high is None else _plain(high)
     if not feature.required:
         types = [*types, "null"]
         if "enum" in schema:
@@ -81,12 +82,14 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
 
 def example_record(contract: Contract) -> dict[str, Any]:
     """A record that the contract accepts: the middle of each range, the first of each list."""
-    return {name: _example(feature) for name, feature in contract.inputs.items()}
+    missing = {canonical(text) for text in contract.data.missing}
+    return {name: _example(feature, missing) for name, feature in contract.inputs.items()}
 
 
-def _example(feature: Feature) -> Any:
+def _example(feature: Feature, missing: Collection[str]) -> Any:
     if feature.type == "category":
-        return _typed(next(iter(feature.values))) if feature.values else "example"
+        listed = [value for value in feature.values or {} if value not in missing]
+        return _typed(listed[0]) if listed else "example"
     if feature.type == "boolean":
         return True
     if feature.type == "date":
@@ -94,10 +97,11 @@ def _example(feature: Feature) -> Any:
     low = feature.min if feature.min is not None else min(0.0, feature.max or 0.0)
     high = feature.max if feature.max is not None else max(low, 0.0) + 1.0
     middle = low + (high - low) / 2
-    if feature.type == "integer":
-        return max(int(middle), math.ceil(low))
-    rounded = round(middle, 3)
-    return rounded if low <= rounded <= high else middle
+    values: list[float] = [max(int(middle), math.ceil(low)), math.floor(high), math.ceil(low)]
+    if feature.type == "number":
+        rounded = round(middle, 3)
+        values = [rounded if low <= rounded <= high else middle, low + (high - low) / 4, high, low]
+    return next((value for value in values if canonical(value) not in missing), values[0])
 
 
 def _plain(bound: float) -> float:

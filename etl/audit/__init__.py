@@ -21,14 +21,15 @@ from andamio.dataset.version import KEY
 from etl.audit.across import across_the_split
 from etl.audit.features import Train, within_train
 from etl.audit.suspects import KINDS, Suspect
+from etl.audit.values import FINDINGS, Finding, findings
 from etl.split import SealedSplit
 
-FORMAT = 1
+FORMAT = 2
 MAX_ROWS = 100_000
 """Rows of train that features are judged on. Rows lie in the order of a digest, so the first ones are a sample."""
 _SUSPECTS_NAMED = 5
 
-__all__ = ["ENOUGH", "KINDS", "Suspect", "audit", "objection", "said"]
+__all__ = ["FINDINGS", "KINDS", "MAX_ROWS", "Finding", "Suspect", "audit", "audit_document", "findings", "stop_message"]
 
 
 def audit(
@@ -53,9 +54,14 @@ def audit(
     return suspects, sorted({*checked, *checked_across}, key=KINDS.index)
 
 
-def audit_document(suspects: Sequence[Suspect], checked: Sequence[str]) -> dict[str, Any]:
+def audit_document(suspects: Sequence[Suspect], checked: Sequence[str], found: Sequence[Finding]) -> dict[str, Any]:
     """audit.json."""
-    return {"format": FORMAT, "suspects": [asdict(suspect) for suspect in suspects], "checked": list(checked)}
+    return {
+        "format": FORMAT,
+        "suspects": [asdict(suspect) for suspect in suspects],
+        "checked": list(checked),
+        "findings": [asdict(finding) for finding in found],
+    }
 
 
 def stop_message(content: dict[str, Any], version: str) -> str:

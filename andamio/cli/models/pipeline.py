@@ -232,6 +232,8 @@ def _report_etl(execution: Execution) -> None:
     more = int(output.get("suspects") or 0) - len(output.get("warnings") or [])
     if more > 0:
         note(f"  Leakage audit: and {more} more.")
+    for finding in output.get("findings") or []:
+        note(f"  Values: {finding}")
     if output.get("report"):
         note("  Report of the data: andamio report")
     rejects = output.get("rejects") or {}

@@ -83,7 +83,7 @@ def test_any_other_answer_than_its_name_does_nothing(
     assert aws.deletions == []
     assert aws.buckets == buckets
     said = words(capsys)
-    assert "othing was done" in said
+    assert "othing was changed" in said
     assert (f"Expected 'heart', got '{answer}'" if answer else "--yes") in said
 
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_removed_is_listed_with_how_and_is_no_success(
     monkeypatch.setattr(Account, "empty", denied)
     assert destroy(monkeypatch, "--everything", "--yes") == 1
     said = words(capsys)
-    assert "This is left or may be, and costs money" in said
+    assert "These resources may be left, and cost money" in said
     for bucket in aws.buckets:
         assert ("prod" in bucket) or f"aws s3api delete-bucket --bucket {bucket}" in said
     assert aws.tables == [], "one that cannot be removed keeps no other"
@@ -128,7 +128,7 @@ def test_cdks_own_bucket_is_named_and_left_alone(
     staging = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "cdk-hnb659fds-assets"}}
     aws.deploy("CDKToolkit", {"Resources": {"StagingBucket": staging}})
     assert destroy(monkeypatch, "--everything", "--yes") == 0
-    assert "cdk-hnb659fds-assets holds the bundles of every CDK app" in words(capsys)
+    assert "cdk-hnb659fds-assets holds the bundles of all CDK apps" in words(capsys)
     assert "cdk-hnb659fds-assets" in aws.buckets
 
 
