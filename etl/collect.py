@@ -13,6 +13,7 @@ from andamio.contract import Contract
 from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.documents import to_json
+from andamio.storage.noise import is_noise
 from andamio.storage.ports import ObjectInfo, Objects
 
 RECIPE = 2
@@ -52,7 +53,7 @@ class Sources:
 
     @classmethod
     def now(cls, lake: Objects, contract: Contract) -> Sources:
-        """The latest version of every raw object; folders that a console makes are not objects to read."""
+        """The latest version of every raw object that is a data file."""
         training = contract.training
         settings = {"holdout": training.holdout, "split": training.split, "seed": training.seed}
         return cls(tuple(_raw_sources(lake)), contract.data_digest, settings)
@@ -98,9 +99,13 @@ class Sources:
         return cls(objects, content["contract"], content["settings"])
 
 
+def passed_over(lake: Objects) -> list[str]:
+    """The keys of raw objects that are no data files, folders apart."""
+    return [info.key for info in lake.list(layout.RAW) if is_noise(info) and not info.key.endswith("/")]
+
+
 def _raw_sources(lake: Objects) -> list[Source]:
-    infos = [info for info in lake.list(layout.RAW) if not info.key.endswith("/")]
-    return [Source.of(info) for info in sorted(infos, key=_order)]
+    return [Source.of(info) for info in sorted(lake.list(layout.RAW), key=_order) if not is_noise(info)]
 
 
 def _order(info: ObjectInfo) -> tuple[datetime, str]:

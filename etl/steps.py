@@ -19,7 +19,7 @@ from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from etl import quarantine
 from etl.audit import stop_message
-from etl.collect import Sources
+from etl.collect import Sources, passed_over
 from etl.publish import REPORT, CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
 from etl.validate import read_info, validate
 
@@ -47,19 +47,22 @@ def run_step(lake: Objects, contract: Contract, event: Mapping[str, Any], now: d
 
 
 def collect_step(lake: Objects, contract: Contract, event: Mapping[str, Any]) -> dict[str, Any]:
-    """List the raw objects, and step aside for a newer one: {"status": "ready" | "superseded" | "empty", "input"?}.
+    """List the raw files, and step aside for a newer one: {"status": "ready" | "superseded" | "empty", "input"?}.
 
     Of the events of files that land together only the newest file's goes on, with all of them. The
-    quiet time before this step must be longer than S3's clock is coarse: a second.
+    quiet time before this step must be longer than S3's clock is coarse: a second. `passed_over` counts objects that
+    are no data files.
     """
-    sources = Sources.now(lake, contract)
+    sources, noise = Sources.now(lake, contract), passed_over(lake)
     if not sources.objects:
-        return {"status": "empty", "message": f"There are no data under {layout.RAW} yet."}
+        more = f" Passed over, for it is no data: {noise[0]}" if noise else ""
+        more += f" and {len(noise) - 1} more." if len(noise) > 1 else "." if noise else ""
+        return {"status": "empty", "message": f"There are no data under {layout.RAW} yet.{more}"}
     newer = sources.newer_than(event)
     if newer is not None:
         return {"status": "superseded", "message": f"{newer.key} landed later; its own execution reads all files."}
     sources.save(lake)
-    return {"status": "ready", "input": sources.digest}
+    return {"status": "ready", "input": sources.digest, "passed_over": len(noise)}
 
 
 def validate_step(lake: Objects, contract: Contract, digest: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from etl import quarantine
-from etl.audit.values import findings
+from etl.audit.values import NO_INFORMATION, findings
 from etl.collect import Sources
 from etl.ingest import FileReport, Ingested, ingest
 from etl.quarantine import Reject
@@ -30,6 +30,7 @@ MAX_BAD_SHARE = 0.2
 ROWS = "rows.npz"
 INFO = "info.json"
 _MAX_NAMES = 20
+_REASONS_SHOWN = 3
 
 
 def read_split(lake: Objects) -> SealedSplit | None:
@@ -67,6 +68,9 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
         ingested = ingest(lake, contract, sources.objects, split)
     except ObjectNotFound:  # a version was deleted for good since it was listed
         return None
+    for report in ingested.files:
+        if report.all_bad:
+            report.refused = _all_bad(report, ingested.rejects)
     rejects = [
         _file_reject(report) for report in ingested.files if report.refused or report.unusable
     ] + ingested.rejects
@@ -130,7 +134,7 @@ def _file(report: FileReport) -> dict[str, Any]:
         "modified": source.modified,
         "size": source.size,
         "sha256": report.sha256,
-        "read_as": report.read_as.said() if report.read_as else {},
+        "read_as": report.read_as.document() if report.read_as else {},
         "rows": report.rows,
         "valid": report.valid,
         "rejected": report.rejected,
@@ -159,6 +163,17 @@ def _missing_columns_message(report: FileReport) -> str:
     noun = "the column" if len(missing) == 1 else "the columns"
     more = ", ..." if len(report.lacking) > _MAX_NAMES else ""
     return f"lacks {noun} {', '.join(missing)}{more}; it has {names_text or 'no column names'}"
+
+
+def _all_bad(report: FileReport, rejects: Sequence[Reject]) -> str:
+    """What to tell a person about a file of which no row can be used."""
+    own = [reject for reject in rejects if (reject.key, reject.version) == (report.source.key, report.source.version)]
+    reasons = "; ".join(
+        f"{reason['column']}: {reason['reason']}" if reason["column"] else str(reason["reason"])
+        for reason in quarantine.count_reasons(own)[:_REASONS_SHOWN]
+    )
+    rows = "its only row breaks" if report.rows == 1 else f"all of its {report.rows} rows break"
+    return f"holds no usable row: {rows} the contract ({reasons})"
 
 
 def _removal_command(report: FileReport) -> str:
@@ -199,7 +214,10 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence
     if len(present) < 2:
         text = contract.texts[contract.classes[int(present[0])]]
         return f"All {ingested.rows} valid rows have the label '{text}': a model needs rows of at least two classes."
-    merged = [finding.message for finding in findings(contract, ingested.columns) if finding.refused]
+    about = findings(contract, ingested.columns)
+    if sum(finding.kind == NO_INFORMATION for finding in about) == len(contract.inputs):
+        return "Every feature is empty or constant: there is nothing that a model could learn from. Add features."
+    merged = [finding.message for finding in about if finding.refused]
     if merged:
         return f"Most values of a number would be one value to every model: {' '.join(merged)}"
     return ""

@@ -29,6 +29,8 @@ LAUNCHER = Path(__file__).with_name("launch.py")
 VENV = SOFTWARE / "emulator"
 FUNCTIONS_AT_ONCE = 10
 """Calls of functions that run at the same time, as in a new AWS account."""
+IDLE_SECONDS = 15 * 60
+"""How long a process that a burst has left behind is kept warm; the first one of a function stays."""
 DESCRIPTION = ("--only-group", "emulator", "--no-install-project", "--frozen", "--compile-bytecode")
 
 
@@ -74,6 +76,7 @@ class Emulator(Service):
                 "AUTH": str(self.judges).lower(),
                 # What a new AWS account runs at once; one call more is refused with 429.
                 "LAMBDA_ACCOUNT_CONCURRENCY": str(FUNCTIONS_AT_ONCE),
+                "LAMBDA_WARM_TTL_SECONDS": str(IDLE_SECONDS),
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(self.home.state),
                 identity.ID: identity.ensure(self.home.identity, self.home.path),

@@ -1,7 +1,8 @@
-"""Starts ministack, in its own environment, with four things added.
+"""Starts ministack, in its own environment, with five things added.
 
-Requests count as TLS (`as_if_over_tls`), a throttled task has the name that AWS gives it (`throttled_by_name`), state
-is saved as it goes, and it says which local cloud it is (`identity.py`).
+Requests count as TLS (`as_if_over_tls`), a throttled task has the name that AWS gives it (`throttled_by_name`),
+requests to an API wait for a place (`queued`), state is saved as it goes, and it says which local cloud it is
+(`identity.py`).
 
 On its own ministack saves only when it is asked to end, so a reboot would forget whatever was
 deployed since its start, and leave S3 objects (written at once) in buckets of no stack. Here it
@@ -10,19 +11,23 @@ saves in quiet moments too: between requests, in the event loop, so that what is
 
 import asyncio
 import logging
+import os
 import runpy
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from ministack import app as ministack  # type: ignore[import-not-found]
-from ministack.services import stepfunctions  # type: ignore[import-not-found]
+from ministack.services import apigateway_v1, stepfunctions  # type: ignore[import-not-found]
 
 QUIET_SECONDS = 2.0
 """A save waits until no request has come for so long ..."""
 LATEST_SECONDS = 20.0
 """... but no longer than this after the first change."""
+API_CALLS_AT_ONCE = min(3, max(2, os.cpu_count() or 1))
+"""Requests to an API that run at the same time: as many as there are cores, and no more than the functions that the
+account leaves to the API while a batch, a training and ETL run (docs/adr/0020). Further requests wait."""
 FORWARDED = b"x-forwarded-proto"
 """The header by which whoever ends TLS says how a request came."""
 
@@ -58,6 +63,21 @@ def throttled_by_name(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
             raise
 
     return call_by_name
+
+
+def queued(call: Callable[..., Awaitable[Any]], places: asyncio.Semaphore) -> Callable[..., Awaitable[Any]]:
+    """How API Gateway calls a function, where each call waits for one of `places`.
+
+    A burst of requests starts as many processes as there are places, and the rest is answered by them once they are
+    warm. On its own ministack starts a process for each request, all on the same few cores, and refuses with 429 those
+    that the account has no room for.
+    """
+
+    async def call_in_turn(*positional: Any, **named: Any) -> Any:
+        async with places:
+            return await call(*positional, **named)
+
+    return call_in_turn
 
 
 class Gateway:
@@ -107,5 +127,7 @@ class Gateway:
 if __name__ == "__main__":
     logging.getLogger("persistence").setLevel(logging.WARNING)  # a line a service and save, otherwise
     stepfunctions._call_lambda = throttled_by_name(stepfunctions._call_lambda)
+    places = asyncio.Semaphore(API_CALLS_AT_ONCE)
+    apigateway_v1._invoke_lambda_proxy_v1 = queued(apigateway_v1._invoke_lambda_proxy_v1, places)
     ministack.app = Gateway()
     ministack.main()

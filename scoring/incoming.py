@@ -8,9 +8,10 @@ from typing import Any
 
 from andamio.errors import ObjectNotFound
 from andamio.storage import layout
+from andamio.storage.noise import is_noise
 from andamio.storage.ports import ObjectInfo, Objects
+from andamio.tabular.refused import RefusedFile
 from scoring.batch import ID, id_in_key, version_id
-from scoring.errors import RefusedFile
 from scoring.state import read_state
 
 
@@ -30,8 +31,8 @@ class IncomingFile:
 def incoming_file(objects: Objects, event: Mapping[str, Any]) -> IncomingFile | None:
     """What an execution was started with: an event of S3, a key, or the id of a batch to go on with.
 
-    None for what is no file: a folder that a console made, or one that is gone. Raises `RefusedFile` for an id or a key
-    that there is no file of.
+    None for what is no file to score: one that a tool left beside data (`andamio.storage.noise`), a folder that a
+    console made, or one that is gone. Raises `RefusedFile` for an id or a key that there is no file of.
     """
     if "batch" in event:
         return _resumed_file(objects, str(event["batch"]))
@@ -49,7 +50,8 @@ def incoming_file(objects: Objects, event: Mapping[str, Any]) -> IncomingFile | 
         if by_hand:
             raise RefusedFile(f"{key} is not in the bucket: drop the file, or look at its name") from None
         return None
-    if key.endswith("/") and not info.size:
+    # A person who asks for the file, or for a form to upload it with, is told that it is empty.
+    if is_noise(info) and not by_hand and id_in_key(key) is None:
         return None
     return IncomingFile(batch_of(objects, info), info, ("failed",) if by_hand else ())
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
+from andamio.tabular.refused import RefusedFile
 from scoring.batch import BatchPlan, Cut, Shard
 from scoring.context import ScoringContext
-from scoring.errors import RefusedFile
 from scoring.split.chunks import missing_surveys, read_surveys, survey_chunk
 from scoring.split.cut import CannotCut, cut, lines_of
 
@@ -88,7 +88,7 @@ def _is_stored(plan: BatchPlan, rows: int) -> bool:
 def _write_cut(objects: Objects, plan: BatchPlan, batch_cut: Cut) -> Cut:
     """Write a cut, or read the one that somebody wrote first."""
     key = layout.batch(plan.batch, "shards.json")
-    if objects.put_new(key, batch_cut.to_json(), content_type="application/json"):
+    if documents.write_once(objects, key, batch_cut):
         return batch_cut
     return documents.read(objects, key, Cut)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -22,8 +21,10 @@ from andamio.cli.progress import bar
 from andamio.errors import InputFileError, NoData, NoModel, NotDeployed, UsageError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
-from andamio.storage import layout
-from scoring.batch import ENDINGS, FILE_TYPES, ID, MAX_NAME_LENGTH, BatchPlan, format_of, new_id
+from andamio.storage import documents, layout
+from andamio.tabular.signature import ENDINGS, FILE_TYPES, format_of
+from scoring.batch import ID, MAX_NAME_LENGTH, BatchPlan, new_id
+from scoring.documents import Manifest
 from scoring.status import Status, read_status, recent
 
 _START_GRACE = timedelta(minutes=1)
@@ -51,7 +52,7 @@ class Result:
     """A finished batch and its local files; `rejected` is None when no row was rejected."""
 
     status: Status
-    manifest: dict[str, Any]
+    manifest: Manifest
     plan: BatchPlan
     file: Path
     form: str
@@ -130,18 +131,18 @@ class Batches:
         if status.rows is None:
             raise NoData(f"Batch {status.batch} is done, but its result cannot be downloaded. {status.reason}")
         source_batch = status.same_as or status.batch
-        plan = BatchPlan.from_json(self._objects.get(layout.batch(source_batch, "plan.json")).body)
-        manifest: dict[str, Any] = json.loads(self._objects.get(layout.batch_manifest(source_batch)).body)
+        plan = documents.read(self._objects, layout.batch(source_batch, "plan.json"), BatchPlan)
+        manifest = documents.read(self._objects, layout.batch_manifest(source_batch), Manifest)
         target, form = _target(file, options)
         contract = Release.open(self._models, plan.release).contract()
-        with bar(f"Downloading {target.name}", len(manifest["files"]["scored"])) as progress:
+        with bar(f"Downloading {target.name}", len(manifest.files.scored)) as progress:
             fetch(self._objects, plan, manifest, contract, target, form, progress.more)
         rejected = target.with_name(f"{_stem(file.name)}.rejected.jsonl")
-        if manifest["files"]["rejected"]:
+        if manifest.files.rejected:
             fetch_rejected(self._objects, manifest, rejected)
         else:
             rejected.unlink(missing_ok=True)  # of an earlier run
-        return Result(status, manifest, plan, target, form, rejected if manifest["rejected"] else None)
+        return Result(status, manifest, plan, target, form, rejected if manifest.rejected else None)
 
     @staticmethod
     def _file_of(status: Status) -> Path:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from andamio.contract import Contract
 from andamio.errors import ServiceError
 from andamio.storage.ports import Objects
 from scoring.batch import BatchPlan
+from scoring.documents import Manifest
 
 FORMATS = ("csv", "parquet", "sqlite")
 """Formats that results can be converted to."""
@@ -27,7 +28,7 @@ _BLOCK = 2**20
 def fetch(
     objects: Objects,
     plan: BatchPlan,
-    manifest: dict[str, Any],
+    manifest: Manifest,
     contract: Contract,
     target: Path,
     form: str,
@@ -36,29 +37,27 @@ def fetch(
     """Download the scored rows of a batch into one file; `on_part` is called after each part.
 
     `form` is one of `FORMATS`, or the format of the batch. The file appears when it is complete. Raises
-    `CommandError` when the number of rows differs from the manifest.
+    `ServiceError` when the number of rows differs from the manifest.
     """
-    files = manifest["files"]
+    files = manifest.files
     with _folder_beside(target) as folder:
-        partial = folder / "made"
+        partial = folder / "partial"
         if form != plan.format:
-            _convert(
-                _parts(objects, files["scored"], folder, on_part), plan, contract, partial, form, manifest["scored"]
-            )
-        elif files["merged"]:
-            _copy(objects, files["merged"], partial)
+            _convert(_parts(objects, files.scored, folder, on_part), plan, contract, partial, form, manifest.scored)
+        elif files.merged:
+            _copy(objects, files.merged, partial)
             on_part()
         else:
             join = _join_parquet if form == "parquet" else _join_text
-            join(_parts(objects, files["scored"], folder, on_part), plan, partial)
+            join(_parts(objects, files.scored, folder, on_part), plan, partial)
         partial.replace(target)
 
 
-def fetch_rejected(objects: Objects, manifest: dict[str, Any], target: Path) -> None:
+def fetch_rejected(objects: Objects, manifest: Manifest, target: Path) -> None:
     """Download the rejected rows of a batch into one JSON Lines file."""
     with _folder_beside(target) as folder:
         with (folder / "made").open("wb") as whole:
-            for key in manifest["files"]["rejected"]:
+            for key in manifest.files.rejected:
                 with objects.stream(key) as source:
                     shutil.copyfileobj(source, whole, _BLOCK)
         (folder / "made").replace(target)
@@ -71,7 +70,7 @@ def _folder_beside(target: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _parts(objects: Objects, keys: list[str], folder: Path, on_part: Callable[[], None]) -> Iterator[Path]:
+def _parts(objects: Objects, keys: Sequence[str], folder: Path, on_part: Callable[[], None]) -> Iterator[Path]:
     """Each part as a local file, which is deleted before the next one."""
     for key in keys:
         part = folder / "part"

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,20 @@ from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api
 from andamio.cli.models.releases import figure, list_releases
-from andamio.errors import ReleaseError, UsageError
+from andamio.errors import ObjectNotFound, ReleaseError, UsageError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
+from andamio.storage import layout
+from andamio.storage.noise import is_noise
+from andamio.storage.ports import Objects
 
 FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
 _POLL_SECONDS = 1.0
 _BAR = 20
 _MAX_VALUE_LENGTH = 40
 _TAIL_LINES = 200
+_FILES_SHOWN = 10
+_OBJECTS_COUNTED = 10_000
 
 
 def _plain_table(*columns: str) -> Table:
@@ -171,6 +177,8 @@ def system(deployed: dict[str, Any]) -> None:
     table.add_row("API", deployed["api_url"])
     for row in _serving_rows(deployed):
         table.add_row(*row)
+    for row in file_rows(deployed):
+        table.add_row(*row)
     out.print(table)
     _executions(deployed)
 
@@ -194,6 +202,29 @@ def _serving_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     if pointer.previous is not None:
         rows.append(("previous", pointer.previous.release))
     return rows
+
+
+def file_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
+    """Raw files of the current data version that hold nothing usable, and how many objects are no data files."""
+    account = account_of(deployed)
+    lake, batch = (account.objects(deployed["buckets"][name]) for name in ("lake", "batch"))
+    failed = _failed_files(lake)[:_FILES_SHOWN]
+    rows = [("file not used", f"[red]{escape(file['key'])}[/red] {escape(file['refused'])}") for file in failed]
+    for objects, prefix in ((lake, layout.RAW), (batch, layout.INCOMING)):
+        looked = islice(objects.list(prefix), _OBJECTS_COUNTED)
+        noise = [info.key for info in looked if is_noise(info) and not info.key.endswith("/")]
+        if noise:
+            rows.append(("passed over", f"{len(noise)} under {prefix} that are no data, such as {escape(noise[0])}"))
+    return rows
+
+
+def _failed_files(lake: Objects) -> list[dict[str, Any]]:
+    try:
+        version = json.loads(lake.get(layout.CURRENT_DATASET).body)["version"]
+        files = json.loads(lake.get(layout.dataset(version, "manifest.json")).body)["files"]
+    except ObjectNotFound:
+        return []
+    return [file for file in files if file.get("refused")]
 
 
 def _executions(deployed: dict[str, Any]) -> None:

@@ -10,8 +10,7 @@ import pytest
 from typer.main import get_command
 
 from andamio.cli.main import app
-from andamio.contract import Contract
-from andamio.contract.tables import Section
+from scripts import contract_reference
 
 REPO = Path(__file__).resolve().parents[3]
 README = (REPO / "README.md").read_text()
@@ -20,17 +19,25 @@ PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").g
 BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def _tables(model: type[Section]) -> list[tuple[str, str]]:
-    """Key of a section of problem.toml, and of which."""
-    found = []
-    for table, field in model.model_fields.items():
-        for part in [field.annotation, *getattr(field.annotation, "__args__", ())]:
-            if isinstance(part, type) and issubclass(part, Section):
-                found += [(table, alias.alias or key) for key, alias in part.model_fields.items()]
-    return found
+KEYS = [
+    (table, field.alias or key)
+    for table, model in contract_reference.sections()
+    for key, field in model.model_fields.items()
+]
 
 
-KEYS = _tables(Contract)
+def test_the_reference_of_the_contract_is_what_the_code_says() -> None:
+    assert contract_reference.PAGE.read_text() == contract_reference.page(), (
+        "docs/reference/contract.md is out of date: run python scripts/contract_reference.py --write"
+    )
+
+
+def test_a_key_without_a_text_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = contract_reference._texts()
+    del texts["Gate", "confidence"]
+    monkeypatch.setattr(contract_reference, "_texts", lambda: texts)
+    with pytest.raises(ValueError, match=r"says nothing of 'confidence' of \[gate\]"):
+        contract_reference.page()
 
 
 def test_the_contracts_sections_are_found() -> None:

@@ -1,0 +1,63 @@
+"""A burst of requests to an API is queued: it starts few processes, and none of them is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import httpx
+import pytest
+
+from .conftest import CommandLine
+
+pytestmark = pytest.mark.timeout(120)
+CLIENTS = 32
+PLACES = min(3, max(2, os.cpu_count() or 1))
+# Slow to start, as a real one is, so that all requests are there before the first process is ready.
+SOURCE = """
+import json, os, time
+time.sleep(0.5)
+def handler(event, context):
+    print("called")
+    return {"statusCode": 200, "body": json.dumps(os.getpid())}
+"""
+
+
+@pytest.fixture
+def url(cloud: CommandLine) -> str:
+    """The address of an API whose every path is answered by one function, which has never run."""
+    name = f"x{uuid.uuid4().hex[:12]}"
+    function = cloud.create_function(name, SOURCE)
+    client = cloud.client("apigateway")
+    api = client.create_rest_api(name=name)
+    root = client.get_resources(restApiId=api["id"])["items"][0]["id"]
+    where = {"restApiId": api["id"], "resourceId": root, "httpMethod": "GET"}
+    client.put_method(**where, authorizationType="NONE")
+    uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations"
+    client.put_integration(**where, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+    client.create_deployment(restApiId=api["id"], stageName="v1")
+    endpoint = json.loads((cloud.home / "cloud.json").read_text())["endpoint_url"]
+    return f"{endpoint}/restapis/{api['id']}/v1/_user_request_/"
+
+
+def burst(ask: Callable[[], httpx.Response]) -> list[httpx.Response]:
+    """The replies to as many requests at once as there are clients."""
+    barrier = Barrier(CLIENTS)
+
+    def one(_: int) -> httpx.Response:
+        barrier.wait()
+        return ask()
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        return list(clients.map(one, range(CLIENTS)))
+
+
+def test_thirty_two_cold_requests_at_once_are_all_answered_by_a_few_processes(url: str) -> None:
+    replies = burst(lambda: httpx.get(url, timeout=60))
+    assert [reply.status_code for reply in replies] == [200] * CLIENTS
+    processes = {reply.json() for reply in replies}
+    assert len(processes) <= PLACES, f"{len(processes)} processes were started"
