@@ -1,4 +1,4 @@
-"""Raw objects to rows: read, replaced by id, checked against the contract, told apart from the unusable."""
+"""From raw objects to rows: reading, replacement by id, validation, rejects."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Cells = dict[str, list[object]]
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of one raw object: every row that was read is valid, rejected or replaced.
+    """The result of reading one raw object: each row is valid, rejected or replaced.
 
     `extra` are columns that the contract does not name, `absent` columns of the contract that the
     file lacks, `lacking` those of them that it must have. `misnamed` says that a column has nearly the name of one

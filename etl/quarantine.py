@@ -1,4 +1,4 @@
-"""Rows that cannot be used: what is kept of them for the person who mends them."""
+"""Rejected rows: what is stored of them, so that they can be fixed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Reject:
 def masked_cells(contract: Contract, row: Mapping[str, object]) -> str:
     """The contract's cells of a row as JSON, private features masked, long cells cut.
 
-    Columns that the contract does not name stay out: nobody said that they may be stored.
+    Columns that the contract does not name stay out: it is unknown whether they may be stored.
     """
     cells: dict[str, object] = {}
     for name, cell in row.items():

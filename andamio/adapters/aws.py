@@ -1,6 +1,6 @@
-"""What the command line asks of an account, real or emulated: stacks, executions, uploads, logs.
+"""An AWS account, real or emulated, for the command line: stacks, executions, uploads, logs.
 
-Every call that fails for a reason a person can mend raises `CommandError` with what to do.
+A call that fails for a reason that the user can fix raises a `CommandError` with advice.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Execution:
 
     @property
     def running(self) -> bool:
-        """Whether it goes on."""
+        """Whether it is running."""
         return self.status in ("RUNNING", "PENDING_REDRIVE")
 
 
 class _Client:
-    """A boto3 client whose failures are errors for people."""
+    """A boto3 client that raises `CommandError` for failures of connection and credentials."""
 
     def __init__(self, client: Any, where: str, *, local: bool) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""What outlives a stack on AWS: looked at one by one, emptied and removed."""
+"""Resources that AWS retains after a stack is deleted: their state and their removal."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class RetainedResources:
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOT_FOUND_CODES:
                 return ""
-            raise AwsError(f"{resource} cannot be looked at: {error}") from error
+            raise AwsError(f"The state of {resource} cannot be read: {error}") from error
 
     def remove(self, resource: Resource) -> None:
         """Remove a resource with all that is in it, unless it is gone; raises `CommandError` where AWS refuses."""

@@ -1,4 +1,4 @@
-"""CloudFormation's stacks of one name: which there are and were, what each holds, and how one is deleted."""
+"""CloudFormation stacks: listing, resources and deletion."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAUSE, _LOCAL_PAUSE = 5.0, 0.5
 _GRACE_SECONDS = 20.0
 """Seconds for which a stack may still show the status that it had before its deletion was asked for."""
 _TIMEOUT_SECONDS = 2 * 3600.0
-"""Seconds after which a deletion is no longer followed; CloudFormation goes on with it."""
+"""Seconds after which a deletion is no longer followed; CloudFormation continues it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Stacks:
                 raise AwsError(
                     f"Stack {stack.name} is still being deleted after {_TIMEOUT_SECONDS / 3600:.0f} hours. "
                     "CloudFormation "
-                    "goes on with it: look at its events in the console, then run the same command again."
+                    "continues: look at its events in the console, then run the same command again."
                 )
             progress(self._latest(stack))
             time.sleep(self._pause)
@@ -140,7 +140,7 @@ class Stacks:
         return (
             f"Stack {stack.name} was not deleted, it is {status}:\n"
             + "\n".join(f"  {reason}" for reason in reversed(reasons))
-            + "\nNothing that it keeps was removed. Mend what is named, then run the same command again."
+            + "\nNo retained resource was removed. Fix the cause, then run the same command again."
         )
 
     def _deletion_events(self, stack: Stack) -> Iterator[dict[str, Any]]:
@@ -172,4 +172,4 @@ def _advice(error: ClientError, call: str) -> str:
         return "AWS is throttling: wait a minute, then run the same command again."
     if code.startswith("AccessDenied"):
         return f"Use credentials that allow cloudformation:{call}, then run the same command again."
-    return "Mend what it names, then run the same command again."
+    return "Fix the cause, then run the same command again."

@@ -428,4 +428,4 @@ def test_a_result_that_is_kept_no_longer_is_not_brought(cloud: Cloud, file: Path
     found = batch.Batches(DEPLOYED).score(file, batch.ResultOptions())
     assert found is not None
     cloud.buckets["batch"].delete(layout.batch_manifest(found.status.batch))
-    assert "kept no longer" in refused("batch", "--resume", found.status.batch)
+    assert "have expired" in refused("batch", "--resume", found.status.batch)

@@ -178,7 +178,7 @@ def test_data_stay_where_the_stack_cannot_be_deleted_and_its_events_say_why(
     assert "Stack andamio-heart was not deleted, it is DELETE_FAILED" in said
     assert "ApiRole (AWS::IAM::Role) DELETE_FAILED: Cannot delete entity, must detach all policies first." in said
     assert "last week" not in said
-    assert "Nothing that it keeps was removed" in said
+    assert "No retained resource was removed" in said
     assert (aws.buckets, len(aws.tables), aws.apps.there) == (buckets, 1, {APP})
     storage = aws.client("s3")
     assert all(storage.list_object_versions(Bucket=bucket)["Versions"] for bucket in buckets)
