@@ -69,7 +69,7 @@ def validate_step(lake: Objects, contract: Contract, digest: str) -> dict[str, A
     """Read and check what was collected: {"status": "valid" | "rejected" | "superseded", "input", "rows"?}."""
     sources = Sources.load(lake, digest)
     if sources.digest != digest or sources.contract != contract.data_digest:
-        return _superseded(digest, "The contract was deployed anew while this execution ran: start another one.")
+        return _superseded(digest, "The contract changed while this execution ran. Start another execution.")
     info = validate(lake, contract, sources)
     return _superseded(digest, _CHANGED) if info is None else _outcome(info)
 
@@ -149,7 +149,7 @@ def commit_step(lake: Objects, contract: Contract, digest: str, version: str, no
 
 
 def _write(lake: Objects, body: bytes, etag: str | None) -> bool:
-    """Write current.json over what was read, or where nothing was; whether nobody was faster."""
+    """Write current.json if it did not change since it was read; returns whether it was written."""
     if etag is None:
         return lake.put_new(layout.CURRENT_DATASET, body, content_type="application/json")
     try:
