@@ -18,6 +18,7 @@ from andamio.cli.batches.batch import Result
 from andamio.cli.batches.sinks import TABLE
 from andamio.cli.console import ago, done, note, out
 from andamio.cli.models import show
+from andamio.tabular.read_as import assumptions
 from scoring.batch import file_name
 from scoring.status import Status
 
@@ -41,6 +42,9 @@ def result(found: Result) -> None:
     else:
         table.add_row("rejected", "0")
     table.add_row("model", f"{escape(manifest.release.name)}, release {manifest.release.version}")
+    plan = found.plan
+    for words in assumptions({"encoding": plan.encoding, "encoding_basis": plan.encoding_basis or ""}):
+        table.add_row("read as", f"[yellow]The file {escape(words)}[/yellow]")
     seconds = manifest.seconds
     shards = len(manifest.shards)
     speed = f": {manifest.rows / seconds:,.0f} rows a second" if seconds else ""
