@@ -182,8 +182,12 @@ def _target(file: Path, asked: Asked) -> tuple[Path, str]:
     """Where the result of a file goes, and in which format."""
     found = format_of(file.name)
     own = found[0] if found else "csv"
-    said = _RESULTS.get(asked.output.suffix.lower()) if asked.output is not None else None
+    packed = asked.output is not None and asked.output.suffix.lower() == ".gz"
+    named = asked.output.with_suffix("") if asked.output is not None and packed else asked.output
+    said = _RESULTS.get(named.suffix.lower()) if named is not None else None
     form = asked.form or said or own
+    if packed and form not in ("csv", "jsonl"):
+        raise CommandError(f"--output {asked.output}: {form} is not compressed with gzip. Leave .gz out.")
     if asked.output is not None:
         return asked.output, form
     # As the input is called, where it is the same format: patients.tsv, patients.scored.tsv

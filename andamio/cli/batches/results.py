@@ -5,6 +5,7 @@ A part is brought, turned and forgotten before the next one, so memory and disk 
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -35,8 +36,8 @@ def fetch(
 ) -> None:
     """Bring the scored rows of a batch into one file; `fetched` is called after each part of it.
 
-    `form` is one of `FORMATS`, or the batch's own. The file is there when all of it is. Raises `CommandError`
-    when the rows are not those that the manifest counts.
+    `form` is one of `FORMATS`, or the batch's own. Text whose target ends with `.gz` is compressed. The file is there
+    when all of it is. Raises `CommandError` when the rows are not those that the manifest counts.
     """
     files = manifest["files"]
     with _beside(target) as folder:
@@ -49,7 +50,7 @@ def fetch(
         else:
             join = _join_parquet if form == "parquet" else _join_text
             join(_parts(objects, files["scored"], folder, fetched), plan, made)
-        made.replace(target)
+        (_packed(made) if target.suffix.lower() == ".gz" else made).replace(target)
 
 
 def fetch_rejected(objects: Objects, manifest: dict[str, Any], target: Path) -> None:
@@ -82,6 +83,14 @@ def _parts(objects: Objects, keys: list[str], folder: Path, fetched: Callable[[]
 def _copy(objects: Objects, key: str, file: Path) -> None:
     with objects.stream(key) as source, file.open("wb") as copy:
         shutil.copyfileobj(source, copy, _BLOCK)
+
+
+def _packed(made: Path) -> Path:
+    """The same file in gzip."""
+    packed = made.with_name("packed")
+    with made.open("rb") as source, gzip.open(packed, "wb") as target:
+        shutil.copyfileobj(source, target, _BLOCK)
+    return packed
 
 
 def _join_text(parts: Iterator[Path], plan: BatchPlan, made: Path) -> None:
