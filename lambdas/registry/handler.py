@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from andamio.adapters.refusals import refusal_told
+from andamio.adapters.refusals import quoted_refusal
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import AndamioError
 from andamio.names import EVENT_REGISTRY
@@ -66,7 +66,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         return do_step(STEPS, connect, event, EVENT_REGISTRY)
     except Exception as error:
-        told = None if isinstance(error, AndamioError) else refusal_told(error)  # MLflow's client quotes what IAM said
-        if told is None:
+        refusal = (
+            None if isinstance(error, AndamioError) else quoted_refusal(error)
+        )  # MLflow's client quotes what IAM said
+        if refusal is None:
             raise
-        raise told from error
+        raise refusal from error

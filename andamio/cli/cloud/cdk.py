@@ -17,7 +17,7 @@ _TAIL = 25
 
 
 def run(
-    arguments: list[str], environment: dict[str, str], what: str, *, folder: Path = REPO, asks: bool = False
+    arguments: list[str], environment: dict[str, str], title: str, *, folder: Path = REPO, interactive: bool = False
 ) -> None:
     """Run it; its lines go to a log, the last one to the screen. Where it `asks`, the terminal is its own.
 
@@ -35,20 +35,20 @@ def run(
     }
     shutil.rmtree(home() / "cdk.out", ignore_errors=True)  # the CDK keeps the zips of every synth
     command = [str(bin_folder / "node"), str(cdk), *arguments, "--output", str(home() / "cdk.out"), "--no-notices"]
-    if asks:
-        note(what)
+    if interactive:
+        note(title)
         # With --ci it would take it that nobody is there to answer.
         if subprocess.call(command, cwd=folder, env=environment):
-            raise CommandError(f"{what} did not go through: the lines above say why.")
-        done(what)
+            raise CommandError(f"{title} did not go through: the lines above say why.")
+        done(title)
         return
-    _unattended([*command, "--ci"], environment, what, folder)
+    _unattended([*command, "--ci"], environment, title, folder)
 
 
-def _unattended(command: list[str], environment: dict[str, str], what: str, folder: Path) -> None:
+def _unattended(command: list[str], environment: dict[str, str], title: str, folder: Path) -> None:
     log().parent.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []
-    with step(what) as status, log().open("a") as file:
+    with step(title) as status, log().open("a") as file:
         file.write(f"\n--- {datetime.now(UTC).isoformat(timespec='seconds')} cdk {command[2]}\n")
         process = subprocess.Popen(
             command,
@@ -63,14 +63,14 @@ def _unattended(command: list[str], environment: dict[str, str], what: str, fold
             file.write(line)
             if line.strip():
                 lines.append(line.rstrip())
-                status.update(f"{what}: {line.strip()}")
+                status.update(f"{title}: {line.strip()}")
         code = process.wait()
     if code:
         raise CommandError(
-            f"{what} failed:\n  " + "\n  ".join(lines[-_TAIL:]) + f"\nThe whole log: {log()}\n"
+            f"{title} failed:\n  " + "\n  ".join(lines[-_TAIL:]) + f"\nThe whole log: {log()}\n"
             "Mend what it names, then run the same command again: it goes on where it stopped."
         )
-    done(what)
+    done(title)
 
 
 def log() -> Path:

@@ -14,7 +14,7 @@ from andamio.storage.ports import Objects
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ReleaseSummary:
     """One release: its stage now, its holdout metric with interval, its data version, when it was sealed."""
 
     version: str
@@ -26,25 +26,25 @@ class Listed:
     sealed: datetime
 
 
-def listed(objects: Objects, problem: str) -> list[Listed]:
+def list_releases(objects: Objects, problem: str) -> list[ReleaseSummary]:
     """All releases of a problem, newest first; one that was tampered with is listed as refused."""
     pointer, _ = read_pointer(objects, problem)
-    found = []
+    summaries = []
     for item in objects.list(layout.RELEASES):
         version, _, file = item.key.removeprefix(layout.RELEASES).partition("/")
         if file == MANIFEST:
-            found.append(_one(objects, pointer, version, item.modified))
-    return sorted(found, key=lambda release: release.sealed, reverse=True)
+            summaries.append(_summary(objects, pointer, version, item.modified))
+    return sorted(summaries, key=lambda release: release.sealed, reverse=True)
 
 
-def _one(objects: Objects, pointer: Pointer, version: str, sealed: datetime) -> Listed:
+def _summary(objects: Objects, pointer: Pointer, version: str, sealed: datetime) -> ReleaseSummary:
     try:
         release = Release.open(objects, version)
         evaluation = release.json("evaluation.json")
     except ReleaseError:
-        return Listed(version, "refused", "", "digest does not match", "", "", sealed)
+        return ReleaseSummary(version, "refused", "", "digest does not match", "", "", sealed)
     info = release.info
-    return Listed(
+    return ReleaseSummary(
         version, stage(pointer, version), *figure(evaluation), info["dataset"], str(info.get("family", "")), sealed
     )
 

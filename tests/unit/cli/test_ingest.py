@@ -76,7 +76,7 @@ def test_a_removal_is_followed_by_etl_also_beside_files_that_are_there_already(
     file.write_bytes(b"good.csv")
     account.upload("lake", "raw/good.csv", file)
     monkeypatch.setattr(pipeline, "_champion", lambda deployed, account: SimpleNamespace())
-    monkeypatch.setattr(pipeline, "trained", lambda deployed, account: True)
+    monkeypatch.setattr(pipeline, "has_decision", lambda deployed, account: True)
     pipeline.ingest(DEPLOYED, [file], remove=["half.csv"], wait=False)
     assert started == ["arn:etl"]
 
@@ -100,7 +100,7 @@ def test_a_training_that_ended_before_is_not_told_as_news(
     monkeypatch.setattr(account, "execution", lambda arn: ended(arn, {"status": "promoted"}))
     monkeypatch.setattr(pipeline, "_follow_trials", lambda deployed, account, arn: account.execution(arn))
     monkeypatch.setattr(pipeline, "_champion", lambda deployed, account: SimpleNamespace())
-    monkeypatch.setattr(pipeline, "trained", lambda deployed, account: True)
+    monkeypatch.setattr(pipeline, "has_decision", lambda deployed, account: True)
     pipeline.ingest(deployed, [], wait=True)
     assert said in capsys.readouterr().err
     assert started == ["arn:stateMachine:etl"]

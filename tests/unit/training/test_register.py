@@ -9,7 +9,7 @@ from andamio.contract import Contract
 from andamio.errors import PreconditionFailed, TrainingError
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
-from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import CARD, CARD_PAGE, FILES, IMPORTANCE, Release, seal
 from andamio.storage import layout
 from registry.card import making
@@ -44,7 +44,7 @@ class MemoryTracker:
         version = self.versions.setdefault(record.run, str(len(self.versions) + 1))
         return Tracked(f"mlflow-{record.run}", version, f"written: {len(self.records)}\n".encode())
 
-    def sealed(self, tracked_version, release):
+    def record_release(self, tracked_version, release):
         self.releases[tracked_version] = release
 
     def point(self, alias, version):
@@ -95,7 +95,7 @@ def somebody_else(models):
     info = {"problem": "heart", "run": "another", "dataset": "old", "split": SPLIT, "threshold": 0.5}
     version = seal(models, release_files(HEART, linear_onnx(HEART)), info)
     pointer, etag = read_pointer(models, "heart")
-    swap_pointer(models, pointer.promoted(Served(version, NOW.isoformat(), "another")), etag)
+    swap_pointer(models, pointer.promoted(PointerEntry(version, NOW.isoformat(), "another")), etag)
     return version
 
 
