@@ -105,8 +105,7 @@ def passed_over(lake: Objects) -> list[str]:
 
 
 def _raw_sources(lake: Objects) -> list[Source]:
-    infos = [info for info in lake.list(layout.RAW) if not is_noise(info)]
-    return [Source.of(info) for info in sorted(infos, key=_order)]
+    return [Source.of(info) for info in sorted(lake.list(layout.RAW), key=_order) if not is_noise(info)]
 
 
 def _order(info: ObjectInfo) -> tuple[datetime, str]:

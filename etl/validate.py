@@ -30,7 +30,7 @@ MAX_BAD_SHARE = 0.2
 ROWS = "rows.npz"
 INFO = "info.json"
 _MAX_NAMES = 20
-_MAX_REASONS = 3
+_REASONS_SHOWN = 3
 
 
 def read_split(lake: Objects) -> SealedSplit | None:
@@ -70,7 +70,7 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
         return None
     for report in ingested.files:
         if report.all_bad:
-            report.refused = _all_bad_message(report, ingested.rejects)
+            report.refused = _all_bad(report, ingested.rejects)
     rejects = [
         _file_reject(report) for report in ingested.files if report.refused or report.unusable
     ] + ingested.rejects
@@ -165,12 +165,12 @@ def _missing_columns_message(report: FileReport) -> str:
     return f"lacks {noun} {', '.join(missing)}{more}; it has {names_text or 'no column names'}"
 
 
-def _all_bad_message(report: FileReport, rejects: Sequence[Reject]) -> str:
+def _all_bad(report: FileReport, rejects: Sequence[Reject]) -> str:
     """What to tell a person about a file of which no row can be used."""
     own = [reject for reject in rejects if (reject.key, reject.version) == (report.source.key, report.source.version)]
     reasons = "; ".join(
         f"{reason['column']}: {reason['reason']}" if reason["column"] else str(reason["reason"])
-        for reason in quarantine.count_reasons(own)[:_MAX_REASONS]
+        for reason in quarantine.count_reasons(own)[:_REASONS_SHOWN]
     )
     rows = "its only row breaks" if report.rows == 1 else f"all of its {report.rows} rows break"
     return f"holds no usable row: {rows} the contract ({reasons})"

@@ -24,25 +24,17 @@ os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import mlflow
-import mlflow.onnx
-import numpy as np
-import onnx
-import onnxruntime
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.models.signature import ModelSignature
+from mlflow.models import Model
 from mlflow.tracking import MlflowClient
-from mlflow.types import ColSpec, Schema, TensorSpec
 
 from andamio import names
 from andamio.contract import Contract
-from andamio.contract.schema import example_record
 from andamio.errors import TrainingError
-from andamio.records.encode import CATEGORIES, NUMBERS, PROBABILITIES, encode
-from andamio.records.from_json import parse_records
-from registry import fields
+from registry import fields, flavor
 from registry.record import REPORT, Record, Tracked
-from training.documents import ScoredTrial
+from training.documents import FittedModel, ScoredTrial
 
 # SageMaker's plugin, which is asked about every request, warns about every one that is not for SageMaker.
 logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ERROR)
@@ -83,8 +75,8 @@ class MlflowTracker:
         run_id = self._parent(record)
         self._trials(record, run_id)
         version = mlmodel = None
-        if record.onnx is not None and record.contract is not None:
-            model_id = self._model(record, record.contract, record.onnx, run_id)
+        if isinstance(record.fit, FittedModel) and record.onnx is not None and record.contract is not None:
+            model_id = self._model(record, record.contract, record.onnx, record.fit.threshold, run_id)
             mlmodel = self._mlmodel(model_id, record.onnx)
             version = self._version(record, record.contract, model_id, run_id)
         outcome = record.decision.outcome if record.decision else record.fit.status
@@ -237,7 +229,7 @@ class MlflowTracker:
 
     # Model and version
 
-    def _model(self, record: Record, contract: Contract, body: bytes, run_id: str) -> str:
+    def _model(self, record: Record, contract: Contract, body: bytes, threshold: float, run_id: str) -> str:
         """The id of the run's logged model; one that was not finished is logged again."""
         logged = self._client.search_logged_models([self._experiment], f"source_run_id = '{run_id}'")
         ready = [model for model in logged if model.status == LoggedModelStatus.READY]
@@ -245,14 +237,13 @@ class MlflowTracker:
             found: str = min(ready, key=lambda model: (model.creation_timestamp, model.model_id)).model_id
             return found
         with mlflow.start_run(run_id=run_id):
-            info = mlflow.onnx.log_model(
-                onnx.load_model_from_string(body),
+            info = Model.log(
+                None,
+                flavor,
                 name=self.system,
-                signature=_signature(contract),
-                input_example=_example(contract),
-                pip_requirements=[f"onnx=={onnx.__version__}", f"onnxruntime=={onnxruntime.__version__}"],
-                onnx_execution_providers=["CPUExecutionProvider"],
-                save_as_external_data=False,
+                body=body,
+                contract=contract,
+                threshold=threshold,
                 metadata={"run": record.run, "dataset": record.plan.dataset, "model": hashlib.sha256(body).hexdigest()},
             )
         made: str = info.model_id
@@ -313,18 +304,3 @@ def _points(
 
 def _pairs(params: Mapping[str, Any]) -> list[Param]:
     return [Param(name, str(value)) for name, value in params.items()]
-
-
-def _signature(contract: Contract) -> ModelSignature:
-    inputs: list[ColSpec | TensorSpec] = []
-    if contract.number_columns:
-        inputs.append(TensorSpec(np.dtype(np.float32), (-1, len(contract.number_columns)), NUMBERS))
-    if contract.category_columns:
-        inputs.append(TensorSpec(np.dtype(np.str_), (-1, len(contract.category_columns)), CATEGORIES))
-    output = TensorSpec(np.dtype(np.float32), (-1, len(contract.classes)), PROBABILITIES)
-    return ModelSignature(inputs=Schema(inputs), outputs=Schema([output]))
-
-
-def _example(contract: Contract) -> dict[str, Any]:
-    """One encoded record, made up from the contract: a row of train could be a private one."""
-    return encode(contract, parse_records(contract, [example_record(contract)])).feeds()

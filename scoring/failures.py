@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
-from andamio.errors import ObjectNotFound
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
+from scoring.documents import Failure
+
+type Kind = Literal["shard", "chunk"]
 
 NO_REASON = "its function ended without a word"
 
@@ -33,22 +35,19 @@ def one_line(error: object) -> str:
     return text[:_MAX_LENGTH] or NO_REASON
 
 
-def give_up(objects: Objects, batch: str, kind: str, number: int, error: object, now: datetime) -> None:
-    """Write down why a "shard" or a "chunk" was given up; a later try writes over it."""
-    details = {kind: number, "reason": one_line(error), "at": now.isoformat(timespec="seconds")}
-    objects.put(_key(batch, kind, number), json.dumps(details).encode(), content_type="application/json")
+def give_up(objects: Objects, batch: str, kind: Kind, number: int, error: object, now: datetime) -> None:
+    """Write down why a shard or a chunk was given up; a later try writes over it."""
+    found = Failure(kind, number, one_line(error), now.isoformat(timespec="seconds"))
+    objects.put(_key(batch, kind, number), found.to_json(), content_type=documents.JSON)
 
 
-def failure(objects: Objects, batch: str, kind: str, number: int) -> str:
+def failure(objects: Objects, batch: str, kind: Kind, number: int) -> str:
     """Why a shard or a chunk was given up."""
-    try:
-        details: dict[str, Any] = json.loads(objects.get(_key(batch, kind, number)).body)
-    except ObjectNotFound:
-        return NO_REASON
-    return str(details["reason"])
+    found = documents.find(objects, _key(batch, kind, number), Failure)
+    return NO_REASON if found is None else found.reason
 
 
-def _key(batch: str, kind: str, number: int) -> str:
+def _key(batch: str, kind: Kind, number: int) -> str:
     return (
         layout.shard_failure(batch, number)
         if kind == "shard"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from andamio.storage.ports import ObjectInfo, Objects
 from scoring import state
 from scoring.batch import FILE_TYPES, BatchPlan, Format, file_name, format_of, result_key
 from scoring.context import ScoringContext
+from scoring.documents import KnownBatch
 from scoring.errors import RefusedFile
 from scoring.incoming import IncomingFile, batch_of, incoming_file
 from scoring.read.columns import names_out, record_column
@@ -46,7 +46,10 @@ def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str,
     except RefusedFile as error:
         return {"status": "refused", "message": str(error), **_batch_field(event)}
     if incoming is None:
-        return {"status": "ignored", "message": "No file to score: it is gone, empty, or what a tool left beside data."}
+        return {
+            "status": "ignored",
+            "message": "There is no file to score: it is gone, empty, or what a tool left beside data.",
+        }
     incoming, claimed, is_owner = _claim(context.batch, incoming, execution, now)
     batch = incoming.batch
     if not is_owner:
@@ -146,12 +149,8 @@ def _format(key: str) -> tuple[Format, str]:
 
 def _same_file_batch(objects: Objects, info: ObjectInfo, file: tuple[Format, str], release: str) -> str | None:
     """The finished batch of the same bytes, read the same way by the same release."""
-    try:
-        batch: str = json.loads(objects.get(result_key(info.etag, info.size, *file, release)).body)["batch"]
-        objects.head(layout.batch_manifest(batch))
-    except ObjectNotFound:
-        return None
-    return batch
+    found = documents.find(objects, result_key(info.etag, info.size, *file, release), KnownBatch)
+    return found.batch if found is not None and state.is_done(objects, found.batch) else None
 
 
 def _write(
@@ -200,7 +199,7 @@ def _write(
     if format != "parquet":
         plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, context.bytes_of_a_shard(plan)))
     key = layout.batch(batch, "plan.json")
-    if context.batch.put_new(key, plan.to_json(), content_type="application/json"):
+    if documents.write_once(context.batch, key, plan):
         return plan
     return documents.read(context.batch, key, BatchPlan)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from andamio.errors import DataError, ObjectNotFound
-from andamio.storage import layout
+from andamio.errors import DataError
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from scoring import state
 from scoring.batch import file_name, result_key
 from scoring.context import ScoringContext
+from scoring.documents import InputFile, KnownBatch, Manifest, OutputFiles, ScoringModel, ShardSummary
 from scoring.verify import Complete, check_batch
 from scoring.write.merge import merge
 
@@ -26,92 +25,91 @@ def publish_step(context: ScoringContext, batch: str, now: datetime) -> Json:
     `DataError` when it is not complete.
     """
     key = layout.batch_manifest(batch)
-    try:
-        manifest = json.loads(context.batch.get(key).body)
-    except ObjectNotFound:
-        complete = check_batch(context.batch, batch)
-        if not isinstance(complete, Complete):
-            raise DataError(f"batch {batch} is not complete: {complete.message}") from None
-        merged_key = merge(context.batch, complete)
-        _write_result_key(context.batch, complete)
-        manifest = _manifest(context, complete, merged_key, now)
-        if not context.batch.put_new(key, json.dumps(manifest, indent=1).encode(), content_type="application/json"):
-            manifest = json.loads(context.batch.get(key).body)
+    manifest = documents.once(context.batch, key, Manifest, lambda: _merged(context, batch, now))
     state.finish(context.batch, batch, now)
     return {
         "status": "done",
         "batch": batch,
-        "rows": manifest["rows"],
-        "scored": manifest["scored"],
-        "rejected": manifest["rejected"],
-        "release": manifest["release"]["version"],
+        "rows": manifest.rows,
+        "scored": manifest.scored,
+        "rejected": manifest.rejected,
+        "release": manifest.release.version,
         "message": _message(manifest),
         "manifest": key,
     }
 
 
-def _manifest(context: ScoringContext, complete: Complete, merged_key: str | None, now: datetime) -> Json:
-    plan = complete.plan
-    batch = plan.batch
-    return {
-        "batch": batch,
-        "problem": plan.problem,
-        "input": {
-            "bucket": context.bucket,
-            "key": plan.key,
-            "version": plan.version,
-            "etag": plan.etag,
-            "size": plan.size,
-            "format": plan.format,
-            "compression": plan.compression,
-            "rows": complete.scored + complete.rejected,
-        },
-        "release": {"name": plan.problem, "version": plan.release},
-        "rows": complete.scored + complete.rejected,
-        "scored": complete.scored,
-        "rejected": complete.rejected,
-        "stored": complete.cut.stored,
-        "columns": dict(plan.names_out),
-        "files": {
-            "scored": [layout.scored_part(batch, result.number, plan.ending) for result in complete.results],
-            "merged": merged_key,
-            "rejected": [layout.rejected_part(batch, result.number) for result in complete.results if result.rejected],
-        },
-        "shards": [
-            {"line": shard.line, **_without_lines(asdict(result))}
+def _merged(context: ScoringContext, batch: str, now: datetime) -> Manifest:
+    complete = check_batch(context.batch, batch)
+    if not isinstance(complete, Complete):
+        raise DataError(f"batch {batch} is not complete: {complete.message}")
+    merged_key = merge(context.batch, complete)
+    _write_result_key(context.batch, complete)
+    return _manifest(context, complete, merged_key, now)
+
+
+def _manifest(context: ScoringContext, complete: Complete, merged: str | None, now: datetime) -> Manifest:
+    plan, rows = complete.plan, complete.scored + complete.rejected
+    rejected = tuple(layout.rejected_part(plan.batch, result.number) for result in complete.results if result.rejected)
+    return Manifest(
+        batch=plan.batch,
+        problem=plan.problem,
+        input=InputFile(
+            bucket=context.bucket,
+            key=plan.key,
+            version=plan.version,
+            etag=plan.etag,
+            size=plan.size,
+            format=plan.format,
+            compression=plan.compression,
+            rows=rows,
+        ),
+        release=ScoringModel(plan.problem, plan.release),
+        rows=rows,
+        scored=complete.scored,
+        rejected=complete.rejected,
+        stored=complete.cut.stored,
+        columns=dict(plan.names_out),
+        files=OutputFiles(
+            scored=tuple(layout.scored_part(plan.batch, result.number, plan.ending) for result in complete.results),
+            merged=merged,
+            rejected=rejected,
+        ),
+        shards=tuple(
+            ShardSummary(
+                line=shard.line,
+                number=result.number,
+                rows=result.rows,
+                scored=result.scored,
+                rejected=result.rejected,
+                bytes=result.bytes,
+                etag=result.etag,
+                seconds=result.seconds,
+            )
             for shard, result in zip(complete.cut.shards, complete.results, strict=True)
-        ],
-        "created": plan.created,
-        "finished": now.isoformat(timespec="seconds"),
-        "seconds": round((now - datetime.fromisoformat(plan.created)).total_seconds(), 3),
-    }
-
-
-def _without_lines(result: Json) -> Json:
-    return {name: value for name, value in result.items() if name not in ("lines", "format_number")}
+        ),
+        created=plan.created,
+        finished=now.isoformat(timespec="seconds"),
+        seconds=round((now - datetime.fromisoformat(plan.created)).total_seconds(), 3),
+    )
 
 
 def _write_result_key(objects: Objects, complete: Complete) -> None:
     """Let the next file of the same bytes find this batch, unless it finds another that is done."""
     plan = complete.plan
     key = result_key(plan.etag, plan.size, plan.format, plan.compression, plan.release)
-    body = json.dumps({"batch": plan.batch}).encode()
-    if objects.put_new(key, body, content_type="application/json"):
+    entry = KnownBatch(plan.batch)
+    if documents.write_once(objects, key, entry):
         return
-    other = json.loads(objects.get(key).body)["batch"]
-    try:
-        objects.head(layout.batch_manifest(other))
-    except ObjectNotFound:
-        objects.put(key, body, content_type="application/json")
+    if not state.is_done(objects, documents.read(objects, key, KnownBatch).batch):
+        objects.put(key, entry.to_json(), content_type=documents.JSON)
 
 
-def _message(manifest: Json) -> str:
-    file = file_name(manifest["input"]["key"])
-    where = manifest["files"]["merged"] or f"{layout.SCORED}{manifest['batch']}/"
-    rejects = f" The rejected ones, with their reasons: {layout.REJECTED}{manifest['batch']}/." * bool(
-        manifest["rejected"]
-    )
+def _message(manifest: Manifest) -> str:
+    file, batch = file_name(manifest.input.key), manifest.batch
+    where = manifest.files.merged or f"{layout.SCORED}{batch}/"
+    rejects = f" The rejected ones, with their reasons: {layout.REJECTED}{batch}/." * bool(manifest.rejected)
     return (
-        f"{file}: {manifest['scored']:,} of {manifest['rows']:,} rows scored, {manifest['rejected']:,} rejected, by "
-        f"release {manifest['release']['version']}. Results: s3://{manifest['input']['bucket']}/{where}.{rejects}"
+        f"{file}: {manifest.scored:,} of {manifest.rows:,} rows scored, {manifest.rejected:,} rejected, by release "
+        f"{manifest.release.version}. Results: s3://{manifest.input.bucket}/{where}.{rejects}"
     )

@@ -88,7 +88,7 @@ def _is_stored(plan: BatchPlan, rows: int) -> bool:
 def _write_cut(objects: Objects, plan: BatchPlan, batch_cut: Cut) -> Cut:
     """Write a cut, or read the one that somebody wrote first."""
     key = layout.batch(plan.batch, "shards.json")
-    if objects.put_new(key, batch_cut.to_json(), content_type="application/json"):
+    if documents.write_once(objects, key, batch_cut):
         return batch_cut
     return documents.read(objects, key, Cut)
 

@@ -64,7 +64,7 @@ def claim(
     moment = now.isoformat(timespec="seconds")
     new = State("running", moment, execution, 1, moment, key, version)
     for _ in range(_MAX_ATTEMPTS):
-        if objects.put_new(_key(batch), new.to_json(), content_type="application/json"):
+        if documents.write_once(objects, _key(batch), new):
             return new, True
         found = _read(objects, batch)
         if found is None:
@@ -117,6 +117,15 @@ def fail(
     _change(objects, batch, failed)
 
 
+def is_done(objects: Objects, batch: str) -> bool:
+    """Whether a batch has its manifest."""
+    try:
+        objects.head(layout.batch_manifest(batch))
+    except ObjectNotFound:
+        return False
+    return True
+
+
 def _change(objects: Objects, batch: str, change: Callable[[State], State | None]) -> None:
     for _ in range(_MAX_ATTEMPTS):
         found = _read(objects, batch)
@@ -138,7 +147,7 @@ def _read(objects: Objects, batch: str) -> tuple[State, str] | None:
 
 def _swap(objects: Objects, batch: str, state: State, etag: str) -> bool:
     try:
-        objects.put(_key(batch), state.to_json(), content_type="application/json", if_match=etag)
+        documents.swap(objects, _key(batch), state, etag)
     except PreconditionFailed:
         return False
     return True

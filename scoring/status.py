@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -10,10 +9,10 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
 
-from andamio.errors import ObjectNotFound
 from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
 from scoring.batch import ID, BatchPlan, Cut
+from scoring.documents import Manifest, ScoringModel, UploadRequest
 from scoring.state import State
 
 MAX_PARTS_LISTED = 100
@@ -35,14 +34,6 @@ class BatchProgress:
 
     done: int
     all: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScoringModel:
-    """What scores a batch: the problem's name and the release."""
-
-    name: str
-    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +76,7 @@ def read_status(objects: Objects, batch: str, now: datetime) -> Status | None:
     """How far a batch is; None when there is none of this id."""
     state = documents.find(objects, layout.batch(batch, "state.json"), State)
     if state is None:
-        request = _json(objects, layout.batch(batch, "request.json"))
+        request = documents.find(objects, layout.batch(batch, "request.json"), UploadRequest)
         return None if request is None else _waiting_status(batch, request, now)
     status = Status(batch, state.status, state.created, state.key, reason=state.reason)
     if state.status == "done":
@@ -96,13 +87,13 @@ def read_status(objects: Objects, batch: str, now: datetime) -> Status | None:
 def result_files(objects: Objects, status: Status) -> Files:
     """Where the results are: of a failed batch what there is of them, of one that waits or runs nothing yet."""
     batch = status.same_as or status.batch
-    manifest = _json(objects, layout.batch_manifest(batch)) if status.status == "done" else None
+    manifest = _manifest(objects, batch) if status.status == "done" else None
     if manifest is not None:
-        files = manifest["files"]
+        files = manifest.files
         return Files(
-            files["merged"],
-            tuple(files["scored"][:MAX_PARTS_LISTED]),
-            tuple(files["rejected"][:MAX_PARTS_LISTED]),
+            files.merged,
+            files.scored[:MAX_PARTS_LISTED],
+            files.rejected[:MAX_PARTS_LISTED],
             layout.batch_manifest(batch),
         )
     if status.status == "failed":
@@ -156,26 +147,26 @@ def _id_in(info: ObjectInfo) -> str | None:
     return batch if ID.fullmatch(batch) else None
 
 
-def _waiting_status(batch: str, request: Json, now: datetime) -> Status:
-    status = Status(batch, "waiting", request["created"], request["key"])
-    if now < datetime.fromisoformat(request["expires"]) + _UPLOAD_GRACE:
+def _waiting_status(batch: str, request: UploadRequest, now: datetime) -> Status:
+    status = Status(batch, "waiting", request.created, request.key)
+    if now < datetime.fromisoformat(request.expires) + _UPLOAD_GRACE:
         return status
     return replace(status, status="failed", reason="No file was uploaded in time: ask for another upload.")
 
 
 def _finished_status(objects: Objects, status: Status) -> Status:
-    manifest = _json(objects, layout.batch_manifest(status.same_as or status.batch))
+    manifest = _manifest(objects, status.same_as or status.batch)
     if manifest is None:
-        # Results go a while after they were made, and a batch that is answered with them may be younger.
+        # Results go a while after they were partial, and a batch that is answered with them may be younger.
         return replace(status, reason=_RESULTS_EXPIRED)
-    shards = len(manifest["shards"])
+    shards = len(manifest.shards)
     return replace(
         status,
         shards=BatchProgress(shards, shards),
-        rows=manifest["rows"],
-        scored=manifest["scored"],
-        rejected=manifest["rejected"],
-        model=ScoringModel(manifest["release"]["name"], manifest["release"]["version"]),
+        rows=manifest.rows,
+        scored=manifest.scored,
+        rejected=manifest.rejected,
+        model=manifest.release,
     )
 
 
@@ -196,13 +187,5 @@ def _unfinished_status(objects: Objects, status: Status) -> Status:
     return replace(status, shards=BatchProgress(done, cut), step=step if running else None)
 
 
-def _json(objects: Objects, key: str) -> Json | None:
-    body = _body(objects, key)
-    return None if body is None else json.loads(body)
-
-
-def _body(objects: Objects, key: str) -> bytes | None:
-    try:
-        return objects.get(key).body
-    except ObjectNotFound:
-        return None
+def _manifest(objects: Objects, batch: str) -> Manifest | None:
+    return documents.find(objects, layout.batch_manifest(batch), Manifest)

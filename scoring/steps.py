@@ -26,7 +26,7 @@ from scoring import state
 from scoring.batch import BatchPlan
 from scoring.context import ScoringContext
 from scoring.errors import RefusedFile
-from scoring.failures import give_up, one_line
+from scoring.failures import Kind, give_up, one_line
 from scoring.incoming import incoming_file
 from scoring.plan import plan_step, read_plan, refuse, unpack_step
 from scoring.publish import publish_step
@@ -83,7 +83,7 @@ def _score(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> 
 
 
 def _give_up(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    kind = "chunk" if "chunk" in event else "shard"
+    kind: Kind = "chunk" if "chunk" in event else "shard"
     give_up(context.batch, event["batch"], kind, int(event[kind]), event.get("error"), now)
     return {}
 

@@ -87,8 +87,8 @@ def fit(
             "model.onnx": exported.onnx,
             "contract.json": contract.to_json(),
             "profile.json": profile,
-            "reference.json": reference.reference(contract, train, plan.seed),
-            "out_of_fold.json": reference.out_of_fold(contract, train, out_of_fold, plan.seed),
+            "reference.json": reference.reference(contract, train, plan.seed).to_json(),
+            "out_of_fold.json": reference.out_of_fold(contract, train, out_of_fold, plan.seed).to_json(),
         }
         return FittedModel(
             **fields,

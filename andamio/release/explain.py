@@ -19,9 +19,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +30,7 @@ from andamio.contract.columns import feature_columns
 from andamio.errors import ReleaseError
 from andamio.records.encode import Encoded, encode
 from andamio.records.parse import parse
+from andamio.release.samples import ReferenceRows
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -80,12 +80,11 @@ class Explanation:
     error: float
 
 
-def read_reference(contract: Contract, document: Mapping[str, Any]) -> Reference:
+def read_reference(contract: Contract, document: ReferenceRows) -> Reference:
     """The rows of a release's reference.json, encoded; raises `ReleaseError` when there are none to explain against."""
-    rows, columns = document.get("rows", 0), document.get("columns", {})
+    rows, columns, times = document.rows, document.columns, document.time
     if not rows:
         raise ReleaseError("reference.json holds no rows")
-    times = document.get("time")
     explained, cells = {}, dict(columns)
     for name, positions in feature_columns(contract.inputs).items():
         feature = contract.inputs[name]

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from andamio.contract import Contract
-from andamio.errors import ObjectNotFound, ReleaseError
-from andamio.storage import layout
+from andamio.errors import DocumentError, ObjectNotFound, ReleaseError
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 
 if TYPE_CHECKING:
@@ -111,6 +111,13 @@ class Release:
         """One JSON file, checked like `read`."""
         content: dict[str, Any] = json.loads(self.read(name))
         return content
+
+    def document[D](self, name: str, kind: documents.Kind[D]) -> D:
+        """One document, checked like `read`; raises `ReleaseError` when it is not of its kind."""
+        try:
+            return documents.parse(self.read(name), kind, layout.release(self.version, name))
+        except DocumentError as error:
+            raise ReleaseError(str(error)) from None
 
     def contract(self) -> Contract:
         """The contract that the model was trained under."""

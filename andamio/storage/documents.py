@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
@@ -33,6 +33,14 @@ class Document(Part):
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 """For a dataclass that is a document (`pydantic.with_config`): it is made so often that reading alone checks it."""
+
+
+class Writable(Protocol):
+    """A document that can be stored: a model, or a dataclass that says what its bytes are."""
+
+    def to_json(self) -> bytes:
+        """The document's bytes."""
+        ...
 
 
 type Kind[D] = type[D] | TypeAdapter[D]
@@ -79,12 +87,12 @@ def find[D](objects: Objects, key: str, kind: Kind[D]) -> D | None:
         return None
 
 
-def write_once(objects: Objects, key: str, document: Document) -> bool:
+def write_once(objects: Objects, key: str, document: Writable) -> bool:
     """Write a document unless the key is taken; says whether it was written."""
     return objects.put_new(key, document.to_json(), content_type=JSON)
 
 
-def once[D: Document](objects: Objects, key: str, kind: Kind[D], compute: Callable[[], D]) -> D:
+def once[D: Writable](objects: Objects, key: str, kind: Kind[D], compute: Callable[[], D]) -> D:
     """The stored document, or else what `compute` returns, stored; the first writer wins."""
     found = find(objects, key, kind)
     if found is not None:
@@ -95,7 +103,7 @@ def once[D: Document](objects: Objects, key: str, kind: Kind[D], compute: Callab
     return read(objects, key, kind)
 
 
-def swap(objects: Objects, key: str, document: Document, etag: str) -> str:
+def swap(objects: Objects, key: str, document: Writable, etag: str) -> str:
     """Write a document over the one that has this ETag, and return the new one's; raises `PreconditionFailed`."""
     return objects.put(key, document.to_json(), content_type=JSON, if_match=etag)
 

@@ -26,6 +26,7 @@ class Recipe:
     imports     third-party modules that must import from the bundle alone
     budget_mib  unzipped size that fails the build, in 2^20 bytes
     assets      folder in the zip -> files of the repository that go there
+    readable    folders of ours that go in as source too, as sources/PATH.txt: bytecode can be run and not passed on
     """
 
     name: str
@@ -33,6 +34,7 @@ class Recipe:
     imports: tuple[str, ...]
     budget_mib: int
     assets: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    readable: tuple[str, ...] = ()
 
 
 API = Recipe(
@@ -95,6 +97,7 @@ SEARCH = Recipe(
 REGISTRY = Recipe(
     "registry",
     packages=("andamio", "training", "registry"),
+    readable=("andamio",),
     imports=(
         "jinja2",
         "markdown_it",
@@ -129,6 +132,9 @@ def sources(recipe: Recipe, repository: Path = REPOSITORY) -> dict[str, Path]:
     if (repository / "lambdas/__init__.py").is_file():
         found["lambdas/__init__.py"] = repository / "lambdas/__init__.py"
     found.update(_package(repository, f"lambdas/{recipe.name}"))
+    for package in recipe.readable:
+        modules = [(name, file) for name, file in _package(repository, package) if file.suffix == ".py"]
+        found.update((f"sources/{name}.txt", file) for name, file in modules)
     for folder, files in recipe.assets:
         for file in files:
             if not (repository / file).is_file():

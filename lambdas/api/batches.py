@@ -6,18 +6,18 @@ signed for it, and its arrival starts the batch. What a batch is, and how far it
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.parameters import wrong_path
 from lambdas.api.requests.records import invalid, refuse_others
 from lambdas.api.stores import Bucket, Stores
 from scoring.batch import FILE_TYPES, ID, MAX_NAME_LENGTH, new_id, plain_name
+from scoring.documents import UploadRequest
 from scoring.status import Files, read_status, recent, result_files
 
 LARGEST_UPLOAD = 5 * 2**30
@@ -34,10 +34,8 @@ def ask_for_upload(stores: Stores, payload: object) -> Json:
     batch, expires = new_id(now), (now + timedelta(seconds=LINK_SECONDS)).isoformat(timespec="seconds")
     key = layout.incoming(batch, name)
     form = stores.bucket.presigned_post(key, LINK_SECONDS, LARGEST_UPLOAD)
-    request = {"batch": batch, "key": key, "created": now.isoformat(timespec="seconds"), "expires": expires}
-    stores.bucket.put_new(
-        layout.batch(batch, "request.json"), json.dumps(request).encode(), content_type="application/json"
-    )
+    request = UploadRequest(batch, key, created=now.isoformat(timespec="seconds"), expires=expires)
+    documents.write_once(stores.bucket, layout.batch(batch, "request.json"), request)
     return {
         "batch": batch,
         "status": "waiting",

@@ -15,8 +15,8 @@ import registry.card.page as page
 import registry.card.quality as quality
 from andamio.release.release import CARD, CARD_PAGE
 from registry.card.facts import Facts
+from registry.card.markdown import Section, escaped
 from registry.card.verdict import Verdict, judge
-from registry.card.wording import Section, said
 
 __all__ = ["Card", "Facts", "make"]
 
@@ -63,7 +63,7 @@ def make(facts: Facts, plots: Mapping[str, bytes] | None = None) -> Card:
 
 
 def _markdown(title: str, verdict: Verdict, sections: list[Section]) -> str:
-    parts = [f"# {said(title)}: model card", verdict.words]
+    parts = [f"# {escaped(title)}: model card", verdict.words]
     for section in sections:
         parts += [f"## {section.title}", section.body]
     return "\n\n".join(parts) + "\n"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from andamio.stats.metrics import higher_is_better
 from registry.card.columns import by_feature
 from registry.card.facts import Facts
-from registry.card.wording import Section, counted, family, interval, listed, metric, number, paragraphs, said, table
+from registry.card.markdown import Section, escaped, paragraphs, table
+from registry.card.wording import counted, family, interval, listed, metric, number
 from training.documents import ScoredTrial, UnscoredTrial
 
 TRIALS_SHOWN = 8
@@ -31,7 +32,9 @@ def choice(facts: Facts) -> Section:
         parts.append(table(["trial", "features", f"{metric(facts.plan.metric)} (cross-validated)", ""], ranked))
     parts.append(_curse(facts))
     if failed:
-        parts.append("Failed: " + "; ".join(f"{said(trial.id)} ({said(trial.why)})" for trial in failed[:5]) + ".")
+        parts.append(
+            "Failed: " + "; ".join(f"{escaped(trial.id)} ({escaped(trial.why)})" for trial in failed[:5]) + "."
+        )
     parts.append(_parity(facts))
     return Section("How it was chosen", paragraphs(parts))
 
@@ -44,16 +47,15 @@ def _rule(facts: Facts) -> str:
     best, chosen = _best(facts, facts.done), facts.fit.trial
     near = [trial for trial in facts.done if _within(facts, trial, best)]
     text = (
-        f"Best on average: {said(best.id)}, {_mean(best)}. Within one standard error of it: "
+        f"Best on average: {escaped(best.id)}, {_mean(best)}. Within one standard error of it: "
         f"{counted(len(near), 'trial')}; the simplest of these is taken"
     )
     if order and order[0] != chosen:
-        return (
-            f"{text}, {said(order[0])}. Its export did not prove itself, so **{said(chosen)}** was taken in its place."
-        )
+        first = escaped(order[0])
+        return f"{text}, {first}. Its export did not prove itself, so **{escaped(chosen)}** was taken in its place."
     runner_up = next((name for name in order if name != chosen and name in done), None)
-    after = f" Runner-up: {said(runner_up)}, {_mean(done[runner_up])}." if runner_up else " There was no other."
-    return f"{text}: **{said(chosen)}**, {_mean(done[chosen])}.{after}" if chosen in done else f"{text}."
+    after = f" Runner-up: {escaped(runner_up)}, {_mean(done[runner_up])}." if runner_up else " There was no other."
+    return f"{text}: **{escaped(chosen)}**, {_mean(done[chosen])}.{after}" if chosen in done else f"{text}."
 
 
 def _folds(facts: Facts) -> str:
@@ -74,7 +76,7 @@ def _ranked(facts: Facts) -> list[list[str]]:
     names += [name for name in (chosen,) if name in done and name not in names]
     return [
         [
-            said(name),
+            escaped(name),
             {"none": "all", "univariate": "selected one by one", "model": "selected by a model"}[done[name].selection],
             _mean(done[name]),
             "**chosen**" if name == chosen else "",
@@ -120,7 +122,7 @@ def left_out(facts: Facts) -> Section:
             by_kind[kind] = _best(facts, tried)
     parts = [_left_out(facts, kept, gone) if gone else "Nothing was left out: the model has every column."]
     if facts.fit.ignored:
-        ignored = listed([said(name) for name in facts.fit.ignored], 30)
+        ignored = listed([escaped(name) for name in facts.fit.ignored], 30)
         parts.append(
             f"Ignored, because empty or constant in train: {ignored}. What fills them later changes no answer."
         )
@@ -147,9 +149,9 @@ def left_out(facts: Facts) -> Section:
 def _left_out(facts: Facts, kept: list[str], gone: list[str]) -> str:
     """Features that are not used at all, and those of which some values or parts are."""
     seen, missed = by_feature(facts.contract, kept), by_feature(facts.contract, gone)
-    unused = [said(name) for name in missed if name not in seen]
+    unused = [escaped(name) for name in missed if name not in seen]
     partly = [
-        f"{said(name)} (only {listed([f'“{said(part)}”' for part in seen[name]], 10)})"
+        f"{escaped(name)} (only {listed([f'“{escaped(part)}”' for part in seen[name]], 10)})"
         for name in missed
         if name in seen
     ]

@@ -6,20 +6,8 @@ from typing import Any
 
 from andamio.contract.tables import Feature
 from registry.card.facts import Facts, Json
-from registry.card.wording import (
-    Section,
-    bullets,
-    code,
-    counted,
-    family,
-    interval,
-    listed,
-    metric,
-    number,
-    paragraphs,
-    said,
-    table,
-)
+from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
+from registry.card.wording import counted, family, interval, listed, metric, number
 
 SENTENCE = 2000
 """How many characters of a sentence of the contract's or the gate's are shown."""
@@ -29,15 +17,15 @@ FEW_ROWS_OF_A_CLASS = 10
 def purpose(facts: Facts) -> Section:
     """Objective and intended use."""
     problem = facts.contract.problem
-    classes = ", ".join(f"“{said(text)}”" for text in facts.contract.texts.values())
+    classes = ", ".join(f"“{escaped(text)}”" for text in facts.contract.texts.values())
     private = [name for name, feature in facts.contract.inputs.items() if feature.private]
     parts = [
-        said(problem.description, SENTENCE),
-        f"**Objective:** {said(problem.objective, SENTENCE)}." if problem.objective else "",
+        escaped(problem.description, SENTENCE),
+        f"**Objective:** {escaped(problem.objective, SENTENCE)}." if problem.objective else "",
         f"It takes one record of {counted(len(facts.contract.inputs), 'feature')} and answers with a probability for "
         f"each of {classes}. It tells what became of records like this one in the data below; it knows no causes, and "
         "nothing of what happens when people act on its answers.",
-        f"Private features, never logged: {listed([said(name) for name in private])}." if private else "",
+        f"Private features, never logged: {listed([escaped(name) for name in private])}." if private else "",
     ]
     return Section("What it is for", paragraphs(parts))
 
@@ -49,7 +37,7 @@ def data(facts: Facts) -> Section:
     train, holdout = facts.fit.rows, facts.evaluation.rows
     parts = [
         f"Data version {code(facts.plan.dataset)}"
-        + (f", made {said(manifest['created'][:10])}" if manifest.get("created") else "")
+        + (f", made {escaped(manifest['created'][:10])}" if manifest.get("created") else "")
         + f": {counted(train, 'row')} to train on and {counted(holdout, 'row')} held out."
     ]
     by_class = _class_rows(facts)
@@ -73,7 +61,7 @@ def data(facts: Facts) -> Section:
 def _class_rows(facts: Facts) -> list[list[str]]:
     train, held = facts.fit.class_rows, facts.evaluation.classes
     return [
-        [said(facts.text(key)), f"{count:,}", f"{held[key]:,}"]
+        [escaped(facts.text(key)), f"{count:,}", f"{held[key]:,}"]
         for key, count in zip(facts.contract.classes, train, strict=True)
     ]
 
@@ -84,10 +72,10 @@ def _split(manifest: Json) -> str:
         return ""
     if by.get("rule") == "time":
         return (
-            f"Held out is the newest share ({by['share']:.0%}), the rows from {said(manifest.get('cutoff') or '')} on. "
-            "The split is sealed and moves forward only."
+            f"Held out is the newest share ({by['share']:.0%}), the rows from {escaped(manifest.get('cutoff') or '')} "
+            "on. The split is sealed and moves forward only."
         )
-    columns = listed([said(column) for column in by.get("columns") or []], 6)
+    columns = listed([escaped(column) for column in by.get("columns") or []], 6)
     key = {"group": f"the group ({columns})", "id": f"the id ({columns})", "features": "all feature values"}
     return (
         f"Held out is {by['share']:.0%}, drawn by a hash of {key.get(str(by.get('key')), 'the row itself')}; equal "
@@ -100,9 +88,9 @@ def _who_is_out(facts: Facts, manifest: Json, rows: Json) -> str:
     rejected, replaced = rows.get("rejected") or 0, rows.get("replaced") or 0
     if rejected:
         reasons = [
-            f"{said(item['column'])}: {said(item['reason'])} ({counted(item['rows'], 'row')})"
+            f"{escaped(item['column'])}: {escaped(item['reason'])} ({counted(item['rows'], 'row')})"
             if item.get("column")
-            else f"{said(item['reason'])} ({counted(item['rows'], 'row')})"
+            else f"{escaped(item['reason'])} ({counted(item['rows'], 'row')})"
             for item in manifest.get("reasons") or []
         ]
         found.append(
@@ -112,9 +100,9 @@ def _who_is_out(facts: Facts, manifest: Json, rows: Json) -> str:
         found.append(f"{counted(replaced, 'row')} replaced by a later one with the same id")
     coerced = manifest.get("coerced") or {}
     if coerced:
-        cells = listed([f"{said(name)} ({count:,})" for name, count in coerced.items()], 8)
+        cells = listed([f"{escaped(name)} ({count:,})" for name, count in coerced.items()], 8)
         found.append(f"out-of-range cells, counted as missing: {cells}")
-    late = [said(name) for name, feature in facts.contract.features.items() if not feature.available_at_prediction]
+    late = [escaped(name) for name, feature in facts.contract.features.items() if not feature.available_at_prediction]
     if late:
         found.append(f"columns known only after the event: {listed(late)}")
     if not found:
@@ -127,10 +115,10 @@ def _suspects(facts: Facts) -> str:
         return ""
     found = facts.audit.get("suspects") or []
     if not found:
-        kinds = [said(kind).replace("\\_", " ").replace("_", " ") for kind in facts.audit.get("checked") or []]
+        kinds = [escaped(kind).replace("\\_", " ").replace("_", " ") for kind in facts.audit.get("checked") or []]
         looked = f" Looked for: {listed(kinds, 20)}." if kinds else ""
         return f"**Leakage audit:** no suspect.{looked}"
-    items = [said(item.get("message") or f"{item.get('kind')}: {item.get('feature')}", 400) for item in found]
+    items = [escaped(item.get("message") or f"{item.get('kind')}: {item.get('feature')}", 400) for item in found]
     return (
         f"**Leakage audit: {counted(len(found), 'suspect')}.** A leak makes every figure above too good.\n\n"
         + bullets(items)
@@ -139,7 +127,7 @@ def _suspects(facts: Facts) -> str:
 
 def _findings(facts: Facts) -> str:
     """What the audit found about values."""
-    found = [said(item["message"], 400) for item in (facts.audit or {}).get("findings") or []]
+    found = [escaped(item["message"], 400) for item in (facts.audit or {}).get("findings") or []]
     return f"**Values:**\n\n{bullets(found)}" if found else ""
 
 
@@ -148,7 +136,7 @@ def limits(facts: Facts) -> Section:
     found = []
     counts = facts.evaluation.classes
     if facts.low_evidence:
-        held = listed([f"{count:,} of “{said(facts.text(key))}”" for key, count in counts.items()])
+        held = listed([f"{count:,} of “{escaped(facts.text(key))}”" for key, count in counts.items()])
         found.append(
             f"Low evidence: the holdout has {held}; at least {FEW_ROWS_OF_A_CLASS} of each are needed to judge by it."
         )
@@ -179,8 +167,8 @@ def _ranges(facts: Facts) -> list[str]:
     for name, feature in facts.contract.inputs.items():
         profile = features.get(name) or {}
         if not feature.private and profile.get("min") is not None and profile.get("max") is not None:
-            unit = f" {said(feature.unit)}" if feature.unit else ""
-            rows.append(f"{said(name)} {_plain(profile['min'])} to {_plain(profile['max'])}{unit}")
+            unit = f" {escaped(feature.unit)}" if feature.unit else ""
+            rows.append(f"{escaped(name)} {_plain(profile['min'])} to {_plain(profile['max'])}{unit}")
     found = []
     if rows:
         found.append(
@@ -188,7 +176,7 @@ def _ranges(facts: Facts) -> list[str]:
             + "; ".join(rows[:60])
             + "."
         )
-    other = [said(name) for name, feature in facts.contract.inputs.items() if _takes_unknown(feature)]
+    other = [escaped(name) for name, feature in facts.contract.inputs.items() if _takes_unknown(feature)]
     if other:
         found.append(f"Values never seen in training all count as one “other” in {listed(other)}.")
     missing = _often_missing(features, facts.contract.inputs)
@@ -207,7 +195,7 @@ def _often_missing(features: dict[str, Json], inputs: dict[str, Feature]) -> lis
         profile = features.get(name) or {}
         count, missing = profile.get("count") or 0, profile.get("missing") or 0
         if count and missing / count >= 0.2:
-            found.append(f"{said(name)} ({missing / count:.0%})")
+            found.append(f"{escaped(name)} ({missing / count:.0%})")
     return found
 
 
@@ -215,13 +203,13 @@ def gate(facts: Facts) -> Section:
     """What the gate decided, in its own words."""
     decision = facts.decision
     outcome = {"promoted": "Promoted", "rejected": "Not promoted", "tied": "A tie"}[decision.outcome]
-    when = f", {said(facts.decided)}" if facts.decided else ""
-    parts = [f"**{outcome}**{when}. {said(decision.reason, SENTENCE)}"]
+    when = f", {escaped(facts.decided)}" if facts.decided else ""
+    parts = [f"**{outcome}**{when}. {escaped(decision.reason, SENTENCE)}"]
     rows = [
         [name, interval(figure)]
         for name, figure in (
             ("this model", decision.score),
-            (said(decision.against), decision.baseline),
+            (escaped(decision.against), decision.baseline),
             ("gain", decision.gain),
         )
         if figure is not None
@@ -246,10 +234,10 @@ def origin(facts: Facts) -> Section:
         ["split", code(plan.split)],
         ["contract", code(plan.contract)],
         ["model (SHA-256)", code(fit.model)],
-        ["trial", f"{said(fit.trial)}, {family(fit.family)}"],
-        ["parameters", ", ".join(f"{said(name)} = {said(value)}" for name, value in fit.params.items())],
+        ["trial", f"{escaped(fit.trial)}, {family(fit.family)}"],
+        ["parameters", ", ".join(f"{escaped(name)} = {escaped(value)}" for name, value in fit.params.items())],
         ["seed", code(plan.seed)],
-        ["libraries", ", ".join(f"{said(name)} {said(text)}" for name, text in plan.libraries.items())],
+        ["libraries", ", ".join(f"{escaped(name)} {escaped(text)}" for name, text in plan.libraries.items())],
         ["our code", code(plan.sources)],
         ["lock file (SHA-256 of uv.lock)", code(facts.lock)],
     ]
@@ -262,4 +250,4 @@ def origin(facts: Facts) -> Section:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else said(value)
+    return f"{value:g}" if isinstance(value, int | float) else escaped(value)

@@ -11,8 +11,8 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from andamio.pages.templates import environment
+from registry.card.markdown import Section
 from registry.card.verdict import Verdict
-from registry.card.wording import Section
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """Content security policy of the page: whatever gets into it can neither run nor call out."""

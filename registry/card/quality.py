@@ -5,22 +5,9 @@ from __future__ import annotations
 from andamio.contract.tables import Costs
 from andamio.stats.metrics import higher_is_better
 from registry.card.facts import Facts
+from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
 from registry.card.verdict import PLAIN, gain_over, visible_slices
-from registry.card.wording import (
-    MEANINGS,
-    Section,
-    bullets,
-    code,
-    counted,
-    family,
-    interval,
-    listed,
-    metric,
-    number,
-    paragraphs,
-    said,
-    table,
-)
+from registry.card.wording import MEANINGS, counted, family, interval, listed, metric, number
 from training.evaluate.documents import CalibrationMeasured, FeatureImportance, Figure, SliceFigure
 
 SLICES_SHOWN = 15
@@ -33,7 +20,7 @@ def figures(facts: Facts) -> Section:
     groups = evaluation.groups
     grouped = f" in {groups:,} groups that stay together" if groups != evaluation.rows else ""
     classes = evaluation.classes
-    by_class = f" ({', '.join(f'{count:,} {said(facts.text(key))}' for key, count in classes.items())})"
+    by_class = f" ({', '.join(f'{count:,} {escaped(facts.text(key))}' for key, count in classes.items())})"
     parts = [
         f"Measured on the holdout: {counted(evaluation.rows, 'row')}{by_class}{grouped}, which "
         "no training run, search or threshold ever saw. In brackets: the 95% interval, from resamples of these rows.",
@@ -112,7 +99,7 @@ def brief_table(facts: Facts) -> str:
 def threshold(facts: Facts) -> Section:
     """Where the line is drawn, and what that means for people."""
     contract, confusion, chosen = facts.contract, facts.evaluation.confusion, facts.evaluation.threshold
-    texts = [said(contract.texts[key]) for key in contract.classes]
+    texts = [escaped(contract.texts[key]) for key in contract.classes]
     positive = contract.positive_index
     parts = []
     if positive >= 0:
@@ -171,7 +158,7 @@ def calibration(facts: Facts) -> Section:
     parts = [
         f"{kinds[fitted.kind]} ({numbers}), fitted on out-of-fold scores and part of the exported model."
         if fitted.kind in kinds
-        else f"Its probabilities are the model's own: {said(fitted.why or 'they were not calibrated')}.",
+        else f"Its probabilities are the model's own: {escaped(fitted.why or 'they were not calibrated')}.",
         f"On the holdout a probability is off by {number(measured.error)} on average (the expected calibration "
         f"error){_by_chance(measured)}.",
     ]
@@ -217,7 +204,7 @@ def slices(facts: Facts) -> Section | None:
     shown = shown[: max(SLICES_SHOWN, len(worse))]
     rows = [
         [
-            f"{said(item.feature)}: {said(item.slice)}",
+            f"{escaped(item.feature)}: {escaped(item.slice)}",
             f"{item.rows:,}",
             interval(item) + (", too few rows" if item.low is None and item.value is not None else ""),
             number(item.overall),
@@ -256,7 +243,7 @@ def importance(facts: Facts) -> Section | None:
         "It says what the model leans on, not what causes what; of features that say the same, each looks unimportant.",
         table(
             ["feature", "worse by (95% interval)"],
-            [[said(item.feature), interval(item)] for item in found[:FEATURES_SHOWN]],
+            [[escaped(item.feature), interval(item)] for item in found[:FEATURES_SHOWN]],
         ),
     ]
     if len(found) > FEATURES_SHOWN:
@@ -269,7 +256,7 @@ def importance(facts: Facts) -> Section | None:
 
 
 def _features(items: list[FeatureImportance]) -> str:
-    return listed([said(item.feature) for item in items], 20)
+    return listed([escaped(item.feature) for item in items], 20)
 
 
 def _size(size: int) -> str:

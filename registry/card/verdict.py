@@ -10,7 +10,8 @@ from typing import Literal
 
 from andamio.stats.metrics import higher_is_better
 from registry.card.facts import Facts
-from registry.card.wording import code, counted, family, interval, listed, metric, number, said
+from registry.card.markdown import code, escaped
+from registry.card.wording import counted, family, interval, listed, metric, number
 from training.evaluate.documents import Figure, GateDecision, SliceFigure
 
 SMALL_HOLDOUT = 200
@@ -120,7 +121,7 @@ def _cares(facts: Facts) -> list[str]:
     found += _plain_regression(facts)
     worse = [item for item in visible_slices(facts) if item.worse]
     if worse:
-        names = listed([f"{said(item.feature)}: {said(item.slice)}" for item in worse], 3)
+        names = listed([f"{escaped(item.feature)}: {escaped(item.slice)}" for item in worse], 3)
         found.append(f"It is worse than elsewhere for {names}.")
     measured = facts.evaluation.calibration
     if measured.error > max(POOR_CALIBRATION, measured.by_chance_high):
@@ -148,7 +149,7 @@ def _plain_regression(facts: Facts) -> list[str]:
 
 
 def _gate(facts: Facts) -> str:
-    outcome, against = facts.decision.outcome, said(facts.decision.against)
+    outcome, against = facts.decision.outcome, escaped(facts.decision.against)
     name = family(facts.fit.family)
     if outcome == "promoted":
         return f"The gate promoted this {name} against {against}."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from andamio.errors import ObjectNotFound
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects, Readable
 from andamio.tabular.rows import LONGEST_ROW
 from scoring.batch import BatchPlan
@@ -33,7 +33,7 @@ def survey_chunk(context: ScoringContext, plan: BatchPlan, chunk: int) -> None:
     length = min(end + LONGEST_ROW + 2 * _BLOCK, plan.source_size) - start
     with context.batch.stream(plan.source, version=plan.source_version or None, start=start, length=length) as source:
         found = survey(_blocks(source), start, end, targets, delimiter, first=chunk == 0)
-    context.batch.put_new(key, found.to_json(), content_type="application/json")
+    documents.write_once(context.batch, key, found)
 
 
 def missing_surveys(objects: Objects, plan: BatchPlan) -> list[int]:
@@ -47,7 +47,7 @@ def read_surveys(objects: Objects, plan: BatchPlan) -> list[Survey]:
 
     def read(chunk: int) -> Survey:
         try:
-            return Survey.from_json(objects.get(layout.survey(plan.batch, chunk)).body)
+            return documents.read(objects, layout.survey(plan.batch, chunk), Survey)
         except ObjectNotFound:
             start, end = plan.chunks[chunk]
             why = failure(objects, plan.batch, "chunk", chunk)

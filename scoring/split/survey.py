@@ -13,11 +13,14 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import with_config
 
+from andamio.storage import documents
+from andamio.storage.documents import STRICT
 from andamio.tabular.quotes import INSIDE, OUTSIDE, Quotes, state_after, states
 from andamio.tabular.rows import LONGEST_ROW
 
@@ -30,6 +33,7 @@ RowStart = tuple[int, int]
 """Where a row begins: its offset in the file, and how many lines end before it (in the chunk)."""
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What a chunk holds, in whole lines from `start` to `end`; pairs are under (outside, inside).
@@ -48,6 +52,7 @@ class Survey:
     first: RowStart | None
     row_starts: tuple[tuple[int, RowStart | None, RowStart | None], ...]
     long: bool = False
+    format_number: Literal[1] = 1
 
     def to_json(self) -> bytes:
         """The survey as it is stored."""
@@ -56,20 +61,7 @@ class Survey:
     @classmethod
     def from_json(cls, body: bytes) -> Self:
         """The survey that was stored."""
-        raw = json.loads(body)
-        row_starts = tuple(
-            (target, _row_start(outside), _row_start(inside)) for target, outside, inside in raw["row_starts"]
-        )
-        return cls(
-            raw["start"],
-            raw["end"],
-            raw["lines"],
-            tuple(raw["inside"]),
-            tuple(raw["quote_lines"]),
-            _row_start(raw["first"]),
-            row_starts,
-            raw["long"],
-        )
+        return documents.parse(body, cls, "the survey of a chunk")
 
 
 def chunk_starts(start: int, end: int, body: int, step: int) -> list[int]:
@@ -91,10 +83,6 @@ def survey(
         if scan.take(block):
             break
     return scan.finish()
-
-
-def _row_start(raw: Sequence[int] | None) -> RowStart | None:
-    return None if raw is None else (raw[0], raw[1])
 
 
 class _Scan:

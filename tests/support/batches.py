@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
+from scoring.documents import InputFile, Manifest, OutputFiles, ScoringModel, ShardSummary
 from scoring.lookup import LookupWriter
 
 BATCH = "20261121T100000-0123456789ab"
@@ -78,14 +80,22 @@ def put_shard(
     objects.put(layout.shard_result(plan.batch, shard.number), result.to_json())
 
 
-def put_done(objects: Objects, plan: BatchPlan, parts: Sequence[str], **more: Any) -> dict[str, Any]:
+def a_manifest(plan: BatchPlan, parts: Sequence[str], **more: Any) -> Manifest:
+    """The manifest of a batch of three rows, two of which were scored, in these parts."""
+    file = InputFile("batch", plan.key, plan.version, plan.etag, plan.size, plan.format, plan.compression, 3)
+    shards = tuple(ShardSummary(1, number, 1, 1, 0, 1, '"e"', {}) for number in range(len(parts)))
+    rejected = (layout.rejected_part(plan.batch, 0),)
+    manifest = Manifest(
+        plan.batch, plan.problem, file, ScoringModel(plan.problem, plan.release), 3, 2, 1, True, dict(plan.names_out),
+        OutputFiles(tuple(parts), None, rejected), shards, plan.created, plan.created, 1.5,
+    )  # fmt: skip
+    return replace(manifest, **more)
+
+
+def put_done(objects: Objects, plan: BatchPlan, parts: Sequence[str], **more: Any) -> Manifest:
     """The manifest of a batch that is done, and its last state; returns the manifest."""
-    manifest = {
-        "batch": plan.batch, "problem": plan.problem, "release": {"name": plan.problem, "version": plan.release},
-        "rows": 3, "scored": 2, "rejected": 1, "shards": [{}] * len(parts), "seconds": 1.5,
-        "files": {"scored": list(parts), "merged": None, "rejected": [layout.rejected_part(plan.batch, 0)]},
-    } | more  # fmt: skip
+    manifest = a_manifest(plan, parts, **more)
     objects.put(layout.batch(plan.batch, "plan.json"), plan.to_json())
-    objects.put(layout.batch_manifest(plan.batch), json.dumps(manifest).encode())
+    objects.put(layout.batch_manifest(plan.batch), manifest.to_json())
     put_state(objects, plan.batch, status="done")
     return manifest

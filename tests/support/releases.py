@@ -20,6 +20,7 @@ from andamio.contract import Contract
 from andamio.records.encode import CATEGORIES, NUMBERS, PROBABILITIES
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import seal
+from andamio.release.samples import ReferenceRows
 from andamio.storage.ports import Objects
 
 ROOT = Path(__file__).parents[2]
@@ -96,7 +97,7 @@ def linear_onnx(contract: Contract, *, favour: int = -1, scale: float = 0.01, br
     return bytes(model.SerializeToString())
 
 
-def reference_document(contract: Contract, rows: int = 40) -> dict[str, Any]:
+def reference_document(contract: Contract, rows: int = 40) -> ReferenceRows:
     """Reference rows in the shape that training writes: values drawn within each feature's range, some missing."""
     random = np.random.default_rng(11)
     columns: dict[str, list[Any]] = {}
@@ -117,10 +118,8 @@ def reference_document(contract: Contract, rows: int = 40) -> dict[str, Any]:
         if not feature.required:
             values[:: rows // 4 + 1] = [None] * len(values[:: rows // 4 + 1])
         columns[name] = values
-    document: dict[str, Any] = {"rows": rows, "columns": columns}
-    if contract.problem.time is not None and any(contract.inputs[name].type == "date" for name in columns):
-        document["time"] = ["2026-06-01"] * rows
-    return document
+    timed = contract.problem.time is not None and any(contract.inputs[name].type == "date" for name in columns)
+    return ReferenceRows(rows, columns, ("2026-06-01",) * rows if timed else None)
 
 
 def release_files(
@@ -141,7 +140,7 @@ def release_files(
         "model.onnx": linear_onnx(contract) if onnx is None else onnx,
         "contract.json": contract.to_json(),
         "profile.json": b"{}",
-        "reference.json": json.dumps(reference_document(contract)).encode(),
+        "reference.json": reference_document(contract).to_json(),
         "out_of_fold.json": b"{}",
         "evaluation.json": json.dumps(evaluation).encode(),
         "decision.json": json.dumps({"outcome": "promote", "reason": "better than the majority class"}).encode(),

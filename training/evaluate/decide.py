@@ -16,6 +16,7 @@ from andamio.records.encode import encode
 from andamio.records.parse import parse_typed
 from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.release import MODEL, Release
+from andamio.release.samples import OutOfFoldScores
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from training import reference, rows
@@ -92,7 +93,7 @@ class ScoredChampion:
 
     def out_of_fold(self) -> gate.OutOfFold:
         """Its sealed out-of-fold scores."""
-        return reference.read_out_of_fold(self.release.read("out_of_fold.json"))
+        return reference.out_of_fold_of(self.release.document("out_of_fold.json", OutOfFoldScores))
 
     @property
     def identity(self) -> str:

@@ -16,9 +16,11 @@ from andamio.errors import TrainingError
 from andamio.gate import rules
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
+from andamio.release.samples import OutOfFoldScores
 from andamio.release.threshold import labels_from
 from andamio.stats import metrics
 from andamio.stats.bootstrap import Scorer, interval
+from andamio.storage import documents
 from andamio.storage.ports import Objects
 from training import reference, rows
 from training.documents import FittedModel
@@ -144,8 +146,9 @@ def assess(
 
 def out_of_fold(run: Run, candidate: Candidate) -> rules.OutOfFold:
     """The candidate's calibrated out-of-fold scores."""
-    body = run.read(candidate_file("out_of_fold.json"), candidate.fit.files["out_of_fold.json"], "fit")
-    return reference.read_out_of_fold(body)
+    file = candidate_file("out_of_fold.json")
+    body = run.read(file, candidate.fit.files["out_of_fold.json"], "fit")
+    return reference.out_of_fold_of(documents.parse(body, OutOfFoldScores, run.key(file)))
 
 
 def _cross_validated(

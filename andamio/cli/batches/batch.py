@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -22,8 +21,9 @@ from andamio.cli.progress import bar
 from andamio.errors import CommandError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from scoring.batch import ENDINGS, FILE_TYPES, ID, MAX_NAME_LENGTH, BatchPlan, format_of, new_id
+from scoring.documents import Manifest
 from scoring.status import Status, read_status, recent
 
 _START_GRACE = timedelta(minutes=1)
@@ -51,7 +51,7 @@ class Result:
     """A batch that is done and what was made of it here: `rejected` is None where no row was."""
 
     status: Status
-    manifest: dict[str, Any]
+    manifest: Manifest
     plan: BatchPlan
     file: Path
     form: str
@@ -127,18 +127,18 @@ class Batches:
         if status.rows is None:
             raise CommandError(f"Batch {status.batch} is done, but cannot be brought. {status.reason}")
         source_batch = status.same_as or status.batch
-        plan = BatchPlan.from_json(self._objects.get(layout.batch(source_batch, "plan.json")).body)
-        manifest: dict[str, Any] = json.loads(self._objects.get(layout.batch_manifest(source_batch)).body)
+        plan = documents.read(self._objects, layout.batch(source_batch, "plan.json"), BatchPlan)
+        manifest = documents.read(self._objects, layout.batch_manifest(source_batch), Manifest)
         target, form = _target(file, options)
         contract = Release.open(self._models, plan.release).contract()
-        with bar(f"Bringing {target.name}", len(manifest["files"]["scored"])) as progress:
+        with bar(f"Bringing {target.name}", len(manifest.files.scored)) as progress:
             fetch(self._objects, plan, manifest, contract, target, form, progress.more)
         rejected = target.with_name(f"{_stem(file.name)}.rejected.jsonl")
-        if manifest["files"]["rejected"]:
+        if manifest.files.rejected:
             fetch_rejected(self._objects, manifest, rejected)
         else:
             rejected.unlink(missing_ok=True)  # of an earlier run: what was rejected then is not now
-        return Result(status, manifest, plan, target, form, rejected if manifest["rejected"] else None)
+        return Result(status, manifest, plan, target, form, rejected if manifest.rejected else None)
 
     @staticmethod
     def _file_of(status: Status) -> Path:

@@ -33,18 +33,18 @@ def result(found: Result) -> None:
         done(f"The same file was scored by the same model before, in {found.status.same_as}: this is its result.")
     table = _pairs()
     table.add_row("batch", found.status.batch)
-    table.add_row("rows", f"{manifest['rows']:,}")
-    table.add_row("scored", f"[green]{manifest['scored']:,}[/green]  {escape(str(found.file))}")
+    table.add_row("rows", f"{manifest.rows:,}")
+    table.add_row("scored", f"[green]{manifest.scored:,}[/green]  {escape(str(found.file))}")
     if found.rejected is not None:
-        table.add_row("rejected", f"[yellow]{manifest['rejected']:,}[/yellow]  {escape(str(found.rejected))}")
+        table.add_row("rejected", f"[yellow]{manifest.rejected:,}[/yellow]  {escape(str(found.rejected))}")
         for reject in _first_rejects(found.rejected):
             table.add_row("", f"[dim]line {reject['line']}: {escape(reject['reason'])}[/dim]")
     else:
         table.add_row("rejected", "0")
-    table.add_row("model", f"{escape(manifest['release']['name'])}, release {manifest['release']['version']}")
-    seconds = manifest["seconds"]
-    shards = len(manifest["shards"])
-    speed = f": {manifest['rows'] / seconds:,.0f} rows a second" if seconds else ""
+    table.add_row("model", f"{escape(manifest.release.name)}, release {manifest.release.version}")
+    seconds = manifest.seconds
+    shards = len(manifest.shards)
+    speed = f": {manifest.rows / seconds:,.0f} rows a second" if seconds else ""
     table.add_row("took", f"{seconds:.1f} s in {shards} shard{'' if shards == 1 else 's'}{speed}")
     out.print(table)
     first = first_rows(found, 1)

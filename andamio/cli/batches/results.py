@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from andamio.contract import Contract
 from andamio.errors import CommandError
 from andamio.storage.ports import Objects
 from scoring.batch import BatchPlan
+from scoring.documents import Manifest
 
 FORMATS = ("csv", "parquet", "sqlite")
 """What results can be turned into, whatever the batch's own format."""
@@ -28,38 +29,36 @@ _BLOCK = 2**20
 def fetch(
     objects: Objects,
     plan: BatchPlan,
-    manifest: dict[str, Any],
+    manifest: Manifest,
     contract: Contract,
     target: Path,
     form: str,
     on_part: Callable[[], None],
 ) -> None:
-    """Bring the scored rows of a batch into one file; `fetched` is called after each part of it.
+    """Bring the scored rows of a batch into one file; `on_part` is called after each part of it.
 
     `form` is one of `FORMATS`, or the batch's own. Text whose target ends with `.gz` is compressed. The file is there
     when all of it is. Raises `CommandError` when the rows are not those that the manifest counts.
     """
-    files = manifest["files"]
+    files = manifest.files
     with _folder_beside(target) as folder:
-        partial = folder / "made"
+        partial = folder / "partial"
         if form != plan.format:
-            _convert(
-                _parts(objects, files["scored"], folder, on_part), plan, contract, partial, form, manifest["scored"]
-            )
-        elif files["merged"]:
-            _copy(objects, files["merged"], partial)
+            _convert(_parts(objects, files.scored, folder, on_part), plan, contract, partial, form, manifest.scored)
+        elif files.merged:
+            _copy(objects, files.merged, partial)
             on_part()
         else:
             join = _join_parquet if form == "parquet" else _join_text
-            join(_parts(objects, files["scored"], folder, on_part), plan, partial)
+            join(_parts(objects, files.scored, folder, on_part), plan, partial)
         (_packed(partial) if target.suffix.lower() == ".gz" else partial).replace(target)
 
 
-def fetch_rejected(objects: Objects, manifest: dict[str, Any], target: Path) -> None:
+def fetch_rejected(objects: Objects, manifest: Manifest, target: Path) -> None:
     """Bring the rejected rows of a batch into one JSON Lines file."""
     with _folder_beside(target) as folder:
         with (folder / "made").open("wb") as whole:
-            for key in manifest["files"]["rejected"]:
+            for key in manifest.files.rejected:
                 with objects.stream(key) as source:
                     shutil.copyfileobj(source, whole, _BLOCK)
         (folder / "made").replace(target)
@@ -72,7 +71,7 @@ def _folder_beside(target: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _parts(objects: Objects, keys: list[str], folder: Path, on_part: Callable[[], None]) -> Iterator[Path]:
+def _parts(objects: Objects, keys: Sequence[str], folder: Path, on_part: Callable[[], None]) -> Iterator[Path]:
     """Each part as a local file, which is there until the next one is asked for."""
     for key in keys:
         part = folder / "part"

@@ -17,6 +17,7 @@ from andamio.release.explain import Reference, read_reference, rows_for, sample_
 from andamio.release.model import Model
 from andamio.release.pointer import PointerEntry
 from andamio.release.release import MODEL, Release
+from andamio.release.samples import ReferenceRows
 from andamio.release.threshold import labels_from
 from andamio.storage.ports import Objects
 from lambdas.api.replies.problems import RequestError
@@ -79,8 +80,8 @@ class Champion:
         what was sealed.
         """
         if _REFERENCE not in self._kept:
-            document = self.release.json(_REFERENCE)
-            if not document.get("rows"):
+            document = self.release.document(_REFERENCE, ReferenceRows)
+            if not document.rows:
                 raise RequestError(
                     "no-reference",
                     f"Release {self.version} keeps no reference rows to explain against. Train again: the next "

@@ -10,6 +10,7 @@ import pytest
 
 from andamio import names
 from andamio.contract import Contract
+from andamio.release.samples import ReferenceRows
 from andamio.storage import layout
 from tests.support.api import Api
 from tests.support.releases import heart, linear_onnx, promote, reference_document, seal_release, serve
@@ -126,10 +127,9 @@ def test_a_client_can_tell_so_turning_it_off_is_another_model_to_serve() -> None
     assert silent().served_digest != heart().served_digest
 
 
-@pytest.mark.parametrize("reference", [b"{}", b'{"rows": 0, "columns": {}}'])
-def test_a_release_without_reference_rows_says_so_and_goes_on_predicting(reference: bytes) -> None:
+def test_a_release_without_reference_rows_says_so_and_goes_on_predicting() -> None:
     api = Api()
-    version = seal_release(api.objects, heart(), changed={"reference.json": reference})
+    version = seal_release(api.objects, heart(), changed={"reference.json": ReferenceRows(0, {}).to_json()})
     promote(api.objects, "heart", version)
     answer = api.post("/explain", {"features": PATIENT})
     assert answer.status == 503
@@ -138,9 +138,18 @@ def test_a_release_without_reference_rows_says_so_and_goes_on_predicting(referen
     assert api.predict(PATIENT).status == 200
 
 
+def test_reference_rows_that_are_none_are_refused() -> None:
+    api = Api()
+    promote(api.objects, "heart", seal_release(api.objects, heart(), changed={"reference.json": b"{}"}))
+    answer = api.post("/explain", {"features": PATIENT})
+    assert answer.status == 503
+    assert answer.json["type"].endswith("release")
+    assert api.predict(PATIENT).status == 200
+
+
 def test_reference_rows_that_were_changed_after_sealing_are_refused(api: Api) -> None:
     version = api.predict(PATIENT).json["model"]["version"]
-    other = json.dumps(reference_document(heart(), rows=41)).encode()
+    other = reference_document(heart(), rows=41).to_json()
     api.objects.put(layout.release(version, "reference.json"), other)
     answer = api.post("/explain", {"features": PATIENT})
     assert answer.status == 503
@@ -168,7 +177,7 @@ def test_reference_rows_are_read_by_the_first_explanation_and_by_no_other(
 
 def test_a_new_champion_brings_its_own_reference(api: Api) -> None:
     first = explain(api, PATIENT)
-    changed = {"reference.json": json.dumps(reference_document(heart(), rows=60)).encode()}
+    changed = {"reference.json": reference_document(heart(), rows=60).to_json()}
     version = seal_release(api.objects, heart(), linear_onnx(heart(), scale=0.02), changed=changed)
     promote(api.objects, "heart", version)
     api.clock.move(60)
@@ -178,7 +187,7 @@ def test_a_new_champion_brings_its_own_reference(api: Api) -> None:
 
 
 def test_of_many_reference_rows_a_part_is_taken_and_one_average_holds_for_the_release(api: Api) -> None:
-    changed = {"reference.json": json.dumps(reference_document(heart(), rows=1000)).encode()}
+    changed = {"reference.json": reference_document(heart(), rows=1000).to_json()}
     promote(api.objects, "heart", seal_release(api.objects, heart(), changed=changed))
     old, young = explain(api, PATIENT), explain(api, PATIENT | {"age": 30})
     assert old["average"] == pytest.approx(young["average"], abs=1e-6)

@@ -22,6 +22,7 @@ from andamio.cli.models import api, show
 from andamio.errors import CommandError, ObjectNotFound
 from andamio.storage import layout
 from scoring.batch import ID, Shard, file_name, prediction_id
+from scoring.documents import OutputFiles
 from tests.support.batches import BATCH, CREATED, OTHER, a_plan, put_cut, put_done, put_shard, put_state
 from tests.support.releases import heart, serve
 
@@ -180,7 +181,7 @@ def test_rejects_of_an_earlier_run_do_not_stay(cloud: Cloud, file: Path, monkeyp
 
     def without_rejects(batch_id: str, key: str) -> None:
         cloud.score(batch_id, key)
-        files = {"scored": [layout.scored_part(batch_id, 0, "csv")], "merged": None, "rejected": []}
+        files = OutputFiles((layout.scored_part(batch_id, 0, "csv"),), None, ())
         plan = a_plan(batch=batch_id, release=cloud.release)
         put_done(cloud.buckets["batch"], plan, [""], rejected=0, files=files)
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from andamio.errors import CommandError
 from andamio.storage import layout
 from andamio.tabular.rows import LONGEST_ROW
 from scoring.batch import BatchPlan
+from scoring.documents import Manifest, OutputFiles
+from tests.support.batches import a_manifest, a_plan
 
 CONTRACT = Contract.from_toml("""
 [problem]
@@ -96,14 +99,19 @@ def parts(form: str, groups: list[list[tuple[Any, ...]]], *, delimiter: str = ",
     return made
 
 
-def stored(form: str, groups: list[list[tuple[Any, ...]]], **how: Any) -> tuple[MemoryObjects, dict[str, Any]]:
+def manifest_of(keys: list[str], scored: int) -> Manifest:
+    """The manifest of a batch whose parts have these keys."""
+    return a_manifest(a_plan(), [], scored=scored, files=OutputFiles(tuple(keys), None, ()))
+
+
+def stored(form: str, groups: list[list[tuple[Any, ...]]], **how: Any) -> tuple[MemoryObjects, Manifest]:
     """A bucket with the parts, and the manifest that names them."""
     objects = MemoryObjects()
     keys = []
     for number, body in enumerate(parts(form, groups, **how)):
         keys.append(layout.scored_part(BATCH, number, form))
         objects.put(keys[-1], body)
-    return objects, {"files": {"scored": keys, "merged": None, "rejected": []}, "scored": sum(map(len, groups))}
+    return objects, manifest_of(keys, sum(map(len, groups)))
 
 
 def read(file: Path, form: str) -> list[tuple[Any, ...]]:
@@ -163,7 +171,7 @@ def test_a_header_with_a_line_break_stands_once(tmp_path: Path) -> None:
     keys = ["a", "b"]
     for key, body in zip(keys, ("1,2\n", "3,4\n"), strict=True):
         objects.put(key, (header + body).encode())
-    manifest = {"files": {"scored": keys, "merged": None, "rejected": []}, "scored": 2}
+    manifest = manifest_of(keys, 2)
     fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "csv", lambda: None)
     assert (tmp_path / "result").read_text() == header + "1,2\n3,4\n"
 
@@ -171,7 +179,7 @@ def test_a_header_with_a_line_break_stands_once(tmp_path: Path) -> None:
 def test_a_merged_file_is_taken_as_it_is_and_progress_is_told(tmp_path: Path) -> None:
     objects, manifest = stored("csv", [ROWS])
     objects.put("scored/whole.csv", b"whole")
-    manifest["files"]["merged"] = "scored/whole.csv"
+    manifest = replace(manifest, files=replace(manifest.files, merged="scored/whole.csv"))
     told: list[int] = []
     fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "csv", lambda: told.append(1))
     assert (tmp_path / "result").read_bytes() == b"whole"
@@ -190,7 +198,7 @@ def test_a_spreadsheet_s_decimal_commas_become_numbers(tmp_path: Path) -> None:
 def test_two_columns_of_one_name_are_both_there(tmp_path: Path) -> None:
     objects = MemoryObjects()
     objects.put("a", b"age,note,Note,note,prediction_id\n1,a,b,c,x-1\n")
-    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 1}
+    manifest = manifest_of(["a"], 1)
     fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
     with sqlite3.connect(tmp_path / "result") as connection:
         cursor = connection.execute("SELECT * FROM predictions")
@@ -209,13 +217,13 @@ def test_parts_without_rows_have_columns(
     rows = read(tmp_path / "result", form)
     if form == "csv":
         assert rows.pop(0) == (*COLUMNS, *OWN)
-    assert len(rows) == manifest["scored"]
+    assert len(rows) == manifest.scored
 
 
 def test_predictions_of_a_file_that_was_scored_before_are_by_their_own_id(tmp_path: Path) -> None:
     objects = MemoryObjects()
     objects.put("a", b"age,prediction_id,Andamio_prediction_id,andamio_prediction_id\n1,x,y,x-2\n1,x,y,x-3\n")
-    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 2}
+    manifest = manifest_of(["a"], 2)
     called = dict(zip(OWN, OWN, strict=True)) | {"prediction_id": "andamio_prediction_id"}
     fetch(objects, plan("csv", names_out=called), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
     with sqlite3.connect(tmp_path / "result") as connection:
@@ -230,7 +238,7 @@ def test_cells_that_are_quoted_behind_spaces_are_read_as_they_were_scored(tmp_pa
         b'age,purpose,note,prediction_id\n 1, car, "Mueller, Eva",x-2\n "2",car,"a "" b",x-3\n3,car,5\'10" tall,x-4\n'
     )
     objects.put("a", body)
-    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 3}
+    manifest = manifest_of(["a"], 3)
     fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
     rows = read(tmp_path / "result", "sqlite")
     assert [row[0] for row in rows] == [1, 2, 3]
@@ -244,7 +252,7 @@ def test_spaces_before_a_quote_are_found_where_the_file_is_read_in_pieces(
     objects = MemoryObjects()
     for shift in range(16):
         objects.put("a", b"age,note,prediction_id\n1," + b"x" * shift + b',x\n2,  "a,b",y\n')
-        manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 2}
+        manifest = manifest_of(["a"], 2)
         fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
         assert read(tmp_path / "result", "sqlite")[1] == (2, "a,b", "y")
 
@@ -254,7 +262,7 @@ def test_a_row_as_long_as_can_be_scored_is_brought(quote: bytes, tmp_path: Path)
     objects = MemoryObjects()
     text = "a\n" * ((LONGEST_ROW - 10) // 2)
     objects.put("a", b"age,note,prediction_id\n1,x,x-1\n2," + quote + text.encode() + b'",x-2\n')
-    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 2}
+    manifest = manifest_of(["a"], 2)
     fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "parquet", lambda: None)
     assert read(tmp_path / "result", "parquet")[1] == (2, text, "x-2")
 
@@ -275,7 +283,7 @@ def test_lists_objects_days_and_large_numbers_of_parquet_are_kept(form: str, tmp
     )
     parquet.write_table(table, sink)
     objects.put("a", sink.getvalue())
-    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 1}
+    manifest = manifest_of(["a"], 1)
     fetch(objects, plan("parquet"), manifest, CONTRACT, tmp_path / "result", form, lambda: None)
     row = read(tmp_path / "result", form)[-1]
     assert row == ("[1, 2]", '{"a": "ü"}', "2026-01-02", str(2**64 - 1), "x")
@@ -285,7 +293,7 @@ def test_bytes_that_are_no_text_are_not_for_csv(tmp_path: Path) -> None:
     objects, sink = MemoryObjects(), io.BytesIO()
     parquet.write_table(pa.table({"raw": [b"\xff"], "prediction_id": ["x-1"]}), sink)
     objects.put("a", sink.getvalue())
-    manifest = {"files": {"scored": ["a"], "merged": None, "rejected": []}, "scored": 1}
+    manifest = manifest_of(["a"], 1)
     with pytest.raises(CommandError, match="'raw', of binary: some of it is no text"):
         fetch(objects, plan("parquet"), manifest, CONTRACT, tmp_path / "result", "csv", lambda: None)
     assert not (tmp_path / "result").exists()
@@ -295,7 +303,7 @@ def test_bytes_that_are_no_text_are_not_for_csv(tmp_path: Path) -> None:
 
 def test_parts_that_are_not_what_was_scored_are_no_result(tmp_path: Path) -> None:
     objects, manifest = stored("csv", [ROWS])
-    manifest["scored"] += 1
+    manifest = replace(manifest, scored=manifest.scored + 1)
     with pytest.raises(CommandError, match="hold 3 rows, and its manifest counts 4"):
         fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
     assert list(tmp_path.iterdir()) == []
@@ -305,5 +313,6 @@ def test_rejects_are_one_file(tmp_path: Path) -> None:
     objects = MemoryObjects()
     objects.put("r0", b'{"line": 2}\n')
     objects.put("r1", b'{"line": 9}\n')
-    fetch_rejected(objects, {"files": {"rejected": ["r0", "r1"]}}, tmp_path / "rejected.jsonl")
+    manifest = a_manifest(a_plan(), [], files=OutputFiles((), None, ("r0", "r1")))
+    fetch_rejected(objects, manifest, tmp_path / "rejected.jsonl")
     assert [json.loads(line)["line"] for line in (tmp_path / "rejected.jsonl").read_text().splitlines()] == [2, 9]

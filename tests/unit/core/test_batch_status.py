@@ -12,6 +12,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.storage import layout
 from scoring.batch import new_id
+from scoring.documents import UploadRequest
 from scoring.status import BatchProgress, Files, ScoringModel, Status, read_status, recent, result_files
 from tests.support.machine import NOW, Machine, table
 
@@ -27,8 +28,8 @@ def status(machine: Machine, batch: str) -> Status:
 def ask(objects: MemoryObjects, batch: str) -> str:
     key = layout.incoming(batch, "a.csv")
     expires = (NOW + timedelta(minutes=15)).isoformat()
-    said = {"batch": batch, "key": key, "created": NOW.isoformat(), "expires": expires}
-    objects.put(layout.batch(batch, "request.json"), json.dumps(said).encode())
+    request = UploadRequest(batch, key, NOW.isoformat(), expires)
+    objects.put(layout.batch(batch, "request.json"), request.to_json())
     return key
 
 

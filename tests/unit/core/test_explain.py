@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import math
 
 import numpy as np
@@ -27,6 +26,8 @@ from andamio.release.explain import (
     sample_reference,
     seed_of,
 )
+from andamio.release.samples import ReferenceRows
+from andamio.storage import documents
 
 from .making import PROBLEM, contract
 
@@ -270,20 +271,20 @@ type = "category"
 values = ["a", "b"]
 required = false
 """
-DOCUMENT = {
-    "rows": 3,
-    "columns": {
-        "age": [30.0, 40.0, 50.0],
-        "born_on": ["1990-05-17", None, "1970-01-02"],
-        "smokes": [1.0, 0.0, None],
-        "kind": ["a", None, "b"],
+DOCUMENT = ReferenceRows(
+    rows=3,
+    columns={
+        "age": (30.0, 40.0, 50.0),
+        "born_on": ("1990-05-17", None, "1970-01-02"),
+        "smokes": (1.0, 0.0, None),
+        "kind": ("a", None, "b"),
     },
-}
+)
 
 
 def test_reference_rows_are_read_as_training_wrote_them():
     mixed = contract(MIXED)
-    read = read_reference(mixed, json.loads(json.dumps(DOCUMENT)))
+    read = read_reference(mixed, documents.parse(DOCUMENT.to_json(), ReferenceRows, "reference.json"))
     expected = encode(
         mixed,
         parse(
@@ -329,27 +330,27 @@ def test_a_held_feature_has_the_record_s_value_in_every_row_that_is_asked():
 
 
 def test_a_private_feature_is_held_even_where_a_reference_has_it():
-    leaked = {**DOCUMENT, "columns": {**DOCUMENT["columns"], "name": ["Ada", "Ada", "Grace"]}}
+    leaked = dataclasses.replace(DOCUMENT, columns={**DOCUMENT.columns, "name": ("Ada", "Ada", "Grace")})
     assert read_reference(contract(MIXED), leaked).held == ("name",)
 
 
 def test_where_ages_count_up_to_a_time_that_was_not_kept_dates_are_held():
     timed = contract(MIXED, PROBLEM + 'time = "at"\n')
     assert read_reference(timed, DOCUMENT).held == ("born_on", "name")
-    kept = read_reference(timed, {**DOCUMENT, "time": ["2020-05-17"] * 3})
+    kept = read_reference(timed, dataclasses.replace(DOCUMENT, time=("2020-05-17",) * 3))
     assert kept.held == ("name",)
     assert kept.encoded.numbers[0, 1] == 10958  # 30 years
 
 
 def test_where_all_features_are_private_there_is_nothing_to_tell_apart():
     private = contract('[features.x]\ntype = "number"\nprivate = true\n')
-    read = read_reference(private, {"rows": 5, "columns": {}})
+    read = read_reference(private, ReferenceRows(5, {}))
     record = encode(private, parse_records(private, [{"x": 1.5}]))
     found = explain(lambda encoded: two_classes(np.full(encoded.rows, 0.4)), read, record, 0.4, 1, rows=100, seed=1)
     assert (found.contributions, found.average, read.held) == ({}, 0.4, ("x",))
 
 
-@pytest.mark.parametrize("document", [{}, {"rows": 0, "columns": {}}, {"rows": 1, "columns": {"age": ["old"]}}])
+@pytest.mark.parametrize("document", [ReferenceRows(0, {}), ReferenceRows(1, {"age": ("old",)})])
 def test_a_reference_that_is_none_is_refused(document):
     with pytest.raises(ReleaseError, match="reference"):
         read_reference(contract(MIXED), document)

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from andamio.errors import DataError
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from scoring.batch import result_key
+from scoring.documents import KnownBatch
 from scoring.write import merge
 from tests.support.machine import NOW, Machine, table
 
@@ -197,6 +198,6 @@ class TestWhatIsKnown:
         batch = scored(machine, "a.csv", POISONED)
         plan = machine.plan_of(batch)
         key = result_key(plan.etag, plan.size, plan.format, plan.compression, plan.release)
-        machine.batch.put(key, b'{"batch": "20260101T000000-000000000000"}')
+        machine.batch.put(key, KnownBatch("20260101T000000-000000000000").to_json())
         machine.step("publish", batch=batch)
-        assert machine.json(key) == {"batch": batch}
+        assert documents.read(machine.batch, key, KnownBatch).batch == batch

@@ -10,8 +10,8 @@ import pytest
 
 from andamio.contract import Contract
 from registry.card import Card, Facts, make
+from registry.card.markdown import escaped
 from registry.card.page import MOST_PLOTS
-from registry.card.wording import said
 from tests.support.cards import DECISION, EVALUATION, FIT, IMPORTANCE, MANIFEST, PLAN, TRIALS, attempt, every, facts
 from tests.support.datasets import FRUIT_FOLDER
 
@@ -341,7 +341,7 @@ def test_a_text_stays_a_text_in_a_table(text: str) -> None:
     from markdown_it import MarkdownIt
 
     markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    page = Tags(markdown.render(f"| a | b |\n|---|---|\n| {said(text)} | end |\n"))
+    page = Tags(markdown.render(f"| a | b |\n|---|---|\n| {escaped(text)} | end |\n"))
     assert [tag for tag, _ in page.tags if tag not in ("table", "thead", "tbody", "tr", "th", "td")] == []
     shown = re.sub(r"[\n\u202e]", " ", text).strip()
     assert shown in page.text
@@ -349,7 +349,7 @@ def test_a_text_stays_a_text_in_a_table(text: str) -> None:
 
 
 def test_ordinary_names_are_not_disfigured() -> None:
-    assert said("max_heart_rate (beats/min), 3.5%") == "max_heart_rate (beats/min), 3.5%"
+    assert escaped("max_heart_rate (beats/min), 3.5%") == "max_heart_rate (beats/min), 3.5%"
 
 
 # The page

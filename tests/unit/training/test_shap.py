@@ -1,6 +1,5 @@
 """Our explanations of a model trained on heart, beside those of the shap library."""
 
-import json
 import warnings
 
 import numpy as np
@@ -11,7 +10,8 @@ from andamio.contract import Contract
 from andamio.records.encode import Encoded
 from andamio.release.explain import explain, read_reference, rows_for, sample_reference, seed_of
 from andamio.release.model import Model
-from andamio.storage import layout
+from andamio.release.samples import ReferenceRows
+from andamio.storage import documents, layout
 from tests.support.datasets import HEART_FOLDER, heart_cells, publish
 from tests.support.runs import fitted
 from training.evaluate.evaluate import load_holdout
@@ -29,7 +29,7 @@ def trained(request):
     version = publish(lake, HEART, heart_cells())
     run, _ = fitted(lake, models, HEART, families=[request.param])
     onnx = models.get(layout.run(run, "candidate/model.onnx")).body
-    document = json.loads(models.get(layout.run(run, "candidate/reference.json")).body)
+    document = documents.read(models, layout.run(run, "candidate/reference.json"), ReferenceRows)
     return Model(HEART, onnx), len(onnx), read_reference(HEART, document), load_holdout(lake, HEART, version).encoded
 
 

@@ -3,17 +3,25 @@
 import dataclasses
 import hashlib
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
-from registry import card
+from andamio.contract.schema import example_record
+from andamio.errors import TrainingError
+from andamio.records.encode import encode
+from andamio.records.from_json import parse_records
+from andamio.release.model import Model
+from registry import card, flavor
 from registry.mlflow import MlflowTracker
 from registry.record import Origin, read_record
 from registry.register import promote, register, with_card
@@ -46,6 +54,17 @@ def store(tmp_path_factory):
     yield tmp_path_factory.mktemp("mlflow")
     mlflow.set_tracking_uri(before[0])
     mlflow.set_registry_uri(before[1])
+
+
+def fruit_records(rows):
+    """Raw records as a notebook has them: numbers where texts write one, texts that mean no value among the rest."""
+    cells = fruit_cells()
+    numbers = [name for name, feature in FRUIT.inputs.items() if feature.type == "number"]
+
+    def value(name, text):
+        return float(text) if name in numbers and text not in FRUIT.data.missing else text
+
+    return [{name: value(name, cells[name][row]) for name in FRUIT.inputs} for row in range(rows)]
 
 
 class Mlflow:
@@ -188,24 +207,76 @@ def test_the_logged_model_is_the_one_that_was_proven_with_its_signature(tracker,
     assert (tmp_path / "model.onnx").read_bytes() == record.onnx
     model = mlflow.models.Model.load(folder)
     assert "onnx" in model.flavors
-    assert [spec.name for spec in model.signature.inputs.inputs] == ["numbers", "categories"]
-    assert [spec.name for spec in model.signature.outputs.inputs] == ["probabilities"]
-    assert model.saved_input_example_info is not None
+    contract = record.contract
+    assert model.signature.inputs.input_names() == list(contract.inputs)
+    assert model.signature.inputs.optional_input_names() == [
+        name for name, feature in contract.inputs.items() if not feature.required
+    ]
+    answer = ["label", "label_text", *(f"probability_{key}" for key in contract.classes)]
+    assert model.signature.outputs.input_names() == answer
+    assert list(model.load_input_example(folder).columns) == list(contract.inputs)
     assert tracked.mlmodel == (tmp_path / "MLmodel").read_bytes()
     requirements = (tmp_path / "requirements.txt").read_text()
     assert "onnxruntime==" in requirements
     assert "scikit-learn" not in requirements
 
 
-def test_mlflow_itself_can_score_with_it(tracker, record):
+def test_mlflow_itself_scores_raw_records_as_the_api_does(tracker, record):
     tracked = tracker(None).log(record)
-    scored = mlflow.pyfunc.load_model(f"models:/{tracker.name}/{tracked.version}").predict(
-        {
-            "numbers": np.zeros((2, len(record.contract.number_columns)), dtype=np.float32),
-            "categories": np.full((2, len(record.contract.category_columns)), "green"),
-        }
+    contract = record.contract
+    records = [example_record(contract), *fruit_records(30)]
+    loaded = mlflow.pyfunc.load_model(f"models:/{tracker.name}/{tracked.version}")
+    scored = loaded.predict(pd.DataFrame(records, index=range(100, 100 + len(records))))
+    expected = Model(contract, record.onnx).predict(encode(contract, parse_records(contract, records)))
+    found = scored[[f"probability_{key}" for key in contract.classes]].to_numpy()
+    assert np.abs(found - expected).max() <= 1e-6
+    assert scored["label"].tolist() == [contract.classes[index] for index in expected.argmax(axis=1)]
+    assert scored["label_text"].tolist() == [contract.texts[key] for key in scored["label"]]
+    assert scored.index.tolist() == list(range(100, 100 + len(records)))
+
+
+ELSEWHERE = """
+import json, sys
+import mlflow, pandas as pd
+model = mlflow.pyfunc.load_model(sys.argv[1])
+import andamio.contract
+found = model.predict(pd.DataFrame(json.loads(sys.argv[2])))
+print(json.dumps({"code": andamio.contract.__file__, "found": found.to_dict("list")}))
+"""
+
+
+def test_a_model_that_was_downloaded_scores_with_the_code_that_came_with_it(tracker, record, tmp_path):
+    tracked = tracker(None).log(record)
+    version = tracker.client.get_model_version(tracker.name, tracked.version)
+    folder = mlflow.artifacts.download_artifacts(version.source, dst_path=str(tmp_path))
+    records = json.dumps(fruit_records(3))
+    ran = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, folder, records], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert np.asarray(scored["probabilities"]).shape == (2, 3)
+    answer = json.loads(ran.stdout)
+    assert Path(answer["code"]).is_relative_to(tmp_path)
+    assert list(answer["found"]) == ["label", "label_text", *(f"probability_{key}" for key in record.contract.classes)]
+    assert not [file for file in Path(folder).rglob("*") if file.suffix in (".pkl", ".pickle", ".pyc")]
+
+
+def test_code_comes_from_the_sources_of_a_bundle_where_modules_are_bytecode(monkeypatch, tmp_path):
+    expected = dict(flavor.code())
+    for name, source in expected.items():
+        (tmp_path / "sources" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "sources" / f"{name}.txt").write_bytes(source)
+    monkeypatch.setattr(flavor, "ROOT", tmp_path)
+    assert dict(flavor.code()) == expected
+    (tmp_path / "sources" / "andamio" / "release" / "pyfunc.py.txt").unlink()
+    with pytest.raises(TrainingError, match=r"source of andamio/release/pyfunc\.py is not there"):
+        dict(flavor.code())
+
+
+def test_a_raw_record_that_breaks_the_contract_is_told_so(tracker, record):
+    tracked = tracker(None).log(record)
+    loaded = mlflow.pyfunc.load_model(f"models:/{tracker.name}/{tracked.version}")
+    wrong = {**example_record(record.contract), next(iter(record.contract.inputs)): [1]}
+    with pytest.raises(Exception, match="record 0, field"):
+        loaded.predict(pd.DataFrame([wrong]))
 
 
 def test_logging_again_adds_nothing(tracker, record):
@@ -219,9 +290,9 @@ def test_logging_again_adds_nothing(tracker, record):
     assert len(tracker.runs("training")[0].inputs.dataset_inputs) == 1
 
 
-@pytest.mark.parametrize("place", ["log_model", "register_model", "log_batch"])
+@pytest.mark.parametrize("place", ["log", "register_model", "log_batch"])
 def test_a_call_that_was_cut_off_is_completed_without_doubles(tracker, record, monkeypatch, place):
-    owner = {"log_model": mlflow.onnx, "register_model": mlflow, "log_batch": MlflowClient}[place]
+    owner = {"log": mlflow.models.Model, "register_model": mlflow, "log_batch": MlflowClient}[place]
 
     class CutOff(Exception):
         pass

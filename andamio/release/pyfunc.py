@@ -1,0 +1,65 @@
+"""A model for whoever has a table of raw records: what `mlflow.pyfunc.load_model` loads, next to the ONNX graph.
+
+MLflow imports this module from the code that travels with the model. Cells are read and encoded as the API does
+it, so the answers are the API's. Nothing here is needed to serve, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from andamio.contract import Contract
+from andamio.errors import InvalidRecord
+from andamio.records.encode import encode
+from andamio.records.parse import parse
+from andamio.release.model import Model
+from andamio.release.threshold import labels_from
+
+MODEL, CONTRACT, SERVING = "model.onnx", "contract.json", "serving.json"
+"""The files of the model's folder: the graph, what a record is, and `{"threshold": number}`."""
+LABEL, TEXT, PROBABILITY = "label", "label_text", "probability_"
+"""The columns of an answer; the last is a prefix of each class's key."""
+
+
+class RawRecords:
+    """Scores a DataFrame of raw columns: features, and [problem] time where dates are counted up to it."""
+
+    def __init__(self, contract: Contract, model: Model, threshold: float) -> None:
+        self.contract = contract
+        self._model = model
+        self._threshold = threshold
+
+    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+        """A DataFrame of the label, its text and each class's probability, a row for each row of a DataFrame.
+
+        None, NaN and NaT are no value; columns that are no feature are left out. Raises `InvalidRecord` that names
+        the rows that break the contract.
+        """
+        frame = model_input.astype(object).where(model_input.notna(), None)
+        contract = self.contract
+        wanted = [name for name in (*contract.inputs, contract.problem.time) if name is not None]
+        table = parse(
+            contract,
+            {name: frame[name].tolist() for name in wanted if name in frame.columns},
+            len(frame),
+            text=False,
+        )
+        if table.violations:
+            raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
+        probabilities = self._model.predict(encode(contract, table))
+        indices = labels_from(probabilities, contract.positive_index, self._threshold)
+        chosen = [contract.classes[index] for index in indices]
+        columns: dict[str, Any] = {LABEL: chosen, TEXT: [contract.texts[key] for key in chosen]}
+        for place, key in enumerate(contract.classes):
+            columns[PROBABILITY + key] = probabilities[:, place].astype(float)
+        return type(model_input)(columns, index=model_input.index)
+
+
+def _load_pyfunc(path: str) -> RawRecords:
+    """The model of a folder, as MLflow asks for it; raises `ReleaseError` when graph and contract do not fit."""
+    folder = Path(path)
+    contract = Contract.from_json((folder / CONTRACT).read_bytes())
+    threshold = json.loads((folder / SERVING).read_bytes())["threshold"]
+    return RawRecords(contract, Model(contract, (folder / MODEL).read_bytes()), threshold)
