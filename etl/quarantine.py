@@ -41,15 +41,14 @@ class Reject:
         return f"line {self.line}: {self.reason}" if self.line is not None else self.reason
 
 
-def masked_cells(contract: Contract, columns: Mapping[str, Sequence[object]], row: int) -> str:
-    """The contract's cells of one row as JSON, private features masked, long cells cut.
+def masked_cells(contract: Contract, row: Mapping[str, object]) -> str:
+    """The contract's cells of a row as JSON, private features masked, long cells cut.
 
     Columns that the contract does not name stay out: nobody said that they may be stored.
     """
     cells: dict[str, object] = {}
-    for name, column in columns.items():
+    for name, cell in row.items():
         feature = contract.features.get(name)
-        cell = column[row]
         if feature is not None and feature.private:
             cells[name] = PRIVATE
         else:

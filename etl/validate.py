@@ -18,7 +18,7 @@ from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from etl import quarantine
-from etl.audit.values import findings
+from etl.audit.values import NO_INFORMATION, findings
 from etl.collect import Sources
 from etl.ingest import FileReport, Ingested, ingest
 from etl.quarantine import Reject
@@ -134,7 +134,7 @@ def _file(report: FileReport) -> dict[str, Any]:
         "modified": source.modified,
         "size": source.size,
         "sha256": report.sha256,
-        "read_as": report.read_as.said() if report.read_as else {},
+        "read_as": report.read_as.document() if report.read_as else {},
         "rows": report.rows,
         "valid": report.valid,
         "rejected": report.rejected,
@@ -214,7 +214,10 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence
     if len(present) < 2:
         text = contract.texts[contract.classes[int(present[0])]]
         return f"All {ingested.rows} valid rows have the label '{text}': a model needs rows of at least two classes."
-    merged = [finding.message for finding in findings(contract, ingested.columns) if finding.refused]
+    about = findings(contract, ingested.columns)
+    if sum(finding.kind == NO_INFORMATION for finding in about) == len(contract.inputs):
+        return "Every feature is empty or constant: there is nothing that a model could learn from. Add features."
+    merged = [finding.message for finding in about if finding.refused]
     if merged:
         return f"Most values of a number would be one value to every model: {' '.join(merged)}"
     return ""

@@ -10,8 +10,8 @@ from andamio.errors import ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.noise import is_noise
 from andamio.storage.ports import ObjectInfo, Objects
+from andamio.tabular.refused import RefusedFile
 from scoring.batch import ID, id_in_key, version_id
-from scoring.errors import RefusedFile
 from scoring.state import read_state
 
 

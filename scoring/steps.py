@@ -22,10 +22,10 @@ from datetime import datetime
 from typing import Any
 
 from andamio.errors import DataError
+from andamio.tabular.refused import RefusedFile
 from scoring import state
 from scoring.batch import BatchPlan
 from scoring.context import ScoringContext
-from scoring.errors import RefusedFile
 from scoring.failures import Kind, give_up, one_line
 from scoring.incoming import incoming_file
 from scoring.plan import plan_step, read_plan, refuse, unpack_step

@@ -41,8 +41,8 @@ class DictionaryColumn:
 type Cells = Sequence[object] | NDArray[Any] | DictionaryColumn
 """A column as it comes: a list of cells, an array, or distinct cells and which row holds which."""
 
-_TRUE = frozenset({"true", "t", "yes", "y", "1"})
-_FALSE = frozenset({"false", "f", "no", "n", "0"})
+TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1"})
+FALSE_WORDS = frozenset({"false", "f", "no", "n", "0"})
 _ONE_VALUE = (str, int, float, date)
 _ALIKE: tuple[frozenset[type], ...] = (frozenset({str, int, float, type(None)}), frozenset({str, bool, type(None)}))
 """Kinds of cells that mean the same whenever Python finds them equal; True equals 1 and does not mean it."""
@@ -145,7 +145,7 @@ def truth_of(cell: object) -> float | Wrong | None:
     if not text and not isinstance(cell, str):
         return None
     text = text.lower()
-    return 1.0 if text in _TRUE else 0.0 if text in _FALSE else _NOT_A_TRUTH
+    return 1.0 if text in TRUE_WORDS else 0.0 if text in FALSE_WORDS else _NOT_A_TRUTH
 
 
 def moment_of(cell: object) -> datetime | Wrong | None:

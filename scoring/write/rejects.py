@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from typing import IO
 
 from andamio.errors import Violation
-from andamio.tabular.csv_row import NO_VALUES
-from scoring.read.rows import Broken, Rows
+from andamio.tabular.broken import Broken
+from andamio.tabular.rows import Rows
 
+NO_VALUES = "has no values"
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
 
 

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from andamio.tabular.csv_row import row_text
+from andamio.tabular.rows import Rows
 from scoring.batch import BatchPlan
 from scoring.predictions import RowPredictions
-from scoring.read.rows import Rows
 
 
 class Part(Protocol):

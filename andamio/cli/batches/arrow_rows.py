@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 
 from andamio.contract import Contract
 from andamio.records.cells import number_written, truth_of
-from andamio.tabular.rows import LONGEST_ROW
+from andamio.tabular.limits import LONGEST_ROW
 from scoring.batch import BatchPlan
 
 BLOCK = 2 * LONGEST_ROW

@@ -22,7 +22,8 @@ from andamio.errors import CommandError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
 from andamio.storage import documents, layout
-from scoring.batch import ENDINGS, FILE_TYPES, ID, MAX_NAME_LENGTH, BatchPlan, format_of, new_id
+from andamio.tabular.signature import ENDINGS, FILE_TYPES, format_of
+from scoring.batch import ID, MAX_NAME_LENGTH, BatchPlan, new_id
 from scoring.documents import Manifest
 from scoring.status import Status, read_status, recent
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,9 @@ from andamio.contract.schema import example_record
 from andamio.errors import CommandError, DataError
 from andamio.records.names import near_name
 from andamio.records.parse import parse
-from andamio.tabular import read_raw
+from andamio.records.table import Table
+from andamio.tabular.columns import column_kinds
+from andamio.tabular.file import read_file
 
 
 def sample_files(folder: Path, contract: Contract) -> list[Path]:
@@ -38,14 +39,22 @@ def sample_files(folder: Path, contract: Contract) -> list[Path]:
 def first_record(file: Path, contract: Contract) -> dict[str, Any]:
     """A real record to predict: the first of a file that the contract accepts, else the schema's example."""
     try:
-        _, chunks = read_raw(file.name, file.read_bytes(), contract, contract.inputs)
-        for chunk in chunks:
-            table = parse(contract, chunk.columns, chunk.rows, text=chunk.text, decimal=chunk.decimal)
+        kinds = column_kinds(contract, contract.inputs)
+        read_as, blocks = read_file(file.name, file.read_bytes(), contract, kinds)
+        for some in blocks:
+            table = parse(contract, some.columns, len(some.lines), text=some.text, decimal=read_as.decimal or ".")
             for row in np.flatnonzero(~table.bad)[:1]:
-                return {name: json_value(table.columns[name][row]) for name in contract.inputs}
+                return {name: json_value(_cell(table, name, int(row))) for name in contract.inputs}
     except (OSError, DataError):
         pass  # ETL says what is wrong with a file; here it is an example only
     return example_record(contract)
+
+
+def _cell(table: Table, name: str, row: int) -> Any:
+    if name not in table.coded:
+        return table.columns[name][row]
+    column = table.coded[name]
+    return column.values[column.codes[row]] if column.codes[row] >= 0 else None
 
 
 def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -> Path:
@@ -56,19 +65,20 @@ def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -
     problem = contract.problem
     columns = [*contract.inputs, *(name for name in (problem.id, problem.time) if name is not None)]
     try:
-        read_as, chunks = read_raw(file.name, file.read_bytes(), contract, columns)
-        chunk = next(iter(chunks), None)
+        read_as, blocks = read_file(file.name, file.read_bytes(), contract, column_kinds(contract, columns))
+        some = next(blocks, None)
     except (OSError, DataError) as error:
         raise CommandError(f"{file} {error}") from None
-    if chunk is None:
+    if some is None:
         raise CommandError(f"{file} has no rows to score.")
     target.parent.mkdir(parents=True, exist_ok=True)
     # With a mark: without one, it would be read in the encoding that the contract says its data have.
     with target.open("w", encoding="utf-8-sig", newline="") as text:
         writer = csv.writer(text, delimiter=read_as.delimiter or contract.data.delimiter or ",", lineterminator="\n")
-        writer.writerow(chunk.columns)
-        cells = zip(*chunk.columns.values(), strict=True)
-        writer.writerows([cell if chunk.text else _text(cell) for cell in row] for row in islice(cells, rows))
+        names = [name for name in read_as.names if name in columns]
+        writer.writerow(names)
+        for row in map(some.original, range(min(rows, len(some.lines)))):
+            writer.writerow([row.get(name) if some.text else _text(row.get(name)) for name in names])
     return target
 
 

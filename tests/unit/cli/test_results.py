@@ -20,7 +20,7 @@ from andamio.cli.batches.results import fetch, fetch_rejected
 from andamio.contract import Contract
 from andamio.errors import CommandError
 from andamio.storage import layout
-from andamio.tabular.rows import LONGEST_ROW
+from andamio.tabular.limits import LONGEST_ROW
 from scoring.batch import BatchPlan
 from scoring.documents import Manifest, OutputFiles
 from tests.support.batches import a_manifest, a_plan

@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a.txt": ["x"]}, "No file could be read: raw/a.txt is of no known type: expected CSV"),
+        ({"a.txt": ["x"]}, "No file could be read: raw/a.txt has a name that does not say what it is: expected CSV"),
         ({"a.csv": [HEADER]}, "a header and no rows"),
         ({"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,a"]}, "All 2 valid rows have the label 'A'"),
         (
@@ -175,6 +175,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
             {"a.csv": ["size,Colour,kind", "1,red,a"]},
             "raw/a.csv has the column 'Colour' for 'colour' of problem.toml: rename it, or take out what is another",
         ),
+        ({"a.csv": [HEADER, *["v,1,red,Ann,a", "v,1,red,Ann,b"] * 9]}, "Every feature is empty or constant"),
         ({"a.csv": [HEADER, "v,x,red,Ann,c"]}, "1 of 1 rows break the contract, more than the 20% that may"),
     ],
 )
