@@ -107,7 +107,7 @@ def _join_text(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None:
 def _header_bytes(part: Path, delimiter: str) -> int:
     """How long a CSV's header is, quoted line breaks and all."""
     with part.open("rb") as source:
-        next(csv_rows((line.decode() for line in source), delimiter), None)
+        next(csv_rows((line.decode("utf-8-sig") for line in source), delimiter), None)
         # The reader above asks for whole lines, so that is where the next row begins.
         length = source.tell()
     return length
