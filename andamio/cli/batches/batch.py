@@ -188,8 +188,12 @@ def _target(file: Path, options: ResultOptions) -> tuple[Path, str]:
     """The file and the format of a result."""
     detected = format_of(file.name)
     input_form = detected[0] if detected else "csv"
-    named = _RESULTS.get(options.output.suffix.lower()) if options.output is not None else None
+    packed = options.output is not None and options.output.suffix.lower() == ".gz"
+    unpacked = options.output.with_suffix("") if options.output is not None and packed else options.output
+    named = _RESULTS.get(unpacked.suffix.lower()) if unpacked is not None else None
     form = options.form or named or input_form
+    if packed and form not in ("csv", "jsonl"):
+        raise UsageError(f"--output {options.output}: {form} is not compressed with gzip. Leave .gz out.")
     if options.output is not None:
         return options.output, form
     # The same format has the same ending: patients.tsv, patients.scored.tsv

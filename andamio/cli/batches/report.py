@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -71,7 +72,8 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
             head = next(source.iter_batches(batch_size=count), None)
             rows: list[dict[str, Any]] = [] if head is None else head.to_pylist()
             return rows
-    with found.file.open(encoding="utf-8-sig", newline="") as lines:
+    opened = gzip.open if found.file.suffix.lower() == ".gz" else open
+    with opened(found.file, "rt", encoding="utf-8-sig", newline="") as lines:
         if found.form == "jsonl":
             return [json.loads(line) for line in islice(lines, count)]
         # A converted result has commas; a CSV keeps the delimiter of the input.

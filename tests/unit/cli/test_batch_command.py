@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -152,6 +153,14 @@ def test_the_result_comes_in_the_format_that_was_asked_for(
         with sqlite3.connect(result) as connection:
             ages = connection.execute("SELECT age, probability_1 FROM predictions ORDER BY prediction_id").fetchall()
         assert ages == [(52, 0.75), (54, 0.75)]
+
+
+def test_an_output_that_is_called_gz_is_compressed(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, packed = file.parent / "all.csv", file.parent / "all.csv.gz"
+    said(monkeypatch, "batch", str(file), "--output", str(plain))
+    said(monkeypatch, "batch", str(file), "--output", str(packed))  # which reads its first row, to name a prediction
+    assert gzip.decompress(packed.read_bytes()).splitlines()[0] == plain.read_bytes().splitlines()[0]
+    assert "all.db.gz" in refused("batch", str(file), "--output", str(file.parent / "all.db.gz"))
 
 
 def test_the_output_s_name_says_its_format(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
