@@ -114,7 +114,7 @@ class LostTrial(Document):
     trial: str
     why: str
     own: bool = False
-    executions: list[str] = []
+    executions: list[str] = Field(default_factory=list)
 
 
 class AskedRound(Document):

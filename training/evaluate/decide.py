@@ -11,6 +11,7 @@ import numpy as np
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
 from andamio.dataset.columns import Columns
+from andamio.errors import ReleaseError
 from andamio.gate import rules as gate
 from andamio.records.encode import encode
 from andamio.records.parse import parse_typed
@@ -32,18 +33,21 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
     """Judge the run's candidate against the pointer as it is now, and write the decision.
 
     One decision for each state of the pointer: asked again about the same state, the stored one is returned.
+    A champion that is not what was sealed counts as absent, and the decision says so.
     """
     run = Run(run_id, models)
     planned = run.plan()
     evaluation = run.need(EVALUATION_FILE, Evaluation, "evaluate")
     pointer, etag = read_pointer(models, planned.problem)
-    name = decision_name(pointer.revision, etag)
+    champion, unreadable = _open(models, pointer.champion)
+    name = decision_name(pointer.revision, etag) + ("-unreadable" if unreadable else "")
 
     def compute() -> GateDecision:
         candidate = load_candidate(run)
-        champion = ScoredChampion.load(models, pointer.champion) if pointer.champion else None
         verdict, refused = judge(lake, run, planned, candidate, evaluation, champion)
         verdict = gate.tried(verdict, _tries(models, name, planned.dataset, run_id))
+        if unreadable:
+            verdict = dataclasses.replace(verdict, reason=f"{verdict.reason} {unreadable}")
         found = {
             **verdict.to_dict(),
             "run": run_id,
@@ -53,6 +57,7 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
             "revision": pointer.revision,
             "etag": etag,
             "champion": dataclasses.asdict(pointer.champion) if pointer.champion else None,
+            "champion_unreadable": unreadable,
             "rows_champion_would_refuse": refused,
             "low_evidence": evaluation.low_evidence,
             "holdout": evaluation.metrics[evaluation.metric].model_dump(),
@@ -63,6 +68,16 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
         return GateDecision.model_validate(found, strict=False)  # the gate's tuples are lists in JSON
 
     return run.once(decision_file(name), GateDecision, compute)
+
+
+def _open(models: Objects, served: Served | None) -> tuple[ScoredChampion | None, str | None]:
+    """The champion, opened, or None and what is wrong with it."""
+    if served is None:
+        return None, None
+    try:
+        return ScoredChampion.load(models, served), None
+    except ReleaseError as error:
+        return None, f"The champion counts as absent: it cannot be read ({error})."
 
 
 def _tries(models: Objects, decision: str, version: str, run_id: str) -> int:
@@ -88,6 +103,8 @@ class ScoredChampion:
     def load(cls, models: Objects, served: Served) -> ScoredChampion:
         """Open the release that the pointer names; raises `ReleaseError` when it is not what it was."""
         release = Release.open(models, served.release)
+        for name in (MODEL, "out_of_fold.json"):
+            release.read(name)
         return cls(served, release, release.contract())
 
     def out_of_fold(self) -> gate.OutOfFold:

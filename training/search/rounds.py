@@ -97,7 +97,9 @@ def _baselines(families: Sequence[str]) -> list[TrialSpec]:
     ]
 
 
-OWN_FAULT = re.compile(r"MemoryError|OutOfMemory|out of memory|States\.Timeout|Sandbox\.Timedout|timed out", re.IGNORECASE)
+OWN_FAULT = re.compile(
+    r"MemoryError|OutOfMemory|out of memory|States\.Timeout|Sandbox\.Timedout|timed out", re.IGNORECASE
+)
 """What a function's end says where the trial asked for more memory or time than its function has."""
 
 EXECUTIONS = 3

@@ -23,6 +23,7 @@ from andamio.cli.console import done, err, note, step
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api, show
+from andamio.cli.models import promote as promotion
 from andamio.cli.models.follow import follow, follow_etl, training_arn
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.cli.models.trials import Progress
@@ -194,6 +195,16 @@ def trained(deployed: dict[str, Any], account: Account) -> bool:
     judged = {item.key.split("/")[1] for item in models.list(layout.RUNS) if item.key.split("/")[2] == "decisions"}
     plans = (json.loads(models.get(layout.run(run, "plan.json")).body) for run in judged)
     return any(plan["contract"] == wanted and plan["dataset"] == current for plan in plans)
+
+
+def promote(deployed: dict[str, Any], release: str) -> None:
+    """Let an intact release serve, and wait until it does; MLflow's alias follows with the next training."""
+    models = account_of(deployed).objects(deployed["buckets"]["models"])
+    if promotion.promote(models, deployed["problem"], release, datetime.now(UTC)):
+        done(f"Release {release} is champion now.")
+    else:
+        note(f"Release {release} is champion already, and intact.")
+    await_release(deployed, release)
 
 
 def await_release(deployed: dict[str, Any], release: str) -> None:

@@ -24,6 +24,9 @@ from andamio.errors import CommandError, ReleaseError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
 
+INSTEAD = "An intact release can serve instead: andamio promote VERSION. Or train a new one: andamio train"
+"""What to do about a champion that cannot be read."""
+
 FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
 _POLL_SECONDS = 1.0
 _BAR = 20
@@ -130,16 +133,22 @@ def models(deployed: dict[str, Any]) -> None:
         return
     table = _plain_table("release", "stage", "family", "holdout (95% interval)", "data version", "sealed")
     for release in found:
-        style = {"champion": "green", "refused": "red"}.get(release.stage, "")
+        style = "red" if release.refused else {"champion": "green"}.get(release.stage, "")
+        said = f"{release.stage}, refused" if release.refused else release.stage
         table.add_row(
             release.version,
-            f"[{style}]{release.stage}[/{style}]" if style else release.stage,
+            f"[{style}]{said}[/{style}]" if style else said,
             release.model,
             f"{release.metric} {release.value}",
             release.dataset,
             ago(release.sealed),
         )
     out.print(table)
+    for release in found:
+        if release.refused:
+            note(f"[red]{escape(release.refused)}[/red]")
+            if release.stage == "champion":
+                note(INSTEAD)
 
 
 def services() -> None:
@@ -186,9 +195,11 @@ def _serving_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [("champion", f"[green]{served.release}[/green] since {since:%Y-%m-%d %H:%M} UTC ({ago(since)})")]
     try:
         release = Release.open(objects, served.release)
+        release.verify()
         metric, value = figure(release.json("evaluation.json"))
     except ReleaseError as error:
-        return [*rows, ("", f"[red]{escape(str(error))}[/red]")]
+        rows[0] = ("champion", f"[red]{served.release}, refused[/red]")
+        return [*rows, ("", f"[red]{escape(str(error))}[/red]"), ("", INSTEAD)]
     rows.append(("model", f"{release.info.get('family', '')}, {metric} {value} on the holdout"))
     rows.append(("data version", str(release.info["dataset"])))
     if pointer.previous is not None:

@@ -270,7 +270,8 @@ def test_a_trial_that_left_no_result_is_recorded_as_failed_with_what_its_functio
 def test_a_round_that_left_nothing_at_all_is_a_fault_and_nothing_is_recorded(run):
     _, models, run = run
     first = search.ask(models, run.id, after=0).trials[0].id
-    search.lost(models, run.id, first, {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate exceeded"}, execution="first")
+    refused = {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate exceeded"}
+    search.lost(models, run.id, first, refused, execution="first")
     writes = list(models.writes)
     with pytest.raises(TrainingError, match="Rate exceeded"):
         search.tell(models, run.id, number=1, now=STARTED)
