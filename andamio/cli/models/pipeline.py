@@ -29,10 +29,12 @@ from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.cli.models.trials import Progress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
-from andamio.errors import CommandError, ObjectNotFound
+from andamio.errors import CommandError, DataError, ObjectNotFound
 from andamio.release.pointer import Served, read_pointer
 from andamio.release.release import Release
 from andamio.storage import layout
+from andamio.storage.ports import Objects
+from etl.collect import Sources
 
 _POLL_SECONDS = 0.5
 _SERVED_SECONDS = 60.0
@@ -105,9 +107,15 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
     for file in files:
         if file in landed:
             done(f"{file.name} is in s3://{lake}/{layout.RAW}")
-    if files and not landed and not remove and _champion(deployed, account) is not None and trained(deployed, account):
-        note("The data are in the lake already, and a model trained on them serves.")
-        return
+    if files and not landed and not remove:
+        if not in_use(account.objects(lake)):
+            note(
+                f"The data are under {layout.RAW} already, but the current data version is not made of what lies there "
+                "now: ETL was cut off, or refused them. ETL runs again; what it has done is kept."
+            )
+        elif _champion(deployed, account) is not None and trained(deployed, account):
+            note("The data are in the lake already, and a model trained on them serves.")
+            return
     if landed:
         if not wait:
             return
@@ -120,6 +128,15 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
     _say_etl(etl)
     if etl.output.get("version"):
         _follow_training(deployed, account, etl.output["version"], known=etl.output.get("status") == "unchanged")
+
+
+def in_use(lake: Objects) -> bool:
+    """Whether the current data version is made of the raw objects that lie in the lake now, and of no others."""
+    try:
+        made_of = json.loads(lake.get(layout.CURRENT_DATASET).body)["input"]
+        return Sources.load(lake, made_of).are_current(lake)
+    except (ObjectNotFound, DataError):
+        return False
 
 
 def _take_out(account: Account, lake: str, remove: Sequence[str]) -> None:
