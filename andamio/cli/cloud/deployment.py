@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from andamio import names
+from andamio.adapters.aws import API_ID
 from andamio.cli.cloud import addresses, cdk, outputs
 from andamio.cli.cloud.target import Target, stage_of, system_of, target
 from andamio.cli.console import note
@@ -46,6 +46,7 @@ def deploy(
     before = outputs.held(where.name, system) or {}
     stack = names.stack(system)
     if not force and before.get("fingerprint") == fingerprint and where.account.stack_outputs(stack):
+        _complete(where, stack, before)
         note(f"Stack {stack} is up to date {where}.")
         return outputs.write(before)
     arguments = cdk_context(folder, stage, context)
@@ -68,6 +69,18 @@ def deploy(
         raise CommandError(f"cdk deploy went through, but stack {stack} is not there: see {cdk.log()}")
     content = _outputs(contract, folder, made, where, stage) | {"context": context, "fingerprint": fingerprint}
     return outputs.write(content)
+
+
+def _complete(where: Target, stack: str, deployed: dict[str, Any]) -> None:
+    """Raise `CommandError` where the stack is there, and what it made is not: no deploy would notice."""
+    if gone := where.account.lacking(deployed):
+        aws = "" if where.local else " --aws"
+        raise CommandError(
+            f"CloudFormation says that stack {stack} is deployed {where}, but it is not complete. Not there: "
+            f"{', '.join(gone)}. Another deploy would not bring that back. Build the stack anew: andamio destroy{aws}, "
+            f"then andamio deploy{aws}."
+            + (" If that fails: make down PURGE=1 forgets the local cloud." if where.local else "")
+        )
 
 
 def cdk_context(folder: Path, stage: str, context: list[str]) -> list[str]:
@@ -109,7 +122,7 @@ def _outputs(contract: Contract, folder: Path, made: dict[str, str], where: Targ
     api_url = made["ApiUrl"].rstrip("/")
     recorded = where.recorded
     if recorded is not None:
-        api = re.search(r"([a-z0-9]+)\.execute-api|/restapis/([a-z0-9]+)/", api_url)
+        api = API_ID.search(api_url)
         if api:
             # The emulator's own path form: names under .localhost resolve in some programs only.
             identity = api.group(1) or api.group(2)

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from andamio import names
 from andamio.cli.cloud import local
-from andamio.cli.console import ago, note, out
+from andamio.cli.console import ago, fail, note, out
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api
@@ -27,7 +27,7 @@ from andamio.release.release import Release
 INSTEAD = "An intact release can serve instead: andamio promote VERSION. Or train a new one: andamio train"
 """What to do about a champion that cannot be read."""
 
-FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
+FUNCTIONS = names.FUNCTIONS
 _POLL_SECONDS = 1.0
 _BAR = 20
 _VALUE_SHOWN = 40
@@ -146,7 +146,7 @@ def models(deployed: dict[str, Any]) -> None:
     out.print(table)
     for release in found:
         if release.refused:
-            note(f"[red]{escape(release.refused)}[/red]")
+            fail(release.refused)
             if release.stage == "champion":
                 note(INSTEAD)
 
@@ -165,6 +165,8 @@ def services() -> None:
         where = {"emulator": found.get("endpoint_url"), "mlflow": found.get("mlflow_url")}.get(name) or ""
         table.add_row(name, state, where, str(service.get("pid") or ""))
     out.print(table)
+    for sentence in found.get("trouble", []):
+        fail(sentence)
     if found.get("iam") is False:
         note("IAM is off: functions may do what their roles do not allow. To enforce it: andamio up --iam")
 
