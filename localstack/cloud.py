@@ -62,6 +62,12 @@ class Cloud:
             identities = {name: record.identity(name) for name in SERVICES}
             identities[POSTGRES] = identities[POSTGRES] or self._postgres.found()
             stopped = [name for name, identity in identities.items() if identity and identity.alive]
+            if EMULATOR in stopped:
+                self.say(
+                    f"Stopping {', '.join(stopped)}. The emulator ends the calls of functions that run and saves its "
+                    f"state, which may take up to {Emulator.patience:.0f} s. Batches and trainings under way can be "
+                    "resumed."
+                )
             with ThreadPoolExecutor() as pool:
                 ended = list(pool.map(lambda name: self._service(name).stop(identities[name]), SERVICES))
             if not ended[SERVICES.index(EMULATOR)]:

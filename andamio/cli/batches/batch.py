@@ -6,7 +6,7 @@ import json
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from scoring.status import Status, read_status, recent
 
 _FRESH = timedelta(minutes=1)
 """How long the execution that a file sets off may take to say so."""
+_BEGIN_SECONDS = 10.0
+"""How long it is waited for when its file came just now: an execution that was lost with the cloud never says so."""
 _RESULTS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".sqlite": "sqlite", ".db": "sqlite"}
 """What the name of --output says that the result should be."""
 
@@ -108,7 +110,7 @@ class Batches:
         watch = Watch(self._account, self._objects, self._machine, batch)
         # A file that has only just come is about to be planned: a second start would do the same work beside it.
         fresh = dropped is not None and datetime.now(UTC) - dropped.modified < _FRESH
-        if not fresh and not watch.running():
+        if not (fresh and watch.begins(_BEGIN_SECONDS)) and not watch.running():
             name = f"resume-{secrets.token_hex(6)}"
             event = {"batch": batch, "resume": True} if status else {"key": dropped.key if dropped else ""}
             self._account.start(self._machine, name, event)
@@ -121,7 +123,14 @@ class Batches:
 
     def recent(self, limit: int) -> list[Status]:
         """The newest batches, newest first."""
-        return recent(self._objects, limit, datetime.now(UTC))
+        return [self._alive(status) for status in recent(self._objects, limit, datetime.now(UTC))]
+
+    def _alive(self, status: Status) -> Status:
+        """The status, where it says "running" only while an execution is at it."""
+        if status.status != "running":
+            return status
+        ended = Watch(self._account, self._objects, self._machine, status.batch).ended()
+        return replace(status, status="failed", step=None, reason=ended) if ended else status
 
     def _bring(self, status: Status, file: Path, asked: Asked) -> Result:
         if status.rows is None:

@@ -26,6 +26,7 @@ from andamio.cli.models import api, show
 from andamio.cli.models import promote as promotion
 from andamio.cli.models.follow import follow, follow_etl, training_arn
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
+from andamio.cli.models.tracking import TrackingWatch
 from andamio.cli.models.trials import Progress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
@@ -179,7 +180,13 @@ def train(deployed: dict[str, Any], asked: dict[str, Any], *, wait: bool) -> Non
 
 def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Execution:
     progress = Progress(account, arn, account.objects(deployed["buckets"]["models"]))
-    return follow(account, arn, "Training", progress.look)
+    tracking = TrackingWatch(deployed["mlflow_url"] if deployed.get("mlflow_own") else None)
+
+    def look() -> str:
+        tracking.look()
+        return progress.look()
+
+    return follow(account, arn, "Training", look)
 
 
 def _follow_training(deployed: dict[str, Any], account: Account, version: str, *, known: bool) -> None:
