@@ -15,7 +15,7 @@ from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import ObjectInfo, Objects
 
-RECIPE = 1
+RECIPE = 2
 """Grows when the same raw objects would be read or checked differently: their results get new names."""
 
 FILE = "sources.json"

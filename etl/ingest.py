@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns, kept_columns, table_columns
 from andamio.dataset.version import KEY, ROW
+from andamio.records.names import compare_names, objection_to
 from andamio.records.parse import parse
 from andamio.storage.ports import Objects
 from andamio.tabular import Chunk, ReadAs, RefusedFile, read_raw
@@ -32,7 +33,8 @@ class FileReport:
     """What became of one raw object: every row that was read is valid, rejected or replaced.
 
     `extra` are columns that the contract does not name, `absent` columns of the contract that the
-    file lacks, `lacking` those of them that it must have. `refused` says why the whole file is of no use.
+    file lacks, `lacking` those of them that it must have. `misnamed` says that a column has nearly the name of one
+    that the file lacks, or that no feature is there. `refused` says why the whole file is of no use.
     """
 
     source: Source
@@ -44,7 +46,13 @@ class FileReport:
     extra: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
+    misnamed: str = ""
     refused: str = ""
+
+    @property
+    def unusable(self) -> bool:
+        """Whether the columns of the file are of no use."""
+        return bool(self.lacking or self.misnamed)
 
     @property
     def rows(self) -> int:
@@ -143,12 +151,14 @@ class _Reader:
             return []
         return [] if self._compare(report, report.read_as.names) else parts
 
-    def _compare(self, report: FileReport, names: Sequence[str]) -> list[str]:
+    def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
+        """Whether the columns of a file are of no use."""
         found = set(names)
         report.extra = [name for name in names if name and name not in self._kept]
         report.absent = [name for name in self._kept if name not in found]
         report.lacking = [name for name in required_columns(self._contract) if name not in found]
-        return report.lacking
+        report.misnamed = objection_to(compare_names(names, self._contract, training=True), self._contract)
+        return bool(report.lacking or report.misnamed)
 
     def _part(self, report: FileReport, chunk: Chunk) -> _Part:
         contract, rows = self._contract, chunk.rows

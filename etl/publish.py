@@ -20,7 +20,7 @@ from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from etl.audit import audit, said
 from etl.profile import profile
-from etl.split import SealedSplit
+from etl.split import SealedSplit, rows_needed
 from etl.validate import ROWS, read_info, read_split
 
 FORMAT = 1
@@ -53,7 +53,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
     rows = {name: column[order] for name, column in rows.items()}
     labels = _labels(contract, rows)
     holdout, cutoff = _sides(lake, contract, split, rows)
-    _both_sides(contract, labels, holdout, cutoff)
+    _both_sides(contract, labels, holdout, cutoff, split.share)
     version = _version(rows, holdout, split, contract)
     existing = read_manifest(lake, version)
     if existing is not None:
@@ -138,16 +138,21 @@ def _sides(
 
 
 def _both_sides(
-    contract: Contract, labels: NDArray[np.int64], holdout: NDArray[np.bool_], cutoff: np.datetime64 | None
+    contract: Contract,
+    labels: NDArray[np.int64],
+    holdout: NDArray[np.bool_],
+    cutoff: np.datetime64 | None,
+    share: float,
 ) -> None:
     for side, chosen in (("train", ~holdout), ("holdout", holdout)):
         counts = np.bincount(labels[chosen], minlength=len(contract.classes))
-        if (counts > 0).sum() < 2:
+        if (counts == 0).any():
             said = ", ".join(f"'{key}': {count}" for key, count in zip(contract.classes, counts.tolist(), strict=True))
             since = "" if cutoff is None else f" (rows from {cutoff} on are held out)"
             raise CannotSplit(
-                f"The {side} would have {int(counts.sum())} rows{since}, by class {said}: it needs at least two "
-                "classes. Add data."
+                f"The {side} would have {int(counts.sum())} rows{since}, by class {said}: it needs rows of every "
+                f"class. A class of about {rows_needed(1, share)} rows is on both sides of a split like this one with "
+                "a chance of 95%: gather more, merge classes in [problem] labels, or take one out."
             )
 
 

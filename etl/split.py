@@ -2,7 +2,8 @@
 
 A row's side is a hash of its key and a salt, so it never moves, however often ETL runs and however
 much data is added. The salt is the best of 64 by the holdout's size and class shares alone: on few
-rows, a salt taken blindly gives a holdout of half or double the size. With `split = "time"` the
+rows, a salt taken blindly gives a holdout of half or double the size. Nothing is sealed until a division
+has rows of every declared class on both sides. With `split = "time"` the
 newest share is the holdout instead; the cutoff only moves forward, so that a row may leave the
 holdout for train but never the other way: what an older champion was judged on, it never saw.
 """
@@ -26,6 +27,10 @@ from andamio.records.cells import read_each
 
 FORMAT = 1
 SALTS = 64
+MOST_SALTS = 1024
+"""How many are tried while none gives every class to both sides."""
+CHANCE = 0.95
+"""Rows are enough from this chance on that every class is on both sides, under the best of the salts."""
 GOOD_ENOUGH = 0.01
 """The cost of a salt below which another one is not looked for."""
 DISTINCT_ENOUGH = 0.9
@@ -100,9 +105,16 @@ class SealedSplit:
 
 
 def seal_split(
-    contract: Contract, cells: Mapping[str, Sequence[object]], identities: Sequence[str], labels: NDArray[np.int64]
+    contract: Contract,
+    cells: Mapping[str, Sequence[object]],
+    identities: Sequence[str],
+    labels: NDArray[np.int64],
+    times: NDArray[np.datetime64],
 ) -> SealedSplit:
-    """Decide the split on the first data version; raises `DataError` when no salt gives every class to both sides."""
+    """Decide the split on the first data version; a split by time goes by `times` `[rows]`.
+
+    Raises `DataError` when no division has rows of every declared class on both sides.
+    """
     problem, training = contract.problem, contract.training
     missing = tuple(contract.data.missing)
     key: KeyKind
@@ -125,17 +137,43 @@ def seal_split(
         share=training.holdout,
         time=problem.time if training.split == "time" else None,
     )
-    if split.rule == "time":
-        return split
     keys = split.keys(cells, identities)
-    cost, salt = _best_salt(keys, labels, len(contract.classes), training.seed, split.share)
+    classes = len(contract.classes)
+    if len(np.unique(labels)) < classes:
+        raise DataError(_cannot_split(contract, split, keys, labels, "a class of [problem] labels has no rows"))
+    if split.rule == "time":
+        held, cutoff = split.holdout_by_time(keys, times)
+        if _one_sided(held, labels, classes):
+            both = f"the holdout (rows from {cutoff} on) would have {_counts(labels[held], contract)}"
+            raise DataError(_cannot_split(contract, split, keys, labels, f"not every class is on both sides, {both}"))
+        return split
+    cost, salt = _best_salt(keys, labels, classes, training.seed, split.share)
     if not np.isfinite(cost):
-        raise DataError(
-            "the data cannot be split: no division leaves rows of every class on both sides. "
-            f"Classes have {_counts(labels, contract)} rows{_together(split, keys, labels, contract)}; gather more of "
-            "the rarest, or merge classes in [problem] labels."
-        )
+        tried = f"of {MOST_SALTS:,} divisions by hash none has rows of every class on both sides"
+        raise DataError(_cannot_split(contract, split, keys, labels, tried))
     return SealedSplit(**{**asdict(split), "salt": salt})
+
+
+def rows_needed(classes: int, share: float, salts: int = 1) -> int:
+    """How many rows (or groups) each class needs, that each of them is on both sides with a chance of 95%.
+
+    A class of n rows is on one side alone with a chance of (1 - share)^n + share^n; of `salts` divisions the best
+    counts.
+    """
+    enough = (1 - (1 - CHANCE) ** (1 / salts)) ** (1 / classes)
+    return next(rows for rows in range(2, 10_000) if 1 - (1 - share) ** rows - share**rows >= enough)
+
+
+def _cannot_split(
+    contract: Contract, split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], why: str
+) -> str:
+    needed = rows_needed(len(contract.classes), split.share, 1 if split.rule == "time" else SALTS)
+    return (
+        f"the data cannot be split: {why}. Classes have {_counts(labels, contract)} rows"
+        f"{_together(split, keys, labels, contract)}; with a holdout of {split.share:.0%}, each of "
+        f"{len(contract.classes)} classes needs about {needed}. Nothing was sealed. Gather more of the rarest, "
+        "merge classes in [problem] labels, or take one out."
+    )
 
 
 def row_keys(
@@ -174,10 +212,15 @@ def _side(keys: NDArray[np.str_], salt: str, share: float) -> NDArray[np.bool_]:
 def _best_salt(
     keys: NDArray[np.str_], labels: NDArray[np.int64], classes: int, seed: int, share: float
 ) -> tuple[float, str]:
-    """The cheapest of 64 salts, or the first that is good enough: on many rows, nearly all are."""
+    """The cheapest of 64 salts, or the first that is good enough: on many rows, nearly all are.
+
+    Where none of 64 gives every class to both sides, the first of up to 1,024 that does.
+    """
     unique, member = np.unique(keys, return_inverse=True)
     best = math.inf, ""
-    for index in range(SALTS):
+    for index in range(MOST_SALTS):
+        if index >= SALTS and math.isfinite(best[0]):
+            break
         salt = hashlib.sha256(f"{seed}/{index}".encode()).hexdigest()[:16]
         cost = _cost(_side(unique, salt, share)[member], labels, classes, share)
         if cost < best[0]:
@@ -189,14 +232,20 @@ def _best_salt(
 
 def _cost(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float) -> float:
     """How far a holdout is from the size asked for and from the classes' shares; infinite when a class is one-sided."""
+    if _one_sided(held, labels, classes):
+        return math.inf
     total = np.bincount(labels, minlength=classes)
     inside = np.bincount(labels[held], minlength=classes)
-    present = total > 0
-    if (inside[present] == 0).any() or (inside[present] == total[present]).any():
-        return float("inf")
     size = abs(held.mean() - share) / share
     drift = np.abs(inside / held.sum() - total / len(labels)).max()
     return float(size + 2 * drift)
+
+
+def _one_sided(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int) -> bool:
+    """Whether some class lacks rows on one of the sides."""
+    total = np.bincount(labels, minlength=classes)
+    inside = np.bincount(labels[held], minlength=classes)
+    return bool((inside == 0).any() or (inside == total).any())
 
 
 def _counts(labels: NDArray[np.int64], contract: Contract) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import shlex
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from andamio.contract import Contract
 from andamio.dataset.columns import to_bytes
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import DataError, ObjectNotFound
+from andamio.records.names import similar_name
 from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
@@ -66,7 +66,7 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
         found = ingest(lake, contract, sources.objects, split)
     except ObjectNotFound:  # a version was deleted for good since it was listed
         return None
-    rejects = [_refused(report) for report in found.files if report.refused or report.lacking] + found.rejects
+    rejects = [_refused(report) for report in found.files if report.refused or report.unusable] + found.rejects
     if rejects:
         lake.put(
             layout.quarantine(digest, quarantine.FILE),
@@ -79,7 +79,9 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
         if not sources.are_current(lake):
             return None
         try:
-            split = seal_split(contract, found.cells, found.columns[ROW].tolist(), found.labels)
+            identities = found.columns[ROW].tolist()
+            times = found.columns.get(contract.problem.time or "", np.array([], dtype="datetime64[s]"))
+            split = seal_split(contract, found.cells, identities, found.labels, times)
         except DataError as error:
             message = str(error)
         else:
@@ -142,12 +144,13 @@ def _refused(report: FileReport) -> Reject:
 
 
 def _lacking(report: FileReport) -> str:
-    """What to tell a person about columns that a file must have and does not."""
+    """What to tell a person about columns that a file must have and does not, or has under another name."""
+    if not report.lacking:
+        return report.misnamed
     said = []
     for name in report.lacking[:_NAMES_SHOWN]:
-        close = [other for other in report.extra if other.casefold() == name.casefold()]
-        close = close or difflib.get_close_matches(name, report.extra, n=1, cutoff=0.6)
-        said.append(f"'{name}'" + (f" (is it '{close[0]}'?)" if close else ""))
+        close = similar_name(name, report.extra)
+        said.append(f"'{name}'" + (f" (is it '{close}'?)" if close else ""))
     there = [name[:60] for name in (report.read_as.names if report.read_as else []) if name]
     shown = ", ".join(there[:_NAMES_SHOWN]) + (", ..." if len(there) > _NAMES_SHOWN else "")
     noun = "the column" if len(said) == 1 else "the columns"
@@ -161,7 +164,7 @@ def _way_out(report: FileReport) -> str:
 
 def _objection(contract: Contract, found: Ingested, rejects: Sequence[Reject], key: str) -> str:
     """Why nothing can be published of these rows, or ""."""
-    lacking = [report for report in found.files if report.lacking]
+    lacking = [report for report in found.files if report.unusable]
     if lacking:
         more = f" ({len(lacking) - 1} more files lack columns)" if len(lacking) > 1 else ""
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
 _INTEGER = re.compile(r"-?[0-9]+")
@@ -11,14 +12,21 @@ _ONE_TEXT = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false",
 """Python writes True, spreadsheets and R write TRUE, JSON writes true."""
 
 
+def composed(text: str) -> str:
+    """The text in Unicode's composed form (NFC), so that two spellings of one accent are one text."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def canonical(value: object) -> str:
     """The canonical text of a category or an id: 4, 4.0 and "4" are "4"; True, "TRUE" and "true" are "true".
+
+    An accent is one character, whether it came composed or decomposed.
 
     No value (None, NaN) is the empty text. Leading zeros are kept: "007" is not 7. Raises `ValueError`
     for an integer of thousands of digits.
     """
     if isinstance(value, str):
-        text = value.strip()
+        text = composed(value.strip())
     elif value is None:
         return ""
     elif isinstance(value, bool):

@@ -17,8 +17,9 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from andamio.contract.canonical import composed
 from andamio.contract.columns import category_columns, number_columns
-from andamio.contract.messages import explain
+from andamio.contract.messages import explain, unquoted_name
 from andamio.contract.tables import (
     NOT_BUILT,
     RESERVED,
@@ -71,10 +72,11 @@ class Contract(Section):
     @classmethod
     def from_toml(cls, text: str, file: str = "problem.toml") -> Self:
         """Read the format as people write it; raises `ContractError`."""
+        text = composed(text)
         try:
             raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise ContractError(f"{file}: not valid TOML: {error}") from None
+            raise ContractError(f"{file}: not valid TOML: {error}{unquoted_name(text, str(error))}") from None
         return cls._checked(raw, file)
 
     @classmethod

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from andamio.contract.tables import NOT_BUILT
+from andamio.suggestion import did_you_mean
 
 _GOT_SHOWN = 40
 _EXPECTED = {
@@ -29,6 +30,32 @@ _EXPECTED = {
     "too_short": "at least one",
     "tuple_type": "a list",
 }
+
+
+_PLACE = re.compile(r"\(at line ([0-9]+), column ([0-9]+)\)")
+_OF_A_KEY = ("after a key", "table declaration", "character for a key")
+"""What tomllib says where a name ends too early, because it is not quoted."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_ENDS_OF_A_KEY = frozenset(".=[]{},\"'#")
+
+
+def unquoted_name(text: str, error: str) -> str:
+    """What to do about a name of TOML that needs quotes and has none, or ""; `error` is what tomllib said."""
+    place = _PLACE.search(error)
+    if place is None or not any(part in error for part in _OF_A_KEY):
+        return ""
+    line, column = (int(number) - 1 for number in place.groups())
+    lines = text.split("\n")
+    shown = lines[line] if line < len(lines) else ""
+    start = end = min(column, len(shown))
+    while start and shown[start - 1] not in _ENDS_OF_A_KEY:
+        start -= 1
+    while end < len(shown) and shown[end] not in _ENDS_OF_A_KEY:
+        end += 1
+    name = shown[start:end].strip()
+    if not name or _BARE.fullmatch(name):
+        return ""
+    return f". A name with accents, spaces or signs stands in quotes: {json.dumps(name, ensure_ascii=False)}"
 
 
 def explain(error: ValidationError, root: type[BaseModel], file: str) -> str:
@@ -87,7 +114,4 @@ def _keys_of(model: Any, path: list[str]) -> list[str]:
 
 
 def _nearest(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known are {', '.join(known)}" if known else ""
+    return did_you_mean(key, known, f"; known are {', '.join(known)}" if known else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 from andamio.contract import Contract
@@ -81,12 +82,14 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
 
 def example_record(contract: Contract) -> dict[str, Any]:
     """A record that the contract accepts: the middle of each range, the first of each list."""
-    return {name: _example(feature) for name, feature in contract.inputs.items()}
+    missing = {canonical(text) for text in contract.data.missing}
+    return {name: _example(feature, missing) for name, feature in contract.inputs.items()}
 
 
-def _example(feature: Feature) -> Any:
+def _example(feature: Feature, missing: Collection[str]) -> Any:
     if feature.type == "category":
-        return _typed(next(iter(feature.values))) if feature.values else "example"
+        listed = [value for value in feature.values or {} if value not in missing]
+        return _typed(listed[0]) if listed else "example"
     if feature.type == "boolean":
         return True
     if feature.type == "date":
@@ -94,10 +97,11 @@ def _example(feature: Feature) -> Any:
     low = feature.min if feature.min is not None else min(0.0, feature.max or 0.0)
     high = feature.max if feature.max is not None else max(low, 0.0) + 1.0
     middle = low + (high - low) / 2
-    if feature.type == "integer":
-        return max(int(middle), math.ceil(low))
-    rounded = round(middle, 3)
-    return rounded if low <= rounded <= high else middle
+    values: list[float] = [max(int(middle), math.ceil(low)), math.floor(high), math.ceil(low)]
+    if feature.type == "number":
+        rounded = round(middle, 3)
+        values = [rounded if low <= rounded <= high else middle, low + (high - low) / 4, high, low]
+    return next((value for value in values if canonical(value) not in missing), values[0])
 
 
 def _plain(bound: float) -> float:

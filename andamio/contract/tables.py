@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from andamio.contract.canonical import canonical
+from andamio.contract.canonical import canonical, composed
 
 EXACT_INTEGER = 2**24
 """The largest integer up to which float32 holds every integer."""
@@ -33,8 +33,14 @@ def _canonical_key(value: object) -> object:
     return canonical(value) if isinstance(value, str | int | float | bool) else value
 
 
+def _composed_name(value: object) -> object:
+    return composed(value) if isinstance(value, str) else value
+
+
 CanonicalText = Annotated[str, BeforeValidator(_canonical_key), Field(min_length=1, max_length=200)]
-Column = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Column = Annotated[
+    str, BeforeValidator(_composed_name), Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
+]
 
 
 class Section(BaseModel):

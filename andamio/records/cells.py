@@ -7,6 +7,8 @@ anything that a client cared to send. No reason repeats the cell.
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -58,7 +60,12 @@ _NOT_TEXT = Wrong("holds characters that are no text (unpaired surrogates)")
 _TOO_LONG = Wrong("expected a shorter number")
 _NOT_A_NUMBER = Wrong("expected a number")
 _NO_NUMBER_WRITTEN = Wrong("expected a number (a text that means no value belongs under [data] missing)")
+_CURRENCY = Wrong("expected a number without a currency sign: take the sign out, or make the feature a category")
+_PERCENT = Wrong("expected a number without a percent sign: take the sign out")
+_THOUSANDS = Wrong("expected a number without thousands separators: write 1234.5")
 _OTHER_MARK = Wrong("expected a number with a decimal comma and no points")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:([,. '\u2019\u00a0\u202f])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]*)?")
+"""1,234 and 1.234.567,89: groups of three digits, all with one mark between them."""
 _NOT_A_TRUTH = Wrong("expected true or false")
 _NOT_A_DATE = Wrong("expected a date such as 2026-03-31 (ISO 8601)")
 
@@ -115,8 +122,17 @@ def number_written(cell: object, decimal: str) -> float | Wrong:
     try:
         value = float(cell)
     except ValueError:
-        return _NO_NUMBER_WRITTEN
+        return _not_a_number_because(cell.strip())
     return _NO_NUMBER_WRITTEN if value != value or "_" in cell else value
+
+
+def _not_a_number_because(text: str) -> Wrong:
+    """The reason that helps most: signs and separators are what spreadsheets put around numbers."""
+    if any(unicodedata.category(character) == "Sc" for character in text):
+        return _CURRENCY
+    if text.endswith("%") or text.startswith("%"):
+        return _PERCENT
+    return _THOUSANDS if _GROUPED.fullmatch(text) else _NO_NUMBER_WRITTEN
 
 
 def truth_of(cell: object) -> float | Wrong | None:

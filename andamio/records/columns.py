@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeIs
 
 import numpy as np
@@ -32,6 +35,28 @@ _TOO_LARGE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class NoValue:
+    """What [data] missing lists, as texts, and as the numbers and moments that the texts write."""
+
+    texts: frozenset[str]
+    numbers: frozenset[float]
+    moments: frozenset[datetime]
+
+
+@lru_cache(maxsize=32)
+def no_value(missing: tuple[str, ...]) -> NoValue:
+    """What means no value, in every format: -999 is -999.0, and the empty text always means none."""
+    texts = frozenset({"", *(part.strip() for part in missing), *map(canonical, missing)})
+    numbers = (number_written(text, ".") for text in texts)
+    moments = (moment_of(text) for text in texts if text)
+    return NoValue(
+        texts,
+        frozenset(number for number in numbers if isinstance(number, float)),
+        frozenset(moment for moment in moments if isinstance(moment, datetime)),
+    )
+
+
 class Reader:
     """Reads columns into a table, noting problems row by row."""
 
@@ -39,9 +64,7 @@ class Reader:
         self.table = table
         self.text = text
         self.decimal = decimal
-        # Texts that mean no value, as they are written and in canonical form: -999 is -999.0.
-        self.missing = {"", *(part.strip() for part in missing), *map(canonical, missing)} if text else frozenset()
-        self.missing_numbers = {float(said) for said in self.missing if isinstance(number_written(said, "."), float)}
+        self.missing = no_value(tuple(missing))
 
     def problem(self, row: int | np.integer[Any], name: str, reason: str) -> None:
         """Note what is wrong with a row."""
@@ -66,7 +89,7 @@ class Reader:
     def coded_categories(self, name: str, feature: Feature, cells: DictionaryColumn) -> DictionaryColumn:
         """A category's column that came coded: its distinct values are read and checked, not its rows."""
         before = len(self.table.violations)
-        read = DictionaryColumn(*self._distinct(name, cells, self._or_missing(text_of)))
+        read = DictionaryColumn(*self._distinct(name, cells, self._text))
         texts = [text or "" for text in read.values]
         if feature.values is not None and not feature.accepts_unknown:
             strange = [bool(text) and text not in feature.values for text in texts]
@@ -152,15 +175,19 @@ class Reader:
         return np.array(self._each(name, cells, read), dtype=kind)
 
     def _or_missing[T](self, read: Callable[[Any], T]) -> Callable[[Any], T | None]:
-        """The same reader, minding the texts that mean no value."""
-        return (lambda cell: None if self._is_missing(cell) else read(cell)) if self.text else read
+        """The same reader, minding what means no value."""
+        return lambda cell: None if self._is_missing(cell) else read(cell)
 
     def _is_missing(self, cell: object) -> bool:
-        return text_of(cell) in self.missing or (isinstance(cell, str) and cell.strip() in self.missing)
+        return text_of(cell) in self.missing.texts
+
+    def _text(self, cell: object) -> str | Wrong | None:
+        text = text_of(cell)
+        return None if text in self.missing.texts else text
 
     def _texts(self, name: str, cells: Cells | None) -> NDArray[Any]:
         """Canonical texts, "" where there is no value."""
-        return np.array([text or "" for text in self._each(name, cells, self._or_missing(text_of))], dtype=object)
+        return np.array([text or "" for text in self._each(name, cells, self._text)], dtype=object)
 
     def _truths(self, name: str, cells: Cells | None) -> NDArray[np.float64]:
         """Booleans as 1.0 and 0.0, NaN where there is no value."""
@@ -168,8 +195,12 @@ class Reader:
 
     def _moments(self, name: str, cells: Cells | None) -> NDArray[np.datetime64]:
         if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
-            return cells.astype("datetime64[s]")
-        return self._read_as(np.dtype("datetime64[s]"), name, cells, self._or_missing(moment_of))
+            column: NDArray[np.datetime64] = cells.astype("datetime64[s]")
+        else:
+            column = self._read_as(np.dtype("datetime64[s]"), name, cells, self._or_missing(moment_of))
+        for moment in self.missing.moments:
+            column[column == np.datetime64(moment, "s")] = np.datetime64("NaT", "s")
+        return column
 
     def _categories(self, name: str, feature: Feature, cells: Cells | None) -> NDArray[Any]:
         column = self._texts(name, cells)
@@ -191,21 +222,20 @@ class Reader:
         if not isinstance(cells, DictionaryColumn):
             column = self._float_texts(cells) if self.text else _floats(cells)
         if column is None:
-            column = self._read_as(np.dtype(np.float64), name, cells, self._number if self.text else number_of)
-        return column
+            column = self._read_as(np.dtype(np.float64), name, cells, self._number)
+        return self._without_missing(column)
 
     def _number(self, cell: object) -> float | Wrong | None:
-        value = number_written(cell, self.decimal)
-        plain = isinstance(value, float) and value not in self.missing_numbers
-        return value if plain or not self._is_missing(cell) else None
+        value = number_written(cell, self.decimal) if self.text else number_of(cell)
+        return value if isinstance(value, float) or not self._is_missing(cell) else None
 
     def _float_texts(self, cells: Sequence[object] | NDArray[Any]) -> NDArray[np.float64] | None:
         """All cells at once, or None when one of them needs a closer look."""
         if isinstance(cells, np.ndarray) and cells.dtype == np.float64:
-            return self._without_missing(cells.copy())
+            return cells.copy()
         if self.decimal != ".":
             return None
-        absent = dict.fromkeys(self.missing, math.nan)
+        absent = dict.fromkeys(self.missing.texts, math.nan)
         try:
             texts: list[Any] = list(map(absent.get, cells, cells))
             column = np.fromiter(map(float, texts), dtype=np.float64, count=len(texts))
@@ -214,12 +244,12 @@ class Reader:
                 return None
         except (TypeError, ValueError):
             return None
-        return self._without_missing(column)
+        return column
 
     def _without_missing(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A column of numbers read from text, those that [data] missing lists taken out in place."""
-        if self.missing_numbers:
-            column[np.isin(column, list(self.missing_numbers))] = math.nan
+        """A column of numbers, those that mean no value taken out in place."""
+        if self.missing.numbers:
+            column[np.isin(column, list(self.missing.numbers))] = math.nan
         return column
 
     # Checks

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 from andamio.contract import Contract
 from andamio.errors import InvalidRecord, Violation
 from andamio.records.cells import Cells
+from andamio.records.names import in_contract_form, similar_name
 from andamio.records.parse import parse
 from andamio.records.table import Table
 
@@ -25,15 +25,19 @@ def parse_records(contract: Contract, records: Sequence[object]) -> Table:
     allowed = set(inputs)
     if contract.problem.time is not None:
         allowed.add(contract.problem.time)
+    any_required = any(feature.required for feature in inputs.values())
     maps: list[Mapping[str, object]] = []
     for row, record in enumerate(records):
         if not isinstance(record, dict):
             problems.append(Violation(row, "", "expected an object of feature names and values"))
             maps.append({})
             continue
-        maps.append(record)
-        if not record.keys() <= allowed:
-            problems.extend(Violation(row, *_unknown(contract, name)) for name in record if name not in allowed)
+        given = record if record.keys() <= allowed else in_contract_form(record, allowed)
+        maps.append(given)
+        if not given.keys() <= allowed:
+            problems.extend(Violation(row, *_unknown(contract, name)) for name in given if name not in allowed)
+        elif not any_required and not any(name in inputs for name in given):
+            problems.append(Violation(row, "", "names no feature: expected at least one"))
     columns: dict[str, Cells] = {name: [record.get(name) for record in maps] for name in inputs}
     time = contract.problem.time
     if time is not None and any(time in record for record in maps):
@@ -51,5 +55,5 @@ def _unknown(contract: Contract, name: str) -> tuple[str, str]:
         return shown, "is only known after the event and no part of a request: leave it out"
     if name == contract.problem.target:
         return shown, "is what is predicted: leave it out"
-    close = difflib.get_close_matches(shown, list(contract.inputs), n=1, cutoff=0.6)
-    return shown, "unknown field" + (f"; did you mean '{close[0]}'?" if close else ": see the schema")
+    close = similar_name(shown, list(contract.inputs))
+    return shown, "unknown field" + (f"; did you mean '{close}'?" if close else ": see the schema")

@@ -30,9 +30,9 @@ def parse(
 ) -> Table:
     """Read named columns of cells; every cell that breaks the contract is a `Violation` of the table.
 
-    `text` says that cells are texts, where [data] missing means no value and `decimal` is the decimal
-    mark; a float64 array among them holds numbers that were read already, NaN where the text means no
-    value. Else cells are typed values, where None and NaN mean no value. With `training`, the target and
+    `text` says that cells are texts and `decimal` is their decimal mark; a float64 array among them holds
+    numbers that were read already, NaN where the text means no value. Else cells are typed values, where
+    None and NaN mean no value. What [data] missing lists means no value in both. With `training`, the target and
     the columns of [problem] are read too, and so are features that are only known afterwards.
     """
 

@@ -163,7 +163,7 @@ def _mean(values: Floats) -> Weighted:
 
 
 def _f1(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
-    """Harmonic mean of precision and recall, 0 where a class is neither predicted nor there."""
+    """Harmonic mean of precision and recall; undefined where a class has no rows, as a guess of it is never right."""
     said = predicted(p, positive, threshold)
     classes = [positive] if positive >= 0 else list(range(p.shape[1]))
     each = [_binary_f1(y == k, said == k) for k in classes]
@@ -171,8 +171,9 @@ def _f1(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
 
 
 def _binary_f1(truth: Truth, said: Truth) -> Weighted:
-    hits, either = (truth & said).astype(np.float64), truth.astype(np.float64) + said
-    return lambda w: _ratio(2 * (w @ hits), w @ either, 0.0)
+    hits, there = (truth & said).astype(np.float64), truth.astype(np.float64)
+    either = there + said
+    return lambda w: np.where(w @ there > 0, _ratio(2 * (w @ hits), w @ either, math.nan), math.nan)
 
 
 METRICS: dict[str, Callable[[Labels, Floats, int, float], Weighted]] = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
+from andamio.contract.tables import Feature
+from andamio.pages import theme
 from etl.report import charts
 from etl.report.figures import Described
-from etl.report.html import Html, Part, counted, day, element, figure, shown, table
+from etl.report.text import day, number
 from etl.report.version import Version
+from etl.report.view import Cell, Figure, Section, Table
 
 CHARTED = 60
 """Columns that get a chart of their own; all are in the tables."""
@@ -15,67 +18,50 @@ CLASSES = 8
 """Classes that are told apart in charts."""
 
 
-def features(version: Version) -> Iterator[Html]:
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One feature: its figures, and a chart unless there are too many features; `values` is a table by value."""
+
+    name: str
+    feature: Feature
+    suspect: bool
+    known: int
+    missing: int
+    distinct: int
+    figure: Figure | None = None
+    numbers: Table | None = None
+    values: Table | None = None
+
+
+def features(version: Version) -> Section:
     """A card for every feature; a chart for those that tell most, where there are many."""
     suspects = {suspect["feature"] for suspect in version.suspects}
-    charted = _first(version)
+    charted = _charted(version)
     split = len(version.classes) <= CLASSES
-    yield element(
-        "p",
-        "Each class's share of its own rows, so that classes of different size compare."
-        if split
-        else f"With more than {CLASSES} classes, all rows together.",
-    )
-    if split:
-        yield element(
-            "ul",
-            *(
-                element("li", Html(f'<span style="background:{charts.COLOURS[index]}"></span>'), text)
-                for index, text in enumerate(version.classes)
-            ),
-            class_="key",
-        )
-    yield element(
-        "div",
-        *(_feature(version, one, one.name in charted, one.name in suspects, split) for one in version.described),
-        class_="features",
-    )
+    content = {
+        "classes": list(zip(theme.SERIES, version.classes, strict=False)) if split else [],
+        "most_classes": CLASSES,
+        "cards": [_card(version, one, one.name in charted, one.name in suspects, split) for one in version.described],
+    }
+    return Section("features", "Features", content)
 
 
-def _first(version: Version) -> set[str]:
+def _charted(version: Version) -> set[str]:
     """The columns that get a chart: the most telling ones where there are too many."""
     told = [one.name for one in version.told]
     rest = [one.name for one in version.described if one.name not in set(told)]
     return set([*told, *rest][:CHARTED])
 
 
-def _feature(version: Version, one: Described, charted: bool, suspect: bool, split: bool) -> Html:
-    feature = one.feature
-    chips = [element("span", feature.type, class_="chip")]
-    if feature.private:
-        chips.append(element("span", "private", class_="chip"))
-    if not feature.available_at_prediction:
-        chips.append(element("span", "known only afterwards", class_="chip"))
-    if suspect:
-        chips.append(element("span", "suspect", class_="chip bad"))
-    parts: list[Html] = [element("h3", one.name, *chips)]
-    about = ", ".join(text for text in (feature.description, feature.unit) if text)
-    if about:
-        parts.append(element("p", about, class_="note"))
-    if feature.private:
-        parts.append(
-            element("p", f"Private: {counted(one.rows - one.missing, 'value')}, {shown(one.missing)} missing.")
-        )
-        return element("article", *parts, class_="feature")
-    if one.missing == one.rows:
-        parts.append(element("p", "No row has a value."))
-        return element("article", *parts, class_="feature")
+def _card(version: Version, one: Described, charted: bool, suspect: bool, split: bool) -> Card:
+    card = Card(one.name, one.feature, suspect, one.rows - one.missing, one.missing, one.distinct)
+    if one.feature.private or one.missing == one.rows:
+        return card
     if charted:
         names = version.classes if split else ["all rows"]
-        drawn = one if split else _together(one)
-        parts.append(figure(f"Distribution of {one.name} by class", charts.distribution(drawn, names)))
-    parts.append(_summary(version, one))
-    return element("article", *parts, class_="feature")
+        chart = charts.distribution(one if split else _together(one), names)
+        card = replace(card, figure=Figure(f"Distribution of {one.name} by class", chart))
+    return replace(card, numbers=_numbers(one)) if one.numbers else replace(card, values=_values(version, one))
 
 
 def _together(one: Described) -> Described:
@@ -85,24 +71,23 @@ def _together(one: Described) -> Described:
     return Described(one.name, one.feature, one.rows, one.missing, [one.missing], one.numbers, values, bins)
 
 
-def _summary(version: Version, one: Described) -> Html:
-    if one.numbers:
-        value = day if one.feature.type == "date" else shown
-        spread = shown(one.numbers["std"]) + (" days" if one.feature.type == "date" else "")
-        heads = ["values", "missing", "min", "25%", "median", "75%", "max", "mean", "std"]
-        row: list[Part] = [
-            shown(one.rows - one.missing),
-            shown(one.missing),
-            *(value(one.numbers[key]) for key in ("min", "first", "median", "third", "max", "mean")),
-            spread,
-        ]
-        return table(f"{one.name} in train", heads, [row])
-    rows: list[list[Part]] = [[text, sum(counts), *counts] for text, counts in one.values]
+def _numbers(one: Described) -> Table:
+    value = day if one.feature.type == "date" else number
+    spread = number(one.numbers["std"]) + (" days" if one.feature.type == "date" else "")
+    heads = ["values", "missing", "min", "25%", "median", "75%", "max", "mean", "std"]
+    row: list[Cell] = [
+        number(one.rows - one.missing),
+        number(one.missing),
+        *(value(one.numbers[key]) for key in ("min", "first", "median", "third", "max", "mean")),
+        spread,
+    ]
+    return Table(f"{one.name} in train", heads, [row])
+
+
+def _values(version: Version, one: Described) -> Table:
+    rows: list[list[Cell]] = [[text, sum(counts), *counts] for text, counts in one.values]
     if one.missing:
         rows.append(["(no value)", one.missing, *one.missing_by_class])
-    many = len(version.classes) > CLASSES
-    heads = ["value", "rows", *([] if many else version.classes)]
-    content = table(f"{one.name} in train: {one.distinct:,} values", heads, [row[: len(heads)] for row in rows])
-    return element(
-        "details", element("summary", f"{counted(one.distinct, 'value')}, {shown(one.missing)} missing"), content
-    )
+    heads = ["value", "rows", *([] if len(version.classes) > CLASSES else version.classes)]
+    caption = f"{one.name} in train: {one.distinct:,} values"
+    return Table(caption, heads, [row[: len(heads)] for row in rows])

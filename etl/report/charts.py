@@ -11,18 +11,33 @@ from typing import Any
 
 import altair as alt
 
+from andamio.pages import theme
 from etl.report.figures import Described, Moved, Related, Told
-from etl.report.html import day, shown
+from etl.report.text import day, number
 
 Spec = dict[str, Any]
 
-# Okabe and Ito's colours: told apart by people who see fewer.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666", "#000000")
-QUIET, LOUD = "#9AA5B1", "#0072B2"
 WIDTH = 400
 LABELS = 200
 _ROW = 22
 _DIGITS = 6
+CONFIG: Spec = {
+    "background": "transparent",
+    "font": theme.FONT,
+    "view": {"stroke": "transparent"},
+    "axis": {
+        "labelColor": theme.SOFT,
+        "titleColor": theme.SOFT,
+        "titleFontWeight": 500,
+        "gridColor": theme.LINE,
+        "domainColor": theme.QUIET,
+        "tickColor": theme.QUIET,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+    },
+    "legend": {"labelColor": theme.INK, "labelFontSize": 11},
+}
+"""How all charts of a page look."""
 
 
 def distribution(found: Described, classes: Sequence[str]) -> Spec:
@@ -30,7 +45,7 @@ def distribution(found: Described, classes: Sequence[str]) -> Spec:
     totals = [sum(counts) or 1 for counts in zip(*(row[-1] for row in found.bins or found.values), strict=True)]
     colour = alt.Color(
         "class:N",
-        scale=alt.Scale(domain=list(classes), range=[COLOURS[i % len(COLOURS)] for i in range(len(classes))]),
+        scale=alt.Scale(domain=list(classes), range=[theme.SERIES[i % len(theme.SERIES)] for i in range(len(classes))]),
         legend=None,
     )
     share = {"title": "share of class", "format": ".0%"}
@@ -40,8 +55,8 @@ def distribution(found: Described, classes: Sequence[str]) -> Spec:
             {
                 "low": _moment(low) if date else _number(low),
                 "high": _moment(high) if date else _number(high),
-                "from": day(low) if date else shown(low),
-                "to": day(high) if date else shown(high),
+                "from": day(low) if date else number(low),
+                "to": day(high) if date else number(high),
                 "class": classes[index],
                 "rows": count,
                 "share": _number(count / totals[index]),
@@ -117,7 +132,7 @@ def balance(rows: Sequence[tuple[str, int, int]]) -> Spec:
             x=alt.X("share:Q", axis=alt.Axis(title="share of the side's rows", format=".0%", tickCount=5)),
             color=alt.Color(
                 "side:N",
-                scale=alt.Scale(domain=["train", "holdout"], range=[LOUD, QUIET]),
+                scale=alt.Scale(domain=["train", "holdout"], range=[theme.ACCENT, theme.QUIET]),
                 legend=alt.Legend(title=None, orient="bottom"),
             ),
             tooltip=[
@@ -163,7 +178,7 @@ def drift(found: Sequence[Moved]) -> Spec:
     bars = _bar_chart(values, "population stability index", ".2f", by="known")
     marks = (
         alt.Chart(_data(values))
-        .mark_tick(color="#1F2933", thickness=2, size=14)
+        .mark_tick(color=theme.INK, thickness=2, size=14)
         .encode(y=alt.Y("feature:N", sort=[one.name for one in found]), x=alt.X("chance:Q"))
     )
     return _spec(alt.layer(bars, marks))
@@ -199,7 +214,7 @@ def relations(names: Sequence[str], found: Sequence[Related]) -> Spec:
         layers.append(
             base.mark_text(fontSize=10).encode(
                 text=alt.Text("value:Q", format=".2f"),
-                color=alt.condition("abs(datum.value) > 0.6", alt.value("white"), alt.value("#323F4B")),
+                color=alt.condition("abs(datum.value) > 0.6", alt.value("white"), alt.value(theme.INK)),
             )
         )
     return _spec(alt.layer(*layers).properties(width=size * len(names), height=size * len(names)))
@@ -220,13 +235,15 @@ def boxes(found: Sequence[Described]) -> Spec:
         y=alt.Y("feature:N", sort=order, title=None, axis=alt.Axis(labelLimit=LABELS))
     )
     title = "distance from the median, in widths of the middle half"
-    whiskers = base.mark_rule(color="#52606D").encode(x=alt.X("whisker_low:Q", title=title), x2=alt.X2("whisker_high"))
-    middle = base.mark_bar(size=12, color="#B3D4E8", stroke=LOUD).encode(x=alt.X("first:Q"), x2=alt.X2("third"))
-    median = base.mark_tick(color=LOUD, thickness=2, size=12).encode(x=alt.X("median:Q"))
+    whiskers = base.mark_rule(color=theme.SOFT).encode(x=alt.X("whisker_low:Q", title=title), x2=alt.X2("whisker_high"))
+    middle = base.mark_bar(size=12, color=theme.ACCENT_LIGHT, stroke=theme.ACCENT).encode(
+        x=alt.X("first:Q"), x2=alt.X2("third")
+    )
+    median = base.mark_tick(color=theme.ACCENT, thickness=2, size=12).encode(x=alt.X("median:Q"))
     outside = alt.datum.outside > 0
     ends = [
         base.transform_filter(outside & (alt.datum[end] != alt.datum[f"whisker_{side}"]))
-        .mark_point(color="#D55E00", size=28, filled=True)
+        .mark_point(color=theme.ALERT, size=28, filled=True)
         .encode(x=alt.X(f"{end}:Q"), tooltip=[alt.Tooltip("feature:N"), alt.Tooltip("outside:Q", title="outliers")])
         for end, side in (("min", "low"), ("max", "high"))
     ]
@@ -242,10 +259,14 @@ def _bars(values: list[dict[str, Any]], title: str, digits: str, *, by: str | No
 
 
 def _bar_chart(values: list[dict[str, Any]], title: str, digits: str, *, by: str | None = None) -> Any:
-    colour: Any = alt.value(LOUD)
+    colour: Any = alt.value(theme.ACCENT)
     if by is not None:
         words = ["told", "within chance", "steady", "drifted"]
-        colour = alt.Color(f"{by}:N", scale=alt.Scale(domain=words, range=[LOUD, QUIET, QUIET, "#D55E00"]), legend=None)
+        colour = alt.Color(
+            f"{by}:N",
+            scale=alt.Scale(domain=words, range=[theme.ACCENT, theme.QUIET, theme.QUIET, theme.ALERT]),
+            legend=None,
+        )
     return (
         alt.Chart(_data(values))
         .mark_bar(size=13)
@@ -267,7 +288,7 @@ def _bar_chart(values: list[dict[str, Any]], title: str, digits: str, *, by: str
 def _spec(chart: Any) -> Spec:
     content: Spec = chart.to_dict(validate=False)
     content.pop("$schema", None)
-    content.pop("config", None)  # said once, by the page
+    content.pop("config", None)  # the page has it once, for all charts
     return content
 
 

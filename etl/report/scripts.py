@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from andamio.errors import DataError
-from etl.report.html import Html
+from andamio.pages.templates import environment
+from etl.report import charts
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -30,7 +31,7 @@ def scripts() -> tuple[str, ...]:
     # It comes as a module only, and a page that is opened from a disk cannot import one.
     interpreter = interpreter.replace(_IMPORT, "const { ascending, isString, DisallowedObjectProperties } = vega;")
     interpreter = interpreter.replace(_EXPORT, "return expression;")
-    draw = (HERE / "draw.js").read_text(encoding="utf-8")
+    draw = environment("etl.report").get_template("draw.js").render(config=charts.CONFIG)
     found = (vega, vega_lite, f"var vegaInterpreter = (function () {{{_bare(interpreter)}}})();", draw)
     return tuple(_bare(text) for text in found)
 
@@ -44,11 +45,6 @@ def policy() -> str:
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
         "form-action 'none'"
     )
-
-
-def written() -> Html:
-    """All of them as elements."""
-    return Html("".join(f"<script>{text}</script>\n" for text in scripts()))
 
 
 def _read(name: str) -> str:

@@ -1,16 +1,15 @@
-"""The sections of a report but the features': each yields what stands under its heading."""
+"""The sections of a report but the features': the figures that each template shows."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 
 from etl.report import charts
 from etl.report.cards import CHARTED, CLASSES
-from etl.report.figures import SAMPLE, Moved, duplicates, moved, related
-from etl.report.html import Html, Part, counted, element, figure, percent, shown, table
+from etl.report.figures import SAMPLE, duplicates, moved, related
+from etl.report.text import number, percent
 from etl.report.version import Version
+from etl.report.view import Cell, Figure, Section, Table
 
 CROSSED = 40
 """Columns that are set against each other."""
@@ -27,43 +26,25 @@ KINDS = {
 }
 
 
-def audit(version: Version) -> Iterator[Html]:
+def audit(version: Version) -> Section:
     """The suspects, or that there are none."""
-    checked = [KINDS.get(kind, kind) for kind in version.audit["checked"]]
-    looked = f"Looked for: {', '.join(checked)}." if checked else "This version was made before there was an audit."
-    if not version.suspects:
-        yield element("p", "Nothing looks like a leak." if checked else "Not audited.")
-        yield element("p", looked, class_="note")
-        return
-    yield element(
-        "p",
-        f"{counted(len(version.suspects), 'suspect')}: a model trained on these data may look better than it will be. "
-        "Each is evidence, not a verdict.",
-    )
-    yield element(
-        "ol",
-        *(
-            element("li", element("strong", KINDS.get(suspect["kind"], suspect["kind"])), ". ", suspect["message"])
-            for suspect in version.suspects
-        ),
-        class_="suspects",
-    )
-    yield table(
-        "Evidence",
-        ["kind", "feature", "numbers"],
-        [
-            (
-                suspect["kind"],
-                suspect["feature"],
-                ", ".join(f"{key.replace('_', ' ')} {shown(value)}" for key, value in suspect["evidence"].items()),
-            )
-            for suspect in version.suspects
-        ],
-    )
-    yield element("p", looked, class_="note")
+    rows = [
+        (
+            suspect["kind"],
+            suspect["feature"],
+            ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in suspect["evidence"].items()),
+        )
+        for suspect in version.suspects
+    ]
+    content = {
+        "checked": [KINDS.get(kind, kind) for kind in version.audit["checked"]],
+        "suspects": [(KINDS.get(one["kind"], one["kind"]), one["message"]) for one in version.suspects],
+        "evidence": Table("Evidence", ["kind", "feature", "numbers"], rows),
+    }
+    return Section("audit", "Leakage audit", content, "suspicious" if version.suspects else "clean")
 
 
-def label(version: Version) -> Iterator[Html]:
+def label(version: Version) -> Section:
     """How many rows each class has."""
     counts = [version.profile["classes"][side] for side in ("train", "holdout")]
     rows = [
@@ -71,32 +52,25 @@ def label(version: Version) -> Iterator[Html]:
         for key, text in zip(version.contract.classes, version.classes, strict=True)
     ]
     totals = max(sum(row[1] for row in rows), 1), max(sum(row[2] for row in rows), 1)
-    yield _pair(
-        figure("Each class's share of the training rows and of the holdout", charts.balance(rows)),
-        table(
+    content = {
+        "figure": Figure("Each class's share of the training rows and of the holdout", charts.balance(rows)),
+        "table": Table(
             f"Rows by class of '{version.contract.problem.target}'",
             ["class", "train", "share", "holdout", "share"],
             [(row[0], row[1], percent(row[1] / totals[0]), row[2], percent(row[2] / totals[1])) for row in rows],
         ),
-    )
+    }
+    return Section("label", "Label", content)
 
 
-def information(version: Version) -> Iterator[Html]:
+def information(version: Version) -> Section:
     """What each feature alone tells of the label."""
-    if not version.told:
-        yield element("p", "Every feature is private: nothing is shown of them.")
-        return
-    yield element(
-        "p",
-        "Mutual information of each feature alone with the label, less what chance brings; grey bars are within chance "
-        "(G test at 1%). It sees any kind of relation, and no interplay of features."
-        + (f" Worked out on {SAMPLE:,} rows." if len(version.labels) > SAMPLE else ""),
-    )
-    yield _pair(
-        figure(
+    content = {
+        "sample": SAMPLE if len(version.labels) > SAMPLE else None,
+        "figure": Figure(
             "Share of the label's uncertainty that each feature takes away", charts.information(version.told[:CHARTED])
         ),
-        table(
+        "table": Table(
             "Mutual information with the label",
             ["feature", "bits", "share", "beyond chance"],
             [
@@ -104,169 +78,146 @@ def information(version: Version) -> Iterator[Html]:
                 for one in version.told
             ],
         ),
-    )
+    }
+    return Section("information", "What tells the label", content if version.told else {})
 
 
-def missing(version: Version) -> Iterator[Html]:
+def missing(version: Version) -> Section:
     """Which features lack values, and for whom."""
+    heading = "Missing values"
     found = sorted((one for one in version.described if one.missing), key=lambda one: (-one.missing, one.name))
     if not found:
-        yield element("p", "Every training row has a value for every feature.")
-        return
+        return Section("missing", heading)
     totals = np.bincount(version.labels, minlength=len(version.classes)).tolist()
-    many = len(version.classes) > CLASSES
-    yield _pair(
-        figure("Training rows without a value, by feature", charts.missing(found[:CHARTED])),
-        table(
-            "Missing values in train" + ("" if many else ", and the share of each class's rows that lack one"),
-            ["feature", "rows", "share", *([] if many else version.classes)],
-            [
-                [
-                    one.name,
-                    one.missing,
-                    percent(one.missing / max(one.rows, 1)),
-                    *(
-                        []
-                        if many
-                        else [
-                            percent(n / total) if total else None
-                            for n, total in zip(one.missing_by_class, totals, strict=True)
-                        ]
-                    ),
-                ]
-                for one in found
-            ],
-        ),
-    )
+    shown = [] if len(version.classes) > CLASSES else version.classes
+    rows = [
+        [
+            one.name,
+            one.missing,
+            percent(one.missing / max(one.rows, 1)),
+            *(
+                percent(n / total) if total else None
+                for n, total in zip(one.missing_by_class[: len(shown)], totals[: len(shown)], strict=True)
+            ),
+        ]
+        for one in found
+    ]
+    caption = "Missing values in train" + (", and the share of each class's rows that lack one" if shown else "")
+    content = {
+        "figure": Figure("Training rows without a value, by feature", charts.missing(found[:CHARTED])),
+        "table": Table(caption, ["feature", "rows", "share", *shown], rows),
+    }
+    return Section("missing", heading, content)
 
 
-def relations(version: Version) -> Iterator[Html]:
+def relations(version: Version) -> Section:
     """How features go together."""
+    heading = "Relations between features"
     told = [one.name for one in version.told][:CROSSED]
     known = [one.name for one in version.described if one.name in set(told) and one.missing < one.rows]
     if len(known) < 2:
-        yield element("p", "There are fewer than two features to compare.")
-        return
+        return Section("relations", heading)
     found = related(version.contract, version.train, known)
-    yield element(
-        "p",
-        "Two numbers: Spearman's rho, with its sign. Two categories: Cramér's V, corrected for bias. One of each: the "
-        "correlation ratio of ranks. The last two run from 0 to 1."
-        + (f" The {CROSSED} most telling features." if len(version.told) > CROSSED else ""),
-    )
-    yield figure("Relation between each pair of features", charts.relations(known, found))
     strongest = sorted(found, key=lambda one: (-abs(one.value), one.first, one.second))[:PAIRS]
-    yield table(
-        "The strongest relations",
-        ["feature", "and", "value", "measure"],
-        [(one.first, one.second, f"{one.value:.2f}", one.measure) for one in strongest],
-    )
+    content = {
+        "most": CROSSED if len(version.told) > CROSSED else None,
+        "figure": Figure("Relation between each pair of features", charts.relations(known, found)),
+        "table": Table(
+            "The strongest relations",
+            ["feature", "and", "value", "measure"],
+            [(one.first, one.second, f"{one.value:.2f}", one.measure) for one in strongest],
+        ),
+    }
+    return Section("relations", heading, content)
 
 
-def outliers(version: Version) -> Iterator[Html]:
+def outliers(version: Version) -> Section:
     """Numbers far from the others."""
+    heading = "Outliers"
     numbers = [one for one in version.described if one.numbers and one.shown and one.feature.type != "date"]
     if not numbers:
-        yield element("p", "No number is there to look at.")
-        return
-    yield element(
-        "p",
-        "Outliers lie more than 1.5 widths of the middle half (the box) outside of it, far ones more than 3 (Tukey). "
-        "They are not taken out; out of the contract's range is another matter, and never gets here.",
-    )
+        return Section("outliers", heading)
     drawn = [one for one in numbers if one.numbers["third"] > one.numbers["first"]][:CHARTED]
-    if drawn:
-        yield figure("Box of each number; points are the farthest outliers", charts.boxes(drawn))
-    yield table(
-        "Outliers in train",
-        ["feature", "outliers", "share", "far", "min", "box from", "to", "max"],
+    rows: list[list[Cell]] = [
         [
-            (
-                one.name,
-                one.beyond,
-                percent(one.beyond / max(one.rows - one.missing, 1)),
-                one.far,
-                *(shown(one.numbers[key]) for key in ("min", "first", "third", "max")),
-            )
-            for one in numbers
-        ],
-    )
+            one.name,
+            one.beyond,
+            percent(one.beyond / max(one.rows - one.missing, 1)),
+            one.far,
+            *(number(one.numbers[key]) for key in ("min", "first", "third", "max")),
+        ]
+        for one in numbers
+    ]
+    content = {
+        "figure": Figure("Box of each number; points are the farthest outliers", charts.boxes(drawn))
+        if drawn
+        else None,
+        "table": Table(
+            "Outliers in train", ["feature", "outliers", "share", "far", "min", "box from", "to", "max"], rows
+        ),
+    }
+    return Section("outliers", heading, content)
 
 
-def repeated(version: Version) -> Iterator[Html]:
+def repeated(version: Version) -> Section:
     """Records that are there several times."""
     conflicts = version.profile["conflicts"]
     records, rows = duplicates(version.contract, version.train)
-    yield table(
-        "Records that agree in every feature",
-        ["what", "records", "rows"],
-        [
-            ("in train several times", records, rows),
-            ("with different labels (train and holdout)", int(conflicts["groups"]), int(conflicts["rows"])),
-        ],
-    )
-    if conflicts["rows"]:
-        yield element(
-            "p", "No model can be right about all rows of a conflict: they bound what is possible.", class_="note"
-        )
-
-
-def drift(version: Version) -> Iterator[Html]:
-    """How far features moved since the data version before."""
-    if version.before is None or version.before_train is None:
-        yield element("p", "This is the first data version: there is nothing to compare it with.")
-        return
-    found = moved(version.contract, version.train, version.before_train)
-    yield (
-        element(
-            "p",
-            "Population stability index of each feature between the training rows of ",
-            element("code", version.before),
-            f" ({len(version.before_train[version.contract.problem.target]):,} rows) and of this version "
-            f"({len(version.labels):,} rows). Up to the mark is what chance alone reaches in 95 of 100 cases between "
-            "unrelated samples; drifted is what lies above both the mark and 0.1.",
-        )
-        if found
-        else element("p", "No feature is in both versions.")
-    )
-    if not found:
-        return
-    yield _pair(
-        figure("Population stability index, with what chance reaches", charts.drift(found[:CHARTED])),
-        table(
-            "Change since the last version",
-            ["feature", "PSI", "chance reaches", "drifted"],
-            [_moved(one) for one in found],
+    content = {
+        "conflicts": int(conflicts["rows"]),
+        "table": Table(
+            "Records that agree in every feature",
+            ["what", "records", "rows"],
+            [
+                ("in train several times", records, rows),
+                ("with different labels (train and holdout)", int(conflicts["groups"]), int(conflicts["rows"])),
+            ],
         ),
-    )
+    }
+    return Section("duplicates", "Duplicates and conflicts", content)
 
 
-def _moved(one: Moved) -> tuple[Part, ...]:
-    return one.name, f"{one.psi:.3f}", f"{one.chance:.3f}", "yes" if one.drifted else "no"
+def drift(version: Version) -> Section:
+    """How far features moved since the data version before."""
+    heading = "Change since the last version"
+    if version.before is None or version.before_train is None:
+        return Section("drift", heading)
+    found = moved(version.contract, version.train, version.before_train)
+    content = {
+        "before": version.before,
+        "rows_before": len(version.before_train[version.contract.problem.target]),
+        "rows": len(version.labels),
+        "compared": bool(found),
+        "figure": Figure("Population stability index, with what chance reaches", charts.drift(found[:CHARTED])),
+        "table": Table(
+            heading,
+            ["feature", "PSI", "chance reaches", "drifted"],
+            [(one.name, f"{one.psi:.3f}", f"{one.chance:.3f}", "yes" if one.drifted else "no") for one in found],
+        ),
+    }
+    return Section("drift", heading, content)
 
 
-def origin(version: Version) -> Iterator[Html]:
+def origin(version: Version) -> Section:
     """Files, rejected rows, the split."""
     manifest = version.manifest
-    files = manifest["files"]
-    yield table(
-        "Raw files" + (f" (the first {FILES} of {len(files)})" if len(files) > FILES else ""),
-        ["file", "rows", "valid", "rejected", "replaced", "SHA-256"],
-        [
-            (file["key"], file["rows"], file["valid"], file["rejected"], file["replaced"], str(file["sha256"])[:16])
-            for file in files[:FILES]
-        ],
-    )
-    if manifest["reasons"]:
-        yield table(
+    files, split = manifest["files"], manifest["split_by"]
+    content = {
+        "files": Table(
+            "Raw files" + (f" (the first {FILES} of {len(files)})" if len(files) > FILES else ""),
+            ["file", "rows", "valid", "rejected", "replaced", "SHA-256"],
+            [
+                (file["key"], file["rows"], file["valid"], file["rejected"], file["replaced"], str(file["sha256"])[:16])
+                for file in files[:FILES]
+            ],
+        ),
+        "reasons": Table(
             "Why rows were rejected",
             ["column", "reason", "rows"],
             [(reason["column"] or "(row)", reason["reason"], reason["rows"]) for reason in manifest["reasons"]],
-        )
-    split = manifest["split_by"]
-    by = ", ".join(split["columns"]) if split["columns"] else "the row itself"
-    yield element("p", f"Split by {split['rule']} over {by}; {split['share']:.0%} held out.", class_="note")
-
-
-def _pair(*parts: Html) -> Html:
-    return element("div", *(element("div", part) for part in parts), class_="pair")
+        ),
+        "rule": split["rule"],
+        "by": ", ".join(split["columns"]) if split["columns"] else "the row itself",
+        "share": f"{split['share']:.0%}",
+    }
+    return Section("origin", "Where the rows came from", content)

@@ -50,7 +50,7 @@ API = Recipe(
 ETL = Recipe(
     "etl",
     packages=("andamio", "etl"),
-    imports=("altair", "numpy", "pandas", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "pydantic"),
+    imports=("altair", "jinja2", "numpy", "pandas", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "pydantic"),
     budget_mib=174,
     # The charts of a report are drawn by its reader's browser, from what the page brings along.
     assets=(
@@ -96,6 +96,7 @@ REGISTRY = Recipe(
     "registry",
     packages=("andamio", "training", "registry"),
     imports=(
+        "jinja2",
         "markdown_it",
         "mlflow",
         "mlflow.onnx",

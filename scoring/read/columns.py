@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Sequence
 
 from andamio.contract import Contract
+from andamio.records.names import compare_names, objection_to, similar_name
 from andamio.tabular.sniff import doubled
 from scoring.errors import RefusedFile
 
@@ -22,7 +22,7 @@ def wanted(contract: Contract) -> frozenset[str]:
 
 
 def check_columns(names: Sequence[str], contract: Contract, *, where: str = "header has") -> None:
-    """Raise `RefusedFile` when a required column is missing, or one that is used is there twice.
+    """Raise `RefusedFile` when a required column is missing, one that is used is there twice or under another name.
 
     The message names all of them, suggests what else may be meant, and says what there is.
     """
@@ -31,9 +31,12 @@ def check_columns(names: Sequence[str], contract: Contract, *, where: str = "hea
         raise RefusedFile(f"has more than one column {_listed(twice)}: keep one of each name")
     lacking = [name for name, feature in contract.inputs.items() if feature.required and name not in names]
     if not lacking:
+        objection = objection_to(compare_names(names, contract, training=False), contract)
+        if objection:
+            raise RefusedFile(f"{objection}.")
         return
     free = [name for name in names if name not in wanted(contract)]
-    close = {name: near for name in lacking if (near := _near(name, free)) is not None}
+    close = {name: near for name in lacking if (near := similar_name(name, free)) is not None}
     hints = "".join(f" Is '{_short(near)}' meant to be '{name}'?" for name, near in close.items())
     raise RefusedFile(
         f"lacks the column{'s' * (len(lacking) > 1)} {_listed(lacking)}, which the model needs.{hints} "
@@ -64,12 +67,6 @@ def names_out(names: Collection[str], classes: Iterable[str]) -> dict[str, str]:
         called[name] = choice
         taken.add(choice)
     return called
-
-
-def _near(name: str, free: Sequence[str]) -> str | None:
-    folded = {other.strip().casefold().replace(" ", "_"): other for other in reversed(free)}
-    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
-    return folded[close[0]] if close else None
 
 
 def _listed(names: Sequence[str]) -> str:

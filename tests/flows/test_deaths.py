@@ -60,6 +60,7 @@ _FREE = frozenset(
         "attempt",
         "revision",
         "expires",
+        "expires_at",
     }
 )
 _IDS = re.compile(r"\d{8}T\d{6}-[\w-]+?(?=[-/.\"\s,]|$)|\d{4}-\d\d-\d\dT[\d:.+]+Z?")
@@ -128,7 +129,9 @@ def made_releases(cloud: Cloud) -> list[str]:
 
 def content(bucket: S3Objects, key: str, cloud: Cloud) -> str:
     """What an object says, for comparison: JSON without free fields, a picture or page only that it is there."""
-    if key.endswith((".html", ".md", ".svg", "MLmodel")) or (key.startswith(layout.RELEASES) and key.endswith(MANIFEST)):
+    if key.endswith((".html", ".md", ".svg", "MLmodel")) or (
+        key.startswith(layout.RELEASES) and key.endswith(MANIFEST)
+    ):
         return "there"  # times, and digests of files that hold times; their figures are compared where they come from
     body = bucket.get(key).body
     if key.endswith(".json") and not key.startswith(layout.RAW):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from andamio.pages import theme
 from training.evaluate.documents import Assessment, Figure, Importance, Points, SliceFigure
-from training.evaluate.svg import BAD, COLOURS, GREY, Chart, short
+from training.evaluate.svg import Chart, short
 
 FOLDER = "plots/"
 MOST = 60
@@ -64,7 +65,7 @@ def _roc(evaluation: Assessment, lines: Lines) -> bytes:
         note=f"area {_figure(evaluation, 'roc_auc')}",
     )
     chart.axes()
-    chart.line([(0, 0), (1, 1)], GREY, dashed=True, width=1)
+    chart.line([(0, 0), (1, 1)], theme.QUIET, dashed=True, width=1)
     return _lines(chart, evaluation, lines)
 
 
@@ -78,13 +79,13 @@ def _precision_recall(evaluation: Assessment, lines: Lines) -> bytes:
     chart.axes()
     for name in lines:
         share = evaluation.classes.get(name, 0) / max(1, evaluation.rows)
-        chart.line([(0, share), (1, share)], GREY, dashed=True, width=1)
+        chart.line([(0, share), (1, share)], theme.QUIET, dashed=True, width=1)
     return _lines(chart, evaluation, lines)
 
 
 def _lines(chart: Chart, evaluation: Assessment, lines: Lines) -> bytes:
     for index, points in enumerate(lines.values()):
-        chart.line([(x, y) for x, y in points], COLOURS[index % len(COLOURS)])
+        chart.line([(x, y) for x, y in points], theme.SERIES[index % len(theme.SERIES)])
     if len(lines) > 1:
         chart.legend([_text(evaluation, name) for name in lines])
     return chart.to_bytes()
@@ -100,11 +101,11 @@ def _calibration(evaluation: Assessment) -> bytes:
         note=f"expected error {found.error:.3f}; {found.by_chance:.3f} by chance alone on {_rows(evaluation)}",
     )
     chart.axes()
-    chart.line([(0, 0), (1, 1)], GREY, dashed=True, width=1)
+    chart.line([(0, 0), (1, 1)], theme.QUIET, dashed=True, width=1)
     for part in found.bins:
         x = part.mean_predicted
-        chart.line([(x, part.observed_low), (x, part.observed_high)], COLOURS[0], width=1.5)
-        chart.dot(x, part.observed, COLOURS[0], f"{part.rows} rows: said {x:.3f}, seen {part.observed:.3f}")
+        chart.line([(x, part.observed_low), (x, part.observed_high)], theme.ACCENT, width=1.5)
+        chart.dot(x, part.observed, theme.ACCENT, f"{part.rows} rows: said {x:.3f}, seen {part.observed:.3f}")
     return chart.to_bytes()
 
 
@@ -131,7 +132,7 @@ def _confusion(evaluation: Assessment) -> bytes:
         chart.text(left - 8, top + size * (row + 0.5) + 4, short(name, 23), anchor="end")
         for column, count in enumerate(counts[row]):
             x, y = left + size * column, top + size * row
-            chart.box(x, y, size, size, COLOURS[0] if row == column else BAD, 0.55 * count / total)
+            chart.box(x, y, size, size, theme.ACCENT if row == column else theme.ALERT, 0.55 * count / total)
             chart.text(x + size / 2, y + size / 2, f"{count:,}", anchor="middle", weight="600")
             chart.text(x + size / 2, y + size / 2 + 17, f"{100 * count / total:.0f}%", anchor="middle", size=11)
     return chart.to_bytes()
@@ -189,11 +190,11 @@ def _intervals(
     )
     chart.axes(vertical=False)
     if line is not None:
-        chart.line([(line, 0), (line, chart.y[1])], GREY, dashed=True, width=1.5)
+        chart.line([(line, 0), (line, chart.y[1])], theme.QUIET, dashed=True, width=1.5)
     for index, (name, part, worse) in enumerate(rows):
         y = len(rows) - index - 0.5
         interval = None if part.low is None or part.high is None else (part.low, part.high)
-        colour = BAD if worse else "#bbbbbb" if interval is None else COLOURS[0]
+        colour = theme.ALERT if worse else theme.FAINT if interval is None else theme.ACCENT
         chart.text(chart.left - 8, chart.py(y) + 4, short(name, 42), anchor="end")
         if interval is not None:
             chart.line([(interval[0], y), (interval[1], y)], colour, width=1.5)

@@ -1,8 +1,8 @@
 """Charts as SVG, by hand: axes, lines, points with intervals, a grid of counts.
 
 A plotting library weighs 77 MB beside MLflow in a function whose limit is 250; what an evaluation needs is a few
-lines on two axes. The same figures give the same bytes. Texts are escaped, colours are told apart by the
-colour-blind (Okabe & Ito), and every chart has a title for a screen reader.
+lines on two axes. The same figures give the same bytes. Texts are escaped, colours and fonts are those of all pages,
+and every chart has a title for a screen reader.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-GREY, BAD = "#888888", "#d55e00"
-_FONT = "font-family='system-ui, sans-serif' font-size='12'"
+from andamio.pages import theme
+
+_FONT = f'font-family="{theme.FONT}" font-size="12"'
 Point = tuple[float, float]
 
 
@@ -38,7 +38,7 @@ class Chart:
         self.parts: list[str] = []
         self.text(width / 2, 20, title, anchor="middle", weight="600")
         if note:
-            self.text(width / 2, 38, note, anchor="middle", colour="#555555", size=11)
+            self.text(width / 2, 38, note, anchor="middle", colour=theme.SOFT, size=11)
         self.text((left + width - self.right) / 2, height - 10, x_label, anchor="middle")
         if y_label:
             middle = (self.top + height - self.bottom) / 2
@@ -58,11 +58,11 @@ class Chart:
         """Grid lines and their numbers."""
         for value in ticks(*self.x):
             x = self.px(value)
-            self.segment(x, self.py(self.y[0]), x, self.py(self.y[1]), "#dddddd")
+            self.segment(x, self.py(self.y[0]), x, self.py(self.y[1]), theme.LINE)
             self.text(x, self.height - self.bottom + 16, number(value), anchor="middle")
         for value in ticks(*self.y) if vertical else ():
             y = self.py(value)
-            self.segment(self.px(self.x[0]), y, self.px(self.x[1]), y, "#dddddd")
+            self.segment(self.px(self.x[0]), y, self.px(self.x[1]), y, theme.LINE)
             self.text(self.left - 6, y + 4, number(value), anchor="end")
 
     def line(self, points: Sequence[Point], colour: str, *, dashed: bool = False, width: float = 2) -> None:
@@ -89,17 +89,17 @@ class Chart:
         """A filled rectangle in pixels."""
         self.parts.append(
             f"<rect x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{height:.1f}' fill='{colour}' "
-            f"fill-opacity='{opacity:.3f}' stroke='#dddddd'/>"
+            f"fill-opacity='{opacity:.3f}' stroke='{theme.LINE}'/>"
         )
 
     def text(
         self,
         x: float,
         y: float,
-        said: str,
+        words: str,
         *,
         anchor: str = "start",
-        colour: str = "#222222",
+        colour: str = theme.INK,
         weight: str = "400",
         size: int = 12,
         turn: bool = False,
@@ -108,7 +108,7 @@ class Chart:
         turned = f" transform='rotate(-90 {x:.1f} {y:.1f})'" if turn else ""
         self.parts.append(
             f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' fill='{colour}' font-weight='{weight}' "
-            f"font-size='{size}'{turned}>{escape(said)}</text>"
+            f"font-size='{size}'{turned}>{escape(words)}</text>"
         )
 
     def legend(self, names: Sequence[str]) -> None:
@@ -116,7 +116,11 @@ class Chart:
         for index, name in enumerate(names):
             y = self.height - self.bottom - 12 - 16 * (len(names) - 1 - index)
             self.text(
-                self.width - self.right - 8, y, short(name, 40), anchor="end", colour=COLOURS[index % len(COLOURS)]
+                self.width - self.right - 8,
+                y,
+                short(name, 40),
+                anchor="end",
+                colour=theme.SERIES[index % len(theme.SERIES)],
             )
 
     def to_bytes(self) -> bytes:
@@ -124,7 +128,7 @@ class Chart:
         return (
             f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {self.width} {self.height}' width='{self.width}' "
             f"height='{self.height}' role='img' aria-label='{escape(self.title, quote=True)}' {_FONT}>"
-            f"<title>{escape(self.title)}</title><rect width='100%' height='100%' fill='#ffffff'/>"
+            f"<title>{escape(self.title)}</title><rect width='100%' height='100%' fill='{theme.PAPER}'/>"
             + "".join(self.parts)
             + "</svg>\n"
         ).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import secrets
 import time
@@ -35,6 +34,7 @@ from andamio.release.pointer import Served, read_pointer
 from andamio.release.release import Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
+from andamio.suggestion import nearest
 from etl.collect import Sources
 
 _POLL_SECONDS = 0.5
@@ -161,8 +161,8 @@ def families(said: Sequence[str]) -> list[str]:
     known = get_args(Family)
     for name in found:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
+            near = nearest(name, known)
+            hint = f" Did you mean {near}?" if near else ""
             raise CommandError(f"There is no family '{name}'.{hint} Known are {', '.join(known)}.")
     return list(dict.fromkeys(found))
 

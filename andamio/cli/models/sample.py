@@ -12,6 +12,7 @@ import numpy as np
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
 from andamio.errors import CommandError, DataError
+from andamio.records.names import near_name
 from andamio.records.parse import parse
 from andamio.tabular import read_raw
 
@@ -27,7 +28,10 @@ def sample_files(folder: Path, contract: Contract) -> list[Path]:
     files = [folder / name for name in contract.data.files]
     for name, file in zip(contract.data.files, files, strict=True):
         if not file.is_file():
-            raise CommandError(f"{where} names '{name}', and there is no such file in {folder}.")
+            there = sorted(path.name for path in file.parent.glob("*") if path.is_file())
+            near = near_name(file.name, there)
+            hint = f" Is it '{near}'? Letters count as they are written, capitals and accents too." if near else ""
+            raise CommandError(f"{where} names '{name}', and there is no such file in {folder}.{hint}")
     return files
 
 

@@ -292,3 +292,49 @@ def test_a_contract_that_was_sealed_with_settings_of_later_is_read_without_them(
     sealed["release"]["shere"] = 0.1
     with pytest.raises(ContractError, match=r"\[release\] shere: unknown key"):
         Contract.from_json(json.dumps(sealed))
+
+
+@pytest.mark.parametrize(
+    ("toml", "hint"),
+    [
+        ('[features.DíaDeLaSemana]\ntype = "integer"\n', '"DíaDeLaSemana"'),
+        ("año = 3\n", '"año"'),
+        ('[problem]\nlabels = { no = "No", sí = "Yes" }\n', '"sí"'),
+        ("[features.blood pressure]\n", '"blood pressure"'),
+    ],
+)
+def test_a_name_that_needs_quotes_is_told_so_with_file_and_line(toml: str, hint: str) -> None:
+    with pytest.raises(
+        ContractError, match=r"(?s)where/problem\.toml: not valid TOML.*at line \d+.* in quotes: "
+    ) as told:
+        Contract.from_toml(toml, "where/problem.toml")
+    assert str(told.value).endswith(hint)
+
+
+@pytest.mark.parametrize(
+    "toml", ["[features.x\n", "x = 5 5\n", "[features.x]\ntype = integer\n", '"', "a = [\n", "=\n"]
+)
+def test_other_mistakes_in_toml_are_not_taken_for_missing_quotes(toml: str) -> None:
+    with pytest.raises(ContractError, match="not valid TOML") as told:
+        Contract.from_toml(toml)
+    assert "quotes:" not in str(told.value)
+
+
+def test_names_and_values_are_composed_whatever_form_the_file_has() -> None:
+    toml = HEAD_OF_CITIES.replace("ó", "o\u0301").replace("í", "i\u0301")
+    decomposed, composed = Contract.from_toml(toml), Contract.from_toml(HEAD_OF_CITIES)
+    assert decomposed.digest == composed.digest
+    assert list(composed.inputs) == ["día"]
+    assert list(composed.inputs["día"].values or {}) == ["Córdoba"]
+    assert composed.label_index == {"no": 0, "sí": 1}
+
+
+HEAD_OF_CITIES = """
+[problem]
+name = "cities"
+target = "y"
+labels = { no = "No", "sí" = "Yes" }
+[features."día"]
+type = "category"
+values = ["Córdoba"]
+"""

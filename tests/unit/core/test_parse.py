@@ -117,9 +117,9 @@ def test_json_is_read_strictly() -> None:
             assert reasons(read, 1, value) == ["", "expected a number"]
     assert alone(one(INTEGER), 2.5) == reasons(one(INTEGER), 2.5, 2)[0] == "must be a whole number"
     assert alone(one(INTEGER), 2.0) == ""
-    for value in (2, "maybe", "", [True], 10**5000):
+    for value in (2, "maybe", [True], 10**5000):
         assert alone(one('type = "boolean"'), value) == "expected true or false"
-    for value in (20260331, "31/03/2026", "", True, ["2026-03-31"], "0001-01-01T00:00:00+23:00"):
+    for value in (20260331, "31/03/2026", True, ["2026-03-31"], "0001-01-01T00:00:00+23:00"):
         assert alone(one('type = "date"'), value) == "expected a date such as 2026-03-31 (ISO 8601)"
 
 

@@ -165,3 +165,27 @@ available_at_prediction = false
         },
         "chol": {"type": ["number", "null"], "description": "It counts as missing below 50 or above 800.5"},
     }
+
+
+def test_the_example_holds_no_value_that_means_none() -> None:
+    toml = """
+[problem]
+name = "te"
+target = "y"
+labels = { a = "A", b = "B" }
+[data]
+missing = ["0", "0.5", "x"]
+[features.n]
+type = "number"
+min = -1
+max = 1
+[features.i]
+type = "integer"
+min = 0
+max = 1
+[features.c]
+type = "category"
+values = ["x", "y"]
+"""
+    contract = Contract.from_toml(toml)
+    assert not parse_records(contract, [example_record(contract)]).violations

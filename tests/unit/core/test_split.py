@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical_number
 from andamio.errors import DataError
-from etl.split import SealedSplit, row_keys, seal_split
+from etl.split import SALTS, SealedSplit, row_keys, rows_needed
+from etl.split import seal_split as seal
 
 from .making import contract
 
@@ -21,6 +22,8 @@ HEAD = '[problem]\nname = "te"\ntarget = "y"\nlabels = { a = "A", b = "B" }\n'
 FEATURES = '[features.x]\ntype = "number"\n[features.c]\ntype = "category"\n'
 
 Cells = dict[str, list[object]]
+Days = NDArray[np.datetime64]
+NO_TIMES: Days = np.array([], dtype="datetime64[s]")
 
 
 def data(rows: int, seed: int = 0) -> tuple[Cells, list[str], NDArray[np.int64]]:
@@ -31,6 +34,12 @@ def data(rows: int, seed: int = 0) -> tuple[Cells, list[str], NDArray[np.int64]]
     groups: list[object] = [f"g{value}" for value in rng.integers(0, rows // 4, rows)]
     labels = (rng.random(rows) < 0.3).astype(np.int64)
     return {"x": numbers, "c": categories, "g": groups}, [f"id{row}" for row in range(rows)], labels
+
+
+def seal_split(
+    problem: Contract, cells: Cells, identities: list[str], labels: NDArray[np.int64], times: Days = NO_TIMES
+) -> SealedSplit:
+    return seal(problem, cells, identities, labels, times)
 
 
 def taken(cells: Cells, order: Sequence[int]) -> Cells:
@@ -143,8 +152,31 @@ def test_a_class_that_cannot_be_on_both_sides_is_an_error_that_counts() -> None:
     cells, identities, labels = data(50)
     labels[:] = 0
     labels[7] = 1
-    with pytest.raises(DataError, match=r"Classes have 'a': 49, 'b': 1 rows; gather more of the rarest"):
+    message = r"of 1,024 divisions by hash none .* Classes have 'a': 49, 'b': 1 rows; with a holdout of 20%, each of 2"
+    with pytest.raises(DataError, match=message):
         seal_split(contract(FEATURES, HEAD), cells, identities, labels)
+
+
+def test_a_declared_class_without_a_row_is_an_error_before_anything_is_sealed() -> None:
+    cells, identities, labels = data(50)
+    three = contract(FEATURES, HEAD.replace('b = "B"', 'b = "B", c = "C"'))
+    with pytest.raises(DataError, match=r"a class of \[problem\] labels has no rows\. .*'c': 0 rows; .* needs about 3"):
+        seal_split(three, cells, identities, labels)
+
+
+def test_as_many_rows_as_are_said_to_be_needed_are_enough() -> None:
+    classes = 40
+    needed = rows_needed(classes, 0.2, SALTS)
+    many = contract(FEATURES, HEAD.replace('a = "A", b = "B"', ", ".join(f'c{n} = "C{n}"' for n in range(classes))))
+    labels = np.repeat(np.arange(classes), needed)
+    cells: Cells = {"x": [str(row) for row in range(len(labels))], "c": ["a"] * len(labels)}
+    identities = [str(row) for row in range(len(labels))]
+    split = seal_split(many, cells, identities, labels)
+    held = split.holdout(split.keys(cells, identities))
+    assert all(0 < held[labels == index].sum() < needed for index in range(classes))
+    few = labels[:: needed // 3]  # three or four rows of each
+    with pytest.raises(DataError, match=rf"each of 40 classes needs about {needed}\. Nothing was sealed"):
+        seal_split(many, {name: column[:: needed // 3] for name, column in cells.items()}, identities[: len(few)], few)
 
 
 def test_a_split_of_another_format_is_refused() -> None:
@@ -165,8 +197,7 @@ def by_time(
 ) -> tuple[list[bool], np.datetime64, SealedSplit]:
     cells: Cells = {"g": [group for group, _ in rows], "x": [1] * len(rows), "c": ["a"] * len(rows)}
     identities = [str(row) for row in range(len(rows))]
-    split = seal_split(TIMED, cells, identities, np.zeros(len(rows), dtype=np.int64))
-    assert (split.rule, split.time, split.key) == ("time", "t", "group")
+    split = SealedSplit(rule="time", key="group", columns=("g",), missing=("",), salt="", share=0.2, time="t")
     days = np.array([np.datetime64("2026-01-01", "s") + np.timedelta64(day, "D") for _, day in rows])
     held, cutoff = split.holdout_by_time(split.keys(cells, identities), days, not_before)
     return held.tolist(), cutoff, split
@@ -192,6 +223,18 @@ def test_with_more_data_the_cutoff_only_moves_forward_and_no_row_goes_from_train
     assert same == split
     assert next_cutoff >= cutoff
     assert all(before or not after for before, after in zip(held, later[: len(rows)], strict=True))
+
+
+def test_a_split_by_time_is_sealed_once_every_class_is_on_both_sides() -> None:
+    days = np.datetime64("2026-01-01", "s") + np.arange(20) * np.timedelta64(1, "D")
+    cells: Cells = {"g": [f"p{row}" for row in range(20)], "x": [1] * 20, "c": ["a"] * 20}
+    identities = [str(row) for row in range(20)]
+    labels = np.arange(20) % 2
+    split = seal_split(TIMED, cells, identities, labels, days)
+    assert (split.rule, split.time, split.key) == ("time", "t", "group")
+    late = (np.arange(20) > 15).astype(np.int64)  # the holdout is all of the second class, and train of the first
+    with pytest.raises(DataError, match=r"the holdout \(rows from 2026-01-17T00:00:00 on\) would have 'a': 0, 'b': 4"):
+        seal_split(TIMED, cells, identities, late, days)
 
 
 def test_the_newest_share_is_held_out() -> None:

@@ -19,7 +19,9 @@ import pytest
 from andamio.contract import Contract
 from andamio.storage import layout
 from etl.report.figures import _chi_square, _cramer, _information, _ratio, _spearman, moved
-from etl.report.html import element, figure, percent, shown, table
+from etl.report.page import templates
+from etl.report.text import number, percent
+from etl.report.view import Figure, Table
 from tests.support.datasets import HEART_FOLDER
 from tests.support.etl import Lake
 
@@ -219,7 +221,7 @@ def test_a_number_is_in_a_table_too(heart: Any) -> None:
     lake, _ = heart
     version = lake.read(layout.CURRENT_DATASET)["version"]
     ages = lake.side(version, "train")["age"]
-    assert f'<td class="number">{shown(float(ages.mean()))}</td>' in text
+    assert f'<td class="number">{number(float(ages.mean()))}</td>' in text
     assert "Nothing looks like a leak." in text
     assert "Spearman" in text
 
@@ -241,7 +243,7 @@ def test_suspects_stand_on_top() -> None:
     lake.drop("rows.csv", *lines)
     text = without_scripts(drawn(lake, lake.run()["version"]))
     assert text.index("copies of the label") < text.index('id="label"')
-    assert "&#x27;leak&#x27; copies the label" in text
+    assert "&#39;leak&#39; copies the label" in text
     assert '<span class="chip bad">suspect</span>' in text
 
 
@@ -358,10 +360,14 @@ def test_what_did_not_move_is_called_drifted_hardly_ever_and_what_moved_is() -> 
 
 
 def test_texts_are_escaped_and_numbers_are_readable() -> None:
-    assert element("p", "<a>", title='"') == '<p title="&quot;">&lt;a&gt;</p>'
-    assert "<" not in figure("c", {"x": "</script>"}).split('json">')[1].split("</script>")[0]
-    assert "&lt;" in table("<c>", ["h"], [["v"]])
-    assert [shown(number) for number in (1234567, 0.5, 1234.5, 0.00001, float("nan"))] == [
+    macros = templates().get_template("macros.html").module
+    drawn = str(macros.figure(Figure('"<c>', {"x": "</script>"})))
+    assert 'aria-label="&#34;&lt;c&gt;"' in drawn
+    assert "<" not in drawn.split('json">')[1].split("</script>")[0]
+    listed = str(macros.table(Table("<c>", ["<h>"], [["<v>", "<w>", None, 1234, "1.5"]])))
+    assert not re.search("<[chvw]>", listed)
+    assert '<td class="text">&lt;w&gt;</td><td class="number">\u2013</td><td class="number">1,234</td>' in listed
+    assert [number(value) for value in (1234567, 0.5, 1234.5, 0.00001, float("nan"))] == [
         "1,234,567", "0.5", "1,234", "1e-05", "\u2013",
     ]  # fmt: skip
     assert [percent(share) for share in (0, 0.0004, 0.5)] == ["0.0%", "< 0.1%", "50.0%"]

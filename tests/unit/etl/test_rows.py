@@ -162,12 +162,19 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
         ({"a.txt": ["x"]}, "No file could be read: raw/a.txt is of no known type: expected CSV"),
         ({"a.csv": [HEADER]}, "a header and no rows"),
         ({"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,a"]}, "All 2 valid rows have the label 'A'"),
-        ({"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,b"]}, "Classes have 'a': 1, 'b': 1 rows; gather more"),
+        (
+            {"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,b"]},
+            "'a': 1, 'b': 1 rows; with a holdout of 20%, each",
+        ),
         ({"a.csv": ["Size,colour,kind", "1,red,a"]}, "raw/a.csv lacks the column 'size' (is it 'Size'?); it has Size,"),
         ({"a b.csv": ["Size,colour,kind", "1,red,a"]}, "take it out: andamio ingest --remove 'a b.csv'"),
         ({"a.csv": ["x;y", "1;2"]}, "lacks the columns 'size', 'kind'; it has x, y"),
         ({"a.jsonl": ['{"size": 1}']}, "lacks the column 'kind'"),
         ({"a.csv": [HEADER, *good(0, 9)], "b.csv": ["kind", "a"]}, "raw/b.csv lacks the column 'size'; it has kind"),
+        (
+            {"a.csv": ["size,Colour,kind", "1,red,a"]},
+            "raw/a.csv has the column 'Colour' for 'colour' of problem.toml: rename it, or take out what is another",
+        ),
         ({"a.csv": [HEADER, "v,x,red,Ann,c"]}, "1 of 1 rows break the contract, more than the 20% that may"),
     ],
 )

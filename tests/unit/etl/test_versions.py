@@ -197,8 +197,21 @@ def test_a_holdout_without_both_classes_is_no_data_version() -> None:
     )
     said = lake.run()
     assert said["status"] == "rejected"
-    assert "The holdout would have 6 rows (rows from 2026-02-" in said["message"]
-    assert "by class 'a': 6, 'b': 0: it needs at least two classes" in said["message"]
+    assert "not every class is on both sides, the holdout (rows from 2026-02-" in said["message"]
+    assert "would have 'a': 6, 'b': 0. Classes have 'a': 30, 'b': 1 rows" in said["message"]
+    assert not list(lake.list(layout.SPLIT))
+
+
+def test_a_class_that_is_declared_later_needs_rows_on_both_sides() -> None:
+    lake = Lake(contract())
+    lake.drop("a.csv", "size,colour,kind", *[f"{n},red,{'ab'[n % 2]}" for n in range(40)])
+    first = lake.run()["version"]
+    lake.contract = Contract.from_toml(HEAD.replace('b = "B"', 'b = "B", c = "C"') + FEATURES)
+    lake.drop("b.csv", "size,colour,kind", "900,red,c")
+    said = lake.run()
+    assert said["status"] == "rejected"
+    assert "'c': 0: it needs rows of every class. A class of about 14 rows is on both sides" in said["message"]
+    assert lake.read(layout.CURRENT_DATASET)["version"] == first
 
 
 def _timed(n: int) -> str:
@@ -278,4 +291,4 @@ def test_the_input_is_named_by_versions_contract_and_settings() -> None:
     sources = Sources.now(lake, contract())
     sources.save(lake)
     assert Sources.load(lake, sources.digest) == sources
-    assert json.loads(lake.get(layout.staging(sources.digest, "sources.json")).body)["recipe"] == 1
+    assert json.loads(lake.get(layout.staging(sources.digest, "sources.json")).body)["recipe"] == 2

@@ -20,6 +20,7 @@ from andamio.storage import layout
 from scoring.batch import BatchPlan
 from scoring.errors import RefusedFile
 from scoring.read import text_head, unpack
+from scoring.read.columns import check_columns
 from tests.support.machine import SMALL, Machine, table
 from tests.support.releases import seal_release, serve
 
@@ -101,6 +102,19 @@ def test_a_file_that_cannot_be_scored_is_refused_with_words(name: str, body: byt
 
 
 class TestColumns:
+    @pytest.mark.parametrize("name", ["Chol", " chol (mg/dl)", "cho_l"])
+    def test_an_optional_column_under_another_name_is_refused_and_an_absent_one_is_not(self, name: str) -> None:
+        toml = (
+            '[problem]\nname = "te"\ntarget = "y"\nlabels = { a = "A", b = "B" }\n'
+            '[features.age]\ntype = "number"\n[features.chol]\ntype = "number"\nrequired = false\n'
+        )
+        contract = Contract.from_toml(toml)
+        with pytest.raises(RefusedFile, match=r"for 'chol' of problem\.toml: rename it"):
+            check_columns(["age", name], contract)
+        check_columns(["age", "cholesterol"], contract)
+        with pytest.raises(RefusedFile, match="has no column of the model, which uses 'age', 'chol'"):
+            check_columns(["x"], Contract.from_toml(toml.replace('"number"\n[', '"number"\nrequired = false\n[')))
+
     def test_all_that_are_missing_are_named_with_what_may_be_meant(self) -> None:
         said = Machine().score("a.csv", "Age,wheight,colour\n1,2,red\n")
         assert said["message"] == (

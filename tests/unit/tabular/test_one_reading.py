@@ -33,7 +33,7 @@ name = "cells"
 target = "y"
 labels = { no = "No", yes = "Yes" }
 [data]
-missing = ["", "?"]
+missing = ["", "?", "-999", "1900-01-01"]
 [features.row]
 type = "category"
 values = ["x"]

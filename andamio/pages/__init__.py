@@ -1,0 +1,1 @@
+"""Pages that people read: one theme of colours and fonts, one layout, one Jinja environment. Knows no data."""
