@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 PROBLEM ?= problems/heart
 PURGE ?=
+CASES ?= 1000
 PYTHON := .venv/bin/python
 MKDOCS := NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
@@ -14,7 +15,7 @@ export PATH := $(PATH):$(CURDIR)/.andamio/uv/bin
 # Variables of the caller's shell that would lead Python astray.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help install demo down unit test check docs bench
+.PHONY: help install demo down unit test fuzz check docs bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +35,9 @@ unit: install  ## the unit tests that need no cloud, in parallel: about a minute
 
 test: install  ## the whole test suite, with a local cloud of its own, and its coverage
 	@$(PYTHON) -m pytest --cov
+
+fuzz: install  ## generated requests to the API, others each time; CASES=10000 for more
+	@ANDAMIO_FUZZ="$(CASES)" $(PYTHON) -m pytest tests/unit/api/test_schemathesis.py tests/unit/api/test_fuzz.py
 
 check: install  ## style, types, dependency rules, state machines, templates, permissions
 	.venv/bin/ruff check .

@@ -174,6 +174,9 @@ PROBLEM_TYPES = {
         ProblemType("invalid-record", 422, "A record breaks the contract", "`errors` names the field and the reason."),
         ProblemType("body-too-large", 413, "The body is too large", "Send fewer records, or a file to /batches."),
         ProblemType(
+            "reply-too-large", 413, "The answer would be too large", "Send as many records as `detail` says, or a file."
+        ),
+        ProblemType(
             "unsupported-media-type", 415, "The content type is not supported", "Send one that `detail` lists."
         ),
         ProblemType("no-explanations", 404, "Explanations are turned off", "Turn them on in problem.toml, and train."),

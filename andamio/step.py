@@ -26,6 +26,6 @@ def do_step[To](
     started = time.perf_counter()
     result = step(connect(), event)
     seconds = round(time.perf_counter() - started, 3)
-    said = {"event": kind, "step": name, **{key: event.get(key) for key in shown}}
-    print(json.dumps({**said, "seconds": seconds, **result}), flush=True)
+    fields = {"event": kind, "step": name, **{key: event.get(key) for key in shown}}
+    print(json.dumps({**fields, "seconds": seconds, **result}), flush=True)
     return result

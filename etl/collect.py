@@ -37,7 +37,7 @@ class Source:
         return cls(info.key, info.version, info.etag, info.size, info.modified.isoformat())
 
     @property
-    def place(self) -> tuple[str, str, str]:
+    def version_key(self) -> tuple[str, str, str]:
         """What tells one version from every other; time is left out, for S3 may round it."""
         return self.key, self.version, self.etag
 
@@ -55,28 +55,28 @@ class Sources:
         """The latest version of every raw object; folders that a console makes are not objects to read."""
         training = contract.training
         settings = {"holdout": training.holdout, "split": training.split, "seed": training.seed}
-        return cls(tuple(_listed(lake)), contract.data_digest, settings)
+        return cls(tuple(_raw_sources(lake)), contract.data_digest, settings)
 
     @property
     def digest(self) -> str:
         """INPUT: 16 hex digits that name the objects, the contract's data half and the settings."""
-        named = [RECIPE, sorted(source.place for source in self.objects), self.contract, dict(self.settings)]
-        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
+        identity = [RECIPE, sorted(source.version_key for source in self.objects), self.contract, dict(self.settings)]
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
     def are_current(self, lake: Objects) -> bool:
         """Whether the lake still holds these objects in these versions, and no others."""
-        return {source.place for source in self.objects} == {source.place for source in _listed(lake)}
+        return {source.version_key for source in self.objects} == {source.version_key for source in _raw_sources(lake)}
 
     def newer_than(self, event: Mapping[str, Any]) -> Source | None:
         """The newest object, when it is newer than the one that an event is about; its own event takes over.
 
         An event about an object that is gone, or about none, gives way to nobody.
         """
-        said = _event_object(event)
-        if said is None or not self.objects:
+        event_object = _event_object(event)
+        if event_object is None or not self.objects:
             return None
         newest = self.objects[-1]
-        key, version = said
+        key, version = event_object
         if newest.key == key:
             return newest if version and newest.version and version != newest.version else None
         return newest if any(source.key == key for source in self.objects) else None
@@ -98,19 +98,19 @@ class Sources:
         return cls(objects, content["contract"], content["settings"])
 
 
-def _listed(lake: Objects) -> list[Source]:
-    found = [info for info in lake.list(layout.RAW) if not info.key.endswith("/")]
-    return [Source.of(info) for info in sorted(found, key=_age)]
+def _raw_sources(lake: Objects) -> list[Source]:
+    infos = [info for info in lake.list(layout.RAW) if not info.key.endswith("/")]
+    return [Source.of(info) for info in sorted(infos, key=_order)]
 
 
-def _age(info: ObjectInfo) -> tuple[datetime, str]:
+def _order(info: ObjectInfo) -> tuple[datetime, str]:
     return info.modified, info.key
 
 
 def _event_object(event: Mapping[str, Any]) -> tuple[str, str] | None:
     """Key and version (or "") of the object that an EventBridge event of S3 is about."""
     detail = event.get("detail")
-    said: Iterable[str] = detail.get("object", {}) if isinstance(detail, dict) else {}
-    if not isinstance(said, dict) or not isinstance(said.get("key"), str):
+    event_object: Iterable[str] = detail.get("object", {}) if isinstance(detail, dict) else {}
+    if not isinstance(event_object, dict) or not isinstance(event_object.get("key"), str):
         return None
-    return said["key"], str(said.get("version-id") or "")
+    return event_object["key"], str(event_object.get("version-id") or "")

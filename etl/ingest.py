@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.columns import Columns, kept_columns, table_columns
+from andamio.dataset.columns import Columns, contract_columns, table_columns
 from andamio.dataset.version import KEY, ROW
 from andamio.records.names import compare_names, objection_to
 from andamio.records.parse import parse
@@ -22,7 +22,7 @@ from andamio.storage.ports import Objects
 from andamio.tabular import Chunk, ReadAs, RefusedFile, read_raw
 from andamio.tabular.sniff import COMMA_NUMBER
 from etl.collect import Source
-from etl.quarantine import Reject, Violations, shown_cells
+from etl.quarantine import Reject, Violations, masked_cells
 from etl.split import SealedSplit
 
 Cells = dict[str, list[object]]
@@ -86,15 +86,15 @@ def required_columns(contract: Contract) -> tuple[str, ...]:
     """The columns that every file must have; a feature that may be missing may be missing as a column."""
     problem = contract.problem
     features = [name for name, feature in contract.inputs.items() if feature.required]
-    others = [name for name in (problem.target, problem.id, problem.group, problem.time) if name is not None]
-    return tuple(dict.fromkeys((*features, *others)))
+    roles = [name for name in (problem.target, problem.id, problem.group, problem.time) if name is not None]
+    return tuple(dict.fromkeys((*features, *roles)))
 
 
 def key_columns(contract: Contract) -> tuple[str, ...]:
     """The columns that make a row's key until the split is sealed."""
     problem = contract.problem
-    one = problem.group or problem.id
-    return (one,) if one is not None else tuple(contract.inputs)
+    key_column = problem.group or problem.id
+    return (key_column,) if key_column is not None else tuple(contract.inputs)
 
 
 def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: SealedSplit | None) -> Ingested:
@@ -106,7 +106,7 @@ def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: 
         report = FileReport(source)
         files.append(report)
         parts += reader.read(report, lake.get(source.key, version=source.version or None).body)
-    return _settle(contract, files, parts)
+    return _merge(contract, files, parts)
 
 
 @dataclass(slots=True)
@@ -129,8 +129,8 @@ class _Reader:
         self._contract = contract
         self._split = split
         self._keys = key_columns(contract) if split is None else split.columns
-        self._kept = kept_columns(contract)
-        self._known: dict[object, object] = {}
+        self._contract_columns = contract_columns(contract)
+        self._shared_texts: dict[object, object] = {}
         self._problems: dict[Violations, Violations] = {}
 
     def read(self, report: FileReport, body: bytes) -> list[_Part]:
@@ -139,7 +139,7 @@ class _Reader:
         parts: list[_Part] = []
         try:
             report.read_as, chunks = read_raw(
-                report.source.key, body, self._contract, dict.fromkeys((*self._kept, *self._keys))
+                report.source.key, body, self._contract, dict.fromkeys((*self._contract_columns, *self._keys))
             )
             for chunk in chunks:
                 # The names of JSON Lines are only complete at the end: any line may bring a new one.
@@ -153,17 +153,17 @@ class _Reader:
 
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
-        found = set(names)
-        report.extra = [name for name in names if name and name not in self._kept]
-        report.absent = [name for name in self._kept if name not in found]
-        report.lacking = [name for name in required_columns(self._contract) if name not in found]
+        present = set(names)
+        report.extra = [name for name in names if name and name not in self._contract_columns]
+        report.absent = [name for name in self._contract_columns if name not in present]
+        report.lacking = [name for name in required_columns(self._contract) if name not in present]
         report.misnamed = objection_to(compare_names(names, self._contract, training=True), self._contract)
         return bool(report.lacking or report.misnamed)
 
     def _part(self, report: FileReport, chunk: Chunk) -> _Part:
         contract, rows = self._contract, chunk.rows
-        given = {name: cells for name, cells in chunk.columns.items() if name in self._kept}
-        table = parse(contract, given, rows, text=chunk.text, training=True, decimal=chunk.decimal)
+        cells_by_column = {name: cells for name, cells in chunk.columns.items() if name in self._contract_columns}
+        table = parse(contract, cells_by_column, rows, text=chunk.text, training=True, decimal=chunk.decimal)
         columns = table_columns(contract, table)
         identities = [_identity(report.sha256, int(place)) for place in chunk.places]
         columns[ROW] = np.array(identities, dtype=object)
@@ -176,8 +176,8 @@ class _Reader:
             report,
             columns,
             table.labels,
-            {name: self._shared(column) for name, column in cells.items()},
-            dict(self._bad(report, chunk, given, table.violations)),
+            {name: self._deduplicated(column) for name, column in cells.items()},
+            dict(self._rejects(report, chunk, cells_by_column, table.violations)),
             [
                 Reject(report.source.key, report.source.version, broken.line, (("", broken.reason),))
                 for broken in chunk.broken
@@ -185,26 +185,30 @@ class _Reader:
             table.coerced,
         )
 
-    def _bad(
-        self, report: FileReport, chunk: Chunk, given: Mapping[str, Sequence[object]], problems: Sequence[Any]
+    def _rejects(
+        self, report: FileReport, chunk: Chunk, cells_by_column: Mapping[str, Sequence[object]], problems: Sequence[Any]
     ) -> Iterator[tuple[int, Reject]]:
         by_row: dict[int, list[tuple[str, str]]] = {}
         for problem in problems:
             by_row.setdefault(problem.row, []).append((problem.field, problem.reason))
         source = report.source
         for row in sorted(by_row):
-            said = tuple(by_row[row])
-            said = self._problems.setdefault(said, said)
+            violations = tuple(by_row[row])
+            violations = self._problems.setdefault(violations, violations)
             yield (
                 row,
                 Reject(
-                    source.key, source.version, int(chunk.lines[row]), said, shown_cells(self._contract, given, row)
+                    source.key,
+                    source.version,
+                    int(chunk.lines[row]),
+                    violations,
+                    masked_cells(self._contract, cells_by_column, row),
                 ),
             )
 
-    def _shared(self, cells: list[object]) -> list[object]:
+    def _deduplicated(self, cells: list[object]) -> list[object]:
         """The same cells, equal texts as one object: a column of a million cells has few distinct ones."""
-        return [self._known.setdefault(cell, cell) if isinstance(cell, str) else cell for cell in cells]
+        return [self._shared_texts.setdefault(cell, cell) if isinstance(cell, str) else cell for cell in cells]
 
 
 def _identity(sha256: str, place: int) -> str:
@@ -223,39 +227,41 @@ def _key_cells(chunk: Chunk, name: str) -> list[object]:
     ]
 
 
-def _settle(contract: Contract, files: list[FileReport], parts: list[_Part]) -> Ingested:
+def _merge(contract: Contract, files: list[FileReport], parts: list[_Part]) -> Ingested:
     """Put the parts together: rows with a later row of the same id go, then the unusable ones."""
     sizes = [len(part.labels) for part in parts]
     starts = np.cumsum([0, *sizes])
-    kept = np.ones(int(starts[-1]), dtype=bool)
+    is_latest = np.ones(int(starts[-1]), dtype=bool)
     id_column = contract.problem.id
     if id_column is not None and parts:
         ids = pd.Series(np.concatenate([part.columns[id_column] for part in parts]))
-        kept = ~((ids != "") & ids.duplicated(keep="last")).to_numpy()
-    good = kept.copy()
+        is_latest = ~((ids != "") & ids.duplicated(keep="last")).to_numpy()
+    is_valid = is_latest.copy()
     rejects: list[Reject] = []
     for part, start, size in zip(parts, starts, sizes, strict=False):
-        here = kept[start : start + size]
-        bad = [row for row in part.bad if here[row]]
-        good[[start + row for row in bad]] = False
-        found = part.broken + [part.bad[row] for row in bad]
-        rejects += sorted(found, key=lambda reject: reject.line or 0)
+        kept_here = is_latest[start : start + size]
+        bad = [row for row in part.bad if kept_here[row]]
+        is_valid[[start + row for row in bad]] = False
+        unusable = part.broken + [part.bad[row] for row in bad]
+        rejects += sorted(unusable, key=lambda reject: reject.line or 0)
         report = part.report
-        report.rejected += len(found)
-        report.replaced += int(size - here.sum())
-        report.valid += int(here.sum()) - len(bad)
-    first = parts[0] if parts else None
-    sides = [good[start : start + size] for start, size in zip(starts, sizes, strict=False)]
+        report.rejected += len(unusable)
+        report.replaced += int(size - kept_here.sum())
+        report.valid += int(kept_here.sum()) - len(bad)
+    first_part = parts[0] if parts else None
+    valid_masks = [is_valid[start : start + size] for start, size in zip(starts, sizes, strict=False)]
     return Ingested(
         files=files,
         columns={
-            name: np.concatenate([part.columns[name] for part in parts])[good]
-            for name in (first.columns if first else ())
+            name: np.concatenate([part.columns[name] for part in parts])[is_valid]
+            for name in (first_part.columns if first_part else ())
         },
-        labels=np.concatenate([part.labels for part in parts])[good] if parts else np.zeros(0, dtype=np.int64),
+        labels=np.concatenate([part.labels for part in parts])[is_valid] if parts else np.zeros(0, dtype=np.int64),
         cells={
-            name: [cell for part, keep in zip(parts, sides, strict=True) for cell in compress(part.cells[name], keep)]
-            for name in (first.cells if first else ())
+            name: [
+                cell for part, mask in zip(parts, valid_masks, strict=True) for cell in compress(part.cells[name], mask)
+            ]
+            for name in (first_part.cells if first_part else ())
         },
         rejects=rejects,
         coerced=sum((Counter(part.coerced) for part in parts), Counter()),

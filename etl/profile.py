@@ -57,8 +57,8 @@ def label_conflicts(contract: Contract, columns: Columns, labels: NDArray[np.int
     classes = len(contract.classes)
     counts = np.zeros((member.max() + 1, classes), dtype=np.int64)
     np.add.at(counts, (member, labels), 1)
-    torn = (counts > 0).sum(axis=1) > 1
-    return {"groups": int(torn.sum()), "rows": int(counts[torn].sum())}
+    in_conflict = (counts > 0).sum(axis=1) > 1
+    return {"groups": int(in_conflict.sum()), "rows": int(counts[in_conflict].sum())}
 
 
 def quantile_bins(values: NDArray[np.float64]) -> dict[str, list[float] | list[int]]:
@@ -76,45 +76,47 @@ def quantile_bins(values: NDArray[np.float64]) -> dict[str, list[float] | list[i
 
 def _feature(feature: Feature, column: NDArray[Any]) -> dict[str, Any]:
     number = column.dtype.kind == "f"
-    absent = missing(column)
-    said: dict[str, Any] = {
+    is_missing = missing(column)
+    statistics: dict[str, Any] = {
         "type": feature.type,
         "count": len(column),
-        "missing": int(absent.sum()),
+        "missing": int(is_missing.sum()),
     }
     if not feature.available_at_prediction:
-        said["available_at_prediction"] = False
+        statistics["available_at_prediction"] = False
     if feature.private:
         # A profile is sealed into releases and shown: nothing of a private feature but how often it is there.
-        said["private"] = True
-        return said
-    known = column[~absent]
-    if len(known) == 0:
-        return said
+        statistics["private"] = True
+        return statistics
+    present = column[~is_missing]
+    if len(present) == 0:
+        return statistics
     if feature.type == "date":
-        bins = quantile_bins(known.astype(np.int64).astype(np.float64))
+        bins = quantile_bins(present.astype(np.int64).astype(np.float64))
         edges = np.array(bins["edges"], dtype=np.int64).astype("datetime64[D]")
-        said |= {"min": str(known.min()), "max": str(known.max())}
-        said["bins"] = {"edges": [str(edge) for edge in edges], "counts": bins["counts"]}
+        statistics |= {"min": str(present.min()), "max": str(present.max())}
+        statistics["bins"] = {"edges": [str(edge) for edge in edges], "counts": bins["counts"]}
     elif number and feature.type != "boolean":
-        said |= {
-            "min": float(known.min()),
-            "max": float(known.max()),
-            "mean": float(known.mean()),
-            "std": float(known.std()),
+        statistics |= {
+            "min": float(present.min()),
+            "max": float(present.max()),
+            "mean": float(present.mean()),
+            "std": float(present.std()),
         }
-        said["bins"] = quantile_bins(known)
+        statistics["bins"] = quantile_bins(present)
     else:
-        said |= _frequencies([_TRUTH[value] for value in known] if number else known.tolist())
-    return said
+        statistics |= _frequencies([_TRUTH[value] for value in present] if number else present.tolist())
+    return statistics
 
 
 def _frequencies(texts: Sequence[str]) -> dict[str, Any]:
     """The 100 most frequent values with their counts; `other` counts the rows of the rest, `distinct` all values."""
     counts = Counter(texts)
-    short = [text for text in counts if len(text) <= _LONGEST_VALUE]
-    shown = {text: counts[text] for text in sorted(short, key=lambda text: (-counts[text], text))[:FREQUENCIES]}
-    return {"distinct": len(counts), "frequencies": shown, "other": len(texts) - sum(shown.values())}
+    short_texts = [text for text in counts if len(text) <= _LONGEST_VALUE]
+    frequencies = {
+        text: counts[text] for text in sorted(short_texts, key=lambda text: (-counts[text], text))[:FREQUENCIES]
+    }
+    return {"distinct": len(counts), "frequencies": frequencies, "other": len(texts) - sum(frequencies.values())}
 
 
 def _class_counts(contract: Contract, labels: NDArray[np.int64]) -> dict[str, int]:

@@ -18,12 +18,12 @@ from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
-from etl.audit import audit, said
+from etl.audit import audit, audit_document, findings
 from etl.profile import profile
 from etl.split import SealedSplit, rows_needed
 from etl.validate import ROWS, read_info, read_split
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 AUDIT = "audit.json"
 REPORT = "report.html"
@@ -54,12 +54,13 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
     labels = _labels(contract, rows)
     holdout, cutoff = _sides(lake, contract, split, rows)
     _both_sides(contract, labels, holdout, cutoff, split.share)
+    found = findings(contract, {name: column[~holdout] for name, column in rows.items()})
     version = _version(rows, holdout, split, contract)
     existing = read_manifest(lake, version)
     if existing is not None:
         return existing
-    for side, chosen in (("train", ~holdout), ("holdout", holdout)):
-        part = {name: column[chosen] for name, column in rows.items()}
+    for side, mask in (("train", ~holdout), ("holdout", holdout)):
+        part = {name: column[mask] for name, column in rows.items()}
         lake.put_new(layout.dataset_rows(version, side), to_bytes(part))
     lake.put_new(
         layout.dataset(version, "profile.json"),
@@ -67,7 +68,8 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
         content_type="application/json",
     )
     suspects, checked = audit(contract, rows, labels, holdout, split, order.astype(np.int64))
-    lake.put_new(layout.dataset(version, AUDIT), to_json(said(suspects, checked)), content_type="application/json")
+    audited = to_json(audit_document(suspects, checked, found))
+    lake.put_new(layout.dataset(version, AUDIT), audited, content_type="application/json")
     manifest = {
         "format": FORMAT,
         "version": version,
@@ -80,6 +82,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
         "input": digest,
         "rows": {**info["rows"], "train": int((~holdout).sum()), "holdout": int(holdout.sum())},
         "suspects": len(suspects),
+        "findings": len(found),
         **{name: info[name] for name in ("classes", "coerced", "reasons", "first", "files")},
     }
     # Last: a version is there when its manifest is.
@@ -101,7 +104,7 @@ def read_audit(lake: Objects, version: str) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(lake.get(layout.dataset(version, AUDIT)).body)
     except ObjectNotFound:
-        return {"suspects": [], "checked": []}
+        return {"suspects": [], "checked": [], "findings": []}
     return content
 
 
@@ -114,11 +117,11 @@ def read_current(lake: Objects) -> tuple[dict[str, Any], str] | None:
     return json.loads(stored.body), stored.etag
 
 
-def cutoff_of(said: Mapping[str, Any], split: str) -> np.datetime64 | None:
+def cutoff_of(manifest: Mapping[str, Any], split: str) -> np.datetime64 | None:
     """The cutoff of a data version under the same split, for a later one's not to be before."""
-    if said.get("cutoff") is None or said.get("split") != split:
+    if manifest.get("cutoff") is None or manifest.get("split") != split:
         return None
-    return np.datetime64(said["cutoff"], "s")
+    return np.datetime64(manifest["cutoff"], "s")
 
 
 def _sides(
@@ -144,15 +147,17 @@ def _both_sides(
     cutoff: np.datetime64 | None,
     share: float,
 ) -> None:
-    for side, chosen in (("train", ~holdout), ("holdout", holdout)):
-        counts = np.bincount(labels[chosen], minlength=len(contract.classes))
+    for side, mask in (("train", ~holdout), ("holdout", holdout)):
+        counts = np.bincount(labels[mask], minlength=len(contract.classes))
         if (counts == 0).any():
-            said = ", ".join(f"'{key}': {count}" for key, count in zip(contract.classes, counts.tolist(), strict=True))
+            class_counts = ", ".join(
+                f"'{key}': {count}" for key, count in zip(contract.classes, counts.tolist(), strict=True)
+            )
             since = "" if cutoff is None else f" (rows from {cutoff} on are held out)"
             raise CannotSplit(
-                f"The {side} would have {int(counts.sum())} rows{since}, by class {said}: it needs rows of every "
-                f"class. A class of about {rows_needed(1, share)} rows is on both sides of a split like this one with "
-                "a chance of 95%: gather more, merge classes in [problem] labels, or take one out."
+                f"The {side} would have {int(counts.sum())} rows{since}, by class {class_counts}: it needs rows of "
+                f"every class. A class of about {rows_needed(1, share)} rows is on both sides of a split like this one "
+                "with a chance of 95%: gather more, merge classes in [problem] labels, or take one out."
             )
 
 
@@ -164,5 +169,5 @@ def _labels(contract: Contract, rows: Columns) -> NDArray[np.int64]:
 def _version(rows: Columns, holdout: NDArray[np.bool_], split: SealedSplit, contract: Contract) -> str:
     """VERSION: 16 hex digits of content, split (and who is on which side) and the contract's data half."""
     sides = hashlib.sha256(holdout.tobytes()).hexdigest()
-    named = "/".join((str(FORMAT), content_digest(rows), sides, split.digest, contract.data_digest))
-    return hashlib.sha256(named.encode()).hexdigest()[:16]
+    content = "/".join((str(FORMAT), content_digest(rows), sides, split.digest, contract.data_digest))
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

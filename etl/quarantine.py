@@ -12,9 +12,9 @@ from andamio.contract import Contract
 
 FILE = "rejects.jsonl"
 PRIVATE = "(private)"
-_CELL_SHOWN = 200
-_REASONS_KEPT = 50
-_ROWS_SAID = 5
+_MAX_CELL_LENGTH = 200
+_MAX_REASONS = 50
+_MAX_MESSAGES = 5
 
 Violations = tuple[tuple[str, str], ...]
 """(column, reason) pairs; the column is "" when the row as a whole is unusable."""
@@ -36,12 +36,12 @@ class Reject:
         return "; ".join(f"{column}: {reason}" if column else reason for column, reason in self.violations)
 
     @property
-    def said(self) -> str:
+    def message(self) -> str:
         """Where it is and what is wrong, for a terminal."""
         return f"line {self.line}: {self.reason}" if self.line is not None else self.reason
 
 
-def shown_cells(contract: Contract, columns: Mapping[str, Sequence[object]], row: int) -> str:
+def masked_cells(contract: Contract, columns: Mapping[str, Sequence[object]], row: int) -> str:
     """The contract's cells of one row as JSON, private features masked, long cells cut.
 
     Columns that the contract does not name stay out: nobody said that they may be stored.
@@ -53,7 +53,7 @@ def shown_cells(contract: Contract, columns: Mapping[str, Sequence[object]], row
         if feature is not None and feature.private:
             cells[name] = PRIVATE
         else:
-            cells[name] = None if cell is None else str(cell)[:_CELL_SHOWN]
+            cells[name] = None if cell is None else str(cell)[:_MAX_CELL_LENGTH]
     return json.dumps(cells, ensure_ascii=False)
 
 
@@ -61,7 +61,7 @@ def to_json_lines(rejects: Sequence[Reject]) -> bytes:
     """quarantine/INPUT/rejects.jsonl: a row a line, in the order of the files and their lines."""
     lines = []
     for reject in rejects:
-        said = {
+        document = {
             "file": reject.key,
             "version": reject.version,
             "line": reject.line,
@@ -69,7 +69,7 @@ def to_json_lines(rejects: Sequence[Reject]) -> bytes:
             "problems": [{"column": column, "reason": reason} for column, reason in reject.violations],
         }
         row = f', "row": {reject.cells}' if reject.cells else ""
-        lines.append(f"{json.dumps(said, ensure_ascii=False)[:-1]}{row}}}\n")
+        lines.append(f"{json.dumps(document, ensure_ascii=False)[:-1]}{row}}}\n")
     return "".join(lines).encode()
 
 
@@ -77,9 +77,9 @@ def count_reasons(rejects: Sequence[Reject]) -> list[dict[str, Any]]:
     """How many rows each (column, reason) concerns, most frequent first."""
     counts = Counter(problem for reject in rejects for problem in reject.violations if reject.line is not None)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [{"column": column, "reason": reason, "rows": rows} for (column, reason), rows in ranked[:_REASONS_KEPT]]
+    return [{"column": column, "reason": reason, "rows": rows} for (column, reason), rows in ranked[:_MAX_REASONS]]
 
 
-def first_said(rejects: Sequence[Reject]) -> list[str]:
+def first_messages(rejects: Sequence[Reject]) -> list[str]:
     """The first few rejects in words, each with its file."""
-    return [f"{reject.key}: {reject.said}"[:500] for reject in rejects[:_ROWS_SAID]]
+    return [f"{reject.key}: {reject.message}"[:500] for reject in rejects[:_MAX_MESSAGES]]

@@ -31,9 +31,9 @@ MOST_SALTS = 1024
 """How many are tried while none gives every class to both sides."""
 CHANCE = 0.95
 """Rows are enough from this chance on that every class is on both sides, under the best of the salts."""
-GOOD_ENOUGH = 0.01
+MAX_COST = 0.01
 """The cost of a salt below which another one is not looked for."""
-DISTINCT_ENOUGH = 0.9
+MIN_DISTINCT_SHARE = 0.9
 """Below this share of distinct feature vectors, equal records are coincidence and a row is its own key."""
 
 KeyKind = Literal["group", "id", "features", "row"]
@@ -84,8 +84,8 @@ class SealedSplit:
     def holdout(self, keys: NDArray[np.str_]) -> NDArray[np.bool_]:
         """Which rows are held out under the hash rule: `[rows]`."""
         unique, member = np.unique(keys, return_inverse=True)
-        held: NDArray[np.bool_] = _side(unique, self.salt, self.share)[member]
-        return held
+        is_held_out: NDArray[np.bool_] = _side(unique, self.salt, self.share)[member]
+        return is_held_out
 
     def holdout_by_time(
         self, keys: NDArray[np.str_], times: NDArray[np.datetime64], not_before: np.datetime64 | None = None
@@ -126,7 +126,7 @@ def seal_split(
     else:
         key, columns = "features", tuple(contract.inputs)
         keys = row_keys(columns, missing, cells, len(identities))
-        if len(np.unique(keys)) < DISTINCT_ENOUGH * len(keys):
+        if len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys):
             key, columns = "row", ()
     split = SealedSplit(
         rule=training.split,
@@ -170,7 +170,7 @@ def _cannot_split(
     needed = rows_needed(len(contract.classes), split.share, 1 if split.rule == "time" else SALTS)
     return (
         f"the data cannot be split: {why}. Classes have {_counts(labels, contract)} rows"
-        f"{_together(split, keys, labels, contract)}; with a holdout of {split.share:.0%}, each of "
+        f"{_rows_by_key(split, keys, labels, contract)}; with a holdout of {split.share:.0%}, each of "
         f"{len(contract.classes)} classes needs about {needed}. Nothing was sealed. Gather more of the rarest, "
         "merge classes in [problem] labels, or take one out."
     )
@@ -180,16 +180,16 @@ def row_keys(
     columns: Sequence[str], missing: Sequence[str], cells: Mapping[str, Sequence[object]], rows: int
 ) -> NDArray[np.str_]:
     """A digest of each row's raw cells in canonical text: equal records have equal keys, whatever wrote them."""
-    nothing = frozenset(canonical_number(text) for text in missing) | {""}
+    missing_texts = frozenset(canonical_number(text) for text in missing) | {""}
 
-    def said(cell: object) -> str:
+    def canonical(cell: object) -> str:
         try:
             text = canonical_number(cell)
         except ValueError:  # an integer of thousands of digits
             text = hex(cell) if isinstance(cell, int) else repr(cell)
-        return "" if text in nothing else text
+        return "" if text in missing_texts else text
 
-    texts = [read_each(cells[column], said) if column in cells else [""] * rows for column in columns]
+    texts = [read_each(cells[column], canonical) if column in cells else [""] * rows for column in columns]
     return np.array([_digest(_SEPARATOR.join(parts)) for parts in zip(*texts, strict=True)], dtype="U16")
 
 
@@ -201,12 +201,12 @@ def _side(keys: NDArray[np.str_], salt: str, share: float) -> NDArray[np.bool_]:
     """Which keys are held out: those whose hash, as a fraction of 2^48, is below the share."""
     salted = hashlib.sha256(salt.encode())
 
-    def hashed(key: str) -> int:
+    def key_hash(key: str) -> int:
         digest = salted.copy()
         digest.update(key.encode())
         return int.from_bytes(digest.digest()[:6])
 
-    return np.fromiter(map(hashed, keys.tolist()), dtype=np.float64, count=len(keys)) / 2**48 < share
+    return np.fromiter(map(key_hash, keys.tolist()), dtype=np.float64, count=len(keys)) / 2**48 < share
 
 
 def _best_salt(
@@ -225,19 +225,19 @@ def _best_salt(
         cost = _cost(_side(unique, salt, share)[member], labels, classes, share)
         if cost < best[0]:
             best = cost, salt
-        if cost <= GOOD_ENOUGH:
+        if cost <= MAX_COST:
             break
     return best
 
 
-def _cost(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float) -> float:
+def _cost(is_held_out: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float) -> float:
     """How far a holdout is from the size asked for and from the classes' shares; infinite when a class is one-sided."""
-    if _one_sided(held, labels, classes):
+    if _one_sided(is_held_out, labels, classes):
         return math.inf
     total = np.bincount(labels, minlength=classes)
-    inside = np.bincount(labels[held], minlength=classes)
-    size = abs(held.mean() - share) / share
-    drift = np.abs(inside / held.sum() - total / len(labels)).max()
+    inside = np.bincount(labels[is_held_out], minlength=classes)
+    size = abs(is_held_out.mean() - share) / share
+    drift = np.abs(inside / is_held_out.sum() - total / len(labels)).max()
     return float(size + 2 * drift)
 
 
@@ -253,7 +253,7 @@ def _counts(labels: NDArray[np.int64], contract: Contract) -> str:
     return ", ".join(f"'{key}': {count}" for key, count in zip(contract.classes, counts, strict=True))
 
 
-def _together(split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], contract: Contract) -> str:
+def _rows_by_key(split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], contract: Contract) -> str:
     """How little there is to divide, where rows stay together: 12 rows of one patient are one."""
     apart = np.array(sorted(set(zip(keys.tolist(), labels.tolist(), strict=True))), dtype=object)
     if len(apart) == len(labels):

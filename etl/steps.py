@@ -18,16 +18,16 @@ from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from etl import quarantine
-from etl.audit import objection
+from etl.audit import stop_message
 from etl.collect import Sources
 from etl.publish import REPORT, CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
 from etl.validate import read_info, validate
 
 _CHANGED = "Raw files changed while this execution ran; the execution of the newest one reads them all."
-_RACES = 20
+_MAX_ATTEMPTS = 20
 """How often current.json may change under a run before that is a fault and not a race."""
 _WARNINGS = 5
-"""How many suspects the state machine carries in words; audit.json has them all."""
+"""How many suspects, and findings, the state machine carries in words; audit.json has them all."""
 
 
 def run_step(lake: Objects, contract: Contract, event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -103,44 +103,45 @@ def commit_step(lake: Objects, contract: Contract, digest: str, version: str, no
     if manifest is None or info is None:
         raise DataError(f"{layout.dataset(version)} is incomplete: the step 'publish' has to run first")
     sources = Sources.load(lake, digest)
-    audited = read_audit(lake, version)
-    suspects = audited["suspects"]
-    done = {
+    audit = read_audit(lake, version)
+    suspects = audit["suspects"]
+    result = {
         **_outcome(info),
         "version": version,
         "rows": {**info["rows"], "train": manifest["rows"]["train"], "holdout": manifest["rows"]["holdout"]},
         "training": names.training_execution(version),
         "suspects": len(suspects),
         "warnings": [suspect["message"] for suspect in suspects[:_WARNINGS]],
+        "findings": [finding["message"] for finding in audit["findings"][:_WARNINGS]],
         "report": _report(lake, version),
     }
-    for _ in range(_RACES):
+    for _ in range(_MAX_ATTEMPTS):
         current = read_current(lake)
         # Listed after current.json was read: what is written below is then never older than what it replaces.
         if not sources.are_current(lake):
             return _superseded(digest, _CHANGED)
         if suspects and contract.training.leakage == "stop":
-            return {"status": "rejected", "input": digest, "message": objection(audited, version)}
-        said, etag = current if current is not None else ({}, None)
-        if said.get("version") == version:
-            return {**done, "status": "unchanged"}
-        before, mine = cutoff_of(said, manifest["split"]), cutoff_of(manifest, manifest["split"])
-        if before is not None and mine is not None and mine < before:
+            return {"status": "rejected", "input": digest, "message": stop_message(audit, version)}
+        outcome, etag = current if current is not None else ({}, None)
+        if outcome.get("version") == version:
+            return {**result, "status": "unchanged"}
+        current_cutoff, new_cutoff = cutoff_of(outcome, manifest["split"]), cutoff_of(manifest, manifest["split"])
+        if current_cutoff is not None and new_cutoff is not None and new_cutoff < current_cutoff:
             return {"status": "again", "input": digest}
         body = to_json(
             {
                 # Grows with each write, so that bytes, and with them ETags, never repeat.
-                "revision": said.get("revision", 0) + 1,
+                "revision": outcome.get("revision", 0) + 1,
                 "version": version,
                 "input": digest,
                 "since": now.isoformat(timespec="seconds"),
-                "rows": done["rows"],
+                "rows": result["rows"],
                 "split": manifest["split"],
                 "cutoff": manifest["cutoff"],
             }
         )
         if _write(lake, body, etag):
-            return {**done, "status": "published"}
+            return {**result, "status": "published"}
     raise DataError(f"{layout.CURRENT_DATASET} kept changing: start the ETL execution again")
 
 
@@ -169,13 +170,13 @@ def _superseded(digest: str, message: str) -> dict[str, Any]:
 
 def _outcome(info: Mapping[str, Any]) -> dict[str, Any]:
     """What the state machine carries of info.json: small, and readable in its console."""
-    all_of_them = layout.quarantine(info["input"], quarantine.FILE) if info["first"] else None
-    said: dict[str, Any] = {
+    rejects_key = layout.quarantine(info["input"], quarantine.FILE) if info["first"] else None
+    outcome: dict[str, Any] = {
         "status": info["status"],
         "input": info["input"],
         "rows": info["rows"],
-        "rejects": {"first": info["first"], "all": all_of_them},
+        "rejects": {"first": info["first"], "all": rejects_key},
     }
     if info["status"] == "rejected":
-        said["message"] = info["message"]
-    return said
+        outcome["message"] = info["message"]
+    return outcome

@@ -18,6 +18,7 @@ from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from etl import quarantine
+from etl.audit.values import findings
 from etl.collect import Sources
 from etl.ingest import FileReport, Ingested, ingest
 from etl.quarantine import Reject
@@ -28,7 +29,7 @@ MAX_BAD_SHARE = 0.2
 
 ROWS = "rows.npz"
 INFO = "info.json"
-_NAMES_SHOWN = 20
+_MAX_NAMES = 20
 
 
 def read_split(lake: Objects) -> SealedSplit | None:
@@ -58,69 +59,71 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
     """
     digest = sources.digest
     split = read_split(lake)
-    known = read_info(lake, digest)
+    earlier = read_info(lake, digest)
     # A split that was sealed anew makes other keys: then what was staged is staged again.
-    if known is not None and (known["status"] == "rejected" or (split and known["split"] == split.digest)):
-        return known
+    if earlier is not None and (earlier["status"] == "rejected" or (split and earlier["split"] == split.digest)):
+        return earlier
     try:
-        found = ingest(lake, contract, sources.objects, split)
+        ingested = ingest(lake, contract, sources.objects, split)
     except ObjectNotFound:  # a version was deleted for good since it was listed
         return None
-    rejects = [_refused(report) for report in found.files if report.refused or report.unusable] + found.rejects
+    rejects = [
+        _file_reject(report) for report in ingested.files if report.refused or report.unusable
+    ] + ingested.rejects
     if rejects:
         lake.put(
             layout.quarantine(digest, quarantine.FILE),
             quarantine.to_json_lines(rejects),
             content_type="application/x-ndjson",
         )
-    info = _info(contract, sources, found, rejects)
-    message = _objection(contract, found, rejects, layout.quarantine(digest, quarantine.FILE))
+    info = _info(contract, sources, ingested, rejects)
+    message = _rejection_message(contract, ingested, rejects, layout.quarantine(digest, quarantine.FILE))
     if not message and split is None:
         if not sources.are_current(lake):
             return None
         try:
-            identities = found.columns[ROW].tolist()
-            times = found.columns.get(contract.problem.time or "", np.array([], dtype="datetime64[s]"))
-            split = seal_split(contract, found.cells, identities, found.labels, times)
+            identities = ingested.columns[ROW].tolist()
+            times = ingested.columns.get(contract.problem.time or "", np.array([], dtype="datetime64[s]"))
+            split = seal_split(contract, ingested.cells, identities, ingested.labels, times)
         except DataError as error:
             message = str(error)
         else:
             lake.put_new(layout.SPLIT, split.to_json(), content_type="application/json")
             if read_split(lake) != split:  # another run sealed another one first: read again with its keys
                 return validate(lake, contract, sources)
-            found.columns[KEY] = split.keys(found.cells, found.columns[ROW].tolist()).astype(object)
+            ingested.columns[KEY] = split.keys(ingested.cells, ingested.columns[ROW].tolist()).astype(object)
     if message or split is None:
         info |= {"status": "rejected", "message": message}
     else:
         info |= {"status": "valid", "split": split.digest}
-        lake.put(layout.staging(digest, ROWS), to_bytes(found.columns))
+        lake.put(layout.staging(digest, ROWS), to_bytes(ingested.columns))
     lake.put(layout.staging(digest, INFO), to_json(info), content_type="application/json")
     return info
 
 
-def _info(contract: Contract, sources: Sources, found: Ingested, rejects: Sequence[Reject]) -> dict[str, Any]:
-    counts = np.bincount(found.labels, minlength=len(contract.classes))
-    files = found.files
+def _info(contract: Contract, sources: Sources, ingested: Ingested, rejects: Sequence[Reject]) -> dict[str, Any]:
+    counts = np.bincount(ingested.labels, minlength=len(contract.classes))
+    files = ingested.files
     return {
         "input": sources.digest,
         "contract": sources.contract,
         "files": [_file(report) for report in files],
         "rows": {
             "read": sum(report.rows for report in files),
-            "valid": found.rows,
+            "valid": ingested.rows,
             "rejected": sum(report.rejected for report in files),
             "replaced": sum(report.replaced for report in files),
         },
         "classes": dict(zip(contract.classes, counts.tolist(), strict=True)),
         "reasons": quarantine.count_reasons(rejects),
-        "first": quarantine.first_said(rejects),
-        "coerced": dict(sorted(found.coerced.items())),
+        "first": quarantine.first_messages(rejects),
+        "coerced": dict(sorted(ingested.coerced.items())),
     }
 
 
 def _file(report: FileReport) -> dict[str, Any]:
     source = report.source
-    said: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "key": source.key,
         "version": source.version,
         "etag": source.etag,
@@ -135,44 +138,45 @@ def _file(report: FileReport) -> dict[str, Any]:
         "extra_columns": report.extra,
         "absent_columns": report.absent,
     }
-    return said | ({"refused": report.refused} if report.refused else {})
+    return entry | ({"refused": report.refused} if report.refused else {})
 
 
-def _refused(report: FileReport) -> Reject:
-    reason = report.refused or _lacking(report)
+def _file_reject(report: FileReport) -> Reject:
+    reason = report.refused or _missing_columns_message(report)
     return Reject(report.source.key, report.source.version, None, (("", reason),))
 
 
-def _lacking(report: FileReport) -> str:
+def _missing_columns_message(report: FileReport) -> str:
     """What to tell a person about columns that a file must have and does not, or has under another name."""
     if not report.lacking:
         return report.misnamed
-    said = []
-    for name in report.lacking[:_NAMES_SHOWN]:
-        close = similar_name(name, report.extra)
-        said.append(f"'{name}'" + (f" (is it '{close}'?)" if close else ""))
-    there = [name[:60] for name in (report.read_as.names if report.read_as else []) if name]
-    shown = ", ".join(there[:_NAMES_SHOWN]) + (", ..." if len(there) > _NAMES_SHOWN else "")
-    noun = "the column" if len(said) == 1 else "the columns"
-    more = ", ..." if len(report.lacking) > _NAMES_SHOWN else ""
-    return f"lacks {noun} {', '.join(said)}{more}; it has {shown or 'no column names'}"
+    missing = []
+    for name in report.lacking[:_MAX_NAMES]:
+        similar = similar_name(name, report.extra)
+        missing.append(f"'{name}'" + (f" (is it '{similar}'?)" if similar else ""))
+    names_in_file = [name[:60] for name in (report.read_as.names if report.read_as else []) if name]
+    names_text = ", ".join(names_in_file[:_MAX_NAMES]) + (", ..." if len(names_in_file) > _MAX_NAMES else "")
+    noun = "the column" if len(missing) == 1 else "the columns"
+    more = ", ..." if len(report.lacking) > _MAX_NAMES else ""
+    return f"lacks {noun} {', '.join(missing)}{more}; it has {names_text or 'no column names'}"
 
 
-def _way_out(report: FileReport) -> str:
+def _removal_command(report: FileReport) -> str:
     return f"andamio ingest --remove {shlex.quote(report.source.key.removeprefix(layout.RAW))}"
 
 
-def _objection(contract: Contract, found: Ingested, rejects: Sequence[Reject], key: str) -> str:
+def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence[Reject], key: str) -> str:
     """Why nothing can be published of these rows, or ""."""
-    lacking = [report for report in found.files if report.unusable]
+    lacking = [report for report in ingested.files if report.unusable]
     if lacking:
         more = f" ({len(lacking) - 1} more files lack columns)" if len(lacking) > 1 else ""
         return (
-            f"{lacking[0].source.key} {_lacking(lacking[0])}{more}. Every file needs the columns of problem.toml. Mend "
-            f"it and bring it again under its name, or take it out: {_way_out(lacking[0])}"
+            f"{lacking[0].source.key} {_missing_columns_message(lacking[0])}{more}. Every file needs the columns of "
+            "problem.toml. Mend "
+            f"it and bring it again under its name, or take it out: {_removal_command(lacking[0])}"
         )
-    rejected = sum(report.rejected for report in found.files)
-    total = rejected + found.rows
+    rejected = sum(report.rejected for report in ingested.files)
+    total = rejected + ingested.rows
     if rejected > MAX_BAD_SHARE * total:
         top = "; ".join(
             f"{reason['column']}: {reason['reason']} ({reason['rows']} rows)"
@@ -183,16 +187,19 @@ def _objection(contract: Contract, found: Ingested, rejects: Sequence[Reject], k
         return (
             f"{rejected} of {total} rows break the contract, more than the {MAX_BAD_SHARE:.0%} that may: {top}. "
             f"Every row with its line and reasons is in {key}. Mend the files, or problem.toml, or take a file out: "
-            f"{_way_out(max(found.files, key=lambda report: report.rejected))}"
+            f"{_removal_command(max(ingested.files, key=lambda report: report.rejected))}"
         )
-    refused = [report for report in found.files if report.refused]
+    unreadable = [report for report in ingested.files if report.refused]
     if total == 0:
-        if refused:
-            first = refused[0]
-            return f"No file could be read: {first.source.key} {first.refused}. Take it out: {_way_out(first)}"
+        if unreadable:
+            first = unreadable[0]
+            return f"No file could be read: {first.source.key} {first.refused}. Take it out: {_removal_command(first)}"
         return "The raw files have a header and no rows. Add rows."
-    present = np.unique(found.labels)
+    present = np.unique(ingested.labels)
     if len(present) < 2:
         text = contract.texts[contract.classes[int(present[0])]]
-        return f"All {found.rows} valid rows have the label '{text}': a model needs rows of at least two classes."
+        return f"All {ingested.rows} valid rows have the label '{text}': a model needs rows of at least two classes."
+    merged = [finding.message for finding in findings(contract, ingested.columns) if finding.refused]
+    if merged:
+        return f"Most values of a number would be one value to every model: {' '.join(merged)}"
     return ""

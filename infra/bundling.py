@@ -22,7 +22,7 @@ from infra.packing import BundleError, archive, assembly, platforms, store
 from infra.packing.platforms import Platform
 from infra.packing.recipes import RECIPES, Recipe
 
-AT_ONCE = 2
+THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def build_all(names: Sequence[str], platform: str, folder: Path | None = None) -
     if unknown:
         raise BundleError(f"A bundle must be one of {', '.join(RECIPES)}. Got '{unknown[0]}' instead.")
     chosen = platforms.choose(platform)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         built = pool.map(lambda name: build(RECIPES[name], chosen, folder or store.default_store()), names)
         return {bundle.name: bundle for bundle in built}
 
@@ -51,9 +51,9 @@ def build(recipe: Recipe, platform: Platform, folder: Path, repository: Path = R
     label = f"{recipe.name}-{platform.name}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with store.alone(folder / f"{label}.lock"):
+        with store.locked(folder / f"{label}.lock"):
             path = assembly.finished_zip(recipe, platform, folder, repository)
-            store.forget_old(folder, label)
+            store.remove_old(folder, label)
     except OSError as error:
         raise BundleError(
             f"The {recipe.name} bundle could not be built in {folder}: {error}. Building needs about 2 GB there."

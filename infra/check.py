@@ -28,25 +28,25 @@ REGIONS = ("us-east-1", "eu-north-1", "sa-east-1")
 """Where templates are held against the schemas: the fullest region, and two with less, all with the MLflow app."""
 
 
-def findings(made: Mapping[str, Any], regions: Sequence[str] = REGIONS) -> list[str]:
+def findings(template: Mapping[str, Any], regions: Sequence[str] = REGIONS) -> list[str]:
     """What cfn-lint finds in a template: `RULE at place: what is wrong`, a line each; none is as it should be."""
     from cfnlint.api import lint
     from cfnlint.config import ManualArgs
 
-    asked = ManualArgs(regions=list(regions), include_checks=["I"], ignore_checks=list(IGNORED))
-    return sorted({_line(match) for match in lint(json.dumps(made), config=asked)})
+    arguments = ManualArgs(regions=list(regions), include_checks=["I"], ignore_checks=list(IGNORED))
+    return sorted({_line(match) for match in lint(json.dumps(template), config=arguments)})
 
 
 def check(case: Case, regions: Sequence[str] = REGIONS) -> list[str]:
     """What is wrong with the template of one case."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            made = template(case, Path(folder))
+            rendered = template(case, Path(folder))
         except RuntimeError as error:
             if "ValidationFailed" not in str(error):
                 raise
             return ["cdk-nag has findings that no waiver gives a reason for: see above."]
-        return findings(made, regions)
+        return findings(rendered, regions)
 
 
 def _line(match: Any) -> str:

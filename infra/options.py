@@ -24,6 +24,10 @@ MOST_WORKERS = 10_000
 DEFAULT_WORKERS = 3
 """With as many, a batch, a training and ETL at the same time leave room for the API in a new account (ADR 20)."""
 
+DEFAULT_RATE = 200
+# What API Gateway gives an account in a region, unless it is asked for more.
+MOST_A_SECOND, MOST_AT_ONCE = 10_000, 5_000
+
 
 class OptionError(Exception):
     """A context value cannot be used: the message names it and says what was expected."""
@@ -44,6 +48,8 @@ class Options:
     refresh_seconds    how often the API looks for a new champion (60; 5 on the local cloud)
     shard_bytes        how much of a batch's file one call scores (context `shard_mib`, 32; fractions are fine)
     workers            how many calls score at once (3; 2 on the local cloud)
+    rate               requests a second that the API takes before it answers 429 (200)
+    burst              requests that it takes at once (twice the rate)
     """
 
     problem: Path
@@ -57,6 +63,8 @@ class Options:
     refresh_seconds: int
     shard_bytes: int
     workers: int
+    rate: int
+    burst: int
 
 
 def read_options(context: Callable[[str], object], environ: Mapping[str, str] | None = None) -> Options:
@@ -75,6 +83,7 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
     role = _text(context, "existing_role_arn", "")
     if role and not (role.startswith("arn:") and ":role/" in role):
         raise OptionError(f"Context 'existing_role_arn' must be the ARN of an IAM role. Got '{role}' instead.")
+    rate = _requests(context, "rate", DEFAULT_RATE, MOST_A_SECOND, "a second")
     return Options(
         problem=folder if folder.is_absolute() else REPOSITORY / folder,
         stage=_stage(context, "" if local else names.DEFAULT_STAGE),
@@ -87,6 +96,8 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         refresh_seconds=_seconds(context, "refresh_seconds", 5 if local else 60, least=1),
         shard_bytes=_shard_bytes(context),
         workers=_workers(context, 2 if local else DEFAULT_WORKERS),
+        rate=rate,
+        burst=_requests(context, "burst", min(2 * rate, MOST_AT_ONCE), MOST_AT_ONCE, "at once"),
     )
 
 
@@ -174,5 +185,15 @@ def _workers(context: Callable[[str], object], default: int) -> int:
         raise OptionError(
             f"Context 'workers' must be a whole number from 1 to {MOST_WORKERS}: how many calls score at once. "
             f"Got '{text}' instead."
+        )
+    return int(text)
+
+
+def _requests(context: Callable[[str], object], key: str, default: int, most: int, when: str) -> int:
+    text = _text(context, key, str(default))
+    if not text.isdecimal() or not 1 <= int(text) <= most:
+        raise OptionError(
+            f"Context '{key}' must be a whole number from 1 to {most}: how many requests {when} the API takes before "
+            f"it answers 429. Got '{text}' instead."
         )
     return int(text)

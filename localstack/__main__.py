@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(cloud: Cloud, options: argparse.Namespace) -> Json:
     match options.command:
         case "up":
-            asked = {EMULATOR: options.emulator_port, MLFLOW: options.mlflow_port}
-            cloud.up({name: port for name, port in asked.items() if port is not None}, iam=options.iam)
+            requested = {EMULATOR: options.emulator_port, MLFLOW: options.mlflow_port}
+            cloud.up({name: port for name, port in requested.items() if port is not None}, iam=options.iam)
             if options.wait_mlflow:
                 cloud.wait([MLFLOW], options.timeout)
         case "wait":
@@ -62,7 +62,7 @@ def _run(cloud: Cloud, options: argparse.Namespace) -> Json:
     return cloud.status()
 
 
-def _show(values: Json, console: Console, asked: Sequence[str] | None = None) -> None:
+def _show(values: Json, console: Console, requested: Sequence[str] | None = None) -> None:
     """Every service, or those that were asked for."""
     if "stopped" in values:
         names = ", ".join(values["stopped"])
@@ -71,8 +71,8 @@ def _show(values: Json, console: Console, asked: Sequence[str] | None = None) ->
             console.print("The state is forgotten.")
         return
     where = {EMULATOR: values["endpoint_url"], MLFLOW: values["mlflow_url"], POSTGRES: "on a Unix socket"}
-    shown = {name: service for name, service in values["services"].items() if not asked or name in asked}
-    for name, service in shown.items():
+    services = {name: service for name, service in values["services"].items() if not requested or name in requested}
+    for name, service in services.items():
         sign = {"running": "[green]●[/green]", "starting": "[yellow]◐[/yellow]"}.get(service["state"], "[red]○[/red]")
         address = where[name] if service["state"] != "stopped" else "-"
         pid = f"pid {service['pid']}" if service["pid"] else ""

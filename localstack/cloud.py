@@ -48,8 +48,8 @@ class Cloud:
         started again; where it is None, one that runs is left as it is, and one that is started enforces them.
         Raises `CommandError` when a service does not start.
         """
-        with self._alone():
-            record = self._what_runs()
+        with self._single_run():
+            record = self._running()
             self._judge(record, iam)
             if any(name not in record.services for name in SERVICES):
                 self._start(record, ports)
@@ -57,7 +57,7 @@ class Cloud:
 
     def down(self, *, purge: bool) -> list[str]:
         """Stop what was started here, also what a crash left behind; returns the names of what ran."""
-        with self._alone():
+        with self._single_run():
             record = Record.read(self.home)
             identities = {name: record.identity(name) for name in SERVICES}
             identities[POSTGRES] = identities[POSTGRES] or self._postgres.found()
@@ -120,7 +120,7 @@ class Cloud:
             return "stopped"
         return "running" if self._service(name, record.port(name)).healthy() else "starting"
 
-    def _what_runs(self) -> Record:
+    def _running(self) -> Record:
         """The record without the services that died, and without those that run and do not answer.
 
         MLflow may be starting still, so its process is enough.
@@ -159,7 +159,7 @@ class Cloud:
         with ExitStack() as claims:
             # Every port is settled before anything starts.
             gateway = None if EMULATOR in record.services else self._claim(EMULATOR, ports, claims)
-            if gateway and MLFLOW in record.services and gateway.port != self._ports_before().get(EMULATOR):
+            if gateway and MLFLOW in record.services and gateway.port != self._last_ports().get(EMULATOR):
                 self._service(MLFLOW).stop(record.services.pop(MLFLOW).identity)  # it knows the old address
             page = None if MLFLOW in record.services else self._claim(MLFLOW, ports, claims)
             self._remember(gateway, page)
@@ -181,22 +181,24 @@ class Cloud:
         self.wait([EMULATOR], START_SECONDS)
 
     def _claim(self, name: str, ports: Mapping[str, int], claims: ExitStack) -> Claim:
-        wanted = ports.get(name, self._ports_before().get(name, PORTS[name]))
-        claimed = claim(wanted)
-        claims.callback(claimed.close)
-        if wanted and claimed.port != wanted:
-            self.say(f"Port {wanted} of {HOST} is taken: {name} gets {claimed.port}.")
-        return claimed
+        preferred = ports.get(name, self._last_ports().get(name, PORTS[name]))
+        port_claim = claim(preferred)
+        claims.callback(port_claim.close)
+        if preferred and port_claim.port != preferred:
+            self.say(f"Port {preferred} of {HOST} is taken: {name} gets {port_claim.port}.")
+        return port_claim
 
-    def _ports_before(self) -> dict[str, int]:
+    def _last_ports(self) -> dict[str, int]:
         try:
             return {name: int(port) for name, port in json.loads(self.home.ports.read_bytes()).items()}
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
 
     def _remember(self, gateway: Claim | None, page: Claim | None) -> None:
-        before = self._ports_before()
-        now = before | {name: claimed.port for name, claimed in ((EMULATOR, gateway), (MLFLOW, page)) if claimed}
+        before = self._last_ports()
+        now = before | {
+            name: port_claim.port for name, port_claim in ((EMULATOR, gateway), (MLFLOW, page)) if port_claim
+        }
         if any(now[name] != port for name, port in before.items()):
             self.say("Addresses have changed since the last start; what is deployed learns them from `andamio up`.")
         write_json(self.home.ports, now)
@@ -220,7 +222,7 @@ class Cloud:
             ) from None
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _single_run(self) -> Iterator[None]:
         """Hold the lock of this home: two commands never start or stop the same cloud at once."""
         with self._lock() as lock:
             try:

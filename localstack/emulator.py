@@ -23,13 +23,13 @@ from localstack.environment import environment
 from localstack.home import REPOSITORY, SOFTWARE
 from localstack.ports import HOST, Claim
 from localstack.process import Identity
-from localstack.service import Service, answers, asked
+from localstack.service import Service, answers, http_get
 
 LAUNCHER = Path(__file__).with_name("launch.py")
-PLACE = SOFTWARE / "emulator"
+VENV = SOFTWARE / "emulator"
 FUNCTIONS_AT_ONCE = 10
 """Calls of functions that run at the same time, as in a new AWS account."""
-WHAT = ("--only-group", "emulator", "--no-install-project", "--frozen", "--compile-bytecode")
+DESCRIPTION = ("--only-group", "emulator", "--no-install-project", "--frozen", "--compile-bytecode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,19 @@ class Emulator(Service):
         """Whether its gateway answers, and is the one of this home."""
         if not answers(self.port, "/_ministack/health"):
             return False
-        ours = identity.read(self.home.identity, self.home.path)
+        own_identity = identity.read(self.home.identity, self.home.path)
         try:
-            return ours is not None and json.loads(asked(self.port, identity.PATH) or b"{}")["cloud"] == ours
+            return (
+                own_identity is not None
+                and json.loads(http_get(self.port, identity.PATH) or b"{}")["cloud"] == own_identity
+            )
         except (ValueError, KeyError, TypeError):
             return False
 
     def trouble(self) -> list[str]:
         """Why it takes no more data, where it does not."""
         try:
-            said = json.loads(asked(self.port, disk.PATH) or b"{}").get("refusal")
+            said = json.loads(http_get(self.port, disk.PATH) or b"{}").get("refusal")
         except (ValueError, AttributeError):
             return []
         return [str(said)] if said else []
@@ -70,7 +73,7 @@ class Emulator(Service):
         for unpacked in self.home.scratch.glob("ministack-lambda-*"):  # functions of a start that ended in a crash
             shutil.rmtree(unpacked, ignore_errors=True)
         return self.run(
-            [str(PLACE / "bin" / "python"), "-I", str(LAUNCHER)],
+            [str(VENV / "bin" / "python"), "-I", str(LAUNCHER)],
             environment(self.home)
             | {
                 "BIND_HOST": HOST,
@@ -98,16 +101,16 @@ class Emulator(Service):
 def install(say: Callable[[str], None]) -> None:
     """Create the emulator's environment from `uv.lock`, unless it is there already; raises `CommandError`."""
     lock = (REPOSITORY / "uv.lock").read_bytes()
-    wanted = hashlib.sha256(lock + sys.version.encode()).hexdigest()
-    stamp = PLACE / "andamio.stamp"
-    if stamp.exists() and stamp.read_text() == wanted:
+    digest = hashlib.sha256(lock + sys.version.encode()).hexdigest()
+    stamp = VENV / "andamio.stamp"
+    if stamp.exists() and stamp.read_text() == digest:
         return
     say("Installing the AWS emulator in an environment of its own")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_"))}
     result = subprocess.run(
-        [_uv(), "sync", *WHAT, "--python", sys.executable],
+        [_uv(), "sync", *DESCRIPTION, "--python", sys.executable],
         cwd=REPOSITORY,
-        env=variables | {"UV_PROJECT_ENVIRONMENT": str(PLACE)},
+        env=variables | {"UV_PROJECT_ENVIRONMENT": str(VENV)},
         capture_output=True,
         text=True,
     )
@@ -116,7 +119,7 @@ def install(say: Callable[[str], None]) -> None:
             f"The AWS emulator could not be installed. uv says:\n{result.stderr.strip()}\n"
             "Check that the package index can be reached and that the disk is not full, then try again."
         )
-    stamp.write_text(wanted)
+    stamp.write_text(digest)
 
 
 def _uv() -> str:

@@ -11,12 +11,12 @@ import os
 
 from localstack.home import Home
 
-KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "USER", "LOGNAME", "LD_LIBRARY_PATH")
+INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "USER", "LOGNAME", "LD_LIBRARY_PATH")
 """The last, because some interpreters do not start without it."""
 
 
 def environment(home: Home) -> dict[str, str]:
     """A service's environment: the few variables that are kept, UTC, and a home and `TMPDIR` of its own."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     scratch = str(home.scratch)
-    return {"LANG": "C.UTF-8", **kept, "TZ": "UTC", "HOME": scratch, "TMPDIR": scratch}
+    return {"LANG": "C.UTF-8", **inherited, "TZ": "UTC", "HOME": scratch, "TMPDIR": scratch}

@@ -99,13 +99,13 @@ def stop(identity: Identity | None, *, mark: str, ask: signal.Signals, patience:
     Without an identity, everything that carries the mark is asked: what a crash left behind.
     Returns whether it ended by itself, and so had time to save what it knows.
     """
-    asked = [process] if identity and (process := identity.process) else marked(mark)
-    _signal(asked, ask)
-    by_itself = wait_until(lambda: not any(map(_runs, asked)), patience)
-    left = [process for process in (*asked, *marked(mark)) if _runs(process)]
+    processes = [process] if identity and (process := identity.process) else marked(mark)
+    _signal(processes, ask)
+    by_itself = wait_until(lambda: not any(map(_runs, processes)), patience)
+    left = [process for process in (*processes, *marked(mark)) if _runs(process)]
     _signal(left, signal.SIGKILL)
     wait_until(lambda: not any(map(_runs, left)), 5)
-    wait_until(lambda: not any(map(_listed, (*asked, *left))), UNLIST_SECONDS)
+    wait_until(lambda: not any(map(_listed, (*processes, *left))), UNLIST_SECONDS)
     return by_itself
 
 

@@ -77,10 +77,10 @@ class Service:
 
 def answers(port: int, path: str) -> bool:
     """Whether a GET on the loopback interface is answered with 200 (no proxy is ever asked)."""
-    return asked(port, path) is not None
+    return http_get(port, path) is not None
 
 
-def asked(port: int, path: str) -> bytes | None:
+def http_get(port: int, path: str) -> bytes | None:
     """The beginning of what a GET on the loopback interface is answered with; None unless that is a 200."""
     connection = http.client.HTTPConnection(HOST, port, timeout=2)
     try:

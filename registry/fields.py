@@ -109,7 +109,7 @@ def files(record: Record) -> dict[str, bytes]:
     return found | {f"plots/{name}.svg": body for name, body in record.plots.items()}
 
 
-def decided_files(record: Record) -> dict[str, bytes]:
+def decision_files(record: Record) -> dict[str, bytes]:
     """What follows from the decision, which may be taken again."""
     found = {} if record.decision is None else {"decision.json": record.decision.to_json()}
     return found | (record.card.files() if record.card is not None else {})

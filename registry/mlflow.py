@@ -93,7 +93,7 @@ class MlflowTracker:
         self.conclude(run_id, version, outcome)
         return Tracked(run_id, version, mlmodel)
 
-    def sealed(self, tracked_version: str, release: str) -> None:
+    def record_release(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
         self._client.set_model_version_tag(self.system, tracked_version, RELEASE, release)
 
@@ -137,15 +137,15 @@ class MlflowTracker:
 
     def _of_another_stack(self, location: str, artifacts: str) -> bool:
         """Whether an experiment keeps files in the bucket that an earlier stack of the system had."""
-        ours = _bucket(location).startswith(names.stack(self.system)[:_STACK_IN_BUCKET])
-        return ours and _bucket(location) != _bucket(artifacts)
+        is_ours = _bucket(location).startswith(names.stack(self.system)[:_STACK_IN_BUCKET])
+        return is_ours and _bucket(location) != _bucket(artifacts)
 
     def _find_or_create(self, tags: Mapping[str, str], name: str, started: int) -> tuple[str, bool]:
         """The run with these tags, and whether it was finished; of two made at once, one counts."""
-        asked = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
+        query = " and ".join(f"tags.`{key}` = '{value}'" for key, value in tags.items())
 
         def first() -> Any:
-            runs = self._client.search_runs([self._experiment], asked, order_by=["attributes.start_time ASC"])
+            runs = self._client.search_runs([self._experiment], query, order_by=["attributes.start_time ASC"])
             return min(runs, key=lambda run: (run.info.start_time, run.info.run_id), default=None)
 
         found = first()
@@ -168,7 +168,7 @@ class MlflowTracker:
             self._client.log_inputs(run_id, [DatasetInput(source, [InputTag("mlflow.data.context", "training")])])
             self._files(run_id, fields.files(record))
             self._client.set_terminated(run_id, "FINISHED")
-        self._files(run_id, fields.decided_files(record))
+        self._files(run_id, fields.decision_files(record))
         self._client.set_tag(run_id, NOTE, fields.note(record))
         if record.card is not None:
             self._client.set_tag(run_id, VERDICT, record.card.verdict.level)
@@ -201,11 +201,11 @@ class MlflowTracker:
 
     def _trial_runs(self, record: Record) -> dict[str, list[Any]]:
         """The runs of a run's trials, by trial, the oldest first."""
-        asked = f"tags.`{RUN}` = '{record.run}' and tags.`{KIND}` = 'trial'"
+        query = f"tags.`{RUN}` = '{record.run}' and tags.`{KIND}` = 'trial'"
         found: dict[str, list[Any]] = {}
         token = None
         while True:
-            page = self._client.search_runs([self._experiment], asked, max_results=_PAGE, page_token=token)
+            page = self._client.search_runs([self._experiment], query, max_results=_PAGE, page_token=token)
             for run in page:
                 found.setdefault(run.data.tags[TRIAL], []).append(run)
             token = page.token
@@ -264,17 +264,17 @@ class MlflowTracker:
         """MLflow's description of the model; raises `TrainingError` when it keeps another graph than was proven."""
         location = self._client.get_logged_model(model_id).artifact_location
         with tempfile.TemporaryDirectory() as folder:
-            kept = Path(mlflow.artifacts.download_artifacts(f"{location}/model.onnx", dst_path=folder)).read_bytes()
+            stored = Path(mlflow.artifacts.download_artifacts(f"{location}/model.onnx", dst_path=folder)).read_bytes()
             mlmodel = Path(mlflow.artifacts.download_artifacts(f"{location}/MLmodel", dst_path=folder)).read_bytes()
-        if hashlib.sha256(kept).digest() != hashlib.sha256(body).digest():
+        if hashlib.sha256(stored).digest() != hashlib.sha256(body).digest():
             raise TrainingError(f"MLflow's model {model_id} is not the graph that parity was proven for")
         return mlmodel
 
     def _version(self, record: Record, contract: Contract, model_id: str, run_id: str) -> str:
         problem = contract.problem
-        said = "\n\n".join(text for text in (problem.title, problem.description, problem.objective) if text)
+        description = "\n\n".join(text for text in (problem.title, problem.description, problem.objective) if text)
         try:
-            self._client.create_registered_model(self.system, description=said or None)
+            self._client.create_registered_model(self.system, description=description or None)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

@@ -100,7 +100,7 @@ class Tracker(Protocol):
     def log(self, record: Record) -> Tracked:
         """Write the record, or find it written."""
 
-    def sealed(self, tracked_version: str, release: str) -> None:
+    def record_release(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
 
     def point(self, alias: str, version: str) -> None:

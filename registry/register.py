@@ -11,7 +11,7 @@ from datetime import datetime
 
 from andamio.errors import PreconditionFailed
 from andamio.release import release as releases
-from andamio.release.pointer import Pointer, Served, read_pointer, swap_pointer
+from andamio.release.pointer import Pointer, PointerEntry, read_pointer, swap_pointer
 from andamio.storage.ports import Objects
 from registry import card
 from registry.card import Facts
@@ -45,20 +45,20 @@ def register(
             return RegisteredRun(run=run_id, mlflow_run=tracked.run_id, metric=metric, status="no_parity")
         # The first description of this model stays: MLflow puts a time into it, and a release's bytes never change.
         models.put_new(run.key(MLMODEL), tracked.mlmodel)
-        sealed = seal(run, record, facts, models.get(run.key(MLMODEL)).body)
-        tracker.sealed(tracked.version, sealed)
-        decided = facts.decision
-        if decided.outcome == "rejected":
+        release_version = seal(run, record, facts, models.get(run.key(MLMODEL)).body)
+        tracker.record_release(tracked.version, release_version)
+        gate_decision = facts.decision
+        if gate_decision.outcome == "rejected":
             tracker.point(CHALLENGER, tracked.version)
         return RegisteredModel(
             run=run_id,
             mlflow_run=tracked.run_id,
             metric=metric,
-            status=decided.outcome,
-            **decided.holdout.model_dump(),
+            status=gate_decision.outcome,
+            **gate_decision.holdout.model_dump(),
             mlflow_version=tracked.version,
-            release=sealed,
-            reason=decided.reason,
+            release=release_version,
+            reason=gate_decision.reason,
         )
 
     return run.once(registered_file(decision or "none"), REGISTERED, compute)
@@ -69,14 +69,14 @@ def with_card(run: Run, decision: str | None, record: Record) -> Record:
     facts = record.facts()
     if facts is None:
         return record
-    made = card.make(facts, record.plots)
-    kept = {}
-    for name, body in made.files().items():
+    new_card = card.make(facts, record.plots)
+    stored = {}
+    for name, body in new_card.files().items():
         key = run.key(f"registered/{decision}/{name}")
         run.models.put_new(key, body)
-        kept[name] = run.models.get(key).body.decode()
-    made = dataclasses.replace(made, markdown=kept[releases.CARD], html=kept[releases.CARD_PAGE])
-    return dataclasses.replace(record, card=made)
+        stored[name] = run.models.get(key).body.decode()
+    new_card = dataclasses.replace(new_card, markdown=stored[releases.CARD], html=stored[releases.CARD_PAGE])
+    return dataclasses.replace(record, card=new_card)
 
 
 def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
@@ -98,6 +98,7 @@ def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
         "threshold": fit.threshold,
         "family": fit.family,
         "metric": record.plan.metric,
+        "ignored": fit.ignored,
     }
     return releases.seal(run.models, files, info)
 
@@ -111,16 +112,16 @@ def promote(
     and the gate has to decide again. After three attempts a conflict is a rejection.
     """
     run = Run(run_id, models)
-    decided = run.need(decision_file(decision), GateDecision, "decide")
+    gate_decision = run.need(decision_file(decision), GateDecision, "decide")
     registered = run.need(registered_file(decision), RegisteredModel, "register")
-    if decided.outcome != "promoted":
+    if gate_decision.outcome != "promoted":
         return registered
     version = registered.mlflow_version
-    swapped = _swap(models, run, decided, registered.release, now)
-    if not swapped and attempt < ATTEMPTS:
+    is_swapped = _swap(models, run, gate_decision, registered.release, now)
+    if not is_swapped and attempt < ATTEMPTS:
         return Conflict(run=run_id, attempt=attempt)
-    tracker = trackers(decided_problem(run))
-    if not swapped:
+    tracker = trackers(problem_of(run))
+    if not is_swapped:
         tracker.point(CHALLENGER, version)
         tracker.conclude(registered.mlflow_run, version, "rejected")
         reason = f"Another model was promoted meanwhile, {attempt} times: train again to be judged against it."
@@ -131,21 +132,21 @@ def promote(
     return registered
 
 
-def decided_problem(run: Run) -> str:
+def problem_of(run: Run) -> str:
     """The problem that a run was planned for."""
     return run.plan().problem
 
 
-def _swap(models: Objects, run: Run, decided: GateDecision, release: str, now: datetime) -> bool:
+def _swap(models: Objects, run: Run, gate_decision: GateDecision, release: str, now: datetime) -> bool:
     """Whether the pointer names the release: swapped now, or by an earlier call that was cut off."""
-    pointer, etag = read_pointer(models, decided_problem(run))
+    pointer, etag = read_pointer(models, problem_of(run))
     if _serves(pointer, release):
         return True
-    if (pointer.revision, etag) != (decided.revision, decided.etag):
+    if (pointer.revision, etag) != (gate_decision.revision, gate_decision.etag):
         return False
-    served = Served(release=release, since=now.isoformat(timespec="seconds"), run=run.id)
+    entry = PointerEntry(release=release, since=now.isoformat(timespec="seconds"), run=run.id)
     try:
-        swap_pointer(models, pointer.promoted(served), etag)
+        swap_pointer(models, pointer.promoted(entry), etag)
     except PreconditionFailed:
         # A write that was retried after its answer got lost fails too: look whether it was ours.
         return _serves(read_pointer(models, pointer.problem)[0], release)

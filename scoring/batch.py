@@ -36,7 +36,7 @@ from andamio.storage.documents import STRICT
 FORMATS = ("csv", "jsonl", "parquet")
 ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{12}")
 _PREDICTION = re.compile(rf"({ID.pattern})-([0-9]{{1,15}})")
-_ASKED = re.compile(rf"{re.escape(layout.INCOMING)}({ID.pattern})/[^/]+")
+_KEY_WITH_ID = re.compile(rf"{re.escape(layout.INCOMING)}({ID.pattern})/[^/]+")
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -48,21 +48,21 @@ ENDINGS: Mapping[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-KNOWN = "CSV (.csv, .tsv), JSON Lines (.jsonl, .ndjson), either of them also as .gz, or Parquet (.parquet)"
-LONGEST_NAME = 128
+FILE_TYPES = "CSV (.csv, .tsv), JSON Lines (.jsonl, .ndjson), either of them also as .gz, or Parquet (.parquet)"
+MAX_NAME_LENGTH = 128
 """Characters of the name of a file that an upload is asked for."""
-_MADE = 1
+_RESULT_FORMAT = 1
 """What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
-_PLAIN_NAME = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{LONGEST_NAME - 2}}}[A-Za-z0-9_])")
+_PLAIN_NAME = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{MAX_NAME_LENGTH - 2}}}[A-Za-z0-9_])")
 
 
 def format_of(name: str) -> tuple[Format, str] | None:
     """What a file's name says that it is: its format, and "gzip" or ""; None where it is nothing that is scored."""
     lower = name.lower()
     stem = lower.removesuffix(".gz")
-    found = next((found for ending, found in ENDINGS.items() if stem.endswith(ending)), None)
-    zipped = stem != lower
-    return None if found is None or (zipped and found == "parquet") else (found, "gzip" if zipped else "")
+    match = next((match for ending, match in ENDINGS.items() if stem.endswith(ending)), None)
+    is_gzip = stem != lower
+    return None if match is None or (is_gzip and match == "parquet") else (match, "gzip" if is_gzip else "")
 
 
 def plain_name(text: str) -> str | None:
@@ -76,15 +76,15 @@ def new_id(now: datetime) -> str:
     return f"{_moment(now)}-{secrets.token_hex(6)}"
 
 
-def asked_id(key: str) -> str | None:
+def id_in_key(key: str) -> str | None:
     """The id that a key was given out under (`incoming/ID/NAME`), or None where somebody chose the key."""
-    found = _ASKED.fullmatch(key)
-    return found[1] if found else None
+    match = _KEY_WITH_ID.fullmatch(key)
+    return match[1] if match else None
 
 
 def file_name(key: str) -> str:
     """What a person calls the file under a key: its name without `incoming/`, and without an id that was given out."""
-    return key.rsplit("/", 1)[-1] if asked_id(key) else key.removeprefix(layout.INCOMING)
+    return key.rsplit("/", 1)[-1] if id_in_key(key) else key.removeprefix(layout.INCOMING)
 
 
 def version_id(key: str, version: str, modified: datetime) -> str:
@@ -100,14 +100,14 @@ def prediction_id(batch_id: str, line: int) -> str:
 
 def split_prediction_id(text: str) -> tuple[str, int] | None:
     """Batch id and line of a batch's prediction id, None for any other text."""
-    found = _PREDICTION.fullmatch(text)
-    return (found[1], int(found[2])) if found else None
+    match = _PREDICTION.fullmatch(text)
+    return (match[1], int(match[2])) if match else None
 
 
-def known(etag: str, size: int, format: Format, compression: str, release: str) -> str:
+def result_key(etag: str, size: int, format: Format, compression: str, release: str) -> str:
     """The key under which the batch of some bytes and a release is known, so that the same file is scored once."""
-    said = json.dumps([_MADE, etag, size, format, compression, release])
-    return f"{layout.BATCHES}known/{hashlib.sha256(said.encode()).hexdigest()}.json"
+    content = json.dumps([_RESULT_FORMAT, etag, size, format, compression, release])
+    return f"{layout.BATCHES}known/{hashlib.sha256(content.encode()).hexdigest()}.json"
 
 
 def _moment(when: datetime) -> str:

@@ -12,11 +12,11 @@ from andamio.release.release import MODEL, Release
 from andamio.storage.ports import Objects, PredictionStore
 from scoring.batch import BatchPlan
 
-_KEPT = 2
+_CACHE_SIZE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenRelease:
     """A release in memory; its model is loaded when a shard is scored."""
 
     release: Release
@@ -25,10 +25,10 @@ class Opened:
     @property
     def threshold(self) -> float:
         """From which probability on the positive class is the label; raises `ReleaseError`."""
-        said = self.release.info.get("threshold")
-        if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= 1:
+        threshold = self.release.info.get("threshold")
+        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
             raise ReleaseError(f"release {self.release.version}: its threshold must be a number between 0 and 1")
-        return float(said)
+        return float(threshold)
 
 
 STORED_BYTES = 4 * 2**20
@@ -49,7 +49,7 @@ class ScoringContext:
     models: Objects
     table: PredictionStore
     shard_bytes: int
-    _opened: dict[str, Opened] = field(default_factory=dict, repr=False)
+    _releases: dict[str, OpenRelease] = field(default_factory=dict, repr=False)
     _models: dict[str, Model] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -57,26 +57,26 @@ class ScoringContext:
         """How many bytes of a file make a shard: fewer where every row goes into the table, which takes its time."""
         return min(self.shard_bytes, STORED_BYTES) if plan.store == "always" else self.shard_bytes
 
-    def open(self, version: str) -> Opened:
+    def open(self, version: str) -> OpenRelease:
         """A release with its contract; raises `ReleaseError`."""
         with self._lock:
-            if version not in self._opened:
+            if version not in self._releases:
                 release = Release.open(self.models, version)
-                _make_room(self._opened)
-                self._opened[version] = Opened(release, release.contract())
-            return self._opened[version]
+                _make_room(self._releases)
+                self._releases[version] = OpenRelease(release, release.contract())
+            return self._releases[version]
 
     def model(self, version: str) -> Model:
         """The model of a release, ready to score; raises `ReleaseError`."""
-        opened = self.open(version)
+        open_release = self.open(version)
         with self._lock:
             if version not in self._models:
-                model = Model(opened.contract, opened.release.read(MODEL))
+                model = Model(open_release.contract, open_release.release.read(MODEL))
                 _make_room(self._models)
                 self._models[version] = model
             return self._models[version]
 
 
-def _make_room[Kept](kept: dict[str, Kept]) -> None:
-    while len(kept) >= _KEPT:
-        del kept[next(iter(kept))]
+def _make_room[Cached](cache: dict[str, Cached]) -> None:
+    while len(cache) >= _CACHE_SIZE:
+        del cache[next(iter(cache))]

@@ -19,30 +19,30 @@ from scoring.write.parquet import ParquetPart
 from scoring.write.text import CsvPart, JsonPart, Part
 
 
-class Reading:
+class ShardReader:
     """The rows of a shard; `height` is how many lines it has, once they are read."""
 
-    def __init__(self, found: Generator[Rows, None, int], schema: pa.Schema | None = None) -> None:
-        self._found = found
+    def __init__(self, rows: Generator[Rows, None, int], schema: pa.Schema | None = None) -> None:
+        self._rows = rows
         self.schema = schema
         self.height = 0
 
     def rows(self) -> Iterator[Rows]:
         """The rows, some at a time."""
-        self.height = yield from self._found
+        self.height = yield from self._rows
 
 
 @contextmanager
-def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract) -> Iterator[Reading]:
+def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract) -> Iterator[ShardReader]:
     """Open a shard; raises `DataError` where it is not what its plan says."""
     if plan.format == "parquet":
         parquet = ParquetReader(batch, plan, contract)
-        yield Reading(parquet.read(shard), parquet.schema)
+        yield ShardReader(parquet.read(shard), parquet.schema)
         return
     reader = JsonReader(plan, contract) if plan.format == "jsonl" else CsvReader(plan, contract)
     length = shard.end - shard.start
     with batch.stream(plan.source, version=plan.source_version or None, start=shard.start, length=length) as source:
-        yield Reading(reader.read(source, shard.line))
+        yield ShardReader(reader.read(source, shard.line))
 
 
 def open_part(file: IO[bytes], plan: BatchPlan, schema: pa.Schema | None) -> Part:

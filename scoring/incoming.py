@@ -9,7 +9,7 @@ from typing import Any
 from andamio.errors import ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import ObjectInfo, Objects
-from scoring.batch import ID, asked_id, version_id
+from scoring.batch import ID, id_in_key, version_id
 from scoring.errors import RefusedFile
 from scoring.state import read_state
 
@@ -27,19 +27,19 @@ class IncomingFile:
     over: tuple[str, ...] = ()
 
 
-def incoming_file(objects: Objects, asked: Mapping[str, Any]) -> IncomingFile | None:
+def incoming_file(objects: Objects, event: Mapping[str, Any]) -> IncomingFile | None:
     """What an execution was started with: an event of S3, a key, or the id of a batch to go on with.
 
     None for what is no file: a folder that a console made, or one that is gone. Raises `RefusedFile` for an id or a key
     that there is no file of.
     """
-    if "batch" in asked:
-        return _resumed(objects, str(asked["batch"]))
-    by_hand = "key" in asked
-    if not by_hand and "detail" not in asked:
+    if "batch" in event:
+        return _resumed_file(objects, str(event["batch"]))
+    by_hand = "key" in event
+    if not by_hand and "detail" not in event:
         raise RefusedFile('Expected an event of S3, {"key": KEY} or {"batch": ID, "resume": true}')
-    said = asked if by_hand else asked["detail"]["object"]
-    key, version = str(said["key"]), said.get("version") if by_hand else said.get("version-id")
+    object_info = event if by_hand else event["detail"]["object"]
+    key, version = str(object_info["key"]), object_info.get("version") if by_hand else object_info.get("version-id")
     if not key.startswith(layout.INCOMING):
         raise RefusedFile(f"{key} is not under {layout.INCOMING}: files are scored when they are dropped there")
     try:
@@ -56,15 +56,15 @@ def incoming_file(objects: Objects, asked: Mapping[str, Any]) -> IncomingFile | 
 
 def batch_of(objects: Objects, info: ObjectInfo) -> str:
     """The id of a version's batch: the one that its key was given out with, for the first version under that key."""
-    asked = asked_id(info.key)
-    if asked is not None:
-        held = read_state(objects, asked)
-        if held is None or (held.key, held.version) == (info.key, info.version):
-            return asked
+    batch = id_in_key(info.key)
+    if batch is not None:
+        state = read_state(objects, batch)
+        if state is None or (state.key, state.version) == (info.key, info.version):
+            return batch
     return version_id(info.key, info.version or info.etag, info.modified)
 
 
-def _resumed(objects: Objects, batch: str) -> IncomingFile:
+def _resumed_file(objects: Objects, batch: str) -> IncomingFile:
     if not ID.fullmatch(batch):
         raise RefusedFile(f"'{batch[:80]}' is not the id of a batch, such as 20261121T084011-0123456789ab")
     state = read_state(objects, batch)

@@ -38,7 +38,7 @@ ReadRange = Callable[[int, int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RowPrediction:
     """A row's prediction: class index, probabilities in class order, the caller's id or None."""
 
     label: int
@@ -95,19 +95,19 @@ class LookupWriter:
 
     def close(self) -> None:
         """Put header and sections together."""
-        kept = [
+        sections = [
             name
             for name in self._sections
             if not (self._dense and name in ("fences", "lines")) and (self._with_ids or not name.startswith("id"))
         ]
-        sizes = {name: self._sections[name].tell() for name in kept}
-        header = self._header(dict.fromkeys(kept, 10**15))  # as wide as offsets can get
-        room = len(header) + -len(header) % 8
-        offsets, end = {}, len(MAGIC) + 4 + room
+        sizes = {name: self._sections[name].tell() for name in sections}
+        header = self._header(dict.fromkeys(sections, 10**15))  # as wide as offsets can get
+        header_size = len(header) + -len(header) % 8
+        offsets, end = {}, len(MAGIC) + 4 + header_size
         for name, size in sizes.items():
             offsets[name] = end
             end += size + -size % 8
-        self._file.write(MAGIC + struct.pack("<I", room) + self._header(offsets).ljust(room))
+        self._file.write(MAGIC + struct.pack("<I", header_size) + self._header(offsets).ljust(header_size))
         for name, section in self._sections.items():
             with section:
                 if name in sizes:
@@ -152,14 +152,14 @@ class Lookup:
 
         return cls(read_range)
 
-    def find(self, line: int) -> Found | None:
+    def find(self, line: int) -> RowPrediction | None:
         """The prediction of the row that begins on a line, None where no scored row does."""
         row = self._row(line - self.first_line)
         if row is None:
             return None
         (label,) = self._section("labels", "u1", row, 1)
         probabilities = self._section("probabilities", "<f4", row * self.classes, self.classes)
-        return Found(int(label), tuple(probabilities.tolist()), self._id(row))
+        return RowPrediction(int(label), tuple(probabilities.tolist()), self._id(row))
 
     def blocks(self, rows: int = 10_000) -> Iterator[ShardPredictions]:
         """All of it, so many rows at a time."""
@@ -191,8 +191,8 @@ class Lookup:
         if start < 0:
             return None
         lines = self._section("lines", "<u4", start, min(STRIDE, self.rows - start))
-        place = int(np.searchsorted(lines, offset))
-        return start + place if place < len(lines) and lines[place] == offset else None
+        position = int(np.searchsorted(lines, offset))
+        return start + position if position < len(lines) and lines[position] == offset else None
 
     def _id(self, row: int) -> str | None:
         if "ids" not in self._offsets:
@@ -210,12 +210,12 @@ class Lookup:
     def _read(self, start: int, length: int) -> bytes:
         if start + length <= len(self._head):
             return self._head[start : start + length]
-        found = self._read_range(start, length) if length else b""
-        if len(found) < length:
+        data = self._read_range(start, length) if length else b""
+        if len(data) < length:
             raise DataError("this lookup file ends before it should: it was cut off")
-        return found
+        return data
 
 
-def find(read_range: ReadRange, line: int) -> Found | None:
+def find(read_range: ReadRange, line: int) -> RowPrediction | None:
     """The prediction of the row that begins on a line of a shard's lookup file, None where no scored row does."""
     return Lookup(read_range).find(line)

@@ -14,7 +14,7 @@ from andamio.release.pointer import champion, read_pointer
 from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
 from scoring import state
-from scoring.batch import KNOWN, BatchPlan, Format, file_name, format_of, known
+from scoring.batch import FILE_TYPES, BatchPlan, Format, file_name, format_of, result_key
 from scoring.context import ScoringContext
 from scoring.errors import RefusedFile
 from scoring.incoming import IncomingFile, batch_of, incoming_file
@@ -28,13 +28,13 @@ from scoring.split.cut import shard_bytes
 CHUNK_SHARDS = 2
 """How many shards make a chunk that is surveyed at once: 64 MiB of the usual 32."""
 
-_MOST_CHUNKS = 10_000
+_MAX_CHUNKS = 10_000
 _LATER_SAMPLE = 256 * 2**10
 
 Json = dict[str, Any]
 
 
-def plan_step(context: ScoringContext, asked: Mapping[str, Any], execution: str, now: datetime) -> Json:
+def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str, now: datetime) -> Json:
     """Claim a file's batch and plan it: {"status", "batch"?, "items"?, "message"?}.
 
     "unpack", "survey", "score" or "verify" is what is to be done next. "done": it was, perhaps for another file of the
@@ -42,33 +42,33 @@ def plan_step(context: ScoringContext, asked: Mapping[str, Any], execution: str,
     on with. "refused": the message says why, for people.
     """
     try:
-        arrival = incoming_file(context.batch, asked)
+        incoming = incoming_file(context.batch, event)
     except RefusedFile as error:
-        return {"status": "refused", "message": str(error), **_named(asked)}
-    if arrival is None:
+        return {"status": "refused", "message": str(error), **_batch_field(event)}
+    if incoming is None:
         return {"status": "ignored", "message": "There is no file to score."}
-    arrival, held, mine = _claim(context.batch, arrival, execution, now)
-    batch = arrival.batch
-    if not mine:
-        return _not_mine(batch, held)
+    incoming, claimed, is_owner = _claim(context.batch, incoming, execution, now)
+    batch = incoming.batch
+    if not is_owner:
+        return _not_owned_reply(batch, claimed)
     try:
-        return _planned(context, arrival, held, now)
+        return _plan_batch(context, incoming, claimed, now)
     except (RefusedFile, NotReady) as error:
-        return refuse(context, batch, arrival.info.key, error, now, execution=execution)
+        return refuse(context, batch, incoming.info.key, error, now, execution=execution)
 
 
 def unpack_step(context: ScoringContext, batch: str, now: datetime) -> Json:
     """Unpack the file of a claimed batch and plan it: the results of `plan_step`."""
-    held = state.read_state(context.batch, batch)
-    if held is None:
+    claimed = state.read_state(context.batch, batch)
+    if claimed is None:
         raise ObjectNotFound(f"batch {batch} has no state: the step 'plan' has to run first")
-    info = context.batch.head(held.key, version=held.version or None)
+    info = context.batch.head(claimed.key, version=claimed.version or None)
     try:
         plan = read_plan(context.batch, batch)
         if plan is None:
             file = _format(info.key)
-            plan = _write(context, batch, held, info, unpack(context.batch, info, batch, file[0]), file)
-        return remaining_work(context, plan, held.attempt)
+            plan = _write(context, batch, claimed, info, unpack(context.batch, info, batch, file[0]), file)
+        return remaining_work(context, plan, claimed.attempt)
     except (RefusedFile, NotReady) as error:
         return refuse(context, batch, info.key, error, now)
 
@@ -91,61 +91,63 @@ def read_plan(objects: Objects, batch: str) -> BatchPlan | None:
 
 
 def _claim(
-    objects: Objects, arrival: IncomingFile, execution: str, now: datetime
+    objects: Objects, incoming: IncomingFile, execution: str, now: datetime
 ) -> tuple[IncomingFile, state.State, bool]:
-    info = arrival.info
+    info = incoming.info
     for _ in range(2):
-        held, mine = state.claim(objects, arrival.batch, info.key, info.version, execution, now, over=arrival.over)
-        if (held.key, held.version) == (info.key, info.version):
+        claimed, is_owner = state.claim(
+            objects, incoming.batch, info.key, info.version, execution, now, over=incoming.over
+        )
+        if (claimed.key, claimed.version) == (info.key, info.version):
             break
         # Another version under the same key was first to take the id that the key was given out with.
-        arrival = replace(arrival, batch=batch_of(objects, info))
-    return arrival, held, mine
+        incoming = replace(incoming, batch=batch_of(objects, info))
+    return incoming, claimed, is_owner
 
 
-def _not_mine(batch: str, held: state.State) -> Json:
-    if held.status == "done":
+def _not_owned_reply(batch: str, claimed: state.State) -> Json:
+    if claimed.status == "done":
         return {"status": "done", "batch": batch, "message": "This file is scored already."}
-    if held.status == "running":
-        return {"status": "running", "batch": batch, "message": f"Execution {held.execution} is at it."}
+    if claimed.status == "running":
+        return {"status": "running", "batch": batch, "message": f"Execution {claimed.execution} is at it."}
     message = f"This file failed before, and is tried again only when asked for: andamio batch --resume {batch}"
     return {"status": "ignored", "batch": batch, "message": message}
 
 
-def _planned(context: ScoringContext, arrival: IncomingFile, held: state.State, now: datetime) -> Json:
-    batch, info = arrival.batch, arrival.info
+def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.State, now: datetime) -> Json:
+    batch, info = incoming.batch, incoming.info
     plan = read_plan(context.batch, batch)
     if plan is None:
         format, compression = file = _format(info.key)
         if not info.size:
             raise RefusedFile("is empty, of 0 bytes: upload it again")
         release = champion(read_pointer(context.models, context.problem)[0]).release
-        same = _same(context.batch, info, file, release)
-        if same is not None and same != batch:
-            state.finish(context.batch, batch, now, same_as=same)
-            message = f"The same file was scored by the same release before, as batch {same}."
-            return {"status": "done", "batch": batch, "same_as": same, "message": message}
+        earlier_batch = _same_file_batch(context.batch, info, file, release)
+        if earlier_batch is not None and earlier_batch != batch:
+            state.finish(context.batch, batch, now, same_as=earlier_batch)
+            message = f"The same file was scored by the same release before, as batch {earlier_batch}."
+            return {"status": "done", "batch": batch, "same_as": earlier_batch, "message": message}
         if compression:
             # What can be refused is refused before it is unpacked.
             check_gzip(context.batch.get_range(info.key, 0, 2, version=info.version or None))
             sample, whole = unpacked_head(context.batch, info, SAMPLE)
             _head(sample, context.open(release).contract, format, whole=whole)
             return {"status": "unpack", "batch": batch}
-        plan = _write(context, batch, held, info, info, file)
-    return remaining_work(context, plan, held.attempt)
+        plan = _write(context, batch, claimed, info, info, file)
+    return remaining_work(context, plan, claimed.attempt)
 
 
 def _format(key: str) -> tuple[Format, str]:
-    found = format_of(key)
-    if found is None:
-        raise RefusedFile(f"has a name that does not say what it is: expected {KNOWN}")
-    return found
+    detected = format_of(key)
+    if detected is None:
+        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}")
+    return detected
 
 
-def _same(objects: Objects, info: ObjectInfo, file: tuple[Format, str], release: str) -> str | None:
+def _same_file_batch(objects: Objects, info: ObjectInfo, file: tuple[Format, str], release: str) -> str | None:
     """The finished batch of the same bytes, read the same way by the same release."""
     try:
-        batch: str = json.loads(objects.get(known(info.etag, info.size, *file, release)).body)["batch"]
+        batch: str = json.loads(objects.get(result_key(info.etag, info.size, *file, release)).body)["batch"]
         objects.head(layout.batch_manifest(batch))
     except ObjectNotFound:
         return None
@@ -155,22 +157,22 @@ def _same(objects: Objects, info: ObjectInfo, file: tuple[Format, str], release:
 def _write(
     context: ScoringContext,
     batch: str,
-    held: state.State,
+    claimed: state.State,
     info: ObjectInfo,
     source: ObjectInfo,
     file: tuple[Format, str],
 ) -> BatchPlan:
     """Make the plan and write it, or read the one that somebody wrote first; raises `RefusedFile`, `NotReady`."""
     release = champion(read_pointer(context.models, context.problem)[0]).release
-    opened = context.open(release)
-    contract = opened.contract
+    open_release = context.open(release)
+    contract = open_release.contract
     format, compression = file
-    created = datetime.fromisoformat(held.created)
+    created = datetime.fromisoformat(claimed.created)
     head = _read_head(context.batch, source, contract, format)
     plan = BatchPlan(
         batch=batch,
         problem=context.problem,
-        created=held.created,
+        created=claimed.created,
         key=info.key,
         version=info.version,
         etag=info.etag,
@@ -185,7 +187,7 @@ def _write(
         release=release,
         classes=contract.classes,
         texts=contract.texts,
-        threshold=opened.threshold,
+        threshold=open_release.threshold,
         names_out=names_out(head.columns, contract.classes),
         store=contract.batch.store,
         expires=int((created + timedelta(days=contract.batch.keep_days)).timestamp()),
@@ -234,10 +236,10 @@ def _head(
     return csv_head(sample, contract, whole=whole, more=more)
 
 
-def _chunks(body: int, size: int, wanted: int) -> tuple[tuple[int, int], ...]:
-    step = max(CHUNK_SHARDS * shard_bytes(size - body, wanted), -(-(size - body) // _MOST_CHUNKS))
+def _chunks(body: int, size: int, shard_size: int) -> tuple[tuple[int, int], ...]:
+    step = max(CHUNK_SHARDS * shard_bytes(size - body, shard_size), -(-(size - body) // _MAX_CHUNKS))
     return tuple((start, min(start + step, size)) for start in range(body, size, step))
 
 
-def _named(asked: Mapping[str, Any]) -> Json:
-    return {"batch": str(asked["batch"])} if "batch" in asked else {}
+def _batch_field(event: Mapping[str, Any]) -> Json:
+    return {"batch": str(event["batch"])} if "batch" in event else {}

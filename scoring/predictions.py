@@ -18,7 +18,7 @@ NO_ANSWER = "the model has no finite answer: a number without a range is too lar
 
 
 @dataclass(frozen=True, slots=True)
-class Predicted:
+class RowPredictions:
     """Lines `[rows]`, class indices `[rows]` and probabilities float32 `[rows, classes]`."""
 
     lines: NDArray[np.int64]
@@ -32,8 +32,8 @@ def probabilities_of(model: Model, encoded: Encoded) -> NDArray[np.float32]:
     return np.concatenate(answers) if answers else np.empty((0, len(model.contract.classes)), dtype=np.float32)
 
 
-def predicted(
+def row_predictions(
     lines: NDArray[np.int64], probabilities: NDArray[np.float32], positive: int, threshold: float
-) -> Predicted:
+) -> RowPredictions:
     """Labels by the release's own threshold."""
-    return Predicted(lines, labels_from(probabilities, positive, threshold), probabilities)
+    return RowPredictions(lines, labels_from(probabilities, positive, threshold), probabilities)

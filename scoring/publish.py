@@ -11,9 +11,9 @@ from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from scoring import state
-from scoring.batch import file_name, known
+from scoring.batch import file_name, result_key
 from scoring.context import ScoringContext
-from scoring.verify import Complete, look
+from scoring.verify import Complete, check_batch
 from scoring.write.merge import merge
 
 Json = dict[str, Any]
@@ -29,12 +29,12 @@ def publish_step(context: ScoringContext, batch: str, now: datetime) -> Json:
     try:
         manifest = json.loads(context.batch.get(key).body)
     except ObjectNotFound:
-        found = look(context.batch, batch)
-        if not isinstance(found, Complete):
-            raise DataError(f"batch {batch} is not complete: {found.message}") from None
-        merged = merge(context.batch, found)
-        _make_known(context.batch, found)
-        manifest = _manifest(context, found, merged, now)
+        complete = check_batch(context.batch, batch)
+        if not isinstance(complete, Complete):
+            raise DataError(f"batch {batch} is not complete: {complete.message}") from None
+        merged_key = merge(context.batch, complete)
+        _write_result_key(context.batch, complete)
+        manifest = _manifest(context, complete, merged_key, now)
         if not context.batch.put_new(key, json.dumps(manifest, indent=1).encode(), content_type="application/json"):
             manifest = json.loads(context.batch.get(key).body)
     state.finish(context.batch, batch, now)
@@ -50,8 +50,8 @@ def publish_step(context: ScoringContext, batch: str, now: datetime) -> Json:
     }
 
 
-def _manifest(context: ScoringContext, found: Complete, merged: str | None, now: datetime) -> Json:
-    plan = found.plan
+def _manifest(context: ScoringContext, complete: Complete, merged_key: str | None, now: datetime) -> Json:
+    plan = complete.plan
     batch = plan.batch
     return {
         "batch": batch,
@@ -64,22 +64,22 @@ def _manifest(context: ScoringContext, found: Complete, merged: str | None, now:
             "size": plan.size,
             "format": plan.format,
             "compression": plan.compression,
-            "rows": found.scored + found.rejected,
+            "rows": complete.scored + complete.rejected,
         },
         "release": {"name": plan.problem, "version": plan.release},
-        "rows": found.scored + found.rejected,
-        "scored": found.scored,
-        "rejected": found.rejected,
-        "stored": found.cut.stored,
+        "rows": complete.scored + complete.rejected,
+        "scored": complete.scored,
+        "rejected": complete.rejected,
+        "stored": complete.cut.stored,
         "columns": dict(plan.names_out),
         "files": {
-            "scored": [layout.scored_part(batch, result.number, plan.ending) for result in found.results],
-            "merged": merged,
-            "rejected": [layout.rejected_part(batch, result.number) for result in found.results if result.rejected],
+            "scored": [layout.scored_part(batch, result.number, plan.ending) for result in complete.results],
+            "merged": merged_key,
+            "rejected": [layout.rejected_part(batch, result.number) for result in complete.results if result.rejected],
         },
         "shards": [
             {"line": shard.line, **_without_lines(asdict(result))}
-            for shard, result in zip(found.cut.shards, found.results, strict=True)
+            for shard, result in zip(complete.cut.shards, complete.results, strict=True)
         ],
         "created": plan.created,
         "finished": now.isoformat(timespec="seconds"),
@@ -91,10 +91,10 @@ def _without_lines(result: Json) -> Json:
     return {name: value for name, value in result.items() if name not in ("lines", "format_number")}
 
 
-def _make_known(objects: Objects, found: Complete) -> None:
+def _write_result_key(objects: Objects, complete: Complete) -> None:
     """Let the next file of the same bytes find this batch, unless it finds another that is done."""
-    plan = found.plan
-    key = known(plan.etag, plan.size, plan.format, plan.compression, plan.release)
+    plan = complete.plan
+    key = result_key(plan.etag, plan.size, plan.format, plan.compression, plan.release)
     body = json.dumps({"batch": plan.batch}).encode()
     if objects.put_new(key, body, content_type="application/json"):
         return

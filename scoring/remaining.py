@@ -14,9 +14,9 @@ from scoring.errors import RefusedFile
 from scoring.split.chunks import missing_surveys, read_surveys, survey_chunk
 from scoring.split.cut import CannotCut, cut, lines_of
 
-FEW_CHUNKS = 4
+MAX_CHUNKS_AT_ONCE = 4
 """Chunks that are not worth a map."""
-FEW_ROWS = 100_000
+MAX_STORED_ROWS = 100_000
 """Rows of a batch that `[batch] store = "auto"` puts into the table."""
 
 Json = dict[str, Any]
@@ -27,22 +27,22 @@ def remaining_work(context: ScoringContext, plan: BatchPlan, attempt: int, *, su
 
     `surveyed` says that its chunks were, as far as they can be. Raises `RefusedFile`.
     """
-    found = read_cut(context.batch, plan.batch)
-    if found is None:
+    batch_cut = read_cut(context.batch, plan.batch)
+    if batch_cut is None:
         if plan.format == "parquet":
-            found = _cut_parquet(context, plan)
+            batch_cut = _cut_parquet(context, plan)
         else:
             missing = [] if surveyed else missing_surveys(context.batch, plan)
-            if len(plan.chunks) > FEW_CHUNKS and missing:
-                return _todo(context.batch, plan.batch, attempt, "chunk", missing, "survey")
+            if len(plan.chunks) > MAX_CHUNKS_AT_ONCE and missing:
+                return _work_items(context.batch, plan.batch, attempt, "chunk", missing, "survey")
             for chunk in missing:
                 survey_chunk(context, plan, chunk)
-            found = _cut_text(context.batch, plan)
-        found = _keep(context.batch, plan, found)
-    left = missing_shards(context.batch, plan.batch, found)
-    if not left:
+            batch_cut = _cut_text(context.batch, plan)
+        batch_cut = _write_cut(context.batch, plan, batch_cut)
+    remaining = missing_shards(context.batch, plan.batch, batch_cut)
+    if not remaining:
         return {"status": "verify", "batch": plan.batch}
-    return _todo(context.batch, plan.batch, attempt, "shard", left, "score")
+    return _work_items(context.batch, plan.batch, attempt, "shard", remaining, "score")
 
 
 def read_cut(objects: Objects, batch: str) -> Cut | None:
@@ -70,7 +70,7 @@ def _cut_text(objects: Objects, plan: BatchPlan) -> Cut:
     except CannotCut as error:
         raise RefusedFile(str(error)) from None
     # A file without rows is a batch all the same: one shard, of nothing.
-    return Cut(shards or (Shard(0, plan.body, plan.body, plan.line),), _stored(plan, lines_of(surveys)))
+    return Cut(shards or (Shard(0, plan.body, plan.body, plan.line),), _is_stored(plan, lines_of(surveys)))
 
 
 def _cut_parquet(context: ScoringContext, plan: BatchPlan) -> Cut:
@@ -78,22 +78,22 @@ def _cut_parquet(context: ScoringContext, plan: BatchPlan) -> Cut:
 
     contract = context.open(plan.release).contract
     foot = read_foot(context.batch, plan.source, plan.source_version, plan.source_size, contract)
-    return Cut(foot.cut(context.bytes_of_a_shard(plan)), _stored(plan, foot.rows))
+    return Cut(foot.cut(context.bytes_of_a_shard(plan)), _is_stored(plan, foot.rows))
 
 
-def _stored(plan: BatchPlan, rows: int) -> bool:
-    return plan.store == "always" or (plan.store == "auto" and rows <= FEW_ROWS)
+def _is_stored(plan: BatchPlan, rows: int) -> bool:
+    return plan.store == "always" or (plan.store == "auto" and rows <= MAX_STORED_ROWS)
 
 
-def _keep(objects: Objects, plan: BatchPlan, found: Cut) -> Cut:
+def _write_cut(objects: Objects, plan: BatchPlan, batch_cut: Cut) -> Cut:
     """Write a cut, or read the one that somebody wrote first."""
     key = layout.batch(plan.batch, "shards.json")
-    if objects.put_new(key, found.to_json(), content_type="application/json"):
-        return found
+    if objects.put_new(key, batch_cut.to_json(), content_type="application/json"):
+        return batch_cut
     return documents.read(objects, key, Cut)
 
 
-def _todo(objects: Objects, batch: str, attempt: int, kind: str, numbers: Sequence[int], status: str) -> Json:
+def _work_items(objects: Objects, batch: str, attempt: int, kind: str, numbers: Sequence[int], status: str) -> Json:
     """Write what a map is to work through."""
     key = layout.batch(batch, f"todo/{attempt:05d}-{kind}s.json")
     items = [{"batch": batch, kind: number} for number in numbers]

@@ -17,9 +17,9 @@ from andamio.storage.ports import Objects
 
 STALE = timedelta(hours=2)
 """How long a claim holds against events: an execution that was killed cannot give its own back."""
-MISSING_SHOWN = 100
+MAX_MISSING_LISTED = 100
 
-_RACES = 50
+_MAX_ATTEMPTS = 50
 
 
 @with_config(STRICT)
@@ -63,31 +63,31 @@ def claim(
     """
     moment = now.isoformat(timespec="seconds")
     new = State("running", moment, execution, 1, moment, key, version)
-    for _ in range(_RACES):
+    for _ in range(_MAX_ATTEMPTS):
         if objects.put_new(_key(batch), new.to_json(), content_type="application/json"):
             return new, True
         found = _read(objects, batch)
         if found is None:
             continue
-        held, etag = found
-        if (held.key, held.version) != (key, version):
-            return held, False
-        if held.status == "running" and held.execution == execution:
-            return held, True
-        stale = held.status == "running" and now - datetime.fromisoformat(held.since) >= STALE
-        if held.status == "done" or not (held.status in over or stale):
-            return held, False
-        mine = replace(
-            held,
+        state, etag = found
+        if (state.key, state.version) != (key, version):
+            return state, False
+        if state.status == "running" and state.execution == execution:
+            return state, True
+        stale = state.status == "running" and now - datetime.fromisoformat(state.since) >= STALE
+        if state.status == "done" or not (state.status in over or stale):
+            return state, False
+        claimed = replace(
+            state,
             status="running",
             since=moment,
             execution=execution,
-            attempt=held.attempt + 1,
+            attempt=state.attempt + 1,
             reason=None,
             missing=(),
         )
-        if _swap(objects, batch, mine, etag):
-            return mine, True
+        if _swap(objects, batch, claimed, etag):
+            return claimed, True
     raise DataError(f"{_key(batch)} kept changing: start the execution again")
 
 
@@ -95,10 +95,10 @@ def finish(objects: Objects, batch: str, now: datetime, *, same_as: str | None =
     """Write down that a batch is done, whoever did it."""
     since = now.isoformat(timespec="seconds")
 
-    def done(held: State) -> State | None:
-        if held.status == "done":
+    def done(state: State) -> State | None:
+        if state.status == "done":
             return None
-        return replace(held, status="done", since=since, reason=None, missing=(), same_as=same_as)
+        return replace(state, status="done", since=since, reason=None, missing=(), same_as=same_as)
 
     _change(objects, batch, done)
 
@@ -109,16 +109,16 @@ def fail(
     """Write down that a batch failed, unless it is done, or another execution took it over."""
     since = now.isoformat(timespec="seconds")
 
-    def failed(held: State) -> State | None:
-        if held.status == "done" or (execution is not None and held.execution != execution):
+    def failed(state: State) -> State | None:
+        if state.status == "done" or (execution is not None and state.execution != execution):
             return None
-        return replace(held, status="failed", since=since, reason=reason, missing=tuple(missing[:MISSING_SHOWN]))
+        return replace(state, status="failed", since=since, reason=reason, missing=tuple(missing[:MAX_MISSING_LISTED]))
 
     _change(objects, batch, failed)
 
 
 def _change(objects: Objects, batch: str, change: Callable[[State], State | None]) -> None:
-    for _ in range(_RACES):
+    for _ in range(_MAX_ATTEMPTS):
         found = _read(objects, batch)
         if found is None:
             return

@@ -16,14 +16,14 @@ from andamio.storage.ports import ObjectInfo, Objects
 from scoring.batch import ID, BatchPlan, Cut
 from scoring.state import State
 
-PARTS_SHOWN = 100
+MAX_PARTS_LISTED = 100
 """How many parts of a result are listed by name; the manifest names all of them."""
 
 _WINDOWS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 60 * 24, 60 * 24 * 7, 60 * 24 * 90))
-_KEYS_BEFORE_A_JUMP = 100
-_SIDE_BY_SIDE = 8
-_GONE = "Its results are kept no longer ([batch] keep_days): drop the file again to have it scored."
-_GRACE = timedelta(hours=1)
+_KEYS_BEFORE_JUMP = 100
+_THREADS = 8
+_RESULTS_EXPIRED = "Its results are kept no longer ([batch] keep_days): drop the file again to have it scored."
+_UPLOAD_GRACE = timedelta(hours=1)
 """How long after its form expired an upload may still be under way."""
 
 Json = dict[str, Any]
@@ -86,11 +86,11 @@ def read_status(objects: Objects, batch: str, now: datetime) -> Status | None:
     state = documents.find(objects, layout.batch(batch, "state.json"), State)
     if state is None:
         request = _json(objects, layout.batch(batch, "request.json"))
-        return None if request is None else _waiting(batch, request, now)
+        return None if request is None else _waiting_status(batch, request, now)
     status = Status(batch, state.status, state.created, state.key, reason=state.reason)
     if state.status == "done":
-        return _done(objects, replace(status, same_as=state.same_as))
-    return _under_way(objects, status)
+        return _finished_status(objects, replace(status, same_as=state.same_as))
+    return _unfinished_status(objects, status)
 
 
 def result_files(objects: Objects, status: Status) -> Files:
@@ -101,13 +101,13 @@ def result_files(objects: Objects, status: Status) -> Files:
         files = manifest["files"]
         return Files(
             files["merged"],
-            tuple(files["scored"][:PARTS_SHOWN]),
-            tuple(files["rejected"][:PARTS_SHOWN]),
+            tuple(files["scored"][:MAX_PARTS_LISTED]),
+            tuple(files["rejected"][:MAX_PARTS_LISTED]),
             layout.batch_manifest(batch),
         )
     if status.status == "failed":
         parts, rejected = (
-            tuple(info.key for info in islice(objects.list(f"{prefix}{batch}/"), PARTS_SHOWN))
+            tuple(info.key for info in islice(objects.list(f"{prefix}{batch}/"), MAX_PARTS_LISTED))
             for prefix in (layout.SCORED, layout.REJECTED)
         )
         return Files(None, parts, rejected, None)
@@ -123,7 +123,7 @@ def recent(objects: Objects, limit: int, now: datetime) -> list[Status]:
         if len(found) >= limit:
             break
     newest = sorted(found, reverse=True)[:limit]
-    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         read = list(pool.map(lambda batch: read_status(objects, batch, now), newest))
     return [status for status in read if status is not None]
 
@@ -143,7 +143,7 @@ def _ids(objects: Objects, since: str) -> Iterator[str]:
             if keys == 1:
                 last = batch
                 yield batch
-            elif keys > _KEYS_BEFORE_A_JUMP:
+            elif keys > _KEYS_BEFORE_JUMP:
                 jump = layout.batch(batch, "~")  # behind all that a batch has
                 break
         if jump is None:
@@ -156,18 +156,18 @@ def _id_in(info: ObjectInfo) -> str | None:
     return batch if ID.fullmatch(batch) else None
 
 
-def _waiting(batch: str, request: Json, now: datetime) -> Status:
+def _waiting_status(batch: str, request: Json, now: datetime) -> Status:
     status = Status(batch, "waiting", request["created"], request["key"])
-    if now < datetime.fromisoformat(request["expires"]) + _GRACE:
+    if now < datetime.fromisoformat(request["expires"]) + _UPLOAD_GRACE:
         return status
     return replace(status, status="failed", reason="No file was uploaded in time: ask for another upload.")
 
 
-def _done(objects: Objects, status: Status) -> Status:
+def _finished_status(objects: Objects, status: Status) -> Status:
     manifest = _json(objects, layout.batch_manifest(status.same_as or status.batch))
     if manifest is None:
         # Results go a while after they were made, and a batch that is answered with them may be younger.
-        return replace(status, reason=_GONE)
+        return replace(status, reason=_RESULTS_EXPIRED)
     shards = len(manifest["shards"])
     return replace(
         status,
@@ -179,13 +179,13 @@ def _done(objects: Objects, status: Status) -> Status:
     )
 
 
-def _under_way(objects: Objects, status: Status) -> Status:
+def _unfinished_status(objects: Objects, status: Status) -> Status:
     running = status.status == "running"
     plan = documents.find(objects, layout.batch(status.batch, "plan.json"), BatchPlan)
     if plan is None:
         # A gzip file is planned once it is unpacked.
-        zipped = status.file is not None and status.file.lower().endswith(".gz")
-        return replace(status, step="unpacking" if zipped else "planning") if running else status
+        is_gzip = status.file is not None and status.file.lower().endswith(".gz")
+        return replace(status, step="unpacking" if is_gzip else "planning") if running else status
     status = replace(status, model=ScoringModel(plan.problem, plan.release))
     found = documents.find(objects, layout.batch(status.batch, "shards.json"), Cut)
     if found is None:

@@ -26,7 +26,7 @@ from scoring import state
 from scoring.batch import BatchPlan
 from scoring.context import ScoringContext
 from scoring.errors import RefusedFile
-from scoring.failures import give_up, words
+from scoring.failures import give_up, one_line
 from scoring.incoming import incoming_file
 from scoring.plan import plan_step, read_plan, refuse, unpack_step
 from scoring.publish import publish_step
@@ -54,16 +54,16 @@ def _unpack(context: ScoringContext, event: Mapping[str, Any], now: datetime) ->
 
 
 def _survey(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    survey_chunk(context, _planned(context, event["batch"]), int(event["chunk"]))
+    survey_chunk(context, _plan_of(context, event["batch"]), int(event["chunk"]))
     return {}  # children of a Map hand nothing back: state data are bounded, storage holds the facts
 
 
 def _cut(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
     """Put the surveys together: {"status": "score" | "verify" | "refused", "batch", "items"?, "message"?}."""
     batch = event["batch"]
-    plan, held = _planned(context, batch), state.read_state(context.batch, batch)
+    plan, claimed = _plan_of(context, batch), state.read_state(context.batch, batch)
     try:
-        return remaining_work(context, plan, 1 if held is None else held.attempt, surveyed=True)
+        return remaining_work(context, plan, 1 if claimed is None else claimed.attempt, surveyed=True)
     except RefusedFile as error:
         return refuse(context, batch, plan.key, error, now)
 
@@ -72,12 +72,12 @@ def _score(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> 
     from scoring.worker import score_shard  # pyarrow, which no other step of a text file needs
 
     batch, number = event["batch"], int(event["shard"])
-    plan, cut = _planned(context, batch), read_cut(context.batch, batch)
+    plan, cut = _plan_of(context, batch), read_cut(context.batch, batch)
     if cut is None:
         raise DataError(f"batch {batch} is not cut yet: the steps before have to run first")
-    opened = context.open(plan.release)
+    open_release = context.open(plan.release)
     score_shard(
-        context.batch, context.table, plan, cut, cut.shards[number], opened.contract, context.model(plan.release)
+        context.batch, context.table, plan, cut, cut.shards[number], open_release.contract, context.model(plan.release)
     )
     return {}
 
@@ -98,30 +98,30 @@ def _publish(context: ScoringContext, event: Mapping[str, Any], now: datetime) -
 
 def _fail(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
     """Write down why a batch failed, unless another execution took it over: `input` is what the machine knew last."""
-    known = event.get("input") or event
-    batch = _batch_in(context, known)
+    last_input = event.get("input") or event
+    batch = _batch_in(context, last_input)
     if batch is None:
         return {}
     reason = (
-        known.get("message")
-        or f"A step failed ({words(known.get('error'))}). Go on with andamio batch --resume {batch}"
+        last_input.get("message")
+        or f"A step failed ({one_line(last_input.get('error'))}). Go on with andamio batch --resume {batch}"
     )
-    missing = known.get("missing")
+    missing = last_input.get("missing")
     if missing is None:
         missing = _missing(context, batch)
     state.fail(context.batch, batch, now, str(reason), missing=missing, execution=event.get("execution"))
     return {}
 
 
-def _batch_in(context: ScoringContext, known: Mapping[str, Any]) -> str | None:
+def _batch_in(context: ScoringContext, last_input: Mapping[str, Any]) -> str | None:
     """The batch that a machine failed on; where planning itself failed, the one of the file that it began with."""
-    if "batch" in known:
-        return str(known["batch"])
+    if "batch" in last_input:
+        return str(last_input["batch"])
     try:
-        arrival = incoming_file(context.batch, known)
+        incoming = incoming_file(context.batch, last_input)
     except RefusedFile:
         return None
-    return None if arrival is None else arrival.batch
+    return None if incoming is None else incoming.batch
 
 
 def _missing(context: ScoringContext, batch: str) -> list[int]:
@@ -129,7 +129,7 @@ def _missing(context: ScoringContext, batch: str) -> list[int]:
     return [] if cut is None else missing_shards(context.batch, batch, cut)
 
 
-def _planned(context: ScoringContext, batch: str) -> BatchPlan:
+def _plan_of(context: ScoringContext, batch: str) -> BatchPlan:
     plan = read_plan(context.batch, batch)
     if plan is None:
         raise DataError(f"batch {batch} has no plan yet: the step 'plan' has to run first")

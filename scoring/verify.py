@@ -15,9 +15,9 @@ from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.failures import failure
 from scoring.plan import read_plan
 from scoring.remaining import read_cut
-from scoring.split.chunks import SIDE_BY_SIDE
+from scoring.split.chunks import THREADS
 
-_SHOWN = 5
+_MAX_FAULTS_NAMED = 5
 
 Json = dict[str, Any]
 
@@ -51,17 +51,17 @@ class Incomplete:
     @property
     def message(self) -> str:
         """What is missing, for people."""
-        told = [
-            f"shard {number} (from line {self.cut.shards[number].line:,}): {why}"
-            for number, why in list(self.faults.items())[:_SHOWN]
+        shard_texts = [
+            f"shard {number} (from line {self.cut.shards[number].line:,}): {fault}"
+            for number, fault in list(self.faults.items())[:_MAX_FAULTS_NAMED]
         ]
-        more = f"; and {len(self.faults) - _SHOWN} more" if len(self.faults) > _SHOWN else ""
-        return f"{len(self.faults)} of {len(self.cut.shards)} shards are not scored. {'; '.join(told)}{more}."
+        more = f"; and {len(self.faults) - _MAX_FAULTS_NAMED} more" if len(self.faults) > _MAX_FAULTS_NAMED else ""
+        return f"{len(self.faults)} of {len(self.cut.shards)} shards are not scored. {'; '.join(shard_texts)}{more}."
 
 
 def verify_step(objects: Objects, batch: str) -> Json:
     """Look at what is there: {"status": "complete" | "incomplete", "batch", "message"?, "missing"?}."""
-    found = look(objects, batch)
+    found = check_batch(objects, batch)
     if isinstance(found, Complete):
         return {"status": "complete", "batch": batch}
     message = (
@@ -71,16 +71,16 @@ def verify_step(objects: Objects, batch: str) -> Json:
     return {"status": "incomplete", "batch": batch, "message": message, "missing": list(found.faults)[:100]}
 
 
-def look(objects: Objects, batch: str) -> Complete | Incomplete:
+def check_batch(objects: Objects, batch: str) -> Complete | Incomplete:
     """Read every shard's result, and hold parts, rejects and lines against them; raises `DataError` before a cut."""
     plan, cut = read_plan(objects, batch), read_cut(objects, batch)
     if plan is None or cut is None:
         raise DataError(f"batch {batch} is not cut yet: the steps before have to run first")
     _check_cut(plan, cut)
     results = _results(objects, batch, cut.shards)
-    scored = _listed(objects, f"{layout.SCORED}{batch}/")
-    rejected = _listed(objects, f"{layout.REJECTED}{batch}/")
-    lookups = _listed(objects, layout.batch(batch, "lookup/"))
+    scored = _infos_by_key(objects, f"{layout.SCORED}{batch}/")
+    rejected = _infos_by_key(objects, f"{layout.REJECTED}{batch}/")
+    lookups = _infos_by_key(objects, layout.batch(batch, "lookup/"))
     faults: dict[int, str] = {}
     for shard, result in zip(cut.shards, results, strict=True):
         if result is None:
@@ -89,11 +89,11 @@ def look(objects: Objects, batch: str) -> Complete | Incomplete:
         part = scored.get(layout.scored_part(batch, shard.number, plan.ending))
         rejects = rejected.get(layout.rejected_part(batch, shard.number))
         lookup = lookups.get(layout.lookup(batch, shard.number))
-        why = _fault(shard, result, part, rejects, lookup)
-        if why:
-            faults[shard.number] = why
-    for number, why in _gaps(cut.shards, results).items():
-        faults.setdefault(number, why)
+        fault = _fault(shard, result, part, rejects, lookup)
+        if fault:
+            faults[shard.number] = fault
+    for number, fault in _gaps(cut.shards, results).items():
+        faults.setdefault(number, fault)
     if faults:
         return Incomplete(cut, dict(sorted(faults.items())))
     return Complete(plan, cut, tuple(result for result in results if result is not None))
@@ -102,9 +102,9 @@ def look(objects: Objects, batch: str) -> Complete | Incomplete:
 def _check_cut(plan: BatchPlan, cut: Cut) -> None:
     """Raise `DataError` unless the shards cover the file without gap and overlap."""
     edges = [(shard.start, shard.end) for shard in cut.shards]
-    whole = plan.format == "parquet" or (edges[0][0] == plan.body and edges[-1][1] == plan.source_size)
-    joined = all(before[1] == after[0] for before, after in pairwise(edges))
-    if not (whole and joined):
+    covers_file = plan.format == "parquet" or (edges[0][0] == plan.body and edges[-1][1] == plan.source_size)
+    is_contiguous = all(before[1] == following[0] for before, following in pairwise(edges))
+    if not (covers_file and is_contiguous):
         raise DataError(f"the shards of batch {plan.batch} do not cover its file: drop the file again")
 
 
@@ -133,10 +133,12 @@ def _fault(
 def _gaps(shards: Sequence[Shard], results: Sequence[ShardResult | None]) -> dict[int, str]:
     """The shards whose lines do not reach those of the next one."""
     found = {}
-    for (shard, result), (after, _) in pairwise(zip(shards, results, strict=True)):
-        if result is not None and shard.line + result.lines != after.line:
-            reached = shard.line + result.lines - 1
-            found[shard.number] = f"it was read to line {reached:,}, and the next one begins on line {after.line:,}"
+    for (shard, result), (following, _) in pairwise(zip(shards, results, strict=True)):
+        if result is not None and shard.line + result.lines != following.line:
+            last_line = shard.line + result.lines - 1
+            found[shard.number] = (
+                f"it was read to line {last_line:,}, and the next one begins on line {following.line:,}"
+            )
     return found
 
 
@@ -144,9 +146,9 @@ def _results(objects: Objects, batch: str, shards: Sequence[Shard]) -> list[Shar
     def read(shard: Shard) -> ShardResult | None:
         return documents.find(objects, layout.shard_result(batch, shard.number), ShardResult)
 
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(read, shards))
 
 
-def _listed(objects: Objects, prefix: str) -> dict[str, ObjectInfo]:
+def _infos_by_key(objects: Objects, prefix: str) -> dict[str, ObjectInfo]:
     return {info.key: info for info in objects.list(prefix)}

@@ -22,7 +22,7 @@ from andamio.storage.ports import Objects, PredictionStore
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.formats import open_part, read_rows
 from scoring.lookup import LookupWriter
-from scoring.predictions import NO_ANSWER, Predicted, predicted, probabilities_of
+from scoring.predictions import NO_ANSWER, RowPredictions, probabilities_of, row_predictions
 from scoring.read.rows import Rows
 from scoring.write.rejects import Rejects
 from scoring.write.table_items import items
@@ -41,15 +41,15 @@ class Stopwatch:
         self.seconds: dict[str, float] = {}
         self._since = time.perf_counter()
 
-    def note(self, what: str) -> None:
+    def lap(self, activity: str) -> None:
         """What has been done since the last note."""
         now = time.perf_counter()
-        self.seconds[what] = self.seconds.get(what, 0.0) + now - self._since
+        self.seconds[activity] = self.seconds.get(activity, 0.0) + now - self._since
         self._since = now
 
     def rounded(self) -> dict[str, float]:
         """Seconds to the millisecond."""
-        return {what: round(spent, 3) for what, spent in self.seconds.items()}
+        return {activity: round(seconds_spent, 3) for activity, seconds_spent in self.seconds.items()}
 
 
 def score_shard(
@@ -61,50 +61,50 @@ def score_shard(
     `DataError` where the shard as a whole is not what its plan says.
     """
     key = layout.shard_result(plan.batch, shard.number)
-    done = _done(batch, plan, shard)
-    if done is not None:
-        return done
+    earlier = _earlier_result(batch, plan, shard)
+    if earlier is not None:
+        return earlier
     watch = Stopwatch()
     with TemporaryDirectory(prefix="shard-") as folder:
-        made = _Shard(Path(folder), batch, plan, shard, contract, model, watch)
-        made.score()
+        scorer = _ShardScorer(Path(folder), batch, plan, shard, contract, model, watch)
+        scorer.score()
         part = layout.scored_part(plan.batch, shard.number, plan.ending)
-        batch.put_new_file(part, made.part, content_type=_TYPES[plan.format])
-        if made.rejected:
+        batch.put_new_file(part, scorer.part, content_type=_TYPES[plan.format])
+        if scorer.rejected:
             rejects = layout.rejected_part(plan.batch, shard.number)
-            batch.put_new_file(rejects, made.rejects, content_type=_TYPES["jsonl"])
-        batch.put_new_file(layout.lookup(plan.batch, shard.number), made.lookup)
-        watch.note("put")
+            batch.put_new_file(rejects, scorer.rejects, content_type=_TYPES["jsonl"])
+        batch.put_new_file(layout.lookup(plan.batch, shard.number), scorer.lookup)
+        watch.lap("put")
         if cut.stored:
-            for some in items(made.lookup, plan):
-                table.put_all(some)
-            watch.note("store")
-        stored = batch.head(part)
+            for batch_items in items(scorer.lookup, plan):
+                table.put_all(batch_items)
+            watch.lap("store")
+        info = batch.head(part)
     result = ShardResult(
         shard.number,
-        made.scored + made.rejected,
-        made.scored,
-        made.rejected,
-        made.height,
-        stored.size,
-        stored.etag,
+        scorer.scored + scorer.rejected,
+        scorer.scored,
+        scorer.rejected,
+        scorer.height,
+        info.size,
+        info.etag,
         watch.rounded(),
     )
     batch.put_new(key, result.to_json(), content_type="application/json")
     return result
 
 
-def _done(batch: Objects, plan: BatchPlan, shard: Shard) -> ShardResult | None:
+def _earlier_result(batch: Objects, plan: BatchPlan, shard: Shard) -> ShardResult | None:
     """The result of a shard that was scored, unless its part is gone again."""
     try:
-        found = documents.read(batch, layout.shard_result(plan.batch, shard.number), ShardResult)
+        result = documents.read(batch, layout.shard_result(plan.batch, shard.number), ShardResult)
         batch.head(layout.scored_part(plan.batch, shard.number, plan.ending))
     except ObjectNotFound:
         return None
-    return found
+    return result
 
 
-class _Shard:
+class _ShardScorer:
     """A shard under way, in files of its own."""
 
     def __init__(
@@ -135,42 +135,44 @@ class _Shard:
             rejects = Rejects(rejects_file)
             lookup = LookupWriter(lookup_file, len(self._plan.classes), self._shard.line)
             for rows in self._timed(reading.rows()):
-                kept, said, problems = self._predict(rows)
-                self._watch.note("score")
-                part.write(rows, kept, said)
-                ids = None if rows.ids is None else rows.ids if kept is None else rows.ids.take(kept)
-                lookup.add(said.lines, said.labels, said.probabilities, None if ids is None else _ids(ids))
+                scored_rows, predictions, problems = self._predict(rows)
+                self._watch.lap("score")
+                part.write(rows, scored_rows, predictions)
+                ids = None if rows.ids is None else rows.ids if scored_rows is None else rows.ids.take(scored_rows)
+                lookup.add(
+                    predictions.lines, predictions.labels, predictions.probabilities, None if ids is None else _ids(ids)
+                )
                 if problems or rows.broken:
                     rejects.write(rows, problems)
-                self.scored += len(said.lines)
-                self._watch.note("write")
+                self.scored += len(predictions.lines)
+                self._watch.lap("write")
             lookup.close()
             self.rejected, self.height = rejects.count, reading.height
-        self._watch.note("write")
+        self._watch.lap("write")
 
     def _timed(self, blocks: Iterator[Rows]) -> Iterator[Rows]:
         for rows in blocks:
-            self._watch.note("read")
+            self._watch.lap("read")
             yield rows
 
-    def _predict(self, rows: Rows) -> tuple[NDArray[np.int64] | None, Predicted, list[Violation]]:
+    def _predict(self, rows: Rows) -> tuple[NDArray[np.int64] | None, RowPredictions, list[Violation]]:
         """Which rows have a prediction (None: all of them), their predictions, and what is wrong with the others."""
         plan, contract = self._plan, self._contract
         table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=plan.decimal)
-        problems, kept = table.violations, None
+        problems, scored_rows = table.violations, None
         if problems:
-            kept = np.flatnonzero(~table.bad)
-            table = table.take(kept)
+            scored_rows = np.flatnonzero(~table.bad)
+            table = table.take(scored_rows)
         encoded = encode(contract, table, today=self._today)
-        self._watch.note("parse")
+        self._watch.lap("parse")
         probabilities = probabilities_of(self._model, encoded)
         finite = np.isfinite(probabilities).all(axis=1)
         if not finite.all():
-            among = np.arange(len(finite)) if kept is None else kept
-            problems = [*problems, *(Violation(row, "", NO_ANSWER) for row in among[~finite].tolist())]
-            kept, probabilities = among[finite], probabilities[finite]
-        lines = rows.lines if kept is None else rows.lines[kept]
-        return kept, predicted(lines, probabilities, contract.positive_index, plan.threshold), problems
+            candidates = np.arange(len(finite)) if scored_rows is None else scored_rows
+            problems = [*problems, *(Violation(row, "", NO_ANSWER) for row in candidates[~finite].tolist())]
+            scored_rows, probabilities = candidates[finite], probabilities[finite]
+        lines = rows.lines if scored_rows is None else rows.lines[scored_rows]
+        return scored_rows, row_predictions(lines, probabilities, contract.positive_index, plan.threshold), problems
 
 
 def _ids(ids: pa.StringArray) -> tuple[NDArray[np.int64], bytes]:

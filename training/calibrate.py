@@ -25,9 +25,9 @@ from training.documents import CalibrationResult
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-SMALLEST_SLOPE = 0.02
+MIN_SLOPE = 0.02
 """A flatter curve than this says that the scores hardly tell the classes apart: in float32 it would merge them."""
-FEWEST_ROWS = 5
+MIN_ROWS = 5
 """Of each class: two numbers are fitted."""
 _STEEPEST = 50.0
 """How much a curve may stretch a difference between two probabilities: float32 has 6e-8 near 1, parity asks 1e-5."""
@@ -82,8 +82,8 @@ Attach = Callable[[bytes, Calibration, int], bytes]
 def fit(out_of_fold: Floats, labels: Labels, positive: int) -> Calibration:
     """Fit a curve to out-of-fold probabilities `[rows, classes]`; `positive` is -1 for more than two classes."""
     counts = np.bincount(labels, minlength=out_of_fold.shape[1])
-    if counts.min() < FEWEST_ROWS:
-        return _none(f"a class has {counts.min()} rows in train, and {FEWEST_ROWS} of each are needed")
+    if counts.min() < MIN_ROWS:
+        return _none(f"a class has {counts.min()} rows in train, and {MIN_ROWS} of each are needed")
     return _temperature(out_of_fold, labels) if positive < 0 else _platt(out_of_fold[:, positive], labels == positive)
 
 
@@ -95,7 +95,7 @@ def _platt(scores: Floats, truth: NDArray[np.bool_]) -> Calibration:
     if found is None:
         return _none("the fit of the curve did not come to an end")
     a, b = found
-    if a < SMALLEST_SLOPE:
+    if a < MIN_SLOPE:
         return _none(f"a higher score does not mean a likelier class out of fold (slope {a:.3g})")
     return Calibration("platt", a=a, b=b, clip=_clip(a, b))
 
@@ -135,7 +135,7 @@ def _temperature(scores: Floats, labels: Labels) -> Calibration:
         weights = np.exp(raised - raised.max(axis=1, keepdims=True))
         return float(np.mean(own - np.sum(weights * logs, axis=1) / weights.sum(axis=1)))
 
-    low, high = SMALLEST_SLOPE, 1 / SMALLEST_SLOPE
+    low, high = MIN_SLOPE, 1 / MIN_SLOPE
     if slope(low) <= 0:
         return _none("a higher score does not mean a likelier class out of fold")
     for _ in range(_STEPS):
@@ -181,17 +181,17 @@ def attach(model: bytes, calibration: Calibration, positive: int) -> bytes:
                 if name == PROBABILITIES:
                     names[index] = RAW
     low, high = calibration.ends
-    said = {"clip_low": low, "clip_high": high}
+    values = {"clip_low": low, "clip_high": high}
     if calibration.kind == "platt":
-        said |= {"slope": calibration.a, "intercept": calibration.b, "one": 1.0}
+        values |= {"slope": calibration.a, "intercept": calibration.b, "one": 1.0}
         nodes = _platt_nodes(positive)
         graph.initializer.append(numpy_helper.from_array(np.array([positive], dtype=np.int64), "calibration_positive"))
     else:
-        said |= {"slope": 1 / calibration.t}
+        values |= {"slope": 1 / calibration.t}
         nodes = _temperature_nodes()
     graph.initializer.extend(
         numpy_helper.from_array(np.array(value, dtype=np.float32), f"calibration_{name}")
-        for name, value in said.items()
+        for name, value in values.items()
     )
     graph.node.extend(nodes)
     checker.check_model(loaded, full_check=True)

@@ -117,7 +117,7 @@ class LostTrial(Document):
     executions: list[str] = Field(default_factory=list)
 
 
-class AskedRound(Document):
+class RoundTrials(Document):
     """`rounds/N/asked.json`: the trials of a round."""
 
     run: str
@@ -147,7 +147,7 @@ class BestTrial(Part):
     round: int
 
 
-class ToldRound(Document):
+class RoundResult(Document):
     """`rounds/N/told.json`: what the search knew after a round, and whether it goes on (`why`, where it does not).
 
     `trials` are the ids of all trials so far, baselines first; `study` is what the next round is suggested from.
@@ -221,8 +221,9 @@ class Fit(Document):
 class FittedModel(Fit):
     """`fit.json` of a run that offers a model.
 
-    `selected` and `left_out` are encoded columns; `cross_validation` has each metric of the out-of-fold scores at the
-    `threshold`; `model` is the SHA-256 of the graph, `files` that of each file of the candidate.
+    `selected` and `left_out` are encoded columns, `ignored` features that are empty or constant in train;
+    `cross_validation` has each metric of the out-of-fold scores at the `threshold`; `model` is the SHA-256 of the
+    graph, `files` that of each file of the candidate.
     """
 
     status: Literal["fitted"] = "fitted"
@@ -232,6 +233,7 @@ class FittedModel(Fit):
     selection: str
     selected: list[str]
     left_out: list[str]
+    ignored: list[str]
     calibration: CalibrationResult
     threshold: float
     cross_validation: dict[str, float | None]

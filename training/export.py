@@ -63,8 +63,8 @@ def _only_probabilities(model: ModelProto) -> ModelProto:
     output = model.graph.output[1].name
     if output != PROBABILITIES:
         raise ValueError(f"the converter named its second output '{output}', not '{PROBABILITIES}'")
-    kept: ModelProto = select_model_inputs_outputs(model, [PROBABILITIES])
-    return kept
+    selected: ModelProto = select_model_inputs_outputs(model, [PROBABILITIES])
+    return selected
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,33 +115,33 @@ def parity(
     category never seen, and range ends (each column in turn, then all at once).
     """
     rng = np.random.default_rng(seed)
-    drawn = rng.permutation(train.rows)[:TRAIN_ROWS]
-    rows = train.take(drawn[:PERTURBED_ROWS])
+    sample = rng.permutation(train.rows)[:TRAIN_ROWS]
+    rows = train.take(sample[:PERTURBED_ROWS])
 
-    def apart(encoded: Encoded) -> float:
+    def max_difference(encoded: Encoded) -> float:
         return float(np.max(np.abs(fitted(encoded) - exported(encoded)))) if encoded.rows else 0.0
 
     ends = _ends(train, ranges)
     return Parity(
-        rows=len(drawn),
-        train=apart(train.take(drawn)),
-        missing=apart(_missing(rows, rng)),
-        unknown=apart(_unknown(rows, rng)),
-        range_ends=apart(_at_ends(rows, ends, rng)),
+        rows=len(sample),
+        train=max_difference(train.take(sample)),
+        missing=max_difference(_missing(rows, rng)),
+        unknown=max_difference(_unknown(rows, rng)),
+        range_ends=max_difference(_at_ends(rows, ends, rng)),
     )
 
 
 def _missing(rows: Encoded, rng: np.random.Generator) -> Encoded:
     numbers, categories = rows.numbers.copy(), rows.categories.copy()
     width = numbers.shape[1] + categories.shape[1]
-    gone = rng.random((rows.rows, width)) < 0.3
-    turn = np.arange(rows.rows) % (width + 2)
+    masked = rng.random((rows.rows, width)) < 0.3
+    pattern = np.arange(rows.rows) % (width + 2)
     for column in range(width):
-        gone[turn == column] = False
-        gone[turn == column, column] = True
-    gone[turn == width] = True
-    numbers[gone[:, : numbers.shape[1]]] = np.nan
-    categories[gone[:, numbers.shape[1] :]] = ""
+        masked[pattern == column] = False
+        masked[pattern == column, column] = True
+    masked[pattern == width] = True
+    numbers[masked[:, : numbers.shape[1]]] = np.nan
+    categories[masked[:, numbers.shape[1] :]] = ""
     return Encoded(numbers, categories)
 
 
@@ -165,8 +165,8 @@ def _ends(train: Encoded, ranges: dict[int, tuple[float, ...]]) -> list[NDArray[
 
 def _at_ends(rows: Encoded, ends: list[NDArray[np.float32]], rng: np.random.Generator) -> Encoded:
     numbers = rows.numbers.copy()
-    turn = np.arange(rows.rows) % (len(ends) + 1)
+    pattern = np.arange(rows.rows) % (len(ends) + 1)
     for column, values in enumerate(ends):
-        here = (turn == column) | (turn == len(ends))
+        here = (pattern == column) | (pattern == len(ends))
         numbers[here, column] = values[rng.integers(len(values), size=int(here.sum()))]
     return Encoded(numbers, rows.categories)

@@ -18,14 +18,14 @@ from andamio.storage.documents import digest
 from andamio.storage.ports import Objects
 from training import calibrate, export, reference, threshold
 from training.documents import FIT, ExportAttempt, FittedModel, NoModel, ScoredTrial, UnscoredTrial
-from training.families import selected as kept
 from training.families.catalog import Fitted
+from training.families.selected import ignored_columns, used_columns
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
 from training.trials.trial import Floats, fit_spec, from_npy, load_train
 
-TRIES = 3
+MAX_EXPORTS = 3
 """How many trials are offered to the exporter before the run ends without a model."""
 
 
@@ -56,21 +56,21 @@ def fit(
     Raises `TrainingError` when the search has not ended, or no trial could be scored.
     """
     run = Run(run_id, models)
-    planned = run.plan()
+    plan = run.plan()
 
     def compute() -> FittedModel | NoModel:
         trials = run.trials()
-        ordered = order(trials, planned.metric)
-        contract, train = load_train(lake, run, planned.dataset)
+        ordered = order(trials, plan.metric)
+        contract, train = load_train(lake, run, plan.dataset)
 
         def scores(trial: ScoredTrial) -> Floats:
             return from_npy(run.read(scores_file(trial.id), trial.scores, "trial"))
 
-        exported, attempts = try_exports(contract, train, ordered, scores, planned.seed, exporter, attach)
-        found: dict[str, Any] = {
+        exported, attempts = try_exports(contract, train, ordered, scores, plan.seed, exporter, attach)
+        fields: dict[str, Any] = {
             "run": run_id,
-            "dataset": planned.dataset,
-            "metric": planned.metric,
+            "dataset": plan.dataset,
+            "metric": plan.metric,
             "trials": trials,
             "order": [trial.id for trial in ordered],
             "attempts": attempts,
@@ -78,26 +78,27 @@ def fit(
             "class_rows": np.bincount(train.labels, minlength=len(contract.classes)).tolist(),
         }
         if exported is None:
-            return NoModel(**found)
+            return NoModel(**fields)
         out_of_fold = exported.out_of_fold
         limit = _threshold(contract, train, out_of_fold)
-        selected, left_out = kept.kept(exported.fitted, contract)
-        profile = _profile(lake, planned.dataset)
+        selected, left_out = used_columns(exported.fitted, contract)
+        profile = _profile(lake, plan.dataset)
         files = {
             "model.onnx": exported.onnx,
             "contract.json": contract.to_json(),
             "profile.json": profile,
-            "reference.json": reference.reference(contract, train, planned.seed),
-            "out_of_fold.json": reference.out_of_fold(contract, train, out_of_fold, planned.seed),
+            "reference.json": reference.reference(contract, train, plan.seed),
+            "out_of_fold.json": reference.out_of_fold(contract, train, out_of_fold, plan.seed),
         }
         return FittedModel(
-            **found,
+            **fields,
             trial=exported.trial.id,
             family=exported.trial.family,
             params=exported.trial.params,
             selection=exported.trial.selection,
             selected=selected,
             left_out=left_out,
+            ignored=ignored_columns(exported.fitted, contract),
             calibration=exported.calibration.result(),
             threshold=limit,
             cross_validation=_out_of_fold_metrics(contract, train, out_of_fold, limit),
@@ -111,17 +112,17 @@ def fit(
 
 def order(trials: Sequence[ScoredTrial | UnscoredTrial], metric: str) -> list[ScoredTrial]:
     """The trials in the order in which they are tried; raises `TrainingError` when none could be scored."""
-    offered = [trial for trial in trials if not trial.baseline]
-    done = {trial.id: trial for trial in offered if isinstance(trial, ScoredTrial)}
-    if not done:
-        why = "; ".join(f"{trial.id}: {trial.why}" for trial in offered if isinstance(trial, UnscoredTrial))
+    candidates = [trial for trial in trials if not trial.baseline]
+    scored = {trial.id: trial for trial in candidates if isinstance(trial, ScoredTrial)}
+    if not scored:
+        why = "; ".join(f"{trial.id}: {trial.why}" for trial in candidates if isinstance(trial, UnscoredTrial))
         raise TrainingError(f"No family could be fitted to these data. {why}")
     scores = [
         selection.Score(trial.id, trial.simplicity, trial.mean, trial.se, trial.columns, trial.size_bytes)
-        for trial in done.values()
+        for trial in scored.values()
     ]
-    chosen = selection.choose(scores, higher_is_better=metrics.higher_is_better(metric))
-    return [done[score.trial] for score in chosen]
+    ranked = selection.choose(scores, higher_is_better=metrics.higher_is_better(metric))
+    return [scored[score.trial] for score in ranked]
 
 
 def try_exports(
@@ -140,7 +141,7 @@ def try_exports(
     """
     attempts: list[ExportAttempt] = []
     ranges = _ranges(contract)
-    for trial in ordered[:TRIES]:
+    for trial in ordered[:MAX_EXPORTS]:
         fitted = fit_spec(contract, train.encoded, train.labels, trial, seed)
         out_of_fold = scores(trial)
         curve = calibrate.fit(out_of_fold, train.labels, contract.positive_index)
@@ -150,16 +151,16 @@ def try_exports(
             expected = _calibrated(fitted, curve, contract.positive_index)
             proof = export.parity(expected, Model(contract, onnx).predict, train.encoded, ranges, seed)
         except Exception as error:  # converters raise whatever they like, and any of it means: not exported
-            known = isinstance(error, AndamioError)
-            text = (str(error) if known else f"{type(error).__name__}: {error}")[:500]
+            is_ours = isinstance(error, AndamioError)
+            text = (str(error) if is_ours else f"{type(error).__name__}: {error}")[:500]
             attempts.append(attempt.model_copy(update={"error": text}))
             continue
-        found: dict[str, Any] = {"parity": proof.result(), "holds": proof.holds, "size_bytes": len(onnx)}
+        fields: dict[str, Any] = {"parity": proof.result(), "holds": proof.holds, "size_bytes": len(onnx)}
         if proof.holds and len(onnx) > contract.gate.max_size_mb * 2**20:
             size = f"{len(onnx) / 2**20:.1f} MB"
-            found["error"] = f"{size} is more than gate.max_size_mb = {contract.gate.max_size_mb}"
-        attempts.append(attempt.model_copy(update=found))
-        if proof.holds and "error" not in found:
+            fields["error"] = f"{size} is more than gate.max_size_mb = {contract.gate.max_size_mb}"
+        attempts.append(attempt.model_copy(update=fields))
+        if proof.holds and "error" not in fields:
             calibrated = curve.apply(out_of_fold, contract.positive_index)
             return Exported(trial, onnx, fitted, curve, calibrated), attempts
     return None, attempts
@@ -191,11 +192,11 @@ def _out_of_fold_metrics(
     contract: Contract, train: TrainingRows, out_of_fold: Floats, limit: float
 ) -> dict[str, float | None]:
     """Every metric on all out-of-fold rows together, at the chosen threshold."""
-    found = {
+    values = {
         name: metrics.score(name, train.labels, out_of_fold, positive=contract.positive_index, threshold=limit)
         for name in metrics.METRICS
     }
-    return {name: undefined_as_null(float(value)) for name, value in found.items()}
+    return {name: undefined_as_null(float(value)) for name, value in values.items()}
 
 
 def _profile(lake: Objects, version: str) -> bytes:
@@ -205,6 +206,6 @@ def _profile(lake: Objects, version: str) -> bytes:
         raise TrainingError(f"Data version {version} has no profile.json: run ETL again") from None
 
 
-def summary(written: FittedModel | NoModel) -> dict[str, Any]:
+def summary(result: FittedModel | NoModel) -> dict[str, Any]:
     """What the state machine needs of a fit."""
-    return written.model_dump(include={"status", "run", "metric", "trial", "size_bytes"})
+    return result.model_dump(include={"status", "run", "metric", "trial", "size_bytes"})

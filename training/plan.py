@@ -39,8 +39,8 @@ STEPS = (
 )
 """The modules of a run's steps."""
 
-MOST_TRIALS = 2000
-MOST_ROUNDS = 100
+MAX_TRIALS = 2000
+MAX_ROUNDS = 100
 """With as many trials at most, an execution stays below the 25,000 events that its history may have."""
 
 
@@ -64,23 +64,23 @@ def plan(
     `TrainingError` when there is no data, or no family that can be trained.
     """
     version = version or dataset.current_version(lake)
-    about = dataset.manifest(lake, version)
-    if about["contract"] != contract.data_digest:
+    manifest = dataset.manifest(lake, version)
+    if manifest["contract"] != contract.data_digest:
         raise TrainingError(
             f"Data version {version} was made under another contract: its columns, labels, [data] or [features] "
             "differ from the one deployed now. Run ETL again (andamio ingest FILE, or start its state machine)."
         )
-    wanted = tuple(dict.fromkeys(families or contract.training.families))
-    known = [name for name in wanted if name in FAMILIES]
-    if not known:
+    requested = tuple(dict.fromkeys(families or contract.training.families))
+    trainable = [name for name in requested if name in FAMILIES]
+    if not trainable:
         raise TrainingError(
-            f"None of the families asked for can be trained: {', '.join(wanted)}. Known are {', '.join(FAMILIES)}."
+            f"None of the families asked for can be trained: {', '.join(requested)}. Known are {', '.join(FAMILIES)}."
         )
     identity = Identity(
         dataset=version,
         contract=contract.digest,
         seed=contract.training.seed,
-        families=known,
+        families=trainable,
         search=_search(contract, trials, budget_minutes),
         libraries=libraries(),
         sources=sources(),
@@ -96,10 +96,10 @@ def plan(
             run=run.id,
             problem=contract.problem.name,
             metric=contract.training.metric,
-            split=about["split"],
+            split=manifest["split"],
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
             skipped=[
-                Skipped(family=name, why="this version does not train it") for name in wanted if name not in FAMILIES
+                Skipped(family=name, why="this version does not train it") for name in requested if name not in FAMILIES
             ],
         ),
     )
@@ -107,19 +107,19 @@ def plan(
 
 def _search(contract: Contract, trials: int | None, budget_minutes: float | None) -> SearchPlan:
     """How far the search goes: what was asked for, else what the contract says."""
-    said = contract.training
-    number = said.trials if trials is None else trials
-    budget = said.budget_minutes if budget_minutes is None else budget_minutes
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_TRIALS:
-        raise TrainingError(f"trials must be a whole number from 1 to {MOST_TRIALS}, got {number!r}")
+    settings = contract.training
+    number = settings.trials if trials is None else trials
+    budget = settings.budget_minutes if budget_minutes is None else budget_minutes
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_TRIALS:
+        raise TrainingError(f"trials must be a whole number from 1 to {MAX_TRIALS}, got {number!r}")
     if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0 < budget <= 1440:
         raise TrainingError(f"budget_minutes must be a number above 0 and up to 1440, got {budget!r}")
     return SearchPlan(
         trials=number,
-        round=max(said.parallel, math.ceil(number / MOST_ROUNDS)),
-        patience=said.patience,
+        round=max(settings.parallel, math.ceil(number / MAX_ROUNDS)),
+        patience=settings.patience,
         budget_minutes=float(budget),
-        repeats=said.repeats,
+        repeats=settings.repeats,
     )
 
 
@@ -135,18 +135,18 @@ def sources() -> str:
 
     That is every module that the steps of a run import, directly or through others, wherever it lies.
     """
-    found = hashlib.sha256()
+    source_digest = hashlib.sha256()
     for module, file in sorted(imported(STEPS, ROOT).items()):
-        found.update(module.encode() + b"\0" + file.read_bytes() + b"\0")
-    return found.hexdigest()[:16]
+        source_digest.update(module.encode() + b"\0" + file.read_bytes() + b"\0")
+    return source_digest.hexdigest()[:16]
 
 
-def summary(written: TrainingPlan) -> dict[str, Any]:
+def summary(training_plan: TrainingPlan) -> dict[str, Any]:
     """What the state machine needs of a plan: names and small numbers."""
     return {
-        "run": written.run,
-        "dataset": written.dataset,
-        "metric": written.metric,
-        "trials": written.search.trials,
-        "skipped": [skipped.family for skipped in written.skipped],
+        "run": training_plan.run,
+        "dataset": training_plan.dataset,
+        "metric": training_plan.metric,
+        "trials": training_plan.search.trials,
+        "skipped": [skipped.family for skipped in training_plan.skipped],
     }

@@ -56,16 +56,16 @@ def out_of_fold(contract: Contract, train: TrainingRows, scores: NDArray[np.floa
 
 def read_out_of_fold(body: bytes) -> OutOfFold:
     """What `out_of_fold` wrote; without groups (an older release), each row stands for itself."""
-    kept = json.loads(body)
-    labels = np.asarray(kept["labels"], dtype=np.int64)
-    groups = np.asarray(kept.get("groups", range(len(labels)))).astype(np.str_)
-    return OutOfFold(labels, groups, np.asarray(kept["scores"], dtype=np.float64).reshape(len(labels), -1))
+    document = json.loads(body)
+    labels = np.asarray(document["labels"], dtype=np.int64)
+    groups = np.asarray(document.get("groups", range(len(labels)))).astype(np.str_)
+    return OutOfFold(labels, groups, np.asarray(document["scores"], dtype=np.float64).reshape(len(labels), -1))
 
 
-def _draw(rows: int, most: int, seed: int) -> NDArray[np.int64]:
-    if rows <= most:
+def _draw(rows: int, max_rows: int, seed: int) -> NDArray[np.int64]:
+    if rows <= max_rows:
         return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, size=most, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(rows, size=max_rows, replace=False))
 
 
 def _plain(value: Any) -> Any:

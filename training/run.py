@@ -14,7 +14,7 @@ from andamio.errors import ObjectNotFound, TrainingError
 from andamio.storage import documents, layout
 from andamio.storage.documents import Document, Kind, digest
 from andamio.storage.ports import Objects
-from training.documents import FIT, TRIAL, FittedModel, NoModel, ScoredTrial, ToldRound, TrainingPlan, UnscoredTrial
+from training.documents import FIT, TRIAL, FittedModel, NoModel, RoundResult, ScoredTrial, TrainingPlan, UnscoredTrial
 
 PLAN_FILE = "plan.json"
 CONTRACT = "contract.json"
@@ -36,12 +36,12 @@ def scores_file(trial: str) -> str:
     return f"trials/{trial}.npy"
 
 
-def asked_file(number: int) -> str:
+def round_trials_file(number: int) -> str:
     """The trials of one round of the search, 1 the first."""
     return f"rounds/{number:04d}/asked.json"
 
 
-def told_file(number: int) -> str:
+def round_result_file(number: int) -> str:
     """What the search knew after one round, and whether it goes on."""
     return f"rounds/{number:04d}/told.json"
 
@@ -115,12 +115,12 @@ class Run:
         """The result of the fit; raises `TrainingError` when there is none yet."""
         return self.need(FIT_FILE, FIT, "fit")
 
-    def search(self) -> ToldRound:
+    def search(self) -> RoundResult:
         """What the search knew at its end; raises `TrainingError` while it has rounds to go."""
         number = 1
-        while (told := self.need(told_file(number), ToldRound, "tell")).status != ENOUGH:
+        while (result := self.need(round_result_file(number), RoundResult, "tell")).status != ENOUGH:
             number += 1
-        return told
+        return result
 
     def trials(self) -> list[ScoredTrial | UnscoredTrial]:
         """The results of every trial of a search that has ended, baselines first, in order."""

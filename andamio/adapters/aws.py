@@ -74,27 +74,27 @@ class _Client:
             return call
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            with self._for_people():
+            with self._command_errors():
                 return call(*args, **kwargs)
 
         return guarded
 
-    def pages(self, operation: str, **asked: Any) -> Iterator[Any]:
+    def pages(self, operation: str, **arguments: Any) -> Iterator[Any]:
         """The pages of a listing, whose calls are made while it is read."""
-        with self._for_people():
-            yield from self._client.get_paginator(operation).paginate(**asked)
+        with self._command_errors():
+            yield from self._client.get_paginator(operation).paginate(**arguments)
 
     @contextmanager
-    def _for_people(self) -> Iterator[None]:
+    def _command_errors(self) -> Iterator[None]:
         try:
             yield
         except EndpointConnectionError:
-            cure = (
+            advice = (
                 "Start the local cloud: andamio up"
                 if self._local
                 else "Check the region's name (AWS_REGION) and your connection."
             )
-            raise CommandError(f"Nothing answers at {self._where}. {cure}") from None
+            raise CommandError(f"Nothing answers at {self._where}. {advice}") from None
         except NoCredentialsError:
             raise CommandError(
                 "There are no AWS credentials. Configure them (aws configure, or AWS_PROFILE), or use the local "
@@ -209,8 +209,8 @@ class Account:
         """Change one environment variable of a function where it differs, in place."""
         client = self.guarded("lambda")
         try:
-            held = client.get_function_configuration(FunctionName=function)
-            variables = held.get("Environment", {}).get("Variables", {})
+            current = client.get_function_configuration(FunctionName=function)
+            variables = current.get("Environment", {}).get("Variables", {})
             if variables.get(name) != value:
                 client.update_function_configuration(
                     FunctionName=function, Environment={"Variables": {**variables, name: value}}
@@ -261,18 +261,18 @@ class Account:
         """The state that an execution entered last, or "" before the first."""
         reply = self._states.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=100)
         for event in reply["events"]:
-            entered = event.get("stateEnteredEventDetails")
-            if entered:
-                return str(entered["name"])
+            details = event.get("stateEnteredEventDetails")
+            if details:
+                return str(details["name"])
         return ""
 
     def state_output(self, arn: str, state: str) -> dict[str, Any] | None:
         """The output of one of the first states of an execution, or None before it is through."""
         reply = self._states.get_execution_history(executionArn=arn, maxResults=100)
         for event in reply["events"]:
-            left = event.get("stateExitedEventDetails")
-            if left and left["name"] == state and left.get("output"):
-                output: dict[str, Any] = json.loads(left["output"])
+            details = event.get("stateExitedEventDetails")
+            if details and details["name"] == state and details.get("output"):
+                output: dict[str, Any] = json.loads(details["output"])
                 return output
         return None
 
@@ -283,8 +283,8 @@ class Account:
         body = file.read_bytes()
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         try:
-            held = self._s3.head_object(Bucket=bucket, Key=key)
-            if held.get("Metadata", {}).get("sha256") == digest:
+            current = self._s3.head_object(Bucket=bucket, Key=key)
+            if current.get("Metadata", {}).get("sha256") == digest:
                 return False
         except ClientError:
             pass  # not there yet, which is the usual case
@@ -295,10 +295,10 @@ class Account:
         """Delete one object; a bucket with versions keeps them, behind a delete marker."""
         self._s3.delete_object(Bucket=bucket, Key=key)
 
-    def send(self, bucket: str, key: str, file: Path, sent: Callable[[int], None]) -> None:
+    def send(self, bucket: str, key: str, file: Path, progress: Callable[[int], None]) -> None:
         """Upload a file of any size, in parts; `sent` is told how many more bytes are there, from any thread."""
         try:
-            self._s3.upload_file(str(file), bucket, key, Callback=sent)
+            self._s3.upload_file(str(file), bucket, key, Callback=progress)
         except S3UploadFailedError as error:
             raise CommandError(f"{file.name} could not be sent to s3://{bucket}/{key}: {error}") from error
 
@@ -308,9 +308,9 @@ class Account:
             items = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             keys = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in items]
             if keys:
-                refused = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
-                if refused:
-                    first = refused[0]
+                errors = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
+                if errors:
+                    first = errors[0]
                     raise CommandError(f"s3://{bucket}/{first['Key']} cannot be deleted: {first.get('Message')}")
 
     # Logs

@@ -16,16 +16,16 @@ from andamio.errors import TableBusy
 
 INDEX = names.BY_RECORD
 
-_AT_ONCE = 25
+_BATCH_ITEMS = 25
 """Items of one BatchWriteItem: DynamoDB's limit."""
-_SIDE_BY_SIDE = 4
-_TRIES = 12
-_FIRST_WAIT, _LONGEST_WAIT = 0.05, 10.0
-_LONGEST_INDEXED = 2048
+_THREADS = 4
+_MAX_ATTEMPTS = 12
+_FIRST_WAIT, _MAX_WAIT = 0.05, 10.0
+_MAX_INDEX_KEY_BYTES = 2048
 """Bytes of a key of an index: an item with a longer one would be refused as a whole."""
-_SMALLEST = 1e-130
+_SMALLEST_NUMBER = 1e-130
 """Below this, DynamoDB has no numbers but zero."""
-_BUSY = frozenset(
+_BUSY_CODES = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
@@ -66,7 +66,7 @@ class DynamoPredictionStore:
         if len(batches) == 1:
             self._put(batches[0])
         elif batches:
-            with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+            with ThreadPoolExecutor(_THREADS) as pool:
                 for _ in pool.map(self._put, batches):
                     pass
 
@@ -82,7 +82,7 @@ class DynamoPredictionStore:
         if not _indexable(record_id):
             return []
         found: list[dict[str, Any]] = []
-        asked: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "TableName": self.table,
             "IndexName": INDEX,
             "KeyConditionExpression": "record_id = :record",
@@ -91,50 +91,51 @@ class DynamoPredictionStore:
         }
         # A page ends after a megabyte, however many items were asked for.
         while len(found) < limit:
-            reply = self._call("query", **asked, Limit=limit - len(found))
+            reply = self._call("query", **arguments, Limit=limit - len(found))
             found += [self._read(item) for item in reply["Items"]]
             if "LastEvaluatedKey" not in reply:
                 break
-            asked["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
+            arguments["ExclusiveStartKey"] = reply["LastEvaluatedKey"]
         return found
 
-    def _call(self, operation: str, **asked: Any) -> Any:
+    def _call(self, operation: str, **arguments: Any) -> Any:
         """One call; raises `AccessRefused` where IAM does not allow it."""
         try:
-            return getattr(self._dynamo, operation)(**asked)
+            return getattr(self._dynamo, operation)(**arguments)
         except self._error as error:
-            index = f"/index/{asked['IndexName']}" if "IndexName" in asked else ""
-            refused = refusal(error, "dynamodb", f"table/{self.table}{index}")
-            if refused is None:
+            index = f"/index/{arguments['IndexName']}" if "IndexName" in arguments else ""
+            refusal_error = refusal(error, "dynamodb", f"table/{self.table}{index}")
+            if refusal_error is None:
                 raise
-            raise refused from error
+            raise refusal_error from error
 
     def _put(self, items: Sequence[Mapping[str, Any]]) -> None:
         left = [{"PutRequest": {"Item": self._item(item)}} for item in items]
-        tried = 0
-        while tried < _TRIES:
-            if tried:
+        attempts = 0
+        while attempts < _MAX_ATTEMPTS:
+            if attempts:
                 # Jitter, so that workers that were refused together do not come back together.
-                longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2**tried)
+                longest = min(_MAX_WAIT, _FIRST_WAIT * 2**attempts)
                 self._sleep(random.uniform(longest / 2, longest))  # noqa: S311 - no secret
-            tried += 1
-            refused = self._refused(left)
-            if not refused:
+            attempts += 1
+            refusal_error = self._unprocessed(left)
+            if not refusal_error:
                 return
-            if len(refused) < len(left):
-                tried = 1
-            left = refused
+            if len(refusal_error) < len(left):
+                attempts = 1
+            left = refusal_error
         raise TableBusy(
-            f"The table {self.table} refused {len(left)} predictions {_TRIES} times: it is busy. Nothing is lost: "
+            f"The table {self.table} refused {len(left)} predictions {_MAX_ATTEMPTS} times: it is busy. Nothing is "
+            "lost: "
             "the same predictions can be written again later."
         )
 
-    def _refused(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _unprocessed(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Send some write requests; returns those that the table did not take."""
         try:
             reply = self._call("batch_write_item", RequestItems={self.table: requests})
         except self._error as error:
-            if error.response["Error"]["Code"] not in _BUSY:
+            if error.response["Error"]["Code"] not in _BUSY_CODES:
                 raise
             return requests
         left: list[dict[str, Any]] = reply.get("UnprocessedItems", {}).get(self.table, [])
@@ -142,7 +143,7 @@ class DynamoPredictionStore:
 
     def _item(self, item: Mapping[str, Any]) -> dict[str, Any]:
         return {
-            name: self._serializer.serialize(_written(value))
+            name: self._serializer.serialize(_with_decimals(value))
             for name, value in item.items()
             if value is not None and (name != "record_id" or _indexable(value))
         }
@@ -152,24 +153,24 @@ class DynamoPredictionStore:
 
 
 def _batches(items: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
-    for start in range(0, len(items), _AT_ONCE):
-        yield items[start : start + _AT_ONCE]
+    for start in range(0, len(items), _BATCH_ITEMS):
+        yield items[start : start + _BATCH_ITEMS]
 
 
 def _indexable(record_id: object) -> bool:
-    return isinstance(record_id, str) and 0 < len(record_id.encode()) <= _LONGEST_INDEXED
+    return isinstance(record_id, str) and 0 < len(record_id.encode()) <= _MAX_INDEX_KEY_BYTES
 
 
-def _written(value: Any) -> Any:
+def _with_decimals(value: Any) -> Any:
     """The same value with decimals for floats, which boto3 refuses; raises `ValueError` where one is not finite."""
     if isinstance(value, Mapping):
-        return {str(name): _written(each) for name, each in value.items()}
+        return {str(name): _with_decimals(item) for name, item in value.items()}
     if not isinstance(value, float):
         return value
     if not math.isfinite(value):
         raise ValueError("a prediction holds a number that is not finite")
     # The shortest text that reads back as the same float: at most 17 of the 38 digits there are.
-    return Decimal(repr(value)) if abs(value) >= _SMALLEST else Decimal(0)
+    return Decimal(repr(value)) if abs(value) >= _SMALLEST_NUMBER else Decimal(0)
 
 
 def _number(value: Any, *, whole: bool) -> Any:
@@ -178,7 +179,7 @@ def _number(value: Any, *, whole: bool) -> Any:
     DynamoDB writes 1.0 as 1, so whatever is in a map (probabilities) is a float.
     """
     if isinstance(value, Mapping):
-        return {name: _number(each, whole=False) for name, each in value.items()}
+        return {name: _number(item, whole=False) for name, item in value.items()}
     if not isinstance(value, Decimal):
         return value
     return int(value) if whole and value == value.to_integral_value() else float(value)

@@ -50,8 +50,8 @@ class MemoryObjects:
     ) -> str:
         """Write one object and return its ETag; with `if_match`, raises `PreconditionFailed` when it changed."""
         with self._lock:
-            held = self._versions.get(key, [])
-            if if_match is not None and (not held or held[-1][0].etag != if_match):
+            versions = self._versions.get(key, [])
+            if if_match is not None and (not versions or versions[-1][0].etag != if_match):
                 raise PreconditionFailed(f"{self.bucket}/{key}: it changed since it was read")
             return self._write(key, body).etag
 
@@ -78,7 +78,9 @@ class MemoryObjects:
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """The latest version of every object under a prefix, by key, those after `after`."""
         with self._lock:
-            found = [held[-1][0] for key, held in self._versions.items() if key.startswith(prefix) and key > after]
+            found = [
+                versions[-1][0] for key, versions in self._versions.items() if key.startswith(prefix) and key > after
+            ]
         yield from sorted(found, key=lambda info: info.key)
 
     def delete(self, key: str) -> None:
@@ -92,12 +94,12 @@ class MemoryObjects:
         raise ObjectNotFound(f"{self.bucket}/{key}: there is no such object")
 
     def _write(self, key: str, body: bytes) -> ObjectInfo:
-        held = self._versions.setdefault(key, [])
+        versions = self._versions.setdefault(key, [])
         self._now += timedelta(seconds=1)
         etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
-        held.append((ObjectInfo(key, f"v{len(held) + 1}", etag, len(body), self._now), body))
+        versions.append((ObjectInfo(key, f"v{len(versions) + 1}", etag, len(body), self._now), body))
         self.writes.append(key)
-        return held[-1][0]
+        return versions[-1][0]
 
 
 class MemoryPredictionStore:

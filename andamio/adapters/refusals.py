@@ -28,36 +28,39 @@ def refusal(error: Any, service: str, resource: str, *, version: bool = False) -
 
     `service` is IAM's prefix: "s3", "dynamodb". `version` says that a version of an object was named.
     """
-    said = error.response.get("Error", {})
-    if str(said.get("Code")) not in _CODES:
+    details = error.response.get("Error", {})
+    if str(details.get("Code")) not in _CODES:
         return None
     operation = str(getattr(error, "operation_name", ""))
     action = _ACTIONS.get(operation, f"{service}:{operation}")
-    return _refused(str(said.get("Message", "")), f"{action}Version" if version else action, resource)
+    return _access_refused(str(details.get("Message", "")), f"{action}Version" if version else action, resource)
 
 
-def refusal_told(error: Exception) -> AccessRefused | None:
+def quoted_refusal(error: Exception) -> AccessRefused | None:
     """What to raise for another library's error whose text quotes a refusal of IAM's; None where it quotes none."""
     text = str(error)
-    return _refused(text, "", "a resource that it does not name") if _SENTENCE.search(text) else None
+    return _access_refused(text, "", "a resource that it does not name") if _SENTENCE.search(text) else None
 
 
-def _refused(message: str, action: str, resource: str) -> AccessRefused:
-    sentence, named = _SENTENCE.search(message), _RESOURCE.search(message)
+def _access_refused(message: str, action: str, resource: str) -> AccessRefused:
+    sentence, resource_match = _SENTENCE.search(message), _RESOURCE.search(message)
     role = _ROLE.search(sentence["who"]) if sentence else None
     function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
-    who = f"Role {role['role']}" if role else f"The role of {function}" if function else "The caller"
+    caller = f"Role {role['role']}" if role else f"The role of {function}" if function else "The caller"
     if not sentence:
-        why = "AWS gives no reason; most often no policy allows it"
+        reason = "AWS gives no reason; most often no policy allows it"
     elif "explicit deny" in message:
-        why = "a policy denies it"
+        reason = "a policy denies it"
     else:
-        why = "no policy allows it"
-    cure = (
+        reason = "no policy allows it"
+    advice = (
         f"Allow it for {function} in infra/permissions.py and deploy again; "
         "docs/permissions.md lists what each role may do."
         if function
         else "Use credentials that allow it."
     )
-    what = sentence["action"] if sentence else action
-    return AccessRefused(f"{who} may not {what} on {named['resource'] if named else resource}: {why}. {cure}")
+    denied_action = sentence["action"] if sentence else action
+    return AccessRefused(
+        f"{caller} may not {denied_action} on {resource_match['resource'] if resource_match else resource}: {reason}. "
+        f"{advice}"
+    )

@@ -17,9 +17,11 @@ ORDER = (MLFLOW, BUCKET, TABLE, LOGS, KEY)
 """What may be kept, in the order in which it is removed: MLflow first, which writes to a bucket."""
 _TRIES = 5
 """How often a bucket is emptied that something still writes to."""
-_MISSING = frozenset({"404", "NoSuchBucket", "NotFoundException", "ResourceNotFound", "ResourceNotFoundException"})
+_NOT_FOUND_CODES = frozenset(
+    {"404", "NoSuchBucket", "NotFoundException", "ResourceNotFound", "ResourceNotFoundException"}
+)
 _TITLES = {BUCKET: "bucket", TABLE: "table", MLFLOW: "MLflow app", LOGS: "log group", KEY: "KMS key"}
-_HOW = {
+_REMOVAL_COMMANDS = {
     BUCKET: "empty it in the S3 console, then: aws s3api delete-bucket --bucket {}",
     TABLE: "aws dynamodb delete-table --table-name {}",
     MLFLOW: "aws sagemaker delete-mlflow-app --arn {}",
@@ -40,12 +42,12 @@ class Resource:
         return f"{_TITLES.get(self.kind, self.kind)} {self.name}"
 
     @property
-    def how(self) -> str:
+    def removal_command(self) -> str:
         """How a person removes it."""
-        return _HOW[self.kind].format(self.name)
+        return _REMOVAL_COMMANDS[self.kind].format(self.name)
 
 
-class Retained:
+class RetainedResources:
     """What is there of an account's resources, and how each is removed."""
 
     def __init__(self, account: Account) -> None:
@@ -53,7 +55,7 @@ class Retained:
 
     def state(self, resource: Resource) -> str:
         """What there is of a resource: "there", "" for nothing (any more), or a sentence about what becomes of it."""
-        look = {
+        lookup = {
             BUCKET: lambda name: self._client("s3").head_bucket(Bucket=name) and "there",
             TABLE: self._table_state,
             MLFLOW: self._mlflow_state,
@@ -61,9 +63,9 @@ class Retained:
             KEY: self._key_state,
         }[resource.kind]
         try:
-            return str(look(resource.name))
+            return str(lookup(resource.name))
         except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING:
+            if error.response["Error"]["Code"] in _NOT_FOUND_CODES:
                 return ""
             raise CommandError(f"{resource} cannot be looked at: {error}") from error
 
@@ -79,7 +81,7 @@ class Retained:
         try:
             remove(resource.name)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _MISSING:
+            if error.response["Error"]["Code"] not in _NOT_FOUND_CODES:
                 raise CommandError(f"{resource}: {error.response['Error'].get('Message') or error}") from error
 
     def _remove_bucket(self, name: str) -> None:
@@ -117,5 +119,5 @@ class Retained:
     def _client(self, service: str) -> Any:
         return self._account.guarded(service)
 
-    def _pages(self, service: str, operation: str, **asked: Any) -> Any:
-        return self._account.guarded(service).pages(operation, **asked)
+    def _pages(self, service: str, operation: str, **arguments: Any) -> Any:
+        return self._account.guarded(service).pages(operation, **arguments)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from andamio.adapters.refusals import refusal
-from andamio.adapters.s3_reading import Resuming
+from andamio.adapters.s3_reading import ResumingReader
 from andamio.adapters.sdk import check_sdk
 from andamio.errors import AndamioError, ObjectNotFound, PreconditionFailed
 from andamio.storage.ports import ObjectInfo, Readable, StoredObject
@@ -21,8 +21,8 @@ LONGEST_LINK_SECONDS = 15 * 60
 
 _READS = frozenset({"get_object", "head_object"})
 _CONFLICT_TRIES = 5
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
-_NO_VERSION = frozenset({"InvalidArgument", "400", "MethodNotAllowed", "405"})
+_NOT_FOUND_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "NotFound"})
+_NO_VERSION_CODES = frozenset({"InvalidArgument", "400", "MethodNotAllowed", "405"})
 """What S3 answers to a version id that cannot be one, or that is a deletion."""
 
 
@@ -76,7 +76,7 @@ class S3Objects:
 
         A connection that breaks on the way is opened again where it broke.
         """
-        return closing(Resuming(lambda **asked: self._read(key, version, **asked), start, length))
+        return closing(ResumingReader(lambda **arguments: self._read(key, version, **arguments), start, length))
 
     def head(self, key: str, *, version: str | None = None) -> ObjectInfo:
         """Look at one object without reading it; raises `ObjectNotFound`."""
@@ -85,8 +85,8 @@ class S3Objects:
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """The latest version of every object under a prefix, by key, those after `after`; deleted ones are left out."""
-        asked = {"KeyMarker": after} if after else {}
-        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix, **asked)
+        arguments = {"KeyMarker": after} if after else {}
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix, **arguments)
         with self._errors():
             for page in pages:
                 for item in page.get("Versions", []):
@@ -95,23 +95,23 @@ class S3Objects:
                             item["Key"], item.get("VersionId", ""), item["ETag"], item["Size"], item["LastModified"]
                         )
 
-    def _read(self, key: str, version: str | None, **asked: Any) -> Any:
-        if version is None or "Range" not in asked:
-            return self._call("get_object", key, **_of(version), **asked)
+    def _read(self, key: str, version: str | None, **arguments: Any) -> Any:
+        if version is None or "Range" not in arguments:
+            return self._call("get_object", key, **_of(version), **arguments)
         if self._forgets_ranges:
             # Where the latest object is another one, it may be too short for the range, or gone.
             with suppress(self._error, ObjectNotFound, PreconditionFailed):
-                reply = self._call("get_object", key, **asked)
+                reply = self._call("get_object", key, **arguments)
                 if reply.get("VersionId") == version:
                     return reply
                 reply["Body"].close()
-        reply = self._call("get_object", key, **_of(version), **asked)
+        reply = self._call("get_object", key, **_of(version), **arguments)
         if "ContentRange" not in reply and not self._forgets_ranges:
             # The local cloud sends a version whole, whatever range is asked for, and the latest version's
             # range where no version is named. AWS never comes here.
             reply["Body"].close()
             self._forgets_ranges = True
-            return self._read(key, version, **asked)
+            return self._read(key, version, **arguments)
         return reply
 
     # Writing
@@ -141,7 +141,7 @@ class S3Objects:
         if second is None:
             reply = self._put(key, first, content_type, {})
         else:
-            reply = self._put_parts(key, _chained(first, second, parts), content_type)
+            reply = self._put_parts(key, _chain(first, second, parts), content_type)
         return self.head(key, version=reply.get("VersionId") or None)
 
     def _put_new(self, key: str, body: bytes | BinaryIO, content_type: str) -> bool:
@@ -152,28 +152,28 @@ class S3Objects:
         return True
 
     def _put(self, key: str, body: bytes | BinaryIO, content_type: str, condition: dict[str, str]) -> Any:
-        for left in reversed(range(_CONFLICT_TRIES)):
+        for tries_left in reversed(range(_CONFLICT_TRIES)):
             if not isinstance(body, bytes):
                 body.seek(0)
             try:
                 return self._call("put_object", key, Body=body, ContentType=content_type, **condition)
             except self._error as error:
                 # 409: another conditional write to the same key was under way. S3 asks to try again.
-                if error.response["Error"]["Code"] != "ConditionalRequestConflict" or not left:
+                if error.response["Error"]["Code"] != "ConditionalRequestConflict" or not tries_left:
                     raise
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _put_parts(self, key: str, parts: Iterable[bytes], content_type: str) -> Any:
         upload = {"UploadId": self._call("create_multipart_upload", key, ContentType=content_type)["UploadId"]}
         try:
-            done = [
+            completed_parts = [
                 {
                     "PartNumber": number,
                     "ETag": self._call("upload_part", key, **upload, PartNumber=number, Body=part)["ETag"],
                 }
                 for number, part in enumerate(parts, start=1)
             ]
-            return self._call("complete_multipart_upload", key, **upload, MultipartUpload={"Parts": done})
+            return self._call("complete_multipart_upload", key, **upload, MultipartUpload={"Parts": completed_parts})
         except BaseException:
             # Parts that nobody completes are kept, and paid for, without being seen.
             with suppress(self._error, AndamioError):
@@ -184,26 +184,26 @@ class S3Objects:
 
     def presigned_post(self, key: str, seconds: int, max_bytes: int) -> dict[str, Any]:
         """What a form needs to upload one object of 1 to `max_bytes` under this very key: {"url", "fields"}."""
-        said: dict[str, Any] = self._s3.generate_presigned_post(
+        form: dict[str, Any] = self._s3.generate_presigned_post(
             self.bucket,
             key,
             Conditions=[["content-length-range", 1, max_bytes]],
             ExpiresIn=min(seconds, LONGEST_LINK_SECONDS),
         )
-        return said
+        return form
 
     def presigned_get(self, key: str, seconds: int, name: str) -> str:
         """A link that downloads one object as a file of this name."""
-        asked = {"Bucket": self.bucket, "Key": key, "ResponseContentDisposition": f'attachment; filename="{name}"'}
+        arguments = {"Bucket": self.bucket, "Key": key, "ResponseContentDisposition": f'attachment; filename="{name}"'}
         seconds = min(seconds, LONGEST_LINK_SECONDS)
-        return str(self._s3.generate_presigned_url("get_object", Params=asked, ExpiresIn=seconds))
+        return str(self._s3.generate_presigned_url("get_object", Params=arguments, ExpiresIn=seconds))
 
     # Errors
 
-    def _call(self, operation: str, key: str, **asked: Any) -> Any:
+    def _call(self, operation: str, key: str, **arguments: Any) -> Any:
         """One call about one object; raises as `_errors` says."""
-        with self._errors(key, writing=operation not in _READS, version="VersionId" in asked):
-            return getattr(self._s3, operation)(Bucket=self.bucket, Key=key, **asked)
+        with self._errors(key, writing=operation not in _READS, version="VersionId" in arguments):
+            return getattr(self._s3, operation)(Bucket=self.bucket, Key=key, **arguments)
 
     @contextmanager
     def _errors(self, key: str = "", *, writing: bool = False, version: bool = False) -> Iterator[None]:
@@ -215,12 +215,14 @@ class S3Objects:
             # A write with If-Match finds nothing at all when the object was deleted since it was read.
             if code in ("PreconditionFailed", "412") or (writing and code == "NoSuchKey"):
                 raise PreconditionFailed(f"s3://{self.bucket}/{key}: it changed since it was read") from error
-            if code in _GONE or (version and code in _NO_VERSION):
+            if code in _NOT_FOUND_CODES or (version and code in _NO_VERSION_CODES):
                 raise ObjectNotFound(f"s3://{self.bucket}/{key}: there is no such object") from error
-            refused = refusal(error, "s3", f"arn:aws:s3:::{self.bucket}" + (f"/{key}" if key else ""), version=version)
-            if refused is None:
+            refusal_error = refusal(
+                error, "s3", f"arn:aws:s3:::{self.bucket}" + (f"/{key}" if key else ""), version=version
+            )
+            if refusal_error is None:
                 raise
-            raise refused from error
+            raise refusal_error from error
 
 
 def _of(version: str | None) -> dict[str, str]:
@@ -229,17 +231,17 @@ def _of(version: str | None) -> dict[str, str]:
 
 def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The same bytes in parts of `PART` bytes, of which the last is shorter."""
-    held = bytearray()
+    buffer = bytearray()
     for chunk in chunks:
-        held += chunk
-        while len(held) >= PART:
-            yield bytes(held[:PART])
-            del held[:PART]
-    if held:
-        yield bytes(held)
+        buffer += chunk
+        while len(buffer) >= PART:
+            yield bytes(buffer[:PART])
+            del buffer[:PART]
+    if buffer:
+        yield bytes(buffer)
 
 
-def _chained(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+def _chain(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield first
     yield second
     yield from rest

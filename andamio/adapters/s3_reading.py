@@ -8,7 +8,7 @@ from typing import Any
 _TRIES = 5
 
 
-class Resuming:
+class ResumingReader:
     """The bytes of a range of one object; a broken connection is opened again where it broke.
 
     `read` makes one `get_object` call with the keyword arguments that it is given. Every later call asks for the
@@ -24,13 +24,13 @@ class Resuming:
             ReadTimeoutError,
         )
 
-        self._ask = read
-        self._broken = (ConnectionError, HTTPClientError, IncompleteReadError, ReadTimeoutError, OSError)
-        self._refused = ClientError
-        self._at = start
+        self._get = read
+        self._connection_errors = (ConnectionError, HTTPClientError, IncompleteReadError, ReadTimeoutError, OSError)
+        self._client_error = ClientError
+        self._position = start
         self._end = None if length is None else start + max(length, 0)
         self._condition: dict[str, str] = {}
-        self._left = _TRIES
+        self._tries_left = _TRIES
         self._body: Any = None
         self._open()
 
@@ -39,9 +39,9 @@ class Resuming:
         if size == 0:
             return b""
         if size > 0:
-            return self._some(size)
+            return self._read_piece(size)
         pieces = []
-        while piece := self._some(2**20):
+        while piece := self._read_piece(2**20):
             pieces.append(piece)
         return b"".join(pieces)
 
@@ -50,34 +50,34 @@ class Resuming:
         if self._body is not None:
             self._body.close()
 
-    def _some(self, size: int) -> bytes:
+    def _read_piece(self, size: int) -> bytes:
         if self._end is not None:
-            size = min(size, self._end - self._at)
+            size = min(size, self._end - self._position)
         while self._body is not None and size > 0:
             try:
                 piece: bytes = self._body.read(size)
-            except self._broken:
-                self._left -= 1
-                if self._left == 0:
+            except self._connection_errors:
+                self._tries_left -= 1
+                if self._tries_left == 0:
                     raise
                 self._body.close()
                 self._open()
                 continue
-            self._at += len(piece)
-            self._left = _TRIES
+            self._position += len(piece)
+            self._tries_left = _TRIES
             return piece
         return b""
 
     def _open(self) -> None:
         self._body = None
-        asked = dict(self._condition)
-        empty = self._end is not None and self._end <= self._at
-        if self._at or self._end is not None:
+        arguments = dict(self._condition)
+        empty = self._end is not None and self._end <= self._position
+        if self._position or self._end is not None:
             # An empty range cannot be asked for, but the object must be there all the same.
-            asked["Range"] = span(self._at, self._at + 1 if empty else self._end)
+            arguments["Range"] = span(self._position, self._position + 1 if empty else self._end)
         try:
-            reply = self._ask(**asked)
-        except self._refused as error:
+            reply = self._get(**arguments)
+        except self._client_error as error:
             if error.response["Error"]["Code"] in ("InvalidRange", "416"):
                 return
             raise
@@ -86,8 +86,8 @@ class Resuming:
             reply["Body"].close()
             return
         self._body = reply["Body"]
-        if "Range" in asked and "ContentRange" not in reply:
-            self._skip(self._at)
+        if "Range" in arguments and "ContentRange" not in reply:
+            self._skip(self._position)
 
     def _skip(self, size: int) -> None:
         """Read over what was not asked for: a server may answer a range with the whole object."""

@@ -15,9 +15,9 @@ from andamio.errors import CommandError
 
 _PAUSE, _LOCAL_PAUSE = 5.0, 0.5
 """Seconds between two looks at a stack that is being deleted, on AWS and on an emulator."""
-_GRACE = 20.0
+_GRACE_SECONDS = 20.0
 """Seconds for which a stack may still show the status that it had before its deletion was asked for."""
-_PATIENCE = 2 * 3600.0
+_TIMEOUT_SECONDS = 2 * 3600.0
 """Seconds after which a deletion is no longer followed; CloudFormation goes on with it."""
 
 
@@ -32,7 +32,7 @@ class Stack:
     deleted: datetime | None
 
     @property
-    def gone(self) -> bool:
+    def is_deleted(self) -> bool:
         """Whether it is deleted to the end."""
         return self.status == "DELETE_COMPLETE"
 
@@ -53,7 +53,7 @@ class Stacks:
         self._client = account.guarded("cloudformation")
         self._pause = _LOCAL_PAUSE if account.endpoint_url else _PAUSE
 
-    def every(self) -> list[Stack]:
+    def list_all(self) -> list[Stack]:
         """Every stack, also those deleted in the last 90 days; raises `CommandError` where they cannot be listed."""
         try:
             return [
@@ -63,7 +63,7 @@ class Stacks:
                 for deleted in (item.get("DeletionTime"),)
             ]
         except ClientError as error:
-            raise CommandError(f"The stacks cannot be listed: {error}\n{_cure(error, 'ListStacks')}") from error
+            raise CommandError(f"The stacks cannot be listed: {error}\n{_advice(error, 'ListStacks')}") from error
 
     def members(self, stack: str) -> list[Member]:
         """The resources of a stack, by its id or name; none where it does not exist or is forgotten.
@@ -80,7 +80,7 @@ class Stacks:
             if _missing(error):
                 return []
             raise CommandError(
-                f"The resources of stack {stack} cannot be listed: {error}\n{_cure(error, 'ListStackResources')}"
+                f"The resources of stack {stack} cannot be listed: {error}\n{_advice(error, 'ListStackResources')}"
             ) from error
 
     def delete(self, stack: Stack, progress: Callable[[str], None]) -> None:
@@ -93,19 +93,20 @@ class Stacks:
             self._client.delete_stack(StackName=stack.id)
         except ClientError as error:
             raise CommandError(
-                f"Stack {stack.name} cannot be deleted: {error}\n{_cure(error, 'DeleteStack')}"
+                f"Stack {stack.name} cannot be deleted: {error}\n{_advice(error, 'DeleteStack')}"
             ) from error
-        began = time.monotonic()
+        start = time.monotonic()
         while True:
             status = self._status(stack)
             if status in ("", "DELETE_COMPLETE"):
                 return
-            waited = time.monotonic() - began
-            if status != "DELETE_IN_PROGRESS" and not (status == stack.status and waited < _GRACE):
-                raise CommandError(self._why(stack, status))
-            if waited > _PATIENCE:
+            waited = time.monotonic() - start
+            if status != "DELETE_IN_PROGRESS" and not (status == stack.status and waited < _GRACE_SECONDS):
+                raise CommandError(self._failure_message(stack, status))
+            if waited > _TIMEOUT_SECONDS:
                 raise CommandError(
-                    f"Stack {stack.name} is still being deleted after {_PATIENCE / 3600:.0f} hours. CloudFormation "
+                    f"Stack {stack.name} is still being deleted after {_TIMEOUT_SECONDS / 3600:.0f} hours. "
+                    "CloudFormation "
                     "goes on with it: look at its events in the console, then run the same command again."
                 )
             progress(self._latest(stack))
@@ -119,21 +120,21 @@ class Stacks:
                 return ""
             raise CommandError(
                 f"The deletion of stack {stack.name} has begun, but cannot be followed: {error}\n"
-                f"{_cure(error, 'DescribeStacks')}"
+                f"{_advice(error, 'DescribeStacks')}"
             ) from error
 
     def _latest(self, stack: Stack) -> str:
         try:
-            event = next(self._of_deletion(stack), None)
+            event = next(self._deletion_events(stack), None)
         except ClientError:
             return "its events cannot be read"
-        return _said(event) if event else ""
+        return _event_line(event) if event else ""
 
-    def _why(self, stack: Stack, status: str) -> str:
+    def _failure_message(self, stack: Stack, status: str) -> str:
         try:
             reasons = [
-                f"{_said(event)}: {event.get('ResourceStatusReason') or 'no reason is given'}"
-                for event in self._of_deletion(stack)
+                f"{_event_line(event)}: {event.get('ResourceStatusReason') or 'no reason is given'}"
+                for event in self._deletion_events(stack)
                 if event["ResourceStatus"] == "DELETE_FAILED" and event.get("PhysicalResourceId") != stack.id
             ]
         except ClientError as error:
@@ -144,7 +145,7 @@ class Stacks:
             + "\nNothing that it keeps was removed. Mend what is named, then run the same command again."
         )
 
-    def _of_deletion(self, stack: Stack) -> Iterator[dict[str, Any]]:
+    def _deletion_events(self, stack: Stack) -> Iterator[dict[str, Any]]:
         """The events since the last deletion began, newest first."""
         for page in self._client.pages("describe_stack_events", StackName=stack.id):
             for event in page["StackEvents"]:
@@ -155,19 +156,19 @@ class Stacks:
 
 def newest(stacks: Iterable[Stack]) -> Stack | None:
     """The one that is there, else the one made last; None for none."""
-    return max(stacks, key=lambda stack: (not stack.gone, stack.created), default=None)
+    return max(stacks, key=lambda stack: (not stack.is_deleted, stack.created), default=None)
 
 
-def _said(event: dict[str, Any]) -> str:
+def _event_line(event: dict[str, Any]) -> str:
     return f"{event['LogicalResourceId']} ({event['ResourceType']}) {event['ResourceStatus']}"
 
 
 def _missing(error: ClientError) -> bool:
-    said = error.response["Error"]
-    return said["Code"] == "ValidationError" and "does not exist" in said.get("Message", "")
+    details = error.response["Error"]
+    return details["Code"] == "ValidationError" and "does not exist" in details.get("Message", "")
 
 
-def _cure(error: ClientError, call: str) -> str:
+def _advice(error: ClientError, call: str) -> str:
     code = str(error.response["Error"]["Code"])
     if code.startswith(("Throttl", "RequestLimit")):
         return "AWS is throttling: wait a minute, then run the same command again."

@@ -30,23 +30,23 @@ def run(app: typer.Typer) -> NoReturn:
         fail(str(error))
         sys.exit(1)
     except OSError as error:
-        said = {28: "The disk is full: free some space and try again. ", 13: "Not permitted: "}.get(
+        text = {28: "The disk is full: free some space and try again. ", 13: "Not permitted: "}.get(
             error.errno or 0, ""
         )
-        fail(f"{said}{error}")
+        fail(f"{text}{error}")
         sys.exit(1)
     except Exception as error:
         usage = getattr(error, "format_message", None)  # how Typer words a wrong command line
         if usage is not None:
-            said = usage()
-            if said:  # without a command Typer prints the help, and has nothing to add
-                fail(f"{said}\n  See: andamio --help")
+            text = usage()
+            if text:  # without a command Typer prints the help, and has nothing to add
+                fail(f"{text}\n  See: andamio --help")
             sys.exit(2)
-        fail(f"This should not have happened: {type(error).__name__}: {error}\n  {_written_down()}")
+        fail(f"This should not have happened: {type(error).__name__}: {error}\n  {_crash_report()}")
         sys.exit(1)
 
 
-def _written_down() -> str:
+def _crash_report() -> str:
     """Where the details of an unforeseen error are; all of them, where no file can be written."""
     crash = home() / "logs" / "crash.log"
     details = f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{traceback.format_exc()}"

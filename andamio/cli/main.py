@@ -12,7 +12,7 @@ import typer
 from andamio import __version__
 from andamio.cli import exit_codes
 from andamio.cli.batches import report as batch_report
-from andamio.cli.batches.batch import Asked, Batches, look_up
+from andamio.cli.batches.batch import Batches, ResultOptions, find_predictions
 from andamio.cli.cloud import addresses, deployment, identity, local, outputs, teardown
 from andamio.cli.console import done, note, out
 from andamio.cli.home import REPO
@@ -49,7 +49,7 @@ def _found(problem: str | None, stage: str | None) -> dict[str, Any]:
 
 def _deployed(problem: str | None, stage: str | None) -> dict[str, Any]:
     """The same where something is about to be done: it is there, and where the cloud is now."""
-    return identity.settled(_found(problem, stage))
+    return identity.with_current_addresses(_found(problem, stage))
 
 
 @app.command()
@@ -83,7 +83,7 @@ def down(purge: Annotated[bool, typer.Option("--purge", help="Forget the state t
 def status(problem: Name = None, stage: Stage = None) -> None:
     """What runs, which release serves, on which data, since when, and how good it is."""
     show.services()
-    if problem is None and stage is None and outputs.last_of_all() is None and not any(outputs.every()):
+    if problem is None and stage is None and outputs.last_deployed() is None and not any(outputs.all_outputs()):
         note("Nothing is deployed yet: andamio deploy")
         return
     show.system(_deployed(problem, stage))
@@ -137,7 +137,7 @@ def destroy(
     """Take a problem's stack down; on AWS its data are kept, unless --everything is to go."""
     if earlier and not everything:
         raise CommandError("--earlier goes with --everything: andamio destroy --aws --everything --earlier")
-    system = teardown.doomed(problem, aws=aws, stage=stage)
+    system = teardown.plan_teardown(problem, aws=aws, stage=stage)
     if not yes:
         earlier = teardown.confirm(system, everything=everything, earlier=earlier)
     teardown.destroy(system, everything=everything, earlier=earlier)
@@ -174,8 +174,8 @@ def train(
     wait: Annotated[bool, typer.Option(help="Follow the execution to its end.")] = True,
 ) -> None:
     """Train on the current data version, whether or not anything changed; unsaid, the contract says how far."""
-    asked = {"families": pipeline.families(families or []), "trials": trials, "budget_minutes": budget}
-    pipeline.train(_deployed(problem, stage), asked, wait=wait)
+    overrides = {"families": pipeline.families(families or []), "trials": trials, "budget_minutes": budget}
+    pipeline.train(_deployed(problem, stage), overrides, wait=wait)
 
 
 def _records(file: Path | None, pairs: list[str] | None) -> list[dict[str, Any]]:
@@ -233,8 +233,8 @@ def batch(
     """Score a file: every row, by the model that serves now; the result comes next to it."""
     if (file is None) == (resume is None):
         raise CommandError("Which file? Give one to score (andamio batch patients.csv), or --resume and a batch's id.")
-    batches, asked = Batches(_deployed(problem, stage)), Asked(form, output)
-    found = batches.score(file, asked, wait=wait) if file else batches.resume(str(resume), asked, wait=wait)
+    batches, options = Batches(_deployed(problem, stage)), ResultOptions(form, output)
+    found = batches.score(file, options, wait=wait) if file else batches.resume(str(resume), options, wait=wait)
     if found is not None:
         batch_report.result(found)
 
@@ -246,7 +246,7 @@ def batches_(
     stage: Stage = None,
 ) -> None:
     """Recent batches: how far each is, and what became of it."""
-    batch_report.listed(Batches(_deployed(problem, stage)).recent(limit))
+    batch_report.batch_table(Batches(_deployed(problem, stage)).recent(limit))
 
 
 @app.command()
@@ -261,7 +261,7 @@ def lookup(
         raise CommandError(
             "Which prediction? Give its id (andamio lookup ID), or --record and your own id of a record."
         )
-    found = look_up(_deployed(problem, stage), prediction_id, record)
+    found = find_predictions(_deployed(problem, stage), prediction_id, record)
     for reply in found:
         batch_report.prediction(reply)
     if not found:

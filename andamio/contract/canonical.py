@@ -17,6 +17,12 @@ def composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
+def folded(text: str) -> str:
+    """What is left of a text without case, spaces, accents' forms and invisible characters: look-alikes share it."""
+    visible = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) != "Cf")
+    return "".join("".join(visible).casefold().split())
+
+
 def canonical(value: object) -> str:
     """The canonical text of a category or an id: 4, 4.0 and "4" are "4"; True, "TRUE" and "true" are "true".
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical
-from andamio.contract.tables import EXACT_INTEGER, Feature
+from andamio.contract.tables import EXACT_INTEGER, LARGEST_NUMBER, Feature
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -22,7 +22,7 @@ def record_schema(contract: Contract) -> dict[str, Any]:
     properties = {name: feature_schema(feature) for name, feature in contract.inputs.items()}
     if contract.problem.time is not None:
         properties[contract.problem.time] = {
-            "type": ["string", "null"],
+            "anyOf": [{"type": "string", "format": kind} for kind in ("date-time", "date")] + [{"type": "null"}],
             "description": "When the record was made (ISO 8601): ages are counted up to it, else up to today.",
         }
     return {
@@ -67,9 +67,9 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
             outside = " or ".join(f"{side} {bound:.15g}" for side, bound in bounds if bound is not None)
             said = ". ".join(part for part in (said, f"It counts as missing {outside}" if outside else "") if part)
         else:
-            if feature.type == "integer":
-                low, high = -EXACT_INTEGER if low is None else low, EXACT_INTEGER if high is None else high
-            schema |= {key: _plain(bound) for key, bound in (("minimum", low), ("maximum", high)) if bound is not None}
+            largest = EXACT_INTEGER if feature.type == "integer" else LARGEST_NUMBER
+            schema["minimum"] = -largest if low is None else _plain(low)
+            schema["maximum"] = largest if high is None else _plain(high)
     if not feature.required:
         types = [*types, "null"]
         if "enum" in schema:

@@ -38,7 +38,7 @@ _LEVEL = 1
 Columns = dict[str, NDArray[Any]]
 
 
-def kept_columns(contract: Contract) -> tuple[str, ...]:
+def contract_columns(contract: Contract) -> tuple[str, ...]:
     """The columns of raw data that the contract names: features, also those known only afterwards, and its roles."""
     problem = contract.problem
     roles = [name for name in (problem.id, problem.group, problem.time, problem.target) if name is not None]
@@ -68,8 +68,8 @@ def missing(column: NDArray[Any]) -> NDArray[np.bool_]:
     """Which rows of a kept column have no value: `[rows]`."""
     if column.dtype.kind == "M":
         return np.isnat(column)
-    absent: NDArray[np.bool_] = np.isnan(column) if column.dtype.kind == "f" else column == ""
-    return absent
+    is_missing: NDArray[np.bool_] = np.isnan(column) if column.dtype.kind == "f" else column == ""
+    return is_missing
 
 
 def to_bytes(columns: Mapping[str, NDArray[Any]]) -> bytes:
@@ -79,9 +79,9 @@ def to_bytes(columns: Mapping[str, NDArray[Any]]) -> bytes:
     with zipfile.ZipFile(body, "w") as archive:
         header = json.dumps({"format": FORMAT, "columns": types}, ensure_ascii=False).encode()
         _add(archive, _HEADER, np.frombuffer(header, np.uint8))
-        for place, ((_, kind), column) in enumerate(zip(types, columns.values(), strict=True)):
-            for part, array in (_coded(column) if kind == _TEXT else {"values": column}).items():
-                _add(archive, f"{place}.{part}", array)
+        for position, ((_, kind), column) in enumerate(zip(types, columns.values(), strict=True)):
+            for part, array in (_dictionary_encoded(column) if kind == _TEXT else {"values": column}).items():
+                _add(archive, f"{position}.{part}", array)
     return body.getvalue()
 
 
@@ -93,8 +93,8 @@ def from_bytes(body: bytes) -> Columns:
             if header["format"] != FORMAT:
                 raise DataError(f"The columns are of format {header['format']}, and this version reads {FORMAT}")
             return {
-                name: _texts(arrays, place) if kind == _TEXT else arrays[f"{place}.values"]
-                for place, (name, kind) in enumerate(header["columns"])
+                name: _texts(arrays, position) if kind == _TEXT else arrays[f"{position}.values"]
+                for position, (name, kind) in enumerate(header["columns"])
             }
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise DataError(
@@ -123,33 +123,33 @@ def _type(column: NDArray[Any]) -> str:
     return column.dtype.name if column.dtype.name in _TYPES else _TEXT
 
 
-def _coded(column: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def _dictionary_encoded(column: NDArray[Any]) -> dict[str, NDArray[Any]]:
     """The distinct texts of a column in the order of their first rows, and which of them each row has."""
     texts = [str(text) for text in column]
-    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    positions = {text: position for position, text in enumerate(dict.fromkeys(texts))}
     parts: dict[str, NDArray[Any]] = {
-        "texts": np.frombuffer("".join(places).encode(), np.uint8),
-        "lengths": np.fromiter(map(len, places), dtype="<i4", count=len(places)),
+        "texts": np.frombuffer("".join(positions).encode(), np.uint8),
+        "lengths": np.fromiter(map(len, positions), dtype="<i4", count=len(positions)),
     }
-    if len(places) < len(texts):
-        smallest = np.min_scalar_type(len(places) - 1).newbyteorder("<")
-        parts["codes"] = np.fromiter(map(places.__getitem__, texts), dtype=smallest, count=len(texts))
+    if len(positions) < len(texts):
+        code_type = np.min_scalar_type(len(positions) - 1).newbyteorder("<")
+        parts["codes"] = np.fromiter(map(positions.__getitem__, texts), dtype=code_type, count=len(texts))
     return parts
 
 
-def _texts(arrays: Mapping[str, NDArray[Any]], place: int) -> NDArray[Any]:
-    whole = arrays[f"{place}.texts"].tobytes().decode()
-    ends = accumulate(arrays[f"{place}.lengths"].tolist(), initial=0)
+def _texts(arrays: Mapping[str, NDArray[Any]], position: int) -> NDArray[Any]:
+    whole = arrays[f"{position}.texts"].tobytes().decode()
+    ends = accumulate(arrays[f"{position}.lengths"].tolist(), initial=0)
     distinct = [whole[start:end] for start, end in pairwise(ends)]
     column = np.empty(len(distinct), dtype=object)
     column[:] = distinct
-    codes = f"{place}.codes"
+    codes = f"{position}.codes"
     return column[arrays[codes]] if codes in arrays else column
 
 
 def _add(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
     """One array, without the moment that it was written at."""
-    about = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-    about.compress_type, about.compress_level = zipfile.ZIP_DEFLATED, _LEVEL
-    with archive.open(about, "w", force_zip64=True) as file:
+    entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+    entry.compress_type, entry.compress_level = zipfile.ZIP_DEFLATED, _LEVEL
+    with archive.open(entry, "w", force_zip64=True) as file:
         np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)

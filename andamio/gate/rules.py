@@ -30,17 +30,28 @@ from andamio.stats.metrics import higher_is_better
 _ROUNDING = 1e-12
 """Less than this is no gain: 0.86 - 0.85 is not more than 0.01."""
 
-ENOUGH = 20
+MIN_ROWS = 20
 """Rows of each class that make recent rows, and rows in all that make a slice, worth a judgement."""
-ENOUGH_HELD_OUT = 10
+MIN_HOLDOUT_CLASS_ROWS = 10
 """Rows of each class below which a holdout says so little that out-of-fold scores are judged instead."""
 
-__all__ = ["Contender", "Decision", "Guard", "Holdout", "OutOfFold", "Recent", "Rules", "decide", "guarded", "tried"]
+__all__ = [
+    "Contender",
+    "Decision",
+    "Guard",
+    "Holdout",
+    "OutOfFold",
+    "Recent",
+    "Rules",
+    "apply_guards",
+    "decide",
+    "with_attempt_number",
+]
 
 
 def low_evidence(counts: Sequence[int]) -> bool:
     """Whether a holdout with so many rows of each class is too small to judge on."""
-    return min(counts) < ENOUGH_HELD_OUT
+    return min(counts) < MIN_HOLDOUT_CLASS_ROWS
 
 
 def decide(
@@ -96,7 +107,7 @@ def decide(
             "seen the rows that both would be judged on, so they cannot be compared. To start over under the new "
             "split, delete the pointer serving/NAME.json: the next model is then judged against the majority class.",
         )
-    if champion and champion.graph == challenger.graph and _alike(champion, challenger):
+    if champion and champion.graph == challenger.graph and _same_probabilities(champion, challenger):
         return decision(
             "promoted",
             "same_graph",
@@ -104,59 +115,70 @@ def decide(
             "only the contract around it was edited, so there is nothing to judge and the edited contract is served.",
         )
 
-    ours = (Scorer(rules.metric, rules.positive, challenger.threshold), challenger.probabilities)
-    theirs = (
+    candidate = (Scorer(rules.metric, rules.positive, challenger.threshold), challenger.probabilities)
+    baseline = (
         (Scorer(rules.metric, rules.positive, champion.threshold), champion.probabilities)
         if champion
         else (Scorer(rules.metric, rules.positive), np.tile(prior, (len(holdout.labels), 1)))
     )
-    needed = rules.min_gain if champion else 0.0
+    required_gain = rules.min_gain if champion else 0.0
     if out_of_fold is not None and low_evidence(counts):
-        promoted, reason, numbers = _by_cross_validation(out_of_fold, ours[0], theirs[0], prior, against, rules, needed)
-        few = (
-            f"The holdout has {_listed(counts)} rows by class, and fewer than {ENOUGH_HELD_OUT} of one say too little. "
+        promoted, reason, numbers = _by_cross_validation(
+            out_of_fold, candidate[0], baseline[0], prior, against, rules, required_gain
+        )
+        low_evidence_text = (
+            f"The holdout has {_counts_text(counts)} rows by class, and the gate needs at least "
+            f"{MIN_HOLDOUT_CLASS_ROWS} of each. "
         )
         return decision(
-            "promoted" if promoted else "rejected", rule, few + reason, evidence="cross_validation", **numbers
+            "promoted" if promoted else "rejected",
+            rule,
+            low_evidence_text + reason,
+            evidence="cross_validation",
+            **numbers,
         )
     sign = 1 if higher_is_better(rules.metric) else -1
-    compared = compare(holdout.labels, holdout.keys, ours, theirs, sign=sign, seed=rules.seed, count=rules.resamples)
-    if math.isnan(compared.gain.value):
+    comparison = compare(
+        holdout.labels, holdout.keys, candidate, baseline, sign=sign, seed=rules.seed, count=rules.resamples
+    )
+    if math.isnan(comparison.gain.value):
         return decision(
             "rejected",
             rule,
-            f"{rules.metric} is undefined on these {len(holdout.labels)} rows, which show {_counted(counts)} "
+            f"{rules.metric} is undefined on these {len(holdout.labels)} rows, which show {_classes_text(counts)} "
             "classes: gather rows of every class, or choose another metric in [training].",
         )
-    probability = float(np.mean(compared.gains > needed + _ROUNDING))
-    recent = _recent(holdout, ours, theirs, sign, len(prior), rules) if champion else None
+    probability = float(np.mean(comparison.gains > required_gain + _ROUNDING))
+    recent = _recent(holdout, candidate, baseline, sign, len(prior), rules) if champion else None
     if recent is not None and recent.gain is not None:
         rule = "recent"
-        promoted, because = _not_worse(compared.gain, recent, rules)
+        promoted, explanation = _not_worse(comparison.gain, recent, rules)
     else:
-        promoted, because = _surely_better(probability, needed, recent, rules)
+        promoted, explanation = _confidently_better(probability, required_gain, recent, rules)
     reason = (
-        f"On {len(holdout.labels)} rows that no training run saw, {rules.metric} is {compared.score.value:.4f} against "
-        f"{compared.baseline.value:.4f} of {against}: a gain of {_said(compared.gain)}. {because}, so it is "
+        f"On {len(holdout.labels)} rows that no training run saw, {rules.metric} is {comparison.score.value:.4f} "
+        "against "
+        f"{comparison.baseline.value:.4f} of {against}: a gain of {_interval_text(comparison.gain)}. {explanation}, "
+        "so it is "
         f"{'promoted' if promoted else 'not promoted'}."
     )
     return decision(
         "promoted" if promoted else "rejected",
         rule,
         reason,
-        score=compared.score,
-        baseline=compared.baseline,
-        gain=compared.gain,
+        score=comparison.score,
+        baseline=comparison.baseline,
+        gain=comparison.gain,
         probability=probability,
         recent=recent,
     )
 
 
-Predicted = tuple[Scorer, NDArray[np.floating]]
+ScoredRows = tuple[Scorer, NDArray[np.floating]]
 
 
 def _recent(
-    holdout: Holdout, ours: Predicted, theirs: Predicted, sign: int, classes: int, rules: Rules
+    holdout: Holdout, candidate: ScoredRows, baseline: ScoredRows, sign: int, classes: int, rules: Rules
 ) -> Recent | None:
     """Both models on the rows since the champion's data; None when nobody knows which these are."""
     if holdout.recent is None:
@@ -164,13 +186,13 @@ def _recent(
     rows = np.flatnonzero(holdout.recent)
     labels = holdout.labels[rows]
     counts = tuple(int(count) for count in np.bincount(labels, minlength=classes))
-    if min(counts) < ENOUGH:
+    if min(counts) < MIN_ROWS:
         return Recent(len(rows), counts, False)
     new = compare(
         labels,
         holdout.keys[rows],
-        (ours[0], ours[1][rows]),
-        (theirs[0], theirs[1][rows]),
+        (candidate[0], candidate[1][rows]),
+        (baseline[0], baseline[1][rows]),
         sign=sign,
         seed=rules.seed,
         count=rules.resamples,
@@ -181,73 +203,80 @@ def _recent(
 
 def _by_cross_validation(
     out_of_fold: tuple[OutOfFold, OutOfFold | None],
-    ours: Scorer,
-    theirs: Scorer,
+    candidate: Scorer,
+    baseline: Scorer,
     prior: NDArray[np.float64],
     against: str,
     rules: Rules,
-    needed: float,
+    required_gain: float,
 ) -> tuple[bool, str, dict[str, Any]]:
     """Whether to promote by out-of-fold scores, why, and the numbers. Two models' are of different rows: unpaired."""
     own, other = out_of_fold
     sign = 1 if higher_is_better(rules.metric) else -1
     if other is None:
         flat = np.tile(prior, (len(own.labels), 1))
-        found = compare(
-            own.labels, own.keys, (ours, own.probabilities), (theirs, flat), sign=sign, seed=rules.seed,
+        comparison = compare(
+            own.labels, own.keys, (candidate, own.probabilities), (baseline, flat), sign=sign, seed=rules.seed,
             count=rules.resamples,
         )  # fmt: skip
-        how = ""
+        caveat = ""
     else:
-        found = compare_unpaired(
-            (own.labels, own.keys, ours.on(own.labels, own.probabilities)),
-            (other.labels, other.keys, theirs.on(other.labels, other.probabilities)),
+        comparison = compare_unpaired(
+            (own.labels, own.keys, candidate.on(own.labels, own.probabilities)),
+            (other.labels, other.keys, baseline.on(other.labels, other.probabilities)),
             sign=sign,
             seed=rules.seed,
             count=rules.resamples,
         )
-        how = ", each on its own training rows, so that only a large gain shows"
-    probability = float(np.mean(found.gains > needed + _ROUNDING))
-    promoted, because = _surely_better(probability, needed, None, rules)
+        caveat = ", each on its own training rows, so that only a large gain shows"
+    probability = float(np.mean(comparison.gains > required_gain + _ROUNDING))
+    promoted, explanation = _confidently_better(probability, required_gain, None, rules)
     reason = (
-        f"By repeated cross-validation, on {len(own.labels)} training rows out of fold{how}, {rules.metric} is "
-        f"{found.score.value:.4f} against {found.baseline.value:.4f} of {against}: a gain of {_said(found.gain)}. "
-        f"{because}, so it is {'promoted' if promoted else 'not promoted'}. The evidence is low: gather more rows."
+        f"By repeated cross-validation, on {len(own.labels)} training rows out of fold{caveat}, {rules.metric} is "
+        f"{comparison.score.value:.4f} against {comparison.baseline.value:.4f} of {against}: a gain of "
+        f"{_interval_text(comparison.gain)}. "
+        f"{explanation}, so it is {'promoted' if promoted else 'not promoted'}. The evidence is low: gather more rows."
     )
     numbers = {
-        "score": found.score,
-        "baseline": found.baseline,
-        "gain": found.gain,
+        "score": comparison.score,
+        "baseline": comparison.baseline,
+        "gain": comparison.gain,
         "probability": probability,
         "out_of_fold_rows": len(own.labels),
     }
     return promoted, reason, numbers
 
 
-def _surely_better(probability: float, needed: float, recent: Recent | None, rules: Rules) -> tuple[bool, str]:
-    more = f"more than {needed:g}" if needed else "at all"
-    because = (
+def _confidently_better(
+    probability: float, required_gain: float, recent: Recent | None, rules: Rules
+) -> tuple[bool, str]:
+    more = f"more than {required_gain:g}" if required_gain else "at all"
+    explanation = (
         f"It is better {more} in {probability:.1%} of {rules.resamples} resamples; {rules.confidence:.1%} is asked for"
     )
     if recent is not None and recent.rows:
-        because = (
-            f"Only {recent.rows} of them arrived since the champion's data (by class {_listed(recent.class_rows)}, and "
-            f"{ENOUGH} of each are needed to judge by them), so it must be surely better on all. {because}"
+        explanation = (
+            f"Only {recent.rows} of them arrived since the champion's data (by class "
+            f"{_counts_text(recent.class_rows)}, and "
+            f"{MIN_ROWS} of each are needed to judge by them), so it must be surely better on all. {explanation}"
         )
-    return probability >= rules.confidence, because
+    return probability >= rules.confidence, explanation
 
 
 def _not_worse(gain: Interval, recent: Recent, rules: Rules) -> tuple[bool, str]:
     assert recent.gain is not None
     assert recent.probability is not None
-    on_all, on_new = gain.value, recent.gain.value
-    new = f"{recent.rows} of them arrived since the champion's data, and on these the gain is {_said(recent.gain)}"
-    if min(on_all, on_new) >= -_ROUNDING and max(on_all, on_new) > _ROUNDING:
+    gain_on_all, gain_on_recent = gain.value, recent.gain.value
+    gain_text = _interval_text(recent.gain)
+    new = f"{recent.rows} of them arrived since the champion's data, and on these the gain is {gain_text}"
+    if min(gain_on_all, gain_on_recent) >= -_ROUNDING and max(gain_on_all, gain_on_recent) > _ROUNDING:
         return True, f"{new}. It has seen newer data and is worse on neither, and that is asked for"
     if recent.probability >= rules.confidence:
-        sure = f"better on the new rows in {recent.probability:.1%} of {rules.resamples} resamples"
-        return True, f"{new}. It is {sure} ({rules.confidence:.1%} is asked for), whatever the older rows say"
-    worse = [name for name, value in (("all rows", on_all), ("the new rows", on_new)) if value < -_ROUNDING]
+        certainty = f"better on the new rows in {recent.probability:.1%} of {rules.resamples} resamples"
+        return True, f"{new}. It is {certainty} ({rules.confidence:.1%} is asked for), whatever the older rows say"
+    worse = [
+        name for name, value in (("all rows", gain_on_all), ("the new rows", gain_on_recent)) if value < -_ROUNDING
+    ]
     failed = f"It is worse on {' and on '.join(worse)}" if worse else "It is exactly as good on both"
     return False, (
         f"{new}. {failed}, and better on the new ones in {recent.probability:.1%} of {rules.resamples} resamples "
@@ -255,21 +284,21 @@ def _not_worse(gain: Interval, recent: Recent, rules: Rules) -> tuple[bool, str]
     )
 
 
-def guarded(decision: Decision, guards: Sequence[Guard]) -> Decision:
+def apply_guards(decision: Decision, guards: Sequence[Guard]) -> Decision:
     """The decision after its guards: one that bars turns a promotion into a rejection, others are warnings."""
     failed = [guard for guard in guards if not guard.holds]
-    barred = [guard for guard in failed if guard.bars] if decision.outcome == "promoted" else []
-    warned = [guard for guard in failed if guard not in barred]
+    failed_bars = [guard for guard in failed if guard.bars] if decision.outcome == "promoted" else []
+    warnings = [guard for guard in failed if guard not in failed_bars]
     reason = decision.reason
-    if barred:
-        reason += f" But {'; '.join(guard.words for guard in barred)}: it is not promoted after all."
-    if warned:
-        reason += f" Note: {'; '.join(guard.words for guard in warned)}."
-    outcome: Outcome = "rejected" if barred else decision.outcome
+    if failed_bars:
+        reason += f" But {'; '.join(guard.words for guard in failed_bars)}: it is not promoted after all."
+    if warnings:
+        reason += f" Note: {'; '.join(guard.words for guard in warnings)}."
+    outcome: Outcome = "rejected" if failed_bars else decision.outcome
     return replace(decision, outcome=outcome, reason=reason, guards=tuple(guards))
 
 
-def tried(decision: Decision, tries: int) -> Decision:
+def with_attempt_number(decision: Decision, tries: int) -> Decision:
     """The decision with how often it was tried: the gate does not count throws of the dice, so a reader has to."""
     if decision.rule not in ("champion", "majority_class"):
         return decision
@@ -282,17 +311,17 @@ def tried(decision: Decision, tries: int) -> Decision:
     return replace(decision, reason=reason, tries=tries)
 
 
-def _said(interval: Interval) -> str:
+def _interval_text(interval: Interval) -> str:
     return f"{interval.value:+.4f} (95% interval {interval.low:+.4f} to {interval.high:+.4f})"
 
 
-def _listed(counts: tuple[int, ...]) -> str:
+def _counts_text(counts: tuple[int, ...]) -> str:
     return ", ".join(str(count) for count in counts)
 
 
-def _counted(counts: tuple[int, ...]) -> str:
+def _classes_text(counts: tuple[int, ...]) -> str:
     return f"only {sum(count > 0 for count in counts)} of {len(counts)}"
 
 
-def _alike(one: Contender, other: Contender) -> bool:
-    return np.array_equal(one.probabilities, other.probabilities)
+def _same_probabilities(first: Contender, second: Contender) -> bool:
+    return np.array_equal(first.probabilities, second.probabilities)

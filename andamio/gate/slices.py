@@ -9,22 +9,22 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.gate.rules import ENOUGH, Contender, Holdout, Rules
+from andamio.gate.rules import MIN_ROWS, Contender, Holdout, Rules
 from andamio.stats.bootstrap import Interval, Scorer, compare
 from andamio.stats.metrics import higher_is_better
 
 _RESAMPLES = 500
 """A standard error needs fewer than a percentile."""
 _RANKS = ("roc_auc", "average_precision")
-_ENOUGH_TO_RANK = 5
+_MIN_CLASS_ROWS_TO_RANK = 5
 """Rows of each of two classes below which the bootstrap takes the ranks of a handful of rows for certain."""
 
 
-def worth_judging(metric: str, labels: NDArray[np.int64]) -> bool:
+def has_enough_rows(metric: str, labels: NDArray[np.int64]) -> bool:
     """Whether a slice with these class indices `[n]` says anything: 20 rows, and to rank, 5 of two classes."""
-    if len(labels) < ENOUGH:
+    if len(labels) < MIN_ROWS:
         return False
-    return metric not in _RANKS or int(np.sum(np.bincount(labels) >= _ENOUGH_TO_RANK)) >= 2
+    return metric not in _RANKS or int(np.sum(np.bincount(labels) >= _MIN_CLASS_ROWS_TO_RANK)) >= 2
 
 
 def worse_slices(
@@ -41,26 +41,26 @@ def worse_slices(
     standard error): all slices together raise a false alarm in about one decision of forty.
     """
     sign = 1 if higher_is_better(rules.metric) else -1
-    ours = Scorer(rules.metric, rules.positive, challenger.threshold)
-    theirs = Scorer(rules.metric, rules.positive, champion.threshold)
+    challenger_scorer = Scorer(rules.metric, rules.positive, challenger.threshold)
+    champion_scorer = Scorer(rules.metric, rules.positive, champion.threshold)
     gains: dict[str, tuple[float, float]] = {}
     for name, mask in slices.items():
-        if not worth_judging(rules.metric, holdout.labels[mask]):
+        if not has_enough_rows(rules.metric, holdout.labels[mask]):
             continue
-        found = compare(
+        comparison = compare(
             holdout.labels[mask],
             holdout.keys[mask],
-            (ours, challenger.probabilities[mask]),
-            (theirs, champion.probabilities[mask]),
+            (challenger_scorer, challenger.probabilities[mask]),
+            (champion_scorer, champion.probabilities[mask]),
             sign=sign,
             seed=rules.seed,
             count=min(rules.resamples, _RESAMPLES),
         )
-        defined = found.gains[np.isfinite(found.gains)]
-        if math.isfinite(found.gain.value) and len(defined):
-            gains[name] = found.gain.value, float(defined.std())
+        defined = comparison.gains[np.isfinite(comparison.gains)]
+        if math.isfinite(comparison.gain.value) and len(defined):
+            gains[name] = comparison.gain.value, float(defined.std())
     if not gains:
         return {}, 0
-    wide = NormalDist().inv_cdf(1 - 0.025 / len(gains))
-    intervals = {name: Interval(gain, gain - wide * sd, gain + wide * sd) for name, (gain, sd) in gains.items()}
+    quantile = NormalDist().inv_cdf(1 - 0.025 / len(gains))
+    intervals = {name: Interval(gain, gain - quantile * sd, gain + quantile * sd) for name, (gain, sd) in gains.items()}
     return {name: interval for name, interval in intervals.items() if interval.high < 0}, len(gains)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -12,7 +12,7 @@ from typing import Any, TypeIs
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.contract.canonical import canonical
+from andamio.contract.canonical import canonical, folded
 from andamio.contract.tables import EXACT_INTEGER, LARGEST_NUMBER, Feature
 from andamio.errors import Violation
 from andamio.records.cells import (
@@ -90,11 +90,14 @@ class Reader:
         """A category's column that came coded: its distinct values are read and checked, not its rows."""
         before = len(self.table.violations)
         read = DictionaryColumn(*self._distinct(name, cells, self._text))
-        texts = [text or "" for text in read.values]
+        texts = [str(text or "") for text in read.values]
         if feature.values is not None and not feature.accepts_unknown:
             strange = [bool(text) and text not in feature.values for text in texts]
             if any(strange):
-                self._note(name, read.codes, np.array(strange), _one_of(feature.values))
+                reasons = _Unlisted(feature.values, _one_of(feature.values))
+                why = [reasons.of(text) if wrong else "" for text, wrong in zip(texts, strange, strict=True)]
+                for reason in dict.fromkeys(filter(None, why)):
+                    self._note(name, read.codes, np.array([one == reason for one in why]), reason)
                 texts = ["" if wrong else text for text, wrong in zip(texts, strange, strict=True)]
         # One more value stands for "nothing" while codes are mapped: -1 finds it at the end.
         present = np.array([*map(bool, texts), False])
@@ -125,9 +128,9 @@ class Reader:
         labels = np.array(read_each(texts.tolist(), lambda text: index.get(text, -1)), dtype=np.int64)
         if (labels < 0).any():
             self._require(name, texts, before, "has no label")
-            listed = ", ".join(list(index)[:10])
+            reasons = _Unlisted(index, f"is not one of the labels: {', '.join(list(index)[:10])}")
             for row in np.flatnonzero((labels < 0) & (texts != "")):
-                self.problem(row, name, f"is not one of the labels: {listed}")
+                self.problem(row, name, reasons.of(texts[row]))
         return labels
 
     # Kinds of columns
@@ -209,9 +212,10 @@ class Reader:
             return column
         strange = set(column.tolist()).difference(values, ("",))
         if strange:
+            reasons = _Unlisted(values, _one_of(values))
             for row, text in enumerate(column):
                 if text in strange:
-                    self.problem(row, name, _one_of(values))
+                    self.problem(row, name, reasons.of(text))
                     column[row] = ""
         return column
 
@@ -337,6 +341,21 @@ def _floats(cells: Sequence[object] | NDArray[Any]) -> NDArray[np.float64] | Non
         except OverflowError:
             return None
     return None
+
+
+class _Unlisted:
+    """Why a text is none of those that are listed: with the one that it looks like, where there is one."""
+
+    def __init__(self, listed: Iterable[str], reason: str) -> None:
+        self._listed = {folded(text): text for text in listed}
+        self._reason = reason
+
+    def of(self, text: str) -> str:
+        """The reason for one text."""
+        near = self._listed.get(folded(text))
+        if near is None:
+            return self._reason
+        return f"{self._reason} (it looks like '{near}': mind case, spaces and invisible characters)"
 
 
 def _one_of(values: Mapping[str, str]) -> str:

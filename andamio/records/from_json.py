@@ -35,7 +35,7 @@ def parse_records(contract: Contract, records: Sequence[object]) -> Table:
         given = record if record.keys() <= allowed else in_contract_form(record, allowed)
         maps.append(given)
         if not given.keys() <= allowed:
-            problems.extend(Violation(row, *_unknown(contract, name)) for name in given if name not in allowed)
+            problems.extend(Violation(row, *unknown_field(contract, name)) for name in given if name not in allowed)
         elif not any_required and not any(name in inputs for name in given):
             problems.append(Violation(row, "", "names no feature: expected at least one"))
     columns: dict[str, Cells] = {name: [record.get(name) for record in maps] for name in inputs}
@@ -49,7 +49,8 @@ def parse_records(contract: Contract, records: Sequence[object]) -> Table:
     return table
 
 
-def _unknown(contract: Contract, name: str) -> tuple[str, str]:
+def unknown_field(contract: Contract, name: str) -> tuple[str, str]:
+    """A name that no record has, as far as it may be repeated, and what is wrong with it."""
     shown = str(name)[:_NAME_SHOWN].encode(errors="replace").decode()
     if name in contract.features:
         return shown, "is only known after the event and no part of a request: leave it out"

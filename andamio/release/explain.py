@@ -40,18 +40,18 @@ Predict = Callable[[Encoded], NDArray[np.floating]]
 
 MOST_ROWS, FEWEST_ROWS = 12_000, 3_000
 """How many mixtures a small model, and any model at all, is asked about in one explanation."""
-_SMALL = 100 * 1024
+_SMALL_MODEL_BYTES = 100 * 1024
 """Bytes up to which a model is small."""
-_SLOWER = 0.7
+_COST_EXPONENT = 0.7
 """A row costs trees about so: with this power of their bytes (benchmarks/explain.py measures what comes of it)."""
 
-_COUNTED = 20
+_MAX_EXACT_FEATURES = 20
 """Features up to which all coalitions are thought of at all; what the model is asked decides."""
 
 
 def rows_for(model_bytes: int) -> int:
     """How many mixtures a model of this size is asked about: by size and not by clock, so that answers repeat."""
-    return max(FEWEST_ROWS, int(MOST_ROWS * min(1.0, (_SMALL / max(model_bytes, 1)) ** _SLOWER)))
+    return max(FEWEST_ROWS, int(MOST_ROWS * min(1.0, (_SMALL_MODEL_BYTES / max(model_bytes, 1)) ** _COST_EXPONENT)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,37 +86,37 @@ def read_reference(contract: Contract, document: Mapping[str, Any]) -> Reference
     if not rows:
         raise ReleaseError("reference.json holds no rows")
     times = document.get("time")
-    known, cells = {}, dict(columns)
-    for name, places in feature_columns(contract.inputs).items():
+    explained, cells = {}, dict(columns)
+    for name, positions in feature_columns(contract.inputs).items():
         feature = contract.inputs[name]
         undated = feature.type == "date" and contract.problem.time is not None and times is None
         if name in columns and not feature.private and not undated:
-            known[name] = places
+            explained[name] = positions
     if contract.problem.time is not None and times is not None:
         cells[contract.problem.time] = times
     table = parse(contract, cells, rows, text=False)
-    wrong = [problem for problem in table.violations if problem.field in known]
-    if wrong:
-        raise ReleaseError(f"reference.json breaks the contract in '{wrong[0].field}'")
-    held = tuple(name for name in contract.inputs if name not in known)
-    return Reference(encode(contract, table), known, held)
+    violations = [problem for problem in table.violations if problem.field in explained]
+    if violations:
+        raise ReleaseError(f"reference.json breaks the contract in '{violations[0].field}'")
+    held = tuple(name for name in contract.inputs if name not in explained)
+    return Reference(encode(contract, table), explained, held)
 
 
-def thinned(reference: Reference, rows: int, seed: int) -> Reference:
+def sample_reference(reference: Reference, rows: int, seed: int) -> Reference:
     """As many reference rows, drawn by seed, as `rows` mixtures allow for at one order each, there and back."""
-    most = max(1, rows // (1 + 2 * max(len(reference.features) - 1, 0)))
-    if reference.encoded.rows <= most:
+    max_rows = max(1, rows // (1 + 2 * max(len(reference.features) - 1, 0)))
+    if reference.encoded.rows <= max_rows:
         return reference
-    drawn = np.sort(np.random.default_rng(seed).choice(reference.encoded.rows, size=most, replace=False))
+    drawn = np.sort(np.random.default_rng(seed).choice(reference.encoded.rows, size=max_rows, replace=False))
     return Reference(reference.encoded.take(drawn), reference.features, reference.held)
 
 
 def seed_of(version: str, record: Encoded) -> int:
     """A seed that the same record and release always give, however the record was written."""
     numbers = np.where(np.isnan(record.numbers), np.float32(np.nan), record.numbers + np.float32(0))
-    said = hashlib.sha256(version.encode() + numbers.astype("<f4").tobytes())
-    said.update("\0".join(record.categories.ravel().tolist()).encode(errors="surrogatepass"))
-    return int.from_bytes(said.digest()[:8], "big")
+    digest = hashlib.sha256(version.encode() + numbers.astype("<f4").tobytes())
+    digest.update("\0".join(record.categories.ravel().tolist()).encode(errors="surrogatepass"))
+    return int.from_bytes(digest.digest()[:8], "big")
 
 
 def explain(
@@ -129,22 +129,22 @@ def explain(
     """
     count, features = reference.encoded.rows, len(reference.features)
     mixtures = _Mixtures(predict, reference, record, probability, target)
-    exact = features <= 1 or (features <= _COUNTED and count << features <= rows)
+    exact = features <= 1 or (features <= _MAX_EXACT_FEATURES and count << features <= rows)
     if exact:
         values, average, error = _exact(mixtures, count, features)
     else:
         rounds = max(1, (rows // count - 1) // (2 * (features - 1)))
         values, average, error = _sampled(mixtures, count, features, rounds, seed)
     contributions = dict(zip(reference.features, values.tolist(), strict=True))
-    return Explanation(probability, average, contributions, exact, count, mixtures.asked, error)
+    return Explanation(probability, average, contributions, exact, count, mixtures.evaluations, error)
 
 
 def _exact(mixtures: _Mixtures, count: int, features: int) -> tuple[Floats, float, float]:
     """Every coalition, averaged over the reference rows: Shapley's own formula."""
     coalitions = np.arange(1 << features)
     masks = (coalitions[:, None] >> np.arange(features) & 1).astype(bool)
-    each = mixtures.ask(np.tile(np.arange(count), len(masks)), np.repeat(masks, count, axis=0))
-    worth = each.reshape(len(masks), count).mean(axis=1)
+    probabilities = mixtures.evaluate(np.tile(np.arange(count), len(masks)), np.repeat(masks, count, axis=0))
+    worth = probabilities.reshape(len(masks), count).mean(axis=1)
     sizes = masks.sum(axis=1)
     weights = np.array([1 / (features * math.comb(features - 1, size)) for size in range(features)])
     values = np.zeros(features)
@@ -158,12 +158,12 @@ def _sampled(mixtures: _Mixtures, count: int, features: int, rounds: int, seed: 
     """In `rounds` orders a reference row, each there and back: every row is used as often as any other."""
     rng = np.random.default_rng(seed)
     order = rng.permuted(np.tile(np.arange(features), (count * rounds, 1)), axis=1)
-    place = np.argsort(order, axis=1)
-    places = np.stack([place, features - 1 - place], axis=1)  # [count * rounds, 2, features]
-    joined = np.arange(features + 1)[:, None] > places[:, :, None, :]  # [.., 2, features + 1, features]
+    rank = np.argsort(order, axis=1)
+    ranks = np.stack([rank, features - 1 - rank], axis=1)  # [count * rounds, 2, features]
+    joined = np.arange(features + 1)[:, None] > ranks[:, :, None, :]  # [.., 2, features + 1, features]
     rows = np.broadcast_to(np.repeat(np.arange(count), rounds)[:, None, None], joined.shape[:3])
-    worth = mixtures.ask(rows.reshape(-1), joined.reshape(-1, features)).reshape(joined.shape[:3])
-    steps = np.take_along_axis(np.diff(worth, axis=2), places, axis=2)  # what each feature changed by joining
+    worth = mixtures.evaluate(rows.reshape(-1), joined.reshape(-1, features)).reshape(joined.shape[:3])
+    steps = np.take_along_axis(np.diff(worth, axis=2), ranks, axis=2)  # what each feature changed by joining
     pairs = steps.mean(axis=1).reshape(count, rounds, features)
     # The reference rows are all taken, not drawn: with several rounds only what differs within a row is chance.
     spread = pairs.var(axis=1, ddof=1).mean(axis=0) if rounds > 1 else pairs[:, 0].var(axis=0, ddof=min(1, count - 1))
@@ -177,21 +177,23 @@ class _Mixtures:
     def __init__(
         self, predict: Predict, reference: Reference, record: Encoded, probability: float, target: int
     ) -> None:
-        self.asked = 0
+        self.evaluations = 0
         self._predict, self._reference, self._record = predict, reference, record
         self._probability, self._target = probability, target
-        places = list(reference.features.values())
-        self._numbers = _owners([numbers for numbers, _ in places], record.numbers.shape[1])
-        self._categories = _owners([categories for _, categories in places], record.categories.shape[1])
+        positions = list(reference.features.values())
+        self._numbers = _feature_of_column([numbers for numbers, _ in positions], record.numbers.shape[1])
+        self._categories = _feature_of_column([categories for _, categories in positions], record.categories.shape[1])
         rows = reference.encoded
         numbers = (rows.numbers != record.numbers) & ~(np.isnan(rows.numbers) & np.isnan(record.numbers))
         categories = rows.categories != record.categories
-        differs = np.zeros((rows.rows, len(places)), dtype=bool)
-        for feature, (some, others) in enumerate(places):
-            differs[:, feature] = numbers[:, list(some)].any(axis=1) | categories[:, list(others)].any(axis=1)
+        differs = np.zeros((rows.rows, len(positions)), dtype=bool)
+        for feature, (numbers_at, categories_at) in enumerate(positions):
+            differs[:, feature] = numbers[:, list(numbers_at)].any(axis=1) | categories[:, list(categories_at)].any(
+                axis=1
+            )
         self._differs = differs
 
-    def ask(self, rows: Ints, masks: Masks) -> Floats:
+    def evaluate(self, rows: Ints, masks: Masks) -> Floats:
         """The class's probability for reference rows `[n]` and masks `[n, features]`: each mixture is asked once."""
         # What the record and the reference row share makes no difference; nothing left to differ is the record.
         masks = masks & self._differs[rows]
@@ -205,24 +207,24 @@ class _Mixtures:
             return_inverse=True,
         )
         if len(first):
-            chosen = self._predict(self._mixed(rows[~whole][first], masks[~whole][first]))
-            worth[~whole] = np.asarray(chosen, dtype=np.float64)[inverse, self._target]
-            self.asked += len(first)
+            probabilities = self._predict(self._encoded_mixtures(rows[~whole][first], masks[~whole][first]))
+            worth[~whole] = np.asarray(probabilities, dtype=np.float64)[inverse, self._target]
+            self.evaluations += len(first)
         return worth
 
-    def _mixed(self, rows: Ints, masks: Masks) -> Encoded:
+    def _encoded_mixtures(self, rows: Ints, masks: Masks) -> Encoded:
         # A last column for what is held: always the record's.
-        own = np.concatenate([masks, np.ones((len(masks), 1), dtype=bool)], axis=1)
-        picked = self._reference.encoded.take(rows)
+        from_record = np.concatenate([masks, np.ones((len(masks), 1), dtype=bool)], axis=1)
+        reference_rows = self._reference.encoded.take(rows)
         return Encoded(
-            np.where(own[:, self._numbers], self._record.numbers, picked.numbers),
-            np.where(own[:, self._categories], self._record.categories, picked.categories),
+            np.where(from_record[:, self._numbers], self._record.numbers, reference_rows.numbers),
+            np.where(from_record[:, self._categories], self._record.categories, reference_rows.categories),
         )
 
 
-def _owners(places: list[tuple[int, ...]], width: int) -> Ints:
+def _feature_of_column(positions: list[tuple[int, ...]], width: int) -> Ints:
     """Which feature each column belongs to, -1 where it is held."""
-    owners = np.full(width, -1, dtype=np.int64)
-    for feature, columns in enumerate(places):
-        owners[list(columns)] = feature
-    return owners
+    features = np.full(width, -1, dtype=np.int64)
+    for feature, columns in enumerate(positions):
+        features[list(columns)] = feature
+    return features

@@ -16,7 +16,7 @@ from andamio.storage.ports import Objects
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class PointerEntry:
     """A release in service: `since` in ISO 8601, UTC; `run` is the training run that made it."""
 
     release: str
@@ -30,12 +30,12 @@ class Pointer:
 
     problem: str
     revision: int = 0
-    champion: Served | None = None
-    challenger: Served | None = None
+    champion: PointerEntry | None = None
+    challenger: PointerEntry | None = None
     share: float = 0.0
-    previous: Served | None = None
+    previous: PointerEntry | None = None
 
-    def promoted(self, served: Served) -> Pointer:
+    def promoted(self, served: PointerEntry) -> Pointer:
         """The pointer after a promotion: the champion becomes the previous one, the challenger's place is free."""
         return replace(
             self,
@@ -58,7 +58,7 @@ def read_pointer(objects: Objects, problem: str) -> tuple[Pointer, str | None]:
         return Pointer(problem), None
     try:
         raw: dict[str, Any] = json.loads(stored.body)
-        served = {key: Served(**raw[key]) if raw[key] else None for key in ("champion", "challenger", "previous")}
+        served = {key: PointerEntry(**raw[key]) if raw[key] else None for key in ("champion", "challenger", "previous")}
         return Pointer(raw["problem"], int(raw["revision"]), share=float(raw["share"]), **served), stored.etag
     except (KeyError, TypeError, ValueError):
         raise ReleaseError(
@@ -75,7 +75,7 @@ def swap_pointer(objects: Objects, pointer: Pointer, etag: str | None) -> None:
         raise PreconditionFailed(f"{key}: a first release was promoted meanwhile")
 
 
-def champion(pointer: Pointer) -> Served:
+def champion(pointer: Pointer) -> PointerEntry:
     """The champion; raises `NotReady` that says what to do when there is none yet."""
     if pointer.champion is None:
         raise NotReady(

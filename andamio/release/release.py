@@ -49,9 +49,9 @@ def seal(objects: Objects, files: Mapping[str, bytes], info: Mapping[str, Any]) 
     threshold). The manifest goes last: a release without one does not exist. Raises `ReleaseError`
     when a file is missing.
     """
-    lacking = [name for name in FILES if name not in files]
-    if lacking:
-        raise ReleaseError(f"a release needs {', '.join(lacking)}: training did not hand it over")
+    missing = [name for name in FILES if name not in files]
+    if missing:
+        raise ReleaseError(f"a release needs {', '.join(missing)}: training did not hand it over")
     digests = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
     manifest = json.dumps({"format": FORMAT, "info": dict(info), "files": digests}, indent=1, sort_keys=True).encode()
     version = version_of(manifest)

@@ -117,10 +117,12 @@ def compare(
     count: int = RESAMPLES,
 ) -> Comparison:
     """By how much the challenger is better (`sign` = -1 when less is better)."""
-    ours, theirs = (scorer.on(labels, probabilities) for scorer, probabilities in (challenger, baseline))
-    drawn = draw([ours, theirs], labels, keys, seed, count)
+    challenger_score, baseline_score = (
+        scorer.on(labels, probabilities) for scorer, probabilities in (challenger, baseline)
+    )
+    drawn = draw([challenger_score, baseline_score], labels, keys, seed, count)
     plain = np.ones(len(labels))
-    score, against = float(ours(plain)), float(theirs(plain))
+    score, against = float(challenger_score(plain)), float(baseline_score(plain))
     gains = sign * (drawn[:, 0] - drawn[:, 1])
     return Comparison(
         interval_of(score, drawn[:, 0]),

@@ -74,8 +74,8 @@ def _average_precision(y: Labels, p: Floats, positive: int, threshold: float) ->
 def _one_vs_rest(y: Labels, p: Floats, positive: int, binary: Callable[[Truth, Floats], Weighted]) -> Weighted:
     if positive >= 0:
         return binary(y == positive, p[:, positive])
-    each = [binary(y == k, p[:, k]) for k in range(p.shape[1])]
-    return lambda w: np.mean([one(w) for one in each], axis=0)
+    per_class = [binary(y == k, p[:, k]) for k in range(p.shape[1])]
+    return lambda w: np.mean([scorer(w) for scorer in per_class], axis=0)
 
 
 def _steps(truth: Truth, scores: Floats) -> Callable[[Floats], tuple[Floats, Floats]]:
@@ -164,15 +164,15 @@ def _mean(values: Floats) -> Weighted:
 
 def _f1(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     """Harmonic mean of precision and recall; undefined where a class has no rows, as a guess of it is never right."""
-    said = predicted(p, positive, threshold)
+    predictions = predicted(p, positive, threshold)
     classes = [positive] if positive >= 0 else list(range(p.shape[1]))
-    each = [_binary_f1(y == k, said == k) for k in classes]
-    return lambda w: np.mean([one(w) for one in each], axis=0)
+    per_class = [_binary_f1(y == k, predictions == k) for k in classes]
+    return lambda w: np.mean([scorer(w) for scorer in per_class], axis=0)
 
 
-def _binary_f1(truth: Truth, said: Truth) -> Weighted:
-    hits, there = (truth & said).astype(np.float64), truth.astype(np.float64)
-    either = there + said
+def _binary_f1(truth: Truth, predictions: Truth) -> Weighted:
+    hits, there = (truth & predictions).astype(np.float64), truth.astype(np.float64)
+    either = there + predictions
     return lambda w: np.where(w @ there > 0, _ratio(2 * (w @ hits), w @ either, math.nan), math.nan)
 
 

@@ -63,7 +63,7 @@ def run(run_id: str, file: str = "") -> str:
     return f"{RUNS}{run_id}/{file}"
 
 
-def judged(decision: str, version: str, run_id: str = "") -> str:
+def gate_attempts(decision: str, version: str, run_id: str = "") -> str:
     """The notes of who was judged at one state of the pointer on one data version, or that of one run."""
     return f"{RUNS}judged/{decision}/{version}/{run_id}"
 

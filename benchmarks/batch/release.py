@@ -22,7 +22,7 @@ from andamio.dataset import version as dataset
 from andamio.records.encode import Encoded, encode
 from andamio.records.parse import parse
 from andamio.release import release as releases
-from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from benchmarks.batch import generate
 from benchmarks.batch.folder import PROBLEM, FolderObjects
 from tests.support.releases import release_files
@@ -81,7 +81,7 @@ def sealed(folder: Path, contract: Contract, exported: Exported) -> str:
     files = release_files(contract, exported.onnx, {"MLmodel": mlmodel(contract, exported.onnx)})
     version = releases.seal(models, files, info)
     pointer, etag = read_pointer(models, contract.problem.name)
-    swap_pointer(models, pointer.promoted(Served(version, SINCE, "benchmark")), etag)
+    swap_pointer(models, pointer.promoted(PointerEntry(version, SINCE, "benchmark")), etag)
     return version
 
 

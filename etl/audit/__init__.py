@@ -21,14 +21,15 @@ from andamio.dataset.version import KEY
 from etl.audit.across import across_the_split
 from etl.audit.features import Train, within_train
 from etl.audit.suspects import KINDS, Suspect
+from etl.audit.values import FINDINGS, Finding, findings
 from etl.split import SealedSplit
 
-FORMAT = 1
-ENOUGH = 100_000
+FORMAT = 2
+MAX_ROWS = 100_000
 """Rows of train that features are judged on. Rows lie in the order of a digest, so the first ones are a sample."""
-_NAMED = 5
+_SUSPECTS_NAMED = 5
 
-__all__ = ["ENOUGH", "KINDS", "Suspect", "audit", "objection", "said"]
+__all__ = ["FINDINGS", "KINDS", "MAX_ROWS", "Finding", "Suspect", "audit", "audit_document", "findings", "stop_message"]
 
 
 def audit(
@@ -44,28 +45,33 @@ def audit(
     `labels` `[rows]` are class indices, `holdout` `[rows]` says which rows are held out, `places` `[rows]`
     where each row stood in what was read.
     """
-    chosen = np.flatnonzero(~holdout)[:ENOUGH]
-    columns = {name: column[chosen] for name, column in rows.items()}
-    train = Train(contract, columns, labels[chosen], rows[KEY][chosen], places[chosen])
-    found, checked = within_train(train)
-    more, also = across_the_split(contract, rows, labels, holdout, split)
-    suspects = sorted([*found, *more], key=lambda suspect: KINDS.index(suspect.kind))
-    return suspects, sorted({*checked, *also}, key=KINDS.index)
+    sample = np.flatnonzero(~holdout)[:MAX_ROWS]
+    columns = {name: column[sample] for name, column in rows.items()}
+    train = Train(contract, columns, labels[sample], rows[KEY][sample], places[sample])
+    within, checked = within_train(train)
+    across, checked_across = across_the_split(contract, rows, labels, holdout, split)
+    suspects = sorted([*within, *across], key=lambda suspect: KINDS.index(suspect.kind))
+    return suspects, sorted({*checked, *checked_across}, key=KINDS.index)
 
 
-def said(suspects: Sequence[Suspect], checked: Sequence[str]) -> dict[str, Any]:
+def audit_document(suspects: Sequence[Suspect], checked: Sequence[str], found: Sequence[Finding]) -> dict[str, Any]:
     """audit.json."""
-    return {"format": FORMAT, "suspects": [asdict(suspect) for suspect in suspects], "checked": list(checked)}
+    return {
+        "format": FORMAT,
+        "suspects": [asdict(suspect) for suspect in suspects],
+        "checked": list(checked),
+        "findings": [asdict(finding) for finding in found],
+    }
 
 
-def objection(content: dict[str, Any], version: str) -> str:
+def stop_message(content: dict[str, Any], version: str) -> str:
     """Why a data version with suspects is not to be trained on, and what to do."""
     suspects = content["suspects"]
-    named = " ".join(suspect["message"] for suspect in suspects[:_NAMED])
-    more = f" And {len(suspects) - _NAMED} more." if len(suspects) > _NAMED else ""
-    number = "1 suspect" if len(suspects) == 1 else f"{len(suspects)} suspects"
+    messages = " ".join(suspect["message"] for suspect in suspects[:_SUSPECTS_NAMED])
+    more = f" And {len(suspects) - _SUSPECTS_NAMED} more." if len(suspects) > _SUSPECTS_NAMED else ""
+    count_text = "1 suspect" if len(suspects) == 1 else f"{len(suspects)} suspects"
     return (
-        f"The leakage audit names {number}, and [training] leakage is {json.dumps('stop')}: {named}{more} "
+        f"The leakage audit names {count_text}, and [training] leakage is {json.dumps('stop')}: {messages}{more} "
         f"All evidence: andamio report {version}. Mend the data or problem.toml and deploy again; when each suspect "
         'is known to be harmless, set leakage = "warn".'
     )

@@ -12,13 +12,13 @@ from etl.audit.evidence import codes_of, records
 from etl.audit.suspects import DUPLICATES, GROUPS, TIMES, Suspect
 from etl.split import SealedSplit
 
-FEW = 3
+MIN_ROWS = 3
 """Rows below which a coincidence is not worth a word."""
-SHARE = 0.01
+MIN_SHARE = 0.01
 """The share of holdout rows, or of pairs of rows in the wrong order, below which an overlap is let pass."""
 ABOVE_CHANCE = 3.0
 """How many times more often than by chance records must come again."""
-ENOUGH = 20_000
+MAX_HOLDOUT_ROWS = 20_000
 
 
 def across_the_split(
@@ -52,29 +52,36 @@ def _duplicates(
     member = records(rows, inputs)
     seen = np.zeros(member.max() + 1, dtype=bool)
     seen[member[~holdout]] = True
-    twins = holdout & seen[member]
-    held, trained = int(holdout.sum()), int((~holdout).sum())
-    number = int(twins.sum())
-    if number < max(FEW, SHARE * held):
+    copies = holdout & seen[member]
+    holdout_rows, train_rows = int(holdout.sum()), int((~holdout).sum())
+    count = int(copies.sum())
+    if count < max(MIN_ROWS, MIN_SHARE * holdout_rows):
         return None
     likely = np.zeros(len(labels))
     for name in inputs:
         codes = codes_of(rows[name])
         counts = np.bincount(codes[~holdout], minlength=codes.max() + 1)
         with np.errstate(divide="ignore"):
-            likely += np.log(counts / trained)[codes]
-    chance = float((-np.expm1(trained * np.log1p(-np.minimum(np.exp(likely[holdout]), 1 - 1e-12)))).mean())
-    if number / held <= ABOVE_CHANCE * chance:
+            likely += np.log(counts / train_rows)[codes]
+    chance = float((-np.expm1(train_rows * np.log1p(-np.minimum(np.exp(likely[holdout]), 1 - 1e-12)))).mean())
+    if count / holdout_rows <= ABOVE_CHANCE * chance:
         return None
     # Of a record that stands in train with several labels, any will do.
-    known = set(zip(member[~holdout].tolist(), labels[~holdout].tolist(), strict=True))
-    agreeing = sum(pair in known for pair in zip(member[twins].tolist(), labels[twins].tolist(), strict=True))
+    train_pairs = set(zip(member[~holdout].tolist(), labels[~holdout].tolist(), strict=True))
+    same_label = sum(pair in train_pairs for pair in zip(member[copies].tolist(), labels[copies].tolist(), strict=True))
     return Suspect(
         DUPLICATES,
         "",
-        {"rows": number, "holdout": held, "share": number / held, "by_chance": chance, "same_label": agreeing},
-        f"{number} of {held} holdout rows ({number / held:.1%}; {chance:.1%} by chance) have the very features of a "
-        f"training row, {agreeing} of them with its label: a model may score by remembering. Remove the copies from "
+        {
+            "rows": count,
+            "holdout": holdout_rows,
+            "share": count / holdout_rows,
+            "by_chance": chance,
+            "same_label": same_label,
+        },
+        f"{count} of {holdout_rows} holdout rows ({count / holdout_rows:.1%}; {chance:.1%} by chance) have the very "
+        "features of a "
+        f"training row, {same_label} of them with its label: a model may score by remembering. Remove the copies from "
         "the raw files, or name the column that copies share as group in [problem].",
     )
 
@@ -84,26 +91,26 @@ def _groups(group: str, column: NDArray[np.object_], holdout: NDArray[np.bool_],
     both = np.intersect1d(codes[holdout], codes[~holdout])
     if len(both) == 0:
         return None
-    number = int(np.isin(codes[holdout], both).sum())
+    count = int(np.isin(codes[holdout], both).sum())
     by = ", ".join(f"'{name}'" for name in split.columns[:3]) or "rows"
     return Suspect(
         GROUPS,
         group,
-        {"groups": len(both), "rows": number, "holdout": int(holdout.sum())},
-        f"'{group}': {len(both)} groups are on both sides of the split, with {number} of {int(holdout.sum())} holdout "
+        {"groups": len(both), "rows": count, "holdout": int(holdout.sum())},
+        f"'{group}': {len(both)} groups are on both sides of the split, with {count} of {int(holdout.sum())} holdout "
         f"rows: {layout.SPLIT} was sealed by {by}, before the group was named. Start the lake anew with the group in "
         "[problem], so that the split is sealed by it.",
     )
 
 
 def _times(time: str, moments: NDArray[np.int64], holdout: NDArray[np.bool_], split: SealedSplit) -> Suspect | None:
-    trained = np.sort(moments[~holdout])
-    held = moments[holdout][:ENOUGH]
-    later = len(trained) - np.searchsorted(trained, held, side="right")
-    wrong = float(later.mean() / len(trained))
-    if wrong <= SHARE:
+    train_rows = np.sort(moments[~holdout])
+    holdout_rows = moments[holdout][:MAX_HOLDOUT_ROWS]
+    later = len(train_rows) - np.searchsorted(train_rows, holdout_rows, side="right")
+    wrong = float(later.mean() / len(train_rows))
+    if wrong <= MIN_SHARE:
         return None
-    why = (
+    advice = (
         f'{layout.SPLIT} was sealed with the rule "{split.rule}", before [training] split said "time": start the lake '
         "anew"
         if split.rule != "time"
@@ -114,5 +121,5 @@ def _times(time: str, moments: NDArray[np.int64], holdout: NDArray[np.bool_], sp
         time,
         {"pairs_in_wrong_order": wrong, "holdout": int(holdout.sum())},
         f"'{time}': in {wrong:.1%} of pairs a holdout row is older than a training row, so that the model is judged on "
-        f"the past by what came later; {why}.",
+        f"the past by what came later; {advice}.",
     )

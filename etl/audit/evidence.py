@@ -22,7 +22,7 @@ Codes = NDArray[np.int64]
 Labels = NDArray[np.int64]
 
 
-def known_cells(column: NDArray[np.generic]) -> NDArray[np.bool_]:
+def has_value(column: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Which cells of a kept column have a value: `[rows]`."""
     return ~missing(column)
 
@@ -34,11 +34,11 @@ def codes_of(column: NDArray[np.generic]) -> Codes:
 
 def bins_of(column: NDArray[np.float64]) -> Codes:
     """A code for each of at most 20 bins of about equal count, and one for no value; few values keep their own."""
-    known = known_cells(column)
-    if len(np.unique(column[known])) <= BINS:
+    present = has_value(column)
+    if len(np.unique(column[present])) <= BINS:
         return codes_of(column)
-    edges = np.unique(np.quantile(column[known], np.arange(1, BINS) / BINS))
-    return np.where(known, np.searchsorted(edges, column, side="left"), len(edges) + 1).astype(np.int64)
+    edges = np.unique(np.quantile(column[present], np.arange(1, BINS) / BINS))
+    return np.where(present, np.searchsorted(edges, column, side="left"), len(edges) + 1).astype(np.int64)
 
 
 def folds_of(keys: NDArray[np.object_]) -> Codes:
@@ -52,38 +52,38 @@ def aucs(scores: NDArray[np.float64], labels: Labels, classes: int) -> NDArray[n
     From the sums of mid-ranks (Mann-Whitney), so that ties count half.
     """
     ranks = pd.Series(scores).rank().to_numpy()
-    inside = np.bincount(labels, minlength=classes).astype(np.float64)
-    outside = len(labels) - inside
-    wins = np.bincount(labels, weights=ranks, minlength=classes) - inside * (inside + 1) / 2
+    in_class = np.bincount(labels, minlength=classes).astype(np.float64)
+    out_of_class = len(labels) - in_class
+    wins = np.bincount(labels, weights=ranks, minlength=classes) - in_class * (in_class + 1) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(wins / (inside * outside), dtype=np.float64)
+        return np.asarray(wins / (in_class * out_of_class), dtype=np.float64)
 
 
-def lowest_auc(auc: float, inside: int, outside: int) -> float:
+def lowest_auc(auc: float, in_class: int, out_of_class: int) -> float:
     """The lower end of the 99% interval of an AUC from so many rows of a class and of the others.
 
     Newcombe's method 5 (Statistics in Medicine 25, 2006, 559-573): a score interval, which does not
     shrink to nothing where a few rows happen to be told apart without a mistake.
     """
-    extra = (inside + outside) / 2 - 1
+    spread_weight = (in_class + out_of_class) / 2 - 1
 
-    def reach(value: float) -> float:
-        spread = 1 + extra * ((1 - value) / (2 - value) + value / (1 + value))
-        return value + Z * math.sqrt(value * (1 - value) * spread / (inside * outside))
+    def upper_end(value: float) -> float:
+        spread = 1 + spread_weight * ((1 - value) / (2 - value) + value / (1 + value))
+        return value + Z * math.sqrt(value * (1 - value) * spread / (in_class * out_of_class))
 
     low, high = 0.0, auc
     for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (middle, high) if reach(middle) < auc else (low, middle)
+        midpoint = (low + high) / 2
+        low, high = (midpoint, high) if upper_end(midpoint) < auc else (low, midpoint)
     return low
 
 
 def lowest_share(hits: int, rows: int) -> float:
     """The lower end of Wilson's 99% interval of a share."""
     share, square = hits / rows, Z * Z
-    middle = share + square / (2 * rows)
-    reach = Z * math.sqrt(share * (1 - share) / rows + square / (4 * rows * rows))
-    return (middle - reach) / (1 + square / rows)
+    midpoint = share + square / (2 * rows)
+    half_width = Z * math.sqrt(share * (1 - share) / rows + square / (4 * rows * rows))
+    return (midpoint - half_width) / (1 + square / rows)
 
 
 def rates_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) -> NDArray[np.float64]:
@@ -91,35 +91,35 @@ def rates_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) 
 
     A value seen nowhere else has every class's own share: an identifier tells nothing here.
     """
-    inside, shares = _elsewhere(codes, labels, folds, classes)
-    rates: NDArray[np.float64] = (inside + shares) / (inside.sum(axis=1, keepdims=True) + 1)
+    class_counts, shares = _counts_in_other_folds(codes, labels, folds, classes)
+    rates: NDArray[np.float64] = (class_counts + shares) / (class_counts.sum(axis=1, keepdims=True) + 1)
     return rates
 
 
-def guessed_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) -> NDArray[np.float64]:
+def accuracy_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) -> NDArray[np.float64]:
     """The share of each class's rows that other folds' rows of the same value guess, NaN without rows: `[classes]`.
 
     The guess is the class that is there more often than by its own share; a value seen nowhere else guesses nothing.
     """
-    inside, shares = _elsewhere(codes, labels, folds, classes)
-    guesses = np.where(inside.any(axis=1), np.argmax(inside / np.maximum(shares, 1e-12), axis=1), -1)
+    class_counts, shares = _counts_in_other_folds(codes, labels, folds, classes)
+    guesses = np.where(class_counts.any(axis=1), np.argmax(class_counts / np.maximum(shares, 1e-12), axis=1), -1)
     rows = np.bincount(labels, minlength=classes)
     hits = np.bincount(labels[guesses == labels], minlength=classes)
     with np.errstate(invalid="ignore"):
         return np.asarray(hits / rows, dtype=np.float64)
 
 
-def _elsewhere(
+def _counts_in_other_folds(
     codes: Codes, labels: Labels, folds: Codes, classes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """For each row, how many rows of its value each class has in the other folds; and the classes' shares there."""
     values = int(codes.max()) + 1
     counts = np.zeros((FOLDS, values, classes))
     np.add.at(counts, (folds, codes, labels), 1)
-    elsewhere = counts.sum(axis=0) - counts
-    totals = elsewhere.sum(axis=1)
+    other_folds = counts.sum(axis=0) - counts
+    totals = other_folds.sum(axis=1)
     shares = totals / np.maximum(totals.sum(axis=1, keepdims=True), 1)
-    return elsewhere[folds, codes], shares[folds]
+    return other_folds[folds, codes], shares[folds]
 
 
 def records(columns: Columns, names: tuple[str, ...]) -> Codes:

@@ -14,26 +14,26 @@ from andamio.contract import Contract
 from andamio.contract.tables import Feature
 from andamio.dataset.columns import Columns
 from etl.audit.evidence import (
+    accuracy_out_of_fold,
     aucs,
     bins_of,
     codes_of,
     folds_of,
-    guessed_out_of_fold,
-    known_cells,
+    has_value,
     lowest_auc,
     lowest_share,
     rates_out_of_fold,
 )
 from etl.audit.suspects import ALONE, COPY, IDENTIFIER, LATER, MISSING, Suspect
 
-NEAR_ONE = 0.98
+MIN_AUC = 0.98
 """The AUC of one feature that is too good. The best single feature of honest data that is at hand is below it
 (0.976 in the Wisconsin breast cancer data); a copy of the label with one mistake in fifty rows is at it."""
-NEAR_ONE_AT_LEAST = 0.9
+MIN_AUC_LOW = 0.9
 """What the lower end of that AUC's 99% interval must reach: some thirty rows of each class without a mistake."""
-NEARLY_ALL = 0.99
+MIN_ACCURACY = 0.99
 """The share of rows, class by class, from which on a value tells the label."""
-FEWEST = 5
+MIN_CLASS_ROWS = 5
 """Rows of a class below which nothing is said about it: luck hardly ever guesses five of a rare class."""
 ONE_CLASS = 0.98
 """The share of one class among rows with (or without) a value from which on that alone is suspicious."""
@@ -75,10 +75,12 @@ class Train:
         """What a class is called."""
         return self.contract.texts[self.contract.classes[index]]
 
-    def judged(self, labels: NDArray[np.int64]) -> list[int]:
+    def eligible_classes(self, labels: NDArray[np.int64]) -> list[int]:
         """The classes with enough rows, and enough against them; of two, the positive one stands for both."""
         counts = np.bincount(labels, minlength=self.classes)
-        fit = [index for index in range(self.classes) if FEWEST <= counts[index] <= len(labels) - FEWEST]
+        fit = [
+            index for index in range(self.classes) if MIN_CLASS_ROWS <= counts[index] <= len(labels) - MIN_CLASS_ROWS
+        ]
         return [self.contract.positive_index] if self.classes == 2 and len(fit) == 2 else fit
 
 
@@ -89,65 +91,67 @@ def within_train(train: Train) -> tuple[list[Suspect], list[str]]:
     if time is not None and time in train.columns:
         dates = [name for name, feature in train.contract.inputs.items() if feature.type == "date"]
         checked += [LATER] if dates else []
-    found = []
+    suspects = []
     for name, feature in train.contract.inputs.items():
-        found += list(_feature(train, name, feature))
-    return found, checked
+        suspects += list(_feature(train, name, feature))
+    return suspects, checked
 
 
 def _feature(train: Train, name: str, feature: Feature) -> Iterator[Suspect]:
     column = train.columns[name]
     # What tells the label is said once, in the plainest of the ways that fit.
-    telling = _copy(train, name, column) or _missing(train, name, column) or _alone(train, name, feature, column)
+    giveaway = _copy(train, name, column) or _missing(train, name, column) or _alone(train, name, feature, column)
     later = _later(train, name, column) if feature.type == "date" else None
-    yield from (suspect for suspect in (telling, later, _identifier(train, name, feature, column)) if suspect)
+    yield from (suspect for suspect in (giveaway, later, _identifier(train, name, feature, column)) if suspect)
 
 
 def _copy(train: Train, name: str, column: NDArray[np.generic]) -> Suspect | None:
     """A column whose values are, nearly, a function of the label: one value a class, or several."""
-    known = known_cells(column)
-    labels = train.labels[known]
-    judged = np.flatnonzero(np.bincount(labels, minlength=train.classes) >= FEWEST)
-    if len(judged) < 2:
+    present = has_value(column)
+    labels = train.labels[present]
+    eligible_classes = np.flatnonzero(np.bincount(labels, minlength=train.classes) >= MIN_CLASS_ROWS)
+    if len(eligible_classes) < 2:
         return None
-    codes = codes_of(column[known])
-    told = guessed_out_of_fold(codes, labels, train.folds[known], train.classes)[judged]
-    if told.mean() < NEARLY_ALL:
+    codes = codes_of(column[present])
+    accuracy = accuracy_out_of_fold(codes, labels, train.folds[present], train.classes)[eligible_classes]
+    if accuracy.mean() < MIN_ACCURACY:
         return None
     values = len(np.unique(codes))
     counts = np.zeros((values, train.classes), dtype=np.int64)
     np.add.at(counts, (codes, labels), 1)
-    agreeing = int(counts.max(axis=1).sum()) / len(labels)
+    agreement = int(counts.max(axis=1).sum()) / len(labels)
     one_to_one = values == len(np.unique(labels))
-    how = "its values and the classes are one to one" if one_to_one else f"each of its {values} values has one class"
+    description = (
+        "its values and the classes are one to one" if one_to_one else f"each of its {values} values has one class"
+    )
     return Suspect(
         COPY,
         name,
-        {"agreement": agreeing, "rows": len(labels), "values": values, "one_to_one": int(one_to_one)},
-        f"'{name}' {'copies' if one_to_one else 'encodes'} the label: {how} in {agreeing:.1%} of {len(labels)} rows. "
-        + ADVICE,
+        {"agreement": agreement, "rows": len(labels), "values": values, "one_to_one": int(one_to_one)},
+        f"'{name}' {'copies' if one_to_one else 'encodes'} the label: {description} in {agreement:.1%} of "
+        f"{len(labels)} rows. " + ADVICE,
     )
 
 
 def _missing(train: Train, name: str, column: NDArray[np.generic]) -> Suspect | None:
     """A column that is there, or lacking, for one class alone."""
-    known = known_cells(column)
-    for there, rows in ((True, known), (False, ~known)):
+    present = has_value(column)
+    for has_cell, rows in ((True, present), (False, ~present)):
         number = int(rows.sum())
         if number < ONE_CLASS_ROWS or number == len(rows):
             continue
         counts = np.bincount(train.labels[rows], minlength=train.classes)
         index = int(counts.argmax())
-        share, usual = counts[index] / number, float((train.labels == index).mean())
+        share, base_rate = counts[index] / number, float((train.labels == index).mean())
         # Half of the way from the class's own share to all rows: luck does that about once in a million.
-        if share >= ONE_CLASS and lowest_share(int(counts[index]), number) > (1 + usual) / 2:
-            word = "has a value" if there else "has no value"
+        if share >= ONE_CLASS and lowest_share(int(counts[index]), number) > (1 + base_rate) / 2:
+            phrase = "has a value" if has_cell else "has no value"
             return Suspect(
                 MISSING,
                 name,
-                {"share": float(share), "rows": number, "usual": usual, "known": int(there)},
-                f"'{name}': where it {word} ({number} rows), {share:.1%} are '{train.text(index)}', against "
-                f"{usual:.1%} of all rows: that it is there already tells the label. {ADVICE}",
+                {"share": float(share), "rows": number, "usual": base_rate, "known": int(has_cell)},
+                f"'{name}': where it {phrase} ({number} rows), {share:.1%} are '{train.text(index)}', against "
+                f"{base_rate:.1%} of all rows: that it is there already tells the label. {ADVICE}",
             )
     return None
 
@@ -161,23 +165,23 @@ def _alone(train: Train, name: str, feature: Feature, column: NDArray[np.generic
     best: tuple[float, float, int] | None = None
     for scores, rows in _scores(train, feature, column):
         labels = train.labels[rows]
-        judged = train.judged(labels)
-        if not judged:
+        eligible_classes = train.eligible_classes(labels)
+        if not eligible_classes:
             continue
         counts = np.bincount(labels, minlength=train.classes)
         if scores.shape[1] == 1:  # a number may point either way
-            found = aucs(scores[:, 0], labels, train.classes)
-            each = np.maximum(found, 1 - found)[judged]
+            class_aucs = aucs(scores[:, 0], labels, train.classes)
+            per_class = np.maximum(class_aucs, 1 - class_aucs)[eligible_classes]
         else:
-            each = np.array([aucs(scores[:, index], labels, train.classes)[index] for index in judged])
-        auc = float(each.mean())
-        if auc < NEAR_ONE or (best is not None and auc <= best[0]):
+            per_class = np.array([aucs(scores[:, index], labels, train.classes)[index] for index in eligible_classes])
+        auc = float(per_class.mean())
+        if auc < MIN_AUC or (best is not None and auc <= best[0]):
             continue
         lows = [
-            lowest_auc(float(one), int(counts[index]), len(labels) - int(counts[index]))
-            for one, index in zip(each, judged, strict=True)
+            lowest_auc(float(auc_of_class), int(counts[index]), len(labels) - int(counts[index]))
+            for auc_of_class, index in zip(per_class, eligible_classes, strict=True)
         ]
-        if np.mean(lows) >= NEAR_ONE_AT_LEAST:
+        if np.mean(lows) >= MIN_AUC_LOW:
             best = auc, float(np.mean(lows)), len(labels)
     if best is None:
         return None
@@ -200,9 +204,9 @@ def _scores(
         codes = codes_of(column)
     else:
         numbers = as_numbers(feature, column)
-        known = known_cells(numbers)
-        if known.sum() > 1:
-            yield numbers[known, None], known
+        present = has_value(numbers)
+        if present.sum() > 1:
+            yield numbers[present, None], present
         codes = bins_of(numbers)
     if codes.max() > 0:
         yield rates_out_of_fold(codes, train.labels, train.folds, train.classes), every
@@ -210,31 +214,34 @@ def _scores(
 
 def _identifier(train: Train, name: str, feature: Feature, column: NDArray[np.generic]) -> Suspect | None:
     """A category with a value of its own in nearly every row, or a whole number that counts rows."""
-    known = known_cells(column)
-    number = int(known.sum())
+    present = has_value(column)
+    number = int(present.sum())
     if number < IDENTIFIER_ROWS or feature.type not in ("category", "integer", "number"):
         return None
-    values = column[known]
+    values = column[present]
     distinct = len(pd.unique(values))
     if distinct < DISTINCT * number:
         return None
     evidence: dict[str, float | int] = {"distinct": distinct, "rows": number}
-    how = "values"
+    description = "values"
     if feature.type != "category":
         numbers = values.astype(np.float64)
         if (np.floor(numbers) != numbers).any():
             return None
-        order = abs(float(np.corrcoef(pd.Series(numbers).rank(), pd.Series(train.places[known]).rank())[0, 1]))
+        order = abs(float(np.corrcoef(pd.Series(numbers).rank(), pd.Series(train.places[present]).rank())[0, 1]))
         spread = float(np.ptp(numbers) + 1) / distinct
         if order < IN_ORDER and spread > DENSE:
             return None
         evidence |= {"order": order, "spread": spread}
-        how = "values that grow with the row's place" if order >= IN_ORDER else "values without gaps, as a counter has"
+        description = (
+            "values that grow with the row's place" if order >= IN_ORDER else "values without gaps, as a counter has"
+        )
     return Suspect(
         IDENTIFIER,
         name,
         evidence,
-        f"'{name}' looks like an identifier: {distinct} distinct {how} in {number} rows. A model can only learn it by "
+        f"'{name}' looks like an identifier: {distinct} distinct {description} in {number} rows. A model can only "
+        "learn it by "
         "heart. Make it the id of [problem], or take it out of [features].",
     )
 
@@ -245,8 +252,8 @@ def _later(train: Train, name: str, column: NDArray[np.generic]) -> Suspect | No
     if time is None or time not in train.columns:
         return None
     days, moments = column.astype("datetime64[D]"), train.columns[time].astype("datetime64[D]")
-    known = ~np.isnat(days) & ~np.isnat(moments)
-    number, later = int(known.sum()), int((days[known] > moments[known] + np.timedelta64(1, "D")).sum())
+    present = ~np.isnat(days) & ~np.isnat(moments)
+    number, later = int(present.sum()), int((days[present] > moments[present] + np.timedelta64(1, "D")).sum())
     if later < max(LATER_ROWS, LATER_SHARE * number):
         return None
     return Suspect(

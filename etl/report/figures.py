@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
 from andamio.dataset.columns import Columns
-from etl.audit.evidence import codes_of, known_cells, records
+from etl.audit.evidence import codes_of, has_value, records
 from etl.audit.features import as_numbers
 
 SAMPLE = 50_000
@@ -97,7 +97,7 @@ def describe(
     name: str, feature: Feature, column: NDArray[np.generic], labels: NDArray[np.int64], classes: int
 ) -> Described:
     """One column of train with its labels `[rows]`; nothing but counts of a private one."""
-    known = known_cells(column)
+    known = has_value(column)
     lacking = np.bincount(labels[~known], minlength=classes)
     found = Described(name, feature, len(column), int((~known).sum()), lacking.tolist())
     if feature.private or not known.any():
@@ -209,7 +209,7 @@ def related(contract: Contract, train: Columns, names: list[str]) -> list[Relate
         if feature.type in ("integer", "number", "date"):
             ranks[name] = _ranks(as_numbers(feature, column))
         else:
-            codes[name] = np.where(known_cells(column), codes_of(column), -1)
+            codes[name] = np.where(has_value(column), codes_of(column), -1)
     found = []
     for index, first in enumerate(names):
         for second in names[index + 1 :]:

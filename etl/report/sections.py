@@ -40,6 +40,7 @@ def audit(version: Version) -> Section:
         "checked": [KINDS.get(kind, kind) for kind in version.audit["checked"]],
         "suspects": [(KINDS.get(one["kind"], one["kind"]), one["message"]) for one in version.suspects],
         "evidence": Table("Evidence", ["kind", "feature", "numbers"], rows),
+        "findings": [finding["message"] for finding in version.audit["findings"]],
     }
     return Section("audit", "Leakage audit", content, "suspicious" if version.suspects else "clean")
 

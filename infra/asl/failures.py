@@ -20,14 +20,16 @@ def fail_rules(where: str, name: str, states: Mapping[str, State], start: object
         yield f"{where} has ErrorPath, which may lead to a name that is Step Functions' own (States.*): set Error"
     path = str(state.get("CausePath", ""))
     if path.endswith((".Error", ".Cause")):
-        for way in _unsure_ways(path, name, states, start, seen=set()):
+        for way in _unverified_paths(path, name, states, start, seen=set()):
             yield (
                 f"{where} has CausePath {path}, which need not be there when {way} leads to it: "
                 "let a Choice ask whether it IsPresent"
             )
 
 
-def _unsure_ways(path: str, target: str, states: Mapping[str, State], start: object, seen: set[str]) -> Iterator[str]:
+def _unverified_paths(
+    path: str, target: str, states: Mapping[str, State], start: object, seen: set[str]
+) -> Iterator[str]:
     """What leads to a state without making sure that there is something at the path."""
     if target in seen:
         return
@@ -44,7 +46,7 @@ def _unsure_ways(path: str, target: str, states: Mapping[str, State], start: obj
         rules = state.get("Choices") or []
         passed_on = any(rule.get("Next") == target and not _asks(rule, path) for rule in rules)
         if passed_on or state.get("Default") == target:
-            yield from _unsure_ways(path, name, states, start, seen)
+            yield from _unverified_paths(path, name, states, start, seen)
 
 
 def _asks(rule: State, path: str) -> bool:

@@ -15,8 +15,16 @@ from infra.constructs.waivers import waive
 # A browser cannot send a key in a header when a page is opened, and a load balancer's check has none.
 PUBLIC_PAGES = ("ping", "openapi.json", "docs", "docs/{asset+}")
 
-# For the API as a whole and for one key alike: a cost guard, not a service level.
-RATE_PER_SECOND, BURST = 200, 400
+OPEN_METHODS = ("GET", "HEAD")
+"""What needs no key on those pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """Requests a second, and at once, of the API as a whole and of one key alike: a cost guard, no service level."""
+
+    rate: int
+    burst: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,14 @@ class Api(apigateway.RestApi):
     key: apigateway.IApiKey
 
     def __init__(
-        self, scope: Construct, id: str, *, system: str, handler: lambda_.IFunction, log: ApiLog | None
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        system: str,
+        handler: lambda_.IFunction,
+        log: ApiLog | None,
+        throttle: Throttle,
     ) -> None:
         name = names.resource(system, "api")
         super().__init__(
@@ -46,8 +61,8 @@ class Api(apigateway.RestApi):
             cloud_watch_role=False,
             deploy_options=apigateway.StageOptions(
                 stage_name=names.API_STAGE,
-                throttling_rate_limit=RATE_PER_SECOND,
-                throttling_burst_limit=BURST,
+                throttling_rate_limit=throttle.rate,
+                throttling_burst_limit=throttle.burst,
                 access_log_destination=log.destination if log else None,
                 access_log_format=log.format if log else None,
             ),
@@ -58,9 +73,10 @@ class Api(apigateway.RestApi):
         self._everything(self.root.add_resource("{proxy+}"))
         for page in PUBLIC_PAGES:
             resource = self.root.resource_for_path(page)
-            self._add(resource, "GET", key_required=False)
+            for method in OPEN_METHODS:
+                self._add(resource, method, key_required=False)
             self._everything(resource)
-        self.key = self._key_with_plan(name)
+        self.key = self._key_with_plan(name, throttle)
         explain_errors(self)
         # RestApi puts an output of its own into the stack; ours has a name that programs can rely on.
         self.node.try_remove_child("Endpoint")
@@ -79,12 +95,12 @@ class Api(apigateway.RestApi):
             authorization_type=apigateway.AuthorizationType.NONE,
         )
 
-    def _key_with_plan(self, name: str) -> apigateway.IApiKey:
+    def _key_with_plan(self, name: str, throttle: Throttle) -> apigateway.IApiKey:
         key = self.add_api_key("Key", api_key_name=name, description="Given to clients in the x-api-key header")
         plan = self.add_usage_plan(
             "Plan",
             name=name,
-            throttle=apigateway.ThrottleSettings(rate_limit=RATE_PER_SECOND, burst_limit=BURST),
+            throttle=apigateway.ThrottleSettings(rate_limit=throttle.rate, burst_limit=throttle.burst),
             api_stages=[apigateway.UsagePlanPerApiStage(api=self, stage=self.deployment_stage)],
         )
         plan.add_api_key(key)

@@ -15,7 +15,7 @@ from infra.constructs.queue import DeadLetterQueue
 from infra.constructs.role import Permission, create_role
 
 
-class Arrivals(Construct):
+class UploadRule(Construct):
     """S3 -> EventBridge -> Step Functions, tried again for half a day, then kept in a dead-letter queue."""
 
     def __init__(

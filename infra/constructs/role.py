@@ -48,20 +48,20 @@ def create_role(scope: Construct, id: str, trust: Trust, permissions: Iterable[P
     """
     if given:
         return iam.Role.from_role_arn(scope, id, given, mutable=False)
-    asked = list(permissions)
+    granted = list(permissions)
     role = iam.Role(
         scope,
         id,
         assumed_by=iam.ServicePrincipal(trust.service, conditions=dict(trust.conditions)),
         inline_policies={
             "permissions": iam.PolicyDocument(
-                statements=[iam.PolicyStatement(actions=list(p.actions), resources=list(p.resources)) for p in asked]
+                statements=[iam.PolicyStatement(actions=list(p.actions), resources=list(p.resources)) for p in granted]
             )
         }
-        if asked
+        if granted
         else None,
     )
-    waive(role, {finding: reason for permission in asked for finding, reason in permission.findings})
+    waive(role, {finding: reason for permission in granted for finding, reason in permission.findings})
     return role.without_policy_updates()
 
 

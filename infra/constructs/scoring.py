@@ -10,7 +10,7 @@ from andamio import names
 from andamio.settings import ScoreSettings
 from andamio.storage import layout
 from infra.bundling import Bundle
-from infra.constructs.arrivals import Arrivals
+from infra.constructs.arrivals import UploadRule
 from infra.constructs.function import BundledFunction
 from infra.constructs.machine import FileMachine
 from infra.constructs.role import Permission, objects
@@ -82,7 +82,7 @@ class Scoring(Construct):
             ],
             given_role=options.existing_role_arn,
         )
-        Arrivals(
+        UploadRule(
             self,
             "Arrivals",
             system=system,

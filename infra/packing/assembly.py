@@ -18,7 +18,7 @@ MIB = 2**20
 def finished_zip(recipe: Recipe, platform: Platform, folder: Path, repository: Path) -> Path:
     """The zip of a bundle, found in the folder or made there; raises `BundleError`."""
     requirements = uv.locked_requirements(recipe.name, repository)
-    ours = sources(recipe, repository)
+    own_files = sources(recipe, repository)
     below = archive.digest(
         {
             "requirements": requirements,
@@ -27,14 +27,14 @@ def finished_zip(recipe: Recipe, platform: Platform, folder: Path, repository: P
             "rules": _rules(),
         }
     )
-    above = archive.digest({"": below} | {name: path.read_bytes() for name, path in ours.items()})
+    above = archive.digest({"": below} | {name: path.read_bytes() for name, path in own_files.items()})
     label = f"{recipe.name}-{platform.name}"
     path = folder / f"{label}-{above[:16]}.zip"
     if not store.use(path):
         dependencies = folder / f"{label}-dependencies-{below[:16]}.zip"
         if not store.use(dependencies):
             _make_dependencies(recipe, platform, requirements, dependencies)
-        _make_finished(recipe, platform, ours, dependencies, path)
+        _make_finished(recipe, platform, own_files, dependencies, path)
     return path
 
 
@@ -44,29 +44,29 @@ def _make_dependencies(recipe: Recipe, platform: Platform, requirements: str, pa
     with store.making(path) as (folder, unfinished):
         listing, tree = folder / "requirements.txt", folder / recipe.name
         listing.write_text(requirements)
-        _say(recipe, platform, "installing dependencies")
+        _print(recipe, platform, "installing dependencies")
         uv.install(listing, tree, platform)
         slimming.slim(tree)
-        _say(recipe, platform, "compiling to bytecode")
+        _print(recipe, platform, "compiling to bytecode")
         bytecode.compile_sources(tree)
         entries = archive.files(tree)
         check_size(recipe, platform, sum(file.stat().st_size for file in entries.values()))
         if platform.is_this_machine:
-            _say(recipe, platform, "testing imports")
+            _print(recipe, platform, "testing imports")
             importing.check_imports(tree, recipe.imports, f"The {recipe.name} bundle")
         else:
-            _say(recipe, platform, "imports not tested: this machine cannot run that platform's libraries")
+            _print(recipe, platform, "imports not tested: this machine cannot run that platform's libraries")
         archive.write_zip(unfinished, entries)
-    _say(recipe, platform, f"dependencies ready after {time.monotonic() - started:.0f} s")
+    _print(recipe, platform, f"dependencies ready after {time.monotonic() - started:.0f} s")
 
 
 def _make_finished(
-    recipe: Recipe, platform: Platform, ours: Mapping[str, Path], dependencies: Path, path: Path
+    recipe: Recipe, platform: Platform, own_files: Mapping[str, Path], dependencies: Path, path: Path
 ) -> None:
     """A copy of the dependencies' zip with our own code after them, tested by importing the handler."""
     with store.making(path) as (folder, unfinished):
         tree = folder / "ours"
-        for name, source in ours.items():
+        for name, source in own_files.items():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, tree / name)
         bytecode.compile_sources(tree)
@@ -84,7 +84,7 @@ def _make_finished(
             handler = f"lambdas.{recipe.name}.handler"
             importing.check_imports(unpacked, [handler], f"{handler} in the {recipe.name} bundle")
         zipped = unfinished.stat().st_size / MIB
-    _say(
+    _print(
         recipe, platform, f"{size / MIB:.1f} MiB unzipped (budget {recipe.budget_mib}), {zipped:.1f} MiB zipped: ready"
     )
 
@@ -108,5 +108,5 @@ def _rules() -> str:
     return archive.digest({path.name: path.read_bytes() for path in folder.glob("*.py")})
 
 
-def _say(recipe: Recipe, platform: Platform, what: str) -> None:
+def _print(recipe: Recipe, platform: Platform, what: str) -> None:
     print(f"bundle {recipe.name} ({platform.name}): {what}", file=sys.stderr, flush=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra import REPOSITORY
 
-KEPT = 3
+MAX_KEPT = 3
 """Zips kept of each kind: the ones that were used last."""
 
 
@@ -40,17 +40,17 @@ def making(path: Path) -> Iterator[tuple[Path, Path]]:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Two processes build different bundles at the same time, never the same one."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def forget_old(folder: Path, label: str) -> None:
+def remove_old(folder: Path, label: str) -> None:
     """Delete all but the zips of a bundle that were used last, in each layer."""
     dependencies = set(folder.glob(f"{label}-dependencies-*.zip"))
     finished = set(folder.glob(f"{label}-*.zip")) - dependencies
     for zips in (dependencies, finished):
-        for path in sorted(zips, key=lambda file: file.stat().st_mtime)[:-KEPT]:
+        for path in sorted(zips, key=lambda file: file.stat().st_mtime)[:-MAX_KEPT]:
             path.unlink(missing_ok=True)

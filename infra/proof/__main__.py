@@ -9,9 +9,9 @@ from pathlib import Path
 
 from infra.proof.grants import Grant, Template, grants
 from infra.proof.judge import missed, refused
-from infra.proof.kept import reason
 from infra.proof.needs import Need, needs, roles
 from infra.proof.page import FILE, page
+from infra.proof.reasons import reason
 from infra.templates import CASES, template
 
 
@@ -26,11 +26,13 @@ def _judged(allowed: Collection[Grant], needed: Collection[Need]) -> list[str]:
         for need in refused(needed, allowed)
     ]
     for grant in sorted(allowed):
-        useful, kept = missed(grant, needed, allowed), reason(grant)
-        if not useful and not kept:
+        useful, reasons = missed(grant, needed, allowed), reason(grant)
+        if not useful and not reasons:
             found.append(f"{grant.who} may {grant.action} on {grant.resource}, which nothing is seen to need")
-        elif useful and kept:
-            found.append(f"{grant.who} needs {grant.action} on {grant.resource}: infra/proof/kept.py need not say why")
+        elif useful and reasons:
+            found.append(
+                f"{grant.who} needs {grant.action} on {grant.resource}: infra/proof/reasons.py need not say why"
+            )
     return found
 
 
@@ -49,10 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for sentence in found:
         print(f"error: {sentence}", file=sys.stderr)
     if not found:
-        kept = sum(bool(reason(grant)) for grant in allowed)
+        reasons = sum(bool(reason(grant)) for grant in allowed)
         print(
             f"{len(allowed)} permissions suffice for {len(needed)} needs. Each is missed when it is taken away, "
-            f"but for {kept} that stay for a reason in infra/proof/kept.py."
+            f"but for {reasons} that stay for a reason in infra/proof/reasons.py."
         )
     return 1 if found else 0
 

@@ -10,14 +10,14 @@ from infra.proof.needs import Need
 
 def refused(needs: Iterable[Need], allowed: Iterable[Grant]) -> list[Need]:
     """What is needed and no grant allows: AWS would end each in AccessDenied."""
-    held: dict[tuple[str, str], list[Grant]] = {}
+    by_holder: dict[tuple[str, str], list[Grant]] = {}
     for grant in allowed:
-        held.setdefault((grant.who, grant.action), []).append(grant)
+        by_holder.setdefault((grant.who, grant.action), []).append(grant)
     return sorted(
         need
         for need in needs
         if not any(
-            grant.covers(need.who, need.action, need.resource) for grant in held.get((need.who, need.action), [])
+            grant.covers(need.who, need.action, need.resource) for grant in by_holder.get((need.who, need.action), [])
         )
     )
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from infra import REPOSITORY
 from infra.proof.grants import Grant
-from infra.proof.kept import reason
 from infra.proof.needs import Need
+from infra.proof.reasons import reason
 
 FILE = REPOSITORY / "docs" / "permissions.md"
 
@@ -15,7 +15,7 @@ _INTRODUCTION = """# Permissions
 
 Who may do what, on what, and for which call. `python -m infra.proof --write` writes this page, out of the template and
 of the calls that the tests record; `make check` fails when it is out of date, when a call is not allowed, and when
-something is allowed that no call needs and for which `infra/proof/kept.py` gives no reason.
+something is allowed that no call needs and for which `infra/proof/reasons.py` gives no reason.
 
 In brackets is the call. One call may need several permissions: a conditional PutObject also needs GetObject, and a
 GetObject of a key that may not exist needs ListBucket ([why](adr/0008-roles-by-hand.md)). What Firehose, SageMaker's
@@ -33,11 +33,11 @@ def page(allowed: Iterable[Grant], needs: Iterable[Need], functions: Mapping[str
     needed: dict[tuple[str, str], list[Need]] = {}
     for need in needs:
         needed.setdefault((need.who, need.action), []).append(need)
-    held: dict[str, list[Grant]] = {}
+    by_holder: dict[str, list[Grant]] = {}
     for grant in allowed:
-        held.setdefault(grant.who, []).append(grant)
-    order = sorted(held, key=lambda who: (who not in parts, "." in who, who))
-    sections = [_section(who, parts.get(who, ""), sorted(held[who]), needed) for who in order]
+        by_holder.setdefault(grant.who, []).append(grant)
+    order = sorted(by_holder, key=lambda who: (who not in parts, "." in who, who))
+    sections = [_section(who, parts.get(who, ""), sorted(by_holder[who]), needed) for who in order]
     return "\n".join([_INTRODUCTION, *sections])
 
 
@@ -61,14 +61,14 @@ def _rows(allowed: list[Grant], needed: Mapping[tuple[str, str], list[Need]]) ->
             for need in needed.get((grant.who, grant.action), [])
             if grant.covers(need.who, need.action, need.resource)
         }
-        what_for = _summed_up(purposes) or reason(grant)
+        what_for = _purpose_text(purposes) or reason(grant)
         shared.setdefault((grant.resource, what_for), []).append(grant.action)
     for (resource, what_for), actions in shared.items():
         named = ", ".join(f"`{action}`" for action in actions)
         yield f"| {named} | `{resource}` | {what_for} |"
 
 
-def _summed_up(purposes: Iterable[str]) -> str:
+def _purpose_text(purposes: Iterable[str]) -> str:
     """Calls by the step that makes them: `commit (GetObject, PutObject), publish (GetObject)`."""
     steps: dict[str, list[str]] = {}
     for purpose in sorted(purposes):

@@ -15,9 +15,9 @@ from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, SearchS
 from andamio.storage import layout
 from infra.bundling import Bundle
 from infra.constructs.alerts import Alerts
-from infra.constructs.api import Api, ApiLog
+from infra.constructs.api import Api, ApiLog, Throttle
 from infra.constructs.api_errors import ANY_ORIGIN
-from infra.constructs.arrivals import Arrivals
+from infra.constructs.arrivals import UploadRule
 from infra.constructs.bucket import DataBucket
 from infra.constructs.contract import ContractLayer
 from infra.constructs.function import BundledFunction
@@ -229,7 +229,7 @@ class ProblemStack(Stack):
             },
             given_role=given_role,
         )
-        Arrivals(
+        UploadRule(
             self,
             "RawFiles",
             system=system,
@@ -260,7 +260,8 @@ class ProblemStack(Stack):
             from infra.constructs.access_log import AccessLog
 
             log = AccessLog(self, "AccessLog", system=self._system, bucket=self._lake, prefix=ACCESS_LOG).log
-        self._api = Api(self, "Api", system=self._system, handler=handler, log=log)
+        throttle = Throttle(self._options.rate, self._options.burst)
+        self._api = Api(self, "Api", system=self._system, handler=handler, log=log, throttle=throttle)
 
     def _outputs(self) -> None:
         outputs = {

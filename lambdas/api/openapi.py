@@ -3,7 +3,7 @@
     python -m lambdas.api.openapi problems/heart > docs/openapi.json
 
 What a record, a label and the probabilities are, and the examples, follow from the contract, which can change while
-the app runs. Its server is relative to the document's own place, so that it holds under any stage or domain.
+the app runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from andamio.contract import Contract
 from andamio.contract.schema import example_record, record_schema
 from lambdas.api.models import batches, problem, records
 from lambdas.api.requests.body import CSV, JSON, LIMIT
-from lambdas.api.requests.records import MOST_RECORDS
+from lambdas.api.requests.records import LONGEST_TEXT, MOST_RECORDS
 
 Json = dict[str, Any]
 
@@ -34,6 +34,8 @@ TAGS = {
     "service": "Whether it runs. No key needed.",
 }
 _JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+_OF_TYPES = {"minimum": ("number", "integer"), "maximum": ("number", "integer"), "format": ("string",)}
+"""Keywords that only some types have."""
 _LIMITS = (
     f"A request holds at most {MOST_RECORDS} records and {LIMIT} bytes. Errors are problem details (RFC 9457) that say "
     "which field of which record is wrong, and why. Send null, or leave the field out, where there is no value."
@@ -41,7 +43,10 @@ _LIMITS = (
 
 
 def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
-    """The document of these routes for a contract; for records in general when there is none yet."""
+    """The document of these routes for a contract; for records in general when there is none yet.
+
+    Its server is the place of the document itself: whoever serves it knows the address (`at`).
+    """
     about = contract.problem if contract else None
     title = (about.title or about.name) if about else "Andamio"
     said = [about.description, about.objective] if about else ["No model is served yet: records are anything."]
@@ -54,6 +59,8 @@ def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
         servers=[{"url": ".", "description": "Where this document is"}],
     )
     made["security"] = [{"key": []}]  # which API Gateway checks, not the app
+    for operation in (operation for path in made["paths"].values() for operation in path.values()):
+        operation["responses"] = dict(sorted(operation["responses"].items()))
     components = made["components"]
     components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
     components["responses"] = problem.responses()
@@ -64,12 +71,28 @@ def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
     return made
 
 
+def at(made: Json, address: str) -> Json:
+    """The document with the API's absolute address: client generators resolve no relative one."""
+    return made | {"servers": [{"url": address, "description": "This API"}]}
+
+
 def _contract_schemas(contract: Contract) -> Json:
     """What the contract puts in the place of general models."""
     share = {"type": "number", "minimum": 0, "maximum": 1}
     features = {key: value for key, value in record_schema(contract).items() if key != "$schema"}
+    properties = {key: _one_type_each(one) for key, one in features["properties"].items()}
+    lists = {
+        key: {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_RECORDS} for key, one in properties.items()
+    }
     return {
-        "Features": features | {"properties": {key: _split(one) for key, one in features["properties"].items()}},
+        "Features": features | {"properties": properties},
+        "Columns": {
+            "type": "object",
+            "description": "The values of each feature, in lists of one length.",
+            "properties": lists,
+            "required": features["required"],
+            "additionalProperties": False,
+        },
         "Label": {
             "type": "string",
             "enum": list(contract.classes),
@@ -83,19 +106,38 @@ def _contract_schemas(contract: Contract) -> Json:
     }
 
 
-def _split(schema: Json) -> Json:
-    """The schema with an enum of one type each, where it lists values of several: client generators know no other."""
-    if not isinstance(schema["type"], list) or "enum" not in schema:
+def _one_type_each(schema: Json) -> Json:
+    """The schema with an alternative for each type that it allows: client generators know no list of types.
+
+    Bounds and formats go to the type that they are of, an enum of values of several types becomes one of each.
+    """
+    if not isinstance(schema.get("type"), list):
         return schema
-    by_type: dict[str, list[Any]] = {}
-    for value in schema["enum"]:
-        by_type.setdefault(_JSON_TYPES[type(value)], []).append(value)
-    parts = [
-        {"type": kind} if kind == "null" or (len(values) == 2 and kind == "boolean") else {"type": kind, "enum": values}
-        for kind, values in by_type.items()
-    ]
-    rest = {key: value for key, value in schema.items() if key not in ("type", "enum")}
+    own = {key: schema[key] for key in schema if key in _OF_TYPES}
+    rest = {key: value for key, value in schema.items() if key not in ("type", "enum", *_OF_TYPES)}
+    if "enum" in schema:
+        by_type: dict[str, list[Any]] = {}
+        for value in schema["enum"]:
+            by_type.setdefault(_JSON_TYPES[type(value)], []).append(value)
+        parts = [
+            {"type": kind}
+            if kind == "null" or (kind == "boolean" and len(values) == 2)
+            else {"type": kind, "enum": values}
+            for kind, values in by_type.items()
+        ]
+    else:
+        parts = [
+            {"type": kind}
+            | {key: value for key, value in own.items() if kind in _OF_TYPES[key]}
+            | (_text(schema) if kind == "string" and "format" not in own else {})
+            for kind in schema["type"]
+        ]
     return {"anyOf": parts, **rest}
+
+
+def _text(schema: Json) -> Json:
+    """What any text of a feature may be; where the feature is required, it is not blank."""
+    return {"maxLength": LONGEST_TEXT} | ({} if "null" in schema["type"] else {"pattern": r"\S"})
 
 
 def _body_schemas() -> Json:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from andamio.adapters.refusals import refusal_told
+from andamio.adapters.refusals import quoted_refusal
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import AndamioError, TrainingError
 from andamio.names import EVENT_REGISTRY
@@ -71,9 +71,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         return do_step(STEPS, connect, event, EVENT_REGISTRY)
     except Exception as error:
-        told = None if isinstance(error, AndamioError) else refusal_told(error)  # MLflow's client quotes what IAM said
-        if told is not None:
-            raise told from error
+        # MLflow's client quotes what IAM said.
+        refusal = None if isinstance(error, AndamioError) else quoted_refusal(error)
+        if refusal is not None:
+            raise refusal from error
         if not isinstance(error, AndamioError) and not reachable.answers(uri := connect().tracking_uri):
             raise TrainingError(reachable.down(uri)) from error  # it ended in the middle
         raise

@@ -22,11 +22,11 @@ def connect() -> Objects:
 
 
 def _ask(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
-    return rounds.asked_summary(rounds.ask(models, event["run"], after=event["after"]))
+    return rounds.round_trials_summary(rounds.ask(models, event["run"], after=event["after"]))
 
 
 def _tell(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
-    return rounds.told_summary(rounds.tell(models, event["run"], number=event["round"], now=datetime.now(UTC)))
+    return rounds.round_result_summary(rounds.tell(models, event["run"], number=event["round"], now=datetime.now(UTC)))
 
 
 def _lost(models: Objects, event: dict[str, Any]) -> dict[str, Any]:

@@ -119,6 +119,11 @@ def left_out(facts: Facts) -> Section:
         if tried:
             by_kind[kind] = _best(facts, tried)
     parts = [_left_out(facts, kept, gone) if gone else "Nothing was left out: the model has every column."]
+    if facts.fit.ignored:
+        ignored = listed([said(name) for name in facts.fit.ignored], 30)
+        parts.append(
+            f"Ignored, because empty or constant in train: {ignored}. What fills them later changes no answer."
+        )
     done = {trial.id: trial for trial in facts.done}
     chosen = done.get(facts.fit.trial)
     same = [trial for trial in facts.done if chosen and trial.family == chosen.family and _is_whole(trial)]

@@ -64,7 +64,7 @@ def data(facts: Facts) -> Section:
             )
             + "."
         )
-    parts += [_split(manifest), _who_is_out(facts, manifest, rows), _suspects(facts)]
+    parts += [_split(manifest), _who_is_out(facts, manifest, rows), _suspects(facts), _findings(facts)]
     if facts.report:
         parts.append(f"The data version's report: {code(facts.report, 500)}.")
     return Section("What it was trained on", paragraphs(parts))
@@ -135,6 +135,12 @@ def _suspects(facts: Facts) -> str:
         f"**Leakage audit: {counted(len(found), 'suspect')}.** A leak makes every figure above too good.\n\n"
         + bullets(items)
     )
+
+
+def _findings(facts: Facts) -> str:
+    """What the audit found about values."""
+    found = [said(item["message"], 400) for item in (facts.audit or {}).get("findings") or []]
+    return f"**Values:**\n\n{bullets(found)}" if found else ""
 
 
 def limits(facts: Facts) -> Section:

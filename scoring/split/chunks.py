@@ -16,7 +16,7 @@ from scoring.failures import failure
 from scoring.split.cut import shard_bytes
 from scoring.split.survey import Survey, chunk_starts, survey
 
-SIDE_BY_SIDE = 16
+THREADS = 16
 """Small objects that are read at a time."""
 
 _BLOCK = 2**20
@@ -27,12 +27,12 @@ def survey_chunk(context: ScoringContext, plan: BatchPlan, chunk: int) -> None:
     key = layout.survey(plan.batch, chunk)
     start, end = plan.chunks[chunk]
     step = shard_bytes(plan.source_size - plan.body, context.bytes_of_a_shard(plan))
-    marks = chunk_starts(start, end, plan.body, step)
+    targets = chunk_starts(start, end, plan.body, step)
     delimiter = plan.delimiter if plan.format == "csv" else None
     # The chunk's last line goes on beyond its end; the connection is let go where it does.
     length = min(end + LONGEST_ROW + 2 * _BLOCK, plan.source_size) - start
     with context.batch.stream(plan.source, version=plan.source_version or None, start=start, length=length) as source:
-        found = survey(_blocks(source), start, end, marks, delimiter, first=chunk == 0)
+        found = survey(_blocks(source), start, end, targets, delimiter, first=chunk == 0)
     context.batch.put_new(key, found.to_json(), content_type="application/json")
 
 
@@ -56,7 +56,7 @@ def read_surveys(objects: Objects, plan: BatchPlan) -> list[Survey]:
                 f"Try again: andamio batch --resume {plan.batch}"
             ) from None
 
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(read, range(len(plan.chunks))))
 
 

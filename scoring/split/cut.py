@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from andamio.tabular.quotes import INSIDE, OUTSIDE
 from andamio.tabular.rows import LONGEST_ROW
 from scoring.batch import Shard
-from scoring.split.survey import Place, Survey
+from scoring.split.survey import RowStart, Survey
 
-MOST_SHARDS = 10_000
+MAX_SHARDS = 10_000
 
 
 class CannotCut(Exception):
@@ -40,9 +40,9 @@ class LongRow(CannotCut):
         )
 
 
-def shard_bytes(size: int, wanted: int) -> int:
+def shard_bytes(size: int, shard_size: int) -> int:
     """How many bytes make a shard of a file: as wanted, but for more than 10,000 shards."""
-    return max(wanted, -(-size // MOST_SHARDS), 1)
+    return max(shard_size, -(-size // MAX_SHARDS), 1)
 
 
 def cut(surveys: Sequence[Survey], line: int) -> tuple[Shard, ...]:
@@ -50,40 +50,40 @@ def cut(surveys: Sequence[Survey], line: int) -> tuple[Shard, ...]:
 
     `line` is that of the first row. Raises `CannotCut`.
     """
-    places = [(surveys[0].start, line)] if surveys else []
-    state, pending, opened = OUTSIDE, None, 0
+    row_starts = [(surveys[0].start, line)] if surveys else []
+    state, pending_target, quote_line = OUTSIDE, None, 0
 
-    def add(found: Place, before: int, asked: int) -> None:
-        offset, lines = found[0], found[1] + before
-        if offset - asked > LONGEST_ROW:
+    def add(row_start: RowStart, before: int, target: int) -> None:
+        offset, lines = row_start[0], row_start[1] + before
+        if offset - target > LONGEST_ROW:
             raise LongRow(lines)
-        if offset > places[-1][0]:
-            places.append((offset, lines))
+        if offset > row_starts[-1][0]:
+            row_starts.append((offset, lines))
 
     for at, chunk in enumerate(surveys):
         if chunk.long:
             raise LongRow(line + chunk.lines)
         if at and chunk.start != surveys[at - 1].end:
             raise ValueError(f"chunk {at} was surveyed from byte {chunk.start}, expected {surveys[at - 1].end}")
-        if pending is not None and chunk.first is not None and state == INSIDE:
-            add(chunk.first, line, pending)
-            pending = None
-        for asked, *found in chunk.marks:
-            place = found[state]
-            if place is not None:
-                add(place, line, asked)
-            elif pending is None:
-                pending = asked
-        if chunk.inside[state] and chunk.opened[state] >= 0:
-            opened = line + chunk.opened[state]
+        if pending_target is not None and chunk.first is not None and state == INSIDE:
+            add(chunk.first, line, pending_target)
+            pending_target = None
+        for target, *hypotheses in chunk.row_starts:
+            row_start = hypotheses[state]
+            if row_start is not None:
+                add(row_start, line, target)
+            elif pending_target is None:
+                pending_target = target
+        if chunk.inside[state] and chunk.quote_lines[state] >= 0:
+            quote_line = line + chunk.quote_lines[state]
         state = INSIDE if chunk.inside[state] else OUTSIDE
         line += chunk.lines
     if state == INSIDE:
-        raise OpenQuote(opened)
+        raise OpenQuote(quote_line)
     end = surveys[-1].end if surveys else 0
-    if pending is not None and end - pending > LONGEST_ROW:
+    if pending_target is not None and end - pending_target > LONGEST_ROW:
         raise LongRow(line)
-    starts = [place for place in places if place[0] < end]
+    starts = [row_start for row_start in row_starts if row_start[0] < end]
     ends = [*(offset for offset, _ in starts[1:]), end]
     return tuple(
         Shard(number, offset, stop, begins)

@@ -26,7 +26,7 @@ TAIL = 4096
 
 _NEWLINE = 10
 
-Place = tuple[int, int]
+RowStart = tuple[int, int]
 """Where a row begins: its offset in the file, and how many lines end before it (in the chunk)."""
 
 
@@ -34,9 +34,9 @@ Place = tuple[int, int]
 class Survey:
     """What a chunk holds, in whole lines from `start` to `end`; pairs are under (outside, inside).
 
-    `inside` says how it ends. `opened` is how many lines come before the quote that is open at its end, -1
+    `inside` says how it ends. `quote_lines` is how many lines come before the quote that is open at its end, -1
     where that was opened before the chunk. `first` is its first row if it begins inside a quoted field.
-    `marks` are the first rows after each wanted offset, None where the chunk has no more. `long` says that the
+    `row_starts` are the first rows after each wanted offset, None where the chunk has no more. `long` says that the
     line that it should end with goes on for more than `LONGEST_ROW`, and that this was not looked at further.
     """
 
@@ -44,9 +44,9 @@ class Survey:
     end: int
     lines: int
     inside: tuple[bool, bool]
-    opened: tuple[int, int]
-    first: Place | None
-    marks: tuple[tuple[int, Place | None, Place | None], ...]
+    quote_lines: tuple[int, int]
+    first: RowStart | None
+    row_starts: tuple[tuple[int, RowStart | None, RowStart | None], ...]
     long: bool = False
 
     def to_json(self) -> bytes:
@@ -57,15 +57,17 @@ class Survey:
     def from_json(cls, body: bytes) -> Self:
         """The survey that was stored."""
         raw = json.loads(body)
-        marks = tuple((chunk_starts, _place(outside), _place(inside)) for chunk_starts, outside, inside in raw["marks"])
+        row_starts = tuple(
+            (target, _row_start(outside), _row_start(inside)) for target, outside, inside in raw["row_starts"]
+        )
         return cls(
             raw["start"],
             raw["end"],
             raw["lines"],
             tuple(raw["inside"]),
-            tuple(raw["opened"]),
-            _place(raw["first"]),
-            marks,
+            tuple(raw["quote_lines"]),
+            _row_start(raw["first"]),
+            row_starts,
             raw["long"],
         )
 
@@ -77,97 +79,97 @@ def chunk_starts(start: int, end: int, body: int, step: int) -> list[int]:
 
 
 def survey(
-    blocks: Iterable[bytes], start: int, end: int, marks: Sequence[int], delimiter: str | None, *, first: bool
+    blocks: Iterable[bytes], start: int, end: int, targets: Sequence[int], delimiter: str | None, *, first: bool
 ) -> Survey:
     """Survey a chunk whose bytes from `start` on are handed over, block after block, while there is need of more.
 
     It begins with the first line after `start` (with `start` itself when it is the `first` one) and ends with the
     line that `end` lies in.
     """
-    scan = _Scan(start, end, marks, delimiter, first=first)
+    scan = _Scan(start, end, targets, delimiter, first=first)
     for block in blocks:
         if scan.take(block):
             break
     return scan.finish()
 
 
-def _place(raw: Sequence[int] | None) -> Place | None:
+def _row_start(raw: Sequence[int] | None) -> RowStart | None:
     return None if raw is None else (raw[0], raw[1])
 
 
 class _Scan:
     """A chunk as it is being surveyed."""
 
-    def __init__(self, start: int, end: int, marks: Sequence[int], delimiter: str | None, *, first: bool) -> None:
+    def __init__(self, start: int, end: int, targets: Sequence[int], delimiter: str | None, *, first: bool) -> None:
         self._at = start
         self._end = end
-        self._begun = first
+        self._started = first
         self._start = start
         self._lines = 0
-        self._marks = list(marks)
+        self._targets = list(targets)
         self._quotes = Quotes(delimiter)
         self._states = [OUTSIDE, INSIDE]
-        self._opened = [-1, -1]
+        self._quote_lines = [-1, -1]
         # For each hypothesis, the rows found so far: those of the marks, in order, and the first of all.
-        self._found: list[list[Place]] = [[], []]
-        self._first: Place | None = None
-        self._over = self._long = False
+        self._row_starts: list[list[RowStart]] = [[], []]
+        self._first: RowStart | None = None
+        self._finished = self._long = False
 
     def take(self, block: bytes) -> bool:
         """Look at the next bytes; says whether the chunk is over."""
-        if not self._begun:
+        if not self._started:
             newline = block.find(b"\n")
             if newline < 0:
                 self._at += len(block)
-                return self._goes_on()
+                return self._is_too_long()
             self._at += newline + 1
             self._begin()
             block = block[newline + 1 :]
         if self._start > self._end:
             # The line that the chunk begins in goes on beyond its end: it has none of its own.
-            self._over = True
+            self._finished = True
         else:
             stop = block.find(b"\n", max(self._end - self._at, 0))
-            self._look(block if stop < 0 else block[: stop + 1])
-            self._over = stop >= 0
-        return self._over or self._goes_on()
+            self._scan_block(block if stop < 0 else block[: stop + 1])
+            self._finished = stop >= 0
+        return self._finished or self._is_too_long()
 
     def finish(self) -> Survey:
         """What was found."""
-        if not self._begun:
+        if not self._started:
             self._begin()
         self._close(b"", *self._quotes.rest())
-        outside, inside = ([*found, *[None] * (len(self._marks) - len(found))] for found in self._found)
+        outside, inside = ([*found, *[None] * (len(self._targets) - len(found))] for found in self._row_starts)
         return Survey(
             self._start,
             self._at,
             self._lines,
             (self._states[0] == INSIDE, self._states[1] == INSIDE),
-            (self._opened[0], self._opened[1]),
+            (self._quote_lines[0], self._quote_lines[1]),
             self._first,
-            tuple(zip(self._marks, outside, inside, strict=True)),
+            tuple(zip(self._targets, outside, inside, strict=True)),
             self._long,
         )
 
     def _begin(self) -> None:
-        self._begun = True
+        self._started = True
         self._start = self._at
-        early = bisect_left(self._marks, self._start)
-        self._found[OUTSIDE] += [(self._start, 0)] * early
+        early = bisect_left(self._targets, self._start)
+        self._row_starts[OUTSIDE] += [(self._start, 0)] * early
 
-    def _goes_on(self) -> bool:
+    def _is_too_long(self) -> bool:
         """Whether the line that the chunk should end with is too long to be looked at further."""
         self._long = self._at - self._end > LONGEST_ROW
         return self._long
 
-    def _look(self, block: bytes) -> None:
+    def _scan_block(self, block: bytes) -> None:
         data = np.frombuffer(block, dtype=np.uint8)
         lines = self._lines + int(np.count_nonzero(data == _NEWLINE))
-        wanted = [hypothesis for hypothesis in (OUTSIDE, INSIDE) if self._wants(hypothesis, len(block))]
-        found = None if wanted else self._at_end(block, data)
+        hypotheses = [hypothesis for hypothesis in (OUTSIDE, INSIDE) if self._needs_rows(hypothesis, len(block))]
+        found = None if hypotheses else self._at_end(block, data)
         if found is None:
             found = self._quotes.runs(block, data)
-            for hypothesis in wanted:
+            for hypothesis in hypotheses:
                 self._rows(data, *found, hypothesis)
         self._lines = lines
         self._close(block, *found)
@@ -186,17 +188,17 @@ class _Scan:
             size *= 16
         return None
 
-    def _wants(self, hypothesis: int, size: int) -> bool:
+    def _needs_rows(self, hypothesis: int, size: int) -> bool:
         """Whether a row that is looked for may begin in the next bytes, under one hypothesis."""
-        found = len(self._found[hypothesis])
-        due = found < len(self._marks) and self._marks[found] < self._at + size
-        return due or (hypothesis == INSIDE and self._first is None)
+        found = len(self._row_starts[hypothesis])
+        is_due = found < len(self._targets) and self._targets[found] < self._at + size
+        return is_due or (hypothesis == INSIDE and self._first is None)
 
     def _rows(
         self, data: NDArray[np.uint8], runs: NDArray[np.int64], opens: NDArray[np.bool_], hypothesis: int
     ) -> None:
         """Find the rows that are chunk_starts to begin in a block, under one hypothesis."""
-        found = self._found[hypothesis]
+        found = self._row_starts[hypothesis]
         if self._states[hypothesis] == INSIDE and not len(runs):
             return
         newlines = np.flatnonzero(data == _NEWLINE)
@@ -204,14 +206,14 @@ class _Scan:
         if not len(ends):
             return
         if hypothesis == INSIDE and self._first is None:
-            self._first = self._place(int(ends[0]), newlines)
-        while len(found) < len(self._marks):
-            at = int(np.searchsorted(ends, self._marks[len(found)] - self._at))
+            self._first = self._row_start(int(ends[0]), newlines)
+        while len(found) < len(self._targets):
+            at = int(np.searchsorted(ends, self._targets[len(found)] - self._at))
             if at == len(ends):
                 return
-            found.append(self._place(int(ends[at]), newlines))
+            found.append(self._row_start(int(ends[at]), newlines))
 
-    def _place(self, end: int, newlines: NDArray[np.int64]) -> Place:
+    def _row_start(self, end: int, newlines: NDArray[np.int64]) -> RowStart:
         """The row that begins behind a newline of the block at hand."""
         return self._at + end + 1, self._lines + int(np.searchsorted(newlines, end)) + 1
 
@@ -223,4 +225,4 @@ class _Scan:
         last = self._lines - block.count(b"\n", int(runs[-1]))
         for hypothesis in (OUTSIDE, INSIDE):
             self._states[hypothesis] = state_after(opens, self._states[hypothesis])
-            self._opened[hypothesis] = last
+            self._quote_lines[hypothesis] = last

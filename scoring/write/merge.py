@@ -12,7 +12,7 @@ from andamio.storage.ports import Objects
 from scoring.batch import BatchPlan, ShardResult
 from scoring.verify import Complete
 
-MOST_BYTES = 256 * 2**20
+MAX_BYTES = 256 * 2**20
 """Bytes of all parts together beyond which they stay parts."""
 
 _BLOCK = 4 * 2**20
@@ -22,7 +22,7 @@ _TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 def merge(objects: Objects, found: Complete) -> str | None:
     """Write all scored rows as one file; its key, or None when they are too many."""
     plan = found.plan
-    if sum(result.bytes for result in found.results) > MOST_BYTES:
+    if sum(result.bytes for result in found.results) > MAX_BYTES:
         return None
     key = layout.scored_whole(plan.batch, plan.ending)
     try:

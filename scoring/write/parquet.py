@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from scoring.batch import BatchPlan
-from scoring.predictions import Predicted
+from scoring.predictions import RowPredictions
 from scoring.read.rows import Rows
 
 COMPRESSION = "snappy"
@@ -26,42 +26,46 @@ class ParquetPart:
     """Parquet with the input's own types."""
 
     def __init__(self, file: IO[bytes], plan: BatchPlan, schema: pa.Schema) -> None:
-        self._before = f"{plan.batch}-"
+        self._prefix = f"{plan.batch}-"
         self._release = plan.release
         self._labels = pa.array(plan.classes, pa.string())
         self._texts = pa.array([plan.texts[name] for name in plan.classes], pa.string())
-        added = [
+        prediction_fields = [
             pa.field(name, pa.float32() if own.startswith("probability_") else pa.string())
             for own, name in plan.names_out.items()
         ]
         # What pandas noted about its columns is not true of ours.
-        kept = {name: value for name, value in (schema.metadata or {}).items() if name != b"pandas"}
-        self._schema = pa.schema([*schema, *added], metadata=kept)
+        metadata = {name: value for name, value in (schema.metadata or {}).items() if name != b"pandas"}
+        self._schema = pa.schema([*schema, *prediction_fields], metadata=metadata)
         # Of these hardly two are alike: a dictionary would be built for nothing.
-        apart = {field.name for field in added if field.type == pa.float32()} | {plan.names_out["prediction_id"]}
-        self._held: list[pa.RecordBatch] = []
+        distinct = {field.name for field in prediction_fields if field.type == pa.float32()} | {
+            plan.names_out["prediction_id"]
+        }
+        self._pending: list[pa.RecordBatch] = []
         self._writer = pq.ParquetWriter(
             file,
             self._schema,
             compression=COMPRESSION,
-            use_dictionary=[name for name in self._schema.names if name not in apart],
+            use_dictionary=[name for name in self._schema.names if name not in distinct],
         )
 
-    def write(self, rows: Rows, kept: NDArray[np.int64] | None, said: Predicted) -> None:
+    def write(self, rows: Rows, scored_rows: NDArray[np.int64] | None, predictions: RowPredictions) -> None:
         """Add rows, each with its prediction."""
-        carried = rows.carried if kept is None else rows.carried.take(pa.array(kept))
-        labels = pa.array(said.labels)
+        carried = rows.carried if scored_rows is None else rows.carried.take(pa.array(scored_rows))
+        labels = pa.array(predictions.labels)
         columns = [
             *carried.columns,
-            pc.binary_join_element_wise(self._before, pc.cast(pa.array(said.lines), pa.string()), ""),
+            pc.binary_join_element_wise(self._prefix, pc.cast(pa.array(predictions.lines), pa.string()), ""),
             self._labels.take(labels),
             self._texts.take(labels),
-            *(pa.array(np.ascontiguousarray(column)) for column in said.probabilities.T),
+            *(pa.array(np.ascontiguousarray(column)) for column in predictions.probabilities.T),
             pa.repeat(self._release, len(labels)),
         ]
-        self._held.append(pa.record_batch(columns, schema=self._schema))
-        rows_held, bytes_held = (sum(getattr(batch, size) for batch in self._held) for size in ("num_rows", "nbytes"))
-        if rows_held >= _GROUP_ROWS or bytes_held >= _GROUP_BYTES:
+        self._pending.append(pa.record_batch(columns, schema=self._schema))
+        pending_rows, pending_bytes = (
+            sum(getattr(batch, size) for batch in self._pending) for size in ("num_rows", "nbytes")
+        )
+        if pending_rows >= _GROUP_ROWS or pending_bytes >= _GROUP_BYTES:
             self._write()
 
     def close(self) -> None:
@@ -71,6 +75,6 @@ class ParquetPart:
 
     def _write(self) -> None:
         """Write what is held as a row group."""
-        held, self._held = pa.Table.from_batches(self._held, self._schema), []
-        if held.num_rows:
-            self._writer.write_table(held, row_group_size=held.num_rows)
+        table, self._pending = pa.Table.from_batches(self._pending, self._schema), []
+        if table.num_rows:
+            self._writer.write_table(table, row_group_size=table.num_rows)

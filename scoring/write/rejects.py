@@ -36,7 +36,7 @@ class Rejects:
             self._put_broken(broken.pop())
 
     def _put_row(self, line: int, row: object, problems: list[Violation]) -> None:
-        if isinstance(row, dict) and not any(_says_something(value) for value in row.values()):
+        if isinstance(row, dict) and not any(_has_content(value) for value in row.values()):
             self._put(line, [{"field": "", "reason": NO_VALUES}], row)
             return
         self._put(line, [{"field": problem.field, "reason": problem.reason} for problem in problems], row)
@@ -52,19 +52,19 @@ class Rejects:
         try:
             text = _JSON.encode(document)
         except ValueError:
-            text = _JSON.encode(_shown(document))
+            text = _JSON.encode(_without_infinity(document))
         self._file.write(text.encode(errors="replace") + b"\n")
         self.count += 1
 
 
-def _says_something(value: object) -> bool:
+def _has_content(value: object) -> bool:
     return bool(value.strip()) if isinstance(value, str) else value is not None
 
 
-def _shown(value: object) -> object:
+def _without_infinity(value: object) -> object:
     """The value as JSON can hold it: it has no infinity."""
     if isinstance(value, dict):
-        return {str(name): _shown(each) for name, each in value.items()}
+        return {str(name): _without_infinity(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_shown(each) for each in value]
+        return [_without_infinity(each) for each in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

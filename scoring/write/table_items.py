@@ -13,10 +13,10 @@ from scoring.lookup import Lookup
 def items(lookup: Path, plan: BatchPlan) -> Iterator[list[dict[str, Any]]]:
     """Some items at a time, in the order of the file; one without record id says nothing of it."""
     with lookup.open("rb") as file:
-        for some in Lookup.of(file).blocks():
-            made = []
-            ids = some.ids or [""] * len(some.lines)
-            rows = zip(some.lines.tolist(), some.labels.tolist(), some.probabilities.tolist(), ids, strict=True)
+        for block in Lookup.of(file).blocks():
+            block_items = []
+            ids = block.ids or [""] * len(block.lines)
+            rows = zip(block.lines.tolist(), block.labels.tolist(), block.probabilities.tolist(), ids, strict=True)
             for line, index, probabilities, record_id in rows:
                 label = plan.classes[index]
                 item = {
@@ -31,5 +31,5 @@ def items(lookup: Path, plan: BatchPlan) -> Iterator[list[dict[str, Any]]]:
                     "line": line,
                     "expires_at": plan.expires,
                 }
-                made.append(item | {"record_id": record_id} if record_id else item)
-            yield made
+                block_items.append(item | {"record_id": record_id} if record_id else item)
+            yield block_items

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from andamio.tabular.csv_row import row_text
 from scoring.batch import BatchPlan
-from scoring.predictions import Predicted
+from scoring.predictions import RowPredictions
 from scoring.read.rows import Rows
 
 
 class Part(Protocol):
     """A scored part under way."""
 
-    def write(self, rows: Rows, kept: NDArray[np.int64] | None, said: Predicted) -> None:
+    def write(self, rows: Rows, scored_rows: NDArray[np.int64] | None, predictions: RowPredictions) -> None:
         """Add rows (those at `kept`, all of them where it is None), each with its prediction."""
 
     def close(self) -> None:
@@ -57,24 +57,24 @@ class CsvPart(_TextPart):
         super().__init__(file, plan.decimal)
         mark = plan.delimiter
         file.write((row_text([*plan.columns, *plan.names_out.values()], mark) + "\n").encode())
-        self._before = f"{mark}{plan.batch}-"
-        self._said = pa.array(
+        self._prefix = f"{mark}{plan.batch}-"
+        self._label_texts = pa.array(
             [mark + row_text([name, plan.texts[name]], mark) + mark for name in plan.classes], pa.string()
         )
         self._mark = mark
-        self._after = f"{mark}{plan.release}\n"
+        self._suffix = f"{mark}{plan.release}\n"
 
-    def write(self, rows: Rows, kept: NDArray[np.int64] | None, said: Predicted) -> None:
+    def write(self, rows: Rows, scored_rows: NDArray[np.int64] | None, predictions: RowPredictions) -> None:
         """Add rows, each with its prediction."""
-        carried = rows.carried if kept is None else rows.carried.take(pa.array(kept))
+        carried = rows.carried if scored_rows is None else rows.carried.take(pa.array(scored_rows))
         pieces: list[pa.Array | str] = [
-            self._before,
-            pc.cast(pa.array(said.lines), pa.string()),
-            self._said.take(pa.array(said.labels)),
+            self._prefix,
+            pc.cast(pa.array(predictions.lines), pa.string()),
+            self._label_texts.take(pa.array(predictions.labels)),
         ]
-        for index, column in enumerate(said.probabilities.T):
+        for index, column in enumerate(predictions.probabilities.T):
             pieces += [self._mark] * bool(index) + [self._number(column)]
-        self._join(carried, [*pieces, self._after])
+        self._join(carried, [*pieces, self._suffix])
 
 
 class JsonPart(_TextPart):
@@ -83,8 +83,8 @@ class JsonPart(_TextPart):
     def __init__(self, file: IO[bytes], plan: BatchPlan) -> None:
         super().__init__(file, ".")
         names = {own: json.dumps(name, ensure_ascii=False) for own, name in plan.names_out.items()}
-        self._before = f'{names["prediction_id"]}: "{plan.batch}-'
-        self._said = pa.array(
+        self._prefix = f'{names["prediction_id"]}: "{plan.batch}-'
+        self._label_texts = pa.array(
             [
                 f'", {names["label"]}: {json.dumps(name, ensure_ascii=False)}, '
                 f"{names['label_text']}: {json.dumps(plan.texts[name], ensure_ascii=False)}"
@@ -93,17 +93,17 @@ class JsonPart(_TextPart):
             pa.string(),
         )
         self._names = [f", {names[f'probability_{name}']}: " for name in plan.classes]
-        self._after = f", {names['model_version']}: {json.dumps(plan.release)}}}\n"
+        self._suffix = f", {names['model_version']}: {json.dumps(plan.release)}}}\n"
 
-    def write(self, rows: Rows, kept: NDArray[np.int64] | None, said: Predicted) -> None:
+    def write(self, rows: Rows, scored_rows: NDArray[np.int64] | None, predictions: RowPredictions) -> None:
         """Add rows, each with its prediction."""
-        carried = rows.carried if kept is None else rows.carried.take(pa.array(kept))
+        carried = rows.carried if scored_rows is None else rows.carried.take(pa.array(scored_rows))
         pieces: list[pa.Array | str] = [
             pc.if_else(pc.ends_with(pc.utf8_rtrim_whitespace(carried), "{"), "", ", "),
-            self._before,
-            pc.cast(pa.array(said.lines), pa.string()),
-            self._said.take(pa.array(said.labels)),
+            self._prefix,
+            pc.cast(pa.array(predictions.lines), pa.string()),
+            self._label_texts.take(pa.array(predictions.labels)),
         ]
-        for name, column in zip(self._names, said.probabilities.T, strict=True):
+        for name, column in zip(self._names, predictions.probabilities.T, strict=True):
             pieces += [name, self._number(column)]
-        self._join(carried, [*pieces, self._after])
+        self._join(carried, [*pieces, self._suffix])

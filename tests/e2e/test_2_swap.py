@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import FILES, Release, seal
 from andamio.storage import layout
 
@@ -25,7 +25,7 @@ SWAP_SECONDS = 60
 def _promote(heart: Deployed, version: str) -> None:
     models = heart.bucket("models")
     pointer, etag = read_pointer(models, "heart")
-    swap_pointer(models, pointer.promoted(Served(version, datetime.now(UTC).isoformat(), "test")), etag)
+    swap_pointer(models, pointer.promoted(PointerEntry(version, datetime.now(UTC).isoformat(), "test")), etag)
 
 
 def _twin(heart: Deployed, note: str) -> str:

@@ -32,9 +32,11 @@ When = Literal["before", "after", "instead"]
 PORTS: dict[type, tuple[str, ...]] = {
     S3Objects: ("get", "get_range", "stream", "head", "list", "put", "put_new", "put_new_file", "put_stream"),
     DynamoPredictionStore: ("put_all",),
-    MemoryTracker: ("log", "sealed", "point", "unpoint", "conclude"),
+    MemoryTracker: ("log", "record_release", "point", "unpoint", "conclude"),
 }
-WRITES = frozenset({"put", "put_new", "put_new_file", "put_stream", "put_all", "log", "sealed", "point", "conclude"})
+WRITES = frozenset(
+    {"put", "put_new", "put_new_file", "put_stream", "put_all", "log", "record_release", "point", "conclude"}
+)
 _ID = re.compile(r"\d{8}T\d{6}-[\w-]+|[0-9a-f]{8,}")
 
 

@@ -33,7 +33,7 @@ def test_batches_are_asked_for_and_their_predictions_found_in_the_table_and_besi
     scoring: Scoring, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = scoring.score("patients.csv", heart_file(50, poisoned=[3])).output["batch"]
-    monkeypatch.setattr(remaining, "FEW_ROWS", 10)
+    monkeypatch.setattr(remaining, "MAX_STORED_ROWS", 10)
     large = scoring.score("others.csv", heart_file(200, poisoned=[150])).output["batch"]
     assert len(scoring.items()) == 49, "too many rows for the table"
 

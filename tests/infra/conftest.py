@@ -94,6 +94,8 @@ def switched(synthesize) -> Deployment:
         refresh_seconds="11",
         shard_mib="0.5",
         workers="100",
+        rate="50",
+        burst="60",
     )
 
 

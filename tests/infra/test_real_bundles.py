@@ -25,9 +25,9 @@ from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, ROOT, fruit_cells
 from tests.support.elf import AARCH64
 from tests.support.elf import X86_64 as AMD64
 from training import plan
-from training.documents import AskedRound, TrialSpec
+from training.documents import RoundTrials, TrialSpec
 from training.families.spaces import SPACES
-from training.run import Run, asked_file
+from training.run import Run, round_trials_file
 from training.search import rounds, suggest
 
 ROOM_MIB = 10
@@ -118,7 +118,7 @@ def asked(folder: Path, cells: dict[str, list[str]], file: Path) -> list[str]:
         specs[0].model_copy(update={"id": f"{kind}-selection", "selection": kind, "share": 0.5}) for kind in SELECTED
     ]
     baselines = [spec for spec in rounds.next_trials(run.plan(), [], 1) if spec.baseline]
-    run.write(asked_file(1), AskedRound(run=run.id, round=1, trials=[*baselines, *specs]).to_json())
+    run.write(round_trials_file(1), RoundTrials(run=run.id, round=1, trials=[*baselines, *specs]).to_json())
     held = [{info.key: bucket.get(info.key).body for info in bucket.list("")} for bucket in (lake, models)]
     file.write_bytes(pickle.dumps(held))
     return [spec.id for spec in specs]

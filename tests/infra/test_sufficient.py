@@ -12,9 +12,9 @@ import pytest
 from infra.proof.__main__ import faults
 from infra.proof.grants import grants, readable
 from infra.proof.judge import missed, refused
-from infra.proof.kept import KEPT, reason
 from infra.proof.needs import needs, recorded, roles
 from infra.proof.page import FILE, page
+from infra.proof.reasons import KEPT, reason
 from infra.templates import CASES, template
 
 

@@ -116,6 +116,26 @@ def test_shards_and_workers_are_what_was_asked_for(aws, local, switched):
     assert asked(switched) == (str(2**19), {100})
 
 
+def test_requests_are_throttled_as_was_asked_for(aws, local, switched):
+    def asked(deployment):
+        (plan,) = deployment.of_type("AWS::ApiGateway::UsagePlan").values()
+        (stage,) = deployment.of_type("AWS::ApiGateway::Stage").values()
+        (setting,) = stage["MethodSettings"]
+        assert (setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"]) == tuple(
+            plan["Throttle"][key] for key in ("RateLimit", "BurstLimit")
+        )
+        return plan["Throttle"]
+
+    assert asked(aws) == asked(local) == {"RateLimit": 200, "BurstLimit": 400}
+    assert asked(switched) == {"RateLimit": 50, "BurstLimit": 60}
+
+
+def test_a_burst_is_twice_the_rate_as_far_as_an_account_allows():
+    assert (options(rate="30").rate, options(rate="30").burst) == (30, 60)
+    assert options(rate="10000").burst == 5000
+    assert options(rate="30", burst="7").burst == 7
+
+
 def test_defaults():
     aws, local = options(), options(LOCAL)
     assert (aws.local, aws.bundle, aws.quiet_seconds, aws.refresh_seconds) == (False, "x86_64", 30, 60)
@@ -142,6 +162,9 @@ def test_defaults():
         ({"workers": "0"}, "whole number from 1 to 10000"),
         ({"workers": "10001"}, "how many calls score at once"),
         ({"workers": "many"}, "Got 'many'"),
+        ({"rate": "0"}, "from 1 to 10000: how many requests a second"),
+        ({"rate": "1.5"}, "Got '1.5'"),
+        ({"burst": "5001"}, "from 1 to 5000: how many requests at once"),
         ({"stage": "Prod"}, "1 to 12 of a-z and 0-9"),
     ],
 )

@@ -100,10 +100,12 @@ class Api:
 
     def get(self, path: str, method: str = "GET", **query: str) -> Answer:
         """Ask for a path."""
-        asked = {"resource": path, "path": path, "httpMethod": method}
+        sent = event("api-ping")
+        context = sent["requestContext"] | {"path": f"/v1{path}", "resourcePath": path}
+        asked = {"resource": path, "path": path, "httpMethod": method, "requestContext": context}
         if query:
             asked |= {"queryStringParameters": query, "multiValueQueryStringParameters": None}
-        return self.send(event("api-ping") | asked)
+        return self.send(sent | asked)
 
     def post(self, path: str, body: object, content_type: str | None = "application/json") -> Answer:
         """Send JSON, or text and bytes as they are."""

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from andamio.contract import Contract
 from andamio.records.encode import CATEGORIES, NUMBERS, PROBABILITIES
-from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import seal
 from andamio.storage.ports import Objects
 
@@ -165,7 +165,7 @@ def seal_release(
 def promote(objects: Objects, problem: str, version: str, since: str = SINCE) -> int:
     """Make a release the champion, whatever it is; returns the pointer's revision."""
     pointer, etag = read_pointer(objects, problem)
-    promoted = pointer.promoted(Served(version, since, "run-1"))
+    promoted = pointer.promoted(PointerEntry(version, since, "run-1"))
     swap_pointer(objects, promoted, etag)
     return promoted.revision
 

@@ -10,7 +10,7 @@ from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.storage.ports import Objects
 from training import export
-from training.documents import FittedModel, NoModel, ScoredTrial, ToldRound
+from training.documents import FittedModel, NoModel, RoundResult, ScoredTrial
 from training.evaluate.documents import Evaluation
 from training.evaluate.evaluate import evaluate
 from training.fit import fit
@@ -38,7 +38,7 @@ def planned(
     return written.run
 
 
-def searched(lake: Objects, models: Objects, run: str) -> ToldRound:
+def searched(lake: Objects, models: Objects, run: str) -> RoundResult:
     """Ask, do and tell every round of a planned run; returns what was told last."""
     told = None
     while told is None or told.status == CONTINUE:

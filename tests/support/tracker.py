@@ -27,7 +27,7 @@ class MemoryTracker:
         version = self.versions.setdefault(record.run, str(len(self.versions) + 1))
         return Tracked(f"mlflow-{record.run}", version, f"written: {len(self.records)}\n".encode())
 
-    def sealed(self, tracked_version: str, release: str) -> None:
+    def record_release(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
         self.releases[tracked_version] = release
 

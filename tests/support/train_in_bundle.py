@@ -35,18 +35,18 @@ def train(lake, models) -> dict:
     """Every trial, the export of each of them, then the steps that follow, and the plan of another run."""
     from lambdas.train.handler import STEPS, Buckets
     from training import calibrate, export, fit
-    from training.documents import AskedRound, ScoredTrial, ToldRound
-    from training.run import ENOUGH, Run, asked_file, scores_file, told_file
+    from training.documents import RoundResult, RoundTrials, ScoredTrial
+    from training.run import ENOUGH, Run, round_result_file, round_trials_file, scores_file
     from training.trials.trial import from_npy, load_train
 
     to = Buckets(lake, models)
     run = next(info.key.split("/")[1] for info in models.list("runs/"))
     at = Run(run, models)
-    asked = [spec.id for spec in at.need(asked_file(1), AskedRound, "ask").trials]
+    asked = [spec.id for spec in at.need(round_trials_file(1), RoundTrials, "ask").trials]
     for trial in asked:
         STEPS["trial"](to, {"run": run, "trial": trial, "round": 1})
-    told = ToldRound(run=run, round=1, status=ENOUGH, why="", best=None, trials=asked, study=[])
-    at.write(told_file(1), told.to_json())  # another function's step
+    told = RoundResult(run=run, round=1, status=ENOUGH, why="", best=None, trials=asked, study=[])
+    at.write(round_result_file(1), told.to_json())  # another function's step
 
     planned = at.plan()
     contract, rows = load_train(lake, at, planned.dataset)

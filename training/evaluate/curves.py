@@ -26,10 +26,10 @@ def curves(contract: Contract, labels: Labels, probabilities: Floats) -> Curves:
     if contract.positive_index >= 0:
         roc, precision_recall = _binary(labels == contract.positive_index, probabilities[:, contract.positive_index])
         return Curves(roc=roc, precision_recall=precision_recall)
-    each = {key: _binary(labels == k, probabilities[:, k]) for k, key in enumerate(contract.classes)}
+    by_class = {key: _binary(labels == k, probabilities[:, k]) for k, key in enumerate(contract.classes)}
     return Curves(
-        roc={key: both[0] for key, both in each.items()},
-        precision_recall={key: both[1] for key, both in each.items()},
+        roc={key: both[0] for key, both in by_class.items()},
+        precision_recall={key: both[1] for key, both in by_class.items()},
     )
 
 
@@ -39,16 +39,16 @@ def _binary(truth: NDArray[np.bool_], scores: Floats) -> tuple[Points, Points]:
     order = np.argsort(-scores, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     up = np.cumsum(truth[order])[ends]
-    seen = ends + 1
-    recall, precision = up / up[-1], up / seen
-    roc = np.column_stack([(seen - up) / (seen - up)[-1], recall])
-    return _few(np.vstack([[0.0, 0.0], roc])), _few(np.column_stack([recall, precision]))
+    observed = ends + 1
+    recall, precision = up / up[-1], up / observed
+    roc = np.column_stack([(observed - up) / (observed - up)[-1], recall])
+    return _thin(np.vstack([[0.0, 0.0], roc])), _thin(np.column_stack([recall, precision]))
 
 
-def _few(points: Floats) -> Points:
+def _thin(points: Floats) -> Points:
     """At most 200 of them, the first and the last among these."""
-    kept = np.unique(np.linspace(0, len(points) - 1, POINTS).round().astype(int))
-    return [[round(float(x), 6), round(float(y), 6)] for x, y in points[kept]]
+    chosen = np.unique(np.linspace(0, len(points) - 1, POINTS).round().astype(int))
+    return [[round(float(x), 6), round(float(y), 6)] for x, y in points[chosen]]
 
 
 def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed: int) -> CalibrationMeasured:
@@ -60,49 +60,51 @@ def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed:
     evidence of anything. `low` and `high` of `observed` are Wilson's 95% interval.
     """
     positive = contract.positive_index
-    said = probabilities[:, positive] if positive >= 0 else probabilities.max(axis=1)
-    seen = (labels == positive) if positive >= 0 else (labels == probabilities.argmax(axis=1))
-    parts = _bins(said)
+    predicted = probabilities[:, positive] if positive >= 0 else probabilities.max(axis=1)
+    observed = (labels == positive) if positive >= 0 else (labels == probabilities.argmax(axis=1))
+    parts = _bins(predicted)
     rng = np.random.default_rng(seed)
-    drawn = rng.random((_SIMULATIONS, len(said))) < said
-    chance = _error(said, drawn.astype(np.float64), parts)
+    simulated = rng.random((_SIMULATIONS, len(predicted))) < predicted
+    chance = _error(predicted, simulated.astype(np.float64), parts)
     return CalibrationMeasured(
-        bins=[_bin(said[part], seen[part]) for part in parts],
-        error=float(_error(said, seen[None, :].astype(np.float64), parts)[0]),
+        bins=[_bin(predicted[part], observed[part]) for part in parts],
+        error=float(_error(predicted, observed[None, :].astype(np.float64), parts)[0]),
         by_chance=float(np.mean(chance)),
         by_chance_high=float(np.quantile(chance, 0.95)),
     )
 
 
-def _bins(said: Floats) -> list[NDArray[np.int64]]:
+def _bins(predicted: Floats) -> list[NDArray[np.int64]]:
     """Equal scores share a bin."""
-    order = np.argsort(said, kind="stable")
-    number = max(1, min(BINS, len(said) // ROWS_IN_A_BIN))
+    order = np.argsort(predicted, kind="stable")
+    number = max(1, min(BINS, len(predicted) // ROWS_IN_A_BIN))
     edges: Floats = (
-        said[order][[len(said) * part // number - 1 for part in range(1, number)]] if number > 1 else np.empty(0)
+        predicted[order][[len(predicted) * part // number - 1 for part in range(1, number)]]
+        if number > 1
+        else np.empty(0)
     )
-    place = np.searchsorted(np.unique(edges), said, side="left")
-    return [np.flatnonzero(place == part) for part in np.unique(place)]
+    bin_of_row = np.searchsorted(np.unique(edges), predicted, side="left")
+    return [np.flatnonzero(bin_of_row == part) for part in np.unique(bin_of_row)]
 
 
-def _bin(said: Floats, seen: NDArray[np.bool_]) -> CalibrationBin:
-    n, share = len(said), float(seen.mean())
-    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+def _bin(predicted: Floats, observed: NDArray[np.bool_]) -> CalibrationBin:
+    n, share = len(predicted), float(observed.mean())
+    center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z * float(np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))) / (1 + _Z**2 / n)
     return CalibrationBin(
-        low=float(said.min()),
-        high=float(said.max()),
+        low=float(predicted.min()),
+        high=float(predicted.max()),
         rows=n,
-        mean_predicted=float(said.mean()),
+        mean_predicted=float(predicted.mean()),
         observed=share,
-        observed_low=max(0.0, middle - half),
-        observed_high=min(1.0, middle + half),
+        observed_low=max(0.0, center - half),
+        observed_high=min(1.0, center + half),
     )
 
 
-def _error(said: Floats, seen: Floats, parts: list[NDArray[np.int64]]) -> Floats:
+def _error(predicted: Floats, observed: Floats, parts: list[NDArray[np.int64]]) -> Floats:
     """Of each row of `seen` [draws, rows], as 0 and 1: the gaps of the bins, weighted by their rows."""
-    total = np.zeros(len(seen))
+    total = np.zeros(len(observed))
     for part in parts:
-        total += len(part) / len(said) * np.abs(seen[:, part].mean(axis=1) - said[part].mean())
+        total += len(part) / len(predicted) * np.abs(observed[:, part].mean(axis=1) - predicted[part].mean())
     return total

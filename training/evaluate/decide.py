@@ -15,14 +15,14 @@ from andamio.errors import ReleaseError
 from andamio.gate import rules as gate
 from andamio.records.encode import encode
 from andamio.records.parse import parse_typed
-from andamio.release.pointer import Served, read_pointer
+from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.release import MODEL, Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from training import reference, rows
 from training.documents import TrainingPlan
 from training.evaluate import guards, slices
-from training.evaluate import recent as arrived
+from training.evaluate import recent as recent_rows
 from training.evaluate.documents import Evaluation, GateDecision
 from training.evaluate.evaluate import Candidate, load_candidate, out_of_fold
 from training.rows import TrainingRows
@@ -36,54 +36,54 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
     A champion that is not what was sealed counts as absent, and the decision says so.
     """
     run = Run(run_id, models)
-    planned = run.plan()
+    plan = run.plan()
     evaluation = run.need(EVALUATION_FILE, Evaluation, "evaluate")
-    pointer, etag = read_pointer(models, planned.problem)
+    pointer, etag = read_pointer(models, plan.problem)
     champion, unreadable = _open(models, pointer.champion)
     name = decision_name(pointer.revision, etag) + ("-unreadable" if unreadable else "")
 
     def compute() -> GateDecision:
         candidate = load_candidate(run)
-        verdict, refused = judge(lake, run, planned, candidate, evaluation, champion)
-        verdict = gate.tried(verdict, _tries(models, name, planned.dataset, run_id))
+        verdict, refused_rows = judge(lake, run, plan, candidate, evaluation, champion)
+        verdict = gate.with_attempt_number(verdict, _attempt_number(models, name, plan.dataset, run_id))
         if unreadable:
             verdict = dataclasses.replace(verdict, reason=f"{verdict.reason} {unreadable}")
-        found = {
+        fields = {
             **verdict.to_dict(),
             "run": run_id,
-            "dataset": planned.dataset,
-            "split": planned.split,
+            "dataset": plan.dataset,
+            "split": plan.split,
             "decision": name,
             "revision": pointer.revision,
             "etag": etag,
             "champion": dataclasses.asdict(pointer.champion) if pointer.champion else None,
             "champion_unreadable": unreadable,
-            "rows_champion_would_refuse": refused,
+            "rows_champion_would_refuse": refused_rows,
             "low_evidence": evaluation.low_evidence,
             "holdout": evaluation.metrics[evaluation.metric].model_dump(),
             "latency_ms": evaluation.latency_ms,
             "size_bytes": evaluation.size_bytes,
             "success": evaluation.success.model_dump() if evaluation.success else None,
         }
-        return GateDecision.model_validate(found, strict=False)  # the gate's tuples are lists in JSON
+        return GateDecision.model_validate(fields, strict=False)  # the gate's tuples are lists in JSON
 
     return run.once(decision_file(name), GateDecision, compute)
 
 
-def _open(models: Objects, served: Served | None) -> tuple[ScoredChampion | None, str | None]:
+def _open(models: Objects, entry: PointerEntry | None) -> tuple[ScoredChampion | None, str | None]:
     """The champion, opened, or None and what is wrong with it."""
-    if served is None:
+    if entry is None:
         return None, None
     try:
-        return ScoredChampion.load(models, served), None
+        return ScoredChampion.load(models, entry), None
     except ReleaseError as error:
         return None, f"The champion counts as absent: it cannot be read ({error})."
 
 
-def _tries(models: Objects, decision: str, version: str, run_id: str) -> int:
+def _attempt_number(models: Objects, decision: str, version: str, run_id: str) -> int:
     """How many runs were judged at this state of the pointer on this data version, this one noted among them."""
-    models.put_new(layout.judged(decision, version, run_id), b"")
-    return sum(1 for _ in models.list(layout.judged(decision, version)))
+    models.put_new(layout.gate_attempts(decision, version, run_id), b"")
+    return sum(1 for _ in models.list(layout.gate_attempts(decision, version)))
 
 
 def decision_name(revision: int, etag: str | None) -> str:
@@ -95,17 +95,17 @@ def decision_name(revision: int, etag: str | None) -> str:
 class ScoredChampion:
     """The release in service, opened."""
 
-    served: Served
+    pointer_entry: PointerEntry
     release: Release
     contract: Contract
 
     @classmethod
-    def load(cls, models: Objects, served: Served) -> ScoredChampion:
+    def load(cls, models: Objects, pointer_entry: PointerEntry) -> ScoredChampion:
         """Open the release that the pointer names; raises `ReleaseError` when it is not what it was."""
-        release = Release.open(models, served.release)
+        release = Release.open(models, pointer_entry.release)
         for name in (MODEL, "out_of_fold.json"):
             release.read(name)
-        return cls(served, release, release.contract())
+        return cls(pointer_entry, release, release.contract())
 
     def out_of_fold(self) -> gate.OutOfFold:
         """Its sealed out-of-fold scores."""
@@ -120,7 +120,7 @@ class ScoredChampion:
 def judge(
     lake: Objects,
     run: Run,
-    planned: TrainingPlan,
+    plan: TrainingPlan,
     candidate: Candidate,
     evaluation: Evaluation,
     champion: ScoredChampion | None,
@@ -129,48 +129,50 @@ def judge(
 
     A champion with other classes is not compared with; whatever the scores say, the guards come last.
     """
-    contract, version = candidate.contract, planned.dataset
+    contract, version = candidate.contract, plan.dataset
     columns = dataset.read_columns(lake, version, "holdout")
-    held = rows.encode_rows(contract, columns, version=version)
+    holdout_rows = rows.encode_rows(contract, columns, version=version)
     rules = gate.Rules(
         metric=contract.training.metric,
         confidence=contract.gate.confidence,
         min_gain=contract.gate.min_gain,
         positive=contract.positive_index,
-        seed=planned.seed,
+        seed=plan.seed,
     )
     files = candidate.fit.files
     challenger = gate.Contender(
         name=f"the {candidate.fit.family.replace('_', ' ')} of run {candidate.fit.run}",
         identity=identity(files[MODEL], contract, candidate.fit.threshold),
         graph=files[MODEL],
-        split=planned.split,
-        probabilities=candidate.model.predict(held.encoded),
+        split=plan.split,
+        probabilities=candidate.model.predict(holdout_rows.encoded),
         threshold=candidate.fit.threshold,
     )
     shares = np.asarray(candidate.fit.class_rows, dtype=np.float64)
     prior = shares / shares.sum()
-    holdout = gate.Holdout(held.labels, np.asarray(held.keys, dtype=np.str_), planned.split)
-    few = gate.low_evidence(np.bincount(held.labels, minlength=len(contract.classes)).tolist())
-    honest = out_of_fold(run, candidate) if few else None
-    alone = (honest, None) if honest else None
+    holdout = gate.Holdout(holdout_rows.labels, np.asarray(holdout_rows.keys, dtype=np.str_), plan.split)
+    has_low_evidence = gate.low_evidence(np.bincount(holdout_rows.labels, minlength=len(contract.classes)).tolist())
+    out_of_fold_scores = out_of_fold(run, candidate) if has_low_evidence else None
+    own_scores = (out_of_fold_scores, None) if out_of_fold_scores else None
     if champion is not None and champion.contract.classes != contract.classes:
-        verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=alone)
-        return gate.guarded(_other_classes(verdict, champion, contract), guards.of_figures(candidate, evaluation)), 0
+        verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=own_scores)
+        return gate.apply_guards(
+            _other_classes(verdict, champion, contract), guards.of_figures(candidate, evaluation)
+        ), 0
     if champion is None:
-        verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=alone)
-        return gate.guarded(verdict, guards.of_figures(candidate, evaluation)), 0
-    against, refused = _contender(champion, columns, held, contract.positive_index)
-    recent = arrived.since(lake, champion.release.info["dataset"], columns)
+        verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=own_scores)
+        return gate.apply_guards(verdict, guards.of_figures(candidate, evaluation)), 0
+    against, refused_rows = _contender(champion, columns, holdout_rows, contract.positive_index)
+    recent = recent_rows.since(lake, champion.release.info["dataset"], columns)
     holdout = dataclasses.replace(holdout, recent=recent)
-    both = (honest, champion.out_of_fold()) if honest else None
-    verdict = gate.decide(holdout, challenger, against, prior, rules, out_of_fold=both)
-    found = guards.of_figures(candidate, evaluation)
+    both_scores = (out_of_fold_scores, champion.out_of_fold()) if out_of_fold_scores else None
+    verdict = gate.decide(holdout, challenger, against, prior, rules, out_of_fold=both_scores)
+    guard_results = guards.of_figures(candidate, evaluation)
     if verdict.gain is not None and verdict.evidence == "holdout":
         train = rows.typed_table(contract, dataset.read_columns(lake, version, "train"), version=version)
-        parts = slices.slices(contract, train, held.table)
-        found.append(guards.of_slices(contract, holdout, challenger, against, parts, rules))
-    return gate.guarded(verdict, found), refused
+        parts = slices.slices(contract, train, holdout_rows.table)
+        guard_results.append(guards.of_slices(contract, holdout, challenger, against, parts, rules))
+    return gate.apply_guards(verdict, guard_results), refused_rows
 
 
 def _contender(
@@ -181,7 +183,7 @@ def _contender(
     threshold = champion.release.info["threshold"]
     same_positive = champion.contract.positive_index == positive
     contender = gate.Contender(
-        name=f"release {champion.served.release}",
+        name=f"release {champion.pointer_entry.release}",
         identity=champion.identity,
         graph=champion.release.files[MODEL],
         split=champion.release.info["split"],
@@ -196,9 +198,9 @@ def _other_classes(verdict: gate.Decision, champion: ScoredChampion, contract: C
         verdict,
         outcome="rejected",
         rule="other_classes",
-        against=f"release {champion.served.release}",
+        against=f"release {champion.pointer_entry.release}",
         reason=(
-            f"Release {champion.served.release} tells {', '.join(champion.contract.classes)} apart, this model "
+            f"Release {champion.pointer_entry.release} tells {', '.join(champion.contract.classes)} apart, this model "
             f"{', '.join(contract.classes)}: they cannot be compared. To start over with the new classes, delete the "
             f"pointer serving/{contract.problem.name}.json: the next model is then judged against the majority class."
         ),
@@ -210,16 +212,16 @@ def identity(model: str, contract: Contract, threshold: float) -> str:
     return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
 
 
-def summary(written: GateDecision, attempt: int) -> dict[str, Any]:
+def summary(decision: GateDecision, attempt: int) -> dict[str, Any]:
     """What the state machine needs of a decision: names and small numbers."""
     return {
-        "status": written.outcome,
-        "run": written.run,
-        "decision": written.decision,
+        "status": decision.outcome,
+        "run": decision.run,
+        "decision": decision.decision,
         "attempt": attempt,
-        "metric": written.metric,
-        **written.holdout.model_dump(),
-        "probability": written.probability,
-        "against": written.against,
-        "champion": written.champion.release if written.champion else None,
+        "metric": decision.metric,
+        **decision.holdout.model_dump(),
+        "probability": decision.probability,
+        "against": decision.against,
+        "champion": decision.champion.release if decision.champion else None,
     }

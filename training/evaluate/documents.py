@@ -154,7 +154,7 @@ class GuardResult(Part):
 
 
 class ServedRelease(Part):
-    """The champion that was decided against; see `andamio.release.pointer.Served`."""
+    """The champion that was decided against; see `andamio.release.pointer.PointerEntry`."""
 
     release: str
     since: str

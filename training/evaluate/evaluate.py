@@ -67,21 +67,21 @@ def evaluate(lake: Objects, models: Objects, run_id: str) -> Evaluation:
     run = Run(run_id, models)
 
     def compute() -> Evaluation:
-        planned, candidate = run.plan(), load_candidate(run)
-        contract, version, limit = candidate.contract, planned.dataset, candidate.fit.threshold
+        plan, candidate = run.plan(), load_candidate(run)
+        contract, version, limit = candidate.contract, plan.dataset, candidate.fit.threshold
         train, holdout = (
             rows.encode_rows(contract, dataset.read_columns(lake, version, side), version=version)
             for side in ("train", "holdout")
         )
-        judged = contract, candidate.model, holdout, limit, planned.seed
-        found = assess(*judged, train, out_of_fold(run, candidate))
-        important = importance(*judged)
-        files = {IMPORTANCE: important.to_json(), **plots.plots(found, important)}
+        arguments = contract, candidate.model, holdout, limit, plan.seed
+        found = assess(*arguments, train, out_of_fold(run, candidate))
+        feature_importance = importance(*arguments)
+        files = {IMPORTANCE: feature_importance.to_json(), **plots.plots(found, feature_importance)}
         return Evaluation(
             **found.model_dump(),
             run=run_id,
-            dataset=planned.dataset,
-            split=planned.split,
+            dataset=plan.dataset,
+            split=plan.split,
             trial=candidate.fit.trial,
             model=candidate.fit.model,
             size_bytes=candidate.fit.size_bytes,
@@ -99,24 +99,24 @@ def assess(
     threshold: float,
     seed: int,
     train: TrainingRows,
-    honest: rules.OutOfFold,
+    out_of_fold_scores: rules.OutOfFold,
 ) -> Assessment:
     """Assess a model on rows of the holdout, resampled by class and by split key."""
     probabilities = model.predict(holdout.encoded)
     classes = len(contract.classes)
     counts = np.bincount(holdout.labels, minlength=classes)
     others = baselines.baselines(contract, train, holdout, seed)
-    figures, of_others, gains = baselines.compare(contract, holdout, probabilities, threshold, others, seed)
+    figures, baseline_figures, gains = baselines.compare(contract, holdout, probabilities, threshold, others, seed)
     low = rules.low_evidence(counts.tolist())
-    cross_validated = _cross_validated(contract, honest, threshold, seed) if low else None
-    said = labels_from(probabilities, contract.positive_index, threshold)
+    cross_validated = _cross_validated(contract, out_of_fold_scores, threshold, seed) if low else None
+    predicted_labels = labels_from(probabilities, contract.positive_index, threshold)
     confusion = np.zeros((classes, classes), dtype=int)
-    np.add.at(confusion, (holdout.labels, said), 1)
+    np.add.at(confusion, (holdout.labels, predicted_labels), 1)
     as_float = probabilities.astype(np.float64)
     return Assessment(
         metric=contract.training.metric,
         metrics=figures,
-        baselines=of_others,
+        baselines=baseline_figures,
         gains=gains,
         threshold=threshold,
         rows=len(holdout.labels),
@@ -148,10 +148,14 @@ def out_of_fold(run: Run, candidate: Candidate) -> rules.OutOfFold:
     return reference.read_out_of_fold(body)
 
 
-def _cross_validated(contract: Contract, honest: rules.OutOfFold, threshold: float, seed: int) -> dict[str, Figure]:
+def _cross_validated(
+    contract: Contract, out_of_fold_scores: rules.OutOfFold, threshold: float, seed: int
+) -> dict[str, Figure]:
     scorers = {name: Scorer(name, contract.positive_index, threshold) for name in metrics.METRICS}
     return {
-        name: baselines.to_figure(interval(scorer, honest.labels, honest.probabilities, honest.keys, seed))
+        name: baselines.to_figure(
+            interval(scorer, out_of_fold_scores.labels, out_of_fold_scores.probabilities, out_of_fold_scores.keys, seed)
+        )
         for name, scorer in scorers.items()
     }
 
@@ -170,15 +174,15 @@ def success(contract: Contract, figures: dict[str, Figure]) -> Success | None:
 def latency_ms(model: Model, rows: Encoded) -> float:
     """The median of 500 single-row calls after warm-up, in milliseconds."""
     singles = [rows.take(np.array([index % rows.rows])) for index in range(LATENCY_WARM_UP + LATENCY_CALLS)]
-    taken: list[float] = []
+    seconds: list[float] = []
     for single in singles:
         started = time.perf_counter()
         model.predict(single)
-        taken.append(time.perf_counter() - started)
-    return round(float(np.median(taken[LATENCY_WARM_UP:])) * 1000, 4)
+        seconds.append(time.perf_counter() - started)
+    return round(float(np.median(seconds[LATENCY_WARM_UP:])) * 1000, 4)
 
 
-def summary(written: Evaluation) -> dict[str, Any]:
+def summary(evaluation: Evaluation) -> dict[str, Any]:
     """What the state machine needs of an evaluation."""
-    figure = written.metrics[written.metric]
-    return {"run": written.run, "metric": written.metric, "rows": written.rows, **figure.model_dump()}
+    figure = evaluation.metrics[evaluation.metric]
+    return {"run": evaluation.run, "metric": evaluation.metric, "rows": evaluation.rows, **figure.model_dump()}

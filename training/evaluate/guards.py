@@ -11,7 +11,7 @@ from training.evaluate.documents import Evaluation, Success
 from training.evaluate.evaluate import Candidate
 from training.evaluate.slices import Slice
 
-SHOWN = 5
+MAX_SLICES_NAMED = 5
 """How many slices the reason names."""
 
 
@@ -21,16 +21,17 @@ def of_figures(candidate: Candidate, evaluation: Evaluation) -> list[gate.Guard]
     limits, fit = candidate.contract.gate, candidate.fit
     proof = fit.parity
     # NaN on either side is a difference without bound.
-    apart = float("inf") if proof.largest is None else proof.largest
+    difference = float("inf") if proof.largest is None else proof.largest
     slowest, latency, size = limits.max_latency_ms, evaluation.latency_ms, fit.size_bytes / 2**20
     return [
         gate.Guard(
             "parity",
-            apart <= proof.tolerance,
+            difference <= proof.tolerance,
             True,
             proof.largest,
             proof.tolerance,
-            f"what is served differs from what was trained by up to {apart:.2g}, where {proof.tolerance:g} is allowed",
+            f"what is served differs from what was trained by up to {difference:.2g}, where {proof.tolerance:g} is "
+            "allowed",
         ),
         gate.Guard(
             "latency_ms",
@@ -58,9 +59,9 @@ def _of_success(contract: Contract, success: Success | None) -> list[gate.Guard]
         return []
     metric, _, bound = rule
     value = success.value
-    said = "undefined" if value is None else f"{value:.4f}"
-    words = f"[problem] success asks for {contract.problem.success}, and {metric} is {said}"
-    return [gate.Guard("success", success.holds, contract.gate.success == "bar", value, bound, words)]
+    value_text = "undefined" if value is None else f"{value:.4f}"
+    message = f"[problem] success asks for {contract.problem.success}, and {metric} is {value_text}"
+    return [gate.Guard("success", success.holds, contract.gate.success == "bar", value, bound, message)]
 
 
 def of_slices(
@@ -73,13 +74,13 @@ def of_slices(
 ) -> gate.Guard:
     """That no part of the holdout is served worse than now; it bars when the contract says `gate.slices = "bar"`."""
     masks = {part.name: part.rows for part in parts}
-    worse, judged = worse_slices(holdout, challenger, champion, masks, rules)
-    named = sorted(worse, key=lambda name: worse[name].high)[:SHOWN]
-    said = ", ".join(f"'{name}' ({masks[name].sum()} rows, {worse[name].value:+.4f})" for name in named)
-    more = f" and {len(worse) - SHOWN} more" if len(worse) > SHOWN else ""
-    words = (
-        f"it is worse than {champion.name}, beyond chance, on {said}{more}"
+    worse, slices_compared = worse_slices(holdout, challenger, champion, masks, rules)
+    worst = sorted(worse, key=lambda name: worse[name].high)[:MAX_SLICES_NAMED]
+    slices_text = ", ".join(f"'{name}' ({masks[name].sum()} rows, {worse[name].value:+.4f})" for name in worst)
+    more = f" and {len(worse) - MAX_SLICES_NAMED} more" if len(worse) > MAX_SLICES_NAMED else ""
+    message = (
+        f"it is worse than {champion.name}, beyond chance, on {slices_text}{more}"
         if worse
-        else f"it is worse than {champion.name}, beyond chance, on none of {judged} slices"
+        else f"it is worse than {champion.name}, beyond chance, on none of {slices_compared} slices"
     )
-    return gate.Guard("slices", not worse, contract.gate.slices == "bar", float(len(worse)), 0.0, words)
+    return gate.Guard("slices", not worse, contract.gate.slices == "bar", float(len(worse)), 0.0, message)

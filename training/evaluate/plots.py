@@ -33,7 +33,7 @@ def plots(evaluation: Assessment, importance: Importance | None = None) -> dict[
             drawn[f"{name}.svg"] = of(evaluation, lines)
     if evaluation.calibration.bins:
         drawn["calibration.svg"] = _calibration(evaluation)
-    if any(_is_judged(part) for part in evaluation.slices):
+    if any(_has_interval(part) for part in evaluation.slices):
         drawn["slices.svg"] = _slices(evaluation)
     if importance and importance.features:
         drawn["importance.svg"] = _importance(importance)
@@ -126,7 +126,7 @@ def _confusion(evaluation: Assessment) -> bytes:
         for line, words in enumerate(reversed(_lines_of(name, size // 7))):
             chart.text(left + size * (column + 0.5), top - 8 - 14 * line, words, anchor="middle")
     chart.text(left + size * len(classes) / 2, height - 14, "predicted", anchor="middle")
-    chart.text(16, top + size * len(classes) / 2, "true", anchor="middle", turn=True)
+    chart.text(16, top + size * len(classes) / 2, "true", anchor="middle", rotation=True)
     for row, name in enumerate(classes):
         total = max(1, sum(counts[row]))
         chart.text(left - 8, top + size * (row + 0.5) + 4, short(name, 23), anchor="end")
@@ -150,13 +150,13 @@ def _slices(evaluation: Assessment) -> bytes:
     The figure of a handful of rows may be anything, and would draw the eye.
     """
     metric, slices = evaluation.metric, evaluation.slices
-    rows = [(f"{part.feature}: {part.slice} ({part.rows})", part, part.worse) for part in slices if _is_judged(part)]
+    rows = [(f"{part.feature}: {part.slice} ({part.rows})", part, part.worse) for part in slices if _has_interval(part)]
     few = len(slices) - len(rows)
     note = "dashed: all rows" + (f"; {few} slices with too few rows are not drawn" if few else "")
     return _intervals(f"{metric} by slice (rows), 95% interval", metric, rows, slices[0].overall, note)
 
 
-def _is_judged(part: SliceFigure) -> bool:
+def _has_interval(part: SliceFigure) -> bool:
     return part.value is not None and part.low is not None
 
 

@@ -22,23 +22,23 @@ def since(lake: Objects, version: str, holdout: Columns) -> NDArray[np.bool_] | 
     in a new file would all look new: a row whose every cell was there as often before is old, too.
     """
     try:
-        before = [dataset.read_columns(lake, version, side) for side in ("train", "holdout")]
+        older = [dataset.read_columns(lake, version, side) for side in ("train", "holdout")]
     except TrainingError:
         return None
-    identities = {str(row) for side in before for row in side.get(ROW, [])}
+    identities = {str(row) for side in older for row in side.get(ROW, [])}
     new = np.array([str(row) not in identities for row in holdout[ROW]], dtype=bool)
     if not new.any():
         return new
-    shared = sorted((set(before[0]) & set(before[1]) & set(holdout)) - {ROW, KEY})
-    there = {str(row) for row in holdout[ROW]}
-    left: Counter[tuple[Any, ...]] = Counter()
-    for side in before:
-        rows = zip(_texts(side[ROW]), zip(*(_texts(side[name]) for name in shared), strict=True), strict=True)
-        left.update(content for row, content in rows if row not in there)
-    contents = list(zip(*(_texts(holdout[name]) for name in shared), strict=True))
+    columns = sorted((set(older[0]) & set(older[1]) & set(holdout)) - {ROW, KEY})
+    current_rows = {str(row) for row in holdout[ROW]}
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for side in older:
+        rows = zip(_texts(side[ROW]), zip(*(_texts(side[name]) for name in columns), strict=True), strict=True)
+        counts.update(content for row, content in rows if row not in current_rows)
+    contents = list(zip(*(_texts(holdout[name]) for name in columns), strict=True))
     for row in np.flatnonzero(new):
-        if left[contents[row]] > 0:
-            left[contents[row]] -= 1
+        if counts[contents[row]] > 0:
+            counts[contents[row]] -= 1
             new[row] = False
     return new
 

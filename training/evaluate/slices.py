@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
-from andamio.gate.slices import worth_judging
+from andamio.gate.slices import has_enough_rows
 from andamio.records.table import Table
 from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.metrics import higher_is_better
@@ -45,14 +45,18 @@ class Slice:
 
 def slices(contract: Contract, train: Table, holdout: Table) -> list[Slice]:
     """Every slice of the holdout that has a row, in the order of features and of values; "missing" comes last."""
-    known, held = train.columns, holdout.columns
+    train_columns, holdout_columns = train.columns, holdout.columns
     found = []
     for name, feature in contract.inputs.items():
         if feature.private:
             continue
         of = _categories if _is_category(feature) else _quartiles
-        found += [Slice(name, said, rows) for said, rows in of(feature, known[name], held[name]) if rows.any()]
-        missing = _missing(held[name])
+        found += [
+            Slice(name, text, rows)
+            for text, rows in of(feature, train_columns[name], holdout_columns[name])
+            if rows.any()
+        ]
+        missing = _missing(holdout_columns[name])
         if missing.any():
             found.append(Slice(name, "missing", missing))
     return found
@@ -78,20 +82,20 @@ def assess(
     sign = 1 if higher_is_better(metric) else -1
     keys = np.asarray(holdout.keys, dtype=np.str_)
     overall = float(scorer.on(holdout.labels, probabilities)(np.ones(len(keys))))
-    number = sum(worth_judging(metric, holdout.labels[part.rows]) for part in parts)
+    number = sum(has_enough_rows(metric, holdout.labels[part.rows]) for part in parts)
     wide = NormalDist().inv_cdf(1 - 0.025 / max(1, number))
     found = []
     for part in parts:
         labels, scores = holdout.labels[part.rows], probabilities[part.rows]
-        judged = worth_judging(metric, labels)
+        has_interval = has_enough_rows(metric, labels)
         score = scorer.on(labels, scores)
         value = float(score(np.ones(len(labels))))
         low = high = float("nan")
         worse = False
-        if judged:
-            drawn = draw([score], labels, keys[part.rows], seed, RESAMPLES)[:, 0]
-            figure = interval_of(value, drawn)
-            best = max(sign * figure.low, sign * figure.high, sign * value + wide * float(np.nanstd(drawn)))
+        if has_interval:
+            resampled = draw([score], labels, keys[part.rows], seed, RESAMPLES)[:, 0]
+            figure = interval_of(value, resampled)
+            best = max(sign * figure.low, sign * figure.high, sign * value + wide * float(np.nanstd(resampled)))
             low, high, worse = figure.low, figure.high, bool(best < sign * overall)
         found.append(
             SliceFigure(
@@ -103,7 +107,7 @@ def assess(
                 low=undefined_as_null(low),
                 high=undefined_as_null(high),
                 worse=worse,
-                judged=judged,
+                judged=has_interval,
             )
         )
     return found
@@ -113,32 +117,36 @@ def _is_category(feature: Feature) -> bool:
     return feature.type in ("category", "boolean")
 
 
-def _categories(feature: Feature, known: NDArray[Any], held: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
+def _categories(
+    feature: Feature, train_column: NDArray[Any], holdout_column: NDArray[Any]
+) -> list[tuple[str, NDArray[np.bool_]]]:
     if feature.type == "boolean":
-        return [(text, held == value) for value, text in _TRUTH.items()]
-    shown: dict[str, str] = dict(feature.values or {})
-    there: set[str] = set(held.tolist()) - {""}
-    ordered = [value for value in shown if value in there] + sorted(there - set(shown))
-    return [(shown.get(value, value), held == value) for value in ordered]
+        return [(text, holdout_column == value) for value, text in _TRUTH.items()]
+    texts_by_value: dict[str, str] = dict(feature.values or {})
+    present: set[str] = set(holdout_column.tolist()) - {""}
+    ordered = [value for value in texts_by_value if value in present] + sorted(present - set(texts_by_value))
+    return [(texts_by_value.get(value, value), holdout_column == value) for value in ordered]
 
 
-def _quartiles(feature: Feature, known: NDArray[Any], held: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
+def _quartiles(
+    feature: Feature, train_column: NDArray[Any], holdout_column: NDArray[Any]
+) -> list[tuple[str, NDArray[np.bool_]]]:
     """Up to four ranges of about equal count in train; fewer where values repeat."""
-    values = known[~_missing(known)]
+    values = train_column[~_missing(train_column)]
     if not len(values):
         return []
     # By rank, so that an edge is a value of the data: of a date too.
     edges = np.unique(np.sort(values)[[int(np.ceil(len(values) * part)) - 1 for part in (0.25, 0.5, 0.75)]])
     edges = edges[edges < values.max()]
-    there = ~_missing(held)
+    present = ~_missing(holdout_column)
     if not len(edges):
-        return [("any", there)]
-    place = np.searchsorted(edges, held, side="left")
+        return [("any", present)]
+    bin_of_row = np.searchsorted(edges, holdout_column, side="left")
     texts = [_text(edge) for edge in edges]
-    said = [f"up to {texts[0]}"]
-    said += [f"above {low} up to {high}" for low, high in pairwise(texts)]
-    said.append(f"above {texts[-1]}")
-    return [(text, there & (place == index)) for index, text in enumerate(said)]
+    texts_of_bins = [f"up to {texts[0]}"]
+    texts_of_bins += [f"above {low} up to {high}" for low, high in pairwise(texts)]
+    texts_of_bins.append(f"above {texts[-1]}")
+    return [(text, present & (bin_of_row == index)) for index, text in enumerate(texts_of_bins)]
 
 
 def _text(edge: Any) -> str:

@@ -42,7 +42,7 @@ class Chart:
         self.text((left + width - self.right) / 2, height - 10, x_label, anchor="middle")
         if y_label:
             middle = (self.top + height - self.bottom) / 2
-            self.text(16, middle, y_label, anchor="middle", turn=True)
+            self.text(16, middle, y_label, anchor="middle", rotation=True)
 
     def px(self, value: float) -> float:
         """A value of the horizontal axis, in pixels."""
@@ -96,19 +96,19 @@ class Chart:
         self,
         x: float,
         y: float,
-        words: str,
+        content: str,
         *,
         anchor: str = "start",
         colour: str = theme.INK,
         weight: str = "400",
         size: int = 12,
-        turn: bool = False,
+        rotation: bool = False,
     ) -> None:
         """Words, in pixels."""
-        turned = f" transform='rotate(-90 {x:.1f} {y:.1f})'" if turn else ""
+        transform = f" transform='rotate(-90 {x:.1f} {y:.1f})'" if rotation else ""
         self.parts.append(
             f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' fill='{colour}' font-weight='{weight}' "
-            f"font-size='{size}'{turned}>{escape(words)}</text>"
+            f"font-size='{size}'{transform}>{escape(content)}</text>"
         )
 
     def legend(self, names: Sequence[str]) -> None:
@@ -148,6 +148,6 @@ def number(value: float) -> str:
     return f"{value:.6g}" if abs(value) > 1e-12 else "0"
 
 
-def short(text: str, most: int) -> str:
+def short(text: str, limit: int) -> str:
     """A text of at most so many characters."""
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + "…"

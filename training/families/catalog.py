@@ -90,14 +90,43 @@ MAJORITY = Family("majority_class", False, lambda seed, params: DummyClassifier(
 """Every row gets the shares of the classes in train: what any model has to beat."""
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Places of columns in `numbers` and in `categories`."""
+
+    numbers: tuple[int, ...]
+    categories: tuple[int, ...]
+
+
+def informative(encoded: Encoded) -> Columns:
+    """The columns with two values or more in these rows.
+
+    No value is one of a category's; of a number it is not, since the imputer fills it with the only other one.
+    """
+    numbers, texts = encoded.numbers, encoded.categories
+    return Columns(
+        tuple(place for place in range(numbers.shape[1]) if _distinct(numbers[:, place]) > 1),
+        tuple(place for place in range(texts.shape[1]) if (texts[:, place] != texts[0, place]).any()),
+    )
+
+
+def _distinct(column: NDArray[np.float32]) -> int:
+    known = column[~np.isnan(column)]
+    return len(known) if len(known) < 2 else 1 + int((known != known[0]).any())
+
+
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted pipeline; its input is a frame of `numbers` columns, then `categories` columns."""
+    """A fitted pipeline; its input is a frame of `numbers` columns, then `categories` columns.
+
+    `used` are those of them that tell rows apart: no other column reaches the model.
+    """
 
     pipeline: Pipeline
     numbers: int
     categories: int
     classes: int
+    used: Columns
 
     def predict(self, encoded: Encoded) -> NDArray[np.float64]:
         """Probabilities [rows, classes]; a class that was not among the fitted rows gets 0."""
@@ -134,6 +163,8 @@ def fit(
     """Fit one family on rows with class indices [rows]; raises `TrainingError` when there are not two classes.
 
     `selection` (of `training.families.spaces.SELECTIONS`) keeps a `share` of the encoded columns, chosen on these rows.
+    A column that is empty or constant in these rows does not enter the model: what a model makes of its first other
+    value is chance. Raises `ValueError` when no column is left.
     On one thread, so that the same rows give the same bits on any machine.
     """
     if len(np.unique(labels)) < 2:
@@ -143,7 +174,12 @@ def fit(
     family = MAJORITY if name == MAJORITY.name else FAMILIES[name]
     numbers, categories = encoded.numbers.shape[1], encoded.categories.shape[1]
     table = frame(encoded)
-    columns = _columns(numbers, categories, family.scaled)
+    used = informative(encoded)
+    if not used.numbers and not used.categories:
+        if family is not MAJORITY:
+            raise ValueError(f"every feature is empty or constant in the {encoded.rows} rows to fit on")
+        used = Columns(tuple(range(numbers)), tuple(range(categories)))
+    columns = _columns(used, numbers, family.scaled)
     weight = compute_sample_weight("balanced", labels) if class_weight == "balanced" else None
     classifier = family.build(seed, family.space.params(params))
     with warnings.catch_warnings(), threadpool_limits(1):
@@ -160,7 +196,7 @@ def fit(
             steps.append(("select", selector))
         classifier.fit(values, labels, sample_weight=weight)
         _round_model(classifier)
-    return Fitted(Pipeline([*steps, ("model", classifier)]), numbers, categories, classes)
+    return Fitted(Pipeline([*steps, ("model", classifier)]), numbers, categories, classes, used)
 
 
 def _selector(selection: str, share: float, width: int, seed: int) -> Any:
@@ -168,28 +204,28 @@ def _selector(selection: str, share: float, width: int, seed: int) -> Any:
 
     At least two are kept: the converter takes the first column alone for none at all.
     """
-    kept = max(2, round(share * width))
-    if selection == "none" or kept >= width:
+    columns_kept = max(2, round(share * width))
+    if selection == "none" or columns_kept >= width:
         return None
     if selection == "univariate":
-        return SelectKBest(f_classif, k=kept)
+        return SelectKBest(f_classif, k=columns_kept)
     if selection == "model":
         forest = ExtraTreesClassifier(n_estimators=50, min_samples_leaf=5, n_jobs=1, random_state=seed)
-        return SelectFromModel(forest, threshold=-np.inf, max_features=kept)
+        return SelectFromModel(forest, threshold=-np.inf, max_features=columns_kept)
     raise TrainingError(f"There is no feature selection '{selection}'")
 
 
-def _columns(numbers: int, categories: int, scaled: bool) -> ColumnTransformer:
-    """Impute (and scale) numbers, one-hot texts. A column without any value becomes 0 instead of vanishing."""
+def _columns(used: Columns, numbers: int, scaled: bool) -> ColumnTransformer:
+    """Impute (and scale) numbers, one-hot texts; `numbers` says how many stand before the first text."""
     parts: list[tuple[str, Any, list[int]]] = []
-    if numbers:
+    if used.numbers:
         steps: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy="median", keep_empty_features=True))]
         if scaled:
             steps.append(("scale", StandardScaler()))
-        parts.append(("numbers", Pipeline(steps), list(range(numbers))))
-    if categories:
+        parts.append(("numbers", Pipeline(steps), list(used.numbers)))
+    if used.categories:
         one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-        parts.append(("categories", one_hot, list(range(numbers, numbers + categories))))
+        parts.append(("categories", one_hot, [numbers + place for place in used.categories]))
     return ColumnTransformer(parts)
 
 

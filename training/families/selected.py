@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from andamio.contract import Contract
+from andamio.contract.columns import feature_columns
 from training.families.catalog import Fitted
 
 MISSING = "(missing)"
 
 
-def kept(fitted: Fitted, contract: Contract) -> tuple[list[str], list[str]]:
+def used_columns(fitted: Fitted, contract: Contract) -> tuple[list[str], list[str]]:
     """(columns that the model sees, columns that were left out), in the pipeline's order.
 
     A number column goes by its name, one value of a category by `NAME=value`; no value is `NAME=(missing)`.
@@ -26,11 +27,22 @@ def kept(fitted: Fitted, contract: Contract) -> tuple[list[str], list[str]]:
     )
 
 
+def ignored_columns(fitted: Fitted, contract: Contract) -> list[str]:
+    """The features of which no column tells rows apart, so that nothing of them reaches the model."""
+    numbers, categories = set(fitted.used.numbers), set(fitted.used.categories)
+    return [
+        name
+        for name, (some, others) in feature_columns(contract.inputs).items()
+        if not numbers.intersection(some) and not categories.intersection(others)
+    ]
+
+
 def encoded_columns(fitted: Fitted, contract: Contract) -> list[str]:
-    """Every column that preprocessing makes: numbers first, then a column for each value seen of each category."""
+    """Every column that the model is fitted on: numbers first, then a column for each value seen of each category."""
     texts = fitted.pipeline.named_steps["columns"].named_transformers_.get("categories")
-    names = list(contract.number_columns)
+    names = [contract.number_columns[place] for place in fitted.used.numbers]
     if texts is not None:
-        for column, values in zip(contract.category_columns, texts.categories_, strict=True):
+        columns = [contract.category_columns[place] for place in fitted.used.categories]
+        for column, values in zip(columns, texts.categories_, strict=True):
             names += [f"{column}={value or MISSING}" for value in values]
     return names

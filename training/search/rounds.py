@@ -18,73 +18,76 @@ from andamio.stats.metrics import higher_is_better
 from andamio.storage.ports import Objects
 from training.documents import (
     TRIAL,
-    AskedRound,
     BestTrial,
     LostTrial,
+    RoundResult,
+    RoundTrials,
     ScoredTrial,
     StudyTrial,
-    ToldRound,
     TrainingPlan,
     TrialSpec,
     UnscoredTrial,
 )
 from training.families.spaces import BASELINES, PLAIN, SPACES
-from training.run import CONTINUE, ENOUGH, Run, asked_file, lost_file, told_file, trial_file
+from training.run import CONTINUE, ENOUGH, Run, lost_file, round_result_file, round_trials_file, trial_file
 from training.search import suggest
 from training.search.suggest import Suggestion
 
 
-def ask(models: Objects, run_id: str, *, after: int) -> AskedRound:
+def ask(models: Objects, run_id: str, *, after: int) -> RoundTrials:
     """Write the trials of the round after the one named (0: the first round)."""
     run = Run(run_id, models)
-    planned = run.plan()
+    plan = run.plan()
     number = after + 1
 
-    def compute() -> AskedRound:
-        study = run.need(told_file(after), ToldRound, "tell").study if after else []
-        return AskedRound(run=run_id, round=number, trials=next_trials(planned, study, number))
+    def compute() -> RoundTrials:
+        study = run.need(round_result_file(after), RoundResult, "tell").study if after else []
+        return RoundTrials(run=run_id, round=number, trials=next_trials(plan, study, number))
 
-    return run.once(asked_file(number), AskedRound, compute)
+    return run.once(round_trials_file(number), RoundTrials, compute)
 
 
-def next_trials(planned: TrainingPlan, study: Sequence[StudyTrial], number: int) -> list[TrialSpec]:
+def next_trials(plan: TrainingPlan, study: Sequence[StudyTrial], number: int) -> list[TrialSpec]:
     """The trials of round `number`, when the study says what came of those before.
 
     First every family as it is by default, plain logistic regression before all others; then what the sampler
     suggests. The first round also has the baselines, which are scored and never offered for export: the
     majority class, and plain logistic regression where its family was not asked for.
     """
-    search, families = planned.search, _families(planned)
+    search, families = plan.search, _families(plan)
     size = min(search.round, search.trials - len(study))
     first = [suggest.default(family) for family in families]
-    chosen = first[len(study) : len(study) + size]
-    if len(chosen) < size:
-        chosen += suggest.suggest(
+    suggestions = first[len(study) : len(study) + size]
+    if len(suggestions) < size:
+        suggestions += suggest.suggest(
             families,
             study,
-            chosen,
-            size - len(chosen),
-            seed=planned.seed + number,
-            higher_is_better=higher_is_better(planned.metric),
+            suggestions,
+            size - len(suggestions),
+            seed=plan.seed + number,
+            higher_is_better=higher_is_better(plan.metric),
         )
-    specs = [_spec(each, len(study) + place, number, first) for place, each in enumerate(chosen, start=1)]
+    specs = [
+        _spec(suggestion, len(study) + position, number, first)
+        for position, suggestion in enumerate(suggestions, start=1)
+    ]
     return [*(_baselines(families) if number == 1 else []), *specs]
 
 
-def _families(planned: TrainingPlan) -> list[str]:
+def _families(plan: TrainingPlan) -> list[str]:
     """The families in the order in which their defaults are tried: plain logistic regression first."""
-    return sorted(planned.families, key=lambda family: family != PLAIN)
+    return sorted(plan.families, key=lambda family: family != PLAIN)
 
 
-def _spec(each: Suggestion, place: int, number: int, defaults: Sequence[Suggestion]) -> TrialSpec:
+def _spec(suggestion: Suggestion, position: int, number: int, defaults: Sequence[Suggestion]) -> TrialSpec:
     """What a trial's function is told; a family's default trial goes by the family's name."""
     return TrialSpec(
-        id=each.family if each in defaults else f"{each.family}-{place:04d}",
-        family=each.family,
-        params=each.params,
-        selection=each.selection,
-        share=each.share,
-        simplicity=SPACES[each.family].simplicity,
+        id=suggestion.family if suggestion in defaults else f"{suggestion.family}-{position:04d}",
+        family=suggestion.family,
+        params=suggestion.params,
+        selection=suggestion.selection,
+        share=suggestion.share,
+        simplicity=SPACES[suggestion.family].simplicity,
         round=number,
     )
 
@@ -123,15 +126,15 @@ def lost(models: Objects, run_id: str, trial_id: str, error: dict[str, Any], *, 
 def _cause(error: dict[str, Any]) -> str:
     cause = str(error.get("Cause") or error.get("Error") or "no cause was given")
     try:
-        said = json.loads(cause)
+        details = json.loads(cause)
     except ValueError:
-        said = None
-    if isinstance(said, dict) and said.get("errorMessage"):
-        cause = f"{said.get('errorType', 'Error')}: {said['errorMessage']}"
+        details = None
+    if isinstance(details, dict) and details.get("errorMessage"):
+        cause = f"{details.get('errorType', 'Error')}: {details['errorMessage']}"
     return cause[:500]
 
 
-def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> ToldRound:
+def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> RoundResult:
     """Take in the results of a round, and write whether there will be another one, and why not.
 
     A trial that left no result because of its own memory or time, or in `EXECUTIONS` executions, is recorded as
@@ -139,27 +142,27 @@ def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> ToldRou
     elsewhere, nothing is recorded, and another execution runs what is missing.
     """
     run = Run(run_id, models)
-    planned = run.plan()
+    plan = run.plan()
 
-    def compute() -> ToldRound:
-        asked = run.need(asked_file(number), AskedRound, "ask").trials
-        before = run.need(told_file(number - 1), ToldRound, "tell") if number > 1 else None
-        results = _results(run, asked, planned.metric)
+    def compute() -> RoundResult:
+        specs = run.need(round_trials_file(number), RoundTrials, "ask").trials
+        previous = run.need(round_result_file(number - 1), RoundResult, "tell") if number > 1 else None
+        results = _results(run, specs, plan.metric)
         offered = [result for result in results if not result.baseline]
-        study = [*(before.study if before else []), *(_study_trial(result) for result in offered)]
+        study = [*(previous.study if previous else []), *(_study_trial(result) for result in offered)]
         why = "" if offered else "there is nothing left to try"
-        why = why or enough(planned, study, number, now)
-        return ToldRound(
+        why = why or enough(plan, study, number, now)
+        return RoundResult(
             run=run_id,
             round=number,
             status=ENOUGH if why else CONTINUE,
             why=why,
-            best=best(study, planned.metric),
-            trials=[*(before.trials if before else []), *(result.id for result in results)],
+            best=best(study, plan.metric),
+            trials=[*(previous.trials if previous else []), *(result.id for result in results)],
             study=study,
         )
 
-    return run.once(told_file(number), ToldRound, compute)
+    return run.once(round_result_file(number), RoundResult, compute)
 
 
 def _study_trial(result: ScoredTrial | UnscoredTrial) -> StudyTrial:
@@ -175,19 +178,19 @@ def _study_trial(result: ScoredTrial | UnscoredTrial) -> StudyTrial:
     )
 
 
-def _results(run: Run, asked: Sequence[TrialSpec], metric: str) -> list[ScoredTrial | UnscoredTrial]:
-    found = {spec.id: run.find(trial_file(spec.id), TRIAL) for spec in asked}
-    noted = {spec.id: run.find(lost_file(spec.id), LostTrial) for spec in asked if found[spec.id] is None}
-    missing = [trial for trial, lost in noted.items() if not _is_own(lost)]
-    if not missing and not any(found.values()):
-        missing = list(noted)
+def _results(run: Run, specs: Sequence[TrialSpec], metric: str) -> list[ScoredTrial | UnscoredTrial]:
+    results = {spec.id: run.find(trial_file(spec.id), TRIAL) for spec in specs}
+    losses = {spec.id: run.find(lost_file(spec.id), LostTrial) for spec in specs if results[spec.id] is None}
+    missing = [trial for trial, lost in losses.items() if not _is_own(lost)]
+    if not missing and not any(results.values()):
+        missing = list(losses)
     if missing:
         raise TrainingError(
-            f"{len(missing)} of {len(asked)} trials of round {asked[0].round} left no result. "
-            f"{missing[0]}: {_why_lost(noted[missing[0]])}. What was computed is kept: train again, and only the "
+            f"{len(missing)} of {len(specs)} trials of round {specs[0].round} left no result. "
+            f"{missing[0]}: {_why_lost(losses[missing[0]])}. What was computed is kept: train again, and only the "
             "missing trials run."
         )
-    return [found[spec.id] or _record_lost(run, spec, metric, noted[spec.id]) for spec in asked]
+    return [results[spec.id] or _record_lost(run, spec, metric, losses[spec.id]) for spec in specs]
 
 
 def _is_own(lost: LostTrial | None) -> bool:
@@ -205,49 +208,49 @@ def _why_lost(lost: LostTrial | None) -> str:
     return lost.why if lost else "its function ended, and nothing noted why"
 
 
-def enough(planned: TrainingPlan, study: Sequence[StudyTrial], number: int, now: datetime) -> str:
+def enough(plan: TrainingPlan, study: Sequence[StudyTrial], number: int, now: datetime) -> str:
     """Why there will be no round after this one; "" when there will."""
-    search = planned.search
+    search = plan.search
     if len(study) >= search.trials:
         return f"all {search.trials} trials are done"
-    minutes = (now - datetime.fromisoformat(planned.started)).total_seconds() / 60
+    minutes = (now - datetime.fromisoformat(plan.started)).total_seconds() / 60
     if minutes >= search.budget_minutes:
         return f"the budget of {search.budget_minutes:g} minutes is spent"
-    stale = rounds_without_gain(study, number, planned.metric, since=_rounds_of_defaults(planned))
+    stale = rounds_without_gain(study, number, plan.metric, since=_rounds_of_defaults(plan))
     if stale >= search.patience:
         return f"nothing has improved for {stale} rounds"
     return ""
 
 
-def _rounds_of_defaults(planned: TrainingPlan) -> int:
+def _rounds_of_defaults(plan: TrainingPlan) -> int:
     """So many rounds are needed until every family was tried once: patience starts to count after them."""
-    return -(-len(planned.families) // planned.search.round)
+    return -(-len(plan.families) // plan.search.round)
 
 
 def rounds_without_gain(study: Sequence[StudyTrial], number: int, metric: str, *, since: int) -> int:
     """How many rounds after the round `since` have passed since the best mean was found."""
-    found = best(study, metric)
-    since = max(since, found.round if found else 0)
+    results = best(study, metric)
+    since = max(since, results.round if results else 0)
     return max(0, number - since)
 
 
 def best(study: Sequence[StudyTrial], metric: str) -> BestTrial | None:
     """The trial with the best mean, the earlier of two that are equal; None when none could be scored."""
     sign = 1.0 if higher_is_better(metric) else -1.0
-    done = [
+    scored = [
         BestTrial(id=trial.id, family=trial.family, mean=trial.mean, round=trial.round)
         for trial in study
         if trial.mean is not None
     ]
-    return max(done, key=lambda trial: sign * trial.mean, default=None)
+    return max(scored, key=lambda trial: sign * trial.mean, default=None)
 
 
-def asked_summary(written: AskedRound) -> dict[str, Any]:
+def round_trials_summary(round_document: RoundTrials) -> dict[str, Any]:
     """What the state machine needs of a round: its trials' names."""
-    return {"round": written.round, "trials": [trial.id for trial in written.trials]}
+    return {"round": round_document.round, "trials": [trial.id for trial in round_document.trials]}
 
 
-def told_summary(written: ToldRound) -> dict[str, Any]:
+def round_result_summary(round_document: RoundResult) -> dict[str, Any]:
     """What the state machine needs to know of a round: whether to go on."""
-    shown = written.model_dump(include={"round", "status", "why", "best"})
-    return {**shown, "trials": len(written.study)}
+    fields = round_document.model_dump(include={"round", "status", "why", "best"})
+    return {**fields, "trials": len(round_document.study)}

@@ -59,8 +59,8 @@ def default(family: str) -> Suggestion:
 
 def suggest(
     families: Sequence[str],
-    told: Sequence[StudyTrial],
-    asked: Sequence[Suggestion],
+    trials: Sequence[StudyTrial],
+    pending: Sequence[Suggestion],
     count: int,
     *,
     seed: int,
@@ -70,22 +70,24 @@ def suggest(
 
     `asked` are trials of this very round, not scored yet. Fewer come back when the space has no more to give.
     """
-    study = rebuild(families, told, seed=seed, higher_is_better=higher_is_better)
-    seen = {_of(trial).key for trial in told} | {each.key for each in asked}
+    study = rebuild(families, trials, seed=seed, higher_is_better=higher_is_better)
+    known_keys = {_suggestion(trial).key for trial in trials} | {suggestion.key for suggestion in pending}
     found: list[Suggestion] = []
     for _ in range(count):
         for _ in range(TRIES):
             trial = study.ask()
             drawn = _draw(trial, families)
-            if drawn.key not in seen:
-                seen.add(drawn.key)
+            if drawn.key not in known_keys:
+                known_keys.add(drawn.key)
                 found.append(drawn)
                 break
             study.tell(trial, state=TrialState.FAIL)
     return found
 
 
-def rebuild(families: Sequence[str], told: Sequence[StudyTrial], *, seed: int, higher_is_better: bool) -> optuna.Study:
+def rebuild(
+    families: Sequence[str], trials: Sequence[StudyTrial], *, seed: int, higher_is_better: bool
+) -> optuna.Study:
     """The study that a list of trials says."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # the version is pinned, so the experiment is over
@@ -93,23 +95,23 @@ def rebuild(families: Sequence[str], told: Sequence[StudyTrial], *, seed: int, h
             seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True, constant_liar=True
         )
     study = optuna.create_study(sampler=sampler, direction="maximize" if higher_is_better else "minimize")
-    for trial in told:
+    for trial in trials:
         study.add_trial(_frozen(trial, families))
     return study
 
 
 def _frozen(trial: StudyTrial, families: Sequence[str]) -> FrozenTrial:
-    said = _of(trial)
-    params: dict[str, Any] = {FAMILY: said.family, SELECTION: said.selection}
+    suggestion = _suggestion(trial)
+    params: dict[str, Any] = {FAMILY: suggestion.family, SELECTION: suggestion.selection}
     distributions: dict[str, BaseDistribution] = {
         FAMILY: CategoricalDistribution(tuple(families)),
         SELECTION: CategoricalDistribution(SELECTIONS),
     }
-    for name, dimension in SPACES[said.family].varied.items():
-        params[f"{said.family}.{name}"] = said.params[name]
-        distributions[f"{said.family}.{name}"] = _distribution(dimension)
-    if said.selection != "none":
-        params[KEPT_SHARE], distributions[KEPT_SHARE] = said.share, _distribution(SHARE)
+    for name, dimension in SPACES[suggestion.family].varied.items():
+        params[f"{suggestion.family}.{name}"] = suggestion.params[name]
+        distributions[f"{suggestion.family}.{name}"] = _distribution(dimension)
+    if suggestion.selection != "none":
+        params[KEPT_SHARE], distributions[KEPT_SHARE] = suggestion.share, _distribution(SHARE)
     state = _STATES[trial.status]
     value = trial.mean if state == TrialState.COMPLETE else None
     return optuna.trial.create_trial(state=state, params=params, distributions=distributions, value=value)
@@ -135,5 +137,5 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
     return IntDistribution(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
 
 
-def _of(trial: StudyTrial) -> Suggestion:
+def _suggestion(trial: StudyTrial) -> Suggestion:
     return Suggestion(trial.family, trial.params, trial.selection, trial.share)

@@ -31,12 +31,12 @@ def folds(labels: NDArray[np.int64], keys: Sequence[str], classes: Sequence[str]
     """
     groups = np.unique(np.asarray(keys, dtype=str), return_inverse=True)[1]
     counts = {name: len(np.unique(groups[labels == index])) for index, name in enumerate(classes)}
-    few = {name: count for name, count in counts.items() if count < 2}
-    if few:
-        said = ", ".join(f"'{name}' has {count}" for name, count in few.items())
+    small_classes = {name: count for name, count in counts.items() if count < 2}
+    if small_classes:
+        counts_text = ", ".join(f"'{name}' has {count}" for name, count in small_classes.items())
         raise TrainingError(
             "Cross-validation needs at least 2 independent rows (distinct split keys) of every class in train: "
-            f"{said}. Add data, or take the class out of [problem] labels."
+            f"{counts_text}. Add data, or take the class out of [problem] labels."
         )
     number = min(FOLDS, *counts.values())
     splitter = StratifiedGroupKFold(n_splits=number, shuffle=True, random_state=seed)

@@ -18,11 +18,11 @@ from andamio.stats import metrics
 from andamio.stats.undefined import undefined_as_null
 from andamio.storage.ports import Objects
 from training import rows
-from training.documents import TRIAL, AskedRound, ScoredTrial, TrialSpec, UnscoredTrial
+from training.documents import TRIAL, RoundTrials, ScoredTrial, TrialSpec, UnscoredTrial
 from training.families import catalog, sizes
 from training.families.catalog import Fitted
 from training.rows import TrainingRows
-from training.run import Run, asked_file, scores_file, trial_file
+from training.run import Run, round_trials_file, scores_file, trial_file
 from training.trials import folds, selection
 
 Floats = NDArray[np.float64]
@@ -58,27 +58,27 @@ def trial(
     `gate.max_size_mb` has status "pruned", both with `why`: others may do better.
     """
     run = Run(run_id, models)
-    planned = run.plan()
-    asked = run.need(asked_file(number), AskedRound, "ask")
-    spec = next((spec for spec in asked.trials if spec.id == trial_id), None)
+    plan = run.plan()
+    round_trials = run.need(round_trials_file(number), RoundTrials, "ask")
+    spec = next((spec for spec in round_trials.trials if spec.id == trial_id), None)
     if spec is None:
         raise TrainingError(f"Round {number} of run {run_id} has no trial '{trial_id}'")
 
     def compute() -> ScoredTrial | UnscoredTrial:
         started = time.perf_counter()
-        sealed, train = load_train(lake, run, planned.dataset)
-        about = {**spec.model_dump(), "metric": planned.metric}
+        sealed, train = load_train(lake, run, plan.dataset)
+        fields = {**spec.model_dump(), "metric": plan.metric}
         try:
-            found = cross_validate(sealed, train, spec, planned.seed, planned.search.repeats)
+            validation = cross_validate(sealed, train, spec, plan.seed, plan.search.repeats)
         except TooLarge as error:
-            return UnscoredTrial(**about, status="pruned", why=str(error), seconds=_seconds(started))
+            return UnscoredTrial(**fields, status="pruned", why=str(error), seconds=_seconds(started))
         except (ValueError, FloatingPointError) as error:
             why = f"{type(error).__name__}: {error}"[:500]
-            return UnscoredTrial(**about, status="failed", why=why, seconds=_seconds(started))
+            return UnscoredTrial(**fields, status="failed", why=why, seconds=_seconds(started))
         return ScoredTrial(
-            **about,
-            **found.figures(),
-            scores=run.write(scores_file(trial_id), to_npy(found.out_of_fold)),
+            **fields,
+            **validation.figures(),
+            scores=run.write(scores_file(trial_id), to_npy(validation.out_of_fold)),
             seconds=_seconds(started),
         )
 
@@ -121,10 +121,10 @@ def cross_validate(
     the metric is defined (a fold may lack a class); its error is `selection.standard_error`. Raises `TooLarge`
     at the first fold whose model is.
     """
-    drawn = folds.repeated(train.labels, train.keys, contract.classes, seed, repeats)
+    fold_sets = folds.repeated(train.labels, train.keys, contract.classes, seed, repeats)
     limit = contract.gate.max_size_mb * 2**20
     shape = (len(train.labels), len(contract.classes))
-    total, scores, columns, largest = np.zeros(shape), [], [], 0
+    total, scores, columns, largest_bytes = np.zeros(shape), [], [], 0
 
     def score(probabilities: Floats, rows: NDArray[Any]) -> float:
         return metrics.score(
@@ -135,35 +135,35 @@ def cross_validate(
             threshold=fixed_threshold(contract),
         )
 
-    for parts in drawn:
+    for parts in fold_sets:
         out_of_fold = np.full(shape, np.nan)
-        for fitted_on, scored in parts:
-            fitted = fit_spec(contract, train.encoded.take(fitted_on), train.labels[fitted_on], spec, seed)
-            largest = max(largest, sizes.estimate(fitted))
-            if largest > limit:
+        for fit_rows, scored_rows in parts:
+            fitted = fit_spec(contract, train.encoded.take(fit_rows), train.labels[fit_rows], spec, seed)
+            largest_bytes = max(largest_bytes, sizes.estimate(fitted))
+            if largest_bytes > limit:
                 raise TooLarge(
-                    f"about {largest / 2**20:.1f} MB when exported, more than gate.max_size_mb = "
+                    f"about {largest_bytes / 2**20:.1f} MB when exported, more than gate.max_size_mb = "
                     f"{contract.gate.max_size_mb:g}"
                 )
             columns.append(sizes.columns(fitted))
-            out_of_fold[scored] = fitted.predict(train.encoded.take(scored))
+            out_of_fold[scored_rows] = fitted.predict(train.encoded.take(scored_rows))
         if not np.isfinite(out_of_fold).all():
             raise ValueError("predicted something that is not a finite number")
-        scores += [score(out_of_fold, scored) for _, scored in parts]
+        scores += [score(out_of_fold, scored_rows) for _, scored_rows in parts]
         total += out_of_fold
     average = total / repeats
-    parts = [part for parts in drawn for part in parts]
+    parts = [part for parts in fold_sets for part in parts]
     defined = [value for value in scores if np.isfinite(value)]
     if not defined:  # every fold lacks a class: all rows together do not
         defined = [score(average, np.arange(len(train.labels)))]
-    ratio = float(np.mean([len(scored) / len(fitted_on) for fitted_on, scored in parts]))
+    ratio = float(np.mean([len(scored_rows) / len(fit_rows) for fit_rows, scored_rows in parts]))
     return CrossValidation(
         folds=[undefined_as_null(float(value)) for value in scores],
-        fold_rows=[len(scored) for _, scored in parts],
+        fold_rows=[len(scored_rows) for _, scored_rows in parts],
         mean=float(np.mean(defined)),
         se=selection.standard_error(defined, ratio),
         columns=float(np.mean(columns)),
-        size_bytes=largest,
+        size_bytes=largest_bytes,
         out_of_fold=average,
     )
 

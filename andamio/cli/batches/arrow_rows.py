@@ -27,8 +27,8 @@ ROWS = 10_000
 
 csv.field_size_limit(BLOCK)  # 128 KiB otherwise, and a cell may be as long as a row
 
-_LARGEST_WHOLE = 2.0**53
-_SPACES = 4096
+_LARGEST_EXACT_INTEGER = 2.0**53
+_OVERLAP = 4096
 """Bytes of a block that are looked at again with the next one: what is looked for may lie across both."""
 
 type Kind = Literal["integer", "number", "boolean", "text"]
@@ -76,10 +76,10 @@ def _parquet(part: Path) -> Iterator[Any]:
     import pyarrow.parquet as parquet
 
     with parquet.ParquetFile(part) as source:
-        yield from _one_at_least(source.iter_batches(batch_size=ROWS), source.schema_arrow)
+        yield from _at_least_one(source.iter_batches(batch_size=ROWS), source.schema_arrow)
 
 
-def _one_at_least(batches: Iterable[Any], schema: Any) -> Iterator[Any]:
+def _at_least_one(batches: Iterable[Any], schema: Any) -> Iterator[Any]:
     """The batches, or an empty one that has their columns where there are none."""
     import pyarrow as pa
 
@@ -101,14 +101,14 @@ def _csv(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
     with part.open(encoding="utf-8-sig", newline="") as text:
         header = next(csv_rows(text, plan.delimiter))
     schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in header])
-    texts = _texts_slowly if _has_spaced_quotes(part, plan.delimiter) else _texts
+    texts = _texts_by_row if _has_spaced_quotes(part, plan.delimiter) else _texts
     batches = (
         pa.RecordBatch.from_arrays(
-            [_read(column, name, kinds) for name, column in zip(header, found, strict=True)], schema=schema
+            [_read(column, name, kinds) for name, column in zip(header, parsed, strict=True)], schema=schema
         )
-        for found in texts(part, plan.delimiter, len(header))
+        for parsed in texts(part, plan.delimiter, len(header))
     )
-    yield from _one_at_least(batches, schema)
+    yield from _at_least_one(batches, schema)
 
 
 def _has_spaced_quotes(part: Path, delimiter: str) -> bool:
@@ -119,7 +119,7 @@ def _has_spaced_quotes(part: Path, delimiter: str) -> bool:
         while block := source.read(BLOCK):
             if spaced.search(end + block):
                 return True
-            end = block[-_SPACES:]
+            end = block[-_OVERLAP:]
     return False
 
 
@@ -128,7 +128,7 @@ def _texts(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    numbered = [f"f{position}" for position in range(width)]
+    names = [f"f{position}" for position in range(width)]
     source = arrow_csv.open_csv(
         part,
         # Named by position: a table may have two columns of one name, and the reader then mixes them up.
@@ -136,24 +136,24 @@ def _texts(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
             block_size=BLOCK, autogenerate_column_names=True, skip_rows_after_names=1, use_threads=False
         ),
         arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, ignore_empty_lines=False),
-        arrow_csv.ConvertOptions(column_types=dict.fromkeys(numbered, pa.string()), strings_can_be_null=False),
+        arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
     )
     for batch in source:
         yield batch.columns
 
 
-def _texts_slowly(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
+def _texts_by_row(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
     """The same, a row after another."""
     import pyarrow as pa
 
     with part.open(encoding="utf-8-sig", newline="") as text:
         source = csv_rows(text, delimiter)
         next(source)
-        while rows := list(_some(source)):
-            yield [pa.array([row[place] for row in rows], pa.string()) for place in range(width)]
+        while rows := list(_block(source)):
+            yield [pa.array([row[position] for row in rows], pa.string()) for position in range(width)]
 
 
-def _some(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+def _block(rows: Iterator[list[str]]) -> Iterator[list[str]]:
     size = 0
     for row in islice(rows, ROWS):
         yield row
@@ -179,7 +179,7 @@ def _json_lines(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
                 ]
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
-    yield from _one_at_least(batches(), schema)
+    yield from _at_least_one(batches(), schema)
 
 
 def _arrow_type(kind: Kind) -> Any:
@@ -194,19 +194,19 @@ def _read(column: Any, name: str, kinds: Kinds) -> Any:
 
     kind, missing = kinds.kind(name), kinds.missing_in(name)
     # Tables repeat themselves: each distinct text is read once.
-    coded = column.dictionary_encode()
-    texts: Sequence[str] = coded.dictionary.to_pylist()
+    encoded = column.dictionary_encode()
+    texts: Sequence[str] = encoded.dictionary.to_pylist()
     values = [None if text.strip() in missing else _value(text, kind, kinds.decimal) for text in texts]
-    return pa.array(values, type=_arrow_type(kind)).take(coded.indices)
+    return pa.array(values, type=_arrow_type(kind)).take(encoded.indices)
 
 
 def _value(text: str, kind: Kind, decimal: str) -> Any:
     if kind == "text":
         return text
-    found = truth_of(text) if kind == "boolean" else number_written(text, decimal)
-    if not isinstance(found, float):
+    parsed = truth_of(text) if kind == "boolean" else number_written(text, decimal)
+    if not isinstance(parsed, float):
         return None
-    return bool(found) if kind == "boolean" else found if kind == "number" else _whole(found)
+    return bool(parsed) if kind == "boolean" else parsed if kind == "number" else _integer(parsed)
 
 
 def _json_value(value: Any, kind: Kind) -> Any:
@@ -215,12 +215,12 @@ def _json_value(value: Any, kind: Kind) -> Any:
     if kind == "text":
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if kind == "boolean":
-        found = truth_of(value)
-        return bool(found) if isinstance(found, float) else None
+        parsed = truth_of(value)
+        return bool(parsed) if isinstance(parsed, float) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if kind == "number" else _whole(value)
+    return float(value) if kind == "number" else _integer(value)
 
 
-def _whole(number: float) -> int | None:
-    return int(number) if abs(number) <= _LARGEST_WHOLE and number == int(number) else None
+def _integer(number: float) -> int | None:
+    return int(number) if abs(number) <= _LARGEST_EXACT_INTEGER and number == int(number) else None

@@ -80,13 +80,13 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
 def scored_rows(found: Result, count: int) -> None:
     """The first scored rows: what was predicted, and how surely."""
     names = found.plan.names_out
-    shown = [own for own in names if own != "model_version"]
+    columns_shown = [own for own in names if own != "model_version"]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for own in shown:
+    for own in columns_shown:
         table.add_column(escape(names[own]), overflow="fold")
     decimal = found.plan.decimal if found.form == found.plan.format else "."
     for row in first_rows(found, count):
-        cells = [(own, str(row[names[own]])) for own in shown]
+        cells = [(own, str(row[names[own]])) for own in columns_shown]
         table.add_row(
             *(
                 f"{float(cell.replace(decimal, '.')):.3f}" if own.startswith("probability_") else escape(cell)
@@ -96,7 +96,7 @@ def scored_rows(found: Result, count: int) -> None:
     out.print(table)
 
 
-def listed(found: list[Status]) -> None:
+def batch_table(found: list[Status]) -> None:
     """Batches, the newest first."""
     if not found:
         note("No batch yet: andamio batch FILE scores a file.")
@@ -126,12 +126,12 @@ def listed(found: list[Status]) -> None:
 def prediction(reply: dict[str, Any], texts: Mapping[str, str] | None = None) -> None:
     """A prediction that was made before, and where it comes from; `texts` says what each class is called, if known."""
     show.prediction(reply, texts or {reply["label"]: reply["label_text"]})
-    said = [f"made {ago(datetime.fromisoformat(reply['created']))}"]
+    details = [f"made {ago(datetime.fromisoformat(reply['created']))}"]
     if reply["record_id"] is not None:
-        said.append(f"record {reply['record_id']}")
+        details.append(f"record {reply['record_id']}")
     if reply["batch"] is not None:
-        said.append(f"batch {reply['batch']}, line {reply['line']}")
-    out.print(f"  [dim]{escape(', '.join(said))}[/dim]")
+        details.append(f"batch {reply['batch']}, line {reply['line']}")
+    out.print(f"  [dim]{escape(', '.join(details))}[/dim]")
 
 
 def _pairs() -> Table:

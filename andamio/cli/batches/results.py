@@ -31,7 +31,7 @@ def fetch(
     contract: Contract,
     target: Path,
     form: str,
-    fetched: Callable[[], None],
+    on_part: Callable[[], None],
 ) -> None:
     """Bring the scored rows of a batch into one file; `fetched` is called after each part of it.
 
@@ -39,22 +39,24 @@ def fetch(
     when the rows are not those that the manifest counts.
     """
     files = manifest["files"]
-    with _beside(target) as folder:
-        made = folder / "made"
+    with _folder_beside(target) as folder:
+        partial = folder / "made"
         if form != plan.format:
-            _turn(_parts(objects, files["scored"], folder, fetched), plan, contract, made, form, manifest["scored"])
+            _convert(
+                _parts(objects, files["scored"], folder, on_part), plan, contract, partial, form, manifest["scored"]
+            )
         elif files["merged"]:
-            _copy(objects, files["merged"], made)
-            fetched()
+            _copy(objects, files["merged"], partial)
+            on_part()
         else:
             join = _join_parquet if form == "parquet" else _join_text
-            join(_parts(objects, files["scored"], folder, fetched), plan, made)
-        made.replace(target)
+            join(_parts(objects, files["scored"], folder, on_part), plan, partial)
+        partial.replace(target)
 
 
 def fetch_rejected(objects: Objects, manifest: dict[str, Any], target: Path) -> None:
     """Bring the rejected rows of a batch into one JSON Lines file."""
-    with _beside(target) as folder:
+    with _folder_beside(target) as folder:
         with (folder / "made").open("wb") as whole:
             for key in manifest["files"]["rejected"]:
                 with objects.stream(key) as source:
@@ -63,20 +65,20 @@ def fetch_rejected(objects: Objects, manifest: dict[str, Any], target: Path) -> 
 
 
 @contextmanager
-def _beside(target: Path) -> Iterator[Path]:
+def _folder_beside(target: Path) -> Iterator[Path]:
     """A folder to work in next to a file, so that the last step is a rename: nobody sees half a result."""
     with tempfile.TemporaryDirectory(prefix=".andamio-", dir=target.absolute().parent) as folder:
         yield Path(folder)
 
 
-def _parts(objects: Objects, keys: list[str], folder: Path, fetched: Callable[[], None]) -> Iterator[Path]:
+def _parts(objects: Objects, keys: list[str], folder: Path, on_part: Callable[[], None]) -> Iterator[Path]:
     """Each part as a local file, which is there until the next one is asked for."""
     for key in keys:
         part = folder / "part"
         _copy(objects, key, part)
         yield part
         part.unlink()
-        fetched()
+        on_part()
 
 
 def _copy(objects: Objects, key: str, file: Path) -> None:
@@ -84,9 +86,9 @@ def _copy(objects: Objects, key: str, file: Path) -> None:
         shutil.copyfileobj(source, copy, _BLOCK)
 
 
-def _join_text(parts: Iterator[Path], plan: BatchPlan, made: Path) -> None:
+def _join_text(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None:
     """CSV or JSON Lines: one part behind the other, the header (the same bytes in each) once."""
-    with made.open("wb") as whole:
+    with partial.open("wb") as whole:
         for number, part in enumerate(parts):
             with part.open("rb") as source:
                 if number and plan.format == "csv":
@@ -99,18 +101,18 @@ def _header_bytes(part: Path, delimiter: str) -> int:
     with part.open("rb") as source:
         next(csv_rows((line.decode() for line in source), delimiter), None)
         # The reader above asks for whole lines, so that is where the next row begins.
-        taken = source.tell()
-    return taken
+        length = source.tell()
+    return length
 
 
-def _join_parquet(parts: Iterator[Path], plan: BatchPlan, made: Path) -> None:
+def _join_parquet(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None:
     import pyarrow.parquet as parquet
 
     writer: Any = None
     try:
         for part in parts:
             with parquet.ParquetFile(part) as source:
-                writer = writer or parquet.ParquetWriter(made, source.schema_arrow)
+                writer = writer or parquet.ParquetWriter(partial, source.schema_arrow)
                 for group in range(source.num_row_groups):
                     writer.write_table(source.read_row_group(group).cast(writer.schema))
     finally:
@@ -118,14 +120,16 @@ def _join_parquet(parts: Iterator[Path], plan: BatchPlan, made: Path) -> None:
             writer.close()
 
 
-def _turn(parts: Iterator[Path], plan: BatchPlan, contract: Contract, made: Path, form: str, expected: int) -> None:
+def _convert(
+    parts: Iterator[Path], plan: BatchPlan, contract: Contract, partial: Path, form: str, expected: int
+) -> None:
     kinds = Kinds.of(plan, contract)
     rows = 0
     sink = None
     try:
         for part in parts:
             for batch in batches_of(part, plan, kinds):
-                sink = sink or open_sink(form, made, batch.schema, plan.names_out["prediction_id"])
+                sink = sink or open_sink(form, partial, batch.schema, plan.names_out["prediction_id"])
                 sink.write(batch)
                 rows += batch.num_rows
     finally:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from andamio.errors import CommandError
 
 TABLE = "predictions"
-_BEYOND = 2**63
+_INTEGER_LIMIT = 2**63
 """SQLite's integers have 64 bits with a sign."""
 
 
@@ -57,7 +57,7 @@ class CsvSink:
         import pyarrow as pa
         from pyarrow import csv
 
-        self._schema = pa.schema([(field.name, _written(field.type)) for field in schema])
+        self._schema = pa.schema([(field.name, _csv_type(field.type)) for field in schema])
         self._writer = csv.CSVWriter(file, self._schema)
 
     def write(self, batch: Any) -> None:
@@ -65,7 +65,7 @@ class CsvSink:
         import pyarrow as pa
 
         columns = [
-            _written_as(kind, column, name)
+            _csv_column(kind, column, name)
             for name, kind, column in zip(self._schema.names, self._schema.types, batch.columns, strict=True)
         ]
         self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
@@ -80,8 +80,8 @@ class SqliteSink:
 
     def __init__(self, file: Path, schema: Any, key: str) -> None:
         columns = [
-            f"{_quoted(name)} {_affinity(field.type)}{' PRIMARY KEY' * (field.name == key)}"
-            for name, field in zip(_told_apart(schema.names), schema, strict=True)
+            f"{_quote(name)} {_affinity(field.type)}{' PRIMARY KEY' * (field.name == key)}"
+            for name, field in zip(_unique_names(schema.names), schema, strict=True)
         ]
         self._connection = sqlite3.connect(file)
         # A file that nobody else has: what is lost when this fails is written again.
@@ -107,7 +107,7 @@ class SqliteSink:
         self._connection.close()
 
 
-def _written(kind: Any) -> Any:
+def _csv_type(kind: Any) -> Any:
     """The type that a column has when it is written to CSV."""
     import pyarrow as pa
 
@@ -116,7 +116,7 @@ def _written(kind: Any) -> Any:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def _written_as(kind: Any, column: Any, name: str) -> Any:
+def _csv_column(kind: Any, column: Any, name: str) -> Any:
     """A column as it is written to CSV."""
     import pyarrow as pa
 
@@ -146,28 +146,28 @@ def _value(value: Any) -> Any:
     if value is None or isinstance(value, float | str | bytes):
         return value
     if isinstance(value, int):
-        return value if -_BEYOND <= value < _BEYOND else str(value)
+        return value if -_INTEGER_LIMIT <= value < _INTEGER_LIMIT else str(value)
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _told_apart(names: list[str]) -> list[str]:
+def _unique_names(names: list[str]) -> list[str]:
     """Column names that SQLite, to which upper and lower case are one, tells apart."""
-    taken: set[str] = set()
-    found = []
+    used: set[str] = set()
+    unique = []
     for name in names:
-        free = next(said for said in _numbered(name or "column") if said.lower() not in taken)
-        taken.add(free.lower())
-        found.append(free)
-    return found
+        free = next(candidate for candidate in _candidates(name or "column") if candidate.lower() not in used)
+        used.add(free.lower())
+        unique.append(free)
+    return unique
 
 
-def _numbered(name: str) -> Iterator[str]:
+def _candidates(name: str) -> Iterator[str]:
     yield name
     for number in count(2):
         yield f"{name}_{number}"
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'

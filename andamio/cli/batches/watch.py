@@ -15,7 +15,7 @@ from andamio.storage.ports import Objects
 from scoring.status import Status, read_status
 
 _POLL_SECONDS = 0.5
-_ASK_SECONDS = 5.0
+_CHECK_SECONDS = 5.0
 _APPEAR_SECONDS = 60.0
 _NO_EXECUTION = "Its execution is not there any more."
 _STEPS = {
@@ -69,11 +69,11 @@ class Watch:
 
     def await_end(self) -> Status:
         """Wait until it is done; raises `CommandError` with the reason when it fails, or nothing works on it."""
-        begun = asked = time.monotonic()
-        with bar(f"Scoring, as batch {self.batch}") as shown:
+        began_at = checked_at = time.monotonic()
+        with bar(f"Scoring, as batch {self.batch}") as progress:
             while True:
-                looked = time.monotonic()
-                status = self._look()
+                started_at = time.monotonic()
+                status = self._status()
                 if status is not None and status.status == "done":
                     return status
                 if status is not None and status.status == "failed":
@@ -81,14 +81,14 @@ class Watch:
                 if status is not None and status.status == "running":
                     shards = status.shards
                     text = _STEPS.get(status.step or "", "Working")
-                    shown.at(text, shards.done if shards else 0, shards.all if shards else None)
-                if looked - asked >= _ASK_SECONDS:
-                    asked = looked
-                    self._require_life(looked - begun)
+                    progress.at(text, shards.done if shards else 0, shards.all if shards else None)
+                if started_at - checked_at >= _CHECK_SECONDS:
+                    checked_at = started_at
+                    self._require_execution(started_at - began_at)
                 # A batch of thousands of shards takes longer to look at: not all the time goes into looking.
-                time.sleep(max(_POLL_SECONDS, 2 * (time.monotonic() - looked)))
+                time.sleep(max(_POLL_SECONDS, 2 * (time.monotonic() - started_at)))
 
-    def _look(self) -> Status | None:
+    def _status(self) -> Status | None:
         """How far it is; None before its execution has said so."""
         status = read_status(self._objects, self.batch, datetime.now(UTC))
         if status is None or status.status == "waiting":
@@ -97,13 +97,13 @@ class Watch:
         stale = self._resumed is not None and status.status == "failed" and self._execution_name() != self._resumed
         return None if stale else status
 
-    def _require_life(self, waited: float) -> None:
+    def _require_execution(self, seconds: float) -> None:
         """Raise `CommandError` when nothing works on it any more, or nothing ever began to."""
         execution = self._execution()
         if execution is not None and execution.running:
             return
         # It may have ended between the two looks.
-        status = self._look()
+        status = self._status()
         if status is not None and status.status in ("done", "failed"):
             return
         if execution is not None:
@@ -113,14 +113,14 @@ class Watch:
             )
         if self._resumed is None and self._execution_name() is not None:
             raise CommandError(f"Batch {self.batch} goes on no longer. {self.ended()}")
-        begun = [item for item in self._account.executions(self._machine) if item.started >= self._since]
-        if any(item.running for item in begun):
+        executions = [item for item in self._account.executions(self._machine) if item.started >= self._since]
+        if any(item.running for item in executions):
             return
-        failed = [item for item in begun if item.status != "SUCCEEDED"]
+        failed = [item for item in executions if item.status != "SUCCEEDED"]
         if failed:
             cause = self._account.execution(failed[0].arn).cause
             raise CommandError(f"The batch machine failed: {reason(cause)}\n  Look closer with: andamio logs score")
-        if waited > _APPEAR_SECONDS:
+        if seconds > _APPEAR_SECONDS:
             raise CommandError(
                 f"The file is there, but no batch began within {_APPEAR_SECONDS:.0f} s. Is the rule for "
                 f"{layout.INCOMING} still there? Start it by hand: andamio batch --resume {self.batch}"
@@ -146,10 +146,10 @@ class Watch:
 
 def failure(status: Status) -> str:
     """Why a batch failed, and what to do, for people."""
-    said = f"Batch {status.batch} failed: {status.reason}"
-    if status.shards is None or "--resume" in said:
-        return said
+    text = f"Batch {status.batch} failed: {status.reason}"
+    if status.shards is None or "--resume" in text:
+        return text
     return (
-        f"{said}\n  {status.shards.done} of {status.shards.all} parts are scored and kept. "
+        f"{text}\n  {status.shards.done} of {status.shards.all} parts are scored and kept. "
         f"Go on with: andamio batch --resume {status.batch}"
     )

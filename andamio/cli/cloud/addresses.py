@@ -22,26 +22,26 @@ def follow(recorded: dict[str, Any]) -> None:
 
     The caller has made sure that this cloud answers. Raises `CommandError` when a function cannot be changed.
     """
-    for deployed in outputs.every(outputs.LOCAL):
+    for deployed in outputs.all_outputs(outputs.LOCAL):
         if deployed["cloud"] != recorded["cloud"]:
             continue
-        moved = deployed | _moved(deployed, recorded)
-        if moved == deployed:
+        updated = deployed | _changed_addresses(deployed, recorded)
+        if updated == deployed:
             continue
-        if moved["mlflow_url"] != deployed["mlflow_url"]:
+        if updated["mlflow_url"] != deployed["mlflow_url"]:
             function = names.resource(deployed["system"], "registry")
-            account = Account(moved["endpoint_url"], moved["region"])
-            account.set_variable(function, _TRACKING_URI, moved["mlflow_url"])
-        outputs.rewrite(moved)
-        note(f"{moved['system']} follows the local cloud: {moved['api_url']}")
+            account = Account(updated["endpoint_url"], updated["region"])
+            account.set_variable(function, _TRACKING_URI, updated["mlflow_url"])
+        outputs.rewrite(updated)
+        note(f"{updated['system']} follows the local cloud: {updated['api_url']}")
 
 
-def _moved(deployed: dict[str, Any], recorded: dict[str, Any]) -> dict[str, Any]:
+def _changed_addresses(deployed: dict[str, Any], recorded: dict[str, Any]) -> dict[str, Any]:
     """The addresses that have changed."""
     changed: dict[str, Any] = {}
-    before, now = deployed["endpoint_url"], recorded["endpoint_url"]
-    if now and now != before:
-        changed |= {"endpoint_url": now, "api_url": now + deployed["api_url"].removeprefix(before)}
+    old, new = deployed["endpoint_url"], recorded["endpoint_url"]
+    if new and new != old:
+        changed |= {"endpoint_url": new, "api_url": new + deployed["api_url"].removeprefix(old)}
     mlflow = recorded["mlflow_url"]
     # A server that the deploy was given by hand is not ours to follow.
     if mlflow and deployed["mlflow_own"] and mlflow != deployed["mlflow_url"]:

@@ -20,7 +20,7 @@ _TAIL = 25
 
 
 def run(
-    arguments: list[str], environment: dict[str, str], what: str, *, folder: Path = REPO, asks: bool = False
+    arguments: list[str], environment: dict[str, str], title: str, *, folder: Path = REPO, interactive: bool = False
 ) -> None:
     """Run it; its lines go to a log, the last one to the screen. Where it `asks`, the terminal is its own.
 
@@ -37,21 +37,23 @@ def run(
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
     }
     with _alone():
-        _run(arguments, environment, what, folder, cdk, asks=asks)
+        _run(arguments, environment, title, folder, cdk, interactive=interactive)
 
 
-def _run(arguments: list[str], environment: dict[str, str], what: str, folder: Path, cdk: Path, *, asks: bool) -> None:
+def _run(
+    arguments: list[str], environment: dict[str, str], title: str, folder: Path, cdk: Path, *, interactive: bool
+) -> None:
     shutil.rmtree(home() / "cdk.out", ignore_errors=True)  # the CDK keeps the zips of every synth
     bin_folder = Path(sys.executable).parent
     command = [str(bin_folder / "node"), str(cdk), *arguments, "--output", str(home() / "cdk.out"), "--no-notices"]
-    if asks:
-        note(what)
+    if interactive:
+        note(title)
         # With --ci it would take it that nobody is there to answer.
         if subprocess.call(command, cwd=folder, env=environment):
-            raise CommandError(f"{what} did not go through: the lines above say why.")
-        done(what)
+            raise CommandError(f"{title} did not go through: the lines above say why.")
+        done(title)
         return
-    _unattended([*command, "--ci"], environment, what, folder)
+    _unattended([*command, "--ci"], environment, title, folder)
 
 
 @contextmanager
@@ -68,10 +70,10 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _unattended(command: list[str], environment: dict[str, str], what: str, folder: Path) -> None:
+def _unattended(command: list[str], environment: dict[str, str], title: str, folder: Path) -> None:
     log().parent.mkdir(parents=True, exist_ok=True)
     lines: list[str] = []
-    with step(what) as status, log().open("a") as file:
+    with step(title) as status, log().open("a") as file:
         file.write(f"\n--- {datetime.now(UTC).isoformat(timespec='seconds')} cdk {command[2]}\n")
         process = subprocess.Popen(
             command,
@@ -86,14 +88,14 @@ def _unattended(command: list[str], environment: dict[str, str], what: str, fold
             file.write(line)
             if line.strip():
                 lines.append(line.rstrip())
-                status.update(f"{what}: {line.strip()}")
+                status.update(f"{title}: {line.strip()}")
         code = process.wait()
     if code:
         raise CommandError(
-            f"{what} failed:\n  " + "\n  ".join(lines[-_TAIL:]) + f"\nThe whole log: {log()}\n"
+            f"{title} failed:\n  " + "\n  ".join(lines[-_TAIL:]) + f"\nThe whole log: {log()}\n"
             "Mend what it names, then run the same command again: it goes on where it stopped."
         )
-    done(what)
+    done(title)
 
 
 def log() -> Path:

@@ -36,38 +36,40 @@ def deploy(
     On AWS a person is asked before permissions are widened, unless `yes`. Raises `CommandError`.
     """
     contract = Contract.load(folder)
-    context, stage = _staged(context, stage)
+    context, stage = _split_stage(context, stage)
     stage = stage_of(stage, local=not aws)
     system = system_of(contract.problem.name, stage)
     where = target(aws=aws)
     if where.recorded is not None:
         addresses.follow(where.recorded)
     fingerprint = _fingerprint(folder, [where.identity, system, *context])
-    before = outputs.held(where.name, system) or {}
+    last_outputs = outputs.read(where.name, system) or {}
     stack = names.stack(system)
-    if not force and before.get("fingerprint") == fingerprint and where.account.stack_outputs(stack):
-        _complete(where, stack, before)
+    if not force and last_outputs.get("fingerprint") == fingerprint and where.account.stack_outputs(stack):
+        _complete(where, stack, last_outputs)
         note(f"Stack {stack} is up to date {where}.")
-        return outputs.write(before)
+        return outputs.write(last_outputs)
     arguments = cdk_context(folder, stage, context)
-    if where.recorded is not None and not _given_mlflow(context):
+    if where.recorded is not None and not _names_tracking_server(context):
         # Said aloud: the shell's MLFLOW_TRACKING_URI may well name a server of something else.
         arguments += ["--context", f"tracking_uri={where.recorded['mlflow_url']}"]
-    approval, asks = _approval(where, stack, folder, stage, context, yes=yes)
+    approval, interactive = _approval(where, stack, folder, stage, context, yes=yes)
     if where.local and where.account.stack_outputs("CDKToolkit") is None:
-        place = f"aws://{where.number}/{where.region}"
+        environment_name = f"aws://{where.number}/{where.region}"
         # From a folder without a cdk.json: the account's own stack has nothing to do with the app.
-        cdk.run(["bootstrap", place], where.environment, "Preparing the account (cdk bootstrap)", folder=home())
+        cdk.run(
+            ["bootstrap", environment_name], where.environment, "Preparing the account (cdk bootstrap)", folder=home()
+        )
     cdk.run(
         ["deploy", stack, "--require-approval", approval, "--progress", "events", *arguments],
         where.environment,
         f"Deploying {stack} (cdk deploy)",
-        asks=asks,
+        interactive=interactive,
     )
-    made = where.account.stack_outputs(stack)
-    if made is None:
+    stack_outputs = where.account.stack_outputs(stack)
+    if stack_outputs is None:
         raise CommandError(f"cdk deploy went through, but stack {stack} is not there: see {cdk.log()}")
-    content = _outputs(contract, folder, made, where, stage) | {"context": context, "fingerprint": fingerprint}
+    content = _outputs(contract, folder, stack_outputs, where, stage) | {"context": context, "fingerprint": fingerprint}
     return outputs.write(content)
 
 
@@ -89,15 +91,15 @@ def cdk_context(folder: Path, stage: str, context: list[str]) -> list[str]:
     return [word for pair in pairs for word in ("--context", pair)]
 
 
-def _staged(context: list[str], stage: str | None) -> tuple[list[str], str | None]:
+def _split_stage(context: list[str], stage: str | None) -> tuple[list[str], str | None]:
     """The context without a stage, and the stage, which may come either way; raises `CommandError` for two of them."""
-    said = [pair.removeprefix("stage=") for pair in context if pair.startswith("stage=")]
-    if len({*said, *([stage] if stage else [])}) > 1:
-        raise CommandError(f"Which stage? --stage says {stage}, and --context {', '.join(said)}.")
-    return [pair for pair in context if not pair.startswith("stage=")], stage or (said[0] if said else None)
+    values = [pair.removeprefix("stage=") for pair in context if pair.startswith("stage=")]
+    if len({*values, *([stage] if stage else [])}) > 1:
+        raise CommandError(f"Which stage? --stage says {stage}, and --context {', '.join(values)}.")
+    return [pair for pair in context if not pair.startswith("stage=")], stage or (values[0] if values else None)
 
 
-def _given_mlflow(context: list[str]) -> bool:
+def _names_tracking_server(context: list[str]) -> bool:
     return any(pair.startswith("tracking_uri=") for pair in context)
 
 
@@ -109,17 +111,19 @@ def _approval(
         return "never", False
     if sys.stdin.isatty():
         return "broadening", True
-    said = shlex.join(cdk_context(folder, stage, context))
+    context_arguments = shlex.join(cdk_context(folder, stage, context))
     raise CommandError(
         "A deploy to AWS asks before it widens permissions, and there is no terminal to ask at. Look at what changes:\n"
-        f'  PATH="$PWD/.venv/bin:$PATH" node_modules/.bin/cdk diff {stack} {said}\n'
+        f'  PATH="$PWD/.venv/bin:$PATH" node_modules/.bin/cdk diff {stack} {context_arguments}\n'
         "then run the same andamio deploy with --yes."
     )
 
 
-def _outputs(contract: Contract, folder: Path, made: dict[str, str], where: Target, stage: str) -> dict[str, Any]:
+def _outputs(
+    contract: Contract, folder: Path, stack_outputs: dict[str, str], where: Target, stage: str
+) -> dict[str, Any]:
     """What programs read: see docs/deploy.md for each key."""
-    api_url = made["ApiUrl"].rstrip("/")
+    api_url = stack_outputs["ApiUrl"].rstrip("/")
     recorded = where.recorded
     if recorded is not None:
         api = API_ID.search(api_url)
@@ -142,22 +146,30 @@ def _outputs(contract: Contract, folder: Path, made: dict[str, str], where: Targ
         "endpoint_url": where.account.endpoint_url,
         "region": where.region,
         "api_url": api_url,
-        "api_key": where.account.api_key(made["ApiKeyId"]),
-        "mlflow_url": made["MlflowUri"],
-        "mlflow_own": recorded is not None and made["MlflowUri"] == recorded["mlflow_url"],
-        "buckets": {"lake": made["LakeBucket"], "models": made["ModelsBucket"], "batch": made["BatchBucket"]},
-        "state_machines": {"etl": made["EtlMachine"], "train": made["TrainMachine"], "batch": made["BatchMachine"]},
-        "predictions_table": made["PredictionsTable"],
-        "alerts_topic": made["AlertsTopic"],
-        "batch_topic": made["BatchTopic"],
+        "api_key": where.account.api_key(stack_outputs["ApiKeyId"]),
+        "mlflow_url": stack_outputs["MlflowUri"],
+        "mlflow_own": recorded is not None and stack_outputs["MlflowUri"] == recorded["mlflow_url"],
+        "buckets": {
+            "lake": stack_outputs["LakeBucket"],
+            "models": stack_outputs["ModelsBucket"],
+            "batch": stack_outputs["BatchBucket"],
+        },
+        "state_machines": {
+            "etl": stack_outputs["EtlMachine"],
+            "train": stack_outputs["TrainMachine"],
+            "batch": stack_outputs["BatchMachine"],
+        },
+        "predictions_table": stack_outputs["PredictionsTable"],
+        "alerts_topic": stack_outputs["AlertsTopic"],
+        "batch_topic": stack_outputs["BatchTopic"],
         "deployed_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def _fingerprint(folder: Path, said: list[str]) -> str:
+def _fingerprint(folder: Path, values: list[str]) -> str:
     """A digest of all that a deploy is made from, and of where it goes; addresses are followed, so they are not in."""
     folder = folder.resolve()
-    digest = hashlib.sha256("\n".join(said).encode())
+    digest = hashlib.sha256("\n".join(values).encode())
     files = [REPO / name for name in _FILES]
     files += [folder / "problem.toml"]
     for source in _SOURCES:

@@ -29,12 +29,12 @@ class Answer:
 
     cloud: str | None = None
     home: str | None = None
-    what: str = ""
+    description: str = ""
 
     @property
-    def nobody(self) -> bool:
+    def is_silent(self) -> bool:
         """Whether nothing answers at all."""
-        return self.cloud is None and not self.what
+        return self.cloud is None and not self.description
 
 
 def ask(endpoint_url: str) -> Answer:
@@ -48,17 +48,17 @@ def ask(endpoint_url: str) -> Answer:
     except ConnectionError:
         return Answer()
     except TimeoutError:
-        return Answer(what=f"it says nothing for {_SECONDS:.0f} s")
+        return Answer(description=f"it says nothing for {_SECONDS:.0f} s")
     except (OSError, http.client.HTTPException) as error:
-        return Answer(what=f"it does not speak HTTP: {type(error).__name__}")
+        return Answer(description=f"it does not speak HTTP: {type(error).__name__}")
     finally:
         connection.close()
     try:
-        said = json.loads(body)
-        return Answer(str(said["cloud"]), str(said["home"]))
+        answer = json.loads(body)
+        return Answer(str(answer["cloud"]), str(answer["home"]))
     except (ValueError, KeyError, TypeError):
         server = reply.getheader("server")
-        return Answer(what=f"HTTP {reply.status}" + (f" of {server[:60]}" if server else ""))
+        return Answer(description=f"HTTP {reply.status}" + (f" of {server[:60]}" if server else ""))
 
 
 def require(recorded: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ def require_deployed(deployed: dict[str, Any]) -> None:
     _require(recorded.get("endpoint_url") or deployed["endpoint_url"], deployed.get("cloud"))
 
 
-def settled(deployed: dict[str, Any]) -> dict[str, Any]:
+def with_current_addresses(deployed: dict[str, Any]) -> dict[str, Any]:
     """A deployed system, with the addresses of now; raises `CommandError` unless its own local cloud answers."""
     if not deployed["emulator"]:
         return deployed
@@ -89,22 +89,24 @@ def settled(deployed: dict[str, Any]) -> dict[str, Any]:
     if recorded is None:
         return deployed
     follow(recorded)
-    return outputs.held(outputs.LOCAL, deployed["system"]) or deployed
+    return outputs.read(outputs.LOCAL, deployed["system"]) or deployed
 
 
-def _require(endpoint_url: str, wanted: str | None) -> None:
+def _require(endpoint_url: str, cloud_id: str | None) -> None:
     found = ask(endpoint_url)
-    if found.cloud is not None and found.cloud == wanted:
+    if found.cloud is not None and found.cloud == cloud_id:
         return
-    ours = f"the local cloud of {home()}" + (f" (id {wanted})" if wanted else "")
-    if found.nobody:
-        raise CommandError(f"Nothing answers at {endpoint_url}, where {ours} was. Start the local cloud: andamio up")
-    who = (
+    expected_cloud = f"the local cloud of {home()}" + (f" (id {cloud_id})" if cloud_id else "")
+    if found.is_silent:
+        raise CommandError(
+            f"Nothing answers at {endpoint_url}, where {expected_cloud} was. Start the local cloud: andamio up"
+        )
+    actual = (
         f"the local cloud of {found.home} (id {found.cloud}) answers"
         if found.cloud is not None
-        else f"something that is no local cloud of this version answers ({found.what})"
+        else f"something that is no local cloud of this version answers ({found.description})"
     )
     raise CommandError(
-        f"At {endpoint_url}, where {ours} was, {who}. Nothing was done.\n"
+        f"At {endpoint_url}, where {expected_cloud} was, {actual}. Nothing was done.\n"
         "  Start the local cloud, which takes another port where its own is taken: andamio up"
     )

@@ -13,7 +13,7 @@ from andamio.errors import CommandError
 
 _INTERRUPTED = 130
 DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-_STRANGERS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+_AWS_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
 def run(*arguments: str) -> None:
@@ -57,10 +57,10 @@ def started() -> dict[str, Any]:
 
 def aws_environment(recorded: dict[str, Any]) -> dict[str, str]:
     """The environment in which the AWS tools talk to the local cloud, and to nothing else."""
-    kept = {name: value for name, value in os.environ.items() if name not in _STRANGERS}
+    environment = {name: value for name, value in os.environ.items() if name not in _AWS_VARIABLES}
     endpoint = recorded["endpoint_url"]
     return (
-        kept
+        environment
         | DUMMY
         | {
             "AWS_ENDPOINT_URL": endpoint,

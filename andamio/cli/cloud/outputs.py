@@ -30,7 +30,7 @@ def target(deployed: Outputs) -> str:
     return place(deployed["account"], deployed["region"], local=deployed["emulator"])
 
 
-def held(where: str, system: str) -> Outputs | None:
+def read(where: str, system: str) -> Outputs | None:
     """What the last deploy of a system to a target wrote, or None before the first."""
     return read_json(_file(where, system))
 
@@ -45,31 +45,31 @@ def write(deployed: Outputs) -> Outputs:
 def rewrite(deployed: Outputs) -> Outputs:
     """Keep what has changed of a system since its deploy; the last deploy stays the one that it is."""
     write_json(_file(target(deployed), deployed["system"]), deployed)
-    last = last_of_all()
-    if last is not None and _same(last, deployed):
+    last = last_deployed()
+    if last is not None and _is_same_system(last, deployed):
         write_json(_last(), deployed)
     return deployed
 
 
 def forget(where: str, system: str) -> None:
     """What was deployed is gone."""
-    gone = held(where, system)
+    forgotten = read(where, system)
     _file(where, system).unlink(missing_ok=True)
-    last = last_of_all()
-    if gone is not None and last is not None and _same(last, gone):
+    last = last_deployed()
+    if forgotten is not None and last is not None and _is_same_system(last, forgotten):
         _last().unlink()
 
 
-def every(where: str = "*") -> Iterator[Outputs]:
+def all_outputs(where: str = "*") -> Iterator[Outputs]:
     """Everything that is deployed, to one target or to any; the oldest deploy first."""
     found = [read_json(file) for file in (home() / "outputs").glob(f"{where}/*.json")]
     yield from sorted(
-        (one for one in found if one and "system" in one),
-        key=lambda one: (str(one["deployed_at"]), target(one), one["system"]),
+        (output for output in found if output and "system" in output),
+        key=lambda output: (str(output["deployed_at"]), target(output), output["system"]),
     )
 
 
-def last_of_all() -> Outputs | None:
+def last_deployed() -> Outputs | None:
     """What the last deploy wrote."""
     return read_json(_last())
 
@@ -78,40 +78,40 @@ def find(problem: str | None = None, stage: str | None = None) -> Outputs:
     """The last deploy of what is still there, or the last one of this problem and this stage; `dev` is the one without
     a suffix. Raises `CommandError` where there is none.
     """
-    last = last_of_all()
+    last = last_deployed()
     if problem is None and stage is not None and last is not None:
         problem = last["problem"]
-    if last is not None and problem in (None, last["problem"]) and _in(stage, last):
+    if last is not None and problem in (None, last["problem"]) and _is_in_stage(stage, last):
         if "system" not in last:
             raise CommandError(
                 f"{last['problem']} was deployed by an older version, which did not note where. Run: andamio deploy"
             )
         return last
-    found = [one for one in every() if problem in (None, one["problem"]) and _in(stage, one)]
+    found = [output for output in all_outputs() if problem in (None, output["problem"]) and _is_in_stage(stage, output)]
     if not found:
-        raise CommandError(_nothing(problem, stage))
+        raise CommandError(_not_deployed_message(problem, stage))
     return found[-1]
 
 
-def _nothing(problem: str | None, stage: str | None) -> str:
-    what = f"Problem '{problem}' is not" if problem else "Nothing is"
+def _not_deployed_message(problem: str | None, stage: str | None) -> str:
+    subject = f"Problem '{problem}' is not" if problem else "Nothing is"
     folder = problem if problem and os.sep in problem else f"problems/{problem or 'heart'}"
-    staged = f" in stage '{stage}'" if stage else ""
-    there = [f"{one['system']} ({target(one)})" for one in every()]
-    known = f" Deployed are {', '.join(there)}." if there else ""
-    return f"{what} deployed yet{staged}.{known} Run: andamio deploy --problem {folder}" + (
+    stage_text = f" in stage '{stage}'" if stage else ""
+    systems = [f"{output['system']} ({target(output)})" for output in all_outputs()]
+    deployed_text = f" Deployed are {', '.join(systems)}." if systems else ""
+    return f"{subject} deployed yet{stage_text}.{deployed_text} Run: andamio deploy --problem {folder}" + (
         f" --stage {stage} (with --aws for your account)" if stage else ""
     )
 
 
-def _in(stage: str | None, one: Outputs) -> bool:
+def _is_in_stage(stage: str | None, output: Outputs) -> bool:
     """Whether a system is of a stage; of any, where none is named."""
-    return stage is None or "system" not in one or names.system(one["problem"], stage) == one["system"]
+    return stage is None or "system" not in output or names.system(output["problem"], stage) == output["system"]
 
 
-def _same(one: Outputs, other: Outputs) -> bool:
+def _is_same_system(output: Outputs, other: Outputs) -> bool:
     """Whether both are about one system in one place."""
-    return "system" in one and (target(one), one["system"]) == (target(other), other["system"])
+    return "system" in output and (target(output), output["system"]) == (target(other), other["system"])
 
 
 def _file(where: str, system: str) -> Path:

@@ -64,25 +64,29 @@ def target(*, aws: bool) -> Target:
         return Target(account, recorded["account"], recorded["region"], aws_environment(recorded), recorded)
     environment = dict(os.environ)
     # One service's own (AWS_ENDPOINT_URL_S3) leads boto3 and the CDK astray as well as that of all.
-    astray = {name: said for name, said in sorted(environment.items()) if name.startswith(_ENDPOINT) and said}
-    if astray:
-        said = ", ".join(f"{name} ({address})" for name, address in astray.items())
-        raise CommandError(f"--aws would not reach AWS, since these are set: {said}. First: unset {' '.join(astray)}")
+    endpoints = {
+        name: address for name, address in sorted(environment.items()) if name.startswith(_ENDPOINT) and address
+    }
+    if endpoints:
+        address = ", ".join(f"{name} ({address})" for name, address in endpoints.items())
+        raise CommandError(
+            f"--aws would not reach AWS, since these are set: {address}. First: unset {' '.join(endpoints)}"
+        )
     region = _region(environment)
     account = Account(None, region)
     return Target(account, account.number(), region, environment, None)
 
 
-def stage_of(asked: str | None, *, local: bool) -> str:
+def stage_of(stage: str | None, *, local: bool) -> str:
     """The stage that was asked for, else `dev` on AWS and none locally; raises `CommandError` for a wrong one.
 
     Locally `dev` is none too: both have names without a suffix.
     """
-    if not asked or asked == names.DEFAULT_STAGE:
+    if not stage or stage == names.DEFAULT_STAGE:
         return "" if local else names.DEFAULT_STAGE
-    if not _STAGE.fullmatch(asked):
-        raise CommandError(f"--stage {asked[:40]}: expected 1 to 12 lower-case letters and digits, a letter first.")
-    return asked
+    if not _STAGE.fullmatch(stage):
+        raise CommandError(f"--stage {stage[:40]}: expected 1 to 12 lower-case letters and digits, a letter first.")
+    return stage
 
 
 def system_of(problem: str, stage: str) -> str:

@@ -12,7 +12,7 @@ import httpx
 from andamio.errors import CommandError
 
 _TIMEOUT_SECONDS = 60.0
-_OUR_FAULT = 500
+_SERVER_ERROR = 500
 
 
 def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -37,20 +37,20 @@ def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] 
     if not isinstance(answer, dict):
         answer = {}
     if reply.is_error:
-        raise CommandError(_said(reply.status_code, answer, url))
+        raise CommandError(_error_message(reply.status_code, answer, url))
     return answer
 
 
 def texts(deployed: dict[str, Any]) -> dict[str, str]:
     """The text shown for each class of the model that serves."""
-    found: dict[str, str] = call(deployed, "GET", "/model")["classes"]
-    return found
+    classes: dict[str, str] = call(deployed, "GET", "/model")["classes"]
+    return classes
 
 
-def _said(status: int, content: dict[str, Any], url: str) -> str:
+def _error_message(status: int, content: dict[str, Any], url: str) -> str:
     lines = [f"{url} answered {status}: {content.get('detail') or content.get('message') or 'no reason given'}"]
     lines += [f"  {item.get('field') or 'record'}: {item.get('reason')}" for item in content.get("errors", [])]
-    if status >= _OUR_FAULT:
+    if status >= _SERVER_ERROR:
         request = str(content.get("instance", "")).rsplit(":", 1)[-1]
         lines.append(f"  See: andamio logs api{f', request {request}' if request else ''}")
     return "\n".join(lines)

@@ -15,28 +15,28 @@ _POLL_SECONDS = 0.5
 _APPEAR_SECONDS = 30.0
 
 
-def follow(account: Account, arn: str, what: str, look: Callable[[], str] = str) -> Execution:
+def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = str) -> Execution:
     """Wait for an execution to end and return it; raises `CommandError` with the cause when it failed.
 
     `look` is called now and then, and says more about where it stands.
     """
-    with step(what) as status:
-        seen = ""
+    with step(title) as status:
+        last = ""
         while True:
             execution = account.execution(arn)
-            more = look()
+            more = detail()
             if not execution.running:
                 break
             now = account.current_state(arn)
-            shown = (f"{what}: {now}" if now else what) + (f" ({more})" if more else "")
-            if shown != seen:
-                status.update(shown)
-                seen = shown
+            text = (f"{title}: {now}" if now else title) + (f" ({more})" if more else "")
+            if text != last:
+                status.update(text)
+                last = text
             time.sleep(_POLL_SECONDS)
     if execution.status != "SUCCEEDED":
         raise CommandError(
-            f"{what} ended as {execution.status}: {reason(execution.cause)}\n"
-            f"  Look closer with: andamio logs {'etl' if what.startswith('ETL') else 'train'}"
+            f"{title} ended as {execution.status}: {reason(execution.cause)}\n"
+            f"  Look closer with: andamio logs {'etl' if title.startswith('ETL') else 'train'}"
         )
     return execution
 
@@ -47,7 +47,7 @@ def follow_etl(account: Account, machine: str, since: datetime) -> Execution:
     Every file sets off an execution of its own, and all but the last step aside ("superseded"): so the
     answer is the one that did not.
     """
-    waited = time.monotonic()
+    since_last = time.monotonic()
     superseded: set[str] = set()
     while True:
         arns = [execution.arn for execution in account.executions(machine) if execution.started >= since]
@@ -58,11 +58,11 @@ def follow_etl(account: Account, machine: str, since: datetime) -> Execution:
             if ended.output.get("status") != "superseded":
                 return ended
             superseded.add(arn)
-            waited = time.monotonic()
-        if time.monotonic() - waited > _APPEAR_SECONDS:
-            happened = "every ETL execution stepped aside for another one that" if superseded else "an ETL execution"
+            since_last = time.monotonic()
+        if time.monotonic() - since_last > _APPEAR_SECONDS:
+            event = "every ETL execution stepped aside for another one that" if superseded else "an ETL execution"
             raise CommandError(
-                f"The file landed, but {happened} did not start within {_APPEAR_SECONDS:.0f} s. "
+                f"The file landed, but {event} did not start within {_APPEAR_SECONDS:.0f} s. "
                 "Start one by hand: andamio ingest (without a file)"
             )
         time.sleep(_POLL_SECONDS)
@@ -71,10 +71,10 @@ def follow_etl(account: Account, machine: str, since: datetime) -> Execution:
 def reason(cause: str) -> str:
     """Why an execution failed, for people: a function's error comes as JSON with the message in it."""
     try:
-        said = json.loads(cause)
+        details = json.loads(cause)
     except ValueError:
         return cause or "no cause was given"
-    return str(said.get("errorMessage") or cause) if isinstance(said, dict) else cause
+    return str(details.get("errorMessage") or cause) if isinstance(details, dict) else cause
 
 
 def training_arn(machine: str, name: str) -> str:

@@ -16,7 +16,7 @@ from rich.markup import escape
 from andamio import names
 from andamio.adapters.aws import Account, Execution
 from andamio.cli.batches import report
-from andamio.cli.batches.batch import Asked, Batches, look_up
+from andamio.cli.batches.batch import Batches, ResultOptions, find_predictions
 from andamio.cli.cloud import addresses, deployment, local
 from andamio.cli.console import done, err, note, step
 from andamio.cli.home import account as account_of
@@ -26,11 +26,11 @@ from andamio.cli.models import promote as promotion
 from andamio.cli.models.follow import follow, follow_etl, training_arn
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.cli.models.tracking import TrackingWatch
-from andamio.cli.models.trials import Progress
+from andamio.cli.models.trials import TrialProgress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
 from andamio.errors import CommandError, DataError, ObjectNotFound
-from andamio.release.pointer import Served, read_pointer
+from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.release import Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
@@ -76,16 +76,16 @@ def _demo_batch(deployed: dict[str, Any], sample: Path, contract: Contract) -> N
     """The sample as a file to score, its first rows, and one of them looked up; the second time it is recognised."""
     file = unlabelled(sample, contract, home() / "demo" / deployed["problem"] / "sample.csv")
     err.print()
-    found = Batches(deployed).score(file, Asked())
-    if found is None:
+    result = Batches(deployed).score(file, ResultOptions())
+    if result is None:
         return
     done("A file of records, dropped into S3 and scored:")
-    report.result(found)
-    report.scored_rows(found, _ROWS_SHOWN)
-    for first in report.first_rows(found, 1):
+    report.result(result)
+    report.scored_rows(result, _ROWS_SHOWN)
+    for first in report.first_rows(result, 1):
         done("One of its predictions, looked up through API Gateway:")
-        (reply,) = look_up(deployed, first[found.plan.names_out["prediction_id"]], None)
-        report.prediction(reply, found.plan.texts)
+        (reply,) = find_predictions(deployed, first[result.plan.names_out["prediction_id"]], None)
+        report.prediction(reply, result.plan.texts)
 
 
 def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str] = (), wait: bool) -> None:
@@ -99,25 +99,27 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
     for file in files:
         if not file.is_file():
             raise CommandError(f"{file}: {'is not a file' if file.exists() else 'no such file'}")
-    twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
-    if twice:
-        raise CommandError(f"Several files are called {twice[0]}, and raw/ holds one of a name: rename the others.")
-    _take_out(account, lake, remove)
+    duplicates = [name for name, count in Counter(file.name for file in files).items() if count > 1]
+    if duplicates:
+        raise CommandError(
+            f"Several files are called {duplicates[0]}, and raw/ holds one of a name: rename the others."
+        )
+    _remove_raw_files(account, lake, remove)
     since = _newest(account, machine)
-    landed = [file for file in files if account.upload(lake, layout.RAW + file.name, file)]
+    uploaded = [file for file in files if account.upload(lake, layout.RAW + file.name, file)]
     for file in files:
-        if file in landed:
+        if file in uploaded:
             done(f"{file.name} is in s3://{lake}/{layout.RAW}")
-    if files and not landed and not remove:
+    if files and not uploaded and not remove:
         if not in_use(account.objects(lake)):
             note(
                 f"The data are under {layout.RAW} already, but the current data version is not made of what lies there "
                 "now: ETL was cut off, or refused them. ETL runs again; what it has done is kept."
             )
-        elif _champion(deployed, account) is not None and trained(deployed, account):
+        elif _champion(deployed, account) is not None and has_decision(deployed, account):
             note("The data are in the lake already, and a model trained on them serves.")
             return
-    if landed:
+    if uploaded:
         if not wait:
             return
         etl = follow_etl(account, machine, since)
@@ -126,9 +128,9 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
         if not wait:
             return
         etl = follow(account, arn, "ETL")
-    _say_etl(etl)
+    _report_etl(etl)
     if etl.output.get("version"):
-        _follow_training(deployed, account, etl.output["version"], known=etl.output.get("status") == "unchanged")
+        _follow_training(deployed, account, etl.output["version"], is_known=etl.output.get("status") == "unchanged")
 
 
 def in_use(lake: Objects) -> bool:
@@ -140,85 +142,87 @@ def in_use(lake: Objects) -> bool:
         return False
 
 
-def _take_out(account: Account, lake: str, remove: Sequence[str]) -> None:
+def _remove_raw_files(account: Account, lake: str, remove: Sequence[str]) -> None:
     """Delete raw files by name, all or none: ETL no longer sees them, and S3 keeps their versions."""
-    there = {info.key for info in account.objects(lake).list(layout.RAW)}
+    raw_keys = {info.key for info in account.objects(lake).list(layout.RAW)}
     keys = [layout.RAW + name.removeprefix(layout.RAW) for name in remove]
-    unknown = [key for key in keys if key not in there]
+    unknown = [key for key in keys if key not in raw_keys]
     if unknown:
         raise CommandError(
-            f"There is no {unknown[0]}. In s3://{lake}/ there {'are' if len(there) > 1 else 'is'}: "
-            f"{', '.join(sorted(there)) or 'nothing under ' + layout.RAW}"
+            f"There is no {unknown[0]}. In s3://{lake}/ there {'are' if len(raw_keys) > 1 else 'is'}: "
+            f"{', '.join(sorted(raw_keys)) or 'nothing under ' + layout.RAW}"
         )
     for key in keys:
         account.delete(lake, key)
         done(f"{key} is out; its versions are kept in s3://{lake}/")
 
 
-def families(said: Sequence[str]) -> list[str]:
+def families(names_given: Sequence[str]) -> list[str]:
     """Families by name, some of them perhaps with commas between; raises `CommandError` for one that is not known."""
-    found = [name.strip() for each in said for name in each.split(",") if name.strip()]
+    result = [name.strip() for text in names_given for name in text.split(",") if name.strip()]
     known = get_args(Family)
-    for name in found:
+    for name in result:
         if name not in known:
             near = nearest(name, known)
             hint = f" Did you mean {near}?" if near else ""
             raise CommandError(f"There is no family '{name}'.{hint} Known are {', '.join(known)}.")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(result))
 
 
-def train(deployed: dict[str, Any], asked: dict[str, Any], *, wait: bool) -> None:
+def train(deployed: dict[str, Any], overrides: dict[str, Any], *, wait: bool) -> None:
     """Start a training run on the current data version; `asked` takes the place of what the contract says."""
     account = account_of(deployed)
-    payload = {name: value for name, value in asked.items() if value}
+    payload = {name: value for name, value in overrides.items() if value}
     arn = account.start(deployed["state_machines"]["train"], f"manual-{secrets.token_hex(6)}", payload)
     if not wait:
         note(f"Started {arn.rsplit(':', 1)[1]}; andamio status shows how it goes.")
         return
-    _say_training(_follow_trials(deployed, account, arn))
+    _report_training(_follow_trials(deployed, account, arn))
 
 
 def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Execution:
-    progress = Progress(account, arn, account.objects(deployed["buckets"]["models"]))
+    progress = TrialProgress(account, arn, account.objects(deployed["buckets"]["models"]))
     tracking = TrackingWatch(deployed["mlflow_url"] if deployed.get("mlflow_own") else None)
 
     def look() -> str:
         tracking.look()
-        return progress.look()
+        return progress.update()
 
     return follow(account, arn, "Training", look)
 
 
-def _follow_training(deployed: dict[str, Any], account: Account, version: str, *, known: bool) -> None:
+def _follow_training(deployed: dict[str, Any], account: Account, version: str, *, is_known: bool) -> None:
     """Follow the training of a data version; of one that was `known` before, say so when there is nothing to follow."""
     arn = training_arn(deployed["state_machines"]["train"], names.training_execution(version))
     execution = account.execution(arn)
     # A name is used once. Its execution may have failed some time ago, or have served a stack that is gone.
-    lost = execution.status != "SUCCEEDED" or _champion(deployed, account) is None
-    if not execution.running and (lost or not trained(deployed, account)):
+    has_no_champion = execution.status != "SUCCEEDED" or _champion(deployed, account) is None
+    if not execution.running and (has_no_champion or not has_decision(deployed, account)):
         note(
             "These data were trained on before, but no model came of it that serves: training again."
-            if lost
+            if has_no_champion
             else "problem.toml has changed since these data were trained on: training again."
         )
         arn = account.start(deployed["state_machines"]["train"], f"again-{secrets.token_hex(6)}", {"dataset": version})
-    elif known and not execution.running:
+    elif is_known and not execution.running:
         note("These data were trained on before, and a model serves. To train once more: andamio train")
         return
-    _say_training(_follow_trials(deployed, account, arn))
+    _report_training(_follow_trials(deployed, account, arn))
 
 
-def trained(deployed: dict[str, Any], account: Account) -> bool:
+def has_decision(deployed: dict[str, Any], account: Account) -> bool:
     """Whether a run on the current data version, under the contract that is deployed now, went as far as the gate."""
-    wanted = deployed.get("contract")
+    contract_digest = deployed.get("contract")
     try:
         current = json.loads(account.objects(deployed["buckets"]["lake"]).get(layout.CURRENT_DATASET).body)["version"]
     except ObjectNotFound:
         return False
     models = account.objects(deployed["buckets"]["models"])
-    judged = {item.key.split("/")[1] for item in models.list(layout.RUNS) if item.key.split("/")[2] == "decisions"}
-    plans = (json.loads(models.get(layout.run(run, "plan.json")).body) for run in judged)
-    return any(plan["contract"] == wanted and plan["dataset"] == current for plan in plans)
+    decided_runs = {
+        item.key.split("/")[1] for item in models.list(layout.RUNS) if item.key.split("/")[2] == "decisions"
+    }
+    plans = (json.loads(models.get(layout.run(run, "plan.json")).body) for run in decided_runs)
+    return any(plan["contract"] == contract_digest and plan["dataset"] == current for plan in plans)
 
 
 def promote(deployed: dict[str, Any], release: str) -> None:
@@ -239,12 +243,12 @@ def await_release(deployed: dict[str, Any], release: str) -> None:
             time.sleep(_POLL_SECONDS)
 
 
-def _champion(deployed: dict[str, Any], account: Account) -> Served | None:
+def _champion(deployed: dict[str, Any], account: Account) -> PointerEntry | None:
     pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
     return pointer.champion
 
 
-def _say_etl(execution: Execution) -> None:
+def _report_etl(execution: Execution) -> None:
     output = execution.output
     status = output.get("status")
     if status == "empty":
@@ -257,14 +261,16 @@ def _say_etl(execution: Execution) -> None:
     more = int(output.get("suspects") or 0) - len(output.get("warnings") or [])
     if more > 0:
         note(f"  Leakage audit: and {more} more.")
+    for finding in output.get("findings") or []:
+        note(f"  Values: {finding}")
     if output.get("report"):
         note("  What the data look like: andamio report")
     rejects = output.get("rejects") or {}
-    for said in (rejects.get("first") or [])[:_REJECTS_SHOWN]:
-        note(f"  rejected: {said}")
+    for message in (rejects.get("first") or [])[:_REJECTS_SHOWN]:
+        note(f"  rejected: {message}")
 
 
-def _say_training(execution: Execution) -> None:
+def _report_training(execution: Execution) -> None:
     output = execution.output
     what = {
         "promoted": "The challenger is champion now",

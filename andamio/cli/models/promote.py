@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from andamio.errors import CommandError, PreconditionFailed, ReleaseError
-from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import Release
 from andamio.storage.ports import Objects
 
@@ -29,7 +29,7 @@ def promote(objects: Objects, problem: str, version: str, now: datetime) -> bool
         )
     if pointer.champion is not None and pointer.champion.release == version:
         return False
-    served = Served(release=version, since=now.isoformat(timespec="seconds"), run=release.info["run"])
+    served = PointerEntry(release=version, since=now.isoformat(timespec="seconds"), run=release.info["run"])
     try:
         swap_pointer(objects, pointer.promoted(served), etag)
     except PreconditionFailed:

@@ -17,7 +17,7 @@ ARCHIVED = "archived"
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ReleaseSummary:
     """One release: its stage now, its holdout metric with interval, its data version, when it was sealed.
 
     `refused` says why it must not be served, where it is not what was sealed.
@@ -33,21 +33,21 @@ class Listed:
     refused: str = ""
 
 
-def listed(objects: Objects, problem: str) -> list[Listed]:
+def list_releases(objects: Objects, problem: str) -> list[ReleaseSummary]:
     """All releases of a problem, newest first; one that was tampered with is listed as refused.
 
     Of those that the pointer names every file is checked, of the others what is shown of them.
     """
     pointer, _ = read_pointer(objects, problem)
-    found = []
+    summaries = []
     for item in objects.list(layout.RELEASES):
         version, _, file = item.key.removeprefix(layout.RELEASES).partition("/")
         if file == MANIFEST:
-            found.append(_one(objects, pointer, version, item.modified))
-    return sorted(found, key=lambda release: release.sealed, reverse=True)
+            summaries.append(_summary(objects, pointer, version, item.modified))
+    return sorted(summaries, key=lambda release: release.sealed, reverse=True)
 
 
-def _one(objects: Objects, pointer: Pointer, version: str, sealed: datetime) -> Listed:
+def _summary(objects: Objects, pointer: Pointer, version: str, sealed: datetime) -> ReleaseSummary:
     now = stage(pointer, version)
     try:
         release = Release.open(objects, version)
@@ -55,9 +55,9 @@ def _one(objects: Objects, pointer: Pointer, version: str, sealed: datetime) -> 
             release.verify()
         evaluation = release.json("evaluation.json")
     except ReleaseError as error:
-        return Listed(version, now, "", "", "", "", sealed, refused=str(error))
+        return ReleaseSummary(version, now, "", "", "", "", sealed, refused=str(error))
     info = release.info
-    return Listed(version, now, *figure(evaluation), info["dataset"], str(info.get("family", "")), sealed)
+    return ReleaseSummary(version, now, *figure(evaluation), info["dataset"], str(info.get("family", "")), sealed)
 
 
 def stage(pointer: Pointer, version: str) -> str:

@@ -54,9 +54,9 @@ def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -
     Raises `CommandError` when the sample cannot be read.
     """
     problem = contract.problem
-    wanted = [*contract.inputs, *(name for name in (problem.id, problem.time) if name is not None)]
+    columns = [*contract.inputs, *(name for name in (problem.id, problem.time) if name is not None)]
     try:
-        read_as, chunks = read_raw(file.name, file.read_bytes(), contract, wanted)
+        read_as, chunks = read_raw(file.name, file.read_bytes(), contract, columns)
         chunk = next(iter(chunks), None)
     except (OSError, DataError) as error:
         raise CommandError(f"{file} {error}") from None

@@ -19,7 +19,7 @@ from andamio.cli.console import ago, fail, note, out
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api
-from andamio.cli.models.releases import figure, listed
+from andamio.cli.models.releases import figure, list_releases
 from andamio.errors import CommandError, ReleaseError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
@@ -30,7 +30,7 @@ INSTEAD = "An intact release can serve instead: andamio promote VERSION. Or trai
 FUNCTIONS = names.FUNCTIONS
 _POLL_SECONDS = 1.0
 _BAR = 20
-_VALUE_SHOWN = 40
+_MAX_VALUE_LENGTH = 40
 _TAIL_LINES = 200
 
 
@@ -54,9 +54,9 @@ def prediction(reply: dict[str, Any], texts: Mapping[str, str]) -> None:
 
 def explanation(reply: dict[str, Any]) -> None:
     """What each feature contributed to one prediction: bars to the right raise the probability."""
-    model, meant = reply["model"], escape(reply["class_text"])
+    model, class_text = reply["model"], escape(reply["class_text"])
     out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
-    out.print(f"  {reply['average']:6.1%}  [dim]{meant}, on average[/dim]")
+    out.print(f"  {reply['average']:6.1%}  [dim]{class_text}, on average[/dim]")
     out.print()
     widest = max((abs(item["contribution"]) for item in reply["contributions"]), default=0.0) or 1.0
     table = _plain_table("", "", "", "")
@@ -70,11 +70,11 @@ def explanation(reply: dict[str, Any]) -> None:
             f"  {size:+7.1%}",
             f"[blue]{below:>{_BAR}}[/blue]│[red]{above:<{_BAR}}[/red]",
             escape(item["feature"]),
-            f"[dim]{escape(value[:_VALUE_SHOWN])}[/dim]",
+            f"[dim]{escape(value[:_MAX_VALUE_LENGTH])}[/dim]",
         )
     out.print(table)
     out.print()
-    out.print(f"  {reply['probability']:6.1%}  [dim]{meant}, for this record[/dim]")
+    out.print(f"  {reply['probability']:6.1%}  [dim]{class_text}, for this record[/dim]")
     if reply["method"]["held"]:
         out.print(f"  [dim]held at the record's values: {escape(', '.join(reply['method']['held']))}[/dim]")
 
@@ -111,7 +111,7 @@ def outputs_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for key, value in deployed.items():
         if isinstance(value, dict):
-            rows += [(f"{key}.{part}", str(held)) for part, held in value.items()]
+            rows += [(f"{key}.{part}", str(item)) for part, item in value.items()]
         else:
             rows.append((key, str(value)))
     return rows
@@ -127,7 +127,7 @@ def show_outputs(deployed: dict[str, Any]) -> None:
 
 def models(deployed: dict[str, Any]) -> None:
     """The releases, newest first."""
-    found = listed(account_of(deployed).objects(deployed["buckets"]["models"]), deployed["problem"])
+    found = list_releases(account_of(deployed).objects(deployed["buckets"]["models"]), deployed["problem"])
     if not found:
         note("No release yet: andamio ingest FILE brings data, and training follows.")
         return
@@ -176,9 +176,9 @@ def system(deployed: dict[str, Any]) -> None:
     out.print()
     table = _plain_table("", "")
     table.show_header = False
-    staged = f", stage {deployed['stage']}" if deployed["stage"] else ""
+    stage_text = f", stage {deployed['stage']}" if deployed["stage"] else ""
     place = "the local cloud" if deployed["emulator"] else f"AWS account {deployed['account']}, {deployed['region']}"
-    table.add_row("problem", f"[bold]{deployed['problem']}[/bold]{staged}, stack {deployed['stack']}, on {place}")
+    table.add_row("problem", f"[bold]{deployed['problem']}[/bold]{stage_text}, stack {deployed['stack']}, on {place}")
     table.add_row("API", deployed["api_url"])
     for row in _serving_rows(deployed):
         table.add_row(*row)

@@ -15,24 +15,24 @@ from andamio.stats.metrics import higher_is_better
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 
-_PLANNED = "Plan"
+_PLAN_STATE = "Plan"
 """The state whose output names the run."""
 
 
 @dataclass
-class Progress:
+class TrialProgress:
     """What is known of the trials of an execution; `look` prints what is new and says the state in a few words."""
 
     account: Account
     arn: str
     models: Objects
     plan: dict[str, Any] | None = None
-    _seen: set[str] = field(default_factory=set)
+    _read: set[str] = field(default_factory=set)
     _done: int = 0
     _round: int = 0
     _best: tuple[float, str] | None = None
 
-    def look(self) -> str:
+    def update(self) -> str:
         """Read the results that have come since the last look; "" while there are none."""
         if self.plan is None:
             self.plan = self._find_plan()
@@ -40,13 +40,13 @@ class Progress:
                 return ""
         prefix = layout.run(self.plan["run"], "trials/")
         for info in self.models.list(prefix):
-            if info.key.endswith(".json") and info.key not in self._seen:
-                self._seen.add(info.key)
-                self._take(json.loads(self.models.get(info.key).body), self.plan)
+            if info.key.endswith(".json") and info.key not in self._read:
+                self._read.add(info.key)
+                self._add(json.loads(self.models.get(info.key).body), self.plan)
         return self._state(self.plan)
 
     def _find_plan(self) -> dict[str, Any] | None:
-        output = self.account.state_output(self.arn, _PLANNED)
+        output = self.account.state_output(self.arn, _PLAN_STATE)
         if output is None:
             return None
         try:
@@ -55,20 +55,20 @@ class Progress:
             return None
         return plan
 
-    def _take(self, trial: dict[str, Any], plan: dict[str, Any]) -> None:
+    def _add(self, trial: dict[str, Any], plan: dict[str, Any]) -> None:
         baseline = bool(trial.get("baseline"))
         self._done += not baseline
         self._round = max(self._round, trial["round"])
-        place = "baseline" if baseline else f"{self._done} of {plan['search']['trials']}"
-        said = f"  [dim]{place:>9}  round {trial['round']}[/dim]  {escape(trial['id']):30}"
+        position = "baseline" if baseline else f"{self._done} of {plan['search']['trials']}"
+        prefix = f"  [dim]{position:>9}  round {trial['round']}[/dim]  {escape(trial['id']):30}"
         if trial["status"] != "done":
-            err.print(f"{said} {trial['status']}: [dim]{escape(trial['why'])}[/dim]")
+            err.print(f"{prefix} {trial['status']}: [dim]{escape(trial['why'])}[/dim]")
             return
         better = not baseline and self._is_best(trial["mean"], plan["metric"])
         if better:
             self._best = trial["mean"], trial["id"]
         mark = " [green]best so far[/green]" if better else ""
-        err.print(f"{said} {plan['metric']} {trial['mean']:.4f} ± {trial['se']:.4f}  {trial['seconds']:5.1f} s{mark}")
+        err.print(f"{prefix} {plan['metric']} {trial['mean']:.4f} ± {trial['se']:.4f}  {trial['seconds']:5.1f} s{mark}")
 
     def _is_best(self, mean: float, metric: str) -> bool:
         if self._best is None:

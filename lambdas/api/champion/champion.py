@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,19 @@ from andamio.contract.schema import example_record
 from andamio.errors import ReleaseError
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
-from andamio.release.explain import Reference, read_reference, rows_for, thinned
+from andamio.release.explain import Reference, read_reference, rows_for, sample_reference
 from andamio.release.model import Model
-from andamio.release.pointer import Served
+from andamio.release.pointer import PointerEntry
 from andamio.release.release import MODEL, Release
 from andamio.release.threshold import labels_from
 from andamio.storage.ports import Objects
 from lambdas.api.replies.problems import RequestError
+from lambdas.api.replies.reply import encode as encode_json
+from lambdas.api.replies.reply import travelling
+from lambdas.api.requests.records import LONGEST_ID
 
 _REFERENCE = "reference.json"
+_LONGEST_CHARACTER, _LONGEST_NUMBER = "\U0001f600", 1.1754943508222875e-38
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,20 @@ class Champion:
         """The release's version."""
         return self.release.version
 
+    @cached_property
+    def reply_bytes(self) -> int:
+        """Bytes that one prediction has in a reply, at most."""
+        texts = self.contract.texts
+        of_one = {
+            "prediction_id": "f" * 32,
+            "record_id": _LONGEST_CHARACTER * LONGEST_ID,
+            "label": "",
+            "label_text": "",
+            "probabilities": dict.fromkeys(self.contract.classes, _LONGEST_NUMBER),
+            "model": {"name": self.contract.problem.name, "version": self.version},
+        }
+        return travelling(encode_json(of_one)) + max(travelling(encode_json(label)) for label in texts.items())
+
     def document(self, name: str) -> dict[str, Any]:
         """One of the release's JSON files, read and checked once; raises `ReleaseError`."""
         if name not in self._kept:
@@ -68,12 +87,12 @@ class Champion:
                     "release brings them.",
                 )
             whole = read_reference(self.contract, document)
-            self._kept[_REFERENCE] = thinned(whole, self.mixtures, int(self.version, 16))
+            self._kept[_REFERENCE] = sample_reference(whole, self.mixtures, int(self.version, 16))
         found: Reference = self._kept[_REFERENCE]
         return found
 
 
-def load(objects: Objects, served: Served) -> Champion:
+def load(objects: Objects, served: PointerEntry) -> Champion:
     """Open a release and see it answer; raises `ReleaseError` when it must not be served."""
     release = Release.open(objects, served.release)
     contract = release.contract()

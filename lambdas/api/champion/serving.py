@@ -12,7 +12,7 @@ from datetime import datetime
 
 from andamio import names
 from andamio.errors import AccessRefused, AndamioError, NotReady
-from andamio.release.pointer import Served, read_pointer
+from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.pointer import champion as champion_of
 from andamio.storage.ports import Clock, Objects
 from lambdas.api import log
@@ -64,7 +64,7 @@ class Serving:
     def look(self, now: datetime | None = None) -> None:
         """Look at the pointer now, and load the release that it names unless it is the one that serves."""
         self.looked = now = now or self._clock.now()
-        served: Served | None = None
+        served: PointerEntry | None = None
         try:
             pointer, _ = read_pointer(self._objects, self.problem)
             served = champion_of(pointer)
@@ -110,7 +110,7 @@ class Serving:
         wait = self._refresh if self._champion is not None else min(SECONDS_WITHOUT_MODEL, self._refresh)
         return passed >= wait or passed < 0
 
-    def _refuse(self, error: Exception, now: datetime, served: Served | None) -> None:
+    def _refuse(self, error: Exception, now: datetime, served: PointerEntry | None) -> None:
         known = isinstance(error, AndamioError)
         code = error.code if isinstance(error, AndamioError) else "unexpected"
         reason = str(error) if known else type(error).__name__

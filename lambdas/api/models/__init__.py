@@ -10,6 +10,10 @@ class ApiModel(BaseModel, defer_build=True):
     """A model of the API: its validator is built when it is first used, so that a cold start does not wait for it."""
 
 
+class Strict(ApiModel, extra="forbid"):
+    """A model of a request that refuses keys which it does not have."""
+
+
 def one_value(text: str) -> WithJsonSchema:
     """The schema of a text that has one value: an enum, which more client generators understand than `const`."""
     return WithJsonSchema({"type": "string", "enum": [text]})

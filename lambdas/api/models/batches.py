@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from lambdas.api.models import ApiModel, one_value
+from lambdas.api.models import ApiModel, Strict, one_value
 from lambdas.api.models.predictions import ModelVersion
 
 _LINK = "A link that downloads it, good for 15 minutes"
@@ -19,9 +19,11 @@ def _batch_id(schema: dict[str, Any]) -> None:
 
 
 def _file_name(schema: dict[str, Any]) -> None:
-    from scoring.batch import LONGEST_NAME
+    from scoring.batch import ENDINGS, MAX_NAME_LENGTH, format_of
 
-    schema["maxLength"] = LONGEST_NAME
+    gzip = [f"{ending}.gz" for ending in ENDINGS if format_of(f"{ending}.gz")]
+    schema["maxLength"] = MAX_NAME_LENGTH
+    schema["pattern"] = f"({'|'.join(ending.replace('.', '[.]') for ending in [*ENDINGS, *gzip])})$"
 
 
 type BatchId = Annotated[str, Field(description="Sorts by the time of the batch", json_schema_extra=_batch_id)]
@@ -29,10 +31,8 @@ type BatchId = Annotated[str, Field(description="Sorts by the time of the batch"
 Uri = Annotated[str, Field(json_schema_extra=_URI)]
 
 
-class UploadRequest(ApiModel):
+class UploadRequest(Strict):
     """What an upload is asked for with."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(description="What the file is called", json_schema_extra=_file_name)]
 

@@ -23,6 +23,10 @@ class Model(ApiModel):
     threshold: Annotated[
         float, Field(description="Of the positive class: the probability from which on it is the label")
     ]
+    ignored: Annotated[
+        list[str],
+        Field(description="Features that were empty or constant in train: the model does not see their values"),
+    ]
     metric: Annotated[str | None, Field(description="The metric that decides")]
     metrics: Annotated[
         Object | None, Field(description="Each metric on the holdout: value and the ends of its interval")

@@ -14,6 +14,18 @@ from lambdas.api.requests.records import MOST_RECORDS
 RecordId = str | int | None
 
 
+def _prediction_id(schema: dict[str, Any]) -> None:
+    from scoring.batch import ID  # when the document is made: no prediction needs it
+
+    schema["pattern"] = f"^([0-9a-f]{{32}}|{ID.pattern}-[0-9]{{1,15}})$"
+
+
+type PredictionId = Annotated[
+    str, Field(description="As a prediction or a scored file has it", json_schema_extra=_prediction_id)
+]
+"""Its form is checked where the prediction is read."""
+
+
 class Label(RootModel[str], defer_build=True):
     """A class."""
 

@@ -43,10 +43,12 @@ class Problem(ApiModel):
 
 STATUSES = {
     400: "The body is not JSON: malformed, empty, not UTF-8, NaN, a key twice.",
+    403: "The API key is missing or not known. API Gateway answers this itself.",
     404: "There is no such thing: detail says why.",
-    413: f"The body is larger than {LIMIT} bytes.",
+    413: f"The body is larger than {LIMIT} bytes, or the answer would be too large: detail says how much fits.",
     415: "The content type is not supported.",
     422: "The request has the wrong shape, or a record breaks the contract: errors says which field, and why.",
+    429: "Too many requests, or the key's quota is spent. API Gateway answers this itself.",
     500: "Something went wrong on our side. The function's log has it under the request in `instance`.",
     503: "No model is served yet: detail says what to do. Retry-After says when to ask again, in seconds.",
 }
@@ -60,11 +62,18 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+ALWAYS = problems(403, 429, 500, 503)
+"""What any request that needs a key may be answered with."""
+
+
 def responses() -> dict[str, Any]:
     """The named responses that `problems` refers to."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     found: dict[str, Any] = {
         f"Problem{status}": {"description": text, "content": content} for status, text in STATUSES.items()
     }
-    found["Problem503"]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
+    for status in (429, 503):
+        found[f"Problem{status}"]["headers"] = {
+            "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}
+        }
     return found

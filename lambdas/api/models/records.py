@@ -6,20 +6,25 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, RootModel
+from pydantic import Field, RootModel
 
-from lambdas.api.models import ApiModel
+from lambdas.api.models import Strict
 from lambdas.api.requests.records import LARGEST_ID, LONGEST_ID, MOST_RECORDS
+
+type Cell = bool | int | float | str | None
+"""A value of a table; those of a feature are what `Features` says of it."""
 
 
 class Features(RootModel[dict[str, Any]], defer_build=True):
     """The features of one record. GET schema lists them, once there is a model."""
 
 
-class Record(ApiModel):
-    """One record, and the caller's own id of it."""
+class Columns(RootModel[dict[str, list[Any]]], defer_build=True):
+    """Values of the features, in lists of one length. GET schema lists the features, once there is a model."""
 
-    model_config = ConfigDict(extra="forbid")
+
+class Record(Strict):
+    """One record, and the caller's own id of it."""
 
     features: Features
     id: Annotated[
@@ -34,42 +39,52 @@ class PredictRequest(Record):
     """What one prediction, or its explanation, is asked with."""
 
 
-class BatchRequest(ApiModel):
+class BatchRequest(Strict):
     """What many predictions are asked with."""
 
     records: Annotated[list[Record], Field(min_length=1, max_length=MOST_RECORDS)]
 
 
-class Table(ApiModel):
+class Table(Strict):
     """Rows of values under the names of their columns."""
 
     columns: list[str]
-    data: Annotated[list[list[Any]], Field(min_length=1, max_length=MOST_RECORDS)]
-    index: list[Any] | None = None
+    data: Annotated[list[list[Cell]], Field(min_length=1, max_length=MOST_RECORDS)]
+    index: list[Cell] | None = None
 
 
-class DataframeSplit(ApiModel):
+class NoParams(Strict):
+    """The model takes none."""
+
+
+class Protocol(Strict):
+    """What all forms of MLflow's protocol may hold."""
+
+    params: NoParams | None = None
+
+
+class DataframeSplit(Protocol):
     """What MLflow sends for a DataFrame."""
 
     dataframe_split: Table
 
 
-class DataframeRecords(ApiModel):
+class DataframeRecords(Protocol):
     """A DataFrame, record by record."""
 
     dataframe_records: Annotated[list[Features], Field(min_length=1, max_length=MOST_RECORDS)]
 
 
-class Instances(ApiModel):
+class Instances(Protocol):
     """TensorFlow Serving's row form."""
 
     instances: Annotated[list[Features], Field(min_length=1, max_length=MOST_RECORDS)]
 
 
-class Inputs(ApiModel):
-    """TensorFlow Serving's column form, or rows."""
+class Inputs(Protocol):
+    """TensorFlow Serving's column form, or rows, or one record."""
 
-    inputs: Annotated[list[Features], Field(min_length=1, max_length=MOST_RECORDS)] | dict[str, list[Any]]
+    inputs: Annotated[list[Features], Field(min_length=1, max_length=MOST_RECORDS)] | Columns | Features
 
 
 class Invocations(RootModel[DataframeSplit | DataframeRecords | Instances | Inputs], defer_build=True):

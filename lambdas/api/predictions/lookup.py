@@ -20,7 +20,7 @@ from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.parameters import wrong_path
 from lambdas.api.stores import Stores
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult, prediction_id, split_prediction_id
-from scoring.lookup import Found, find
+from scoring.lookup import RowPrediction, find
 
 SEARCHED = 4 * 2**20
 """Bytes of a shard's rejected rows that one request is looked for in."""
@@ -82,7 +82,7 @@ def _from_batch(bucket: Objects, batch: str, line: int) -> Json:
     return _from_lookup(plan, line, found)
 
 
-def _from_lookup(plan: BatchPlan, line: int, found: Found) -> Json:
+def _from_lookup(plan: BatchPlan, line: int, found: RowPrediction) -> Json:
     label = plan.classes[found.label]
     return {
         "prediction_id": prediction_id(plan.batch, line),

@@ -12,17 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio import names
+from andamio.contract import Contract
 from andamio.errors import InvalidRecord, ReleaseError, Violation
 from andamio.records.encode import Encoded, encode
-from andamio.records.from_json import parse_records
+from andamio.records.from_json import parse_records, unknown_field
 from andamio.records.parse import parse
 from andamio.records.table import Table
 from andamio.release.threshold import labels_from
 from lambdas.api import log
 from lambdas.api.champion.champion import Champion
+from lambdas.api.replies.problems import RequestError
+from lambdas.api.replies.reply import MOST_REPLY_BYTES, travelling
+from lambdas.api.replies.reply import encode as encode_json
 from lambdas.api.requests.records import RecordId, Records, check_size
 
 Prediction = dict[str, Any]
+
+_UNNAMED = "a column without a name: leave it out, or write the file without its index (pandas: index=False)"
 
 
 def predict(champion: Champion, records: Records, route: str, started: float) -> list[Prediction]:
@@ -41,8 +47,12 @@ def predict_csv(
 ) -> list[Prediction]:
     """Score columns of CSV text, all rows or none; raises `InvalidRecord`."""
     contract = champion.contract
-    allowed = {*contract.inputs, contract.problem.time}
-    strange = [Violation(0, name, "unknown column: see the schema") for name in columns if name not in allowed]
+    allowed = names_of(contract)
+    strange = [
+        Violation(0, *unknown_field(contract, name)) if name else Violation(0, "header", _UNNAMED)
+        for name in columns
+        if name not in allowed
+    ]
     if strange:
         raise InvalidRecord(strange[:100])
     table = parse(contract, columns, rows, text=True)
@@ -51,6 +61,12 @@ def predict_csv(
     features = _values(table)
     check_size(features, len(contract.inputs))
     return _answer(champion, table, features, [None] * rows, route, started)
+
+
+def names_of(contract: Contract) -> frozenset[str]:
+    """The names that a record may have: the inputs, and the column that says when it was made."""
+    time = contract.problem.time
+    return frozenset(contract.inputs) | ({time} if time is not None else frozenset())
 
 
 def _answer(
@@ -79,8 +95,22 @@ def _answer(
                 "model": model,
             }
         )
+    if len(predictions) * champion.reply_bytes > MOST_REPLY_BYTES:
+        _check_reply(predictions)
     _log(champion, predictions, features, route, started)
     return predictions
+
+
+def _check_reply(predictions: Sequence[Prediction]) -> None:
+    """Refuse what Lambda would not carry, before a prediction is logged; raises `RequestError` (413)."""
+    size, count = travelling(encode_json(predictions)), len(predictions)
+    if size > MOST_REPLY_BYTES:
+        fits = max(1, MOST_REPLY_BYTES * count // size)
+        raise RequestError(
+            "reply-too-large",
+            f"The answer to {count} records would have {size} bytes, and a reply may have {MOST_REPLY_BYTES}. Send at "
+            f"most {fits} records at a time, or a file to /batches.",
+        )
 
 
 def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:

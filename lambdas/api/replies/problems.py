@@ -10,7 +10,7 @@ problem is handed nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from andamio.errors import PROBLEM_TYPES, URN, AndamioError, InvalidRecord, NotReady, Violation
@@ -20,6 +20,7 @@ SHOWN = 100
 """How many errors one problem lists; `detail` says how many there are."""
 
 _PLAIN_NAME = re.compile(r"^[A-Za-z0-9_](?:[A-Za-z0-9_ .-]{0,62}[A-Za-z0-9_])?$")
+_NOT_PLAIN = "(not a plain name)"
 _LOGGED = "What happened is in the log of this function."
 
 
@@ -30,12 +31,26 @@ class RequestError(AndamioError):
         super().__init__(detail)
         self.code = code
         self.status = PROBLEM_TYPES[code].status
-        self.errors = tuple({"field": shown(field), "reason": reason} for field, reason in errors)
+        names = _shown_names([field for field, _ in errors])
+        self.errors = tuple({"field": names[field], "reason": reason} for field, reason in errors)
 
 
 def shown(name: str) -> str:
     """A field's name as it may be repeated: one that is not a plain name of at most 64 characters is not."""
-    return name if _PLAIN_NAME.match(name) else "(not a plain name)"
+    return name if _PLAIN_NAME.match(name) else _NOT_PLAIN
+
+
+def _shown_names(names: Iterable[str]) -> dict[str, str]:
+    """Each name as it may be repeated; those that may not are numbered, so that they are told apart."""
+    found: dict[str, str] = {}
+    odd = 0
+    for name in names:
+        if name not in found:
+            found[name] = shown(name)
+            if found[name] == _NOT_PLAIN:
+                odd += 1
+                found[name] = _NOT_PLAIN if odd == 1 else f"(not a plain name, {odd})"
+    return found
 
 
 def details(error: Exception, *, single: bool, known: Mapping[str, object], request_id: str = "") -> dict[str, Any]:
@@ -83,11 +98,12 @@ def _invalid_record(error: InvalidRecord, single: bool, known: Mapping[str, obje
     if count > SHOWN:
         detail += f"; the first {SHOWN} are listed"
     body = problem(error.code, detail + ". GET schema says what a record looks like.")
-    body["errors"] = [_entry(item, single, known) for item in error.violations[:SHOWN]]
+    listed = error.violations[:SHOWN]
+    names = _shown_names(item.field for item in listed if item.field not in known) | {"": "features"}
+    body["errors"] = [_entry(item, single, names) for item in listed]
     return body
 
 
-def _entry(item: Violation, single: bool, known: Mapping[str, object]) -> dict[str, Any]:
-    field = item.field if item.field in known else shown(item.field) if item.field else "features"
+def _entry(item: Violation, single: bool, names: Mapping[str, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {} if single else {"index": item.row}
-    return {**entry, "field": field, "reason": item.reason}
+    return {**entry, "field": names.get(item.field, item.field), "reason": item.reason}

@@ -25,6 +25,14 @@ _JSON = (b"content-type", b"application/json")
 encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 """Compact ASCII JSON; raises ValueError rather than writing NaN, which is none."""
 
+MOST_REPLY_BYTES = 6_000_000
+"""Bytes of a body as it travels. Lambda takes 6 MB (2^20) of a reply with all around it."""
+
+
+def travelling(text: str) -> int:
+    """Bytes of an ASCII body inside the JSON of a function's reply, which escapes quotes and backslashes."""
+    return len(text) + text.count('"') + text.count("\\")
+
 
 class Reply(Response):
     """A response whose headers are given as they travel."""

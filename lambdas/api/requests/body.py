@@ -26,7 +26,14 @@ _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
 def media_type(request: Request, accepted: Sequence[str]) -> str:
-    """The body's media type, the first accepted one when none is said; raises `RequestError` (415)."""
+    """The body's media type, the first accepted one when none is said; raises `RequestError` (415).
+
+    No body may be compressed: API Gateway makes text of all bodies, which gzip does not survive.
+    """
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise RequestError(
+            "unsupported-media-type", "Expected no content-encoding: send the body as it is, not compressed."
+        )
     said = request.headers.get("content-type", "").strip()
     if not said or said == JSON:
         return accepted[0]
@@ -59,10 +66,13 @@ async def read_text(request: Request) -> str:
         raise malformed(f"Expected UTF-8: the byte at offset {error.start} is not.") from None
 
 
-def parse_json(text: str) -> object:
-    """Strict JSON; raises `RequestError` (400) that says where and why, and repeats nothing."""
+def parse_json(text: str, *, nan_is_null: bool = False) -> object:
+    """Strict JSON; raises `RequestError` (400) that says where and why, and repeats nothing.
+
+    `nan_is_null` reads NaN as null: what clients of MLflow write where there is no value.
+    """
     try:
-        value: object = _decoder.decode(text)
+        value: object = (_lenient if nan_is_null else _strict).decode(text)
         if _HALF_CHARACTER.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
@@ -105,4 +115,7 @@ def _constant(name: str) -> object:
     raise malformed(f"{name} is not JSON. Send null where there is no value.")
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_strict = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_lenient = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=lambda name: None if name == "NaN" else _constant(name)
+)

@@ -7,32 +7,36 @@
     text/csv with a header
 
 All of them hold raw features, named as in the contract: a model that is fed by position would answer
-wrongly, and say nothing, once a column moves. `params` are refused: the model takes none.
+wrongly, and say nothing, once a column moves. `params` are refused: the model takes none. NaN, which is no JSON, is
+what MLflow's client writes for a missing number: here it is null, and nowhere else in the API.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Collection
 
 from andamio.errors import InvalidRecord, Violation
-from lambdas.api.requests.records import check_count, invalid, refuse_others
+from lambdas.api.requests.records import check_count, invalid, kind_of, refuse_others
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 _WHICH = f"Expected an object with one of {', '.join(FORMS)}."
 
 
-def records_of(payload: object) -> list[object]:
-    """The records of a JSON body; raises `RequestError` (422) that names the key that is wrong."""
+def records_of(payload: object, features: Collection[str]) -> list[object]:
+    """The records of a JSON body; raises `RequestError` (422) that names the key that is wrong.
+
+    `features` are the names that a record may have: a body that is a record is told so.
+    """
     if not isinstance(payload, dict):
-        raise invalid(_WHICH)
-    params = payload.get("params")
-    if params:
+        raise invalid(_WHICH + kind_of(payload))
+    if payload.get("params") not in (None, {}):
         raise invalid("Expected no params: this model takes none.", ("params", "expected none"))
     forms = [form for form in FORMS if form in payload]
     if len(forms) != 1:
-        raise invalid(_WHICH)
+        raise invalid(_WHICH + _slip(payload, forms, features))
     form = forms[0]
     refuse_others(payload, (form, "params"))
     value = payload[form]
@@ -41,6 +45,21 @@ def records_of(payload: object) -> list[object]:
     if form == "inputs" and isinstance(value, dict):
         return _columns(value)
     return _rows(form, value)
+
+
+def _slip(payload: dict[str, object], forms: list[str], features: Collection[str]) -> str:
+    """What a body without exactly one form seems to be, and how to write it."""
+    if forms:
+        return f" Got {' and '.join(forms)}."
+    if "columns" in payload or "data" in payload:
+        return ' Columns and data belong into one: {"dataframe_split": {"columns": [...], "data": [...]}}.'
+    if "features" in payload:
+        return " The body is one of POST predict."
+    if "records" in payload:
+        return " The body is one of POST predict/batch."
+    if any(name in features for name in payload):
+        return ' The body is a record: write {"instances": [{...}]} around it.'
+    return ""
 
 
 def _rows(form: str, value: object) -> list[object]:
@@ -59,6 +78,9 @@ def _split(value: object) -> list[object]:
         raise invalid(shape, ("columns", "expected a list of feature names"))
     if not isinstance(data, list):
         raise invalid(shape, ("data", "expected a list of rows"))
+    index = value.get("index")
+    if not isinstance(index, list | None) or any(isinstance(entry, list | dict) for entry in index or []):
+        raise invalid(shape, ("index", "expected a list of numbers or texts, null, or nothing"))
     refuse_others(value, ("columns", "data", "index"))
     _refuse_twice(columns, "columns")
     check_count(len(data), "data")
@@ -80,8 +102,11 @@ def _columns(value: dict[str, object]) -> list[object]:
     return [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
 
 
-def columns_of_csv(text: str) -> tuple[dict[str, list[str]], int]:
-    """Named columns of cells and the number of rows of a CSV body; raises `RequestError` (422)."""
+def columns_of_csv(text: str, features: Collection[str]) -> tuple[dict[str, list[str]], int]:
+    """Named columns of cells and the number of rows of a CSV body; raises `RequestError` (422).
+
+    `features` are the names that a record may have; the header has at least one of them.
+    """
     try:
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
     except csv.Error:
@@ -89,6 +114,7 @@ def columns_of_csv(text: str) -> tuple[dict[str, list[str]], int]:
     if len(lines) < 2:
         raise invalid("Expected CSV with a header and a line for each record.")
     header, rows = [name.strip() for name in lines[0]], lines[1:]
+    _check_header(header, features)
     _refuse_twice(header, "header")
     check_count(len(rows), "lines")
     _refuse_ragged([len(cells) for cells in rows], len(header))
@@ -105,3 +131,25 @@ def _refuse_ragged(lengths: list[int], width: int) -> None:
     ragged = [Violation(row, "", reason) for row, length in enumerate(lengths) if length != width]
     if ragged:
         raise InvalidRecord(ragged)
+
+
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+def _check_header(header: Collection[str], features: Collection[str]) -> None:
+    """Refuse a CSV body whose first line names no feature; raises `RequestError` (422), which repeats no cell of it.
+
+    A first line without a name may hold the values of a person.
+    """
+    if any(name in features for name in header):
+        return
+    for mark, plural in _OTHER_MARKS.items():
+        if any(part.strip(' "') in features for name in header for part in name.split(mark)):
+            raise invalid(f"Expected commas between values: the header has {plural}.", ("header", "expected commas"))
+    folded = {name.casefold() for name in features}
+    if not any(name.casefold() in folded for name in header):
+        raise invalid(
+            "Expected a header with the names of features as GET schema lists them: the first line has none of them. "
+            "Values are never given by position.",
+            ("header", "expected names of features"),
+        )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Depends, Query, Request
 from pydantic import BeforeValidator
 
 from andamio.contract.canonical import canonical
 from lambdas.api.replies.problems import RequestError
+from lambdas.api.requests.records import nearest
 
 MOST_LISTED = 100
 LONGEST_RECORD_ID = 2048
@@ -31,13 +32,38 @@ def _record_id(said: str) -> str:
 
 
 Limit = Annotated[
-    int, BeforeValidator(_whole_number), Query(ge=1, le=MOST_LISTED, description="How many to list, at most")
+    int,
+    BeforeValidator(_whole_number),
+    # `ge` and `le` would be written into the schema as they are: a validator of our own comes before them.
+    Query(description="How many to list, at most", json_schema_extra={"minimum": 1, "maximum": MOST_LISTED}),
 ]
 RecordIdQuery = Annotated[
     str,
     BeforeValidator(_record_id),
-    Query(min_length=1, max_length=LONGEST_RECORD_ID, description="The caller's own id of the record"),
+    Query(
+        min_length=1,
+        max_length=LONGEST_RECORD_ID,
+        description="The caller's own id of the record",
+        json_schema_extra={"pattern": r"\S"},
+    ),
 ]
+
+
+async def check_query(request: Request) -> None:
+    """Refuse a parameter that the route does not have, or that stands twice; raises `RequestError` (422).
+
+    FastAPI passes over the one, and takes the last of the other.
+    """
+    known = [str(one.alias) for one in request.scope["route"].dependant.query_params]
+    sent = [name for name, _ in request.query_params.multi_items()]
+    errors = [(name, "unknown parameter" + nearest(name, known)) for name in dict.fromkeys(sent) if name not in known]
+    errors += [(name, "expected once") for name in known if sent.count(name) > 1]
+    if errors:
+        raise RequestError("invalid-request", "The query cannot be understood.", *errors[:10])
+
+
+QUERY = [Depends(check_query)]
+"""What a route with parameters in its query depends on."""
 
 
 def wrong_path(field: str, expected: str) -> RequestError:

@@ -15,6 +15,7 @@ LONGEST_TEXT = 1000
 """Characters of one value: CloudWatch cuts long log lines in pieces, which are no JSON then."""
 LONGEST_ID = 256
 LARGEST_ID = 2**63
+EXACT_FLOAT = 2**53
 
 RecordId = str | int | None
 
@@ -35,14 +36,15 @@ class Records:
 def one_record(payload: object) -> Records:
     """The record of `{"features": {...}, "id": ...}`; raises `RequestError` or `InvalidRecord`."""
     if not isinstance(payload, dict):
-        raise invalid('Expected an object: {"features": {...}, "id": optional}.')
+        raise invalid('Expected an object: {"features": {...}, "id": optional}.' + kind_of(payload))
     return _records([payload])
 
 
 def many_records(payload: object) -> Records:
     """The records of `{"records": [{"features": {...}, "id": ...}, ...]}`; raises `RequestError` or `InvalidRecord`."""
     if not isinstance(payload, dict) or "records" not in payload:
-        raise invalid('Expected an object: {"records": [{"features": {...}, "id": optional}, ...]}.')
+        shape = 'Expected an object: {"records": [{"features": {...}, "id": optional}, ...]}.'
+        raise invalid(shape + kind_of(payload))
     refuse_others(payload, ("records",))
     records = payload["records"]
     if not isinstance(records, list):
@@ -83,8 +85,16 @@ def refuse_others(payload: dict[str, object], known: Sequence[str]) -> None:
     """Refuse keys that this body does not have, and suggest the nearest one that it has."""
     others = [key for key in payload if key not in known]
     if others:
-        errors = [(key, "unknown key" + _nearest(key, known)) for key in others[:10]]
+        errors = [(key, "unknown key" + nearest(key, known)) for key in others[:10]]
         raise invalid(f"Expected no other keys than {', '.join(known)}.", *errors)
+
+
+def kind_of(payload: object) -> str:
+    """What a body that is no object is, to be said behind what was expected; nothing of an object."""
+    if isinstance(payload, str):
+        encoded = payload.lstrip()[:1] in ("{", "[") and len(payload) > 1
+        return " Got a string" + (" that holds JSON: the body was encoded twice." if encoded else ".")
+    return " Got a list." if isinstance(payload, list) else "" if isinstance(payload, dict) else " Got a single value."
 
 
 def invalid(detail: str, *errors: tuple[str, str]) -> RequestError:
@@ -109,7 +119,7 @@ def _records(payload: Sequence[object]) -> Records:
         ids.append(_record_id(record.get("id"), row, problems))
         if not record.keys() <= _RECORD_KEYS:
             others = [key for key in record if key not in _RECORD_KEYS]
-            problems.extend(Violation(row, key, "unknown key" + _nearest(key, _RECORD)) for key in others[:3])
+            problems.extend(Violation(row, key, "unknown key" + nearest(key, _RECORD)) for key in others[:3])
     if problems:
         raise InvalidRecord(problems)
     return Records(features, ids)
@@ -120,12 +130,17 @@ def _record_id(value: object, row: int, problems: list[Violation]) -> RecordId:
         return None
     if isinstance(value, str) and 1 <= len(value) <= LONGEST_ID:
         return value
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_FLOAT:
+        value = int(value)  # 7.0 is an integer of JSON Schema; beyond, its last digits may be others than were sent
     if isinstance(value, int) and not isinstance(value, bool) and -LARGEST_ID <= value < LARGEST_ID:
         return value
     problems.append(Violation(row, "id", f"expected a string of 1 to {LONGEST_ID} characters or a 64-bit integer"))
     return None
 
 
-def _nearest(key: str, known: Sequence[str]) -> str:
+def nearest(key: str, known: Sequence[str]) -> str:
+    """The known key that an unknown one may have been meant to be, or all that are known: the end of a reason."""
     close = difflib.get_close_matches(key[:64], known, n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known are {', '.join(known)}" if known else "; expected none"

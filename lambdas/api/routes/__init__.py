@@ -35,7 +35,9 @@ class Route(APIRoute):
         depends, endpoint = self.dependant.dependencies, self.endpoint
         own = self.dependant.request_param_name
         calls = [(str(one.name), one.call, str(one.request_param_name)) for one in depends]
-        if not _of_the_request(endpoint, len(depends)) or not all(_of_the_request(call, 0) for _, call, _ in calls):
+        named = all(one.name for one in depends)  # one in `dependencies` has none, and gives no value
+        of_the_request = named and all(_of_the_request(call, 0) for _, call, _ in calls)
+        if not of_the_request or not _of_the_request(endpoint, len(depends)):
             return super().get_route_handler()
 
         async def answer(request: Request) -> Response:

@@ -6,12 +6,17 @@ from fastapi import APIRouter, Response
 
 from lambdas.api.dependencies import ChampionNow, JsonBody, StoresNow, body
 from lambdas.api.models.batches import Batches, BatchId, BatchWithLinks, Upload, UploadRequest
-from lambdas.api.models.problem import problems
+from lambdas.api.models.problem import ALWAYS, problems
 from lambdas.api.replies.reply import json_reply
-from lambdas.api.requests.parameters import Limit
+from lambdas.api.requests.parameters import QUERY, Limit
 from lambdas.api.routes import LoggedRoute, operation_id
 
-router = APIRouter(tags=["batches"], generate_unique_id_function=operation_id, route_class=LoggedRoute)
+router = APIRouter(
+    tags=["batches"],
+    generate_unique_id_function=operation_id,
+    route_class=LoggedRoute,
+    responses=ALWAYS,
+)
 
 
 @router.post(
@@ -20,7 +25,7 @@ router = APIRouter(tags=["batches"], generate_unique_id_function=operation_id, r
     status_code=201,
     response_model=Upload,
     response_description="The form to upload with",
-    responses=problems(400, 413, 415, 422, 500, 503),
+    responses=problems(400, 413, 415, 422),
     openapi_extra=body(UploadRequest),
 )
 async def ask_for_an_upload_of_a_file_to_score(champion: ChampionNow, payload: JsonBody, stores: StoresNow) -> Response:
@@ -39,7 +44,7 @@ async def ask_for_an_upload_of_a_file_to_score(champion: ChampionNow, payload: J
     summary="How far a batch is",
     response_model=BatchWithLinks,
     response_description="The batch",
-    responses=problems(404, 422, 500, 503),
+    responses=problems(404, 422),
 )
 async def how_far_a_batch_is(batch: BatchId, stores: StoresNow) -> Response:
     """And links to its results, once it is done."""
@@ -51,9 +56,10 @@ async def how_far_a_batch_is(batch: BatchId, stores: StoresNow) -> Response:
 @router.get(
     "/batches",
     summary="List recent batches",
+    dependencies=QUERY,
     response_model=Batches,
     response_description="The batches, the newest first",
-    responses=problems(422, 500, 503),
+    responses=problems(422),
 )
 async def list_recent_batches(stores: StoresNow, limit: Limit = 20) -> Response:
     """The newest first."""

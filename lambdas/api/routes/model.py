@@ -12,12 +12,18 @@ from andamio.contract.schema import record_schema
 from andamio.errors import AccessRefused, NotReady
 from lambdas.api.dependencies import ChampionNow, ServingNow
 from lambdas.api.models.model import JsonSchema, Model, Version
-from lambdas.api.models.problem import problems
+from lambdas.api.models.problem import ALWAYS, problems
 from lambdas.api.replies.card import FILES, Format, card_reply, preferred_format
 from lambdas.api.replies.reply import json_reply
+from lambdas.api.requests.parameters import QUERY
 from lambdas.api.routes import LoggedRoute, operation_id
 
-router = APIRouter(tags=["model"], generate_unique_id_function=operation_id, route_class=LoggedRoute)
+router = APIRouter(
+    tags=["model"],
+    generate_unique_id_function=operation_id,
+    route_class=LoggedRoute,
+    responses=ALWAYS,
+)
 
 
 @router.get(
@@ -25,7 +31,6 @@ router = APIRouter(tags=["model"], generate_unique_id_function=operation_id, rou
     summary="Which release serves",
     response_model=Version,
     response_description="The state of serving",
-    responses=problems(500),
 )
 async def which_release_serves(serving: ServingNow) -> Response:
     """Answers without one, too."""
@@ -39,7 +44,6 @@ async def which_release_serves(serving: ServingNow) -> Response:
     summary="The model that serves",
     response_model=Model,
     response_description="The model",
-    responses=problems(500, 503),
 )
 async def the_model_that_serves(champion: ChampionNow) -> Response:
     """Metrics on the holdout, with intervals."""
@@ -56,6 +60,7 @@ async def the_model_that_serves(champion: ChampionNow) -> Response:
             "classes": contract.texts,
             "positive": contract.classes[positive] if positive >= 0 else None,
             "threshold": champion.threshold,
+            "ignored": champion.release.info.get("ignored", []),
             "metric": evaluation.get("metric"),
             "metrics": evaluation.get("metrics"),
             "evaluation": {
@@ -69,9 +74,10 @@ async def the_model_that_serves(champion: ChampionNow) -> Response:
 @router.get(
     "/model/card",
     summary="The model card",
+    dependencies=QUERY,
     response_class=Response,
     response_description="The card",
-    responses=problems(404, 422, 500, 503)
+    responses=problems(404, 422)
     | {200: {"content": {kind: {"schema": {"type": "string"}} for _, kind in FILES.values()}}},
 )
 async def the_model_card(
@@ -88,7 +94,6 @@ async def the_model_card(
     summary="JSON Schema of a record",
     response_model=JsonSchema,
     response_description="The schema",
-    responses=problems(500, 503),
 )
 async def json_schema_of_a_record(champion: ChampionNow) -> Response:
     """Of the value of features in a request."""

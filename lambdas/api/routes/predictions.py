@@ -9,26 +9,37 @@ from lambdas.api.models.predictions import (
     Explanation,
     InvocationsReply,
     Prediction,
+    PredictionId,
     Predictions,
     StoredPrediction,
     StoredPredictions,
 )
-from lambdas.api.models.problem import problems
+from lambdas.api.models.problem import ALWAYS, problems
 from lambdas.api.models.records import BatchRequest, Invocations, PredictRequest
 from lambdas.api.predictions.explain import check_offered, explanation
-from lambdas.api.predictions.predict import predict, predict_csv
+from lambdas.api.predictions.predict import names_of, predict, predict_csv
 from lambdas.api.replies.reply import json_reply
 from lambdas.api.requests.body import CSV, JSON, media_type, parse_json, read_text
 from lambdas.api.requests.invocations import columns_of_csv, records_of
-from lambdas.api.requests.parameters import Limit, RecordIdQuery
+from lambdas.api.requests.parameters import QUERY, Limit, RecordIdQuery
 from lambdas.api.requests.records import MOST_RECORDS, Records, one_record
 from lambdas.api.routes import LoggedRoute, Route, operation_id
 
-_SCORING = problems(400, 413, 415, 422, 500, 503)
+_SCORING = problems(400, 413, 415, 422)
 
-router = APIRouter(tags=["predictions"], generate_unique_id_function=operation_id, route_class=Route)
+router = APIRouter(
+    tags=["predictions"],
+    generate_unique_id_function=operation_id,
+    route_class=Route,
+    responses=ALWAYS,
+)
 """Routes that write a log line for each prediction."""
-lookups = APIRouter(tags=["predictions"], generate_unique_id_function=operation_id, route_class=LoggedRoute)
+lookups = APIRouter(
+    tags=["predictions"],
+    generate_unique_id_function=operation_id,
+    route_class=LoggedRoute,
+    responses=ALWAYS,
+)
 
 
 @router.post(
@@ -40,7 +51,10 @@ lookups = APIRouter(tags=["predictions"], generate_unique_id_function=operation_
     openapi_extra=body(PredictRequest),
 )
 async def predict_one_record(request: Request, champion: ChampionNow, records: OneRecord) -> Response:
-    """The caller's id comes back as record_id; prediction_id is new each time, and what feedback refers to."""
+    """The caller's id comes back as record_id. prediction_id is new each time, and is in the log.
+
+    Only predictions of batches can be looked up by it.
+    """
     return json_reply(predict(champion, records, "predict", request.scope["started"])[0])
 
 
@@ -68,15 +82,15 @@ async def predict_up_to_1000_records(request: Request, champion: ChampionNow, re
 async def predict_in_mlflows_scoring_protocol(request: Request, champion: ChampionNow) -> Response:
     """For clients of MLflow and SageMaker. Values are named as in the schema, never given by position.
 
-    MLflow writes NaN where a DataFrame has no value, which is not JSON: turn it into None before.
+    NaN, which MLflow's client writes for a missing number, is read as null. CSV has a header and commas.
     """
     kind, text = media_type(request, (JSON, CSV)), await read_text(request)
     started: float = request.scope["started"]
     if kind == CSV:
-        columns, rows = columns_of_csv(text)
+        columns, rows = columns_of_csv(text, names_of(champion.contract))
         predictions = predict_csv(champion, columns, rows, "invocations", started)
     else:
-        features = records_of(parse_json(text))
+        features = records_of(parse_json(text, nan_is_null=True), names_of(champion.contract))
         predictions = predict(champion, Records(features, [None] * len(features)), "invocations", started)
     shown = ("label", "label_text", "probabilities", "prediction_id")
     return json_reply({"predictions": [{key: row[key] for key in shown} for row in predictions]})
@@ -107,9 +121,9 @@ async def explain_the_prediction_of_one_record(request: Request, champion: Champ
     summary="Look up a prediction by its id",
     response_model=StoredPrediction,
     response_description="The prediction",
-    responses=problems(404, 422, 500, 503),
+    responses=problems(404, 422),
 )
-async def look_up_a_prediction_by_its_id(prediction_id: str, stores: StoresNow) -> Response:
+async def look_up_a_prediction_by_its_id(prediction_id: PredictionId, stores: StoresNow) -> Response:
     """Of a row of a batch. Where the row was rejected, detail says why and where it is."""
     from lambdas.api.predictions.lookup import stored_prediction
 
@@ -119,9 +133,10 @@ async def look_up_a_prediction_by_its_id(prediction_id: str, stores: StoresNow) 
 @lookups.get(
     "/predictions",
     summary="List the predictions of a record",
+    dependencies=QUERY,
     response_model=StoredPredictions,
     response_description="The predictions, the newest first",
-    responses=problems(422, 500, 503),
+    responses=problems(422),
 )
 async def list_the_predictions_of_a_record(record_id: RecordIdQuery, stores: StoresNow, limit: Limit = 20) -> Response:
     """By the caller's own id, the newest first: those that the predictions table keeps."""

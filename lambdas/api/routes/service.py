@@ -12,12 +12,18 @@ from lambdas.api.models.problem import problems
 from lambdas.api.replies import docs
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.replies.reply import json_reply, moved, page_reply
+from lambdas.api.requests.gateway import address
 from lambdas.api.routes import KEYLESS, LoggedRoute, operation_id
 
 PAGE_SECONDS = 86400
 """How long a browser may keep the parts of the page; they change with a deploy only."""
 
-router = APIRouter(tags=["service"], generate_unique_id_function=operation_id, route_class=LoggedRoute)
+router = APIRouter(
+    tags=["service"],
+    generate_unique_id_function=operation_id,
+    route_class=LoggedRoute,
+    responses=problems(429),
+)
 
 
 @router.get(
@@ -43,7 +49,9 @@ async def whether_a_model_is_loaded(request: Request) -> Response:
 @router.get("/openapi.json", summary="This document", response_description="The document", openapi_extra=KEYLESS)
 async def this_document(request: Request) -> Response:
     """OpenAPI 3.1, of the contract of the model that serves."""
-    return json_reply(request.app.openapi())
+    from lambdas.api.openapi import at
+
+    return json_reply(at(request.app.openapi(), address(request.scope)))
 
 
 @router.get(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.errors import AccessRefused
 from lambdas.api.requests.body import LIMIT
-from tests.support.api import Api, SigningObjects
+from tests.support.api import Api, SigningObjects, event
 from tests.support.releases import heart, linear_onnx, serve
 from tests.unit.api.conftest import LOAN, PATIENT, loans
 
@@ -44,9 +46,20 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
-@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/invocations"])
-def test_a_body_that_is_not_strict_json_is_a_400(api: Api, path: str, body: str | bytes) -> None:
+NAN_IS_NULL = ("/invocations", "NaN")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (path, name)
+        for path in ("/predict", "/predict/batch", "/invocations")
+        for name in MALFORMED
+        if (path, name) != NAN_IS_NULL
+    ],
+)
+def test_a_body_that_is_not_strict_json_is_a_400(api: Api, path: str, name: str) -> None:
+    body = MALFORMED[name]
     answer = api.post(path, body)
     assert answer.status == 400
     assert answer.json["type"] == URN + "malformed-body"
@@ -117,6 +130,23 @@ def test_only_a_plain_name_of_an_unknown_field_is_repeated(api: Api, name: str) 
     assert answer.status == 422
     (error,) = answer.json["errors"]
     assert name == "" or (name not in error["field"] and name not in answer.text)
+
+
+def test_names_that_are_not_repeated_are_told_apart(api: Api) -> None:
+    errors = api.predict(PATIENT | {"é": 1, "<b>": 2, "{}": 3}).json["errors"]
+    assert [error["field"] for error in errors] == [
+        "(not a plain name)", "(not a plain name, 2)", "(not a plain name, 3)",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/invocations", "/explain", "/batches"])
+def test_a_compressed_body_is_a_415_that_names_the_header(api: Api, path: str, coding: str) -> None:
+    sent = event("api-predict") | {"resource": path, "path": path, "multiValueHeaders": None}
+    sent["headers"] |= {"Content-Encoding": coding}
+    answer = api.send(sent | {"body": base64.b64encode(gzip.compress(b"{}")).decode(), "isBase64Encoded": True})
+    assert answer.status == 415
+    assert "content-encoding" in answer.json["detail"]
 
 
 def test_every_missing_field_is_named_at_once(api: Api) -> None:

@@ -127,9 +127,60 @@ def test_csv_that_breaks_the_contract_is_a_422(api: Api, text: str) -> None:
     assert answer.json["status"] == 422
 
 
-def test_what_mlflow_writes_for_no_value_is_refused_and_the_way_out_said(api: Api) -> None:
+def test_what_mlflow_writes_for_no_value_is_no_value(api: Api) -> None:
     body = dump_input_data(pd.DataFrame([PATIENT | {"chol": float("nan")}]))
+    assert "NaN" in body
+    (row,) = api.post("/invocations", body).json["predictions"]
+    assert row["probabilities"] == api.predict(PATIENT | {"chol": None}).json["probabilities"]
+
+
+def test_a_required_value_that_is_nan_is_missing(api: Api) -> None:
+    (error,) = api.post("/invocations", dump_input_data(pd.DataFrame([PATIENT | {"age": float("nan")}]))).json["errors"]
+    assert error == {"index": 0, "field": "age", "reason": "is required and has no value"}
+
+
+SLIPS: dict[str, tuple[object, str]] = {
+    "columns and data without their key": (SPLIT, '{"dataframe_split": {"columns"'),
+    "a bare record": (PATIENT, '{"instances": [{...}]}'),
+    "the body of predict": ({"features": PATIENT}, "POST predict."),
+    "the body of predict/batch": ({"records": [{"features": PATIENT}]}, "POST predict/batch"),
+    "two forms": ({"instances": [PATIENT], "inputs": [PATIENT]}, "Got instances and inputs"),
+    "JSON in JSON": (json.dumps(json.dumps({"instances": [PATIENT]})), "encoded twice"),
+    "a list": ([PATIENT], "Got a list"),
+    "an index that is no list": ({"dataframe_split": SPLIT | {"index": 0}}, "numbers or texts, null, or nothing"),
+    "params that are no object": ({"instances": [PATIENT], "params": 0}, "Expected no params"),
+}
+
+
+@pytest.mark.parametrize(("body", "expected"), SLIPS.values(), ids=SLIPS.keys())
+def test_a_slip_is_named(api: Api, body: object, expected: str) -> None:
     answer = api.post("/invocations", body)
-    assert answer.status == 400
-    assert "Send null where there is no value" in answer.json["detail"]
-    assert api.post("/invocations", json.loads(body.replace("NaN", "null"))).status == 200
+    assert answer.status == 422
+    assert expected in answer.json["detail"] + str(answer.json.get("errors"))
+
+
+ROW = ",".join(str(value) for value in PATIENT.values())
+HEADERS = {
+    "semicolons": (f"{';'.join(PATIENT)}\n{ROW.replace(',', ';')}", "the header has semicolons"),
+    "tabs": ("\t".join(PATIENT) + "\n" + ROW.replace(",", "\t"), "the header has tabs"),
+    "no header": (f"{ROW}\n{ROW}", "the first line has none of them"),
+    "an index without a name": (f",{','.join(PATIENT)}\n0,{ROW}", "pandas: index=False"),
+    "another case": (f"{','.join(PATIENT)}\n{ROW}".replace("thal,", "Thal,"), "did you mean 'thal'?"),
+    "all in capitals": (f"{','.join(PATIENT).upper()}\n{ROW}", "did you mean 'thal'?"),
+    "the target": (f"{','.join(PATIENT)},disease\n{ROW},0", "is what is predicted: leave it out"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), HEADERS.values(), ids=HEADERS.keys())
+def test_a_slip_in_a_header_is_named_and_no_value_repeated(api: Api, text: str, expected: str) -> None:
+    answer = api.post("/invocations", text, "text/csv")
+    assert answer.status == 422
+    assert expected in answer.text
+    assert str(PATIENT["chol"]) not in answer.text
+
+
+@pytest.mark.parametrize("kind", ["application/jsonlines", "application/x-npy", "text/plain"])
+def test_another_content_type_is_a_415_that_says_what_is_taken(api: Api, kind: str) -> None:
+    answer = api.post("/invocations", json.dumps(PATIENT), kind)
+    assert answer.status == 415
+    assert "application/json or text/csv" in answer.json["detail"]

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from andamio.contract import Contract
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
-from tests.support.api import Api, event
+from tests.support.api import Answer, Api, event
 from tests.support.releases import heart, linear_onnx, serve
 from tests.unit.api.conftest import LOAN, PATIENT
 
@@ -97,6 +103,51 @@ def test_a_batch_takes_a_thousand_records_and_no_more(api: Api) -> None:
         answer = api.post("/predict/batch", {"records": [record] * count})
         assert answer.status == 422
         assert f"got {count}" in answer.json["detail"]
+
+
+MANY_CLASSES = """
+[problem]
+name = "many"
+target = "species"
+labels = {labels}
+
+[features.size]
+type = "number"
+"""
+
+
+def many_classes(count: int) -> Contract:
+    labels = ", ".join(f'"{number} {"name of a species " * 4}" = "Species \\"{number}\\""' for number in range(count))
+    return Contract.from_toml(MANY_CLASSES.replace("{labels}", f"{{ {labels} }}"))
+
+
+@pytest.mark.parametrize("form", ["/predict/batch", "/invocations"])
+def test_an_answer_that_lambda_would_not_carry_is_a_413_that_says_how_many_records_fit(
+    form: str, lines: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    api = Api(problem="many")
+    serve(api.objects, many_classes(100))
+
+    def ask(count: int) -> Answer:
+        one = {"size": 1.5}
+        body = {"records": [{"features": one}] * count} if form == "/predict/batch" else {"instances": [one] * count}
+        return api.post(form, body)
+
+    answer = ask(1000)
+    assert answer.status == 413
+    assert answer.json["type"].endswith("reply-too-large")
+    assert lines("andamio.prediction") == []
+    (fits,) = map(int, re.findall(r"at most ([0-9]+) records at a time", answer.json["detail"]))
+    assert 100 < fits < 1000
+    fitting = ask(fits)
+    assert fitting.status == 200
+    assert len(json.dumps(fitting.text)) < 6 * 2**20
+
+
+def test_no_prediction_is_longer_than_what_is_reckoned_with(api: Api) -> None:
+    champion = api.serving.champion()
+    answer = api.predict(PATIENT, id="\U0001f600" * 256)
+    assert len(json.dumps(answer.text)) - 2 <= champion.reply_bytes
 
 
 def test_one_wrong_record_and_nothing_of_the_batch_is_predicted(api: Api) -> None:

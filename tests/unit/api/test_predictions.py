@@ -10,7 +10,7 @@ from andamio.storage import layout
 from lambdas.api.app import create_app
 from lambdas.api.predictions import lookup
 from scoring.batch import Shard, prediction_id
-from tests.support.api import Api
+from tests.support.api import Api, event
 from tests.support.batches import BATCH, CREATED, OTHER, a_plan, put_cut, put_shard, put_state
 from tests.unit.api.conftest import PATIENT
 from tests.unit.api.test_batches import described
@@ -164,3 +164,20 @@ def test_a_prediction_asks_neither_bucket_nor_table(api: Api) -> None:
     assert api.predict(PATIENT).status == 200
     assert api.get("/ping").status == 200
     assert api.get("/batches").status == 500
+
+
+QUERIES = {
+    "a parameter twice": ("/predictions", {"record_id": ["a", "b"]}, "record_id", "expected once"),
+    "a misspelled one": ("/batches", {"limt": ["5"]}, "limt", "unknown parameter; did you mean 'limit'?"),
+    "one that is none": ("/model/card", {"x": ["5"]}, "x", "unknown parameter; known are format"),
+}
+
+
+@pytest.mark.parametrize(("path", "query", "field", "reason"), QUERIES.values(), ids=QUERIES.keys())
+def test_a_query_is_not_taken_in_part(
+    api: Api, path: str, query: dict[str, list[str]], field: str, reason: str
+) -> None:
+    sent = event("api-ping") | {"resource": path, "path": path, "multiValueQueryStringParameters": query}
+    answer = api.send(sent)
+    assert answer.status == 422
+    assert answer.json["errors"] == [{"field": field, "reason": reason}]

@@ -24,6 +24,7 @@ def test_codes_are_those_that_clients_know() -> None:
         "invalid-request",
         "invalid-record",
         "body-too-large",
+        "reply-too-large",
         "unsupported-media-type",
         "no-explanations",
         "no-reference",

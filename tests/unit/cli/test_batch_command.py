@@ -91,7 +91,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     cloud = Cloud()
     monkeypatch.setattr(batch, "account_of", lambda deployed: cloud)
     monkeypatch.setattr(main, "_deployed", lambda problem, stage: DEPLOYED)
-    monkeypatch.setattr(watch, "_ASK_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "_CHECK_SECONDS", 0.0)
     monkeypatch.setattr(watch, "_POLL_SECONDS", 0.0)
     monkeypatch.setattr(watch, "_APPEAR_SECONDS", 0.05)
     return cloud
@@ -329,7 +329,7 @@ def test_a_file_that_has_just_come_is_only_followed(
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(batch, "_FRESH", timedelta(days=10_000))
+    monkeypatch.setattr(batch, "_START_GRACE", timedelta(days=10_000))
     monkeypatch.setattr(cloud, "executions", lambda machine, limit=100: cloud.score(BATCH) or [])
     cloud.buckets["batch"].put(layout.incoming(BATCH, "patients.csv"), b"age\n")
     said(monkeypatch, "batch", "--resume", BATCH)
@@ -340,7 +340,7 @@ def test_a_file_whose_execution_was_lost_with_the_cloud_is_started_without_advis
     cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(batch, "_FRESH", timedelta(days=10_000))
+    monkeypatch.setattr(batch, "_START_GRACE", timedelta(days=10_000))
     monkeypatch.setattr(batch, "_BEGIN_SECONDS", 0.0)
     key = layout.incoming(BATCH, "patients.csv")
     cloud.buckets["batch"].put(key, b"age\n")
@@ -430,7 +430,7 @@ def test_the_first_rows_of_a_result_are_shown_in_any_format(
 ) -> None:
     # To SQLite, a column of the file's own that differs in case alone has the same name.
     monkeypatch.setitem(globals(), "HEADER", "age,Label")
-    found = batch.Batches(DEPLOYED).score(file, batch.Asked(form=form))
+    found = batch.Batches(DEPLOYED).score(file, batch.ResultOptions(form=form))
     assert found is not None
     console = Console(width=160, record=True, highlight=False)
     monkeypatch.setattr(report, "out", console)
@@ -441,7 +441,7 @@ def test_the_first_rows_of_a_result_are_shown_in_any_format(
 
 
 def test_the_first_rows_are_shown_whatever_the_cells_are_like(cloud: Cloud, file: Path) -> None:
-    found = batch.Batches(DEPLOYED).score(file, batch.Asked())
+    found = batch.Batches(DEPLOYED).score(file, batch.ResultOptions())
     assert found is not None
     head, body = found.file.read_text().split("\n", 1)
     long = "x" * 200_000
@@ -453,7 +453,7 @@ def test_the_first_rows_are_shown_whatever_the_cells_are_like(cloud: Cloud, file
 
 
 def test_a_result_that_is_kept_no_longer_is_not_brought(cloud: Cloud, file: Path) -> None:
-    found = batch.Batches(DEPLOYED).score(file, batch.Asked())
+    found = batch.Batches(DEPLOYED).score(file, batch.ResultOptions())
     assert found is not None
     cloud.buckets["batch"].delete(layout.batch_manifest(found.status.batch))
     assert "kept no longer" in refused("batch", "--resume", found.status.batch)

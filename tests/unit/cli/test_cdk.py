@@ -36,13 +36,13 @@ def _tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANDAMIO_HOME", str(tmp_path / "home"))
 
 
-def run(folder: Path, *, asks: bool, code: int = 0) -> None:
+def run(folder: Path, *, interactive: bool, code: int = 0) -> None:
     environment = {"PATH": os.environ["PATH"], "CODE": str(code)}
-    cdk.run(["deploy", "andamio-heart"], environment, "Deploying", folder=folder, asks=asks)
+    cdk.run(["deploy", "andamio-heart"], environment, "Deploying", folder=folder, interactive=interactive)
 
 
 def test_alone_it_has_no_terminal_and_its_lines_go_to_the_log(tmp_path: Path) -> None:
-    run(tmp_path, asks=False)
+    run(tmp_path, interactive=False)
     logged = cdk.log().read_text()
     assert "there is no terminal" in logged
     assert "--ci" in logged
@@ -56,7 +56,7 @@ def test_when_it_asks_the_terminal_is_its_own(
     before = os.dup(0)
     try:
         os.dup2(theirs, 0)
-        run(tmp_path, asks=True)
+        run(tmp_path, interactive=True)
     finally:
         os.dup2(before, 0)
         for each in (ours, theirs, before):
@@ -66,16 +66,16 @@ def test_when_it_asks_the_terminal_is_its_own(
     assert "--ci" not in said, "it would take it that nobody is there to answer"
 
 
-@pytest.mark.parametrize("asks", [True, False])
-def test_a_failure_is_said(tmp_path: Path, asks: bool) -> None:
-    with pytest.raises(CommandError, match="above say why" if asks else "Deploying failed"):
-        run(tmp_path, asks=asks, code=1)
+@pytest.mark.parametrize("interactive", [True, False])
+def test_a_failure_is_said(tmp_path: Path, interactive: bool) -> None:
+    with pytest.raises(CommandError, match="above say why" if interactive else "Deploying failed"):
+        run(tmp_path, interactive=interactive, code=1)
 
 
 def test_without_it_the_way_to_install_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cdk, "REPO", tmp_path / "elsewhere")
     with pytest.raises(CommandError, match="make install"):
-        run(tmp_path, asks=False)
+        run(tmp_path, interactive=False)
 
 
 def test_of_two_deploys_at_once_the_second_waits_for_the_first(
@@ -100,9 +100,9 @@ def test_of_two_deploys_at_once_the_second_waits_for_the_first(
     monkeypatch.setattr(cdk, "_unattended", slow)
     monkeypatch.setattr(cdk, "note", say)
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(run, tmp_path, asks=False)
+        first = pool.submit(run, tmp_path, interactive=False)
         assert first_is_in.wait(10)
-        second = pool.submit(run, tmp_path, asks=False)
+        second = pool.submit(run, tmp_path, interactive=False)
         first.result(30), second.result(30)
     assert both_asked.is_set()
     assert deepest == [1, 1]

@@ -53,10 +53,10 @@ class World:
             lacking=lambda deployed: self.gone,
         )
 
-    def cdk(self, arguments: list[str], environment: dict[str, str], what: str, *, asks: bool = False) -> None:
+    def cdk(self, arguments: list[str], environment: dict[str, str], what: str, *, interactive: bool = False) -> None:
         """The CDK command line."""
         self.calls.append(arguments)
-        self.asked.append(asks)
+        self.asked.append(interactive)
         self.stacks.add((self.account, environment["AWS_REGION"], arguments[1]))
 
     @property
@@ -106,8 +106,8 @@ def test_the_same_place_is_up_to_date_and_another_region_or_account_is_not(
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert deploy()["api_url"] == ireland["api_url"]
     assert len(world.calls) == 3
-    assert deployed.last_of_all() == ireland
-    assert [deployed.target(one) for one in deployed.every()] == [
+    assert deployed.last_deployed() == ireland
+    assert [deployed.target(one) for one in deployed.all_outputs()] == [
         "111111111111-eu-west-1",
         "111111111111-us-east-1",
         "222222222222-us-east-1",
@@ -246,17 +246,17 @@ def test_the_last_deploy_goes_with_its_system_and_no_other(world: World) -> None
     deploy()
     last = deploy(stage="prod")
     deployed.forget("111111111111-eu-west-1", "heart")
-    assert deployed.last_of_all() == last
+    assert deployed.last_deployed() == last
     deployed.forget("111111111111-eu-west-1", "heart--prod")
-    assert deployed.last_of_all() is None
-    assert list(deployed.every()) == []
+    assert deployed.last_deployed() is None
+    assert list(deployed.all_outputs()) == []
 
 
 def test_when_the_last_deploy_is_gone_commands_go_to_the_one_before(world: World) -> None:
     dev = deploy()
     deploy(stage="prod")
     deployed.forget("111111111111-eu-west-1", "heart--prod")
-    assert deployed.last_of_all() is None
+    assert deployed.last_deployed() is None
     assert deployed.find() == deployed.find(stage="dev") == dev
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from andamio.adapters.aws import Account
-from andamio.adapters.retained import BUCKET, Resource, Retained
+from andamio.adapters.retained import BUCKET, Resource, RetainedResources
 from andamio.adapters.stacks import Stacks
 from andamio.cli import home, main
 from andamio.cli.cloud import outputs
@@ -67,7 +67,7 @@ def test_everything_goes_and_the_neighbour_stays(
     assert aws.own == []
     assert len(aws.buckets) == 1, "the stage prod keeps its bucket"
     assert (aws.tables, aws.groups, aws.apps.there) == ([], [], set())
-    assert outputs.last_of_all() is None
+    assert outputs.last_deployed() is None
     assert aws.synths == [], "a synth can refuse: where a region lacks the MLflow app, or a bundle does not build"
     said = words(capsys)
     assert "is deleted on" in said, "the key waits"
@@ -117,7 +117,7 @@ def test_what_cannot_be_removed_is_listed_with_how_and_is_no_success(
 def test_a_key_that_does_not_wait_for_its_deletion_is_left_and_costs_money(
     aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Retained, "_key_state", lambda self, name: "there")
+    monkeypatch.setattr(RetainedResources, "_key_state", lambda self, name: "there")
     assert destroy(monkeypatch, "--everything", "--yes") == 1
     assert "aws kms schedule-key-deletion --key-id" in words(capsys)
 
@@ -145,9 +145,9 @@ def test_a_bucket_that_is_written_to_while_it_is_emptied_is_emptied_again(
             storage.put_object(Bucket=name, Key="access/late", Body=left.pop())
 
     monkeypatch.setattr(Account, "empty", then_written)
-    Retained(account).remove(Resource(BUCKET, bucket))
+    RetainedResources(account).remove(Resource(BUCKET, bucket))
     assert bucket not in aws.buckets
-    Retained(account).remove(Resource(BUCKET, bucket))  # gone, and that is no error
+    RetainedResources(account).remove(Resource(BUCKET, bucket))  # gone, and that is no error
 
 
 def test_a_refused_deletion_in_a_bucket_is_an_error(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +161,7 @@ def test_a_refused_deletion_in_a_bucket_is_an_error(aws: Aws, monkeypatch: pytes
 def test_a_deletion_date_is_said_as_a_day(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     kms = aws.client("kms")
     key = kms.create_key()["KeyMetadata"]["KeyId"]
-    retained = Retained(Account(None, REGION))
+    retained = RetainedResources(Account(None, REGION))
     assert retained._key_state(key) == "there"
     day = kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)["DeletionDate"].astimezone(UTC)
     assert isinstance(day, datetime)
@@ -205,7 +205,7 @@ def test_a_stack_that_may_not_be_deleted_is_said_and_nothing_is_removed(
 def test_a_deletion_is_followed_to_its_end(aws: Aws, monkeypatch: pytest.MonkeyPatch, before: str, end: str) -> None:
     """First the status is still that of before, then the stack is on its way, then it is not there any more."""
     stacks = Stacks(Account(None, REGION))
-    (stack,) = [replace(one, status=before) for one in stacks.every() if one.name == STACK]
+    (stack,) = [replace(one, status=before) for one in stacks.list_all() if one.name == STACK]
     statuses = iter([before, "DELETE_IN_PROGRESS", end])
     monkeypatch.setattr(Stacks, "_status", lambda self, of: next(statuses))
     said: list[str] = []

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from andamio.adapters.aws import Account
-from andamio.adapters.belongings import _resource
+from andamio.adapters.inventory import _resource
 from andamio.adapters.retained import BUCKET, KEY, LOGS, MLFLOW, TABLE, Resource
 from tests.support.account import APP, BUCKETS, KEPT, REGION, STACK, TABLE_KEYS, Aws, refused, tags
 from tests.unit.cli.test_destroying import destroy, words

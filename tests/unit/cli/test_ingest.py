@@ -78,7 +78,7 @@ def test_a_removal_is_followed_by_etl_also_beside_files_that_are_there_already(
     file.write_bytes(b"good.csv")
     account.upload("lake", "raw/good.csv", file)
     monkeypatch.setattr(pipeline, "_champion", lambda deployed, account: SimpleNamespace())
-    monkeypatch.setattr(pipeline, "trained", lambda deployed, account: True)
+    monkeypatch.setattr(pipeline, "has_decision", lambda deployed, account: True)
     pipeline.ingest(DEPLOYED, [file], remove=["half.csv"], wait=False)
     assert started == ["arn:etl"]
 
@@ -104,7 +104,7 @@ def test_data_that_no_version_is_made_of_are_not_said_to_be_in_use(
 ) -> None:
     """The cloud ended in the middle of ETL: the file lies there, a version and a model are those of before."""
     monkeypatch.setattr(pipeline, "_champion", lambda deployed, account: SimpleNamespace())
-    monkeypatch.setattr(pipeline, "trained", lambda deployed, account: True)
+    monkeypatch.setattr(pipeline, "has_decision", lambda deployed, account: True)
     made_of(account, sources(account))
     file = tmp_path / "more.csv"
     file.write_bytes(b"more")
@@ -139,7 +139,7 @@ def test_a_training_that_ended_before_is_not_told_as_news(
     monkeypatch.setattr(account, "execution", lambda arn: ended(arn, {"status": "promoted"}))
     monkeypatch.setattr(pipeline, "_follow_trials", lambda deployed, account, arn: account.execution(arn))
     monkeypatch.setattr(pipeline, "_champion", lambda deployed, account: SimpleNamespace())
-    monkeypatch.setattr(pipeline, "trained", lambda deployed, account: True)
+    monkeypatch.setattr(pipeline, "has_decision", lambda deployed, account: True)
     pipeline.ingest(deployed, [], wait=True)
     assert said in capsys.readouterr().err
     assert started == ["arn:stateMachine:etl"]

@@ -9,7 +9,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.cli.models import show
 from andamio.cli.models.promote import promote
-from andamio.cli.models.releases import listed
+from andamio.cli.models.releases import list_releases
 from andamio.errors import CommandError, PreconditionFailed, ReleaseError
 from andamio.release import pointer as pointers
 from andamio.release.pointer import read_pointer
@@ -78,9 +78,9 @@ def test_a_damaged_champion_is_listed_as_refused_with_what_to_do(
     objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     champion, other = two(objects)
-    assert {each.version: each.refused for each in listed(objects, "heart")} == {champion: "", other: ""}
+    assert {each.version: each.refused for each in list_releases(objects, "heart")} == {champion: "", other: ""}
     objects.put(layout.release(champion, "model.onnx"), b"damaged")
-    found = {each.version: each for each in listed(objects, "heart")}
+    found = {each.version: each for each in list_releases(objects, "heart")}
     assert (found[champion].stage, found[other].refused) == ("champion", "")
     assert "model.onnx was changed" in found[champion].refused
 

@@ -46,7 +46,7 @@ def test_what_is_not_there_is_said_with_what_to_do(lake: MemoryObjects, version:
 def test_suspects_are_said_where_data_are_brought(capsys: pytest.CaptureFixture[str]) -> None:
     warnings = [f"'x{index}' [bold]copies[/bold] the label." for index in range(5)]
     output = {"status": "published", "version": VERSION, "rows": {"read": 9}, "warnings": warnings, "suspects": 7}
-    pipeline._say_etl(SimpleNamespace(output={**output, "report": "a"}))  # type: ignore[arg-type]
+    pipeline._report_etl(SimpleNamespace(output={**output, "report": "a"}))  # type: ignore[arg-type]
     said = capsys.readouterr().err
     assert said.count("Leakage audit:") == 6
     assert "[bold]copies[/bold]" in said, "what comes from data is no markup"

@@ -251,9 +251,9 @@ def test_when_ports_move_outputs_and_the_function_that_knows_mlflow_follow(
             "api_url": f"{server.url}/restapis/abc/v1/_user_request_",
             "mlflow_url": "http://127.0.0.1:5001",
         }
-        assert deployed.held("local", "heart") == moved == deployed.last_of_all()
-        assert deployed.held("local", "pears") == foreign, "another cloud's is left alone"
-        fruit = deployed.held("local", "fruit") or {}
+        assert deployed.read("local", "heart") == moved == deployed.last_deployed()
+        assert deployed.read("local", "pears") == foreign, "another cloud's is left alone"
+        fruit = deployed.read("local", "fruit") or {}
         assert (fruit["endpoint_url"], fruit["mlflow_url"]) == (server.url, "http://m")
         wanted = (server.url, "andamio-heart-registry", "ANDAMIO_TRACKING_URI", "http://127.0.0.1:5001")
         assert changed == [wanted]
@@ -272,7 +272,7 @@ def test_a_function_that_cannot_follow_leaves_the_outputs_for_the_next_try(
     before = deployed.write(outputs("http://127.0.0.1:4566"))
     with pytest.raises(CommandError):
         addresses.follow(recorded)
-    assert deployed.held("local", "heart") == before
+    assert deployed.read("local", "heart") == before
 
 
 def test_every_command_that_takes_a_problem_is_held_against_whose_cloud_answers() -> None:

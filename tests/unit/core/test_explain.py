@@ -24,8 +24,8 @@ from andamio.release.explain import (
     explain,
     read_reference,
     rows_for,
+    sample_reference,
     seed_of,
-    thinned,
 )
 
 from .making import PROBLEM, contract
@@ -243,9 +243,9 @@ def test_a_large_model_is_asked_less_and_none_beyond_bounds():
 def test_a_thinned_reference_fits_the_budget(features):
     whole = reference(np.random.default_rng(1).normal(size=(1000, features)))
     record = reference(np.zeros((1, features))).encoded
-    part = thinned(whole, 2_000, 9)
+    part = sample_reference(whole, 2_000, 9)
     assert part.encoded.rows >= 1
-    assert thinned(whole, 2_000, 9).encoded.numbers.tolist() == part.encoded.numbers.tolist()
+    assert sample_reference(whole, 2_000, 9).encoded.numbers.tolist() == part.encoded.numbers.tolist()
     assert why(crooked(1), part, record, budget=2_000).evaluations <= 2_000 if features < 12 else True
     assert part.encoded.rows * (1 + 2 * (features - 1)) <= 2_000 or part.encoded.rows == 1
 

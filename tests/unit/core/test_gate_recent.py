@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andamio.gate.rules import Contender, Decision, Guard, Holdout, OutOfFold, Rules, decide, guarded
-from andamio.gate.slices import worse_slices, worth_judging
+from andamio.gate.rules import Contender, Decision, Guard, Holdout, OutOfFold, Rules, apply_guards, decide
+from andamio.gate.slices import has_enough_rows, worse_slices
 
 ROWS = 400
 LABELS = np.array([0, 1] * (ROWS // 2))
@@ -106,7 +106,7 @@ def guard(name: str, *, holds: bool, bars: bool) -> Guard:
 
 def test_a_guard_that_bars_stops_a_promotion_and_says_so() -> None:
     promoted = judged(contender("b", 1.5, 1.5), contender("a", 1, 1))
-    found = guarded(promoted, [guard("latency", holds=False, bars=True), guard("size", holds=True, bars=True)])
+    found = apply_guards(promoted, [guard("latency", holds=False, bars=True), guard("size", holds=True, bars=True)])
     assert found.outcome == "rejected"
     assert "But latency is 9, and 5 is allowed: it is not promoted after all." in found.reason
     assert "size" not in found.reason
@@ -115,7 +115,7 @@ def test_a_guard_that_bars_stops_a_promotion_and_says_so() -> None:
 
 def test_a_guard_that_warns_leaves_the_outcome() -> None:
     promoted = judged(contender("b", 1.5, 1.5), contender("a", 1, 1))
-    found = guarded(promoted, [guard("slices", holds=False, bars=False)])
+    found = apply_guards(promoted, [guard("slices", holds=False, bars=False)])
     assert (promoted.outcome, found.outcome) == ("promoted", "promoted")
     assert "Note: slices is 9" in found.reason
 
@@ -143,10 +143,10 @@ def test_among_many_slices_of_equal_models_a_false_alarm_is_rare() -> None:
 
 
 def test_a_slice_is_worth_judging_from_20_rows_on_and_to_rank_needs_both_classes() -> None:
-    assert not worth_judging("accuracy", np.zeros(19, dtype=np.int64))
-    assert worth_judging("accuracy", np.zeros(20, dtype=np.int64))
-    assert not worth_judging("roc_auc", np.array([0] * 30 + [1] * 4))
-    assert worth_judging("roc_auc", np.array([0] * 30 + [1] * 5))
+    assert not has_enough_rows("accuracy", np.zeros(19, dtype=np.int64))
+    assert has_enough_rows("accuracy", np.zeros(20, dtype=np.int64))
+    assert not has_enough_rows("roc_auc", np.array([0] * 30 + [1] * 4))
+    assert has_enough_rows("roc_auc", np.array([0] * 30 + [1] * 5))
 
 
 # A holdout that says too little

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.errors import NotReady, PreconditionFailed, ReleaseError
-from andamio.release.pointer import Pointer, Served, champion, read_pointer, swap_pointer
+from andamio.release.pointer import Pointer, PointerEntry, champion, read_pointer, swap_pointer
 from andamio.storage import layout
 
 
-def served(release: str) -> Served:
-    return Served(release, "2026-01-31T12:00:00+00:00", "run-1")
+def served(release: str) -> PointerEntry:
+    return PointerEntry(release, "2026-01-31T12:00:00+00:00", "run-1")
 
 
 def promote(objects: MemoryObjects, release: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from andamio.adapters.dynamodb import DynamoPredictionStore
-from andamio.adapters.refusals import refusal_told
+from andamio.adapters.refusals import quoted_refusal
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import AccessRefused, ObjectNotFound
 
@@ -124,12 +124,12 @@ def test_a_version_of_an_object_has_a_permission_of_its_own() -> None:
     ],
 )
 def test_a_refusal_that_another_library_quotes_is_told_in_the_same_words(text) -> None:
-    told = refusal_told(RuntimeError(text % ROLE))
+    told = quoted_refusal(RuntimeError(text % ROLE))
     assert str(told).startswith(
         "Role andamio-heart-TrainFunctionRole-1X may not sagemaker-mlflow:LogBatch on "
         "arn:aws:sagemaker:eu-west-1:1:mlflow-app/a: no policy allows it."
     )
-    assert refusal_told(RuntimeError("the server is busy")) is None
+    assert quoted_refusal(RuntimeError("the server is busy")) is None
 
 
 def test_a_person_is_not_told_to_change_a_role(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,8 +59,8 @@ def surveyed(
     found = []
     for at in range(start, max(len(body), start + 1), chunk):
         end = min(at + chunk, len(body))
-        marks = chunk_starts(at, end, start, step)
-        found.append(survey(blocks(at), at, end, marks, delimiter, first=at == start))
+        row_starts = chunk_starts(at, end, start, step)
+        found.append(survey(blocks(at), at, end, row_starts, delimiter, first=at == start))
     return [Survey.from_json(each.to_json()) for each in found]
 
 

@@ -66,9 +66,9 @@ def test_a_range_of_a_version_is_the_whole_version(cloud, name):
     storage.create_bucket(Bucket=name)
     storage.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     version = storage.put_object(Bucket=name, Key="a", Body=b"0123456789")["VersionId"]
-    asked = {"Bucket": name, "Key": "a", "Range": "bytes=2-4"}
-    assert storage.get_object(**asked)["Body"].read() == b"234"
-    assert storage.get_object(**asked, VersionId=version)["Body"].read() == b"0123456789"
+    http_get = {"Bucket": name, "Key": "a", "Range": "bytes=2-4"}
+    assert storage.get_object(**http_get)["Body"].read() == b"234"
+    assert storage.get_object(**http_get, VersionId=version)["Body"].read() == b"0123456789"
 
 
 def test_the_event_of_a_new_object_has_no_version(cloud, name):

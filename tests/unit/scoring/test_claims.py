@@ -12,7 +12,7 @@ from andamio.errors import DataError, PreconditionFailed
 from andamio.storage import layout
 from scoring import batch as batches
 from scoring import state
-from scoring.batch import asked_id, new_id, version_id
+from scoring.batch import id_in_key, new_id, version_id
 from tests.support.machine import NOW, Machine, table
 from tests.support.releases import serve
 
@@ -149,7 +149,7 @@ class TestIds:
         machine = Machine()
         given = new_id(NOW)
         first, second = (machine.drop(f"{given}/a.csv", table(rows)) for rows in (3, 9))
-        assert asked_id(first["detail"]["object"]["key"]) == given
+        assert id_in_key(first["detail"]["object"]["key"]) == given
         assert machine.run(first)["batch"] == given
         other = machine.run(second, "second")
         assert (other["rows"], other["batch"] != given) == (9, True)
@@ -198,7 +198,7 @@ class TestTheSameFile:
     def test_and_again_when_results_are_made_otherwise(self, monkeypatch: pytest.MonkeyPatch) -> None:
         machine = Machine()
         first, same = (machine.score(name, table(3)) for name in ("a.csv", "b.csv"))
-        monkeypatch.setattr(batches, "_MADE", batches._MADE + 1)
+        monkeypatch.setattr(batches, "_RESULT_FORMAT", batches._RESULT_FORMAT + 1)
         again = machine.score("c.csv", table(3))
         assert same["same_as"] == first["batch"]
         assert (again.get("same_as"), again["scored"]) == (None, 3)

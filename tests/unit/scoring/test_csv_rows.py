@@ -42,7 +42,7 @@ CELLS = st.text(st.sampled_from('ab1.,;"\n\r\t ñ|-é'), max_size=6) | st.sample
 )
 ENDS = st.sampled_from(["\n", "\r\n"])
 
-Found = list[tuple[int, list[str] | None]]
+RowPrediction = list[tuple[int, list[str] | None]]
 """Line and cells of each row, None for one that is none."""
 
 
@@ -76,7 +76,7 @@ def expected(text: str, delimiter: str, first: int) -> Iterator[tuple[int, list[
             yield line, cells[: len(NAMES)] if good else None
 
 
-def read(body: bytes, delimiter: str, block: int, **more: object) -> tuple[list[Rows], Found, int]:
+def read(body: bytes, delimiter: str, block: int, **more: object) -> tuple[list[Rows], RowPrediction, int]:
     """What the block reader makes of a file: its blocks, its rows and how many lines it went over."""
     plan = planned(TABLE, body, delimiter=delimiter, **more).plan
     blocks, height = drained(CsvReader(plan, TABLE, block=block).read(io.BytesIO(body[plan.body :]), plan.line))
@@ -93,11 +93,11 @@ def drained(reading: Generator[Rows, None, int]) -> tuple[list[Rows], int]:
             return blocks, end.value
 
 
-def rows_in(blocks: list[Rows]) -> Found:
+def rows_in(blocks: list[Rows]) -> RowPrediction:
     """The rows of blocks in order, those among them that are none."""
-    found: Found = []
+    found: RowPrediction = []
     for rows in blocks:
-        some: Found = [(int(line), list(rows.original(row).values())) for row, line in enumerate(rows.lines)]
+        some: RowPrediction = [(int(line), list(rows.original(row).values())) for row, line in enumerate(rows.lines)]
         found += sorted([*some, *((row.line, None) for row in rows.broken)], key=lambda row: row[0])
     return found
 

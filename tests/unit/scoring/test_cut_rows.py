@@ -11,7 +11,7 @@ from scoring.read.csv_rows import CsvReader
 from scoring.split.cut import OpenQuote, cut
 from scoring.split.survey import chunk_starts, survey
 from tests.support.scoring import planned
-from tests.unit.scoring.test_csv_rows import NAMES, TABLE, Found, drained, expected, rows_in
+from tests.unit.scoring.test_csv_rows import NAMES, TABLE, RowPrediction, drained, expected, rows_in
 
 PIECES = [
     '"',
@@ -51,7 +51,7 @@ def test_shards_hold_the_rows_of_the_file(text: str, chunk: int, step: int, bloc
         assert rows[-1][1] is None
         return
     plan = planned(TABLE, body).plan
-    found: Found = []
+    found: RowPrediction = []
     for number, shard in enumerate(shards):
         reader = CsvReader(plan, TABLE, block=block)
         blocks, height = drained(reader.read(io.BytesIO(body[shard.start : shard.end]), shard.line))

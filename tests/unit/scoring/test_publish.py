@@ -13,7 +13,7 @@ import pytest
 
 from andamio.errors import DataError
 from andamio.storage import layout
-from scoring.batch import known
+from scoring.batch import result_key
 from scoring.write import merge
 from tests.support.machine import NOW, Machine, table
 
@@ -76,7 +76,7 @@ class TestTheMergedFile:
         assert whole.column("age").to_pylist() == list(range(60))
 
     def test_is_left_out_where_it_would_be_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(merge, "MOST_BYTES", 1000)
+        monkeypatch.setattr(merge, "MAX_BYTES", 1000)
         machine = Machine()
         batch = machine.score("a.csv", POISONED)["batch"]
         assert machine.manifest(batch)["files"]["merged"] is None
@@ -196,7 +196,7 @@ class TestWhatIsKnown:
         machine = Machine()
         batch = scored(machine, "a.csv", POISONED)
         plan = machine.plan_of(batch)
-        key = known(plan.etag, plan.size, plan.format, plan.compression, plan.release)
+        key = result_key(plan.etag, plan.size, plan.format, plan.compression, plan.release)
         machine.batch.put(key, b'{"batch": "20260101T000000-000000000000"}')
         machine.step("publish", batch=batch)
         assert machine.json(key) == {"batch": batch}

@@ -91,7 +91,7 @@ class TestChunks:
     def test_it_makes_no_difference(self, monkeypatch: pytest.MonkeyPatch) -> None:
         cuts = []
         for few in (0, 1000):
-            monkeypatch.setattr(remaining, "FEW_CHUNKS", few)
+            monkeypatch.setattr(remaining, "MAX_CHUNKS_AT_ONCE", few)
             machine = Machine(shard_bytes=100)
             cuts.append(machine.cut_of(machine.score("a.csv", table(100))["batch"]))
         assert cuts[0] == cuts[1]
@@ -131,7 +131,7 @@ class TestChunks:
 
 class TestShards:
     def test_there_are_never_more_than_a_map_may_have(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("scoring.split.cut.MOST_SHARDS", 12)
+        monkeypatch.setattr("scoring.split.cut.MAX_SHARDS", 12)
         machine = Machine(shard_bytes=1)
         batch = machine.plan(machine.drop("a.csv", table(100)))["batch"]
         machine.run({"batch": batch, "resume": True}, "second")
@@ -160,7 +160,7 @@ class TestShards:
         from andamio.contract import Contract
         from tests.support.machine import SMALL
 
-        monkeypatch.setattr(remaining, "FEW_ROWS", 5)
+        monkeypatch.setattr(remaining, "MAX_STORED_ROWS", 5)
         machine = Machine(Contract.from_toml(f'{SMALL}\n[batch]\nstore = "{store}"\nkeep_days = 3\n'))
         batch = machine.score("a.csv", table(rows))["batch"]
         assert machine.cut_of(batch).stored == machine.manifest(batch)["stored"] == stored

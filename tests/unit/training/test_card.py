@@ -220,6 +220,12 @@ def test_what_was_left_out_and_what_that_cost_or_gained() -> None:
     assert "Leaving columns out gained 0.0098, less than one standard error" in text
 
 
+def test_features_without_information_are_named() -> None:
+    text = section(make(facts(fit={**FIT, "ignored": ["chol", "thal"]})), "What feature selection left out")
+    assert "Ignored, because empty or constant in train: chol, thal. What fills them later changes no answer." in text
+    assert "Ignored" not in section(make(facts()), "What feature selection left out")
+
+
 def test_what_was_left_out_is_told_in_the_texts_of_the_contract_and_compared_within_the_family() -> None:
     whole = {**TRIALS[0], "id": "t5", "selection": "none", "mean": 0.9402}
     fit = FOREST | {

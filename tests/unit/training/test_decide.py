@@ -7,7 +7,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.release import release
-from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.storage import layout
 from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
 from tests.support.releases import linear_onnx, release_files
@@ -38,7 +38,7 @@ def run(evaluated_once):
 
 def serve(models, version):
     pointer, etag = read_pointer(models, "heart")
-    swap_pointer(models, pointer.promoted(Served(version, "2026-01-01T00:00:00+00:00", "an earlier one")), etag)
+    swap_pointer(models, pointer.promoted(PointerEntry(version, "2026-01-01T00:00:00+00:00", "an earlier one")), etag)
 
 
 def sealed(models, run, decision):

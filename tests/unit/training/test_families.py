@@ -61,6 +61,37 @@ def test_columns_that_say_nothing_do_no_harm(name):
     assert np.isfinite(fit(name, encoded, labels, classes=2, seed=7, params=SMALL[name]).predict(encoded)).all()
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("texts", ["some", "none"])
+def test_what_fills_a_column_without_information_later_changes_no_answer_by_a_bit(name, texts):
+    encoded, labels = table(4, numbers=5)
+    encoded.numbers[:, 1] = np.nan  # empty
+    encoded.numbers[:, 2] = 3.25  # constant
+    encoded.numbers[:, 3] = np.where(np.arange(len(labels)) == 7, 9, np.nan)  # one value, in one row
+    encoded.categories[:, 0] = ""
+    if texts == "none":
+        encoded.categories[:] = "x"
+    fitted = fit(name, encoded, labels, classes=2, seed=7, params=SMALL[name])
+    assert fitted.used.numbers == (0, 4)
+    assert 0 not in fitted.used.categories
+    session = onnxruntime.InferenceSession(export.to_onnx(fitted), providers=["CPUExecutionProvider"])
+    later = Encoded(encoded.numbers.copy(), encoded.categories.copy())
+    later.numbers[:, 1:4] = np.random.default_rng(1).normal(scale=1e4, size=(len(labels), 3))
+    later.categories[:, 0] = "new"
+    for predict in (fitted.predict, lambda rows: session.run(["probabilities"], rows.feeds())[0]):
+        assert (predict(later) == predict(encoded)).all()
+    assert np.abs(session.run(["probabilities"], later.feeds())[0] - fitted.predict(later)).max() < 1e-5
+
+
+def test_rows_whose_columns_are_all_constant_are_refused_with_the_reason():
+    encoded, labels = table(4)
+    encoded.numbers[:] = 1
+    encoded.categories[:] = "x"
+    with pytest.raises(ValueError, match="every feature is empty or constant in the 60 rows"):
+        fit("mlp", encoded, labels, classes=2, seed=7)
+    assert catalog.fit("majority_class", encoded, labels, classes=2, seed=7).predict(encoded).shape == (60, 2)
+
+
 def test_an_unknown_category_and_a_missing_value_are_scored():
     encoded, labels = table(5)
     fitted = fit("logistic_regression", encoded, labels, classes=2, seed=7)

@@ -9,7 +9,7 @@ from andamio.contract import Contract
 from andamio.errors import PreconditionFailed, TrainingError
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
-from andamio.release.pointer import Served, read_pointer, swap_pointer
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import CARD, CARD_PAGE, FILES, IMPORTANCE, Release, seal
 from andamio.storage import layout
 from registry.card import making
@@ -66,7 +66,7 @@ def somebody_else(models):
     info = {"problem": "heart", "run": "another", "dataset": "old", "split": SPLIT, "threshold": 0.5}
     version = seal(models, release_files(HEART, linear_onnx(HEART)), info)
     pointer, etag = read_pointer(models, "heart")
-    swap_pointer(models, pointer.promoted(Served(version, NOW.isoformat(), "another")), etag)
+    swap_pointer(models, pointer.promoted(PointerEntry(version, NOW.isoformat(), "another")), etag)
     return version
 
 

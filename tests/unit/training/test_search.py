@@ -12,11 +12,11 @@ from andamio.errors import TrainingError
 from andamio.storage import layout
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.runs import scored, searched
-from training.documents import TRIAL, AskedRound, SearchPlan, StudyTrial, ToldRound, TrainingPlan
+from training.documents import TRIAL, RoundResult, RoundTrials, SearchPlan, StudyTrial, TrainingPlan
 from training.families.spaces import OPTUNA, SPACES, OneOf
 from training.fit import order
-from training.plan import MOST_ROUNDS, plan
-from training.run import CONTINUE, ENOUGH, Run, asked_file, told_file
+from training.plan import MAX_ROUNDS, plan
+from training.run import CONTINUE, ENOUGH, Run, round_result_file, round_trials_file
 from training.search import rounds as search
 from training.search import suggest
 from training.trials.trial import trial as run_trial
@@ -247,9 +247,9 @@ def test_the_same_contract_and_data_give_the_same_trials_and_rounds():
 def test_the_rounds_of_a_search_without_a_clock_are_in_storage_alone(run):
     lake, models, run = run
     searched(lake, models, run.id)
-    assert run.find(told_file(1), ToldRound).status == CONTINUE
-    assert run.find(told_file(2), ToldRound).status == ENOUGH
-    assert run.find(asked_file(3), AskedRound) is None
+    assert run.find(round_result_file(1), RoundResult).status == CONTINUE
+    assert run.find(round_result_file(2), RoundResult).status == ENOUGH
+    assert run.find(round_trials_file(3), RoundTrials) is None
     assert not [info.key for info in models.list(layout.RUNS) if info.key.endswith((".pkl", ".db"))]
 
 
@@ -340,6 +340,6 @@ def test_an_execution_never_reaches_the_end_of_its_history(run):
     publish(lake, fruit, fruit_cells())
     size = plan(lake, models, fruit, trials=2000).search.round
     number = -(-2000 // size)
-    assert number <= MOST_ROUNDS
+    assert number <= MAX_ROUNDS
     # A trial in a Map is seven events, a round's own states fewer than eighteen; the rest is for retries.
     assert 2000 * 8 + number * 18 + 100 < 20_000

@@ -9,7 +9,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.records.encode import Encoded
-from andamio.release.explain import explain, read_reference, rows_for, seed_of, thinned
+from andamio.release.explain import explain, read_reference, rows_for, sample_reference, seed_of
 from andamio.release.model import Model
 from andamio.storage import layout
 from tests.support.datasets import HEART_FOLDER, heart_cells, publish
@@ -62,7 +62,7 @@ def theirs(trained, reference, records):
 
 
 def test_contributions_agree_with_shap_s_exact_ones(trained):
-    reference = thinned(trained[2], 500, seed=1)  # shap asks about each of the 8,192 coalitions with every row
+    reference = sample_reference(trained[2], 500, seed=1)  # shap asks about each of the 8,192 coalitions with every row
     records = trained[3].take(np.arange(RECORDS))
     expected, base = theirs(trained, reference, records)
     for row in range(RECORDS):

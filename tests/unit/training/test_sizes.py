@@ -6,9 +6,9 @@ from andamio.contract import Contract
 from registry.card.columns import by_feature
 from tests.support.tables import table
 from training import export
-from training.families import selected as kept
 from training.families import sizes
 from training.families.catalog import FAMILIES, fit
+from training.families.selected import used_columns
 
 LARGE = {
     "random_forest": {"n_estimators": 40, "min_samples_leaf": 1},
@@ -46,7 +46,7 @@ values = ["a", "b"]
 def columns(selection, share=0.5):
     encoded, labels = table(5, rows=200, numbers=4, categories=1)
     encoded.categories[:, 0] = [["a", "b", ""][row % 3] for row in range(200)]
-    return kept.kept(
+    return used_columns(
         fit("random_forest", encoded, labels, classes=2, seed=7, selection=selection, share=share), CONTRACT
     )
 

@@ -17,13 +17,13 @@ from andamio.adapters.retained import BUCKET, KEY, LOGS, MLFLOW, ORDER, TABLE, R
 from andamio.adapters.stacks import Stack, Stacks, newest
 from andamio.errors import CommandError
 
-_API = "AWS::ApiGateway::RestApi"
+_REST_API = "AWS::ApiGateway::RestApi"
 _BOOTSTRAP = "CDKToolkit"
-_OURS = names.stack("")
+_STACK_PREFIX = names.stack("")
 
 
 @dataclass(frozen=True, slots=True)
-class Belonging:
+class OwnedResource:
     """A resource of a system, and whose it is.
 
     earlier  neither of the stack that is there nor, where none is, of the last one: kept longer ago
@@ -40,7 +40,7 @@ class Belonging:
 
 
 @dataclass(frozen=True, slots=True)
-class Belongings:
+class Inventory:
     """All that may be there of a system.
 
     stack       the one that is there; None where there is none
@@ -49,46 +49,58 @@ class Belongings:
     """
 
     stack: Stack | None
-    items: list[Belonging]
-    unsearched: str
+    items: list[OwnedResource]
+    search_errors: str
 
 
-def belongings(account: Account, name: str, tags: Mapping[str, str], app: str) -> Belongings:
+def inventory(account: Account, name: str, tags: Mapping[str, str], app: str) -> Inventory:
     """What belongs to the stacks of a name, what has all of these tags, and the MLflow app of a name.
 
     Raises `CommandError` where stacks cannot be listed.
     """
     stacks = Stacks(account)
-    every = stacks.every()
-    own = sorted((stack for stack in every if stack.name == name), key=lambda stack: stack.created, reverse=True)
+    all_stacks = stacks.list_all()
+    own = sorted((stack for stack in all_stacks if stack.name == name), key=lambda stack: stack.created, reverse=True)
     current = newest(own)
-    found: dict[Resource, Belonging] = {}
+    resources: dict[Resource, OwnedResource] = {}
     for stack in [*([current] if current else []), *own]:
         for resource in _of_stack(stacks, stack):
             origin = "" if stack == current else _origin(stack)
-            found.setdefault(resource, Belonging(resource, bool(origin), origin))
-    unsearched = []
-    said = ", ".join(f"{key} = {value}" for key, value in tags.items())
+            resources.setdefault(resource, OwnedResource(resource, bool(origin), origin))
+    search_errors = []
+    tags_text = ", ".join(f"{key} = {value}" for key, value in tags.items())
     searches: list[tuple[Callable[[], list[Resource]], str, str]] = [
-        (lambda: _tagged(account, name, tags), "its tags", f"tag:GetResources, or look for {said} in the Tag Editor"),
+        (
+            lambda: _tagged(account, name, tags),
+            "its tags",
+            f"tag:GetResources, or look for {tags_text} in the Tag Editor",
+        ),
         (lambda: _apps(account, app), "its name", f"sagemaker:ListMlflowApps, or look for {app} in SageMaker"),
     ]
-    for search, origin, cure in searches:
+    for search, origin, advice in searches:
         try:
             for resource in search():
-                found.setdefault(resource, Belonging(resource, True, f"found by {origin}, in no stack that is there"))
+                resources.setdefault(
+                    resource, OwnedResource(resource, True, f"found by {origin}, in no stack that is there")
+                )
         except (ClientError, CommandError) as error:
-            unsearched.append(
+            search_errors.append(
                 f"What deleted stacks kept more than 90 days ago is found by {origin} alone, and could not be looked "
-                f"for: {error}\n    Allow {cure}"
+                f"for: {error}\n    Allow {advice}"
             )
-    if any(item.earlier for item in found.values()):
+    if any(item.earlier for item in resources.values()):
         # A kept bucket may have been imported into another stack, where it is in use.
-        others = [stack for stack in every if not stack.gone and stack.name != name and stack.name.startswith(_OURS)]
-        held = {(member.kind, member.name) for stack in others for member in stacks.members(stack.id)}
-        found = {key: item for key, item in found.items() if not item.earlier or (key.kind, key.name) not in held}
-    items = sorted(found.values(), key=lambda item: ORDER.index(item.resource.kind))
-    return Belongings(current if current and not current.gone else None, items, "\n  ".join(unsearched))
+        other_stacks = [
+            stack
+            for stack in all_stacks
+            if not stack.is_deleted and stack.name != name and stack.name.startswith(_STACK_PREFIX)
+        ]
+        in_use = {(member.kind, member.name) for stack in other_stacks for member in stacks.members(stack.id)}
+        resources = {
+            key: item for key, item in resources.items() if not item.earlier or (key.kind, key.name) not in in_use
+        }
+    items = sorted(resources.values(), key=lambda item: ORDER.index(item.resource.kind))
+    return Inventory(current if current and not current.is_deleted else None, items, "\n  ".join(search_errors))
 
 
 def bootstrap(account: Account) -> list[Resource]:
@@ -98,28 +110,28 @@ def bootstrap(account: Account) -> list[Resource]:
 
 
 def _of_stack(stacks: Stacks, stack: Stack) -> list[Resource]:
-    found = []
+    resources = []
     for member in stacks.members(stack.id):
-        if member.kind == _API and member.name:
-            found.append(Resource(LOGS, f"API-Gateway-Execution-Logs_{member.name}/v1"))
+        if member.kind == _REST_API and member.name:
+            resources.append(Resource(LOGS, f"API-Gateway-Execution-Logs_{member.name}/v1"))
         # What was deleted with its stack is gone, and its name may be somebody else's; log groups are made
         # again by whatever writes a last line.
-        deleted = stack.gone and member.status == "DELETE_COMPLETE" and member.kind != LOGS
+        deleted = stack.is_deleted and member.status == "DELETE_COMPLETE" and member.kind != LOGS
         if member.kind in ORDER and member.name and not deleted:
-            found.append(Resource(member.kind, member.name))
-    return found
+            resources.append(Resource(member.kind, member.name))
+    return resources
 
 
 def _tagged(account: Account, name: str, tags: Mapping[str, str]) -> list[Resource]:
     filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
-    found = []
+    resources = []
     for page in account.guarded("resourcegroupstaggingapi").pages("get_resources", TagFilters=filters):
         for mapping in page["ResourceTagMappingList"]:
-            of = {tag["Key"]: tag["Value"] for tag in mapping["Tags"]}.get("aws:cloudformation:stack-name", name)
+            owner = {tag["Key"]: tag["Value"] for tag in mapping["Tags"]}.get("aws:cloudformation:stack-name", name)
             resource = _resource(mapping["ResourceARN"])
-            if resource and of == name:
-                found.append(resource)
-    return found
+            if resource and owner == name:
+                resources.append(resource)
+    return resources
 
 
 def _apps(account: Account, app: str) -> list[Resource]:
@@ -144,8 +156,8 @@ def _resource(arn: str) -> Resource | None:
         return Resource(LOGS, rest.removeprefix("log-group:").removesuffix(":*"))
     if service == "sagemaker" and kind == "mlflow-app":
         return Resource(MLFLOW, arn)
-    found = {("dynamodb", "table"): TABLE, ("kms", "key"): KEY}.get((service, kind))
-    return Resource(found, name) if found and "/" not in name else None
+    resources = {("dynamodb", "table"): TABLE, ("kms", "key"): KEY}.get((service, kind))
+    return Resource(resources, name) if resources and "/" not in name else None
 
 
 def _origin(stack: Stack) -> str:
