@@ -91,7 +91,7 @@ def test_rejects_that_are_gone_are_noticed(machine: Machine) -> None:
     batch = batch_of(machine)
     key = next(machine.batch.list(f"{layout.REJECTED}{batch}/")).key
     machine.batch.delete(key)
-    assert "its 1 rejected rows are gone" in verified(machine)["message"]
+    assert "its 1 rejected rows are missing" in verified(machine)["message"]
 
 
 def test_a_shard_that_was_given_up_says_why(machine: Machine) -> None:
@@ -105,7 +105,12 @@ def test_a_shard_that_was_given_up_says_why(machine: Machine) -> None:
     said = verified(machine)
     assert said["missing"] == [0, 1, 2, 3]
     assert "shard 1 (from line" in said["message"]
-    for words in ("MemoryError: of 2 GB", "States.Timeout", "E: plain words", "its function ended without an error message"):
+    for words in (
+        "MemoryError: of 2 GB",
+        "States.Timeout",
+        "E: plain words",
+        "its function ended without an error message",
+    ):
         assert words in said["message"]
     assert f"andamio batch --resume {batch}" in said["message"]
 
