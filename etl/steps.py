@@ -17,6 +17,7 @@ from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
 from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
+from andamio.tabular.read_as import assumptions
 from etl import quarantine
 from etl.audit import stop_message
 from etl.collect import Sources, passed_over
@@ -115,7 +116,7 @@ def commit_step(lake: Objects, contract: Contract, digest: str, version: str, no
         "training": names.training_execution(version),
         "suspects": len(suspects),
         "warnings": [suspect["message"] for suspect in suspects[:_WARNINGS]],
-        "findings": [finding["message"] for finding in audit["findings"][:_WARNINGS]],
+        "findings": [*_assumptions(info), *(finding["message"] for finding in audit["findings"])][:_WARNINGS],
         "report": _report(lake, version),
     }
     for _ in range(_MAX_ATTEMPTS):
@@ -169,6 +170,15 @@ def _report(lake: Objects, version: str) -> str | None:
 
 def _superseded(digest: str, message: str) -> dict[str, Any]:
     return {"status": "superseded", "input": digest, "message": message}
+
+
+def _assumptions(info: dict[str, Any]) -> list[str]:
+    """What was assumed of the files, and could be meant otherwise."""
+    return [
+        f"{file['key'].removeprefix(layout.RAW)} {words}"
+        for file in info["files"]
+        for words in assumptions(file["read_as"])
+    ]
 
 
 def _outcome(info: Mapping[str, Any]) -> dict[str, Any]:

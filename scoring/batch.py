@@ -30,6 +30,7 @@ from typing import Literal, Self
 
 from pydantic import with_config
 
+from andamio.contract.canonical import composed
 from andamio.storage import documents, layout
 from andamio.storage.documents import STRICT
 from andamio.tabular.encoding import Basis
@@ -44,12 +45,15 @@ MAX_NAME_LENGTH = 128
 """Characters of the name of a file that an upload is asked for."""
 _RESULT_FORMAT = 2
 """What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
-_PLAIN_NAME = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{MAX_NAME_LENGTH - 2}}}[A-Za-z0-9_])")
+_PLAIN_NAME = re.compile(rf"\w(?:[\w. -]{{0,{MAX_NAME_LENGTH - 2}}}\w)")
 
 
 def plain_name(text: str) -> str | None:
-    """The last part of a path where it can be the end of a key: ASCII letters, digits and `._ -`, a known ending."""
-    name = text.replace("\\", "/").rsplit("/", 1)[-1]
+    """The last part of a path where it can be the end of a key: letters, digits and `._ -`, a known ending.
+
+    Letters may have accents, which are composed (NFC): some systems send them as characters of their own.
+    """
+    name = composed(text.replace("\\", "/").rsplit("/", 1)[-1])
     return name if _PLAIN_NAME.fullmatch(name) and format_of(name) else None
 
 

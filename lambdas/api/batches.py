@@ -55,8 +55,7 @@ def _name(payload: object) -> str:
     name = plain_name(said) if isinstance(said, str) else None
     if name is None:
         reason = (
-            f"expected the name of a file: at most {MAX_NAME_LENGTH} letters without accents, digits, spaces and . _ "
-            "-, "
+            f"expected the name of a file: at most {MAX_NAME_LENGTH} letters, digits, spaces and . _ -, "
             f"and an ending that says what it is: {FILE_TYPES}"
         )
         raise invalid("Expected the name of a file that can be scored.", ("name", reason))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from andamio.cli.batches.batch import Result
 from andamio.cli.batches.sinks import TABLE
 from andamio.cli.console import ago, done, note, out
 from andamio.cli.models import show
+from andamio.tabular.read_as import assumptions
 from scoring.batch import file_name
 from scoring.status import Status
 
@@ -41,6 +43,9 @@ def result(found: Result) -> None:
     else:
         table.add_row("rejected", "0")
     table.add_row("model", f"{escape(manifest.release.name)}, release {manifest.release.version}")
+    plan = found.plan
+    for words in assumptions({"encoding": plan.encoding, "encoding_basis": plan.encoding_basis or ""}):
+        table.add_row("read as", f"[yellow]The file {escape(words)}[/yellow]")
     seconds = manifest.seconds
     shards = len(manifest.shards)
     speed = f": {manifest.rows / seconds:,.0f} rows a second" if seconds else ""
@@ -67,7 +72,8 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
             head = next(source.iter_batches(batch_size=count), None)
             rows: list[dict[str, Any]] = [] if head is None else head.to_pylist()
             return rows
-    with found.file.open(encoding="utf-8-sig", newline="") as lines:
+    opened = gzip.open if found.file.suffix.lower() == ".gz" else open
+    with opened(found.file, "rt", encoding="utf-8-sig", newline="") as lines:
         if found.form == "jsonl":
             return [json.loads(line) for line in islice(lines, count)]
         # A converted result has commas; a CSV keeps the delimiter of the input.

@@ -5,6 +5,7 @@ Each part is downloaded, converted and deleted before the next one, so memory an
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -36,8 +37,8 @@ def fetch(
 ) -> None:
     """Download the scored rows of a batch into one file; `on_part` is called after each part.
 
-    `form` is one of `FORMATS`, or the format of the batch. The file appears when it is complete. Raises
-    `ServiceError` when the number of rows differs from the manifest.
+    `form` is one of `FORMATS`, or the format of the batch. Text whose target ends with `.gz` is compressed. The file
+    appears when it is complete. Raises `ServiceError` when the number of rows differs from the manifest.
     """
     files = manifest.files
     with _folder_beside(target) as folder:
@@ -50,7 +51,7 @@ def fetch(
         else:
             join = _join_parquet if form == "parquet" else _join_text
             join(_parts(objects, files.scored, folder, on_part), plan, partial)
-        partial.replace(target)
+        (_packed(partial) if target.suffix.lower() == ".gz" else partial).replace(target)
 
 
 def fetch_rejected(objects: Objects, manifest: Manifest, target: Path) -> None:
@@ -85,6 +86,14 @@ def _copy(objects: Objects, key: str, file: Path) -> None:
         shutil.copyfileobj(source, copy, _BLOCK)
 
 
+def _packed(partial: Path) -> Path:
+    """The same file in gzip."""
+    packed = partial.with_name("packed")
+    with partial.open("rb") as source, gzip.open(packed, "wb") as target:
+        shutil.copyfileobj(source, target, _BLOCK)
+    return packed
+
+
 def _join_text(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None:
     """Concatenate CSV or JSON Lines parts, with one header."""
     with partial.open("wb") as whole:
@@ -98,7 +107,7 @@ def _join_text(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None:
 def _header_bytes(part: Path, delimiter: str) -> int:
     """The length of a CSV header in bytes, with quoted line breaks."""
     with part.open("rb") as source:
-        next(csv_rows((line.decode() for line in source), delimiter), None)
+        next(csv_rows((line.decode("utf-8-sig") for line in source), delimiter), None)
         # The reader above reads whole lines, so the next row begins here.
         length = source.tell()
     return length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -152,6 +153,14 @@ def test_the_result_comes_in_the_format_that_was_asked_for(
         with sqlite3.connect(result) as connection:
             ages = connection.execute("SELECT age, probability_1 FROM predictions ORDER BY prediction_id").fetchall()
         assert ages == [(52, 0.75), (54, 0.75)]
+
+
+def test_an_output_that_is_called_gz_is_compressed(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, packed = file.parent / "all.csv", file.parent / "all.csv.gz"
+    said(monkeypatch, "batch", str(file), "--output", str(plain))
+    said(monkeypatch, "batch", str(file), "--output", str(packed))  # which reads its first row, to name a prediction
+    assert gzip.decompress(packed.read_bytes()).splitlines()[0] == plain.read_bytes().splitlines()[0]
+    assert "all.db.gz" in refused("batch", str(file), "--output", str(file.parent / "all.db.gz"))
 
 
 def test_the_output_s_name_says_its_format(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,6 +353,44 @@ def test_a_file_that_has_just_come_is_only_followed(
     cloud.buckets["batch"].put(layout.incoming(BATCH, "patients.csv"), b"age\n")
     said(monkeypatch, "batch", "--resume", BATCH)
     assert cloud.started == []
+
+
+def test_a_file_whose_execution_was_lost_with_the_cloud_is_started_without_advising_oneself(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(batch, "_START_GRACE", timedelta(days=10_000))
+    monkeypatch.setattr(batch, "_BEGIN_SECONDS", 0.0)
+    key = layout.incoming(BATCH, "patients.csv")
+    cloud.buckets["batch"].put(key, b"age\n")
+    cloud.on_start = lambda name, payload: cloud.score(BATCH)
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started[0][1] == {"key": key}
+
+
+@pytest.mark.parametrize("left", ["FAILED", "nothing"])
+def test_a_batch_whose_execution_is_dead_is_not_said_to_run(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], left: str
+) -> None:
+    put_state(cloud.buckets["batch"])
+    cloud.run("e-1", "RUNNING")
+    assert "running" in said(monkeypatch, "batches")
+    if left == "FAILED":
+        cloud.run("e-1", "FAILED", "States.ServiceRestart")
+    else:
+        cloud.runs.clear()
+    (found,) = batch.Batches(DEPLOYED).recent(5)
+    assert found.status == "failed"
+    assert f"Go on with: andamio batch --resume {BATCH}" in (found.reason or "")
+    assert ("States.ServiceRestart" if left == "FAILED" else "not there any more") in (found.reason or "")
+
+
+def test_a_batch_that_loses_its_execution_while_it_is_followed_is_said_at_once(cloud: Cloud, file: Path) -> None:
+    def claimed(batch_id: str, key: str) -> None:
+        put_state(cloud.buckets["batch"], batch=batch_id)
+
+    cloud.on_arrival = claimed
+    assert "Go on with: andamio batch --resume" in refused("batch", str(file))
 
 
 def test_recent_batches_fit_on_a_line_each(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
