@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,21 @@ def _file(report: FileReport) -> dict[str, Any]:
         "absent_columns": report.absent,
     }
     return entry | ({"refused": report.refused} if report.refused else {})
+
+
+def absent_columns(files: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What to tell of each file of info.json that lacks columns which may be absent: their cells count as no value."""
+    messages = []
+    for file in files:
+        names = [f"'{name}'" for name in file["absent_columns"]]
+        if names and file["rows"] and not file.get("refused"):
+            more = ", ..." if len(names) > _MAX_NAMES else ""
+            columns = "column" if len(names) == 1 else "columns"
+            messages.append(
+                f"{file['key']} lacks the {len(names)} optional {columns} {', '.join(names[:_MAX_NAMES])}{more}: no "
+                f"value in {file['rows']} rows."
+            )
+    return messages
 
 
 def _file_reject(report: FileReport) -> Reject:
