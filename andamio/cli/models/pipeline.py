@@ -27,10 +27,11 @@ from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.cli.models.trials import TrialProgress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
-from andamio.errors import CommandError, ObjectNotFound
+from andamio.dataset.documents import CurrentDataset
+from andamio.errors import CommandError
 from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.release import Release
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.suggestion import nearest
 
 _POLL_SECONDS = 0.5
@@ -194,9 +195,8 @@ def _follow_training(deployed: dict[str, Any], account: Account, version: str, *
 def has_decision(deployed: dict[str, Any], account: Account) -> bool:
     """Whether a run on the current data version, under the contract that is deployed now, went as far as the gate."""
     contract_digest = deployed.get("contract")
-    try:
-        current = json.loads(account.objects(deployed["buckets"]["lake"]).get(layout.CURRENT_DATASET).body)["version"]
-    except ObjectNotFound:
+    current = documents.find(account.objects(deployed["buckets"]["lake"]), layout.CURRENT_DATASET, CurrentDataset)
+    if current is None:
         return False
     models = account.objects(deployed["buckets"]["models"])
     decided_runs = {
