@@ -33,7 +33,7 @@ PATIENT = json.loads(event("api-predict")["body"])["features"]
 
 COLD = """
 import sys, time, json, pathlib
-from andamio.ports import StoredObject
+from andamio.storage.ports import StoredObject
 from andamio.errors import ObjectNotFound
 started = time.perf_counter()
 import lambdas.api.handler as api

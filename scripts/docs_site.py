@@ -16,6 +16,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from scripts import accepted_values
+
 ROOT = Path(__file__).resolve().parents[1]
 MERMAID = ROOT / "node_modules" / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js"
 PLACES = {
@@ -43,6 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     made = {
         "adr/index.md": decision_records(),
         "reference/cli.md": command_line(),
+        "reference/values.md": accepted_values.page(),
         "reference/http.md": http(json.loads((ROOT / "docs" / "openapi.json").read_text())),
         "javascripts/mermaid.js": MERMAID.read_text(),
         **{place: (ROOT / name).read_text() for name, place in PLACES.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from andamio.storage.documents import Document, Part
 
@@ -26,7 +26,7 @@ class VersionRows(InputRows):
 class SourceFile(Part):
     """One raw file that a data version was made of: the object's version, how it was read, what became of its rows.
 
-    `modified` in ISO 8601, `size` in bytes; `read_as` is what `andamio.tabular` found of the file, `refused` why it was
+    `modified` in ISO 8601, `size` in bytes; `read_as` is what `andamio.tabular.read_as` decided, `refused` why it was
     not used.
     """
 
@@ -36,7 +36,7 @@ class SourceFile(Part):
     modified: str
     size: int
     sha256: str
-    read_as: dict[str, Any]
+    read_as: dict[str, str]
     rows: int
     valid: int
     rejected: int
@@ -50,6 +50,7 @@ class RejectReason(Part):
     """How many rows one reason concerns; `column` is "" where it is about the whole row."""
 
     column: str
+    code: str
     reason: str
     rows: int
 

@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import Any
 
 from andamio.storage import documents, layout
+from andamio.tabular.signature import FILE_TYPES
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.parameters import wrong_path
 from lambdas.api.requests.records import invalid, refuse_others
 from lambdas.api.stores import Bucket, Stores
-from scoring.batch import FILE_TYPES, ID, MAX_NAME_LENGTH, new_id, plain_name
+from scoring.batch import ID, MAX_NAME_LENGTH, new_id, plain_name
 from scoring.documents import UploadRequest
 from scoring.status import Files, read_status, recent, result_files
 
@@ -54,8 +55,7 @@ def _name(payload: object) -> str:
     name = plain_name(said) if isinstance(said, str) else None
     if name is None:
         reason = (
-            f"expected the name of a file: at most {MAX_NAME_LENGTH} letters without accents, digits, spaces and . _ "
-            "-, "
+            f"expected the name of a file: at most {MAX_NAME_LENGTH} letters, digits, spaces and . _ -, "
             f"and an ending that says what it is: {FILE_TYPES}"
         )
         raise invalid("Expected the name of a file that can be scored.", ("name", reason))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from andamio.contract.tables import Feature
-from andamio.dataset.documents import DatasetManifest
+from andamio.dataset.documents import DatasetManifest, SourceFile
+from andamio.tabular.read_as import assumptions
 from registry.card.facts import Facts, Json
 from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
 from registry.card.wording import counted, family, interval, listed, metric, number
@@ -44,12 +45,16 @@ def data(facts: Facts) -> Section:
     if by_class:
         parts.append(table(["class", "train", "holdout"], by_class))
     if manifest is not None:
-        files = [f"{code(file.key)} ({counted(file.valid, 'row')})" for file in manifest.files]
-        parts += [f"Source files: {listed(files)}.", _split(manifest)]
+        parts += [f"Source files: {listed([_source_file(file) for file in manifest.files])}.", _split(manifest)]
     parts += [_who_is_out(facts), _suspects(facts), _findings(facts)]
     if facts.report:
         parts.append(f"The data version's report: {code(facts.report, 500)}.")
     return Section("What it was trained on", paragraphs(parts))
+
+
+def _source_file(file: SourceFile) -> str:
+    assumed = "".join(f"; it {escaped(words)}" for words in assumptions(file.read_as))
+    return f"{code(file.key)} ({counted(file.valid, 'row')}{assumed})"
 
 
 def _class_rows(facts: Facts) -> list[list[str]]:

@@ -187,7 +187,7 @@ MANIFEST = a_manifest(
     "da7a5e7000000001",
     rows=version_rows(read=2510, valid=2500, rejected=10, train=2000, holdout=500),
     files=[a_source("raw/heart.csv", rows=2510, valid=2500)],
-    reasons=[RejectReason(column="age", reason="above 120", rows=10)],
+    reasons=[RejectReason(column="age", code="above-range", reason="above 120", rows=10)],
     coerced={"chol": 4},
 )
 
