@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"[red]{escape(str(error))}[/red]")
         return 1
     except KeyboardInterrupt:
-        console.print("Stopped halfway. `make down` stops what had been started; the same command again goes on.")
+        console.print("Interrupted. To stop the started services: make down. To continue: the same command.")
         return 130
     if quiet:
         json.dump(values, sys.stdout, indent=2)

@@ -209,7 +209,7 @@ class Cloud:
         except OSError as error:
             raise CommandError(
                 f"The local cloud keeps its state in {self.home.path}, which cannot be written to ({error.strerror}). "
-                "Mend that, or set ANDAMIO_HOME to a folder of yours."
+                "Fix this, or set ANDAMIO_HOME to a folder of yours."
             ) from None
 
     @contextmanager

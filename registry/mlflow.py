@@ -97,7 +97,7 @@ class MlflowTracker:
             self._client.delete_registered_model_alias(self.system, alias)
 
     def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
-        """Note what became of a run and its model version."""
+        """Record the outcome of a run and its model version."""
         self._client.set_tag(run_id, DECISION, outcome)
         if version is not None:
             self._client.set_model_version_tag(self.system, version, DECISION, outcome)

@@ -176,7 +176,10 @@ class _ShardScorer:
         finite = np.isfinite(probabilities).all(axis=1)
         if not finite.all():
             candidates = np.arange(len(finite)) if scored_rows is None else scored_rows
-            problems = [*problems, *(Violation(row, "", NO_ANSWER) for row in candidates[~finite].tolist())]
+            problems = [
+                *problems,
+                *(Violation(row, "", NO_ANSWER, "no-answer") for row in candidates[~finite].tolist()),
+            ]
             scored_rows, probabilities = candidates[finite], probabilities[finite]
         lines = rows.lines if scored_rows is None else rows.lines[scored_rows]
         return scored_rows, row_predictions(lines, probabilities, contract.positive_index, plan.threshold), problems

@@ -1,6 +1,6 @@
-"""What the command line asks of an account, real or emulated: stacks, executions, uploads, logs.
+"""An AWS account, real or emulated, for the command line: stacks, executions, uploads, logs.
 
-Every call that fails for a reason a person can mend raises `CommandError` with what to do.
+A call that fails for a reason that the user can fix raises a `CommandError` with advice.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from botocore.exceptions import (
 )
 
 from andamio.adapters.s3 import S3Objects
-from andamio.errors import CommandError, ObjectNotFound
+from andamio.errors import AccountError, AwsError, NotDeployed, ObjectNotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class Execution:
 
     @property
     def running(self) -> bool:
-        """Whether it goes on."""
+        """Whether it is running."""
         return self.status in ("RUNNING", "PENDING_REDRIVE")
 
 
 class _Client:
-    """A boto3 client whose failures are errors for people."""
+    """A boto3 client that raises `CommandError` for failures of connection and credentials."""
 
     def __init__(self, client: Any, where: str, *, local: bool) -> None:
         self._client = client
@@ -83,14 +83,14 @@ class _Client:
                 if self._local
                 else "Check the region's name (AWS_REGION) and your connection."
             )
-            raise CommandError(f"Nothing answers at {self._where}. {advice}") from None
+            raise AwsError(f"Nothing answers at {self._where}. {advice}") from None
         except NoCredentialsError:
-            raise CommandError(
+            raise AccountError(
                 "There are no AWS credentials. Configure them (aws configure, or AWS_PROFILE), or use the local "
                 "cloud: andamio up"
             ) from None
         except BotoCoreError as error:
-            raise CommandError(f"{self._where} does not answer as expected: {error}") from error
+            raise AwsError(f"{self._where} does not answer as expected: {error}") from error
 
 
 class Account:
@@ -103,7 +103,7 @@ class Account:
         try:
             self._session = boto3.Session(region_name=region, **keys)  # type: ignore[arg-type]
         except ProfileNotFound as error:
-            raise CommandError(f"AWS_PROFILE names a profile that your AWS configuration lacks: {error}.") from None
+            raise AccountError(f"AWS_PROFILE names a profile that your AWS configuration lacks: {error}.") from None
 
     def client(self, service: str) -> Any:
         """A client of one service, with retries; addresses buckets by path, as emulators need."""
@@ -137,7 +137,7 @@ class Account:
         try:
             return str(self.guarded("sts").get_caller_identity()["Account"])
         except ClientError as error:
-            raise CommandError(f"AWS does not accept the credentials: {error}") from error
+            raise AccountError(f"AWS does not accept the credentials: {error}") from error
 
     def objects(self, bucket: str) -> S3Objects:
         """A bucket behind the `Objects` port."""
@@ -152,7 +152,7 @@ class Account:
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
-            raise CommandError(f"Stack {stack} cannot be read: {error}") from error
+            raise AwsError(f"Stack {stack} cannot be read: {error}") from error
         found = reply["Stacks"][0]
         if found["StackStatus"].startswith("DELETE"):
             return None
@@ -173,7 +173,7 @@ class Account:
                     FunctionName=function, Environment={"Variables": {**variables, name: value}}
                 )
         except ClientError as error:
-            raise CommandError(f"{name} of {function} could not be set: {error}") from error
+            raise AwsError(f"{name} of {function} could not be set: {error}") from error
 
     # Executions
 
@@ -257,7 +257,7 @@ class Account:
         try:
             self._s3.upload_file(str(file), bucket, key, Callback=progress)
         except S3UploadFailedError as error:
-            raise CommandError(f"{file.name} could not be sent to s3://{bucket}/{key}: {error}") from error
+            raise AwsError(f"{file.name} could not be sent to s3://{bucket}/{key}: {error}") from error
 
     def empty(self, bucket: str) -> None:
         """Delete every version of every object of a bucket."""
@@ -268,7 +268,7 @@ class Account:
                 errors = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
                 if errors:
                     first = errors[0]
-                    raise CommandError(f"s3://{bucket}/{first['Key']} cannot be deleted: {first.get('Message')}")
+                    raise AwsError(f"s3://{bucket}/{first['Key']} cannot be deleted: {first.get('Message')}")
 
     # Logs
 
@@ -281,5 +281,5 @@ class Account:
                     yield event["timestamp"], event["message"].rstrip("\n")
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                raise CommandError(f"There is no log group {group} yet: deploy first (andamio deploy)") from None
+                raise NotDeployed(f"There is no log group {group} yet: deploy first (andamio deploy)") from None
             raise

@@ -1,4 +1,4 @@
-"""The releases of a problem, as people compare them."""
+"""The list of the releases of a problem."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ReleaseSummary:
 
 
 def list_releases(objects: Objects, problem: str) -> list[ReleaseSummary]:
-    """All releases of a problem, newest first; one that was tampered with is listed as refused."""
+    """All releases of a problem, newest first; one with a wrong digest has the stage "refused"."""
     pointer, _ = read_pointer(objects, problem)
     summaries = []
     for item in objects.list(layout.RELEASES):
@@ -50,7 +50,7 @@ def _summary(objects: Objects, pointer: Pointer, version: str, sealed: datetime)
 
 
 def stage(pointer: Pointer, version: str) -> str:
-    """What a release is right now."""
+    """The stage of a release: champion, challenger, previous or archived."""
     for name in ("champion", "challenger", "previous"):
         served = getattr(pointer, name)
         if served is not None and served.release == version:

@@ -116,11 +116,16 @@ def said(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
     return console.export_text()
 
 
-def refused(*arguments: str) -> str:
-    """Why a command was refused."""
+def refusal(*arguments: str) -> CommandError:
+    """The error of a command."""
     result = CliRunner().invoke(main.app, list(arguments))
     assert isinstance(result.exception, CommandError), result.output
-    return str(result.exception)
+    return result.exception
+
+
+def refused(*arguments: str) -> str:
+    """The message of a command's error."""
+    return str(refusal(*arguments))
 
 
 def test_a_file_goes_and_its_result_comes_next_to_it(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,21 +200,23 @@ def test_without_waiting_nothing_is_brought(cloud: Cloud, file: Path, monkeypatc
     assert list(file.parent.iterdir()) == [file]
 
 
-MISTAKES: dict[str, tuple[list[str], str]] = {
-    "no file": (["batch"], "Which file?"),
-    "file and batch": (["batch", "a.csv", "--resume", BATCH], "Which file?"),
-    "no such file": (["batch", "nowhere.csv"], "nowhere.csv: no such file"),
-    "a folder": (["batch", "."], "is a folder, not a file"),
-    "another format": (["batch", "a.csv", "--format", "xlsx"], "expected csv, parquet, sqlite"),
-    "no id": (["batch", "--resume", "x"], "'x' is no batch"),
-    "an unknown id": (["batch", "--resume", BATCH], "andamio batches lists those there are"),
-    "no prediction": (["lookup"], "Which prediction?"),
+MISTAKES: dict[str, tuple[list[str], str, str]] = {
+    "no file": (["batch"], "usage", "andamio batch patients.csv"),
+    "file and batch": (["batch", "a.csv", "--resume", BATCH], "usage", "--resume"),
+    "no such file": (["batch", "nowhere.csv"], "input-file", "nowhere.csv: no such file"),
+    "a folder": (["batch", "."], "input-file", "is a folder, not a file"),
+    "another format": (["batch", "a.csv", "--format", "xlsx"], "usage", "expected csv, parquet, sqlite"),
+    "no id": (["batch", "--resume", "x"], "usage", "'x' is not the id of a batch"),
+    "an unknown id": (["batch", "--resume", BATCH], "usage", "andamio batches"),
+    "no prediction": (["lookup"], "usage", "andamio lookup ID"),
 }
 
 
-@pytest.mark.parametrize(("words", "why"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_told_what_would_be_right(cloud: Cloud, words: list[str], why: str) -> None:
-    assert why in refused(*words)
+@pytest.mark.parametrize(("words", "code", "advice"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_told_what_would_be_right(cloud: Cloud, words: list[str], code: str, advice: str) -> None:
+    error = refusal(*words)
+    assert error.code == code
+    assert advice in str(error)
 
 
 def test_a_file_of_another_type_or_an_empty_one_is_not_sent(cloud: Cloud, tmp_path: Path) -> None:
@@ -220,7 +227,7 @@ def test_a_file_of_another_type_or_an_empty_one_is_not_sent(cloud: Cloud, tmp_pa
 
 
 def test_the_result_never_takes_the_place_of_the_input(cloud: Cloud, file: Path) -> None:
-    assert "is the input itself" in refused("batch", str(file), "--output", str(file))
+    assert refusal("batch", str(file), "--output", str(file)).code == "usage"
 
 
 def test_where_nothing_can_be_written_nothing_is_sent(cloud: Cloud, file: Path) -> None:
@@ -231,7 +238,7 @@ def test_where_nothing_can_be_written_nothing_is_sent(cloud: Cloud, file: Path) 
 
 def test_without_a_model_nothing_is_sent(cloud: Cloud, file: Path) -> None:
     cloud.buckets["models"] = MemoryObjects("models")
-    assert "andamio ingest FILE, and training follows" in refused("batch", str(file))
+    assert refusal("batch", str(file)).code == "no-model"
     assert cloud.buckets["batch"].writes == []
 
 
@@ -256,7 +263,9 @@ def test_why_a_batch_failed_is_said_and_how_to_go_on(cloud: Cloud, file: Path) -
         put_state(bucket, batch_id, status="failed", reason="1 part could not be scored.")
 
     cloud.on_arrival = half
-    assert "1 of 2 parts are scored and kept. Go on with: andamio batch --resume" in refused("batch", str(file))
+    error = refusal("batch", str(file))
+    assert error.code == "execution-failed"
+    assert "1 of 2 shards are scored. To resume: andamio batch --resume" in str(error)
 
 
 def test_an_execution_that_dies_without_a_word_is_noticed(cloud: Cloud, file: Path) -> None:
@@ -276,7 +285,7 @@ def test_a_machine_that_fails_before_it_plans_is_noticed(cloud: Cloud, file: Pat
 
 def test_a_file_that_starts_nothing_is_noticed(cloud: Cloud, file: Path) -> None:
     cloud.on_arrival = lambda batch_id, key: None
-    assert "no batch began" in refused("batch", str(file))
+    assert refusal("batch", str(file)).code == "execution-failed"
 
 
 def test_going_on_starts_an_execution_and_brings_the_result_into_this_folder(
@@ -428,4 +437,4 @@ def test_a_result_that_is_kept_no_longer_is_not_brought(cloud: Cloud, file: Path
     found = batch.Batches(DEPLOYED).score(file, batch.ResultOptions())
     assert found is not None
     cloud.buckets["batch"].delete(layout.batch_manifest(found.status.batch))
-    assert "kept no longer" in refused("batch", "--resume", found.status.batch)
+    assert "have expired" in refused("batch", "--resume", found.status.batch)

@@ -66,7 +66,7 @@ def test_when_it_asks_the_terminal_is_its_own(
 
 @pytest.mark.parametrize("interactive", [True, False])
 def test_a_failure_is_said(tmp_path: Path, interactive: bool) -> None:
-    with pytest.raises(CommandError, match="above say why" if interactive else "Deploying failed"):
+    with pytest.raises(CommandError, match="see the lines above" if interactive else "Deploying failed"):
         run(tmp_path, interactive=interactive, code=1)
 
 

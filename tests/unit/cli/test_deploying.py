@@ -124,7 +124,9 @@ def test_a_stage_is_a_system_of_its_own(world: World) -> None:
     assert len(world.calls) == 2
     assert deployed.find("heart", "dev") == deployed.find(stage="dev") == dev
     assert deployed.find("heart", "prod") == deployed.find("heart") == deployed.find() == prod
-    with pytest.raises(CommandError, match=r"in stage 'test'\. Deployed are heart \(1{12}-eu-west-1\), heart--prod"):
+    with pytest.raises(
+        CommandError, match=r"in stage 'test'\. Deployed systems: heart \(1{12}-eu-west-1\), heart--prod"
+    ):
         deployed.find("heart", "test")
 
 
@@ -136,13 +138,13 @@ def test_a_stage_that_no_name_may_carry_is_refused_before_anything_is_asked(worl
 
 
 def test_a_system_that_is_too_long_for_aws_is_refused(world: World, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"has 33 characters, and names of AWS leave room for 31"):
+    with pytest.raises(CommandError, match=r"has 33 characters, and AWS names allow 31"):
         target.system_of("a" * 25, "stages")
     assert target.system_of("a" * 25, "prod") == "a" * 25 + "--prod"
 
 
 def test_two_stages_at_once_are_refused(world: World) -> None:
-    with pytest.raises(CommandError, match=r"--stage says prod, and --context test"):
+    with pytest.raises(CommandError, match=r"--stage prod and --context stage=test"):
         deploy(stage="prod", context=["stage=test"])
 
 
@@ -152,7 +154,7 @@ def test_with_the_local_clouds_endpoint_in_the_shell_aws_is_not_what_would_answe
 ) -> None:
     """Whether it is that of all services, or of one alone: boto3 and the CDK follow either."""
     monkeypatch.setenv(name, "http://127.0.0.1:4566")
-    with pytest.raises(CommandError, match=rf"these are set: {name} \(http://127.0.0.1:4566\). First: unset {name}$"):
+    with pytest.raises(CommandError, match=rf"set: {name} \(http://127.0.0.1:4566\). Run: unset {name}$"):
         deploy()
 
 
@@ -199,7 +201,7 @@ def test_credentials_of_another_account_reach_nothing(world: World) -> None:
     made = deploy()
     assert home.account(made)
     world.account = "222222222222"
-    with pytest.raises(CommandError, match=r"in AWS account 1{12}, and your credentials are those of 2{12}"):
+    with pytest.raises(CommandError, match=r"in AWS account 1{12}, but your credentials belong to account 2{12}"):
         home.account(made)
 
 

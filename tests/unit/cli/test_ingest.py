@@ -81,7 +81,9 @@ def test_a_removal_is_followed_by_etl_also_beside_files_that_are_there_already(
     assert started == ["arn:etl"]
 
 
-@pytest.mark.parametrize(("status", "said"), [("unchanged", "trained on before"), ("published", "champion now")])
+@pytest.mark.parametrize(
+    ("status", "said"), [("unchanged", "To train again"), ("published", "new model is the champion")]
+)
 def test_a_training_that_ended_before_is_not_told_as_news(
     account: Account,
     started: list[str],
