@@ -265,7 +265,9 @@ PROBLEM_TYPES = {
         ProblemType("method-not-allowed", 405, "The path does not take this method", "Use one of the header Allow."),
         ProblemType("bad-event", 400, "The function was not called by API Gateway", "Call the API by its address."),
         ProblemType("not-ready", 503, "No model is served yet", "Train and promote a model, then try again.", 10),
-        ProblemType("release", 503, "The release cannot be used", "Promote another release.", 60),
+        ProblemType(
+            "release", 503, "The release cannot be used", "Promote another release: andamio promote VERSION.", 60
+        ),
         ProblemType("settings", 503, "The service is not configured", "Deploy again: the log names the setting."),
         ProblemType("internal", 500, "Something went wrong on our side", "The log has it under `instance`."),
         # API Gateway answers these itself, before the function is called.

@@ -77,6 +77,8 @@ def _show(values: Json, console: Console, requested: Sequence[str] | None = None
         address = where[name] if service["state"] != "stopped" else "-"
         pid = f"pid {service['pid']}" if service["pid"] else ""
         console.print(f"{sign} {name:<9} {service['state']:<9} {address:<24} {pid}")
+    for sentence in values["trouble"]:
+        console.print(f"[red]{escape(sentence)}[/red]")
     if not values["iam"]:
         console.print("IAM is off: functions may do what their roles do not allow. `andamio up --iam` enforces it.")
 

@@ -51,9 +51,9 @@ _PLAIN_NAME = re.compile(rf"\w(?:[\w. -]{{0,{MAX_NAME_LENGTH - 2}}}\w)")
 def plain_name(text: str) -> str | None:
     """The last part of a path where it can be the end of a key: letters, digits and `._ -`, a known ending.
 
-    Letters may have accents, in Unicode's composed form (NFC) whatever form came.
+    Letters may have accents, which are composed (NFC): some systems send them as characters of their own.
     """
-    name = composed(text).replace("\\", "/").rsplit("/", 1)[-1]
+    name = composed(text.replace("\\", "/").rsplit("/", 1)[-1])
     return name if _PLAIN_NAME.fullmatch(name) and format_of(name) else None
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,8 +28,18 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from andamio import names
 from andamio.adapters.s3 import S3Objects
-from andamio.errors import AccountError, AwsError, NotDeployed, ObjectNotFound
+from andamio.errors import AccountError, AwsError, LocalCloudError, NotDeployed, ObjectNotFound
+
+NO_ROOM = "InsufficientStorage"
+"""How the local cloud refuses data that its disk may not hold; the message says what to do."""
+
+
+API_ID = re.compile(r"([a-z0-9]+)\.execute-api|/restapis/([a-z0-9]+)/")
+"""The id of an API in its address, AWS's or the emulator's."""
+GONE = re.compile("404|NotFound|DoesNotExist|NoSuch")
+"""What services call it that a resource is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,10 @@ class _Client:
             ) from None
         except BotoCoreError as error:
             raise AwsError(f"{self._where} does not answer as expected: {error}") from error
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != NO_ROOM:
+                raise
+            raise LocalCloudError(str(error.response["Error"]["Message"])) from None
 
 
 class Account:
@@ -157,6 +172,34 @@ class Account:
         if found["StackStatus"].startswith("DELETE"):
             return None
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def lacking(self, deployed: Mapping[str, Any]) -> list[str]:
+        """What of a deployed system is not there, in words: buckets, functions, machines, table, API."""
+        named = [names.resource(deployed["system"], part) for part in names.FUNCTIONS]
+        api = API_ID.search(deployed["api_url"])
+        looks = [
+            *(("bucket", name, "s3", "head_bucket", "Bucket") for name in deployed["buckets"].values()),
+            *(("function", name, "lambda", "get_function_configuration", "FunctionName") for name in named),
+            *(
+                ("state machine", arn, "stepfunctions", "describe_state_machine", "stateMachineArn")
+                for arn in deployed["state_machines"].values()
+            ),
+            ("table", deployed["predictions_table"], "dynamodb", "describe_table", "TableName"),
+            *([("API", api[1] or api[2], "apigateway", "get_rest_api", "restApiId")] if api else []),
+        ]
+        return [
+            f"{what} {name.rsplit(':', 1)[-1]}"
+            for what, name, service, call, key in looks
+            if not self._is_there(service, call, {key: name})
+        ]
+
+    def _is_there(self, service: str, call: str, asked: dict[str, str]) -> bool:
+        """Whether a resource is there; where nobody may look, it is taken to be."""
+        try:
+            getattr(self.guarded(service), call)(**asked)
+        except ClientError as error:
+            return GONE.search(error.response["Error"]["Code"]) is None
+        return True
 
     def api_key(self, key_id: str) -> str:
         """The value of an API key."""

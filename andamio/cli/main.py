@@ -301,6 +301,16 @@ def models(problem: Name = None, stage: Stage = None) -> None:
 
 
 @app.command()
+def promote(
+    release: Annotated[str, typer.Argument(help="Which release, as andamio models lists it.")],
+    problem: Name = None,
+    stage: Stage = None,
+) -> None:
+    """Let an intact release serve, without the gate: the way out where the champion cannot be read."""
+    pipeline.promote(_deployed(problem, stage), release)
+
+
+@app.command()
 def report(
     version: Annotated[str | None, typer.Argument(help="Data version. Default: the current one.")] = None,
     problem: Name = None,

@@ -51,7 +51,7 @@ def data(facts: Facts) -> Section:
             + listed(
                 [
                     f"{code(item['key'])} ({counted(item.get('valid', item.get('rows', 0)), 'row')}"
-                    f"{''.join(f'; it {said(words)}' for words in assumptions(item.get('read_as') or {}))})"
+                    f"{''.join(f'; it {escaped(words)}' for words in assumptions(item.get('read_as') or {}))})"
                     for item in files
                 ]
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from scoring.status import Status, read_status, recent
 
 _START_GRACE = timedelta(minutes=1)
 """Time within which the execution for an uploaded file starts."""
+_BEGIN_SECONDS = 10.0
+"""Time to wait for it after an upload of just now: an execution that was lost with the cloud never starts."""
 _RESULTS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".sqlite": "sqlite", ".db": "sqlite"}
 """The format of the result by the file ending of --output."""
 
@@ -112,7 +114,7 @@ class Batches:
         watch = Watch(self._account, self._objects, self._machine, batch)
         # A file that was just uploaded is planned soon: a second execution would repeat the work.
         is_fresh = upload is not None and datetime.now(UTC) - upload.modified < _START_GRACE
-        if not is_fresh and not watch.running():
+        if not (is_fresh and watch.begins(_BEGIN_SECONDS)) and not watch.running():
             name = f"resume-{secrets.token_hex(6)}"
             event = {"batch": batch, "resume": True} if status else {"key": upload.key if upload else ""}
             self._account.start(self._machine, name, event)
@@ -125,7 +127,14 @@ class Batches:
 
     def recent(self, limit: int) -> list[Status]:
         """The newest batches, newest first."""
-        return recent(self._objects, limit, datetime.now(UTC))
+        return [self._alive(status) for status in recent(self._objects, limit, datetime.now(UTC))]
+
+    def _alive(self, status: Status) -> Status:
+        """The status, where it says "running" only while an execution is at it."""
+        if status.status != "running":
+            return status
+        ended = Watch(self._account, self._objects, self._machine, status.batch).ended()
+        return replace(status, status="failed", step=None, reason=ended) if ended else status
 
     def _download(self, status: Status, file: Path, options: ResultOptions) -> Result:
         if status.rows is None:

@@ -37,8 +37,8 @@ def fetch(
 ) -> None:
     """Download the scored rows of a batch into one file; `on_part` is called after each part.
 
-    `form` is one of `FORMATS`, or the format of the batch. Text is compressed where the target ends with `.gz`. The
-    file appears when it is complete. Raises `ServiceError` when the number of rows differs from the manifest.
+    `form` is one of `FORMATS`, or the format of the batch. Text whose target ends with `.gz` is compressed. The file
+    appears when it is complete. Raises `ServiceError` when the number of rows differs from the manifest.
     """
     files = manifest.files
     with _folder_beside(target) as folder:

@@ -17,6 +17,7 @@ from scoring.status import Status, read_status
 _POLL_SECONDS = 0.5
 _CHECK_SECONDS = 5.0
 _APPEAR_SECONDS = 60.0
+_NO_EXECUTION = "Its execution is not there any more."
 _STEPS = {
     "planning": "Planning",
     "unpacking": "Unpacking",
@@ -45,6 +46,26 @@ class Watch:
         """Whether an execution is working on the batch."""
         execution = self._execution()
         return execution is not None and execution.running
+
+    def begins(self, seconds: float) -> bool:
+        """Wait until an execution has claimed it; False when none has within that time."""
+        deadline = time.monotonic() + seconds
+        while self._execution_name() is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
+
+    def ended(self) -> str:
+        """Why nothing works on a batch that says that it runs, and what to do; "" while an execution does."""
+        execution = self._execution()
+        if execution is not None and execution.running:
+            return ""
+        status = read_status(self._objects, self.batch, datetime.now(UTC))
+        if status is None or status.status != "running":
+            return ""  # it ended between the two looks
+        said = f"Its execution ended as {execution.status}: {reason(execution.cause)}." if execution else _NO_EXECUTION
+        return f"{said} What was scored is kept. Go on with: andamio batch --resume {self.batch}"
 
     def await_end(self) -> Status:
         """Wait until the batch is done; raises `ExecutionFailed` when it fails, or when no execution works on it."""
@@ -90,6 +111,8 @@ class Watch:
                 f"The execution of batch {self.batch} ended as {execution.status}: {reason(execution.cause)}\n"
                 f"  Log: andamio logs score. To resume: andamio batch --resume {self.batch}"
             )
+        if self._resumed is None and self._execution_name() is not None:
+            raise ExecutionFailed(f"Batch {self.batch} stopped. {self.ended()}")
         executions = [item for item in self._account.executions(self._machine) if item.started >= self._since]
         if any(item.running for item in executions):
             return

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +36,15 @@ def run(
         "CDK_DISABLE_VERSION_CHECK": "1",
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
     }
+    with _alone():
+        _run(arguments, environment, title, folder, cdk, interactive=interactive)
+
+
+def _run(
+    arguments: list[str], environment: dict[str, str], title: str, folder: Path, cdk: Path, *, interactive: bool
+) -> None:
     shutil.rmtree(home() / "cdk.out", ignore_errors=True)  # the CDK keeps the zips of every synth
+    bin_folder = Path(sys.executable).parent
     command = [str(bin_folder / "node"), str(cdk), *arguments, "--output", str(home() / "cdk.out"), "--no-notices"]
     if interactive:
         note(title)
@@ -43,6 +54,20 @@ def run(
         done(title)
         return
     _unattended([*command, "--ci"], environment, title, folder)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock of `cdk.out`: each run begins by emptying it, and would take it from under another."""
+    lock = home() / "cdk.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("wb") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note("Another deploy or destroy is under way on this machine: waiting for it.")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _unattended(command: list[str], environment: dict[str, str], title: str, folder: Path) -> None:

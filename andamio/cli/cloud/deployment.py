@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from andamio import names
+from andamio.adapters.aws import API_ID
 from andamio.cli.cloud import addresses, cdk, outputs
 from andamio.cli.cloud.target import Target, stage_of, system_of, target
 from andamio.cli.console import note
 from andamio.cli.home import REPO, home
 from andamio.contract import Contract
-from andamio.errors import ToolError, UsageError
+from andamio.errors import NotDeployed, ToolError, UsageError
 
 _SOURCES = ("andamio", "etl", "training", "registry", "scoring", "lambdas", "infra", "stepfunctions")
 _FILES = ("uv.lock", "package-lock.json", "cdk.json")
@@ -46,6 +46,7 @@ def deploy(
     last_outputs = outputs.read(where.name, system) or {}
     stack = names.stack(system)
     if not force and last_outputs.get("fingerprint") == fingerprint and where.account.stack_outputs(stack):
+        _complete(where, stack, last_outputs)
         note(f"Stack {stack} is up to date {where}.")
         return outputs.write(last_outputs)
     arguments = cdk_context(folder, stage, context)
@@ -70,6 +71,18 @@ def deploy(
         raise ToolError(f"cdk deploy succeeded, but there is no stack {stack}: see {cdk.log()}")
     content = _outputs(contract, folder, stack_outputs, where, stage) | {"context": context, "fingerprint": fingerprint}
     return outputs.write(content)
+
+
+def _complete(where: Target, stack: str, deployed: dict[str, Any]) -> None:
+    """Raise `CommandError` where the stack is there, and what it made is not: no deploy would notice."""
+    if gone := where.account.lacking(deployed):
+        aws = "" if where.local else " --aws"
+        raise NotDeployed(
+            f"CloudFormation says that stack {stack} is deployed {where}, but it is not complete. Missing: "
+            f"{', '.join(gone)}. Another deploy would not restore them. Create the stack again: andamio destroy{aws}, "
+            f"then andamio deploy{aws}."
+            + (" If that fails: make down PURGE=1 forgets the local cloud." if where.local else "")
+        )
 
 
 def cdk_context(folder: Path, stage: str, context: list[str]) -> list[str]:
@@ -113,7 +126,7 @@ def _outputs(
     api_url = stack_outputs["ApiUrl"].rstrip("/")
     recorded = where.recorded
     if recorded is not None:
-        api = re.search(r"([a-z0-9]+)\.execute-api|/restapis/([a-z0-9]+)/", api_url)
+        api = API_ID.search(api_url)
         if api:
             # The path form of the emulator: names under .localhost do not resolve in every program.
             identity = api.group(1) or api.group(2)

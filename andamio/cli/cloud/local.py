@@ -11,13 +11,21 @@ from typing import Any
 from andamio.cli.home import REPO, cloud, home
 from andamio.errors import LocalCloudError, ToolError
 
+_INTERRUPTED = 130
 DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _AWS_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
 def run(*arguments: str) -> None:
-    """Run `python -m localstack ...` with its output on the terminal; raises `ToolError` when it fails."""
-    code = subprocess.call([sys.executable, "-m", "localstack", *arguments], cwd=REPO, env=_environment())
+    """Run `python -m localstack ...`, with its output on the terminal; raises `ToolError` when it fails."""
+    process = subprocess.Popen([sys.executable, "-m", "localstack", *arguments], cwd=REPO, env=_environment())
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # Ctrl-C reached it too
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
+        sys.exit(code)  # it has said itself what was stopped, and what to do
     if code:
         raise ToolError(f"'localstack {' '.join(arguments)}' failed: see the lines above.")
 

@@ -22,16 +22,20 @@ from andamio.cli.console import done, err, note, step
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api, show
+from andamio.cli.models import promote as promotion
 from andamio.cli.models.follow import follow, follow_etl, training_arn
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
+from andamio.cli.models.tracking import TrackingWatch
 from andamio.cli.models.trials import TrialProgress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
-from andamio.errors import InputFileError, NoData, NoModel, ObjectNotFound, UsageError
+from andamio.errors import DataError, InputFileError, NoData, NoModel, ObjectNotFound, UsageError
 from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.release import Release
 from andamio.storage import layout
+from andamio.storage.ports import Objects
 from andamio.suggestion import nearest
+from etl.collect import Sources
 
 _POLL_SECONDS = 0.5
 _SERVED_SECONDS = 60.0
@@ -106,15 +110,15 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
     for file in files:
         if file in uploaded:
             done(f"{file.name} is in s3://{lake}/{layout.RAW}")
-    if (
-        files
-        and not uploaded
-        and not remove
-        and _champion(deployed, account) is not None
-        and has_decision(deployed, account)
-    ):
-        note("The files are in the lake already, and the champion was trained on them.")
-        return
+    if files and not uploaded and not remove:
+        if not in_use(account.objects(lake)):
+            note(
+                "The files are in the lake already, but the current data version is not made of what lies under "
+                f"{layout.RAW} now: ETL was interrupted, or refused them. ETL runs again; finished steps are kept."
+            )
+        elif _champion(deployed, account) is not None and has_decision(deployed, account):
+            note("The files are in the lake already, and the champion was trained on them.")
+            return
     if uploaded:
         if not wait:
             return
@@ -127,6 +131,15 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
     _report_etl(etl)
     if etl.output.get("version"):
         _follow_training(deployed, account, etl.output["version"], is_known=etl.output.get("status") == "unchanged")
+
+
+def in_use(lake: Objects) -> bool:
+    """Whether the current data version is made of the raw objects that lie in the lake now, and of no others."""
+    try:
+        made_of = json.loads(lake.get(layout.CURRENT_DATASET).body)["input"]
+        return Sources.load(lake, made_of).are_current(lake)
+    except (ObjectNotFound, DataError):
+        return False
 
 
 def _remove_raw_files(account: Account, lake: str, remove: Sequence[str]) -> None:
@@ -169,7 +182,13 @@ def train(deployed: dict[str, Any], overrides: dict[str, Any], *, wait: bool) ->
 
 def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Execution:
     progress = TrialProgress(account, arn, account.objects(deployed["buckets"]["models"]))
-    return follow(account, arn, "Training", progress.update)
+    tracking = TrackingWatch(deployed["mlflow_url"] if deployed.get("mlflow_own") else None)
+
+    def look() -> str:
+        tracking.look()
+        return progress.update()
+
+    return follow(account, arn, "Training", look)
 
 
 def _follow_training(deployed: dict[str, Any], account: Account, version: str, *, is_known: bool) -> None:
@@ -204,6 +223,16 @@ def has_decision(deployed: dict[str, Any], account: Account) -> bool:
     }
     plans = (json.loads(models.get(layout.run(run, "plan.json")).body) for run in decided_runs)
     return any(plan["contract"] == contract_digest and plan["dataset"] == current for plan in plans)
+
+
+def promote(deployed: dict[str, Any], release: str) -> None:
+    """Let an intact release serve, and wait until it does; MLflow's alias follows with the next training."""
+    models = account_of(deployed).objects(deployed["buckets"]["models"])
+    if promotion.promote(models, deployed["problem"], release, datetime.now(UTC)):
+        done(f"Release {release} is champion now.")
+    else:
+        note(f"Release {release} is champion already, and intact.")
+    await_release(deployed, release)
 
 
 def await_release(deployed: dict[str, Any], release: str) -> None:

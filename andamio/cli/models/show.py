@@ -16,7 +16,7 @@ from rich.table import Table
 
 from andamio import names
 from andamio.cli.cloud import local
-from andamio.cli.console import ago, note, out
+from andamio.cli.console import ago, fail, note, out
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api
@@ -28,7 +28,10 @@ from andamio.storage import layout
 from andamio.storage.noise import is_noise
 from andamio.storage.ports import Objects
 
-FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
+INSTEAD = "An intact release can serve instead: andamio promote VERSION. Or train a new one: andamio train"
+"""What to do about a champion that cannot be read."""
+
+FUNCTIONS = names.FUNCTIONS
 _POLL_SECONDS = 1.0
 _BAR = 20
 _MAX_VALUE_LENGTH = 40
@@ -136,16 +139,22 @@ def models(deployed: dict[str, Any]) -> None:
         return
     table = _plain_table("release", "stage", "family", "holdout (95% interval)", "data version", "sealed")
     for release in found:
-        style = {"champion": "green", "refused": "red"}.get(release.stage, "")
+        style = "red" if release.refused else {"champion": "green"}.get(release.stage, "")
+        said = f"{release.stage}, refused" if release.refused else release.stage
         table.add_row(
             release.version,
-            f"[{style}]{release.stage}[/{style}]" if style else release.stage,
+            f"[{style}]{said}[/{style}]" if style else said,
             release.model,
             f"{release.metric} {release.value}",
             release.dataset,
             ago(release.sealed),
         )
     out.print(table)
+    for release in found:
+        if release.refused:
+            fail(release.refused)
+            if release.stage == "champion":
+                note(INSTEAD)
 
 
 def services() -> None:
@@ -162,6 +171,8 @@ def services() -> None:
         where = {"emulator": found.get("endpoint_url"), "mlflow": found.get("mlflow_url")}.get(name) or ""
         table.add_row(name, state, where, str(service.get("pid") or ""))
     out.print(table)
+    for sentence in found.get("trouble", []):
+        fail(sentence)
     if found.get("iam") is False:
         note("IAM roles are not enforced. To enforce them: andamio up --iam")
 
@@ -194,9 +205,11 @@ def _serving_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [("champion", f"[green]{served.release}[/green] since {since:%Y-%m-%d %H:%M} UTC ({ago(since)})")]
     try:
         release = Release.open(objects, served.release)
+        release.verify()
         metric, value = figure(release.json("evaluation.json"))
     except ReleaseError as error:
-        return [*rows, ("", f"[red]{escape(str(error))}[/red]")]
+        rows[0] = ("champion", f"[red]{served.release}, refused[/red]")
+        return [*rows, ("", f"[red]{escape(str(error))}[/red]"), ("", INSTEAD)]
     rows.append(("model", f"{release.info.get('family', '')}, {metric} {value} on the holdout"))
     rows.append(("data version", str(release.info["dataset"])))
     if pointer.previous is not None:

@@ -355,6 +355,44 @@ def test_a_file_that_has_just_come_is_only_followed(
     assert cloud.started == []
 
 
+def test_a_file_whose_execution_was_lost_with_the_cloud_is_started_without_advising_oneself(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(batch, "_START_GRACE", timedelta(days=10_000))
+    monkeypatch.setattr(batch, "_BEGIN_SECONDS", 0.0)
+    key = layout.incoming(BATCH, "patients.csv")
+    cloud.buckets["batch"].put(key, b"age\n")
+    cloud.on_start = lambda name, payload: cloud.score(BATCH)
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started[0][1] == {"key": key}
+
+
+@pytest.mark.parametrize("left", ["FAILED", "nothing"])
+def test_a_batch_whose_execution_is_dead_is_not_said_to_run(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], left: str
+) -> None:
+    put_state(cloud.buckets["batch"])
+    cloud.run("e-1", "RUNNING")
+    assert "running" in said(monkeypatch, "batches")
+    if left == "FAILED":
+        cloud.run("e-1", "FAILED", "States.ServiceRestart")
+    else:
+        cloud.runs.clear()
+    (found,) = batch.Batches(DEPLOYED).recent(5)
+    assert found.status == "failed"
+    assert f"Go on with: andamio batch --resume {BATCH}" in (found.reason or "")
+    assert ("States.ServiceRestart" if left == "FAILED" else "not there any more") in (found.reason or "")
+
+
+def test_a_batch_that_loses_its_execution_while_it_is_followed_is_said_at_once(cloud: Cloud, file: Path) -> None:
+    def claimed(batch_id: str, key: str) -> None:
+        put_state(cloud.buckets["batch"], batch=batch_id)
+
+    cloud.on_arrival = claimed
+    assert "Go on with: andamio batch --resume" in refused("batch", str(file))
+
+
 def test_recent_batches_fit_on_a_line_each(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(monkeypatch, "batches") == ""
     cloud.score(OTHER)

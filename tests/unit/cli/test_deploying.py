@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from andamio.adapters.aws import Account
 from andamio.cli import home, main
 from andamio.cli.cloud import cdk, deployment, target
 from andamio.cli.cloud import outputs as deployed
 from andamio.cli.models import show
 from andamio.errors import CommandError
+from tests.support.account import REGION, Aws
 
 HEART = home.REPO / "problems" / "heart"
 MADE = {
@@ -33,6 +35,7 @@ class World:
     stacks: set[tuple[str, str, str]] = field(default_factory=set)
     calls: list[list[str]] = field(default_factory=list)
     asked: list[bool] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
     def open(self, endpoint_url: str | None, region: str) -> Any:
         """An account as the adapter opens it, by the credentials of now."""
@@ -43,7 +46,11 @@ class World:
             return {key: value.format(place=region) for key, value in MADE.items()} if there else None
 
         return SimpleNamespace(
-            endpoint_url=endpoint_url, number=lambda: account, stack_outputs=outputs, api_key=lambda key: f"of {key}"
+            endpoint_url=endpoint_url,
+            number=lambda: account,
+            stack_outputs=outputs,
+            api_key=lambda key: f"of {key}",
+            lacking=lambda deployed: self.gone,
         )
 
     def cdk(self, arguments: list[str], environment: dict[str, str], what: str, *, interactive: bool = False) -> None:
@@ -112,6 +119,32 @@ def test_a_stack_that_is_gone_is_deployed_again(world: World) -> None:
     world.stacks.clear()
     deploy()
     assert len(world.calls) == 2
+
+
+def test_a_stack_whose_resources_are_gone_is_not_said_to_be_up_to_date(world: World) -> None:
+    deploy()
+    world.gone = ["bucket lake", "function andamio-heart-api"]
+    with pytest.raises(CommandError, match=r"Not there: bucket lake, function andamio-heart-api.*andamio destroy"):
+        deploy()
+
+
+def test_what_a_system_lacks_is_looked_for_in_each_service(aws: Aws) -> None:
+    client = aws.client("s3")
+    client.create_bucket(Bucket="lake")
+    found = Account(None, REGION).lacking(
+        {
+            "system": "heart",
+            "api_url": "https://abcdefghij.execute-api.x.amazonaws.com/v1",
+            "buckets": {"lake": "lake", "models": "models"},
+            "state_machines": {"etl": f"arn:aws:states:{REGION}:123456789012:stateMachine:andamio-heart-etl"},
+            "predictions_table": "predictions",
+        }
+    )
+    assert "bucket lake" not in found
+    assert {"bucket models", "function andamio-heart-api", "state machine andamio-heart-etl", "API abcdefghij"} < set(
+        found
+    )
+    assert "table predictions" in found
 
 
 def test_a_stage_is_a_system_of_its_own(world: World) -> None:

@@ -32,6 +32,7 @@ COMMANDS = (
     ["batches"],
     ["lookup", "20261121T100000-0123456789ab-2"],
     ["models"],
+    ["promote", "0123456789abcdef"],
     ["report"],
     ["card"],
     ["status"],
