@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from andamio.contract import Contract
 from andamio.errors import DataError
 from andamio.storage import documents, layout
 from scoring.batch import result_key
@@ -54,6 +55,16 @@ class TestTheMergedFile:
         found = rows_of(machine.batch.get(layout.scored_whole(batch, "csv")).body)
         assert len(machine.manifest(batch)["files"]["scored"]) > 1
         assert [row['a note\nof "two" lines'] for row in found] == ["x\ny"] * 9
+
+    @pytest.mark.parametrize("mark", ["\ufeff", ""])
+    def test_a_byte_order_mark_that_came_goes_back_once_in_each_file(self, mark: str) -> None:
+        machine = Machine(shard_bytes=70)
+        manifest = machine.manifest(machine.score("a.csv", mark + table(30))["batch"])
+        files = [manifest["files"]["merged"], *manifest["files"]["scored"]]
+        texts = [machine.batch.get(key).body.decode() for key in files]
+        assert len(texts) > 3
+        assert all(text.startswith(f"{mark}patient,") for text in texts)
+        assert [text.count("\ufeff") for text in texts] == [len(mark)] * len(texts)
 
     def test_of_json_lines_is_one_part_behind_the_other(self) -> None:
         machine = Machine(shard_bytes=100)
@@ -201,3 +212,23 @@ class TestWhatIsKnown:
         machine.batch.put(key, KnownBatch("20260101T000000-000000000000").to_json())
         machine.step("publish", batch=batch)
         assert documents.read(machine.batch, key, KnownBatch).batch == batch
+
+
+class TestAbsentColumns:
+    CONTRACT = Contract.from_toml(
+        '[problem]\nname = "small"\ntarget = "ill"\nlabels = { no = "Healthy", yes = "Ill" }\n'
+        '[features.age]\ntype = "integer"\n[features.weight]\ntype = "number"\nrequired = false\n'
+    )
+
+    def test_are_counted_and_named_where_they_may_be_absent(self) -> None:
+        machine = Machine(self.CONTRACT)
+        said = machine.score("a.csv", "age,note\n1,x\n2,y\n")
+        assert "It lacks the 1 optional column 'weight': no value in any row. Results:" in said["message"]
+        assert machine.manifest(said["batch"])["absent"] == ["weight"]
+
+    def test_are_not_claimed_where_there_are_none_or_nobody_knows(self) -> None:
+        machine = Machine(self.CONTRACT)
+        for name, body in (("a.csv", "age,weight\n1,2\n"), ("a.jsonl", '{"age": 1}\n{"age": 1, "weight": 2}\n')):
+            said = machine.score(name, body)
+            assert "lacks" not in said["message"]
+            assert machine.manifest(said["batch"])["absent"] == []
