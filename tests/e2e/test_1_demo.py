@@ -194,7 +194,7 @@ def test_a_second_training_ties_and_leaves_the_champion(clone: Clone, heart: Dep
     said = clone.ok("train").said
     latest = max(heart.executions("train"), key=lambda execution: execution.started)
     assert latest.output["status"] == "tied"
-    assert "champion itself" in said
+    assert "equals the champion" in said
     assert heart.request("GET", "/version").json()["release"] == before["release"]
     assert manifests(heart) == sealed, "a tie seals no release"
 
