@@ -50,6 +50,10 @@ def stack(system: str) -> str:
     return f"{NAMESPACE}-{system}"
 
 
+FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
+"""The parts of a system that are functions."""
+
+
 def resource(system: str, part: str) -> str:
     """A function, state machine, table, topic or rule of a system: `andamio-heart-api`."""
     return f"{NAMESPACE}-{system}-{part}"

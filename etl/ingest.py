@@ -1,4 +1,4 @@
-"""Raw objects to rows: read, replaced by id, checked against the contract, told apart from the unusable."""
+"""From raw objects to rows: reading, replacement by id, validation, rejects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +15,17 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns, contract_columns, table_columns
 from andamio.dataset.version import KEY, ROW
+from andamio.errors import Violation
 from andamio.records.names import compare_names, objection_to
 from andamio.records.parse import parse
 from andamio.storage.ports import Objects
-from andamio.tabular import Chunk, ReadAs, RefusedFile, read_raw
-from andamio.tabular.sniff import COMMA_NUMBER
+from andamio.tabular.arrow import cells_of
+from andamio.tabular.columns import column_kinds
+from andamio.tabular.file import read_file
+from andamio.tabular.number_marks import with_point
+from andamio.tabular.read_as import ReadAs
+from andamio.tabular.refused import RefusedFile
+from andamio.tabular.rows import Rows
 from etl.collect import Source
 from etl.quarantine import Reject, Violations, masked_cells
 from etl.split import SealedSplit
@@ -30,7 +35,7 @@ Cells = dict[str, list[object]]
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of one raw object: every row that was read is valid, rejected or replaced.
+    """The result of reading one raw object: each row is valid, rejected or replaced.
 
     `extra` are columns that the contract does not name, `absent` columns of the contract that the
     file lacks, `lacking` those of them that it must have. `misnamed` says that a column has nearly the name of one
@@ -143,14 +148,20 @@ class _Reader:
         report.sha256 = hashlib.sha256(body).hexdigest()
         parts: list[_Part] = []
         try:
-            report.read_as, chunks = read_raw(
-                report.source.key, body, self._contract, dict.fromkeys((*self._contract_columns, *self._keys))
+            report.read_as, blocks = read_file(
+                report.source.key,
+                body,
+                self._contract,
+                column_kinds(self._contract, self._contract_columns),
+                exact=self._keys,
             )
-            for chunk in chunks:
+            read = 0
+            for rows in blocks:
                 # The names of JSON Lines are only complete at the end: any line may bring a new one.
-                if report.read_as.format != "json lines" and self._compare(report, report.read_as.names):
+                if report.read_as.format != "jsonl" and self._compare(report, report.read_as.names):
                     break
-                parts.append(self._part(report, chunk))
+                parts.append(self._part(report, report.read_as, rows, rows.places(read)))
+                read += rows.count
         except RefusedFile as error:
             report.refused = str(error)
             return []
@@ -165,14 +176,13 @@ class _Reader:
         report.misnamed = objection_to(compare_names(names, self._contract, training=True), self._contract)
         return bool(report.lacking or report.misnamed)
 
-    def _part(self, report: FileReport, chunk: Chunk) -> _Part:
-        contract, rows = self._contract, chunk.rows
-        cells_by_column = {name: cells for name, cells in chunk.columns.items() if name in self._contract_columns}
-        table = parse(contract, cells_by_column, rows, text=chunk.text, training=True, decimal=chunk.decimal)
+    def _part(self, report: FileReport, read_as: ReadAs, rows: Rows, places: NDArray[np.int64]) -> _Part:
+        contract, count = self._contract, len(rows.lines)
+        table = parse(contract, rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or ".")
         columns = table_columns(contract, table)
-        identities = [_identity(report.sha256, int(place)) for place in chunk.places]
+        identities = [_identity(report.sha256, place) for place in places.tolist()]
         columns[ROW] = np.array(identities, dtype=object)
-        cells = {name: _key_cells(chunk, name) for name in self._keys}
+        cells = {name: _key_cells(rows, name) for name in self._keys}
         if self._split is not None:
             columns[KEY] = self._split.keys(cells, identities).astype(object)
             cells = {}
@@ -182,34 +192,25 @@ class _Reader:
             columns,
             table.labels,
             {name: self._deduplicated(column) for name, column in cells.items()},
-            dict(self._rejects(report, chunk, cells_by_column, table.violations)),
+            dict(self._rejects(report, rows, table.violations)),
             [
-                Reject(report.source.key, report.source.version, broken.line, (("", broken.reason),))
-                for broken in chunk.broken
+                Reject(report.source.key, report.source.version, broken.line, (("", broken.reason, "unreadable-row"),))
+                for broken in rows.broken
             ],
             table.coerced,
         )
 
-    def _rejects(
-        self, report: FileReport, chunk: Chunk, cells_by_column: Mapping[str, Sequence[object]], problems: Sequence[Any]
-    ) -> Iterator[tuple[int, Reject]]:
-        by_row: dict[int, list[tuple[str, str]]] = {}
+    def _rejects(self, report: FileReport, rows: Rows, problems: Sequence[Violation]) -> Iterator[tuple[int, Reject]]:
+        by_row: dict[int, list[tuple[str, str, str]]] = {}
         for problem in problems:
-            by_row.setdefault(problem.row, []).append((problem.field, problem.reason))
+            by_row.setdefault(problem.row, []).append((problem.field, problem.reason, problem.code))
         source = report.source
         for row in sorted(by_row):
             violations = tuple(by_row[row])
             violations = self._problems.setdefault(violations, violations)
-            yield (
-                row,
-                Reject(
-                    source.key,
-                    source.version,
-                    int(chunk.lines[row]),
-                    violations,
-                    masked_cells(self._contract, cells_by_column, row),
-                ),
-            )
+            original = rows.original(row)
+            cells = masked_cells(self._contract, {name: original.get(name) for name in self._contract_columns})
+            yield row, Reject(source.key, source.version, int(rows.lines[row]), violations, cells)
 
     def _deduplicated(self, cells: list[object]) -> list[object]:
         """The same cells, equal texts as one object: a column of a million cells has few distinct ones."""
@@ -221,15 +222,14 @@ def _identity(sha256: str, place: int) -> str:
     return hashlib.sha256(f"{sha256}/{place}".encode()).hexdigest()[:16]
 
 
-def _key_cells(chunk: Chunk, name: str) -> list[object]:
+def _key_cells(rows: Rows, name: str) -> list[object]:
     """The raw cells of a key column, decimal commas as points.
 
     Told by the cell alone and not by its column's type: no edit of the contract may change a key.
     """
-    return [
-        cell.replace(",", ".") if isinstance(cell, str) and "," in cell and COMMA_NUMBER.fullmatch(cell) else cell
-        for cell in chunk.columns.get(name, [None] * chunk.rows)
-    ]
+    if name not in rows.exact:
+        return [None] * len(rows.lines)
+    return [with_point(cell) if isinstance(cell, str) else cell for cell in cells_of(rows.exact[name])]
 
 
 def _merge(contract: Contract, files: list[FileReport], parts: list[_Part]) -> Ingested:

@@ -30,7 +30,7 @@ REPORT = "report.html"
 
 
 class CannotSplit(DataError):
-    """A side of the split has too little in it: the message says what to do."""
+    """Train or holdout would have too few classes."""
 
 
 def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> dict[str, Any]:

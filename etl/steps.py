@@ -17,6 +17,7 @@ from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
 from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
+from andamio.tabular.read_as import assumptions
 from etl import quarantine
 from etl.audit import stop_message
 from etl.collect import Sources, passed_over
@@ -69,7 +70,7 @@ def validate_step(lake: Objects, contract: Contract, digest: str) -> dict[str, A
     """Read and check what was collected: {"status": "valid" | "rejected" | "superseded", "input", "rows"?}."""
     sources = Sources.load(lake, digest)
     if sources.digest != digest or sources.contract != contract.data_digest:
-        return _superseded(digest, "The contract was deployed anew while this execution ran: start another one.")
+        return _superseded(digest, "The contract changed while this execution ran. Start another execution.")
     info = validate(lake, contract, sources)
     return _superseded(digest, _CHANGED) if info is None else _outcome(info)
 
@@ -115,7 +116,7 @@ def commit_step(lake: Objects, contract: Contract, digest: str, version: str, no
         "training": names.training_execution(version),
         "suspects": len(suspects),
         "warnings": [suspect["message"] for suspect in suspects[:_WARNINGS]],
-        "findings": [finding["message"] for finding in audit["findings"][:_WARNINGS]],
+        "findings": [*_assumptions(info), *(finding["message"] for finding in audit["findings"])][:_WARNINGS],
         "report": _report(lake, version),
     }
     for _ in range(_MAX_ATTEMPTS):
@@ -149,7 +150,7 @@ def commit_step(lake: Objects, contract: Contract, digest: str, version: str, no
 
 
 def _write(lake: Objects, body: bytes, etag: str | None) -> bool:
-    """Write current.json over what was read, or where nothing was; whether nobody was faster."""
+    """Write current.json if it did not change since it was read; returns whether it was written."""
     if etag is None:
         return lake.put_new(layout.CURRENT_DATASET, body, content_type="application/json")
     try:
@@ -169,6 +170,15 @@ def _report(lake: Objects, version: str) -> str | None:
 
 def _superseded(digest: str, message: str) -> dict[str, Any]:
     return {"status": "superseded", "input": digest, "message": message}
+
+
+def _assumptions(info: dict[str, Any]) -> list[str]:
+    """What was assumed of the files, and could be meant otherwise."""
+    return [
+        f"{file['key'].removeprefix(layout.RAW)} {words}"
+        for file in info["files"]
+        for words in assumptions(file["read_as"])
+    ]
 
 
 def _outcome(info: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The step that reads and checks: raw objects to staged rows, the unusable ones to quarantine."""
+"""The step that reads and validates raw objects: valid rows are staged, rejects go to quarantine."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from andamio.storage import layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from etl import quarantine
-from etl.audit.values import findings
+from etl.audit.values import NO_INFORMATION, findings
 from etl.collect import Sources
 from etl.ingest import FileReport, Ingested, ingest
 from etl.quarantine import Reject
 from etl.split import SealedSplit, seal_split
 
 MAX_BAD_SHARE = 0.2
-"""The share of unusable rows above which nothing is published: then it is not the rows that are wrong."""
+"""The share of rejected rows above which nothing is published."""
 
 ROWS = "rows.npz"
 INFO = "info.json"
@@ -42,7 +42,7 @@ def read_split(lake: Objects) -> SealedSplit | None:
 
 
 def read_info(lake: Objects, digest: str) -> dict[str, Any] | None:
-    """What was found out about an input, or None when it was not read yet."""
+    """info.json of an input, or None when it was not read yet."""
     try:
         content: dict[str, Any] = json.loads(lake.get(layout.staging(digest, INFO)).body)
     except ObjectNotFound:
@@ -134,7 +134,7 @@ def _file(report: FileReport) -> dict[str, Any]:
         "modified": source.modified,
         "size": source.size,
         "sha256": report.sha256,
-        "read_as": report.read_as.said() if report.read_as else {},
+        "read_as": report.read_as.document() if report.read_as else {},
         "rows": report.rows,
         "valid": report.valid,
         "rejected": report.rejected,
@@ -147,7 +147,7 @@ def _file(report: FileReport) -> dict[str, Any]:
 
 def _file_reject(report: FileReport) -> Reject:
     reason = report.refused or _missing_columns_message(report)
-    return Reject(report.source.key, report.source.version, None, (("", reason),))
+    return Reject(report.source.key, report.source.version, None, (("", reason, "unusable-file"),))
 
 
 def _missing_columns_message(report: FileReport) -> str:
@@ -181,14 +181,14 @@ def _removal_command(report: FileReport) -> str:
 
 
 def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence[Reject], key: str) -> str:
-    """Why nothing can be published of these rows, or ""."""
+    """Why no data version can be published from these rows, or ""."""
     lacking = [report for report in ingested.files if report.unusable]
     if lacking:
         more = f" ({len(lacking) - 1} more files lack columns)" if len(lacking) > 1 else ""
         return (
             f"{lacking[0].source.key} {_missing_columns_message(lacking[0])}{more}. Every file needs the columns of "
-            "problem.toml. Mend "
-            f"it and bring it again under its name, or take it out: {_removal_command(lacking[0])}"
+            "problem.toml. Fix "
+            f"the file and upload it again under the same name, or remove it: {_removal_command(lacking[0])}"
         )
     rejected = sum(report.rejected for report in ingested.files)
     total = rejected + ingested.rows
@@ -200,21 +200,24 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence
             for reason in quarantine.count_reasons(rejects)[:5]
         )
         return (
-            f"{rejected} of {total} rows break the contract, more than the {MAX_BAD_SHARE:.0%} that may: {top}. "
-            f"Every row with its line and reasons is in {key}. Mend the files, or problem.toml, or take a file out: "
+            f"{rejected} of {total} rows break the contract, more than {MAX_BAD_SHARE:.0%}: {top}. "
+            f"Every row with its line and reasons is in {key}. Fix the files or problem.toml, or remove a file: "
             f"{_removal_command(max(ingested.files, key=lambda report: report.rejected))}"
         )
     unreadable = [report for report in ingested.files if report.refused]
     if total == 0:
         if unreadable:
             first = unreadable[0]
-            return f"No file could be read: {first.source.key} {first.refused}. Take it out: {_removal_command(first)}"
+            return f"No file could be read: {first.source.key} {first.refused}. Remove it: {_removal_command(first)}"
         return "The raw files have a header and no rows. Add rows."
     present = np.unique(ingested.labels)
     if len(present) < 2:
         text = contract.texts[contract.classes[int(present[0])]]
         return f"All {ingested.rows} valid rows have the label '{text}': a model needs rows of at least two classes."
-    merged = [finding.message for finding in findings(contract, ingested.columns) if finding.refused]
+    about = findings(contract, ingested.columns)
+    if sum(finding.kind == NO_INFORMATION for finding in about) == len(contract.inputs):
+        return "Every feature is empty or constant: there is nothing that a model could learn from. Add features."
+    merged = [finding.message for finding in about if finding.refused]
     if merged:
         return f"Most values of a number would be one value to every model: {' '.join(merged)}"
     return ""

@@ -109,5 +109,5 @@ def private_folder() -> Path:
     folder = Path("/tmp") / f"andamio-{os.getuid()}"  # noqa: S108  (its owner is checked below)
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise CommandError(f"{folder} belongs to somebody else. Remove it, or ask its owner to.")
+        raise CommandError(f"{folder} belongs to another user. Remove it, or ask its owner to remove it.")
     return folder

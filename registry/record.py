@@ -110,7 +110,7 @@ class Tracker(Protocol):
         """Take an alias from a model version, if it has it."""
 
     def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
-        """Note what finally became of a run and its model version."""
+        """Record the outcome of a run and its model version."""
 
 
 Trackers = Callable[[str], Tracker]

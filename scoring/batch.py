@@ -33,45 +33,27 @@ from pydantic import with_config
 from andamio.contract.canonical import composed
 from andamio.storage import documents, layout
 from andamio.storage.documents import STRICT
+from andamio.tabular.encoding import Basis
+from andamio.tabular.head import Head
+from andamio.tabular.signature import Format, format_of
 
-FORMATS = ("csv", "jsonl", "parquet")
 ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{12}")
 _PREDICTION = re.compile(rf"({ID.pattern})-([0-9]{{1,15}})")
 _KEY_WITH_ID = re.compile(rf"{re.escape(layout.INCOMING)}({ID.pattern})/[^/]+")
 
-Format = Literal["csv", "jsonl", "parquet"]
-
-ENDINGS: Mapping[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
-FILE_TYPES = "CSV (.csv, .tsv), JSON Lines (.jsonl, .ndjson), either of them also as .gz, or Parquet (.parquet)"
 MAX_NAME_LENGTH = 128
 """Characters of the name of a file that an upload is asked for."""
-_RESULT_FORMAT = 1
+_RESULT_FORMAT = 2
 """What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
 _PLAIN_NAME = re.compile(rf"\w(?:[\w. -]{{0,{MAX_NAME_LENGTH - 2}}}\w)")
-
-
-def format_of(name: str) -> tuple[Format, str] | None:
-    """What a file's name says that it is: its format, and "gzip" or ""; None where it is nothing that is scored."""
-    lower = name.lower()
-    stem = lower.removesuffix(".gz")
-    match = next((match for ending, match in ENDINGS.items() if stem.endswith(ending)), None)
-    is_gzip = stem != lower
-    return None if match is None or (is_gzip and match == "parquet") else (match, "gzip" if is_gzip else "")
 
 
 def plain_name(text: str) -> str | None:
     """The last part of a path where it can be the end of a key: letters, digits and `._ -`, a known ending.
 
-    Letters may have accents, in Unicode's composed form (NFC) whatever form came.
+    Letters may have accents, which are composed (NFC): some systems send them as characters of their own.
     """
-    name = composed(text).replace("\\", "/").rsplit("/", 1)[-1]
+    name = composed(text.replace("\\", "/").rsplit("/", 1)[-1])
     return name if _PLAIN_NAME.fullmatch(name) and format_of(name) else None
 
 
@@ -126,7 +108,8 @@ class BatchPlan:
     `source` is the object whose ranges the shards are: the file itself, or what a gzip file was unpacked
     to. `body` is the offset of the first row and `line` its line (1 where there is no header), both of
     text files. `names_out` is what the added columns are called: their own names unless the file has one
-    of that name. `expires` in seconds since 1970.
+    of that name. `expires` in seconds since 1970. `transcoded` is the encoding that the text of `source` was
+    turned into UTF-8 from, "" where it is as it came.
     """
 
     batch: str
@@ -155,8 +138,25 @@ class BatchPlan:
     encoding: str = "utf-8"
     body: int = 0
     line: int = 1
+    thousands: str = ""
+    encoding_basis: Basis | None = None
+    transcoded: str = ""
     chunks: tuple[tuple[int, int], ...] = ()
     format_number: Literal[1] = 1
+
+    @property
+    def head(self) -> Head:
+        """How the text of `source` is written."""
+        return Head(
+            self.columns,
+            self.delimiter,
+            self.decimal,
+            self.encoding,
+            self.body,
+            self.line,
+            self.thousands,
+            self.encoding_basis,
+        )
 
     @property
     def ending(self) -> str:

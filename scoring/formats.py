@@ -10,11 +10,13 @@ import pyarrow as pa
 
 from andamio.contract import Contract
 from andamio.storage.ports import Objects
+from andamio.tabular.columns import column_kinds, scored_columns
+from andamio.tabular.csv_reader import CsvReader
+from andamio.tabular.json_reader import JsonReader
+from andamio.tabular.parquet_reader import ParquetReader
+from andamio.tabular.rows import Rows
 from scoring.batch import BatchPlan, Shard
-from scoring.read.csv_rows import CsvReader
-from scoring.read.json_rows import JsonReader
-from scoring.read.parquet_rows import ParquetReader
-from scoring.read.rows import Rows
+from scoring.read.ranges import Ranges
 from scoring.write.parquet import ParquetPart
 from scoring.write.text import CsvPart, JsonPart, Part
 
@@ -35,11 +37,18 @@ class ShardReader:
 @contextmanager
 def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract) -> Iterator[ShardReader]:
     """Open a shard; raises `DataError` where it is not what its plan says."""
+    kinds = column_kinds(contract, scored_columns(contract))
+    exact = () if plan.record_column is None else (plan.record_column,)
     if plan.format == "parquet":
-        parquet = ParquetReader(batch, plan, contract)
-        yield ShardReader(parquet.read(shard), parquet.schema)
+        ranges = Ranges(batch, plan.source, plan.source_version, plan.source_size)
+        parquet = ParquetReader(ranges, kinds, exact=exact, hold=ranges.hold)
+        yield ShardReader(parquet.read(range(shard.start, shard.end), shard.line), parquet.schema)
         return
-    reader = JsonReader(plan, contract) if plan.format == "jsonl" else CsvReader(plan, contract)
+    reader: JsonReader | CsvReader
+    if plan.format == "jsonl":
+        reader = JsonReader(plan.head, kinds, exact=exact, reserved=plan.names_out.values())
+    else:
+        reader = CsvReader(plan.head, kinds, contract.data.missing, exact=exact)
     length = shard.end - shard.start
     with batch.stream(plan.source, version=plan.source_version or None, start=shard.start, length=length) as source:
         yield ShardReader(reader.read(source, shard.line))

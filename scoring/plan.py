@@ -1,4 +1,4 @@
-"""The first step: what a file is, how it is read, which release scores it, and whether that was done before."""
+"""The first step: the format of a file, the release that scores it, and whether it was scored before."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from andamio.errors import NotReady, ObjectNotFound
 from andamio.release.pointer import champion, read_pointer
 from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
+from andamio.tabular.encoding import Transcoding, transcoded, transcoding_of
+from andamio.tabular.head import Head, csv_head, json_head
+from andamio.tabular.limits import LATER_SAMPLE, SAMPLE
+from andamio.tabular.refused import RefusedFile
+from andamio.tabular.signature import FILE_TYPES, Format, check_gzip, check_text, format_of
 from scoring import state
-from scoring.batch import FILE_TYPES, BatchPlan, Format, file_name, format_of, result_key
+from scoring.batch import BatchPlan, file_name, result_key
 from scoring.context import ScoringContext
 from scoring.documents import KnownBatch
-from scoring.errors import RefusedFile
 from scoring.incoming import IncomingFile, batch_of, incoming_file
-from scoring.read.columns import names_out, record_column
-from scoring.read.signature import check_gzip
-from scoring.read.text_head import SAMPLE, Head, csv_head, json_head
+from scoring.read.columns import check_columns, names_out, record_column
 from scoring.read.unpack import unpack, unpacked_head
 from scoring.remaining import remaining_work
 from scoring.split.cut import shard_bytes
@@ -29,7 +31,6 @@ CHUNK_SHARDS = 2
 """How many shards make a chunk that is surveyed at once: 64 MiB of the usual 32."""
 
 _MAX_CHUNKS = 10_000
-_LATER_SAMPLE = 256 * 2**10
 
 Json = dict[str, Any]
 
@@ -69,8 +70,12 @@ def unpack_step(context: ScoringContext, batch: str, now: datetime) -> Json:
     try:
         plan = read_plan(context.batch, batch)
         if plan is None:
-            file = _format(info.key)
-            plan = _write(context, batch, claimed, info, unpack(context.batch, info, batch, file[0]), file)
+            format, compression = file = _format(info.key)
+            contract = context.open(champion(read_pointer(context.models, context.problem)[0]).release).contract
+            sample, whole = _sample(context.batch, info, compression)
+            how = transcoding_of(sample, contract.data.encoding, whole=whole)
+            source = unpack(context.batch, info, batch, format, zipped=bool(compression), how=how)
+            plan = _write(context, batch, claimed, info, source, file, "" if how is None else how.encoding)
         return remaining_work(context, plan, claimed.attempt)
     except (RefusedFile, NotReady) as error:
         return refuse(context, batch, info.key, error, now)
@@ -83,7 +88,7 @@ def refuse(
     if isinstance(error, RefusedFile):
         message = f"{file_name(key)} {error}"
     else:
-        message = f"{error} Then drop the file again, or go on with andamio batch --resume {batch}"
+        message = f"{error} Then upload the file again, or resume the batch: andamio batch --resume {batch}"
     state.fail(context.batch, batch, now, message, execution=execution)
     return {"status": "refused", "batch": batch, "message": message}
 
@@ -112,8 +117,8 @@ def _not_owned_reply(batch: str, claimed: state.State) -> Json:
     if claimed.status == "done":
         return {"status": "done", "batch": batch, "message": "This file is scored already."}
     if claimed.status == "running":
-        return {"status": "running", "batch": batch, "message": f"Execution {claimed.execution} is at it."}
-    message = f"This file failed before, and is tried again only when asked for: andamio batch --resume {batch}"
+        return {"status": "running", "batch": batch, "message": f"Execution {claimed.execution} is scoring this file."}
+    message = f"This file failed before. To resume it: andamio batch --resume {batch}"
     return {"status": "ignored", "batch": batch, "message": message}
 
 
@@ -123,21 +128,38 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
     if plan is None:
         format, compression = file = _format(info.key)
         if not info.size:
-            raise RefusedFile("is empty, of 0 bytes: upload it again")
+            raise RefusedFile("is empty (0 bytes): upload it again")
         release = champion(read_pointer(context.models, context.problem)[0]).release
         earlier_batch = _same_file_batch(context.batch, info, file, release)
         if earlier_batch is not None and earlier_batch != batch:
             state.finish(context.batch, batch, now, same_as=earlier_batch)
             message = f"The same file was scored by the same release before, as batch {earlier_batch}."
             return {"status": "done", "batch": batch, "same_as": earlier_batch, "message": message}
-        if compression:
-            # What can be refused is refused before it is unpacked.
-            check_gzip(context.batch.get_range(info.key, 0, 2, version=info.version or None))
-            sample, whole = unpacked_head(context.batch, info, SAMPLE)
-            _head(sample, context.open(release).contract, format, whole=whole)
-            return {"status": "unpack", "batch": batch}
+        if format != "parquet":
+            contract = context.open(release).contract
+            sample, whole = _sample(context.batch, info, compression)
+            check_text(sample, format, stated=contract.data.encoding)
+            how = transcoding_of(sample, contract.data.encoding, whole=whole)
+            if compression or how is not None:
+                # What can be refused is refused before it is unpacked.
+                _check_head(sample if how is None else _transcoded(sample, how), contract, format, whole=whole)
+                return {"status": "unpack", "batch": batch}
         plan = _write(context, batch, claimed, info, info, file)
     return remaining_work(context, plan, claimed.attempt)
+
+
+def _sample(objects: Objects, info: ObjectInfo, compression: str) -> tuple[bytes, bool]:
+    """The beginning of the text in a file, and whether that is all of it; raises `RefusedFile`."""
+    version = info.version or None
+    if compression:
+        check_gzip(objects.get_range(info.key, 0, 2, version=version))
+        return unpacked_head(objects, info, SAMPLE)
+    sample = objects.get_range(info.key, 0, SAMPLE, version=version)
+    return sample, len(sample) == info.size
+
+
+def _transcoded(sample: bytes, how: Transcoding) -> bytes:
+    return b"".join(transcoded([sample], how))
 
 
 def _format(key: str) -> tuple[Format, str]:
@@ -160,6 +182,7 @@ def _write(
     info: ObjectInfo,
     source: ObjectInfo,
     file: tuple[Format, str],
+    transcoded_from: str = "",
 ) -> BatchPlan:
     """Make the plan and write it, or read the one that somebody wrote first; raises `RefusedFile`, `NotReady`."""
     release = champion(read_pointer(context.models, context.problem)[0]).release
@@ -195,6 +218,9 @@ def _write(
         encoding=head.encoding,
         body=head.body,
         line=head.line,
+        thousands=head.thousands,
+        encoding_basis=head.encoding_basis,
+        transcoded=transcoded_from,
     )
     if format != "parquet":
         plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, context.bytes_of_a_shard(plan)))
@@ -209,20 +235,20 @@ def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format:
         from scoring.read.parquet_foot import read_foot  # pyarrow, only where there is a Parquet file
 
         foot = read_foot(objects, source.key, source.version, source.size, contract)
-        return Head(foot.columns, "", ".", "", 0, 1)
+        return Head(foot.columns, encoding="")
     if not source.size:
         raise RefusedFile("is empty: there is nothing in the gzip file")
     version = source.version or None
 
     def more() -> Iterable[bytes]:
-        for start in (source.size // 2, max(source.size - _LATER_SAMPLE, 0)):
-            yield objects.get_range(source.key, start, _LATER_SAMPLE, version=version)
+        for start in (source.size // 2, max(source.size - LATER_SAMPLE, 0)):
+            yield objects.get_range(source.key, start, LATER_SAMPLE, version=version)
 
     sample = objects.get_range(source.key, 0, SAMPLE, version=version)
-    return _head(sample, contract, format, whole=len(sample) == source.size, more=more)
+    return _check_head(sample, contract, format, whole=len(sample) == source.size, more=more)
 
 
-def _head(
+def _check_head(
     sample: bytes,
     contract: Contract,
     format: Format,
@@ -230,9 +256,14 @@ def _head(
     whole: bool,
     more: Callable[[], Iterable[bytes]] = tuple,
 ) -> Head:
+    """The head of a text; raises `RefusedFile` when no row of it could be scored."""
     if format == "jsonl":
-        return json_head(sample, contract, whole=whole)
-    return csv_head(sample, contract, whole=whole, more=more)
+        head = json_head(sample, contract, whole=whole, more=more)
+        check_columns(head.columns, contract, where="first objects have")
+    else:
+        head = csv_head(sample, contract, whole=whole, more=more)
+        check_columns(head.columns, contract)
+    return head
 
 
 def _chunks(body: int, size: int, shard_size: int) -> tuple[tuple[int, int], ...]:

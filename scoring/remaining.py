@@ -8,9 +8,9 @@ from typing import Any
 
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
+from andamio.tabular.refused import RefusedFile
 from scoring.batch import BatchPlan, Cut, Shard
 from scoring.context import ScoringContext
-from scoring.errors import RefusedFile
 from scoring.split.chunks import missing_surveys, read_surveys, survey_chunk
 from scoring.split.cut import CannotCut, cut, lines_of
 

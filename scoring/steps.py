@@ -22,10 +22,10 @@ from datetime import datetime
 from typing import Any
 
 from andamio.errors import DataError
+from andamio.tabular.refused import RefusedFile
 from scoring import state
 from scoring.batch import BatchPlan
 from scoring.context import ScoringContext
-from scoring.errors import RefusedFile
 from scoring.failures import Kind, give_up, one_line
 from scoring.incoming import incoming_file
 from scoring.plan import plan_step, read_plan, refuse, unpack_step
@@ -104,7 +104,7 @@ def _fail(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> J
         return {}
     reason = (
         last_input.get("message")
-        or f"A step failed ({one_line(last_input.get('error'))}). Go on with andamio batch --resume {batch}"
+        or f"A step failed ({one_line(last_input.get('error'))}). To resume: andamio batch --resume {batch}"
     )
     missing = last_input.get("missing")
     if missing is None:

@@ -19,11 +19,12 @@ from andamio.records.parse import parse
 from andamio.release.model import Model
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects, PredictionStore
+from andamio.tabular.rows import Rows
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.formats import open_part, read_rows
 from scoring.lookup import LookupWriter
 from scoring.predictions import NO_ANSWER, RowPredictions, probabilities_of, row_predictions
-from scoring.read.rows import Rows
+from scoring.read.ids import record_ids
 from scoring.write.rejects import Rejects
 from scoring.write.table_items import items
 
@@ -138,10 +139,8 @@ class _ShardScorer:
                 scored_rows, predictions, problems = self._predict(rows)
                 self._watch.lap("score")
                 part.write(rows, scored_rows, predictions)
-                ids = None if rows.ids is None else rows.ids if scored_rows is None else rows.ids.take(scored_rows)
-                lookup.add(
-                    predictions.lines, predictions.labels, predictions.probabilities, None if ids is None else _ids(ids)
-                )
+                ids = self._ids(rows, scored_rows)
+                lookup.add(predictions.lines, predictions.labels, predictions.probabilities, ids)
                 if problems or rows.broken:
                     rejects.write(rows, problems)
                 self.scored += len(predictions.lines)
@@ -149,6 +148,14 @@ class _ShardScorer:
             lookup.close()
             self.rejected, self.height = rejects.count, reading.height
         self._watch.lap("write")
+
+    def _ids(self, rows: Rows, scored_rows: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], bytes] | None:
+        """The callers' own ids of the rows at `scored_rows`, None where the file has none."""
+        column = None if self._plan.record_column is None else rows.exact.get(self._plan.record_column)
+        if column is None:
+            return None
+        ids = record_ids(column, len(rows.lines), self._contract.data.missing)
+        return _joined(ids if scored_rows is None else ids.take(scored_rows))
 
     def _timed(self, blocks: Iterator[Rows]) -> Iterator[Rows]:
         for rows in blocks:
@@ -169,13 +176,16 @@ class _ShardScorer:
         finite = np.isfinite(probabilities).all(axis=1)
         if not finite.all():
             candidates = np.arange(len(finite)) if scored_rows is None else scored_rows
-            problems = [*problems, *(Violation(row, "", NO_ANSWER) for row in candidates[~finite].tolist())]
+            problems = [
+                *problems,
+                *(Violation(row, "", NO_ANSWER, "no-answer") for row in candidates[~finite].tolist()),
+            ]
             scored_rows, probabilities = candidates[finite], probabilities[finite]
         lines = rows.lines if scored_rows is None else rows.lines[scored_rows]
         return scored_rows, row_predictions(lines, probabilities, contract.positive_index, plan.threshold), problems
 
 
-def _ids(ids: pa.StringArray) -> tuple[NDArray[np.int64], bytes]:
+def _joined(ids: pa.StringArray) -> tuple[NDArray[np.int64], bytes]:
     """Where each id ends, and the bytes of all."""
     _, ends, data = ids.buffers()
     offsets = np.frombuffer(ends, np.int32, len(ids) + 1, ids.offset * 4).astype(np.int64)

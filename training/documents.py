@@ -106,10 +106,15 @@ TRIAL: TypeAdapter[ScoredTrial | UnscoredTrial] = TypeAdapter(TrialResult)
 
 
 class LostTrial(Document):
-    """`lost/ID.json`: why a trial's function left no result."""
+    """`lost/ID.json`: why a trial's function left no result.
+
+    `own` where the trial itself is the cause (its memory, its time), `executions` in which it was lost.
+    """
 
     trial: str
     why: str
+    own: bool = False
+    executions: list[str] = Field(default_factory=list)
 
 
 class RoundTrials(Document):

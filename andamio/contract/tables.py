@@ -167,8 +167,16 @@ class Data(Section):
     """What separates the columns of a CSV file; left out, it is found out."""
     decimal: Literal[".", ","] | None = None
     """The decimal mark of numbers in CSV; left out, it is found out."""
+    thousands: Literal[".", ",", " ", "'"] | None = None
+    """The mark between thousands of numbers in CSV; left out, a number that may have one is refused."""
     encoding: str | None = None
     """The encoding of text files, by the name that Python knows it under; left out, it is found out."""
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.thousands is not None and self.thousands == self.decimal:
+            raise ValueError(f"decimal and thousands are both '{self.decimal}': no number can be read like that")
+        return self
 
     @field_validator("encoding")
     @classmethod

@@ -90,7 +90,7 @@ def decide(
 
     if champion and champion.identity == challenger.identity:
         return decision(
-            "tied", "same_model", f"The challenger is {against} itself, byte for byte: there is nothing to judge."
+            "tied", "same_model", f"The challenger is {against} itself, byte for byte: there is nothing to compare."
         )
     if challenger.split != holdout.split:
         return decision(

@@ -107,6 +107,11 @@ class Release:
         """One file, checked like `read`; None when the release was sealed without it."""
         return self.read(name) if name in self.files else None
 
+    def verify(self) -> None:
+        """Read every file; raises `ReleaseError` at the first that is missing or whose digest does not match."""
+        for name in self.files:
+            self.read(name)
+
     def json(self, name: str) -> dict[str, Any]:
         """One JSON file, checked like `read`."""
         content: dict[str, Any] = json.loads(self.read(name))

@@ -64,7 +64,7 @@ def run(run_id: str, file: str = "") -> str:
 
 
 def gate_attempts(decision: str, version: str, run_id: str = "") -> str:
-    """The notes of who was judged at one state of the pointer on one data version, or that of one run."""
+    """The runs that the gate compared at one state of the pointer on one data version, or one of them."""
     return f"{RUNS}judged/{decision}/{version}/{run_id}"
 
 
@@ -89,7 +89,7 @@ def survey(batch_id: str, chunk: int) -> str:
 
 
 def shard_result(batch_id: str, shard: int) -> str:
-    """What became of one shard."""
+    """The result of one shard."""
     return batch(batch_id, f"shards/{shard:05d}.json")
 
 

@@ -1,6 +1,5 @@
-"""Raw files as people drop them: CSV, Parquet and JSON Lines, read into cells with their place in the file."""
+"""CSV, JSON Lines and Parquet: what a file is, how it is written, and its rows as cells with their place in it.
 
-from andamio.tabular.file import read_raw
-from andamio.tabular.rows import Broken, Chunk, ReadAs, RefusedFile
-
-__all__ = ["Broken", "Chunk", "ReadAs", "RefusedFile", "read_raw"]
+ETL, batch and the API read with this package alone, so that one file has one meaning. pyarrow is imported by the
+modules that need it, and by none that the API imports.
+"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from andamio.records.cells import Cells, DictionaryColumn
 
 _FIRST, _LAST = np.datetime64("0001-01-01", "s"), np.datetime64("9999-12-31T23:59:59", "s")
+_LONGEST = 400
+"""Digits before or behind the point that a number is written out with."""
 
 
 def dictionary_column(column: pa.Array) -> DictionaryColumn:
@@ -63,7 +66,9 @@ def values(column: pa.Array) -> DictionaryColumn:
     """A column by its distinct values, as Python has them; dates and moments as the texts that other formats hold."""
     kind = column.type
     if pa.types.is_timestamp(kind):
-        column = pc.cast(column, pa.timestamp("us"), safe=False)
+        column = _without_nanoseconds(column)
+    elif pa.types.is_float16(kind) or pa.types.is_float32(kind):
+        return _short_floats(column)
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         with suppress(pa.ArrowException):  # bytes that are no text are told one by one
             column = pc.cast(column, pa.string())
@@ -71,9 +76,25 @@ def values(column: pa.Array) -> DictionaryColumn:
         found = dictionary_column(column)
     except pa.ArrowException:  # lists and objects cannot be told apart at once
         found = DictionaryColumn(column.to_pylist(), np.arange(len(column)))
-    except OverflowError:  # beyond the years that Python's moments know
+    except (OverflowError, ValueError):  # beyond the years that Python's moments know
         found = dictionary_column(pc.cast(column, pa.string()))
     return DictionaryColumn([_plain(value) for value in found.values], found.codes)
+
+
+def _without_nanoseconds(column: pa.Array) -> pa.Array:
+    """Moments in microseconds, which Python has; in texts where they are too far from today for that."""
+    try:
+        return pc.cast(column, pa.timestamp("us"), safe=column.type.unit != "ns")
+    except pa.ArrowInvalid:
+        return pc.cast(column, pa.string())
+
+
+def _short_floats(column: pa.Array) -> DictionaryColumn:
+    """Short floats as the shortest numbers that mean them: 0.1, and not what that is as a float64."""
+    cells = column.to_numpy(zero_copy_only=False)
+    distinct, codes = np.unique(cells, return_inverse=True)
+    present = np.isfinite(distinct) if not column.null_count else ~np.isnan(distinct)
+    return DictionaryColumn([float(str(value)) for value in distinct], np.where(present[codes], codes, -1))
 
 
 def held_type(kind: pa.DataType) -> pa.DataType:
@@ -87,4 +108,23 @@ def _plain(value: Any) -> object:
             return value.decode()
     if hasattr(value, "isoformat") and hasattr(value, "year"):
         return value.isoformat().removesuffix("T00:00:00")
-    return float(value) if type(value).__name__ == "Decimal" else value
+    return exact_text(value)
+
+
+def exact_text(value: Any) -> Any:
+    """A decimal as the text that other formats have of the same number, never by way of a float; others as they are."""
+    if not isinstance(value, Decimal) or not value.is_finite():
+        return value
+    if abs(value.adjusted()) > _LONGEST:
+        return str(value)
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def cells_of(column: pa.Array | Cells) -> list[Any]:
+    """A column as cells, None where there is none."""
+    if isinstance(column, pa.Array):
+        column = values(column.cast(held_type(column.type)))
+    if isinstance(column, DictionaryColumn):
+        return list(map([*column.values, None].__getitem__, column.codes.tolist()))
+    return list(column)

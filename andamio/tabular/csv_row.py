@@ -5,17 +5,28 @@ from __future__ import annotations
 import csv
 import io
 
-NO_VALUES = "has no values"
+
+def strict_cells(text: str, delimiter: str) -> None:
+    """Raise `csv.Error` where a closing quote of a row is followed by neither a delimiter nor the line end."""
+    for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True):
+        pass
+
+
+def has_value(cells: list[str]) -> bool:
+    """Whether a row says anything: spreadsheets leave rows of nothing but delimiters behind, which are passed over."""
+    return any(cell.strip() for cell in cells)
 
 
 def wrong_width(cells: list[str], width: int, first: int, last: int) -> str:
     """What is wrong with the width of a row, "" where nothing is: cells beyond the width may be empty."""
-    if len(cells) == width or (len(cells) > width and not any(cell.strip() for cell in cells[width:])):
+    if len(cells) == width or (len(cells) > width and not has_value(cells[width:])):
         return ""
-    if not any(cell.strip() for cell in cells):
-        return NO_VALUES
-    spans = f" (the row goes on to line {last}: is a quote left open?)" if last > first else ""
-    return f"has {len(cells)} cells, and the header names {width}{spans}"
+    return f"has {len(cells)} cells, and the header names {width}{spans(first, last)}"
+
+
+def spans(first: int, last: int) -> str:
+    """What is added to a reason where a row goes over several lines."""
+    return f" (the row goes on to line {last}: is a quote left open?)" if last > first else ""
 
 
 def row_text(cells: list[str], delimiter: str) -> str:

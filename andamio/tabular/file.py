@@ -1,57 +1,126 @@
-"""One raw file, whatever its format: what it is shows in its name."""
+"""A whole file in memory, whatever its format: read by the readers that batch reads parts of files with."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
-from collections.abc import Collection, Iterator
+import io
+from collections.abc import Collection, Iterable, Iterator
+
+import pyarrow as pa
 
 from andamio.contract import Contract
-from andamio.tabular.delimited import read_delimited
-from andamio.tabular.json_lines import read_json_lines
-from andamio.tabular.rows import Chunk, ReadAs, RefusedFile
-from andamio.tabular.text import decode
+from andamio.errors import DataError
+from andamio.tabular.columns import Kinds
+from andamio.tabular.csv_reader import CsvReader
+from andamio.tabular.encoding import transcoded, transcoding_of
+from andamio.tabular.gzip_file import unpacked
+from andamio.tabular.head import check_doubled, csv_head, json_head
+from andamio.tabular.json_reader import JsonReader
+from andamio.tabular.limits import LATER_SAMPLE, SAMPLE
+from andamio.tabular.parquet_reader import ParquetReader, check_schema, column_names
+from andamio.tabular.read_as import ReadAs
+from andamio.tabular.refused import RefusedFile
+from andamio.tabular.rows import Rows
+from andamio.tabular.signature import FILE_TYPES, check_gzip, check_parquet, check_text, format_of
 
-_FORMATS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "json lines",
-    ".ndjson": "json lines",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-}
-KNOWN = "CSV (.csv, .tsv), JSON Lines (.jsonl, .ndjson), either of them also as .gz, or Parquet (.parquet)"
 
+def read_file(
+    name: str, body: bytes, contract: Contract, kinds: Kinds, *, exact: Collection[str] = ()
+) -> tuple[ReadAs, Iterator[Rows]]:
+    """How a file is read, and its rows, which hold the wanted columns (`kinds`, `exact`) that it has.
 
-def read_raw(key: str, body: bytes, contract: Contract, wanted: Collection[str]) -> tuple[ReadAs, Iterator[Chunk]]:
-    """How a file is read, and its chunks, which hold the `wanted` columns that it has.
-
-    What `ReadAs` says is complete once the chunks are read. Raises `RefusedFile`, at once or while
-    the chunks are read, when the file as a whole is of no use.
+    The names of JSON Lines are complete once all rows are read. Raises `RefusedFile`, at once or while the rows
+    are read, when the file as a whole is of no use.
     """
-    name = key.lower()
-    zipped = name.endswith(".gz")
-    stem = name.removesuffix(".gz")
-    kind = next((kind for ending, kind in _FORMATS.items() if stem.endswith(ending)), None)
-    if kind is None or (zipped and kind == "parquet"):
-        raise RefusedFile(f"is of no known type: expected {KNOWN}")
-    read_as = ReadAs(kind, compression="gzip" if zipped else "")
-    if kind == "parquet":
-        from andamio.tabular.parquet import read_parquet  # pyarrow, only where there is a Parquet file
+    known = format_of(name)
+    if known is None:
+        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}")
+    form, compression = known
+    if not body:
+        raise RefusedFile("is empty, of 0 bytes: upload it again")
+    read_as = ReadAs(form, compression=compression)
+    if form == "parquet":
+        return read_as, _refusing(_parquet(body, read_as, kinds, exact))
+    if compression:
+        check_gzip(body[:2])
+        body = b"".join(unpacked(io.BytesIO(body), len(body)))
+    sample = body[:SAMPLE]
+    check_text(sample, form, stated=contract.data.encoding)
+    how = transcoding_of(sample, contract.data.encoding, whole=len(sample) == len(body))
+    if how is not None:
+        body = b"".join(transcoded([body], how))
+    rows = _csv if form == "csv" else _json_lines
+    found = rows(body, read_as, contract, kinds, exact)
+    if how is not None and how.encoding:
+        read_as.encoding, read_as.encoding_basis = how.encoding, how.basis
+    return read_as, _refusing(found)
 
-        return read_as, read_parquet(body, read_as, wanted)
-    text, read_as.encoding = decode(_unzipped(body) if zipped else body, contract.data.encoding)
-    if kind == "json lines":
-        return read_as, read_json_lines(text, read_as, wanted)
-    numbers = {name for name, feature in contract.features.items() if feature.type in ("integer", "number")}
-    chunks = read_delimited(
-        text, read_as, wanted, numbers, delimiter=contract.data.delimiter, decimal=contract.data.decimal
-    )
-    return read_as, chunks
+
+def _csv(body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: Collection[str]) -> Iterator[Rows]:
+    head = csv_head(body[:SAMPLE], contract, whole=len(body) <= SAMPLE, more=lambda: _later(body))
+    check_doubled(head.columns, {*kinds, *exact})
+    read_as.names = list(head.columns)
+    read_as.encoding, read_as.encoding_basis = head.encoding, head.encoding_basis
+    read_as.delimiter, read_as.decimal, read_as.thousands = head.delimiter, head.decimal, head.thousands
+    reader = CsvReader(head, kinds, contract.data.missing, exact=exact)
+
+    def rows() -> Iterator[Rows]:
+        yield from reader.read(_at(body, head.body), head.line)
+        if reader.open_line:
+            raise RefusedFile(
+                f"ends inside a quote that is opened on line {reader.open_line:,}: close the quote, or upload the file "
+                "again if it was cut off"
+            )
+
+    return rows()
 
 
-def _unzipped(body: bytes) -> bytes:
+def _json_lines(
+    body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: Collection[str]
+) -> Iterator[Rows]:
+    head = json_head(body[:SAMPLE], contract, whole=len(body) <= SAMPLE, more=lambda: _later(body))
+    read_as.names = list(head.columns)
+    read_as.encoding, read_as.encoding_basis = head.encoding, head.encoding_basis
+    names = dict.fromkeys(head.columns)
+    reader = JsonReader(head, kinds, exact=exact, names=names)
+
+    def rows() -> Iterator[Rows]:
+        for some in reader.read(_at(body, head.body), head.line):
+            read_as.names = list(names)
+            yield some
+
+    return rows()
+
+
+def _parquet(body: bytes, read_as: ReadAs, kinds: Kinds, exact: Collection[str]) -> Iterator[Rows]:
+    check_parquet(body[:8], body[-8:], len(body))
     try:
-        return gzip.decompress(body)
-    except (OSError, EOFError, zlib.error):
-        raise RefusedFile("is not a gzip file that can be read: it may have been cut off; upload it again") from None
+        reader = ParquetReader(pa.BufferReader(body), kinds, exact=exact, every=False)
+        read_as.names = column_names(reader.whole_schema)
+        check_schema(reader.whole_schema, {*kinds, *exact})
+        yield from reader.read(range(reader.groups), 1)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file makes the library fail in any way it likes
+        raise RefusedFile(f"is not a Parquet file that can be read ({type(error).__name__}): write it again") from error
+
+
+def _refusing(rows: Iterator[Rows]) -> Iterator[Rows]:
+    """The same rows; what makes a reader fail is said of the file."""
+    try:
+        yield from rows
+    except RefusedFile:
+        raise
+    except DataError as error:
+        raise RefusedFile(f"cannot be read: {error}") from None
+
+
+def _at(body: bytes, offset: int) -> io.BytesIO:
+    source = io.BytesIO(body)
+    source.seek(offset)
+    return source
+
+
+def _later(body: bytes) -> Iterable[bytes]:
+    """The pieces that batch looks at, too, where the beginning of a file does not decide."""
+    for start in (len(body) // 2, max(len(body) - LATER_SAMPLE, 0)):
+        yield body[start : start + LATER_SAMPLE]

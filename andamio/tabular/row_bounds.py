@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.tabular.rows import ROWS
+from andamio.tabular.limits import ROWS
 
 Offsets = NDArray[np.int64]
 

@@ -1,7 +1,7 @@
-"""The leakage audit: what in the data would make a model look better than it will be.
+"""The leakage audit: properties of the data that make a model look better than it will be.
 
-Pure functions over the rows of a data version. Features are judged on training rows alone; of the
-holdout only records, groups and times are compared with train's, never its labels. A suspect is
+Pure functions over the rows of a data version. Features are checked on training rows alone. Of the
+holdout, only records, groups and times are compared with train, never labels. A suspect is
 evidence, not a verdict: it names a column, the numbers, and what to do about it.
 """
 
@@ -26,7 +26,7 @@ from etl.split import SealedSplit
 
 FORMAT = 2
 MAX_ROWS = 100_000
-"""Rows of train that features are judged on. Rows lie in the order of a digest, so the first ones are a sample."""
+"""Training rows that features are checked on. Rows lie in the order of a digest, so the first ones are a sample."""
 _SUSPECTS_NAMED = 5
 
 __all__ = ["FINDINGS", "KINDS", "MAX_ROWS", "Finding", "Suspect", "audit", "audit_document", "findings", "stop_message"]
@@ -40,9 +40,9 @@ def audit(
     split: SealedSplit,
     places: NDArray[np.int64],
 ) -> tuple[list[Suspect], list[str]]:
-    """Every suspect of a data version, the worst kinds first, and the kinds that could be looked for.
+    """All suspects of a data version, worst kinds first, and the kinds that were checked.
 
-    `labels` `[rows]` are class indices, `holdout` `[rows]` says which rows are held out, `places` `[rows]`
+    `labels` `[rows]` are class indices, `holdout` `[rows]` marks holdout rows, `places` `[rows]`
     where each row stood in what was read.
     """
     sample = np.flatnonzero(~holdout)[:MAX_ROWS]
@@ -55,7 +55,7 @@ def audit(
 
 
 def audit_document(suspects: Sequence[Suspect], checked: Sequence[str], found: Sequence[Finding]) -> dict[str, Any]:
-    """audit.json."""
+    """The content of audit.json."""
     return {
         "format": FORMAT,
         "suspects": [asdict(suspect) for suspect in suspects],
@@ -65,13 +65,13 @@ def audit_document(suspects: Sequence[Suspect], checked: Sequence[str], found: S
 
 
 def stop_message(content: dict[str, Any], version: str) -> str:
-    """Why a data version with suspects is not to be trained on, and what to do."""
+    """Why training is stopped for a data version with suspects, and what to do."""
     suspects = content["suspects"]
     messages = " ".join(suspect["message"] for suspect in suspects[:_SUSPECTS_NAMED])
     more = f" And {len(suspects) - _SUSPECTS_NAMED} more." if len(suspects) > _SUSPECTS_NAMED else ""
     count_text = "1 suspect" if len(suspects) == 1 else f"{len(suspects)} suspects"
     return (
-        f"The leakage audit names {count_text}, and [training] leakage is {json.dumps('stop')}: {messages}{more} "
-        f"All evidence: andamio report {version}. Mend the data or problem.toml and deploy again; when each suspect "
-        'is known to be harmless, set leakage = "warn".'
+        f"The leakage audit found {count_text}, and [training] leakage is {json.dumps('stop')}: {messages}{more} "
+        f"All evidence: andamio report {version}. Fix the data or problem.toml and deploy again. If all suspects are "
+        'harmless, set leakage = "warn".'
     )

@@ -1,4 +1,4 @@
-"""Measures of how much a column gives away, each with a bound that few rows cannot reach by luck.
+"""Measures of how well a column predicts the label, each with a bound that few rows do not reach by chance.
 
 Labels are class indices `[rows]`, codes are small integers `[rows]` that stand for a column's values.
 """
@@ -23,7 +23,7 @@ Labels = NDArray[np.int64]
 
 
 def has_value(column: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Which cells of a kept column have a value: `[rows]`."""
+    """Which cells of a column have a value: `[rows]`."""
     return ~missing(column)
 
 

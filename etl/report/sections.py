@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from andamio.tabular.read_as import in_words
 from etl.report import charts
 from etl.report.cards import CHARTED, CLASSES
 from etl.report.figures import SAMPLE, duplicates, moved, related
@@ -206,9 +207,14 @@ def origin(version: Version) -> Section:
     content = {
         "files": Table(
             "Raw files" + (f" (the first {FILES} of {len(files)})" if len(files) > FILES else ""),
-            ["file", "rows", "valid", "rejected", "replaced", "SHA-256"],
+            ["file", "read as", "rows", "valid", "rejected", "replaced", "SHA-256"],
             [
-                (file["key"], file["rows"], file["valid"], file["rejected"], file["replaced"], str(file["sha256"])[:16])
+                (
+                    file["key"],
+                    in_words(file["read_as"]),
+                    *(file[count] for count in ("rows", "valid", "rejected", "replaced")),
+                    str(file["sha256"])[:16],
+                )
                 for file in files[:FILES]
             ],
         ),

@@ -83,7 +83,7 @@ def _state(name: str, state: State, siblings: Mapping[str, State], at: str) -> I
         return
     for target in _targets(state):
         if target not in siblings:
-            yield f"{where} goes on to {target!r}, which is not a state"
+            yield f"{where} continues with {target!r}, which is not a state"
     if kind == "Choice":
         if not state.get("Choices"):
             yield f"{where} is a Choice without Choices"

@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import Any
 
 from andamio.storage import documents, layout
+from andamio.tabular.signature import FILE_TYPES
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.parameters import wrong_path
 from lambdas.api.requests.records import invalid, refuse_others
 from lambdas.api.stores import Bucket, Stores
-from scoring.batch import FILE_TYPES, ID, MAX_NAME_LENGTH, new_id, plain_name
+from scoring.batch import ID, MAX_NAME_LENGTH, new_id, plain_name
 from scoring.documents import UploadRequest
 from scoring.status import Files, read_status, recent, result_files
 

@@ -122,7 +122,7 @@ def left_out(facts: Facts) -> Section:
             by_kind[kind] = _best(facts, tried)
     parts = [_left_out(facts, kept, gone) if gone else "Nothing was left out: the model has every column."]
     if facts.fit.ignored:
-        ignored = listed([said(name) for name in facts.fit.ignored], 30)
+        ignored = listed([escaped(name) for name in facts.fit.ignored], 30)
         parts.append(
             f"Ignored, because empty or constant in train: {ignored}. What fills them later changes no answer."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from andamio.contract.tables import Feature
+from andamio.tabular.read_as import assumptions
 from registry.card.facts import Facts, Json
 from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
 from registry.card.wording import counted, family, interval, listed, metric, number
@@ -48,7 +49,11 @@ def data(facts: Facts) -> Section:
         parts.append(
             "Source files: "
             + listed(
-                [f"{code(item['key'])} ({counted(item.get('valid', item.get('rows', 0)), 'row')})" for item in files]
+                [
+                    f"{code(item['key'])} ({counted(item.get('valid', item.get('rows', 0)), 'row')}"
+                    f"{''.join(f'; it {escaped(words)}' for words in assumptions(item.get('read_as') or {}))})"
+                    for item in files
+                ]
             )
             + "."
         )
@@ -127,7 +132,7 @@ def _suspects(facts: Facts) -> str:
 
 def _findings(facts: Facts) -> str:
     """What the audit found about values."""
-    found = [said(item["message"], 400) for item in (facts.audit or {}).get("findings") or []]
+    found = [escaped(item["message"], 400) for item in (facts.audit or {}).get("findings") or []]
     return f"**Values:**\n\n{bullets(found)}" if found else ""
 
 

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 from andamio.contract import Contract
 from andamio.records.names import compare_names, objection_to, similar_name
-from andamio.tabular.sniff import doubled
-from scoring.errors import RefusedFile
+from andamio.tabular.columns import scored_columns
+from andamio.tabular.head import check_doubled
+from andamio.tabular.refused import RefusedFile
 
 PREFIX = "andamio_"
 
@@ -17,8 +18,8 @@ _LONGEST_SHOWN = 60
 
 def wanted(contract: Contract) -> frozenset[str]:
     """Every column that is looked for in a file."""
-    extra = {contract.problem.time, contract.problem.id} - {None}
-    return frozenset({*contract.inputs, *(name for name in extra if name is not None)})
+    own = contract.problem.id
+    return frozenset({*scored_columns(contract), *(() if own is None else (own,))})
 
 
 def check_columns(names: Sequence[str], contract: Contract, *, where: str = "header has") -> None:
@@ -26,9 +27,7 @@ def check_columns(names: Sequence[str], contract: Contract, *, where: str = "hea
 
     The message names all of them, suggests what else may be meant, and says what there is.
     """
-    twice = doubled(names, wanted(contract))
-    if twice:
-        raise RefusedFile(f"has more than one column {_listed(twice)}: keep one of each name")
+    check_doubled(names, wanted(contract))
     lacking = [name for name, feature in contract.inputs.items() if feature.required and name not in names]
     if not lacking:
         objection = objection_to(compare_names(names, contract, training=False), contract)
@@ -55,17 +54,20 @@ def record_column(names: Collection[str], contract: Contract) -> str | None:
 
 
 def names_out(names: Collection[str], classes: Iterable[str]) -> dict[str, str]:
-    """What each added column is called, by its own name, so that none has the name of one in the file."""
+    """What each added column is called, by its own name, so that none has the name of one in the file.
+
+    Capitals and small letters are one here, as they are to SQLite and to spreadsheets.
+    """
     own = ["prediction_id", "label", "label_text", *(f"probability_{name}" for name in classes), "model_version"]
-    taken = set(names)
+    taken = {name.casefold() for name in names}
     called: dict[str, str] = {}
     for name in own:
         choice, number = name, 1
-        while choice in taken:
+        while choice.casefold() in taken:
             number += 1
             choice = PREFIX + name if number == 2 else f"{PREFIX}{name}_{number - 1}"
         called[name] = choice
-        taken.add(choice)
+        taken.add(choice.casefold())
     return called
 
 

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 
 from andamio.contract import Contract
 from andamio.storage.ports import Objects
+from andamio.tabular.parquet_reader import check_schema, column_names
+from andamio.tabular.refused import RefusedFile
+from andamio.tabular.signature import PARQUET, check_parquet
 from scoring.batch import Shard
-from scoring.errors import RefusedFile
 from scoring.read.columns import check_columns, wanted
-from scoring.read.signature import PARQUET, check_parquet
 from scoring.split.cut import shard_bytes
 
 _LARGEST = 128 * 2**20
@@ -66,8 +67,6 @@ def read_foot(objects: Objects, key: str, version: str, size: int, contract: Con
         )
     except Exception as error:  # a damaged footer makes the library fail in any way it likes
         raise RefusedFile(f"is not a Parquet file that can be read ({type(error).__name__}): write it again") from error
-    check_columns(list(schema.names), contract, where="schema has")
-    nested = [name for name in schema.names if name in wanted(contract) and pa.types.is_nested(schema.field(name).type)]
-    if nested:
-        raise RefusedFile(f"has a column '{nested[0]}' of {schema.field(nested[0]).type}: expected one value a row")
-    return Foot(tuple(schema.names), groups)
+    check_columns(column_names(schema), contract, where="schema has")
+    check_schema(schema, wanted(contract))
+    return Foot(tuple(column_names(schema)), groups)

@@ -1,29 +1,25 @@
-"""A gzip file to an object whose ranges can be read; one that grows without measure is refused while it does."""
+"""A file to an object of UTF-8 text whose ranges can be read: out of its gzip, and out of another encoding."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 
 from andamio.storage import layout
 from andamio.storage.ports import ObjectInfo, Objects, Readable
-from scoring.errors import RefusedFile
-
-LARGEST = 4 * 2**30
-"""Bytes that a file may have when it is unpacked."""
-FACTOR = 200
-"""How many times its packed size that may be."""
-CHECKED_FROM = 64 * 2**20
-"""Bytes from which on that is checked: small files of one row over and over pack well, and do no harm."""
+from andamio.tabular.encoding import Transcoding, transcoded
+from andamio.tabular.gzip_file import unpacked
 
 _READ = 2**20
-_AT_ONCE = 4 * 2**20
 
 
-def unpack(objects: Objects, info: ObjectInfo, batch: str, ending: str) -> ObjectInfo:
-    """Write what is in a gzip file as an object of its own; raises `RefusedFile`, and then there is no such object."""
+def unpack(
+    objects: Objects, info: ObjectInfo, batch: str, ending: str, *, zipped: bool, how: Transcoding | None
+) -> ObjectInfo:
+    """Write the text of a file as an object of its own; raises `RefusedFile`, and then there is no such object."""
     with objects.stream(info.key, version=info.version or None) as source:
-        return objects.put_stream(layout.batch(batch, f"unpacked.{ending}"), unpacked(source, info.size))
+        pieces = unpacked(source, info.size) if zipped else _pieces(source)
+        text = pieces if how is None else transcoded(pieces, how)
+        return objects.put_stream(layout.batch(batch, f"unpacked.{ending}"), text)
 
 
 def unpacked_head(objects: Objects, info: ObjectInfo, size: int) -> tuple[bytes, bool]:
@@ -37,47 +33,6 @@ def unpacked_head(objects: Objects, info: ObjectInfo, size: int) -> tuple[bytes,
     return bytes(found), True
 
 
-def unpacked(source: Readable, packed: int) -> Iterator[bytes]:
-    """What is in a gzip file of `packed` bytes, which may have several members; raises `RefusedFile`."""
-    member, begun, members, written = _member(), False, 0, 0
-    while data := source.read(_READ):
-        while True:
-            # Zeros may follow a member: tapes were filled up with them.
-            data = data.lstrip(b"\0") if members and not begun else data
-            if not begun and not data:
-                break
-            begun = True
-            piece = _inflated(member, data)
-            written += len(piece)
-            _check_size(written, packed)
-            if piece:
-                yield piece
-            data = member.unconsumed_tail
-            if member.eof:
-                data, member, begun, members = member.unused_data, _member(), False, members + 1
-            elif not data and len(piece) < _AT_ONCE:
-                break
-    if begun:
-        raise RefusedFile("is a gzip file that was cut off: upload it again")
-
-
-def _member() -> zlib._Decompress:
-    return zlib.decompressobj(wbits=31)
-
-
-def _inflated(member: zlib._Decompress, data: bytes) -> bytes:
-    try:
-        return member.decompress(data, _AT_ONCE)
-    except zlib.error:
-        raise RefusedFile("is a damaged gzip file: pack it again") from None
-
-
-def _check_size(written: int, packed: int) -> None:
-    if written > LARGEST:
-        raise RefusedFile(
-            f"unpacks to more than {LARGEST // 2**30} GiB: unpack it and drop it as it is, of any size, or in parts"
-        )
-    if written > CHECKED_FROM and written > FACTOR * packed:
-        raise RefusedFile(
-            f"unpacks to more than {FACTOR} times its size: that is no ordinary table. Unpack it and drop it as it is"
-        )
+def _pieces(source: Readable) -> Iterator[bytes]:
+    while piece := source.read(_READ):
+        yield piece

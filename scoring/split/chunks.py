@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from andamio.errors import ObjectNotFound
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects, Readable
-from andamio.tabular.rows import LONGEST_ROW
+from andamio.tabular.limits import LONGEST_ROW
+from andamio.tabular.refused import RefusedFile
 from scoring.batch import BatchPlan
 from scoring.context import ScoringContext
-from scoring.errors import RefusedFile
 from scoring.failures import failure
 from scoring.split.cut import shard_bytes
 from scoring.split.survey import Survey, chunk_starts, survey

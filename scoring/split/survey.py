@@ -21,8 +21,8 @@ from pydantic import with_config
 
 from andamio.storage import documents
 from andamio.storage.documents import STRICT
+from andamio.tabular.limits import LONGEST_ROW
 from andamio.tabular.quotes import INSIDE, OUTSIDE, Quotes, state_after, states
-from andamio.tabular.rows import LONGEST_ROW
 
 TAIL = 4096
 """Bytes at the end of a block that mostly tell how it ends."""

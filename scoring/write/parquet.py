@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from andamio.tabular.rows import Rows
 from scoring.batch import BatchPlan
 from scoring.predictions import RowPredictions
-from scoring.read.rows import Rows
 
 COMPRESSION = "snappy"
 """A fifth faster than zstd, at a third more bytes."""

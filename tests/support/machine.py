@@ -108,6 +108,16 @@ class Machine:
             assert self.step("fail", input=said, execution=execution) == {}
         return said
 
+    def prepare(self, name: str, body: bytes | str) -> Json:
+        """Drop a file, plan it and cut it; returns the result of the last step, and scores nothing."""
+        said = self.plan(self.drop(name, body))
+        if said["status"] == "unpack":
+            said = self.step("unpack", batch=said["batch"])
+        if said["status"] == "survey":
+            self._map(said, "survey", lambda item: False)
+            said = self.step("cut", batch=said["batch"])
+        return said
+
     def score(self, name: str, body: bytes | str) -> Json:
         """Drop a file and run the execution of its event."""
         return self.run(self.drop(name, body))

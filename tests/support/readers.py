@@ -14,7 +14,12 @@ from andamio.errors import InvalidRecord, Violation
 from andamio.records.from_json import parse_records
 from andamio.records.parse import parse
 from andamio.records.table import Table
-from andamio.tabular import read_raw
+from andamio.tabular.columns import column_kinds, scored_columns
+from andamio.tabular.csv_reader import CsvReader
+from andamio.tabular.file import read_file
+from andamio.tabular.json_reader import JsonReader
+from andamio.tabular.limits import BLOCK
+from scoring.batch import BatchPlan
 from scoring.formats import read_rows
 from tests.support.scoring import planned
 
@@ -33,11 +38,11 @@ Row = dict[str, Any]
 def by_etl(contract: Contract, body: bytes, form: str) -> dict[int, Row]:
     """The rows of a file by the line that each begins on."""
     found: dict[int, Row] = {}
-    _, chunks = read_raw(f"raw/a.{form}", body, contract, tuple(contract.inputs))
-    for chunk in chunks:
-        table = parse(contract, chunk.columns, chunk.rows, text=chunk.text, decimal=chunk.decimal)
-        found |= dict(zip(chunk.lines.tolist(), rows_of(contract, table), strict=True))
-        found |= {broken.line: {"": Reason(broken.reason)} for broken in chunk.broken}
+    read_as, blocks = read_file(f"raw/a.{form}", body, contract, column_kinds(contract, contract.inputs))
+    for rows in blocks:
+        table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=read_as.decimal or ".")
+        found |= dict(zip(rows.lines.tolist(), rows_of(contract, table), strict=True))
+        found |= {broken.line: {"": Reason(broken.reason)} for broken in rows.broken}
     return dict(sorted(found.items()))
 
 
@@ -62,6 +67,18 @@ def by_api(contract: Contract, records: Sequence[dict[str, Any]]) -> dict[int, R
         except InvalidRecord as error:
             found[line] = _said(error.violations)
     return found
+
+
+def csv_reader(plan: BatchPlan, contract: Contract, block: int = BLOCK) -> CsvReader:
+    """The reader of a planned CSV file, as batch makes it."""
+    kinds = column_kinds(contract, scored_columns(contract))
+    return CsvReader(plan.head, kinds, contract.data.missing, block=block)
+
+
+def json_reader(plan: BatchPlan, contract: Contract, block: int = BLOCK) -> JsonReader:
+    """The reader of a planned file of JSON Lines, as batch makes it."""
+    kinds = column_kinds(contract, scored_columns(contract))
+    return JsonReader(plan.head, kinds, reserved=plan.names_out.values(), block=block)
 
 
 def rows_of(contract: Contract, table: Table) -> list[Row]:

@@ -125,7 +125,8 @@ class Serving:
         elif self._champion is None:
             which = f"Release {release} cannot be loaded" if release else "The pointer to the release cannot be read"
             self._missing = NotReady(
-                f"{which} ({code}), and none was loaded before. The log says why. Try later, or promote another."
+                f"{which} ({code}), and none was loaded before. The log says why. "
+                "Promote another release: andamio promote VERSION."
             )
         if not known:
             log.error(error, problem=self.problem, release=release)

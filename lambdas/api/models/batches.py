@@ -19,7 +19,8 @@ def _batch_id(schema: dict[str, Any]) -> None:
 
 
 def _file_name(schema: dict[str, Any]) -> None:
-    from scoring.batch import ENDINGS, MAX_NAME_LENGTH, format_of
+    from andamio.tabular.signature import ENDINGS, format_of
+    from scoring.batch import MAX_NAME_LENGTH
 
     gzip = [f"{ending}.gz" for ending in ENDINGS if format_of(f"{ending}.gz")]
     schema["maxLength"] = MAX_NAME_LENGTH

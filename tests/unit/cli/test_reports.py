@@ -35,12 +35,19 @@ def test_the_current_version_is_brought_unless_another_is_named(lake: MemoryObje
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
-    [(None, "no data version yet"), (VERSION, "has no report"), ("../../x", "is no data version")],
+    ("version", "code", "advice"),
+    [
+        (None, "no-data", "andamio ingest FILE"),
+        (VERSION, "no-data", "Run ETL again"),
+        ("../../x", "usage", "Expected 16 hex digits"),
+    ],
 )
-def test_what_is_not_there_is_said_with_what_to_do(lake: MemoryObjects, version: str | None, said: str) -> None:
-    with pytest.raises(CommandError, match=said):
+def test_what_is_not_there_is_said_with_what_to_do(
+    lake: MemoryObjects, version: str | None, code: str, advice: str
+) -> None:
+    with pytest.raises(CommandError, match=advice) as caught:
         reports.fetch(DEPLOYED, version, show=False)
+    assert caught.value.code == code
 
 
 def test_suspects_are_said_where_data_are_brought(capsys: pytest.CaptureFixture[str]) -> None:

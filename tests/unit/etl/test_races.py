@@ -246,4 +246,4 @@ def test_a_contract_that_is_deployed_meanwhile_ends_the_run() -> None:
     lake.contract = Contract.from_toml(HEAD + FEATURES + "max = 30\n")
     said = lake.step("validate", input=digest)
     assert said["status"] == "superseded"
-    assert "start another one" in said["message"]
+    assert "Start another execution" in said["message"]

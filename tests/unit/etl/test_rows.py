@@ -128,15 +128,15 @@ def test_bad_rows_are_put_aside_with_file_line_reasons_and_what_may_be_shown() -
     ]  # fmt: skip
     assert rejects[0]["row"] == {"size": "huge", "colour": "gre\nen", "nurse": "(private)", "kind": "a"}
     assert [problem["column"] for problem in rejects[0]["problems"]] == ["size", "colour"]
-    assert rejects[0]["problems"][1]["reason"] == "must be one of red, blue"
+    assert rejects[0]["problems"][1]["code"] == "unknown-category"
     assert [problem["column"] for problem in rejects[1]["problems"]] == ["size", "kind"]
-    assert "is not one of the labels: a, b" in rejects[1]["reason"]
-    assert rejects[2]["reason"] == "has 2 cells, and the header names 6"
+    assert [problem["code"] for problem in rejects[1]["problems"]][-1] == "unknown-label"
+    assert rejects[2]["code"] == "unreadable-row"
     assert "row" not in rejects[2]
     assert "Ann" not in str(rejects)
     assert "555" not in str(rejects)
     manifest = lake.manifest(said["version"])
-    assert {"column": "size", "reason": "must be between 0 and 1000", "rows": 1} in manifest["reasons"]
+    assert ("size", "out-of-range", 1) in [(item["column"], item["code"], item["rows"]) for item in manifest["reasons"]]
     assert [file["rejected"] for file in manifest["files"]] == [3, 2]
     assert said["rejects"]["first"][1].startswith("raw/a.csv: line 24: size: must be between 0 and 1000; kind: is not")
 
@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a.txt": ["x"]}, "No file could be read: raw/a.txt is of no known type: expected CSV"),
+        ({"a.txt": ["x"]}, "No file could be read: raw/a.txt has a name that does not say what it is: expected CSV"),
         ({"a.csv": [HEADER]}, "a header and no rows"),
         ({"a.csv": [HEADER, "v,1,red,Ann,a", "v,2,red,Ann,a"]}, "All 2 valid rows have the label 'A'"),
         (
@@ -175,6 +175,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
             {"a.csv": ["size,Colour,kind", "1,red,a"]},
             "raw/a.csv has the column 'Colour' for 'colour' of problem.toml: rename it, or take out what is another",
         ),
+        ({"a.csv": [HEADER, *["v,1,red,Ann,a", "v,1,red,Ann,b"] * 9]}, "Every feature is empty or constant"),
         ({"a.csv": [HEADER, "v,x,red,Ann,c"]}, "1 of 1 rows break the contract, more than the 20% that may"),
     ],
 )

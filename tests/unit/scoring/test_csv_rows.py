@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from andamio.contract import Contract
 from andamio.errors import DataError
 from andamio.records.parse import parse
-from scoring.read import text_blocks
-from scoring.read.csv_rows import CsvReader
-from scoring.read.rows import Rows
+from andamio.tabular import text_blocks
+from andamio.tabular.rows import Rows
+from tests.support.readers import csv_reader
 from tests.support.scoring import planned
 from tests.unit.core.making import contract
 
@@ -71,15 +71,24 @@ def expected(text: str, delimiter: str, first: int) -> Iterator[tuple[int, list[
             continue
         if over:
             yield line, None
-        elif len(cells) > 1 or taken.strip():
-            good = len(cells) == len(NAMES) or (len(cells) > len(NAMES) and not "".join(cells[len(NAMES) :]).strip())
-            yield line, cells[: len(NAMES)] if good else None
+        elif any(cell.strip() for cell in cells):
+            wide = len(cells) == len(NAMES) or (len(cells) > len(NAMES) and not "".join(cells[len(NAMES) :]).strip())
+            yield line, cells[: len(NAMES)] if wide and not torn(taken, delimiter) else None
+
+
+def torn(row: str, delimiter: str) -> bool:
+    """Whether a closing quote of a row is followed by neither a delimiter nor the line end."""
+    try:
+        list(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True))
+    except csv.Error:
+        return True
+    return False
 
 
 def read(body: bytes, delimiter: str, block: int, **more: object) -> tuple[list[Rows], RowPrediction, int]:
     """What the block reader makes of a file: its blocks, its rows and how many lines it went over."""
     plan = planned(TABLE, body, delimiter=delimiter, **more).plan
-    blocks, height = drained(CsvReader(plan, TABLE, block=block).read(io.BytesIO(body[plan.body :]), plan.line))
+    blocks, height = drained(csv_reader(plan, TABLE, block).read(io.BytesIO(body[plan.body :]), plan.line))
     return blocks, rows_in(blocks), height
 
 
@@ -192,7 +201,7 @@ def test_a_number_written_oddly_means_the_same_in_a_block(number: str, missing: 
     table = TABLE.model_copy(update={"data": TABLE.data.model_copy(update={"missing": tuple(missing)})})
     body = ("a,b,n\n" + f"x,y,{number}\nx,y,3.25\n").encode()
     plan = planned(table, body).plan
-    blocks = list(CsvReader(plan, table).read(io.BytesIO(body[plan.body :]), 2))
+    blocks = list(csv_reader(plan, table).read(io.BytesIO(body[plan.body :]), 2))
     same_meaning(table, blocks, {"a": ("x", "x"), "b": ("y", "y"), "n": (number, "3.25")}, 2, ".")
 
 
@@ -209,7 +218,7 @@ def test_another_encoding_is_read_as_text() -> None:
 
 
 def test_a_row_longer_than_can_be_held_is_told_by_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_blocks, "LONGEST", 1000)
+    monkeypatch.setattr(text_blocks, "LONGEST_ROW", 1000)
     body = b"a,b,n\nx,y,1\nx," + b"y" * 5000 + b",2\n"
     with pytest.raises(DataError, match="line 3: a row begins there"):
         read(body, ",", 100)
@@ -222,7 +231,7 @@ def test_good_files_never_take_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> 
     def slow(*_: object, **__: object) -> None:
         raise AssertionError("read row by row")
 
-    monkeypatch.setattr("scoring.read.csv_rows.read_by_python", slow)
+    monkeypatch.setattr("andamio.tabular.csv_reader.read_by_python", slow)
     rows = 'x,y,1\r\n"x","y, ""z""","2.5"\r\n\r\nx,"two\nlines",\r\nx,y\r\nx,ñ,?\r\n'
     _, found, _ = read(("a,b,n\r\n" + rows).encode(), ",", 30)
     assert [line for line, _ in found] == [2, 3, 5, 7, 8]

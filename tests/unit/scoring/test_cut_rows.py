@@ -7,9 +7,9 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.read.csv_rows import CsvReader
 from scoring.split.cut import OpenQuote, cut
 from scoring.split.survey import chunk_starts, survey
+from tests.support.readers import csv_reader
 from tests.support.scoring import planned
 from tests.unit.scoring.test_csv_rows import NAMES, TABLE, RowPrediction, drained, expected, rows_in
 
@@ -53,7 +53,7 @@ def test_shards_hold_the_rows_of_the_file(text: str, chunk: int, step: int, bloc
     plan = planned(TABLE, body).plan
     found: RowPrediction = []
     for number, shard in enumerate(shards):
-        reader = CsvReader(plan, TABLE, block=block)
+        reader = csv_reader(plan, TABLE, block)
         blocks, height = drained(reader.read(io.BytesIO(body[shard.start : shard.end]), shard.line))
         found += rows_in(blocks)
         assert number + 1 == len(shards) or shard.line + height == shards[number + 1].line

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from andamio.errors import DataError
 from andamio.records.parse import parse
+from andamio.tabular import text_blocks
+from andamio.tabular.broken import no_text
+from andamio.tabular.json_reader import JsonReader
 from andamio.tabular.json_record import json_record
-from scoring.read import text_blocks
-from scoring.read.json_rows import JsonReader
-from scoring.read.rows import Rows
-from scoring.read.text_blocks import no_text
+from andamio.tabular.rows import Rows
+from tests.support.readers import json_reader
 from tests.support.scoring import planned, score_file
 from tests.unit.core.making import contract
 
@@ -40,12 +41,13 @@ VALUES = st.sampled_from(
 RECORDS = st.dictionaries(st.sampled_from(["a", "n", "day", "extra"]), VALUES)
 LINES = RECORDS.map(json.dumps) | RECORDS.map(lambda record: json.dumps(record, ensure_ascii=False)) | st.sampled_from(
     ["", " ", "{}", "[1]", "1", '"x"', "null", '{"a": NaN}', '{"a": 1},{"a": 2}', '{"a": [', "1]}", '{"a": "\\ud800"}',
-     '{"a": "x', '"}', '{"a": 1} ', '{"a": 1}\r', '{"a": 1e999}', '{"n": ' + "9" * 5000 + "}", "{", "}", "\x00", "tru"]
+     '{"a": "x', '"}', '{"a": 1} ', '{"a": 1}\r', '{"a": 1, "b": 2, "a": 3}',
+     '{"b": {"a": 1, "a": 1}}', '{"a": "x:y"}', '{"a": 1e999}', '{"n": ' + "9" * 5000 + "}", "{", "}", "\x00", "tru"]
 )  # fmt: skip
 
 
 def read(body: bytes, block: int, **more: Any) -> tuple[list[Rows], int]:
-    reading = JsonReader(planned(TABLE, body, "jsonl", **more).plan, TABLE, block=block).read(io.BytesIO(body), 1)
+    reading = json_reader(planned(TABLE, body, "jsonl", **more).plan, TABLE, block).read(io.BytesIO(body), 1)
     blocks = []
     while True:
         try:
@@ -118,7 +120,7 @@ def test_record_ids_are_canonical() -> None:
 
 
 def test_a_line_longer_than_can_be_held_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_blocks, "LONGEST", 1000)
+    monkeypatch.setattr(text_blocks, "LONGEST_ROW", 1000)
     with pytest.raises(DataError, match="line 2: a row begins there"):
         read(b'{"a": 1}\n{"a": "' + b"x" * 9000 + b'"}\n', 100)
 

@@ -15,11 +15,10 @@ import pytest
 from andamio.errors import DataError
 from andamio.records.encode import encode
 from andamio.records.parse import parse
-from andamio.tabular.parquet import read_parquet
-from andamio.tabular.rows import ReadAs
+from andamio.tabular.columns import column_kinds
+from andamio.tabular.file import read_file
 from scoring.batch import Shard
 from scoring.formats import read_rows
-from scoring.read.parquet_rows import ParquetReader
 from tests.support.scoring import Scored, planned, score_file
 from tests.unit.core.making import contract
 
@@ -78,15 +77,15 @@ def parsed(scored: Scored) -> Any:
 @pytest.mark.parametrize("kind", list(COLUMNS))
 def test_a_column_means_what_it_means_in_training(kind: str, feature: str) -> None:
     body = bytes_of(pa.table({feature: COLUMNS[kind]}))
-    (chunk,) = read_parquet(body, ReadAs("parquet"), list(TABLE.inputs))
-    trained = parse(TABLE, chunk.columns, chunk.rows, text=False)
+    (rows,) = read_file("a.parquet", body, TABLE, column_kinds(TABLE, TABLE.inputs))[1]
+    trained = parse(TABLE, rows.columns, len(rows.lines), text=False)
     table = parsed(planned(TABLE, body, "parquet"))
     said = [(problem.row, problem.field, problem.reason) for problem in trained.violations]
     assert sorted((problem.row, problem.field, problem.reason) for problem in table.violations) == sorted(said)
     good = ~trained.bad
     one, other = encode(TABLE, trained.take(good)), encode(TABLE, table.take(good))
     assert np.array_equal(one.numbers, other.numbers, equal_nan=True)
-    assert one.categories.tolist() == [[text.decode() for text in row] for row in other.categories.tolist()]
+    assert one.categories.tolist() == other.categories.tolist()
 
 
 def test_columns_that_hold_no_single_values_cost_their_rows() -> None:
@@ -184,7 +183,8 @@ def test_wide_rows_are_read_fewer_at_a_time() -> None:
     wide = pa.array(np.random.default_rng(3).bytes(60_000).hex() for _ in range(600))
     body = bytes_of(pa.table({"wide": wide, "n": pa.array(np.arange(600.0))}))
     scored = planned(TABLE, body, "parquet")
-    sizes = [len(rows.lines) for rows in ParquetReader(scored.batch, scored.plan, TABLE).read(scored.cut.shards[0])]
+    with read_rows(scored.batch, scored.plan, scored.cut.shards[0], TABLE) as reading:
+        sizes = [len(rows.lines) for rows in reading.rows()]
     assert sum(sizes) == 600
     assert max(sizes) < 300
 
@@ -210,7 +210,7 @@ def test_small_row_groups_are_fetched_whole_and_large_ones_in_parts(monkeypatch:
     rows = scored()
     assert rows == list(range(9_000))
     assert len(reads) <= 4
-    monkeypatch.setattr("scoring.read.parquet_rows._WHOLE", 100_000)
+    monkeypatch.setattr("andamio.tabular.parquet_reader._WHOLE", 100_000)
     assert scored() == rows
     assert len(reads) >= 3 * 13
     assert max(reads[2:]) < 40_000

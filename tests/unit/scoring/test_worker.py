@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
+from andamio.errors import REASON_CODES
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
 from andamio.storage import layout
@@ -28,10 +29,12 @@ from tests.unit.core.making import contract
 HEART = heart()
 BODY = (HEART_FOLDER / "heart.csv").read_bytes()
 HEADER, *GOOD = BODY.decode().splitlines()
+QUOTE_REST = "the line end: write a quote inside a cell twice"
 POISON = [
     ("1,2", "has 2 cells, and the header names 14"),
     (GOOD[0] + ",more", "has 15 cells, and the header names 14"),
-    ("," * 13, "has no values"),
+    ('5"6"' + GOOD[0][2:], "age: expected a number (a text that means no value belongs under [data] missing)"),
+    ('"6"3' + GOOD[0][2:], f"has a closing quote that is followed by neither a delimiter nor {QUOTE_REST}"),
     ("sixty" + GOOD[0][2:], "age: expected a number (a text that means no value belongs under [data] missing)"),
     ("630" + GOOD[0][2:], "age: must be between 0 and 120"),
     ("6.5" + GOOD[0][2:], "age: must be a whole number"),
@@ -70,20 +73,24 @@ def test_a_reject_says_what_is_wrong_with_which_row() -> None:
     first, second = scored.rejects
     assert first["line"] == 3
     assert {error["field"] for error in first["errors"]} == {"age", "sex", "cp"}
+    assert {error["code"] for error in first["errors"]} <= set(REASON_CODES)
     assert first["row"]["age"] == "x"
     assert set(first["row"]) == set(scored.plan.columns)
     assert second == {
         "line": 4,
+        "code": "unreadable-row",
         "reason": "has 2 cells, and the header names 14",
-        "errors": [{"field": "", "reason": "has 2 cells, and the header names 14"}],
+        "errors": [{"field": "", "code": "unreadable-row", "reason": "has 2 cells, and the header names 14"}],
         "row": "1,2",
     }
 
 
-def test_rows_of_nothing_are_scored_where_everything_is_optional() -> None:
+def test_rows_of_nothing_are_passed_over_also_where_everything_is_optional() -> None:
     free = contract('[features.a]\ntype = "number"\nrequired = false\n[features.b]\ntype = "number"\nrequired = false')
-    scored = score_file(free, b"a,b\n1,2\n,\n\n,3\n")
-    assert [row["prediction_id"] for row in scored.rows] == [f"{BATCH}-{line}" for line in (2, 3, 5)]
+    for odd in (b"", b'"4",5 \n6, "7"\n'):  # the second makes the whole block go the slow way
+        scored = score_file(free, b'a,b\n1,2\n,\n\n,3\n , \n"",""\n,,,\n' + odd)
+        lines = (2, 5, 9, 10)[: 2 + 2 * bool(odd)]
+        assert [row["prediction_id"] for row in scored.rows] == [f"{BATCH}-{line}" for line in lines]
     assert scored.rejects == []
 
 

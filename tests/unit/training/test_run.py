@@ -329,13 +329,13 @@ NUMBER, CATEGORY = '[features.x]\ntype = "number"\nrequired = false\n', '[featur
     [
         (NUMBER, {"x": ["", *map(str, range(59))]}),
         (CATEGORY + "required = false\n", {"c": ["", "a", "b"] * 20}),
-        (NUMBER + CATEGORY, {"x": [""] * 60, "c": ["only"] * 60}),
+        (NUMBER + CATEGORY, {"x": [""] * 60, "c": ["only", "other"] * 30}),
         ('[features.b]\ntype = "boolean"\n', {"b": ["yes", "no", "yes"] * 20}),
         ('[features.d]\ntype = "date"\nrequired = false\n', {"d": ["2026-01-31", "2024-02-29", ""] * 20}),
         (CATEGORY + 'values = ["a"]\nunknown = "other"\n', {"c": ["a", "never listed"] * 30}),
         (CATEGORY, {"c": [f"place {row}" for row in range(60)]}),
     ],
-    ids=["numbers", "categories", "nothing said", "booleans", "dates", "others", "all different"],
+    ids=["numbers", "categories", "an empty column", "booleans", "dates", "others", "all different"],
 )
 def test_any_table_that_a_contract_allows_becomes_a_model(features, cells, families):
     contract = contract_of(features)
@@ -345,6 +345,22 @@ def test_any_table_that_a_contract_allows_becomes_a_model(features, cells, famil
     candidate = load_candidate(Run(run, models))
     holdout = load_holdout(lake, candidate.contract, version)
     assert candidate.model.predict(holdout.encoded).shape == (12, 2)
+
+
+def test_features_that_are_all_empty_or_constant_stop_the_run_with_the_reason():
+    contract = contract_of(NUMBER + CATEGORY)
+    cells = {"x": [""] * 60, "c": ["only"] * 60, "y": ["0", "1"] * 30}
+    lake, models, _ = buckets(contract, cells)
+    with pytest.raises(TrainingError, match="every feature is empty or constant in the"):
+        fitted(lake, models, contract)
+
+
+def test_a_feature_without_information_is_named_in_the_fit():
+    contract = contract_of(NUMBER + CATEGORY + "required = false\n")
+    lake, models, _ = buckets(contract, {"x": [""] * 60, "c": ["a", "b", "b"] * 20, "y": ["0", "1"] * 30})
+    _, result = fitted(lake, models, contract)
+    assert result.ignored == ["x"]
+    assert not [column for column in (*result.selected, *result.left_out) if column.startswith("x")]
 
 
 def test_few_rows_are_enough_as_long_as_each_class_has_two():

@@ -1,0 +1,38 @@
+"""A row that cannot be used, and the bytes that rows are read from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from andamio.errors import DataError
+from andamio.tabular.limits import LONGEST_ROW
+
+
+class Source(Protocol):
+    """Bytes that are read from the first to the last."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A row without usable cells: the line it begins on, why, and what can be shown of it."""
+
+    line: int
+    reason: str
+    row: object
+
+
+def too_long(line: int) -> DataError:
+    """What is said of a row that cannot be held."""
+    return DataError(
+        f"line {line}: a row begins there that is longer than {LONGEST_ROW // 2**20} MiB; "
+        "look for a quote that is never closed, or for a file that is no table"
+    )
+
+
+def no_text(encoding: str) -> str:
+    """What is said of a row with bytes that are not of its file's encoding."""
+    return f"holds bytes that are not {encoding.upper()} text: save the file as UTF-8, or say [data] encoding"

@@ -1,0 +1,31 @@
+"""The columns that a file is read for, and what their cells are read as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from andamio.contract import Contract
+
+Kind = Literal["number", "moment", "text"]
+
+Kinds = Mapping[str, Kind]
+"""What each wanted column is read as, by its name; whether the file has it is another question."""
+
+
+def column_kinds(contract: Contract, names: Iterable[str]) -> dict[str, Kind]:
+    """What some columns of a contract are read as."""
+    return {name: _kind(contract, name) for name in names}
+
+
+def scored_columns(contract: Contract) -> tuple[str, ...]:
+    """The columns that a row to be scored is read for: the inputs of the model, and the time."""
+    time = contract.problem.time
+    return tuple(dict.fromkeys((*contract.inputs, *(() if time is None else (time,)))))
+
+
+def _kind(contract: Contract, name: str) -> Kind:
+    feature = contract.features.get(name)
+    if feature is not None and feature.type in ("integer", "number"):
+        return "number"
+    return "moment" if name == contract.problem.time or (feature and feature.type == "date") else "text"

@@ -1,0 +1,234 @@
+"""How a text file is written and which columns it has, decided once, by its beginning."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NoReturn
+
+from andamio.contract import Contract
+from andamio.contract.canonical import composed
+from andamio.tabular.dialect import csv_cells, doubled, find_header, header_names, sep_line
+from andamio.tabular.encoding import Basis, encoding_of
+from andamio.tabular.limits import LONGEST_ROW, SAMPLE
+from andamio.tabular.number_marks import marks_between, marks_of
+from andamio.tabular.refused import RefusedFile
+from andamio.tabular.signature import check_line_ends, check_text
+
+csv.field_size_limit(LONGEST_ROW)  # 128 KiB otherwise; where it is set twice, it is the same
+
+_ROWS = 2000
+_OBJECTS = 1000
+
+More = Callable[[], Iterable[bytes]]
+"""Further pieces of a file, asked for where its beginning does not decide; each begins and ends anywhere in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a text file begins with: `body` is the offset of its first row, `line` the line that is on.
+
+    `encoding_basis` says what the encoding was decided by, "" where there is none.
+    """
+
+    columns: tuple[str, ...]
+    delimiter: str = ""
+    decimal: str = "."
+    encoding: str = "utf-8"
+    body: int = 0
+    line: int = 1
+    thousands: str = ""
+    encoding_basis: Basis | None = None
+
+
+def csv_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tuple) -> Head:
+    """Read a CSV file's header; raises `RefusedFile` when no row of the file could be read.
+
+    `sample` is its beginning, the `whole` of it perhaps.
+    """
+    check_text(sample, "csv")
+    check_line_ends(sample, whole=whole)
+    data = contract.data
+    encoding = encoding_of(sample, data.encoding, whole=whole, more=more)
+    said, height = sep_line(sample[encoding.start :])
+    start = encoding.start + height
+    stated = data.delimiter if data.delimiter is not None and data.delimiter.isascii() else said or None
+    header = find_header(
+        sample[start:], encoding.name, used_columns(contract), _needed(contract), stated=stated, whole=whole
+    )
+    if header is None:
+        _refuse_headless(sample, start, whole=whole)
+    begin, end = start + header.begin, start + header.end
+    number = sample.count(b"\n", 0, begin) + 1
+    names = _names(sample[begin:end], header.delimiter, encoding.name, number)
+    if _is_json(sample[begin:end]):
+        raise RefusedFile("holds JSON, and is not CSV, as its name says: let its name end with .jsonl")
+    _check_header(names, contract, number)
+
+    def rows() -> Iterator[list[str]]:
+        yield from _rows(sample[end:] + b"\n" * whole, header.delimiter, encoding.name)
+        if not whole:
+            for piece in more():
+                found = _rows(piece[piece.find(b"\n") + 1 :], header.delimiter, encoding.name)
+                yield from (row for row in found if len(row) == len(names))
+
+    decimal = _decimal(contract, header.delimiter, names, rows())
+    line = sample.count(b"\n", 0, end) + (not sample[:end].endswith(b"\n")) + 1
+    return Head(
+        tuple(names),
+        header.delimiter,
+        decimal,
+        encoding.name,
+        end,
+        line,
+        "" if data.thousands is None or data.thousands == decimal else data.thousands,
+        encoding.basis,
+    )
+
+
+def json_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tuple) -> Head:
+    """Read the first objects of a JSON Lines file; raises `RefusedFile` when no row of the file could be read."""
+    check_text(sample, "jsonl")
+    check_line_ends(sample, whole=whole)
+    encoding = encoding_of(sample, contract.data.encoding, whole=whole, more=more)
+    text = sample[encoding.start :]
+    if text.lstrip().startswith(b"["):
+        raise RefusedFile("is one JSON array, not JSON Lines: write an object a line, without brackets and commas")
+    lines = text.split(b"\n") if whole else text.split(b"\n")[:-1]
+    names: dict[str, None] = {}
+    found, first = 0, 0
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        first = first or number
+        keys = _parsed(line.decode(encoding.name, "replace"))
+        if keys is not None:
+            names.update(dict.fromkeys(map(composed, keys)))
+            found += 1
+        if found == _OBJECTS:
+            break
+    if not first:
+        raise RefusedFile("is empty: expected a JSON object a line")
+    if not found:
+        raise RefusedFile(
+            f"holds no JSON object in its first lines: line {first} is none. Expected JSON Lines, an object a line, "
+            'such as {"age": 63}'
+        )
+    return Head(tuple(names), encoding=encoding.name, body=encoding.start, encoding_basis=encoding.basis)
+
+
+def used_columns(contract: Contract) -> frozenset[str]:
+    """Every column that a file may be read for, in training or after it."""
+    problem = contract.problem
+    others = (problem.target, problem.time, problem.id, problem.group)
+    return frozenset({*contract.features, *(name for name in others if name is not None)})
+
+
+def check_doubled(names: Sequence[str], wanted: Iterable[str]) -> None:
+    """Raise `RefusedFile` when a column that is used is there twice."""
+    twice = doubled(names, frozenset(wanted))
+    if twice:
+        listed = [f"'{name}'" for name in twice]
+        several = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
+        raise RefusedFile(f"has more than one column {several}: keep one of each name")
+
+
+def _needed(contract: Contract) -> list[str]:
+    return [name for name, feature in contract.inputs.items() if feature.required]
+
+
+def _refuse_headless(sample: bytes, start: int, *, whole: bool) -> NoReturn:
+    """Say why a text has no header: nothing with a value in it, or a quote that hides where its first row ends."""
+    if whole and b'"' not in sample[start:]:
+        raise RefusedFile("is empty: expected a header that names the columns, then a row a line")
+    text = sample[start:]
+    line = sample.count(b"\n", 0, start + len(text) - len(text.lstrip(b" \t\r\n,;|"))) + 1
+    raise RefusedFile(
+        f"has no header that ends{'' if whole else f' within the first {SAMPLE // 2**20} MiB'}: look for a quote on "
+        f"line {line} that is not closed"
+    )
+
+
+def _names(header: bytes, delimiter: str, encoding: str, line: int) -> list[str]:
+    try:
+        text = header.decode(encoding)
+    except UnicodeDecodeError:
+        raise RefusedFile(
+            f"has a header (line {line}) that is not {encoding.upper()} text: save the file as UTF-8, or name the "
+            "encoding of the data in [data] of problem.toml and train anew"
+        ) from None
+    try:
+        return header_names(next(csv_cells(text, delimiter), []))
+    except csv.Error as error:
+        raise RefusedFile(f"has a header (line {line}) that cannot be read: {error}") from None
+
+
+def _check_header(names: Sequence[str], contract: Contract, line: int) -> None:
+    """Raise `RefusedFile` for a header that is a row of values: they may be a person's, and are not repeated."""
+    if used_columns(contract).intersection(names) or not any(map(_is_number, names)):
+        return
+    needed = ", ".join(_needed(contract))
+    raise RefusedFile(
+        f"has no header: line {line} holds values, and should name the columns"
+        + (f". The model needs: {needed}." if needed else ".")
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _decimal(contract: Contract, delimiter: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The decimal mark: what the contract says, else what the cells of its numbers show."""
+    stated, thousands = contract.data.decimal, contract.data.thousands
+    if stated is not None:
+        return stated
+    if thousands in (".", ","):
+        return "," if thousands == "." else "."
+    if delimiter == ",":
+        return "."
+    numbers = {name for name, feature in contract.inputs.items() if feature.type in ("integer", "number")}
+    if thousands is not None:
+        rows = ([_without(cell, thousands) for cell in row] for row in rows)
+    marks = marks_of(rows, [place for place, name in enumerate(names) if name in numbers])
+    if marks.unclear is not None:
+        raise RefusedFile(
+            f"has numbers in the column '{names[marks.unclear]}' whose only mark has three digits behind it, and no "
+            "number that shows whether that mark stands before decimals or between thousands: say [data] decimal and "
+            "[data] thousands in problem.toml, or write the numbers without marks between thousands"
+        )
+    return marks.decimal or "."
+
+
+def _without(cell: str, thousands: str) -> str:
+    for mark in marks_between(thousands):
+        cell = cell.replace(mark, "")
+    return cell
+
+
+def _rows(text: bytes, delimiter: str, encoding: str) -> Iterator[list[str]]:
+    """Some rows of a piece of text, but for its last line, which may be cut off."""
+    reader = csv_cells(text[: text.rfind(b"\n") + 1].decode(encoding, errors="replace"), delimiter)
+    try:
+        yield from islice(reader, _ROWS)
+    except csv.Error:
+        return  # a broken row shows nothing; it is told when the rows are read
+
+
+def _is_json(header: bytes) -> bool:
+    return header.lstrip().startswith((b"{", b"[")) and _parsed(header.strip().strip(b"[],")) is not None
+
+
+def _parsed(text: str | bytes) -> dict[str, object] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

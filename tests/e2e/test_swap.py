@@ -1,0 +1,85 @@
+"""A new champion is served without a redeploy and without a failed request; a bad one is refused."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
+from andamio.release.release import FILES, Release, seal
+from andamio.storage import layout
+
+from .conftest import COURSE, Deployed
+
+pytestmark = pytest.mark.e2e
+
+SWAP_SECONDS = 60
+
+
+def _promote(heart: Deployed, version: str) -> None:
+    models = heart.bucket("models")
+    pointer, etag = read_pointer(models, "heart")
+    swap_pointer(models, pointer.promoted(PointerEntry(version, datetime.now(UTC).isoformat(), "test")), etag)
+
+
+def _twin(heart: Deployed, note: str) -> str:
+    """A release like the champion's, told apart by its decision record."""
+    models = heart.bucket("models")
+    pointer, _ = read_pointer(models, "heart")
+    assert pointer.champion is not None
+    release = Release.open(models, pointer.champion.release)
+    files = {name: release.read(name) for name in FILES}
+    files["decision.json"] = json.dumps({**json.loads(files["decision.json"]), "reason": note}).encode()
+    return seal(models, files, release.info)
+
+
+def test_a_new_champion_is_served_with_no_failed_request(heart: Deployed) -> None:
+    before = heart.request("POST", "/predict", json=COURSE).json()["model"]["version"]
+    after = _twin(heart, "a twin, to see the swap")
+    statuses: list[int] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            statuses.append(heart.request("POST", "/predict", json=COURSE).status_code)
+
+    askers = [threading.Thread(target=ask) for _ in range(2)]
+    for asker in askers:
+        asker.start()
+    try:
+        _promote(heart, after)
+        started = time.monotonic()
+        served = before
+        while served != after and time.monotonic() - started < SWAP_SECONDS:
+            served = heart.request("POST", "/predict", json=COURSE).json()["model"]["version"]
+    finally:
+        stop.set()
+        for asker in askers:
+            asker.join()
+    assert served == after
+    assert set(statuses) == {200}
+    _promote(heart, before)
+
+
+def test_a_release_that_was_tampered_with_is_refused_and_the_old_one_goes_on(heart: Deployed) -> None:
+    models = heart.bucket("models")
+    tampered = _twin(heart, "to be tampered with")
+    models.put(layout.release(tampered, "model.onnx"), b"not the model that was sealed")
+    pointer, etag = read_pointer(models, "heart")
+    _promote(heart, tampered)
+    try:
+        refused, started = 0, time.monotonic()
+        while not refused and time.monotonic() - started < SWAP_SECONDS:
+            reply = heart.request("POST", "/predict", json=COURSE)
+            assert reply.status_code == 200
+            assert reply.json()["model"]["version"] != tampered
+            refused = heart.request("GET", "/version").json()["refusals"]
+        assert refused
+    finally:
+        now, etag = read_pointer(models, "heart")
+        swap_pointer(models, replace(pointer, revision=now.revision + 1), etag)
