@@ -100,7 +100,7 @@ def read_manifest(lake: Objects, version: str) -> dict[str, Any] | None:
 
 
 def read_audit(lake: Objects, version: str) -> dict[str, Any]:
-    """What the audit said of a data version; nothing when it was made before there was an audit."""
+    """The audit of a data version; empty when the version is older than the audit."""
     try:
         content: dict[str, Any] = json.loads(lake.get(layout.dataset(version, AUDIT)).body)
     except ObjectNotFound:
@@ -118,7 +118,7 @@ def read_current(lake: Objects) -> tuple[dict[str, Any], str] | None:
 
 
 def cutoff_of(manifest: Mapping[str, Any], split: str) -> np.datetime64 | None:
-    """The cutoff of a data version under the same split, for a later one's not to be before."""
+    """The cutoff of a data version under the same split: later versions must not have an earlier one."""
     if manifest.get("cutoff") is None or manifest.get("split") != split:
         return None
     return np.datetime64(manifest["cutoff"], "s")

@@ -63,7 +63,7 @@ def new_id(now: datetime) -> str:
 
 
 def id_in_key(key: str) -> str | None:
-    """The id that a key was given out under (`incoming/ID/NAME`), or None where somebody chose the key."""
+    """The id in a key of a requested upload (`incoming/ID/NAME`), or None for any other key."""
     match = _KEY_WITH_ID.fullmatch(key)
     return match[1] if match else None
 
@@ -91,7 +91,7 @@ def split_prediction_id(text: str) -> tuple[str, int] | None:
 
 
 def result_key(etag: str, size: int, format: Format, compression: str, release: str) -> str:
-    """The key under which the batch of some bytes and a release is known, so that the same file is scored once."""
+    """The key that maps the bytes of a file and a release to a batch, so that a file is scored once."""
     content = json.dumps([_RESULT_FORMAT, etag, size, format, compression, release])
     return f"{layout.BATCHES}known/{hashlib.sha256(content.encode()).hexdigest()}.json"
 
@@ -190,7 +190,7 @@ class Shard:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How a file was cut: `shards.json`. `stored` says whether its predictions go into the table."""
+    """The shards of a file: `shards.json`. `stored` means that its predictions are written to the table."""
 
     shards: tuple[Shard, ...]
     stored: bool

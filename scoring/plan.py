@@ -184,7 +184,7 @@ def _write(
     file: tuple[Format, str],
     transcoded_from: str = "",
 ) -> BatchPlan:
-    """Make the plan and write it, or read the one that somebody wrote first; raises `RefusedFile`, `NotReady`."""
+    """Write the plan, or read the plan that another execution wrote first; raises `RefusedFile`, `NotReady`."""
     release = champion(read_pointer(context.models, context.problem)[0]).release
     open_release = context.open(release)
     contract = open_release.contract

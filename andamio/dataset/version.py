@@ -1,4 +1,4 @@
-"""A data version: the current one, what it says of itself, and the columns of one side."""
+"""Data versions: the current version, the manifest, and the columns of one side."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def current_version(lake: Objects) -> str:
 
 
 def manifest(lake: Objects, version: str) -> dict[str, Any]:
-    """What a data version says of itself; raises `TrainingError` when there is no such version."""
+    """The manifest of a data version; raises `TrainingError` when there is no such version."""
     try:
         content: dict[str, Any] = json.loads(lake.get(layout.dataset(version, "manifest.json")).body)
     except ObjectNotFound:

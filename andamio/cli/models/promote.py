@@ -24,9 +24,7 @@ def promote(objects: Objects, problem: str, version: str, now: datetime) -> bool
     except ReleaseError as error:
         raise ReleaseError(f"Not promoted: {error}. andamio models lists the releases.") from None
     if release.info["problem"] != problem:
-        raise UsageError(
-            f"Not promoted: release {version} is of problem '{release.info['problem']}', not '{problem}'."
-        )
+        raise UsageError(f"Not promoted: release {version} is of problem '{release.info['problem']}', not '{problem}'.")
     if pointer.champion is not None and pointer.champion.release == version:
         return False
     served = PointerEntry(release=version, since=now.isoformat(timespec="seconds"), run=release.info["run"])
