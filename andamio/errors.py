@@ -1,29 +1,41 @@
-"""What can go wrong, as one tree.
+"""The error tree.
 
 AndamioError
 ├── ContractError        problem.toml is not what the format says
-├── InvalidRecord        a record, or a list of them, breaks the contract
+├── InvalidRecord        a record, or a list of records, breaks the contract
 ├── SettingsError        a deployed function lacks an environment variable, or a recent boto3
 ├── AccessRefused        IAM refused a call of a deployed function
-├── ObjectNotFound       storage has nothing under that key
-├── PreconditionFailed   somebody else wrote first (If-Match, If-None-Match)
-├── DocumentError        a JSON document in storage is not what it should be
+├── ObjectNotFound       storage has no object under a key
+├── PreconditionFailed   another writer was first (If-Match, If-None-Match)
+├── DocumentError        a JSON document in storage cannot be read
 ├── ReleaseError         a release is incomplete, or its digest does not match
-│   └── NotReady         no model is served yet
-├── DataError            raw data cannot become a data set
-├── TrainingError        a training run cannot go on
+│   └── NotReady         there is no champion yet
+├── DataError            a raw or batch file cannot be used
+├── TrainingError        a step of a training run cannot continue
 ├── TableBusy            the predictions table refuses writes for now
-└── CommandError         a command cannot do what it was asked to
+└── CommandError         a command failed
+    ├── UsageError       an argument or option is not valid
+    ├── InputFileError   a local file or a record in it cannot be used
+    ├── LocalCloudError  the local cloud is not running, or another one answers
+    ├── AccountError     credentials, account, region or endpoint are not those of the system
+    ├── AwsError         AWS, or the emulator, refused a call or did not answer
+    ├── NotDeployed      the problem is not deployed, or by an older version
+    ├── NoData           there are no data, or no result, to show
+    ├── NoModel          there is no champion, or it has no card
+    ├── ExecutionFailed  an execution or a batch failed or did not start
+    ├── ServiceError     the HTTP API answered with an error, or a result is inconsistent
+    └── ToolError        the CDK or the local cloud program failed
 
 Each error says what was expected, what came, and what to do. `code` is stable and meant for
-programs, `status` is the HTTP status that an API answers with, and `retryable` tells whether the
-same call may go through later.
+programs, `status` is the HTTP status of an API reply, and `retryable` tells whether the same call
+may succeed later. docs/errors.md lists the codes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 
 class AndamioError(Exception):
@@ -43,14 +55,16 @@ class ContractError(AndamioError):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """What is wrong with one field of one record; the value itself is never repeated.
+    """One error of one field of one record; the value is never repeated.
 
-    `row` counts from 0 within the call; `field` is a feature, or "" for the record itself.
+    `row` counts from 0 within the call; `field` is a feature, or "" for the record itself. `code` is one of
+    `REASON_CODES`, `reason` the same for people.
     """
 
     row: int
     field: str
     reason: str
+    code: str = dataclass_field(default="invalid-value", compare=False)
 
 
 class InvalidRecord(AndamioError):
@@ -68,7 +82,7 @@ class InvalidRecord(AndamioError):
 
 
 class SettingsError(AndamioError):
-    """What a deployed function needs of its surroundings is missing: an environment variable, or a recent boto3."""
+    """A deployed function lacks an environment variable, or a recent boto3."""
 
     code = "settings"
 
@@ -80,14 +94,14 @@ class AccessRefused(AndamioError):
 
 
 class ObjectNotFound(AndamioError):
-    """Storage has nothing under that key (or not that version of it)."""
+    """Storage has no object under a key, or not the requested version."""
 
     code = "not-found"
     status = 404
 
 
 class PreconditionFailed(AndamioError):
-    """The object is no longer what the writer had read: somebody else was first."""
+    """The object changed since it was read: another writer was first."""
 
     code = "precondition-failed"
     status = 412
@@ -101,34 +115,34 @@ class DocumentError(AndamioError):
 
 
 class ReleaseError(AndamioError):
-    """A release is incomplete, or is not what its digest says: it must not be served."""
+    """A release is incomplete, or its digest does not match: it must not be served."""
 
     code = "release"
     status = 503
 
 
 class NotReady(ReleaseError):
-    """No model is served yet."""
+    """There is no champion yet."""
 
     code = "not-ready"
     retryable = True
 
 
 class DataError(AndamioError):
-    """Raw data cannot become a data set."""
+    """A raw or batch file cannot be used, or its rows cannot become a data version."""
 
     code = "data"
     status = 422
 
 
 class TrainingError(AndamioError):
-    """A training run cannot go on."""
+    """A step of a training run cannot continue."""
 
     code = "training"
 
 
 class TableBusy(AndamioError):
-    """The predictions table went on refusing writes: the same ones may go through later."""
+    """The predictions table refuses writes: the same writes may succeed later."""
 
     code = "table-busy"
     status = 503
@@ -136,16 +150,82 @@ class TableBusy(AndamioError):
 
 
 class CommandError(AndamioError):
-    """A command cannot do what it was asked to: the message says what to do about it."""
+    """A command of the command line failed."""
 
     code = "command"
 
 
-# What the HTTP API answers when it cannot do what it was asked
+class UsageError(CommandError):
+    """An argument or option of a command is not valid."""
+
+    code = "usage"
+
+
+class InputFileError(CommandError):
+    """A local file, or a record in it, cannot be used."""
+
+    code = "input-file"
+
+
+class LocalCloudError(CommandError):
+    """The local cloud is not running, or another server answers at its address."""
+
+    code = "local-cloud"
+
+
+class AccountError(CommandError):
+    """Credentials, account, region or endpoint are not those of the system."""
+
+    code = "aws-account"
+
+
+class AwsError(CommandError):
+    """AWS, or the emulator, refused a call or did not answer."""
+
+    code = "aws"
+
+
+class NotDeployed(CommandError):
+    """The problem is not deployed, or was deployed by an older version."""
+
+    code = "not-deployed"
+
+
+class NoData(CommandError):
+    """There are no data, or no result, to show."""
+
+    code = "no-data"
+
+
+class NoModel(CommandError):
+    """There is no champion, or it has no model card."""
+
+    code = "no-model"
+
+
+class ExecutionFailed(CommandError):
+    """An execution or a batch failed, or did not start in time."""
+
+    code = "execution-failed"
+
+
+class ServiceError(CommandError):
+    """The HTTP API answered with an error or not at all, or a result is inconsistent."""
+
+    code = "service"
+
+
+class ToolError(CommandError):
+    """The CDK or the local cloud program failed."""
+
+    code = "tool"
+
+
+# Problem documents of the HTTP API
 
 
 URN = "urn:andamio:problem:"
-"""What comes before a problem's code in its `type`."""
+"""The prefix of a problem's code in its `type`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +265,9 @@ PROBLEM_TYPES = {
         ProblemType("method-not-allowed", 405, "The path does not take this method", "Use one of the header Allow."),
         ProblemType("bad-event", 400, "The function was not called by API Gateway", "Call the API by its address."),
         ProblemType("not-ready", 503, "No model is served yet", "Train and promote a model, then try again.", 10),
-        ProblemType("release", 503, "The release cannot be used", "Promote another release.", 60),
+        ProblemType(
+            "release", 503, "The release cannot be used", "Promote another release: andamio promote VERSION.", 60
+        ),
         ProblemType("settings", 503, "The service is not configured", "Deploy again: the log names the setting."),
         ProblemType("internal", 500, "Something went wrong on our side", "The log has it under `instance`."),
         # API Gateway answers these itself, before the function is called.
@@ -196,4 +278,30 @@ PROBLEM_TYPES = {
         ProblemType("timeout", 504, "The answer took too long", "Send fewer records, or a file to /batches.", 1),
     )
 }
-"""Every kind of problem by its code. docs/errors.md lists them."""
+"""The problem types by code. docs/errors.md lists them."""
+
+
+REASON_CODES = {
+    "missing-value": "A required feature, id, group or time has no value",
+    "missing-label": "The target has no value",
+    "unknown-label": "The target is not one of the labels of problem.toml",
+    "unknown-category": "The value is not one of the values of problem.toml",
+    "unknown-field": "The contract has no feature of this name",
+    "not-a-number": "The cell is not a number in the notation of the file",
+    "not-a-boolean": "The cell is not a boolean",
+    "not-a-date": "The cell is not a date in ISO 8601",
+    "not-one-value": "The cell is a list or an object",
+    "not-text": "The cell holds characters that are not text",
+    "too-long": "The number has too many digits",
+    "not-finite": "The number is infinite",
+    "not-whole": "The number is not whole",
+    "too-large": "The number cannot be represented without loss",
+    "out-of-range": "The number is below min or above max of problem.toml",
+    "not-an-object": "The record is not an object of feature names and values",
+    "no-values": "No cell of the row has a value",
+    "no-answer": "The model has no finite answer for the row",
+    "unreadable-row": "The row cannot be read as cells",
+    "unusable-file": "The whole file cannot be used",
+    "invalid-value": "The value breaks the contract in another way",
+}
+"""Reasons for rejecting a row or a file by code, in the rejects of batches and of ETL. docs/errors.md lists them."""

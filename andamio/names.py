@@ -50,6 +50,10 @@ def stack(system: str) -> str:
     return f"{NAMESPACE}-{system}"
 
 
+FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
+"""The parts of a system that are functions."""
+
+
 def resource(system: str, part: str) -> str:
     """A function, state machine, table, topic or rule of a system: `andamio-heart-api`."""
     return f"{NAMESPACE}-{system}-{part}"
@@ -61,5 +65,5 @@ def log_group(function: str) -> str:
 
 
 def training_execution(version: str) -> str:
-    """The name of the execution that trains on a new data version: the same data train once."""
+    """The name of the execution that trains on a new data version; a name is used once."""
     return f"data-{version}"

@@ -1,4 +1,4 @@
-"""What a data version comes from: the raw objects of one moment, and the digest that names them."""
+"""The sources of a data version: the raw objects of one moment, and their digest."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Source:
 
     @property
     def version_key(self) -> tuple[str, str, str]:
-        """What tells one version from every other; time is left out, for S3 may round it."""
+        """The unique key of a version; without the time, which S3 may round."""
         return self.key, self.version, self.etag
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Raw objects from the oldest to the newest, and the settings that decide what becomes of them."""
+    """Raw objects, oldest first, and the settings that decide how they are read and split."""
 
     objects: tuple[Source, ...]
     contract: str
@@ -71,7 +71,7 @@ class Sources:
     def newer_than(self, event: Mapping[str, Any]) -> Source | None:
         """The newest object, when it is newer than the one that an event is about; its own event takes over.
 
-        An event about an object that is gone, or about none, gives way to nobody.
+        An event about a deleted object, or about none, returns None.
         """
         event_object = _event_object(event)
         if event_object is None or not self.objects:

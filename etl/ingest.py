@@ -1,4 +1,4 @@
-"""Raw objects to rows: read, replaced by id, checked against the contract, told apart from the unusable."""
+"""From raw objects to rows: reading, replacement by id, validation, rejects."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Cells = dict[str, list[object]]
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of one raw object: every row that was read is valid, rejected or replaced.
+    """The result of reading one raw object: each row is valid, rejected or replaced.
 
     `extra` are columns that the contract does not name, `absent` columns of the contract that the
     file lacks, `lacking` those of them that it must have. `misnamed` says that a column has nearly the name of one
@@ -194,16 +194,16 @@ class _Reader:
             {name: self._deduplicated(column) for name, column in cells.items()},
             dict(self._rejects(report, rows, table.violations)),
             [
-                Reject(report.source.key, report.source.version, broken.line, (("", broken.reason),))
+                Reject(report.source.key, report.source.version, broken.line, (("", broken.reason, "unreadable-row"),))
                 for broken in rows.broken
             ],
             table.coerced,
         )
 
     def _rejects(self, report: FileReport, rows: Rows, problems: Sequence[Violation]) -> Iterator[tuple[int, Reject]]:
-        by_row: dict[int, list[tuple[str, str]]] = {}
+        by_row: dict[int, list[tuple[str, str, str]]] = {}
         for problem in problems:
-            by_row.setdefault(problem.row, []).append((problem.field, problem.reason))
+            by_row.setdefault(problem.row, []).append((problem.field, problem.reason, problem.code))
         source = report.source
         for row in sorted(by_row):
             violations = tuple(by_row[row])
@@ -213,12 +213,12 @@ class _Reader:
             yield row, Reject(source.key, source.version, int(rows.lines[row]), violations, cells)
 
     def _deduplicated(self, cells: list[object]) -> list[object]:
-        """The same cells, equal texts as one object: a column of a million cells has few distinct ones."""
+        """The cells with equal texts as one object, which saves memory."""
         return [self._shared_texts.setdefault(cell, cell) if isinstance(cell, str) else cell for cell in cells]
 
 
 def _identity(sha256: str, place: int) -> str:
-    """What a row is called when nothing in it says: its file's content and its place there, not its name or time."""
+    """The identity of a row without id: the content of its file and its position, not the name or time of the file."""
     return hashlib.sha256(f"{sha256}/{place}".encode()).hexdigest()[:16]
 
 
@@ -233,7 +233,7 @@ def _key_cells(rows: Rows, name: str) -> list[object]:
 
 
 def _merge(contract: Contract, files: list[FileReport], parts: list[_Part]) -> Ingested:
-    """Put the parts together: rows with a later row of the same id go, then the unusable ones."""
+    """Merge the parts: remove rows with a later row of the same id, then rejected rows."""
     sizes = [len(part.labels) for part in parts]
     starts = np.cumsum([0, *sizes])
     is_latest = np.ones(int(starts[-1]), dtype=bool)

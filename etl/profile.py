@@ -1,4 +1,4 @@
-"""What the data look like: what a person reads, and what drift compares with.
+"""The profile of a data version: statistics for people and for drift.
 
 Statistics of features are of train alone: they travel with a release as its reference, and nothing of
 the holdout may. Counts of rows, classes and conflicts say what they are of.

@@ -1,4 +1,4 @@
-"""Rows that cannot be used: what is kept of them for the person who mends them."""
+"""Rejected rows: what is stored of them, so that they can be fixed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from andamio.contract import Contract
+from andamio.dataset.documents import RejectReason
 
 FILE = "rejects.jsonl"
 PRIVATE = "(private)"
@@ -16,8 +16,8 @@ _MAX_CELL_LENGTH = 200
 _MAX_REASONS = 50
 _MAX_MESSAGES = 5
 
-Violations = tuple[tuple[str, str], ...]
-"""(column, reason) pairs; the column is "" when the row as a whole is unusable."""
+Violations = tuple[tuple[str, str, str], ...]
+"""(column, reason, code) triples; the column is "" for the row as a whole, codes are `andamio.errors.REASON_CODES`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Reject:
     @property
     def reason(self) -> str:
         """Every problem in one line."""
-        return "; ".join(f"{column}: {reason}" if column else reason for column, reason in self.violations)
+        return "; ".join(f"{column}: {reason}" if column else reason for column, reason, _ in self.violations)
 
     @property
     def message(self) -> str:
@@ -44,7 +44,7 @@ class Reject:
 def masked_cells(contract: Contract, row: Mapping[str, object]) -> str:
     """The contract's cells of a row as JSON, private features masked, long cells cut.
 
-    Columns that the contract does not name stay out: nobody said that they may be stored.
+    Columns that the contract does not name stay out: it is unknown whether they may be stored.
     """
     cells: dict[str, object] = {}
     for name, cell in row.items():
@@ -64,19 +64,25 @@ def to_json_lines(rejects: Sequence[Reject]) -> bytes:
             "file": reject.key,
             "version": reject.version,
             "line": reject.line,
+            "code": reject.violations[0][2],
             "reason": reject.reason,
-            "problems": [{"column": column, "reason": reason} for column, reason in reject.violations],
+            "problems": [
+                {"column": column, "code": code, "reason": reason} for column, reason, code in reject.violations
+            ],
         }
         row = f', "row": {reject.cells}' if reject.cells else ""
         lines.append(f"{json.dumps(document, ensure_ascii=False)[:-1]}{row}}}\n")
     return "".join(lines).encode()
 
 
-def count_reasons(rejects: Sequence[Reject]) -> list[dict[str, Any]]:
-    """How many rows each (column, reason) concerns, most frequent first."""
+def count_reasons(rejects: Sequence[Reject]) -> list[RejectReason]:
+    """The number of rows for each (column, reason, code), most frequent first."""
     counts = Counter(problem for reject in rejects for problem in reject.violations if reject.line is not None)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [{"column": column, "reason": reason, "rows": rows} for (column, reason), rows in ranked[:_MAX_REASONS]]
+    return [
+        RejectReason(column=column, code=code, reason=reason, rows=rows)
+        for (column, reason, code), rows in ranked[:_MAX_REASONS]
+    ]
 
 
 def first_messages(rejects: Sequence[Reject]) -> list[str]:

@@ -1,11 +1,11 @@
-"""The sealed split: which rows no training run ever sees, decided once and for good.
+"""The sealed split: which rows are holdout, decided once.
 
 A row's side is a hash of its key and a salt, so it never moves, however often ETL runs and however
 much data is added. The salt is the best of 64 by the holdout's size and class shares alone: on few
 rows, a salt taken blindly gives a holdout of half or double the size. Nothing is sealed until a division
 has rows of every declared class on both sides. With `split = "time"` the
 newest share is the holdout instead; the cutoff only moves forward, so that a row may leave the
-holdout for train but never the other way: what an older champion was judged on, it never saw.
+holdout for train but never the other way: an older champion never saw the rows that it was evaluated on.
 """
 
 from __future__ import annotations

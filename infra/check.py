@@ -64,7 +64,7 @@ def main(run: Callable[[Case], list[str]] = check) -> int:
         for line in lines:
             print(f"  {line}", file=sys.stderr)
     if wrong:
-        print("Mend the constructs, or give a reason in infra/check.py for a rule that is not asked.", file=sys.stderr)
+        print("Fix the constructs, or add the rule to IGNORED in infra/check.py with a reason.", file=sys.stderr)
         return 1
     print(f"{len(found)} templates are as CloudFormation and IAM want them ({', '.join(REGIONS)}).")
     return 0

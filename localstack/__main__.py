@@ -23,7 +23,7 @@ from localstack.record import Json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, or 1 after a message that says what to do."""
+    """Run one command; returns the exit code: 0, or 1 after an error message."""
     options = _parser().parse_args(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     quiet = options.json
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"[red]{escape(str(error))}[/red]")
         return 1
     except KeyboardInterrupt:
-        console.print("Stopped halfway. `make down` stops what had been started; the same command again goes on.")
+        console.print("Interrupted. To stop the started services: make down. To continue: the same command.")
         return 130
     if quiet:
         json.dump(values, sys.stdout, indent=2)
@@ -63,7 +63,7 @@ def _run(cloud: Cloud, options: argparse.Namespace) -> Json:
 
 
 def _show(values: Json, console: Console, requested: Sequence[str] | None = None) -> None:
-    """Every service, or those that were asked for."""
+    """Print all services, or the requested ones."""
     if "stopped" in values:
         names = ", ".join(values["stopped"])
         console.print(f"Stopped: {escape(names)}" if names else "Nothing was running.")
@@ -77,6 +77,8 @@ def _show(values: Json, console: Console, requested: Sequence[str] | None = None
         address = where[name] if service["state"] != "stopped" else "-"
         pid = f"pid {service['pid']}" if service["pid"] else ""
         console.print(f"{sign} {name:<9} {service['state']:<9} {address:<24} {pid}")
+    for sentence in values["trouble"]:
+        console.print(f"[red]{escape(sentence)}[/red]")
     if not values["iam"]:
         console.print("IAM is off: functions may do what their roles do not allow. `andamio up --iam` enforces it.")
 

@@ -1,4 +1,4 @@
-"""One local cloud: brought up, repaired, looked at and taken down, one command at a time."""
+"""The local cloud: start, repair, status and stop, one command at a time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """The local cloud of a home; `say` is told, a sentence each, what a person would like to know."""
+    """The local cloud of a home; `say` receives progress messages."""
 
     home: Home
     say: Say
@@ -62,6 +62,12 @@ class Cloud:
             identities = {name: record.identity(name) for name in SERVICES}
             identities[POSTGRES] = identities[POSTGRES] or self._postgres.found()
             stopped = [name for name, identity in identities.items() if identity and identity.alive]
+            if EMULATOR in stopped:
+                self.say(
+                    f"Stopping {', '.join(stopped)}. The emulator ends the calls of functions that run and saves its "
+                    f"state, which may take up to {Emulator.patience:.0f} s. Batches and trainings under way can be "
+                    "resumed."
+                )
             with ThreadPoolExecutor() as pool:
                 ended = list(pool.map(lambda name: self._service(name).stop(identities[name]), SERVICES))
             if not ended[SERVICES.index(EMULATOR)]:
@@ -72,9 +78,10 @@ class Cloud:
         return stopped
 
     def status(self) -> Json:
-        """What runs now: the content of `cloud.json` with "running", and with "state" of each service.
+        """What runs now: the content of `cloud.json` with "running", "trouble", and "state" of each service.
 
-        A state is "running", "starting" (it runs and does not answer yet) or "stopped".
+        A state is "running", "starting" (it runs and does not answer yet) or "stopped"; "trouble" are sentences about
+        the emulator's disk.
         """
         record = Record.read(self.home)
         states = {name: self._state(record, name) for name in SERVICES}
@@ -85,6 +92,8 @@ class Cloud:
             name: {"state": state, **nothing, "log": str(self.home.log(name)), **values["services"].get(name, {})}
             for name, state in states.items()
         }
+        port = record.port(EMULATOR)
+        values["trouble"] = Emulator(self.home, port).trouble() if port and states[EMULATOR] == "running" else []
         return {"running": all(state == "running" for state in states.values()), **values}
 
     def wait(self, names: Sequence[str], seconds: float) -> None:
@@ -209,7 +218,7 @@ class Cloud:
         except OSError as error:
             raise CommandError(
                 f"The local cloud keeps its state in {self.home.path}, which cannot be written to ({error.strerror}). "
-                "Mend that, or set ANDAMIO_HOME to a folder of yours."
+                "Fix this, or set ANDAMIO_HOME to a folder of yours."
             ) from None
 
     @contextmanager

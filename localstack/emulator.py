@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from andamio.errors import CommandError
-from localstack import identity
+from localstack import disk, identity, state
 from localstack.environment import environment
 from localstack.home import REPOSITORY, SOFTWARE
 from localstack.ports import HOST, Claim
@@ -36,7 +36,7 @@ DESCRIPTION = ("--only-group", "emulator", "--no-install-project", "--frozen", "
 
 @dataclass(frozen=True, slots=True)
 class Emulator(Service):
-    """ministack on one port; it saves what it knows in quiet moments, and when it is asked to end.
+    """ministack on one port; it saves its state when it is idle, and when it stops.
 
     `judges`: whether calls are refused that IAM would refuse.
     """
@@ -61,8 +61,17 @@ class Emulator(Service):
         except (ValueError, KeyError, TypeError):
             return False
 
+    def trouble(self) -> list[str]:
+        """Why it takes no more data, where it does not."""
+        try:
+            said = json.loads(http_get(self.port, disk.PATH) or b"{}").get("refusal")
+        except (ValueError, AttributeError):
+            return []
+        return [str(said)] if said else []
+
     def start(self, claim: Claim) -> Identity:
-        """Start it on the claimed port, with the state that it saved last."""
+        """Start it on the claimed port, with what it saved last; raises `CommandError` where that is cut off."""
+        state.check(self.home)
         for unpacked in self.home.scratch.glob("ministack-lambda-*"):  # functions of a start that ended in a crash
             shutil.rmtree(unpacked, ignore_errors=True)
         return self.run(
@@ -81,6 +90,7 @@ class Emulator(Service):
                 "STATE_DIR": str(self.home.state),
                 identity.ID: identity.ensure(self.home.identity, self.home.path),
                 identity.HOME: str(self.home.path),
+                disk.LEAST: os.environ.get(disk.LEAST, str(disk.LEAST_BYTES)),
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(self.home.state / "s3"),
                 # Listeners that nobody here uses; the first would even be on every interface.

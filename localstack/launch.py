@@ -1,8 +1,8 @@
-"""Starts ministack, in its own environment, with five things added.
+"""Starts ministack, in its own environment, with six things added.
 
 Requests count as TLS (`as_if_over_tls`), a throttled task has the name that AWS gives it (`throttled_by_name`),
-requests to an API wait for a place (`queued`), state is saved as it goes, and it says which local cloud it is
-(`identity.py`).
+requests to an API wait for a place (`queued`), state is saved as it goes, its disk is watched (`disk.py`), and it says
+which local cloud it is (`identity.py`).
 
 On its own ministack saves only when it is asked to end, so a reboot would forget whatever was
 deployed since its start, and leave S3 objects (written at once) in buckets of no stack. Here it
@@ -10,16 +10,19 @@ saves in quiet moments too: between requests, in the event loop, so that what is
 """
 
 import asyncio
+import contextvars
 import logging
 import os
 import runpy
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ministack import app as ministack  # type: ignore[import-not-found]
-from ministack.services import apigateway_v1, stepfunctions  # type: ignore[import-not-found]
+from ministack.services import apigateway_v1, s3, stepfunctions  # type: ignore[import-not-found]
 
 QUIET_SECONDS = 2.0
 """A save waits until no request has come for so long ..."""
@@ -28,13 +31,22 @@ LATEST_SECONDS = 20.0
 API_CALLS_AT_ONCE = min(3, max(2, os.cpu_count() or 1))
 """Requests to an API that run at the same time: as many as there are cores, and no more than the functions that the
 account leaves to the API while a batch, a training and ETL run (docs/adr/0020). Further requests wait."""
+NOT_SAVED = ("Failed to persist", "Persistence: failed to save", "Persistence: error getting state")
 FORWARDED = b"x-forwarded-proto"
 """The header by which whoever ends TLS says how a request came."""
+
+Persist = Callable[[str, str, Any], None]
+"""Saves an object, its bucket and key given."""
 
 serve = ministack.app
 # By its path: nothing of ours is importable here, since functions would see it too.
 identity = runpy.run_path(str(Path(__file__).with_name("identity.py")))
+watch = runpy.run_path(str(Path(__file__).with_name("disk.py")))
 WHO = identity["answer"]()
+DISK = watch["Disk"].told()
+STATE = "what is deployed"
+SAVED_LATER: dict[str, Callable[[], None]] = {}
+"""How each S3 object that could not be saved is saved, by its address."""
 
 
 def as_if_over_tls(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -80,6 +92,67 @@ def queued(call: Callable[..., Awaitable[Any]], places: asyncio.Semaphore) -> Ca
     return call_in_turn
 
 
+def kept_or_failed(persist: Persist) -> Persist:
+    """How an S3 object is saved, where one that could not be is an error: ministack logs that, and answers 200.
+
+    It has the object in memory all the same. So it is tried again, and no data are taken until it is saved.
+    """
+
+    def kept(bucket: str, key: str, obj: Any) -> None:
+        place, account = f"s3://{bucket}/{key}", contextvars.copy_context()
+        with failures("s3") as failed:
+            persist(bucket, key, obj)
+        if failed:
+            DISK.unsaved[place] = failed[0]
+            SAVED_LATER[place] = lambda: account.run(kept, bucket, key, obj)
+            raise OSError(f"{place} could not be saved: {failed[0]}")
+        DISK.unsaved.pop(place, None)
+        SAVED_LATER.pop(place, None)
+
+    return kept
+
+
+def save_what_failed() -> None:
+    """Try again to save each S3 object that could not be."""
+    for again in list(SAVED_LATER.values()):
+        with suppress(OSError):
+            again()
+
+
+def save_state() -> None:
+    """Save what is not in S3; what fails is in `DISK.unsaved`, for ministack only logs it."""
+    with failures("persistence") as failed:
+        ministack.save_all(ministack._build_persistence_save_dict())
+    DISK.unsaved.pop(STATE, None)
+    if failed:
+        DISK.unsaved[STATE] = failed[0]
+
+
+class _Heard(logging.Handler):
+    """Keeps the warnings and errors of one thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.thread = threading.get_ident()
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line that begins as ministack says that something was not saved."""
+        if record.thread == self.thread and record.getMessage().startswith(NOT_SAVED):
+            self.said.append(record.getMessage())
+
+
+@contextmanager
+def failures(logger: str) -> Iterator[list[str]]:
+    """What ministack logs of saves that failed, while the block runs: it tells nobody else."""
+    heard = _Heard()
+    logging.getLogger(logger).addHandler(heard)
+    try:
+        yield heard.said
+    finally:
+        logging.getLogger(logger).removeHandler(heard)
+
+
 class Gateway:
     """The ASGI application of ministack, and a note of whether anything has changed since the last save."""
 
@@ -97,6 +170,12 @@ class Gateway:
             return
         if scope["type"] == "http" and scope["path"] == identity["PATH"]:
             await identity["respond"](WHO, send)
+            return
+        if scope["type"] == "http" and scope["path"] == watch["PATH"]:
+            await identity["respond"](DISK.report(), send)
+            return
+        if scope["type"] == "http" and (why := DISK.refuses(scope["method"], scope["headers"])):
+            await watch["refuse"](why, scope["headers"], send)
             return
         if scope.get("path", "").startswith("/_ministack/"):
             await serve(scope, receive, send)
@@ -116,12 +195,15 @@ class Gateway:
         """Save in every quiet moment that follows a change."""
         while True:
             await asyncio.sleep(0.5)
+            save_what_failed()
             now = time.monotonic()
             quiet = now - self.last_request >= QUIET_SECONDS
             due = self.changed_since is not None and now - self.changed_since >= LATEST_SECONDS
             if self.changed_since is not None and self.in_flight == 0 and (quiet or due):
                 self.changed_since = None
-                ministack.save_all(ministack._build_persistence_save_dict())
+                save_state()
+                if STATE in DISK.unsaved:
+                    self.changed_since = now  # once more, in the next quiet moment
 
 
 if __name__ == "__main__":
@@ -129,5 +211,6 @@ if __name__ == "__main__":
     stepfunctions._call_lambda = throttled_by_name(stepfunctions._call_lambda)
     places = asyncio.Semaphore(API_CALLS_AT_ONCE)
     apigateway_v1._invoke_lambda_proxy_v1 = queued(apigateway_v1._invoke_lambda_proxy_v1, places)
+    s3._persist_object = kept_or_failed(s3._persist_object)
     ministack.app = Gateway()
     ministack.main()

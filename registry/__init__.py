@@ -1,4 +1,4 @@
-"""What became of a run: MLflow, the model card, the sealed release and the pointer that serves it."""
+"""The result of a run: MLflow, the model card, the sealed release and the pointer that serves it."""
 
 import os
 

@@ -20,6 +20,8 @@ from typing import Any
 # Before the import: no usage data from inside a function, no lock file of whatever folder it runs in, and no two lines
 # of log for each trial.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# A server that ends in the middle is told of within seconds, not after minutes of silence: 2 + 4 + 8 s of waiting.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 os.environ.setdefault("MLFLOW_UV_AUTO_DETECT", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
@@ -31,9 +33,10 @@ from mlflow.tracking import MlflowClient
 
 from andamio import names
 from andamio.contract import Contract
+from andamio.dataset.version import REPORT
 from andamio.errors import TrainingError
 from registry import fields, flavor
-from registry.record import REPORT, Record, Tracked
+from registry.record import Record, Tracked
 from training.documents import FittedModel, ScoredTrial
 
 # SageMaker's plugin, which is asked about every request, warns about every one that is not for SageMaker.
@@ -97,7 +100,7 @@ class MlflowTracker:
             self._client.delete_registered_model_alias(self.system, alias)
 
     def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
-        """Note what became of a run and its model version."""
+        """Record the outcome of a run and its model version."""
         self._client.set_tag(run_id, DECISION, outcome)
         if version is not None:
             self._client.set_model_version_tag(self.system, version, DECISION, outcome)

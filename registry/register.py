@@ -124,7 +124,7 @@ def promote(
     if not is_swapped:
         tracker.point(CHALLENGER, version)
         tracker.conclude(registered.mlflow_run, version, "rejected")
-        reason = f"Another model was promoted meanwhile, {attempt} times: train again to be judged against it."
+        reason = f"Another model was promoted during this run, {attempt} times. Train again to compare with it."
         return registered.model_copy(update={"status": "rejected", "reason": reason})
     tracker.point(CHAMPION, version)
     tracker.unpoint(CHALLENGER, version)

@@ -30,6 +30,7 @@ from typing import Literal, Self
 
 from pydantic import with_config
 
+from andamio.contract.canonical import composed
 from andamio.storage import documents, layout
 from andamio.storage.documents import STRICT
 from andamio.tabular.encoding import Basis
@@ -44,12 +45,15 @@ MAX_NAME_LENGTH = 128
 """Characters of the name of a file that an upload is asked for."""
 _RESULT_FORMAT = 2
 """What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
-_PLAIN_NAME = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{MAX_NAME_LENGTH - 2}}}[A-Za-z0-9_])")
+_PLAIN_NAME = re.compile(rf"\w(?:[\w. -]{{0,{MAX_NAME_LENGTH - 2}}}\w)")
 
 
 def plain_name(text: str) -> str | None:
-    """The last part of a path where it can be the end of a key: ASCII letters, digits and `._ -`, a known ending."""
-    name = text.replace("\\", "/").rsplit("/", 1)[-1]
+    """The last part of a path where it can be the end of a key: letters, digits and `._ -`, a known ending.
+
+    Letters may have accents, which are composed (NFC): some systems send them as characters of their own.
+    """
+    name = composed(text.replace("\\", "/").rsplit("/", 1)[-1])
     return name if _PLAIN_NAME.fullmatch(name) and format_of(name) else None
 
 
@@ -59,7 +63,7 @@ def new_id(now: datetime) -> str:
 
 
 def id_in_key(key: str) -> str | None:
-    """The id that a key was given out under (`incoming/ID/NAME`), or None where somebody chose the key."""
+    """The id in a key of a requested upload (`incoming/ID/NAME`), or None for any other key."""
     match = _KEY_WITH_ID.fullmatch(key)
     return match[1] if match else None
 
@@ -87,7 +91,7 @@ def split_prediction_id(text: str) -> tuple[str, int] | None:
 
 
 def result_key(etag: str, size: int, format: Format, compression: str, release: str) -> str:
-    """The key under which the batch of some bytes and a release is known, so that the same file is scored once."""
+    """The key that maps the bytes of a file and a release to a batch, so that a file is scored once."""
     content = json.dumps([_RESULT_FORMAT, etag, size, format, compression, release])
     return f"{layout.BATCHES}known/{hashlib.sha256(content.encode()).hexdigest()}.json"
 
@@ -188,7 +192,7 @@ class Shard:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How a file was cut: `shards.json`. `stored` says whether its predictions go into the table."""
+    """The shards of a file: `shards.json`. `stored` means that its predictions are written to the table."""
 
     shards: tuple[Shard, ...]
     stored: bool

@@ -20,7 +20,7 @@ from andamio.storage.documents import STRICT
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class UploadRequest:
-    """`request.json`: an upload that was asked for over HTTP, before there is a file; times in ISO 8601."""
+    """`request.json`: an upload requested over HTTP, before the file exists; times in ISO 8601."""
 
     batch: str
     key: str

@@ -1,4 +1,4 @@
-"""Why a shard or a chunk was given up: what the machine was told, in words."""
+"""Why a shard or a chunk was given up, from the error that Step Functions caught."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scoring.documents import Failure
 
 type Kind = Literal["shard", "chunk"]
 
-NO_REASON = "its function ended without a word"
+NO_REASON = "its function ended without an error message"
 
 _MAX_LENGTH = 500
 

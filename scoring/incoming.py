@@ -29,7 +29,7 @@ class IncomingFile:
 
 
 def incoming_file(objects: Objects, event: Mapping[str, Any]) -> IncomingFile | None:
-    """What an execution was started with: an event of S3, a key, or the id of a batch to go on with.
+    """The file of an execution, from an event of S3, a key, or the id of a batch to resume.
 
     None for what is no file to score: one that a tool left beside data (`andamio.storage.noise`), a folder that a
     console made, or one that is gone. Raises `RefusedFile` for an id or a key that there is no file of.
@@ -48,7 +48,7 @@ def incoming_file(objects: Objects, event: Mapping[str, Any]) -> IncomingFile | 
         info = objects.head(key, version=version or None)
     except ObjectNotFound:
         if by_hand:
-            raise RefusedFile(f"{key} is not in the bucket: drop the file, or look at its name") from None
+            raise RefusedFile(f"{key} is not in the bucket: upload the file, or check the key") from None
         return None
     # A person who asks for the file, or for a form to upload it with, is told that it is empty.
     if is_noise(info) and not by_hand and id_in_key(key) is None:
@@ -71,9 +71,9 @@ def _resumed_file(objects: Objects, batch: str) -> IncomingFile:
         raise RefusedFile(f"'{batch[:80]}' is not the id of a batch, such as 20261121T084011-0123456789ab")
     state = read_state(objects, batch)
     if state is None:
-        raise RefusedFile(f"There is no batch {batch} to go on with, or its file was never uploaded")
+        raise RefusedFile(f"There is no batch {batch}, or its file was never uploaded")
     try:
         info = objects.head(state.key, version=state.version or None)
     except ObjectNotFound:
-        raise RefusedFile(f"The file of batch {batch}, {state.key}, is gone: drop it again") from None
+        raise RefusedFile(f"The file of batch {batch}, {state.key}, was deleted: upload it again") from None
     return IncomingFile(batch, info, ("failed", "running"))

@@ -1,4 +1,4 @@
-"""The first step: what a file is, how it is read, which release scores it, and whether that was done before."""
+"""The first step: the format of a file, the release that scores it, and whether it was scored before."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def refuse(
     if isinstance(error, RefusedFile):
         message = f"{file_name(key)} {error}"
     else:
-        message = f"{error} Then drop the file again, or go on with andamio batch --resume {batch}"
+        message = f"{error} Then upload the file again, or resume the batch: andamio batch --resume {batch}"
     state.fail(context.batch, batch, now, message, execution=execution)
     return {"status": "refused", "batch": batch, "message": message}
 
@@ -117,8 +117,8 @@ def _not_owned_reply(batch: str, claimed: state.State) -> Json:
     if claimed.status == "done":
         return {"status": "done", "batch": batch, "message": "This file is scored already."}
     if claimed.status == "running":
-        return {"status": "running", "batch": batch, "message": f"Execution {claimed.execution} is at it."}
-    message = f"This file failed before, and is tried again only when asked for: andamio batch --resume {batch}"
+        return {"status": "running", "batch": batch, "message": f"Execution {claimed.execution} is scoring this file."}
+    message = f"This file failed before. To resume it: andamio batch --resume {batch}"
     return {"status": "ignored", "batch": batch, "message": message}
 
 
@@ -128,7 +128,7 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
     if plan is None:
         format, compression = file = _format(info.key)
         if not info.size:
-            raise RefusedFile("is empty, of 0 bytes: upload it again")
+            raise RefusedFile("is empty (0 bytes): upload it again")
         release = champion(read_pointer(context.models, context.problem)[0]).release
         earlier_batch = _same_file_batch(context.batch, info, file, release)
         if earlier_batch is not None and earlier_batch != batch:
@@ -184,7 +184,7 @@ def _write(
     file: tuple[Format, str],
     transcoded_from: str = "",
 ) -> BatchPlan:
-    """Make the plan and write it, or read the one that somebody wrote first; raises `RefusedFile`, `NotReady`."""
+    """Write the plan, or read the plan that another execution wrote first; raises `RefusedFile`, `NotReady`."""
     release = champion(read_pointer(context.models, context.problem)[0]).release
     open_release = context.open(release)
     contract = open_release.contract

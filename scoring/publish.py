@@ -96,7 +96,7 @@ def _manifest(context: ScoringContext, complete: Complete, merged: str | None, n
 
 
 def _write_result_key(objects: Objects, complete: Complete) -> None:
-    """Let the next file of the same bytes find this batch, unless it finds another that is done."""
+    """Map the bytes of the file to this batch, unless they are mapped to another finished batch."""
     plan = complete.plan
     key = result_key(plan.etag, plan.size, plan.format, plan.compression, plan.release)
     entry = KnownBatch(plan.batch)

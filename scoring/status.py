@@ -21,7 +21,7 @@ MAX_PARTS_LISTED = 100
 _WINDOWS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 60 * 24, 60 * 24 * 7, 60 * 24 * 90))
 _KEYS_BEFORE_JUMP = 100
 _THREADS = 8
-_RESULTS_EXPIRED = "Its results are kept no longer ([batch] keep_days): drop the file again to have it scored."
+_RESULTS_EXPIRED = "Its results have expired ([batch] keep_days). Upload the file again to score it."
 _UPLOAD_GRACE = timedelta(hours=1)
 """How long after its form expired an upload may still be under way."""
 
@@ -151,7 +151,7 @@ def _waiting_status(batch: str, request: UploadRequest, now: datetime) -> Status
     status = Status(batch, "waiting", request.created, request.key)
     if now < datetime.fromisoformat(request.expires) + _UPLOAD_GRACE:
         return status
-    return replace(status, status="failed", reason="No file was uploaded in time: ask for another upload.")
+    return replace(status, status="failed", reason="No file was uploaded in time. Request another upload.")
 
 
 def _finished_status(objects: Objects, status: Status) -> Status:

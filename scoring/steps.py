@@ -104,7 +104,7 @@ def _fail(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> J
         return {}
     reason = (
         last_input.get("message")
-        or f"A step failed ({one_line(last_input.get('error'))}). Go on with andamio batch --resume {batch}"
+        or f"A step failed ({one_line(last_input.get('error'))}). To resume: andamio batch --resume {batch}"
     )
     missing = last_input.get("missing")
     if missing is None:

@@ -1,4 +1,4 @@
-"""Whether a batch is complete: by what is in storage, whatever the map said."""
+"""The check that a batch is complete, by the objects in storage."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Incomplete:
 
     @property
     def message(self) -> str:
-        """What is missing, for people."""
+        """A message about missing shards."""
         shard_texts = [
             f"shard {number} (from line {self.cut.shards[number].line:,}): {fault}"
             for number, fault in list(self.faults.items())[:_MAX_FAULTS_NAMED]
@@ -65,8 +65,8 @@ def verify_step(objects: Objects, batch: str) -> Json:
     if isinstance(found, Complete):
         return {"status": "complete", "batch": batch}
     message = (
-        f"{found.message} What was scored is kept; andamio batch --resume {batch} scores what is missing, and a file "
-        "that is dropped anew is scored anew."
+        f"{found.message} Scored shards are kept. To score the missing ones: andamio batch --resume {batch}. A file "
+        "that is uploaded again is scored again."
     )
     return {"status": "incomplete", "batch": batch, "message": message, "missing": list(found.faults)[:100]}
 
@@ -105,7 +105,7 @@ def _check_cut(plan: BatchPlan, cut: Cut) -> None:
     covers_file = plan.format == "parquet" or (edges[0][0] == plan.body and edges[-1][1] == plan.source_size)
     is_contiguous = all(before[1] == following[0] for before, following in pairwise(edges))
     if not (covers_file and is_contiguous):
-        raise DataError(f"the shards of batch {plan.batch} do not cover its file: drop the file again")
+        raise DataError(f"the shards of batch {plan.batch} do not cover its file: upload the file again")
 
 
 def _fault(
@@ -120,13 +120,13 @@ def _fault(
     if result.rows > result.lines:
         return f"its result says {result.rows:,} rows on {result.lines:,} lines"
     if part is None:
-        return "its scored part is gone"
+        return "its scored part is missing"
     if (part.size, part.etag) != (result.bytes, result.etag):
         return "its scored part is not what was written"
     if result.rejected and (rejects is None or not rejects.size):
-        return f"its {result.rejected:,} rejected rows are gone"
+        return f"its {result.rejected:,} rejected rows are missing"
     if lookup is None:
-        return "what its predictions are looked up in is gone"
+        return "its lookup file is missing"
     return ""
 
 

@@ -42,7 +42,7 @@ def round_trials_file(number: int) -> str:
 
 
 def round_result_file(number: int) -> str:
-    """What the search knew after one round, and whether it goes on."""
+    """The results of one round of the search, and whether it continues."""
     return f"rounds/{number:04d}/told.json"
 
 
@@ -57,12 +57,12 @@ def candidate_file(file: str) -> str:
 
 
 def decision_file(decision: str) -> str:
-    """What the gate said against one state of the pointer."""
+    """The decision of the gate at one state of the pointer."""
     return f"decisions/{decision}.json"
 
 
 def registered_file(decision: str) -> str:
-    """What became of the candidate in MLflow and as a release, after one decision."""
+    """The MLflow version and the release of the candidate, after one decision."""
     return f"registered/{decision}.json"
 
 

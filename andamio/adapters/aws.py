@@ -1,6 +1,6 @@
-"""What the command line asks of an account, real or emulated: stacks, executions, uploads, logs.
+"""An AWS account, real or emulated, for the command line: stacks, executions, uploads, logs.
 
-Every call that fails for a reason a person can mend raises `CommandError` with what to do.
+A call that fails for a reason that the user can fix raises a `CommandError` with advice.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,8 +28,18 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from andamio import names
 from andamio.adapters.s3 import S3Objects
-from andamio.errors import CommandError, ObjectNotFound
+from andamio.errors import AccountError, AwsError, LocalCloudError, NotDeployed, ObjectNotFound
+
+NO_ROOM = "InsufficientStorage"
+"""How the local cloud refuses data that its disk may not hold; the message says what to do."""
+
+
+API_ID = re.compile(r"([a-z0-9]+)\.execute-api|/restapis/([a-z0-9]+)/")
+"""The id of an API in its address, AWS's or the emulator's."""
+GONE = re.compile("404|NotFound|DoesNotExist|NoSuch")
+"""What services call it that a resource is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +56,12 @@ class Execution:
 
     @property
     def running(self) -> bool:
-        """Whether it goes on."""
+        """Whether it is running."""
         return self.status in ("RUNNING", "PENDING_REDRIVE")
 
 
 class _Client:
-    """A boto3 client whose failures are errors for people."""
+    """A boto3 client that raises `CommandError` for failures of connection and credentials."""
 
     def __init__(self, client: Any, where: str, *, local: bool) -> None:
         self._client = client
@@ -83,14 +94,18 @@ class _Client:
                 if self._local
                 else "Check the region's name (AWS_REGION) and your connection."
             )
-            raise CommandError(f"Nothing answers at {self._where}. {advice}") from None
+            raise AwsError(f"Nothing answers at {self._where}. {advice}") from None
         except NoCredentialsError:
-            raise CommandError(
+            raise AccountError(
                 "There are no AWS credentials. Configure them (aws configure, or AWS_PROFILE), or use the local "
                 "cloud: andamio up"
             ) from None
         except BotoCoreError as error:
-            raise CommandError(f"{self._where} does not answer as expected: {error}") from error
+            raise AwsError(f"{self._where} does not answer as expected: {error}") from error
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != NO_ROOM:
+                raise
+            raise LocalCloudError(str(error.response["Error"]["Message"])) from None
 
 
 class Account:
@@ -103,7 +118,7 @@ class Account:
         try:
             self._session = boto3.Session(region_name=region, **keys)  # type: ignore[arg-type]
         except ProfileNotFound as error:
-            raise CommandError(f"AWS_PROFILE names a profile that your AWS configuration lacks: {error}.") from None
+            raise AccountError(f"AWS_PROFILE names a profile that your AWS configuration lacks: {error}.") from None
 
     def client(self, service: str) -> Any:
         """A client of one service, with retries; addresses buckets by path, as emulators need."""
@@ -116,7 +131,7 @@ class Account:
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
 
     def guarded(self, service: str) -> Any:
-        """A client whose failures are errors for people, but for what the service itself refuses."""
+        """A client that raises `CommandError` for failures of connection and credentials."""
         where = self.endpoint_url or f"AWS {self.region or ''}".strip()
         return _Client(self.client(service), where, local=self.endpoint_url is not None)
 
@@ -137,7 +152,7 @@ class Account:
         try:
             return str(self.guarded("sts").get_caller_identity()["Account"])
         except ClientError as error:
-            raise CommandError(f"AWS does not accept the credentials: {error}") from error
+            raise AccountError(f"AWS does not accept the credentials: {error}") from error
 
     def objects(self, bucket: str) -> S3Objects:
         """A bucket behind the `Objects` port."""
@@ -152,11 +167,39 @@ class Account:
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
-            raise CommandError(f"Stack {stack} cannot be read: {error}") from error
+            raise AwsError(f"Stack {stack} cannot be read: {error}") from error
         found = reply["Stacks"][0]
         if found["StackStatus"].startswith("DELETE"):
             return None
         return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    def lacking(self, deployed: Mapping[str, Any]) -> list[str]:
+        """What of a deployed system is not there, in words: buckets, functions, machines, table, API."""
+        named = [names.resource(deployed["system"], part) for part in names.FUNCTIONS]
+        api = API_ID.search(deployed["api_url"])
+        looks = [
+            *(("bucket", name, "s3", "head_bucket", "Bucket") for name in deployed["buckets"].values()),
+            *(("function", name, "lambda", "get_function_configuration", "FunctionName") for name in named),
+            *(
+                ("state machine", arn, "stepfunctions", "describe_state_machine", "stateMachineArn")
+                for arn in deployed["state_machines"].values()
+            ),
+            ("table", deployed["predictions_table"], "dynamodb", "describe_table", "TableName"),
+            *([("API", api[1] or api[2], "apigateway", "get_rest_api", "restApiId")] if api else []),
+        ]
+        return [
+            f"{what} {name.rsplit(':', 1)[-1]}"
+            for what, name, service, call, key in looks
+            if not self._is_there(service, call, {key: name})
+        ]
+
+    def _is_there(self, service: str, call: str, asked: dict[str, str]) -> bool:
+        """Whether a resource exists; true when the credentials do not allow reading it."""
+        try:
+            getattr(self.guarded(service), call)(**asked)
+        except ClientError as error:
+            return GONE.search(error.response["Error"]["Code"]) is None
+        return True
 
     def api_key(self, key_id: str) -> str:
         """The value of an API key."""
@@ -173,7 +216,7 @@ class Account:
                     FunctionName=function, Environment={"Variables": {**variables, name: value}}
                 )
         except ClientError as error:
-            raise CommandError(f"{name} of {function} could not be set: {error}") from error
+            raise AwsError(f"{name} of {function} could not be set: {error}") from error
 
     # Executions
 
@@ -236,7 +279,7 @@ class Account:
     # Objects
 
     def upload(self, bucket: str, key: str, file: Path) -> bool:
-        """Put a file into a bucket; says False when the very same bytes were there already."""
+        """Upload a file; returns False when the object already has the same bytes."""
         body = file.read_bytes()
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         try:
@@ -253,11 +296,11 @@ class Account:
         self._s3.delete_object(Bucket=bucket, Key=key)
 
     def send(self, bucket: str, key: str, file: Path, progress: Callable[[int], None]) -> None:
-        """Upload a file of any size, in parts; `sent` is told how many more bytes are there, from any thread."""
+        """Upload a file of any size, in parts; `progress` receives the number of new bytes, from any thread."""
         try:
             self._s3.upload_file(str(file), bucket, key, Callback=progress)
         except S3UploadFailedError as error:
-            raise CommandError(f"{file.name} could not be sent to s3://{bucket}/{key}: {error}") from error
+            raise AwsError(f"{file.name} could not be sent to s3://{bucket}/{key}: {error}") from error
 
     def empty(self, bucket: str) -> None:
         """Delete every version of every object of a bucket."""
@@ -268,7 +311,7 @@ class Account:
                 errors = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True}).get("Errors")
                 if errors:
                     first = errors[0]
-                    raise CommandError(f"s3://{bucket}/{first['Key']} cannot be deleted: {first.get('Message')}")
+                    raise AwsError(f"s3://{bucket}/{first['Key']} cannot be deleted: {first.get('Message')}")
 
     # Logs
 
@@ -281,5 +324,5 @@ class Account:
                     yield event["timestamp"], event["message"].rstrip("\n")
         except ClientError as error:
             if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                raise CommandError(f"There is no log group {group} yet: deploy first (andamio deploy)") from None
+                raise NotDeployed(f"There is no log group {group} yet: deploy first (andamio deploy)") from None
             raise

@@ -1,4 +1,4 @@
-"""What belongs to a system in an account: through its stack, through its deleted stacks, and through its tags.
+"""The resources of a system in an account, found by its stack, its deleted stacks, and its tags.
 
 CloudFormation remembers a deleted stack's resources for 90 days. What is older is found by its tags, and
 the MLflow app by its name, since it is not known whether tags lead to it.
@@ -35,7 +35,7 @@ class OwnedResource:
     origin: str = ""
 
     def __str__(self) -> str:
-        """As people say it."""
+        """A phrase for messages."""
         return f"{self.resource}, {self.origin}" if self.origin else str(self.resource)
 
 

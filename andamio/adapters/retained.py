@@ -1,4 +1,4 @@
-"""What outlives a stack on AWS: looked at one by one, emptied and removed."""
+"""Resources that AWS retains after a stack is deleted: their state and their removal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from andamio.adapters.aws import Account
-from andamio.errors import CommandError
+from andamio.errors import AwsError
 
 BUCKET, TABLE = "AWS::S3::Bucket", "AWS::DynamoDB::Table"
 MLFLOW, LOGS, KEY = "AWS::SageMaker::MlflowApp", "AWS::Logs::LogGroup", "AWS::KMS::Key"
@@ -38,7 +38,7 @@ class Resource:
     name: str
 
     def __str__(self) -> str:
-        """As people say it."""
+        """A phrase for messages."""
         return f"{_TITLES.get(self.kind, self.kind)} {self.name}"
 
     @property
@@ -67,7 +67,7 @@ class RetainedResources:
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOT_FOUND_CODES:
                 return ""
-            raise CommandError(f"{resource} cannot be looked at: {error}") from error
+            raise AwsError(f"The state of {resource} cannot be read: {error}") from error
 
     def remove(self, resource: Resource) -> None:
         """Remove a resource with all that is in it, unless it is gone; raises `CommandError` where AWS refuses."""
@@ -82,7 +82,7 @@ class RetainedResources:
             remove(resource.name)
         except ClientError as error:
             if error.response["Error"]["Code"] not in _NOT_FOUND_CODES:
-                raise CommandError(f"{resource}: {error.response['Error'].get('Message') or error}") from error
+                raise AwsError(f"{resource}: {error.response['Error'].get('Message') or error}") from error
 
     def _remove_bucket(self, name: str) -> None:
         storage = self._client("s3")

@@ -1,4 +1,4 @@
-"""CloudFormation's stacks of one name: which there are and were, what each holds, and how one is deleted."""
+"""CloudFormation stacks: listing, resources and deletion."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from andamio.adapters.aws import Account
-from andamio.errors import CommandError
+from andamio.errors import AwsError
 
 _PAUSE, _LOCAL_PAUSE = 5.0, 0.5
 """Seconds between two looks at a stack that is being deleted, on AWS and on an emulator."""
 _GRACE_SECONDS = 20.0
 """Seconds for which a stack may still show the status that it had before its deletion was asked for."""
 _TIMEOUT_SECONDS = 2 * 3600.0
-"""Seconds after which a deletion is no longer followed; CloudFormation goes on with it."""
+"""Seconds after which a deletion is no longer followed; CloudFormation continues it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Stacks:
                 for deleted in (item.get("DeletionTime"),)
             ]
         except ClientError as error:
-            raise CommandError(f"The stacks cannot be listed: {error}\n{_advice(error, 'ListStacks')}") from error
+            raise AwsError(f"The stacks cannot be listed: {error}\n{_advice(error, 'ListStacks')}") from error
 
     def members(self, stack: str) -> list[Member]:
         """The resources of a stack, by its id or name; none where it does not exist or is forgotten.
@@ -79,12 +79,12 @@ class Stacks:
         except ClientError as error:
             if _missing(error):
                 return []
-            raise CommandError(
+            raise AwsError(
                 f"The resources of stack {stack} cannot be listed: {error}\n{_advice(error, 'ListStackResources')}"
             ) from error
 
     def delete(self, stack: Stack, progress: Callable[[str], None]) -> None:
-        """Delete a stack and wait until it is gone; `progress` is told what it is at.
+        """Delete a stack and wait for the end; `progress` receives the current event.
 
         Raises `CommandError` with the reasons from the stack's events when CloudFormation does not delete it.
         """
@@ -92,9 +92,7 @@ class Stacks:
             # By its id: a stack of the same name that is made in the meantime is another one.
             self._client.delete_stack(StackName=stack.id)
         except ClientError as error:
-            raise CommandError(
-                f"Stack {stack.name} cannot be deleted: {error}\n{_advice(error, 'DeleteStack')}"
-            ) from error
+            raise AwsError(f"Stack {stack.name} cannot be deleted: {error}\n{_advice(error, 'DeleteStack')}") from error
         start = time.monotonic()
         while True:
             status = self._status(stack)
@@ -102,12 +100,12 @@ class Stacks:
                 return
             waited = time.monotonic() - start
             if status != "DELETE_IN_PROGRESS" and not (status == stack.status and waited < _GRACE_SECONDS):
-                raise CommandError(self._failure_message(stack, status))
+                raise AwsError(self._failure_message(stack, status))
             if waited > _TIMEOUT_SECONDS:
-                raise CommandError(
+                raise AwsError(
                     f"Stack {stack.name} is still being deleted after {_TIMEOUT_SECONDS / 3600:.0f} hours. "
                     "CloudFormation "
-                    "goes on with it: look at its events in the console, then run the same command again."
+                    "continues: look at its events in the console, then run the same command again."
                 )
             progress(self._latest(stack))
             time.sleep(self._pause)
@@ -118,7 +116,7 @@ class Stacks:
         except ClientError as error:
             if _missing(error):
                 return ""
-            raise CommandError(
+            raise AwsError(
                 f"The deletion of stack {stack.name} has begun, but cannot be followed: {error}\n"
                 f"{_advice(error, 'DescribeStacks')}"
             ) from error
@@ -142,7 +140,7 @@ class Stacks:
         return (
             f"Stack {stack.name} was not deleted, it is {status}:\n"
             + "\n".join(f"  {reason}" for reason in reversed(reasons))
-            + "\nNothing that it keeps was removed. Mend what is named, then run the same command again."
+            + "\nNo retained resource was removed. Fix the cause, then run the same command again."
         )
 
     def _deletion_events(self, stack: Stack) -> Iterator[dict[str, Any]]:
@@ -174,4 +172,4 @@ def _advice(error: ClientError, call: str) -> str:
         return "AWS is throttling: wait a minute, then run the same command again."
     if code.startswith("AccessDenied"):
         return f"Use credentials that allow cloudformation:{call}, then run the same command again."
-    return "Mend what it names, then run the same command again."
+    return "Fix the cause, then run the same command again."

@@ -1,4 +1,4 @@
-"""What a person sees: one console for results, one for progress and errors."""
+"""The terminal: one console for results (stdout), one for progress and errors (stderr)."""
 
 from __future__ import annotations
 
@@ -31,34 +31,36 @@ err = _console(stderr=True)
 
 
 def done(text: str) -> None:
-    """A step that is behind us."""
+    """Print a finished step."""
     err.print(f"[green]✓[/green] {escape(text)}")
 
 
 def note(text: str) -> None:
-    """Something worth knowing."""
+    """Print a note."""
     err.print(f"[dim]{escape(text)}[/dim]")
 
 
-def fail(text: str) -> None:
-    """What went wrong and what to do."""
+def fail(text: str, code: str = "") -> None:
+    """Print an error, with its code (docs/errors.md) on a line of its own."""
     err.print(f"[red]✗[/red] {escape(text)}")
+    if code:
+        err.print(f"  [dim]error code: {escape(code)}[/dim]")
 
 
 class Step:
-    """A step under way, as one line of a terminal: what would not fit is left out."""
+    """A running step: one line on a terminal, cut to its width."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
 
     def update(self, text: str) -> None:
-        """Say what it is at now."""
+        """Set the text."""
         self._status.update(one_line(text))
 
 
 @contextmanager
 def step(text: str) -> Iterator[Step]:
-    """A step under way: a spinner on a terminal, one line where there is none."""
+    """A running step: a spinner on a terminal, one line elsewhere."""
     if not err.is_terminal:
         err.print(f"  {escape(text)} ...")
     with err.status(one_line(text)) as status:
@@ -66,14 +68,14 @@ def step(text: str) -> Iterator[Step]:
 
 
 def one_line(text: str) -> Text:
-    """A text as it is, without markup, cut to fit beside a spinner."""
+    """A text without markup, cut to fit beside a spinner."""
     line = Text(" ".join(text.split()))
     line.truncate(max(err.width - _SPINNER, 1), overflow="ellipsis")
     return line
 
 
 def ago(moment: datetime) -> str:
-    """How long ago something was, for people."""
+    """A time as an age, such as "5 min ago"."""
     seconds = int((datetime.now(UTC) - moment.astimezone(UTC)).total_seconds())
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and a last sentence that says what to do."""
+"""The end of a command: its exit code and its last message."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def run(app: typer.Typer) -> NoReturn:
     try:
         code = app(standalone_mode=False)  # Typer hands back the code of an early end, and makes one of Ctrl-C
         if code == _INTERRUPTED:
-            note("Stopped. What was started goes on; andamio status shows it.")
+            note("Stopped. Executions that were started continue: andamio status shows them.")
         sys.exit(code)
     except typer.Abort:
-        note("Nothing was done.")
+        note("Nothing was changed.")
         sys.exit(_INTERRUPTED)
     except AndamioError as error:
-        fail(str(error))
+        fail(str(error), error.code)
         sys.exit(1)
     except OSError as error:
         text = {28: "The disk is full: free some space and try again. ", 13: "Not permitted: "}.get(
@@ -42,12 +42,12 @@ def run(app: typer.Typer) -> NoReturn:
             if text:  # without a command Typer prints the help, and has nothing to add
                 fail(f"{text}\n  See: andamio --help")
             sys.exit(2)
-        fail(f"This should not have happened: {type(error).__name__}: {error}\n  {_crash_report()}")
+        fail(f"Unexpected error: {type(error).__name__}: {error}\n  {_crash_report()}")
         sys.exit(1)
 
 
 def _crash_report() -> str:
-    """Where the details of an unforeseen error are; all of them, where no file can be written."""
+    """Write the traceback of an unexpected error to a file; returns the path, or the text if it cannot be written."""
     crash = home() / "logs" / "crash.log"
     details = f"{datetime.now(UTC).isoformat()} {' '.join(sys.argv)}\n{traceback.format_exc()}"
     try:

@@ -1,4 +1,4 @@
-"""Where this clone keeps its state: `.andamio/`, or the folder that ANDAMIO_HOME names."""
+"""The state folder of this clone: `.andamio/`, or the folder that ANDAMIO_HOME names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from andamio.adapters.aws import Account
-from andamio.errors import CommandError
+from andamio.errors import AccountError
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ def home() -> Path:
 
 
 def read_json(file: Path) -> dict[str, Any] | None:
-    """A JSON file of ours, or None when it is not there (or was cut short)."""
+    """The object in a JSON file, or None when the file is missing or not valid JSON."""
     try:
         content = json.loads(file.read_text())
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -28,7 +28,7 @@ def read_json(file: Path) -> dict[str, Any] | None:
 
 
 def write_json(file: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file in one move: a reader never sees half of it."""
+    """Write a JSON file atomically."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(content, indent=2) + "\n")
@@ -36,19 +36,20 @@ def write_json(file: Path, content: dict[str, Any]) -> None:
 
 
 def cloud() -> dict[str, Any] | None:
-    """What the local cloud recorded when it was started."""
+    """The record of the local cloud (`cloud.json`), or None before the first start."""
     return read_json(home() / "cloud.json")
 
 
 def account(deployed: dict[str, Any]) -> Account:
-    """The account that a deploy went to; raises `CommandError` where the credentials are another AWS account's."""
+    """The account of a deployed system; raises `AccountError` when the credentials belong to another account."""
     if deployed["emulator"]:
         return Account(deployed["endpoint_url"], deployed["region"])
     found = Account(None, deployed["region"])
     now = found.number()
     if now != deployed["account"]:
-        raise CommandError(
-            f"{deployed['system']} is deployed in AWS account {deployed['account']}, and your credentials are those of "
-            f"{now}. Nothing was done. Use the other's (AWS_PROFILE), or deploy here: andamio deploy --aws"
+        raise AccountError(
+            f"{deployed['system']} is deployed in AWS account {deployed['account']}, but your credentials belong to "
+            "account "
+            f"{now}. Nothing was changed. Select the other account (AWS_PROFILE), or deploy here: andamio deploy --aws"
         )
     return found

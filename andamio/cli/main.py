@@ -1,4 +1,4 @@
-"""Every command of `andamio`, a thin one each: read what was asked, do it, say what came of it."""
+"""The commands of `andamio`: each reads its options, calls one function and prints the result."""
 
 from __future__ import annotations
 
@@ -19,42 +19,48 @@ from andamio.cli.home import REPO
 from andamio.cli.models import api, pipeline, reports, show
 from andamio.cli.models import card as cards
 from andamio.contract import Contract
-from andamio.errors import CommandError
+from andamio.errors import CommandError, UsageError
 
 app = typer.Typer(
     name="andamio",
-    help="From a table and a label to a running, watched service: on AWS, or on this machine.",
+    help="Andamio turns a table with a label into a deployed prediction service, on AWS or on this machine.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-Folder = Annotated[Path, typer.Option("--problem", help="The problem's folder, with its problem.toml.")]
-Name = Annotated[str | None, typer.Option("--problem", help="Which deployed problem; the last one unless told.")]
-NewStage = Annotated[
-    str | None, typer.Option("--stage", help="Which stage, such as prod; on AWS dev, locally none unless told.")
+Folder = Annotated[Path, typer.Option("--problem", help="The folder of the problem, with its problem.toml.")]
+Name = Annotated[
+    str | None, typer.Option("--problem", help="Name of a deployed problem. Default: the problem of the last deploy.")
 ]
-Stage = Annotated[str | None, typer.Option("--stage", help="Which stage of it; that of the last deploy unless told.")]
-Aws = Annotated[bool, typer.Option("--aws", help="Your AWS account instead of the local cloud.")]
-Context = Annotated[list[str] | None, typer.Option("--context", "-c", help="CDK context, such as bundle=arm64.")]
+NewStage = Annotated[
+    str | None, typer.Option("--stage", help="Stage, such as prod. Default: dev on AWS, none locally.")
+]
+Stage = Annotated[
+    str | None, typer.Option("--stage", help="Stage of the problem. Default: the stage of the last deploy.")
+]
+Aws = Annotated[bool, typer.Option("--aws", help="Use your AWS account instead of the local cloud.")]
+Context = Annotated[
+    list[str] | None, typer.Option("--context", "-c", help="A CDK context value, such as bundle=arm64.")
+]
 HEART = REPO / "problems" / "heart"
 
 
 def _found(problem: str | None, stage: str | None) -> dict[str, Any]:
-    """What was deployed: by name, or by folder as in PROBLEM=path, and stage."""
+    """The outputs of a deployed problem, found by name or folder, and by stage."""
     if problem and (Path(problem) / "problem.toml").exists():
         problem = Contract.load(Path(problem)).problem.name
     return outputs.find(problem, stage)
 
 
 def _deployed(problem: str | None, stage: str | None) -> dict[str, Any]:
-    """The same where something is about to be done: it is there, and where the cloud is now."""
+    """The outputs of a deployed problem with current addresses; raises `CommandError` unless its cloud answers."""
     return identity.with_current_addresses(_found(problem, stage))
 
 
 @app.command()
 def demo(problem: Folder = HEART) -> None:
-    """All of it once: local cloud, deploy, data, training, a prediction."""
+    """Run the whole system once: local cloud, deploy, data, training, a prediction, a batch."""
     pipeline.demo(problem)
 
 
@@ -64,24 +70,26 @@ def up(
         bool | None,
         typer.Option(
             "--iam/--no-iam",
-            help="Refuse what a function's role does not allow. With neither: as it runs; a fresh start refuses.",
+            help="Enforce the IAM roles of functions. Default: the setting of a running cloud, else --iam.",
         ),
     ] = None,
 ) -> None:
-    """Start the local cloud: emulator, PostgreSQL, MLflow; what is deployed learns its addresses."""
+    """Start the local cloud (emulator, PostgreSQL, MLflow) and update the addresses of deployed systems."""
     local.run("up", *([] if iam is None else ["--iam" if iam else "--no-iam"]))
     addresses.follow(local.started())
 
 
 @app.command()
-def down(purge: Annotated[bool, typer.Option("--purge", help="Forget the state too.")] = False) -> None:
-    """Stop the local cloud; what it holds is kept unless it is purged."""
+def down(
+    purge: Annotated[bool, typer.Option("--purge", help="Delete the state of the local cloud as well.")] = False,
+) -> None:
+    """Stop the local cloud. Its state is kept unless --purge is given."""
     local.run("down", *(["--purge"] if purge else []))
 
 
 @app.command()
 def status(problem: Name = None, stage: Stage = None) -> None:
-    """What runs, which release serves, on which data, since when, and how good it is."""
+    """Show running services, the champion release, its data version and its holdout metric."""
     show.services()
     if problem is None and stage is None and outputs.last_deployed() is None and not any(outputs.all_outputs()):
         note("Nothing is deployed yet: andamio deploy")
@@ -96,10 +104,12 @@ def logs(
     ] = None,
     problem: Name = None,
     stage: Stage = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines arrive; Ctrl-C ends it.")] = False,
-    minutes: Annotated[int, typer.Option(help="How far to look back.")] = 60,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print new lines as they arrive. Ctrl-C ends it.")
+    ] = False,
+    minutes: Annotated[int, typer.Option(help="How many minutes to look back.")] = 60,
 ) -> None:
-    """Print the log of a function or a local service; without a name, say which there are."""
+    """Print the log of a function or a local service. Without a name, list the logs."""
     if name in show.FUNCTIONS:
         show.function_log(name, _deployed(problem, stage), follow=follow, minutes=minutes)
     else:
@@ -112,11 +122,9 @@ def deploy(
     aws: Aws = False,
     stage: NewStage = None,
     context: Context = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="On AWS: do not ask before permissions are widened.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="On AWS: widen permissions without asking.")] = False,
 ) -> None:
-    """Deploy a problem's stack: to the local cloud, or with --aws to your account."""
+    """Deploy the stack of a problem to the local cloud, or with --aws to your account."""
     made = deployment.deploy(problem, aws=aws, context=context or [], stage=stage, yes=yes)
     done(f"{made['stack']} is deployed: {made['api_url']}")
 
@@ -127,16 +135,20 @@ def destroy(
     aws: Aws = False,
     stage: NewStage = None,
     everything: Annotated[
-        bool, typer.Option("--everything", help="On AWS: also what is kept, with all data (buckets, table, MLflow).")
+        bool,
+        typer.Option(
+            "--everything", help="On AWS: also remove the retained resources with all data (buckets, table, MLflow)."
+        ),
     ] = False,
     earlier: Annotated[
-        bool, typer.Option("--earlier", help="With --everything: also what earlier, deleted stacks of it have kept.")
+        bool,
+        typer.Option("--earlier", help="With --everything: also remove resources retained by earlier, deleted stacks."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Take a problem's stack down; on AWS its data are kept, unless --everything is to go."""
+    """Delete the stack of a problem. On AWS its data are retained unless --everything is given."""
     if earlier and not everything:
-        raise CommandError("--earlier goes with --everything: andamio destroy --aws --everything --earlier")
+        raise UsageError("--earlier needs --everything: andamio destroy --aws --everything --earlier")
     system = teardown.plan_teardown(problem, aws=aws, stage=stage)
     if not yes:
         earlier = teardown.confirm(system, everything=everything, earlier=earlier)
@@ -146,52 +158,58 @@ def destroy(
 @app.command()
 def ingest(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="CSV, Parquet or JSON Lines; none: what lies in raw/.")
+        list[Path] | None, typer.Argument(help="CSV, Parquet or JSON Lines files. Without a file: the files in raw/.")
     ] = None,
     remove: Annotated[
         list[str] | None,
-        typer.Option("--remove", help="The name of a file to take out of raw/, as often as needed."),
+        typer.Option("--remove", help="Name of a file to remove from raw/. May be repeated."),
     ] = None,
     problem: Name = None,
     stage: Stage = None,
-    wait: Annotated[bool, typer.Option(help="Follow ETL and the training that it sets off.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait for ETL and for the training that follows.")] = True,
 ) -> None:
-    """Put data under raw/, or take them out: ETL makes a data version of it, and a new version trains."""
+    """Upload files to raw/, or remove them. ETL makes a data version, and training follows."""
     pipeline.ingest(_deployed(problem, stage), files or [], remove=remove or [], wait=wait)
 
 
 @app.command()
 def train(
     families: Annotated[
-        list[str] | None, typer.Option("--families", help="Families to try: NAME,NAME, or as often as needed.")
+        list[str] | None,
+        typer.Option("--families", help="Families to try: NAME,NAME. May be repeated. Default: problem.toml."),
     ] = None,
-    trials: Annotated[int | None, typer.Option("--trials", min=1, max=2000, help="How many trials.")] = None,
+    trials: Annotated[
+        int | None, typer.Option("--trials", min=1, max=2000, help="Number of trials. Default: problem.toml.")
+    ] = None,
     budget: Annotated[
-        float | None, typer.Option("--budget", min=0.1, max=1440, help="Minutes after which no new round starts.")
+        float | None,
+        typer.Option(
+            "--budget", min=0.1, max=1440, help="Minutes after which no new round starts. Default: problem.toml."
+        ),
     ] = None,
     problem: Name = None,
     stage: Stage = None,
-    wait: Annotated[bool, typer.Option(help="Follow the execution to its end.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait for the end of the execution.")] = True,
 ) -> None:
-    """Train on the current data version, whether or not anything changed; unsaid, the contract says how far."""
+    """Train on the current data version. Defaults come from problem.toml."""
     overrides = {"families": pipeline.families(families or []), "trials": trials, "budget_minutes": budget}
     pipeline.train(_deployed(problem, stage), overrides, wait=wait)
 
 
 def _records(file: Path | None, pairs: list[str] | None) -> list[dict[str, Any]]:
-    """What a command was given to ask about; standard input is read where nothing else is said."""
+    """The records of a command: from a file, from pairs, else from standard input."""
     stdin = None if file or pairs or sys.stdin.isatty() else sys.stdin.buffer.read()
     return api.records_from(file, pairs or [], stdin)
 
 
 @app.command()
 def predict(
-    file: Annotated[Path | None, typer.Option("--file", help="JSON: a record, or a list of them.")] = None,
-    pairs: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, as often as needed.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="JSON file with one record or a list of records.")] = None,
+    pairs: Annotated[list[str] | None, typer.Option("--set", help="A feature as NAME=VALUE. May be repeated.")] = None,
     problem: Name = None,
     stage: Stage = None,
 ) -> None:
-    """Ask the served model, through API Gateway."""
+    """Predict records with the champion, through API Gateway."""
     there = _deployed(problem, stage)
     records = _records(file, pairs)
     if len(records) == 1:
@@ -203,12 +221,12 @@ def predict(
 
 @app.command()
 def explain(
-    file: Annotated[Path | None, typer.Option("--file", help="JSON: a record, or a list of them.")] = None,
-    pairs: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, as often as needed.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="JSON file with one record or a list of records.")] = None,
+    pairs: Annotated[list[str] | None, typer.Option("--set", help="A feature as NAME=VALUE. May be repeated.")] = None,
     problem: Name = None,
     stage: Stage = None,
 ) -> None:
-    """Ask the served model why: what each feature contributed to its prediction."""
+    """Explain a prediction: the contribution of each feature."""
     there = _deployed(problem, stage)
     for record in _records(file, pairs):
         show.explanation(api.call(there, "POST", "/explain", record))
@@ -217,22 +235,24 @@ def explain(
 @app.command()
 def batch(
     file: Annotated[
-        Path | None, typer.Argument(help="CSV, JSON Lines (either also as .gz) or Parquet, with a header.")
+        Path | None, typer.Argument(help="CSV with a header, JSON Lines (either also as .gz) or Parquet.")
     ] = None,
-    resume: Annotated[str | None, typer.Option("--resume", help="Go on with this batch: only what is missing.")] = None,
+    resume: Annotated[
+        str | None, typer.Option("--resume", help="Id of a batch to resume: only missing shards are scored.")
+    ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="csv, parquet or sqlite; the input's own unless told.")
+        str | None, typer.Option("--format", help="csv, parquet or sqlite. Default: the format of the input.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where the result goes; next to the input unless told.")
+        Path | None, typer.Option("--output", "-o", help="File for the result. Default: next to the input.")
     ] = None,
     problem: Name = None,
     stage: Stage = None,
-    wait: Annotated[bool, typer.Option(help="Follow it to its end and bring the result.")] = True,
+    wait: Annotated[bool, typer.Option(help="Wait for the end of the batch and download the result.")] = True,
 ) -> None:
-    """Score a file: every row, by the model that serves now; the result comes next to it."""
+    """Score every row of a file with the champion and download the result."""
     if (file is None) == (resume is None):
-        raise CommandError("Which file? Give one to score (andamio batch patients.csv), or --resume and a batch's id.")
+        raise UsageError("Expected either a file (andamio batch patients.csv) or --resume with the id of a batch.")
     batches, options = Batches(_deployed(problem, stage)), ResultOptions(form, output)
     found = batches.score(file, options, wait=wait) if file else batches.resume(str(resume), options, wait=wait)
     if found is not None:
@@ -241,60 +261,73 @@ def batch(
 
 @app.command(name="batches")
 def batches_(
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Number of batches.")] = 20,
     problem: Name = None,
     stage: Stage = None,
 ) -> None:
-    """Recent batches: how far each is, and what became of it."""
+    """List recent batches with their progress and result."""
     batch_report.batch_table(Batches(_deployed(problem, stage)).recent(limit))
 
 
 @app.command()
 def lookup(
-    prediction_id: Annotated[str | None, typer.Argument(help="As a prediction or a scored file has it.")] = None,
-    record: Annotated[str | None, typer.Option("--record", help="Your own id of a record, instead.")] = None,
+    prediction_id: Annotated[str | None, typer.Argument(help="Prediction id, from a scored file or a reply.")] = None,
+    record: Annotated[
+        str | None, typer.Option("--record", help="Your own id of a record, instead of a prediction id.")
+    ] = None,
     problem: Name = None,
     stage: Stage = None,
 ) -> None:
-    """Look up a prediction that was made in a batch: by its id, or those of one of your records."""
+    """Look up predictions of batches, by prediction id or by the id of a record."""
     if (prediction_id is None) == (record is None):
-        raise CommandError(
-            "Which prediction? Give its id (andamio lookup ID), or --record and your own id of a record."
+        raise UsageError(
+            "Expected either a prediction id (andamio lookup ID) or --record with your own id of a record."
         )
     found = find_predictions(_deployed(problem, stage), prediction_id, record)
     for reply in found:
         batch_report.prediction(reply)
     if not found:
         note(
-            f"The predictions table has none of record {record}. Those of batches of more than 100,000 rows are found "
-            "by their prediction_id, which stands in the scored file."
+            f"The predictions table has no prediction of record {record}. Predictions of batches with more than "
+            "100,000 "
+            "rows are found by prediction_id only: see the scored file."
         )
 
 
 @app.command()
 def models(problem: Name = None, stage: Stage = None) -> None:
-    """The releases: stage, metric, data version, when."""
+    """List releases with stage, metric, data version and date."""
     show.models(_deployed(problem, stage))
 
 
 @app.command()
-def report(
-    version: Annotated[str | None, typer.Argument(help="Which data version; the current one unless told.")] = None,
+def promote(
+    release: Annotated[str, typer.Argument(help="Which release, as andamio models lists it.")],
     problem: Name = None,
     stage: Stage = None,
-    show_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """What the data look like, and what the leakage audit found: one HTML page; prints where it is."""
+    """Let an intact release serve, without the gate: the way out where the champion cannot be read."""
+    pipeline.promote(_deployed(problem, stage), release)
+
+
+@app.command()
+def report(
+    version: Annotated[str | None, typer.Argument(help="Data version. Default: the current one.")] = None,
+    problem: Name = None,
+    stage: Stage = None,
+    show_it: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Download the HTML report of a data version, with the leakage audit, and print its path."""
     sys.stdout.write(reports.fetch(_deployed(problem, stage), version, show=show_it) + "\n")
 
 
 @app.command()
 def card(
-    release: Annotated[str | None, typer.Option("--release", help="Which release; the champion unless told.")] = None,
+    release: Annotated[str | None, typer.Option("--release", help="Release. Default: the champion.")] = None,
     problem: Name = None,
     stage: Stage = None,
 ) -> None:
-    """The model card: whether to trust the model that serves, and why."""
+    """Print the model card of a release."""
     cards.show(_deployed(problem, stage), release)
 
 
@@ -302,14 +335,14 @@ def card(
 def outputs_(
     problem: Name = None,
     stage: Stage = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """What the last deploy made: URLs, key, buckets, machines."""
+    """Print the outputs of a deploy: URLs, API key, buckets, state machines."""
     found = _found(problem, stage)
     try:
         found = _deployed(problem, stage)
     except CommandError as error:
-        note(f"These addresses do not work now. {error}")
+        note(f"These addresses cannot be reached now. {error}")
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
@@ -318,10 +351,10 @@ def outputs_(
 
 @app.command()
 def version() -> None:
-    """Which version this is."""
+    """Print the version of Andamio."""
     out.print(__version__)
 
 
 def main() -> None:
-    """Run the command; what goes wrong ends in a message that says what to do."""
+    """Run the command line; an error ends in a message and an exit code."""
     exit_codes.run(app)

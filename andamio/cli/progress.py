@@ -1,4 +1,4 @@
-"""A bar for what has a length: bytes that are sent, shards that are scored, parts that are brought."""
+"""A progress bar: bytes uploaded, shards scored, parts downloaded."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from andamio.cli.console import err, one_line
 
 
 class Bar:
-    """A bar under way."""
+    """A running progress bar."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
 
     def more(self, amount: int = 1) -> None:
-        """So much more is done; called from any thread."""
+        """Advance by `amount`; may be called from any thread."""
         self._progress.advance(self._task, amount)
 
     def at(self, text: str, done: int = 0, total: int | None = None) -> None:
-        """Say what it is at, and how far."""
+        """Set the text and the progress."""
         self._progress.update(self._task, description=one_line(text).plain, completed=done, total=total)
 
 
 @contextmanager
 def bar(text: str, total: int | None = None, *, size: bool = False) -> Iterator[Bar]:
-    """A bar on a terminal, one line where there is none; `size` says that what is counted are bytes."""
+    """A bar on a terminal, one line elsewhere; `size` means that bytes are counted."""
     if not err.is_terminal:
         err.print(f"  {escape(text)} ...")
     progress = Progress(

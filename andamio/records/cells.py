@@ -50,24 +50,29 @@ _ALIKE: tuple[frozenset[type], ...] = (frozenset({str, int, float, type(None)}),
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """A cell that cannot be read, and why."""
+    """A cell that cannot be read: the reason for people, and its code in `REASON_CODES`."""
 
     reason: str
+    code: str
 
 
-_NOT_ONE = Wrong("expected one value, not a list or an object")
-_NOT_TEXT = Wrong("holds characters that are no text (unpaired surrogates)")
-_TOO_LONG = Wrong("expected a shorter number")
-_NOT_A_NUMBER = Wrong("expected a number")
-_NO_NUMBER_WRITTEN = Wrong("expected a number (a text that means no value belongs under [data] missing)")
-_CURRENCY = Wrong("expected a number without a currency sign: take the sign out, or make the feature a category")
-_PERCENT = Wrong("expected a number without a percent sign: take the sign out")
-_THOUSANDS = Wrong("expected a number without thousands separators: write 1234.5")
-_OTHER_MARK = Wrong("expected a number with a decimal comma and no points")
+_NOT_ONE = Wrong("expected one value, not a list or an object", "not-one-value")
+_NOT_TEXT = Wrong("holds characters that are no text (unpaired surrogates)", "not-text")
+_TOO_LONG = Wrong("expected a shorter number", "too-long")
+_NOT_A_NUMBER = Wrong("expected a number", "not-a-number")
+_NO_NUMBER_WRITTEN = Wrong(
+    "expected a number (a text that means no value belongs under [data] missing)", "not-a-number"
+)
+_CURRENCY = Wrong(
+    "expected a number without a currency sign: take the sign out, or make the feature a category", "not-a-number"
+)
+_PERCENT = Wrong("expected a number without a percent sign: take the sign out", "not-a-number")
+_THOUSANDS = Wrong("expected a number without thousands separators: write 1234.5", "not-a-number")
+_OTHER_MARK = Wrong("expected a number with a decimal comma and no points", "not-a-number")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:([,. '\u2019\u00a0\u202f])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]*)?")
 """1,234 and 1.234.567,89: groups of three digits, all with one mark between them."""
-_NOT_A_TRUTH = Wrong("expected true or false")
-_NOT_A_DATE = Wrong("expected a date such as 2026-03-31 (ISO 8601)")
+_NOT_A_TRUTH = Wrong("expected true or false", "not-a-boolean")
+_NOT_A_DATE = Wrong("expected a date such as 2026-03-31 (ISO 8601)", "not-a-date")
 
 
 def read_each[T](cells: Sequence[object], read: Callable[[Any], T]) -> list[T]:

@@ -66,9 +66,9 @@ class Reader:
         self.decimal = decimal
         self.missing = no_value(tuple(missing))
 
-    def problem(self, row: int | np.integer[Any], name: str, reason: str) -> None:
+    def problem(self, row: int | np.integer[Any], name: str, reason: str, code: str) -> None:
         """Note what is wrong with a row."""
-        self.table.violations.append(Violation(int(row), name, reason))
+        self.table.violations.append(Violation(int(row), name, reason, code))
 
     def read(self, name: str, feature: Feature, cells: Cells | None) -> NDArray[Any]:
         """One feature's column, checked against type, values, range and `required`."""
@@ -97,7 +97,7 @@ class Reader:
                 reasons = _Unlisted(feature.values, _one_of(feature.values))
                 why = [reasons.of(text) if wrong else "" for text, wrong in zip(texts, strange, strict=True)]
                 for reason in dict.fromkeys(filter(None, why)):
-                    self._note(name, read.codes, np.array([one == reason for one in why]), reason)
+                    self._note(name, read.codes, np.array([one == reason for one in why]), reason, "unknown-category")
                 texts = ["" if wrong else text for text, wrong in zip(texts, strange, strict=True)]
         # One more value stands for "nothing" while codes are mapped: -1 finds it at the end.
         present = np.array([*map(bool, texts), False])
@@ -127,10 +127,10 @@ class Reader:
         texts = self._texts(name, cells)
         labels = np.array(read_each(texts.tolist(), lambda text: index.get(text, -1)), dtype=np.int64)
         if (labels < 0).any():
-            self._require(name, texts, before, "has no label")
+            self._require(name, texts, before, "has no label", "missing-label")
             reasons = _Unlisted(index, f"is not one of the labels: {', '.join(list(index)[:10])}")
             for row in np.flatnonzero((labels < 0) & (texts != "")):
-                self.problem(row, name, reasons.of(texts[row]))
+                self.problem(row, name, reasons.of(texts[row]), "unknown-label")
         return labels
 
     # Kinds of columns
@@ -146,7 +146,7 @@ class Reader:
         if Wrong in set(map(type, values)):
             for row, value in enumerate(values):
                 if type(value) is Wrong:
-                    self.problem(row, name, value.reason)
+                    self.problem(row, name, value.reason, value.code)
                     values[row] = None
         return values
 
@@ -155,19 +155,21 @@ class Reader:
     ) -> tuple[list[Any], NDArray[np.integer[Any]]]:
         """The same of a coded column: what each distinct cell means, and the codes."""
         values: list[Any] = [read(cell) for cell in cells.values]
-        wrong: dict[str, NDArray[np.bool_]] = {}
+        wrong: dict[Wrong, NDArray[np.bool_]] = {}
         for index, value in enumerate(values):
             if type(value) is Wrong:
-                wrong.setdefault(value.reason, np.zeros(len(values), dtype=bool))[index] = True
+                wrong.setdefault(value, np.zeros(len(values), dtype=bool))[index] = True
                 values[index] = None
-        for reason, which in wrong.items():
-            self._note(name, cells.codes, which, reason)
+        for value, which in wrong.items():
+            self._note(name, cells.codes, which, value.reason, value.code)
         return values, cells.codes
 
-    def _note(self, name: str, codes: NDArray[np.integer[Any]], which: NDArray[np.bool_], reason: str) -> None:
+    def _note(
+        self, name: str, codes: NDArray[np.integer[Any]], which: NDArray[np.bool_], reason: str, code: str
+    ) -> None:
         """A problem for each row whose distinct value is one of those."""
         for row in np.flatnonzero(np.append(which, False)[codes]):
-            self.problem(row, name, reason)
+            self.problem(row, name, reason, code)
 
     def _read_as(self, kind: np.dtype[Any], name: str, cells: Cells | None, read: Callable[[Any], Any]) -> NDArray[Any]:
         """A column of numbers or moments, by a reader of cells; no value is NaN or NaT."""
@@ -215,7 +217,7 @@ class Reader:
             reasons = _Unlisted(values, _one_of(values))
             for row, text in enumerate(column):
                 if text in strange:
-                    self.problem(row, name, reasons.of(text))
+                    self.problem(row, name, reasons.of(text), "unknown-category")
                     column[row] = ""
         return column
 
@@ -271,7 +273,7 @@ class Reader:
         out = (column < low) | (column > high)
         if not out.any() and not whole:
             return
-        self._reject(name, column, np.isinf(column), "must be a finite number")
+        self._reject(name, column, np.isinf(column), "must be a finite number", "not-finite")
         if feature.on_invalid == "missing":
             stated = np.zeros(len(column), dtype=bool)
             if feature.min is not None:
@@ -282,30 +284,34 @@ class Reader:
                 self.table.coerced[name] = int(stated.sum())
                 column[stated] = math.nan
         if whole:
-            self._reject(name, column, np.abs(column) > limit, _TOO_LARGE)
-            self._reject(name, column, np.floor(column) != column, "must be a whole number")
+            self._reject(name, column, np.abs(column) > limit, _TOO_LARGE, "too-large")
+            self._reject(name, column, np.floor(column) != column, "must be a whole number", "not-whole")
         else:
-            self._reject(name, column, np.abs(column) > limit, "must be within 3.4e38 of 0, which float32 can hold")
-        self._reject(name, column, out, _between(feature, low, high))
+            self._reject(
+                name, column, np.abs(column) > limit, "must be within 3.4e38 of 0, which float32 can hold", "too-large"
+            )
+        self._reject(name, column, out, _between(feature, low, high), "out-of-range")
 
-    def _reject(self, name: str, column: NDArray[np.float64], rows: NDArray[np.bool_], reason: str) -> None:
+    def _reject(self, name: str, column: NDArray[np.float64], rows: NDArray[np.bool_], reason: str, code: str) -> None:
         if not rows.any():
             return
         for row in np.flatnonzero(rows & ~np.isnan(column)):
-            self.problem(row, name, reason)
+            self.problem(row, name, reason, code)
             column[row] = math.nan
 
-    def _require(self, name: str, column: NDArray[Any], before: int, reason: str) -> None:
+    def _require(self, name: str, column: NDArray[Any], before: int, reason: str, code: str = "missing-value") -> None:
         """Every row needs a value; those whose value was found wrong since `before` are named already."""
         absent = column == "" if column.dtype == object else np.isnan(column)
-        self._require_present(name, absent, before, reason)
+        self._require_present(name, absent, before, reason, code)
 
-    def _require_present(self, name: str, absent: NDArray[np.bool_], before: int, reason: str) -> None:
+    def _require_present(
+        self, name: str, absent: NDArray[np.bool_], before: int, reason: str, code: str = "missing-value"
+    ) -> None:
         if np.count_nonzero(absent):
             wrong = {problem.row for problem in self.table.violations[before:]}
             for row in np.flatnonzero(absent):
                 if int(row) not in wrong:
-                    self.problem(row, name, reason)
+                    self.problem(row, name, reason, code)
 
 
 class TypedReader(Reader):

@@ -29,15 +29,17 @@ def parse_records(contract: Contract, records: Sequence[object]) -> Table:
     maps: list[Mapping[str, object]] = []
     for row, record in enumerate(records):
         if not isinstance(record, dict):
-            problems.append(Violation(row, "", "expected an object of feature names and values"))
+            problems.append(Violation(row, "", "expected an object of feature names and values", "not-an-object"))
             maps.append({})
             continue
         given = record if record.keys() <= allowed else in_contract_form(record, allowed)
         maps.append(given)
         if not given.keys() <= allowed:
-            problems.extend(Violation(row, *unknown_field(contract, name)) for name in given if name not in allowed)
+            problems.extend(
+                Violation(row, *unknown_field(contract, name), "unknown-field") for name in given if name not in allowed
+            )
         elif not any_required and not any(name in inputs for name in given):
-            problems.append(Violation(row, "", "names no feature: expected at least one"))
+            problems.append(Violation(row, "", "names no feature: expected at least one", "no-values"))
     columns: dict[str, Cells] = {name: [record.get(name) for record in maps] for name in inputs}
     time = contract.problem.time
     if time is not None and any(time in record for record in maps):

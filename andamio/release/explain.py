@@ -50,7 +50,7 @@ _MAX_EXACT_FEATURES = 20
 
 
 def rows_for(model_bytes: int) -> int:
-    """How many mixtures a model of this size is asked about: by size and not by clock, so that answers repeat."""
+    """The number of mixtures to evaluate for a model of this size; independent of speed, so that results repeat."""
     return max(FEWEST_ROWS, int(MOST_ROWS * min(1.0, (_SMALL_MODEL_BYTES / max(model_bytes, 1)) ** _COST_EXPONENT)))
 
 
@@ -114,7 +114,7 @@ def sample_reference(reference: Reference, rows: int, seed: int) -> Reference:
 
 
 def seed_of(version: str, record: Encoded) -> int:
-    """A seed that the same record and release always give, however the record was written."""
+    """A seed from release and record, independent of how the record is written."""
     numbers = np.where(np.isnan(record.numbers), np.float32(np.nan), record.numbers + np.float32(0))
     digest = hashlib.sha256(version.encode() + numbers.astype("<f4").tobytes())
     digest.update("\0".join(record.categories.ravel().tolist()).encode(errors="surrogatepass"))
@@ -174,7 +174,7 @@ def _sampled(mixtures: _Mixtures, count: int, features: int, rounds: int, seed: 
 
 
 class _Mixtures:
-    """Rows with the record's values where a mask says so and a reference row's elsewhere, asked for at once."""
+    """Rows with values of the record where a mask is set, and of a reference row elsewhere, evaluated in one batch."""
 
     def __init__(
         self, predict: Predict, reference: Reference, record: Encoded, probability: float, target: int
@@ -196,7 +196,7 @@ class _Mixtures:
         self._differs = differs
 
     def evaluate(self, rows: Ints, masks: Masks) -> Floats:
-        """The class's probability for reference rows `[n]` and masks `[n, features]`: each mixture is asked once."""
+        """The probability of the class for reference rows `[n]` and masks `[n, features]`, without repeats."""
         # What the record and the reference row share makes no difference; nothing left to differ is the record.
         masks = masks & self._differs[rows]
         whole = (masks == self._differs[rows]).all(axis=1)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from andamio.tabular.encoding import Basis
 from andamio.tabular.signature import Format
+
+_FORMATS = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
 @dataclass(slots=True)
@@ -26,11 +30,27 @@ class ReadAs:
         decided = ("format", "encoding", "encoding_basis", "delimiter", "decimal", "thousands", "compression")
         return {name: value for name in decided if (value := getattr(self, name))}
 
-    def assumptions(self) -> list[str]:
-        """What was assumed of the file, and could be otherwise, in words."""
-        found = []
-        if self.encoding_basis == "assumption":
-            found.append(f"is not UTF-8 and was read as {self.encoding}; if that is wrong, say [data] encoding")
-        if self.decimal == ",":
-            found.append("has decimal commas in its numbers")
-        return found
+
+def assumptions(document: Mapping[str, str]) -> list[str]:
+    """What was found out about a file and could be meant otherwise, in words that follow its name.
+
+    `document` is what `ReadAs.document` gave.
+    """
+    found = []
+    if document.get("encoding_basis") == "assumption":
+        found.append(f"is not UTF-8 and was read as {document['encoding']}; if that is wrong, say [data] encoding")
+    if document.get("decimal") == ",":
+        found.append("has decimal commas in its numbers")
+    return found
+
+
+def in_words(document: Mapping[str, str]) -> str:
+    """How a file was read, for a table: "CSV, cp1252 (assumed), semicolons, decimal commas"."""
+    form, encoding = document.get("format"), document.get("encoding", "")
+    parts = [_FORMATS.get(str(form), ""), encoding + " (assumed)" * (document.get("encoding_basis") == "assumption")]
+    if form == "csv":
+        delimiter = document.get("delimiter", ",")
+        parts.append(_DELIMITERS.get(delimiter, f"delimiter {delimiter!r}"))
+        parts.append("decimal commas" if document.get("decimal") == "," else "")
+        parts.append(f"{document['thousands']!r} between thousands" if document.get("thousands") else "")
+    return ", ".join(part for part in [*parts, document.get("compression", "")] if part)

@@ -1,7 +1,7 @@
-"""The leakage audit: what in the data would make a model look better than it will be.
+"""The leakage audit: properties of the data that make a model look better than it will be.
 
-Pure functions over the rows of a data version. Features are judged on training rows alone; of the
-holdout only records, groups and times are compared with train's, never its labels. A suspect is
+Pure functions over the rows of a data version. Features are checked on training rows alone. Of the
+holdout, only records, groups and times are compared with train, never labels. A suspect is
 evidence, not a verdict: it names a column, the numbers, and what to do about it.
 """
 
@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns
+from andamio.dataset.documents import AuditEntry, DatasetAudit
 from andamio.dataset.version import KEY
 from etl.audit.across import across_the_split
 from etl.audit.features import Train, within_train
@@ -24,9 +24,8 @@ from etl.audit.suspects import KINDS, Suspect
 from etl.audit.values import FINDINGS, Finding, findings
 from etl.split import SealedSplit
 
-FORMAT = 2
 MAX_ROWS = 100_000
-"""Rows of train that features are judged on. Rows lie in the order of a digest, so the first ones are a sample."""
+"""Training rows that features are checked on. Rows lie in the order of a digest, so the first ones are a sample."""
 _SUSPECTS_NAMED = 5
 
 __all__ = ["FINDINGS", "KINDS", "MAX_ROWS", "Finding", "Suspect", "audit", "audit_document", "findings", "stop_message"]
@@ -40,9 +39,9 @@ def audit(
     split: SealedSplit,
     places: NDArray[np.int64],
 ) -> tuple[list[Suspect], list[str]]:
-    """Every suspect of a data version, the worst kinds first, and the kinds that could be looked for.
+    """All suspects of a data version, worst kinds first, and the kinds that were checked.
 
-    `labels` `[rows]` are class indices, `holdout` `[rows]` says which rows are held out, `places` `[rows]`
+    `labels` `[rows]` are class indices, `holdout` `[rows]` marks holdout rows, `places` `[rows]`
     where each row stood in what was read.
     """
     sample = np.flatnonzero(~holdout)[:MAX_ROWS]
@@ -54,24 +53,23 @@ def audit(
     return suspects, sorted({*checked, *checked_across}, key=KINDS.index)
 
 
-def audit_document(suspects: Sequence[Suspect], checked: Sequence[str], found: Sequence[Finding]) -> dict[str, Any]:
-    """audit.json."""
-    return {
-        "format": FORMAT,
-        "suspects": [asdict(suspect) for suspect in suspects],
-        "checked": list(checked),
-        "findings": [asdict(finding) for finding in found],
-    }
+def audit_document(suspects: Sequence[Suspect], checked: Sequence[str], found: Sequence[Finding]) -> DatasetAudit:
+    """The content of audit.json."""
+    return DatasetAudit(
+        suspects=[AuditEntry(**asdict(suspect)) for suspect in suspects],
+        checked=list(checked),
+        findings=[AuditEntry(**asdict(finding)) for finding in found],
+    )
 
 
-def stop_message(content: dict[str, Any], version: str) -> str:
-    """Why a data version with suspects is not to be trained on, and what to do."""
-    suspects = content["suspects"]
-    messages = " ".join(suspect["message"] for suspect in suspects[:_SUSPECTS_NAMED])
+def stop_message(content: DatasetAudit, version: str) -> str:
+    """Why training is stopped for a data version with suspects, and what to do."""
+    suspects = content.suspects
+    messages = " ".join(suspect.message for suspect in suspects[:_SUSPECTS_NAMED])
     more = f" And {len(suspects) - _SUSPECTS_NAMED} more." if len(suspects) > _SUSPECTS_NAMED else ""
     count_text = "1 suspect" if len(suspects) == 1 else f"{len(suspects)} suspects"
     return (
-        f"The leakage audit names {count_text}, and [training] leakage is {json.dumps('stop')}: {messages}{more} "
-        f"All evidence: andamio report {version}. Mend the data or problem.toml and deploy again; when each suspect "
-        'is known to be harmless, set leakage = "warn".'
+        f"The leakage audit found {count_text}, and [training] leakage is {json.dumps('stop')}: {messages}{more} "
+        f"All evidence: andamio report {version}. Fix the data or problem.toml and deploy again. If all suspects are "
+        'harmless, set leakage = "warn".'
     )

@@ -1,4 +1,4 @@
-"""Suspects across the split: a holdout that is not apart from train flatters every model."""
+"""Suspects across the split: overlap of holdout and train makes every score too good."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from etl.audit.suspects import DUPLICATES, GROUPS, TIMES, Suspect
 from etl.split import SealedSplit
 
 MIN_ROWS = 3
-"""Rows below which a coincidence is not worth a word."""
+"""Fewer rows than this are not reported."""
 MIN_SHARE = 0.01
-"""The share of holdout rows, or of pairs of rows in the wrong order, below which an overlap is let pass."""
+"""The share of holdout rows, or of pairs of rows in the wrong order, below which an overlap is ignored."""
 ABOVE_CHANCE = 3.0
-"""How many times more often than by chance records must come again."""
+"""How many times more often than by chance records must repeat."""
 MAX_HOLDOUT_ROWS = 20_000
 
 
@@ -28,7 +28,7 @@ def across_the_split(
     holdout: NDArray[np.bool_],
     split: SealedSplit,
 ) -> tuple[list[Suspect], list[str]]:
-    """Suspects that concern rows of train and holdout together, and the kinds looked for."""
+    """Suspects that concern rows of train and holdout together, and the kinds that were checked."""
     found, checked = [_duplicates(contract, rows, labels, holdout)], [DUPLICATES]
     group, time = contract.problem.group, contract.problem.time
     if group is not None and group in rows:
@@ -43,10 +43,10 @@ def across_the_split(
 def _duplicates(
     contract: Contract, rows: Columns, labels: NDArray[np.int64], holdout: NDArray[np.bool_]
 ) -> Suspect | None:
-    """Holdout rows whose features are a training row's, more of them than chance brings.
+    """Holdout rows with the same features as a training row, more than by chance.
 
-    Where columns have few values equal records are no surprise. Chance is worked out as if columns were
-    independent: a record's share of train is then the product of its values' shares.
+    In columns with few values equal records are expected. Chance is estimated as if columns were
+    independent: the share of a record in train is then the product of the shares of its values.
     """
     inputs = tuple(contract.inputs)
     member = records(rows, inputs)
@@ -81,7 +81,7 @@ def _duplicates(
         },
         f"{count} of {holdout_rows} holdout rows ({count / holdout_rows:.1%}; {chance:.1%} by chance) have the very "
         "features of a "
-        f"training row, {same_label} of them with its label: a model may score by remembering. Remove the copies from "
+        f"training row, {same_label} of them with its label: a model may memorize them. Remove the copies from "
         "the raw files, or name the column that copies share as group in [problem].",
     )
 
@@ -98,7 +98,7 @@ def _groups(group: str, column: NDArray[np.object_], holdout: NDArray[np.bool_],
         group,
         {"groups": len(both), "rows": count, "holdout": int(holdout.sum())},
         f"'{group}': {len(both)} groups are on both sides of the split, with {count} of {int(holdout.sum())} holdout "
-        f"rows: {layout.SPLIT} was sealed by {by}, before the group was named. Start the lake anew with the group in "
+        f"rows: {layout.SPLIT} was sealed by {by}, before the group was named. Start a new lake with the group in "
         "[problem], so that the split is sealed by it.",
     )
 
@@ -120,6 +120,6 @@ def _times(time: str, moments: NDArray[np.int64], holdout: NDArray[np.bool_], sp
         TIMES,
         time,
         {"pairs_in_wrong_order": wrong, "holdout": int(holdout.sum())},
-        f"'{time}': in {wrong:.1%} of pairs a holdout row is older than a training row, so that the model is judged on "
-        f"the past by what came later; {advice}.",
+        f"'{time}': in {wrong:.1%} of pairs a holdout row is older than a training row, so that the model is "
+        f"evaluated on the past and trained on the future: {advice}.",
     )

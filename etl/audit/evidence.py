@@ -1,4 +1,4 @@
-"""Measures of how much a column gives away, each with a bound that few rows cannot reach by luck.
+"""Measures of how well a column predicts the label, each with a bound that few rows do not reach by chance.
 
 Labels are class indices `[rows]`, codes are small integers `[rows]` that stand for a column's values.
 """
@@ -23,7 +23,7 @@ Labels = NDArray[np.int64]
 
 
 def has_value(column: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Which cells of a kept column have a value: `[rows]`."""
+    """Which cells of a column have a value: `[rows]`."""
     return ~missing(column)
 
 
@@ -97,7 +97,7 @@ def rates_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) 
 
 
 def accuracy_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) -> NDArray[np.float64]:
-    """The share of each class's rows that other folds' rows of the same value guess, NaN without rows: `[classes]`.
+    """The accuracy by class of a guess from rows of other folds with the same value, NaN without rows: `[classes]`.
 
     The guess is the class that is there more often than by its own share; a value seen nowhere else guesses nothing.
     """

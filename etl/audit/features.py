@@ -1,4 +1,4 @@
-"""Suspects within train: columns that give the label away, or that name the row instead of describing it."""
+"""Suspects within train: columns that reveal the label, and identifiers of rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MIN_AUC_LOW = 0.9
 MIN_ACCURACY = 0.99
 """The share of rows, class by class, from which on a value tells the label."""
 MIN_CLASS_ROWS = 5
-"""Rows of a class below which nothing is said about it: luck hardly ever guesses five of a rare class."""
+"""Classes with fewer rows are not checked."""
 ONE_CLASS = 0.98
 """The share of one class among rows with (or without) a value from which on that alone is suspicious."""
 ONE_CLASS_ROWS = 20
@@ -46,8 +46,8 @@ IN_ORDER = 0.99
 LATER_SHARE, LATER_ROWS = 0.01, 3
 
 ADVICE = (
-    "If it is known only after the event, set available_at_prediction = false; if it is the label in disguise, "
-    "take it out of [features]."
+    "If it is known only after the event, set available_at_prediction = false. If it encodes the label, remove it "
+    "from [features]."
 )
 
 
@@ -72,7 +72,7 @@ class Train:
         return len(self.contract.classes)
 
     def text(self, index: int) -> str:
-        """What a class is called."""
+        """The display text of a class."""
         return self.contract.texts[self.contract.classes[index]]
 
     def eligible_classes(self, labels: NDArray[np.int64]) -> list[int]:
@@ -85,7 +85,7 @@ class Train:
 
 
 def within_train(train: Train) -> tuple[list[Suspect], list[str]]:
-    """Suspects among the features that a model would see, and the kinds looked for."""
+    """Suspects among the features of a model, and the kinds that were checked."""
     checked = [COPY, ALONE, MISSING, IDENTIFIER]
     time = train.contract.problem.time
     if time is not None and time in train.columns:
@@ -99,7 +99,7 @@ def within_train(train: Train) -> tuple[list[Suspect], list[str]]:
 
 def _feature(train: Train, name: str, feature: Feature) -> Iterator[Suspect]:
     column = train.columns[name]
-    # What tells the label is said once, in the plainest of the ways that fit.
+    # A column that reveals the label is reported once, with the simplest kind that applies.
     giveaway = _copy(train, name, column) or _missing(train, name, column) or _alone(train, name, feature, column)
     later = _later(train, name, column) if feature.type == "date" else None
     yield from (suspect for suspect in (giveaway, later, _identifier(train, name, feature, column)) if suspect)
@@ -151,13 +151,13 @@ def _missing(train: Train, name: str, column: NDArray[np.generic]) -> Suspect | 
                 name,
                 {"share": float(share), "rows": number, "usual": base_rate, "known": int(has_cell)},
                 f"'{name}': where it {phrase} ({number} rows), {share:.1%} are '{train.text(index)}', against "
-                f"{base_rate:.1%} of all rows: that it is there already tells the label. {ADVICE}",
+                f"{base_rate:.1%} of all rows: its presence alone reveals the label. {ADVICE}",
             )
     return None
 
 
 def _alone(train: Train, name: str, feature: Feature, column: NDArray[np.generic]) -> Suspect | None:
-    """A column that alone tells the classes apart: by its order, or by the rate of each value or bin.
+    """A column that alone separates the classes: by its order, or by the rate of each value or bin.
 
     Of more than two classes the mean over all, each against the rest, as `roc_auc` is meant in the
     contract: that one class stands apart is common in honest data (the setosa irises), that all do is not.
@@ -191,7 +191,7 @@ def _alone(train: Train, name: str, feature: Feature, column: NDArray[np.generic
         name,
         {"auc": auc, "low": low, "rows": number},
         f"'{name}' alone tells the classes apart with an AUC of {auc:.3f} (at least {low:.3f}, {number} rows), which "
-        f"honest features hardly ever do. {ADVICE}",
+        f"is rare for a real feature. {ADVICE}",
     )
 
 
@@ -261,7 +261,7 @@ def _later(train: Train, name: str, column: NDArray[np.generic]) -> Suspect | No
         name,
         {"later": later, "rows": number},
         f"'{name}' lies after '{time}' in {later} of {number} rows: it was not known then. Set "
-        "available_at_prediction = false, unless it is a date that was planned ahead.",
+        "available_at_prediction = false, unless it is a planned date.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What the audit finds: one record, and the kinds there are."""
+"""Suspects of the leakage audit, and their kinds."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Number = float | int
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """One thing that looks like a leak.
+    """A possible leak.
 
     `feature` is the column, or "" for what concerns whole rows. `evidence` holds the numbers; no value
-    of the data is ever among them, so that private columns can be named too. `message` is for people.
+    of the data is among them, so that private columns can be named. `message` is for people.
     """
 
     kind: str

@@ -83,7 +83,7 @@ def _state(name: str, state: State, siblings: Mapping[str, State], at: str) -> I
         return
     for target in _targets(state):
         if target not in siblings:
-            yield f"{where} goes on to {target!r}, which is not a state"
+            yield f"{where} continues with {target!r}, which is not a state"
     if kind == "Choice":
         if not state.get("Choices"):
             yield f"{where} is a Choice without Choices"
@@ -115,7 +115,7 @@ def _ends(state: State) -> bool:
 
 
 def _targets(state: State) -> list[str]:
-    """Where a state may go on to."""
+    """The possible next states of a state."""
     steps = [state, *(state.get("Choices") or []), *(state.get("Catch") or [])]
     return [step[key] for step in steps for key in ("Next", "Default") if isinstance(step, dict) and key in step]
 

@@ -10,24 +10,25 @@ from typing import Any
 
 from andamio.adapters.refusals import quoted_refusal
 from andamio.adapters.s3 import S3Objects
-from andamio.errors import AndamioError
+from andamio.errors import AndamioError, TrainingError
 from andamio.names import EVENT_REGISTRY
 from andamio.settings import RegistrySettings
 from andamio.step import do_step
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from registry import register
+from registry import reachable, register
 from registry.record import Origin, Tracker, Trackers
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The buckets, where things come from, and how to reach the tracker."""
+    """The buckets, where things come from, how to reach the tracker, and its address."""
 
     lake: Objects
     models: Objects
     origin: Origin
     tracker: Trackers
+    tracking_uri: str
 
 
 @cache
@@ -36,15 +37,19 @@ def connect() -> Registry:
     settings = RegistrySettings.from_env()
 
     @cache
-    def tracker(problem: str) -> Tracker:
+    def connected() -> Tracker:
         # Imported here: MLflow takes seconds, and a missing setting should be told first.
         from registry.mlflow import MlflowTracker
 
         artifacts = f"s3://{settings.models}/{layout.MLFLOW}".rstrip("/")
         return MlflowTracker(settings.tracking_uri, settings.system, artifacts)
 
+    def tracker(problem: str) -> Tracker:
+        reachable.wait(settings.tracking_uri)
+        return connected()
+
     origin = Origin(f"s3://{settings.lake}/{layout.DATASETS}", settings.lock)
-    return Registry(S3Objects(settings.lake), S3Objects(settings.models), origin, tracker)
+    return Registry(S3Objects(settings.lake), S3Objects(settings.models), origin, tracker, settings.tracking_uri)
 
 
 def _register(to: Registry, event: dict[str, Any]) -> dict[str, Any]:
@@ -66,9 +71,10 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     try:
         return do_step(STEPS, connect, event, EVENT_REGISTRY)
     except Exception as error:
-        refusal = (
-            None if isinstance(error, AndamioError) else quoted_refusal(error)
-        )  # MLflow's client quotes what IAM said
-        if refusal is None:
-            raise
-        raise refusal from error
+        # MLflow's client quotes what IAM said.
+        refusal = None if isinstance(error, AndamioError) else quoted_refusal(error)
+        if refusal is not None:
+            raise refusal from error
+        if not isinstance(error, AndamioError) and not reachable.answers(uri := connect().tracking_uri):
+            raise TrainingError(reachable.down(uri)) from error  # it ended in the middle
+        raise

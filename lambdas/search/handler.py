@@ -30,7 +30,7 @@ def _tell(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lost(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
-    rounds.lost(models, event["run"], event["trial"], event["error"])
+    rounds.lost(models, event["run"], event["trial"], event["error"], execution=event["execution"])
     return {}  # children of a Map hand nothing back
 
 

@@ -11,6 +11,7 @@ from andamio.storage import layout
 from andamio.storage.ports import Objects
 from scoring.batch import BatchPlan, ShardResult
 from scoring.verify import Complete
+from scoring.write.csv_header import csv_header
 
 MAX_BYTES = 256 * 2**20
 """Bytes of all parts together beyond which they stay parts."""
@@ -37,7 +38,7 @@ def merge(objects: Objects, found: Complete) -> str | None:
 
 def _texts(objects: Objects, plan: BatchPlan, results: tuple[ShardResult, ...]) -> Iterator[bytes]:
     """All parts one behind another, the header of a CSV once."""
-    header = _header(plan) if plan.format == "csv" else b""
+    header = csv_header(plan) if plan.format == "csv" else b""
     for number, result in enumerate(results):
         key = layout.scored_part(plan.batch, result.number, plan.ending)
         with objects.stream(key) as source:
@@ -50,12 +51,6 @@ def _texts(objects: Objects, plan: BatchPlan, results: tuple[ShardResult, ...]) 
                 yield begins
             while block := source.read(_BLOCK):
                 yield block
-
-
-def _header(plan: BatchPlan) -> bytes:
-    from andamio.tabular.csv_row import row_text
-
-    return (row_text([*plan.columns, *plan.names_out.values()], plan.delimiter) + "\n").encode()
 
 
 def _merge_parquet(objects: Objects, plan: BatchPlan, results: tuple[ShardResult, ...], key: str) -> None:

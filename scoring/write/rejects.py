@@ -38,18 +38,22 @@ class Rejects:
 
     def _put_row(self, line: int, row: object, problems: list[Violation]) -> None:
         if isinstance(row, dict) and not any(_has_content(value) for value in row.values()):
-            self._put(line, [{"field": "", "reason": NO_VALUES}], row)
+            self._put(line, [{"field": "", "code": "no-values", "reason": NO_VALUES}], row)
             return
-        self._put(line, [{"field": problem.field, "reason": problem.reason} for problem in problems], row)
+        self._put(
+            line,
+            [{"field": problem.field, "code": problem.code, "reason": problem.reason} for problem in problems],
+            row,
+        )
 
     def _put_broken(self, row: Broken) -> None:
-        self._put(row.line, [{"field": "", "reason": row.reason}], row.row)
+        self._put(row.line, [{"field": "", "code": "unreadable-row", "reason": row.reason}], row.row)
 
     def _put(self, line: int, errors: list[dict[str, str]], row: object) -> None:
         reason = "; ".join(
             f"{error['field']}: {error['reason']}" if error["field"] else error["reason"] for error in errors
         )
-        document = {"line": line, "reason": reason, "errors": errors, "row": row}
+        document = {"line": line, "code": errors[0]["code"], "reason": reason, "errors": errors, "row": row}
         try:
             text = _JSON.encode(document)
         except ValueError:

@@ -15,6 +15,7 @@ from andamio.tabular.csv_row import row_text
 from andamio.tabular.rows import Rows
 from scoring.batch import BatchPlan
 from scoring.predictions import RowPredictions
+from scoring.write.csv_header import csv_header
 
 
 class Part(Protocol):
@@ -56,7 +57,7 @@ class CsvPart(_TextPart):
     def __init__(self, file: IO[bytes], plan: BatchPlan) -> None:
         super().__init__(file, plan.decimal)
         mark = plan.delimiter
-        file.write((row_text([*plan.columns, *plan.names_out.values()], mark) + "\n").encode())
+        file.write(csv_header(plan))
         self._prefix = f"{mark}{plan.batch}-"
         self._label_texts = pa.array(
             [mark + row_text([name, plan.texts[name]], mark) + mark for name in plan.classes], pa.string()

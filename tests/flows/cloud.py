@@ -52,6 +52,10 @@ Throttled = type("Lambda.TooManyRequestsException", (Exception,), {})
 """What a call that Lambda refuses comes to in Step Functions, where as many run as the account may have."""
 
 
+class Killed(BaseException):
+    """A function's process was killed: nothing in it can catch that."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One invocation of a function."""
@@ -189,7 +193,7 @@ class Cloud:
         try:
             with calling(part, str(event.get("step", ""))):
                 result = self._handlers[part](event, _context(name))
-        except Exception as error:  # as Lambda's runtime does
+        except (Exception, Killed) as error:  # as Lambda's runtime does
             said = {
                 "errorType": type(error).__name__,
                 "errorMessage": str(error),

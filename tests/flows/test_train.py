@@ -180,13 +180,51 @@ def without_trials(event: dict[str, Any], context: object) -> dict[str, Any]:
     return train_handler.handler(event, context)
 
 
-def test_a_trial_whose_function_dies_is_recorded_as_failed_and_the_others_go_on(cloud: Cloud) -> None:
+def test_a_trial_that_needs_more_memory_is_recorded_as_failed_and_the_others_go_on(
+    cloud: Cloud, waits: list[float]
+) -> None:
     cloud.fake_function("train", without("gradient_boosting"))
     ended = cloud.run("train", FAST)
     assert ended.output["status"] == "promoted", ended.cause
     said = json.loads(cloud.models.get(f"runs/{ended.output['run']}/trials/gradient_boosting.json").body)
     assert (said["status"], said["why"]) == ("failed", "MemoryError: out of memory")
     assert "Lost" in cloud.history(ended.arn)
+
+
+def killed(trial: str, times: int) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """The training function, whose process is killed so many times in the middle of one trial."""
+    left = list(range(times))
+
+    def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+        if event["step"] == "trial" and event["trial"] == trial and left:
+            left.pop()
+            raise ConnectionError("Runtime exited with error: signal: killed")
+        return train_handler.handler(event, context)
+
+    return handler
+
+
+def test_a_trial_whose_worker_is_killed_runs_again(cloud: Cloud, waits: list[float]) -> None:
+    cloud.fake_function("train", killed("gradient_boosting", 2))
+    ended = cloud.run("train", FAST)
+    assert ended.output["status"] == "promoted", ended.cause
+    said = json.loads(cloud.models.get(f"runs/{ended.output['run']}/trials/gradient_boosting.json").body)
+    assert said["status"] == "done"
+    assert "Lost" not in cloud.history(ended.arn)
+
+
+def test_a_trial_that_no_worker_survives_fails_the_run_and_the_same_command_goes_on(
+    cloud: Cloud, waits: list[float]
+) -> None:
+    cloud.fake_function("train", killed("gradient_boosting", 3))
+    ended = cloud.run("train", FAST)
+    assert ended.status == "FAILED"
+    assert "gradient_boosting: ConnectionError: Runtime exited" in ended.cause
+    assert "train again" in ended.cause
+    again = cloud.run("train", FAST)
+    assert again.output["status"] == "promoted", again.cause
+    said = json.loads(cloud.models.get(f"runs/{again.output['run']}/trials/gradient_boosting.json").body)
+    assert said["status"] == "done"
 
 
 def test_a_throttled_trial_is_waited_for_and_not_lost(cloud: Cloud, waits: list[float]) -> None:
@@ -205,12 +243,12 @@ def test_that_a_trial_is_lost_is_noted_even_where_noting_it_is_throttled(cloud: 
     assert ended.output["status"] == "promoted", ended.cause
     said = json.loads(cloud.models.get(f"runs/{ended.output['run']}/trials/gradient_boosting.json").body)
     assert (said["status"], said["why"]) == ("failed", "MemoryError: out of memory")
-    assert len(waits) == 25
+    assert len(waits) == 25 + 2, "the trial is tried three times"
 
 
 @pytest.mark.parametrize("step", ["plan", "lost"])
 def test_a_step_that_times_out_fails_the_execution_by_its_name(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, step: str
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, waits: list[float], step: str
 ) -> None:
     """A timeout has no cause, or an empty one: a Fail state that shows nothing else would hide what happened."""
     monkeypatch.setattr(StateTaskLambda, "_eval_parameters", timing_out(step))
@@ -244,7 +282,7 @@ def test_a_refusal_that_mlflow_quotes_ends_the_run_in_our_words(cloud: Cloud, mo
     assert "Role registry may not a:LogBatch" in ended.cause
 
 
-def test_a_run_whose_trials_all_died_fails_and_says_of_what(cloud: Cloud) -> None:
+def test_a_run_whose_trials_all_died_fails_and_says_of_what(cloud: Cloud, waits: list[float]) -> None:
     cloud.fake_function("train", without_trials)
     ended = cloud.run("train", LINEAR)
     assert ended.status == "FAILED"

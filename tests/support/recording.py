@@ -65,6 +65,11 @@ def calling(function: str, step: str) -> Iterator[None]:
         _caller.reset(token)
 
 
+def caller() -> tuple[str, str] | None:
+    """Function and step that make calls in this thread now; None where the test itself does."""
+    return _caller.get()
+
+
 def recorded() -> frozenset[Call]:
     """Every call that was seen in this process."""
     with _lock:

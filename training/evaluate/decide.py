@@ -11,6 +11,7 @@ import numpy as np
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
 from andamio.dataset.columns import Columns
+from andamio.errors import ReleaseError
 from andamio.gate import rules as gate
 from andamio.records.encode import encode
 from andamio.records.parse import parse_typed
@@ -33,18 +34,21 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
     """Judge the run's candidate against the pointer as it is now, and write the decision.
 
     One decision for each state of the pointer: asked again about the same state, the stored one is returned.
+    A champion that is not what was sealed counts as absent, and the decision says so.
     """
     run = Run(run_id, models)
     plan = run.plan()
     evaluation = run.need(EVALUATION_FILE, Evaluation, "evaluate")
     pointer, etag = read_pointer(models, plan.problem)
-    name = decision_name(pointer.revision, etag)
+    champion, unreadable = _open(models, pointer.champion)
+    name = decision_name(pointer.revision, etag) + ("-unreadable" if unreadable else "")
 
     def compute() -> GateDecision:
         candidate = load_candidate(run)
-        champion = ScoredChampion.load(models, pointer.champion) if pointer.champion else None
         verdict, refused_rows = judge(lake, run, plan, candidate, evaluation, champion)
         verdict = gate.with_attempt_number(verdict, _attempt_number(models, name, plan.dataset, run_id))
+        if unreadable:
+            verdict = dataclasses.replace(verdict, reason=f"{verdict.reason} {unreadable}")
         fields = {
             **verdict.to_dict(),
             "run": run_id,
@@ -54,6 +58,7 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
             "revision": pointer.revision,
             "etag": etag,
             "champion": dataclasses.asdict(pointer.champion) if pointer.champion else None,
+            "champion_unreadable": unreadable,
             "rows_champion_would_refuse": refused_rows,
             "low_evidence": evaluation.low_evidence,
             "holdout": evaluation.metrics[evaluation.metric].model_dump(),
@@ -66,6 +71,16 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
     return run.once(decision_file(name), GateDecision, compute)
 
 
+def _open(models: Objects, entry: PointerEntry | None) -> tuple[ScoredChampion | None, str | None]:
+    """The champion, opened, or None and what is wrong with it."""
+    if entry is None:
+        return None, None
+    try:
+        return ScoredChampion.load(models, entry), None
+    except ReleaseError as error:
+        return None, f"The champion counts as absent: it cannot be read ({error})."
+
+
 def _attempt_number(models: Objects, decision: str, version: str, run_id: str) -> int:
     """How many runs were judged at this state of the pointer on this data version, this one noted among them."""
     models.put_new(layout.gate_attempts(decision, version, run_id), b"")
@@ -73,7 +88,7 @@ def _attempt_number(models: Objects, decision: str, version: str, run_id: str) -
 
 
 def decision_name(revision: int, etag: str | None) -> str:
-    """What a decision is stored under: the revision, told apart from an earlier pointer that had the same one."""
+    """The name of a decision: the revision, with a digest that distinguishes pointers of the same revision."""
     return str(revision) if etag is None else f"{revision}-{hashlib.sha256(etag.encode()).hexdigest()[:8]}"
 
 
@@ -89,6 +104,8 @@ class ScoredChampion:
     def load(cls, models: Objects, pointer_entry: PointerEntry) -> ScoredChampion:
         """Open the release that the pointer names; raises `ReleaseError` when it is not what it was."""
         release = Release.open(models, pointer_entry.release)
+        for name in (MODEL, "out_of_fold.json"):
+            release.read(name)
         return cls(pointer_entry, release, release.contract())
 
     def out_of_fold(self) -> gate.OutOfFold:
@@ -192,7 +209,7 @@ def _other_classes(verdict: gate.Decision, champion: ScoredChampion, contract: C
 
 
 def identity(model: str, contract: Contract, threshold: float) -> str:
-    """One digest of all that a client can tell two models apart by; how they were trained is not part of it."""
+    """A digest of everything that a client can observe of a model, without its training."""
     return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
 
 

@@ -154,7 +154,7 @@ class GuardResult(Part):
 
 
 class ServedRelease(Part):
-    """The champion that was decided against; see `andamio.release.pointer.Served`."""
+    """The champion that was decided against; see `andamio.release.pointer.PointerEntry`."""
 
     release: str
     since: str
@@ -165,6 +165,7 @@ class GateDecision(Document):
     """`decisions/NAME.json`: what the gate decided (`andamio.gate.decision.Decision`), and about which state.
 
     `decision` is the NAME, `revision` and `etag` are those of the pointer; `holdout` is the contract's metric.
+    `champion_unreadable` says why the champion counted as absent, where its files are not what was sealed.
     """
 
     outcome: Outcome
@@ -195,6 +196,7 @@ class GateDecision(Document):
     revision: int
     etag: str | None
     champion: ServedRelease | None
+    champion_unreadable: str | None = None
     rows_champion_would_refuse: int
     low_evidence: bool
     holdout: Figure

@@ -8,6 +8,7 @@ run that is started again walks through the rounds it had.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -79,7 +80,7 @@ def _families(plan: TrainingPlan) -> list[str]:
 
 
 def _spec(suggestion: Suggestion, position: int, number: int, defaults: Sequence[Suggestion]) -> TrialSpec:
-    """What a trial's function is told; a family's default trial goes by the family's name."""
+    """The specification of a trial; the default trial of a family has the name of the family."""
     return TrialSpec(
         id=suggestion.family if suggestion in defaults else f"{suggestion.family}-{position:04d}",
         family=suggestion.family,
@@ -99,10 +100,25 @@ def _baselines(families: Sequence[str]) -> list[TrialSpec]:
     ]
 
 
-def lost(models: Objects, run_id: str, trial_id: str, error: dict[str, Any]) -> LostTrial:
+OWN_FAULT = re.compile(
+    r"MemoryError|OutOfMemory|out of memory|States\.Timeout|Sandbox\.Timedout|timed out", re.IGNORECASE
+)
+"""What a function's end says where the trial asked for more memory or time than its function has."""
+
+EXECUTIONS = 3
+"""After so many executions that lost a trial, each after its retries, the trial itself is taken for the cause."""
+
+
+def lost(models: Objects, run_id: str, trial_id: str, error: dict[str, Any], *, execution: str) -> LostTrial:
     """Note why a trial's function ended without a result, as Step Functions says it (`Error`, `Cause`)."""
     run = Run(run_id, models)
-    why = LostTrial(trial=trial_id, why=_cause(error))
+    before = run.find(lost_file(trial_id), LostTrial)
+    why = LostTrial(
+        trial=trial_id,
+        why=_cause(error),
+        own=OWN_FAULT.search(f"{error.get('Error')} {error.get('Cause')}") is not None,
+        executions=sorted({*(before.executions if before else []), execution}),
+    )
     run.write(lost_file(trial_id), why.to_json())
     return why
 
@@ -121,8 +137,9 @@ def _cause(error: dict[str, Any]) -> str:
 def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> RoundResult:
     """Take in the results of a round, and write whether there will be another one, and why not.
 
-    A trial that left no result is recorded as failed; raises `TrainingError` when a whole round left none,
-    for then the fault lies elsewhere, and the run can be started again.
+    A trial that left no result because of its own memory or time, or in `EXECUTIONS` executions, is recorded as
+    failed. Raises `TrainingError` when a trial was lost otherwise, or when a whole round left nothing: the fault lies
+    elsewhere, nothing is recorded, and another execution runs what is missing.
     """
     run = Run(run_id, models)
     plan = run.plan()
@@ -163,21 +180,32 @@ def _study_trial(result: ScoredTrial | UnscoredTrial) -> StudyTrial:
 
 def _results(run: Run, specs: Sequence[TrialSpec], metric: str) -> list[ScoredTrial | UnscoredTrial]:
     results = {spec.id: run.find(trial_file(spec.id), TRIAL) for spec in specs}
-    if specs and not any(results.values()):
-        raise TrainingError(f"No trial of the round left a result. {specs[0].id}: {_why_lost(run, specs[0].id)}")
-    return [results[spec.id] or _record_lost(run, spec, metric) for spec in specs]
+    losses = {spec.id: run.find(lost_file(spec.id), LostTrial) for spec in specs if results[spec.id] is None}
+    missing = [trial for trial, lost in losses.items() if not _is_own(lost)]
+    if not missing and not any(results.values()):
+        missing = list(losses)
+    if missing:
+        raise TrainingError(
+            f"{len(missing)} of {len(specs)} trials of round {specs[0].round} left no result. "
+            f"{missing[0]}: {_why_lost(losses[missing[0]])}. What was computed is kept: train again, and only the "
+            "missing trials run."
+        )
+    return [results[spec.id] or _record_lost(run, spec, metric, losses[spec.id]) for spec in specs]
 
 
-def _record_lost(run: Run, spec: TrialSpec, metric: str) -> ScoredTrial | UnscoredTrial:
+def _is_own(lost: LostTrial | None) -> bool:
+    return lost is not None and (lost.own or len(lost.executions) >= EXECUTIONS)
+
+
+def _record_lost(run: Run, spec: TrialSpec, metric: str, lost: LostTrial | None) -> ScoredTrial | UnscoredTrial:
     def compute() -> ScoredTrial | UnscoredTrial:
-        return UnscoredTrial(**spec.model_dump(), status="failed", metric=metric, why=_why_lost(run, spec.id))
+        return UnscoredTrial(**spec.model_dump(), status="failed", metric=metric, why=_why_lost(lost))
 
     return run.once(trial_file(spec.id), TRIAL, compute)
 
 
-def _why_lost(run: Run, trial: str) -> str:
-    lost_trial = run.find(lost_file(trial), LostTrial)
-    return lost_trial.why if lost_trial else "it left no result: its function timed out or ran out of memory"
+def _why_lost(lost: LostTrial | None) -> str:
+    return lost.why if lost else "its function ended, and nothing noted why"
 
 
 def enough(plan: TrainingPlan, study: Sequence[StudyTrial], number: int, now: datetime) -> str:
@@ -223,6 +251,6 @@ def round_trials_summary(round_document: RoundTrials) -> dict[str, Any]:
 
 
 def round_result_summary(round_document: RoundResult) -> dict[str, Any]:
-    """What the state machine needs to know of a round: whether to go on."""
+    """The fields of a round for the state machine, with its status."""
     fields = round_document.model_dump(include={"round", "status", "why", "best"})
     return {**fields, "trials": len(round_document.study)}

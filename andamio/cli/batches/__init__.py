@@ -1,1 +1,1 @@
-"""Files to score: sent, followed, and their results brought back."""
+"""Batches: upload of a file, progress, download of the result."""

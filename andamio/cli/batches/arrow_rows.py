@@ -1,7 +1,6 @@
 """The rows of a scored part as Arrow batches of typed columns, in bounded memory.
 
-What a CSV says in text is typed by the contract: numbers where a feature is one, else text as it is
-written. Columns that the contract does not know stay text.
+Text of a CSV is typed by the contract. Columns that the contract does not name stay text.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ from andamio.tabular.limits import LONGEST_ROW
 from scoring.batch import BatchPlan
 
 BLOCK = 2 * LONGEST_ROW
-"""Bytes of text that are read at a time: a row that was scored, and what was added to it, must fit in."""
+"""Bytes of text read at a time: at least one scored row with its added columns."""
 ROWS = 10_000
-"""Rows of JSON Lines that are read at a time."""
+"""Rows of JSON Lines read at a time."""
 
 csv.field_size_limit(BLOCK)  # 128 KiB otherwise, and a cell may be as long as a row
 
 _LARGEST_EXACT_INTEGER = 2.0**53
 _OVERLAP = 4096
-"""Bytes of a block that are looked at again with the next one: what is looked for may lie across both."""
+"""Bytes of a block that are searched again with the next one: a match may lie across both."""
 
 type Kind = Literal["integer", "number", "boolean", "text"]
 
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """What the columns of a batch's scored files are; `missing` are the texts that mean no value in a feature."""
+    """Types of the columns of scored files; `missing` are the texts that mean no value in a feature."""
 
     features: dict[str, Kind]
     added: dict[str, Kind]
@@ -57,7 +56,7 @@ class Kinds:
         return cls(features, added, missing, plan.decimal)
 
     def kind(self, column: str) -> Kind:
-        """What a column is."""
+        """The type of a column."""
         return self.added.get(column) or self.features.get(column, "text")
 
     def missing_in(self, column: str) -> frozenset[str]:
@@ -91,7 +90,7 @@ def _at_least_one(batches: Iterable[Any], schema: Any) -> Iterator[Any]:
 
 
 def csv_rows(text: Iterable[str], delimiter: str) -> Iterator[list[str]]:
-    """The rows of a CSV text, read as they were for scoring: spaces before a cell are none of it."""
+    """The rows of a CSV text, read as for scoring: spaces before a cell are skipped."""
     return csv.reader(text, delimiter=delimiter, skipinitialspace=True)
 
 
@@ -112,7 +111,8 @@ def _csv(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
 
 
 def _has_spaced_quotes(part: Path, delimiter: str) -> bool:
-    """Whether a quote may open a cell behind spaces, which pyarrow takes for text and other readers do not."""
+    """Whether a quote may follow spaces at the start of a cell, which pyarrow reads as text and other readers do "
+    "not."""
     spaced = re.compile(rb"[\n%b] +\"" % re.escape(delimiter.encode()))
     end = b""
     with part.open("rb") as source:
@@ -124,7 +124,7 @@ def _has_spaced_quotes(part: Path, delimiter: str) -> bool:
 
 
 def _texts(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
-    """The columns of a part as texts, some rows at a time."""
+    """The columns of a part as texts, in blocks of rows."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -143,7 +143,7 @@ def _texts(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
 
 
 def _texts_by_row(part: Path, delimiter: str, width: int) -> Iterator[list[Any]]:
-    """The same, a row after another."""
+    """The same, read row by row."""
     import pyarrow as pa
 
     with part.open(encoding="utf-8-sig", newline="") as text:

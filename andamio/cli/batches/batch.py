@@ -1,11 +1,11 @@
-"""A file to be scored: sent, followed shard by shard, and its result brought back next to it."""
+"""Scoring of a file: upload, progress by shard, download of the result."""
 
 from __future__ import annotations
 
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from andamio.cli.console import done, note
 from andamio.cli.home import account as account_of
 from andamio.cli.models import api
 from andamio.cli.progress import bar
-from andamio.errors import CommandError
+from andamio.errors import InputFileError, NoData, NoModel, NotDeployed, UsageError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
 from andamio.storage import documents, layout
@@ -28,28 +28,30 @@ from scoring.documents import Manifest
 from scoring.status import Status, read_status, recent
 
 _START_GRACE = timedelta(minutes=1)
-"""How long the execution that a file sets off may take to say so."""
+"""Time within which the execution for an uploaded file starts."""
+_BEGIN_SECONDS = 10.0
+"""Time to wait for it after an upload of just now: an execution that was lost with the cloud never starts."""
 _RESULTS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".sqlite": "sqlite", ".db": "sqlite"}
-"""What the name of --output says that the result should be."""
+"""The format of the result by the file ending of --output."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultOptions:
-    """What somebody wants of a result: its format, where it goes; None where that follows from the input."""
+    """Format and file of a result; None for the defaults, which follow from the input."""
 
     form: str | None = None
     output: Path | None = None
 
     def __post_init__(self) -> None:
         if self.form is not None and self.form not in FORMATS:
-            raise CommandError(f"--format {self.form}: expected {', '.join(FORMATS)}")
+            raise UsageError(f"--format {self.form}: expected {', '.join(FORMATS)}")
         if self.output is not None and self.output.is_dir():
-            raise CommandError(f"--output {self.output} is a folder: name a file in it.")
+            raise UsageError(f"--output {self.output} is a folder: name a file in it.")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A batch that is done and what was made of it here: `rejected` is None where no row was."""
+    """A finished batch and its local files; `rejected` is None when no row was rejected."""
 
     status: Status
     manifest: Manifest
@@ -60,11 +62,11 @@ class Result:
 
 
 class Batches:
-    """The batches of a deployed problem, as the command line goes about them."""
+    """The batches of a deployed problem."""
 
     def __init__(self, deployed: dict[str, Any]) -> None:
         if "batch" not in deployed["state_machines"]:
-            raise CommandError("What is deployed does not score files yet. Deploy again: andamio deploy")
+            raise NotDeployed("The deployed version does not score files. Deploy again: andamio deploy")
         self._machine: str = deployed["state_machines"]["batch"]
         self._bucket: str = deployed["buckets"]["batch"]
         self._problem: str = deployed["problem"]
@@ -73,72 +75,82 @@ class Batches:
         self._models = self._account.objects(deployed["buckets"]["models"])
 
     def score(self, file: Path, options: ResultOptions, *, wait: bool = True) -> Result | None:
-        """Send a file, follow its batch, bring its result, None without waiting; raises `CommandError` if it fails."""
+        """Upload a file, wait for its batch and download the result (None without `wait`).
+
+        Raises `CommandError` when the file cannot be scored or the batch fails.
+        """
         _check(file)
         target, _ = _target(file, options)
         if target.absolute() == file.absolute():
-            raise CommandError(f"--output {target} is the input itself: name another file.")
+            raise UsageError(f"--output {target} is the input file: choose another file.")
         _check_folder(target)
         if read_pointer(self._models, self._problem)[0].champion is None:
-            raise CommandError(
-                f"No model of '{self._problem}' is served yet, so nothing can score {file.name}. Bring data: "
-                "andamio ingest FILE, and training follows."
+            raise NoModel(
+                f"'{self._problem}' has no champion yet, so {file.name} cannot be scored. Upload training data: "
+                "andamio ingest FILE. Training follows."
             )
         batch = new_id(datetime.now(UTC))
         watch = Watch(self._account, self._objects, self._machine, batch)
         key = layout.incoming(batch, name_in_key(file.name))
-        with bar(f"Sending {file.name}", file.stat().st_size, size=True) as progress:
+        with bar(f"Uploading {file.name}", file.stat().st_size, size=True) as progress:
             self._account.send(self._bucket, key, file, progress.more)
         done(f"{file.name} is in s3://{self._bucket}/{key}")
         if not wait:
-            note(f"andamio batches shows how far it is; andamio batch --resume {batch} brings the result.")
+            note(f"andamio batches shows the progress. andamio batch --resume {batch} downloads the result.")
             return None
         return self._download(watch.await_end(), file, options)
 
     def resume(self, batch: str, options: ResultOptions, *, wait: bool = True) -> Result | None:
-        """Do what is missing of a batch and bring its result into this folder; one that runs is only followed."""
+        """Resume a batch and download its result into this folder; a running batch is only followed."""
         if not ID.fullmatch(batch):
-            raise CommandError(f"'{batch[:60]}' is no batch. Expected an id, as andamio batches lists them.")
+            raise UsageError(f"'{batch[:60]}' is not the id of a batch: andamio batches lists the ids.")
         status = read_status(self._objects, batch, datetime.now(UTC))
         upload = None if status else next(self._objects.list(layout.incoming(batch, "")), None)
         if (status is None and upload is None) or (status is not None and status.status == "waiting"):
-            what = "The file has not come yet" if status else "There is none of this id"
-            raise CommandError(f"Batch {batch} cannot be gone on with. {what}: andamio batches lists those there are.")
+            what = "Its file was not uploaded yet" if status else "There is no batch with this id"
+            raise UsageError(f"Batch {batch} cannot be resumed. {what}: andamio batches lists all batches.")
         if status is not None and status.status == "done":
             return self._download(status, self._file_of(status), options)
         watch = Watch(self._account, self._objects, self._machine, batch)
-        # A file that has only just come is about to be planned: a second start would do the same work beside it.
+        # A file that was just uploaded is planned soon: a second execution would repeat the work.
         is_fresh = upload is not None and datetime.now(UTC) - upload.modified < _START_GRACE
-        if not is_fresh and not watch.running():
+        if not (is_fresh and watch.begins(_BEGIN_SECONDS)) and not watch.running():
             name = f"resume-{secrets.token_hex(6)}"
             event = {"batch": batch, "resume": True} if status else {"key": upload.key if upload else ""}
             self._account.start(self._machine, name, event)
             watch = Watch(self._account, self._objects, self._machine, batch, resumed=name)
         if not wait:
-            note(f"{batch} goes on: andamio batches shows how far it is.")
+            note(f"Batch {batch} is running: andamio batches shows the progress.")
             return None
         status = watch.await_end()
         return self._download(status, self._file_of(status), options)
 
     def recent(self, limit: int) -> list[Status]:
         """The newest batches, newest first."""
-        return recent(self._objects, limit, datetime.now(UTC))
+        return [self._alive(status) for status in recent(self._objects, limit, datetime.now(UTC))]
+
+    def _alive(self, status: Status) -> Status:
+        """The status, where it says "running" only while an execution is at it."""
+        if status.status != "running":
+            return status
+        ended = Watch(self._account, self._objects, self._machine, status.batch).ended()
+        return replace(status, status="failed", step=None, reason=ended) if ended else status
 
     def _download(self, status: Status, file: Path, options: ResultOptions) -> Result:
         if status.rows is None:
-            raise CommandError(f"Batch {status.batch} is done, but cannot be brought. {status.reason}")
+            raise NoData(f"Batch {status.batch} is done, but its result cannot be downloaded. {status.reason}")
         source_batch = status.same_as or status.batch
         plan = documents.read(self._objects, layout.batch(source_batch, "plan.json"), BatchPlan)
         manifest = documents.read(self._objects, layout.batch_manifest(source_batch), Manifest)
         target, form = _target(file, options)
         contract = Release.open(self._models, plan.release).contract()
-        with bar(f"Bringing {target.name}", len(manifest.files.scored)) as progress:
+        with bar(f"Downloading {target.name}", len(manifest.files.scored)) as progress:
             fetch(self._objects, plan, manifest, contract, target, form, progress.more)
         rejected = target.with_name(f"{_stem(file.name)}.rejected.jsonl")
         if manifest.files.rejected:
             fetch_rejected(self._objects, manifest, rejected)
         else:
-            rejected.unlink(missing_ok=True)  # of an earlier run: what was rejected then is not now
+            rejected.unlink(missing_ok=True)  # of an earlier run
         return Result(status, manifest, plan, target, form, rejected if manifest.rejected else None)
 
     @staticmethod
@@ -147,7 +159,7 @@ class Batches:
 
 
 def find_predictions(deployed: dict[str, Any], prediction_id: str | None, record: str | None) -> list[dict[str, Any]]:
-    """Predictions that were made before, as the API answers: the one of an id, or the newest of a record."""
+    """Stored predictions from the API: the one with an id, or the newest of a record."""
     if prediction_id is not None:
         return [api.call(deployed, "GET", f"/predictions/{quote(prediction_id, safe='')}")]
     reply = api.call(deployed, "GET", f"/predictions?record_id={quote(record or '', safe='')}")
@@ -156,43 +168,49 @@ def find_predictions(deployed: dict[str, Any], prediction_id: str | None, record
 
 
 def name_in_key(name: str) -> str:
-    """A file's name as the end of a key: what is not plain in it is replaced, its ending is kept."""
+    """The name of a file as the end of a key: other characters are replaced, the ending is kept."""
     plain = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[4 - MAX_NAME_LENGTH :]
     return plain if plain[0].isalnum() else f"file{plain}"
 
 
 def _check(file: Path) -> None:
     if not file.is_file():
-        raise CommandError(f"{file}: {'is a folder, not a file' if file.is_dir() else 'no such file'}")
+        raise InputFileError(f"{file}: {'is a folder, not a file' if file.is_dir() else 'no such file'}")
     if format_of(file.name) is None:
-        raise CommandError(f"{file}: its name does not say what it is. Expected {FILE_TYPES}.")
+        raise InputFileError(f"{file}: the file ending is not known. Expected {FILE_TYPES}.")
     if file.stat().st_size == 0:
-        raise CommandError(f"{file} is empty: expected a header that names the columns, then a row a line.")
+        raise InputFileError(f"{file} is empty. Expected a header with column names, then one row per line.")
 
 
 def _check_folder(target: Path) -> None:
-    """Refuse before anything is sent where the result could not be written."""
+    """Raise `InputFileError` before the upload when the result could not be written."""
     folder = target.absolute().parent
     if not folder.is_dir():
-        raise CommandError(f"There is no folder {folder} to write {target.name} to.")
+        raise UsageError(
+            f"There is no folder {folder} for {target.name}. Create it, or choose another file: --output PATH"
+        )
     if not os.access(folder, os.W_OK):
-        raise CommandError(f"{folder} cannot be written to. Say where the result should go: --output PATH")
+        raise UsageError(f"{folder} cannot be written to. Choose another file: --output PATH")
 
 
 def _target(file: Path, options: ResultOptions) -> tuple[Path, str]:
-    """Where the result of a file goes, and in which format."""
+    """The file and the format of a result."""
     detected = format_of(file.name)
     input_form = detected[0] if detected else "csv"
-    named = _RESULTS.get(options.output.suffix.lower()) if options.output is not None else None
+    packed = options.output is not None and options.output.suffix.lower() == ".gz"
+    unpacked = options.output.with_suffix("") if options.output is not None and packed else options.output
+    named = _RESULTS.get(unpacked.suffix.lower()) if unpacked is not None else None
     form = options.form or named or input_form
+    if packed and form not in ("csv", "jsonl"):
+        raise UsageError(f"--output {options.output}: {form} is not compressed with gzip. Leave .gz out.")
     if options.output is not None:
         return options.output, form
-    # As the input is called, where it is the same format: patients.tsv, patients.scored.tsv
+    # The same format has the same ending: patients.tsv, patients.scored.tsv
     ending = Path(file.name.lower().removesuffix(".gz")).suffix if form == input_form else f".{form}"
     return file.with_name(f"{_stem(file.name)}.scored{ending}"), form
 
 
 def _stem(name: str) -> str:
-    """A file's name without what says its format."""
+    """The name of a file without the endings of its format."""
     bare = name[:-3] if name.lower().endswith(".gz") else name
     return next((bare[: -len(end)] for end in ENDINGS if bare.lower().endswith(end)), bare)

@@ -1,7 +1,8 @@
-"""What a person sees of batches: what became of one, which there are, a prediction that was made in one."""
+"""Terminal output of batches: the result of one, the list of all, and stored predictions."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from andamio.cli.batches.batch import Result
 from andamio.cli.batches.sinks import TABLE
 from andamio.cli.console import ago, done, note, out
 from andamio.cli.models import show
+from andamio.tabular.read_as import assumptions
 from scoring.batch import file_name
 from scoring.status import Status
 
@@ -26,10 +28,10 @@ _STYLES = {"done": "green", "failed": "red", "running": "yellow"}
 
 
 def result(found: Result) -> None:
-    """What became of a batch: counts, why rows were rejected, how fast it was, how a prediction is looked up."""
+    """Print the result of a batch: counts, first rejects, speed, and how to look up a prediction."""
     manifest = found.manifest
     if found.status.same_as:
-        done(f"The same file was scored by the same model before, in {found.status.same_as}: this is its result.")
+        done(f"The same file was scored by the same model before, as batch {found.status.same_as}. This is its result.")
     table = _pairs()
     table.add_row("batch", found.status.batch)
     table.add_row("rows", f"{manifest.rows:,}")
@@ -43,6 +45,9 @@ def result(found: Result) -> None:
     if manifest.absent:
         table.add_row("no column of", f"[yellow]{escape(', '.join(manifest.absent))}[/yellow]  no value in any row")
     table.add_row("model", f"{escape(manifest.release.name)}, release {manifest.release.version}")
+    plan = found.plan
+    for words in assumptions({"encoding": plan.encoding, "encoding_basis": plan.encoding_basis or ""}):
+        table.add_row("read as", f"[yellow]The file {escape(words)}[/yellow]")
     seconds = manifest.seconds
     shards = len(manifest.shards)
     speed = f": {manifest.rows / seconds:,.0f} rows a second" if seconds else ""
@@ -60,7 +65,7 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
             cursor = connection.execute(f"SELECT * FROM {TABLE} LIMIT ?", (count,))  # noqa: S608 - no text of anybody's
             columns = [column[0] for column in cursor.description]
             own = list(found.plan.names_out.values())
-            columns[-len(own) :] = own  # SQLite may have had to call them otherwise: see `sinks`
+            columns[-len(own) :] = own  # SQLite may have renamed them: see `sinks`
             return [dict(zip(columns, row, strict=True)) for row in cursor]
     if found.form == "parquet":
         from pyarrow import parquet
@@ -69,10 +74,11 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
             head = next(source.iter_batches(batch_size=count), None)
             rows: list[dict[str, Any]] = [] if head is None else head.to_pylist()
             return rows
-    with found.file.open(encoding="utf-8-sig", newline="") as lines:
+    opened = gzip.open if found.file.suffix.lower() == ".gz" else open
+    with opened(found.file, "rt", encoding="utf-8-sig", newline="") as lines:
         if found.form == "jsonl":
             return [json.loads(line) for line in islice(lines, count)]
-        # Turned into CSV it has commas; as CSV from the start, whatever the input had.
+        # A converted result has commas; a CSV keeps the delimiter of the input.
         delimiter = found.plan.delimiter if found.plan.format == "csv" else ","
         rows_of = csv_rows(lines, delimiter)
         header = next(rows_of)
@@ -80,7 +86,7 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
 
 
 def scored_rows(found: Result, count: int) -> None:
-    """The first scored rows: what was predicted, and how surely."""
+    """Print the first scored rows with their predictions."""
     names = found.plan.names_out
     columns_shown = [own for own in names if own != "model_version"]
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -99,12 +105,12 @@ def scored_rows(found: Result, count: int) -> None:
 
 
 def batch_table(found: list[Status]) -> None:
-    """Batches, the newest first."""
+    """Print batches, newest first."""
     if not found:
-        note("No batch yet: andamio batch FILE scores a file.")
+        note("There is no batch yet. To score a file: andamio batch FILE")
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("batch", "file", "state", "shards", "rows", "scored", "rejected", "release", "came"):
+    for column in ("batch", "file", "state", "shards", "rows", "scored", "rejected", "release", "age"):
         table.add_column(column, overflow="fold")
     for status in found:
         state = f"{status.status}, {status.step}" if status.step else status.status
@@ -126,7 +132,7 @@ def batch_table(found: list[Status]) -> None:
 
 
 def prediction(reply: dict[str, Any], texts: Mapping[str, str] | None = None) -> None:
-    """A prediction that was made before, and where it comes from; `texts` says what each class is called, if known."""
+    """Print a stored prediction with its origin; `texts` are the display texts of the classes, if known."""
     show.prediction(reply, texts or {reply["label"]: reply["label_text"]})
     details = [f"made {ago(datetime.fromisoformat(reply['created']))}"]
     if reply["record_id"] is not None:

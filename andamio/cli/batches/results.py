@@ -1,10 +1,11 @@
 """The scored rows of a batch as one local file: in the batch's own format, or as CSV, Parquet or SQLite.
 
-A part is brought, turned and forgotten before the next one, so memory and disk do not grow with the batch.
+Each part is downloaded, converted and deleted before the next one, so memory and disk use are bounded.
 """
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -15,13 +16,13 @@ from typing import Any
 from andamio.cli.batches.arrow_rows import Kinds, batches_of, csv_rows
 from andamio.cli.batches.sinks import open_sink
 from andamio.contract import Contract
-from andamio.errors import CommandError
+from andamio.errors import ServiceError
 from andamio.storage.ports import Objects
 from scoring.batch import BatchPlan
 from scoring.documents import Manifest
 
 FORMATS = ("csv", "parquet", "sqlite")
-"""What results can be turned into, whatever the batch's own format."""
+"""Formats that results can be converted to."""
 _BLOCK = 2**20
 
 
@@ -34,10 +35,10 @@ def fetch(
     form: str,
     on_part: Callable[[], None],
 ) -> None:
-    """Bring the scored rows of a batch into one file; `on_part` is called after each part of it.
+    """Download the scored rows of a batch into one file; `on_part` is called after each part.
 
-    `form` is one of `FORMATS`, or the batch's own. The file is there when all of it is. Raises `CommandError`
-    when the rows are not those that the manifest counts.
+    `form` is one of `FORMATS`, or the format of the batch. Text whose target ends with `.gz` is compressed. The file
+    appears when it is complete. Raises `ServiceError` when the number of rows differs from the manifest.
     """
     files = manifest.files
     with _folder_beside(target) as folder:
@@ -50,11 +51,11 @@ def fetch(
         else:
             join = _join_parquet if form == "parquet" else _join_text
             join(_parts(objects, files.scored, folder, on_part), plan, partial)
-        partial.replace(target)
+        (_packed(partial) if target.suffix.lower() == ".gz" else partial).replace(target)
 
 
 def fetch_rejected(objects: Objects, manifest: Manifest, target: Path) -> None:
-    """Bring the rejected rows of a batch into one JSON Lines file."""
+    """Download the rejected rows of a batch into one JSON Lines file."""
     with _folder_beside(target) as folder:
         with (folder / "made").open("wb") as whole:
             for key in manifest.files.rejected:
@@ -65,13 +66,13 @@ def fetch_rejected(objects: Objects, manifest: Manifest, target: Path) -> None:
 
 @contextmanager
 def _folder_beside(target: Path) -> Iterator[Path]:
-    """A folder to work in next to a file, so that the last step is a rename: nobody sees half a result."""
+    """A temporary folder next to a file, so that the last step is a rename."""
     with tempfile.TemporaryDirectory(prefix=".andamio-", dir=target.absolute().parent) as folder:
         yield Path(folder)
 
 
 def _parts(objects: Objects, keys: Sequence[str], folder: Path, on_part: Callable[[], None]) -> Iterator[Path]:
-    """Each part as a local file, which is there until the next one is asked for."""
+    """Each part as a local file, which is deleted before the next one."""
     for key in keys:
         part = folder / "part"
         _copy(objects, key, part)
@@ -85,8 +86,16 @@ def _copy(objects: Objects, key: str, file: Path) -> None:
         shutil.copyfileobj(source, copy, _BLOCK)
 
 
+def _packed(partial: Path) -> Path:
+    """The same file in gzip."""
+    packed = partial.with_name("packed")
+    with partial.open("rb") as source, gzip.open(packed, "wb") as target:
+        shutil.copyfileobj(source, target, _BLOCK)
+    return packed
+
+
 def _join_text(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None:
-    """CSV or JSON Lines: one part behind the other, the header (the same bytes in each) once."""
+    """Concatenate CSV or JSON Lines parts, with one header."""
     with partial.open("wb") as whole:
         for number, part in enumerate(parts):
             with part.open("rb") as source:
@@ -96,10 +105,10 @@ def _join_text(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None:
 
 
 def _header_bytes(part: Path, delimiter: str) -> int:
-    """How long a CSV's header is, quoted line breaks and all."""
+    """The length of a CSV header in bytes, with quoted line breaks."""
     with part.open("rb") as source:
-        next(csv_rows((line.decode() for line in source), delimiter), None)
-        # The reader above asks for whole lines, so that is where the next row begins.
+        next(csv_rows((line.decode("utf-8-sig") for line in source), delimiter), None)
+        # The reader above reads whole lines, so the next row begins here.
         length = source.tell()
     return length
 
@@ -135,7 +144,7 @@ def _convert(
         if sink is not None:
             sink.close()
     if rows != expected:
-        raise CommandError(
-            f"The parts of batch {plan.batch} hold {rows} rows, and its manifest counts {expected}: they are not "
-            "what was scored. Score the file again."
+        raise ServiceError(
+            f"The parts of batch {plan.batch} hold {rows} rows, but its manifest counts {expected}. "
+            "Score the file again."
         )

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from andamio.errors import CommandError
+from andamio.errors import UsageError
 
 TABLE = "predictions"
 _INTEGER_LIMIT = 2**63
@@ -17,7 +17,7 @@ _INTEGER_LIMIT = 2**63
 
 
 class Sink(Protocol):
-    """A file under way."""
+    """A file that is being written."""
 
     def write(self, batch: Any) -> None:
         """Add the rows of a batch."""
@@ -27,14 +27,15 @@ class Sink(Protocol):
 
 
 def open_sink(form: str, file: Path, schema: Any, key: str) -> Sink:
-    """A new file of a format ("csv", "parquet", "sqlite") for batches of one schema, `key` a column without doubles."""
+    """A new file of a format ("csv", "parquet", "sqlite") for batches of one schema, `key` is a column of unique "
+    "values."""
     if form == "sqlite":
         return SqliteSink(file, schema, key)
     return CsvSink(file, schema) if form == "csv" else ParquetSink(file, schema)
 
 
 class ParquetSink:
-    """Parquet, types as they are."""
+    """Parquet with unchanged types."""
 
     def __init__(self, file: Path, schema: Any) -> None:
         from pyarrow import parquet
@@ -84,15 +85,15 @@ class SqliteSink:
             for name, field in zip(_unique_names(schema.names), schema, strict=True)
         ]
         self._connection = sqlite3.connect(file)
-        # A file that nobody else has: what is lost when this fails is written again.
+        # A new file: after a failure it is written again.
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA synchronous = OFF")
         try:
             self._connection.execute(f"CREATE TABLE {TABLE} ({', '.join(columns)})")
         except sqlite3.OperationalError as error:
             self._connection.close()
-            raise CommandError(
-                f"SQLite cannot hold these {len(columns)} columns ({error}). Ask for --format parquet instead."
+            raise UsageError(
+                f"SQLite cannot hold these {len(columns)} columns ({error}). Use --format parquet."
             ) from None
         self._insert = f"INSERT INTO {TABLE} VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - no text of anybody's
 
@@ -108,7 +109,7 @@ class SqliteSink:
 
 
 def _csv_type(kind: Any) -> Any:
-    """The type that a column has when it is written to CSV."""
+    """The type of a column in CSV."""
     import pyarrow as pa
 
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -117,7 +118,7 @@ def _csv_type(kind: Any) -> Any:
 
 
 def _csv_column(kind: Any, column: Any, name: str) -> Any:
-    """A column as it is written to CSV."""
+    """A column as CSV holds it."""
     import pyarrow as pa
 
     if pa.types.is_nested(column.type):
@@ -125,9 +126,9 @@ def _csv_column(kind: Any, column: Any, name: str) -> Any:
     try:
         return column.cast(kind)
     except pa.ArrowInvalid:
-        raise CommandError(
-            f"CSV cannot hold the column '{name}', of {column.type}: some of it is no text. Ask for --format parquet "
-            "or sqlite instead."
+        raise UsageError(
+            f"CSV cannot hold the column '{name}', of type {column.type}: not all values are text. Use --format "
+            "parquet or sqlite."
         ) from None
 
 
@@ -142,7 +143,7 @@ def _affinity(kind: Any) -> str:
 
 
 def _value(value: Any) -> Any:
-    """A value as SQLite and CSV take it: what is neither number, text nor bytes as text."""
+    """A value for SQLite and CSV: other types than number, text and bytes become text."""
     if value is None or isinstance(value, float | str | bytes):
         return value
     if isinstance(value, int):
@@ -153,7 +154,7 @@ def _value(value: Any) -> Any:
 
 
 def _unique_names(names: list[str]) -> list[str]:
-    """Column names that SQLite, to which upper and lower case are one, tells apart."""
+    """Column names that are unique in SQLite, which ignores case."""
     used: set[str] = set()
     unique = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Watching a batch until it ends, by what lies in its bucket; the machine is asked only whether it still runs."""
+"""Progress of a batch until its end, from its objects in the bucket and the status of its execution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from andamio.adapters.aws import Account, Execution
 from andamio.cli.models.follow import reason
 from andamio.cli.progress import bar
-from andamio.errors import CommandError, ObjectNotFound
+from andamio.errors import ExecutionFailed, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from scoring.status import Status, read_status
@@ -17,17 +17,18 @@ from scoring.status import Status, read_status
 _POLL_SECONDS = 0.5
 _CHECK_SECONDS = 5.0
 _APPEAR_SECONDS = 60.0
+_NO_EXECUTION = "Its execution is not there any more."
 _STEPS = {
     "planning": "Planning",
     "unpacking": "Unpacking",
-    "cutting": "Looking for where to cut",
+    "cutting": "Cutting into shards",
     "scoring": "Scoring shards",
-    "verifying": "Putting together",
+    "verifying": "Merging shards",
 }
 
 
 class Watch:
-    """One batch of a machine; `resumed` is the execution that was told to go on with it."""
+    """One batch of a state machine; `resumed` is the execution that was started to resume it."""
 
     def __init__(
         self, account: Account, objects: Objects, machine: str, batch: str, resumed: str | None = None
@@ -38,16 +39,36 @@ class Watch:
         self._machine = machine
         self._resumed = resumed
         started = [execution.started for execution in account.executions(machine, limit=20)]
-        # By the account's own clock: this machine's may be another.
+        # By the clock of the account, which may differ from the local one.
         self._since = max(started) + timedelta(microseconds=1) if started else datetime.min.replace(tzinfo=UTC)
 
     def running(self) -> bool:
-        """Whether an execution works on it right now."""
+        """Whether an execution is working on the batch."""
         execution = self._execution()
         return execution is not None and execution.running
 
+    def begins(self, seconds: float) -> bool:
+        """Wait until an execution has claimed it; False when none has within that time."""
+        deadline = time.monotonic() + seconds
+        while self._execution_name() is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+        return True
+
+    def ended(self) -> str:
+        """Why nothing works on a batch that says that it runs, and what to do; "" while an execution does."""
+        execution = self._execution()
+        if execution is not None and execution.running:
+            return ""
+        status = read_status(self._objects, self.batch, datetime.now(UTC))
+        if status is None or status.status != "running":
+            return ""  # it ended between the two looks
+        said = f"Its execution ended as {execution.status}: {reason(execution.cause)}." if execution else _NO_EXECUTION
+        return f"{said} What was scored is kept. Go on with: andamio batch --resume {self.batch}"
+
     def await_end(self) -> Status:
-        """Wait until it is done; raises `CommandError` with the reason when it fails, or nothing works on it."""
+        """Wait until the batch is done; raises `ExecutionFailed` when it fails, or when no execution works on it."""
         began_at = checked_at = time.monotonic()
         with bar(f"Scoring, as batch {self.batch}") as progress:
             while True:
@@ -56,7 +77,7 @@ class Watch:
                 if status is not None and status.status == "done":
                     return status
                 if status is not None and status.status == "failed":
-                    raise CommandError(failure(status))
+                    raise ExecutionFailed(failure(status))
                 if status is not None and status.status == "running":
                     shards = status.shards
                     text = _STEPS.get(status.step or "", "Working")
@@ -64,47 +85,50 @@ class Watch:
                 if started_at - checked_at >= _CHECK_SECONDS:
                     checked_at = started_at
                     self._require_execution(started_at - began_at)
-                # A batch of thousands of shards takes longer to look at: not all the time goes into looking.
+                # The status of thousands of shards takes longer to read: wait in proportion.
                 time.sleep(max(_POLL_SECONDS, 2 * (time.monotonic() - started_at)))
 
     def _status(self) -> Status | None:
-        """How far it is; None before its execution has said so."""
+        """The status; None before its execution has written one."""
         status = read_status(self._objects, self.batch, datetime.now(UTC))
         if status is None or status.status == "waiting":
             return None
-        # A failure that is still there from the attempt before.
+        # The failure of the previous attempt.
         stale = self._resumed is not None and status.status == "failed" and self._execution_name() != self._resumed
         return None if stale else status
 
     def _require_execution(self, seconds: float) -> None:
-        """Raise `CommandError` when nothing works on it any more, or nothing ever began to."""
+        """Raise `ExecutionFailed` when no execution works on the batch."""
         execution = self._execution()
         if execution is not None and execution.running:
             return
-        # It may have ended between the two looks.
+        # It may have ended between the two reads.
         status = self._status()
         if status is not None and status.status in ("done", "failed"):
             return
         if execution is not None:
-            raise CommandError(
+            raise ExecutionFailed(
                 f"The execution of batch {self.batch} ended as {execution.status}: {reason(execution.cause)}\n"
-                f"  Look closer with: andamio logs score. Go on with: andamio batch --resume {self.batch}"
+                f"  Log: andamio logs score. To resume: andamio batch --resume {self.batch}"
             )
+        if self._resumed is None and self._execution_name() is not None:
+            raise ExecutionFailed(f"Batch {self.batch} stopped. {self.ended()}")
         executions = [item for item in self._account.executions(self._machine) if item.started >= self._since]
         if any(item.running for item in executions):
             return
         failed = [item for item in executions if item.status != "SUCCEEDED"]
         if failed:
             cause = self._account.execution(failed[0].arn).cause
-            raise CommandError(f"The batch machine failed: {reason(cause)}\n  Look closer with: andamio logs score")
+            raise ExecutionFailed(f"The batch machine failed: {reason(cause)}\n  Log: andamio logs score")
         if seconds > _APPEAR_SECONDS:
-            raise CommandError(
-                f"The file is there, but no batch began within {_APPEAR_SECONDS:.0f} s. Is the rule for "
-                f"{layout.INCOMING} still there? Start it by hand: andamio batch --resume {self.batch}"
+            raise ExecutionFailed(
+                f"The file is uploaded, but no execution started within {_APPEAR_SECONDS:.0f} s. Check the "
+                "EventBridge rule "
+                f"for {layout.INCOMING}, or start the batch: andamio batch --resume {self.batch}"
             )
 
     def _execution_name(self) -> str | None:
-        """The execution that claimed the batch last."""
+        """The execution that claimed the batch last, if any."""
         try:
             return str(json.loads(self._objects.get(layout.batch(self.batch, "state.json")).body)["execution"])
         except ObjectNotFound:
@@ -122,11 +146,11 @@ class Watch:
 
 
 def failure(status: Status) -> str:
-    """Why a batch failed, and what to do, for people."""
+    """A message about a failed batch, with the command that resumes it."""
     text = f"Batch {status.batch} failed: {status.reason}"
     if status.shards is None or "--resume" in text:
         return text
     return (
-        f"{text}\n  {status.shards.done} of {status.shards.all} parts are scored and kept. "
-        f"Go on with: andamio batch --resume {status.batch}"
+        f"{text}\n  {status.shards.done} of {status.shards.all} shards are scored. "
+        f"To resume: andamio batch --resume {status.batch}"
     )

@@ -1,1 +1,1 @@
-"""Where things are deployed: the local cloud or an account, deploy and teardown, outputs."""
+"""Deployment targets (the local cloud, an AWS account), deploy, teardown and outputs."""

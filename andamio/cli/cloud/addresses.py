@@ -1,7 +1,7 @@
-"""Addresses of the local cloud, which change when a port was taken: what is deployed follows, without a redeploy.
+"""Updates of deployed systems when the local cloud starts on other ports; no redeploy is needed.
 
-Functions are told the emulator's address at each start. What stays behind is the outputs, and the
-address of MLflow in the environment of the function that registers models.
+The emulator passes its address to functions at each start. This module updates the outputs, and the
+address of MLflow in the environment of the registry function.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _TRACKING_URI = RegistrySettings.PREFIX + "TRACKING_URI"
 
 
 def follow(recorded: dict[str, Any]) -> None:
-    """Bring outputs and functions of everything that is deployed on this local cloud to its addresses of now.
+    """Update the outputs and functions of all systems on this local cloud to its current addresses.
 
-    The caller has made sure that this cloud answers. Raises `CommandError` when a function cannot be changed.
+    The caller has checked that this cloud answers. Raises `CommandError` when a function cannot be changed.
     """
     for deployed in outputs.all_outputs(outputs.LOCAL):
         if deployed["cloud"] != recorded["cloud"]:
@@ -33,17 +33,17 @@ def follow(recorded: dict[str, Any]) -> None:
             account = Account(updated["endpoint_url"], updated["region"])
             account.set_variable(function, _TRACKING_URI, updated["mlflow_url"])
         outputs.rewrite(updated)
-        note(f"{updated['system']} follows the local cloud: {updated['api_url']}")
+        note(f"{updated['system']} has new addresses: {updated['api_url']}")
 
 
 def _changed_addresses(deployed: dict[str, Any], recorded: dict[str, Any]) -> dict[str, Any]:
-    """The addresses that have changed."""
+    """The addresses that changed."""
     changed: dict[str, Any] = {}
     old, new = deployed["endpoint_url"], recorded["endpoint_url"]
     if new and new != old:
         changed |= {"endpoint_url": new, "api_url": new + deployed["api_url"].removeprefix(old)}
     mlflow = recorded["mlflow_url"]
-    # A server that the deploy was given by hand is not ours to follow.
+    # A tracking server that the user named is not part of the local cloud.
     if mlflow and deployed["mlflow_own"] and mlflow != deployed["mlflow_url"]:
         changed["mlflow_url"] = mlflow
     return changed

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from andamio.cli.console import done, note, step
 from andamio.cli.home import REPO, home
-from andamio.errors import CommandError
+from andamio.errors import ToolError
 
 _TAIL = 25
 
@@ -19,13 +22,13 @@ _TAIL = 25
 def run(
     arguments: list[str], environment: dict[str, str], title: str, *, folder: Path = REPO, interactive: bool = False
 ) -> None:
-    """Run it; its lines go to a log, the last one to the screen. Where it `asks`, the terminal is its own.
+    """Run the CDK: its output goes to a log, or to the terminal when `interactive`.
 
-    Raises `CommandError` with its last lines when it fails.
+    Raises `ToolError` with the last lines of the output when it fails.
     """
     cdk = REPO / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if not cdk.exists():
-        raise CommandError("The CDK command line is not installed. Run: make install")
+        raise ToolError("The CDK command line is not installed. Run: make install")
     bin_folder = Path(sys.executable).parent
     environment = environment | {
         "PATH": f"{bin_folder}{os.pathsep}{environment.get('PATH', '')}",
@@ -33,16 +36,38 @@ def run(
         "CDK_DISABLE_VERSION_CHECK": "1",
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
     }
+    with _alone():
+        _run(arguments, environment, title, folder, cdk, interactive=interactive)
+
+
+def _run(
+    arguments: list[str], environment: dict[str, str], title: str, folder: Path, cdk: Path, *, interactive: bool
+) -> None:
     shutil.rmtree(home() / "cdk.out", ignore_errors=True)  # the CDK keeps the zips of every synth
+    bin_folder = Path(sys.executable).parent
     command = [str(bin_folder / "node"), str(cdk), *arguments, "--output", str(home() / "cdk.out"), "--no-notices"]
     if interactive:
         note(title)
-        # With --ci it would take it that nobody is there to answer.
+        # With --ci the CDK would not ask.
         if subprocess.call(command, cwd=folder, env=environment):
-            raise CommandError(f"{title} did not go through: the lines above say why.")
+            raise ToolError(f"{title} failed: see the lines above.")
         done(title)
         return
     _unattended([*command, "--ci"], environment, title, folder)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock of `cdk.out`: each run begins by emptying it, and would take it from under another."""
+    lock = home() / "cdk.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("wb") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note("Another deploy or destroy is under way on this machine: waiting for it.")
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _unattended(command: list[str], environment: dict[str, str], title: str, folder: Path) -> None:
@@ -66,13 +91,13 @@ def _unattended(command: list[str], environment: dict[str, str], title: str, fol
                 status.update(f"{title}: {line.strip()}")
         code = process.wait()
     if code:
-        raise CommandError(
+        raise ToolError(
             f"{title} failed:\n  " + "\n  ".join(lines[-_TAIL:]) + f"\nThe whole log: {log()}\n"
-            "Mend what it names, then run the same command again: it goes on where it stopped."
+            "Fix the cause, then run the same command again: it continues where it stopped."
         )
     done(title)
 
 
 def log() -> Path:
-    """Where its lines go."""
+    """The log file of the CDK."""
     return home() / "logs" / "cdk.log"

@@ -1,9 +1,8 @@
-"""Deploying: the CDK app handed to the CDK command line, and what it made written down for programs."""
+"""Deployment: runs the CDK app and writes the stack outputs for programs."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from andamio import names
+from andamio.adapters.aws import API_ID
 from andamio.cli.cloud import addresses, cdk, outputs
 from andamio.cli.cloud.target import Target, stage_of, system_of, target
 from andamio.cli.console import note
 from andamio.cli.home import REPO, home
 from andamio.contract import Contract
-from andamio.errors import CommandError
+from andamio.errors import NotDeployed, ToolError, UsageError
 
 _SOURCES = ("andamio", "etl", "training", "registry", "scoring", "lambdas", "infra", "stepfunctions")
 _FILES = ("uv.lock", "package-lock.json", "cdk.json")
@@ -31,9 +31,9 @@ def deploy(
     yes: bool = False,
     force: bool = False,
 ) -> dict[str, Any]:
-    """Deploy a problem and return what `outputs.json` says; nothing is done when nothing changed.
+    """Deploy a problem and return its outputs; an unchanged problem is not deployed again.
 
-    On AWS a person is asked before permissions are widened, unless `yes`. Raises `CommandError`.
+    On AWS the CDK asks before it widens permissions, unless `yes`. Raises `CommandError`.
     """
     contract = Contract.load(folder)
     context, stage = _split_stage(context, stage)
@@ -46,16 +46,17 @@ def deploy(
     last_outputs = outputs.read(where.name, system) or {}
     stack = names.stack(system)
     if not force and last_outputs.get("fingerprint") == fingerprint and where.account.stack_outputs(stack):
+        _complete(where, stack, last_outputs)
         note(f"Stack {stack} is up to date {where}.")
         return outputs.write(last_outputs)
     arguments = cdk_context(folder, stage, context)
     if where.recorded is not None and not _names_tracking_server(context):
-        # Said aloud: the shell's MLFLOW_TRACKING_URI may well name a server of something else.
+        # Explicit: MLFLOW_TRACKING_URI in the shell may name another server.
         arguments += ["--context", f"tracking_uri={where.recorded['mlflow_url']}"]
     approval, interactive = _approval(where, stack, folder, stage, context, yes=yes)
     if where.local and where.account.stack_outputs("CDKToolkit") is None:
         environment_name = f"aws://{where.number}/{where.region}"
-        # From a folder without a cdk.json: the account's own stack has nothing to do with the app.
+        # In a folder without cdk.json: the bootstrap stack does not depend on the app.
         cdk.run(
             ["bootstrap", environment_name], where.environment, "Preparing the account (cdk bootstrap)", folder=home()
         )
@@ -67,9 +68,21 @@ def deploy(
     )
     stack_outputs = where.account.stack_outputs(stack)
     if stack_outputs is None:
-        raise CommandError(f"cdk deploy went through, but stack {stack} is not there: see {cdk.log()}")
+        raise ToolError(f"cdk deploy succeeded, but there is no stack {stack}: see {cdk.log()}")
     content = _outputs(contract, folder, stack_outputs, where, stage) | {"context": context, "fingerprint": fingerprint}
     return outputs.write(content)
+
+
+def _complete(where: Target, stack: str, deployed: dict[str, Any]) -> None:
+    """Raise `CommandError` where the stack is there, and what it made is not: no deploy would notice."""
+    if gone := where.account.lacking(deployed):
+        aws = "" if where.local else " --aws"
+        raise NotDeployed(
+            f"CloudFormation says that stack {stack} is deployed {where}, but it is not complete. Missing: "
+            f"{', '.join(gone)}. Another deploy would not restore them. Create the stack again: andamio destroy{aws}, "
+            f"then andamio deploy{aws}."
+            + (" If that fails: make down PURGE=1 forgets the local cloud." if where.local else "")
+        )
 
 
 def cdk_context(folder: Path, stage: str, context: list[str]) -> list[str]:
@@ -79,10 +92,10 @@ def cdk_context(folder: Path, stage: str, context: list[str]) -> list[str]:
 
 
 def _split_stage(context: list[str], stage: str | None) -> tuple[list[str], str | None]:
-    """The context without a stage, and the stage, which may come either way; raises `CommandError` for two of them."""
+    """The context without a stage, and the stage; raises `UsageError` when two stages are given."""
     values = [pair.removeprefix("stage=") for pair in context if pair.startswith("stage=")]
     if len({*values, *([stage] if stage else [])}) > 1:
-        raise CommandError(f"Which stage? --stage says {stage}, and --context {', '.join(values)}.")
+        raise UsageError(f"Expected one stage. Got --stage {stage} and --context stage={', '.join(values)}.")
     return [pair for pair in context if not pair.startswith("stage=")], stage or (values[0] if values else None)
 
 
@@ -93,14 +106,14 @@ def _names_tracking_server(context: list[str]) -> bool:
 def _approval(
     where: Target, stack: str, folder: Path, stage: str, context: list[str], *, yes: bool
 ) -> tuple[str, bool]:
-    """What CDK is told about changes of permissions, and whether it may ask; raises where nobody could answer."""
+    """CDK's approval setting, and whether the CDK may ask; raises `UsageError` when there is no terminal to ask."""
     if where.local or yes:
         return "never", False
     if sys.stdin.isatty():
         return "broadening", True
     context_arguments = shlex.join(cdk_context(folder, stage, context))
-    raise CommandError(
-        "A deploy to AWS asks before it widens permissions, and there is no terminal to ask at. Look at what changes:\n"
+    raise UsageError(
+        "A deploy to AWS asks before it widens permissions, and there is no terminal. Review the changes:\n"
         f'  PATH="$PWD/.venv/bin:$PATH" node_modules/.bin/cdk diff {stack} {context_arguments}\n'
         "then run the same andamio deploy with --yes."
     )
@@ -109,13 +122,13 @@ def _approval(
 def _outputs(
     contract: Contract, folder: Path, stack_outputs: dict[str, str], where: Target, stage: str
 ) -> dict[str, Any]:
-    """What programs read: see docs/deploy.md for each key."""
+    """The outputs of a deploy; docs/deploy.md describes each key."""
     api_url = stack_outputs["ApiUrl"].rstrip("/")
     recorded = where.recorded
     if recorded is not None:
-        api = re.search(r"([a-z0-9]+)\.execute-api|/restapis/([a-z0-9]+)/", api_url)
+        api = API_ID.search(api_url)
         if api:
-            # The emulator's own path form: names under .localhost resolve in some programs only.
+            # The path form of the emulator: names under .localhost do not resolve in every program.
             identity = api.group(1) or api.group(2)
             api_url = f"{recorded['endpoint_url']}/restapis/{identity}/{names.API_STAGE}/_user_request_"
     problem = contract.problem.name
@@ -154,7 +167,7 @@ def _outputs(
 
 
 def _fingerprint(folder: Path, values: list[str]) -> str:
-    """A digest of all that a deploy is made from, and of where it goes; addresses are followed, so they are not in."""
+    """A digest of the sources and the target of a deploy, without addresses, which may change."""
     folder = folder.resolve()
     digest = hashlib.sha256("\n".join(values).encode())
     files = [REPO / name for name in _FILES]

@@ -1,8 +1,8 @@
-"""Whose cloud answers: asked before a command does anything on a local cloud.
+"""Identity check of the local cloud, made before a command changes anything on it.
 
-Ports change hands: after a stop, another clone's cloud or a stranger's web server may listen where
-ours did, and account and ARNs are the same in every local cloud. So each has an id, which
-`cloud.json` and the outputs carry, and which the emulator answers itself.
+After a stop, another local cloud or another web server may listen on the same port, and account and
+ARNs are equal in all local clouds. So each local cloud has an id: `cloud.json` and the outputs hold
+it, and the emulator returns it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from andamio.cli.cloud import outputs
 from andamio.cli.cloud.addresses import follow
 from andamio.cli.home import cloud, home
-from andamio.errors import CommandError
+from andamio.errors import LocalCloudError
 
 PATH = "/_andamio/cloud"
 _SECONDS = 5.0
@@ -25,7 +25,7 @@ _ANSWER_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who answers at an address: a local cloud by id and home, or nobody that we know, described in `what`."""
+    """The reply at an address: a local cloud by id and home, else a `description` of the reply."""
 
     cloud: str | None = None
     home: str | None = None
@@ -33,12 +33,12 @@ class Answer:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing answers at all."""
+        """Whether nothing answers."""
         return self.cloud is None and not self.description
 
 
 def ask(endpoint_url: str) -> Answer:
-    """Ask who answers at an address of this machine; a proxy is never asked."""
+    """Request the identity at an address of this machine, without a proxy."""
     where = urlsplit(endpoint_url)
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=_SECONDS)
     try:
@@ -48,9 +48,9 @@ def ask(endpoint_url: str) -> Answer:
     except ConnectionError:
         return Answer()
     except TimeoutError:
-        return Answer(description=f"it says nothing for {_SECONDS:.0f} s")
+        return Answer(description=f"no reply within {_SECONDS:.0f} s")
     except (OSError, http.client.HTTPException) as error:
-        return Answer(description=f"it does not speak HTTP: {type(error).__name__}")
+        return Answer(description=f"not HTTP: {type(error).__name__}")
     finally:
         connection.close()
     try:
@@ -62,26 +62,26 @@ def ask(endpoint_url: str) -> Answer:
 
 
 def require(recorded: dict[str, Any]) -> None:
-    """Raise `CommandError` unless this home's own cloud answers where `cloud.json` says that it is."""
+    """Raise `LocalCloudError` unless the local cloud of this home answers at the address in `cloud.json`."""
     if not recorded.get("endpoint_url"):
-        raise CommandError(f"The local cloud of {home()} does not run. Start it: andamio up")
+        raise LocalCloudError(f"The local cloud of {home()} is not running. Start it: andamio up")
     _require(recorded["endpoint_url"], recorded.get("cloud"))
 
 
 def require_deployed(deployed: dict[str, Any]) -> None:
-    """Raise `CommandError` unless the local cloud that a system was deployed to is the one that answers."""
+    """Raise `LocalCloudError` unless the local cloud of a deployed system answers."""
     recorded = cloud() or {}
     running = recorded.get("cloud")
     if running is not None and running != deployed.get("cloud"):
-        raise CommandError(
+        raise LocalCloudError(
             f"{deployed['system']} was deployed to another local cloud (id {deployed.get('cloud')}) than the one of "
-            f"{home()} (id {running}). Nothing was done. Deploy it here: andamio deploy"
+            f"{home()} (id {running}). Nothing was changed. Deploy it here: andamio deploy"
         )
     _require(recorded.get("endpoint_url") or deployed["endpoint_url"], deployed.get("cloud"))
 
 
 def with_current_addresses(deployed: dict[str, Any]) -> dict[str, Any]:
-    """A deployed system, with the addresses of now; raises `CommandError` unless its own local cloud answers."""
+    """A deployed system with current addresses; raises `LocalCloudError` unless its local cloud answers."""
     if not deployed["emulator"]:
         return deployed
     require_deployed(deployed)
@@ -98,15 +98,15 @@ def _require(endpoint_url: str, cloud_id: str | None) -> None:
         return
     expected_cloud = f"the local cloud of {home()}" + (f" (id {cloud_id})" if cloud_id else "")
     if found.is_silent:
-        raise CommandError(
-            f"Nothing answers at {endpoint_url}, where {expected_cloud} was. Start the local cloud: andamio up"
+        raise LocalCloudError(
+            f"Nothing answers at {endpoint_url}. Expected {expected_cloud}. Start the local cloud: andamio up"
         )
     actual = (
         f"the local cloud of {found.home} (id {found.cloud}) answers"
         if found.cloud is not None
-        else f"something that is no local cloud of this version answers ({found.description})"
+        else f"another server answers ({found.description})"
     )
-    raise CommandError(
-        f"At {endpoint_url}, where {expected_cloud} was, {actual}. Nothing was done.\n"
-        "  Start the local cloud, which takes another port where its own is taken: andamio up"
+    raise LocalCloudError(
+        f"Expected {expected_cloud} at {endpoint_url}, but {actual}. Nothing was changed.\n"
+        "  Start the local cloud: andamio up. It uses another port when its own is taken."
     )

@@ -1,4 +1,4 @@
-"""The local cloud as the command line uses it: a program of its own, started and asked, never imported."""
+"""The local cloud as a separate program: the command line starts and queries it, and never imports it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ import sys
 from typing import Any
 
 from andamio.cli.home import REPO, cloud, home
-from andamio.errors import CommandError
+from andamio.errors import LocalCloudError, ToolError
 
+_INTERRUPTED = 130
 DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _AWS_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
 def run(*arguments: str) -> None:
-    """Run `python -m localstack ...`, which says itself what it does; raises `CommandError` when it failed."""
-    code = subprocess.call([sys.executable, "-m", "localstack", *arguments], cwd=REPO, env=_environment())
+    """Run `python -m localstack ...`, with its output on the terminal; raises `ToolError` when it fails."""
+    process = subprocess.Popen([sys.executable, "-m", "localstack", *arguments], cwd=REPO, env=_environment())
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.wait()  # Ctrl-C reached it too
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
+        sys.exit(code)  # it has said itself what was stopped, and what to do
     if code:
-        raise CommandError(f"The local cloud could not do '{' '.join(arguments)}': the lines above say why.")
+        raise ToolError(f"'localstack {' '.join(arguments)}' failed: see the lines above.")
 
 
 def services() -> dict[str, Any]:
-    """What runs, as `python -m localstack status --json` says."""
+    """The output of `python -m localstack status --json`."""
     reply = subprocess.run(
         [sys.executable, "-m", "localstack", "status", "--json"],
         cwd=REPO,
@@ -35,20 +43,20 @@ def services() -> dict[str, Any]:
     try:
         content = json.loads(reply.stdout)
     except ValueError:
-        raise CommandError(f"The local cloud cannot be asked for its status: {reply.stderr.strip()}") from None
+        raise ToolError(f"The status of the local cloud cannot be read: {reply.stderr.strip()}") from None
     return content if isinstance(content, dict) else {}
 
 
 def started() -> dict[str, Any]:
-    """What the local cloud recorded; raises `CommandError` when it was never started."""
+    """The record of the local cloud; raises `LocalCloudError` when it was never started."""
     recorded = cloud()
     if recorded is None:
-        raise CommandError("The local cloud is not running. Start it with: andamio up")
+        raise LocalCloudError("The local cloud is not running. Start it with: andamio up")
     return recorded
 
 
 def aws_environment(recorded: dict[str, Any]) -> dict[str, str]:
-    """The environment in which the AWS tools talk to the local cloud, and to nothing else."""
+    """Environment variables that direct AWS tools to the local cloud only."""
     environment = {name: value for name, value in os.environ.items() if name not in _AWS_VARIABLES}
     endpoint = recorded["endpoint_url"]
     return (

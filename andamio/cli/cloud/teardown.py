@@ -1,4 +1,4 @@
-"""Taking a stack down, and with it, when asked, everything that AWS would keep."""
+"""Deletion of a stack and, when requested, of the resources that AWS retains."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from andamio.cli.cloud import outputs
 from andamio.cli.cloud.target import Target, stage_of, system_of, target
 from andamio.cli.console import done, note, step
 from andamio.contract import Contract
-from andamio.errors import CommandError
+from andamio.errors import AwsError, CommandError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceState:
-    """Something that a system has in an account, and what there is of it.
+    """A resource of a system and its state.
 
-    state   "there", "" for nothing (any more), or a sentence about what becomes of it
-    unseen  why it could not be looked at; "" where it could
+    state   "there", "" when it is gone, or a phrase about its pending deletion
+    error   why the state could not be read; "" when it was
     """
 
     item: OwnedResource
@@ -33,13 +33,13 @@ class ResourceState:
     error: str = ""
 
     def __str__(self) -> str:
-        """As people say it."""
+        """A phrase for messages."""
         return f"{self.item} ({self.error})" if self.error else str(self.item)
 
 
 @dataclass(frozen=True, slots=True)
 class Teardown:
-    """A system that is about to be taken down, and what its stacks have left or may leave."""
+    """A system to delete, and the resources of its current and earlier stacks."""
 
     folder: Path
     stage: str
@@ -49,18 +49,18 @@ class Teardown:
 
     @property
     def stack(self) -> str:
-        """Its stack."""
+        """The name of the stack."""
         return names.stack(self.system)
 
     def retained_resources(self, *, earlier: bool) -> list[ResourceState]:
-        """What is there now, or may be: of the current stack, or what earlier ones have kept."""
+        """Existing resources, and those whose state is unknown, of the current stack or of earlier stacks."""
         retained = RetainedResources(self.where.account)
         states = [_resource_state(retained, item) for item in self.inventory.items if item.earlier == earlier]
         return [state for state in states if state.state == "there" or state.error]
 
 
 def plan_teardown(folder: Path, *, aws: bool, stage: str | None) -> Teardown:
-    """What a destroy is about; raises `CommandError` where the place cannot be reached."""
+    """The system and resources that a destroy concerns; raises `CommandError` when the target cannot be reached."""
     stage = stage_of(stage, local=not aws)
     problem = Contract.load(folder).problem.name
     system = system_of(problem, stage)
@@ -70,59 +70,61 @@ def plan_teardown(folder: Path, *, aws: bool, stage: str | None) -> Teardown:
 
 
 def _answer[Answer](question: Callable[[], Answer]) -> Answer:
-    """The answer to a question; raises `CommandError` where input has ended before it, as it has in a pipeline."""
+    """The answer to a question; raises `UsageError` when standard input has ended, as in a pipeline."""
     try:
         return question()
     except typer.Abort:
         if sys.stdin.isatty():
             raise
-        raise CommandError("Nobody answered, and nothing was done. To go on without a question: --yes") from None
+        raise UsageError("No answer on standard input. Nothing was changed. To skip the question: --yes") from None
 
 
 def confirm(system: Teardown, *, everything: bool, earlier: bool) -> bool:
-    """Ask before a stack goes, by its name before data go from AWS; says whether what earlier stacks kept goes too.
+    """Ask before a stack is deleted; returns whether resources of earlier stacks are removed too.
 
-    That is a question of its own unless `earlier` is asked for. Raises `typer.Abort` where the answer is no, and
-    `CommandError` for another name, or where nobody answers.
+    Before data on AWS are removed, the name of the system must be typed. Raises `typer.Abort` when the answer is no,
+    and `UsageError` for another name or no answer.
     """
     name, local_ = system.system, system.where.local
     if not everything or local_:
-        what = "with its data" if local_ else "(its data are kept)"
+        what = "with its data" if local_ else "(its data are retained)"
         if not _answer(lambda: typer.confirm(f"Destroy the stack of {name} {system.where} {what}?")):
             raise typer.Abort
         return earlier
     old = system.retained_resources(earlier=True)
     for resource in [*system.retained_resources(earlier=False), *(old if earlier else [])]:
         note(f"  {resource}")
-    question = f"All of this goes, {system.where}, and cannot be brought back. Type {name} to go on"
+    question = f"All of this is deleted {system.where} and cannot be restored. Type {name} to continue"
     answer = str(_answer(lambda: typer.prompt(question)))
     if answer.strip() != name:
-        raise CommandError(f"Expected '{name}', got '{answer.strip()[:40]}'. Nothing was done.")
+        raise UsageError(f"Expected '{name}', got '{answer.strip()[:40]}'. Nothing was changed.")
     if earlier or not old:
         return earlier
-    note("Kept by earlier stacks of this name:")
+    note("Retained by earlier stacks of this name:")
     for resource in old:
         note(f"  {resource}")
-    answer = typer.prompt(f"Does that go too? Type {name} again to remove it, or Enter to keep it", default="")
+    answer = typer.prompt(
+        f"Remove these resources too? Type {name} again to remove them, or Enter to keep them", default=""
+    )
     return str(answer).strip() == name
 
 
 def destroy(system: Teardown, *, everything: bool, earlier: bool) -> None:
-    """Take the stack down; locally its data go too, on AWS they are kept unless `everything` is to go.
+    """Delete the stack; its data are deleted locally, and on AWS only with `everything`.
 
-    With `earlier` that includes what stacks of the same name kept before. Raises `CommandError` when the
-    stack cannot be deleted (nothing that it keeps is touched then), or when something is left that was to go.
+    `earlier` includes resources retained by earlier stacks of the same name. Raises `CommandError` when the
+    stack cannot be deleted (then no retained resource is touched), or when a resource could not be removed.
     """
     where, stack = system.where, system.inventory.stack
     if where.local:
-        # An emulator deletes a bucket with its stack, as AWS would, only when it is empty.
+        # An emulator deletes the bucket of a stack only when it is empty.
         for resource in system.retained_resources(earlier=False):
             if resource.item.resource.kind == BUCKET and not resource.error:
                 where.account.empty(resource.item.resource.name)
     if stack is None:
         note(f"There is no stack {system.stack} {where}.")
     else:
-        # Through CloudFormation itself: a synth may refuse what is asked of a deploy, and has nothing to do here.
+        # By CloudFormation and not by the CDK: a synth is not needed, and may fail.
         with step(f"Deleting {system.stack}") as status:
             Stacks(where.account).delete(stack, lambda at: status.update(f"Deleting {system.stack}: {at}"))
         done(f"Deleted {system.stack}")
@@ -144,7 +146,7 @@ def _remove_all(system: Teardown, *, earlier: bool) -> None:
     retained, leftovers = RetainedResources(system.where.account), []
     items = [item for item in system.inventory.items if earlier or not item.earlier]
     for item in items:
-        # A key goes with its stack, after its waiting time.
+        # A KMS key is deleted with its stack, after a waiting time.
         if item.resource.kind == KEY:
             continue
         try:
@@ -165,7 +167,7 @@ def _remove_all(system: Teardown, *, earlier: bool) -> None:
         elif state.state:
             note(f"{item.resource} {state.state}.")
     if system.where.local:
-        note("MLflow's runs are kept by the local cloud: andamio down --purge forgets it whole.")
+        note("MLflow keeps its runs on the local cloud. To delete them: andamio down --purge")
     else:
         _note_cdk_buckets(system)
     earlier_resources = [] if earlier else system.retained_resources(earlier=True)
@@ -174,34 +176,35 @@ def _remove_all(system: Teardown, *, earlier: bool) -> None:
     if system.inventory.search_errors:
         leftovers.append(system.inventory.search_errors)
     if leftovers:
-        raise CommandError("This is left or may be, and costs money:\n" + "\n".join(f"  {line}" for line in leftovers))
-    more = " but what earlier stacks kept" if earlier_resources else ""
+        raise AwsError("These resources may be left, and cost money:\n" + "\n".join(f"  {line}" for line in leftovers))
+    more = " except resources retained by earlier stacks" if earlier_resources else ""
     done(f"Nothing of {system.system} is left {system.where}{more}.")
 
 
 def _note_cdk_buckets(system: Teardown) -> None:
-    """CDK's own stack, which is not this system's to remove."""
+    """Mention the bucket of the CDK, which all CDK apps of the account share."""
     try:
         buckets = bootstrap(system.where.account)
     except CommandError as error:
-        note(f"Whether CDK's own bucket is there could not be looked at: {error}")
+        note(f"The CDK bucket could not be read: {error}")
         return
     for bucket in buckets:
         note(
-            f"CDK's {bucket} holds the bundles of every CDK app of this account and region, and costs what it stores. "
+            f"The CDK {bucket} holds the bundles of all CDK apps of this account and region, and its storage costs "
+            "money. "
             "When no app is left, empty it in the S3 console and delete the stack: "
             "aws cloudformation delete-stack --stack-name CDKToolkit"
         )
 
 
 def _note_retained(system: Teardown) -> None:
-    """On AWS data outlive their stack: what is kept, and how it goes."""
+    """List the resources that AWS retains, and the command that removes them."""
     resources = [item for item in system.retained_resources(earlier=False) if item.item.resource.kind != KEY]
     if resources:
-        note("Kept with all data, and it costs money as long as it is there:")
+        note("Retained with all data, which costs money:")
         for item in resources:
             note(f"  {item}")
-        note(f"To remove that too: {_command(system)} --everything")
+        note(f"To remove these too: {_command(system)} --everything")
     earlier_resources = system.retained_resources(earlier=True)
     if earlier_resources:
         _note_earlier(system, earlier_resources)
@@ -210,10 +213,10 @@ def _note_retained(system: Teardown) -> None:
 
 
 def _note_earlier(system: Teardown, earlier_resources: list[ResourceState]) -> None:
-    note("Kept by earlier stacks of this name, and it costs money as long as it is there:")
+    note("Retained by earlier stacks of this name, which costs money:")
     for item in earlier_resources:
         note(f"  {item}")
-    note(f"To remove that too: {_command(system)} --everything --earlier")
+    note(f"To remove these too: {_command(system)} --everything --earlier")
 
 
 def _command(system: Teardown) -> str:

@@ -1,4 +1,4 @@
-"""Asking the served model, over HTTP, as any client does."""
+"""Client of the HTTP API."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 import httpx
 
-from andamio.errors import CommandError
+from andamio.errors import InputFileError, ServiceError, UsageError
 
 _TIMEOUT_SECONDS = 60.0
 _SERVER_ERROR = 500
 
 
 def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One request with the API key; raises `CommandError` with what the service said when it refuses."""
+    """One request with the API key; raises `ServiceError` with the reply of the API when it is an error."""
     url = deployed["api_url"] + path
     headers = {"x-api-key": deployed["api_key"], "content-type": "application/json"}
     try:
         content = None if body is None else json.dumps(body, allow_nan=False).encode()
     except ValueError:
-        raise CommandError(
-            "NaN and Infinity are not JSON. Leave a feature out, or say null, where there is no value."
+        raise InputFileError(
+            "NaN and Infinity are not JSON. For no value, leave the feature out or use null."
         ) from None
     try:
         reply = httpx.request(method, url, content=content, headers=headers, timeout=_TIMEOUT_SECONDS)
     except httpx.HTTPError as error:
-        hint = "Is the local cloud up? andamio status" if deployed["emulator"] else "Is the stack still there?"
-        raise CommandError(f"{url} does not answer ({type(error).__name__}). {hint}") from None
+        hint = "Check the local cloud: andamio status" if deployed["emulator"] else "Check the stack in CloudFormation."
+        raise ServiceError(f"{url} does not answer ({type(error).__name__}). {hint}") from None
     try:
         answer = reply.json()
     except ValueError:
@@ -37,18 +37,18 @@ def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] 
     if not isinstance(answer, dict):
         answer = {}
     if reply.is_error:
-        raise CommandError(_error_message(reply.status_code, answer, url))
+        raise ServiceError(_error_message(reply.status_code, answer, url))
     return answer
 
 
 def texts(deployed: dict[str, Any]) -> dict[str, str]:
-    """The text shown for each class of the model that serves."""
+    """The display text of each class of the champion."""
     classes: dict[str, str] = call(deployed, "GET", "/model")["classes"]
     return classes
 
 
 def _error_message(status: int, content: dict[str, Any], url: str) -> str:
-    lines = [f"{url} answered {status}: {content.get('detail') or content.get('message') or 'no reason given'}"]
+    lines = [f"{url} answered {status}: {content.get('detail') or content.get('message') or 'no reason was given'}"]
     lines += [f"  {item.get('field') or 'record'}: {item.get('reason')}" for item in content.get("errors", [])]
     if status >= _SERVER_ERROR:
         request = str(content.get("instance", "")).rsplit(":", 1)[-1]
@@ -57,7 +57,7 @@ def _error_message(status: int, content: dict[str, Any], url: str) -> str:
 
 
 def curl(deployed: dict[str, Any], features: dict[str, Any]) -> str:
-    """The same prediction as a line to paste into a shell."""
+    """A curl command for the same prediction."""
     body = shlex.quote(json.dumps({"features": features}, ensure_ascii=False))
     url, key = shlex.quote(deployed["api_url"] + "/predict"), shlex.quote("x-api-key: " + deployed["api_key"])
     return f"curl -s {url} -H {key} -H 'content-type: application/json' -d {body}"
@@ -76,29 +76,27 @@ def records_from(file: Path | None, pairs: list[str], stdin: bytes | None) -> li
         try:
             body = file.read_bytes()
         except OSError as error:
-            raise CommandError(f"{file} cannot be read: {error.strerror}") from None
+            raise InputFileError(f"{file} cannot be read: {error.strerror}") from None
     if not body or not body.strip():
-        raise CommandError(
-            "Nothing to predict. Give --file record.json, --set age=63 --set sex=1 ..., or JSON on stdin."
-        )
+        raise UsageError("No record is given. Use --file record.json, --set age=63 --set sex=1 ..., or JSON on stdin.")
     try:
         content = json.loads(body)
     except UnicodeDecodeError:
-        raise CommandError(f"{file or 'Standard input'} is not UTF-8 text: save it as UTF-8.") from None
+        raise InputFileError(f"{file or 'Standard input'} is not UTF-8 text: save it as UTF-8.") from None
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{file or 'Standard input'} is not valid JSON: {error}") from None
+        raise InputFileError(f"{file or 'Standard input'} is not valid JSON: {error}") from None
     if isinstance(content, dict) and isinstance(content.get("records"), list):
         content = content["records"]
     records = content if isinstance(content, list) else [content]
     if not records or not all(isinstance(record, dict) for record in records):
-        raise CommandError('Expected an object of features, such as {"age": 63, "sex": 1}, or a list of them.')
+        raise InputFileError('Expected an object of features, such as {"age": 63, "sex": 1}, or a list of them.')
     return [record if isinstance(record.get("features"), dict) else {"features": record} for record in records]
 
 
 def _pair(pair: str) -> tuple[str, Any]:
     name, equals, value = pair.partition("=")
     if not equals:
-        raise CommandError(f"--set {pair}: expected NAME=VALUE, such as --set age=63")
+        raise UsageError(f"--set {pair}: expected NAME=VALUE, such as --set age=63")
     try:
         return name, json.loads(value)
     except ValueError:

@@ -9,14 +9,14 @@ from rich.markdown import Markdown
 
 from andamio.cli.console import note, out
 from andamio.cli.home import account as account_of
-from andamio.errors import CommandError
+from andamio.errors import NoModel
 from andamio.release.pointer import read_pointer
 from andamio.release.release import CARD, Release
 from andamio.storage.ports import Objects
 
 
 def show(deployed: dict[str, Any], version: str | None) -> None:
-    """Print the card of a release, of the champion unless told; as it is where nobody looks (a pipe, a file)."""
+    """Print the card of a release (default: the champion); as Markdown source when stdout is no terminal."""
     objects = account_of(deployed).objects(deployed["buckets"]["models"])
     release, text = find(objects, deployed["problem"], version)
     if out.is_terminal:
@@ -27,13 +27,15 @@ def show(deployed: dict[str, Any], version: str | None) -> None:
 
 
 def find(objects: Objects, problem: str, version: str | None) -> tuple[str, str]:
-    """A release's version and its card; raises `CommandError` when there is no release, or none of its cards."""
+    """The version of a release and its card; raises `NoModel` when there is no release, or it has no card."""
     if version is None:
         pointer, _ = read_pointer(objects, problem)
         if pointer.champion is None:
-            raise CommandError("No model is served yet, and so no card: andamio ingest FILE, and training follows.")
+            raise NoModel(
+                "There is no champion yet, so there is no card. Upload data: andamio ingest FILE. Training follows."
+            )
         version = pointer.champion.release
     body = Release.open(objects, version).find(CARD)
     if body is None:
-        raise CommandError(f"Release {version} was sealed before there were model cards. The next training brings one.")
+        raise NoModel(f"Release {version} has no model card. Releases of later training runs have one: andamio train")
     return version, body.decode()

@@ -1,4 +1,4 @@
-"""Following executions to their end, with the state they are in."""
+"""Progress of executions until their end, with their current state."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from datetime import datetime
 
 from andamio.adapters.aws import Account, Execution
 from andamio.cli.console import step
-from andamio.errors import CommandError
+from andamio.errors import ExecutionFailed
 
 _POLL_SECONDS = 0.5
 _APPEAR_SECONDS = 30.0
 
 
 def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = str) -> Execution:
-    """Wait for an execution to end and return it; raises `CommandError` with the cause when it failed.
+    """Wait for the end of an execution and return it; raises `ExecutionFailed` with the cause when it failed.
 
-    `look` is called now and then, and says more about where it stands.
+    `detail` is called at each poll and returns more about the progress.
     """
     with step(title) as status:
         last = ""
@@ -34,18 +34,17 @@ def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = s
                 last = text
             time.sleep(_POLL_SECONDS)
     if execution.status != "SUCCEEDED":
-        raise CommandError(
+        raise ExecutionFailed(
             f"{title} ended as {execution.status}: {reason(execution.cause)}\n"
-            f"  Look closer with: andamio logs {'etl' if title.startswith('ETL') else 'train'}"
+            f"  Log: andamio logs {'etl' if title.startswith('ETL') else 'train'}"
         )
     return execution
 
 
 def follow_etl(account: Account, machine: str, since: datetime) -> Execution:
-    """Wait for the executions that a landed file has set off; return the one that went through to the end.
+    """Wait for the ETL executions of uploaded files; return the one that was not superseded.
 
-    Every file sets off an execution of its own, and all but the last step aside ("superseded"): so the
-    answer is the one that did not.
+    Each file starts an execution. All but the last one end as "superseded".
     """
     since_last = time.monotonic()
     superseded: set[str] = set()
@@ -60,16 +59,16 @@ def follow_etl(account: Account, machine: str, since: datetime) -> Execution:
             superseded.add(arn)
             since_last = time.monotonic()
         if time.monotonic() - since_last > _APPEAR_SECONDS:
-            event = "every ETL execution stepped aside for another one that" if superseded else "an ETL execution"
-            raise CommandError(
-                f"The file landed, but {event} did not start within {_APPEAR_SECONDS:.0f} s. "
+            event = "the execution that supersedes the others" if superseded else "an ETL execution"
+            raise ExecutionFailed(
+                f"The file is uploaded, but {event} did not start within {_APPEAR_SECONDS:.0f} s. "
                 "Start one by hand: andamio ingest (without a file)"
             )
         time.sleep(_POLL_SECONDS)
 
 
 def reason(cause: str) -> str:
-    """Why an execution failed, for people: a function's error comes as JSON with the message in it."""
+    """The cause of a failed execution; of an error of a function, its message."""
     try:
         details = json.loads(cause)
     except ValueError:

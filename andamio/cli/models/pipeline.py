@@ -1,4 +1,4 @@
-"""The ways through the system that a person takes: data in, a model out, a prediction back."""
+"""The commands demo, ingest and train: upload of data, ETL, training and the first prediction."""
 
 from __future__ import annotations
 
@@ -22,16 +22,21 @@ from andamio.cli.console import done, err, note, step
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api, show
+from andamio.cli.models import promote as promotion
 from andamio.cli.models.follow import follow, follow_etl, training_arn
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
+from andamio.cli.models.tracking import TrackingWatch
 from andamio.cli.models.trials import TrialProgress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
-from andamio.errors import CommandError, ObjectNotFound
+from andamio.dataset.documents import CurrentDataset
+from andamio.errors import DataError, InputFileError, NoData, NoModel, ObjectNotFound, UsageError
 from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.release import Release
-from andamio.storage import layout
+from andamio.storage import documents, layout
+from andamio.storage.ports import Objects
 from andamio.suggestion import nearest
+from etl.collect import Sources
 
 _POLL_SECONDS = 0.5
 _SERVED_SECONDS = 60.0
@@ -40,7 +45,7 @@ _ROWS_SHOWN = 3
 
 
 def demo(folder: Path) -> None:
-    """From nothing to a served prediction; run again, it finds everything there."""
+    """Run the whole system once; a second run reuses what exists."""
     contract = Contract.load(folder)
     files = sample_files(folder, contract)
     err.rule(f"[bold]Andamio: {escape(contract.problem.title or contract.problem.name)}")
@@ -52,53 +57,53 @@ def demo(folder: Path) -> None:
     account = account_of(deployed)
     served = _champion(deployed, account)
     if served is None:
-        raise CommandError(
-            "No model serves yet: the gate says above what the first one lacks. More rows, or features that say "
-            f"more about '{contract.problem.target}', may help: andamio ingest FILE, or edit problem.toml and run "
-            "this again."
+        raise NoModel(
+            "There is no champion yet: the gate did not promote the first model, for the reason above. Add rows "
+            f"(andamio ingest FILE), or features that predict '{contract.problem.target}' better (problem.toml), and "
+            "run this command again."
         )
-    # A record as the model that serves knows it: the contract may have been edited since.
+    # A record under the contract of the champion: problem.toml may have changed since.
     release = Release.open(account.objects(deployed["buckets"]["models"]), served.release)
     features = first_record(files[0], release.contract())
     await_release(deployed, served.release)
     reply = api.call(deployed, "POST", "/predict", {"features": features})
-    done("A prediction, asked for through API Gateway:")
+    done("A prediction, through API Gateway:")
     show.prediction(reply, api.texts(deployed))
     _demo_batch(deployed, files[0], release.contract())
     show.next_steps(deployed, features)
 
 
 def _demo_batch(deployed: dict[str, Any], sample: Path, contract: Contract) -> None:
-    """The sample as a file to score, its first rows, and one of them looked up; the second time it is recognised."""
+    """Score the sample as a batch, print its first rows and look one of them up."""
     file = unlabelled(sample, contract, home() / "demo" / deployed["problem"] / "sample.csv")
     err.print()
     result = Batches(deployed).score(file, ResultOptions())
     if result is None:
         return
-    done("A file of records, dropped into S3 and scored:")
+    done("A batch: a file in S3, scored:")
     report.result(result)
     report.scored_rows(result, _ROWS_SHOWN)
     for first in report.first_rows(result, 1):
-        done("One of its predictions, looked up through API Gateway:")
+        done("One of its predictions, from API Gateway:")
         (reply,) = find_predictions(deployed, first[result.plan.names_out["prediction_id"]], None)
         report.prediction(reply, result.plan.texts)
 
 
 def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str] = (), wait: bool) -> None:
-    """Upload files under raw/ and follow what that sets off; nothing to do when they are there and a model serves.
+    """Upload files to raw/ and wait for ETL and training; without a change, nothing is started.
 
-    `remove` names raw files that are taken out before: a removal sets off nothing, so ETL is started for it.
+    `remove` names raw files to delete first. A deletion starts no execution, so ETL is then started here.
     """
     account = account_of(deployed)
     machine = deployed["state_machines"]["etl"]
     lake = deployed["buckets"]["lake"]
     for file in files:
         if not file.is_file():
-            raise CommandError(f"{file}: {'is not a file' if file.exists() else 'no such file'}")
+            raise InputFileError(f"{file}: {'is not a file' if file.exists() else 'no such file'}")
     duplicates = [name for name, count in Counter(file.name for file in files).items() if count > 1]
     if duplicates:
-        raise CommandError(
-            f"Several files are called {duplicates[0]}, and raw/ holds one of a name: rename the others."
+        raise UsageError(
+            f"Several files have the name {duplicates[0]}, but raw/ holds one file of a name. Rename the others."
         )
     _remove_raw_files(account, lake, remove)
     since = _newest(account, machine)
@@ -106,15 +111,15 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
     for file in files:
         if file in uploaded:
             done(f"{file.name} is in s3://{lake}/{layout.RAW}")
-    if (
-        files
-        and not uploaded
-        and not remove
-        and _champion(deployed, account) is not None
-        and has_decision(deployed, account)
-    ):
-        note("The data are in the lake already, and a model trained on them serves.")
-        return
+    if files and not uploaded and not remove:
+        if not in_use(account.objects(lake)):
+            note(
+                "The files are in the lake already, but the current data version is not made of what lies under "
+                f"{layout.RAW} now: ETL was interrupted, or refused them. ETL runs again; finished steps are kept."
+            )
+        elif _champion(deployed, account) is not None and has_decision(deployed, account):
+            note("The files are in the lake already, and the champion was trained on them.")
+            return
     if uploaded:
         if not wait:
             return
@@ -129,74 +134,88 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
         _follow_training(deployed, account, etl.output["version"], is_known=etl.output.get("status") == "unchanged")
 
 
+def in_use(lake: Objects) -> bool:
+    """Whether the current data version is made of the raw objects that lie in the lake now, and of no others."""
+    try:
+        made_of = documents.read(lake, layout.CURRENT_DATASET, CurrentDataset).input
+        return Sources.load(lake, made_of).are_current(lake)
+    except (ObjectNotFound, DataError):
+        return False
+
+
 def _remove_raw_files(account: Account, lake: str, remove: Sequence[str]) -> None:
-    """Delete raw files by name, all or none: ETL no longer sees them, and S3 keeps their versions."""
+    """Delete raw files by name, all or none; S3 keeps their versions."""
     raw_keys = {info.key for info in account.objects(lake).list(layout.RAW)}
     keys = [layout.RAW + name.removeprefix(layout.RAW) for name in remove]
     unknown = [key for key in keys if key not in raw_keys]
     if unknown:
-        raise CommandError(
+        raise UsageError(
             f"There is no {unknown[0]}. In s3://{lake}/ there {'are' if len(raw_keys) > 1 else 'is'}: "
             f"{', '.join(sorted(raw_keys)) or 'nothing under ' + layout.RAW}"
         )
     for key in keys:
         account.delete(lake, key)
-        done(f"{key} is out; its versions are kept in s3://{lake}/")
+        done(f"{key} is removed. Its versions are kept in s3://{lake}/")
 
 
 def families(names_given: Sequence[str]) -> list[str]:
-    """Families by name, some of them perhaps with commas between; raises `CommandError` for one that is not known."""
+    """Family names, which may be separated by commas; raises `UsageError` for an unknown one."""
     result = [name.strip() for text in names_given for name in text.split(",") if name.strip()]
     known = get_args(Family)
     for name in result:
         if name not in known:
             near = nearest(name, known)
             hint = f" Did you mean {near}?" if near else ""
-            raise CommandError(f"There is no family '{name}'.{hint} Known are {', '.join(known)}.")
+            raise UsageError(f"There is no family '{name}'.{hint} Known families: {', '.join(known)}.")
     return list(dict.fromkeys(result))
 
 
 def train(deployed: dict[str, Any], overrides: dict[str, Any], *, wait: bool) -> None:
-    """Start a training run on the current data version; `asked` takes the place of what the contract says."""
+    """Start a training run on the current data version; `overrides` replace settings of the contract."""
     account = account_of(deployed)
     payload = {name: value for name, value in overrides.items() if value}
     arn = account.start(deployed["state_machines"]["train"], f"manual-{secrets.token_hex(6)}", payload)
     if not wait:
-        note(f"Started {arn.rsplit(':', 1)[1]}; andamio status shows how it goes.")
+        note(f"Started {arn.rsplit(':', 1)[1]}. andamio status shows its progress.")
         return
     _report_training(_follow_trials(deployed, account, arn))
 
 
 def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Execution:
     progress = TrialProgress(account, arn, account.objects(deployed["buckets"]["models"]))
-    return follow(account, arn, "Training", progress.update)
+    tracking = TrackingWatch(deployed["mlflow_url"] if deployed.get("mlflow_own") else None)
+
+    def look() -> str:
+        tracking.look()
+        return progress.update()
+
+    return follow(account, arn, "Training", look)
 
 
 def _follow_training(deployed: dict[str, Any], account: Account, version: str, *, is_known: bool) -> None:
-    """Follow the training of a data version; of one that was `known` before, say so when there is nothing to follow."""
+    """Follow the training of a data version, and start it again when it left no champion or the contract changed."""
     arn = training_arn(deployed["state_machines"]["train"], names.training_execution(version))
     execution = account.execution(arn)
-    # A name is used once. Its execution may have failed some time ago, or have served a stack that is gone.
+    # An execution name is used once: this one may have failed, or belong to a deleted stack.
     has_no_champion = execution.status != "SUCCEEDED" or _champion(deployed, account) is None
     if not execution.running and (has_no_champion or not has_decision(deployed, account)):
         note(
-            "These data were trained on before, but no model came of it that serves: training again."
+            "An earlier training on this data version left no champion. Training again."
             if has_no_champion
-            else "problem.toml has changed since these data were trained on: training again."
+            else "problem.toml changed since the last training on this data version. Training again."
         )
         arn = account.start(deployed["state_machines"]["train"], f"again-{secrets.token_hex(6)}", {"dataset": version})
     elif is_known and not execution.running:
-        note("These data were trained on before, and a model serves. To train once more: andamio train")
+        note("There is a champion trained on this data version. To train again: andamio train")
         return
     _report_training(_follow_trials(deployed, account, arn))
 
 
 def has_decision(deployed: dict[str, Any], account: Account) -> bool:
-    """Whether a run on the current data version, under the contract that is deployed now, went as far as the gate."""
+    """Whether a run on the current data version and the deployed contract reached the gate."""
     contract_digest = deployed.get("contract")
-    try:
-        current = json.loads(account.objects(deployed["buckets"]["lake"]).get(layout.CURRENT_DATASET).body)["version"]
-    except ObjectNotFound:
+    current = documents.find(account.objects(deployed["buckets"]["lake"]), layout.CURRENT_DATASET, CurrentDataset)
+    if current is None:
         return False
     models = account.objects(deployed["buckets"]["models"])
     decided_runs = {
@@ -206,10 +225,20 @@ def has_decision(deployed: dict[str, Any], account: Account) -> bool:
     return any(plan["contract"] == contract_digest and plan["dataset"] == current for plan in plans)
 
 
+def promote(deployed: dict[str, Any], release: str) -> None:
+    """Let an intact release serve, and wait until it does; MLflow's alias follows with the next training."""
+    models = account_of(deployed).objects(deployed["buckets"]["models"])
+    if promotion.promote(models, deployed["problem"], release, datetime.now(UTC)):
+        done(f"Release {release} is champion now.")
+    else:
+        note(f"Release {release} is champion already, and intact.")
+    await_release(deployed, release)
+
+
 def await_release(deployed: dict[str, Any], release: str) -> None:
-    """Wait until the API serves a release: it looks for a new one every few seconds."""
+    """Wait until the API serves a release."""
     deadline = time.monotonic() + _SERVED_SECONDS
-    with step("Waiting for the API to serve it"):
+    with step("Waiting for the API to load the release"):
         while api.call(deployed, "GET", "/version").get("release") != release and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
@@ -223,7 +252,7 @@ def _report_etl(execution: Execution) -> None:
     output = execution.output
     status = output.get("status")
     if status == "empty":
-        raise CommandError("There is no data under raw/ yet. Bring some: andamio ingest FILE")
+        raise NoData("There are no data in raw/ yet. Upload a file: andamio ingest FILE")
     rows = output.get("rows") or {}
     counts = ", ".join(f"{count} {what}" for what, count in rows.items())
     done(f"Data version {output.get('version')} ({status}): {counts}")
@@ -235,7 +264,7 @@ def _report_etl(execution: Execution) -> None:
     for finding in output.get("findings") or []:
         note(f"  Values: {finding}")
     if output.get("report"):
-        note("  What the data look like: andamio report")
+        note("  Report of the data: andamio report")
     rejects = output.get("rejects") or {}
     for message in (rejects.get("first") or [])[:_REJECTS_SHOWN]:
         note(f"  rejected: {message}")
@@ -244,10 +273,10 @@ def _report_etl(execution: Execution) -> None:
 def _report_training(execution: Execution) -> None:
     output = execution.output
     what = {
-        "promoted": "The challenger is champion now",
-        "rejected": "The challenger was not promoted",
-        "tied": "The challenger is the champion itself: it goes on serving",
-        "no_parity": "No candidate could be exported faithfully: nothing changed",
+        "promoted": "The new model is the champion",
+        "rejected": "The new model was not promoted",
+        "tied": "The new model equals the champion, which stays",
+        "no_parity": "No model could be exported with parity. The champion stays",
     }.get(str(output.get("status")), f"Training ended: {output.get('status')}")
     done(what)
     if output.get("reason"):
@@ -255,7 +284,7 @@ def _report_training(execution: Execution) -> None:
 
 
 def _newest(account: Account, machine: str) -> datetime:
-    """A moment after every execution there is now, by the account's own clock."""
+    """A time after the start of every existing execution, by the clock of the account."""
     started = [execution.started for execution in account.executions(machine, limit=20)]
     if not started:
         return datetime.now(UTC) - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The releases of a problem, as people compare them."""
+"""The list of the releases of a problem."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from andamio.release.release import MANIFEST, Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 
+ARCHIVED = "archived"
+"""The stage of a release that the pointer does not name."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReleaseSummary:
-    """One release: its stage now, its holdout metric with interval, its data version, when it was sealed."""
+    """One release: its stage now, its holdout metric with interval, its data version, when it was sealed.
+
+    `refused` says why it must not be served, where it is not what was sealed.
+    """
 
     version: str
     stage: str
@@ -24,10 +30,14 @@ class ReleaseSummary:
     dataset: str
     model: str
     sealed: datetime
+    refused: str = ""
 
 
 def list_releases(objects: Objects, problem: str) -> list[ReleaseSummary]:
-    """All releases of a problem, newest first; one that was tampered with is listed as refused."""
+    """All releases of a problem, newest first; one with a wrong digest has the stage "refused".
+
+    Of those that the pointer names every file is checked, of the others what is shown of them.
+    """
     pointer, _ = read_pointer(objects, problem)
     summaries = []
     for item in objects.list(layout.RELEASES):
@@ -38,24 +48,25 @@ def list_releases(objects: Objects, problem: str) -> list[ReleaseSummary]:
 
 
 def _summary(objects: Objects, pointer: Pointer, version: str, sealed: datetime) -> ReleaseSummary:
+    now = stage(pointer, version)
     try:
         release = Release.open(objects, version)
+        if now != ARCHIVED:
+            release.verify()
         evaluation = release.json("evaluation.json")
-    except ReleaseError:
-        return ReleaseSummary(version, "refused", "", "digest does not match", "", "", sealed)
+    except ReleaseError as error:
+        return ReleaseSummary(version, now, "", "", "", "", sealed, refused=str(error))
     info = release.info
-    return ReleaseSummary(
-        version, stage(pointer, version), *figure(evaluation), info["dataset"], str(info.get("family", "")), sealed
-    )
+    return ReleaseSummary(version, now, *figure(evaluation), info["dataset"], str(info.get("family", "")), sealed)
 
 
 def stage(pointer: Pointer, version: str) -> str:
-    """What a release is right now."""
+    """The stage of a release: champion, challenger, previous or archived."""
     for name in ("champion", "challenger", "previous"):
         served = getattr(pointer, name)
         if served is not None and served.release == version:
             return name
-    return "archived"
+    return ARCHIVED
 
 
 def figure(evaluation: dict[str, Any]) -> tuple[str, str]:

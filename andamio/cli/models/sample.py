@@ -1,4 +1,4 @@
-"""The sample data of a problem's folder: its files, and a record of them to ask for."""
+"""The sample data of a problem folder: its files, and a record to predict."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
-from andamio.errors import CommandError, DataError
+from andamio.errors import DataError, InputFileError
 from andamio.records.names import near_name
 from andamio.records.parse import parse
 from andamio.records.table import Table
@@ -22,17 +22,17 @@ def sample_files(folder: Path, contract: Contract) -> list[Path]:
     """The files that [data] files names; raises `CommandError` when there are none, or one is not there."""
     where = f"{folder / 'problem.toml'}: [data] files"
     if not contract.data.files:
-        raise CommandError(
+        raise InputFileError(
             f"{where} lists no sample data. Name a CSV, Parquet or JSON Lines file of this folder there, or deploy "
-            "(andamio deploy) and bring data with andamio ingest."
+            "(andamio deploy) and upload data with andamio ingest."
         )
     files = [folder / name for name in contract.data.files]
     for name, file in zip(contract.data.files, files, strict=True):
         if not file.is_file():
             there = sorted(path.name for path in file.parent.glob("*") if path.is_file())
             near = near_name(file.name, there)
-            hint = f" Is it '{near}'? Letters count as they are written, capitals and accents too." if near else ""
-            raise CommandError(f"{where} names '{name}', and there is no such file in {folder}.{hint}")
+            hint = f" Did you mean '{near}'? Capitals and accents must match." if near else ""
+            raise InputFileError(f"{where} names '{name}', but {folder} has no such file.{hint}")
     return files
 
 
@@ -46,7 +46,7 @@ def first_record(file: Path, contract: Contract) -> dict[str, Any]:
             for row in np.flatnonzero(~table.bad)[:1]:
                 return {name: json_value(_cell(table, name, int(row))) for name in contract.inputs}
     except (OSError, DataError):
-        pass  # ETL says what is wrong with a file; here it is an example only
+        pass  # ETL reports what is wrong with a file
     return example_record(contract)
 
 
@@ -58,9 +58,9 @@ def _cell(table: Table, name: str, row: int) -> Any:
 
 
 def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -> Path:
-    """A CSV file of the first rows of a sample, as they are but without the label: what a batch is sent as.
+    """Write the first rows of a sample without the label to a CSV file, and return its path.
 
-    Raises `CommandError` when the sample cannot be read.
+    Raises `InputFileError` when the sample cannot be read.
     """
     problem = contract.problem
     columns = [*contract.inputs, *(name for name in (problem.id, problem.time) if name is not None)]
@@ -68,11 +68,11 @@ def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -
         read_as, blocks = read_file(file.name, file.read_bytes(), contract, column_kinds(contract, columns))
         some = next(blocks, None)
     except (OSError, DataError) as error:
-        raise CommandError(f"{file} {error}") from None
+        raise InputFileError(f"{file} {error}") from None
     if some is None:
-        raise CommandError(f"{file} has no rows to score.")
+        raise InputFileError(f"{file} has no rows to score.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    # With a mark: without one, it would be read in the encoding that the contract says its data have.
+    # With a byte order mark: without one, the encoding of the contract would apply.
     with target.open("w", encoding="utf-8-sig", newline="") as text:
         writer = csv.writer(text, delimiter=read_as.delimiter or contract.data.delimiter or ",", lineterminator="\n")
         names = [name for name in read_as.names if name in columns]

@@ -1,4 +1,4 @@
-"""What the system looks like on one screen."""
+"""Terminal output of predictions, explanations, releases, services and logs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ from rich.table import Table
 
 from andamio import names
 from andamio.cli.cloud import local
-from andamio.cli.console import ago, note, out
+from andamio.cli.console import ago, fail, note, out
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api
 from andamio.cli.models.releases import figure, list_releases
-from andamio.errors import CommandError, ObjectNotFound, ReleaseError
+from andamio.dataset.documents import CurrentDataset, DatasetManifest, SourceFile
+from andamio.dataset.version import MANIFEST
+from andamio.errors import ReleaseError, UsageError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.noise import is_noise
 from andamio.storage.ports import Objects
 
-FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
+INSTEAD = "An intact release can serve instead: andamio promote VERSION. Or train a new one: andamio train"
+"""What to do about a champion that cannot be read."""
+
+FUNCTIONS = names.FUNCTIONS
 _POLL_SECONDS = 1.0
 _BAR = 20
 _MAX_VALUE_LENGTH = 40
@@ -45,7 +50,7 @@ def _plain_table(*columns: str) -> Table:
 
 
 def prediction(reply: dict[str, Any], texts: Mapping[str, str]) -> None:
-    """One prediction, for people; `texts` says what each class is called."""
+    """Print a prediction; `texts` are the display texts of the classes."""
     model = reply["model"]
     out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
     for label, probability in reply["probabilities"].items():
@@ -56,7 +61,7 @@ def prediction(reply: dict[str, Any], texts: Mapping[str, str]) -> None:
 
 
 def explanation(reply: dict[str, Any]) -> None:
-    """What each feature contributed to one prediction: bars to the right raise the probability."""
+    """Print the contribution of each feature to a prediction; bars to the right raise the probability."""
     model, class_text = reply["model"], escape(reply["class_text"])
     out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
     out.print(f"  {reply['average']:6.1%}  [dim]{class_text}, on average[/dim]")
@@ -83,7 +88,7 @@ def explanation(reply: dict[str, Any]) -> None:
 
 
 def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
-    """What to try next."""
+    """Print the next commands to try."""
     out.print()
     table = _plain_table("", "")
     table.show_header = False
@@ -91,26 +96,26 @@ def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
     table.add_row("Key", deployed["api_key"])
     table.add_row("MLflow", deployed["mlflow_url"])
     out.print(table)
-    out.print("\nAsk it yourself:")
+    out.print("\nPredict with curl:")
     out.print(f"  {escape(api.curl(deployed, features))}", soft_wrap=True)
     out.print("\nThen:")
     for command, what in (
-        ("andamio status", "what runs, what serves, how good it is"),
-        ("andamio card", "the model card: whether to trust the model, and why"),
-        ("andamio report", "what the data look like; --open shows the page"),
-        ("andamio explain --set NAME=VALUE", "why: what each feature contributed to a prediction"),
-        ("andamio batch FILE", "score a whole file: the result comes next to it"),
+        ("andamio status", "services, champion and its metric"),
+        ("andamio card", "the model card"),
+        ("andamio report", "the report of the data; --open shows the page"),
+        ("andamio explain --set NAME=VALUE", "the contribution of each feature to a prediction"),
+        ("andamio batch FILE", "score a file"),
         ("andamio models", "the releases, with stage and metric"),
-        ("andamio ingest FILE", "more data: ETL and training follow"),
-        ("andamio logs api", "what the service wrote"),
-        ("make down", "stop everything; PURGE=1 forgets it too"),
+        ("andamio ingest FILE", "add data: ETL and training follow"),
+        ("andamio logs api", "the log of the API"),
+        ("make down", "stop everything; PURGE=1 deletes the state too"),
     ):
         path = command if command.startswith("make") else f".venv/bin/{command}"
         out.print(f"  [bold]{path:42}[/bold] [dim]{what}[/dim]")
 
 
 def outputs_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
-    """The outputs, flattened: `buckets.lake` and so on."""
+    """The outputs as flat names, such as `buckets.lake`, with values."""
     rows = []
     for key, value in deployed.items():
         if isinstance(value, dict):
@@ -121,7 +126,7 @@ def outputs_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def show_outputs(deployed: dict[str, Any]) -> None:
-    """What the last deploy made."""
+    """Print the outputs of a deploy."""
     table = _plain_table("output", "value")
     for key, value in outputs_rows(deployed):
         table.add_row(key, value)
@@ -129,31 +134,37 @@ def show_outputs(deployed: dict[str, Any]) -> None:
 
 
 def models(deployed: dict[str, Any]) -> None:
-    """The releases, newest first."""
+    """Print the releases, newest first."""
     found = list_releases(account_of(deployed).objects(deployed["buckets"]["models"]), deployed["problem"])
     if not found:
-        note("No release yet: andamio ingest FILE brings data, and training follows.")
+        note("There is no release yet. Upload data: andamio ingest FILE. Training follows.")
         return
     table = _plain_table("release", "stage", "family", "holdout (95% interval)", "data version", "sealed")
     for release in found:
-        style = {"champion": "green", "refused": "red"}.get(release.stage, "")
+        style = "red" if release.refused else {"champion": "green"}.get(release.stage, "")
+        said = f"{release.stage}, refused" if release.refused else release.stage
         table.add_row(
             release.version,
-            f"[{style}]{release.stage}[/{style}]" if style else release.stage,
+            f"[{style}]{said}[/{style}]" if style else said,
             release.model,
             f"{release.metric} {release.value}",
             release.dataset,
             ago(release.sealed),
         )
     out.print(table)
+    for release in found:
+        if release.refused:
+            fail(release.refused)
+            if release.stage == "champion":
+                note(INSTEAD)
 
 
 def services() -> None:
-    """What runs of the local cloud, and where."""
+    """Print the services of the local cloud with their addresses."""
     found = local.services()
     states = found.get("services", {})
     if all(service.get("state") == "stopped" for service in states.values()):
-        note("The local cloud does not run: andamio up")
+        note("The local cloud is not running. Start it: andamio up")
         return
     table = _plain_table("service", "state", "where", "pid")
     for name, service in states.items():
@@ -162,12 +173,14 @@ def services() -> None:
         where = {"emulator": found.get("endpoint_url"), "mlflow": found.get("mlflow_url")}.get(name) or ""
         table.add_row(name, state, where, str(service.get("pid") or ""))
     out.print(table)
+    for sentence in found.get("trouble", []):
+        fail(sentence)
     if found.get("iam") is False:
-        note("IAM is off: functions may do what their roles do not allow. To enforce it: andamio up --iam")
+        note("IAM roles are not enforced. To enforce them: andamio up --iam")
 
 
 def system(deployed: dict[str, Any]) -> None:
-    """What a deployed system is, which release serves, on which data version, since when, and how good it is."""
+    """Print a deployed system: addresses, champion, data version, metric and latest executions."""
     out.print()
     table = _plain_table("", "")
     table.show_header = False
@@ -194,13 +207,15 @@ def _serving_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [("champion", f"[green]{served.release}[/green] since {since:%Y-%m-%d %H:%M} UTC ({ago(since)})")]
     try:
         release = Release.open(objects, served.release)
+        release.verify()
         metric, value = figure(release.json("evaluation.json"))
     except ReleaseError as error:
-        return [*rows, ("", f"[red]{escape(str(error))}[/red]")]
+        rows[0] = ("champion", f"[red]{served.release}, refused[/red]")
+        return [*rows, ("", f"[red]{escape(str(error))}[/red]"), ("", INSTEAD)]
     rows.append(("model", f"{release.info.get('family', '')}, {metric} {value} on the holdout"))
     rows.append(("data version", str(release.info["dataset"])))
     if pointer.previous is not None:
-        rows.append(("before it", pointer.previous.release))
+        rows.append(("previous", pointer.previous.release))
     return rows
 
 
@@ -209,7 +224,7 @@ def file_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     account = account_of(deployed)
     lake, batch = (account.objects(deployed["buckets"][name]) for name in ("lake", "batch"))
     failed = _failed_files(lake)[:_FILES_SHOWN]
-    rows = [("file not used", f"[red]{escape(file['key'])}[/red] {escape(file['refused'])}") for file in failed]
+    rows = [("file not used", f"[red]{escape(file.key)}[/red] {escape(file.refused or '')}") for file in failed]
     for objects, prefix in ((lake, layout.RAW), (batch, layout.INCOMING)):
         looked = islice(objects.list(prefix), _OBJECTS_COUNTED)
         noise = [info.key for info in looked if is_noise(info) and not info.key.endswith("/")]
@@ -218,13 +233,12 @@ def file_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _failed_files(lake: Objects) -> list[dict[str, Any]]:
-    try:
-        version = json.loads(lake.get(layout.CURRENT_DATASET).body)["version"]
-        files = json.loads(lake.get(layout.dataset(version, "manifest.json")).body)["files"]
-    except ObjectNotFound:
+def _failed_files(lake: Objects) -> list[SourceFile]:
+    current = documents.find(lake, layout.CURRENT_DATASET, CurrentDataset)
+    if current is None:
         return []
-    return [file for file in files if file.get("refused")]
+    manifest = documents.find(lake, layout.dataset(current.version, MANIFEST), DatasetManifest)
+    return [] if manifest is None else [file for file in manifest.files if file.refused]
 
 
 def _executions(deployed: dict[str, Any]) -> None:
@@ -242,19 +256,19 @@ def _executions(deployed: dict[str, Any]) -> None:
 
 
 def service_log(name: str | None, *, follow: bool) -> None:
-    """The lines of a local service's file; without a name, which logs there are."""
+    """Print the log of a local service; without a name, list the logs."""
     files = {file.stem: file for file in sorted((home() / "logs").glob("*.log"))}
     if name is None:
         out.print(f"Functions: {', '.join(FUNCTIONS)}")
-        out.print(f"Local services: {', '.join(files) or 'none was started'}")
+        out.print(f"Local services: {', '.join(files) or 'none'}")
         return
     if name not in files:
-        raise CommandError(f"There is no log '{name}'. Known are {', '.join([*FUNCTIONS, *files])}.")
+        raise UsageError(f"There is no log '{name}'. Known logs: {', '.join([*FUNCTIONS, *files])}.")
     _file_lines(files[name], follow=follow)
 
 
 def function_log(name: str, deployed: dict[str, Any], *, follow: bool, minutes: int) -> None:
-    """The lines of a function's log."""
+    """Print the log of a function."""
     account = account_of(deployed)
     group = names.log_group(names.resource(deployed["system"], name))
     since = int((time.time() - minutes * 60) * 1000)

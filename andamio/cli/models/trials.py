@@ -1,4 +1,4 @@
-"""A search as it goes on: one line a finished trial, and where the whole stands."""
+"""Progress of a search: one line for each finished trial, and the state of the whole."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLAN_STATE = "Plan"
 
 @dataclass
 class TrialProgress:
-    """What is known of the trials of an execution; `look` prints what is new and says the state in a few words."""
+    """What is known of the trials of an execution; `update` prints new trials and returns the progress."""
 
     account: Account
     arn: str
@@ -33,7 +33,7 @@ class TrialProgress:
     _best: tuple[float, str] | None = None
 
     def update(self) -> str:
-        """Read the results that have come since the last look; "" while there are none."""
+        """Print the results since the last call, and return the progress; "" while there are none."""
         if self.plan is None:
             self.plan = self._find_plan()
             if self.plan is None:

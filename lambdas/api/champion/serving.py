@@ -115,17 +115,18 @@ class Serving:
         code = error.code if isinstance(error, AndamioError) else "unexpected"
         reason = str(error) if known else type(error).__name__
         # Who may ask for /version is told that a permission is missing; which one is for the log.
-        told = "a permission is missing: the log says which" if isinstance(error, AccessRefused) else reason
+        public = "a permission is missing: the log says which" if isinstance(error, AccessRefused) else reason
         release = served.release if served else None
         serving = self._champion.version if self._champion else None
         self.refusals += 1
-        self.last_refusal = Refusal(now.isoformat(), release, code, told)
+        self.last_refusal = Refusal(now.isoformat(), release, code, public)
         if isinstance(error, AccessRefused):
             self._missing = error  # no client can wait for a permission
         elif self._champion is None:
             which = f"Release {release} cannot be loaded" if release else "The pointer to the release cannot be read"
             self._missing = NotReady(
-                f"{which} ({code}), and none was loaded before. The log says why. Try later, or promote another."
+                f"{which} ({code}), and none was loaded before. The log says why. "
+                "Promote another release: andamio promote VERSION."
             )
         if not known:
             log.error(error, problem=self.problem, release=release)

@@ -87,12 +87,12 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
 
 
 def _log(reply: dict[str, Any], started: float) -> None:
-    shown = {key: value for key, value in reply.items() if key != "contributions"}
+    fields = {key: value for key, value in reply.items() if key != "contributions"}
     contributions = {item["feature"]: round(item["contribution"], 6) for item in reply["contributions"]}
     log.event(
         names.EVENT_EXPLANATION,
         time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        **shown,
+        **fields,
         contributions=contributions,
         duration_ms=round((time.perf_counter() - started) * 1000, 3),
     )

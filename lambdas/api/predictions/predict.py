@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from andamio.records.from_json import parse_records, unknown_field
 from andamio.records.parse import parse
 from andamio.records.table import Table
 from andamio.release.threshold import labels_from
+from andamio.tabular.csv_text import CsvText
 from lambdas.api import log
 from lambdas.api.champion.champion import Champion
 from lambdas.api.replies.problems import RequestError
@@ -42,25 +43,23 @@ def predict(champion: Champion, records: Records, route: str, started: float) ->
     return _answer(champion, table, records.features, records.ids, route, started)
 
 
-def predict_csv(
-    champion: Champion, columns: Mapping[str, Sequence[str]], rows: int, route: str, started: float
-) -> list[Prediction]:
-    """Score columns of CSV text, all rows or none; raises `InvalidRecord`."""
+def predict_csv(champion: Champion, text: CsvText, route: str, started: float) -> list[Prediction]:
+    """Score the rows of a CSV text, all of them or none; raises `InvalidRecord`."""
     contract = champion.contract
     allowed = names_of(contract)
-    strange = [
+    unknown = [
         Violation(0, *unknown_field(contract, name)) if name else Violation(0, "header", _UNNAMED)
-        for name in columns
+        for name in text.columns
         if name not in allowed
     ]
-    if strange:
-        raise InvalidRecord(strange[:100])
-    table = parse(contract, columns, rows, text=True)
+    if unknown:
+        raise InvalidRecord(unknown[:100])
+    table = parse(contract, text.columns, len(text.lines), text=True, decimal=text.decimal)
     if table.violations:
         raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
     features = _values(table)
     check_size(features, len(contract.inputs))
-    return _answer(champion, table, features, [None] * rows, route, started)
+    return _answer(champion, table, features, [None] * len(text.lines), route, started)
 
 
 def names_of(contract: Contract) -> frozenset[str]:
@@ -123,11 +122,11 @@ def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32
         return champion.model.predict(encoded)
     except ReleaseError as error:
         log.error(error, release=champion.version)
-        beyond = [row for row in range(encoded.rows) if not _answers(champion, encoded.take(np.array([row])))]
-        if not beyond:
+        without_answer = [row for row in range(encoded.rows) if not _answers(champion, encoded.take(np.array([row])))]
+        if not without_answer:
             raise
         reason = "the model has no finite answer: a number without a range is too large"
-        raise InvalidRecord([Violation(row, "", reason) for row in beyond]) from error
+        raise InvalidRecord([Violation(row, "", reason) for row in without_answer]) from error
 
 
 def _answers(champion: Champion, one: Encoded) -> bool:

@@ -13,11 +13,12 @@ what MLflow's client writes for a missing number: here it is null, and nowhere e
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection
 
+from andamio.contract import Contract
 from andamio.errors import InvalidRecord, Violation
+from andamio.tabular.csv_text import CsvText, read_csv_text
+from andamio.tabular.refused import RefusedFile
 from lambdas.api.requests.records import check_count, invalid, kind_of, refuse_others
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -102,23 +103,23 @@ def _columns(value: dict[str, object]) -> list[object]:
     return [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
 
 
-def columns_of_csv(text: str, features: Collection[str]) -> tuple[dict[str, list[str]], int]:
-    """Named columns of cells and the number of rows of a CSV body; raises `RequestError` (422).
+def rows_of_csv(text: str, contract: Contract, features: Collection[str]) -> CsvText:
+    """The rows of a CSV body, read as a file is; raises `RequestError` or `InvalidRecord` (422).
 
     `features` are the names that a record may have; the header has at least one of them.
     """
     try:
-        lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
-    except csv.Error:
-        raise invalid("Expected CSV with a header: quotes do not match, or a field is too long.") from None
-    if len(lines) < 2:
+        found = read_csv_text(text, contract)
+    except RefusedFile as error:
+        raise invalid(f"The body {str(error).removesuffix('.')}.") from None
+    _check_header(found.columns, features)
+    if not found.lines and not found.broken:
         raise invalid("Expected CSV with a header and a line for each record.")
-    header, rows = [name.strip() for name in lines[0]], lines[1:]
-    _check_header(header, features)
-    _refuse_twice(header, "header")
-    check_count(len(rows), "lines")
-    _refuse_ragged([len(cells) for cells in rows], len(header))
-    return dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)), len(rows)
+    check_count(len(found.lines) + len(found.broken), "lines")
+    if found.broken:
+        lines = sorted([*found.lines, *(row.line for row in found.broken)])
+        raise InvalidRecord([Violation(lines.index(row.line), "", row.reason) for row in found.broken])
+    return found
 
 
 def _refuse_twice(names: list[str], field: str) -> None:
@@ -133,9 +134,6 @@ def _refuse_ragged(lengths: list[int], width: int) -> None:
         raise InvalidRecord(ragged)
 
 
-_OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-
-
 def _check_header(header: Collection[str], features: Collection[str]) -> None:
     """Refuse a CSV body whose first line names no feature; raises `RequestError` (422), which repeats no cell of it.
 
@@ -143,9 +141,6 @@ def _check_header(header: Collection[str], features: Collection[str]) -> None:
     """
     if any(name in features for name in header):
         return
-    for mark, plural in _OTHER_MARKS.items():
-        if any(part.strip(' "') in features for name in header for part in name.split(mark)):
-            raise invalid(f"Expected commas between values: the header has {plural}.", ("header", "expected commas"))
     folded = {name.casefold() for name in features}
     if not any(name.casefold() in folded for name in header):
         raise invalid(

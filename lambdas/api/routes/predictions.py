@@ -20,7 +20,7 @@ from lambdas.api.predictions.explain import check_offered, explanation
 from lambdas.api.predictions.predict import names_of, predict, predict_csv
 from lambdas.api.replies.reply import json_reply
 from lambdas.api.requests.body import CSV, JSON, media_type, parse_json, read_text
-from lambdas.api.requests.invocations import columns_of_csv, records_of
+from lambdas.api.requests.invocations import records_of, rows_of_csv
 from lambdas.api.requests.parameters import QUERY, Limit, RecordIdQuery
 from lambdas.api.requests.records import MOST_RECORDS, Records, one_record
 from lambdas.api.routes import LoggedRoute, Route, operation_id
@@ -82,18 +82,18 @@ async def predict_up_to_1000_records(request: Request, champion: ChampionNow, re
 async def predict_in_mlflows_scoring_protocol(request: Request, champion: ChampionNow) -> Response:
     """For clients of MLflow and SageMaker. Values are named as in the schema, never given by position.
 
-    NaN, which MLflow's client writes for a missing number, is read as null. CSV has a header and commas.
+    NaN, which MLflow's client writes for a missing number, is read as null. CSV has a header, and is read as a file is.
     """
     kind, text = media_type(request, (JSON, CSV)), await read_text(request)
     started: float = request.scope["started"]
     if kind == CSV:
-        columns, rows = columns_of_csv(text, names_of(champion.contract))
-        predictions = predict_csv(champion, columns, rows, "invocations", started)
+        rows = rows_of_csv(text, champion.contract, names_of(champion.contract))
+        predictions = predict_csv(champion, rows, "invocations", started)
     else:
         features = records_of(parse_json(text, nan_is_null=True), names_of(champion.contract))
         predictions = predict(champion, Records(features, [None] * len(features)), "invocations", started)
-    shown = ("label", "label_text", "probabilities", "prediction_id")
-    return json_reply({"predictions": [{key: row[key] for key in shown} for row in predictions]})
+    columns_of_reply = ("label", "label_text", "probabilities", "prediction_id")
+    return json_reply({"predictions": [{key: row[key] for key in columns_of_reply} for row in predictions]})
 
 
 @router.post(

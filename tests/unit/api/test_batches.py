@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -36,6 +37,14 @@ def test_asking_for_an_upload_gives_an_id_and_a_form_for_one_key(api: Api) -> No
     assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize("name", ["Ventas de Córdoba.csv", "größe.csv", "Ventas de Co\u0301rdoba.csv"])
+def test_a_name_may_hold_accents_and_spaces(api: Api, name: str) -> None:
+    body = api.post("/batches", {"name": name}).json
+    composed = unicodedata.normalize("NFC", name)
+    assert body["upload"]["fields"]["key"] == f"incoming/{body['batch']}/{composed}"
+    assert shlex.split(body["curl"])[-2] == f"file=@{composed}"
+
+
 def test_the_curl_line_sends_the_form_and_then_the_file(api: Api) -> None:
     body = api.post("/batches", {"name": "C:\\data\\my patients.csv.gz"}).json
     words = shlex.split(body["curl"])
@@ -64,7 +73,7 @@ WRONG_NAMES: dict[str, Any] = {
     "another ending": "patients.xlsx",
     "a folder": "patients.csv/",
     "a packed Parquet file": "patients.parquet.gz",
-    "letters with accents": "größe.csv",
+    "a currency sign": "10€.csv",
     "a line break": "a\n.csv",
     "a quote": 'a".csv',
     "too long": "x" * 125 + ".csv",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
@@ -51,6 +52,31 @@ def test_csv_with_a_header_gives_the_answer_of_predict(api: Api) -> None:
     for text in ("\n".join(rows), "\r\n".join(rows) + "\r\n"):
         (row,) = api.post("/invocations", text, "text/csv; charset=utf-8").json["predictions"]
         assert row["probabilities"] == expected
+
+
+SPELLINGS = {
+    "semicolons": lambda rows: [row.replace(",", ";") for row in rows],
+    "tabs": lambda rows: [row.replace(",", "\t") for row in rows],
+    "decimal commas": lambda rows: [row.replace(",", ";").replace(".", ",") for row in rows],
+    "a line for spreadsheets": lambda rows: ["sep=;", *(row.replace(",", ";") for row in rows)],
+    "titles and rows of nothing": lambda rows: ["Ward 7", "", rows[0], ",,,", rows[1], ",,,"],
+    "quotes": lambda rows: [",".join(f'"{cell}"' for cell in row.split(",")) for row in rows],
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_csv_is_read_as_a_file_is(api: Api, spelling: Callable[[list[str]], list[str]]) -> None:
+    rows = [",".join(PATIENT), ",".join(str(value) for value in (PATIENT | {"oldpeak": 2.5}).values())]
+    (row,) = api.post("/invocations", "\n".join(spelling(rows)), "text/csv").json["predictions"]
+    assert row["probabilities"] == api.predict(PATIENT | {"oldpeak": 2.5}).json["probabilities"]
+
+
+def test_a_row_that_is_none_is_named_by_index(api: Api) -> None:
+    row = ",".join(str(value) for value in PATIENT.values())
+    answer = api.post("/invocations", "\n".join([",".join(PATIENT), row, "", f'"6"{row}', "1,2"]), "text/csv")
+    assert [(error["index"], error["reason"][:20]) for error in answer.json["errors"]] == [
+        (1, "has a closing quote "), (2, "has 2 cells, and the"),
+    ]  # fmt: skip
 
 
 def test_an_empty_cell_of_csv_is_no_value(loans_api: Api) -> None:
@@ -161,9 +187,8 @@ def test_a_slip_is_named(api: Api, body: object, expected: str) -> None:
 
 ROW = ",".join(str(value) for value in PATIENT.values())
 HEADERS = {
-    "semicolons": (f"{';'.join(PATIENT)}\n{ROW.replace(',', ';')}", "the header has semicolons"),
-    "tabs": ("\t".join(PATIENT) + "\n" + ROW.replace(",", "\t"), "the header has tabs"),
-    "no header": (f"{ROW}\n{ROW}", "the first line has none of them"),
+    "no header": (f"{ROW}\n{ROW}", "has no header: line 1 holds values"),
+    "words alone": ("red,blue\ngreen,red", "the first line has none of them"),
     "an index without a name": (f",{','.join(PATIENT)}\n0,{ROW}", "pandas: index=False"),
     "another case": (f"{','.join(PATIENT)}\n{ROW}".replace("thal,", "Thal,"), "did you mean 'thal'?"),
     "all in capitals": (f"{','.join(PATIENT).upper()}\n{ROW}", "did you mean 'thal'?"),

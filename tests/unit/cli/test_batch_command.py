@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -115,11 +116,16 @@ def said(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
     return console.export_text()
 
 
-def refused(*arguments: str) -> str:
-    """Why a command was refused."""
+def refusal(*arguments: str) -> CommandError:
+    """The error of a command."""
     result = CliRunner().invoke(main.app, list(arguments))
     assert isinstance(result.exception, CommandError), result.output
-    return str(result.exception)
+    return result.exception
+
+
+def refused(*arguments: str) -> str:
+    """The message of a command's error."""
+    return str(refusal(*arguments))
 
 
 def test_a_file_goes_and_its_result_comes_next_to_it(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +153,14 @@ def test_the_result_comes_in_the_format_that_was_asked_for(
         with sqlite3.connect(result) as connection:
             ages = connection.execute("SELECT age, probability_1 FROM predictions ORDER BY prediction_id").fetchall()
         assert ages == [(52, 0.75), (54, 0.75)]
+
+
+def test_an_output_that_is_called_gz_is_compressed(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, packed = file.parent / "all.csv", file.parent / "all.csv.gz"
+    said(monkeypatch, "batch", str(file), "--output", str(plain))
+    said(monkeypatch, "batch", str(file), "--output", str(packed))  # which reads its first row, to name a prediction
+    assert gzip.decompress(packed.read_bytes()).splitlines()[0] == plain.read_bytes().splitlines()[0]
+    assert "all.db.gz" in refused("batch", str(file), "--output", str(file.parent / "all.db.gz"))
 
 
 def test_the_output_s_name_says_its_format(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,21 +200,23 @@ def test_without_waiting_nothing_is_brought(cloud: Cloud, file: Path, monkeypatc
     assert list(file.parent.iterdir()) == [file]
 
 
-MISTAKES: dict[str, tuple[list[str], str]] = {
-    "no file": (["batch"], "Which file?"),
-    "file and batch": (["batch", "a.csv", "--resume", BATCH], "Which file?"),
-    "no such file": (["batch", "nowhere.csv"], "nowhere.csv: no such file"),
-    "a folder": (["batch", "."], "is a folder, not a file"),
-    "another format": (["batch", "a.csv", "--format", "xlsx"], "expected csv, parquet, sqlite"),
-    "no id": (["batch", "--resume", "x"], "'x' is no batch"),
-    "an unknown id": (["batch", "--resume", BATCH], "andamio batches lists those there are"),
-    "no prediction": (["lookup"], "Which prediction?"),
+MISTAKES: dict[str, tuple[list[str], str, str]] = {
+    "no file": (["batch"], "usage", "andamio batch patients.csv"),
+    "file and batch": (["batch", "a.csv", "--resume", BATCH], "usage", "--resume"),
+    "no such file": (["batch", "nowhere.csv"], "input-file", "nowhere.csv: no such file"),
+    "a folder": (["batch", "."], "input-file", "is a folder, not a file"),
+    "another format": (["batch", "a.csv", "--format", "xlsx"], "usage", "expected csv, parquet, sqlite"),
+    "no id": (["batch", "--resume", "x"], "usage", "'x' is not the id of a batch"),
+    "an unknown id": (["batch", "--resume", BATCH], "usage", "andamio batches"),
+    "no prediction": (["lookup"], "usage", "andamio lookup ID"),
 }
 
 
-@pytest.mark.parametrize(("words", "why"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_told_what_would_be_right(cloud: Cloud, words: list[str], why: str) -> None:
-    assert why in refused(*words)
+@pytest.mark.parametrize(("words", "code", "advice"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_told_what_would_be_right(cloud: Cloud, words: list[str], code: str, advice: str) -> None:
+    error = refusal(*words)
+    assert error.code == code
+    assert advice in str(error)
 
 
 def test_a_file_of_another_type_or_an_empty_one_is_not_sent(cloud: Cloud, tmp_path: Path) -> None:
@@ -211,7 +227,7 @@ def test_a_file_of_another_type_or_an_empty_one_is_not_sent(cloud: Cloud, tmp_pa
 
 
 def test_the_result_never_takes_the_place_of_the_input(cloud: Cloud, file: Path) -> None:
-    assert "is the input itself" in refused("batch", str(file), "--output", str(file))
+    assert refusal("batch", str(file), "--output", str(file)).code == "usage"
 
 
 def test_where_nothing_can_be_written_nothing_is_sent(cloud: Cloud, file: Path) -> None:
@@ -222,7 +238,7 @@ def test_where_nothing_can_be_written_nothing_is_sent(cloud: Cloud, file: Path) 
 
 def test_without_a_model_nothing_is_sent(cloud: Cloud, file: Path) -> None:
     cloud.buckets["models"] = MemoryObjects("models")
-    assert "andamio ingest FILE, and training follows" in refused("batch", str(file))
+    assert refusal("batch", str(file)).code == "no-model"
     assert cloud.buckets["batch"].writes == []
 
 
@@ -247,7 +263,9 @@ def test_why_a_batch_failed_is_said_and_how_to_go_on(cloud: Cloud, file: Path) -
         put_state(bucket, batch_id, status="failed", reason="1 part could not be scored.")
 
     cloud.on_arrival = half
-    assert "1 of 2 parts are scored and kept. Go on with: andamio batch --resume" in refused("batch", str(file))
+    error = refusal("batch", str(file))
+    assert error.code == "execution-failed"
+    assert "1 of 2 shards are scored. To resume: andamio batch --resume" in str(error)
 
 
 def test_an_execution_that_dies_without_a_word_is_noticed(cloud: Cloud, file: Path) -> None:
@@ -267,7 +285,7 @@ def test_a_machine_that_fails_before_it_plans_is_noticed(cloud: Cloud, file: Pat
 
 def test_a_file_that_starts_nothing_is_noticed(cloud: Cloud, file: Path) -> None:
     cloud.on_arrival = lambda batch_id, key: None
-    assert "no batch began" in refused("batch", str(file))
+    assert refusal("batch", str(file)).code == "execution-failed"
 
 
 def test_going_on_starts_an_execution_and_brings_the_result_into_this_folder(
@@ -335,6 +353,44 @@ def test_a_file_that_has_just_come_is_only_followed(
     cloud.buckets["batch"].put(layout.incoming(BATCH, "patients.csv"), b"age\n")
     said(monkeypatch, "batch", "--resume", BATCH)
     assert cloud.started == []
+
+
+def test_a_file_whose_execution_was_lost_with_the_cloud_is_started_without_advising_oneself(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(batch, "_START_GRACE", timedelta(days=10_000))
+    monkeypatch.setattr(batch, "_BEGIN_SECONDS", 0.0)
+    key = layout.incoming(BATCH, "patients.csv")
+    cloud.buckets["batch"].put(key, b"age\n")
+    cloud.on_start = lambda name, payload: cloud.score(BATCH)
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started[0][1] == {"key": key}
+
+
+@pytest.mark.parametrize("left", ["FAILED", "nothing"])
+def test_a_batch_whose_execution_is_dead_is_not_said_to_run(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], left: str
+) -> None:
+    put_state(cloud.buckets["batch"])
+    cloud.run("e-1", "RUNNING")
+    assert "running" in said(monkeypatch, "batches")
+    if left == "FAILED":
+        cloud.run("e-1", "FAILED", "States.ServiceRestart")
+    else:
+        cloud.runs.clear()
+    (found,) = batch.Batches(DEPLOYED).recent(5)
+    assert found.status == "failed"
+    assert f"Go on with: andamio batch --resume {BATCH}" in (found.reason or "")
+    assert ("States.ServiceRestart" if left == "FAILED" else "not there any more") in (found.reason or "")
+
+
+def test_a_batch_that_loses_its_execution_while_it_is_followed_is_said_at_once(cloud: Cloud, file: Path) -> None:
+    def claimed(batch_id: str, key: str) -> None:
+        put_state(cloud.buckets["batch"], batch=batch_id)
+
+    cloud.on_arrival = claimed
+    assert "Go on with: andamio batch --resume" in refused("batch", str(file))
 
 
 def test_recent_batches_fit_on_a_line_each(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -419,4 +475,4 @@ def test_a_result_that_is_kept_no_longer_is_not_brought(cloud: Cloud, file: Path
     found = batch.Batches(DEPLOYED).score(file, batch.ResultOptions())
     assert found is not None
     cloud.buckets["batch"].delete(layout.batch_manifest(found.status.batch))
-    assert "kept no longer" in refused("batch", "--resume", found.status.batch)
+    assert "have expired" in refused("batch", "--resume", found.status.batch)

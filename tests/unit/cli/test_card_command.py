@@ -6,7 +6,7 @@ import pytest
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.cli.models.card import find
-from andamio.errors import CommandError, ReleaseError
+from andamio.errors import NoModel, ReleaseError
 from andamio.release.release import CARD
 from tests.support.releases import heart, promote, seal_release
 
@@ -22,9 +22,9 @@ def test_it_is_the_champion_s_unless_told() -> None:
 
 def test_what_is_not_there_is_said_with_what_to_do() -> None:
     objects = MemoryObjects()
-    with pytest.raises(CommandError, match="andamio ingest"):
+    with pytest.raises(NoModel, match="andamio ingest"):
         find(objects, "heart", None)
-    with pytest.raises(CommandError, match="before there were model cards"):
+    with pytest.raises(NoModel, match="andamio train"):
         find(objects, "heart", seal_release(objects, heart()))
     with pytest.raises(ReleaseError):
         find(objects, "heart", "0123456789abcdef")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pty
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,7 +68,7 @@ def test_when_it_asks_the_terminal_is_its_own(
 
 @pytest.mark.parametrize("interactive", [True, False])
 def test_a_failure_is_said(tmp_path: Path, interactive: bool) -> None:
-    with pytest.raises(CommandError, match="above say why" if interactive else "Deploying failed"):
+    with pytest.raises(CommandError, match="see the lines above" if interactive else "Deploying failed"):
         run(tmp_path, interactive=interactive, code=1)
 
 
@@ -74,3 +76,33 @@ def test_without_it_the_way_to_install_it_is_said(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(cdk, "REPO", tmp_path / "elsewhere")
     with pytest.raises(CommandError, match="make install"):
         run(tmp_path, interactive=False)
+
+
+def test_of_two_deploys_at_once_the_second_waits_for_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each begins by emptying cdk.out, from which the other may be reading."""
+    inside: list[int] = []
+    deepest: list[int] = []
+    first_is_in, both_asked = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> None:
+        inside.append(1)
+        deepest.append(len(inside))
+        first_is_in.set()
+        both_asked.wait(10)
+        inside.pop()
+
+    def say(text: str) -> None:
+        assert "waiting for it" in text
+        both_asked.set()
+
+    monkeypatch.setattr(cdk, "_unattended", slow)
+    monkeypatch.setattr(cdk, "note", say)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(run, tmp_path, interactive=False)
+        assert first_is_in.wait(10)
+        second = pool.submit(run, tmp_path, interactive=False)
+        first.result(30), second.result(30)
+    assert both_asked.is_set()
+    assert deepest == [1, 1]

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from andamio.adapters.aws import Account
 from andamio.cli import home, main
 from andamio.cli.cloud import cdk, deployment, target
 from andamio.cli.cloud import outputs as deployed
 from andamio.cli.models import show
 from andamio.errors import CommandError
+from tests.support.account import REGION, Aws
 
 HEART = home.REPO / "problems" / "heart"
 MADE = {
@@ -33,6 +35,7 @@ class World:
     stacks: set[tuple[str, str, str]] = field(default_factory=set)
     calls: list[list[str]] = field(default_factory=list)
     asked: list[bool] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
 
     def open(self, endpoint_url: str | None, region: str) -> Any:
         """An account as the adapter opens it, by the credentials of now."""
@@ -43,7 +46,11 @@ class World:
             return {key: value.format(place=region) for key, value in MADE.items()} if there else None
 
         return SimpleNamespace(
-            endpoint_url=endpoint_url, number=lambda: account, stack_outputs=outputs, api_key=lambda key: f"of {key}"
+            endpoint_url=endpoint_url,
+            number=lambda: account,
+            stack_outputs=outputs,
+            api_key=lambda key: f"of {key}",
+            lacking=lambda deployed: self.gone,
         )
 
     def cdk(self, arguments: list[str], environment: dict[str, str], what: str, *, interactive: bool = False) -> None:
@@ -114,6 +121,32 @@ def test_a_stack_that_is_gone_is_deployed_again(world: World) -> None:
     assert len(world.calls) == 2
 
 
+def test_a_stack_whose_resources_are_gone_is_not_said_to_be_up_to_date(world: World) -> None:
+    deploy()
+    world.gone = ["bucket lake", "function andamio-heart-api"]
+    with pytest.raises(CommandError, match=r"Not there: bucket lake, function andamio-heart-api.*andamio destroy"):
+        deploy()
+
+
+def test_what_a_system_lacks_is_looked_for_in_each_service(aws: Aws) -> None:
+    client = aws.client("s3")
+    client.create_bucket(Bucket="lake")
+    found = Account(None, REGION).lacking(
+        {
+            "system": "heart",
+            "api_url": "https://abcdefghij.execute-api.x.amazonaws.com/v1",
+            "buckets": {"lake": "lake", "models": "models"},
+            "state_machines": {"etl": f"arn:aws:states:{REGION}:123456789012:stateMachine:andamio-heart-etl"},
+            "predictions_table": "predictions",
+        }
+    )
+    assert "bucket lake" not in found
+    assert {"bucket models", "function andamio-heart-api", "state machine andamio-heart-etl", "API abcdefghij"} < set(
+        found
+    )
+    assert "table predictions" in found
+
+
 def test_a_stage_is_a_system_of_its_own(world: World) -> None:
     dev, prod = deploy(), deploy(stage="prod")
     assert (dev["stage"], dev["system"], dev["stack"]) == ("dev", "heart", "andamio-heart")
@@ -124,7 +157,9 @@ def test_a_stage_is_a_system_of_its_own(world: World) -> None:
     assert len(world.calls) == 2
     assert deployed.find("heart", "dev") == deployed.find(stage="dev") == dev
     assert deployed.find("heart", "prod") == deployed.find("heart") == deployed.find() == prod
-    with pytest.raises(CommandError, match=r"in stage 'test'\. Deployed are heart \(1{12}-eu-west-1\), heart--prod"):
+    with pytest.raises(
+        CommandError, match=r"in stage 'test'\. Deployed systems: heart \(1{12}-eu-west-1\), heart--prod"
+    ):
         deployed.find("heart", "test")
 
 
@@ -136,13 +171,13 @@ def test_a_stage_that_no_name_may_carry_is_refused_before_anything_is_asked(worl
 
 
 def test_a_system_that_is_too_long_for_aws_is_refused(world: World, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"has 33 characters, and names of AWS leave room for 31"):
+    with pytest.raises(CommandError, match=r"has 33 characters, and AWS names allow 31"):
         target.system_of("a" * 25, "stages")
     assert target.system_of("a" * 25, "prod") == "a" * 25 + "--prod"
 
 
 def test_two_stages_at_once_are_refused(world: World) -> None:
-    with pytest.raises(CommandError, match=r"--stage says prod, and --context test"):
+    with pytest.raises(CommandError, match=r"--stage prod and --context stage=test"):
         deploy(stage="prod", context=["stage=test"])
 
 
@@ -152,7 +187,7 @@ def test_with_the_local_clouds_endpoint_in_the_shell_aws_is_not_what_would_answe
 ) -> None:
     """Whether it is that of all services, or of one alone: boto3 and the CDK follow either."""
     monkeypatch.setenv(name, "http://127.0.0.1:4566")
-    with pytest.raises(CommandError, match=rf"these are set: {name} \(http://127.0.0.1:4566\). First: unset {name}$"):
+    with pytest.raises(CommandError, match=rf"set: {name} \(http://127.0.0.1:4566\). Run: unset {name}$"):
         deploy()
 
 
@@ -199,7 +234,7 @@ def test_credentials_of_another_account_reach_nothing(world: World) -> None:
     made = deploy()
     assert home.account(made)
     world.account = "222222222222"
-    with pytest.raises(CommandError, match=r"in AWS account 1{12}, and your credentials are those of 2{12}"):
+    with pytest.raises(CommandError, match=r"in AWS account 1{12}, but your credentials belong to account 2{12}"):
         home.account(made)
 
 

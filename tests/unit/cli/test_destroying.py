@@ -83,7 +83,7 @@ def test_any_other_answer_than_its_name_does_nothing(
     assert aws.deletions == []
     assert aws.buckets == buckets
     said = words(capsys)
-    assert "othing was done" in said
+    assert "othing was changed" in said
     assert (f"Expected 'heart', got '{answer}'" if answer else "--yes") in said
 
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_removed_is_listed_with_how_and_is_no_success(
     monkeypatch.setattr(Account, "empty", denied)
     assert destroy(monkeypatch, "--everything", "--yes") == 1
     said = words(capsys)
-    assert "This is left or may be, and costs money" in said
+    assert "These resources may be left, and cost money" in said
     for bucket in aws.buckets:
         assert ("prod" in bucket) or f"aws s3api delete-bucket --bucket {bucket}" in said
     assert aws.tables == [], "one that cannot be removed keeps no other"
@@ -128,7 +128,7 @@ def test_cdks_own_bucket_is_named_and_left_alone(
     staging = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "cdk-hnb659fds-assets"}}
     aws.deploy("CDKToolkit", {"Resources": {"StagingBucket": staging}})
     assert destroy(monkeypatch, "--everything", "--yes") == 0
-    assert "cdk-hnb659fds-assets holds the bundles of every CDK app" in words(capsys)
+    assert "cdk-hnb659fds-assets holds the bundles of all CDK apps" in words(capsys)
     assert "cdk-hnb659fds-assets" in aws.buckets
 
 
@@ -178,7 +178,7 @@ def test_data_stay_where_the_stack_cannot_be_deleted_and_its_events_say_why(
     assert "Stack andamio-heart was not deleted, it is DELETE_FAILED" in said
     assert "ApiRole (AWS::IAM::Role) DELETE_FAILED: Cannot delete entity, must detach all policies first." in said
     assert "last week" not in said
-    assert "Nothing that it keeps was removed" in said
+    assert "No retained resource was removed" in said
     assert (aws.buckets, len(aws.tables), aws.apps.there) == (buckets, 1, {APP})
     storage = aws.client("s3")
     assert all(storage.list_object_versions(Bucket=bucket)["Versions"] for bucket in buckets)

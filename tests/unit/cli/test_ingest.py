@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from andamio.adapters.aws import Account, Execution
 from andamio.cli.models import pipeline
 from andamio.errors import CommandError
 from andamio.storage import layout
+from etl.collect import Source, Sources
 
 DEPLOYED: dict[str, Any] = {"buckets": {"lake": "lake", "models": "models"}, "state_machines": {"etl": "arn:etl"}}
 
@@ -81,7 +83,46 @@ def test_a_removal_is_followed_by_etl_also_beside_files_that_are_there_already(
     assert started == ["arn:etl"]
 
 
-@pytest.mark.parametrize(("status", "said"), [("unchanged", "trained on before"), ("published", "champion now")])
+def sources(account: Account) -> Sources:
+    """What lies under raw/ now, as a data version's lineage names it."""
+    return Sources(tuple(map(Source.of, account.objects("lake").list(layout.RAW))), "contract", {})
+
+
+def made_of(account: Account, lineage: Sources) -> None:
+    """A current data version of these raw objects."""
+    lake = account.objects("lake")
+    lineage.save(lake)
+    lake.put(layout.CURRENT_DATASET, json.dumps({"version": "v", "input": lineage.digest}).encode())
+
+
+def test_data_that_no_version_is_made_of_are_not_said_to_be_in_use(
+    account: Account,
+    started: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The cloud ended in the middle of ETL: the file lies there, a version and a model are those of before."""
+    monkeypatch.setattr(pipeline, "_champion", lambda deployed, account: SimpleNamespace())
+    monkeypatch.setattr(pipeline, "has_decision", lambda deployed, account: True)
+    made_of(account, sources(account))
+    file = tmp_path / "more.csv"
+    file.write_bytes(b"more")
+    assert account.upload("lake", "raw/more.csv", file), "and then the cloud ended"
+    pipeline.ingest(DEPLOYED, [file], wait=False)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "ETL runs again" in said
+    assert "the champion was trained" not in said
+    assert started == ["arn:etl"]
+    made_of(account, sources(account))
+    pipeline.ingest(DEPLOYED, [file], wait=False)
+    assert "the champion was trained on them" in " ".join(capsys.readouterr().err.split())
+    assert started == ["arn:etl"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [("unchanged", "To train again"), ("published", "new model is the champion")]
+)
 def test_a_training_that_ended_before_is_not_told_as_news(
     account: Account,
     started: list[str],

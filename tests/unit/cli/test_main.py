@@ -35,7 +35,7 @@ def _raising(error: BaseException) -> Any:
 def test_ctrl_c_is_said_and_is_no_success(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(local, "run", _raising(KeyboardInterrupt()))
     assert _ends(monkeypatch, "up") == 130
-    assert "What was started goes on" in capsys.readouterr().err
+    assert "Executions that were started continue" in capsys.readouterr().err
 
 
 def test_what_was_not_foreseen_ends_in_a_sentence_and_a_file(

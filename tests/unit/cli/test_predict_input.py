@@ -29,7 +29,7 @@ def test_the_apis_own_bodies_and_bare_features_are_records(text: str, records: l
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"", "Nothing to predict"),
+        (b"", "No record is given"),
         (b"[]", "Expected an object of features"),
         (b"3", "Expected an object of features"),
         (b"[" * 100_000, "not valid JSON"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +12,7 @@ from andamio.adapters.memory import MemoryObjects
 from andamio.cli.models import pipeline, reports
 from andamio.errors import CommandError
 from andamio.storage import layout
+from tests.support.datasets import a_current
 
 VERSION, OTHER = "0123456789abcdef", "fedcba9876543210"
 DEPLOYED: dict[str, Any] = {"buckets": {"lake": "lake"}}
@@ -27,7 +27,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryObjects:
 
 
 def test_the_current_version_is_brought_unless_another_is_named(lake: MemoryObjects, tmp_path: Path) -> None:
-    lake.put(layout.CURRENT_DATASET, json.dumps({"version": VERSION}).encode())
+    lake.put(layout.CURRENT_DATASET, a_current(VERSION).to_json())
     for version in (VERSION, OTHER):
         lake.put(layout.dataset(version, "report.html"), version.encode())
     assert reports.fetch(DEPLOYED, None, show=False) == str(tmp_path / "reports" / f"{VERSION}.html")
@@ -35,12 +35,19 @@ def test_the_current_version_is_brought_unless_another_is_named(lake: MemoryObje
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
-    [(None, "no data version yet"), (VERSION, "has no report"), ("../../x", "is no data version")],
+    ("version", "code", "advice"),
+    [
+        (None, "no-data", "andamio ingest FILE"),
+        (VERSION, "no-data", "Run ETL again"),
+        ("../../x", "usage", "Expected 16 hex digits"),
+    ],
 )
-def test_what_is_not_there_is_said_with_what_to_do(lake: MemoryObjects, version: str | None, said: str) -> None:
-    with pytest.raises(CommandError, match=said):
+def test_what_is_not_there_is_said_with_what_to_do(
+    lake: MemoryObjects, version: str | None, code: str, advice: str
+) -> None:
+    with pytest.raises(CommandError, match=advice) as caught:
         reports.fetch(DEPLOYED, version, show=False)
+    assert caught.value.code == code
 
 
 def test_suspects_are_said_where_data_are_brought(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,6 +32,7 @@ COMMANDS = (
     ["batches"],
     ["lookup", "20261121T100000-0123456789ab-2"],
     ["models"],
+    ["promote", "0123456789abcdef"],
     ["report"],
     ["card"],
     ["status"],
@@ -144,12 +145,13 @@ def test_no_command_does_anything_where_somebody_else_answers(
     said = " ".join(capsys.readouterr().err.split())
     assert asked <= {"GET /_andamio/cloud"}, "it was asked for more than who it is"
     assert "andamio up" in said
-    assert "should not have happened" not in said
+    assert "Unexpected error" not in said
     if started or command[0] not in ("deploy", "destroy"):
         assert asked, "nobody was asked who it is"
         assert OURS in said
         assert str(home) in said
-        assert "Nothing was done" in said
+        assert "error code: local-cloud" in said
+        assert "Nothing was changed" in said
         assert ("the local cloud of /other/.andamio" in said) == (who == "another clone")
 
 
@@ -186,7 +188,7 @@ def test_what_speaks_no_http_is_a_stranger_too(
         record(home, url)
         deployed.write(outputs(url))
         assert ends(monkeypatch, "train") == 1
-    assert "does not speak HTTP" in capsys.readouterr().err
+    assert "not HTTP" in capsys.readouterr().err
 
 
 def test_a_system_of_a_cloud_that_is_gone_is_to_be_deployed_again(
@@ -226,7 +228,7 @@ def test_outputs_are_printed_all_the_same_with_a_warning(
         assert not ends(monkeypatch, "outputs", "--json")
     shown = capsys.readouterr()
     assert json.loads(shown.out)["system"] == "heart"
-    assert "These addresses do not work now" in shown.err
+    assert "These addresses cannot be reached now" in shown.err
 
 
 def test_when_ports_move_outputs_and_the_function_that_knows_mlflow_follow(

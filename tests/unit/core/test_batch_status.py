@@ -52,7 +52,7 @@ class TestAStatus:
         assert late.status == "waiting"
         late = read_status(machine.batch, batch, NOW + timedelta(minutes=75))
         assert late is not None
-        assert (late.status, late.reason) == ("failed", "No file was uploaded in time: ask for another upload.")
+        assert (late.status, late.reason) == ("failed", "No file was uploaded in time. Request another upload.")
 
     def test_goes_on_from_the_upload_to_the_file(self) -> None:
         machine = Machine()
@@ -154,7 +154,7 @@ class TestAStatus:
             machine.batch.delete(info.key)
         found = status(machine, second)
         assert (found.status, found.same_as, found.rows) == ("done", first, None)
-        assert "kept no longer" in (found.reason or "")
+        assert "have expired" in (found.reason or "")
         assert result_files(machine.batch, found) == Files(None, (), (), None)
         assert [each.batch for each in recent(machine.batch, 5, NOW)] == [second]
 

@@ -132,15 +132,15 @@ def test_bad_rows_are_put_aside_with_file_line_reasons_and_what_may_be_shown() -
     ]  # fmt: skip
     assert rejects[0]["row"] == {"size": "huge", "colour": "gre\nen", "nurse": "(private)", "kind": "a"}
     assert [problem["column"] for problem in rejects[0]["problems"]] == ["size", "colour"]
-    assert rejects[0]["problems"][1]["reason"] == "must be one of red, blue"
+    assert rejects[0]["problems"][1]["code"] == "unknown-category"
     assert [problem["column"] for problem in rejects[1]["problems"]] == ["size", "kind"]
-    assert "is not one of the labels: a, b" in rejects[1]["reason"]
-    assert rejects[2]["reason"] == "has 2 cells, and the header names 6"
+    assert [problem["code"] for problem in rejects[1]["problems"]][-1] == "unknown-label"
+    assert rejects[2]["code"] == "unreadable-row"
     assert "row" not in rejects[2]
     assert "Ann" not in str(rejects)
     assert "555" not in str(rejects)
     manifest = lake.manifest(said["version"])
-    assert {"column": "size", "reason": "must be between 0 and 1000", "rows": 1} in manifest["reasons"]
+    assert ("size", "out-of-range", 1) in [(item["column"], item["code"], item["rows"]) for item in manifest["reasons"]]
     assert [file["rejected"] for file in manifest["files"]] == [3, 2]
     assert said["rejects"]["first"][1].startswith("raw/a.csv: line 24: size: must be between 0 and 1000; kind: is not")
 

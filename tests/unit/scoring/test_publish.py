@@ -56,6 +56,16 @@ class TestTheMergedFile:
         assert len(machine.manifest(batch)["files"]["scored"]) > 1
         assert [row['a note\nof "two" lines'] for row in found] == ["x\ny"] * 9
 
+    @pytest.mark.parametrize("mark", ["\ufeff", ""])
+    def test_a_byte_order_mark_that_came_goes_back_once_in_each_file(self, mark: str) -> None:
+        machine = Machine(shard_bytes=70)
+        manifest = machine.manifest(machine.score("a.csv", mark + table(30))["batch"])
+        files = [manifest["files"]["merged"], *manifest["files"]["scored"]]
+        texts = [machine.batch.get(key).body.decode() for key in files]
+        assert len(texts) > 3
+        assert all(text.startswith(f"{mark}patient,") for text in texts)
+        assert [text.count("\ufeff") for text in texts] == [len(mark)] * len(texts)
+
     def test_of_json_lines_is_one_part_behind_the_other(self) -> None:
         machine = Machine(shard_bytes=100)
         body = "".join(json.dumps({"age": n, "weight": 50}) + "\n" for n in range(20))

@@ -67,9 +67,9 @@ def test_a_result_that_does_not_add_up_is_noticed(machine: Machine, changed: dic
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        (lambda batch: layout.scored_part(batch, 2, "csv"), "its scored part is gone"),
-        (lambda batch: layout.lookup(batch, 2), "what its predictions are looked up in is gone"),
-        (lambda batch: layout.shard_result(batch, 2), "its function ended without a word"),
+        (lambda batch: layout.scored_part(batch, 2, "csv"), "its scored part is missing"),
+        (lambda batch: layout.lookup(batch, 2), "its lookup file is missing"),
+        (lambda batch: layout.shard_result(batch, 2), "its function ended without an error message"),
     ],
 )
 def test_what_is_gone_is_noticed(machine: Machine, key: Any, words: str) -> None:
@@ -91,7 +91,7 @@ def test_rejects_that_are_gone_are_noticed(machine: Machine) -> None:
     batch = batch_of(machine)
     key = next(machine.batch.list(f"{layout.REJECTED}{batch}/")).key
     machine.batch.delete(key)
-    assert "its 1 rejected rows are gone" in verified(machine)["message"]
+    assert "its 1 rejected rows are missing" in verified(machine)["message"]
 
 
 def test_a_shard_that_was_given_up_says_why(machine: Machine) -> None:
@@ -105,7 +105,12 @@ def test_a_shard_that_was_given_up_says_why(machine: Machine) -> None:
     said = verified(machine)
     assert said["missing"] == [0, 1, 2, 3]
     assert "shard 1 (from line" in said["message"]
-    for words in ("MemoryError: of 2 GB", "States.Timeout", "E: plain words", "its function ended without a word"):
+    for words in (
+        "MemoryError: of 2 GB",
+        "States.Timeout",
+        "E: plain words",
+        "its function ended without an error message",
+    ):
         assert words in said["message"]
     assert f"andamio batch --resume {batch}" in said["message"]
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
+from andamio.errors import REASON_CODES
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
 from andamio.storage import layout
@@ -72,12 +73,14 @@ def test_a_reject_says_what_is_wrong_with_which_row() -> None:
     first, second = scored.rejects
     assert first["line"] == 3
     assert {error["field"] for error in first["errors"]} == {"age", "sex", "cp"}
+    assert {error["code"] for error in first["errors"]} <= set(REASON_CODES)
     assert first["row"]["age"] == "x"
     assert set(first["row"]) == set(scored.plan.columns)
     assert second == {
         "line": 4,
+        "code": "unreadable-row",
         "reason": "has 2 cells, and the header names 14",
-        "errors": [{"field": "", "reason": "has 2 cells, and the header names 14"}],
+        "errors": [{"field": "", "code": "unreadable-row", "reason": "has 2 cells, and the header names 14"}],
         "row": "1,2",
     }
 

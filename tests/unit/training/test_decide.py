@@ -85,6 +85,24 @@ def test_a_model_that_is_the_champion_itself_is_not_judged(world, run):
     assert summary(decision, 1)["value"] is not None
 
 
+def damage(models, version, file):
+    models.put(layout.release(version, file), b"truncated")
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "contract.json", "manifest.json"])
+def test_a_champion_that_cannot_be_read_counts_as_absent_and_the_decision_says_so(world, run, file):
+    version = sealed(world[1], run, decide(*world, run).decision)
+    serve(world[1], version)
+    assert decide(*world, run).outcome == "tied"
+    damage(world[1], version, file)
+    decision = decide(*world, run)
+    assert (decision.outcome, decision.rule) == ("promoted", "majority_class")
+    assert "The champion counts as absent" in decision.reason
+    assert f"release {version}: {file}" in decision.champion_unreadable
+    assert decision.champion.release == version, "the pointer still names it"
+    assert decide(*world, run) == decision
+
+
 def test_a_weak_champion_is_replaced_and_scored_now_on_the_same_rows(world, run):
     serve(world[1], other_release(world[1]))
     decision = decide(*world, run)

@@ -13,11 +13,12 @@ from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import CARD, CARD_PAGE, FILES, IMPORTANCE, Release, seal
 from andamio.storage import layout
 from registry.card import making
-from registry.record import Origin, Tracked
+from registry.record import Origin
 from registry.register import ATTEMPTS, promote, register
 from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
 from tests.support.releases import linear_onnx, release_files
 from tests.support.runs import copied, evaluated, planned
+from tests.support.tracker import MemoryTracker
 from training.evaluate.decide import decide
 from training.fit import fit
 
@@ -26,36 +27,6 @@ NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 ALL = {*FILES, IMPORTANCE, CARD, CARD_PAGE}
 RECORD = {"age": 67, "sex": 1, "cp": 4}
 ORIGIN = Origin("s3://lake/datasets/", lock="10c" * 21 + "1")
-
-
-class MemoryTracker:
-    """A tracker that remembers: model versions by run, aliases, outcomes."""
-
-    def __init__(self):
-        self.versions, self.releases, self.aliases, self.outcomes, self.records = {}, {}, {}, {}, []
-
-    def __call__(self, problem):
-        return self
-
-    def log(self, record):
-        self.records.append(record)
-        if record.onnx is None:
-            return Tracked(f"mlflow-{record.run}", None, None)
-        version = self.versions.setdefault(record.run, str(len(self.versions) + 1))
-        return Tracked(f"mlflow-{record.run}", version, f"written: {len(self.records)}\n".encode())
-
-    def record_release(self, tracked_version, release):
-        self.releases[tracked_version] = release
-
-    def point(self, alias, version):
-        self.aliases[alias] = version
-
-    def unpoint(self, alias, version):
-        if self.aliases.get(alias) == version:
-            del self.aliases[alias]
-
-    def conclude(self, run_id, version, outcome):
-        self.outcomes[run_id] = outcome
 
 
 @pytest.fixture(scope="module")

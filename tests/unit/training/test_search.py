@@ -260,7 +260,7 @@ def test_a_trial_that_left_no_result_is_recorded_as_failed_with_what_its_functio
     for name in (*others, "majority_class"):
         run_trial(lake, models, run.id, name)
     cause = json.dumps({"errorType": "MemoryError", "errorMessage": "out of memory"})
-    search.lost(models, run.id, gone, {"Error": "MemoryError", "Cause": cause})
+    search.lost(models, run.id, gone, {"Error": "MemoryError", "Cause": cause}, execution="first")
     said = search.tell(models, run.id, number=1, now=STARTED)
     assert {each.id: each.status for each in said.study}[gone] == "failed"
     assert run.find(f"trials/{gone}.json", TRIAL).why == "MemoryError: out of memory"
@@ -270,11 +270,46 @@ def test_a_trial_that_left_no_result_is_recorded_as_failed_with_what_its_functio
 def test_a_round_that_left_nothing_at_all_is_a_fault_and_nothing_is_recorded(run):
     _, models, run = run
     first = search.ask(models, run.id, after=0).trials[0].id
-    search.lost(models, run.id, first, {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate exceeded"})
+    refused = {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate exceeded"}
+    search.lost(models, run.id, first, refused, execution="first")
     writes = list(models.writes)
     with pytest.raises(TrainingError, match="Rate exceeded"):
         search.tell(models, run.id, number=1, now=STARTED)
     assert models.writes == writes, "so that the run can be started again"
+
+
+KILLED = {"Error": "Runtime.ExitError", "Cause": "Runtime exited with error: signal: killed"}
+
+
+def test_a_trial_whose_worker_was_killed_is_no_result_and_runs_when_the_run_is_started_again(run):
+    lake, models, run = run
+    asked = search.ask(models, run.id, after=0)
+    gone, *others = [spec.id for spec in asked.trials if not spec.baseline]
+    for name in (*others, "majority_class"):
+        run_trial(lake, models, run.id, name)
+    search.lost(models, run.id, gone, KILLED, execution="first")
+    writes = list(models.writes)
+    with pytest.raises(TrainingError, match=f"{gone}: Runtime exited with error: signal: killed.*train again"):
+        search.tell(models, run.id, number=1, now=STARTED)
+    assert models.writes == writes
+    run_trial(lake, models, run.id, gone)
+    told = search.tell(models, run.id, number=1, now=STARTED)
+    assert {each.status for each in told.study} == {"done"}
+
+
+def test_a_trial_that_is_lost_in_execution_after_execution_is_taken_for_the_cause(run):
+    lake, models, run = run
+    asked = search.ask(models, run.id, after=0)
+    gone, *others = [spec.id for spec in asked.trials if not spec.baseline]
+    for name in (*others, "majority_class"):
+        run_trial(lake, models, run.id, name)
+    for execution in ("first", "first", "second"):  # the step `lost` may be called twice
+        search.lost(models, run.id, gone, KILLED, execution=execution)
+    with pytest.raises(TrainingError, match="left no result"):
+        search.tell(models, run.id, number=1, now=STARTED)
+    search.lost(models, run.id, gone, KILLED, execution="third")
+    told = search.tell(models, run.id, number=1, now=STARTED)
+    assert {each.id: each.status for each in told.study}[gone] == "failed"
 
 
 def test_a_search_that_has_not_ended_is_not_fitted(run):

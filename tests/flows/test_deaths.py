@@ -1,0 +1,297 @@
+"""Whatever is killed, the same command ends right: what is stored then is what an undisturbed run stores.
+
+Each machine runs once undisturbed, which shows every call that its functions make at a port. Then it runs again in a
+new account for each of these calls: the process is killed before it, killed after it, or the call fails. Where the
+execution failed, the same command is given once more. Every night all of them; otherwise a few of each machine, the
+call that makes a step's result among them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count, takewhile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import boto3
+import pytest
+from moto.moto_api._internal import mock_random
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+
+from andamio.adapters.s3 import S3Objects
+from andamio.contract import Contract
+from andamio.release.release import MANIFEST
+from andamio.storage import layout
+from infra import asl
+from lambdas.registry import handler as registry_handler
+from lambdas.search import handler as search_handler
+from lambdas.train import handler as train_handler
+from tests.support.datasets import heart_cells, publish
+from tests.support.releases import linear_onnx, serve
+from tests.support.tracker import MemoryTracker
+
+from .cloud import FUNCTION_SECONDS, Cloud, Execution, account
+from .conftest import HEART, TRAINING_STARTED, deploy_etl
+from .faults import WRITES, Fault, Place, When, ports
+from .scoring import SHARD_BYTES, Scoring, deploy_scoring, heart_file
+
+EXPLORES = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
+HOW: tuple[When, ...] = ("before", "after", "instead")
+CONTRACT = Contract.load(HEART)
+# What differs from run to run: times, how long things took, who did it and in which attempt, and what is made of these.
+_FREE = frozenset(
+    {
+        "created",
+        "since",
+        "started",
+        "modified",
+        "seconds",
+        "latency_ms",
+        "etag",
+        "execution",
+        "attempt",
+        "revision",
+        "expires",
+        "expires_at",
+    }
+)
+_IDS = re.compile(r"\d{8}T\d{6}-[\w-]+?(?=[-/.\"\s,]|$)|\d{4}-\d\d-\d\dT[\d:.+]+Z?")
+_NOTES = re.compile(r"^runs/[^/]+/lost/|^batches/[^/]+/failures/")
+"""What a death leaves besides: why something was lost. Nobody takes it for a result."""
+
+
+@dataclass
+class World(ABC):
+    """An account in which a machine does its work once."""
+
+    folder: Path
+    made: Iterator[int] = field(default_factory=count)
+    part: ClassVar[str]
+    quick: ClassVar[tuple[tuple[str, str, str], ...]]
+    """Step, call and how the key begins, of the calls at which it dies in the quick form."""
+
+    @contextmanager
+    def account(self) -> Iterator[Cloud]:
+        """A new account, the same each time."""
+        mock_random.seed(11)  # S3's version ids, out of which ETL makes a digest
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(retrier_decl, "time", SimpleNamespace(sleep=lambda seconds: None))
+            with self.deployed(self.folder / str(next(self.made)), patch) as cloud:
+                yield cloud
+
+    @abstractmethod
+    def deployed(self, folder: Path, patch: pytest.MonkeyPatch) -> Any:
+        """The account with the machine in it, as a context."""
+
+    @abstractmethod
+    def command(self, cloud: Cloud) -> Execution:
+        """Give the command for the first time, and wait for its end."""
+
+    def again(self, cloud: Cloud) -> Execution:
+        """Give the same command again."""
+        return self.command(cloud)
+
+    def others(self, cloud: Cloud) -> dict[str, Any]:
+        """What is stored elsewhere than in a bucket."""
+        return {}
+
+    def stored(self, cloud: Cloud) -> dict[str, Any]:
+        """Everything that is stored, by where; what differs from run to run left out."""
+        found = {}
+        for bucket in (cloud.lake, cloud.models, cloud.batch):
+            found |= {
+                f"{bucket.bucket}/{named(info.key, cloud)}": content(bucket, info.key, cloud)
+                for info in bucket.list("")
+                if not _NOTES.match(info.key)
+            }
+        return found | self.others(cloud)
+
+
+def named(text: str, cloud: Cloud) -> str:
+    """A text without batch ids, times, and the version of the one release that this account has made."""
+    for number, release in enumerate(made_releases(cloud)):
+        text = text.replace(release, f"RELEASE-{number}")
+    return _IDS.sub("*", text)
+
+
+def made_releases(cloud: Cloud) -> list[str]:
+    """The versions of the releases: a release holds how long things took, and its version is a digest of that."""
+    return sorted({info.key.split("/")[1] for info in cloud.models.list(layout.RELEASES)})
+
+
+def content(bucket: S3Objects, key: str, cloud: Cloud) -> str:
+    """What an object says, for comparison: JSON without free fields, a picture or page only that it is there."""
+    if key.endswith((".html", ".md", ".svg", "MLmodel")) or (
+        key.startswith(layout.RELEASES) and key.endswith(MANIFEST)
+    ):
+        return "there"  # times, and digests of files that hold times; their figures are compared where they come from
+    body = bucket.get(key).body
+    if key.endswith(".json") and not key.startswith(layout.RAW):
+        return named(json.dumps(_bound(json.loads(body)), sort_keys=True), cloud)
+    try:
+        return named(body.decode(), cloud)
+    except UnicodeDecodeError:
+        return hashlib.sha256(body).hexdigest()
+
+
+def _bound(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.get("name") == "latency_ms":  # the guard of it: a figure, and the same in words
+            return {"name": "latency_ms", "holds": value.get("holds")}
+        return {key: _bound(held) for key, held in value.items() if key not in _FREE}
+    return [_bound(held) for held in value] if isinstance(value, list) else value
+
+
+class Etl(World):
+    part = "etl"
+    quick = (
+        ("validate", "put", "staging/"),
+        ("publish", "put_new", "datasets/"),
+        ("commit", "put_new", "datasets/"),
+    )
+
+    @contextmanager
+    def deployed(self, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+        with account(HEART, folder, patch) as cloud:
+            deploy_etl(cloud, cloud.machine("train", TRAINING_STARTED, {}))
+            yield cloud
+
+    def command(self, cloud: Cloud) -> Execution:
+        cloud.put("raw/heart.csv", (HEART / "heart.csv").read_bytes())
+        return cloud.run("etl", cloud.landed("raw/heart.csv"))
+
+    def again(self, cloud: Cloud) -> Execution:
+        return cloud.run("etl", {})  # andamio ingest of a file that lies there already
+
+    def others(self, cloud: Cloud) -> dict[str, Any]:
+        return {"trainings": [arn.rsplit(":", 1)[1] for arn in cloud.executions("train")]}
+
+
+class Train(World):
+    part = "train"
+    quick = (("trial", "put_new", "runs/"), ("fit", "put_new", "runs/"), ("promote", "put_new", "serving/"))
+    tracker: MemoryTracker
+
+    @contextmanager
+    def deployed(self, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+        self.tracker = tracker = MemoryTracker()
+        patch.setattr("registry.mlflow.MlflowTracker", lambda *_: tracker)
+        more = {"ANDAMIO_TRACKING_URI": "memory", "ANDAMIO_LOCK": "10c" * 21 + "1"}
+        with account(HEART, folder, patch, more) as cloud:
+            functions = {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}
+            values: dict[str, str | int] = {"Parallel": 1}
+            for name, module in functions.items():
+                values[f"{name}Function"] = cloud.function(name.lower(), module)
+                values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)
+            cloud.machine("train", asl.FOLDER / "train.asl.json", values)
+            publish(cloud.lake, CONTRACT, heart_cells())
+            yield cloud
+
+    def command(self, cloud: Cloud) -> Execution:
+        return cloud.run("train", {"families": ["logistic_regression"], "trials": 2})
+
+    def others(self, cloud: Cloud) -> dict[str, Any]:
+        tracker = self.tracker
+        releases = {version: named(release, cloud) for version, release in tracker.releases.items()}
+        return {"mlflow": [tracker.versions, releases, tracker.aliases, tracker.outcomes]}
+
+
+class Batch(World):
+    part = "batch"
+    quick = (("score", "put_all", ""), ("score", "put_new", "batches/"), ("publish", "put_new", "scored/"))
+
+    @contextmanager
+    def deployed(self, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+        with account(HEART, folder, patch, {"ANDAMIO_SHARD_BYTES": str(SHARD_BYTES)}) as cloud:
+            serve(cloud.models, CONTRACT, linear_onnx(CONTRACT, scale=0.01))
+            self.scoring: Scoring = deploy_scoring(cloud, workers=1)
+            yield cloud
+
+    def command(self, cloud: Cloud) -> Execution:
+        return self.scoring.score("patients.csv", heart_file(90, poisoned=[3, 50]))
+
+    def again(self, cloud: Cloud) -> Execution:
+        ids = {info.key.split("/")[1] for info in cloud.batch.list(layout.BATCHES) if info.key.endswith("state.json")}
+        if not ids:  # nobody claimed it
+            return cloud.run("batch", cloud.landed("incoming/patients.csv", cloud.batch))
+        return self.scoring.resume(ids.pop())
+
+    def others(self, cloud: Cloud) -> dict[str, Any]:
+        pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=cloud.table.table)
+        items = [_bound(item) for page in pages for item in page["Items"]]
+        return {"predictions": sorted(named(json.dumps(item, sort_keys=True), cloud) for item in items)}
+
+
+WORLDS: tuple[type[World], ...] = (Etl, Train, Batch)
+
+
+def undisturbed(world: World) -> tuple[list[Place], dict[str, Any]]:
+    """Every call of a run to which nothing happens, and what it stores."""
+    with world.account() as cloud, ports() as seen:
+        ended = world.command(cloud)
+        assert ended.status == "SUCCEEDED", ended.cause
+        return list(dict.fromkeys(seen.places)), world.stored(cloud)
+
+
+def died(world: World, fault: Fault, expected: dict[str, Any]) -> str:
+    """What differs when a run dies and the same command is given again; "" for nothing."""
+    with world.account() as cloud:
+        with ports(fault) as seen:
+            ended = world.command(cloud)
+        if not seen.struck:
+            return "the fault did not come"
+        if ended.status != "SUCCEEDED":
+            ended = world.again(cloud)
+            if ended.status != "SUCCEEDED":
+                return f"the same command failed too: {ended.cause}"
+        stored = world.stored(cloud)
+    return "; ".join(differences(stored, expected))
+
+
+def differences(stored: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    """What is stored otherwise than expected: where, and both from a little before where they part."""
+
+    def shown(name: str) -> str:
+        is_, should = str(stored.get(name, "absent")), str(expected.get(name, "absent"))
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(is_, should, strict=False)))
+        start = max(0, same - 60)
+        return f"{name}: ...{is_[start : start + 160]}... instead of ...{should[start : start + 160]}..."
+
+    return [shown(name) for name in sorted({*stored, *expected}) if stored.get(name) != expected.get(name)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", WORLDS, ids=lambda kind: kind.part)
+def test_undisturbed_runs_store_the_same(kind: type[World], tmp_path: Path) -> None:
+    world = kind(tmp_path)
+    places, stored = undisturbed(world)
+    again, once_more = undisturbed(world)
+    assert sorted(again) == sorted(places)
+    assert not differences(once_more, stored)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3 * 3600 if EXPLORES else 600)
+@pytest.mark.parametrize("kind", WORLDS, ids=lambda kind: kind.part)
+def test_whatever_dies_the_same_command_ends_right(kind: type[World], tmp_path: Path) -> None:
+    world = kind(tmp_path)
+    places, expected = undisturbed(world)
+    if EXPLORES:
+        faults = [Fault(place, when) for place in places for when in HOW]
+    else:
+        chosen = [
+            next(each for each in places if (each.step, each.call) == (step, call) and each.key.startswith(key))
+            for step, call, key in kind.quick
+        ]
+        faults = [Fault(place, when) for place, when in zip(chosen, HOW, strict=True)]
+    wrong = {f"{fault.when} {fault.place}": said for fault in faults if (said := died(world, fault, expected))}
+    assert not wrong, f"{len(wrong)} of {len(faults)} deaths:\n" + "\n".join(f"{k}\n    {v}" for k, v in wrong.items())
+    assert any(place.call in WRITES for place in places)

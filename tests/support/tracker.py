@@ -1,0 +1,45 @@
+"""MLflow without MLflow: a tracker that remembers."""
+
+from __future__ import annotations
+
+from registry.record import Record, Tracked
+
+
+class MemoryTracker:
+    """A tracker that remembers: model versions by run, aliases, outcomes. It is its own factory, too."""
+
+    def __init__(self) -> None:
+        self.versions: dict[str, str] = {}
+        self.releases: dict[str, str] = {}
+        self.aliases: dict[str, str] = {}
+        self.outcomes: dict[str, str] = {}
+        self.records: list[Record] = []
+
+    def __call__(self, problem: str) -> MemoryTracker:
+        """The tracker of a problem."""
+        return self
+
+    def log(self, record: Record) -> Tracked:
+        """Remember a run; its model's description differs with each call, as MLflow's does."""
+        self.records.append(record)
+        if record.onnx is None:
+            return Tracked(f"mlflow-{record.run}", None, None)
+        version = self.versions.setdefault(record.run, str(len(self.versions) + 1))
+        return Tracked(f"mlflow-{record.run}", version, f"written: {len(self.records)}\n".encode())
+
+    def record_release(self, tracked_version: str, release: str) -> None:
+        """Note which release a model version became."""
+        self.releases[tracked_version] = release
+
+    def point(self, alias: str, version: str) -> None:
+        """Give a model version an alias."""
+        self.aliases[alias] = version
+
+    def unpoint(self, alias: str, version: str) -> None:
+        """Take an alias from a model version, if it has it."""
+        if self.aliases.get(alias) == version:
+            del self.aliases[alias]
+
+    def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
+        """Note what became of a run."""
+        self.outcomes[run_id] = outcome

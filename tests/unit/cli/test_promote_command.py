@@ -1,0 +1,101 @@
+"""`andamio promote`, `models` and `status`, where releases are intact and where they are not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from andamio.adapters.memory import MemoryObjects
+from andamio.cli.models import show
+from andamio.cli.models.promote import promote
+from andamio.cli.models.releases import list_releases
+from andamio.errors import CommandError, PreconditionFailed, ReleaseError
+from andamio.release import pointer as pointers
+from andamio.release.pointer import read_pointer
+from andamio.storage import layout
+from tests.support.releases import heart, linear_onnx, seal_release, serve
+
+NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
+DEPLOYED = {"problem": "heart", "buckets": {"models": "models"}}
+
+
+@pytest.fixture
+def objects() -> MemoryObjects:
+    return MemoryObjects("models")
+
+
+def two(objects: MemoryObjects) -> tuple[str, str]:
+    """A release that serves, and one that does not."""
+    other = seal_release(objects, heart(), linear_onnx(heart(), favour=1))
+    return serve(objects, heart()), other
+
+
+def test_an_intact_release_takes_the_place_of_a_damaged_champion(objects: MemoryObjects) -> None:
+    damaged, intact = two(objects)
+    objects.put(layout.release(damaged, "model.onnx"), b"damaged")
+    assert promote(objects, "heart", intact, NOW)
+    found, _ = read_pointer(objects, "heart")
+    assert found.champion is not None
+    assert found.previous is not None
+    assert (found.champion.release, found.previous.release, found.revision) == (intact, damaged, 2)
+    assert not promote(objects, "heart", intact, NOW), "once is enough"
+    assert read_pointer(objects, "heart")[0] == found
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "reference.json", "manifest.json"])
+def test_a_release_that_is_not_what_was_sealed_is_not_promoted(objects: MemoryObjects, file: str) -> None:
+    champion, damaged = two(objects)
+    objects.put(layout.release(damaged, file), b"damaged")
+    with pytest.raises(ReleaseError, match=f"Not promoted: .*{file} was changed"):
+        promote(objects, "heart", damaged, NOW)
+    with pytest.raises(ReleaseError, match="andamio models"):
+        promote(objects, "heart", "0123456789abcdef", NOW)
+    found = read_pointer(objects, "heart")[0].champion
+    assert found is not None
+    assert found.release == champion
+
+
+def test_of_two_promotions_at_once_one_is_told(objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, other = two(objects)
+
+    def somebody_was_faster(*_: object) -> None:
+        raise PreconditionFailed("serving/heart.json")
+
+    monkeypatch.setattr("andamio.cli.models.promote.swap_pointer", somebody_was_faster)
+    with pytest.raises(CommandError, match="at the same moment"):
+        promote(objects, "heart", other, NOW)
+    assert pointers.read_pointer(objects, "heart")[0].revision == 1
+
+
+def test_another_problem_s_release_is_not_promoted(objects: MemoryObjects) -> None:
+    _, other = two(objects)
+    with pytest.raises(CommandError, match="of problem 'heart', not 'pears'"):
+        promote(objects, "pears", other, NOW)
+
+
+def test_a_damaged_champion_is_listed_as_refused_with_what_to_do(
+    objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    champion, other = two(objects)
+    assert {each.version: each.refused for each in list_releases(objects, "heart")} == {champion: "", other: ""}
+    objects.put(layout.release(champion, "model.onnx"), b"damaged")
+    found = {each.version: each for each in list_releases(objects, "heart")}
+    assert (found[champion].stage, found[other].refused) == ("champion", "")
+    assert "model.onnx was changed" in found[champion].refused
+
+    class Account:
+        def objects(self, bucket: str) -> MemoryObjects:
+            return objects
+
+        def executions(self, machine: str, limit: int) -> list[object]:
+            return []
+
+    monkeypatch.setattr(show, "account_of", lambda deployed: Account())
+    show.models(DEPLOYED)
+    said = capsys.readouterr()
+    assert "refused" in said.out + said.err
+    assert "andamio promote VERSION" in " ".join((said.out + said.err).split())
+    rows = dict(show._serving_rows(DEPLOYED))
+    assert "refused" in rows["champion"]
+    assert rows[""] == show.INSTEAD
