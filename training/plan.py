@@ -55,7 +55,7 @@ def plan(
     budget_minutes: float | None = None,
     now: datetime | None = None,
 ) -> TrainingPlan:
-    """Plan a run on a data version (the current one unless told) and write its plan.
+    """Plan a run on a data version (default: the current one) and write its plan.
 
     `families`, `trials` and `budget_minutes` take the place of what the contract says; the budget counts from
     `now`, which is when the plan is written first.
@@ -65,7 +65,7 @@ def plan(
     """
     version = version or dataset.current_version(lake)
     manifest = dataset.manifest(lake, version)
-    if manifest["contract"] != contract.data_digest:
+    if manifest.contract != contract.data_digest:
         raise TrainingError(
             f"Data version {version} was made under another contract: its columns, labels, [data] or [features] "
             "differ from the one deployed now. Run ETL again (andamio ingest FILE, or start its state machine)."
@@ -96,7 +96,7 @@ def plan(
             run=run.id,
             problem=contract.problem.name,
             metric=contract.training.metric,
-            split=manifest["split"],
+            split=manifest.split,
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
             skipped=[
                 Skipped(family=name, why="this version does not train it") for name in requested if name not in FAMILIES
@@ -106,7 +106,7 @@ def plan(
 
 
 def _search(contract: Contract, trials: int | None, budget_minutes: float | None) -> SearchPlan:
-    """How far the search goes: what was asked for, else what the contract says."""
+    """The limits of the search: the given values, else those of the contract."""
     settings = contract.training
     number = settings.trials if trials is None else trials
     budget = settings.budget_minutes if budget_minutes is None else budget_minutes

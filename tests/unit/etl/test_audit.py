@@ -9,6 +9,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from andamio.contract import Contract
+from andamio.dataset.documents import AuditEntry, DatasetAudit
 from andamio.storage import layout
 from etl.audit import KINDS, MAX_ROWS, stop_message
 from etl.audit.evidence import aucs, lowest_auc, lowest_share
@@ -65,13 +66,10 @@ def audited(lake: Lake, rows: Rows | None = None) -> list[dict[str, Any]]:
     audit_document = lake.run()
     assert audit_document["status"] == "published", audit_document
     content = read_audit(lake, audit_document["version"])
-    assert (
-        lake.manifest(audit_document["version"])["suspects"] == audit_document["suspects"] == len(content["suspects"])
-    )
-    assert audit_document["warnings"] == [suspect["message"] for suspect in content["suspects"]][:5]
-    assert {suspect["kind"] for suspect in content["suspects"]} <= set(content["checked"]) <= set(KINDS)
-    suspects: list[dict[str, Any]] = content["suspects"]
-    return suspects
+    assert lake.manifest(audit_document["version"])["suspects"] == audit_document["suspects"] == len(content.suspects)
+    assert audit_document["warnings"] == [suspect.message for suspect in content.suspects][:5]
+    assert {suspect.kind for suspect in content.suspects} <= set(content.checked) <= set(KINDS)
+    return [suspect.model_dump() for suspect in content.suspects]
 
 
 def only(suspects: list[dict[str, Any]]) -> dict[str, Any]:
@@ -260,15 +258,18 @@ def test_a_suspect_stops_the_run_when_the_contract_says_so_and_all_evidence_is_t
     assert 'set leakage = "warn"' in audit_document["message"]
     assert layout.CURRENT_DATASET not in {info.key for info in lake.list("")}, "nothing trains on it"
     version = audit_document["message"].split("andamio report ")[1][:16]
-    assert only(read_audit(lake, version)["suspects"])["feature"] == "outcome"
+    assert only(read_audit(lake, version).suspects).feature == "outcome"
     lake.contract = contract(features='[features.outcome]\ntype = "category"\n')
     again = lake.run()
     assert (again["status"], again["version"], again["suspects"]) == ("published", version, 1)
 
 
 def test_an_objection_names_five_and_counts_the_rest() -> None:
-    content = {"suspects": [{"message": f"'x{index}' copies the label."} for index in range(8)]}
-    audit_document = stop_message(content, "0" * 16)
+    suspects = [
+        AuditEntry(kind="copies_target", feature=f"x{index}", evidence={}, message=f"'x{index}' copies the label.")
+        for index in range(8)
+    ]
+    audit_document = stop_message(DatasetAudit(suspects=suspects, checked=[], findings=[]), "0" * 16)
     assert "names 8 suspects" in audit_document
     assert "'x4'" in audit_document
     assert "'x5'" not in audit_document
