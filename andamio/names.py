@@ -65,5 +65,5 @@ def log_group(function: str) -> str:
 
 
 def training_execution(version: str) -> str:
-    """The name of the execution that trains on a new data version: the same data train once."""
+    """The name of the execution that trains on a new data version; a name is used once."""
     return f"data-{version}"

@@ -1,4 +1,4 @@
-"""What each function is told by its environment: one frozen dataclass a function.
+"""Settings of functions from environment variables: one frozen dataclass for each function.
 
 `infra` writes the variables with `as_env()`, the handler reads them with `from_env()`: a name is
 spelled in one place, and a missing variable is an error at cold start that names it.
@@ -95,7 +95,7 @@ class ScoreSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings(Settings):
-    """`lambdas/api`: where releases, batches and predictions are; how often the pointer is looked at (seconds)."""
+    """`lambdas/api`: where releases, batches and predictions are; seconds between reads of the pointer."""
 
     models: str
     batch: str

@@ -1,4 +1,4 @@
-"""One call of a training function: the step that its event names, timed, and said in a line of log."""
+"""One call of a training function: runs the step that the event names, and logs its duration."""
 
 from __future__ import annotations
 

@@ -213,12 +213,12 @@ class _Reader:
             yield row, Reject(source.key, source.version, int(rows.lines[row]), violations, cells)
 
     def _deduplicated(self, cells: list[object]) -> list[object]:
-        """The same cells, equal texts as one object: a column of a million cells has few distinct ones."""
+        """The cells with equal texts as one object, which saves memory."""
         return [self._shared_texts.setdefault(cell, cell) if isinstance(cell, str) else cell for cell in cells]
 
 
 def _identity(sha256: str, place: int) -> str:
-    """What a row is called when nothing in it says: its file's content and its place there, not its name or time."""
+    """The identity of a row without id: the content of its file and its position, not the name or time of the file."""
     return hashlib.sha256(f"{sha256}/{place}".encode()).hexdigest()[:16]
 
 
@@ -233,7 +233,7 @@ def _key_cells(rows: Rows, name: str) -> list[object]:
 
 
 def _merge(contract: Contract, files: list[FileReport], parts: list[_Part]) -> Ingested:
-    """Put the parts together: rows with a later row of the same id go, then the unusable ones."""
+    """Merge the parts: remove rows with a later row of the same id, then rejected rows."""
     sizes = [len(part.labels) for part in parts]
     starts = np.cumsum([0, *sizes])
     is_latest = np.ones(int(starts[-1]), dtype=bool)

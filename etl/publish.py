@@ -108,7 +108,7 @@ def read_current(lake: Objects) -> tuple[CurrentDataset, str] | None:
 
 
 def cutoff_of(dataset: CurrentDataset | DatasetManifest, split: str) -> np.datetime64 | None:
-    """The cutoff of a data version under the same split, for a later one's not to be before."""
+    """The cutoff of a data version under the same split, later versions must not have an earlier one."""
     if dataset.cutoff is None or dataset.split != split:
         return None
     return np.datetime64(dataset.cutoff, "s")

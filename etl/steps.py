@@ -23,7 +23,7 @@ from etl import quarantine
 from etl.audit import stop_message
 from etl.collect import Sources, passed_over
 from etl.publish import CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
-from etl.validate import read_info, validate
+from etl.validate import absent_columns, read_info, validate
 
 _CHANGED = "Raw files changed while this execution ran; the execution of the newest one reads them all."
 _MAX_ATTEMPTS = 20
@@ -118,7 +118,11 @@ def commit_step(lake: Objects, contract: Contract, digest: str, version: str, no
         "training": names.training_execution(version),
         "suspects": len(suspects),
         "warnings": [suspect.message for suspect in suspects[:_WARNINGS]],
-        "findings": [*_assumptions(info), *(finding.message for finding in audit.findings)][:_WARNINGS],
+        "findings": [
+            *_assumptions(info),
+            *absent_columns(info.files),
+            *(finding.message for finding in audit.findings),
+        ][:_WARNINGS],
         "report": _report(lake, version),
     }
     for _ in range(_MAX_ATTEMPTS):

@@ -142,6 +142,21 @@ def _file(report: FileReport) -> SourceFile:
     )
 
 
+def absent_columns(files: Sequence[SourceFile]) -> list[str]:
+    """What to tell of each file of info.json that lacks columns which may be absent: their cells count as no value."""
+    messages = []
+    for file in files:
+        names = [f"'{name}'" for name in file.absent_columns]
+        if names and file.rows and not file.refused:
+            more = ", ..." if len(names) > _MAX_NAMES else ""
+            columns = "column" if len(names) == 1 else "columns"
+            messages.append(
+                f"{file.key} lacks the {len(names)} optional {columns} {', '.join(names[:_MAX_NAMES])}{more}: no "
+                f"value in {file.rows} rows."
+            )
+    return messages
+
+
 def _file_reject(report: FileReport) -> Reject:
     reason = report.refused or _missing_columns_message(report)
     return Reject(report.source.key, report.source.version, None, (("", reason, "unusable-file"),))

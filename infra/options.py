@@ -1,4 +1,4 @@
-"""What a deployment can be told: CDK context (`cdk -c KEY=VALUE`), and the local cloud's environment."""
+"""Options of a deployment: CDK context (`cdk -c KEY=VALUE`), and environment variables of the local cloud."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_A_SECOND, MOST_AT_ONCE = 10_000, 5_000
 
 
 class OptionError(Exception):
-    """A context value cannot be used: the message names it and says what was expected."""
+    """A context value is not valid."""
 
 
 @dataclass(frozen=True, slots=True)

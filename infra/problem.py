@@ -11,7 +11,7 @@ from andamio.contract import Contract
 
 @dataclass(frozen=True, slots=True)
 class DeployedProblem:
-    """A problem to deploy: what its `problem.toml` says, and the bytes of that file."""
+    """A problem to deploy: its contract, and the bytes of its `problem.toml`."""
 
     contract: Contract
     toml: bytes

@@ -1,4 +1,4 @@
-"""The template of each way to deploy, made without bundles: for what reads templates and deploys none."""
+"""The template of each deployment option, synthesized without bundles, for checks."""
 
 from __future__ import annotations
 

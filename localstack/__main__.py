@@ -23,7 +23,7 @@ from localstack.record import Json
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, or 1 after a message that says what to do."""
+    """Run one command; returns the exit code: 0, or 1 after an error message."""
     options = _parser().parse_args(arguments)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     quiet = options.json
@@ -63,7 +63,7 @@ def _run(cloud: Cloud, options: argparse.Namespace) -> Json:
 
 
 def _show(values: Json, console: Console, requested: Sequence[str] | None = None) -> None:
-    """Every service, or those that were asked for."""
+    """Print all services, or the requested ones."""
     if "stopped" in values:
         names = ", ".join(values["stopped"])
         console.print(f"Stopped: {escape(names)}" if names else "Nothing was running.")

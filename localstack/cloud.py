@@ -1,4 +1,4 @@
-"""One local cloud: brought up, repaired, looked at and taken down, one command at a time."""
+"""The local cloud: start, repair, status and stop, one command at a time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """The local cloud of a home; `say` is told, a sentence each, what a person would like to know."""
+    """The local cloud of a home; `say` receives progress messages."""
 
     home: Home
     say: Say

@@ -36,7 +36,7 @@ DESCRIPTION = ("--only-group", "emulator", "--no-install-project", "--frozen", "
 
 @dataclass(frozen=True, slots=True)
 class Emulator(Service):
-    """ministack on one port; it saves what it knows in quiet moments, and when it is asked to end.
+    """ministack on one port; it saves its state when it is idle, and when it stops.
 
     `judges`: whether calls are refused that IAM would refuse.
     """

@@ -25,7 +25,7 @@ class Home:
 
     @classmethod
     def at(cls, path: str | None) -> Home:
-        """The home that was asked for, else `ANDAMIO_HOME`, else `.andamio` in the clone."""
+        """The given home, else `ANDAMIO_HOME`, else `.andamio` in the clone."""
         return cls(Path(path or os.environ.get("ANDAMIO_HOME") or REPOSITORY / ".andamio").expanduser().resolve())
 
     @property
@@ -88,7 +88,7 @@ class Home:
 
     @property
     def forgettable(self) -> tuple[Path, ...]:
-        """What `down --purge` removes: all state, but no software, no bundle, and nothing that says what is on AWS."""
+        """What `down --purge` removes: all state, but no software, no bundles, and no outputs of deploys to AWS."""
         names = ("state", "postgres", "tmp", "run", "artifacts", "logs", "ports.json", "outputs/local")
         last = (self.outputs,) if self._last_deploy_was_local else ()
         return (*(self.path / name for name in names), self.sockets, *last)
@@ -102,7 +102,7 @@ class Home:
 
 
 def private_folder() -> Path:
-    """A folder in `/tmp` that only this user can enter; the same one whatever `TMPDIR` says.
+    """A folder in `/tmp` that only this user can enter, independent of `TMPDIR`.
 
     Raises `CommandError` when somebody else has made a folder of that name.
     """

@@ -25,7 +25,7 @@ LOCK_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A port nobody else uses; `lock` is a file descriptor to hand on to the service, then to close."""
+    """A free port; `lock` is a file descriptor for the service, to be closed afterwards."""
 
     port: int
     lock: int

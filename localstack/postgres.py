@@ -65,7 +65,7 @@ class Postgres(Service):
         return self._tool("pg_isready", "--quiet").returncode == 0
 
     def found(self) -> Identity | None:
-        """The server that works on this data directory, whoever started it."""
+        """The server process of this data directory, if any."""
         try:
             pid = int((self.home.postgres / "postmaster.pid").read_text().split()[0])
             process = psutil.Process(pid)

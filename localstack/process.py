@@ -41,7 +41,7 @@ class Identity:
 
     @property
     def process(self) -> psutil.Process | None:
-        """The process, or None when it has ended or its id is somebody else's by now."""
+        """The process, or None when it has ended or its id belongs to another process."""
         try:
             found = psutil.Process(self.pid)
             same = abs(found.create_time() - self.started) <= CLOCK_TOLERANCE

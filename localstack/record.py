@@ -45,7 +45,7 @@ class Record:
 
     @classmethod
     def read(cls, home: Home) -> Self:
-        """What `cloud.json` says; empty when it is missing, broken, or copied here from another clone."""
+        """The content of `cloud.json`; empty when it is missing, broken, or copied from another clone."""
         try:
             values = json.loads(home.record.read_bytes())
             if values["home"] != str(home.path):

@@ -19,7 +19,7 @@ ANSWER_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service of one home. A subclass says what to run, and when it is ready."""
+    """One service of one home. A subclass defines its command and its readiness check."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -30,7 +30,7 @@ class Service:
 
     @property
     def mark(self) -> str:
-        """By it the processes of this service, in this home, are told from all others."""
+        """The mark that identifies the processes of this service in this home."""
         return f"{self.name}@{self.home.path}"
 
     @property
@@ -76,7 +76,7 @@ class Service:
 
 
 def answers(port: int, path: str) -> bool:
-    """Whether a GET on the loopback interface is answered with 200 (no proxy is ever asked)."""
+    """Whether a GET on the loopback interface returns 200, without a proxy."""
     return http_get(port, path) is not None
 
 

@@ -41,7 +41,7 @@ class RegisteredModel(_Summarised):
 
 
 class Conflict(_Summarised):
-    """No file: somebody promoted another model since the gate decided, so it has to decide again."""
+    """No file: another model was promoted since the decision, so the gate has to decide again."""
 
     run: str
     attempt: int

@@ -19,7 +19,7 @@ Trial = ScoredTrial | UnscoredTrial
 
 
 def params(record: Record) -> Json:
-    """What the run was asked to do, and what it chose."""
+    """The parameters of the run, and the selected trial."""
     plan, fit = record.plan, record.fit
     found = {
         "dataset": plan.dataset,

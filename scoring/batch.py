@@ -63,7 +63,7 @@ def new_id(now: datetime) -> str:
 
 
 def id_in_key(key: str) -> str | None:
-    """The id that a key was given out under (`incoming/ID/NAME`), or None where somebody chose the key."""
+    """The id in a key of a requested upload (`incoming/ID/NAME`), or None for any other key."""
     match = _KEY_WITH_ID.fullmatch(key)
     return match[1] if match else None
 
@@ -91,7 +91,7 @@ def split_prediction_id(text: str) -> tuple[str, int] | None:
 
 
 def result_key(etag: str, size: int, format: Format, compression: str, release: str) -> str:
-    """The key under which the batch of some bytes and a release is known, so that the same file is scored once."""
+    """The key that maps the bytes of a file and a release to a batch, so that a file is scored once."""
     content = json.dumps([_RESULT_FORMAT, etag, size, format, compression, release])
     return f"{layout.BATCHES}known/{hashlib.sha256(content.encode()).hexdigest()}.json"
 
@@ -109,7 +109,8 @@ class BatchPlan:
     to. `body` is the offset of the first row and `line` its line (1 where there is no header), both of
     text files. `names_out` is what the added columns are called: their own names unless the file has one
     of that name. `expires` in seconds since 1970. `transcoded` is the encoding that the text of `source` was
-    turned into UTF-8 from, "" where it is as it came.
+    turned into UTF-8 from, "" where it is as it came. `absent` are the features that the file has no column of; of JSON
+    Lines, where any line may bring one, none are named.
     """
 
     batch: str
@@ -142,6 +143,7 @@ class BatchPlan:
     encoding_basis: Basis | None = None
     transcoded: str = ""
     chunks: tuple[tuple[int, int], ...] = ()
+    absent: tuple[str, ...] = ()
     format_number: Literal[1] = 1
 
     @property
@@ -190,7 +192,7 @@ class Shard:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """How a file was cut: `shards.json`. `stored` says whether its predictions go into the table."""
+    """The shards of a file: `shards.json`. `stored` means that its predictions are written to the table."""
 
     shards: tuple[Shard, ...]
     stored: bool

@@ -20,7 +20,7 @@ from andamio.storage.documents import STRICT
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class UploadRequest:
-    """`request.json`: an upload that was asked for over HTTP, before there is a file; times in ISO 8601."""
+    """`request.json`: an upload requested over HTTP, before the file exists; times in ISO 8601."""
 
     batch: str
     key: str
@@ -116,7 +116,8 @@ class ShardSummary:
 class Manifest:
     """`scored/ID.manifest.json`: what a batch was made of and came to.
 
-    `stored` says whether its predictions are in the table, `columns` what the added columns are called.
+    `stored` says whether its predictions are in the table, `columns` what the added columns are called,
+    `absent` which features the file has no column of.
     """
 
     batch: str
@@ -133,6 +134,7 @@ class Manifest:
     created: str
     finished: str
     seconds: float
+    absent: tuple[str, ...] = ()
     format_number: Literal[1] = 1
 
     def to_json(self) -> builtins.bytes:

@@ -36,7 +36,7 @@ class ShardReader:
 
 @contextmanager
 def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract) -> Iterator[ShardReader]:
-    """Open a shard; raises `DataError` where it is not what its plan says."""
+    """Open a shard; raises `DataError` when it does not match its plan."""
     kinds = column_kinds(contract, scored_columns(contract))
     exact = () if plan.record_column is None else (plan.record_column,)
     if plan.format == "parquet":

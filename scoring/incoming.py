@@ -29,7 +29,7 @@ class IncomingFile:
 
 
 def incoming_file(objects: Objects, event: Mapping[str, Any]) -> IncomingFile | None:
-    """What an execution was started with: an event of S3, a key, or the id of a batch to go on with.
+    """The file of an execution, from an event of S3, a key, or the id of a batch to resume.
 
     None for what is no file to score: one that a tool left beside data (`andamio.storage.noise`), a folder that a
     console made, or one that is gone. Raises `RefusedFile` for an id or a key that there is no file of.

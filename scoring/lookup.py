@@ -1,4 +1,4 @@
-"""What the predictions of one shard are looked up in by line: a few small reads of a file that is never read whole.
+"""Lookup files: the predictions of one shard by line, found with a few small reads.
 
 Little endian: `ALK1`, the header's length (uint32), a JSON header padded to 8 bytes, then sections at the
 offsets that it names:

@@ -184,7 +184,7 @@ def _write(
     file: tuple[Format, str],
     transcoded_from: str = "",
 ) -> BatchPlan:
-    """Make the plan and write it, or read the one that somebody wrote first; raises `RefusedFile`, `NotReady`."""
+    """Write the plan, or read the plan that another execution wrote first; raises `RefusedFile`, `NotReady`."""
     release = champion(read_pointer(context.models, context.problem)[0]).release
     open_release = context.open(release)
     contract = open_release.contract
@@ -221,6 +221,7 @@ def _write(
         thousands=head.thousands,
         encoding_basis=head.encoding_basis,
         transcoded=transcoded_from,
+        absent=() if format == "jsonl" else tuple(name for name in contract.inputs if name not in head.columns),
     )
     if format != "parquet":
         plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, context.bytes_of_a_shard(plan)))

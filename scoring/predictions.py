@@ -1,4 +1,4 @@
-"""What the model says of rows: which have an answer, which class, how probable each is."""
+"""Predictions of the model for rows: labels and probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left to be done for a planned batch, found out from what is in storage."""
+"""The remaining work of a planned batch, from the objects in storage."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _is_stored(plan: BatchPlan, rows: int) -> bool:
 
 
 def _write_cut(objects: Objects, plan: BatchPlan, batch_cut: Cut) -> Cut:
-    """Write a cut, or read the one that somebody wrote first."""
+    """Write a cut, or read the cut that another execution wrote first."""
     key = layout.batch(plan.batch, "shards.json")
     if documents.write_once(objects, key, batch_cut):
         return batch_cut

@@ -92,7 +92,7 @@ def claim(
 
 
 def finish(objects: Objects, batch: str, now: datetime, *, same_as: str | None = None) -> None:
-    """Write down that a batch is done, whoever did it."""
+    """Set the state of a batch to done."""
     since = now.isoformat(timespec="seconds")
 
     def done(state: State) -> State | None:

@@ -1,4 +1,4 @@
-"""Whether a batch is complete: by what is in storage, whatever the map said."""
+"""The check that a batch is complete, by the objects in storage."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Incomplete:
 
     @property
     def message(self) -> str:
-        """What is missing, for people."""
+        """A message about missing shards."""
         shard_texts = [
             f"shard {number} (from line {self.cut.shards[number].line:,}): {fault}"
             for number, fault in list(self.faults.items())[:_MAX_FAULTS_NAMED]

@@ -56,7 +56,7 @@ class Stopwatch:
 def score_shard(
     batch: Objects, table: PredictionStore, plan: BatchPlan, cut: Cut, shard: Shard, contract: Contract, model: Model
 ) -> ShardResult:
-    """Score one shard and write what came of it: part, rejects, lookup, table, and last the result.
+    """Score one shard and write its part, rejects, lookup file, table items and, last, its result.
 
     What another try has written is kept: all of it is made of the plan alone, so it is the same. Raises
     `DataError` where the shard as a whole is not what its plan says.
@@ -106,7 +106,7 @@ def _earlier_result(batch: Objects, plan: BatchPlan, shard: Shard) -> ShardResul
 
 
 class _ShardScorer:
-    """A shard under way, in files of its own."""
+    """A shard that is being scored, in local files."""
 
     def __init__(
         self,

@@ -81,7 +81,7 @@ def decision_records() -> str:
 
 
 def command_line() -> str:
-    """Every command with its arguments and options, as its help says."""
+    """All commands with arguments and options, from their help."""
     import typer
     from typer.cli import get_docs_for_click
     from typer.main import get_command

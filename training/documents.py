@@ -23,7 +23,7 @@ class SearchPlan(Part):
 
 
 class Skipped(Part):
-    """A family that was asked for and is not trained."""
+    """A requested family that is not trained."""
 
     family: str
     why: str
@@ -56,7 +56,7 @@ class TrainingPlan(Document, Identity):
 
 
 class TrialSpec(Part):
-    """What a trial's function is told: a family, its hyperparameters, and how columns are selected.
+    """The specification of a trial: a family, its hyperparameters, and the selection of columns.
 
     `share` is the share of columns that the selection keeps, `simplicity` the family's rank (0 is the simplest); a
     `baseline` is scored and never exported.
@@ -243,7 +243,7 @@ class FittedModel(Fit):
 
     @property
     def parity(self) -> ParityResult:
-        """The proof that the export says what was fitted."""
+        """The parity of the exported model with the fitted one."""
         return next(each.parity for each in self.attempts if each.trial == self.trial and each.parity is not None)
 
 

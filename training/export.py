@@ -1,4 +1,4 @@
-"""From a fitted pipeline to ONNX bytes, and the proof that both say the same.
+"""Export of a fitted pipeline to ONNX, and the check of parity.
 
 The same fitted pipeline always gives the same bytes.
 """
@@ -69,7 +69,7 @@ def _only_probabilities(model: ModelProto) -> ModelProto:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far two predictors are apart: the largest |dp| over `rows` of train, and over each kind of perturbed rows."""
+    """The largest difference |dp| of two predictors over `rows` of train, and over each kind of perturbed rows."""
 
     rows: int
     train: float

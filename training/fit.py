@@ -1,4 +1,4 @@
-"""Choose a trial, fit it on all of train, export it, and prove that the export says the same."""
+"""Select a trial, fit it on all of train, export it, and check the parity of the export."""
 
 from __future__ import annotations
 

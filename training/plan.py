@@ -55,7 +55,7 @@ def plan(
     budget_minutes: float | None = None,
     now: datetime | None = None,
 ) -> TrainingPlan:
-    """Plan a run on a data version (the current one unless told) and write its plan.
+    """Plan a run on a data version (default: the current one) and write its plan.
 
     `families`, `trials` and `budget_minutes` take the place of what the contract says; the budget counts from
     `now`, which is when the plan is written first.
@@ -106,7 +106,7 @@ def plan(
 
 
 def _search(contract: Contract, trials: int | None, budget_minutes: float | None) -> SearchPlan:
-    """How far the search goes: what was asked for, else what the contract says."""
+    """The limits of the search: the given values, else those of the contract."""
     settings = contract.training
     number = settings.trials if trials is None else trials
     budget = settings.budget_minutes if budget_minutes is None else budget_minutes

@@ -57,7 +57,7 @@ def candidate_file(file: str) -> str:
 
 
 def decision_file(decision: str) -> str:
-    """What the gate said against one state of the pointer."""
+    """The decision of the gate at one state of the pointer."""
     return f"decisions/{decision}.json"
 
 

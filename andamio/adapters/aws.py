@@ -131,7 +131,7 @@ class Account:
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
 
     def guarded(self, service: str) -> Any:
-        """A client whose failures are errors for people, but for what the service itself refuses."""
+        """A client that raises `CommandError` for failures of connection and credentials."""
         where = self.endpoint_url or f"AWS {self.region or ''}".strip()
         return _Client(self.client(service), where, local=self.endpoint_url is not None)
 
@@ -194,7 +194,7 @@ class Account:
         ]
 
     def _is_there(self, service: str, call: str, asked: dict[str, str]) -> bool:
-        """Whether a resource is there; where nobody may look, it is taken to be."""
+        """Whether a resource exists; true when the credentials do not allow reading it."""
         try:
             getattr(self.guarded(service), call)(**asked)
         except ClientError as error:
@@ -279,7 +279,7 @@ class Account:
     # Objects
 
     def upload(self, bucket: str, key: str, file: Path) -> bool:
-        """Put a file into a bucket; says False when the very same bytes were there already."""
+        """Upload a file; returns False when the object already has the same bytes."""
         body = file.read_bytes()
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         try:
@@ -296,7 +296,7 @@ class Account:
         self._s3.delete_object(Bucket=bucket, Key=key)
 
     def send(self, bucket: str, key: str, file: Path, progress: Callable[[int], None]) -> None:
-        """Upload a file of any size, in parts; `sent` is told how many more bytes are there, from any thread."""
+        """Upload a file of any size, in parts; `progress` receives the number of new bytes, from any thread."""
         try:
             self._s3.upload_file(str(file), bucket, key, Callback=progress)
         except S3UploadFailedError as error:

@@ -56,7 +56,7 @@ class DynamoPredictionStore:
         )
 
     def put_all(self, items: Sequence[Mapping[str, Any]]) -> None:
-        """Write items, in batches, over those of the same `prediction_id`; tried again where the table is busy.
+        """Write items, in batches, over those of the same `prediction_id`; retried while the table is busy.
 
         Fields that are None are left out, and so is a `record_id` that no index can hold: empty, or over 2,048
         bytes. Raises `TableBusy` when the table goes on refusing.
@@ -162,7 +162,7 @@ def _indexable(record_id: object) -> bool:
 
 
 def _with_decimals(value: Any) -> Any:
-    """The same value with decimals for floats, which boto3 refuses; raises `ValueError` where one is not finite."""
+    """The value with floats as decimals, since boto3 takes no floats; raises `ValueError` where one is not finite."""
     if isinstance(value, Mapping):
         return {str(name): _with_decimals(item) for name, item in value.items()}
     if not isinstance(value, float):
@@ -174,7 +174,7 @@ def _with_decimals(value: Any) -> Any:
 
 
 def _number(value: Any, *, whole: bool) -> Any:
-    """The same value with numbers for decimals.
+    """The value with decimals as numbers.
 
     DynamoDB writes 1.0 as 1, so whatever is in a map (probabilities) is a float.
     """

@@ -35,7 +35,7 @@ class OwnedResource:
     origin: str = ""
 
     def __str__(self) -> str:
-        """As people say it."""
+        """A phrase for messages."""
         return f"{self.resource}, {self.origin}" if self.origin else str(self.resource)
 
 

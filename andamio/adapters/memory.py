@@ -26,7 +26,7 @@ class MemoryObjects:
         self._lock = threading.Lock()
 
     def get(self, key: str, *, version: str | None = None) -> StoredObject:
-        """Read one object (the latest version unless told); raises `ObjectNotFound`."""
+        """Read one object (default: the latest version); raises `ObjectNotFound`."""
         info, body = self._find(key, version)
         return StoredObject(body, info.etag, info.version)
 
@@ -56,7 +56,7 @@ class MemoryObjects:
             return self._write(key, body).etag
 
     def put_new(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
-        """Write one object unless the key is taken; says whether it was written."""
+        """Write one object if the key is free; returns whether it was written."""
         with self._lock:
             if key in self._versions:
                 return False
@@ -64,7 +64,7 @@ class MemoryObjects:
             return True
 
     def put_new_file(self, key: str, file: Path, *, content_type: str = "application/octet-stream") -> bool:
-        """Write one object out of a file unless the key is taken; says whether it was written."""
+        """Write a file as one object if the key is free; returns whether it was written."""
         return self.put_new(key, file.read_bytes(), content_type=content_type)
 
     def put_stream(

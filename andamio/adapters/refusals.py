@@ -1,4 +1,4 @@
-"""A call that IAM refused, as an error that says who was refused what, and where to allow it."""
+"""Errors for calls that IAM refuses: they name the role, the action, the resource, and where to allow it."""
 
 from __future__ import annotations
 

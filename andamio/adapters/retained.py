@@ -38,7 +38,7 @@ class Resource:
     name: str
 
     def __str__(self) -> str:
-        """As people say it."""
+        """A phrase for messages."""
         return f"{_TITLES.get(self.kind, self.kind)} {self.name}"
 
     @property

@@ -60,7 +60,7 @@ class S3Objects:
     # Reading
 
     def get(self, key: str, *, version: str | None = None) -> StoredObject:
-        """Read one object (the latest version unless told); raises `ObjectNotFound`."""
+        """Read one object (default: the latest version); raises `ObjectNotFound`."""
         reply = self._read(key, version)
         return StoredObject(reply["Body"].read(), reply["ETag"], reply.get("VersionId", ""))
 
@@ -123,11 +123,11 @@ class S3Objects:
         return str(self._put(key, body, content_type, {"IfMatch": if_match} if if_match else {})["ETag"])
 
     def put_new(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
-        """Write one object unless the key is taken; says whether it was written."""
+        """Write one object if the key is free; returns whether it was written."""
         return self._put_new(key, body, content_type)
 
     def put_new_file(self, key: str, file: Path, *, content_type: str = "application/octet-stream") -> bool:
-        """Write one object out of a file, read as it is sent, unless the key is taken; says whether it was written."""
+        """Write a file as one object if the key is free; returns whether it was written."""
         with file.open("rb") as body:
             return self._put_new(key, body, content_type)
 
@@ -230,7 +230,7 @@ def _of(version: str | None) -> dict[str, str]:
 
 
 def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in parts of `PART` bytes, of which the last is shorter."""
+    """The bytes in parts of `PART` bytes; the last one may be shorter."""
     buffer = bytearray()
     for chunk in chunks:
         buffer += chunk

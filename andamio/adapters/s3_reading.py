@@ -90,7 +90,7 @@ class ResumingReader:
             self._skip(self._position)
 
     def _skip(self, size: int) -> None:
-        """Read over what was not asked for: a server may answer a range with the whole object."""
+        """Skip bytes before the range: a server may return the whole object."""
         while size > 0 and (piece := self._body.read(min(size, 2**20))):
             size -= len(piece)
 

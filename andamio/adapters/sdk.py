@@ -11,7 +11,7 @@ OLDEST = (1, 35, 69)
 
 
 def check_sdk(version: str) -> None:
-    """Raises `SettingsError` for a botocore that is too old for conditional writes, or says no version."""
+    """Raises `SettingsError` for a botocore that is too old for conditional writes, or has no version."""
     found = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     if found is None or tuple(map(int, found.groups())) < OLDEST:
         raise SettingsError(

@@ -84,7 +84,7 @@ class Stacks:
             ) from error
 
     def delete(self, stack: Stack, progress: Callable[[str], None]) -> None:
-        """Delete a stack and wait until it is gone; `progress` is told what it is at.
+        """Delete a stack and wait for the end; `progress` receives the current event.
 
         Raises `CommandError` with the reasons from the stack's events when CloudFormation does not delete it.
         """

@@ -73,7 +73,7 @@ def missing(column: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def to_bytes(columns: Mapping[str, NDArray[Any]]) -> bytes:
-    """Columns as one file; the same columns always make the same bytes."""
+    """Columns as one file; the bytes are deterministic."""
     body = io.BytesIO()
     types = [[name, _type(column)] for name, column in columns.items()]
     with zipfile.ZipFile(body, "w") as archive:

@@ -1,4 +1,4 @@
-"""A data version: the current one, what it says of itself, and the columns of one side."""
+"""Data versions: the current version, the manifest, and the columns of one side."""
 
 from __future__ import annotations
 

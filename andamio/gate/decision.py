@@ -1,4 +1,4 @@
-"""What the gate is given, and what it says: plain shapes."""
+"""Inputs and results of the gate, as dataclasses."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Recent:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One more thing that must hold: what was found, what is asked for, in words; `bars` stops a promotion."""
+    """A further condition for promotion, with value, limit and message; `bars`: a failure blocks promotion."""
 
     name: str
     holds: bool

@@ -180,7 +180,7 @@ ScoredRows = tuple[Scorer, NDArray[np.floating]]
 def _recent(
     holdout: Holdout, candidate: ScoredRows, baseline: ScoredRows, sign: int, classes: int, rules: Rules
 ) -> Recent | None:
-    """Both models on the rows since the champion's data; None when nobody knows which these are."""
+    """The comparison on rows newer than the data of the champion; None when these rows are unknown."""
     if holdout.recent is None:
         return None
     rows = np.flatnonzero(holdout.recent)

@@ -21,7 +21,7 @@ _MIN_CLASS_ROWS_TO_RANK = 5
 
 
 def has_enough_rows(metric: str, labels: NDArray[np.int64]) -> bool:
-    """Whether a slice with these class indices `[n]` says anything: 20 rows, and to rank, 5 of two classes."""
+    """Whether a slice with class indices `[n]` has enough rows: 20, and 5 of two classes for ranking metrics."""
     if len(labels) < MIN_ROWS:
         return False
     return metric not in _RANKS or int(np.sum(np.bincount(labels) >= _MIN_CLASS_ROWS_TO_RANK)) >= 2

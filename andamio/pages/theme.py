@@ -1,4 +1,4 @@
-"""Colours and fonts of every page, chart and plot, said once; `templates/theme.css` hands them to style sheets."""
+"""Colours and fonts of pages, charts and plots; `templates/theme.css` passes them to style sheets."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +50,7 @@ _MAX_EXACT_FEATURES = 20
 
 
 def rows_for(model_bytes: int) -> int:
-    """How many mixtures a model of this size is asked about: by size and not by clock, so that answers repeat."""
+    """The number of mixtures to evaluate for a model of this size; independent of speed, so that results repeat."""
     return max(FEWEST_ROWS, int(MOST_ROWS * min(1.0, (_SMALL_MODEL_BYTES / max(model_bytes, 1)) ** _COST_EXPONENT)))
 
 
@@ -80,8 +80,11 @@ class Explanation:
     error: float
 
 
-def read_reference(contract: Contract, document: ReferenceRows) -> Reference:
-    """The rows of a release's reference.json, encoded; raises `ReleaseError` when there are none to explain against."""
+def read_reference(contract: Contract, document: ReferenceRows, ignored: Collection[str] = ()) -> Reference:
+    """The rows of a release's reference.json, encoded; raises `ReleaseError` when there are none to explain against.
+
+    `ignored` features do not reach the model: they are neither explained nor held.
+    """
     rows, columns, times = document.rows, document.columns, document.time
     if not rows:
         raise ReleaseError("reference.json holds no rows")
@@ -89,7 +92,7 @@ def read_reference(contract: Contract, document: ReferenceRows) -> Reference:
     for name, positions in feature_columns(contract.inputs).items():
         feature = contract.inputs[name]
         undated = feature.type == "date" and contract.problem.time is not None and times is None
-        if name in columns and not feature.private and not undated:
+        if name in columns and name not in ignored and not feature.private and not undated:
             explained[name] = positions
     if contract.problem.time is not None and times is not None:
         cells[contract.problem.time] = times
@@ -97,7 +100,7 @@ def read_reference(contract: Contract, document: ReferenceRows) -> Reference:
     violations = [problem for problem in table.violations if problem.field in explained]
     if violations:
         raise ReleaseError(f"reference.json breaks the contract in '{violations[0].field}'")
-    held = tuple(name for name in contract.inputs if name not in explained)
+    held = tuple(name for name in contract.inputs if name not in explained and name not in ignored)
     return Reference(encode(contract, table), explained, held)
 
 
@@ -111,7 +114,7 @@ def sample_reference(reference: Reference, rows: int, seed: int) -> Reference:
 
 
 def seed_of(version: str, record: Encoded) -> int:
-    """A seed that the same record and release always give, however the record was written."""
+    """A seed from release and record, independent of how the record is written."""
     numbers = np.where(np.isnan(record.numbers), np.float32(np.nan), record.numbers + np.float32(0))
     digest = hashlib.sha256(version.encode() + numbers.astype("<f4").tobytes())
     digest.update("\0".join(record.categories.ravel().tolist()).encode(errors="surrogatepass"))
@@ -171,7 +174,7 @@ def _sampled(mixtures: _Mixtures, count: int, features: int, rounds: int, seed: 
 
 
 class _Mixtures:
-    """Rows with the record's values where a mask says so and a reference row's elsewhere, asked for at once."""
+    """Rows with values of the record where a mask is set, and of a reference row elsewhere, evaluated in one batch."""
 
     def __init__(
         self, predict: Predict, reference: Reference, record: Encoded, probability: float, target: int
@@ -193,7 +196,7 @@ class _Mixtures:
         self._differs = differs
 
     def evaluate(self, rows: Ints, masks: Masks) -> Floats:
-        """The class's probability for reference rows `[n]` and masks `[n, features]`: each mixture is asked once."""
+        """The probability of the class for reference rows `[n]` and masks `[n, features]`, without repeats."""
         # What the record and the reference row share makes no difference; nothing left to differ is the record.
         masks = masks & self._differs[rows]
         whole = (masks == self._differs[rows]).all(axis=1)

@@ -1,4 +1,4 @@
-"""A served model: an ONNX graph and the contract that says how to feed it. The only onnxruntime import."""
+"""A model in service: an ONNX graph and its contract. The only import of onnxruntime."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Model:
         return result
 
     def answers(self, encoded: Encoded) -> NDArray[np.float32]:
-        """The same, where the caller looks after rows without a finite answer.
+        """Like `predict`, but without the check for finite numbers.
 
         Raises `ReleaseError` when the model answers in another shape.
         """

@@ -76,7 +76,7 @@ def swap_pointer(objects: Objects, pointer: Pointer, etag: str | None) -> None:
 
 
 def champion(pointer: Pointer) -> PointerEntry:
-    """The champion; raises `NotReady` that says what to do when there is none yet."""
+    """The champion; raises `NotReady` when there is none yet."""
     if pointer.champion is None:
         raise NotReady(
             f"No model of '{pointer.problem}' is served yet. Put data under raw/ in the lake (andamio ingest FILE): "

@@ -1,4 +1,4 @@
-"""A model for whoever has a table of raw records: what `mlflow.pyfunc.load_model` loads, next to the ONNX graph.
+"""A model for tables of raw records: `mlflow.pyfunc.load_model` loads it, next to the ONNX graph.
 
 MLflow imports this module from the code that travels with the model. Cells are read and encoded as the API does
 it, so the answers are the API's. Nothing here is needed to serve, and nothing is unpickled.

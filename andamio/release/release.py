@@ -43,7 +43,7 @@ _VERSION = re.compile(r"[0-9a-f]{16}")
 
 
 def seal(objects: Objects, files: Mapping[str, bytes], info: Mapping[str, Any]) -> str:
-    """Write a release and return its version; writing the same again changes nothing.
+    """Write a release and return its version; idempotent.
 
     `info` says in a few values where the release comes from (problem, run, data version, split,
     threshold). The manifest goes last: a release without one does not exist. Raises `ReleaseError`
@@ -68,7 +68,7 @@ def version_of(manifest: bytes) -> str:
 
 @dataclass(frozen=True)
 class Release:
-    """A release that was opened: its manifest is what its version says, each file is checked as it is read."""
+    """An open release: its manifest is verified against its version, and each file when it is read."""
 
     version: str
     info: dict[str, Any]
@@ -77,7 +77,7 @@ class Release:
 
     @classmethod
     def open(cls, objects: Objects, version: str) -> Release:
-        """Open a release by version; raises `ReleaseError` when it is not there or not what its version says."""
+        """Open a release by version; raises `ReleaseError` when it is missing or its digest does not match."""
         if not _VERSION.fullmatch(version):
             raise ReleaseError(f"'{version[:40]}' is not a release version: expected 16 hex digits")
         try:

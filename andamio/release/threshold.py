@@ -9,5 +9,5 @@ from andamio.stats.metrics import predicted
 
 
 def labels_from(probabilities: NDArray[np.floating], positive_index: int, threshold: float) -> NDArray[np.int64]:
-    """The class index of each row of `[rows, classes]`: never the model's own, whose ties may fall either way."""
+    """The class index of each row of `[rows, classes]`; the model itself may break ties differently."""
     return predicted(np.asarray(probabilities, dtype=np.float64), positive_index, threshold)

@@ -77,7 +77,7 @@ def draw(
     seed: int,
     count: int = RESAMPLES,
 ) -> NDArray[np.float64]:
-    """Several scores on the very same resamples: `[count, scorers]`."""
+    """Several scores on the same resamples: `[count, scorers]`."""
     return np.concatenate(
         [np.column_stack([score(block) for score in scorers]) for block in blocks(labels, keys, seed, count)]
     )
@@ -139,7 +139,7 @@ Prepared = tuple[NDArray[np.int64], NDArray[np.str_], Weighted]
 def compare_unpaired(
     challenger: Prepared, baseline: Prepared, *, sign: int, seed: int, count: int = RESAMPLES
 ) -> Comparison:
-    """The same for predictions of different rows: each is resampled by itself."""
+    """Like `compare` for predictions of different rows, which are resampled independently."""
     drawn, plain = [], []
     for offset, (labels, keys, score) in enumerate((challenger, baseline)):
         drawn.append(draw([score], labels, keys, seed + offset, count)[:, 0])

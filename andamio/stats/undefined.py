@@ -8,7 +8,7 @@ from typing import Any
 
 
 def undefined_as_null(value: Any) -> Any:
-    """The same value for JSON: a float that is NaN or infinite is None, within dicts, lists and dataclasses too."""
+    """The value for JSON: NaN and infinity become None, within dicts, lists and dataclasses too."""
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, dict):

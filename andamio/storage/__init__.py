@@ -1,1 +1,1 @@
-"""What is asked of storage, and where everything lies in it. No AWS client: `andamio.adapters` has those."""
+"""Storage: ports, keys and documents. It has no AWS client: see `andamio.adapters`."""

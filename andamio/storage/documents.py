@@ -1,4 +1,4 @@
-"""JSON documents in storage: the one way to read them, to write them once, and to swap them."""
+"""JSON documents in storage: read, write once, conditional swap."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def read[D](objects: Objects, key: str, kind: Kind[D]) -> D:
 
 
 def find[D](objects: Objects, key: str, kind: Kind[D]) -> D | None:
-    """A document, or None when nobody has written it yet; raises `DocumentError` when it cannot be read."""
+    """A document, or None when it does not exist; raises `DocumentError` when it cannot be read."""
     try:
         return read(objects, key, kind)
     except ObjectNotFound:
@@ -88,7 +88,7 @@ def find[D](objects: Objects, key: str, kind: Kind[D]) -> D | None:
 
 
 def write_once(objects: Objects, key: str, document: Writable) -> bool:
-    """Write a document unless the key is taken; says whether it was written."""
+    """Write a document if the key is free; returns whether it was written."""
     return objects.put_new(key, document.to_json(), content_type=JSON)
 
 

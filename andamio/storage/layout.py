@@ -1,4 +1,4 @@
-"""The layout of the three buckets: every prefix and every key, said once.
+"""The layout of the three buckets: all prefixes and keys.
 
 The *lake* holds data (`raw/`, `staging/`, `quarantine/`, `datasets/`); the *models* bucket holds what
 training makes (`runs/`, `releases/`, `serving/`, `mlflow/`); the *batch* bucket holds files to score and
@@ -29,7 +29,7 @@ SPLIT = DATASETS + "split.json"
 
 
 def pointer(problem: str) -> str:
-    """The object that says which release is served."""
+    """The pointer object of a problem."""
     return f"{SERVING}{problem}.json"
 
 
@@ -49,12 +49,12 @@ def dataset_rows(version: str, side: str) -> str:
 
 
 def staging(digest: str, file: str = "") -> str:
-    """Validated rows on their way to a data version, under the digest of what they came from."""
+    """Validated rows before publication, under the digest of their sources."""
     return f"{STAGING}{digest}/{file}"
 
 
 def quarantine(digest: str, file: str = "") -> str:
-    """Rows that break the contract, under the digest of what they came from."""
+    """Rejected rows, under the digest of their sources."""
     return f"{QUARANTINE}{digest}/{file}"
 
 
@@ -79,12 +79,12 @@ def batch(batch_id: str, file: str = "") -> str:
 
 
 def incoming(batch_id: str, file: str) -> str:
-    """Where the file of a batch that was asked for is dropped."""
+    """The key for the uploaded file of a requested batch."""
     return f"{INCOMING}{batch_id}/{file}"
 
 
 def survey(batch_id: str, chunk: int) -> str:
-    """What one chunk of a file was found to hold."""
+    """The survey of one chunk of a file."""
     return batch(batch_id, f"survey/{chunk:05d}.json")
 
 
@@ -99,7 +99,7 @@ def shard_failure(batch_id: str, shard: int) -> str:
 
 
 def lookup(batch_id: str, shard: int) -> str:
-    """What the predictions of one shard are looked up in: see `scoring.lookup`."""
+    """The lookup file of one shard: see `scoring.lookup`."""
     return batch(batch_id, f"lookup/{shard:05d}.bin")
 
 
@@ -119,5 +119,5 @@ def rejected_part(batch_id: str, shard: int) -> str:
 
 
 def batch_manifest(batch_id: str) -> str:
-    """What a finished batch was made of and came to; it is written last."""
+    """The manifest of a finished batch; it is written last."""
     return f"{SCORED}{batch_id}.manifest.json"

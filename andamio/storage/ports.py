@@ -41,7 +41,7 @@ class Objects(Protocol):
     """A bucket: keys, bytes, versions and conditional writes."""
 
     def get(self, key: str, *, version: str | None = None) -> StoredObject:
-        """Read one object (the latest version unless told); raises `ObjectNotFound`."""
+        """Read one object (default: the latest version); raises `ObjectNotFound`."""
 
     def get_range(self, key: str, start: int, length: int, *, version: str | None = None) -> bytes:
         """Bytes `start` to `start + length` of one object, fewer where it ends before; raises `ObjectNotFound`."""
@@ -60,10 +60,10 @@ class Objects(Protocol):
         """Write one object and return its ETag; with `if_match`, raises `PreconditionFailed` when it changed."""
 
     def put_new(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
-        """Write one object unless the key is taken; says whether it was written."""
+        """Write one object if the key is free; returns whether it was written."""
 
     def put_new_file(self, key: str, file: Path, *, content_type: str = "application/octet-stream") -> bool:
-        """Write one object out of a file, read as it is sent, unless the key is taken; says whether it was written."""
+        """Write a file as one object if the key is free; returns whether it was written."""
 
     def put_stream(
         self, key: str, chunks: Iterable[bytes], *, content_type: str = "application/octet-stream"
@@ -85,7 +85,7 @@ class PredictionStore(Protocol):
     """The predictions table: items by `prediction_id`, listed by `record_id`."""
 
     def put_all(self, items: Sequence[Mapping[str, Any]]) -> None:
-        """Write items, in batches, over those of the same `prediction_id`; tried again where the table is busy."""
+        """Write items, in batches, over those of the same `prediction_id`; retried while the table is busy."""
 
     def find(self, prediction_id: str) -> dict[str, Any] | None:
         """The item of an id."""

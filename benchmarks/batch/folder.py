@@ -65,13 +65,13 @@ class FolderObjects:
         return self.put_stream(key, [body]).etag
 
     def put_new(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> bool:
-        """Write one object unless the key is taken; says whether it was written."""
+        """Write one object if the key is free; returns whether it was written."""
         with self._temporary(key) as path:
             path.write_bytes(body)
             return self._claim(path, key)
 
     def put_new_file(self, key: str, file: Path, *, content_type: str = "application/octet-stream") -> bool:
-        """Write one object out of a file unless the key is taken; says whether it was written."""
+        """Write a file as one object if the key is free; returns whether it was written."""
         with self._temporary(key) as path:
             shutil.copyfile(file, path)
             return self._claim(path, key)

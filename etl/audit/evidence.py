@@ -97,7 +97,7 @@ def rates_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) 
 
 
 def accuracy_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) -> NDArray[np.float64]:
-    """The share of each class's rows that other folds' rows of the same value guess, NaN without rows: `[classes]`.
+    """The accuracy by class of a guess from rows of other folds with the same value, NaN without rows: `[classes]`.
 
     The guess is the class that is there more often than by its own share; a value seen nowhere else guesses nothing.
     """

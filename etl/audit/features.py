@@ -157,7 +157,7 @@ def _missing(train: Train, name: str, column: NDArray[np.generic]) -> Suspect | 
 
 
 def _alone(train: Train, name: str, feature: Feature, column: NDArray[np.generic]) -> Suspect | None:
-    """A column that alone tells the classes apart: by its order, or by the rate of each value or bin.
+    """A column that alone separates the classes: by its order, or by the rate of each value or bin.
 
     Of more than two classes the mean over all, each against the rest, as `roc_auc` is meant in the
     contract: that one class stands apart is common in honest data (the setosa irises), that all do is not.

@@ -18,7 +18,7 @@ State = dict[str, Any]
 
 
 class AslError(Exception):
-    """A state machine breaks a rule, cannot be filled in or cannot be checked: the message says what to do."""
+    """A state machine breaks a rule, or cannot be rendered or checked."""
 
 
 def read(path: Path) -> State:

@@ -115,7 +115,7 @@ def _ends(state: State) -> bool:
 
 
 def _targets(state: State) -> list[str]:
-    """Where a state may go on to."""
+    """The possible next states of a state."""
     steps = [state, *(state.get("Choices") or []), *(state.get("Catch") or [])]
     return [step[key] for step in steps for key in ("Next", "Default") if isinstance(step, dict) and key in step]
 

@@ -1,1 +1,1 @@
-"""The pieces that stacks are made of: each the way we want it everywhere, its waivers beside it."""
+"""Constructs with the settings that all stacks share, and their cdk-nag waivers."""

@@ -1,4 +1,4 @@
-"""Somebody is told when an execution did not end well."""
+"""Alerts for executions that fail, time out or are aborted."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class GatewayError:
 
 KEY = "Send the API key in the x-api-key header. A path that does not exist is answered like this too."
 SLOWER = "Wait a moment and send fewer requests a second."
-OURS = "What happened is in the log of the API. Try again; if it stays, tell whoever runs it the instance."
+OURS = "The cause is in the log of the API. Try again. If the error stays, give the instance to the operator."
 LONG = "The request took longer than the gateway waits. Send fewer records at once, or a file to /batches."
 
 ERRORS = (
@@ -60,7 +60,7 @@ ERRORS = (
     GatewayError("MISSING_AUTHENTICATION_TOKEN", 403, "no-key", KEY),
     GatewayError("ACCESS_DENIED", 403, "refused", "This API may not be called from there."),
     GatewayError("THROTTLED", 429, "too-many-requests", SLOWER, retry_after=1),
-    GatewayError("QUOTA_EXCEEDED", 429, "quota-spent", "Ask whoever runs it for more."),
+    GatewayError("QUOTA_EXCEEDED", 429, "quota-spent", "Ask the operator for a larger quota."),
     GatewayError("REQUEST_TOO_LARGE", 413, "body-too-large", "Send a file to /batches instead."),
     GatewayError("INTEGRATION_TIMEOUT", 504, "timeout", LONG, retry_after=1),
     GatewayError("INTEGRATION_FAILURE", 504, "internal", OURS, retry_after=1),

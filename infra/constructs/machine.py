@@ -100,7 +100,7 @@ class FileMachine(sfn.StateMachine):
 
 
 def _children(scope: Construct, name: str) -> Iterator[Permission]:
-    """What a machine with a Distributed Map may do to itself: its children are executions of the same machine.
+    """Permissions of a machine with a Distributed Map on itself: its children are executions of the same machine.
 
     By name, because a role that refers to the machine that refers to the role could not be deployed.
     """

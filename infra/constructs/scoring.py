@@ -1,4 +1,4 @@
-"""A file that lands is scored: the function, the machine around it, what starts it, and who is told."""
+"""Batch scoring: the function, the state machine, its trigger and its topic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infra.permissions import OF_FUNCTIONS, Stores
 
 
 class Scoring(Construct):
-    """Files under `incoming/` of the batch bucket -> state machine -> score function; `topic` says when one is done."""
+    """Files under `incoming/` of the batch bucket -> state machine -> score function; `topic`: finished batches."""
 
     machine: FileMachine
     topic: sns.Topic

@@ -1,4 +1,4 @@
-"""Who may take a role: one service, and on behalf of what of this account where the service says so.
+"""Trust policies: one service for each role, restricted to its source where the service sends it.
 
 Conditions stand where AWS documents that the service sends what they ask for. A condition on a value
 that never comes refuses the service for good, and the first sign of it is a failed deployment or a

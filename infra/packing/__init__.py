@@ -9,4 +9,4 @@ from __future__ import annotations
 
 
 class BundleError(Exception):
-    """A bundle cannot be built: the message says what is wrong with which bundle, and what to do."""
+    """A bundle cannot be built."""

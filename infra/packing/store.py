@@ -41,7 +41,7 @@ def making(path: Path) -> Iterator[tuple[Path, Path]]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Two processes build different bundles at the same time, never the same one."""
+    """A lock: two processes never build the same bundle at the same time."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

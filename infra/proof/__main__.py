@@ -1,4 +1,4 @@
-"""`python -m infra.proof`: whether permissions suffice, whether all are needed, and whether the page says so."""
+"""`python -m infra.proof`: checks that permissions suffice, that all are needed, and that the page is current."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ GATEWAY = "apigateway.amazonaws.com"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Need:
-    """One action on one resource that somebody (a role's logical id, a service's principal) takes, and what for."""
+    """One action on one resource that a role (logical id) or a service (principal) needs, and its purpose."""
 
     who: str
     action: str

@@ -114,9 +114,9 @@ async def _too_deep(request: Request, error: Exception) -> Response:
 async def _wrong_parameter(request: Request, error: Exception) -> Response:
     """A path or query that says something else than its parameter's type."""
     assert isinstance(error, RequestValidationError)
-    found = error.errors()
-    reasons = [(str(item["loc"][1]), _reason(item.get("ctx", {}))) for item in found]
-    what = f"The {found[0]['loc'][0]} cannot be understood."
+    errors = error.errors()
+    reasons = [(str(item["loc"][1]), _reason(item.get("ctx", {}))) for item in errors]
+    what = f"The {errors[0]['loc'][0]} cannot be understood."
     return await _failure(request, problems.RequestError("invalid-request", what, *reasons))
 
 

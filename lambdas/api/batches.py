@@ -51,8 +51,8 @@ def _name(payload: object) -> str:
     if not isinstance(payload, dict) or "name" not in payload:
         raise invalid('Expected an object: {"name": "patients.csv"}, the name of the file that will be uploaded.')
     refuse_others(payload, ("name",))
-    said = payload["name"]
-    name = plain_name(said) if isinstance(said, str) else None
+    text = payload["name"]
+    name = plain_name(text) if isinstance(text, str) else None
     if name is None:
         reason = (
             f"expected the name of a file: at most {MAX_NAME_LENGTH} letters, digits, spaces and . _ -, "
@@ -64,8 +64,8 @@ def _name(payload: object) -> str:
 
 def _curl(url: str, fields: Mapping[str, str], name: str) -> str:
     """The upload as a line to paste into a shell, in the folder that the file is in."""
-    said = [part for key, value in fields.items() for part in ("--form-string", f"{key}={value}")]
-    return shlex.join(["curl", "--fail-with-body", *said, "-F", f"file=@{name}", url])
+    form = [part for key, value in fields.items() for part in ("--form-string", f"{key}={value}")]
+    return shlex.join(["curl", "--fail-with-body", *form, "-F", f"file=@{name}", url])
 
 
 def batch_status(stores: Stores, batch: str) -> Json:

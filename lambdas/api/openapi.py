@@ -49,31 +49,31 @@ def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
     """
     about = contract.problem if contract else None
     title = (about.title or about.name) if about else "Andamio"
-    said = [about.description, about.objective] if about else ["No model is served yet: records are anything."]
-    made: Json = get_openapi(
+    texts = [about.description, about.objective] if about else ["No model is served yet: records are anything."]
+    openapi: Json = get_openapi(
         title=f"{title}: predictions",
         version=__version__,
-        description="\n\n".join(text for text in [*said, _LIMITS] if text),
+        description="\n\n".join(text for text in [*texts, _LIMITS] if text),
         routes=routes,
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         servers=[{"url": ".", "description": "Where this document is"}],
     )
-    made["security"] = [{"key": []}]  # which API Gateway checks, not the app
-    for operation in (operation for path in made["paths"].values() for operation in path.values()):
+    openapi["security"] = [{"key": []}]  # which API Gateway checks, not the app
+    for operation in (operation for path in openapi["paths"].values() for operation in path.values()):
         operation["responses"] = dict(sorted(operation["responses"].items()))
-    components = made["components"]
+    components = openapi["components"]
     components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
     components["responses"] = problem.responses()
     components["schemas"] = dict(
         sorted((components["schemas"] | _body_schemas() | (_contract_schemas(contract) if contract else {})).items())
     )
-    _add_examples(made["paths"], example_record(contract) if contract else {"age": 63})
-    return made
+    _add_examples(openapi["paths"], example_record(contract) if contract else {"age": 63})
+    return openapi
 
 
-def at(made: Json, address: str) -> Json:
+def at(openapi: Json, address: str) -> Json:
     """The document with the API's absolute address: client generators resolve no relative one."""
-    return made | {"servers": [{"url": address, "description": "This API"}]}
+    return openapi | {"servers": [{"url": address, "description": "This API"}]}
 
 
 def _contract_schemas(contract: Contract) -> Json:
@@ -146,8 +146,8 @@ def _body_schemas() -> Json:
     _, schemas = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
-    found: Json = schemas["$defs"]
-    return found
+    definitions: Json = schemas["$defs"]
+    return definitions
 
 
 def _add_examples(paths: Json, features: Json) -> None:

@@ -1,4 +1,4 @@
-"""A step of ETL: what the state machine says in, a status and names out."""
+"""A step of ETL: the event of the state machine in, a status and names out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def connect() -> tuple[S3Objects, Contract]:
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Do one step: `etl.steps` says which there are and what each returns."""
+    """Run one step of `etl.steps`."""
     lake, contract = connect()
     result = run_step(lake, contract, event, datetime.now(UTC))
     print(json.dumps({"event": EVENT_ETL, "step": event["step"], **result}, ensure_ascii=False), flush=True)

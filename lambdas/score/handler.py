@@ -1,4 +1,4 @@
-"""A step of scoring a file: what the state machine says in, a status and names out."""
+"""A step of scoring a file: the event of the state machine in, a status and names out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def connect() -> ScoringContext:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Do one step: `scoring.steps` says which there are and what each returns."""
+    """Run one step of `scoring.steps`."""
     started = time.perf_counter()
     result = run_step(connect(), event, datetime.now(UTC))
     said: dict[str, Any] = {name: event[name] for name in ("step", "batch", "shard", "chunk") if name in event}

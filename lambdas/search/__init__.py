@@ -1,1 +1,1 @@
-"""Which trials to try next, and whether to go on: a function of its own, for Optuna."""
+"""The search function: the next trials, and whether to continue. It is separate because of Optuna."""

@@ -17,7 +17,7 @@ MAX_SHARDS = 10_000
 
 
 class CannotCut(Exception):
-    """Why a text cannot be cut, said of the file."""
+    """A text file cannot be cut; the message completes a sentence about the file."""
 
 
 class OpenQuote(CannotCut):

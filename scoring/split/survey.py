@@ -1,4 +1,4 @@
-"""What a chunk of a text file holds, found out without what comes before it.
+"""The survey of a chunk of a text file, without reading the text before it.
 
 A newline ends a row unless it stands inside a quoted field, and whether it does depends on every quote
 before it. So a chunk is surveyed under both hypotheses, that it begins outside or inside a quoted field;
@@ -104,7 +104,7 @@ class _Scan:
         self._finished = self._long = False
 
     def take(self, block: bytes) -> bool:
-        """Look at the next bytes; says whether the chunk is over."""
+        """Scan the next bytes; returns whether the chunk is finished."""
         if not self._started:
             newline = block.find(b"\n")
             if newline < 0:

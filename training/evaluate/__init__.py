@@ -1,1 +1,1 @@
-"""What a candidate is worth on the holdout, and what the gate says of it. Nothing is fitted here."""
+"""Evaluation of a candidate on the holdout, and the decision of the gate. Nothing is fitted here."""

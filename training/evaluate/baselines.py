@@ -20,7 +20,7 @@ RESAMPLES = 2000
 def baselines(
     contract: Contract, train: TrainingRows, holdout: TrainingRows, seed: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Each baseline's probabilities on the holdout [rows, classes]: fitted on train with what comes by default.
+    """Each baseline's probabilities on the holdout [rows, classes]: fitted on train with default settings.
 
     The majority class says the classes' shares in train. A regression that cannot be fitted is left out.
     """

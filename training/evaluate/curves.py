@@ -52,7 +52,7 @@ def _thin(points: Floats) -> Points:
 
 
 def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed: int) -> CalibrationMeasured:
-    """Said against seen, in up to ten bins of about equal count, at least ten rows each.
+    """Predicted against observed frequency, in up to ten bins of about equal count, at least ten rows each.
 
     Of two classes the positive one's probability; of more, how sure the model is of the class it names. `error` is
     the expected calibration error (Naeini et al. 2015); `by_chance` is what a perfectly calibrated model would show

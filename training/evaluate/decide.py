@@ -88,7 +88,7 @@ def _attempt_number(models: Objects, decision: str, version: str, run_id: str) -
 
 
 def decision_name(revision: int, etag: str | None) -> str:
-    """What a decision is stored under: the revision, told apart from an earlier pointer that had the same one."""
+    """The name of a decision: the revision, with a digest that distinguishes pointers of the same revision."""
     return str(revision) if etag is None else f"{revision}-{hashlib.sha256(etag.encode()).hexdigest()[:8]}"
 
 
@@ -209,7 +209,7 @@ def _other_classes(verdict: gate.Decision, champion: ScoredChampion, contract: C
 
 
 def identity(model: str, contract: Contract, threshold: float) -> str:
-    """One digest of all that a client can tell two models apart by; how they were trained is not part of it."""
+    """A digest of everything that a client can observe of a model, without its training."""
     return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
 
 

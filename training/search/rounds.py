@@ -80,7 +80,7 @@ def _families(plan: TrainingPlan) -> list[str]:
 
 
 def _spec(suggestion: Suggestion, position: int, number: int, defaults: Sequence[Suggestion]) -> TrialSpec:
-    """What a trial's function is told; a family's default trial goes by the family's name."""
+    """The specification of a trial; the default trial of a family has the name of the family."""
     return TrialSpec(
         id=suggestion.family if suggestion in defaults else f"{suggestion.family}-{position:04d}",
         family=suggestion.family,
@@ -251,6 +251,6 @@ def round_trials_summary(round_document: RoundTrials) -> dict[str, Any]:
 
 
 def round_result_summary(round_document: RoundResult) -> dict[str, Any]:
-    """What the state machine needs to know of a round: whether to go on."""
+    """The fields of a round for the state machine, with its status."""
     fields = round_document.model_dump(include={"round", "status", "why", "best"})
     return {**fields, "trials": len(round_document.study)}

@@ -88,7 +88,7 @@ def suggest(
 def rebuild(
     families: Sequence[str], trials: Sequence[StudyTrial], *, seed: int, higher_is_better: bool
 ) -> optuna.Study:
-    """The study that a list of trials says."""
+    """The Optuna study of a list of trials."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # the version is pinned, so the experiment is over
         sampler = optuna.samplers.TPESampler(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What cross-validation says of one trial.
+    """The cross-validation result of one trial.
 
     `simplicity` is its family's rank (0 is the simplest), `columns` how many encoded columns the model sees,
     `size` its bytes when exported, estimated.

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 
 class TooLarge(Exception):
-    """The model of one fold is larger than a release may be: the message says by how much."""
+    """The model of one fold is larger than the limit for a release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def load_train(lake: Objects, run: Run, version: str) -> tuple[Contract, Trainin
 
 
 def fit_spec(contract: Contract, encoded: Encoded, labels: NDArray[np.int64], spec: TrialSpec, seed: int) -> Fitted:
-    """Fit what a trial's specification says, in cross-validation and on all of train alike."""
+    """Fit a trial by its specification, in cross-validation and on all of train."""
     return catalog.fit(
         spec.family,
         encoded,

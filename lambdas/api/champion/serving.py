@@ -115,11 +115,11 @@ class Serving:
         code = error.code if isinstance(error, AndamioError) else "unexpected"
         reason = str(error) if known else type(error).__name__
         # Who may ask for /version is told that a permission is missing; which one is for the log.
-        told = "a permission is missing: the log says which" if isinstance(error, AccessRefused) else reason
+        public = "a permission is missing: the log says which" if isinstance(error, AccessRefused) else reason
         release = served.release if served else None
         serving = self._champion.version if self._champion else None
         self.refusals += 1
-        self.last_refusal = Refusal(now.isoformat(), release, code, told)
+        self.last_refusal = Refusal(now.isoformat(), release, code, public)
         if isinstance(error, AccessRefused):
             self._missing = error  # no client can wait for a permission
         elif self._champion is None:

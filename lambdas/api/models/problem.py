@@ -69,11 +69,11 @@ ALWAYS = problems(403, 429, 500, 503)
 def responses() -> dict[str, Any]:
     """The named responses that `problems` refers to."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    found: dict[str, Any] = {
+    named: dict[str, Any] = {
         f"Problem{status}": {"description": text, "content": content} for status, text in STATUSES.items()
     }
     for status in (429, 503):
-        found[f"Problem{status}"]["headers"] = {
+        named[f"Problem{status}"]["headers"] = {
             "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}
         }
-    return found
+    return named

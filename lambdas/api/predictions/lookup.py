@@ -30,12 +30,12 @@ Json = dict[str, Any]
 _ONLINE = re.compile(r"[0-9a-f]{32}")
 
 
-def stored_prediction(stores: Stores, asked: str) -> Json:
+def stored_prediction(stores: Stores, prediction: str) -> Json:
     """One prediction; raises `RequestError`: 404 with why there is none, 422 for what cannot be an id."""
-    place = split_prediction_id(asked)
-    if place is None and not _ONLINE.fullmatch(asked):
+    place = split_prediction_id(prediction)
+    if place is None and not _ONLINE.fullmatch(prediction):
         raise wrong_path("prediction_id", "a prediction_id, as a prediction or a scored file has it")
-    item = stores.table.find(asked)
+    item = stores.table.find(prediction)
     if item is not None:
         return _from_table(item)
     if place is None:

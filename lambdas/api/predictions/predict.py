@@ -47,13 +47,13 @@ def predict_csv(champion: Champion, text: CsvText, route: str, started: float) -
     """Score the rows of a CSV text, all of them or none; raises `InvalidRecord`."""
     contract = champion.contract
     allowed = names_of(contract)
-    strange = [
+    unknown = [
         Violation(0, *unknown_field(contract, name)) if name else Violation(0, "header", _UNNAMED)
         for name in text.columns
         if name not in allowed
     ]
-    if strange:
-        raise InvalidRecord(strange[:100])
+    if unknown:
+        raise InvalidRecord(unknown[:100])
     table = parse(contract, text.columns, len(text.lines), text=True, decimal=text.decimal)
     if table.violations:
         raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
@@ -122,11 +122,11 @@ def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32
         return champion.model.predict(encoded)
     except ReleaseError as error:
         log.error(error, release=champion.version)
-        beyond = [row for row in range(encoded.rows) if not _answers(champion, encoded.take(np.array([row])))]
-        if not beyond:
+        without_answer = [row for row in range(encoded.rows) if not _answers(champion, encoded.take(np.array([row])))]
+        if not without_answer:
             raise
         reason = "the model has no finite answer: a number without a range is too large"
-        raise InvalidRecord([Violation(row, "", reason) for row in beyond]) from error
+        raise InvalidRecord([Violation(row, "", reason) for row in without_answer]) from error
 
 
 def _answers(champion: Champion, one: Encoded) -> bool:

@@ -43,16 +43,16 @@ def preferred_format(accept: str) -> Format:
 
 def _accepted(header: str) -> dict[str, float]:
     """Media types of an `Accept` header, and how much each is wanted (q)."""
-    found = {}
+    qualities = {}
     for part in header.lower().split(","):
         kind, _, parameters = part.partition(";")
-        wanted = 1.0
+        quality = 1.0
         for parameter in parameters.split(";"):
             name, _, value = parameter.partition("=")
             if name.strip() == "q":
                 try:
-                    wanted = float(value)
+                    quality = float(value)
                 except ValueError:
-                    wanted = 0.0
-        found[kind.strip()] = wanted
-    return found
+                    quality = 0.0
+        qualities[kind.strip()] = quality
+    return qualities

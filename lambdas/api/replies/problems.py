@@ -16,7 +16,7 @@ from typing import Any
 from andamio.errors import PROBLEM_TYPES, URN, AndamioError, InvalidRecord, NotReady, Violation
 
 MEDIA_TYPE = "application/problem+json"
-SHOWN = 100
+MOST_LISTED = 100
 """How many errors one problem lists; `detail` says how many there are."""
 
 _PLAIN_NAME = re.compile(r"^[A-Za-z0-9_](?:[A-Za-z0-9_ .-]{0,62}[A-Za-z0-9_])?$")
@@ -31,26 +31,26 @@ class RequestError(AndamioError):
         super().__init__(detail)
         self.code = code
         self.status = PROBLEM_TYPES[code].status
-        names = _shown_names([field for field, _ in errors])
+        names = _plain_names([field for field, _ in errors])
         self.errors = tuple({"field": names[field], "reason": reason} for field, reason in errors)
 
 
-def shown(name: str) -> str:
+def plain_name(name: str) -> str:
     """A field's name as it may be repeated: one that is not a plain name of at most 64 characters is not."""
     return name if _PLAIN_NAME.match(name) else _NOT_PLAIN
 
 
-def _shown_names(names: Iterable[str]) -> dict[str, str]:
+def _plain_names(names: Iterable[str]) -> dict[str, str]:
     """Each name as it may be repeated; those that may not are numbered, so that they are told apart."""
-    found: dict[str, str] = {}
+    plain: dict[str, str] = {}
     odd = 0
     for name in names:
-        if name not in found:
-            found[name] = shown(name)
-            if found[name] == _NOT_PLAIN:
+        if name not in plain:
+            plain[name] = plain_name(name)
+            if plain[name] == _NOT_PLAIN:
                 odd += 1
-                found[name] = _NOT_PLAIN if odd == 1 else f"(not a plain name, {odd})"
-    return found
+                plain[name] = _NOT_PLAIN if odd == 1 else f"(not a plain name, {odd})"
+    return plain
 
 
 def details(error: Exception, *, single: bool, known: Mapping[str, object], request_id: str = "") -> dict[str, Any]:
@@ -95,11 +95,11 @@ def _invalid_record(error: InvalidRecord, single: bool, known: Mapping[str, obje
     if not single:
         records = len({item.row for item in error.violations})
         detail += f" in {records} record{'' if records == 1 else 's'}; nothing was predicted"
-    if count > SHOWN:
-        detail += f"; the first {SHOWN} are listed"
+    if count > MOST_LISTED:
+        detail += f"; the first {MOST_LISTED} are listed"
     body = problem(error.code, detail + ". GET schema says what a record looks like.")
-    listed = error.violations[:SHOWN]
-    names = _shown_names(item.field for item in listed if item.field not in known) | {"": "features"}
+    listed = error.violations[:MOST_LISTED]
+    names = _plain_names(item.field for item in listed if item.field not in known) | {"": "features"}
     body["errors"] = [_entry(item, single, names) for item in listed]
     return body
 

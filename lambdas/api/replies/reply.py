@@ -19,7 +19,7 @@ _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
-_NOT_KEPT = (b"cache-control", b"no-store")
+_NO_STORE = (b"cache-control", b"no-store")
 _JSON = (b"content-type", b"application/json")
 
 encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -46,22 +46,22 @@ class Reply(Response):
 
 def json_reply(value: object, status: int = 200) -> Reply:
     """A value as JSON, not to be kept by caches."""
-    return Reply(encode(value).encode(), (_JSON, _NOT_KEPT, *_ALWAYS), status)
+    return Reply(encode(value).encode(), (_JSON, _NO_STORE, *_ALWAYS), status)
 
 
 def problem_reply(body: Mapping[str, Any], extra: Iterable[tuple[bytes, bytes]] = ()) -> Reply:
     """Problem details, with the headers that go with them."""
     kind = (b"content-type", problems.MEDIA_TYPE.encode())
     return Reply(
-        encode(body).encode(), (kind, _NOT_KEPT, *_ALWAYS, *problems.headers(body), *extra), int(body["status"])
+        encode(body).encode(), (kind, _NO_STORE, *_ALWAYS, *problems.headers(body), *extra), int(body["status"])
     )
 
 
 def page_reply(body: bytes, media_type: str, *, policy: str = "", seconds: int = 0) -> Reply:
     """A page or a part of one: with its own content security policy, kept for some seconds."""
-    kept = (b"cache-control", f"public, max-age={seconds}".encode()) if seconds else _NOT_KEPT
+    caching = (b"cache-control", f"public, max-age={seconds}".encode()) if seconds else _NO_STORE
     always = [(name, policy.encode() if policy and name == b"content-security-policy" else v) for name, v in _ALWAYS]
-    return Reply(body, ((b"content-type", media_type.encode()), kept, *always))
+    return Reply(body, ((b"content-type", media_type.encode()), caching, *always))
 
 
 def moved(location: str) -> Reply:

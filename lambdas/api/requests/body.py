@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from fastapi import Request
 
-from lambdas.api.replies.problems import RequestError, shown
+from lambdas.api.replies.problems import RequestError, plain_name
 
 LIMIT = 4 * 1024 * 1024
 """Bytes of a body. Lambda takes 6 MB with all around it, in base64: 4.5 MB at most, so 4 is what is promised."""
@@ -34,10 +34,10 @@ def media_type(request: Request, accepted: Sequence[str]) -> str:
         raise RequestError(
             "unsupported-media-type", "Expected no content-encoding: send the body as it is, not compressed."
         )
-    said = request.headers.get("content-type", "").strip()
-    if not said or said == JSON:
+    header = request.headers.get("content-type", "").strip()
+    if not header or header == JSON:
         return accepted[0]
-    kind, _, parameters = said.lower().partition(";")
+    kind, _, parameters = header.lower().partition(";")
     kind = kind.strip()
     if kind.startswith("application/") and kind.endswith("+json"):
         kind = JSON
@@ -52,8 +52,8 @@ def media_type(request: Request, accepted: Sequence[str]) -> str:
 
 async def read_text(request: Request) -> str:
     """The body as text; raises `RequestError` when it is too large, empty or not UTF-8."""
-    said = request.headers.get("content-length", "")
-    if said.isascii() and said.isdigit() and len(said) < 20 and int(said) > LIMIT:
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > LIMIT:
         raise _too_large()
     body = await request.body()
     if len(body) > LIMIT:
@@ -103,12 +103,12 @@ def _because(message: str) -> str:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         seen: set[str] = set()
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise malformed(f"Expected each key once in an object: '{shown(twice)}' stands twice.")
-    return found
+        raise malformed(f"Expected each key once in an object: '{plain_name(twice)}' stands twice.")
+    return value
 
 
 def _constant(name: str) -> object:

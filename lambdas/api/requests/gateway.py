@@ -81,8 +81,8 @@ def address(scope: Scope) -> str:
 def query_string(event: Mapping[str, Any]) -> bytes:
     """The query as it travels; the gateway hands over its parts decoded, each name with one value or with all."""
     one, all_of_them = event.get("queryStringParameters"), event.get("multiValueQueryStringParameters")
-    said = {**(one or {}), **(all_of_them or {})}
-    return urlencode(said, doseq=True, errors="replace").encode()
+    parameters = {**(one or {}), **(all_of_them or {})}
+    return urlencode(parameters, doseq=True, errors="replace").encode()
 
 
 def route_path(event: Mapping[str, Any]) -> str:

@@ -16,16 +16,16 @@ LONGEST_RECORD_ID = 2048
 """Bytes of a caller's id, which the table's index takes no longer."""
 
 
-def _whole_number(said: str) -> int:
-    number = int(said) if said.isascii() and said.isdigit() and len(said) <= 3 else 0
+def _whole_number(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else 0
     if not 1 <= number <= MOST_LISTED:
         raise ValueError(f"expected a whole number from 1 to {MOST_LISTED}")
     return number
 
 
-def _record_id(said: str) -> str:
+def _record_id(text: str) -> str:
     """The caller's id as ids are kept: 7.0 is 7."""
-    record = canonical(said)
+    record = canonical(text)
     if not 1 <= len(record.encode(errors="replace")) <= LONGEST_RECORD_ID:
         raise ValueError(f"expected the caller's id of a record, of 1 to {LONGEST_RECORD_ID} bytes")
     return record
@@ -55,9 +55,9 @@ async def check_query(request: Request) -> None:
     FastAPI passes over the one, and takes the last of the other.
     """
     known = [str(one.alias) for one in request.scope["route"].dependant.query_params]
-    sent = [name for name, _ in request.query_params.multi_items()]
-    errors = [(name, "unknown parameter" + nearest(name, known)) for name in dict.fromkeys(sent) if name not in known]
-    errors += [(name, "expected once") for name in known if sent.count(name) > 1]
+    names = [name for name, _ in request.query_params.multi_items()]
+    errors = [(name, "unknown parameter" + nearest(name, known)) for name in dict.fromkeys(names) if name not in known]
+    errors += [(name, "expected once") for name in known if names.count(name) > 1]
     if errors:
         raise RequestError("invalid-request", "The query cannot be understood.", *errors[:10])
 

@@ -92,8 +92,8 @@ async def predict_in_mlflows_scoring_protocol(request: Request, champion: Champi
     else:
         features = records_of(parse_json(text, nan_is_null=True), names_of(champion.contract))
         predictions = predict(champion, Records(features, [None] * len(features)), "invocations", started)
-    shown = ("label", "label_text", "probabilities", "prediction_id")
-    return json_reply({"predictions": [{key: row[key] for key in shown} for row in predictions]})
+    columns_of_reply = ("label", "label_text", "probabilities", "prediction_id")
+    return json_reply({"predictions": [{key: row[key] for key in columns_of_reply} for row in predictions]})
 
 
 @router.post(

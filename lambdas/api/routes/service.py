@@ -75,8 +75,8 @@ async def page_without_slash() -> Response:
 @router.get("/docs/{asset}", include_in_schema=False)
 async def part_of_the_page(request: Request, asset: str) -> Response:
     """A script or style of the page."""
-    found = docs.asset(request.app.state.static, asset)
-    if found is None:
+    part = docs.asset(request.app.state.static, asset)
+    if part is None:
         raise RequestError("not-found", "The page behind /docs has no such part.")
-    body, kind = found
+    body, kind = part
     return page_reply(body, f"{kind}; charset=utf-8", seconds=PAGE_SECONDS)

@@ -37,7 +37,7 @@ class TestTheSameEvent:
         machine.plan(event, "first")
         said = machine.plan(event, "second")
         assert said["status"] == "running"
-        assert "Execution first is at it" in said["message"]
+        assert "Execution first is scoring this file" in said["message"]
         assert machine.state(said["batch"])["execution"] == "first"
 
     def test_many_at_once_leave_one_at_work(self) -> None:
@@ -135,7 +135,7 @@ class TestWhichFile:
         batch = machine.score("a.csv", ROWS)["batch"]
         machine.batch.delete("incoming/a.csv")
         said = machine.run({"batch": batch, "resume": True}, "second")
-        assert f"The file of batch {batch}, incoming/a.csv, is gone: drop it again" in said["message"]
+        assert f"The file of batch {batch}, incoming/a.csv, was deleted: upload it again" in said["message"]
 
 
 class TestIds:

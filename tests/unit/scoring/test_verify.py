@@ -91,7 +91,7 @@ def test_rejects_that_are_gone_are_noticed(machine: Machine) -> None:
     batch = batch_of(machine)
     key = next(machine.batch.list(f"{layout.REJECTED}{batch}/")).key
     machine.batch.delete(key)
-    assert "its 1 rejected rows are gone" in verified(machine)["message"]
+    assert "its 1 rejected rows are missing" in verified(machine)["message"]
 
 
 def test_a_shard_that_was_given_up_says_why(machine: Machine) -> None:

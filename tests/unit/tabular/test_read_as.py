@@ -6,6 +6,7 @@ import pytest
 
 from andamio.contract import Contract
 from andamio.tabular.read_as import ReadAs, assumptions, in_words
+from etl.report import report
 from tests.support.etl import Lake
 
 CONTRACT = Contract.from_toml(
@@ -25,7 +26,7 @@ def test_what_was_assumed_of_a_file_is_said() -> None:
     ]
     (file,) = lake.manifest(result["version"])["files"]
     assert in_words(file["read_as"]) == "CSV, cp1252 (assumed), semicolons, decimal commas"
-    assert in_words(file["read_as"]) in lake.get(result["report"]).body.decode()
+    assert in_words(file["read_as"]) in lake.get(report(lake, CONTRACT, result["version"])).body.decode()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import FILES, Release, seal
 from andamio.storage import layout
 
-from .conftest import COURSE, Deployed
+from .conftest import Deployed
+from .test_1_demo import COURSE
 
 pytestmark = pytest.mark.e2e
 
