@@ -36,7 +36,7 @@ def read_file(
         raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}")
     form, compression = known
     if not body:
-        raise RefusedFile("is empty, of 0 bytes: upload it again")
+        raise RefusedFile("is empty (0 bytes): upload it again")
     read_as = ReadAs(form, compression=compression)
     if form == "parquet":
         return read_as, _refusing(_parquet(body, read_as, kinds, exact))
