@@ -361,7 +361,7 @@ def test_a_person_who_asks_for_an_empty_file_is_told_that_it_is_empty() -> None:
     machine = Machine()
     machine.drop("empty.csv", "")
     said = machine.plan({"key": "incoming/empty.csv"})
-    assert (said["status"], said["message"]) == ("refused", "empty.csv is empty, of 0 bytes: upload it again")
+    assert (said["status"], said["message"]) == ("refused", "empty.csv is empty (0 bytes): upload it again")
     asked = f"{new_id(NOW)}/empty.csv"
     assert machine.plan(machine.drop(asked, ""))["status"] == "refused", "a form for it was given out"
 
