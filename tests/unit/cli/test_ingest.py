@@ -14,10 +14,10 @@ from moto import mock_aws
 
 from andamio.adapters.aws import Account, Execution
 from andamio.cli.models import pipeline
-from andamio.dataset.documents import CurrentDataset, VersionRows
 from andamio.errors import CommandError
 from andamio.storage import layout
 from etl.collect import Source, Sources
+from tests.support.datasets import a_current
 
 DEPLOYED: dict[str, Any] = {"buckets": {"lake": "lake", "models": "models"}, "state_machines": {"etl": "arn:etl"}}
 
@@ -92,11 +92,7 @@ def made_of(account: Account, lineage: Sources) -> None:
     """A current data version of these raw objects."""
     lake = account.objects("lake")
     lineage.save(lake)
-    rows = VersionRows(read=2, valid=2, rejected=0, replaced=0, train=1, holdout=1)
-    current = CurrentDataset(
-        revision=1, version="v", input=lineage.digest, since="2026-01-01", rows=rows, split="s", cutoff=None
-    )
-    lake.put(layout.CURRENT_DATASET, current.to_json())
+    lake.put(layout.CURRENT_DATASET, a_current("v", input=lineage.digest).to_json())
 
 
 def test_data_that_no_version_is_made_of_are_not_said_to_be_in_use(

@@ -14,8 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import REPO, Clone, Deployed
-from .test_1_demo import COURSE
+from .conftest import COURSE, REPO, Clone, Deployed
 
 pytestmark = pytest.mark.e2e
 
