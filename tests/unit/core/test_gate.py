@@ -43,7 +43,7 @@ def test_the_champion_itself_ties_and_is_not_judged(metric: str, skill: float) -
     found = judged(model, replace(model, name="release 1"), replace(RULES, metric=metric))
     assert (found.outcome, found.rule) == ("tied", "same_model")
     assert found.score is found.gain is found.probability is None
-    assert "nothing to judge" in found.reason
+    assert "nothing to compare" in found.reason
 
 
 def test_an_edit_of_the_contract_alone_is_served_without_being_judged() -> None:

@@ -55,8 +55,9 @@ def test_any_csv_at_any_size_is_scored_row_by_row_and_nothing_else(
     cut, plan = machine.cut_of(said["batch"]), machine.plan_of(said["batch"])
     assert b"".join(body[each.start : each.end] for each in cut.shards) == body[plan.body :]
     assert (said["scored"], said["rejected"]) == (len(rows), 0)
-    merged = machine.batch.get(machine.manifest(said["batch"])["files"]["merged"]).body.decode()
-    found = list(csv.DictReader(io.StringIO(merged, newline="")))
+    merged = machine.batch.get(machine.manifest(said["batch"])["files"]["merged"]).body
+    assert merged.startswith(b"\xef\xbb\xbf") == mark
+    found = list(csv.DictReader(io.StringIO(merged.decode("utf-8-sig"), newline="")))
     shown = [(int(row["age"]), int(row["weight"]), row["note"].replace("\r\n", "\n")) for row in found]
     assert shown == [(age, weight, note) for age, weight, note in rows]
     reader = csv.reader(io.StringIO(text, newline=""))
