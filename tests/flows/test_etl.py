@@ -123,7 +123,7 @@ def test_too_many_bad_rows_fail_the_execution_with_the_reasons_and_publish_nothi
     ended = cloud.run("etl", {})
     assert ended.status == "FAILED"
     assert ended.error == "Andamio.Rejected"
-    assert ended.cause.startswith("101 of 303 rows break the contract, more than the 20% that may: disease: is not one")
+    assert ended.cause.startswith("101 of 303 rows break the contract, more than 20%: disease: is not one")
     key = ended.cause.split(" is in ")[1].split(". ")[0]
     assert len(cloud.lake.get(key).body.splitlines()) == 101, "quarantine is written all the same"
     assert not list(cloud.lake.list(layout.DATASETS)), "not even the split is sealed"
