@@ -80,7 +80,8 @@ def _contract_schemas(contract: Contract) -> Json:
     """What the contract puts in the place of general models."""
     share = {"type": "number", "minimum": 0, "maximum": 1}
     features = {key: value for key, value in record_schema(contract).items() if key != "$schema"}
-    properties = {key: _one_type_each(one) for key, one in features["properties"].items()}
+    blank = "" in contract.data.missing
+    properties = {key: _or_blank(_one_type_each(one), blank) for key, one in features["properties"].items()}
     lists = {
         key: {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_RECORDS} for key, one in properties.items()
     }
@@ -133,6 +134,14 @@ def _one_type_each(schema: Json) -> Json:
             for kind in schema["type"]
         ]
     return {"anyOf": parts, **rest}
+
+
+def _or_blank(schema: Json, blank: bool) -> Json:
+    """The schema with the empty text beside a date that may be missing, where the contract reads it as no value."""
+    parts = schema.get("anyOf", [])
+    if not blank or {"type": "null"} not in parts or all("format" not in part for part in parts):
+        return schema
+    return schema | {"anyOf": [*parts, {"type": "string", "maxLength": 0}]}
 
 
 def _text(schema: Json) -> Json:
