@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns, content_digest, from_bytes, to_bytes
-from andamio.dataset.version import KEY, ROW
+from andamio.dataset.documents import CurrentDataset, DatasetAudit, DatasetManifest, SplitRule, VersionRows
+from andamio.dataset.version import AUDIT, KEY, MANIFEST, PROFILE, ROW
 from andamio.errors import DataError, ObjectNotFound
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from etl.audit import audit, audit_document, findings
@@ -24,25 +22,22 @@ from etl.split import SealedSplit, rows_needed
 from etl.validate import ROWS, read_info, read_split
 
 FORMAT = 2
-MANIFEST = "manifest.json"
-AUDIT = "audit.json"
-REPORT = "report.html"
 
 
 class CannotSplit(DataError):
     """Train or holdout would have too few classes."""
 
 
-def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> dict[str, Any]:
+def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> DatasetManifest:
     """Write the data version that staged rows make, unless it is there, and return its manifest.
 
     The same rows, split and data half of the contract make the same version. Raises `DataError` when
     the rows were not staged, and `CannotSplit` when a side would be of no use.
     """
     info, split = read_info(lake, digest), read_split(lake)
-    if info is None or info["status"] != "valid" or split is None:
+    if info is None or info.status != "valid" or split is None:
         raise DataError(f"{layout.staging(digest)} holds no valid rows: the step 'validate' has to run first")
-    if info["split"] != split.digest:
+    if info.split != split.digest:
         raise DataError(f"{layout.SPLIT} changed since the rows were staged: start the ETL execution again")
     try:
         rows = from_bytes(lake.get(layout.staging(digest, ROWS)).body)
@@ -63,65 +58,60 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> di
         part = {name: column[mask] for name, column in rows.items()}
         lake.put_new(layout.dataset_rows(version, side), to_bytes(part))
     lake.put_new(
-        layout.dataset(version, "profile.json"),
+        layout.dataset(version, PROFILE),
         to_json(profile(contract, rows, labels, holdout)),
         content_type="application/json",
     )
     suspects, checked = audit(contract, rows, labels, holdout, split, order.astype(np.int64))
-    audited = to_json(audit_document(suspects, checked, found))
-    lake.put_new(layout.dataset(version, AUDIT), audited, content_type="application/json")
-    manifest = {
-        "format": FORMAT,
-        "version": version,
-        "created": now.isoformat(timespec="seconds"),
-        "problem": contract.problem.name,
-        "contract": contract.data_digest,
-        "split": split.digest,
-        "split_by": {"rule": split.rule, "key": split.key, "columns": list(split.columns), "share": split.share},
-        "cutoff": None if cutoff is None else str(cutoff),
-        "input": digest,
-        "rows": {**info["rows"], "train": int((~holdout).sum()), "holdout": int(holdout.sum())},
-        "suspects": len(suspects),
-        "findings": len(found),
-        **{name: info[name] for name in ("classes", "coerced", "reasons", "first", "files")},
-    }
+    documents.write_once(lake, layout.dataset(version, AUDIT), audit_document(suspects, checked, found))
+    sides = {"train": int((~holdout).sum()), "holdout": int(holdout.sum())}
+    manifest = DatasetManifest(
+        version=version,
+        created=now.isoformat(timespec="seconds"),
+        problem=contract.problem.name,
+        contract=contract.data_digest,
+        split=split.digest,
+        split_by=SplitRule(rule=split.rule, key=split.key, columns=list(split.columns), share=split.share),
+        cutoff=None if cutoff is None else str(cutoff),
+        input=digest,
+        rows=VersionRows(**info.rows.model_dump(), **sides),
+        suspects=len(suspects),
+        findings=len(found),
+        classes=info.classes,
+        coerced=info.coerced,
+        reasons=info.reasons,
+        first=info.first,
+        files=info.files,
+    )
     # Last: a version is there when its manifest is.
-    lake.put_new(layout.dataset(version, MANIFEST), to_json(manifest), content_type="application/json")
+    documents.write_once(lake, layout.dataset(version, MANIFEST), manifest)
     return manifest
 
 
-def read_manifest(lake: Objects, version: str) -> dict[str, Any] | None:
+def read_manifest(lake: Objects, version: str) -> DatasetManifest | None:
     """The manifest of a data version, or None when there is no such version."""
-    try:
-        content: dict[str, Any] = json.loads(lake.get(layout.dataset(version, MANIFEST)).body)
-    except ObjectNotFound:
-        return None
-    return content
+    return documents.find(lake, layout.dataset(version, MANIFEST), DatasetManifest)
 
 
-def read_audit(lake: Objects, version: str) -> dict[str, Any]:
-    """The audit of a data version; empty when the version is older than the audit."""
-    try:
-        content: dict[str, Any] = json.loads(lake.get(layout.dataset(version, AUDIT)).body)
-    except ObjectNotFound:
-        return {"suspects": [], "checked": [], "findings": []}
-    return content
+def read_audit(lake: Objects, version: str) -> DatasetAudit:
+    """What the audit said of a data version; raises `ObjectNotFound` when there is no such version."""
+    return documents.read(lake, layout.dataset(version, AUDIT), DatasetAudit)
 
 
-def read_current(lake: Objects) -> tuple[dict[str, Any], str] | None:
+def read_current(lake: Objects) -> tuple[CurrentDataset, str] | None:
     """datasets/current.json and its ETag, or None before the first data version."""
     try:
         stored = lake.get(layout.CURRENT_DATASET)
     except ObjectNotFound:
         return None
-    return json.loads(stored.body), stored.etag
+    return documents.parse(stored.body, CurrentDataset, layout.CURRENT_DATASET), stored.etag
 
 
-def cutoff_of(manifest: Mapping[str, Any], split: str) -> np.datetime64 | None:
-    """The cutoff of a data version under the same split: later versions must not have an earlier one."""
-    if manifest.get("cutoff") is None or manifest.get("split") != split:
+def cutoff_of(dataset: CurrentDataset | DatasetManifest, split: str) -> np.datetime64 | None:
+    """The cutoff of a data version under the same split, later versions must not have an earlier one."""
+    if dataset.cutoff is None or dataset.split != split:
         return None
-    return np.datetime64(manifest["cutoff"], "s")
+    return np.datetime64(dataset.cutoff, "s")
 
 
 def _sides(

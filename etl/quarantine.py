@@ -6,9 +6,9 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from andamio.contract import Contract
+from andamio.dataset.documents import RejectReason
 
 FILE = "rejects.jsonl"
 PRIVATE = "(private)"
@@ -75,12 +75,12 @@ def to_json_lines(rejects: Sequence[Reject]) -> bytes:
     return "".join(lines).encode()
 
 
-def count_reasons(rejects: Sequence[Reject]) -> list[dict[str, Any]]:
+def count_reasons(rejects: Sequence[Reject]) -> list[RejectReason]:
     """The number of rows for each (column, reason, code), most frequent first."""
     counts = Counter(problem for reject in rejects for problem in reject.violations if reject.line is not None)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [
-        {"column": column, "code": code, "reason": reason, "rows": rows}
+        RejectReason(column=column, code=code, reason=reason, rows=rows)
         for (column, reason, code), rows in ranked[:_MAX_REASONS]
     ]
 

@@ -13,16 +13,17 @@ from typing import Any
 
 from andamio import names
 from andamio.contract import Contract
+from andamio.dataset.documents import CurrentDataset, StagedInput, VersionRows
+from andamio.dataset.version import REPORT
 from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
-from andamio.storage import layout
-from andamio.storage.documents import to_json
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from andamio.tabular.read_as import assumptions
 from etl import quarantine
 from etl.audit import stop_message
 from etl.collect import Sources, passed_over
-from etl.publish import REPORT, CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
-from etl.validate import read_info, validate
+from etl.publish import CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
+from etl.validate import absent_columns, read_info, validate
 
 _CHANGED = "Raw files changed while this execution ran; the execution of the newest one reads them all."
 _MAX_ATTEMPTS = 20
@@ -81,7 +82,7 @@ def publish_step(lake: Objects, contract: Contract, digest: str, now: datetime) 
         manifest = publish(lake, contract, digest, now)
     except CannotSplit as error:
         return {"status": "rejected", "input": digest, "message": str(error)}
-    return {"status": "published", "input": digest, "version": manifest["version"]}
+    return {"status": "published", "input": digest, "version": manifest.version}
 
 
 def report_step(lake: Objects, contract: Contract, version: str) -> dict[str, Any]:
@@ -108,15 +109,20 @@ def commit_step(lake: Objects, contract: Contract, digest: str, version: str, no
         raise DataError(f"{layout.dataset(version)} is incomplete: the step 'publish' has to run first")
     sources = Sources.load(lake, digest)
     audit = read_audit(lake, version)
-    suspects = audit["suspects"]
+    suspects = audit.suspects
+    rows = VersionRows(**info.rows.model_dump(), train=manifest.rows.train, holdout=manifest.rows.holdout)
     result = {
         **_outcome(info),
         "version": version,
-        "rows": {**info["rows"], "train": manifest["rows"]["train"], "holdout": manifest["rows"]["holdout"]},
+        "rows": rows.model_dump(),
         "training": names.training_execution(version),
         "suspects": len(suspects),
-        "warnings": [suspect["message"] for suspect in suspects[:_WARNINGS]],
-        "findings": [*_assumptions(info), *(finding["message"] for finding in audit["findings"])][:_WARNINGS],
+        "warnings": [suspect.message for suspect in suspects[:_WARNINGS]],
+        "findings": [
+            *_assumptions(info),
+            *absent_columns(info.files),
+            *(finding.message for finding in audit.findings),
+        ][:_WARNINGS],
         "report": _report(lake, version),
     }
     for _ in range(_MAX_ATTEMPTS):
@@ -126,35 +132,33 @@ def commit_step(lake: Objects, contract: Contract, digest: str, version: str, no
             return _superseded(digest, _CHANGED)
         if suspects and contract.training.leakage == "stop":
             return {"status": "rejected", "input": digest, "message": stop_message(audit, version)}
-        outcome, etag = current if current is not None else ({}, None)
-        if outcome.get("version") == version:
+        held, etag = current if current is not None else (None, None)
+        if held is not None and held.version == version:
             return {**result, "status": "unchanged"}
-        current_cutoff, new_cutoff = cutoff_of(outcome, manifest["split"]), cutoff_of(manifest, manifest["split"])
+        current_cutoff = None if held is None else cutoff_of(held, manifest.split)
+        new_cutoff = cutoff_of(manifest, manifest.split)
         if current_cutoff is not None and new_cutoff is not None and new_cutoff < current_cutoff:
             return {"status": "again", "input": digest}
-        body = to_json(
-            {
-                # Grows with each write, so that bytes, and with them ETags, never repeat.
-                "revision": outcome.get("revision", 0) + 1,
-                "version": version,
-                "input": digest,
-                "since": now.isoformat(timespec="seconds"),
-                "rows": result["rows"],
-                "split": manifest["split"],
-                "cutoff": manifest["cutoff"],
-            }
+        following = CurrentDataset(
+            revision=1 if held is None else held.revision + 1,
+            version=version,
+            input=digest,
+            since=now.isoformat(timespec="seconds"),
+            rows=rows,
+            split=manifest.split,
+            cutoff=manifest.cutoff,
         )
-        if _write(lake, body, etag):
+        if _write(lake, following, etag):
             return {**result, "status": "published"}
     raise DataError(f"{layout.CURRENT_DATASET} kept changing: start the ETL execution again")
 
 
-def _write(lake: Objects, body: bytes, etag: str | None) -> bool:
+def _write(lake: Objects, current: CurrentDataset, etag: str | None) -> bool:
     """Write current.json if it did not change since it was read; returns whether it was written."""
     if etag is None:
-        return lake.put_new(layout.CURRENT_DATASET, body, content_type="application/json")
+        return documents.write_once(lake, layout.CURRENT_DATASET, current)
     try:
-        lake.put(layout.CURRENT_DATASET, body, content_type="application/json", if_match=etag)
+        documents.swap(lake, layout.CURRENT_DATASET, current, etag)
     except PreconditionFailed:
         return False
     return True
@@ -172,24 +176,22 @@ def _superseded(digest: str, message: str) -> dict[str, Any]:
     return {"status": "superseded", "input": digest, "message": message}
 
 
-def _assumptions(info: dict[str, Any]) -> list[str]:
+def _assumptions(info: StagedInput) -> list[str]:
     """What was assumed of the files, and could be meant otherwise."""
     return [
-        f"{file['key'].removeprefix(layout.RAW)} {words}"
-        for file in info["files"]
-        for words in assumptions(file["read_as"])
+        f"{file.key.removeprefix(layout.RAW)} {words}" for file in info.files for words in assumptions(file.read_as)
     ]
 
 
-def _outcome(info: Mapping[str, Any]) -> dict[str, Any]:
+def _outcome(info: StagedInput) -> dict[str, Any]:
     """What the state machine carries of info.json: small, and readable in its console."""
-    rejects_key = layout.quarantine(info["input"], quarantine.FILE) if info["first"] else None
+    rejects_key = layout.quarantine(info.input, quarantine.FILE) if info.first else None
     outcome: dict[str, Any] = {
-        "status": info["status"],
-        "input": info["input"],
-        "rows": info["rows"],
-        "rejects": {"first": info["first"], "all": rejects_key},
+        "status": info.status,
+        "input": info.input,
+        "rows": info.rows.model_dump(),
+        "rejects": {"first": info.first, "all": rejects_key},
     }
-    if info["status"] == "rejected":
-        outcome["message"] = info["message"]
+    if info.status == "rejected":
+        outcome["message"] = info.message
     return outcome

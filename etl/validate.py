@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from andamio.contract import Contract
 from andamio.dataset.columns import to_bytes
+from andamio.dataset.documents import InputRows, SourceFile, StagedInput
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import DataError, ObjectNotFound
 from andamio.records.names import similar_name
-from andamio.storage import layout
-from andamio.storage.documents import to_json
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from etl import quarantine
 from etl.audit.values import NO_INFORMATION, findings
@@ -41,16 +39,12 @@ def read_split(lake: Objects) -> SealedSplit | None:
         return None
 
 
-def read_info(lake: Objects, digest: str) -> dict[str, Any] | None:
+def read_info(lake: Objects, digest: str) -> StagedInput | None:
     """info.json of an input, or None when it was not read yet."""
-    try:
-        content: dict[str, Any] = json.loads(lake.get(layout.staging(digest, INFO)).body)
-    except ObjectNotFound:
-        return None
-    return content
+    return documents.find(lake, layout.staging(digest, INFO), StagedInput)
 
 
-def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, Any] | None:
+def validate(lake: Objects, contract: Contract, sources: Sources) -> StagedInput | None:
     """Read and check the sources; returns info.json, whose status is "valid" or "rejected" with a message.
 
     None when the sources are no longer what is there and that matters: one of them is gone, or the split
@@ -62,7 +56,7 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
     split = read_split(lake)
     earlier = read_info(lake, digest)
     # A split that was sealed anew makes other keys: then what was staged is staged again.
-    if earlier is not None and (earlier["status"] == "rejected" or (split and earlier["split"] == split.digest)):
+    if earlier is not None and (earlier.status == "rejected" or (split and earlier.split == split.digest)):
         return earlier
     try:
         ingested = ingest(lake, contract, sources.objects, split)
@@ -80,7 +74,6 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
             quarantine.to_json_lines(rejects),
             content_type="application/x-ndjson",
         )
-    info = _info(contract, sources, ingested, rejects)
     message = _rejection_message(contract, ingested, rejects, layout.quarantine(digest, quarantine.FILE))
     if not message and split is None:
         if not sources.are_current(lake):
@@ -96,53 +89,72 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> dict[str, A
             if read_split(lake) != split:  # another run sealed another one first: read again with its keys
                 return validate(lake, contract, sources)
             ingested.columns[KEY] = split.keys(ingested.cells, ingested.columns[ROW].tolist()).astype(object)
-    if message or split is None:
-        info |= {"status": "rejected", "message": message}
-    else:
-        info |= {"status": "valid", "split": split.digest}
+    valid_for = None if message or split is None else split.digest
+    if valid_for is not None:
         lake.put(layout.staging(digest, ROWS), to_bytes(ingested.columns))
-    lake.put(layout.staging(digest, INFO), to_json(info), content_type="application/json")
+    info = _info(contract, sources, ingested, rejects, message, valid_for)
+    lake.put(layout.staging(digest, INFO), info.to_json(), content_type=documents.JSON)
     return info
 
 
-def _info(contract: Contract, sources: Sources, ingested: Ingested, rejects: Sequence[Reject]) -> dict[str, Any]:
+def _info(
+    contract: Contract, sources: Sources, ingested: Ingested, rejects: Sequence[Reject], message: str, split: str | None
+) -> StagedInput:
     counts = np.bincount(ingested.labels, minlength=len(contract.classes))
     files = ingested.files
-    return {
-        "input": sources.digest,
-        "contract": sources.contract,
-        "files": [_file(report) for report in files],
-        "rows": {
-            "read": sum(report.rows for report in files),
-            "valid": ingested.rows,
-            "rejected": sum(report.rejected for report in files),
-            "replaced": sum(report.replaced for report in files),
-        },
-        "classes": dict(zip(contract.classes, counts.tolist(), strict=True)),
-        "reasons": quarantine.count_reasons(rejects),
-        "first": quarantine.first_messages(rejects),
-        "coerced": dict(sorted(ingested.coerced.items())),
-    }
+    return StagedInput(
+        input=sources.digest,
+        contract=sources.contract,
+        status="valid" if split else "rejected",
+        message=message or None,
+        split=split,
+        files=[_file(report) for report in files],
+        rows=InputRows(
+            read=sum(report.rows for report in files),
+            valid=ingested.rows,
+            rejected=sum(report.rejected for report in files),
+            replaced=sum(report.replaced for report in files),
+        ),
+        classes=dict(zip(contract.classes, counts.tolist(), strict=True)),
+        reasons=quarantine.count_reasons(rejects),
+        first=quarantine.first_messages(rejects),
+        coerced=dict(sorted(ingested.coerced.items())),
+    )
 
 
-def _file(report: FileReport) -> dict[str, Any]:
+def _file(report: FileReport) -> SourceFile:
     source = report.source
-    entry: dict[str, Any] = {
-        "key": source.key,
-        "version": source.version,
-        "etag": source.etag,
-        "modified": source.modified,
-        "size": source.size,
-        "sha256": report.sha256,
-        "read_as": report.read_as.document() if report.read_as else {},
-        "rows": report.rows,
-        "valid": report.valid,
-        "rejected": report.rejected,
-        "replaced": report.replaced,
-        "extra_columns": report.extra,
-        "absent_columns": report.absent,
-    }
-    return entry | ({"refused": report.refused} if report.refused else {})
+    return SourceFile(
+        key=source.key,
+        version=source.version,
+        etag=source.etag,
+        modified=source.modified,
+        size=source.size,
+        sha256=report.sha256,
+        read_as=report.read_as.document() if report.read_as else {},
+        rows=report.rows,
+        valid=report.valid,
+        rejected=report.rejected,
+        replaced=report.replaced,
+        extra_columns=report.extra,
+        absent_columns=report.absent,
+        refused=report.refused or None,
+    )
+
+
+def absent_columns(files: Sequence[SourceFile]) -> list[str]:
+    """What to tell of each file of info.json that lacks columns which may be absent: their cells count as no value."""
+    messages = []
+    for file in files:
+        names = [f"'{name}'" for name in file.absent_columns]
+        if names and file.rows and not file.refused:
+            more = ", ..." if len(names) > _MAX_NAMES else ""
+            columns = "column" if len(names) == 1 else "columns"
+            messages.append(
+                f"{file.key} lacks the {len(names)} optional {columns} {', '.join(names[:_MAX_NAMES])}{more}: no "
+                f"value in {file.rows} rows."
+            )
+    return messages
 
 
 def _file_reject(report: FileReport) -> Reject:
@@ -169,7 +181,7 @@ def _all_bad(report: FileReport, rejects: Sequence[Reject]) -> str:
     """What to tell a person about a file of which no row can be used."""
     own = [reject for reject in rejects if (reject.key, reject.version) == (report.source.key, report.source.version)]
     reasons = "; ".join(
-        f"{reason['column']}: {reason['reason']}" if reason["column"] else str(reason["reason"])
+        f"{reason.column}: {reason.reason}" if reason.column else reason.reason
         for reason in quarantine.count_reasons(own)[:_REASONS_SHOWN]
     )
     rows = "its only row breaks" if report.rows == 1 else f"all of its {report.rows} rows break"
@@ -194,9 +206,9 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence
     total = rejected + ingested.rows
     if rejected > MAX_BAD_SHARE * total:
         top = "; ".join(
-            f"{reason['column']}: {reason['reason']} ({reason['rows']} rows)"
-            if reason["column"]
-            else f"{reason['reason']} ({reason['rows']} rows)"
+            f"{reason.column}: {reason.reason} ({reason.rows} rows)"
+            if reason.column
+            else f"{reason.reason} ({reason.rows} rows)"
             for reason in quarantine.count_reasons(rejects)[:5]
         )
         return (

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from andamio.dataset.version import AUDIT, MANIFEST, REPORT
 from andamio.release.release import IMPORTANCE
-from andamio.storage.documents import to_json
-from registry.record import AUDIT, REPORT, Record
+from registry.record import Record
 from training.documents import FittedModel, ScoredTrial, UnscoredTrial
 from training.evaluate.documents import Figure
 
@@ -101,9 +101,9 @@ def files(record: Record) -> dict[str, bytes]:
         found["evaluation.json"] = record.evaluation.to_json()
     if record.importance is not None:
         found[IMPORTANCE] = record.importance.to_json()
-    for name, value in (("manifest.json", record.manifest), (AUDIT, record.audit)):
-        if value is not None:
-            found[f"data/{name}"] = to_json(value)
+    for name, document in ((MANIFEST, record.manifest), (AUDIT, record.audit)):
+        if document is not None:
+            found[f"data/{name}"] = document.to_json()
     if record.report is not None:
         found[f"data/{REPORT}"] = record.report
     return found | {f"plots/{name}.svg": body for name, body in record.plots.items()}

@@ -33,9 +33,10 @@ from mlflow.tracking import MlflowClient
 
 from andamio import names
 from andamio.contract import Contract
+from andamio.dataset.version import REPORT
 from andamio.errors import TrainingError
 from registry import fields, flavor
-from registry.record import REPORT, Record, Tracked
+from registry.record import Record, Tracked
 from training.documents import FittedModel, ScoredTrial
 
 # SageMaker's plugin, which is asked about every request, warns about every one that is not for SageMaker.

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from andamio.contract import Contract
+from andamio.dataset.documents import DatasetAudit, DatasetManifest
+from andamio.dataset.version import AUDIT, MANIFEST, REPORT
 from andamio.errors import ObjectNotFound, TrainingError
 from andamio.release.release import IMPORTANCE
 from andamio.storage import documents, layout
@@ -18,7 +20,6 @@ from training.evaluate.documents import Evaluation, GateDecision, Importance
 from training.run import EVALUATION_FILE, Run, candidate_file, decision_file
 
 PLOTS = "plots/"
-REPORT, AUDIT = "report.html", "audit.json"
 
 Json = dict[str, Any]
 
@@ -50,8 +51,8 @@ class Record:
     contract: Contract | None
     onnx: bytes | None
     profile: Json = field(default_factory=dict)
-    manifest: Json | None = None
-    audit: Json | None = None
+    manifest: DatasetManifest | None = None
+    audit: DatasetAudit | None = None
     report: bytes | None = None
     importance: Importance | None = None
     plots: dict[str, bytes] = field(default_factory=dict)
@@ -142,8 +143,8 @@ def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -
         contract=None if contract is None else Contract.from_json(contract),
         onnx=candidate("model.onnx"),
         profile={} if profile is None else json.loads(profile),
-        manifest=_json(lake, layout.dataset(version, "manifest.json")),
-        audit=_json(lake, layout.dataset(version, AUDIT)),
+        manifest=documents.find(lake, layout.dataset(version, MANIFEST), DatasetManifest),
+        audit=documents.find(lake, layout.dataset(version, AUDIT), DatasetAudit),
         report=_bytes(lake, layout.dataset(version, REPORT)),
         importance=_importance(run, evaluation) if evaluation else None,
         plots=_plots(run, evaluation) if evaluation else {},
@@ -178,8 +179,3 @@ def _bytes(lake: Objects, key: str) -> bytes | None:
         return lake.get(key).body
     except ObjectNotFound:
         return None
-
-
-def _json(lake: Objects, key: str) -> Json | None:
-    body = _bytes(lake, key)
-    return None if body is None else json.loads(body)

@@ -109,7 +109,8 @@ class BatchPlan:
     to. `body` is the offset of the first row and `line` its line (1 where there is no header), both of
     text files. `names_out` is what the added columns are called: their own names unless the file has one
     of that name. `expires` in seconds since 1970. `transcoded` is the encoding that the text of `source` was
-    turned into UTF-8 from, "" where it is as it came.
+    turned into UTF-8 from, "" where it is as it came. `absent` are the features that the file has no column of; of JSON
+    Lines, where any line may bring one, none are named.
     """
 
     batch: str
@@ -142,6 +143,7 @@ class BatchPlan:
     encoding_basis: Basis | None = None
     transcoded: str = ""
     chunks: tuple[tuple[int, int], ...] = ()
+    absent: tuple[str, ...] = ()
     format_number: Literal[1] = 1
 
     @property

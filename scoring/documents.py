@@ -116,7 +116,8 @@ class ShardSummary:
 class Manifest:
     """`scored/ID.manifest.json`: what a batch was made of and came to.
 
-    `stored` says whether its predictions are in the table, `columns` what the added columns are called.
+    `stored` says whether its predictions are in the table, `columns` what the added columns are called,
+    `absent` which features the file has no column of.
     """
 
     batch: str
@@ -133,6 +134,7 @@ class Manifest:
     created: str
     finished: str
     seconds: float
+    absent: tuple[str, ...] = ()
     format_number: Literal[1] = 1
 
     def to_json(self) -> builtins.bytes:

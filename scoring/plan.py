@@ -221,6 +221,7 @@ def _write(
         thousands=head.thousands,
         encoding_basis=head.encoding_basis,
         transcoded=transcoded_from,
+        absent=() if format == "jsonl" else tuple(name for name in contract.inputs if name not in head.columns),
     )
     if format != "parquet":
         plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, context.bytes_of_a_shard(plan)))

@@ -91,6 +91,7 @@ def _manifest(context: ScoringContext, complete: Complete, merged: str | None, n
         created=plan.created,
         finished=now.isoformat(timespec="seconds"),
         seconds=round((now - datetime.fromisoformat(plan.created)).total_seconds(), 3),
+        absent=plan.absent,
     )
 
 
@@ -105,11 +106,21 @@ def _write_result_key(objects: Objects, complete: Complete) -> None:
         objects.put(key, entry.to_json(), content_type=documents.JSON)
 
 
+def absent_message(manifest: Manifest) -> str:
+    """Which features had no column, and so no value in any row; "" where each had one."""
+    names, most = [f"'{name}'" for name in manifest.absent], 10
+    if not names:
+        return ""
+    columns = "column" if len(names) == 1 else "columns"
+    more = ", ..." if len(names) > most else ""
+    return f" It lacks the {len(names)} optional {columns} {', '.join(names[:most])}{more}: no value in any row."
+
+
 def _message(manifest: Manifest) -> str:
     file, batch = file_name(manifest.input.key), manifest.batch
     where = manifest.files.merged or f"{layout.SCORED}{batch}/"
     rejects = f" The rejected ones, with their reasons: {layout.REJECTED}{batch}/." * bool(manifest.rejected)
     return (
         f"{file}: {manifest.scored:,} of {manifest.rows:,} rows scored, {manifest.rejected:,} rejected, by release "
-        f"{manifest.release.version}. Results: s3://{manifest.input.bucket}/{where}.{rejects}"
+        f"{manifest.release.version}.{absent_message(manifest)} Results: s3://{manifest.input.bucket}/{where}.{rejects}"
     )

@@ -65,7 +65,7 @@ def plan(
     """
     version = version or dataset.current_version(lake)
     manifest = dataset.manifest(lake, version)
-    if manifest["contract"] != contract.data_digest:
+    if manifest.contract != contract.data_digest:
         raise TrainingError(
             f"Data version {version} was made under another contract: its columns, labels, [data] or [features] "
             "differ from the one deployed now. Run ETL again (andamio ingest FILE, or start its state machine)."
@@ -96,7 +96,7 @@ def plan(
             run=run.id,
             problem=contract.problem.name,
             metric=contract.training.metric,
-            split=manifest["split"],
+            split=manifest.split,
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
             skipped=[
                 Skipped(family=name, why="this version does not train it") for name in requested if name not in FAMILIES

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, Literal
+from typing import Literal
 
 from andamio.dataset.columns import Columns, from_bytes
+from andamio.dataset.documents import CurrentDataset, DatasetManifest
 from andamio.errors import ObjectNotFound, TrainingError
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 
 Side = Literal["train", "holdout"]
+
+MANIFEST, AUDIT, PROFILE, REPORT = "manifest.json", "audit.json", "profile.json", "report.html"
+"""Files of a data version, beside its rows."""
 
 KEY, ROW = "_key", "_row"
 """Columns of every data version: the split key's digest, and the row's own identity."""
@@ -18,26 +21,23 @@ KEY, ROW = "_key", "_row"
 
 def current_version(lake: Objects) -> str:
     """The data version that ETL published last; raises `TrainingError` when there is none."""
-    try:
-        current = json.loads(lake.get(layout.CURRENT_DATASET).body)
-    except ObjectNotFound:
+    current = documents.find(lake, layout.CURRENT_DATASET, CurrentDataset)
+    if current is None:
         raise TrainingError(
             f"There is no data version yet ({layout.CURRENT_DATASET}). Put data under {layout.RAW} in the lake "
             "(andamio ingest FILE); ETL makes one and starts training by itself."
-        ) from None
-    version: str = current["version"]
-    return version
+        )
+    return current.version
 
 
-def manifest(lake: Objects, version: str) -> dict[str, Any]:
-    """The manifest of a data version; raises `TrainingError` when there is no such version."""
-    try:
-        content: dict[str, Any] = json.loads(lake.get(layout.dataset(version, "manifest.json")).body)
-    except ObjectNotFound:
+def manifest(lake: Objects, version: str) -> DatasetManifest:
+    """What a data version says of itself; raises `TrainingError` when there is no such version."""
+    found = documents.find(lake, layout.dataset(version, MANIFEST), DatasetManifest)
+    if found is None:
         raise TrainingError(
             f"There is no data version '{version}' under {layout.DATASETS}: leave it out to train on the current one"
-        ) from None
-    return content
+        )
+    return found
 
 
 def read_columns(lake: Objects, version: str, side: Side) -> Columns:

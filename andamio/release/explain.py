@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,8 +80,11 @@ class Explanation:
     error: float
 
 
-def read_reference(contract: Contract, document: ReferenceRows) -> Reference:
-    """The rows of a release's reference.json, encoded; raises `ReleaseError` when there are none to explain against."""
+def read_reference(contract: Contract, document: ReferenceRows, ignored: Collection[str] = ()) -> Reference:
+    """The rows of a release's reference.json, encoded; raises `ReleaseError` when there are none to explain against.
+
+    `ignored` features do not reach the model: they are neither explained nor held.
+    """
     rows, columns, times = document.rows, document.columns, document.time
     if not rows:
         raise ReleaseError("reference.json holds no rows")
@@ -89,7 +92,7 @@ def read_reference(contract: Contract, document: ReferenceRows) -> Reference:
     for name, positions in feature_columns(contract.inputs).items():
         feature = contract.inputs[name]
         undated = feature.type == "date" and contract.problem.time is not None and times is None
-        if name in columns and not feature.private and not undated:
+        if name in columns and name not in ignored and not feature.private and not undated:
             explained[name] = positions
     if contract.problem.time is not None and times is not None:
         cells[contract.problem.time] = times
@@ -97,7 +100,7 @@ def read_reference(contract: Contract, document: ReferenceRows) -> Reference:
     violations = [problem for problem in table.violations if problem.field in explained]
     if violations:
         raise ReleaseError(f"reference.json breaks the contract in '{violations[0].field}'")
-    held = tuple(name for name in contract.inputs if name not in explained)
+    held = tuple(name for name in contract.inputs if name not in explained and name not in ignored)
     return Reference(encode(contract, table), explained, held)
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns
+from andamio.dataset.documents import AuditEntry, DatasetAudit
 from andamio.dataset.version import KEY
 from etl.audit.across import across_the_split
 from etl.audit.features import Train, within_train
@@ -24,7 +24,6 @@ from etl.audit.suspects import KINDS, Suspect
 from etl.audit.values import FINDINGS, Finding, findings
 from etl.split import SealedSplit
 
-FORMAT = 2
 MAX_ROWS = 100_000
 """Training rows that features are checked on. Rows lie in the order of a digest, so the first ones are a sample."""
 _SUSPECTS_NAMED = 5
@@ -54,20 +53,19 @@ def audit(
     return suspects, sorted({*checked, *checked_across}, key=KINDS.index)
 
 
-def audit_document(suspects: Sequence[Suspect], checked: Sequence[str], found: Sequence[Finding]) -> dict[str, Any]:
+def audit_document(suspects: Sequence[Suspect], checked: Sequence[str], found: Sequence[Finding]) -> DatasetAudit:
     """The content of audit.json."""
-    return {
-        "format": FORMAT,
-        "suspects": [asdict(suspect) for suspect in suspects],
-        "checked": list(checked),
-        "findings": [asdict(finding) for finding in found],
-    }
+    return DatasetAudit(
+        suspects=[AuditEntry(**asdict(suspect)) for suspect in suspects],
+        checked=list(checked),
+        findings=[AuditEntry(**asdict(finding)) for finding in found],
+    )
 
 
-def stop_message(content: dict[str, Any], version: str) -> str:
+def stop_message(content: DatasetAudit, version: str) -> str:
     """Why training is stopped for a data version with suspects, and what to do."""
-    suspects = content["suspects"]
-    messages = " ".join(suspect["message"] for suspect in suspects[:_SUSPECTS_NAMED])
+    suspects = content.suspects
+    messages = " ".join(suspect.message for suspect in suspects[:_SUSPECTS_NAMED])
     more = f" And {len(suspects) - _SUSPECTS_NAMED} more." if len(suspects) > _SUSPECTS_NAMED else ""
     count_text = "1 suspect" if len(suspects) == 1 else f"{len(suspects)} suspects"
     return (

@@ -6,10 +6,11 @@ import json
 
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns, from_bytes
+from andamio.dataset.version import PROFILE, REPORT
 from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from etl.publish import REPORT, read_audit, read_current, read_manifest
+from etl.publish import read_audit, read_current, read_manifest
 from etl.report.page import page
 from etl.report.version import Version
 
@@ -30,11 +31,11 @@ def report(lake: Objects, contract: Contract, version: str) -> str:
     if manifest is None:
         raise DataError(f"{layout.dataset(version)} is incomplete: the step 'publish' has to run first")
     current = read_current(lake)
-    before = None if current is None or current[0]["version"] == version else str(current[0]["version"])
+    before = None if current is None or current[0].version == version else current[0].version
     content = Version(
         contract,
         manifest,
-        json.loads(lake.get(layout.dataset(version, "profile.json")).body),
+        json.loads(lake.get(layout.dataset(version, PROFILE)).body),
         read_audit(lake, version),
         _train(lake, version),
         before,

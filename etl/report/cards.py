@@ -35,7 +35,7 @@ class Card:
 
 def features(version: Version) -> Section:
     """A card for every feature; a chart for those that tell most, where there are many."""
-    suspects = {suspect["feature"] for suspect in version.suspects}
+    suspects = {suspect.feature for suspect in version.suspects}
     charted = _charted(version)
     split = len(version.classes) <= CLASSES
     content = {

@@ -32,11 +32,11 @@ def page(version: Version) -> bytes:
         .get_template("report.html")
         .render(
             policy=scripts.policy(),
-            title=f"{name}: data version {manifest['version']}",
+            title=f"{name}: data version {manifest.version}",
             name=name,
             description=problem.description,
             manifest=manifest,
-            created=str(manifest["created"])[:16].replace("T", " "),
+            created=manifest.created[:16].replace("T", " "),
             tiles=_tiles(version),
             sections=content,
             scripts=scripts.scripts(),
@@ -55,13 +55,13 @@ def templates() -> Environment:
 
 
 def _tiles(version: Version) -> list[tuple[str, str]]:
-    rows = version.manifest["rows"]
+    rows = version.manifest.rows
     cells = sum(one.rows for one in version.described)
     lacking = sum(one.missing for one in version.described)
     return [
-        ("training rows", text.number(int(rows["train"]))),
-        ("holdout rows", text.number(int(rows["holdout"]))),
-        ("rejected rows", text.number(int(rows["rejected"]))),
+        ("training rows", text.number(rows.train)),
+        ("holdout rows", text.number(rows.holdout)),
+        ("rejected rows", text.number(rows.rejected)),
         ("features", text.number(len(version.contract.inputs))),
         ("missing cells", text.percent(lacking / max(cells, 1))),
         ("label conflicts", text.number(int(version.profile["conflicts"]["rows"]))),

@@ -31,17 +31,17 @@ def audit(version: Version) -> Section:
     """The suspects, or that there are none."""
     rows = [
         (
-            suspect["kind"],
-            suspect["feature"],
-            ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in suspect["evidence"].items()),
+            suspect.kind,
+            suspect.feature,
+            ", ".join(f"{key.replace('_', ' ')} {number(value)}" for key, value in suspect.evidence.items()),
         )
         for suspect in version.suspects
     ]
     content = {
-        "checked": [KINDS.get(kind, kind) for kind in version.audit["checked"]],
-        "suspects": [(KINDS.get(one["kind"], one["kind"]), one["message"]) for one in version.suspects],
+        "checked": [KINDS.get(kind, kind) for kind in version.audit.checked],
+        "suspects": [(KINDS.get(one.kind, one.kind), one.message) for one in version.suspects],
         "evidence": Table("Evidence", ["kind", "feature", "numbers"], rows),
-        "findings": [finding["message"] for finding in version.audit["findings"]],
+        "findings": [finding.message for finding in version.audit.findings],
     }
     return Section("audit", "Leakage audit", content, "suspicious" if version.suspects else "clean")
 
@@ -203,17 +203,20 @@ def drift(version: Version) -> Section:
 def origin(version: Version) -> Section:
     """Files, rejected rows, the split."""
     manifest = version.manifest
-    files, split = manifest["files"], manifest["split_by"]
+    files, split = manifest.files, manifest.split_by
     content = {
         "files": Table(
             "Raw files" + (f" (the first {FILES} of {len(files)})" if len(files) > FILES else ""),
             ["file", "read as", "rows", "valid", "rejected", "replaced", "SHA-256"],
             [
                 (
-                    file["key"],
-                    in_words(file["read_as"]),
-                    *(file[count] for count in ("rows", "valid", "rejected", "replaced")),
-                    str(file["sha256"])[:16],
+                    file.key,
+                    in_words(file.read_as),
+                    file.rows,
+                    file.valid,
+                    file.rejected,
+                    file.replaced,
+                    file.sha256[:16],
                 )
                 for file in files[:FILES]
             ],
@@ -221,10 +224,10 @@ def origin(version: Version) -> Section:
         "reasons": Table(
             "Why rows were rejected",
             ["column", "reason", "rows"],
-            [(reason["column"] or "(row)", reason["reason"], reason["rows"]) for reason in manifest["reasons"]],
+            [(reason.column or "(row)", reason.reason, reason.rows) for reason in manifest.reasons],
         ),
-        "rule": split["rule"],
-        "by": ", ".join(split["columns"]) if split["columns"] else "the row itself",
-        "share": f"{split['share']:.0%}",
+        "rule": split.rule,
+        "by": ", ".join(split.columns) if split.columns else "the row itself",
+        "share": f"{split.share:.0%}",
     }
     return Section("origin", "Where the rows came from", content)

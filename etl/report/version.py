@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns
+from andamio.dataset.documents import AuditEntry, DatasetAudit, DatasetManifest
 from etl.report.figures import Described, Told, describe, told
 
 
@@ -20,9 +21,9 @@ class Version:
     """A data version, as a report needs it: `train` and `before_train` (of the version `before`) are kept columns."""
 
     contract: Contract
-    manifest: Mapping[str, Any]
+    manifest: DatasetManifest
     profile: Mapping[str, Any]
-    audit: Mapping[str, Any]
+    audit: DatasetAudit
     train: Columns
     before: str | None = None
     before_train: Columns | None = None
@@ -53,6 +54,6 @@ class Version:
         return told(self.contract, self.train, self.labels)
 
     @cached_property
-    def suspects(self) -> list[Mapping[str, Any]]:
-        """What the audit found."""
-        return list(self.audit["suspects"])
+    def suspects(self) -> list[AuditEntry]:
+        """What looks like a leak."""
+        return self.audit.suspects

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from andamio.contract import Contract
+from andamio.dataset.documents import DatasetAudit, DatasetManifest
 from training.documents import FittedModel, ScoredTrial, TrainingPlan, UnscoredTrial
 from training.evaluate.documents import Evaluation, Figure, GateDecision, Importance
 
@@ -27,9 +28,9 @@ class Facts:
     decision: GateDecision
     contract: Contract
     importance: Importance
-    manifest: Json | None = None
+    manifest: DatasetManifest | None = None
     profile: Json = field(default_factory=dict)
-    audit: Json | None = None
+    audit: DatasetAudit | None = None
     lock: str = ""
     decided: str = ""
     report: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from andamio.contract.tables import Feature
+from andamio.dataset.documents import DatasetManifest, SourceFile
 from andamio.tabular.read_as import assumptions
 from registry.card.facts import Facts, Json
 from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
@@ -33,34 +34,27 @@ def purpose(facts: Facts) -> Section:
 
 def data(facts: Facts) -> Section:
     """Which rows it was made of and measured on, and who is out."""
-    manifest = facts.manifest or {}
-    rows: Json = manifest.get("rows") or {}
+    manifest = facts.manifest
     train, holdout = facts.fit.rows, facts.evaluation.rows
+    made = "" if manifest is None else f", made {escaped(manifest.created[:10])}"
     parts = [
-        f"Data version {code(facts.plan.dataset)}"
-        + (f", made {escaped(manifest['created'][:10])}" if manifest.get("created") else "")
-        + f": {counted(train, 'row')} to train on and {counted(holdout, 'row')} held out."
+        f"Data version {code(facts.plan.dataset)}{made}: {counted(train, 'row')} to train on and "
+        f"{counted(holdout, 'row')} held out."
     ]
     by_class = _class_rows(facts)
     if by_class:
         parts.append(table(["class", "train", "holdout"], by_class))
-    files = manifest.get("files") or []
-    if files:
-        parts.append(
-            "Source files: "
-            + listed(
-                [
-                    f"{code(item['key'])} ({counted(item.get('valid', item.get('rows', 0)), 'row')}"
-                    f"{''.join(f'; it {escaped(words)}' for words in assumptions(item.get('read_as') or {}))})"
-                    for item in files
-                ]
-            )
-            + "."
-        )
-    parts += [_split(manifest), _who_is_out(facts, manifest, rows), _suspects(facts), _findings(facts)]
+    if manifest is not None:
+        parts += [f"Source files: {listed([_source_file(file) for file in manifest.files])}.", _split(manifest)]
+    parts += [_who_is_out(facts), _suspects(facts), _findings(facts)]
     if facts.report:
         parts.append(f"The data version's report: {code(facts.report, 500)}.")
     return Section("What it was trained on", paragraphs(parts))
+
+
+def _source_file(file: SourceFile) -> str:
+    assumed = "".join(f"; it {escaped(words)}" for words in assumptions(file.read_as))
+    return f"{code(file.key)} ({counted(file.valid, 'row')}{assumed})"
 
 
 def _class_rows(facts: Facts) -> list[list[str]]:
@@ -71,68 +65,67 @@ def _class_rows(facts: Facts) -> list[list[str]]:
     ]
 
 
-def _split(manifest: Json) -> str:
-    by = manifest.get("split_by") or {}
-    if not by:
-        return ""
-    if by.get("rule") == "time":
+def _split(manifest: DatasetManifest) -> str:
+    by = manifest.split_by
+    if by.rule == "time":
         return (
-            f"Held out is the newest share ({by['share']:.0%}), the rows from {escaped(manifest.get('cutoff') or '')} "
-            "on. The split is sealed and moves forward only."
+            f"Held out is the newest share ({by.share:.0%}), the rows from {escaped(manifest.cutoff or '')} on. "
+            "The split is sealed and moves forward only."
         )
-    columns = listed([escaped(column) for column in by.get("columns") or []], 6)
+    columns = listed([escaped(column) for column in by.columns], 6)
     key = {"group": f"the group ({columns})", "id": f"the id ({columns})", "features": "all feature values"}
     return (
-        f"Held out is {by['share']:.0%}, drawn by a hash of {key.get(str(by.get('key')), 'the row itself')}; equal "
+        f"Held out is {by.share:.0%}, drawn by a hash of {key.get(by.key, 'the row itself')}; equal "
         "keys are on one side, and no row ever changes sides."
     )
 
 
-def _who_is_out(facts: Facts, manifest: Json, rows: Json) -> str:
-    found = []
-    rejected, replaced = rows.get("rejected") or 0, rows.get("replaced") or 0
-    if rejected:
-        reasons = [
-            f"{escaped(item['column'])}: {escaped(item['reason'])} ({counted(item['rows'], 'row')})"
-            if item.get("column")
-            else f"{escaped(item['reason'])} ({counted(item['rows'], 'row')})"
-            for item in manifest.get("reasons") or []
-        ]
-        found.append(
-            f"{counted(rejected, 'row')} that broke the contract" + (f": {listed(reasons, 5)}" if reasons else "")
-        )
-    if replaced:
-        found.append(f"{counted(replaced, 'row')} replaced by a later one with the same id")
-    coerced = manifest.get("coerced") or {}
-    if coerced:
-        cells = listed([f"{escaped(name)} ({count:,})" for name, count in coerced.items()], 8)
-        found.append(f"out-of-range cells, counted as missing: {cells}")
+def _who_is_out(facts: Facts) -> str:
+    found = [] if facts.manifest is None else _left_out_rows(facts.manifest)
     late = [escaped(name) for name, feature in facts.contract.features.items() if not feature.available_at_prediction]
     if late:
         found.append(f"columns known only after the event: {listed(late)}")
-    if not found:
-        return "**Who is out:** no row was refused." if rows.get("read") else ""
-    return "**Who is out:**\n\n" + bullets(found)
+    if found:
+        return "**Who is out:**\n\n" + bullets(found)
+    return "" if facts.manifest is None else "**Who is out:** no row was refused."
+
+
+def _left_out_rows(manifest: DatasetManifest) -> list[str]:
+    found, rows = [], manifest.rows
+    if rows.rejected:
+        reasons = [
+            (f"{escaped(item.column)}: " if item.column else "")
+            + f"{escaped(item.reason)} ({counted(item.rows, 'row')})"
+            for item in manifest.reasons
+        ]
+        found.append(
+            f"{counted(rows.rejected, 'row')} that broke the contract" + (f": {listed(reasons, 5)}" if reasons else "")
+        )
+    if rows.replaced:
+        found.append(f"{counted(rows.replaced, 'row')} replaced by a later one with the same id")
+    if manifest.coerced:
+        cells = listed([f"{escaped(name)} ({count:,})" for name, count in manifest.coerced.items()], 8)
+        found.append(f"out-of-range cells, counted as missing: {cells}")
+    return found
 
 
 def _suspects(facts: Facts) -> str:
     if facts.audit is None:
         return ""
-    found = facts.audit.get("suspects") or []
+    found = facts.audit.suspects
     if not found:
-        kinds = [escaped(kind).replace("\\_", " ").replace("_", " ") for kind in facts.audit.get("checked") or []]
+        kinds = [escaped(kind).replace("\\_", " ").replace("_", " ") for kind in facts.audit.checked]
         looked = f" Looked for: {listed(kinds, 20)}." if kinds else ""
         return f"**Leakage audit:** no suspect.{looked}"
-    items = [escaped(item.get("message") or f"{item.get('kind')}: {item.get('feature')}", 400) for item in found]
     return (
         f"**Leakage audit: {counted(len(found), 'suspect')}.** A leak makes every figure above too good.\n\n"
-        + bullets(items)
+        + bullets([escaped(item.message, 400) for item in found])
     )
 
 
 def _findings(facts: Facts) -> str:
     """What the audit found about values."""
-    found = [escaped(item["message"], 400) for item in (facts.audit or {}).get("findings") or []]
+    found = [] if facts.audit is None else [escaped(item.message, 400) for item in facts.audit.findings]
     return f"**Values:**\n\n{bullets(found)}" if found else ""
 
 

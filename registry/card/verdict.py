@@ -168,9 +168,8 @@ def visible_slices(facts: Facts) -> list[SliceFigure]:
 def suspects(facts: Facts) -> int:
     """How many columns the data audit suspects of leakage."""
     if facts.audit is not None:
-        return len(facts.audit.get("suspects") or [])
-    said_of_data = (facts.manifest or {}).get("suspects") or 0
-    return said_of_data if isinstance(said_of_data, int) else len(said_of_data)
+        return len(facts.audit.suspects)
+    return 0 if facts.manifest is None else facts.manifest.suspects
 
 
 def _failed_against_majority(decision: GateDecision) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from andamio.contract import Contract
+from andamio.dataset.documents import DatasetAudit, RejectReason
 from registry.card import Facts
+from tests.support.datasets import a_manifest, a_source, version_rows
 from tests.support.releases import heart
 from training.documents import FittedModel, TrainingPlan
 from training.evaluate.documents import Evaluation, GateDecision, Importance
@@ -181,14 +183,13 @@ DECISION: dict[str, Any] = {
     "gain": {"value": 0.4011, "low": 0.3712, "high": 0.4313},
 }
 
-MANIFEST: dict[str, Any] = {
-    "created": "2026-03-30T08:00:00+00:00",
-    "rows": {"read": 2510, "valid": 2500, "rejected": 10, "replaced": 0, "train": 2000, "holdout": 500},
-    "split_by": {"rule": "hash", "key": "features", "columns": [], "share": 0.2},
-    "files": [{"key": "raw/heart.csv", "valid": 2500, "rows": 2510}],
-    "reasons": [{"column": "age", "reason": "above 120", "rows": 10}],
-    "coerced": {"chol": 4},
-}
+MANIFEST = a_manifest(
+    "da7a5e7000000001",
+    rows=version_rows(read=2510, valid=2500, rejected=10, train=2000, holdout=500),
+    files=[a_source("raw/heart.csv", rows=2510, valid=2500)],
+    reasons=[RejectReason(column="age", code="above-range", reason="above 120", rows=10)],
+    coerced={"chol": 4},
+)
 
 PROFILE: dict[str, Any] = {
     "features": {"age": {"type": "integer", "count": 2000, "missing": 0, "min": 29.0, "max": 77.0}},
@@ -222,7 +223,7 @@ def facts(
         "run": "4e57000000000001",
         "manifest": MANIFEST,
         "profile": PROFILE,
-        "audit": {"suspects": [], "checked": ["target_copy"], "findings": []},
+        "audit": DatasetAudit(suspects=[], checked=["target_copy"], findings=[]),
         "lock": "10c" * 21 + "1",
         "decided": "2026-03-31",
         **more,

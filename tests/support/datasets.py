@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from andamio.contract import Contract
 from andamio.dataset.columns import content_digest, table_columns, to_bytes
+from andamio.dataset.documents import CurrentDataset, DatasetManifest, SourceFile, SplitRule, VersionRows
 from andamio.dataset.version import KEY, ROW
 from andamio.records.parse import parse
 from andamio.storage import layout
@@ -72,17 +73,53 @@ def publish(
     version = _digest(contract.data_digest + split + "".join(content_digest(side) for side in sides.values()))
     for side, content in sides.items():
         lake.put_new(layout.dataset_rows(version, side), to_bytes(content))
-    manifest = {
-        "version": version,
-        "contract": contract.data_digest,
-        "split": split,
-        "rows": {"train": int((~held).sum()), "holdout": int(held.sum())},
-    }
-    lake.put_new(layout.dataset(version, "manifest.json"), json.dumps(manifest).encode())
+    manifest = a_manifest(
+        version,
+        contract=contract.data_digest,
+        split=split,
+        rows=version_rows(train=int((~held).sum()), holdout=int(held.sum())),
+    )
+    lake.put_new(layout.dataset(version, "manifest.json"), manifest.to_json())
     lake.put_new(layout.dataset(version, "profile.json"), b'{"format": 1}')
     if current:
-        lake.put(layout.CURRENT_DATASET, json.dumps({"version": version}).encode())
+        lake.put(layout.CURRENT_DATASET, a_current(version, split=split).to_json())
     return version
+
+
+def version_rows(**counts: int) -> VersionRows:
+    """Rows of a data version of which every row was valid."""
+    rows = counts.get("train", 0) + counts.get("holdout", 0)
+    return VersionRows(**{"read": rows, "valid": rows, "rejected": 0, "replaced": 0, "train": 0, "holdout": 0} | counts)
+
+
+def a_manifest(version: str, **more: Any) -> DatasetManifest:
+    """The manifest of a data version that was made of nothing in particular."""
+    fields = {
+        "created": "2026-03-30T08:00:00+00:00", "problem": "heart", "contract": "c" * 64, "split": SPLIT,
+        "split_by": SplitRule(rule="hash", key="features", columns=[], share=0.2), "cutoff": None, "input": "1" * 16,
+        "rows": version_rows(), "suspects": 0, "findings": 0, "classes": {}, "coerced": {}, "reasons": [], "first": [],
+        "files": [],
+    }  # fmt: skip
+    return DatasetManifest(version=version, **fields | more)
+
+
+def a_current(version: str, **more: Any) -> CurrentDataset:
+    """The pointer to a data version."""
+    fields = {
+        "revision": 1, "input": "1" * 16, "since": "2026-03-30T08:00:00+00:00", "rows": version_rows(), "split": SPLIT,
+        "cutoff": None,
+    }  # fmt: skip
+    return CurrentDataset(version=version, **fields | more)
+
+
+def a_source(key: str, **more: Any) -> SourceFile:
+    """A raw file that was read."""
+    fields = {
+        "version": "v1", "etag": '"e"', "modified": "2026-03-30T08:00:00+00:00", "size": 9, "sha256": "ab" * 32,
+        "read_as": {"format": "delimited"}, "rows": 9, "valid": 9, "rejected": 0, "replaced": 0, "extra_columns": [],
+        "absent_columns": [], "refused": None,
+    }  # fmt: skip
+    return SourceFile(key=key, **fields | more)
 
 
 def take(cells: Cells, rows: Sequence[int]) -> dict[str, list[str]]:

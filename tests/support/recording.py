@@ -47,6 +47,7 @@ _WRITES = frozenset({"PutObject", "CreateMultipartUpload", "UploadPart", "Comple
 _LISTS = {"ListObjectVersions": "ListBucketVersions", "ListObjectsV2": "ListBucket", "ListObjects": "ListBucket"}
 _CHANGING = re.compile(
     r"\d{8}T\d{6}-[\w-]+|(?:\w+-)?[0-9a-f]{8,}|\b\d+\b|(?<=/incoming/).*|(?<=/raw/).*|(?<=/trials/)\w+|(?<=/lost/)\w+"
+    r"|(?<=/artifacts/code/).*"
 )
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 

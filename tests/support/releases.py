@@ -8,7 +8,7 @@ version = serve(objects, HEART, onnx=linear_onnx(HEART, favour=1))
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +155,11 @@ def seal_release(
     *,
     threshold: float = 0.5,
     changed: Mapping[str, bytes] | None = None,
+    ignored: Sequence[str] = (),
 ) -> str:
     """Write a release and return its version."""
-    info = {"problem": contract.problem.name, "run": "run-1", "dataset": "data-1", "threshold": threshold}
+    info: dict[str, object] = {"problem": contract.problem.name, "run": "run-1", "dataset": "data-1"}
+    info |= {"threshold": threshold, "ignored": list(ignored)}
     return seal(objects, release_files(contract, onnx, changed), info)
 
 

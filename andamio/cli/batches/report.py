@@ -42,6 +42,8 @@ def result(found: Result) -> None:
             table.add_row("", f"[dim]line {reject['line']}: {escape(reject['reason'])}[/dim]")
     else:
         table.add_row("rejected", "0")
+    if manifest.absent:
+        table.add_row("no column of", f"[yellow]{escape(', '.join(manifest.absent))}[/yellow]  no value in any row")
     table.add_row("model", f"{escape(manifest.release.name)}, release {manifest.release.version}")
     plan = found.plan
     for words in assumptions({"encoding": plan.encoding, "encoding_basis": plan.encoding_basis or ""}):

@@ -29,10 +29,11 @@ from andamio.cli.models.tracking import TrackingWatch
 from andamio.cli.models.trials import TrialProgress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
+from andamio.dataset.documents import CurrentDataset
 from andamio.errors import DataError, InputFileError, NoData, NoModel, ObjectNotFound, UsageError
 from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.release import Release
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from andamio.suggestion import nearest
 from etl.collect import Sources
@@ -136,7 +137,7 @@ def ingest(deployed: dict[str, Any], files: list[Path], *, remove: Sequence[str]
 def in_use(lake: Objects) -> bool:
     """Whether the current data version is made of the raw objects that lie in the lake now, and of no others."""
     try:
-        made_of = json.loads(lake.get(layout.CURRENT_DATASET).body)["input"]
+        made_of = documents.read(lake, layout.CURRENT_DATASET, CurrentDataset).input
         return Sources.load(lake, made_of).are_current(lake)
     except (ObjectNotFound, DataError):
         return False
@@ -213,9 +214,8 @@ def _follow_training(deployed: dict[str, Any], account: Account, version: str, *
 def has_decision(deployed: dict[str, Any], account: Account) -> bool:
     """Whether a run on the current data version and the deployed contract reached the gate."""
     contract_digest = deployed.get("contract")
-    try:
-        current = json.loads(account.objects(deployed["buckets"]["lake"]).get(layout.CURRENT_DATASET).body)["version"]
-    except ObjectNotFound:
+    current = documents.find(account.objects(deployed["buckets"]["lake"]), layout.CURRENT_DATASET, CurrentDataset)
+    if current is None:
         return False
     models = account.objects(deployed["buckets"]["models"])
     decided_runs = {

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import webbrowser
 from typing import Any
 
 from andamio.cli.console import note
 from andamio.cli.home import account, home
+from andamio.dataset.documents import CurrentDataset
 from andamio.errors import NoData, ObjectNotFound, UsageError
-from andamio.storage import layout
+from andamio.storage import documents, layout
 
 _VERSION = re.compile(r"[0-9a-f]{16}")
 
@@ -22,10 +22,10 @@ def fetch(deployed: dict[str, Any], version: str | None, *, show: bool) -> str:
     """
     lake = account(deployed).objects(deployed["buckets"]["lake"])
     if version is None:
-        try:
-            version = str(json.loads(lake.get(layout.CURRENT_DATASET).body)["version"])
-        except ObjectNotFound:
-            raise NoData("There is no data version yet. Upload data: andamio ingest FILE") from None
+        current = documents.find(lake, layout.CURRENT_DATASET, CurrentDataset)
+        if current is None:
+            raise NoData("There is no data version yet. Upload data: andamio ingest FILE")
+        version = current.version
     if not _VERSION.fullmatch(version):
         raise UsageError(f"'{version[:40]}' is not a data version. Expected 16 hex digits: andamio models lists them.")
     try:

@@ -21,10 +21,12 @@ from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api
 from andamio.cli.models.releases import figure, list_releases
-from andamio.errors import ObjectNotFound, ReleaseError, UsageError
+from andamio.dataset.documents import CurrentDataset, DatasetManifest, SourceFile
+from andamio.dataset.version import MANIFEST
+from andamio.errors import ReleaseError, UsageError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.noise import is_noise
 from andamio.storage.ports import Objects
 
@@ -222,7 +224,7 @@ def file_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     account = account_of(deployed)
     lake, batch = (account.objects(deployed["buckets"][name]) for name in ("lake", "batch"))
     failed = _failed_files(lake)[:_FILES_SHOWN]
-    rows = [("file not used", f"[red]{escape(file['key'])}[/red] {escape(file['refused'])}") for file in failed]
+    rows = [("file not used", f"[red]{escape(file.key)}[/red] {escape(file.refused or '')}") for file in failed]
     for objects, prefix in ((lake, layout.RAW), (batch, layout.INCOMING)):
         looked = islice(objects.list(prefix), _OBJECTS_COUNTED)
         noise = [info.key for info in looked if is_noise(info) and not info.key.endswith("/")]
@@ -231,13 +233,12 @@ def file_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _failed_files(lake: Objects) -> list[dict[str, Any]]:
-    try:
-        version = json.loads(lake.get(layout.CURRENT_DATASET).body)["version"]
-        files = json.loads(lake.get(layout.dataset(version, "manifest.json")).body)["files"]
-    except ObjectNotFound:
+def _failed_files(lake: Objects) -> list[SourceFile]:
+    current = documents.find(lake, layout.CURRENT_DATASET, CurrentDataset)
+    if current is None:
         return []
-    return [file for file in files if file.get("refused")]
+    manifest = documents.find(lake, layout.dataset(current.version, MANIFEST), DatasetManifest)
+    return [] if manifest is None else [file for file in manifest.files if file.refused]
 
 
 def _executions(deployed: dict[str, Any]) -> None:

@@ -65,6 +65,11 @@ class Champion:
         }
         return travelling(encode_json(of_one)) + max(travelling(encode_json(label)) for label in texts.items())
 
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The features that were empty or constant in train, which the model does not see."""
+        return tuple(self.release.info.get("ignored", ()))
+
     def document(self, name: str) -> dict[str, Any]:
         """One of the release's JSON files, read and checked once; raises `ReleaseError`."""
         if name not in self._kept:
@@ -87,7 +92,7 @@ class Champion:
                     f"Release {self.version} keeps no reference rows to explain against. Train again: the next "
                     "release brings them.",
                 )
-            whole = read_reference(self.contract, document)
+            whole = read_reference(self.contract, document, self.ignored)
             self._kept[_REFERENCE] = sample_reference(whole, self.mixtures, int(self.version, 16))
         found: Reference = self._kept[_REFERENCE]
         return found

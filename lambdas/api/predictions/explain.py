@@ -59,7 +59,8 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
         reason = "the model has no finite answer near this record: a number without a range is too large"
         raise InvalidRecord([Violation(0, "", reason)]) from error
     values = _values(contract, table)
-    ranked = sorted(found.contributions.items(), key=lambda item: -abs(item[1]))
+    unseen = {name: 0.0 for name in champion.ignored if not contract.inputs[name].private}
+    ranked = sorted((found.contributions | unseen).items(), key=lambda item: -abs(item[1]))
     classes = contract.classes
     reply = {
         "record_id": records.ids[0],

@@ -60,7 +60,7 @@ async def the_model_that_serves(champion: ChampionNow) -> Response:
             "classes": contract.texts,
             "positive": contract.classes[positive] if positive >= 0 else None,
             "threshold": champion.threshold,
-            "ignored": champion.release.info.get("ignored", []),
+            "ignored": list(champion.ignored),
             "metric": evaluation.get("metric"),
             "metrics": evaluation.get("metrics"),
             "evaluation": {

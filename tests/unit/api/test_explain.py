@@ -49,6 +49,17 @@ def test_it_explains_the_very_prediction_that_predict_makes(api: Api, loans_api:
         assert said["record_id"] == "visit-17"
 
 
+def test_a_feature_that_the_model_ignores_contributes_nothing_and_is_named() -> None:
+    api = Api()
+    promote(api.objects, "heart", seal_release(api.objects, heart(), ignored=["chol", "fbs"]))
+    said = explain(api, {**PATIENT, "chol": 700, "fbs": 1})
+    contributions = {item["feature"]: item["contribution"] for item in said["contributions"]}
+    assert (contributions["chol"], contributions["fbs"]) == (0, 0)
+    assert set(contributions) == set(heart().inputs)
+    assert said["method"]["held"] == []
+    assert api.get("/model").json["ignored"] == ["chol", "fbs"]
+
+
 def test_of_two_classes_the_positive_one_is_explained_of_more_the_predicted_one(api: Api, loans_api: Api) -> None:
     said = explain(api, PATIENT)
     assert (said["label"], said["class"], said["class_text"]) == ("0", "1", "Heart disease detected")

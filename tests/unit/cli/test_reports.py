@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +12,7 @@ from andamio.adapters.memory import MemoryObjects
 from andamio.cli.models import pipeline, reports
 from andamio.errors import CommandError
 from andamio.storage import layout
+from tests.support.datasets import a_current
 
 VERSION, OTHER = "0123456789abcdef", "fedcba9876543210"
 DEPLOYED: dict[str, Any] = {"buckets": {"lake": "lake"}}
@@ -27,7 +27,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryObjects:
 
 
 def test_the_current_version_is_brought_unless_another_is_named(lake: MemoryObjects, tmp_path: Path) -> None:
-    lake.put(layout.CURRENT_DATASET, json.dumps({"version": VERSION}).encode())
+    lake.put(layout.CURRENT_DATASET, a_current(VERSION).to_json())
     for version in (VERSION, OTHER):
         lake.put(layout.dataset(version, "report.html"), version.encode())
     assert reports.fetch(DEPLOYED, None, show=False) == str(tmp_path / "reports" / f"{VERSION}.html")

@@ -9,7 +9,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.cli.models import show
 from andamio.storage import layout
-from andamio.storage.documents import to_json
+from tests.support.datasets import a_current, a_manifest, a_source
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def test_nothing_is_said_before_there_are_data(buckets: dict[str, MemoryObjects]
 
 
 def test_a_file_that_cannot_be_read_is_named_with_the_reason(buckets: dict[str, MemoryObjects]) -> None:
-    files = [{"key": "raw/a.csv", "rows": 9}, {"key": "raw/b.csv", "rows": 0, "refused": "is a PDF document"}]
-    buckets["lake"].put(layout.dataset("v1", "manifest.json"), to_json({"files": files}))
-    buckets["lake"].put(layout.CURRENT_DATASET, to_json({"version": "v1"}))
+    files = [a_source("raw/a.csv"), a_source("raw/b.csv", rows=0, valid=0, refused="is a PDF document")]
+    buckets["lake"].put(layout.dataset("v1", "manifest.json"), a_manifest("v1", files=files).to_json())
+    buckets["lake"].put(layout.CURRENT_DATASET, a_current("v1").to_json())
     ((label, said),) = file_rows()
     assert label == "file not used"
     assert "raw/b.csv" in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from andamio.contract import Contract
 from andamio.errors import DataError
 from andamio.storage import layout
+from tests.support.datasets import a_current
 from tests.support.etl import Lake
 
 HEAD = """
@@ -172,9 +172,9 @@ def test_a_run_that_was_overtaken_by_a_later_cutoff_divides_again() -> None:
     lake = Lake(TIMED)
     lake.drop("a.csv", "at,size,kind", *[f"2026-01-{n % 28 + 1:02},{n},{'ab'[n % 2]}" for n in range(60)])
     digest, version = staged(lake)
-    overtaker = {"version": "another", "revision": 4, "cutoff": "2026-01-26T00:00:00"}
-    overtaker["split"] = lake.manifest(version)["split"]
-    lake.put(layout.CURRENT_DATASET, json.dumps(overtaker).encode())
+    split = lake.manifest(version)["split"]
+    overtaker = a_current("another", revision=4, cutoff="2026-01-26T00:00:00", split=split)
+    lake.put(layout.CURRENT_DATASET, overtaker.to_json())
     assert lake.step("commit", input=digest, version=version) == {"status": "again", "input": digest}
     said = lake.finish(digest)
     assert said["status"] == "published"

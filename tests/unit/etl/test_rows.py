@@ -45,7 +45,11 @@ def test_columns_are_found_by_name_in_any_order_and_others_are_named_but_not_kep
     lake = Lake(PLAIN)
     lake.drop("a.csv", "kind,phone,size,nurse,colour", *[f"{'ab'[n % 2]},555,{n},Ann,red" for n in range(20)])
     lake.drop("b.jsonl", *[f'{{"size": {n}, "kind": "{"ab"[n % 2]}"}}' for n in range(20, 40)])
-    version = lake.run()["version"]
+    published = lake.run()
+    version = published["version"]
+    assert published["findings"][0] == (
+        "raw/b.jsonl lacks the 2 optional columns 'colour', 'nurse': no value in 20 rows."
+    )
     assert sorted(lake.column(version, "size")) == list(range(40))
     assert set(lake.side(version, "train")) == {"size", "colour", "nurse", "kind", "_key", "_row"}
     first, second = lake.manifest(version)["files"]

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from andamio.contract import Contract
 from andamio.errors import DataError
 from andamio.storage import documents, layout
 from scoring.batch import result_key
@@ -211,3 +212,23 @@ class TestWhatIsKnown:
         machine.batch.put(key, KnownBatch("20260101T000000-000000000000").to_json())
         machine.step("publish", batch=batch)
         assert documents.read(machine.batch, key, KnownBatch).batch == batch
+
+
+class TestAbsentColumns:
+    CONTRACT = Contract.from_toml(
+        '[problem]\nname = "small"\ntarget = "ill"\nlabels = { no = "Healthy", yes = "Ill" }\n'
+        '[features.age]\ntype = "integer"\n[features.weight]\ntype = "number"\nrequired = false\n'
+    )
+
+    def test_are_counted_and_named_where_they_may_be_absent(self) -> None:
+        machine = Machine(self.CONTRACT)
+        said = machine.score("a.csv", "age,note\n1,x\n2,y\n")
+        assert "It lacks the 1 optional column 'weight': no value in any row. Results:" in said["message"]
+        assert machine.manifest(said["batch"])["absent"] == ["weight"]
+
+    def test_are_not_claimed_where_there_are_none_or_nobody_knows(self) -> None:
+        machine = Machine(self.CONTRACT)
+        for name, body in (("a.csv", "age,weight\n1,2\n"), ("a.jsonl", '{"age": 1}\n{"age": 1, "weight": 2}\n')):
+            said = machine.score(name, body)
+            assert "lacks" not in said["message"]
+            assert machine.manifest(said["batch"])["absent"] == []

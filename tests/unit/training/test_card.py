@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 import pytest
 
 from andamio.contract import Contract
+from andamio.dataset.documents import AuditEntry, DatasetAudit
 from registry.card import Card, Facts, make
 from registry.card.markdown import escaped
 from registry.card.page import MOST_PLOTS
 from tests.support.cards import DECISION, EVALUATION, FIT, IMPORTANCE, MANIFEST, PLAN, TRIALS, attempt, every, facts
-from tests.support.datasets import FRUIT_FOLDER
+from tests.support.datasets import FRUIT_FOLDER, a_source
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
@@ -131,8 +132,8 @@ def test_a_calibration_error_that_chance_would_bring_is_no_evidence(high: float,
 
 
 def test_a_suspect_of_the_leakage_audit_is_in_the_first_paragraph_and_named_below() -> None:
-    audit = {"suspects": [{"kind": "copy", "feature": "cp", "evidence": 1, "message": "cp tells the label"}]}
-    card = make(facts(audit=audit))
+    suspect = AuditEntry(kind="copy", feature="cp", evidence={"share": 1}, message="cp tells the label")
+    card = make(facts(audit=DatasetAudit(suspects=[suspect], checked=[], findings=[])))
     assert card.verdict.level == "care"
     assert "1 suspect for leakage" in first_paragraph(card)
     assert "cp tells the label" in section(card, "What it was trained on")
@@ -155,7 +156,7 @@ def numbers(value: object) -> set[float]:
 
 def test_every_figure_is_one_that_the_run_wrote_down() -> None:
     card = make(facts())
-    own = numbers([EVALUATION, FIT, TRIALS, DECISION, MANIFEST, IMPORTANCE, PLAN])
+    own = numbers([EVALUATION, FIT, TRIALS, DECISION, MANIFEST.model_dump(), IMPORTANCE, PLAN])
     width = EVALUATION["metrics"]["roc_auc"]["high"] - EVALUATION["metrics"]["roc_auc"]["low"]
     gained = TRIALS[0]["mean"] - TRIALS[1]["mean"]
     allowed = {f"{value:.{digits}f}" for value in {*own, width, gained} for digits in (2, 3, 4)} | {"0.85", "0.05"}
@@ -284,18 +285,19 @@ def hostile() -> Facts:
         update={"labels": labels, "title": HOSTILE, "description": HOSTILE, "objective": HOSTILE}
     )
     slices = [{**EVALUATION["slices"][1], "feature": HOSTILE, "slice": HOSTILE}]
+    odd = AuditEntry(kind="x", feature=HOSTILE, evidence={}, message=HOSTILE)
     return facts(
         {"slices": slices},
         {"reason": HOSTILE, "against": HOSTILE},
         contract=Contract.model_construct(**tables),
         importance=IMPORTANCE | {"features": [{"feature": HOSTILE, "value": 0.1, "low": 0.0, "high": 0.2}]},
-        audit={"suspects": [{"kind": "x", "feature": HOSTILE, "message": HOSTILE}], "checked": []},
+        audit=DatasetAudit(suspects=[odd], checked=[], findings=[odd]),
         fit=FIT
         | {
             "left_out": [HOSTILE],
             "trials": [{**trial, "why": HOSTILE} if "why" in trial else trial for trial in TRIALS],
         },
-        manifest=MANIFEST | {"files": [{"key": HOSTILE, "valid": 1}], "coerced": {HOSTILE: 1}},
+        manifest=MANIFEST.model_copy(update={"files": [a_source(HOSTILE, valid=1)], "coerced": {HOSTILE: 1}}),
         profile={"features": {"age": {"min": HOSTILE, "max": HOSTILE}}},
         lock=HOSTILE,
         report=HOSTILE,

@@ -17,6 +17,7 @@ from mlflow.tracking import MlflowClient
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
+from andamio.dataset.documents import DatasetAudit
 from andamio.errors import TrainingError
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
@@ -134,7 +135,10 @@ def test_the_parent_run_says_what_was_decided_on_which_data(tracker, record):
 
 def test_the_parent_run_holds_card_decision_evaluation_importance_plots_and_audit(tracker, record, tmp_path):
     found = dataclasses.replace(
-        record, plots={"roc": b"<svg/>"}, audit={"suspects": [], "checked": []}, report=b"<!doctype html>"
+        record,
+        plots={"roc": b"<svg/>"},
+        audit=DatasetAudit(suspects=[], checked=[], findings=[]),
+        report=b"<!doctype html>",
     )
     tracked = tracker(None).log(found)
     folder = Path(tracker.client.download_artifacts(tracked.run_id, "", str(tmp_path)))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import mlflow
 import pytest
+from mlflow.models import Model
 from mlflow.protos import databricks_pb2
 from mlflow.protos.model_registry_pb2 import ModelRegistryService
 from mlflow.protos.service_pb2 import MlflowService
@@ -121,7 +122,7 @@ def walk(trained, trackers, client, recorder) -> None:
     assert promote(others, run, decision, conflicted, NOW, attempt=ATTEMPTS).status == "rejected"
 
     # A call that was cut off while it logged the model, and one while it registered it.
-    for place, owner in {"log_model": mlflow.onnx, "register_model": mlflow}.items():
+    for place, owner in {"log": Model, "register_model": mlflow}.items():
         cut, system = copied(kept), trackers(f"cut-{place}")
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(owner, place, broken_call)
