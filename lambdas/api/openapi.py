@@ -23,6 +23,7 @@ from andamio.contract import Contract
 from andamio.contract.schema import example_record, record_schema
 from lambdas.api.models import batches, problem, records
 from lambdas.api.requests.body import CSV, JSON, LIMIT
+from lambdas.api.requests.parameters import NOT_BLANK
 from lambdas.api.requests.records import LONGEST_TEXT, MOST_RECORDS
 
 Json = dict[str, Any]
@@ -146,7 +147,7 @@ def _or_blank(schema: Json, blank: bool) -> Json:
 
 def _text(schema: Json) -> Json:
     """What any text of a feature may be; where the feature is required, it is not blank."""
-    return {"maxLength": LONGEST_TEXT} | ({} if "null" in schema["type"] else {"pattern": r"\S"})
+    return {"maxLength": LONGEST_TEXT} | ({} if "null" in schema["type"] else {"pattern": NOT_BLANK})
 
 
 def _body_schemas() -> Json:
