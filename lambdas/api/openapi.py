@@ -23,6 +23,7 @@ from andamio.contract import Contract
 from andamio.contract.schema import example_record, record_schema
 from lambdas.api.models import batches, problem, records
 from lambdas.api.requests.body import CSV, JSON, LIMIT
+from lambdas.api.requests.parameters import NOT_BLANK
 from lambdas.api.requests.records import LONGEST_TEXT, MOST_RECORDS
 
 Json = dict[str, Any]
@@ -80,7 +81,8 @@ def _contract_schemas(contract: Contract) -> Json:
     """What the contract puts in the place of general models."""
     share = {"type": "number", "minimum": 0, "maximum": 1}
     features = {key: value for key, value in record_schema(contract).items() if key != "$schema"}
-    properties = {key: _one_type_each(one) for key, one in features["properties"].items()}
+    blank = "" in contract.data.missing
+    properties = {key: _or_blank(_one_type_each(one), blank) for key, one in features["properties"].items()}
     lists = {
         key: {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_RECORDS} for key, one in properties.items()
     }
@@ -135,9 +137,17 @@ def _one_type_each(schema: Json) -> Json:
     return {"anyOf": parts, **rest}
 
 
+def _or_blank(schema: Json, blank: bool) -> Json:
+    """The schema with the empty text beside a date that may be missing, where the contract reads it as no value."""
+    parts = schema.get("anyOf", [])
+    if not blank or {"type": "null"} not in parts or all("format" not in part for part in parts):
+        return schema
+    return schema | {"anyOf": [*parts, {"type": "string", "maxLength": 0}]}
+
+
 def _text(schema: Json) -> Json:
     """What any text of a feature may be; where the feature is required, it is not blank."""
-    return {"maxLength": LONGEST_TEXT} | ({} if "null" in schema["type"] else {"pattern": r"\S"})
+    return {"maxLength": LONGEST_TEXT} | ({} if "null" in schema["type"] else {"pattern": NOT_BLANK})
 
 
 def _body_schemas() -> Json:

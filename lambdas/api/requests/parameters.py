@@ -14,6 +14,8 @@ from lambdas.api.requests.records import nearest
 MOST_LISTED = 100
 LONGEST_RECORD_ID = 2048
 """Bytes of a caller's id, which the table's index takes no longer."""
+NOT_BLANK = r"[^\s\x1c-\x1f\x85]"
+"""The pattern of a text that is not blank: what Python takes for a space, and other languages do not, counts too."""
 
 
 def _whole_number(text: str) -> int:
@@ -44,7 +46,7 @@ RecordIdQuery = Annotated[
         min_length=1,
         max_length=LONGEST_RECORD_ID,
         description="The caller's own id of the record",
-        json_schema_extra={"pattern": r"\S"},
+        json_schema_extra={"pattern": NOT_BLANK},
     ),
 ]
 
