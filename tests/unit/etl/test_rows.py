@@ -171,7 +171,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
             "'a': 1, 'b': 1 rows; with a holdout of 20%, each",
         ),
         ({"a.csv": ["Size,colour,kind", "1,red,a"]}, "raw/a.csv lacks the column 'size' (is it 'Size'?); it has Size,"),
-        ({"a b.csv": ["Size,colour,kind", "1,red,a"]}, "take it out: andamio ingest --remove 'a b.csv'"),
+        ({"a b.csv": ["Size,colour,kind", "1,red,a"]}, "remove it: andamio ingest --remove 'a b.csv'"),
         ({"a.csv": ["x;y", "1;2"]}, "lacks the columns 'size', 'kind'; it has x, y"),
         ({"a.jsonl": ['{"size": 1}']}, "lacks the column 'kind'"),
         ({"a.csv": [HEADER, *good(0, 9)], "b.csv": ["kind", "a"]}, "raw/b.csv lacks the column 'size'; it has kind"),
@@ -180,7 +180,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
             "raw/a.csv has the column 'Colour' for 'colour' of problem.toml: rename it, or take out what is another",
         ),
         ({"a.csv": [HEADER, *["v,1,red,Ann,a", "v,1,red,Ann,b"] * 9]}, "Every feature is empty or constant"),
-        ({"a.csv": [HEADER, "v,x,red,Ann,c"]}, "1 of 1 rows break the contract, more than the 20% that may"),
+        ({"a.csv": [HEADER, "v,x,red,Ann,c"]}, "1 of 1 rows break the contract, more than 20%"),
     ],
 )
 def test_what_cannot_become_a_data_version_is_rejected_with_what_to_do(
@@ -204,7 +204,7 @@ def test_a_share_of_bad_rows_is_borne_and_no_more() -> None:
         assert said["status"] == status
         assert (bad / (40 + bad) > MAX_BAD_SHARE) == (status == "rejected")
         assert len(lake.rejects(said)) == bad
-    assert said["message"].startswith("11 of 51 rows break the contract, more than the 20% that may: size: expected a")
+    assert said["message"].startswith("11 of 51 rows break the contract, more than 20%: size: expected a")
 
 
 def test_several_values_may_mean_one_class_and_the_data_version_still_reads_as_data() -> None:
