@@ -192,12 +192,11 @@ def _column(name: str, records: Sequence[Record]) -> list[object]:
 
 def _exactly(cells: list[object], name: str, carried: pa.StringArray) -> list[object]:
     """Cells that are compared as texts: a number of more digits than a float holds is read again, as it is written."""
-    floats = [(row, cell) for row, cell in enumerate(cells) if isinstance(cell, float)]
-    if not floats:
+    if float not in set(map(type, cells)):
         return cells
     long = _has_long_numbers(carried)
-    for row, cell in floats:
-        if long or abs(cell) >= _EXACT:
+    for row, cell in enumerate(cells):
+        if isinstance(cell, float) and (long or abs(cell) >= _EXACT):
             # A key may be written in another form of Unicode than it is looked up in.
             record = json.loads(carried[row].as_py() + "}", parse_float=Decimal)
             written = record[name] if name in record else _composed(record)[name]

@@ -52,7 +52,17 @@ API = Recipe(
 ETL = Recipe(
     "etl",
     packages=("andamio", "etl"),
-    imports=("altair", "jinja2", "numpy", "pandas", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "pydantic"),
+    imports=(
+        "altair",
+        "jinja2",
+        "numpy",
+        "pandas",
+        "pyarrow",
+        "pyarrow.compute",
+        "pyarrow.csv",
+        "pyarrow.parquet",
+        "pydantic",
+    ),
     budget_mib=174,
     # The charts of a report are drawn by its reader's browser, from what the page brings along.
     assets=(

@@ -22,6 +22,13 @@ from andamio.adapters.s3 import S3Objects
 
 REPO = Path(__file__).resolve().parents[2]
 HEART = REPO / "problems" / "heart"
+# The request that the course's example sends, as it is.
+COURSE = {
+    "features": {
+        "age": 67, "ca": 3, "chol": 286, "cp": 4, "exang": 1, "fbs": 0, "oldpeak": 1.5, "restecg": 2, "sex": 1,
+        "slope": 2, "thal": 3, "thalach": 108, "trestbps": 160,
+    }
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -64,16 +64,17 @@ def address(scope: Scope) -> str:
     """The API's address as the client of a request wrote it, without a slash at the end.
 
     API Gateway names its domain, and the path before the route is a stage or the base path of a custom domain. The
-    emulators name none: all their APIs are under one host, each below a path that has its id.
+    emulators name none: all their APIs are under one host, each below a path that has its id, by plain HTTP whatever
+    the header says.
     """
     headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
     event = scope.get("aws.event") or {"path": scope["path"]}
     context: Mapping[str, Any] = event.get("requestContext") or {}
     host = str(context.get("domainName") or headers.get("host", "localhost"))
-    root = f"{headers.get('x-forwarded-proto', 'http')}://{host}"
     api = context.get("apiId")
     if api and "domainName" not in context and not host.startswith(f"{api}."):
-        return f"{root}/restapis/{api}/{context['stage']}/_user_request_"
+        return f"http://{host}/restapis/{api}/{context['stage']}/_user_request_"
+    root = f"{headers.get('x-forwarded-proto', 'http')}://{host}"
     whole = str(context.get("path") or event["path"]).rstrip("/")
     return root + whole.removesuffix(route_path(event).rstrip("/"))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from andamio.errors import InvalidRecord, Violation
+from andamio.suggestion import did_you_mean
 from lambdas.api.replies.problems import RequestError
 
 MOST_RECORDS = 1000
@@ -140,7 +140,4 @@ def _record_id(value: object, row: int, problems: list[Violation]) -> RecordId:
 
 def nearest(key: str, known: Sequence[str]) -> str:
     """The known key that an unknown one may have been meant to be, or all that are known: the end of a reason."""
-    close = difflib.get_close_matches(key[:64], known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known are {', '.join(known)}" if known else "; expected none"
+    return did_you_mean(key, known, f"; known are {', '.join(known)}" if known else "; expected none")

@@ -155,6 +155,7 @@ def test_the_server_is_the_address_that_the_document_was_asked_at(
 def test_on_the_local_cloud_the_server_is_the_api_s_own_path(api: Api) -> None:
     sent = event("api-predict-ministack") | {"resource": "/openapi.json", "path": "/openapi.json", "httpMethod": "GET"}
     sent["requestContext"] |= {"path": "/v1/openapi.json"}
+    sent["multiValueHeaders"]["x-forwarded-proto"] = ["https"]  # as it is on AWS
     (server,) = api.send(sent).json["servers"]
     assert server["url"] == "http://127.0.0.1:4566/restapis/a1b2c3d4/v1/_user_request_"
     sent["headers"] |= {"host": "a1b2c3d4.execute-api.localhost:4566"}

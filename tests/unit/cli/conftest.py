@@ -1,4 +1,4 @@
-"""The account that a destroy is about."""
+"""The account that a destroy is about, and the one in which batches are scored."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import pytest
 from moto import mock_aws
 
 from andamio.adapters.aws import Account
+from andamio.cli import main
+from andamio.cli.batches import batch, watch
 from andamio.cli.cloud import cdk
 from tests.support.account import NEIGHBOUR, REGION, STACK, TEMPLATE, Aws, Stacks
+from tests.support.batch_cloud import DEPLOYED, HEADER, Cloud
 
 
 @pytest.fixture
@@ -46,3 +49,21 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         made.fill()
         made.client("logs").create_log_group(logGroupName="API-Gateway-Execution-Logs_abc/v1")
         yield made
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    cloud = Cloud()
+    monkeypatch.setattr(batch, "account_of", lambda deployed: cloud)
+    monkeypatch.setattr(main, "_deployed", lambda problem, stage: DEPLOYED)
+    monkeypatch.setattr(watch, "_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "_APPEAR_SECONDS", 0.05)
+    return cloud
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "patients.csv"
+    file.write_text(f"{HEADER}\n52,1\nold,1\n54,1\n")
+    return file

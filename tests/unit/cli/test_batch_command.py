@@ -4,128 +4,22 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
-from typer.testing import CliRunner
 
-from andamio.adapters.aws import Execution
 from andamio.adapters.memory import MemoryObjects
 from andamio.cli import main
-from andamio.cli.batches import batch, report, watch
+from andamio.cli.batches import batch, report
 from andamio.cli.batches.batch import name_in_key
-from andamio.cli.models import api, show
-from andamio.errors import CommandError, ObjectNotFound
+from andamio.cli.models import api
 from andamio.storage import layout
-from scoring.batch import ID, Shard, file_name, prediction_id
+from scoring.batch import ID, file_name, prediction_id
 from scoring.documents import OutputFiles
-from tests.support.batches import BATCH, CREATED, OTHER, a_plan, put_cut, put_done, put_shard, put_state
-from tests.support.releases import heart, serve
-
-MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:andamio-heart-batch"
-DEPLOYED: dict[str, Any] = {
-    "problem": "heart",
-    "buckets": {"lake": "lake", "models": "models", "batch": "batch"},
-    "state_machines": {"batch": MACHINE},
-}
-HEADER = "age,sex"
-OWN = "prediction_id,label,label_text,probability_0,probability_1,model_version"
-
-
-class Cloud:
-    """An account in memory; what happens when a file arrives, or an execution is started, is for the test to say."""
-
-    def __init__(self) -> None:
-        self.buckets = {name: MemoryObjects(name) for name in ("models", "batch")}
-        self.release = serve(self.buckets["models"], heart())
-        self.runs: dict[str, Execution] = {}
-        self.started: list[tuple[str, dict[str, Any]]] = []
-        self.on_arrival: Callable[[str, str], None] = self.score
-        self.on_start: Callable[[str, dict[str, Any]], None] = lambda name, payload: None
-
-    def objects(self, bucket: str) -> MemoryObjects:
-        return self.buckets[bucket]
-
-    def send(self, bucket: str, key: str, file: Path, sent: Callable[[int], None]) -> None:
-        self.buckets[bucket].put(key, file.read_bytes())
-        sent(file.stat().st_size)
-        self.on_arrival(key.split("/")[1], key)
-
-    def executions(self, machine: str, *, limit: int = 100) -> list[Execution]:
-        assert machine == MACHINE
-        return list(self.runs.values())[:limit]
-
-    def execution(self, arn: str) -> Execution:
-        try:
-            return self.runs[arn.rsplit(":", 1)[1]]
-        except KeyError:
-            raise ObjectNotFound(arn) from None
-
-    def start(self, machine: str, name: str, payload: dict[str, Any]) -> str:
-        self.started.append((name, payload))
-        self.on_start(name, payload)
-        return machine + name
-
-    def run(self, name: str, status: str, cause: str = "") -> None:
-        """An execution of that name, as it stands now."""
-        began = datetime(2026, 11, 21, tzinfo=UTC) + timedelta(seconds=len(self.runs))
-        arn = MACHINE.replace(":stateMachine:", ":execution:") + f":{name}"
-        self.runs[name] = Execution(arn, name, status, began, None, {}, cause)
-
-    def score(self, batch_id: str, key: str = "") -> None:
-        """A batch of three rows, of which one is rejected."""
-        plan = a_plan(batch=batch_id, release=self.release, key=key or f"incoming/{batch_id}/patients.csv")
-        part, rejected = layout.scored_part(batch_id, 0, "csv"), layout.rejected_part(batch_id, 0)
-        rows = [f"{50 + n},1,{prediction_id(batch_id, n)},1,Ill,0.25,0.75,{self.release}" for n in (2, 4)]
-        self.buckets["batch"].put(part, "\n".join([f"{HEADER},{OWN}", *rows, ""]).encode())
-        self.buckets["batch"].put(
-            rejected, b'{"line": 3, "reason": "age: expected a [number]", "errors": [], "row": {}}\n'
-        )
-        put_done(self.buckets["batch"], plan, [part])
-
-
-@pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    cloud = Cloud()
-    monkeypatch.setattr(batch, "account_of", lambda deployed: cloud)
-    monkeypatch.setattr(main, "_deployed", lambda problem, stage: DEPLOYED)
-    monkeypatch.setattr(watch, "_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(watch, "_POLL_SECONDS", 0.0)
-    monkeypatch.setattr(watch, "_APPEAR_SECONDS", 0.05)
-    return cloud
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    file = tmp_path / "patients.csv"
-    file.write_text(f"{HEADER}\n52,1\nold,1\n54,1\n")
-    return file
-
-
-def said(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-    """What a command prints as its result."""
-    console = Console(width=160, record=True, highlight=False)
-    for module in (show, report):
-        monkeypatch.setattr(module, "out", console)
-    result = CliRunner().invoke(main.app, list(arguments), catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return console.export_text()
-
-
-def refusal(*arguments: str) -> CommandError:
-    """The error of a command."""
-    result = CliRunner().invoke(main.app, list(arguments))
-    assert isinstance(result.exception, CommandError), result.output
-    return result.exception
-
-
-def refused(*arguments: str) -> str:
-    """The message of a command's error."""
-    return str(refusal(*arguments))
+from tests.support.batch_cloud import DEPLOYED, HEADER, OWN, Cloud, refusal, refused, said
+from tests.support.batches import BATCH, CREATED, OTHER, a_plan, put_done, put_state
 
 
 def test_a_file_goes_and_its_result_comes_next_to_it(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,152 +139,6 @@ def test_without_a_model_nothing_is_sent(cloud: Cloud, file: Path) -> None:
 def test_a_deployment_from_before_there_were_batches_is_told_so(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main, "_deployed", lambda problem, stage: DEPLOYED | {"state_machines": {"etl": ""}})
     assert "Deploy again: andamio deploy" in refused("batches")
-
-
-def test_why_a_batch_failed_is_said_and_how_to_go_on(cloud: Cloud, file: Path) -> None:
-    bucket = cloud.buckets["batch"]
-    cloud.on_arrival = lambda batch_id, key: put_state(
-        bucket, batch_id, status="failed", reason="Column 'cp' is missing."
-    )
-    said = refused("batch", str(file))
-    assert "Column 'cp' is missing." in said
-    assert "--resume" not in said, "what is wrong with a file is not mended by going on"
-
-    def half(batch_id: str, key: str) -> None:
-        plan = a_plan(batch=batch_id)
-        put_cut(bucket, plan, 2, 10)
-        put_shard(bucket, plan, Shard(0, 0, 0, 2), {2: (0.5, 0.5)})
-        put_state(bucket, batch_id, status="failed", reason="1 part could not be scored.")
-
-    cloud.on_arrival = half
-    error = refusal("batch", str(file))
-    assert error.code == "execution-failed"
-    assert "1 of 2 shards are scored. To resume: andamio batch --resume" in str(error)
-
-
-def test_an_execution_that_dies_without_a_word_is_noticed(cloud: Cloud, file: Path) -> None:
-    def dies(batch_id: str, key: str) -> None:
-        put_state(cloud.buckets["batch"], batch_id)
-        cloud.run("e-1", "TIMED_OUT", "took too long")
-
-    cloud.on_arrival = dies
-    assert "ended as TIMED_OUT: took too long" in refused("batch", str(file))
-
-
-def test_a_machine_that_fails_before_it_plans_is_noticed(cloud: Cloud, file: Path) -> None:
-    cloud.run("old", "FAILED", "yesterday's")
-    cloud.on_arrival = lambda batch_id, key: cloud.run("e-2", "FAILED", '{"errorMessage": "no module"}')
-    assert "The batch machine failed: no module" in refused("batch", str(file))
-
-
-def test_a_file_that_starts_nothing_is_noticed(cloud: Cloud, file: Path) -> None:
-    cloud.on_arrival = lambda batch_id, key: None
-    assert refusal("batch", str(file)).code == "execution-failed"
-
-
-def test_going_on_starts_an_execution_and_brings_the_result_into_this_folder(
-    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    put_state(cloud.buckets["batch"], status="failed", reason="a worker died")
-
-    def goes_on(name: str, payload: dict[str, Any]) -> None:
-        cloud.run(name, "RUNNING")
-        cloud.score(BATCH)
-
-    cloud.on_start = goes_on
-    said(monkeypatch, "batch", "--resume", BATCH)
-    ((name, payload),) = cloud.started
-    assert name.startswith("resume-")
-    assert payload == {"batch": BATCH, "resume": True}
-    assert (tmp_path / "patients.scored.csv").exists()
-    said(monkeypatch, "batch", "--resume", BATCH, "--format", "sqlite")
-    assert len(cloud.started) == 1, "a batch that is done is only brought"
-    assert (tmp_path / "patients.scored.sqlite").exists()
-
-
-def test_a_failure_of_the_attempt_before_is_not_taken_for_this_one_s(cloud: Cloud) -> None:
-    put_state(cloud.buckets["batch"], status="failed", reason="a worker died")
-    cloud.on_start = lambda name, payload: cloud.run(name, "FAILED", "and again")
-    assert "and again" in refused("batch", "--resume", BATCH)
-
-
-def test_a_batch_that_runs_is_followed_and_not_started_again(
-    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    put_state(cloud.buckets["batch"])
-    cloud.run("e-1", "RUNNING")
-    looks = []
-
-    def look_and_finish(*arguments: Any) -> None:
-        looks.append(1)
-        if len(looks) == 3:
-            cloud.score(BATCH)
-
-    monkeypatch.setattr(cloud, "execution", lambda arn: (look_and_finish(), cloud.runs["e-1"])[1])
-    said(monkeypatch, "batch", "--resume", BATCH)
-    assert cloud.started == []
-
-
-def test_a_file_that_came_and_started_nothing_is_started_by_its_key(
-    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    key = layout.incoming(BATCH, "patients.csv")
-    cloud.buckets["batch"].put(key, b"age\n")
-    cloud.on_start = lambda name, payload: cloud.score(BATCH)
-    said(monkeypatch, "batch", "--resume", BATCH)
-    assert cloud.started[0][1] == {"key": key}
-
-
-def test_a_file_that_has_just_come_is_only_followed(
-    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(batch, "_START_GRACE", timedelta(days=10_000))
-    monkeypatch.setattr(cloud, "executions", lambda machine, limit=100: cloud.score(BATCH) or [])
-    cloud.buckets["batch"].put(layout.incoming(BATCH, "patients.csv"), b"age\n")
-    said(monkeypatch, "batch", "--resume", BATCH)
-    assert cloud.started == []
-
-
-def test_a_file_whose_execution_was_lost_with_the_cloud_is_started_without_advising_oneself(
-    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(batch, "_START_GRACE", timedelta(days=10_000))
-    monkeypatch.setattr(batch, "_BEGIN_SECONDS", 0.0)
-    key = layout.incoming(BATCH, "patients.csv")
-    cloud.buckets["batch"].put(key, b"age\n")
-    cloud.on_start = lambda name, payload: cloud.score(BATCH)
-    said(monkeypatch, "batch", "--resume", BATCH)
-    assert cloud.started[0][1] == {"key": key}
-
-
-@pytest.mark.parametrize("left", ["FAILED", "nothing"])
-def test_a_batch_whose_execution_is_dead_is_not_said_to_run(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], left: str
-) -> None:
-    put_state(cloud.buckets["batch"])
-    cloud.run("e-1", "RUNNING")
-    assert "running" in said(monkeypatch, "batches")
-    if left == "FAILED":
-        cloud.run("e-1", "FAILED", "States.ServiceRestart")
-    else:
-        cloud.runs.clear()
-    (found,) = batch.Batches(DEPLOYED).recent(5)
-    assert found.status == "failed"
-    assert f"Go on with: andamio batch --resume {BATCH}" in (found.reason or "")
-    assert ("States.ServiceRestart" if left == "FAILED" else "not there any more") in (found.reason or "")
-
-
-def test_a_batch_that_loses_its_execution_while_it_is_followed_is_said_at_once(cloud: Cloud, file: Path) -> None:
-    def claimed(batch_id: str, key: str) -> None:
-        put_state(cloud.buckets["batch"], batch=batch_id)
-
-    cloud.on_arrival = claimed
-    assert "Go on with: andamio batch --resume" in refused("batch", str(file))
 
 
 def test_recent_batches_fit_on_a_line_each(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

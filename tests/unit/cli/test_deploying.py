@@ -124,7 +124,7 @@ def test_a_stack_that_is_gone_is_deployed_again(world: World) -> None:
 def test_a_stack_whose_resources_are_gone_is_not_said_to_be_up_to_date(world: World) -> None:
     deploy()
     world.gone = ["bucket lake", "function andamio-heart-api"]
-    with pytest.raises(CommandError, match=r"Not there: bucket lake, function andamio-heart-api.*andamio destroy"):
+    with pytest.raises(CommandError, match=r"Missing: bucket lake, function andamio-heart-api.*andamio destroy"):
         deploy()
 
 

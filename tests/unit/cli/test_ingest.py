@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from andamio.cli.models import pipeline
 from andamio.errors import CommandError
 from andamio.storage import layout
 from etl.collect import Source, Sources
+from tests.support.datasets import a_current
 
 DEPLOYED: dict[str, Any] = {"buckets": {"lake": "lake", "models": "models"}, "state_machines": {"etl": "arn:etl"}}
 
@@ -92,7 +92,7 @@ def made_of(account: Account, lineage: Sources) -> None:
     """A current data version of these raw objects."""
     lake = account.objects("lake")
     lineage.save(lake)
-    lake.put(layout.CURRENT_DATASET, json.dumps({"version": "v", "input": lineage.digest}).encode())
+    lake.put(layout.CURRENT_DATASET, a_current("v", input=lineage.digest).to_json())
 
 
 def test_data_that_no_version_is_made_of_are_not_said_to_be_in_use(

@@ -1,5 +1,7 @@
 """What the gate sees, in rates: the benchmark's own simulation, in small."""
 
+import pytest
+
 from benchmarks.gate import CONFIDENCE, STRICT, Effort, mean, pair, power, report, retrained
 
 SMALL = Effort(pairs={60: 150, 500: 80}, frozen={60: 12}, growing={60: 4}, resamples=200, retrainings=12)
@@ -15,6 +17,7 @@ def test_equal_models_are_promoted_about_as_often_as_the_confidence_allows():
         assert rate <= 1 - CONFIDENCE + 3 * max(error, 0.015)
 
 
+@pytest.mark.slow
 def test_more_confidence_promotes_less():
     rates = {
         confidence: power(SMALL, run, recent=False, gains=(0.0, 0.05), confidence=confidence)[60]

@@ -63,11 +63,11 @@ class Rows:
 def audited(lake: Lake, rows: Rows | None = None) -> list[dict[str, Any]]:
     if rows is not None:
         lake.drop("rows.csv", *rows.lines())
-    audit_document = lake.run()
-    assert audit_document["status"] == "published", audit_document
-    content = read_audit(lake, audit_document["version"])
-    assert lake.manifest(audit_document["version"])["suspects"] == audit_document["suspects"] == len(content.suspects)
-    assert audit_document["warnings"] == [suspect.message for suspect in content.suspects][:5]
+    said = lake.run()
+    assert said["status"] == "published", said
+    content = read_audit(lake, said["version"])
+    assert lake.manifest(said["version"])["suspects"] == said["suspects"] == len(content.suspects)
+    assert said["warnings"] == [suspect.message for suspect in content.suspects][:5]
     assert {suspect.kind for suspect in content.suspects} <= set(content.checked) <= set(KINDS)
     return [suspect.model_dump() for suspect in content.suspects]
 
@@ -251,13 +251,13 @@ def test_a_suspect_stops_the_run_when_the_contract_says_so_and_all_evidence_is_t
     rows = Rows()
     lake = Lake(stop)
     lake.drop("rows.csv", *rows.plant("outcome", rows.columns["kind"]).lines())
-    audit_document = lake.run()
-    assert audit_document["status"] == "rejected"
-    assert "names 1 suspect" in audit_document["message"]
-    assert "'outcome' copies the label" in audit_document["message"]
-    assert 'set leakage = "warn"' in audit_document["message"]
+    said = lake.run()
+    assert said["status"] == "rejected"
+    assert "found 1 suspect" in said["message"]
+    assert "'outcome' copies the label" in said["message"]
+    assert 'set leakage = "warn"' in said["message"]
     assert layout.CURRENT_DATASET not in {info.key for info in lake.list("")}, "nothing trains on it"
-    version = audit_document["message"].split("andamio report ")[1][:16]
+    version = said["message"].split("andamio report ")[1][:16]
     assert only(read_audit(lake, version).suspects).feature == "outcome"
     lake.contract = contract(features='[features.outcome]\ntype = "category"\n')
     again = lake.run()
@@ -269,11 +269,11 @@ def test_an_objection_names_five_and_counts_the_rest() -> None:
         AuditEntry(kind="copies_target", feature=f"x{index}", evidence={}, message=f"'x{index}' copies the label.")
         for index in range(8)
     ]
-    audit_document = stop_message(DatasetAudit(suspects=suspects, checked=[], findings=[]), "0" * 16)
-    assert "names 8 suspects" in audit_document
-    assert "'x4'" in audit_document
-    assert "'x5'" not in audit_document
-    assert "And 3 more." in audit_document
+    said = stop_message(DatasetAudit(suspects=suspects, checked=[], findings=[]), "0" * 16)
+    assert "found 8 suspects" in said
+    assert "'x4'" in said
+    assert "'x5'" not in said
+    assert "And 3 more." in said
 
 
 def test_clean_data_pass_where_suspects_would_stop() -> None:
@@ -302,12 +302,10 @@ def test_the_lower_ends_mind_how_few_rows_there_are() -> None:
 def table(columns: dict[str, Any], labels: Any, types: dict[str, str]) -> Train:
     classes = ", ".join(f'"{index}" = "c{index}"' for index in range(max(int(labels.max()) + 1, 2)))
     features = "".join(f'[features.{name}]\ntype = "{kind}"\nrequired = false\n' for name, kind in types.items())
-    audit_document = Contract.from_toml(
-        f'[problem]\nname = "table"\ntarget = "y"\nlabels = {{ {classes} }}\n{features}'
-    )
+    said = Contract.from_toml(f'[problem]\nname = "table"\ntarget = "y"\nlabels = {{ {classes} }}\n{features}')
     keys = np.array([f"{key:016x}" for key in np.random.default_rng(1).integers(0, 2**62, len(labels))], dtype=object)
     assert len(labels) < MAX_ROWS
-    return Train(audit_document, columns, labels.astype(np.int64), keys, np.arange(len(labels)))
+    return Train(said, columns, labels.astype(np.int64), keys, np.arange(len(labels)))
 
 
 def noise(seed: int) -> Train:

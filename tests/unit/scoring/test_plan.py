@@ -154,6 +154,13 @@ class TestColumns:
         assert columns["label"] == "andamio_label_3"
         assert columns["probability_no"] == "andamio_probability_no_3"
 
+    def test_an_added_column_differs_from_one_in_the_file_in_more_than_capitals(self) -> None:
+        machine = Machine()
+        batch = machine.score("a.csv", "age,weight,LABEL_TEXT,Model_Version\n1,2,x,y\n")["batch"]
+        names = machine.plan_of(batch).names_out
+        assert (names["label_text"], names["model_version"]) == ("andamio_label_text", "andamio_model_version")
+        assert names["label"] == "label"
+
     @pytest.mark.parametrize(
         ("header", "column"),
         [

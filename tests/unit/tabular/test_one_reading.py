@@ -1,7 +1,6 @@
 """One reading of files: ETL, batch and the API agree on every cell that any of them can be given.
 
-Not drawn here, because readers differ on purpose: CSV rows without any value (ETL passes over them, a batch answers
-each row of its file), encodings, carriage returns inside of cells, and Parquet columns of lists (a batch refuses them).
+Whole files, with their encodings, quotes and headers, are in `test_corpus.py`.
 """
 
 from __future__ import annotations

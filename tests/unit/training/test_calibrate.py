@@ -113,6 +113,7 @@ SMALL = {"random_forest": {"n_estimators": 12}, "gradient_boosting": {"n_estimat
     stretch=st.floats(0.1, 6),
     positive=st.integers(0, 1),
 )
+@pytest.mark.slow
 def test_parity_holds_behind_the_curve_whatever_it_is(name, seed, classes, stretch, positive):
     """Saturated rows too: range ends and categories never seen push a linear model to 0 and 1."""
     encoded, labels = table(seed, rows=60, classes=classes, missing=0.1)

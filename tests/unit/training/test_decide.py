@@ -129,6 +129,7 @@ def test_an_edited_text_is_served_without_being_judged(world, run):
     assert decision.against == f"release {first}"
 
 
+@pytest.mark.slow
 def test_a_model_no_better_than_the_champion_is_rejected(world, run):
     first = sealed(world[1], run, decide(*world, run).decision)
     serve(world[1], first)
@@ -139,6 +140,7 @@ def test_a_model_no_better_than_the_champion_is_rejected(world, run):
     assert decision.probability < decision.confidence
 
 
+@pytest.mark.slow
 def test_a_model_that_is_tried_after_others_on_the_same_rows_says_so(world, run):
     first = decide(*world, run)
     assert first.tries == 1

@@ -132,6 +132,7 @@ def test_a_slice_that_is_served_worse_is_named_whichever_way_the_metric_goes(met
     assert not found["part", "a"]
 
 
+@pytest.mark.slow
 def test_of_many_slices_that_are_all_alike_hardly_one_is_called_worse():
     """Forty slices of noise, a hundred times: each alone would be worse beyond its own interval once in forty."""
     contract, rng, marked = HEART, np.random.default_rng(5), 0

@@ -43,6 +43,7 @@ def predictor(body):
     selection=st.sampled_from(SELECTIONS),
     share=st.floats(SHARE.low, SHARE.high),
 )
+@pytest.mark.slow
 def test_export_agrees_on_train_and_on_perturbed_rows(name, seed, rows, columns, classes, missing, selection, share):
     encoded, labels = table(
         seed, rows=rows, numbers=columns[0], categories=columns[1], classes=classes, missing=missing

@@ -184,6 +184,7 @@ def test_after_the_third_conflict_the_model_is_rejected(lake, models, tracker, r
     assert set(tracker.outcomes.values()) == {"rejected"}
 
 
+@pytest.mark.slow
 def test_a_rejected_model_is_on_record_as_challenger_and_leaves_the_champion(lake, models, tracker, run):
     decision, _ = registered(lake, models, run, tracker)
     promote(models, run, decision, tracker, NOW)

@@ -177,6 +177,7 @@ def test_another_holdout_gives_the_very_same_model():
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_the_same_data_and_seed_give_the_same_candidate_to_the_byte():
     def candidate():
         lake, models, _ = buckets()
@@ -216,6 +217,7 @@ def test_an_export_that_says_something_else_gives_way_to_the_next_best():
     assert result.attempts[0].parity.largest > export.TOLERANCE
 
 
+@pytest.mark.slow
 def test_a_run_whose_exports_all_fail_ends_without_a_model():
     lake, models, _ = buckets()
     run = planned(lake, models, HEART, families=["logistic_regression", "gradient_boosting", "random_forest"])

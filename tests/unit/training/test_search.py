@@ -231,6 +231,7 @@ def test_a_search_that_is_run_again_computes_nothing(run):
     assert len(run.trials()) == 4 + 1
 
 
+@pytest.mark.slow
 def test_the_same_contract_and_data_give_the_same_trials_and_rounds():
     def results():
         lake, models = MemoryObjects("lake"), MemoryObjects("models")

@@ -107,7 +107,7 @@ def test_the_training_data_dropped_into_s3_come_back_scored_as_the_api_scores_th
 
 def test_over_http_a_file_is_sent_without_any_aws_key_and_its_rows_are_looked_up(heart: Deployed) -> None:
     lines = [f"record_id,{HEADER}", f"visit-1,{LINES[0]}", f"visit-2,old{LINES[1]}", f'"visit\n3",{LINES[2]}']
-    asked = heart.request("POST", "/batches", json={"name": "patients.csv.gz"})
+    asked = heart.request("POST", "/batches", json={"name": "pacientes año 2026.csv.gz"})
     assert asked.status_code == 201, asked.text
     upload, batch = asked.json()["upload"], asked.json()["batch"]
     assert heart.request("GET", f"/batches/{batch}").json()["status"] == "waiting"

@@ -14,8 +14,7 @@ from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import FILES, Release, seal
 from andamio.storage import layout
 
-from .conftest import Deployed
-from .test_1_demo import COURSE
+from .conftest import COURSE, Deployed
 
 pytestmark = pytest.mark.e2e
 

@@ -1,0 +1,161 @@
+"""Batches that fail, die or wait: `andamio batch` says so, and `--resume` goes on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from andamio.cli.batches import batch
+from andamio.storage import layout
+from scoring.batch import Shard
+from tests.support.batch_cloud import DEPLOYED, Cloud, refusal, refused, said
+from tests.support.batches import BATCH, a_plan, put_cut, put_shard, put_state
+
+
+def test_why_a_batch_failed_is_said_and_how_to_go_on(cloud: Cloud, file: Path) -> None:
+    bucket = cloud.buckets["batch"]
+    cloud.on_arrival = lambda batch_id, key: put_state(
+        bucket, batch_id, status="failed", reason="Column 'cp' is missing."
+    )
+    said = refused("batch", str(file))
+    assert "Column 'cp' is missing." in said
+    assert "--resume" not in said, "what is wrong with a file is not mended by going on"
+
+    def half(batch_id: str, key: str) -> None:
+        plan = a_plan(batch=batch_id)
+        put_cut(bucket, plan, 2, 10)
+        put_shard(bucket, plan, Shard(0, 0, 0, 2), {2: (0.5, 0.5)})
+        put_state(bucket, batch_id, status="failed", reason="1 part could not be scored.")
+
+    cloud.on_arrival = half
+    error = refusal("batch", str(file))
+    assert error.code == "execution-failed"
+    assert "1 of 2 shards are scored. To resume: andamio batch --resume" in str(error)
+
+
+def test_an_execution_that_dies_without_a_word_is_noticed(cloud: Cloud, file: Path) -> None:
+    def dies(batch_id: str, key: str) -> None:
+        put_state(cloud.buckets["batch"], batch_id)
+        cloud.run("e-1", "TIMED_OUT", "took too long")
+
+    cloud.on_arrival = dies
+    assert "ended as TIMED_OUT: took too long" in refused("batch", str(file))
+
+
+def test_a_machine_that_fails_before_it_plans_is_noticed(cloud: Cloud, file: Path) -> None:
+    cloud.run("old", "FAILED", "yesterday's")
+    cloud.on_arrival = lambda batch_id, key: cloud.run("e-2", "FAILED", '{"errorMessage": "no module"}')
+    assert "The batch machine failed: no module" in refused("batch", str(file))
+
+
+def test_a_file_that_starts_nothing_is_noticed(cloud: Cloud, file: Path) -> None:
+    cloud.on_arrival = lambda batch_id, key: None
+    assert refusal("batch", str(file)).code == "execution-failed"
+
+
+def test_going_on_starts_an_execution_and_brings_the_result_into_this_folder(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put_state(cloud.buckets["batch"], status="failed", reason="a worker died")
+
+    def goes_on(name: str, payload: dict[str, Any]) -> None:
+        cloud.run(name, "RUNNING")
+        cloud.score(BATCH)
+
+    cloud.on_start = goes_on
+    said(monkeypatch, "batch", "--resume", BATCH)
+    ((name, payload),) = cloud.started
+    assert name.startswith("resume-")
+    assert payload == {"batch": BATCH, "resume": True}
+    assert (tmp_path / "patients.scored.csv").exists()
+    said(monkeypatch, "batch", "--resume", BATCH, "--format", "sqlite")
+    assert len(cloud.started) == 1, "a batch that is done is only brought"
+    assert (tmp_path / "patients.scored.sqlite").exists()
+
+
+def test_a_failure_of_the_attempt_before_is_not_taken_for_this_one_s(cloud: Cloud) -> None:
+    put_state(cloud.buckets["batch"], status="failed", reason="a worker died")
+    cloud.on_start = lambda name, payload: cloud.run(name, "FAILED", "and again")
+    assert "and again" in refused("batch", "--resume", BATCH)
+
+
+def test_a_batch_that_runs_is_followed_and_not_started_again(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put_state(cloud.buckets["batch"])
+    cloud.run("e-1", "RUNNING")
+    looks = []
+
+    def look_and_finish(*arguments: Any) -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            cloud.score(BATCH)
+
+    monkeypatch.setattr(cloud, "execution", lambda arn: (look_and_finish(), cloud.runs["e-1"])[1])
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started == []
+
+
+def test_a_file_that_came_and_started_nothing_is_started_by_its_key(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    key = layout.incoming(BATCH, "patients.csv")
+    cloud.buckets["batch"].put(key, b"age\n")
+    cloud.on_start = lambda name, payload: cloud.score(BATCH)
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started[0][1] == {"key": key}
+
+
+def test_a_file_that_has_just_come_is_only_followed(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(batch, "_START_GRACE", timedelta(days=10_000))
+    monkeypatch.setattr(cloud, "executions", lambda machine, limit=100: cloud.score(BATCH) or [])
+    cloud.buckets["batch"].put(layout.incoming(BATCH, "patients.csv"), b"age\n")
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started == []
+
+
+def test_a_file_whose_execution_was_lost_with_the_cloud_is_started_without_advising_oneself(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(batch, "_START_GRACE", timedelta(days=10_000))
+    monkeypatch.setattr(batch, "_BEGIN_SECONDS", 0.0)
+    key = layout.incoming(BATCH, "patients.csv")
+    cloud.buckets["batch"].put(key, b"age\n")
+    cloud.on_start = lambda name, payload: cloud.score(BATCH)
+    said(monkeypatch, "batch", "--resume", BATCH)
+    assert cloud.started[0][1] == {"key": key}
+
+
+@pytest.mark.parametrize("left", ["FAILED", "nothing"])
+def test_a_batch_whose_execution_is_dead_is_not_said_to_run(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], left: str
+) -> None:
+    put_state(cloud.buckets["batch"])
+    cloud.run("e-1", "RUNNING")
+    assert "running" in said(monkeypatch, "batches")
+    if left == "FAILED":
+        cloud.run("e-1", "FAILED", "States.ServiceRestart")
+    else:
+        cloud.runs.clear()
+    (found,) = batch.Batches(DEPLOYED).recent(5)
+    assert found.status == "failed"
+    assert f"Go on with: andamio batch --resume {BATCH}" in (found.reason or "")
+    assert ("States.ServiceRestart" if left == "FAILED" else "not there any more") in (found.reason or "")
+
+
+def test_a_batch_that_loses_its_execution_while_it_is_followed_is_said_at_once(cloud: Cloud, file: Path) -> None:
+    def claimed(batch_id: str, key: str) -> None:
+        put_state(cloud.buckets["batch"], batch=batch_id)
+
+    cloud.on_arrival = claimed
+    assert "Go on with: andamio batch --resume" in refused("batch", str(file))
