@@ -148,7 +148,7 @@ def test_after_three_conflicts_the_model_is_rejected(cloud: Cloud) -> None:
     cloud.fake_function("registry", racing(cloud, 9))
     ended = cloud.run("train", LINEAR)
     assert ended.output["status"] == "rejected"
-    assert "meanwhile" in ended.output["reason"]
+    assert "Another model was promoted during this run" in ended.output["reason"]
     assert cloud.history(ended.arn).count("Decide") == 3
 
 
