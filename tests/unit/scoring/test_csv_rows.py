@@ -15,6 +15,7 @@ from andamio.contract import Contract
 from andamio.errors import DataError
 from andamio.records.parse import parse
 from andamio.tabular import text_blocks
+from andamio.tabular.number_marks import with_point
 from andamio.tabular.rows import Rows
 from tests.support.readers import csv_reader
 from tests.support.scoring import planned
@@ -126,7 +127,15 @@ def check(text: str, delimiter: str, block: int, *, mark: bool = False, end: str
 def same_meaning(
     table: Contract, blocks: list[Rows], columns: dict[str, tuple[str, ...]], rows: int, decimal: str
 ) -> None:
-    """What blocks parse to is what one list of cells does: values, problems and all."""
+    """What blocks parse to is what one list of cells does: values, problems and all.
+
+    A category that is a number has a point by then, whatever mark its file has.
+    """
+    if decimal == ",":
+        columns = {
+            name: cells if table.inputs[name].type == "number" else tuple(map(with_point, cells))
+            for name, cells in columns.items()
+        }
     whole = parse(table, columns, rows, text=True, decimal=decimal)
     start = 0
     for block in blocks:
