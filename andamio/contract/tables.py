@@ -150,7 +150,7 @@ class ProblemTable(Section):
         return self
 
     def success_rule(self) -> tuple[str, str, float] | None:
-        """`success` as (metric, comparison, bound), or None when nothing is asked."""
+        """`success` as (metric, comparison, bound), or None when it is not set."""
         match = _SUCCESS.match(self.success)
         return (match.group(1), match.group(2), float(match.group(3))) if match else None
 
