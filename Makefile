@@ -36,9 +36,9 @@ unit: install  ## the unit tests that need no cloud, in parallel: about a minute
 # The parts of a run share one report of coverage, which the last one prints and holds to its floor.
 PART := --cov --cov-report= --cov-fail-under=0
 test: install  ## the whole test suite, with a local cloud of its own, and its coverage
-	@$(PYTHON) -m pytest tests/unit -n auto --dist loadfile -m "not cloud and not slow" $(PART)
-	@$(PYTHON) -m pytest tests/unit -m "cloud or slow" --cov-append $(PART)
-	@$(PYTHON) -m pytest tests/flows tests/infra tests/e2e --cov-append --cov
+	@$(PYTHON) -m pytest tests/unit tests/infra -n auto --dist loadfile -m "not cloud and not slow" $(PART)
+	@$(PYTHON) -m pytest tests/unit tests/infra -m "cloud or slow" --cov-append $(PART)
+	@$(PYTHON) -m pytest tests/flows tests/e2e --cov-append --cov
 
 fuzz: install  ## generated requests to the API, others each time; CASES=10000 for more
 	@ANDAMIO_FUZZ="$(CASES)" $(PYTHON) -m pytest tests/unit/api/test_schemathesis.py tests/unit/api/test_fuzz.py
