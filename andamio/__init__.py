@@ -1,3 +1,3 @@
-"""Andamio's core: what a contract, a release, a split, a gate are. Pure, and small enough to serve."""
+"""Andamio's core: contract, records, data versions, gate and release, the adapters, and the command line."""
 
 __version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""Did you mean: the one way to find the name that someone who wrote an unknown one had in mind."""
+"""Did you mean: the known name that is most similar to an unknown one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sources of a data version: the raw objects of one moment, and their digest."""
+"""The sources of a data version: the raw objects at one moment, and their digest."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def read_manifest(lake: Objects, version: str) -> DatasetManifest | None:
 
 
 def read_audit(lake: Objects, version: str) -> DatasetAudit:
-    """What the audit said of a data version; raises `ObjectNotFound` when there is no such version."""
+    """The audit of a data version; raises `ObjectNotFound` when there is no such version."""
     return documents.read(lake, layout.dataset(version, AUDIT), DatasetAudit)
 
 

@@ -1,6 +1,6 @@
 """The infrastructure: CDK for AWS and for the local cloud, one template for both.
 
-Of our own code it imports `andamio.names` and `andamio.settings`, nothing else.
+Of our own code it imports the contract, the layout of storage, names, errors and settings, nothing else.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Stores:
 
 
 def etl(to: Stores) -> list[Permission]:
-    """Reads raw files by version, writes what becomes of them."""
+    """Reads raw files by version, writes data versions and rejected rows."""
     return [
         listing(to.lake, versions=True),
         objects(to.lake, ["s3:GetObjectVersion"], layout.RAW),

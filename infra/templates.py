@@ -20,7 +20,7 @@ GIVEN_SERVER = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one deployment is told: CDK context, and the environment that options are read from."""
+    """The input of one deployment: CDK context, and the environment that options are read from."""
 
     context: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)

@@ -30,7 +30,7 @@ class Home:
 
     @property
     def record(self) -> Path:
-        """What runs: written by `up`, read by everybody, gone after `down`."""
+        """The running services: written by `up`, deleted by `down`."""
         return self.path / "cloud.json"
 
     @property

@@ -1,4 +1,4 @@
-"""The result of a run: MLflow, the model card, the sealed release and the pointer that serves it."""
+"""Registration of a run: MLflow, the model card, the sealed release and the pointer. Nothing here fits a model."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What is noted of a run in an experiment tracker, before any tracker is involved: plain names, numbers and files."""
+"""The fields of a run for an experiment tracker, independent of the tracker: names, numbers and files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def params(record: Record) -> Json:
 
 
 def figures(record: Record) -> dict[str, float]:
-    """Cross-validated and holdout figures, those of the baselines, and what the search came to."""
+    """Cross-validated and holdout figures, those of the baselines, and the result of the search."""
     fit, evaluation = record.fit, record.evaluation
     crossed = fit.cross_validation if isinstance(fit, FittedModel) else {}
     found: dict[str, Any] = {f"cv_{name}": value for name, value in crossed.items()}
@@ -83,7 +83,7 @@ def trial_params(trial: Trial) -> Json:
 
 
 def trial_note(record: Record, trial: Trial) -> str:
-    """What to say of a trial in a sentence, if anything."""
+    """A note on a trial in one sentence, or ""."""
     if isinstance(trial, UnscoredTrial):
         return f"{trial.status}: {trial.why}"
     return "The trial whose model was exported." if trial.id == exported(record) else ""

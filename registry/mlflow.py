@@ -1,4 +1,4 @@
-"""MLflow, the only place that knows it: one parent run per training run, a nested run per trial, one model version.
+"""Runs and models in MLflow: one parent run per training run, a nested run per trial, one model version.
 
 MLflow has no create-if-absent, so everything is found by its tags before it is made: a call that is repeated,
 also after one that was cut off half-way, adds nothing. Nothing here is needed to serve.

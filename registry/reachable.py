@@ -1,4 +1,4 @@
-"""Whether the MLflow server answers: looked at before it is needed, for its client retries in silence."""
+"""Whether the MLflow server answers: checked before it is needed, since its client retries without a message."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def answers(uri: str) -> bool:
 
 
 def down(uri: str, waited: float = 0.0) -> str:
-    """What a person is told of a server that does not answer."""
+    """The message for a server that does not answer."""
     since = f" for {waited:.0f} s" if waited else ""
     return (
         f"MLflow does not answer at {uri}{since}. What was trained is kept, and what serves goes on serving. Start it "

@@ -1,4 +1,4 @@
-"""What is kept of a training run beyond itself: everything that MLflow, the card and the release are made of."""
+"""The record of a training run: everything that MLflow, the card and the release are made of."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Tracked:
 
 
 class Tracker(Protocol):
-    """What registration asks of an experiment tracker: each call may be repeated."""
+    """The experiment tracker as registration uses it: each call may be repeated."""
 
     def log(self, record: Record) -> Tracked:
         """Write the record, or find it written."""

@@ -1,4 +1,8 @@
-"""From a file of records to its predictions, shard by shard. Knows no Lambda and no AWS client."""
+"""Batch scoring: from a file of records to its predictions, shard by shard. Knows no Lambda and no AWS client.
+
+Steps in the order of `stepfunctions/batch.asl.json`: `plan`, `read.unpack`, `split.survey`, `split.cut`, `worker` (one
+shard), `verify`, `publish`. `steps` is their table; `batch`, `state` and `documents` hold what they write.
+"""
 
 import os
 

@@ -74,7 +74,7 @@ def file_name(key: str) -> str:
 
 
 def version_id(key: str, version: str, modified: datetime) -> str:
-    """The id of one version of an object: when it came, and a digest of key and version."""
+    """The id of one version of an object: its time, and a digest of key and version."""
     digest = hashlib.sha256(f"{key}\n{version}".encode()).hexdigest()
     return f"{_moment(modified)}-{digest[:12]}"
 

@@ -114,7 +114,7 @@ class ShardSummary:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`scored/ID.manifest.json`: what a batch was made of and came to.
+    """`scored/ID.manifest.json`: the input of a batch, and its results.
 
     `stored` says whether its predictions are in the table, `columns` what the added columns are called,
     `absent` which features the file has no column of.

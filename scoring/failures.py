@@ -1,4 +1,4 @@
-"""Why a shard or a chunk was given up, from the error that Step Functions caught."""
+"""The reason why a shard or a chunk failed, from the error that Step Functions caught."""
 
 from __future__ import annotations
 

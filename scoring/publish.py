@@ -1,4 +1,4 @@
-"""The last step: one file, what it was made of, and that it is done."""
+"""The last step: one result file, and the manifest, which makes the batch done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who works on a batch, and how it ended: `state.json`, one small object that is only ever swapped."""
+"""The claim on a batch and its result: `state.json`, one small object that is only swapped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a batch is, read from what is in the batch bucket: what the API and the command line show."""
+"""The status of a batch, read from the batch bucket, for the API and the command line."""
 
 from __future__ import annotations
 

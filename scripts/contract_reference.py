@@ -23,8 +23,8 @@ from andamio.contract.tables import NOT_BUILT, Section
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "contract.md"
 HEAD = """# Keys of `problem.toml`
 
-Made from `andamio/contract/tables.py` by `python scripts/contract_reference.py --write`. How the keys work together is
-told in [the contract](../contract.md). An unknown key is an error that names the key and the nearest known one.
+Made from `andamio/contract/tables.py` by `python scripts/contract_reference.py --write`. [The contract](../contract.md)
+describes how the keys work together. An unknown key is an error that names the key and the nearest known one.
 """
 
 

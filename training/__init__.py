@@ -1,4 +1,9 @@
-"""From a data version to a candidate that the gate has decided on. Knows no Lambda and no AWS client."""
+"""Training: from a data version to a candidate with a decision of the gate. Knows no Lambda and no AWS client.
+
+Steps in the order of `stepfunctions/train.asl.json`: `plan`, `search.rounds` (ask, tell), `trials.trial`, `fit` (with
+`calibrate`, `threshold`, `export`), `evaluate.evaluate`, `evaluate.decide`. `documents` holds what they write,
+`run` the names of the files.
+"""
 
 import os
 

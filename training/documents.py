@@ -148,7 +148,7 @@ class BestTrial(Part):
 
 
 class RoundResult(Document):
-    """`rounds/N/told.json`: what the search knew after a round, and whether it goes on (`why`, where it does not).
+    """`rounds/N/told.json`: the results after a round, and whether another one follows (`why`, when none does).
 
     `trials` are the ids of all trials so far, baselines first; `study` is what the next round is suggested from.
     """
@@ -203,7 +203,7 @@ class ExportAttempt(Part):
 
 
 class Fit(Document):
-    """What every fit says: the trials, the order in which they were tried for export, and the attempts.
+    """The fields of every fit: the trials, the order in which they were tried for export, and the attempts.
 
     `rows` of train, `class_rows` of each class in the contract's order.
     """

@@ -1,4 +1,4 @@
-"""What a step may see: until a model is evaluated, the lake has no holdout."""
+"""A lake that refuses to read a holdout, for all steps before *evaluate*."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training run will do: its identity, and how far it searches."""
+"""The plan of a training run: its identity, and the limits of its search."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def round_result_file(number: int) -> str:
 
 
 def lost_file(trial: str) -> str:
-    """Why a trial's function left no result. No result itself: whoever runs the trial again writes that."""
+    """Why a trial's function left no result. It is not a result: the next run of the trial writes one."""
     return f"lost/{trial}.json"
 
 

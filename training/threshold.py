@@ -16,7 +16,7 @@ DEFAULT = 0.5
 
 
 def choose(rule: float | Literal["f1"] | Costs, positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """The threshold that a contract's rule asks for, given which rows are positive and their scores, both [rows].
+    """The threshold by a contract's rule, given which rows are positive and their scores, both [rows].
 
     "f1" maximises F1 of the positive class; costs minimise cost_fp * false positives + cost_fn * false
     negatives. Candidates lie half-way between neighbouring scores; of equals, the one nearest to 0.5.

@@ -1,1 +1,1 @@
-"""The outside world behind the ports: AWS, and memory for tests. The only place that knows boto3."""
+"""Implementations of the ports: on AWS, and in memory for tests. The only package that imports boto3."""

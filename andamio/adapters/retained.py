@@ -54,7 +54,7 @@ class RetainedResources:
         self._account = account
 
     def state(self, resource: Resource) -> str:
-        """What there is of a resource: "there", "" for nothing (any more), or a sentence about what becomes of it."""
+        """What there is of a resource: "there", "" for nothing (any more), or a sentence about its pending deletion."""
         lookup = {
             BUCKET: lambda name: self._client("s3").head_bucket(Bucket=name) and "there",
             TABLE: self._table_state,
@@ -70,7 +70,7 @@ class RetainedResources:
             raise AwsError(f"The state of {resource} cannot be read: {error}") from error
 
     def remove(self, resource: Resource) -> None:
-        """Remove a resource with all that is in it, unless it is gone; raises `CommandError` where AWS refuses."""
+        """Remove a resource with its content, if it exists; raises `CommandError` when AWS refuses."""
         remove: Callable[[str], Any] = {
             BUCKET: self._remove_bucket,
             TABLE: lambda name: self._client("dynamodb").delete_table(TableName=name),

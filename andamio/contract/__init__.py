@@ -1,4 +1,4 @@
-"""What `problem.toml` says, as data: tables, defaults, messages, JSON Schema. Nothing here reads a record."""
+"""`problem.toml` as data: tables, defaults, messages, JSON Schema. Nothing here reads a record."""
 
 from andamio.contract.contract import Contract
 

@@ -106,7 +106,7 @@ class Contract(Section):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of all that the contract says beyond its defaults."""
+        """SHA-256 (hex) of all values of the contract that are not defaults."""
         return hashlib.sha256(_canonical(self.model_dump(mode="json", exclude_defaults=True))).hexdigest()
 
     @property

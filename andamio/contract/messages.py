@@ -1,4 +1,4 @@
-"""What is wrong with a `problem.toml`, in words: file, table and key, what was expected and what came."""
+"""Error messages for `problem.toml`: file, table and key, the expected value and the value found."""
 
 from __future__ import annotations
 

@@ -71,23 +71,23 @@ class ProblemTable(Section):
     objective: str = ""
     """For people: what the model is for."""
     success: str = ""
-    """A figure to reach on the holdout, such as `"roc_auc >= 0.85"`; checked in every evaluation, said in every
-    decision, and a bar when `[gate] success` says so."""
+    """A figure to reach on the holdout, such as `"roc_auc >= 0.85"`; checked in every evaluation, stated in
+    every decision, and a bar with `[gate] success = "bar"`."""
     task: Literal["classification"] = "classification"
     """What is predicted; `regression` is reserved."""
     target: Column
     """The column with the label."""
     labels: dict[CanonicalText, Label]
-    """`{ "0" = "Healthy", "1" = "Ill" }`: value in the data = text shown; the order is the order of classes. When
-    several values mean one class: `ill = { text = "Ill", values = ["1", "2"] }`."""
+    """`{ "0" = "Healthy", "1" = "Ill" }`: value in the data = text shown; their order is the order of classes.
+    When several values mean one class: `ill = { text = "Ill", values = ["1", "2"] }`."""
     positive: CanonicalText | None = None
-    """The positive one of two classes; left out, the second."""
+    """The positive class of two; left out, the second."""
     id: Column | None = None
     """The column that identifies a record; only with it does a later row replace an earlier one."""
     group: Column | None = None
     """Rows that share it stay together, in the holdout and in cross-validation."""
     time: Column | None = None
-    """Orders rows; never a feature. Ages of dates are counted up to it."""
+    """The column that orders rows; never a feature. The age of a date is counted up to it."""
 
     @field_validator("name")
     @classmethod
@@ -150,7 +150,7 @@ class ProblemTable(Section):
         return self
 
     def success_rule(self) -> tuple[str, str, float] | None:
-        """`success` as (metric, comparison, bound), or None when nothing is asked."""
+        """`success` as (metric, comparison, bound), or None when it is not set."""
         match = _SUCCESS.match(self.success)
         return (match.group(1), match.group(2), float(match.group(3))) if match else None
 
@@ -161,16 +161,16 @@ class Data(Section):
     files: tuple[str, ...] = ()
     """The sample data of this folder: CSV, Parquet or JSON Lines, with a header."""
     missing: tuple[str, ...] = ("",)
-    """Values that mean "no value", in CSV, JSON Lines, Parquet and a request alike: `"?"` is no value wherever it
-    comes from, and `"-999"` is none as a number too. The empty text always means none."""
+    """Values that mean "no value", in CSV, JSON Lines, Parquet and a request alike: `"?"` is no value in any
+    format, and `"-999"` is none as a number too. The empty text always means none."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """What separates the columns of a CSV file; left out, it is found out."""
+    """The delimiter of a CSV file; left out, it is detected."""
     decimal: Literal[".", ","] | None = None
-    """The decimal mark of numbers in CSV; left out, it is found out."""
+    """The decimal mark of numbers in CSV; left out, it is detected."""
     thousands: Literal[".", ",", " ", "'"] | None = None
     """The mark between thousands of numbers in CSV; left out, a number that may have one is refused."""
     encoding: str | None = None
-    """The encoding of text files, by the name that Python knows it under; left out, it is found out."""
+    """The encoding of text files, by its name in Python; left out, it is detected."""
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:
@@ -193,7 +193,7 @@ class Feature(Section):
     """[features.NAME]: one column that a record has."""
 
     type: FeatureType
-    """What a value is. Images are not built yet."""
+    """The type of a value. Images are not built yet."""
     unit: str = ""
     """For people: on the API's page."""
     min: Annotated[float, Field(strict=True)] | None = None
@@ -206,17 +206,18 @@ class Feature(Section):
     """Of a category: a list, or `{ value = "text" }`. Left out: the 100 most frequent of train, sealed with the
     release."""
     unknown: Literal["reject", "other"] | None = None
-    """A category that is not listed: `reject` it, or take it as `other`. Left out: `reject`, and `other` when the
-    values are learned."""
+    """A category that is not listed: `reject` the record, or read the value as `other`. Left out: `reject`, and
+    `other` when the values are learned."""
     required: Annotated[bool, Field(strict=True)] = True
     """`false`: may be missing, when training and when serving; imputed inside the model."""
     on_invalid: Literal["reject", "missing"] = "reject"
-    """Outside the range: `reject` the record, or count it and take it as `missing` (needs `required = false`)."""
+    """Outside the range: `reject` the record, or count the value and read it as `missing` (needs
+    `required = false`)."""
     private: Annotated[bool, Field(strict=True)] = False
-    """Never logged, captured or stored beyond the lake, but for [files that are scored](../batch.md), which carry
-    it along."""
+    """Never logged, captured or stored outside the lake, except in [scored files](../batch.md), to which it is
+    copied."""
     available_at_prediction: Annotated[bool, Field(strict=True)] = True
-    """`false`: known only afterwards; kept in the lake, never a feature."""
+    """`false`: known only after the prediction; kept in the lake, never a feature."""
 
     @property
     def accepts_unknown(self) -> bool:
@@ -309,57 +310,57 @@ class Training(Section):
     """[training]: how a model is searched for."""
 
     metric: Metric = "roc_auc"
-    """What models are compared by: macro, one against the rest, for more than two classes."""
+    """The metric that models are compared by: macro, one against the rest, for more than two classes."""
     families: Annotated[tuple[Family, ...], Field(min_length=1)] = get_args(Family)
-    """Which kinds of model to try. A run's plan lists what it skipped."""
+    """The families of models to try. A run's plan lists those that it skipped."""
     trials: Annotated[int, Field(strict=True, ge=1, le=2000)] = 24
-    """How many trials at most. First every family as it is, plain logistic regression before all others, then what
-    the search suggests. The majority class is scored beside them, and plain logistic regression where its
-    family is not asked for: baselines, never served."""
+    """The maximum number of trials. First every family with its defaults, logistic regression before all others, then
+    the suggestions of the search. The majority class is scored too, and logistic regression with its defaults when
+    its family is not in `families`: as baselines, which are never served."""
     parallel: Annotated[int, Field(strict=True, ge=1, le=40)] = 3
-    """How many trials side by side ([why 3](../adr/0020-waiting-for-room-to-run.md)); also the size of a round (or
-    a hundredth of `trials`, if that is more)."""
+    """The number of trials at the same time ([why 3](../adr/0020-waiting-for-room-to-run.md)); also the size of a
+    round (or a hundredth of `trials`, if that is more)."""
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**31)] = 7
-    """Of everything random."""
+    """The seed of everything random."""
     holdout: Annotated[float, Field(strict=True, ge=0.05, le=0.5)] = 0.2
-    """The share that no training run ever sees; sealed by the first data version."""
+    """The share of rows that no training run ever sees; sealed by the first data version."""
     split: Literal["hash", "time"] = "hash"
     """How rows are divided; with `time` the newest share is the holdout."""
     threshold: Annotated[float | Literal["f1"] | Costs, BeforeValidator(_threshold)] = 0.5
-    """Of the positive class; or `"f1"`, or `{ cost_fp = 1, cost_fn = 5 }`: chosen on calibrated out-of-fold
-    scores, sealed in the release."""
+    """The threshold of the positive class; or `"f1"`, or `{ cost_fp = 1, cost_fn = 5 }`: chosen on calibrated
+    out-of-fold scores, sealed in the release."""
     class_weight: Literal["none", "balanced"] = "none"
-    """Whether rare classes weigh as much as frequent ones in training."""
+    """Whether rare classes have the same weight as frequent ones in training."""
     repeats: Annotated[int, Field(strict=True, ge=1, le=20)] = 2
     """How often the folds of cross-validation are drawn anew."""
     patience: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
-    """So many rounds without a better mean end the search, once every family was tried."""
+    """The search ends after this many rounds without a better mean, once every family was tried."""
     budget_minutes: Annotated[float, Field(strict=True, gt=0, le=1440)] = 30.0
-    """No new round starts so long after the run was planned."""
+    """No new round starts later than this after the plan of the run."""
     leakage: Literal["warn", "stop"] = "warn"
-    """What a suspect of the [leakage audit](../contract.md#the-leakage-audit) is: a warning, or with `stop` the
-    end of the ETL run as `Rejected`, with nothing to train on."""
+    """The effect of a suspect of the [leakage audit](../contract.md#the-leakage-audit): a warning; with `stop` the
+    ETL run ends as `Rejected`, and no training follows."""
 
 
 class Gate(Section):
     """[gate]: what a challenger must show."""
 
     confidence: Annotated[float, Field(strict=True, ge=0.5, lt=1)] = 0.95
-    """How sure the gate must be."""
+    """How sure the gate must be, as a probability ([the rules](../gate.md))."""
     min_gain: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
-    """A challenger must gain strictly more than this, where no rows arrived since the champion's data ([the
-    rules](../gate.md))."""
+    """The gain of a challenger must be greater than this, when there are no rows newer than the champion's data
+    ([the rules](../gate.md))."""
     max_latency_ms: Annotated[float, Field(strict=True, gt=0)] = 5.0
     """The median of 500 single-row calls after warm-up must not exceed it."""
     max_size_mb: Annotated[float, Field(strict=True, gt=0)] = 50.0
-    """A trial whose model would be larger is pruned while searching; an export that is larger after all gives way
-    to the next-best."""
+    """A trial whose model would be larger is pruned while searching; when an export is larger after all,
+    the next-best trial is exported."""
     slices: Literal["warn", "bar"] = "warn"
     """With `bar`, a challenger that is worse than the champion on a slice of the holdout, beyond chance, is not
     promoted."""
     success: Literal["warn", "bar"] = "warn"
-    """What a model that misses `[problem] success` is: a note in the decision, and "Do not rely on this model" on
-    its card; with `bar` it is not promoted, whatever it is compared with
+    """The effect of a missed `[problem] success`: a note in the decision, and "Do not rely on this model" on
+    the card; with `bar` the model is not promoted, under any rule
     ([why](../adr/0015-success-is-no-bar-unless-asked-for.md))."""
 
 
@@ -385,6 +386,6 @@ class Batch(Section):
 
     store: Literal["auto", "always", "never"] = "auto"
     """Whether the predictions of a [scored file](../batch.md) go into the predictions table: with `auto` up to
-    100,000 rows; `always` and `never` say it for any file."""
+    100,000 rows; `always` and `never` hold for any file."""
     keep_days: Annotated[int, Field(strict=True, ge=1)] = 90
     """How long files, their results and their predictions are kept."""

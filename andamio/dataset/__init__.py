@@ -1,1 +1,1 @@
-"""A data version as a folder of typed columns: written by ETL, read by training."""
+"""A data version as a folder of typed columns: written by ETL, read by training. Nothing here trains."""

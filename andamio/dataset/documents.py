@@ -1,4 +1,4 @@
-"""What a data version says of itself: which one is current, its manifest, its audit."""
+"""Documents of data versions: the current version, its manifest, its audit."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class SplitRule(Part):
 
 
 class StagedInput(Document):
-    """`staging/INPUT/info.json`: what was found out about an input.
+    """`staging/INPUT/info.json`: facts about an input.
 
     A rejected one has a `message`, a valid one the digest of the `split` that its keys were made for. `first` has the
     first rejects in words, `coerced` the cells by column that were out of range and count as missing.

@@ -31,7 +31,7 @@ def current_version(lake: Objects) -> str:
 
 
 def manifest(lake: Objects, version: str) -> DatasetManifest:
-    """What a data version says of itself; raises `TrainingError` when there is no such version."""
+    """The manifest of a data version; raises `TrainingError` when there is no such version."""
     found = documents.find(lake, layout.dataset(version, MANIFEST), DatasetManifest)
     if found is None:
         raise TrainingError(

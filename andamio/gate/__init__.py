@@ -1,1 +1,1 @@
-"""The promotion gate: pure functions of scores, and their reasons in words."""
+"""The promotion gate: pure functions of scores. Nothing here reads or writes."""

@@ -17,7 +17,7 @@ Rule = Literal["majority_class", "champion", "recent", "same_model", "same_graph
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """The rows both are judged on: class indices `[n]`, split keys `[n]`, and the split's digest.
+    """The rows that both models are compared on: class indices `[n]`, split keys `[n]`, and the split's digest.
 
     `recent` says which rows `[n]` arrived after the champion's data; None when nobody knows.
     """
@@ -55,7 +55,7 @@ class OutOfFold:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the contract asks: metric, confidence, strict minimal gain; the positive class (-1: more than two)."""
+    """The rules of the contract: metric, confidence, strict minimal gain; the positive class (-1: more than two)."""
 
     metric: str
     confidence: float

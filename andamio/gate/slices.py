@@ -1,4 +1,4 @@
-"""The gate's eye on parts of the holdout: is the challenger worse for some, though not for all?"""
+"""Slices of the holdout: is the challenger worse than the champion on one of them?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def worse_slices(
     slices: Mapping[str, NDArray[np.bool_]],
     rules: Rules,
 ) -> tuple[dict[str, Interval], int]:
-    """Slices on which the challenger is worse than the champion beyond chance, and how many were judged.
+    """Slices on which the challenger is worse than the champion beyond chance, and the number of compared slices.
 
     `slices` are masks `[n]`. Of forty slices of two equal models one is worse beyond its own 95% interval, by
     chance alone. So each gain's interval is widened for their number (Bonferroni; normal, from the bootstrap's

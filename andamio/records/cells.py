@@ -22,7 +22,7 @@ from andamio.contract.canonical import canonical
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DictionaryColumn:
-    """A column that says each distinct cell once: row i holds `values[codes[i]]`, and nothing where that is -1.
+    """A column that holds each distinct cell once: row i has `values[codes[i]]`, and nothing where that is -1.
 
     `codes` is an integer array `[rows]`.
     """

@@ -122,7 +122,7 @@ class Reader:
         return column
 
     def labels(self, name: str, cells: Cells | None, index: Mapping[str, int]) -> NDArray[np.int64]:
-        """Class indices of the target column, -1 where it says nothing known."""
+        """Class indices of the target column, -1 for a missing or unknown label."""
         before = len(self.table.violations)
         texts = self._texts(name, cells)
         labels = np.array(read_each(texts.tolist(), lambda text: index.get(text, -1)), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""From JSON records to typed columns: what a request to the API brings."""
+"""From JSON records, as in a request to the API, to typed columns."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _SHORTEST = 4
 
 @dataclass(frozen=True, slots=True)
 class NamesFound:
-    """What became of the columns that a contract asks a file for.
+    """The columns of the contract in a file: which are found and which are absent.
 
     `absent` are the columns that the file has under no name, `near` those that it has under a name that looks
     like a slip (contract's name to file's name). `none` says that no feature of the model is there at all.
@@ -33,7 +33,7 @@ class NamesFound:
 
 
 def compare_names(names: Iterable[str], contract: Contract, *, training: bool) -> NamesFound:
-    """Compare the names of a file with a contract; with `training`, all columns of [problem] are asked for too.
+    """Compare the names of a file with a contract; with `training`, all columns of [problem] are required too.
 
     A scored file is asked for the features of the model, [problem] id and [problem] time.
     """

@@ -1,4 +1,4 @@
-"""Typed columns of records, and what is wrong with some of them."""
+"""Typed columns of records, and the violations of invalid ones."""
 
 from __future__ import annotations
 

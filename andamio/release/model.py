@@ -1,4 +1,4 @@
-"""A model in service: an ONNX graph and its contract. The only import of onnxruntime."""
+"""A model in service: an ONNX graph and its contract. The only import of onnxruntime in the core."""
 
 from __future__ import annotations
 

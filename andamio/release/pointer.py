@@ -67,7 +67,7 @@ def read_pointer(objects: Objects, problem: str) -> tuple[Pointer, str | None]:
 
 
 def swap_pointer(objects: Objects, pointer: Pointer, etag: str | None) -> None:
-    """Write a pointer over the one whose ETag was read; raises `PreconditionFailed` when that one is gone."""
+    """Write a pointer over the one whose ETag was read; raises `PreconditionFailed` when it has changed."""
     key, body = layout.pointer(pointer.problem), json.dumps(asdict(pointer), indent=1).encode()
     if etag is not None:
         objects.put(key, body, content_type="application/json", if_match=etag)

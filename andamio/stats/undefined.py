@@ -1,4 +1,4 @@
-"""Numbers that JSON has no word for."""
+"""Numbers that JSON cannot represent: NaN and the infinities."""
 
 from __future__ import annotations
 

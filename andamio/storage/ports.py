@@ -1,4 +1,4 @@
-"""What the core asks of the outside world. `andamio.adapters` answers with AWS or memory."""
+"""The ports: Protocols of the storage that the core needs. `andamio.adapters` implements them on AWS and in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of Arrow as cells: what each type of column means, for whoever reads Parquet."""
+"""Columns of Arrow as cells: the meaning of each type of column, for readers of Parquet."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Broken:
 
 
 def too_long(line: int) -> DataError:
-    """What is said of a row that cannot be held."""
+    """The message for a row that is too long."""
     return DataError(
         f"line {line}: a row begins there that is longer than {LONGEST_ROW // 2**20} MiB; "
         "look for a quote that is never closed, or for a file that is no table"
@@ -34,5 +34,5 @@ def too_long(line: int) -> DataError:
 
 
 def no_text(encoding: str) -> str:
-    """What is said of a row with bytes that are not of its file's encoding."""
+    """The message for a row with bytes outside the encoding of its file."""
     return f"holds bytes that are not {encoding.upper()} text: save the file as UTF-8, or say [data] encoding"

@@ -13,7 +13,7 @@ def strict_cells(text: str, delimiter: str) -> None:
 
 
 def has_value(cells: list[str]) -> bool:
-    """Whether a row says anything: spreadsheets leave rows of nothing but delimiters behind, which are passed over."""
+    """Whether a row has a value: spreadsheets leave rows of delimiters alone, which are skipped."""
     return any(cell.strip() for cell in cells)
 
 

@@ -1,4 +1,4 @@
-"""What a CSV file is written with, found out from its first rows: delimiter and header."""
+"""The dialect of a CSV file, detected from its first rows: delimiter and header."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Header:
 
 
 def sep_line(text: bytes) -> tuple[str, int]:
-    """The delimiter that a first line such as `sep=;` says, and how long that line is; "" and 0 without one."""
+    """The delimiter in a first line such as `sep=;`, and the length of that line; "" and 0 without one."""
     match = _SEP.match(text)
     return ("", 0) if match is None else (match[1].decode(), match.end())
 

@@ -1,4 +1,4 @@
-"""What is in a gzip file, piece by piece; one that grows without measure is refused while it does."""
+"""The content of a gzip file, piece by piece; a file that grows beyond the limits is refused while it is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a text file is written and which columns it has, decided once, by its beginning."""
+"""Encoding, dialect and columns of a text file, decided once from its beginning."""
 
 from __future__ import annotations
 

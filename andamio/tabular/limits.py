@@ -1,4 +1,4 @@
-"""How much of a file is looked at and handled at a time."""
+"""Limits: how much of a file is inspected, and how much is read at a time."""
 
 from __future__ import annotations
 

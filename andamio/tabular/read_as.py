@@ -1,4 +1,4 @@
-"""How a file was read, for whoever asks later: its manifest, its report, the card of what was trained on it."""
+"""How a file was read: a record for manifests, the report of the data and the model card."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReadAs:
 
 
 def assumptions(document: Mapping[str, str]) -> list[str]:
-    """What was found out about a file and could be meant otherwise, in words that follow its name.
+    """Assumptions about a file that could be wrong, in words that follow its name.
 
     `document` is what `ReadAs.document` gave.
     """

@@ -1,4 +1,4 @@
-"""A file that cannot be used as a whole: a matter for its owner, and no fault."""
+"""A file that cannot be used as a whole: its owner must fix it; the system has no fault."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from andamio.errors import DataError
 
 
 class RefusedFile(DataError):
-    """Why a file cannot be used, said of the file, and what to do; its name is the caller's to add."""
+    """The reason why a file cannot be used, and what to do; the caller adds the file's name."""

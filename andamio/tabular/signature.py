@@ -1,4 +1,4 @@
-"""What a file is: what its name says, and what its first bytes show."""
+"""The format of a file, by its name and by its first bytes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _NAMES = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
 
 
 def format_of(name: str) -> tuple[Format, str] | None:
-    """What a file's name says that it is: its format, and "gzip" or ""; None where it is nothing that is read."""
+    """The format by a file's name, and "gzip" or ""; None for a format that is not read."""
     lower = name.lower()
     stem = lower.removesuffix(".gz")
     found = next((found for ending, found in ENDINGS.items() if stem.endswith(ending)), None)
@@ -69,7 +69,7 @@ def check_text(head: bytes, format: Format, *, stated: str | None = None) -> Non
 
 
 def check_gzip(head: bytes) -> None:
-    """Raise `RefusedFile` when a file is not packed by gzip, which its name says."""
+    """Raise `RefusedFile` when a file with the name of a gzip file is not one."""
     if not head.startswith(GZIP):
         raise RefusedFile("is not a gzip file, as its name says: leave .gz out of its name, or pack it")
 

@@ -42,7 +42,7 @@ def bins_of(column: NDArray[np.float64]) -> Codes:
 
 
 def folds_of(keys: NDArray[np.object_]) -> Codes:
-    """The fold of each row by its split key, so that rows of a group are never judged by each other: `[rows]`."""
+    """The fold of each row by its split key, so that rows of a group are never scored with each other: `[rows]`."""
     return np.fromiter((int(str(key)[:8], 16) % FOLDS for key in keys), dtype=np.int64, count=len(keys))
 
 

@@ -1,4 +1,4 @@
-"""Findings about values: what is no leak, and makes a model worse or other than it looks.
+"""Findings about values: problems that are not leaks, but make a model worse or its scores misleading.
 
 Pure functions over kept columns. A finding never stops a run, but for numbers of which float32 merges most: ETL
 refuses these before anything is sealed.

@@ -1,4 +1,4 @@
-"""Figures as people read them."""
+"""Numbers formatted for readers."""
 
 from __future__ import annotations
 

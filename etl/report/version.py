@@ -1,4 +1,4 @@
-"""A data version as a report needs it, and what is worked out of it once."""
+"""A data version for a report, and the figures that are computed from it once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Version:
 
     @cached_property
     def classes(self) -> list[str]:
-        """What classes are called; a text that two of them share is told apart by its key."""
+        """The names of classes; when two have the same text, their keys are added."""
         texts = list(self.contract.texts.values())
         return [text if texts.count(text) == 1 else f"{text} ({key})" for key, text in self.contract.texts.items()]
 

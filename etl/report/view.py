@@ -1,4 +1,4 @@
-"""What templates are given: tables, charts and sections, as values."""
+"""The values that templates get: tables, charts and sections."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class ApiLog:
 
 
 class Api(apigateway.RestApi):
-    """Everything goes to one function; an API key is asked for everywhere but on `PUBLIC_PAGES` and by OPTIONS."""
+    """All requests go to one function; every route needs an API key, except `PUBLIC_PAGES` and OPTIONS."""
 
     key: apigateway.IApiKey
 

@@ -36,7 +36,7 @@ def objects(bucket: s3.Bucket, actions: Sequence[str], *prefixes: str) -> Permis
 
 
 def listing(bucket: s3.Bucket, *, versions: bool = False) -> Permission:
-    """List a bucket's keys. Whoever may not is told 403 rather than 404 for a key that is not there."""
+    """List a bucket's keys. Without it S3 answers 403, not 404, for a key that does not exist."""
     actions = ("s3:ListBucket", "s3:ListBucketVersions") if versions else ("s3:ListBucket",)
     return Permission(actions, (bucket.bucket_arn,))
 

@@ -67,7 +67,7 @@ STEPS: dict[str, Callable[[Registry, dict[str, Any]], dict[str, Any]]] = {"regis
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Do the step that the event names; `andamio.errors` say what is missing or wrong."""
+    """Do the step that the event names; raises `andamio.errors`."""
     try:
         return do_step(STEPS, connect, event, EVENT_REGISTRY)
     except Exception as error:

@@ -38,5 +38,5 @@ STEPS: dict[str, Callable[[Objects, dict[str, Any]], dict[str, Any]]] = {"ask": 
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Do the step that the event names; `andamio.errors` say what is missing or wrong."""
+    """Do the step that the event names; raises `andamio.errors`."""
     return do_step(STEPS, connect, event, EVENT_TRAINING, "run", "trial")

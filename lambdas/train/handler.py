@@ -85,5 +85,5 @@ STEPS: dict[str, Callable[[Buckets, dict[str, Any]], dict[str, Any]]] = {
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Do the step that the event names; `andamio.errors` say what is missing or wrong."""
+    """Do the step that the event names; raises `andamio.errors`."""
     return do_step(STEPS, connect, event, EVENT_TRAINING, "run", "trial")

@@ -1,4 +1,4 @@
-"""Encoded columns told as features: what a model sees of each, in words."""
+"""Encoded columns by feature: the inputs of a model in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sections on what a model is for, what it was made of, where it ends, and what let it pass."""
+"""The sections on the purpose of a model, its data, its limits and the decision of the gate."""
 
 from __future__ import annotations
 

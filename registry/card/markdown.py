@@ -32,7 +32,7 @@ def escaped(text: object, most: int = MOST) -> str:
 
 
 def paragraphs(parts: Sequence[str]) -> str:
-    """Texts one below the other, those that say nothing left out."""
+    """Paragraphs of the texts that are not empty."""
     return "\n\n".join(part for part in parts if part)
 
 

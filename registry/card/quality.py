@@ -147,7 +147,7 @@ def _row_in_words(texts: list[str], confusion: list[list[int]], index: int) -> s
 
 
 def calibration(facts: Facts) -> Section:
-    """Whether its probabilities mean what they say."""
+    """Whether the probabilities are calibrated."""
     measured, fitted = facts.evaluation.calibration, facts.fit.calibration
     kinds = {
         "platt": "Scores were turned into probabilities by Platt scaling",

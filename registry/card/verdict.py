@@ -46,7 +46,7 @@ class Gain:
 
 
 def judge(facts: Facts) -> Verdict:
-    """Read the verdict off the figures: what forbids, then what asks for care."""
+    """The verdict on the figures: first what forbids the use of the model, then what needs care."""
     forbids, cares = _forbids(facts), _cares(facts)
     level: Level = "no" if forbids else "care" if cares else "yes"
     sentences = [f"**{_LEADS[level]}**", _evidence(facts), *forbids, *_success(facts), *cares, _gate(facts)]
@@ -54,7 +54,7 @@ def judge(facts: Facts) -> Verdict:
 
 
 def success_holds(facts: Facts) -> bool | None:
-    """Whether what the contract asks for is met; None when it asks for nothing."""
+    """Whether `[problem] success` holds; None when it is not set."""
     success = facts.evaluation.success
     return None if success is None else success.holds
 

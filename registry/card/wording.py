@@ -1,4 +1,4 @@
-"""How a card says things: figures, metrics, families, counts and lists in words."""
+"""Wording of a card: figures, metrics, families, counts and lists in words."""
 
 from __future__ import annotations
 

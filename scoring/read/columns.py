@@ -1,4 +1,4 @@
-"""The columns of a file, held against the contract: what is missing, what is twice, what the added ones are called."""
+"""The columns of a file compared with the contract: missing ones, duplicates, and the names of added ones."""
 
 from __future__ import annotations
 

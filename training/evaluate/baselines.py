@@ -1,4 +1,4 @@
-"""What a model must be compared with to mean anything: the majority class, and a plain logistic regression."""
+"""The baselines of an evaluation: the majority class, and logistic regression with its defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the candidate is worth on rows that no training run ever saw. Nothing is fitted here."""
+"""Evaluation of the candidate on the holdout, which no training run has seen. Nothing is fitted here."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _cross_validated(
 
 
 def success(contract: Contract, figures: dict[str, Figure]) -> Success | None:
-    """Whether the contract's `success` holds on the holdout's figures; None when it asks for nothing."""
+    """Whether the contract's `success` holds on the holdout's figures; None when it is not set."""
     rule = contract.problem.success_rule()
     if rule is None:
         return None

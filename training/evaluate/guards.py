@@ -1,4 +1,4 @@
-"""What else must hold before a model is served, whatever its scores: each with its number and its limit."""
+"""The guards: conditions for a promotion besides the scores, each with its number and its limit."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def of_slices(
     parts: Sequence[Slice],
     rules: gate.Rules,
 ) -> gate.Guard:
-    """That no part of the holdout is served worse than now; it bars when the contract says `gate.slices = "bar"`."""
+    """No slice may be worse than with the champion; it bars when `gate.slices = "bar"`."""
     masks = {part.name: part.rows for part in parts}
     worse, slices_compared = worse_slices(holdout, challenger, champion, masks, rules)
     worst = sorted(worse, key=lambda name: worse[name].high)[:MAX_SLICES_NAMED]

@@ -1,4 +1,4 @@
-"""Which features the model leans on: how much worse it gets on the holdout when one of them is shuffled.
+"""Permutation importance: how much the metric on the holdout worsens when a feature is shuffled.
 
 Permutation importance (Breiman, "Random Forests", 2001; model-agnostic in Fisher, Rudin & Dominici, "All
 Models are Wrong, but Many are Useful", 2019), of the exported model and the contract's metric. Of two

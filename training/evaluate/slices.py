@@ -1,4 +1,4 @@
-"""Parts of the holdout that a reader asks about: every value of a category, every quartile of a number.
+"""Slices of the holdout: every value of a category, every quartile of a number.
 
 Quartiles are those of train, so that a slice means the same from one evaluation to the next. Private
 features make no slices: a release is read by more people than the lake.

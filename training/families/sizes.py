@@ -1,4 +1,4 @@
-"""How large a fitted model is, before it is exported: estimated from what it holds."""
+"""The size of a fitted model, estimated before its export."""
 
 from __future__ import annotations
 

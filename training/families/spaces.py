@@ -1,4 +1,4 @@
-"""Where each family is searched: its defaults, and the ranges of what may be varied. Data only.
+"""The search space of each family: its defaults, and the ranges of its hyperparameters. Data only.
 
 Known to the function that suggests trials, which has no scikit-learn: `training.families` builds what is named
 here. A family's defaults are the first trial of it, so a search is never worse than no search.

@@ -48,7 +48,7 @@ def ask(models: Objects, run_id: str, *, after: int) -> RoundTrials:
 
 
 def next_trials(plan: TrainingPlan, study: Sequence[StudyTrial], number: int) -> list[TrialSpec]:
-    """The trials of round `number`, when the study says what came of those before.
+    """The trials of round `number`, given the results of earlier ones in the study.
 
     First every family as it is by default, plain logistic regression before all others; then what the sampler
     suggests. The first round also has the baselines, which are scored and never offered for export: the

@@ -66,9 +66,9 @@ def suggest(
     seed: int,
     higher_is_better: bool,
 ) -> list[Suggestion]:
-    """At most `count` new trials, after those that were `told` (with status, and mean when done).
+    """At most `count` new trials, after finished `trials` (with status, and mean when done).
 
-    `asked` are trials of this very round, not scored yet. Fewer come back when the space has no more to give.
+    `pending` are trials of the same round that are not scored yet. Fewer are returned when the space is used up.
     """
     study = rebuild(families, trials, seed=seed, higher_is_better=higher_is_better)
     known_keys = {_suggestion(trial).key for trial in trials} | {suggestion.key for suggestion in pending}

@@ -1,1 +1,1 @@
-"""Data in, a model out: ingest, train, predict, and what is shown of it."""
+"""The commands on data and models: demo, ingest, train, predict, explain, models, card, promote, report."""

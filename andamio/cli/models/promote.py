@@ -11,7 +11,7 @@ from andamio.storage.ports import Objects
 
 
 def promote(objects: Objects, problem: str, version: str, now: datetime) -> bool:
-    """Point the API to a release of which every file is what was sealed; says whether it did not serve already.
+    """Make an intact release champion; returns False when it was champion already.
 
     Raises `ReleaseError` when the release is not intact, `UsageError` when it is another problem's, or when
     somebody else promoted meanwhile.

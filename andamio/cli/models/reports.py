@@ -16,7 +16,7 @@ _VERSION = re.compile(r"[0-9a-f]{16}")
 
 
 def fetch(deployed: dict[str, Any], version: str | None, *, show: bool) -> str:
-    """Write the report of a data version (the current one unless told) to the state folder and return its path.
+    """Write the report of a data version (default: the current one) to the state folder and return its path.
 
     Raises `CommandError` when there is none.
     """

@@ -20,7 +20,7 @@ class TrackingWatch:
     _looked: float = float("-inf")
 
     def look(self) -> None:
-        """Look now and then, and say when it stopped answering and when it answers again."""
+        """Check the server at intervals, and print when it stops answering and when it answers again."""
         if self.url is None or time.monotonic() - self._looked < _SECONDS:
             return
         self._looked = time.monotonic()

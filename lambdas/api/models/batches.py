@@ -33,7 +33,7 @@ Uri = Annotated[str, Field(json_schema_extra=_URI)]
 
 
 class UploadRequest(Strict):
-    """What an upload is asked for with."""
+    """A request for an upload."""
 
     name: Annotated[str, Field(description="What the file is called", json_schema_extra=_file_name)]
 
@@ -83,7 +83,7 @@ class Batch(ApiModel):
     scored: Annotated[int | None, Field(description="Rows that were scored")]
     rejected: Annotated[int | None, Field(description="Rows that could not be scored")]
     model: Annotated[
-        ModelVersion | None, Field(description="The model that scores all of it, chosen when the file came")
+        ModelVersion | None, Field(description="The model that scores the whole file, chosen at its upload")
     ]
     reason: Annotated[str | None, Field(description="Why it failed, and what to do")]
     same_as: Annotated[

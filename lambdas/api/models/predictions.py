@@ -42,7 +42,7 @@ class ModelVersion(ApiModel):
 
 
 class Prediction(ApiModel):
-    """What the model says of one record."""
+    """The prediction for one record."""
 
     prediction_id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
     record_id: RecordId
@@ -53,13 +53,13 @@ class Prediction(ApiModel):
 
 
 class Predictions(ApiModel):
-    """What the model says of each record, in their order."""
+    """The predictions for each record, in their order."""
 
     predictions: Annotated[list[Prediction], Field(min_length=1, max_length=MOST_RECORDS)]
 
 
 class InvocationsPrediction(ApiModel):
-    """What the model says of one record, as a row of a DataFrame."""
+    """The prediction for one record, as a row of a DataFrame."""
 
     label: Label
     label_text: str
@@ -68,7 +68,7 @@ class InvocationsPrediction(ApiModel):
 
 
 class InvocationsReply(ApiModel):
-    """What the model says of each record, in MLflow's form."""
+    """The predictions for each record, in MLflow's form."""
 
     predictions: Annotated[list[InvocationsPrediction], Field(min_length=1, max_length=MOST_RECORDS)]
 
@@ -86,7 +86,7 @@ class Method(ApiModel):
 
     name: Literal["exact", "permutations"]
     reference_rows: int
-    evaluations: Annotated[int, Field(description="How many rows the model was asked about")]
+    evaluations: Annotated[int, Field(description="How many rows the model scored")]
     standard_error: Annotated[float, Field(description="Of each contribution at most; 0 when exact")]
     held: Annotated[
         list[str],
@@ -95,7 +95,7 @@ class Method(ApiModel):
 
 
 class Explanation(ApiModel):
-    """Why the model says what it says of one record."""
+    """The explanation of the prediction for one record."""
 
     record_id: RecordId
     label: Label

@@ -31,12 +31,12 @@ class Record(Strict):
         Annotated[str, Field(min_length=1, max_length=LONGEST_ID)]
         | Annotated[int, Field(ge=-LARGEST_ID, le=LARGEST_ID - 1)]
         | None,
-        Field(description="The caller's own id; comes back as record_id."),
+        Field(description="The caller's own id; returned as record_id."),
     ] = None
 
 
 class PredictRequest(Record):
-    """What one prediction, or its explanation, is asked with."""
+    """A request for one prediction, or for its explanation."""
 
 
 class BatchRequest(Strict):

@@ -22,7 +22,7 @@ from lambdas.api.requests.records import Records, check_size
 
 
 def check_offered(champion: Champion) -> None:
-    """Refuse where the release's contract says that there are no explanations; raises `RequestError` (404)."""
+    """Raise `RequestError` (404) when the release's contract turns explanations off."""
     if not champion.contract.release.explanations:
         raise RequestError(
             "no-explanations",

@@ -63,7 +63,7 @@ def predict_csv(champion: Champion, text: CsvText, route: str, started: float) -
 
 
 def names_of(contract: Contract) -> frozenset[str]:
-    """The names that a record may have: the inputs, and the column that says when it was made."""
+    """The names that a record may have: the inputs, and the column with its time."""
     time = contract.problem.time
     return frozenset(contract.inputs) | ({time} if time is not None else frozenset())
 

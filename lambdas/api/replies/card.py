@@ -35,7 +35,7 @@ def card_reply(release: Release, wanted: Format) -> Response:
 
 
 def preferred_format(accept: str) -> Format:
-    """What an `Accept` header prefers, HTML where it says nothing."""
+    """The format that an `Accept` header prefers; HTML by default."""
     accepted = _accepted(accept)
     html = max(accepted.get(kind, 0.0) for kind in ("text/html", "application/xhtml+xml"))
     return "md" if accepted.get("text/markdown", 0.0) > html else "html"

@@ -84,7 +84,7 @@ def internal(request_id: str = "") -> dict[str, Any]:
 
 
 def headers(body: Mapping[str, Any]) -> list[tuple[bytes, bytes]]:
-    """The headers that a problem brings along: when to try again."""
+    """The headers of a problem: when to try again."""
     wait = PROBLEM_TYPES[str(body["type"]).removeprefix(URN)].retry_after
     return [(b"retry-after", str(wait).encode())] if wait else []
 

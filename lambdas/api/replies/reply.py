@@ -70,7 +70,7 @@ def moved(location: str) -> Reply:
 
 
 def preflight(methods: str) -> Reply:
-    """What a browser asks before it sends a key or JSON to another origin: it may, for a day."""
+    """The answer to a browser's preflight request (CORS): any origin may send a key and JSON, for a day."""
     return Reply(
         b"",
         (

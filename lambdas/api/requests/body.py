@@ -26,7 +26,7 @@ _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
 def media_type(request: Request, accepted: Sequence[str]) -> str:
-    """The body's media type, the first accepted one when none is said; raises `RequestError` (415).
+    """The body's media type, the first accepted one when there is none; raises `RequestError` (415).
 
     No body may be compressed: API Gateway makes text of all bodies, which gzip does not survive.
     """
@@ -67,7 +67,7 @@ async def read_text(request: Request) -> str:
 
 
 def parse_json(text: str, *, nan_is_null: bool = False) -> object:
-    """Strict JSON; raises `RequestError` (400) that says where and why, and repeats nothing.
+    """Strict JSON; raises `RequestError` (400) with position and reason, and without the value.
 
     `nan_is_null` reads NaN as null: what clients of MLflow write where there is no value.
     """

@@ -26,7 +26,7 @@ class RestApi(APIGateway):
 
     @property
     def body(self) -> bytes:
-        """The body's bytes; what is said to be base64 and is not is taken as it is."""
+        """The body's bytes; a body that is marked as base64 and is not is used unchanged."""
         body = self.event.get("body") or b""
         if self.event.get("isBase64Encoded"):
             try:

@@ -51,7 +51,7 @@ lookups = APIRouter(
     openapi_extra=body(PredictRequest),
 )
 async def predict_one_record(request: Request, champion: ChampionNow, records: OneRecord) -> Response:
-    """The caller's id comes back as record_id. prediction_id is new each time, and is in the log.
+    """The caller's id is returned as record_id. prediction_id is new each time, and is in the log.
 
     Only predictions of batches can be looked up by it.
     """
@@ -67,7 +67,7 @@ async def predict_one_record(request: Request, champion: ChampionNow, records: O
     openapi_extra=body(BatchRequest),
 )
 async def predict_up_to_1000_records(request: Request, champion: ChampionNow, records: ManyRecords) -> Response:
-    """All or nothing: one wrong record and nothing is predicted; the errors say which it is, from 0."""
+    """All or nothing: when one record is invalid, nothing is predicted. The errors name its index, from 0."""
     return json_reply({"predictions": predict(champion, records, "predict/batch", request.scope["started"])})
 
 
@@ -124,7 +124,7 @@ async def explain_the_prediction_of_one_record(request: Request, champion: Champ
     responses=problems(404, 422),
 )
 async def look_up_a_prediction_by_its_id(prediction_id: PredictionId, stores: StoresNow) -> Response:
-    """Of a row of a batch. Where the row was rejected, detail says why and where it is."""
+    """The prediction for a row of a batch. When the row was rejected, detail has the reason and its place."""
     from lambdas.api.predictions.lookup import stored_prediction
 
     return json_reply(stored_prediction(stores, prediction_id))

@@ -100,3 +100,29 @@ def test_every_picture_of_the_tutorial_is_one_that_the_command_makes() -> None:
     assert sorted(shown) == sorted(pictures.SHOWN) == sorted(pictures.commands())
     for name in shown:
         assert (REPO / "docs" / "pictures" / f"{name}.svg").read_text().startswith("<svg")
+
+
+TEXTS = [*PAGES, REPO / "localstack" / "gaps.md", *sorted((REPO / "docs").glob("*/*.md"))]
+FOLDERS = (
+    "andamio", "benchmarks", "etl", "infra", "lambdas", "localstack", "registry", "scoring", "scripts", "stepfunctions",
+    "tests", "training",
+)  # fmt: skip
+SOURCES = {
+    path.relative_to(REPO)
+    for folder in FOLDERS
+    for path in (REPO / folder).rglob("*")
+    if "__pycache__" not in path.parts
+}
+NAMES = {path.name for path in SOURCES}
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(REPO)))
+def test_every_source_file_that_the_documentation_names_exists(page: Path) -> None:
+    for name in re.findall(r"`([\w./-]+)`", page.read_text()):
+        path = Path(name)
+        if "NAME" in name:
+            continue
+        if len(path.parts) > 1 and path.parts[0] in FOLDERS:
+            assert path in SOURCES, f"{page.name} names {name}, which does not exist"
+        elif path.suffix == ".py":
+            assert path.name in NAMES, f"{page.name} names {name}, which does not exist"
