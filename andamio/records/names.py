@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from andamio.contract import Contract
@@ -37,17 +37,28 @@ def compare_names(names: Iterable[str], contract: Contract, *, training: bool) -
 
     A scored file is asked for the features of the model, [problem] id and [problem] time.
     """
-    problem = contract.problem
-    roles = (problem.id, problem.time, *((problem.target, problem.group) if training else ()))
-    features = contract.features if training else contract.inputs
-    asked = dict.fromkeys((*features, *(role for role in roles if role is not None)))
+    asked = _asked(contract, training=training)
     found = dict.fromkeys(composed(name) for name in names)
-    known = {*contract.features, *RESERVED, problem.target, problem.id, problem.group, problem.time}
+    known = _known(contract)
     absent = [name for name in asked if name not in found]
     unknown = [name for name in found if name and name not in known]
     near = {name: other for name in absent if (other := near_name(name, unknown)) is not None}
     none = not any(name in found for name in contract.inputs)
     return NamesFound(tuple(name for name in absent if name not in near), near, none)
+
+
+def slip_finder(contract: Contract, *, training: bool) -> Callable[[str], str | None]:
+    """A function that returns the column which a name looks like and is not, or None: `compare_names` of one name.
+
+    It is for files in which each row has names of its own.
+    """
+    asked, known = _asked(contract, training=training), _known(contract)
+
+    def slip(name: str) -> str | None:
+        name = composed(name)
+        return None if name in known else next((column for column in asked if near_name(column, [name])), None)
+
+    return slip
 
 
 def objection_to(found: NamesFound, contract: Contract) -> str:
@@ -82,6 +93,19 @@ def in_contract_form(record: Mapping[str, object], allowed: Collection[str]) -> 
     """A record whose names are composed, where that makes them names that are allowed and none comes twice."""
     renamed = {composed(name) if isinstance(name, str) else name: value for name, value in record.items()}
     return renamed if len(renamed) == len(record) and renamed.keys() <= set(allowed) else record
+
+
+def _asked(contract: Contract, *, training: bool) -> tuple[str, ...]:
+    problem = contract.problem
+    roles = (problem.id, problem.time, *((problem.target, problem.group) if training else ()))
+    features = contract.features if training else contract.inputs
+    return tuple(dict.fromkeys((*features, *(role for role in roles if role is not None))))
+
+
+def _known(contract: Contract) -> frozenset[str]:
+    problem = contract.problem
+    roles = (problem.target, problem.id, problem.group, problem.time)
+    return frozenset({"", *contract.features, *RESERVED, *(role for role in roles if role is not None)})
 
 
 def _folded(name: str) -> str:
