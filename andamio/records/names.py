@@ -64,7 +64,7 @@ def slip_finder(contract: Contract, *, training: bool) -> Callable[[str], str | 
 def objection_to(found: NamesFound, contract: Contract) -> str:
     """Why a file with these names is refused as a whole, or "": a column of the model has another name, or all have."""
     if found.near:
-        pairs = [f"{_quoted(other)} for '{name}'" for name, other in list(found.near.items())[:_SHOWN]]
+        pairs = [f"'{visible(other)}' for '{name}'" for name, other in list(found.near.items())[:_SHOWN]]
         columns = "column" if len(found.near) == 1 else "columns"
         return (
             f"has the {columns} {_listed(pairs)} of problem.toml: rename {'it' if len(found.near) == 1 else 'them'}, "
@@ -87,6 +87,12 @@ def near_name(name: str, others: Sequence[str]) -> str | None:
 def similar_name(name: str, others: Sequence[str]) -> str | None:
     """The other name that may be meant: a near one, else the most similar one."""
     return near_name(name, others) or nearest(name, others)
+
+
+def visible(name: str) -> str:
+    """A name of a file as a message shows it: of a length to read, its invisible characters escaped."""
+    shown = name if len(name) <= _LONGEST_SHOWN else name[:_LONGEST_SHOWN] + "..."
+    return shown if shown.isprintable() else repr(shown)[1:-1]
 
 
 def in_contract_form(record: Mapping[str, object], allowed: Collection[str]) -> Mapping[str, object]:
@@ -140,11 +146,6 @@ def _one_letter(one: str, two: str) -> bool:
     if start == 0 or any(letter.isdigit() for letter in one + two):
         return False
     return (len(one) <= 1 and len(two) <= 1) or (len(one) == 2 and one == two[::-1])
-
-
-def _quoted(name: str) -> str:
-    shown = name if len(name) <= _LONGEST_SHOWN else name[:_LONGEST_SHOWN] + "..."
-    return f"'{shown}'" if shown.isprintable() else repr(shown)
 
 
 def _listed(parts: Sequence[str]) -> str:
