@@ -33,8 +33,12 @@ down:  ## stop what demo started; PURGE=1 forgets its state too
 unit: install  ## the unit tests that need no cloud, in parallel: about a minute
 	@$(PYTHON) -m pytest tests/unit -n auto --dist loadfile -m "not cloud and not slow"
 
+# The parts of a run share one report of coverage, which the last one prints and holds to its floor.
+PART := --cov --cov-report= --cov-fail-under=0
 test: install  ## the whole test suite, with a local cloud of its own, and its coverage
-	@$(PYTHON) -m pytest --cov
+	@$(PYTHON) -m pytest tests/unit tests/infra -n auto --dist loadfile -m "not cloud and not slow" $(PART)
+	@$(PYTHON) -m pytest tests/unit tests/infra -m "cloud or slow" --cov-append $(PART)
+	@$(PYTHON) -m pytest tests/flows tests/e2e --cov-append --cov
 
 fuzz: install  ## generated requests to the API, others each time; CASES=10000 for more
 	@ANDAMIO_FUZZ="$(CASES)" $(PYTHON) -m pytest tests/unit/api/test_schemathesis.py tests/unit/api/test_fuzz.py

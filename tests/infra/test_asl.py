@@ -96,7 +96,7 @@ def without(*fields, of=0):
 FIRST = f"Work does not retry {THROTTLED} first, in an entry of its own"
 BROKEN = {
     "cannot be reached": lambda m: m["States"].update(Lost={"Type": "Succeed"}),
-    "Work goes on to 'Nowhere'": task(lambda t: t.update(Next="Nowhere")),
+    "Work continues with 'Nowhere'": task(lambda t: t.update(Next="Nowhere")),
     "StartAt is 'Begin'": lambda m: m.update(StartAt="Begin"),
     "Work has no TimeoutSeconds": task(lambda t: t.pop("TimeoutSeconds")),
     "Work has TimeoutSeconds 900, expected '${EtlFunctionSeconds}'": task(lambda t: t.update(TimeoutSeconds=900)),

@@ -218,12 +218,12 @@ def test_a_disk_that_is_full_is_said(repository, installed, tmp_path, monkeypatc
 
 
 def test_only_the_zips_that_were_used_last_are_kept(repository, installed, tmp_path):
-    for edit in range(store.KEPT + 2):
+    for edit in range(store.MAX_KEPT + 2):
         write(repository / "andamio" / "names.py", f"PART = {edit}\n")
         last = build(repository, tmp_path / "store")
         os.utime(last.path, (edit, edit))
     kept = [path for path in (tmp_path / "store").glob("tiny-*.zip") if "-dependencies-" not in path.name]
-    assert len(kept) == store.KEPT
+    assert len(kept) == store.MAX_KEPT
     assert last.path in kept
 
 

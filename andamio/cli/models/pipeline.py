@@ -222,7 +222,7 @@ def has_decision(deployed: dict[str, Any], account: Account) -> bool:
         item.key.split("/")[1] for item in models.list(layout.RUNS) if item.key.split("/")[2] == "decisions"
     }
     plans = (json.loads(models.get(layout.run(run, "plan.json")).body) for run in decided_runs)
-    return any(plan["contract"] == contract_digest and plan["dataset"] == current for plan in plans)
+    return any(plan["contract"] == contract_digest and plan["dataset"] == current.version for plan in plans)
 
 
 def promote(deployed: dict[str, Any], release: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     with mock_aws():
         s3 = boto3.client("s3", region_name="us-east-1")
         s3.create_bucket(Bucket="lake")
+        s3.create_bucket(Bucket="models")
         s3.put_bucket_versioning(Bucket="lake", VersioningConfiguration={"Status": "Enabled"})
         for name in ("good.csv", "half.csv"):
             s3.put_object(Bucket="lake", Key=layout.RAW + name, Body=name.encode())
@@ -145,3 +147,18 @@ def test_a_training_that_ended_before_is_not_told_as_news(
     pipeline.ingest(deployed, [], wait=True)
     assert said in capsys.readouterr().err
     assert started == ["arn:stateMachine:etl"]
+
+
+def test_a_data_version_is_decided_once_a_run_on_it_with_the_deployed_contract_reached_the_gate(
+    account: Account, tmp_path: Path
+) -> None:
+    models = account.objects("models")
+    account.objects("lake").put(layout.CURRENT_DATASET, a_current("v").to_json())
+    models.put(layout.run("r", "plan.json"), json.dumps({"contract": "c", "dataset": "v"}).encode())
+    deployed = DEPLOYED | {"contract": "c"}
+    assert not pipeline.has_decision(deployed, account), "no decision yet"
+    models.put(layout.run("r", "decisions/d.json"), b"{}")
+    assert pipeline.has_decision(deployed, account)
+    assert not pipeline.has_decision(deployed | {"contract": "another"}, account)
+    account.objects("lake").put(layout.CURRENT_DATASET, a_current("w").to_json())
+    assert not pipeline.has_decision(deployed, account)
