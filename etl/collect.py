@@ -10,8 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from andamio.contract import Contract
+from andamio.dataset.documents import CurrentDataset, DatasetManifest
+from andamio.dataset.version import MANIFEST
 from andamio.errors import DataError, ObjectNotFound
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.documents import to_json
 from andamio.storage.noise import is_noise
 from andamio.storage.ports import ObjectInfo, Objects
@@ -101,11 +103,35 @@ class Sources:
 
 def passed_over(lake: Objects) -> list[str]:
     """The keys of raw objects that are no data files, folders apart."""
-    return [info.key for info in lake.list(layout.RAW) if is_noise(info) and not info.key.endswith("/")]
+    return [info.key for info in _divided(lake)[1] if not info.key.endswith("/")]
 
 
 def _raw_sources(lake: Objects) -> list[Source]:
-    return [Source.of(info) for info in sorted(lake.list(layout.RAW), key=_order) if not is_noise(info)]
+    return [Source.of(info) for info in sorted(_divided(lake)[0], key=_order)]
+
+
+def _divided(lake: Objects) -> tuple[list[ObjectInfo], list[ObjectInfo]]:
+    """Raw objects that are data files, and those that are none.
+
+    An object of zero bytes is none, unless the current data version has a file of its name: that was overwritten, and
+    is refused when it is read, so that somebody is told.
+    """
+    data: list[ObjectInfo] = []
+    noise: list[ObjectInfo] = []
+    for info in lake.list(layout.RAW):
+        (noise if is_noise(info) else data).append(info)
+    if any(not info.size for info in noise):
+        known = _current_keys(lake)
+        data += [info for info in noise if info.key in known]
+        noise = [info for info in noise if info.key not in known]
+    return data, noise
+
+
+def _current_keys(lake: Objects) -> frozenset[str]:
+    """The keys of the raw objects that the current data version was made of."""
+    current = documents.find(lake, layout.CURRENT_DATASET, CurrentDataset)
+    manifest = current and documents.find(lake, layout.dataset(current.version, MANIFEST), DatasetManifest)
+    return frozenset(file.key for file in manifest.files) if manifest else frozenset()
 
 
 def _order(info: ObjectInfo) -> tuple[datetime, str]:

@@ -37,6 +37,7 @@ MIN_DISTINCT_SHARE = 0.9
 """Below this share of distinct feature vectors, equal records are coincidence and a row is its own key."""
 
 KeyKind = Literal["group", "id", "features", "row"]
+_CLASSES_SHOWN = 10
 _SEPARATOR = "\x1f"
 
 
@@ -249,8 +250,12 @@ def _one_sided(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int)
 
 
 def _counts(labels: NDArray[np.int64], contract: Contract) -> str:
+    """Rows of each class; of many classes, the rarest."""
     counts = np.bincount(labels, minlength=len(contract.classes))
-    return ", ".join(f"'{key}': {count}" for key, count in zip(contract.classes, counts, strict=True))
+    shown = np.sort(np.argsort(counts, kind="stable")[:_CLASSES_SHOWN])
+    more = len(counts) - len(shown)
+    listed = ", ".join(f"'{contract.classes[index]}': {counts[index]}" for index in shown)
+    return f"{listed}, {more} more at least as many" if more else listed
 
 
 def _rows_by_key(split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], contract: Contract) -> str:

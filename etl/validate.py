@@ -12,7 +12,7 @@ from andamio.dataset.columns import to_bytes
 from andamio.dataset.documents import InputRows, SourceFile, StagedInput
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import DataError, ObjectNotFound
-from andamio.records.names import similar_name
+from andamio.records.names import similar_name, visible
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from etl import quarantine
@@ -169,8 +169,8 @@ def _missing_columns_message(report: FileReport) -> str:
     missing = []
     for name in report.lacking[:_MAX_NAMES]:
         similar = similar_name(name, report.extra)
-        missing.append(f"'{name}'" + (f" (is it '{similar}'?)" if similar else ""))
-    names_in_file = [name[:60] for name in (report.read_as.names if report.read_as else []) if name]
+        missing.append(f"'{name}'" + (f" (is it '{visible(similar)}'?)" if similar else ""))
+    names_in_file = [visible(name) for name in (report.read_as.names if report.read_as else []) if name]
     names_text = ", ".join(names_in_file[:_MAX_NAMES]) + (", ..." if len(names_in_file) > _MAX_NAMES else "")
     noun = "the column" if len(missing) == 1 else "the columns"
     more = ", ..." if len(report.lacking) > _MAX_NAMES else ""

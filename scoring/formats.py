@@ -9,6 +9,7 @@ from typing import IO
 import pyarrow as pa
 
 from andamio.contract import Contract
+from andamio.records.names import slip_finder
 from andamio.storage.ports import Objects
 from andamio.tabular.columns import column_kinds, scored_columns
 from andamio.tabular.csv_reader import CsvReader
@@ -46,7 +47,8 @@ def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract)
         return
     reader: JsonReader | CsvReader
     if plan.format == "jsonl":
-        reader = JsonReader(plan.head, kinds, exact=exact, reserved=plan.names_out.values())
+        slip = slip_finder(contract, training=False)
+        reader = JsonReader(plan.head, kinds, exact=exact, reserved=plan.names_out.values(), slip=slip)
     else:
         reader = CsvReader(plan.head, kinds, contract.data.missing, exact=exact)
     length = shard.end - shard.start

@@ -183,8 +183,8 @@ class Data(Section):
     def _encoding_is_known(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                "".encode(value)
-            except LookupError:
+                b"a\xff".decode(value, "backslashreplace")  # punycode and idna know no bytes that are no text
+            except (LookupError, UnicodeError):
                 raise ValueError(f"'{value}' is not an encoding that Python knows, such as utf-8 or latin-1") from None
         return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from andamio.contract import Contract
@@ -13,6 +14,9 @@ from andamio.records.table import Table
 
 _NAME_SHOWN = 64
 """How much of an unknown field's name is repeated in a message: it is input, and may be anything."""
+
+_NO_NAME = re.compile(r"(Unnamed: \d+)?")
+"""What pandas calls a column without a name, which most often is an index."""
 
 
 def parse_records(contract: Contract, records: Sequence[object]) -> Table:
@@ -58,5 +62,7 @@ def unknown_field(contract: Contract, name: str) -> tuple[str, str]:
         return shown, "is only known after the event and no part of a request: leave it out"
     if name == contract.problem.target:
         return shown, "is what is predicted: leave it out"
+    if _NO_NAME.fullmatch(str(name)):
+        return shown, "a column without a name: leave it out, or write the data without an index (pandas: index=False)"
     close = similar_name(shown, list(contract.inputs))
     return shown, "unknown field" + (f"; did you mean '{close}'?" if close else ": see the schema")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from andamio.contract import Contract
@@ -37,12 +37,9 @@ def compare_names(names: Iterable[str], contract: Contract, *, training: bool) -
 
     A scored file is asked for the features of the model, [problem] id and [problem] time.
     """
-    problem = contract.problem
-    roles = (problem.id, problem.time, *((problem.target, problem.group) if training else ()))
-    features = contract.features if training else contract.inputs
-    asked = dict.fromkeys((*features, *(role for role in roles if role is not None)))
+    asked = _asked(contract, training=training)
     found = dict.fromkeys(composed(name) for name in names)
-    known = {*contract.features, *RESERVED, problem.target, problem.id, problem.group, problem.time}
+    known = _known(contract)
     absent = [name for name in asked if name not in found]
     unknown = [name for name in found if name and name not in known]
     near = {name: other for name in absent if (other := near_name(name, unknown)) is not None}
@@ -50,10 +47,24 @@ def compare_names(names: Iterable[str], contract: Contract, *, training: bool) -
     return NamesFound(tuple(name for name in absent if name not in near), near, none)
 
 
+def slip_finder(contract: Contract, *, training: bool) -> Callable[[str], str | None]:
+    """A function that returns the column which a name looks like and is not, or None: `compare_names` of one name.
+
+    It is for files in which each row has names of its own.
+    """
+    asked, known = _asked(contract, training=training), _known(contract)
+
+    def slip(name: str) -> str | None:
+        name = composed(name)
+        return None if name in known else next((column for column in asked if near_name(column, [name])), None)
+
+    return slip
+
+
 def objection_to(found: NamesFound, contract: Contract) -> str:
     """Why a file with these names is refused as a whole, or "": a column of the model has another name, or all have."""
     if found.near:
-        pairs = [f"{_quoted(other)} for '{name}'" for name, other in list(found.near.items())[:_SHOWN]]
+        pairs = [f"'{visible(other)}' for '{name}'" for name, other in list(found.near.items())[:_SHOWN]]
         columns = "column" if len(found.near) == 1 else "columns"
         return (
             f"has the {columns} {_listed(pairs)} of problem.toml: rename {'it' if len(found.near) == 1 else 'them'}, "
@@ -78,10 +89,29 @@ def similar_name(name: str, others: Sequence[str]) -> str | None:
     return near_name(name, others) or nearest(name, others)
 
 
+def visible(name: str) -> str:
+    """A name of a file as a message shows it: of a length to read, its invisible characters escaped."""
+    shown = name if len(name) <= _LONGEST_SHOWN else name[:_LONGEST_SHOWN] + "..."
+    return shown if shown.isprintable() else repr(shown)[1:-1]
+
+
 def in_contract_form(record: Mapping[str, object], allowed: Collection[str]) -> Mapping[str, object]:
     """A record whose names are composed, where that makes them names that are allowed and none comes twice."""
     renamed = {composed(name) if isinstance(name, str) else name: value for name, value in record.items()}
     return renamed if len(renamed) == len(record) and renamed.keys() <= set(allowed) else record
+
+
+def _asked(contract: Contract, *, training: bool) -> tuple[str, ...]:
+    problem = contract.problem
+    roles = (problem.id, problem.time, *((problem.target, problem.group) if training else ()))
+    features = contract.features if training else contract.inputs
+    return tuple(dict.fromkeys((*features, *(role for role in roles if role is not None))))
+
+
+def _known(contract: Contract) -> frozenset[str]:
+    problem = contract.problem
+    roles = (problem.target, problem.id, problem.group, problem.time)
+    return frozenset({"", *contract.features, *RESERVED, *(role for role in roles if role is not None)})
 
 
 def _folded(name: str) -> str:
@@ -116,11 +146,6 @@ def _one_letter(one: str, two: str) -> bool:
     if start == 0 or any(letter.isdigit() for letter in one + two):
         return False
     return (len(one) <= 1 and len(two) <= 1) or (len(one) == 2 and one == two[::-1])
-
-
-def _quoted(name: str) -> str:
-    shown = name if len(name) <= _LONGEST_SHOWN else name[:_LONGEST_SHOWN] + "..."
-    return f"'{shown}'" if shown.isprintable() else repr(shown)
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from andamio.contract import Contract
 from andamio.errors import DataError
+from andamio.records.names import slip_finder
 from andamio.tabular.columns import Kinds
 from andamio.tabular.csv_reader import CsvReader
 from andamio.tabular.encoding import transcoded, transcoding_of
@@ -81,7 +82,7 @@ def _json_lines(
     read_as.names = list(head.columns)
     read_as.encoding, read_as.encoding_basis = head.encoding, head.encoding_basis
     names = dict.fromkeys(head.columns)
-    reader = JsonReader(head, kinds, exact=exact, names=names)
+    reader = JsonReader(head, kinds, exact=exact, slip=slip_finder(contract, training=True), names=names)
 
     def rows() -> Iterator[Rows]:
         for some in reader.read(_at(body, head.body), head.line):

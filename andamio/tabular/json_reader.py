@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any
@@ -46,8 +46,9 @@ _EXACT, _DIGITS = 2.0**53, 15
 class JsonReader:
     """Reads parts of one file of JSON Lines.
 
-    `kinds` are the columns that are wanted, `exact` those that are wanted as they are written besides; a row with a
-    key that is in `reserved` is broken. The lines of a block are joined to one array, a word between them that no file
+    `kinds` are the columns that are wanted, `exact` those that are wanted as they are written besides. A row is broken
+    that has a key which is in `reserved` but for its case, or a key that `slip` takes for a column which the row lacks.
+    The lines of a block are joined to one array, a word between them that no file
     can know: only lines that are one value each leave all those words in their places.
     """
 
@@ -58,13 +59,19 @@ class JsonReader:
         *,
         exact: Collection[str] = (),
         reserved: Collection[str] = (),
+        slip: Callable[[str], str | None] | None = None,
         names: dict[str, None] | None = None,
         block: int = BLOCK,
     ) -> None:
         """`names` is filled with the keys of all objects, where it is given."""
         self._head, self._block, self._names = head, block, names
         self._word = secrets.token_hex(16)
-        self._reserved = frozenset(reserved)
+        self._reserved = frozenset(name.casefold() for name in reserved)
+        self._slip = slip or (lambda _: None)
+        # Each key is judged once, however many objects have it.
+        self._judged: set[str] = set()
+        self._clashes: set[str] = set()
+        self._slips: dict[str, str] = {}
         self._kinds, self._exact = kinds, tuple(exact)
         self._hooked = self._composing = False
 
@@ -96,7 +103,6 @@ class JsonReader:
             return None
         if "\\u" in text and _HALF.search(text):
             return None
-        clash = "\\u" in text or any(f'"{name}"' in text for name in self._reserved)
         lines = [line for line in text.split("\n") if line]
         joined = f',"{self._word}",'.join(lines)
         found = self._parsed(joined, np.frombuffer(block, np.uint8), len(lines))
@@ -109,7 +115,7 @@ class JsonReader:
             or set(map(type, records)) != {dict}
         ):
             return None
-        if clash and not self._reserved.isdisjoint(set().union(*records)):
+        if self._any_broken(records):
             return None
         return self._rows(records, framed, row_texts(block, framed.starts, ends - 1))
 
@@ -142,6 +148,7 @@ class JsonReader:
             try:
                 text = raw.decode().rstrip()
                 record = json_record(text)
+                self._note_names([record])
                 self._check_keys(record)
             except ValueError as error:
                 why = no_text(self._head.encoding) if isinstance(error, UnicodeDecodeError) else str(error)
@@ -153,20 +160,46 @@ class JsonReader:
         kept = RowBounds(framed.starts, framed.ends, framed.lines[places], framed.size, framed.height)
         return self._rows(records, kept, pa.array(texts, pa.string()), tuple(broken))
 
+    def _any_broken(self, records: Sequence[Record]) -> bool:
+        """Whether any object has a key that it may not have."""
+        keys: set[str] = set().union(*records)
+        for key in keys - self._judged:
+            self._judge(key)
+        if not self._clashes.isdisjoint(keys):
+            return True
+        slips = [(key, self._slips[key]) for key in map(composed, keys) if key in self._slips]
+        return bool(slips) and any(
+            key in record and column not in record for record in map(_composed, records) for key, column in slips
+        )
+
+    def _judge(self, key: str) -> None:
+        self._judged.add(key)
+        if key.casefold() in self._reserved:
+            self._clashes.add(key)
+        column = self._slip(key)
+        if column is not None:
+            self._slips[composed(key)] = column
+
     def _check_keys(self, record: Record) -> None:
-        """Raise `ValueError` for a key that only later objects have, and that a prediction is added under."""
-        twice = sorted(self._reserved.intersection(record))
+        """Raise `ValueError` for a key that an added column has, or that is nearly the name of a lacking column."""
+        for key in record:
+            if key not in self._judged:
+                self._judge(key)
+        twice = sorted(self._clashes.intersection(record))
         if twice:
             raise ValueError(
                 f"has the key '{twice[0]}', which the first objects of the file have not, and under which the "
                 "prediction is written: let the first object have it too (null will do), or call it otherwise"
             )
+        named = _composed(record)
+        for key, column in self._slips.items():
+            if key in named and column not in named:
+                raise ValueError(f"has the key '{key}' and no '{column}': rename it, or let the object have both")
 
     def _rows(
         self, records: list[Record], framed: RowBounds, carried: pa.StringArray, broken: tuple[Broken, ...] = ()
     ) -> Rows:
-        if self._names is not None and records:
-            self._names.update(dict.fromkeys(name for record in map(_composed, records) for name in record))
+        self._note_names(records)
         originals, records = records, list(map(_composed, records)) if self._composing else records
         columns: dict[str, Cells] = {}
         for name, kind in self._kinds.items():
@@ -174,6 +207,10 @@ class JsonReader:
             columns[name] = cells if kind == "number" else _coded(_exactly(cells, name, carried))
         exact = {name: _coded(_exactly(_column(name, records), name, carried)) for name in self._exact}
         return Rows(framed.lines, columns, False, exact, carried, originals.__getitem__, broken)
+
+    def _note_names(self, records: Sequence[Record]) -> None:
+        if self._names is not None:
+            self._names.update(dict.fromkeys(name for record in map(_composed, records) for name in record))
 
 
 def _composed(record: Record) -> Record:

@@ -59,12 +59,14 @@ def _feature(name: str, feature: Feature, column: NDArray[Any]) -> Iterator[Find
     known = column[~missing(column)]
     distinct = len(np.unique(known)) if feature.type != "category" else len(set(column.tolist()))
     if distinct < 2:
-        what = f"has one value in {len(known)} of {len(column)} rows" if len(known) else "has no value"
+        what = (
+            f"has one value in {len(known)} of {len(column)} rows of train" if len(known) else "has no value in train"
+        )
         yield Finding(
             NO_INFORMATION,
             name,
             {"rows": len(column), "known": len(known)},
-            f"'{name}' {what} of train: no model can learn from it, so it is ignored until data tell rows apart by it.",
+            f"'{name}' {what}: no model can learn from it, so it is ignored until data tell rows apart by it.",
         )
     elif feature.type == "number":
         yield from _merged(name, distinct, known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from andamio.contract import Contract
-from andamio.records.names import compare_names, objection_to, similar_name
+from andamio.records.names import compare_names, objection_to, similar_name, visible
 from andamio.tabular.columns import scored_columns
 from andamio.tabular.head import check_doubled
 from andamio.tabular.refused import RefusedFile
@@ -13,7 +13,6 @@ from andamio.tabular.refused import RefusedFile
 PREFIX = "andamio_"
 
 _SHOWN = 40
-_LONGEST_SHOWN = 60
 
 
 def wanted(contract: Contract) -> frozenset[str]:
@@ -36,10 +35,10 @@ def check_columns(names: Sequence[str], contract: Contract, *, where: str = "hea
         return
     free = [name for name in names if name not in wanted(contract)]
     close = {name: near for name in lacking if (near := similar_name(name, free)) is not None}
-    hints = "".join(f" Is '{_short(near)}' meant to be '{name}'?" for name, near in close.items())
+    hints = "".join(f" Is '{visible(near)}' meant to be '{name}'?" for name, near in close.items())
     raise RefusedFile(
         f"lacks the column{'s' * (len(lacking) > 1)} {_listed(lacking)}, which the model needs.{hints} "
-        f"Its {where}: {', '.join(_short(name) for name in names[:_SHOWN]) or 'nothing'}"
+        f"Its {where}: {', '.join(visible(name) for name in names[:_SHOWN]) or 'nothing'}"
         + (f" and {len(names) - _SHOWN} more." if len(names) > _SHOWN else ".")
     )
 
@@ -74,7 +73,3 @@ def names_out(names: Collection[str], classes: Iterable[str]) -> dict[str, str]:
 def _listed(names: Sequence[str]) -> str:
     quoted = [f"'{name}'" for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_SHOWN else name[:_LONGEST_SHOWN] + "..."

@@ -206,7 +206,7 @@ def test_a_file_that_is_no_good_is_refused_with_words_before_a_row_is_scored(hea
     without_cp = "\n".join(",".join(line.split(",")[:2] + line.split(",")[3:]) for line in PATIENTS.splitlines())
     bad = {
         "wrong-header.csv": (without_cp.encode(), "'cp'"),
-        "empty.csv": (b"", "empty"),
+        "empty.csv": (b"\n\n", "empty"),
         "renamed.parquet": (PATIENTS.encode(), "Parquet"),
         "bomb.csv.gz": (gzip.compress(f"{HEADER}\n".encode() + f"{LINES[0]}\n".encode() * 2_500_000), "200 times"),
     }

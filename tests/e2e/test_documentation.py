@@ -46,7 +46,12 @@ def reader(clone: Clone, heart: Deployed, tmp_path_factory: pytest.TempPathFacto
     # Of heart's rows a part: the whole file was scored before, and would be answered with that result.
     patients = (HEART / "heart.csv").read_text().splitlines(keepends=True)
     (folder / "patients.csv").write_text("".join(patients[:100]))
-    (batch, *_) = heart.request("GET", "/batches?limit=1").json()["batches"]
+    # A batch with predictions of its own: a file that was scored before has those of the batch before.
+    batches = heart.request("GET", "/batches?limit=20").json()["batches"]
+    lookups = (
+        batch for batch in batches if heart.request("GET", f"/predictions/{batch['batch']}-2").status_code == 200
+    )
+    batch = next(lookups)
     replaced = {
         "BATCH_BUCKET": heart.outputs["buckets"]["batch"],
         "PREDICTION_ID": f"{batch['batch']}-2",

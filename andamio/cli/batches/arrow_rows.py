@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from andamio.contract import Contract
+from andamio.contract.canonical import composed
 from andamio.records.cells import number_written, truth_of
 from andamio.tabular.limits import LONGEST_ROW
 from scoring.batch import BatchPlan
@@ -170,7 +171,7 @@ def _json_lines(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
 
     def batches() -> Iterator[Any]:
         with part.open("rb") as lines:
-            while rows := [json.loads(line) for line in islice(lines, ROWS)]:
+            while rows := [_composed(json.loads(line)) for line in islice(lines, ROWS)]:
                 arrays = [
                     pa.array(
                         [_json_value(row.get(name), kinds.kind(name)) for row in rows], type=schema.field(name).type
@@ -180,6 +181,11 @@ def _json_lines(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     yield from _at_least_one(batches(), schema)
+
+
+def _composed(record: dict[str, Any]) -> dict[str, Any]:
+    """The same values under names in the form that a plan has of them."""
+    return record if all(map(str.isascii, record)) else {composed(name): value for name, value in record.items()}
 
 
 def _arrow_type(kind: Kind) -> Any:

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from andamio.cli.batches.arrow_rows import csv_rows
 from andamio.cli.batches.batch import Result
-from andamio.cli.batches.sinks import TABLE
+from andamio.cli.batches.sinks import TABLE, sqlite_names
 from andamio.cli.console import ago, done, note, out
 from andamio.cli.models import show
 from andamio.tabular.read_as import assumptions
@@ -46,8 +46,11 @@ def result(found: Result) -> None:
         table.add_row("no column of", f"[yellow]{escape(', '.join(manifest.absent))}[/yellow]  no value in any row")
     table.add_row("model", f"{escape(manifest.release.name)}, release {manifest.release.version}")
     plan = found.plan
-    for words in assumptions({"encoding": plan.encoding, "encoding_basis": plan.encoding_basis or ""}):
+    read_as = {"encoding": plan.encoding, "encoding_basis": plan.encoding_basis or "", "decimal": plan.decimal}
+    for words in assumptions(read_as):
         table.add_row("read as", f"[yellow]The file {escape(words)}[/yellow]")
+    for name, renamed in _renamed(found):
+        table.add_row("renamed", f"[yellow]{escape(name)}[/yellow]  is {escape(renamed)}: SQLite ignores case")
     seconds = manifest.seconds
     shards = len(manifest.shards)
     speed = f": {manifest.rows / seconds:,.0f} rows a second" if seconds else ""
@@ -56,6 +59,14 @@ def result(found: Result) -> None:
     first = first_rows(found, 1)
     if first:
         note(f"Look a prediction up: andamio lookup {first[0][found.plan.names_out['prediction_id']]}")
+
+
+def _renamed(found: Result) -> list[tuple[str, str]]:
+    """Columns that have another name in the result than in the file."""
+    if found.form != "sqlite":
+        return []
+    names = [*found.plan.columns, *found.plan.names_out.values()]
+    return [(name, other) for name, other in zip(names, sqlite_names(names), strict=True) if name and name != other]
 
 
 def first_rows(found: Result, count: int) -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Collection, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -82,7 +82,7 @@ class SqliteSink:
     def __init__(self, file: Path, schema: Any, key: str) -> None:
         columns = [
             f"{_quote(name)} {_affinity(field.type)}{' PRIMARY KEY' * (field.name == key)}"
-            for name, field in zip(_unique_names(schema.names), schema, strict=True)
+            for name, field in zip(sqlite_names(schema.names), schema, strict=True)
         ]
         self._connection = sqlite3.connect(file)
         # A new file: after a failure it is written again.
@@ -153,21 +153,24 @@ def _value(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _unique_names(names: list[str]) -> list[str]:
-    """Column names that are unique in SQLite, which ignores case."""
+def sqlite_names(names: Sequence[str]) -> list[str]:
+    """Column names that are unique in SQLite, which ignores case: the first of a name keeps it, others get a number.
+
+    No name that any column has is given to another one.
+    """
+    own = {name.lower() for name in names}
     used: set[str] = set()
     unique = []
     for name in names:
-        free = next(candidate for candidate in _candidates(name or "column") if candidate.lower() not in used)
+        free = name if name and name.lower() not in used else _free(name or "column", own | used)
         used.add(free.lower())
         unique.append(free)
     return unique
 
 
-def _candidates(name: str) -> Iterator[str]:
-    yield name
-    for number in count(2):
-        yield f"{name}_{number}"
+def _free(name: str, taken: Collection[str]) -> str:
+    candidates = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(candidate for candidate in candidates if candidate.lower() not in taken)
 
 
 def _quote(name: str) -> str:

@@ -39,7 +39,9 @@ def stored_prediction(stores: Stores, prediction: str) -> Json:
     if item is not None:
         return _from_table(item)
     if place is None:
-        raise _nothing("No prediction of this id is kept.")
+        raise _nothing(
+            "No prediction of this id is kept: those of batches are, those of a request are in the log alone."
+        )
     return _from_batch(stores.bucket, *place)
 
 

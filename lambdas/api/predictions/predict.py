@@ -29,8 +29,6 @@ from lambdas.api.requests.records import RecordId, Records, check_size
 
 Prediction = dict[str, Any]
 
-_UNNAMED = "a column without a name: leave it out, or write the file without its index (pandas: index=False)"
-
 
 def predict(champion: Champion, records: Records, route: str, started: float) -> list[Prediction]:
     """Score records, all or none; raises `InvalidRecord` that names every field that is wrong.
@@ -47,13 +45,9 @@ def predict_csv(champion: Champion, text: CsvText, route: str, started: float) -
     """Score the rows of a CSV text, all of them or none; raises `InvalidRecord`."""
     contract = champion.contract
     allowed = names_of(contract)
-    unknown = [
-        Violation(0, *unknown_field(contract, name)) if name else Violation(0, "header", _UNNAMED)
-        for name in text.columns
-        if name not in allowed
-    ]
+    unknown = [unknown_field(contract, name) for name in text.columns if name not in allowed]
     if unknown:
-        raise InvalidRecord(unknown[:100])
+        raise InvalidRecord([Violation(0, field or "header", reason) for field, reason in unknown[:100]])
     table = parse(contract, text.columns, len(text.lines), text=True, decimal=text.decimal)
     if table.violations:
         raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))

@@ -110,6 +110,8 @@ WRONG: dict[str, tuple[object, str]] = {
     "split with names that are none": ({"dataframe_split": {"columns": [1], "data": [[1]]}}, "feature names"),
     "split with another key": ({"dataframe_split": SPLIT | {"dtypes": []}}, "unknown key"),
     "an unknown column": ({"instances": [PATIENT | {"ages": 1}]}, "did you mean 'age'?"),
+    "an index without a name": ({"dataframe_split": {"columns": ["", "age"], "data": [[0, 1]]}}, "pandas: index=False"),
+    "an index that pandas named": ({"dataframe_records": [PATIENT | {"Unnamed: 0": 1}]}, "pandas: index=False"),
 }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from andamio.adapters import aws
 from andamio.adapters.aws import Account
 from andamio.errors import CommandError
 
@@ -23,3 +25,15 @@ def test_a_cloud_that_is_down_is_said_whether_a_call_is_made_at_once_or_page_by_
         list(account.log_lines("/aws/lambda/andamio-heart-api", 0))
     with pytest.raises(CommandError, match=r"Nothing answers at .* andamio up"):
         account.empty("lake")
+
+
+def test_a_log_goes_on_where_the_emulator_ends_a_full_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws, "FULL_PAGE", 4)
+    log = [{"timestamp": moment, "message": f"{number}\n"} for number, moment in enumerate([1, 2, 2, 3, 3, 3, 4, 5, 5])]
+
+    def pages(operation: str, *, logGroupName: str, startTime: int) -> list[dict[str, object]]:  # noqa: N803
+        return [{"events": [event for event in log if event["timestamp"] >= startTime][:4]}]
+
+    account = Account(NOBODY, "us-east-1")
+    monkeypatch.setattr(account, "guarded", lambda service: SimpleNamespace(pages=pages))
+    assert [line for _, line in account.log_lines("group", 1)] == [str(number) for number in range(9)]

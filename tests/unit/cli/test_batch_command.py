@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,19 @@ def test_the_first_rows_of_a_result_are_shown_in_any_format(
     header, *rows = console.export_text().splitlines()
     assert header.split() == OWN.split(",")[:-1]
     assert [row.split()[1:] for row in rows] == [["1", "Ill", "0.250", "0.750"]] * 2
+
+
+def test_decimal_commas_and_columns_that_sqlite_renames_are_said(
+    cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = batch.Batches(DEPLOYED).score(file, batch.ResultOptions(form="sqlite"))
+    assert found is not None
+    console = Console(width=160, record=True, highlight=False)
+    monkeypatch.setattr(report, "out", console)
+    report.result(replace(found, plan=replace(found.plan, columns=("age", "Age"), decimal=",")))
+    text = console.export_text()
+    assert "The file has decimal commas in its numbers" in text
+    assert "Age  is Age_2: SQLite ignores case" in text
 
 
 def test_the_first_rows_are_shown_whatever_the_cells_are_like(cloud: Cloud, file: Path) -> None:

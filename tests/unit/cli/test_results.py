@@ -9,6 +9,7 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
@@ -17,6 +18,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.cli.batches import arrow_rows
 from andamio.cli.batches.results import fetch, fetch_rejected
+from andamio.cli.batches.sinks import sqlite_names
 from andamio.contract import Contract
 from andamio.errors import CommandError
 from andamio.storage import layout
@@ -204,6 +206,19 @@ def test_two_columns_of_one_name_are_both_there(tmp_path: Path) -> None:
         cursor = connection.execute("SELECT * FROM predictions")
         assert [column[0] for column in cursor.description] == ["age", "note", "Note_2", "note_3", "prediction_id"]
         assert cursor.fetchall() == [(1, "a", "b", "c", "x-1")]
+
+
+def test_a_column_that_sqlite_cannot_tell_apart_takes_no_other_column_s_name() -> None:
+    assert sqlite_names(["note", "Note", "NOTE_2", "note", ""]) == ["note", "Note_3", "NOTE_2", "note_4", "column"]
+
+
+def test_names_in_decomposed_form_are_found_in_lines_of_json(tmp_path: Path) -> None:
+    objects = MemoryObjects()
+    name = "d\u00eda"
+    objects.put("a", json.dumps({normalize("NFD", name): "x", "prediction_id": "x-1"}).encode() + b"\n")
+    said = plan("jsonl", columns=(name,), names_out={"prediction_id": "prediction_id"})
+    fetch(objects, said, manifest_of(["a"], 1), CONTRACT, tmp_path / "result", "csv", lambda: None)
+    assert read(tmp_path / "result", "csv")[1] == ("x", "x-1")
 
 
 @pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])

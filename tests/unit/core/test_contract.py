@@ -90,6 +90,7 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         (("classification", "regression"), '[problem] task: "regression" is reserved and not built yet'),
         (('decimal   = ","', 'images = "x/"'), "[data] images: is reserved and not built yet; leave it out"),
         (("latin-1", "latin-99"), "[data] encoding: 'latin-99' is not an encoding that Python knows"),
+        (("latin-1", "punycode"), "[data] encoding: 'punycode' is not an encoding that Python knows"),
         (('positive    = "1"', 'positive = "2"'), "[problem] positive: '2' is not one of the labels: 0, 1"),
         (("roc_auc >= 0.85", "better"), '[problem] success: expected a comparison such as "roc_auc >= 0.85"'),
         (("min         = 0", "min = 150"), "[features.age] min: 150 must be below max, which is 150"),

@@ -164,6 +164,14 @@ def test_a_declared_class_without_a_row_is_an_error_before_anything_is_sealed() 
         seal_split(three, cells, identities, labels)
 
 
+def test_of_many_classes_the_rarest_are_counted() -> None:
+    many = contract(FEATURES, HEAD.replace('a = "A", b = "B"', ", ".join(f'c{n} = "C{n}"' for n in range(100))))
+    labels = np.repeat(np.arange(100), [5] * 99 + [1])
+    cells: Cells = {"x": [str(row) for row in range(len(labels))], "c": ["a"] * len(labels)}
+    with pytest.raises(DataError, match=r"Classes have 'c0': 5, .*'c8': 5, 'c99': 1, 90 more at least as many rows; "):
+        seal_split(many, cells, [str(row) for row in range(len(labels))], labels)
+
+
 def test_as_many_rows_as_are_said_to_be_needed_are_enough() -> None:
     classes = 40
     needed = rows_needed(classes, 0.2, SALTS)

@@ -50,6 +50,26 @@ def test_an_empty_file_is_passed_over(lake: Lake) -> None:
     assert lake.run()["status"] == "published"
 
 
+def test_an_empty_file_over_one_with_data_is_a_failed_file(lake: Lake) -> None:
+    lake.drop("b.csv", HEADER, *rows(40, 100))
+    lake.run()
+    event = lake.drop_bytes("b.csv", b"")
+    said = lake.run(event)
+    assert said["status"] == "published"
+    assert said["rows"]["valid"] == 40
+    assert said["rejects"]["first"] == ["raw/b.csv: is empty (0 bytes): upload it again"]
+    assert lake.step("collect", event={})["passed_over"] == 0
+    assert lake.run()["status"] == "unchanged", "the next run says so too"
+    assert [file["refused"] is None for file in lake.manifest(said["version"])["files"]] == [True, False]
+
+
+def test_an_empty_file_over_the_only_one_is_said_and_changes_nothing(lake: Lake) -> None:
+    lake.run()
+    said = lake.run(lake.drop_bytes("a.csv", b""))
+    assert said["status"] == "rejected"
+    assert said["message"].startswith("No file could be read: raw/a.csv is empty (0 bytes)")
+
+
 def test_noise_does_not_take_the_places_of_real_rejects(lake: Lake) -> None:
     for name in NOISE:
         lake.drop_bytes(name, b"\x00\x01 not data")

@@ -31,11 +31,11 @@ NUMBER, CATEGORY = 'type = "number"\nrequired = false', 'type = "category"\nrequ
 @pytest.mark.parametrize(
     ("feature", "values", "message"),
     [
-        (NUMBER, [np.nan] * 5, "'x' has no value of train"),
+        (NUMBER, [np.nan] * 5, "'x' has no value in train"),
         (NUMBER, [3.0, np.nan, 3.0], "'x' has one value in 2 of 3 rows of train"),
         ('type = "boolean"', [1.0, 1.0], "'x' has one value in 2 of 2 rows of train"),
-        ('type = "date"\nrequired = false', ["NaT", "NaT"], "'x' has no value of train"),
-        (CATEGORY, ["", ""], "'x' has no value of train"),
+        ('type = "date"\nrequired = false', ["NaT", "NaT"], "'x' has no value in train"),
+        (CATEGORY, ["", ""], "'x' has no value in train"),
         (CATEGORY, ["k", "k"], "'x' has one value in 2 of 2 rows of train"),
     ],
 )
@@ -104,7 +104,7 @@ def test_findings_are_in_the_audit_the_manifest_and_what_the_machine_says() -> N
     said = lake.run()
     assert said["status"] == "published"
     (message,) = said["findings"]
-    assert message.startswith("'empty' has no value of train: no model can learn from it, so it is ignored")
+    assert message.startswith("'empty' has no value in train: no model can learn from it, so it is ignored")
     assert lake.manifest(said["version"])["findings"] == 1
     audit = lake.read(layout.dataset(said["version"], "audit.json"))
     assert [finding["kind"] for finding in audit["findings"]] == [NO_INFORMATION]

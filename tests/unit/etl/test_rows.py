@@ -171,6 +171,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_the_others_go_on() -> None:
             "'a': 1, 'b': 1 rows; with a holdout of 20%, each",
         ),
         ({"a.csv": ["Size,colour,kind", "1,red,a"]}, "raw/a.csv lacks the column 'size' (is it 'Size'?); it has Size,"),
+        ({"a.csv": ["size\u200b,colour,kind", "1,red,a"]}, "(is it 'size\\u200b'?); it has size\\u200b,"),
         ({"a b.csv": ["Size,colour,kind", "1,red,a"]}, "remove it: andamio ingest --remove 'a b.csv'"),
         ({"a.csv": ["x;y", "1;2"]}, "lacks the columns 'size', 'kind'; it has x, y"),
         ({"a.jsonl": ['{"size": 1}']}, "lacks the column 'kind'"),

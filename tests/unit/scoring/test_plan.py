@@ -21,7 +21,7 @@ from andamio.tabular import gzip_file
 from andamio.tabular.refused import RefusedFile
 from scoring.batch import BatchPlan, new_id
 from scoring.read.columns import check_columns
-from tests.support.machine import NOW, SMALL, Machine, table
+from tests.support.machine import NOW, SMALL, Machine, small, table
 from tests.support.releases import seal_release, serve
 
 ROWS = table(30)
@@ -99,6 +99,10 @@ def test_a_file_that_cannot_be_scored_is_refused_with_words(name: str, body: byt
 
 
 class TestColumns:
+    def test_an_invisible_character_in_a_name_is_shown(self) -> None:
+        with pytest.raises(RefusedFile, match=r"Is 'age\\u200b' meant to be 'age'\? Its header has: age\\u200b,"):
+            check_columns(["age\u200b", "weight"], small())
+
     @pytest.mark.parametrize("name", ["Chol", " chol (mg/dl)", "cho_l"])
     def test_an_optional_column_under_another_name_is_refused_and_an_absent_one_is_not(self, name: str) -> None:
         toml = (

@@ -98,6 +98,20 @@ def test_a_cell_means_what_the_table_says(kind: str, cell: dict[str, Any]) -> No
     assert [row[kind] for reading in readings for row in reading.values()] == [meant(cell)] * len(readings)
 
 
+@pytest.mark.parametrize("key", ["Number", "n\u00famber", "nu\u0301mber", "numbr"])
+@pytest.mark.parametrize("before", [1, 300])
+def test_a_key_that_is_nearly_the_name_of_a_column_costs_the_row_that_lacks_the_column(key: str, before: int) -> None:
+    both = {"row": "x", "number": 2, key: 3}
+    body = lines([{"row": "x", "number": 1}] * before + [both, {"row": "x", key: 4}])
+    found = by_etl(CONTRACT, body, "jsonl")
+    assert found == by_batch(CONTRACT, body, "jsonl")
+    assert [row["number"] for row in list(found.values())[:-1]] == [1] * before + [2]
+    shown = "n\u00famber" if not key.isascii() else key
+    assert found[before + 2] == {
+        "": Reason(f"has the key '{shown}' and no 'number': rename it, or let the object have both")
+    }
+
+
 SPELLINGS = sorted({cell["text"] for kind in TYPES for cell in CELLS[kind] if "text" in cell})
 CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from(' ",;\n1.')
 TEXT = st.sampled_from(SPELLINGS) | st.text(
