@@ -205,10 +205,10 @@ def test_a_bucket_that_cannot_be_looked_at_ends_nothing_else(
     monkeypatch.setattr(Account, "client", client)
     assert destroy(monkeypatch, "--yes", *(["--everything"] if everything else [])) == int(everything)
     said = words(capsys)
-    assert f"bucket {strange} cannot be looked at: An error occurred ({code})" in said
+    assert f"The state of bucket {strange} cannot be read: An error occurred ({code})" in said
     assert aws.live == [f"{STACK}--prod"]
     if everything:
-        assert aws.own == [strange], "one that cannot be looked at keeps no other"
+        assert aws.own == [strange], "one whose state cannot be read keeps no other"
         assert f"aws s3api delete-bucket --bucket {strange}" in said
     else:
         for bucket in others:

@@ -253,6 +253,7 @@ def test_a_model_that_was_downloaded_scores_with_the_code_that_came_with_it(trac
     tracked = tracker(None).log(record)
     version = tracker.client.get_model_version(tracker.name, tracked.version)
     folder = mlflow.artifacts.download_artifacts(version.source, dst_path=str(tmp_path))
+    assert not [file for file in Path(folder).rglob("*") if file.suffix in (".pkl", ".pickle", ".pyc")]
     records = json.dumps(fruit_records(3))
     ran = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, folder, records], cwd=tmp_path, capture_output=True, text=True, check=True
@@ -260,7 +261,6 @@ def test_a_model_that_was_downloaded_scores_with_the_code_that_came_with_it(trac
     answer = json.loads(ran.stdout)
     assert Path(answer["code"]).is_relative_to(tmp_path)
     assert list(answer["found"]) == ["label", "label_text", *(f"probability_{key}" for key in record.contract.classes)]
-    assert not [file for file in Path(folder).rglob("*") if file.suffix in (".pkl", ".pickle", ".pyc")]
 
 
 def test_code_comes_from_the_sources_of_a_bundle_where_modules_are_bytecode(monkeypatch, tmp_path):
