@@ -89,7 +89,7 @@ def _give_up(context: ScoringContext, event: Mapping[str, Any], now: datetime) -
 
 
 def _verify(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    return verify_step(context.batch, event["batch"])
+    return verify_step(context, event["batch"], now)
 
 
 def _publish(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
