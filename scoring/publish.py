@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from andamio.errors import DataError
 from andamio.storage import documents, layout
@@ -12,31 +11,25 @@ from scoring import state
 from scoring.batch import file_name, result_key
 from scoring.context import ScoringContext
 from scoring.documents import InputFile, KnownBatch, Manifest, OutputFiles, ScoringModel, ShardSummary
+from scoring.events import Published
 from scoring.verify import Complete, check_batch
 from scoring.write.merge import merge
 
-Json = dict[str, Any]
 
-
-def publish_step(context: ScoringContext, batch: str, now: datetime) -> Json:
-    """Merge a complete batch and write its manifest, from when on it is done.
-
-    {"status": "done", "batch", "rows", "scored", "rejected", "release", "message", "manifest"}. Raises
-    `DataError` when it is not complete.
-    """
+def publish_step(context: ScoringContext, batch: str, now: datetime) -> Published:
+    """Merge a complete batch and write its manifest, from when on it is done; raises `DataError` if it is not."""
     key = layout.batch_manifest(batch)
     manifest = documents.once(context.batch, key, Manifest, lambda: _merged(context, batch, now))
     state.finish(context.batch, batch, now)
-    return {
-        "status": "done",
-        "batch": batch,
-        "rows": manifest.rows,
-        "scored": manifest.scored,
-        "rejected": manifest.rejected,
-        "release": manifest.release.version,
-        "message": _message(manifest),
-        "manifest": key,
-    }
+    return Published(
+        batch=batch,
+        rows=manifest.rows,
+        scored=manifest.scored,
+        rejected=manifest.rejected,
+        release=manifest.release.version,
+        message=_message(manifest),
+        manifest=key,
+    )
 
 
 def _merged(context: ScoringContext, batch: str, now: datetime) -> Manifest:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from andamio.errors import DataError
 from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
+from scoring import events
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.failures import failure
 from scoring.plan import read_plan
@@ -18,8 +18,6 @@ from scoring.remaining import read_cut
 from scoring.split.chunks import THREADS
 
 _MAX_FAULTS_NAMED = 5
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +57,16 @@ class Incomplete:
         return f"{len(self.faults)} of {len(self.cut.shards)} shards are not scored. {'; '.join(shard_texts)}{more}."
 
 
-def verify_step(objects: Objects, batch: str) -> Json:
-    """Look at what is there: {"status": "complete" | "incomplete", "batch", "message"?, "missing"?}."""
+def verify_step(objects: Objects, batch: str) -> events.Complete | events.Incomplete:
+    """Look at what is there."""
     found = check_batch(objects, batch)
     if isinstance(found, Complete):
-        return {"status": "complete", "batch": batch}
+        return events.Complete(batch=batch)
     message = (
         f"{found.message} Scored shards are kept. To score the missing ones: andamio batch --resume {batch}. A file "
         "that is uploaded again is scored again."
     )
-    return {"status": "incomplete", "batch": batch, "message": message, "missing": list(found.faults)[:100]}
+    return events.Incomplete(batch=batch, message=message, missing=list(found.faults)[:100])
 
 
 def check_batch(objects: Objects, batch: str) -> Complete | Incomplete:

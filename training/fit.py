@@ -18,6 +18,7 @@ from andamio.storage.documents import digest
 from andamio.storage.ports import Objects
 from training import calibrate, export, reference, threshold
 from training.documents import FIT, ExportAttempt, FittedModel, NoModel, ScoredTrial, UnscoredTrial
+from training.events import FitSummary
 from training.families.catalog import Fitted
 from training.families.selected import ignored_columns, used_columns
 from training.rows import TrainingRows
@@ -206,6 +207,13 @@ def _profile(lake: Objects, version: str) -> bytes:
         raise TrainingError(f"Data version {version} has no profile.json: run ETL again") from None
 
 
-def summary(result: FittedModel | NoModel) -> dict[str, Any]:
+def summary(result: FittedModel | NoModel) -> FitSummary:
     """What the state machine needs of a fit."""
-    return result.model_dump(include={"status", "run", "metric", "trial", "size_bytes"})
+    model = result if isinstance(result, FittedModel) else None
+    return FitSummary(
+        status=result.status,
+        run=result.run,
+        metric=result.metric,
+        trial=model.trial if model else None,
+        size_bytes=model.size_bytes if model else None,
+    )

@@ -9,7 +9,6 @@ import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy
 import onnx
@@ -23,6 +22,7 @@ from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.storage.ports import Objects
 from training.documents import Identity, SearchPlan, Skipped, TrainingPlan
+from training.events import PlanSummary
 from training.families.catalog import FAMILIES
 from training.families.spaces import OPTUNA
 from training.outcome import imported
@@ -141,12 +141,12 @@ def sources() -> str:
     return source_digest.hexdigest()[:16]
 
 
-def summary(training_plan: TrainingPlan) -> dict[str, Any]:
-    """What the state machine needs of a plan: names and small numbers."""
-    return {
-        "run": training_plan.run,
-        "dataset": training_plan.dataset,
-        "metric": training_plan.metric,
-        "trials": training_plan.search.trials,
-        "skipped": [skipped.family for skipped in training_plan.skipped],
-    }
+def summary(training_plan: TrainingPlan) -> PlanSummary:
+    """What the state machine needs of a plan."""
+    return PlanSummary(
+        run=training_plan.run,
+        dataset=training_plan.dataset,
+        metric=training_plan.metric,
+        trials=training_plan.search.trials,
+        skipped=[skipped.family for skipped in training_plan.skipped],
+    )
