@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from andamio.errors import CommandError
-from localstack.emulator import Emulator, install
+from localstack.emulator import MINISTACK, Emulator
 from localstack.home import Home
 from localstack.ports import HOST, Claim, claim
 from localstack.postgres import Postgres
@@ -151,7 +151,7 @@ class Cloud:
     def _start(self, record: Record, ports: Mapping[str, int]) -> None:
         self._check_disk()
         if EMULATOR not in record.services:
-            install(self.say)
+            MINISTACK.install(self.say)
         self.home.scratch.mkdir(parents=True, exist_ok=True)
         for name in SERVICES:
             if name not in record.services:
