@@ -21,6 +21,7 @@ from localstack.process import Identity
 from localstack.service import Service, answers, http_get
 from localstack.software import Software
 
+KIND = "ministack"
 LAUNCHER = Path(__file__).with_name("launch.py")
 MINISTACK = Software(
     title="the AWS emulator",
@@ -51,16 +52,9 @@ class Emulator(Service):
 
     def healthy(self) -> bool:
         """Whether its gateway answers, and is the one of this home."""
-        if not answers(self.port, "/_ministack/health"):
-            return False
-        own_identity = identity.read(self.home.identity, self.home.path)
-        try:
-            return (
-                own_identity is not None
-                and json.loads(http_get(self.port, identity.PATH) or b"{}")["cloud"] == own_identity
-            )
-        except (ValueError, KeyError, TypeError):
-            return False
+        return answers(self.port, "/_ministack/health") and identity.is_ours(
+            http_get(self.port, identity.PATH), self.home.identity, self.home.path
+        )
 
     def trouble(self) -> list[str]:
         """Why it takes no more data, where it does not."""
