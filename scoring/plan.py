@@ -12,11 +12,13 @@ from andamio.errors import NotReady, ObjectNotFound
 from andamio.release.pointer import champion, read_pointer
 from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
-from andamio.tabular.encoding import Transcoding, transcoded, transcoding_of
-from andamio.tabular.head import Head, csv_head, json_head
+from andamio.tabular.csv.head import csv_head
+from andamio.tabular.json.head import json_head
 from andamio.tabular.limits import LATER_SAMPLE, SAMPLE
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.signature import FILE_TYPES, Format, check_gzip, check_text, format_of
+from andamio.tabular.text.encoding import Transcoding, transcoded, transcoding_of
+from andamio.tabular.text.head import Head
 from scoring import state
 from scoring.batch import BatchPlan, file_name, result_key
 from scoring.context import ScoringContext

@@ -17,7 +17,7 @@ from collections.abc import Collection
 
 from andamio.contract import Contract
 from andamio.errors import InvalidRecord, Violation
-from andamio.tabular.csv_text import CsvText, read_csv_text
+from andamio.tabular.csv.request_body import CsvText, read_csv_text
 from andamio.tabular.refused import RefusedFile
 from lambdas.api.requests.records import check_count, invalid, kind_of, refuse_others
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.dataset.columns import from_bytes, to_bytes
-from andamio.tabular.number_marks import with_point, without_thousands
+from andamio.tabular.csv.number_marks import with_point, without_thousands
 from etl.collect import Source
 from etl.ingest import Ingested, ingest
 from scoring.formats import read_rows

@@ -19,13 +19,13 @@ from andamio.records.cells import Cells
 from andamio.tabular.arrow import dictionary_column, exact_text
 from andamio.tabular.broken import Broken, Source, no_text
 from andamio.tabular.columns import Kinds
-from andamio.tabular.head import Head
-from andamio.tabular.json_record import json_record, no_constant, object_of
+from andamio.tabular.json.record import json_record, no_constant, object_of
 from andamio.tabular.limits import BLOCK
-from andamio.tabular.row_bounds import RowBounds, row_bounds
-from andamio.tabular.row_texts import row_texts
 from andamio.tabular.rows import Rows
-from andamio.tabular.text_blocks import TextBlocks
+from andamio.tabular.text.blocks import TextBlocks
+from andamio.tabular.text.head import Head
+from andamio.tabular.text.row_bounds import RowBounds, row_bounds
+from andamio.tabular.text.row_texts import row_texts
 
 Record = dict[str, object]
 
