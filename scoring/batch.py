@@ -43,7 +43,7 @@ _KEY_WITH_ID = re.compile(rf"{re.escape(layout.INCOMING)}({ID.pattern})/[^/]+")
 
 MAX_NAME_LENGTH = 128
 """Characters of the name of a file that an upload is asked for."""
-_RESULT_FORMAT = 2
+_RESULT_FORMAT = 3
 """What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
 _PLAIN_NAME = re.compile(rf"\w(?:[\w. -]{{0,{MAX_NAME_LENGTH - 2}}}\w)")
 
@@ -158,6 +158,7 @@ class BatchPlan:
             self.line,
             self.thousands,
             self.encoding_basis,
+            self.transcoded,
         )
 
     @property

@@ -132,7 +132,8 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
             how = transcoding_of(sample, contract.data.encoding, whole=whole)
             if compression or how is not None:
                 # What can be refused is refused before it is unpacked.
-                _check_head(sample if how is None else _transcoded(sample, how), contract, format, whole=whole)
+                text, encoding = (sample, "") if how is None else (_transcoded(sample, how), how.encoding)
+                _check_head(text, contract, format, whole=whole, transcoded_from=encoding)
                 return Unpack(batch=batch)
         plan = _write(context, batch, claimed, info, info, file)
     return remaining_work(context, plan, claimed.attempt)
@@ -186,7 +187,7 @@ def _write(
     contract = open_release.contract
     format, compression = file
     created = datetime.fromisoformat(claimed.created)
-    head = _read_head(context.batch, source, contract, format)
+    head = _read_head(context.batch, source, contract, format, transcoded_from)
     plan = BatchPlan(
         batch=batch,
         problem=context.problem,
@@ -227,7 +228,7 @@ def _write(
     return documents.read(context.batch, key, BatchPlan)
 
 
-def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format) -> Head:
+def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format, transcoded_from: str) -> Head:
     if format == "parquet":
         from scoring.read.parquet_foot import read_foot  # pyarrow, only where there is a Parquet file
 
@@ -242,7 +243,8 @@ def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format:
             yield objects.get_range(source.key, start, LATER_SAMPLE, version=version)
 
     sample = objects.get_range(source.key, 0, SAMPLE, version=version)
-    return _check_head(sample, contract, format, whole=len(sample) == source.size, more=more)
+    whole = len(sample) == source.size
+    return _check_head(sample, contract, format, whole=whole, more=more, transcoded_from=transcoded_from)
 
 
 def _check_head(
@@ -252,13 +254,14 @@ def _check_head(
     *,
     whole: bool,
     more: Callable[[], Iterable[bytes]] = tuple,
+    transcoded_from: str,
 ) -> Head:
     """The head of a text; raises `RefusedFile` when no row of it could be scored."""
     if format == "jsonl":
-        head = json_head(sample, contract, whole=whole, more=more)
+        head = json_head(sample, contract, whole=whole, more=more, transcoded=transcoded_from)
         check_columns(head.columns, contract, where="first objects have")
     else:
-        head = csv_head(sample, contract, whole=whole, more=more)
+        head = csv_head(sample, contract, whole=whole, more=more, transcoded=transcoded_from)
         check_columns(head.columns, contract)
     return head
 
