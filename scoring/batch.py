@@ -33,9 +33,9 @@ from pydantic import with_config
 from andamio.contract.canonical import composed
 from andamio.storage import documents, layout
 from andamio.storage.documents import STRICT
-from andamio.tabular.encoding import Basis
-from andamio.tabular.head import Head
 from andamio.tabular.signature import Format, format_of
+from andamio.tabular.text.encoding import Basis
+from andamio.tabular.text.head import Head
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{12}")
 _PREDICTION = re.compile(rf"({ID.pattern})-([0-9]{{1,15}})")

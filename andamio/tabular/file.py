@@ -10,18 +10,19 @@ import pyarrow as pa
 from andamio.contract import Contract
 from andamio.errors import DataError
 from andamio.records.names import slip_finder
-from andamio.tabular.columns import Kinds
-from andamio.tabular.csv_reader import CsvReader
-from andamio.tabular.encoding import transcoded, transcoding_of
+from andamio.tabular.columns import Kinds, check_doubled
+from andamio.tabular.csv.head import csv_head
+from andamio.tabular.csv.reader import CsvReader
 from andamio.tabular.gzip_file import unpacked
-from andamio.tabular.head import check_doubled, csv_head, json_head
-from andamio.tabular.json_reader import JsonReader
+from andamio.tabular.json.head import json_head
+from andamio.tabular.json.reader import JsonReader
 from andamio.tabular.limits import LATER_SAMPLE, SAMPLE
-from andamio.tabular.parquet_reader import ParquetReader, check_schema, column_names
+from andamio.tabular.parquet.reader import ParquetReader, check_schema, column_names
 from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
 from andamio.tabular.signature import FILE_TYPES, check_gzip, check_parquet, check_text, format_of
+from andamio.tabular.text.encoding import transcoded, transcoding_of
 
 
 def read_file(

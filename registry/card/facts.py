@@ -7,8 +7,9 @@ from typing import Any
 
 from andamio.contract import Contract
 from andamio.dataset.documents import DatasetAudit, DatasetManifest
+from andamio.gate.decision import Figure
 from training.documents import FittedModel, ScoredTrial, TrainingPlan, UnscoredTrial
-from training.evaluate.documents import Evaluation, Figure, GateDecision, Importance
+from training.evaluate.documents import Evaluation, GateDecision, Importance
 
 Json = dict[str, Any]
 

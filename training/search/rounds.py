@@ -11,10 +11,10 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from andamio.errors import TrainingError
 from andamio.stats.metrics import higher_is_better
+from andamio.step import CaughtError
 from andamio.storage.ports import Objects
 from training.documents import (
     TRIAL,
@@ -28,6 +28,7 @@ from training.documents import (
     TrialSpec,
     UnscoredTrial,
 )
+from training.events import RoundResultSummary, RoundTrialsSummary
 from training.families.spaces import BASELINES, PLAIN, SPACES
 from training.run import CONTINUE, ENOUGH, Run, lost_file, round_result_file, round_trials_file, trial_file
 from training.search import suggest
@@ -109,22 +110,22 @@ EXECUTIONS = 3
 """After so many executions that lost a trial, each after its retries, the trial itself is taken for the cause."""
 
 
-def lost(models: Objects, run_id: str, trial_id: str, error: dict[str, Any], *, execution: str) -> LostTrial:
+def lost(models: Objects, run_id: str, trial_id: str, error: CaughtError, *, execution: str) -> LostTrial:
     """Note why a trial's function ended without a result, as Step Functions says it (`Error`, `Cause`)."""
     run = Run(run_id, models)
     before = run.find(lost_file(trial_id), LostTrial)
     why = LostTrial(
         trial=trial_id,
         why=_cause(error),
-        own=OWN_FAULT.search(f"{error.get('Error')} {error.get('Cause')}") is not None,
+        own=OWN_FAULT.search(f"{error.error} {error.cause}") is not None,
         executions=sorted({*(before.executions if before else []), execution}),
     )
     run.write(lost_file(trial_id), why.to_json())
     return why
 
 
-def _cause(error: dict[str, Any]) -> str:
-    cause = str(error.get("Cause") or error.get("Error") or "no cause was given")
+def _cause(error: CaughtError) -> str:
+    cause = error.cause or error.error or "no cause was given"
     try:
         details = json.loads(cause)
     except ValueError:
@@ -245,12 +246,17 @@ def best(study: Sequence[StudyTrial], metric: str) -> BestTrial | None:
     return max(scored, key=lambda trial: sign * trial.mean, default=None)
 
 
-def round_trials_summary(round_document: RoundTrials) -> dict[str, Any]:
+def round_trials_summary(round_document: RoundTrials) -> RoundTrialsSummary:
     """What the state machine needs of a round: its trials' names."""
-    return {"round": round_document.round, "trials": [trial.id for trial in round_document.trials]}
+    return RoundTrialsSummary(round=round_document.round, trials=[trial.id for trial in round_document.trials])
 
 
-def round_result_summary(round_document: RoundResult) -> dict[str, Any]:
-    """The fields of a round for the state machine, with its status."""
-    fields = round_document.model_dump(include={"round", "status", "why", "best"})
-    return {**fields, "trials": len(round_document.study)}
+def round_result_summary(round_document: RoundResult) -> RoundResultSummary:
+    """What the state machine needs of a round's results."""
+    return RoundResultSummary(
+        round=round_document.round,
+        status=round_document.status,
+        why=round_document.why,
+        best=round_document.best,
+        trials=len(round_document.study),
+    )

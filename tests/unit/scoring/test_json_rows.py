@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from andamio.errors import DataError
 from andamio.records.parse import parse
-from andamio.tabular import text_blocks
 from andamio.tabular.broken import no_text
-from andamio.tabular.json_reader import JsonReader
-from andamio.tabular.json_record import json_record
+from andamio.tabular.json.reader import JsonReader
+from andamio.tabular.json.record import json_record
 from andamio.tabular.rows import Rows
+from andamio.tabular.text import blocks
 from tests.support.readers import json_reader
 from tests.support.scoring import planned, score_file
 from tests.unit.core.making import contract
@@ -120,7 +120,7 @@ def test_record_ids_are_canonical() -> None:
 
 
 def test_a_line_longer_than_can_be_held_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_blocks, "LONGEST_ROW", 1000)
+    monkeypatch.setattr(blocks, "LONGEST_ROW", 1000)
     with pytest.raises(DataError, match="line 2: a row begins there"):
         read(b'{"a": 1}\n{"a": "' + b"x" * 9000 + b'"}\n', 100)
 

@@ -9,6 +9,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.errors import TrainingError
+from andamio.step import CaughtError
 from andamio.storage import layout
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.runs import scored, searched
@@ -33,6 +34,7 @@ def planned(families=ALL, **changed):
         contract="c1",
         problem="any",
         split="s1",
+        folds="f1",
         families=list(families),
         seed=7,
         metric="roc_auc",
@@ -261,7 +263,7 @@ def test_a_trial_that_left_no_result_is_recorded_as_failed_with_what_its_functio
     for name in (*others, "majority_class"):
         run_trial(lake, models, run.id, name)
     cause = json.dumps({"errorType": "MemoryError", "errorMessage": "out of memory"})
-    search.lost(models, run.id, gone, {"Error": "MemoryError", "Cause": cause}, execution="first")
+    search.lost(models, run.id, gone, CaughtError(error="MemoryError", cause=cause), execution="first")
     said = search.tell(models, run.id, number=1, now=STARTED)
     assert {each.id: each.status for each in said.study}[gone] == "failed"
     assert run.find(f"trials/{gone}.json", TRIAL).why == "MemoryError: out of memory"
@@ -271,7 +273,7 @@ def test_a_trial_that_left_no_result_is_recorded_as_failed_with_what_its_functio
 def test_a_round_that_left_nothing_at_all_is_a_fault_and_nothing_is_recorded(run):
     _, models, run = run
     first = search.ask(models, run.id, after=0).trials[0].id
-    refused = {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate exceeded"}
+    refused = CaughtError(error="Lambda.TooManyRequestsException", cause="Rate exceeded")
     search.lost(models, run.id, first, refused, execution="first")
     writes = list(models.writes)
     with pytest.raises(TrainingError, match="Rate exceeded"):
@@ -279,7 +281,7 @@ def test_a_round_that_left_nothing_at_all_is_a_fault_and_nothing_is_recorded(run
     assert models.writes == writes, "so that the run can be started again"
 
 
-KILLED = {"Error": "Runtime.ExitError", "Cause": "Runtime exited with error: signal: killed"}
+KILLED = CaughtError(error="Runtime.ExitError", cause="Runtime exited with error: signal: killed")
 
 
 def test_a_trial_whose_worker_was_killed_is_no_result_and_runs_when_the_run_is_started_again(run):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from andamio.tabular.broken import Broken, no_text, too_long
-from andamio.tabular.csv_row import has_value, row_text, spans, strict_cells, wrong_width
+from andamio.tabular.csv.row import has_value, row_text, spans, strict_cells, wrong_width
 from andamio.tabular.limits import LONGEST_ROW, ROWS
 
 csv.field_size_limit(LONGEST_ROW)  # 128 KiB otherwise; where it is set twice, it is the same

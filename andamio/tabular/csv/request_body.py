@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from andamio.contract import Contract
 from andamio.tabular.broken import Broken
-from andamio.tabular.csv_python import read_by_python
-from andamio.tabular.encoding import transcoded, transcoding_of
-from andamio.tabular.head import check_doubled, csv_head, used_columns
+from andamio.tabular.columns import check_doubled, used_columns
+from andamio.tabular.csv.head import csv_head
+from andamio.tabular.csv.number_marks import with_point, without_thousands
+from andamio.tabular.csv.python_reader import read_by_python
 from andamio.tabular.limits import SAMPLE
-from andamio.tabular.number_marks import with_point, without_thousands
 from andamio.tabular.refused import RefusedFile
+from andamio.tabular.text.encoding import transcoded, transcoding_of
 
 
 @dataclass(frozen=True, slots=True)
