@@ -64,10 +64,14 @@ class FailEvent(StepEvent):
 
 
 class Refused(StepResult):
-    """The file is not scored, and why; `batch` is null where it is not known which batch it would be."""
+    """No row of the file is scored, and why; an earlier batch of the same bytes was refused where `same_as` names one.
+
+    `batch` is null where it is not known which batch it would be.
+    """
 
     status: Literal["refused"] = "refused"
     batch: str | None
+    same_as: str | None = None
     message: str
 
 

@@ -19,10 +19,9 @@ from andamio.tabular.refused import RefusedFile
 from andamio.tabular.signature import FILE_TYPES, Format, check_gzip, check_text, format_of
 from andamio.tabular.text.encoding import Transcoding, transcoded, transcoding_of
 from andamio.tabular.text.head import Head
-from scoring import state
-from scoring.batch import BatchPlan, file_name, result_key
+from scoring import known, state
+from scoring.batch import BatchPlan, file_name
 from scoring.context import ScoringContext
-from scoring.documents import KnownBatch
 from scoring.events import Ignored, NoFile, Planned, Refused, Running, Scored, Unpack
 from scoring.incoming import IncomingFile, batch_of, incoming_file
 from scoring.read.columns import check_columns, names_out, record_column
@@ -123,11 +122,9 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
         if not info.size:
             raise RefusedFile("is empty (0 bytes): upload it again")
         release = champion(read_pointer(context.models, context.problem)[0]).release
-        earlier_batch = _same_file_batch(context.batch, info, file, release)
-        if earlier_batch is not None and earlier_batch != batch:
-            state.finish(context.batch, batch, now, same_as=earlier_batch)
-            message = f"The same file was scored by the same release before, as batch {earlier_batch}."
-            return Scored(batch=batch, same_as=earlier_batch, message=message)
+        earlier = known.earlier_batch(context.batch, info, file, release)
+        if earlier is not None and earlier != batch:
+            return _same_file_reply(context.batch, batch, info.key, earlier, now)
         if format != "parquet":
             contract = context.open(release).contract
             sample, whole = _sample(context.batch, info, compression)
@@ -162,10 +159,16 @@ def _format(key: str) -> tuple[Format, str]:
     return detected
 
 
-def _same_file_batch(objects: Objects, info: ObjectInfo, file: tuple[Format, str], release: str) -> str | None:
-    """The finished batch of the same bytes, read the same way by the same release."""
-    found = documents.find(objects, result_key(info.etag, info.size, *file, release), KnownBatch)
-    return found.batch if found is not None and state.is_done(objects, found.batch) else None
+def _same_file_reply(objects: Objects, batch: str, key: str, earlier: str, now: datetime) -> Scored | Refused:
+    """End a batch as the earlier batch of the same bytes ended: done, or refused where it rejected every row."""
+    held = state.read_state(objects, earlier)
+    if held is not None and held.rejected is not None:
+        message = f"{file_name(key)} was scored by the same release before, as batch {earlier}: {held.reason}"
+        state.reject(objects, batch, now, message, held.rejected, same_as=earlier)
+        return Refused(batch=batch, same_as=earlier, message=message)
+    state.finish(objects, batch, now, same_as=earlier)
+    message = f"The same file was scored by the same release before, as batch {earlier}."
+    return Scored(batch=batch, same_as=earlier, message=message)
 
 
 def _write(

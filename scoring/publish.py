@@ -6,11 +6,10 @@ from datetime import datetime
 
 from andamio.errors import DataError
 from andamio.storage import documents, layout
-from andamio.storage.ports import Objects
-from scoring import state
-from scoring.batch import file_name, result_key
+from scoring import known, state
+from scoring.batch import file_name
 from scoring.context import ScoringContext
-from scoring.documents import InputFile, KnownBatch, Manifest, OutputFiles, ScoringModel, ShardSummary
+from scoring.documents import InputFile, Manifest, OutputFiles, ScoringModel, ShardSummary
 from scoring.events import Published
 from scoring.verify import Complete, check_batch
 from scoring.write.merge import merge
@@ -37,7 +36,7 @@ def _merged(context: ScoringContext, batch: str, now: datetime) -> Manifest:
     if not isinstance(complete, Complete):
         raise DataError(f"batch {batch} is not complete: {complete.message}")
     merged_key = merge(context.batch, complete)
-    _write_result_key(context.batch, complete)
+    known.remember(context.batch, complete.plan)
     return _manifest(context, complete, merged_key, now)
 
 
@@ -86,17 +85,6 @@ def _manifest(context: ScoringContext, complete: Complete, merged: str | None, n
         seconds=round((now - datetime.fromisoformat(plan.created)).total_seconds(), 3),
         absent=plan.absent,
     )
-
-
-def _write_result_key(objects: Objects, complete: Complete) -> None:
-    """Map the bytes of the file to this batch, unless they are mapped to another finished batch."""
-    plan = complete.plan
-    key = result_key(plan.etag, plan.size, plan.format, plan.compression, plan.release)
-    entry = KnownBatch(plan.batch)
-    if documents.write_once(objects, key, entry):
-        return
-    if not state.is_done(objects, documents.read(objects, key, KnownBatch).batch):
-        objects.put(key, entry.to_json(), content_type=documents.JSON)
 
 
 def absent_message(manifest: Manifest) -> str:

@@ -40,8 +40,8 @@ class BatchProgress:
 class Status:
     """How far a batch is. `file` is its key in the bucket, None before there is one; `created` in ISO 8601.
 
-    `rows`, `scored` and `rejected` are known when it is done. `same_as` is the batch whose results are this one's,
-    since it was of the same file and release.
+    `rows`, `scored` and `rejected` are known when it is done, and when it failed because every row was rejected.
+    `same_as` is the batch whose results are this one's, since it was of the same file and release.
     """
 
     batch: str
@@ -56,6 +56,11 @@ class Status:
     model: ScoringModel | None = None
     reason: str | None = None
     same_as: str | None = None
+
+    @property
+    def all_rejected(self) -> bool:
+        """Whether the batch failed because every row of its file was rejected: its rejects are its result."""
+        return self.status == "failed" and self.scored == 0
 
     def to_dict(self) -> Json:
         """The status as JSON has it."""
@@ -81,6 +86,8 @@ def read_status(objects: Objects, batch: str, now: datetime) -> Status | None:
     status = Status(batch, state.status, state.created, state.key, reason=state.reason)
     if state.status == "done":
         return _finished_status(objects, replace(status, same_as=state.same_as))
+    if state.rejected is not None:
+        status = replace(status, rows=state.rejected, scored=0, rejected=state.rejected, same_as=state.same_as)
     return _unfinished_status(objects, status)
 
 
@@ -101,7 +108,8 @@ def result_files(objects: Objects, status: Status) -> Files:
             tuple(info.key for info in islice(objects.list(f"{prefix}{batch}/"), MAX_PARTS_LISTED))
             for prefix in (layout.SCORED, layout.REJECTED)
         )
-        return Files(None, parts, rejected, None)
+        # The parts of a file of which every row was rejected hold no row.
+        return Files(None, () if status.all_rejected else parts, rejected, None)
     return Files(None, (), (), None)
 
 
@@ -172,17 +180,18 @@ def _finished_status(objects: Objects, status: Status) -> Status:
 
 def _unfinished_status(objects: Objects, status: Status) -> Status:
     running = status.status == "running"
-    plan = documents.find(objects, layout.batch(status.batch, "plan.json"), BatchPlan)
+    batch = status.same_as or status.batch
+    plan = documents.find(objects, layout.batch(batch, "plan.json"), BatchPlan)
     if plan is None:
         # A gzip file is planned once it is unpacked.
         is_gzip = status.file is not None and status.file.lower().endswith(".gz")
         return replace(status, step="unpacking" if is_gzip else "planning") if running else status
     status = replace(status, model=ScoringModel(plan.problem, plan.release))
-    found = documents.find(objects, layout.batch(status.batch, "shards.json"), Cut)
+    found = documents.find(objects, layout.batch(batch, "shards.json"), Cut)
     if found is None:
         return replace(status, step="cutting") if running else status
     cut = len(found.shards)
-    done = sum(1 for _ in objects.list(layout.batch(status.batch, "shards/")))
+    done = sum(1 for _ in objects.list(layout.batch(batch, "shards/")))
     step: Literal["scoring", "verifying"] = "scoring" if done < cut else "verifying"
     return replace(status, shards=BatchProgress(done, cut), step=step if running else None)
 

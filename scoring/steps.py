@@ -110,8 +110,8 @@ def _give_up(call: Call, event: GiveUpEvent) -> NoResult:
     return NoResult()
 
 
-def _verify(call: Call, event: BatchEvent) -> Complete | Incomplete:
-    return verify_step(call.context.batch, event.batch)
+def _verify(call: Call, event: BatchEvent) -> Complete | Incomplete | Refused:
+    return verify_step(call.context, event.batch, call.now)
 
 
 def _publish(call: Call, event: BatchEvent) -> Published:

@@ -45,12 +45,16 @@ class Identity(Part):
 
 
 class TrainingPlan(Document, Identity):
-    """`plan.json`: what a run will do. `split` is the digest of the split, `started` a time (ISO 8601, UTC)."""
+    """`plan.json`: what a run will do.
+
+    `split` is the digest of the split, `folds` that of `folds.npy`, `started` a time (ISO 8601, UTC).
+    """
 
     run: str
     problem: str
     metric: str
     split: str
+    folds: str
     started: str
     skipped: list[Skipped]
 

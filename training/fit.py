@@ -21,10 +21,11 @@ from training.documents import FIT, ExportAttempt, FittedModel, NoModel, ScoredT
 from training.events import FitSummary
 from training.families.catalog import Fitted
 from training.families.selected import ignored_columns, used_columns
+from training.npy import from_npy
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
-from training.trials.trial import Floats, fit_spec, from_npy, load_train
+from training.trials.trial import Floats, fit_spec, load_train
 
 MAX_EXPORTS = 3
 """How many trials are offered to the exporter before the run ends without a model."""

@@ -142,6 +142,7 @@ PLAN: dict[str, Any] = {
     "dataset": "da7a5e7000000001",
     "contract": "c0" * 32,
     "split": "5711700000000000",
+    "folds": "f01d5f01d5",
     "seed": 7,
     "metric": "roc_auc",
     "families": ["random_forest", "logistic_regression"],

@@ -37,8 +37,9 @@ def train(lake, models) -> dict:
     from lambdas.train.handler import STEPS, Buckets
     from training import calibrate, export, fit
     from training.documents import RoundResult, RoundTrials, ScoredTrial
+    from training.npy import from_npy
     from training.run import ENOUGH, Run, round_result_file, round_trials_file, scores_file
-    from training.trials.trial import from_npy, load_train
+    from training.trials.trial import load_train
 
     to = Buckets(lake, models)
     run = next(info.key.split("/")[1] for info in models.list("runs/"))

@@ -68,7 +68,10 @@ class Watch:
         return f"{said} What was scored is kept. Go on with: andamio batch --resume {self.batch}"
 
     def await_end(self) -> Status:
-        """Wait until the batch is done; raises `ExecutionFailed` when it fails, or when no execution works on it."""
+        """Wait until the batch is done, or has failed because every row was rejected.
+
+        Raises `ExecutionFailed` when it fails for another reason, or when no execution works on it.
+        """
         began_at = checked_at = time.monotonic()
         with bar(f"Scoring, as batch {self.batch}") as progress:
             while True:
@@ -77,6 +80,8 @@ class Watch:
                 if status is not None and status.status == "done":
                     return status
                 if status is not None and status.status == "failed":
+                    if status.all_rejected:
+                        return status
                     raise ExecutionFailed(failure(status))
                 if status is not None and status.status == "running":
                     shards = status.shards
@@ -146,7 +151,7 @@ class Watch:
 def failure(status: Status) -> str:
     """A message about a failed batch, with the command that resumes it."""
     text = f"Batch {status.batch} failed: {status.reason}"
-    if status.shards is None or "--resume" in text:
+    if status.shards is None or status.all_rejected or "--resume" in text:
         return text
     return (
         f"{text}\n  {status.shards.done} of {status.shards.all} shards are scored. "

@@ -45,12 +45,12 @@ _REJECTS_SHOWN = 3
 _ROWS_SHOWN = 3
 
 
-def demo(folder: Path) -> None:
-    """Run the whole system once; a second run reuses what exists."""
+def demo(folder: Path, emulator: str | None = None) -> None:
+    """Run the whole system once, on that emulator or the running one; a second run reuses what exists."""
     contract = Contract.load(folder)
     files = sample_files(folder, contract)
     err.rule(f"[bold]Andamio: {escape(contract.problem.title or contract.problem.name)}")
-    local.run("up")
+    local.up(emulator)
     addresses.follow(local.started())
     deployed = deployment.deploy(folder, aws=False, context=[])
     local.run("wait", "mlflow")

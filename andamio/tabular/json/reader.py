@@ -6,7 +6,6 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Collection, Generator, Sequence
-from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
@@ -14,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from andamio.contract.canonical import canonical, composed
+from andamio.contract.canonical import canonical, composed, number_in_json
 from andamio.records.cells import Cells
-from andamio.tabular.arrow import dictionary_column, exact_text
+from andamio.tabular.arrow import dictionary_column
 from andamio.tabular.broken import Broken, Source, no_text
 from andamio.tabular.columns import Kinds
 from andamio.tabular.json.record import json_record, no_constant, object_of
@@ -235,10 +234,10 @@ def _exactly(cells: list[object], name: str, carried: pa.StringArray) -> list[ob
     for row, cell in enumerate(cells):
         if isinstance(cell, float) and (long or abs(cell) >= _EXACT):
             # A key may be written in another form of Unicode than it is looked up in.
-            record = json.loads(carried[row].as_py() + "}", parse_float=Decimal)
+            record = json.loads(carried[row].as_py() + "}", parse_float=number_in_json)
             written = record[name] if name in record else _composed(record)[name]
-            if exact_text(written) != canonical(cell):
-                cells[row] = exact_text(written)
+            if canonical(written) != canonical(cell):
+                cells[row] = canonical(written)
     return cells
 
 

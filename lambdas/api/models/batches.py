@@ -79,7 +79,9 @@ class Batch(ApiModel):
         Shards | None,
         Field(description="How many parts of the file are scored, of how many; null before it is cut"),
     ]
-    rows: Annotated[int | None, Field(description="Rows of the file; null before it is done, like the next two")]
+    rows: Annotated[
+        int | None, Field(description="Rows of the file; null until all are scored or rejected, like the next two")
+    ]
     scored: Annotated[int | None, Field(description="Rows that were scored")]
     rejected: Annotated[int | None, Field(description="Rows that could not be scored")]
     model: Annotated[

@@ -149,6 +149,19 @@ def test_why_a_batch_failed_is_said(api: Api) -> None:
     assert (body["status"], body["reason"]) == ("failed", "It lacks the column 'cp'.")
 
 
+def test_a_batch_of_which_every_row_is_rejected_failed_and_its_rejects_can_be_read(api: Api) -> None:
+    plan = a_plan()
+    put_cut(api.batch, plan, 2)
+    put_shard(api.batch, plan, Shard(0, 0, 0, 2), {}, {2: "age: expected a number", 3: "age: expected a number"})
+    put_state(api.batch, status="failed", reason="It holds no row that can be scored.", rejected=2)
+    put_state(api.batch, OTHER, status="failed", reason="Scored before.", rejected=2, same_as=BATCH)
+    for batch in (BATCH, OTHER):
+        body = api.get(f"/batches/{batch}").json
+        described(api, "BatchWithLinks", body)
+        assert (body["status"], body["rows"], body["scored"], body["rejected"]) == ("failed", 2, 0, 2)
+        assert layout.rejected_part(BATCH, 0) in body["links"]["rejected"][0]
+
+
 def test_an_unknown_batch_is_a_404_and_what_is_no_id_a_422(api: Api) -> None:
     assert api.get(f"/batches/{BATCH}").status == 404
     for text in ("x", BATCH + "0", BATCH[:-1] + "G", "..", "incoming", BATCH.replace("T", " ")):

@@ -34,6 +34,7 @@ def planned(families=ALL, **changed):
         contract="c1",
         problem="any",
         split="s1",
+        folds="f1",
         families=list(families),
         seed=7,
         metric="roc_auc",
