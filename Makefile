@@ -5,6 +5,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 PROBLEM ?= problems/heart
+EMULATOR ?=
 PURGE ?=
 CASES ?= 1000
 PYTHON := .venv/bin/python
@@ -23,8 +24,8 @@ help:  ## this list
 install:  ## install everything, pinned, into this folder (the other targets do it too)
 	@sh scripts/bootstrap.sh
 
-demo: install  ## from nothing to a served prediction; PROBLEM=path/to/folder for another problem
-	@.venv/bin/andamio demo --problem "$(PROBLEM)"
+demo: install  ## from nothing to a served prediction; PROBLEM=path/to/folder, EMULATOR=localstack
+	@.venv/bin/andamio demo --problem "$(PROBLEM)" $(if $(EMULATOR),--emulator "$(EMULATOR)")
 
 down:  ## stop what demo started; PURGE=1 forgets its state too
 	@if [ -x $(PYTHON) ]; then .venv/bin/andamio down $(if $(PURGE),--purge); \

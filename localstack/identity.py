@@ -42,6 +42,15 @@ def ensure(file: Path, home: Path) -> str:
     return found
 
 
+def is_ours(said: bytes | None, file: Path, home: Path) -> bool:
+    """Whether what an emulator answered is the id of this home's cloud."""
+    own = read(file, home)
+    try:
+        return own is not None and bool(json.loads(said or b"{}")["cloud"] == own)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def answer() -> bytes:
     """What the emulator answers; taken out of its environment, which every function would inherit."""
     return json.dumps({"cloud": os.environ.pop(ID, None), "home": os.environ.pop(HOME, None)}).encode()

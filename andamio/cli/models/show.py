@@ -175,7 +175,9 @@ def services() -> None:
     out.print(table)
     for sentence in found.get("trouble", []):
         fail(sentence)
-    if found.get("iam") is False:
+    if found.get("emulator") == "localstack":
+        note("The emulator is LocalStack: it enforces no IAM roles, and forgets everything when it stops.")
+    elif found.get("iam") is False:
         note("IAM roles are not enforced. To enforce them: andamio up --iam")
 
 
