@@ -43,7 +43,7 @@ _KEY_WITH_ID = re.compile(rf"{re.escape(layout.INCOMING)}({ID.pattern})/[^/]+")
 
 MAX_NAME_LENGTH = 128
 """Characters of the name of a file that an upload is asked for."""
-_RESULT_FORMAT = 2
+_RESULT_FORMAT = 3
 """What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
 _PLAIN_NAME = re.compile(rf"\w(?:[\w. -]{{0,{MAX_NAME_LENGTH - 2}}}\w)")
 
@@ -108,7 +108,6 @@ class BatchPlan:
     `source` is the object whose ranges the shards are: the file itself, or what a gzip file was unpacked to. `head`
     says how the text of `source` is written; of a Parquet file it has the columns alone. `names_out` is what the
     added columns are called: their own names unless the file has one of that name. `expires` in seconds since 1970.
-    `transcoded` is the encoding that the text of `source` was turned into UTF-8 from, "" where it is as it came.
     `absent` are the features that the file has no column of; of JSON Lines, where any line may bring one, none are
     named.
     """
@@ -129,7 +128,6 @@ class BatchPlan:
     names_out: Mapping[str, str]
     store: Literal["auto", "always", "never"]
     expires: int
-    transcoded: str = ""
     chunks: tuple[tuple[int, int], ...] = ()
     absent: tuple[str, ...] = ()
     format_number: Literal[2] = 2

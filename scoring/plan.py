@@ -133,7 +133,8 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
             how = transcoding_of(sample, contract.data.encoding, whole=whole)
             if file.compression or how is not None:
                 # What can be refused is refused before it is unpacked.
-                _check_head(sample if how is None else _transcoded(sample, how), contract, file.format, whole=whole)
+                text, encoding = (sample, "") if how is None else (_transcoded(sample, how), how.encoding)
+                _check_head(text, contract, file.format, whole=whole, transcoded_from=encoding)
                 return Unpack(batch=batch)
         plan = _write(context, batch, claimed, file, info)
     return remaining_work(context, plan, claimed.attempt)
@@ -185,7 +186,7 @@ def _write(
     open_release = context.open(release)
     contract = open_release.contract
     created = datetime.fromisoformat(claimed.created)
-    head = _read_head(context.batch, source, contract, file.format)
+    head = _read_head(context.batch, source, contract, file.format, transcoded_from)
     plan = BatchPlan(
         batch=batch,
         problem=context.problem,
@@ -203,7 +204,6 @@ def _write(
         names_out=names_out(head.columns, contract.classes),
         store=contract.batch.store,
         expires=int((created + timedelta(days=contract.batch.keep_days)).timestamp()),
-        transcoded=transcoded_from,
         absent=() if file.format == "jsonl" else tuple(name for name in contract.inputs if name not in head.columns),
     )
     if file.format != "parquet":
@@ -214,7 +214,7 @@ def _write(
     return documents.read(context.batch, key, BatchPlan)
 
 
-def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format) -> Head:
+def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format, transcoded_from: str) -> Head:
     if format == "parquet":
         from scoring.read.parquet_foot import read_foot  # pyarrow, only where there is a Parquet file
 
@@ -229,7 +229,8 @@ def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format:
             yield objects.get_range(source.key, start, LATER_SAMPLE, version=version)
 
     sample = objects.get_range(source.key, 0, SAMPLE, version=version)
-    return _check_head(sample, contract, format, whole=len(sample) == source.size, more=more)
+    whole = len(sample) == source.size
+    return _check_head(sample, contract, format, whole=whole, more=more, transcoded_from=transcoded_from)
 
 
 def _check_head(
@@ -239,13 +240,14 @@ def _check_head(
     *,
     whole: bool,
     more: Callable[[], Iterable[bytes]] = tuple,
+    transcoded_from: str,
 ) -> Head:
     """The head of a text; raises `RefusedFile` when no row of it could be scored."""
     if format == "jsonl":
-        head = json_head(sample, contract, whole=whole, more=more)
+        head = json_head(sample, contract, whole=whole, more=more, transcoded=transcoded_from)
         check_columns(head.columns, contract, where="first objects have")
     else:
-        head = csv_head(sample, contract, whole=whole, more=more)
+        head = csv_head(sample, contract, whole=whole, more=more, transcoded=transcoded_from)
         check_columns(head.columns, contract)
     return head
 

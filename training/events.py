@@ -48,9 +48,10 @@ class AskEvent(RunEvent):
 
 
 class TellEvent(RunEvent):
-    """The step `tell`: the round whose results are read."""
+    """The step `tell`: the round whose results are read, and when the execution began (ISO 8601)."""
 
     round: int
+    began: str
 
 
 class LostEvent(RunEvent):

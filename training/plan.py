@@ -61,8 +61,8 @@ def plan(
 ) -> TrainingPlan:
     """Plan a run on a data version (default: the current one) and write its plan.
 
-    `families`, `trials` and `budget_minutes` take the place of what the contract says; the budget counts from
-    `now`, which is when the plan is written first.
+    `families`, `trials` and `budget_minutes` take the place of what the contract says; `now` is when the
+    plan is written first.
 
     The run's id is a digest of all that decides its outcome, so asking again finds the same run. Raises
     `TrainingError` when there are no data, too few of a class, or no family that can be trained.

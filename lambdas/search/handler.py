@@ -26,7 +26,8 @@ def _ask(models: Objects, event: AskEvent) -> RoundTrialsSummary:
 
 
 def _tell(models: Objects, event: TellEvent) -> RoundResultSummary:
-    return rounds.round_result_summary(rounds.tell(models, event.run, number=event.round, now=datetime.now(UTC)))
+    began, now = datetime.fromisoformat(event.began), datetime.now(UTC)
+    return rounds.round_result_summary(rounds.tell(models, event.run, number=event.round, began=began, now=now))
 
 
 def _lost(models: Objects, event: LostEvent) -> NoResult:

@@ -83,7 +83,7 @@ def batch_verdict(contract: Contract, name: str, body: bytes, *, shard_bytes: in
     for shard in cut.shards:
         found |= _rows(machine.batch, plan, shard, contract)
     decided = {
-        "encoding": plan.transcoded or plan.head.encoding,
+        "encoding": plan.head.transcoded or plan.head.encoding,
         "delimiter": plan.head.delimiter if plan.input.format == "csv" else "",
         "decimal": plan.head.decimal if plan.input.format == "csv" else "",
         "thousands": plan.head.thousands,

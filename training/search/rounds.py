@@ -135,8 +135,10 @@ def _cause(error: CaughtError) -> str:
     return cause[:500]
 
 
-def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> RoundResult:
+def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: datetime) -> RoundResult:
     """Take in the results of a round, and write whether there will be another one, and why not.
+
+    `began` is the start of the execution: time in which none was at work on the run does not count.
 
     A trial that left no result because of its own memory or time, or in `EXECUTIONS` executions, is recorded as
     failed. Raises `TrainingError` when a trial was lost otherwise, or when a whole round left nothing: the fault lies
@@ -152,7 +154,8 @@ def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> RoundRe
         offered = [result for result in results if not result.baseline]
         study = [*(previous.study if previous else []), *(_study_trial(result) for result in offered)]
         why = "" if offered else "there is nothing left to try"
-        why = why or enough(plan, study, number, now)
+        seconds = _seconds_used(previous, began, now)
+        why = why or enough(plan, study, number, seconds)
         return RoundResult(
             run=run_id,
             round=number,
@@ -161,6 +164,8 @@ def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> RoundRe
             best=best(study, plan.metric),
             trials=[*(previous.trials if previous else []), *(result.id for result in results)],
             study=study,
+            seconds=seconds,
+            created=now.isoformat(),
         )
 
     return run.once(round_result_file(number), RoundResult, compute)
@@ -209,13 +214,20 @@ def _why_lost(lost: LostTrial | None) -> str:
     return lost.why if lost else "its function ended, and nothing noted why"
 
 
-def enough(plan: TrainingPlan, study: Sequence[StudyTrial], number: int, now: datetime) -> str:
-    """Why there will be no round after this one; "" when there will."""
+def _seconds_used(previous: RoundResult | None, began: datetime, now: datetime) -> float:
+    """How long executions were at work: of one that died, until its last round was told."""
+    before, since = 0.0, began
+    if previous is not None and previous.created is not None:
+        before, since = previous.seconds, max(began, datetime.fromisoformat(previous.created))
+    return round(before + max(0.0, (now - since).total_seconds()), 3)
+
+
+def enough(plan: TrainingPlan, study: Sequence[StudyTrial], number: int, seconds: float) -> str:
+    """Why there will be no round after this one, `seconds` of work on the run; "" when there will."""
     search = plan.search
     if len(study) >= search.trials:
         return f"all {search.trials} trials are done"
-    minutes = (now - datetime.fromisoformat(plan.started)).total_seconds() / 60
-    if minutes >= search.budget_minutes:
+    if seconds / 60 >= search.budget_minutes:
         return f"the budget of {search.budget_minutes:g} minutes is spent"
     stale = rounds_without_gain(study, number, plan.metric, since=_rounds_of_defaults(plan))
     if stale >= search.patience:
