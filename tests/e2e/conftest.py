@@ -22,6 +22,10 @@ from andamio.adapters.s3 import S3Objects
 
 REPO = Path(__file__).resolve().parents[2]
 HEART = REPO / "problems" / "heart"
+EMULATOR = os.environ.get("ANDAMIO_EMULATOR", "")
+"""`make e2e EMULATOR=...`: the emulator that the demo starts, where it is not the default."""
+gap_of_localstack = pytest.mark.xfail(EMULATOR == "localstack", reason="see localstack/gaps.md")
+"""Marks what LocalStack does not do: a test that begins to pass there fails, until gaps.md is renewed."""
 # The request that the course's example sends, as it is.
 COURSE = {
     "features": {
@@ -128,7 +132,7 @@ def clone() -> Iterator[Clone]:
 
 @pytest.fixture(scope="session")
 def demo(clone: Clone) -> Done:
-    done = clone.run("demo")
+    done = clone.run("demo", *(["--emulator", EMULATOR] if EMULATOR else []))
     assert done.code == 0, done.said
     return done
 
