@@ -89,7 +89,9 @@ def distance(api: Api, body: str, reply: dict[str, Any]) -> float:
         rows=champion.mixtures * MORE,
         seed=1,
     )
-    return max(abs(item["contribution"] - many.contributions[item["feature"]]) for item in reply["contributions"])
+    return max(
+        abs(float(item["contribution"]) - many.contributions[item["feature"]]) for item in reply["contributions"]
+    )
 
 
 def patients() -> list[dict[str, Any]]:

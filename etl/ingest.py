@@ -21,8 +21,8 @@ from andamio.records.parse import parse
 from andamio.storage.ports import Objects
 from andamio.tabular.arrow import cells_of
 from andamio.tabular.columns import column_kinds
+from andamio.tabular.csv.number_marks import with_point
 from andamio.tabular.file import read_file
-from andamio.tabular.number_marks import with_point
 from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows

@@ -79,6 +79,7 @@ def score(to: Stores) -> list[Permission]:
         listing(to.batch, versions=True),
         # By version: the one that was planned is the one that is read, whatever lands later.
         objects(to.batch, ["s3:GetObject", "s3:GetObjectVersion"], layout.INCOMING, layout.BATCHES, layout.SCORED),
+        objects(to.batch, ["s3:GetObject"], layout.REJECTED),
         objects(to.batch, ["s3:PutObject", "s3:AbortMultipartUpload"], layout.BATCHES, layout.SCORED, layout.REJECTED),
         Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
     ]

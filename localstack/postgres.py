@@ -42,8 +42,6 @@ SETTINGS = {
     "shared_buffers": "32MB",
     "max_connections": "50",
     "io_method": "sync",  # no worker processes for a database this small
-    # A crash may lose the last moments of a training log, never the database.
-    "synchronous_commit": "off",
 }
 
 

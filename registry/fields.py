@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from andamio.dataset.version import AUDIT, MANIFEST, REPORT
+from andamio.gate.decision import Figure
 from andamio.release.release import IMPORTANCE
 from registry.record import Record
 from training.documents import FittedModel, ScoredTrial, UnscoredTrial
-from training.evaluate.documents import Figure
 
 LONGEST_TAG = 5000
 

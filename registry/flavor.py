@@ -62,7 +62,7 @@ def save_model(path: str, mlflow_model: Model, *, body: bytes, contract: Contrac
             mlflow_model=mlflow_model,
             code_paths=[str(Path(folder, "andamio"))],
             signature=signature(contract),
-            input_example=pd.DataFrame([example_record(contract)]),
+            input_example=pd.DataFrame([dict.fromkeys(columns(contract)) | example_record(contract)]),
             pip_requirements=list(REQUIREMENTS),
             onnx_execution_providers=["CPUExecutionProvider"],
             save_as_external_data=False,
@@ -85,18 +85,22 @@ def code() -> Iterator[tuple[str, bytes]]:
         yield from ((name, found[name].read_bytes()) for name in sorted(found))
 
 
+def columns(contract: Contract) -> list[str]:
+    """The raw columns of a model: its features, and [problem] time where there is one."""
+    time = contract.problem.time
+    return [*contract.inputs, *(() if time is None else (time,))]
+
+
 def signature(contract: Contract) -> ModelSignature:
     """Raw columns in, the API's answer out.
 
     A column is of any type: MLflow would refuse an integer for a number and a number for a category, and the
-    contract, which takes both, says more about a cell than a type of MLflow can.
+    contract, which takes both, says more about a cell than a type of MLflow can. Every column is required, and one
+    without values holds None: MLflow drops unknown columns before the model sees them, so that an optional column
+    under a misspelt name would count as missing in every row.
     """
     anything = AnyType()  # type: ignore[no-untyped-call]
-    inputs: list[ColSpec | TensorSpec] = [
-        ColSpec(anything, name, required=feature.required) for name, feature in contract.inputs.items()
-    ]
-    if contract.problem.time is not None:
-        inputs.append(ColSpec(anything, contract.problem.time, required=False))
+    inputs: list[ColSpec | TensorSpec] = [ColSpec(anything, name) for name in columns(contract)]
     outputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, name) for name in (pyfunc.LABEL, pyfunc.TEXT)]
     outputs += [ColSpec(DataType.double, pyfunc.PROBABILITY + key) for key in contract.classes]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))

@@ -33,9 +33,9 @@ from pydantic import with_config
 from andamio.contract.canonical import composed
 from andamio.storage import documents, layout
 from andamio.storage.documents import STRICT
-from andamio.tabular.encoding import Basis
-from andamio.tabular.head import Head
 from andamio.tabular.signature import Format, format_of
+from andamio.tabular.text.encoding import Basis
+from andamio.tabular.text.head import Head
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{12}")
 _PREDICTION = re.compile(rf"({ID.pattern})-([0-9]{{1,15}})")
@@ -43,7 +43,7 @@ _KEY_WITH_ID = re.compile(rf"{re.escape(layout.INCOMING)}({ID.pattern})/[^/]+")
 
 MAX_NAME_LENGTH = 128
 """Characters of the name of a file that an upload is asked for."""
-_RESULT_FORMAT = 2
+_RESULT_FORMAT = 3
 """What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
 _PLAIN_NAME = re.compile(rf"\w(?:[\w. -]{{0,{MAX_NAME_LENGTH - 2}}}\w)")
 
@@ -158,6 +158,7 @@ class BatchPlan:
             self.line,
             self.thousands,
             self.encoding_basis,
+            self.transcoded,
         )
 
     @property

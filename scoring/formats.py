@@ -12,9 +12,9 @@ from andamio.contract import Contract
 from andamio.records.names import slip_finder
 from andamio.storage.ports import Objects
 from andamio.tabular.columns import column_kinds, scored_columns
-from andamio.tabular.csv_reader import CsvReader
-from andamio.tabular.json_reader import JsonReader
-from andamio.tabular.parquet_reader import ParquetReader
+from andamio.tabular.csv.reader import CsvReader
+from andamio.tabular.json.reader import JsonReader
+from andamio.tabular.parquet.reader import ParquetReader
 from andamio.tabular.rows import Rows
 from scoring.batch import BatchPlan, Shard
 from scoring.read.ranges import Ranges

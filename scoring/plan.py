@@ -12,15 +12,17 @@ from andamio.errors import NotReady, ObjectNotFound
 from andamio.release.pointer import champion, read_pointer
 from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
-from andamio.tabular.encoding import Transcoding, transcoded, transcoding_of
-from andamio.tabular.head import Head, csv_head, json_head
+from andamio.tabular.csv.head import csv_head
+from andamio.tabular.json.head import json_head
 from andamio.tabular.limits import LATER_SAMPLE, SAMPLE
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.signature import FILE_TYPES, Format, check_gzip, check_text, format_of
-from scoring import state
-from scoring.batch import BatchPlan, file_name, result_key
+from andamio.tabular.text.encoding import Transcoding, transcoded, transcoding_of
+from andamio.tabular.text.head import Head
+from scoring import known, state
+from scoring.batch import BatchPlan, file_name
 from scoring.context import ScoringContext
-from scoring.documents import KnownBatch
+from scoring.events import Ignored, NoFile, Planned, Refused, Running, Scored, Unpack
 from scoring.incoming import IncomingFile, batch_of, incoming_file
 from scoring.read.columns import check_columns, names_out, record_column
 from scoring.read.unpack import unpack, unpacked_head
@@ -32,25 +34,15 @@ CHUNK_SHARDS = 2
 
 _MAX_CHUNKS = 10_000
 
-Json = dict[str, Any]
 
-
-def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str, now: datetime) -> Json:
-    """Claim a file's batch and plan it: {"status", "batch"?, "items"?, "message"?}.
-
-    "unpack", "survey", "score" or "verify" is what is to be done next. "done": it was, perhaps for another file of the
-    same bytes. "running": another execution is at it. "ignored": no file, or one that failed, which only a person goes
-    on with. "refused": the message says why, for people.
-    """
+def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str, now: datetime) -> Planned:
+    """Claim a file's batch and plan it: what is to be done next, or why nothing is."""
     try:
         incoming = incoming_file(context.batch, event)
     except RefusedFile as error:
-        return {"status": "refused", "message": str(error), **_batch_field(event)}
+        return Refused(batch=str(event["batch"]) if "batch" in event else None, message=str(error))
     if incoming is None:
-        return {
-            "status": "ignored",
-            "message": "There is no file to score: it is gone, empty, or what a tool left beside data.",
-        }
+        return NoFile(message="There is no file to score: it is gone, empty, or what a tool left beside data.")
     incoming, claimed, is_owner = _claim(context.batch, incoming, execution, now)
     batch = incoming.batch
     if not is_owner:
@@ -61,7 +53,7 @@ def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str,
         return refuse(context, batch, incoming.info.key, error, now, execution=execution)
 
 
-def unpack_step(context: ScoringContext, batch: str, now: datetime) -> Json:
+def unpack_step(context: ScoringContext, batch: str, now: datetime) -> Planned:
     """Unpack the file of a claimed batch and plan it: the results of `plan_step`."""
     claimed = state.read_state(context.batch, batch)
     if claimed is None:
@@ -83,14 +75,14 @@ def unpack_step(context: ScoringContext, batch: str, now: datetime) -> Json:
 
 def refuse(
     context: ScoringContext, batch: str, key: str, error: Exception, now: datetime, *, execution: str | None = None
-) -> Json:
-    """Write down why a file is not scored: {"status": "refused", "batch", "message"}."""
+) -> Refused:
+    """Write down why a file is not scored."""
     if isinstance(error, RefusedFile):
         message = f"{file_name(key)} {error}"
     else:
         message = f"{error} Then upload the file again, or resume the batch: andamio batch --resume {batch}"
     state.fail(context.batch, batch, now, message, execution=execution)
-    return {"status": "refused", "batch": batch, "message": message}
+    return Refused(batch=batch, message=message)
 
 
 def read_plan(objects: Objects, batch: str) -> BatchPlan | None:
@@ -113,16 +105,16 @@ def _claim(
     return incoming, claimed, is_owner
 
 
-def _not_owned_reply(batch: str, claimed: state.State) -> Json:
+def _not_owned_reply(batch: str, claimed: state.State) -> Scored | Running | Ignored:
     if claimed.status == "done":
-        return {"status": "done", "batch": batch, "message": "This file is scored already."}
+        return Scored(batch=batch, message="This file is scored already.")
     if claimed.status == "running":
-        return {"status": "running", "batch": batch, "message": f"Execution {claimed.execution} is scoring this file."}
+        return Running(batch=batch, message=f"Execution {claimed.execution} is scoring this file.")
     message = f"This file failed before. To resume it: andamio batch --resume {batch}"
-    return {"status": "ignored", "batch": batch, "message": message}
+    return Ignored(batch=batch, message=message)
 
 
-def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.State, now: datetime) -> Json:
+def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.State, now: datetime) -> Planned:
     batch, info = incoming.batch, incoming.info
     plan = read_plan(context.batch, batch)
     if plan is None:
@@ -130,11 +122,9 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
         if not info.size:
             raise RefusedFile("is empty (0 bytes): upload it again")
         release = champion(read_pointer(context.models, context.problem)[0]).release
-        earlier_batch = _same_file_batch(context.batch, info, file, release)
-        if earlier_batch is not None and earlier_batch != batch:
-            state.finish(context.batch, batch, now, same_as=earlier_batch)
-            message = f"The same file was scored by the same release before, as batch {earlier_batch}."
-            return {"status": "done", "batch": batch, "same_as": earlier_batch, "message": message}
+        earlier = known.earlier_batch(context.batch, info, file, release)
+        if earlier is not None and earlier != batch:
+            return _same_file_reply(context.batch, batch, info.key, earlier, now)
         if format != "parquet":
             contract = context.open(release).contract
             sample, whole = _sample(context.batch, info, compression)
@@ -142,8 +132,9 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
             how = transcoding_of(sample, contract.data.encoding, whole=whole)
             if compression or how is not None:
                 # What can be refused is refused before it is unpacked.
-                _check_head(sample if how is None else _transcoded(sample, how), contract, format, whole=whole)
-                return {"status": "unpack", "batch": batch}
+                text, encoding = (sample, "") if how is None else (_transcoded(sample, how), how.encoding)
+                _check_head(text, contract, format, whole=whole, transcoded_from=encoding)
+                return Unpack(batch=batch)
         plan = _write(context, batch, claimed, info, info, file)
     return remaining_work(context, plan, claimed.attempt)
 
@@ -169,10 +160,16 @@ def _format(key: str) -> tuple[Format, str]:
     return detected
 
 
-def _same_file_batch(objects: Objects, info: ObjectInfo, file: tuple[Format, str], release: str) -> str | None:
-    """The finished batch of the same bytes, read the same way by the same release."""
-    found = documents.find(objects, result_key(info.etag, info.size, *file, release), KnownBatch)
-    return found.batch if found is not None and state.is_done(objects, found.batch) else None
+def _same_file_reply(objects: Objects, batch: str, key: str, earlier: str, now: datetime) -> Scored | Refused:
+    """End a batch as the earlier batch of the same bytes ended: done, or refused where it rejected every row."""
+    held = state.read_state(objects, earlier)
+    if held is not None and held.rejected is not None:
+        message = f"{file_name(key)} was scored by the same release before, as batch {earlier}: {held.reason}"
+        state.reject(objects, batch, now, message, held.rejected, same_as=earlier)
+        return Refused(batch=batch, same_as=earlier, message=message)
+    state.finish(objects, batch, now, same_as=earlier)
+    message = f"The same file was scored by the same release before, as batch {earlier}."
+    return Scored(batch=batch, same_as=earlier, message=message)
 
 
 def _write(
@@ -190,7 +187,7 @@ def _write(
     contract = open_release.contract
     format, compression = file
     created = datetime.fromisoformat(claimed.created)
-    head = _read_head(context.batch, source, contract, format)
+    head = _read_head(context.batch, source, contract, format, transcoded_from)
     plan = BatchPlan(
         batch=batch,
         problem=context.problem,
@@ -231,7 +228,7 @@ def _write(
     return documents.read(context.batch, key, BatchPlan)
 
 
-def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format) -> Head:
+def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format, transcoded_from: str) -> Head:
     if format == "parquet":
         from scoring.read.parquet_foot import read_foot  # pyarrow, only where there is a Parquet file
 
@@ -246,7 +243,8 @@ def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format:
             yield objects.get_range(source.key, start, LATER_SAMPLE, version=version)
 
     sample = objects.get_range(source.key, 0, SAMPLE, version=version)
-    return _check_head(sample, contract, format, whole=len(sample) == source.size, more=more)
+    whole = len(sample) == source.size
+    return _check_head(sample, contract, format, whole=whole, more=more, transcoded_from=transcoded_from)
 
 
 def _check_head(
@@ -256,13 +254,14 @@ def _check_head(
     *,
     whole: bool,
     more: Callable[[], Iterable[bytes]] = tuple,
+    transcoded_from: str,
 ) -> Head:
     """The head of a text; raises `RefusedFile` when no row of it could be scored."""
     if format == "jsonl":
-        head = json_head(sample, contract, whole=whole, more=more)
+        head = json_head(sample, contract, whole=whole, more=more, transcoded=transcoded_from)
         check_columns(head.columns, contract, where="first objects have")
     else:
-        head = csv_head(sample, contract, whole=whole, more=more)
+        head = csv_head(sample, contract, whole=whole, more=more, transcoded=transcoded_from)
         check_columns(head.columns, contract)
     return head
 
@@ -270,7 +269,3 @@ def _check_head(
 def _chunks(body: int, size: int, shard_size: int) -> tuple[tuple[int, int], ...]:
     step = max(CHUNK_SHARDS * shard_bytes(size - body, shard_size), -(-(size - body) // _MAX_CHUNKS))
     return tuple((start, min(start + step, size)) for start in range(body, size, step))
-
-
-def _batch_field(event: Mapping[str, Any]) -> Json:
-    return {"batch": str(event["batch"])} if "batch" in event else {}

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from andamio.errors import DataError
 from andamio.storage import documents, layout
-from andamio.storage.ports import Objects
-from scoring import state
-from scoring.batch import file_name, result_key
+from scoring import known, state
+from scoring.batch import file_name
 from scoring.context import ScoringContext
-from scoring.documents import InputFile, KnownBatch, Manifest, OutputFiles, ScoringModel, ShardSummary
+from scoring.documents import InputFile, Manifest, OutputFiles, ScoringModel, ShardSummary
+from scoring.events import Published
 from scoring.verify import Complete, check_batch
 from scoring.write.merge import merge
 
-Json = dict[str, Any]
 
-
-def publish_step(context: ScoringContext, batch: str, now: datetime) -> Json:
-    """Merge a complete batch and write its manifest, from when on it is done.
-
-    {"status": "done", "batch", "rows", "scored", "rejected", "release", "message", "manifest"}. Raises
-    `DataError` when it is not complete.
-    """
+def publish_step(context: ScoringContext, batch: str, now: datetime) -> Published:
+    """Merge a complete batch and write its manifest, from when on it is done; raises `DataError` if it is not."""
     key = layout.batch_manifest(batch)
     manifest = documents.once(context.batch, key, Manifest, lambda: _merged(context, batch, now))
     state.finish(context.batch, batch, now)
-    return {
-        "status": "done",
-        "batch": batch,
-        "rows": manifest.rows,
-        "scored": manifest.scored,
-        "rejected": manifest.rejected,
-        "release": manifest.release.version,
-        "message": _message(manifest),
-        "manifest": key,
-    }
+    return Published(
+        batch=batch,
+        rows=manifest.rows,
+        scored=manifest.scored,
+        rejected=manifest.rejected,
+        release=manifest.release.version,
+        message=_message(manifest),
+        manifest=key,
+    )
 
 
 def _merged(context: ScoringContext, batch: str, now: datetime) -> Manifest:
@@ -44,7 +36,7 @@ def _merged(context: ScoringContext, batch: str, now: datetime) -> Manifest:
     if not isinstance(complete, Complete):
         raise DataError(f"batch {batch} is not complete: {complete.message}")
     merged_key = merge(context.batch, complete)
-    _write_result_key(context.batch, complete)
+    known.remember(context.batch, complete.plan)
     return _manifest(context, complete, merged_key, now)
 
 
@@ -93,17 +85,6 @@ def _manifest(context: ScoringContext, complete: Complete, merged: str | None, n
         seconds=round((now - datetime.fromisoformat(plan.created)).total_seconds(), 3),
         absent=plan.absent,
     )
-
-
-def _write_result_key(objects: Objects, complete: Complete) -> None:
-    """Map the bytes of the file to this batch, unless they are mapped to another finished batch."""
-    plan = complete.plan
-    key = result_key(plan.etag, plan.size, plan.format, plan.compression, plan.release)
-    entry = KnownBatch(plan.batch)
-    if documents.write_once(objects, key, entry):
-        return
-    if not state.is_done(objects, documents.read(objects, key, KnownBatch).batch):
-        objects.put(key, entry.to_json(), content_type=documents.JSON)
 
 
 def absent_message(manifest: Manifest) -> str:

@@ -27,7 +27,8 @@ _MAX_ATTEMPTS = 50
 class State:
     """Where a batch stands: times in ISO 8601, `missing` the numbers of the shards that are not there.
 
-    `key` and `version` are the file's; `same_as` is the batch whose results are this one's.
+    `key` and `version` are the file's; `same_as` is the batch whose results are this one's. `rejected` is the number of
+    rows of a file that failed because every row was rejected, None for any other.
     """
 
     status: Literal["running", "failed", "done"]
@@ -40,6 +41,7 @@ class State:
     reason: str | None = None
     missing: tuple[int, ...] = ()
     same_as: str | None = None
+    rejected: int | None = None
     format_number: Literal[1] = 1
 
     def to_json(self) -> bytes:
@@ -85,6 +87,7 @@ def claim(
             attempt=state.attempt + 1,
             reason=None,
             missing=(),
+            rejected=None,
         )
         if _swap(objects, batch, claimed, etag):
             return claimed, True
@@ -115,6 +118,22 @@ def fail(
         return replace(state, status="failed", since=since, reason=reason, missing=tuple(missing[:MAX_MISSING_LISTED]))
 
     _change(objects, batch, failed)
+
+
+def reject(
+    objects: Objects, batch: str, now: datetime, reason: str, rejected: int, *, same_as: str | None = None
+) -> None:
+    """Write down that a batch failed because every row of its file, `rejected` of them, was rejected."""
+    since = now.isoformat(timespec="seconds")
+
+    def all_rejected(state: State) -> State | None:
+        if state.status == "done":
+            return None
+        return replace(
+            state, status="failed", since=since, reason=reason, missing=(), rejected=rejected, same_as=same_as
+        )
+
+    _change(objects, batch, all_rejected)
 
 
 def is_done(objects: Objects, batch: str) -> bool:

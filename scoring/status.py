@@ -13,7 +13,7 @@ from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
 from scoring.batch import ID, BatchPlan, Cut
 from scoring.documents import Manifest, ScoringModel, UploadRequest
-from scoring.state import State
+from scoring.state import STALE, State
 
 MAX_PARTS_LISTED = 100
 """How many parts of a result are listed by name; the manifest names all of them."""
@@ -22,6 +22,8 @@ _WINDOWS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 60 * 24, 60 *
 _KEYS_BEFORE_JUMP = 100
 _THREADS = 8
 _RESULTS_EXPIRED = "Its results have expired ([batch] keep_days). Upload the file again to score it."
+_QUIET = timedelta(minutes=15)
+"""A function ends within this time: a batch that runs writes something, unless a worker died or is throttled."""
 _UPLOAD_GRACE = timedelta(hours=1)
 """How long after its form expired an upload may still be under way."""
 
@@ -40,8 +42,9 @@ class BatchProgress:
 class Status:
     """How far a batch is. `file` is its key in the bucket, None before there is one; `created` in ISO 8601.
 
-    `rows`, `scored` and `rejected` are known when it is done. `same_as` is the batch whose results are this one's,
-    since it was of the same file and release.
+    `rows`, `scored` and `rejected` are known when it is done, and when it failed because every row was rejected.
+    `same_as` is the batch whose results are this one's, since it was of the same file and release. `last_progress` is
+    when something was last written for one that runs.
     """
 
     batch: str
@@ -56,6 +59,12 @@ class Status:
     model: ScoringModel | None = None
     reason: str | None = None
     same_as: str | None = None
+    last_progress: str | None = None
+
+    @property
+    def all_rejected(self) -> bool:
+        """Whether the batch failed because every row of its file was rejected: its rejects are its result."""
+        return self.status == "failed" and self.scored == 0
 
     def to_dict(self) -> Json:
         """The status as JSON has it."""
@@ -81,7 +90,29 @@ def read_status(objects: Objects, batch: str, now: datetime) -> Status | None:
     status = Status(batch, state.status, state.created, state.key, reason=state.reason)
     if state.status == "done":
         return _finished_status(objects, replace(status, same_as=state.same_as))
-    return _unfinished_status(objects, status)
+    if state.rejected is not None:
+        status = replace(status, rows=state.rejected, scored=0, rejected=state.rejected, same_as=state.same_as)
+    found = _unfinished_status(objects, status)
+    return _progress_status(objects, found, state) if found.status == "running" else found
+
+
+def judged_by_progress(status: Status, now: datetime) -> Status:
+    """A status for those who cannot see executions: it says so when a running batch writes nothing.
+
+    After 15 minutes the reason says it, after two hours, when nobody holds the batch any more, it failed.
+    """
+    if status.last_progress is None:
+        return status
+    quiet = now - datetime.fromisoformat(status.last_progress)
+    go_on = f"What was scored is kept. Go on with: andamio batch --resume {status.batch}"
+    if quiet >= STALE:
+        reason = f"No progress since {status.last_progress}: its execution died. {go_on}"
+        return replace(status, status="failed", step=None, reason=reason)
+    if quiet >= _QUIET:
+        minutes = int(quiet.total_seconds() // 60)
+        reason = f"No progress for {minutes} minutes: its execution may have died, which andamio batches tells. {go_on}"
+        return replace(status, reason=reason)
+    return status
 
 
 def result_files(objects: Objects, status: Status) -> Files:
@@ -101,7 +132,8 @@ def result_files(objects: Objects, status: Status) -> Files:
             tuple(info.key for info in islice(objects.list(f"{prefix}{batch}/"), MAX_PARTS_LISTED))
             for prefix in (layout.SCORED, layout.REJECTED)
         )
-        return Files(None, parts, rejected, None)
+        # The parts of a file of which every row was rejected hold no row.
+        return Files(None, () if status.all_rejected else parts, rejected, None)
     return Files(None, (), (), None)
 
 
@@ -172,19 +204,27 @@ def _finished_status(objects: Objects, status: Status) -> Status:
 
 def _unfinished_status(objects: Objects, status: Status) -> Status:
     running = status.status == "running"
-    plan = documents.find(objects, layout.batch(status.batch, "plan.json"), BatchPlan)
+    batch = status.same_as or status.batch
+    plan = documents.find(objects, layout.batch(batch, "plan.json"), BatchPlan)
     if plan is None:
         # A gzip file is planned once it is unpacked.
         is_gzip = status.file is not None and status.file.lower().endswith(".gz")
         return replace(status, step="unpacking" if is_gzip else "planning") if running else status
     status = replace(status, model=ScoringModel(plan.problem, plan.release))
-    found = documents.find(objects, layout.batch(status.batch, "shards.json"), Cut)
+    found = documents.find(objects, layout.batch(batch, "shards.json"), Cut)
     if found is None:
         return replace(status, step="cutting") if running else status
     cut = len(found.shards)
-    done = sum(1 for _ in objects.list(layout.batch(status.batch, "shards/")))
+    done = sum(1 for _ in objects.list(layout.batch(batch, "shards/")))
     step: Literal["scoring", "verifying"] = "scoring" if done < cut else "verifying"
     return replace(status, shards=BatchProgress(done, cut), step=step if running else None)
+
+
+def _progress_status(objects: Objects, status: Status, state: State) -> Status:
+    folder = "shards/" if status.shards else "survey/"
+    times = (info.modified for info in objects.list(layout.batch(status.batch, folder)))
+    last = max([datetime.fromisoformat(state.since), *times])
+    return replace(status, last_progress=last.isoformat(timespec="seconds"))
 
 
 def _manifest(objects: Objects, batch: str) -> Manifest | None:

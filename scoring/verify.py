@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 from andamio.errors import DataError
 from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
-from scoring.batch import BatchPlan, Cut, Shard, ShardResult
+from scoring import events, known, state
+from scoring.batch import BatchPlan, Cut, Shard, ShardResult, file_name
+from scoring.context import ScoringContext
 from scoring.failures import failure
 from scoring.plan import read_plan
 from scoring.remaining import read_cut
 from scoring.split.chunks import THREADS
 
 _MAX_FAULTS_NAMED = 5
-
-Json = dict[str, Any]
+_REASONS_SHOWN = 3
+_REASONS_SAMPLE = 2**18
+"""Bytes of the rejects in which the most frequent reasons are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +64,44 @@ class Incomplete:
         return f"{len(self.faults)} of {len(self.cut.shards)} shards are not scored. {'; '.join(shard_texts)}{more}."
 
 
-def verify_step(objects: Objects, batch: str) -> Json:
-    """Look at what is there: {"status": "complete" | "incomplete", "batch", "message"?, "missing"?}."""
-    found = check_batch(objects, batch)
+def verify_step(
+    context: ScoringContext, batch: str, now: datetime
+) -> events.Complete | events.Incomplete | events.Refused:
+    """Look at what is there; a batch of which every row was rejected is refused, a file without rows is not."""
+    found = check_batch(context.batch, batch)
     if isinstance(found, Complete):
-        return {"status": "complete", "batch": batch}
+        if found.rejected and not found.scored:
+            return _refuse(context, found, now)
+        return events.Complete(batch=batch)
     message = (
         f"{found.message} Scored shards are kept. To score the missing ones: andamio batch --resume {batch}. A file "
         "that is uploaded again is scored again."
     )
-    return {"status": "incomplete", "batch": batch, "message": message, "missing": list(found.faults)[:100]}
+    return events.Incomplete(batch=batch, message=message, missing=list(found.faults)[:100])
+
+
+def _refuse(context: ScoringContext, complete: Complete, now: datetime) -> events.Refused:
+    """Write down that every row was rejected, and that the same bytes need not be scored again."""
+    plan = complete.plan
+    message = _all_rejected_message(context, complete)
+    state.reject(context.batch, plan.batch, now, message, complete.rejected)
+    known.remember(context.batch, plan)
+    return events.Refused(batch=plan.batch, message=message)
+
+
+def _all_rejected_message(context: ScoringContext, complete: Complete) -> str:
+    """What to tell a person about a file of which every row was rejected, with the most frequent reasons."""
+    plan, rows = complete.plan, complete.rejected
+    first = next(result.number for result in complete.results if result.rejected)
+    head = context.batch.get_range(layout.rejected_part(plan.batch, first), 0, _REASONS_SAMPLE)
+    # The last line may be cut.
+    reasons = Counter(json.loads(line)["reason"] for line in head.split(b"\n")[:-1]).most_common(_REASONS_SHOWN)
+    listed = f" ({'; '.join(reason for reason, _ in reasons)})" if reasons else ""
+    which = "its only row is" if rows == 1 else f"all of its {rows:,} rows are"
+    return (
+        f"{file_name(plan.key)} holds no row that can be scored: {which} rejected{listed}. The rows with their "
+        f"reasons: s3://{context.bucket}/{layout.REJECTED}{plan.batch}/. Correct the file and upload it again."
+    )
 
 
 def check_batch(objects: Objects, batch: str) -> Complete | Incomplete:

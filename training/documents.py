@@ -45,12 +45,16 @@ class Identity(Part):
 
 
 class TrainingPlan(Document, Identity):
-    """`plan.json`: what a run will do. `split` is the digest of the split, `started` a time (ISO 8601, UTC)."""
+    """`plan.json`: what a run will do.
+
+    `split` is the digest of the split, `folds` that of `folds.npy`, `started` a time (ISO 8601, UTC).
+    """
 
     run: str
     problem: str
     metric: str
     split: str
+    folds: str
     started: str
     skipped: list[Skipped]
 
@@ -151,6 +155,7 @@ class RoundResult(Document):
     """`rounds/N/told.json`: the results after a round, and whether another one follows (`why`, when none does).
 
     `trials` are the ids of all trials so far, baselines first; `study` is what the next round is suggested from.
+    `seconds` is the time that executions of the run were at work until then, `created` a time (ISO 8601, UTC).
     """
 
     run: str
@@ -160,6 +165,8 @@ class RoundResult(Document):
     best: BestTrial | None
     trials: list[str]
     study: list[StudyTrial]
+    seconds: float = 0.0
+    created: str | None = None
 
 
 class CalibrationResult(Part):

@@ -18,6 +18,8 @@ from training.documents import FIT, TRIAL, FittedModel, NoModel, RoundResult, Sc
 
 PLAN_FILE = "plan.json"
 CONTRACT = "contract.json"
+FOLDS_FILE = "folds.npy"
+"""The fold in which each row of train is scored, a row a repeat: int8 [repeats, rows]."""
 FIT_FILE = "fit.json"
 EVALUATION_FILE = "evaluation.json"
 

@@ -2,14 +2,69 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
 _INTEGER = re.compile(r"-?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _ONE_TEXT = {"True": "true", "TRUE": "true", "False": "false", "FALSE": "false", "-0": "0"}
 """Python writes True, spreadsheets and R write TRUE, JSON writes true."""
+_LONGEST = 400
+"""Digits before or behind the point beyond which a number is written with an exponent."""
+_EXACT, _DIGITS = 2.0**53, 15
+"""Floats up to which, and characters within which, a number is the float that was read of it."""
+
+
+class WrittenNumber(float):
+    """A number with more digits than a float holds: a float to calculate with, and its `text`, which it equals by."""
+
+    text: str
+
+    def __new__(cls, text: str) -> WrittenNumber:
+        """The number whose canonical text is `text`."""
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WrittenNumber) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+def number_in_json(text: str) -> int | float:
+    """A number with a point or an exponent, as JSON has it, whose canonical text has every digit: for `parse_float`.
+
+    A whole number beyond 2^53 is an integer, a fraction with more digits than a float holds a `WrittenNumber`.
+    Beyond float64 it is infinite.
+    """
+    value = float(text)
+    if -_EXACT < value < _EXACT:
+        if len(text) <= _DIGITS or repr(value) == text:
+            return value
+    elif math.isinf(value):
+        return value
+    from decimal import Decimal  # such numbers are rare, and a cold start need not wait for it
+
+    number = Decimal(text)
+    if number == number.to_integral_value():
+        return int(number)
+    return value if number == Decimal(repr(value)) else WrittenNumber(exact_text(number))
+
+
+def exact_text(number: Decimal) -> str:
+    """A finite decimal as the text that other formats have of the same number, never by way of a float."""
+    if abs(number.adjusted()) > _LONGEST:
+        return str(number)
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def composed(text: str) -> str:
@@ -41,7 +96,10 @@ def canonical(value: object) -> str:
         if value != value:  # NaN
             return ""
         # From 1e16 on Python writes a float with an exponent, and an integer without.
-        text = str(int(value)) if value.is_integer() else repr(float(value))
+        if type(value) is WrittenNumber:
+            text = value.text
+        else:
+            text = str(int(value)) if value.is_integer() else repr(float(value))
     else:
         text = str(value)
     if text.endswith("0"):

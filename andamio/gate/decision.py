@@ -1,15 +1,17 @@
-"""Inputs and results of the gate, as dataclasses."""
+"""Inputs of the gate, as dataclasses, and its results, as parts of a document."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from andamio.stats.bootstrap import RESAMPLES, Interval
 from andamio.stats.undefined import undefined_as_null
+from andamio.storage.documents import Part
 
 Outcome = Literal["promoted", "rejected", "tied"]
 Rule = Literal["majority_class", "champion", "recent", "same_model", "same_graph", "other_split", "other_classes"]
@@ -65,21 +67,32 @@ class Rules:
     resamples: int = RESAMPLES
 
 
-@dataclass(frozen=True, slots=True)
-class Recent:
+class Figure(Part):
+    """A figure and its 95% interval; null where it is undefined on these rows."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, interval: Interval) -> Self:
+        """The figure that an interval is in a document: what is not a number is null."""
+        return cls(**undefined_as_null(interval))
+
+
+class Recent(Part):
     """The rows since the champion's data: how many, of which classes, both scores, and P(gain > 0)."""
 
     rows: int
-    class_rows: tuple[int, ...]
+    class_rows: list[int]
     enough: bool
-    score: Interval | None = None
-    baseline: Interval | None = None
-    gain: Interval | None = None
+    score: Figure | None = None
+    baseline: Figure | None = None
+    gain: Figure | None = None
     probability: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Part):
     """A further condition for promotion, with value, limit and message; `bars`: a failure blocks promotion."""
 
     name: str
@@ -87,12 +100,11 @@ class Guard:
     bars: bool
     value: float | None
     limit: float | None
-    words: str
+    message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided, by which rule, on which numbers, and why in words.
+class Decision(Part):
+    """What was decided, by which rule, on which numbers, and the reason as a sentence.
 
     `probability` is the share of resamples in which the gain on all rows exceeds `min_gain`; it, `gain` and
     `baseline` are None where nothing was compared. `tries` is how many models were judged on these rows against the
@@ -107,22 +119,17 @@ class Decision:
     against: str
     metric: str
     rows: int
-    class_rows: tuple[int, ...]
+    class_rows: list[int]
     confidence: float
     min_gain: float
     resamples: int
     seed: int
-    score: Interval | None = None
-    baseline: Interval | None = None
-    gain: Interval | None = None
+    score: Figure | None = None
+    baseline: Figure | None = None
+    gain: Figure | None = None
     probability: float | None = None
     recent: Recent | None = None
     evidence: Literal["holdout", "cross_validation"] = "holdout"
     out_of_fold_rows: int | None = None
-    guards: tuple[Guard, ...] = ()
+    guards: list[Guard] = Field(default_factory=list)
     tries: int = 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for `decision.json`; a number that is undefined is None."""
-        plain: dict[str, Any] = undefined_as_null(self)
-        return plain

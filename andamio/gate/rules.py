@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.gate.decision import Contender, Decision, Guard, Holdout, Outcome, OutOfFold, Recent, Rule, Rules
-from andamio.stats.bootstrap import Interval, Scorer, compare, compare_unpaired
+from andamio.gate.decision import Contender, Decision, Figure, Guard, Holdout, Outcome, OutOfFold, Recent, Rule, Rules
+from andamio.stats.bootstrap import Comparison, Interval, Scorer, compare, compare_unpaired
 from andamio.stats.metrics import higher_is_better
 
 _ROUNDING = 1e-12
@@ -69,7 +68,7 @@ def decide(
     """
     against = champion.name if champion else "the majority class"
     rule: Rule = "champion" if champion else "majority_class"
-    counts = tuple(int(count) for count in np.bincount(holdout.labels, minlength=len(prior)))
+    counts = [int(count) for count in np.bincount(holdout.labels, minlength=len(prior))]
 
     def decision(outcome: Outcome, rule: Any, reason: str, **numbers: Any) -> Decision:
         return Decision(
@@ -148,11 +147,11 @@ def decide(
             f"{rules.metric} is undefined on these {len(holdout.labels)} rows, which show {_classes_text(counts)} "
             "classes: gather rows of every class, or choose another metric in [training].",
         )
-    probability = float(np.mean(comparison.gains > required_gain + _ROUNDING))
-    recent = _recent(holdout, candidate, baseline, sign, len(prior), rules) if champion else None
-    if recent is not None and recent.gain is not None:
+    probability = _share_of_gains(comparison, required_gain)
+    recent, newer = _recent(holdout, candidate, baseline, sign, len(prior), rules) if champion else (None, None)
+    if recent is not None and newer is not None:
         rule = "recent"
-        promoted, explanation = _not_worse(comparison.gain, recent, rules)
+        promoted, explanation = _not_worse(comparison.gain, newer, recent.rows, rules)
     else:
         promoted, explanation = _confidently_better(probability, required_gain, recent, rules)
     reason = (
@@ -166,9 +165,7 @@ def decide(
         "promoted" if promoted else "rejected",
         rule,
         reason,
-        score=comparison.score,
-        baseline=comparison.baseline,
-        gain=comparison.gain,
+        **_figures(comparison),
         probability=probability,
         recent=recent,
     )
@@ -179,15 +176,15 @@ ScoredRows = tuple[Scorer, NDArray[np.floating]]
 
 def _recent(
     holdout: Holdout, candidate: ScoredRows, baseline: ScoredRows, sign: int, classes: int, rules: Rules
-) -> Recent | None:
-    """The comparison on rows newer than the data of the champion; None when these rows are unknown."""
+) -> tuple[Recent | None, Comparison | None]:
+    """Rows newer than the champion's data, None when they are unknown; and the comparison on them, where enough."""
     if holdout.recent is None:
-        return None
+        return None, None
     rows = np.flatnonzero(holdout.recent)
     labels = holdout.labels[rows]
-    counts = tuple(int(count) for count in np.bincount(labels, minlength=classes))
+    counts = [int(count) for count in np.bincount(labels, minlength=classes)]
     if min(counts) < MIN_ROWS:
-        return Recent(len(rows), counts, False)
+        return Recent(rows=len(rows), class_rows=counts, enough=False), None
     new = compare(
         labels,
         holdout.keys[rows],
@@ -197,8 +194,18 @@ def _recent(
         seed=rules.seed,
         count=rules.resamples,
     )
-    probability = float(np.mean(new.gains > _ROUNDING))
-    return Recent(len(rows), counts, True, new.score, new.baseline, new.gain, probability)
+    return Recent(
+        rows=len(rows), class_rows=counts, enough=True, **_figures(new), probability=_share_of_gains(new)
+    ), new
+
+
+def _figures(comparison: Comparison) -> dict[str, Figure]:
+    return {name: Figure.of(getattr(comparison, name)) for name in ("score", "baseline", "gain")}
+
+
+def _share_of_gains(comparison: Comparison, above: float = 0.0) -> float:
+    """The share of resamples with a gain above so much."""
+    return float(np.mean(comparison.gains > above + _ROUNDING))
 
 
 def _by_cross_validation(
@@ -229,7 +236,7 @@ def _by_cross_validation(
             count=rules.resamples,
         )
         caveat = ", each on its own training rows, so that only a large gain shows"
-    probability = float(np.mean(comparison.gains > required_gain + _ROUNDING))
+    probability = _share_of_gains(comparison, required_gain)
     promoted, explanation = _confidently_better(probability, required_gain, None, rules)
     reason = (
         f"By repeated cross-validation, on {len(own.labels)} training rows out of fold{caveat}, {rules.metric} is "
@@ -237,13 +244,7 @@ def _by_cross_validation(
         f"{_interval_text(comparison.gain)}. "
         f"{explanation}, so it is {'promoted' if promoted else 'not promoted'}. The evidence is low: gather more rows."
     )
-    numbers = {
-        "score": comparison.score,
-        "baseline": comparison.baseline,
-        "gain": comparison.gain,
-        "probability": probability,
-        "out_of_fold_rows": len(own.labels),
-    }
+    numbers = {**_figures(comparison), "probability": probability, "out_of_fold_rows": len(own.labels)}
     return promoted, reason, numbers
 
 
@@ -263,23 +264,22 @@ def _confidently_better(
     return probability >= rules.confidence, explanation
 
 
-def _not_worse(gain: Interval, recent: Recent, rules: Rules) -> tuple[bool, str]:
-    assert recent.gain is not None
-    assert recent.probability is not None
-    gain_on_all, gain_on_recent = gain.value, recent.gain.value
-    gain_text = _interval_text(recent.gain)
-    new = f"{recent.rows} of them arrived since the champion's data, and on these the gain is {gain_text}"
+def _not_worse(gain: Interval, newer: Comparison, rows: int, rules: Rules) -> tuple[bool, str]:
+    """Whether a challenger is not worse, on all rows and on the `rows` that are newer than the champion's data."""
+    gain_on_all, gain_on_recent, probability = gain.value, newer.gain.value, _share_of_gains(newer)
+    gain_text = _interval_text(newer.gain)
+    new = f"{rows} of them arrived since the champion's data, and on these the gain is {gain_text}"
     if min(gain_on_all, gain_on_recent) >= -_ROUNDING and max(gain_on_all, gain_on_recent) > _ROUNDING:
         return True, f"{new}. It has seen newer data and is worse on neither, and that is asked for"
-    if recent.probability >= rules.confidence:
-        certainty = f"better on the new rows in {recent.probability:.1%} of {rules.resamples} resamples"
+    if probability >= rules.confidence:
+        certainty = f"better on the new rows in {probability:.1%} of {rules.resamples} resamples"
         return True, f"{new}. It is {certainty} ({rules.confidence:.1%} is asked for), whatever the older rows say"
     worse = [
         name for name, value in (("all rows", gain_on_all), ("the new rows", gain_on_recent)) if value < -_ROUNDING
     ]
     failed = f"It is worse on {' and on '.join(worse)}" if worse else "It is exactly as good on both"
     return False, (
-        f"{new}. {failed}, and better on the new ones in {recent.probability:.1%} of {rules.resamples} resamples "
+        f"{new}. {failed}, and better on the new ones in {probability:.1%} of {rules.resamples} resamples "
         f"where {rules.confidence:.1%} would be enough"
     )
 
@@ -291,11 +291,11 @@ def apply_guards(decision: Decision, guards: Sequence[Guard]) -> Decision:
     warnings = [guard for guard in failed if guard not in failed_bars]
     reason = decision.reason
     if failed_bars:
-        reason += f" But {'; '.join(guard.words for guard in failed_bars)}: it is not promoted after all."
+        reason += f" But {'; '.join(guard.message for guard in failed_bars)}: it is not promoted after all."
     if warnings:
-        reason += f" Note: {'; '.join(guard.words for guard in warnings)}."
+        reason += f" Note: {'; '.join(guard.message for guard in warnings)}."
     outcome: Outcome = "rejected" if failed_bars else decision.outcome
-    return replace(decision, outcome=outcome, reason=reason, guards=tuple(guards))
+    return decision.model_copy(update={"outcome": outcome, "reason": reason, "guards": list(guards)})
 
 
 def with_attempt_number(decision: Decision, tries: int) -> Decision:
@@ -308,18 +308,18 @@ def with_attempt_number(decision: Decision, tries: int) -> Decision:
             f" It is model number {tries} that is judged on these very rows against {decision.against}: each try is "
             "another chance to pass by luck."
         )
-    return replace(decision, reason=reason, tries=tries)
+    return decision.model_copy(update={"reason": reason, "tries": tries})
 
 
 def _interval_text(interval: Interval) -> str:
     return f"{interval.value:+.4f} (95% interval {interval.low:+.4f} to {interval.high:+.4f})"
 
 
-def _counts_text(counts: tuple[int, ...]) -> str:
+def _counts_text(counts: Sequence[int]) -> str:
     return ", ".join(str(count) for count in counts)
 
 
-def _classes_text(counts: tuple[int, ...]) -> str:
+def _classes_text(counts: Sequence[int]) -> str:
     return f"only {sum(count > 0 for count in counts)} of {len(counts)}"
 
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Literal
 
-from andamio.errors import NotReady, ObjectNotFound, PreconditionFailed, ReleaseError
-from andamio.storage import layout
+from pydantic import with_config
+
+from andamio.errors import DocumentError, NotReady, ObjectNotFound, PreconditionFailed, ReleaseError
+from andamio.storage import documents, layout
+from andamio.storage.documents import STRICT
 from andamio.storage.ports import Objects
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class PointerEntry:
     """A release in service: `since` in ISO 8601, UTC; `run` is the training run that made it."""
@@ -24,6 +28,7 @@ class PointerEntry:
     run: str
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Pointer:
     """What is served: the champion, a challenger with its `share` of traffic, and the champion before."""
@@ -34,6 +39,11 @@ class Pointer:
     challenger: PointerEntry | None = None
     share: float = 0.0
     previous: PointerEntry | None = None
+    format_number: Literal[1] = 1
+
+    def to_json(self) -> bytes:
+        """The pointer as it is stored."""
+        return json.dumps(asdict(self), indent=1).encode()
 
     def promoted(self, served: PointerEntry) -> Pointer:
         """The pointer after a promotion: the champion becomes the previous one, the challenger's place is free."""
@@ -57,10 +67,8 @@ def read_pointer(objects: Objects, problem: str) -> tuple[Pointer, str | None]:
     except ObjectNotFound:
         return Pointer(problem), None
     try:
-        raw: dict[str, Any] = json.loads(stored.body)
-        served = {key: PointerEntry(**raw[key]) if raw[key] else None for key in ("champion", "challenger", "previous")}
-        return Pointer(raw["problem"], int(raw["revision"]), share=float(raw["share"]), **served), stored.etag
-    except (KeyError, TypeError, ValueError):
+        return documents.parse(stored.body, Pointer, layout.pointer(problem)), stored.etag
+    except DocumentError:
         raise ReleaseError(
             f"{layout.pointer(problem)} is not a pointer that this version reads: restore an older version"
         ) from None
@@ -68,10 +76,10 @@ def read_pointer(objects: Objects, problem: str) -> tuple[Pointer, str | None]:
 
 def swap_pointer(objects: Objects, pointer: Pointer, etag: str | None) -> None:
     """Write a pointer over the one whose ETag was read; raises `PreconditionFailed` when it has changed."""
-    key, body = layout.pointer(pointer.problem), json.dumps(asdict(pointer), indent=1).encode()
+    key = layout.pointer(pointer.problem)
     if etag is not None:
-        objects.put(key, body, content_type="application/json", if_match=etag)
-    elif not objects.put_new(key, body, content_type="application/json"):
+        documents.swap(objects, key, pointer, etag)
+    elif not documents.write_once(objects, key, pointer):
         raise PreconditionFailed(f"{key}: a first release was promoted meanwhile")
 
 

@@ -3,10 +3,14 @@
 ETL, batch and the API read with this package alone, so that one file has one meaning. pyarrow is imported by the
 modules that need it, and by none that the API imports.
 
-    what a file is        signature, gzip_file, refused, limits
-    how text is written   head (decides all of it), encoding, dialect, number_marks, quotes, read_as (reports it)
-    CSV                   csv_reader (blocks, pyarrow), csv_python (the reference), csv_row, csv_text (request bodies)
-    JSON Lines            json_reader, json_record
-    Parquet               parquet_reader, arrow
-    rows for callers      file (a whole file), rows, columns, broken, row_texts, row_bounds, text_blocks
+    text/       encoding, head (what decides how a text is read), blocks, row_bounds, row_texts
+    csv/        head (detects all of it), dialect, quotes, number_marks, row, python_reader (the reference),
+                reader (blocks, pyarrow), request_body
+    json/       head, record (a line), reader
+    parquet/    reader
+    file        a whole file of any format
+    here        for every format: signature, gzip_file, refused, limits; columns, rows, broken, arrow; read_as (how a
+                file was read, for reports)
+
+`text` imports no room of a format, and the rooms of the formats do not import each other.
 """

@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from andamio.contract.canonical import exact_text
 from andamio.records.cells import Cells, DictionaryColumn
 
 _FIRST, _LAST = np.datetime64("0001-01-01", "s"), np.datetime64("9999-12-31T23:59:59", "s")
-_LONGEST = 400
-"""Digits before or behind the point that a number is written out with."""
 
 
 def dictionary_column(column: pa.Array) -> DictionaryColumn:
@@ -108,17 +107,7 @@ def _plain(value: Any) -> object:
             return value.decode()
     if hasattr(value, "isoformat") and hasattr(value, "year"):
         return value.isoformat().removesuffix("T00:00:00")
-    return exact_text(value)
-
-
-def exact_text(value: Any) -> Any:
-    """A decimal as the text that other formats have of the same number, never by way of a float; others as they are."""
-    if not isinstance(value, Decimal) or not value.is_finite():
-        return value
-    if abs(value.adjusted()) > _LONGEST:
-        return str(value)
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return exact_text(value) if isinstance(value, Decimal) and value.is_finite() else value
 
 
 def cells_of(column: pa.Array | Cells) -> list[Any]:

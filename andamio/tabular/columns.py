@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from andamio.contract import Contract
+from andamio.tabular.refused import RefusedFile
 
 Kind = Literal["number", "moment", "text"]
 
@@ -22,6 +23,22 @@ def scored_columns(contract: Contract) -> tuple[str, ...]:
     """The columns that a row to be scored is read for: the inputs of the model, and the time."""
     time = contract.problem.time
     return tuple(dict.fromkeys((*contract.inputs, *(() if time is None else (time,)))))
+
+
+def used_columns(contract: Contract) -> frozenset[str]:
+    """Every column that a file may be read for, in training or after it."""
+    problem = contract.problem
+    others = (problem.target, problem.time, problem.id, problem.group)
+    return frozenset({*contract.features, *(name for name in others if name is not None)})
+
+
+def check_doubled(names: Sequence[str], wanted: Iterable[str]) -> None:
+    """Raise `RefusedFile` when a column that is used is there twice."""
+    twice = sorted({name for name in set(wanted) if names.count(name) > 1})
+    if twice:
+        listed = [f"'{name}'" for name in twice]
+        several = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
+        raise RefusedFile(f"has more than one column {several}: keep one of each name")
 
 
 def _kind(contract: Contract, name: str) -> Kind:

@@ -10,18 +10,19 @@ import pyarrow as pa
 from andamio.contract import Contract
 from andamio.errors import DataError
 from andamio.records.names import slip_finder
-from andamio.tabular.columns import Kinds
-from andamio.tabular.csv_reader import CsvReader
-from andamio.tabular.encoding import transcoded, transcoding_of
+from andamio.tabular.columns import Kinds, check_doubled
+from andamio.tabular.csv.head import csv_head
+from andamio.tabular.csv.reader import CsvReader
 from andamio.tabular.gzip_file import unpacked
-from andamio.tabular.head import check_doubled, csv_head, json_head
-from andamio.tabular.json_reader import JsonReader
+from andamio.tabular.json.head import json_head
+from andamio.tabular.json.reader import JsonReader
 from andamio.tabular.limits import LATER_SAMPLE, SAMPLE
-from andamio.tabular.parquet_reader import ParquetReader, check_schema, column_names
+from andamio.tabular.parquet.reader import ParquetReader, check_schema, column_names
 from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
 from andamio.tabular.signature import FILE_TYPES, check_gzip, check_parquet, check_text, format_of
+from andamio.tabular.text.encoding import transcoded, transcoding_of
 
 
 def read_file(
@@ -50,14 +51,17 @@ def read_file(
     if how is not None:
         body = b"".join(transcoded([body], how))
     rows = _csv if form == "csv" else _json_lines
-    found = rows(body, read_as, contract, kinds, exact)
+    found = rows(body, read_as, contract, kinds, exact, how.encoding if how is not None else "")
     if how is not None and how.encoding:
         read_as.encoding, read_as.encoding_basis = how.encoding, how.basis
     return read_as, _refusing(found)
 
 
-def _csv(body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: Collection[str]) -> Iterator[Rows]:
-    head = csv_head(body[:SAMPLE], contract, whole=len(body) <= SAMPLE, more=lambda: _later(body))
+def _csv(
+    body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: Collection[str], transcoded_from: str
+) -> Iterator[Rows]:
+    whole = len(body) <= SAMPLE
+    head = csv_head(body[:SAMPLE], contract, whole=whole, more=lambda: _later(body), transcoded=transcoded_from)
     check_doubled(head.columns, {*kinds, *exact})
     read_as.names = list(head.columns)
     read_as.encoding, read_as.encoding_basis = head.encoding, head.encoding_basis
@@ -76,9 +80,10 @@ def _csv(body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: 
 
 
 def _json_lines(
-    body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: Collection[str]
+    body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: Collection[str], transcoded_from: str
 ) -> Iterator[Rows]:
-    head = json_head(body[:SAMPLE], contract, whole=len(body) <= SAMPLE, more=lambda: _later(body))
+    whole = len(body) <= SAMPLE
+    head = json_head(body[:SAMPLE], contract, whole=whole, more=lambda: _later(body), transcoded=transcoded_from)
     read_as.names = list(head.columns)
     read_as.encoding, read_as.encoding_basis = head.encoding, head.encoding_basis
     names = dict.fromkeys(head.columns)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from andamio.tabular.encoding import Basis
 from andamio.tabular.signature import Format
+from andamio.tabular.text.encoding import Basis
 
 _FORMATS = {"csv": "CSV", "jsonl": "JSON Lines", "parquet": "Parquet"}
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}

@@ -2,15 +2,14 @@
 
     python -m benchmarks.batch.release FOLDER gradient_boosting|logistic_regression
 
-Writes a release under FOLDER/models, an MLflow model directory among its files as in any release, and
-beside it FOLDER/pipeline.pickle: what scikit-learn fitted, for the contestant that scores with that.
+Writes a release under FOLDER/models, and beside it what the other contestants score with: the same graph as models of
+MLflow's ONNX flavour (FOLDER/pyfunc, FOLDER/one-thread) and what scikit-learn fitted (FOLDER/pipeline.pickle).
 """
 
 from __future__ import annotations
 
 import pickle
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
-from andamio.records.encode import Encoded, encode
+from andamio.records.encode import CATEGORIES, NUMBERS, PROBABILITIES, Encoded, encode
 from andamio.records.parse import parse
 from andamio.release import release as releases
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
@@ -30,6 +29,7 @@ from training import calibrate, export
 from training.documents import ScoredTrial, TrialSpec
 from training.fit import Exported, try_exports
 from training.rows import encode_rows
+from training.trials.folds import repeated
 from training.trials.trial import cross_validate
 
 TRAINED_ON = 4_000
@@ -43,6 +43,7 @@ def main() -> None:
     folder, family = Path(sys.argv[1]), sys.argv[2]
     contract, exported = train(family)
     version = sealed(folder, contract, exported)
+    save_model(contract, exported.onnx, folder / "pyfunc")
     save_model(contract, exported.onnx, folder / "one-thread", {"intra_op_num_threads": 1, "inter_op_num_threads": 1})
     curve = exported.calibration
     kept = {"pipeline": exported.fitted.pipeline, "calibration": curve, "positive": contract.positive_index}
@@ -64,7 +65,7 @@ def train(family: str) -> tuple[Contract, Exported]:
     cells[dataset.KEY] = [f"{row:016x}" for row in range(TRAINED_ON)]
     rows = encode_rows(contract, cells, version="benchmark")
     spec = TrialSpec(id="t1", family=family, params=PARAMS[family], simplicity=0, round=1)
-    found = cross_validate(contract, rows, spec, SEED, 1)
+    found = cross_validate(contract, rows, spec, SEED, repeated(rows.labels, rows.keys, contract.classes, SEED, 1))
     trial = ScoredTrial(**spec.model_dump(), **found.figures(), metric=contract.training.metric, scores="", seconds=0.0)
     exported, attempts = try_exports(
         contract, rows, [trial], lambda _: found.out_of_fold, SEED, export.to_onnx, calibrate.attach
@@ -78,31 +79,30 @@ def sealed(folder: Path, contract: Contract, exported: Exported) -> str:
     """Seal and promote; returns the version."""
     models = FolderObjects(folder / "models")
     info = {"problem": contract.problem.name, "run": "benchmark", "dataset": "benchmark", "threshold": 0.5}
-    files = release_files(contract, exported.onnx, {"MLmodel": mlmodel(contract, exported.onnx)})
+    files = release_files(contract, exported.onnx)
     version = releases.seal(models, files, info)
     pointer, etag = read_pointer(models, contract.problem.name)
     swap_pointer(models, pointer.promoted(PointerEntry(version, SINCE, "benchmark")), etag)
     return version
 
 
-def mlmodel(contract: Contract, graph: bytes) -> bytes:
-    """MLflow's description of the model, made the way that the registry step has it made."""
-    with tempfile.TemporaryDirectory() as folder:
-        save_model(contract, graph, Path(folder) / "model")
-        return (Path(folder) / "model" / "MLmodel").read_bytes()
-
-
 def save_model(contract: Contract, graph: bytes, folder: Path, session: Mapping[str, int] | None = None) -> None:
-    """Save as an MLflow model directory; `session` says how many threads onnxruntime is given, its own choice else."""
+    """Save as MLflow's ONNX flavour does; `session` says how many threads onnxruntime is given, its own choice else."""
     import mlflow.onnx
     import onnx
+    from mlflow.models.signature import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
 
-    from registry.mlflow import _signature
-
+    numbers, categories = len(contract.number_columns), len(contract.category_columns)
+    inputs: list[ColSpec | TensorSpec] = [
+        TensorSpec(np.dtype(np.float32), (-1, numbers), NUMBERS),
+        TensorSpec(np.dtype(np.str_), (-1, categories), CATEGORIES),
+    ]
+    output = TensorSpec(np.dtype(np.float32), (-1, len(contract.classes)), PROBABILITIES)
     mlflow.onnx.save_model(
         onnx.load_model_from_string(graph),
         str(folder),
-        signature=_signature(contract),
+        signature=ModelSignature(inputs=Schema(inputs), outputs=Schema([output])),
         pip_requirements=[],
         onnx_execution_providers=["CPUExecutionProvider"],
         onnx_session_options=session,

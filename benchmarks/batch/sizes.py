@@ -45,7 +45,7 @@ def main() -> None:
             listing, tree = Path(folder) / "requirements.txt", Path(folder) / "score"
             listing.write_text("\n".join((*shared, *own)))
             uv.install(listing, tree, X86_64)
-            slimming.slim(tree, X86_64)
+            slimming.slim(tree)
             bytecode.compile_sources(tree)
             size = sum(path.stat().st_size for path in tree.rglob("*") if path.is_file())
         table.append(f"| {name} | {size / MIB:.0f} |")

@@ -36,7 +36,7 @@ def main() -> None:
     contract = Contract.load(PROBLEM)
     version = champion(Path(folder))
     if kind == "pyfunc":
-        predict = pyfunc(contract, Path(folder) / "models" / "releases" / version)
+        predict = pyfunc(contract, Path(folder) / "pyfunc")
     elif kind == "pyfunc-1":
         predict = pyfunc(contract, Path(folder) / "one-thread")
     else:
@@ -49,9 +49,9 @@ def main() -> None:
 
 
 def pyfunc(contract: Contract, folder: Path) -> Predict:
-    """The release's own MLflow model, loaded as MLflow loads models, fed as its signature says.
+    """The release's own graph in MLflow's ONNX flavour, loaded as MLflow loads models, fed as its signature says.
 
-    Beside the release lies the same one told to use one thread, for a process per core.
+    Beside it lies the same one told to use one thread, for a process per core.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow.pyfunc

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from andamio.contract.tables import Costs
+from andamio.gate.decision import Figure
 from andamio.stats.metrics import higher_is_better
 from registry.card.facts import Facts
 from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
 from registry.card.verdict import PLAIN, gain_over, visible_slices
 from registry.card.wording import MEANINGS, counted, family, interval, listed, metric, number
-from training.evaluate.documents import CalibrationMeasured, FeatureImportance, Figure, SliceFigure
+from training.evaluate.documents import CalibrationMeasured, FeatureImportance, SliceFigure
 
 SLICES_SHOWN = 15
 FEATURES_SHOWN = 20

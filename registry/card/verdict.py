@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from andamio.gate.decision import Figure
 from andamio.stats.metrics import higher_is_better
 from registry.card.facts import Facts
 from registry.card.markdown import code, escaped
 from registry.card.wording import counted, family, interval, listed, metric, number
-from training.evaluate.documents import Figure, GateDecision, SliceFigure
+from training.evaluate.documents import GateDecision, SliceFigure
 
 SMALL_HOLDOUT = 200
 """Rows below which one figure on a holdout is too coarse to be read without its interval."""

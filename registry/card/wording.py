@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.evaluate.documents import Figure, SliceFigure
+from andamio.gate.decision import Figure
+from training.evaluate.documents import SliceFigure
 
 METRICS = {
     "roc_auc": "ROC AUC",

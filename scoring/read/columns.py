@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from andamio.contract import Contract
 from andamio.records.names import compare_names, objection_to, similar_name, visible
-from andamio.tabular.columns import scored_columns
-from andamio.tabular.head import check_doubled
+from andamio.tabular.columns import check_doubled, scored_columns
 from andamio.tabular.refused import RefusedFile
 
 PREFIX = "andamio_"

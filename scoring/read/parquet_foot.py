@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from andamio.contract import Contract
 from andamio.storage.ports import Objects
-from andamio.tabular.parquet_reader import check_schema, column_names
+from andamio.tabular.parquet.reader import check_schema, column_names
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.signature import PARQUET, check_parquet
 from scoring.batch import Shard

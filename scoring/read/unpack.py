@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from andamio.storage import layout
 from andamio.storage.ports import ObjectInfo, Objects, Readable
-from andamio.tabular.encoding import Transcoding, transcoded
 from andamio.tabular.gzip_file import unpacked
+from andamio.tabular.text.encoding import Transcoding, transcoded
 
 _READ = 2**20
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from andamio.tabular.csv.quotes import INSIDE, OUTSIDE
 from andamio.tabular.limits import LONGEST_ROW
-from andamio.tabular.quotes import INSIDE, OUTSIDE
 from scoring.batch import Shard
 from scoring.split.survey import RowStart, Survey
 

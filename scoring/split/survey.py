@@ -4,7 +4,8 @@ A newline ends a row unless it stands inside a quoted field, and whether it does
 before it. So a chunk is surveyed under both hypotheses, that it begins outside or inside a quoted field;
 `scoring.split.cut` knows which of them is true.
 
-What quotes mean is in `andamio.tabular.quotes`. A format without quotes (JSON Lines) is surveyed with `delimiter` None.
+What quotes mean is in `andamio.tabular.csv.quotes`. A format without quotes (JSON Lines) is surveyed with
+`delimiter` None.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from pydantic import with_config
 
 from andamio.storage import documents
 from andamio.storage.documents import STRICT
+from andamio.tabular.csv.quotes import INSIDE, OUTSIDE, Quotes, state_after, states
 from andamio.tabular.limits import LONGEST_ROW
-from andamio.tabular.quotes import INSIDE, OUTSIDE, Quotes, state_after, states
 
 TAIL = 4096
 """Bytes at the end of a block that mostly tell how it ends."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from andamio.tabular.csv_row import row_text
+from andamio.tabular.csv.row import row_text
 from scoring.batch import BatchPlan
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from andamio.tabular.csv_row import row_text
+from andamio.tabular.csv.row import row_text
 from andamio.tabular.rows import Rows
 from scoring.batch import BatchPlan
 from scoring.predictions import RowPredictions

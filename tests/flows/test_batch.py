@@ -45,6 +45,21 @@ def test_a_file_that_lands_is_scored(scoring: Scoring) -> None:
     assert merged.count("prediction_id") == 1
 
 
+def test_a_file_of_which_every_row_is_rejected_is_a_failed_batch(scoring: Scoring) -> None:
+    body = heart_file(60, poisoned=list(range(60)))
+    ended = scoring.score("patients.csv", body)
+    assert (ended.status, ended.error) == ("FAILED", "Andamio.Rejected")
+    assert "patients.csv holds no row that can be scored: all of its 60 rows are rejected" in ended.cause
+    (batch,) = {event["batch"] for event in scoring.calls("verify")}
+    state = scoring.state(batch)
+    assert (state["status"], state["rejected"], state["reason"]) == ("failed", 60, ended.cause)
+    assert len(scoring.rejected(batch)) == 60
+    scoring.cloud.calls.clear()
+    again = scoring.score("copy.csv", body)
+    assert (again.status, f"as batch {batch}" in again.cause) == ("FAILED", True)
+    assert scoring.calls("score") == []
+
+
 def test_the_manifest_says_what_it_was_made_of_and_adds_up(scoring: Scoring) -> None:
     batch = scoring.score("patients.csv", heart_file(303, poisoned=[4, 200])).output["batch"]
     manifest = scoring.manifest(batch)
@@ -95,14 +110,6 @@ def test_bad_rows_cost_themselves_and_no_other_whatever_the_order(scoring: Scori
     scored = scoring.scored(batch)
     assert lines_of(scored) == [place + 2 for place in range(rows) if place not in poisoned]
     assert (ended.output["scored"], ended.output["rejected"]) == (rows - len(poisoned), len(poisoned))
-
-
-def test_a_file_of_bad_rows_alone_is_done_and_all_are_told(scoring: Scoring) -> None:
-    ended = scoring.score("patients.csv", heart_file(90, poisoned=range(90)))
-    assert ended.status == "SUCCEEDED", ended.cause
-    assert (ended.output["scored"], ended.output["rejected"]) == (0, 90)
-    assert scoring.scored(ended.output["batch"]) == []
-    assert len(scoring.rejected(ended.output["batch"])) == 90
 
 
 def test_every_prediction_of_a_small_batch_is_in_the_table_once(scoring: Scoring) -> None:

@@ -15,9 +15,9 @@ from andamio.records.from_json import parse_records
 from andamio.records.parse import parse
 from andamio.records.table import Table
 from andamio.tabular.columns import column_kinds, scored_columns
-from andamio.tabular.csv_reader import CsvReader
+from andamio.tabular.csv.reader import CsvReader
 from andamio.tabular.file import read_file
-from andamio.tabular.json_reader import JsonReader
+from andamio.tabular.json.reader import JsonReader
 from andamio.tabular.limits import BLOCK
 from scoring.batch import BatchPlan
 from scoring.formats import read_rows

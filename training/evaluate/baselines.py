@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.stats.bootstrap import Interval, Scorer, draw, interval_of
+from andamio.gate.decision import Figure
+from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.metrics import METRICS, higher_is_better
-from andamio.stats.undefined import undefined_as_null
-from training.evaluate.documents import Figure
 from training.families import catalog
 from training.rows import TrainingRows
 
@@ -61,20 +60,15 @@ def compare(
     drawn = dict(zip(order, columns, strict=True))
 
     def figure(model: str, metric: str) -> Figure:
-        return to_figure(interval_of(values[model, metric], drawn[model, metric]))
+        return Figure.of(interval_of(values[model, metric], drawn[model, metric]))
 
     def gain(model: str, metric: str) -> Figure:
         sign = 1 if higher_is_better(metric) else -1
         value = sign * (values["", metric] - values[model, metric])
-        return to_figure(interval_of(value, sign * (drawn["", metric] - drawn[model, metric])))
+        return Figure.of(interval_of(value, sign * (drawn["", metric] - drawn[model, metric])))
 
     return (
         {metric: figure("", metric) for metric in METRICS},
         {model: {metric: figure(model, metric) for metric in METRICS} for model in others},
         {model: {metric: gain(model, metric) for metric in METRICS} for model in others},
     )
-
-
-def to_figure(figure: Interval) -> Figure:
-    """A figure for JSON: what is not a number is null."""
-    return Figure(**undefined_as_null(figure))

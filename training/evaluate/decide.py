@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from training.evaluate import guards, slices
 from training.evaluate import recent as recent_rows
 from training.evaluate.documents import Evaluation, GateDecision
 from training.evaluate.evaluate import Candidate, load_candidate, out_of_fold
+from training.events import DecisionSummary
 from training.rows import TrainingRows
 from training.run import EVALUATION_FILE, Run, decision_file
 
@@ -47,26 +47,26 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
         candidate = load_candidate(run)
         verdict, refused_rows = judge(lake, run, plan, candidate, evaluation, champion)
         verdict = gate.with_attempt_number(verdict, _attempt_number(models, name, plan.dataset, run_id))
+        fields = dict(verdict)
         if unreadable:
-            verdict = dataclasses.replace(verdict, reason=f"{verdict.reason} {unreadable}")
-        fields = {
-            **verdict.to_dict(),
-            "run": run_id,
-            "dataset": plan.dataset,
-            "split": plan.split,
-            "decision": name,
-            "revision": pointer.revision,
-            "etag": etag,
-            "champion": dataclasses.asdict(pointer.champion) if pointer.champion else None,
-            "champion_unreadable": unreadable,
-            "rows_champion_would_refuse": refused_rows,
-            "low_evidence": evaluation.low_evidence,
-            "holdout": evaluation.metrics[evaluation.metric].model_dump(),
-            "latency_ms": evaluation.latency_ms,
-            "size_bytes": evaluation.size_bytes,
-            "success": evaluation.success.model_dump() if evaluation.success else None,
-        }
-        return GateDecision.model_validate(fields, strict=False)  # the gate's tuples are lists in JSON
+            fields["reason"] = f"{verdict.reason} {unreadable}"
+        return GateDecision(
+            **fields,
+            run=run_id,
+            dataset=plan.dataset,
+            split=plan.split,
+            decision=name,
+            revision=pointer.revision,
+            etag=etag,
+            champion=pointer.champion,
+            champion_unreadable=unreadable,
+            rows_champion_would_refuse=refused_rows,
+            low_evidence=evaluation.low_evidence,
+            holdout=evaluation.metrics[evaluation.metric],
+            latency_ms=evaluation.latency_ms,
+            size_bytes=evaluation.size_bytes,
+            success=evaluation.success,
+        )
 
     return run.once(decision_file(name), GateDecision, compute)
 
@@ -92,7 +92,7 @@ def decision_name(revision: int, etag: str | None) -> str:
     return str(revision) if etag is None else f"{revision}-{hashlib.sha256(etag.encode()).hexdigest()[:8]}"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class ScoredChampion:
     """The release in service, opened."""
 
@@ -165,7 +165,7 @@ def judge(
         return gate.apply_guards(verdict, guards.of_figures(candidate, evaluation)), 0
     against, refused_rows = _contender(champion, columns, holdout_rows, contract.positive_index)
     recent = recent_rows.since(lake, champion.release.info["dataset"], columns)
-    holdout = dataclasses.replace(holdout, recent=recent)
+    holdout = replace(holdout, recent=recent)
     both_scores = (out_of_fold_scores, champion.out_of_fold()) if out_of_fold_scores else None
     verdict = gate.decide(holdout, challenger, against, prior, rules, out_of_fold=both_scores)
     guard_results = guards.of_figures(candidate, evaluation)
@@ -195,17 +195,14 @@ def _contender(
 
 
 def _other_classes(verdict: gate.Decision, champion: ScoredChampion, contract: Contract) -> gate.Decision:
-    return dataclasses.replace(
-        verdict,
-        outcome="rejected",
-        rule="other_classes",
-        against=f"release {champion.pointer_entry.release}",
-        reason=(
-            f"Release {champion.pointer_entry.release} tells {', '.join(champion.contract.classes)} apart, this model "
-            f"{', '.join(contract.classes)}: they cannot be compared. To start over with the new classes, delete the "
-            f"pointer serving/{contract.problem.name}.json: the next model is then judged against the majority class."
-        ),
+    release, classes = champion.pointer_entry.release, champion.contract.classes
+    reason = (
+        f"Release {release} tells {', '.join(classes)} apart, this model {', '.join(contract.classes)}: they cannot be "
+        "compared. To start over with the new classes, delete the pointer "
+        f"serving/{contract.problem.name}.json: the next model is then judged against the majority class."
     )
+    changed = {"outcome": "rejected", "rule": "other_classes", "against": f"release {release}", "reason": reason}
+    return verdict.model_copy(update=changed)
 
 
 def identity(model: str, contract: Contract, threshold: float) -> str:
@@ -213,16 +210,16 @@ def identity(model: str, contract: Contract, threshold: float) -> str:
     return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
 
 
-def summary(decision: GateDecision, attempt: int) -> dict[str, Any]:
-    """What the state machine needs of a decision: names and small numbers."""
-    return {
-        "status": decision.outcome,
-        "run": decision.run,
-        "decision": decision.decision,
-        "attempt": attempt,
-        "metric": decision.metric,
-        **decision.holdout.model_dump(),
-        "probability": decision.probability,
-        "against": decision.against,
-        "champion": decision.champion.release if decision.champion else None,
-    }
+def summary(decision: GateDecision, attempt: int) -> DecisionSummary:
+    """What the state machine needs of a decision."""
+    return DecisionSummary(
+        status=decision.outcome,
+        run=decision.run,
+        decision=decision.decision,
+        attempt=attempt,
+        metric=decision.metric,
+        **dict(decision.holdout),
+        probability=decision.probability,
+        against=decision.against,
+        champion=decision.champion.release if decision.champion else None,
+    )

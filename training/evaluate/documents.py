@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from andamio.gate.decision import Outcome, Rule
+from andamio.gate.decision import Decision, Figure
+from andamio.release.pointer import PointerEntry
 from andamio.storage.documents import Document, Part
 
 Points = list[list[float]]
-
-
-class Figure(Part):
-    """A figure and its 95% interval; null where it is undefined on these rows."""
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 class Success(Part):
@@ -130,72 +121,21 @@ class Evaluation(Document, Assessment):
     files: dict[str, str]
 
 
-class RecentRows(Part):
-    """The rows since the champion's data; see `andamio.gate.decision.Recent`."""
+class GateDecision(Document, Decision):
+    """`decisions/NAME.json`: what the gate decided, and about which state.
 
-    rows: int
-    class_rows: list[int]
-    enough: bool
-    score: Figure | None
-    baseline: Figure | None
-    gain: Figure | None
-    probability: float | None
-
-
-class GuardResult(Part):
-    """One more thing that must hold; see `andamio.gate.decision.Guard`."""
-
-    name: str
-    holds: bool
-    bars: bool
-    value: float | None
-    limit: float | None
-    words: str
-
-
-class ServedRelease(Part):
-    """The champion that was decided against; see `andamio.release.pointer.PointerEntry`."""
-
-    release: str
-    since: str
-    run: str
-
-
-class GateDecision(Document):
-    """`decisions/NAME.json`: what the gate decided (`andamio.gate.decision.Decision`), and about which state.
-
-    `decision` is the NAME, `revision` and `etag` are those of the pointer; `holdout` is the contract's metric.
-    `champion_unreadable` says why the champion counted as absent, where its files are not what was sealed.
+    `decision` is the NAME, `revision` and `etag` are those of the pointer, `champion` is its entry; `holdout` is the
+    contract's metric. `champion_unreadable` says why the champion counted as absent, where its files are not what was
+    sealed.
     """
 
-    outcome: Outcome
-    rule: Rule
-    reason: str
-    challenger: str
-    against: str
-    metric: str
-    rows: int
-    class_rows: list[int]
-    confidence: float
-    min_gain: float
-    resamples: int
-    seed: int
-    score: Figure | None
-    baseline: Figure | None
-    gain: Figure | None
-    probability: float | None
-    recent: RecentRows | None
-    evidence: Literal["holdout", "cross_validation"]
-    out_of_fold_rows: int | None
-    guards: list[GuardResult]
-    tries: int
     run: str
     dataset: str
     split: str
     decision: str
     revision: int
     etag: str | None
-    champion: ServedRelease | None
+    champion: PointerEntry | None
     champion_unreadable: str | None = None
     rows_champion_would_refuse: int
     low_evidence: bool

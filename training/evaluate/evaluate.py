@@ -6,7 +6,6 @@ import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from andamio.contract import Contract
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.gate import rules
+from andamio.gate.decision import Figure
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
 from andamio.release.samples import OutOfFoldScores
@@ -25,8 +25,9 @@ from andamio.storage.ports import Objects
 from training import reference, rows
 from training.documents import FittedModel
 from training.evaluate import baselines, curves, plots, slices
-from training.evaluate.documents import Assessment, Evaluation, Figure, Success
+from training.evaluate.documents import Assessment, Evaluation, Success
 from training.evaluate.importance import IMPORTANCE, importance
+from training.events import EvaluationSummary
 from training.rows import TrainingRows
 from training.run import EVALUATION_FILE, Run, candidate_file
 
@@ -156,7 +157,7 @@ def _cross_validated(
 ) -> dict[str, Figure]:
     scorers = {name: Scorer(name, contract.positive_index, threshold) for name in metrics.METRICS}
     return {
-        name: baselines.to_figure(
+        name: Figure.of(
             interval(scorer, out_of_fold_scores.labels, out_of_fold_scores.probabilities, out_of_fold_scores.keys, seed)
         )
         for name, scorer in scorers.items()
@@ -185,7 +186,7 @@ def latency_ms(model: Model, rows: Encoded) -> float:
     return round(float(np.median(seconds[LATENCY_WARM_UP:])) * 1000, 4)
 
 
-def summary(evaluation: Evaluation) -> dict[str, Any]:
+def summary(evaluation: Evaluation) -> EvaluationSummary:
     """What the state machine needs of an evaluation."""
-    figure = evaluation.metrics[evaluation.metric]
-    return {"run": evaluation.run, "metric": evaluation.metric, "rows": evaluation.rows, **figure.model_dump()}
+    figure = dict(evaluation.metrics[evaluation.metric])
+    return EvaluationSummary(run=evaluation.run, metric=evaluation.metric, rows=evaluation.rows, **figure)

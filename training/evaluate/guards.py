@@ -25,29 +25,29 @@ def of_figures(candidate: Candidate, evaluation: Evaluation) -> list[gate.Guard]
     slowest, latency, size = limits.max_latency_ms, evaluation.latency_ms, fit.size_bytes / 2**20
     return [
         gate.Guard(
-            "parity",
-            difference <= proof.tolerance,
-            True,
-            proof.largest,
-            proof.tolerance,
-            f"what is served differs from what was trained by up to {difference:.2g}, where {proof.tolerance:g} is "
-            "allowed",
+            name="parity",
+            holds=difference <= proof.tolerance,
+            bars=True,
+            value=proof.largest,
+            limit=proof.tolerance,
+            message=f"what is served differs from what was trained by up to {difference:.2g}, where "
+            f"{proof.tolerance:g} is allowed",
         ),
         gate.Guard(
-            "latency_ms",
-            latency <= slowest,
-            True,
-            latency,
-            slowest,
-            f"one record takes {latency:g} ms, and gate.max_latency_ms is {slowest:g}",
+            name="latency_ms",
+            holds=latency <= slowest,
+            bars=True,
+            value=latency,
+            limit=slowest,
+            message=f"one record takes {latency:g} ms, and gate.max_latency_ms is {slowest:g}",
         ),
         gate.Guard(
-            "size_mb",
-            size <= limits.max_size_mb,
-            True,
-            round(size, 4),
-            limits.max_size_mb,
-            f"the model is {size:.2f} MB, and gate.max_size_mb is {limits.max_size_mb:g}",
+            name="size_mb",
+            holds=size <= limits.max_size_mb,
+            bars=True,
+            value=round(size, 4),
+            limit=limits.max_size_mb,
+            message=f"the model is {size:.2f} MB, and gate.max_size_mb is {limits.max_size_mb:g}",
         ),
         *_of_success(candidate.contract, evaluation.success),
     ]
@@ -61,7 +61,8 @@ def _of_success(contract: Contract, success: Success | None) -> list[gate.Guard]
     value = success.value
     value_text = "undefined" if value is None else f"{value:.4f}"
     message = f"[problem] success asks for {contract.problem.success}, and {metric} is {value_text}"
-    return [gate.Guard("success", success.holds, contract.gate.success == "bar", value, bound, message)]
+    bars = contract.gate.success == "bar"
+    return [gate.Guard(name="success", holds=success.holds, bars=bars, value=value, limit=bound, message=message)]
 
 
 def of_slices(
@@ -83,4 +84,5 @@ def of_slices(
         if worse
         else f"it is worse than {champion.name}, beyond chance, on none of {slices_compared} slices"
     )
-    return gate.Guard("slices", not worse, contract.gate.slices == "bar", float(len(worse)), 0.0, message)
+    bars = contract.gate.slices == "bar"
+    return gate.Guard(name="slices", holds=not worse, bars=bars, value=len(worse), limit=0.0, message=message)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from andamio.gate.decision import Figure
 from andamio.pages import theme
-from training.evaluate.documents import Assessment, Figure, Importance, Points, SliceFigure
+from training.evaluate.documents import Assessment, Importance, Points, SliceFigure
 from training.evaluate.svg import Chart, short
 
 FOLDER = "plots/"

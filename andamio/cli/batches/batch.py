@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 from andamio.adapters.aws import Account
 from andamio.cli.batches.results import FORMATS, fetch, fetch_rejected
-from andamio.cli.batches.watch import Watch
+from andamio.cli.batches.watch import Watch, failure
 from andamio.cli.console import done, note
 from andamio.cli.home import account as account_of
 from andamio.cli.models import api
 from andamio.cli.progress import bar
-from andamio.errors import InputFileError, NoData, NoModel, NotDeployed, UsageError
+from andamio.errors import ExecutionFailed, InputFileError, NoData, NoModel, NotDeployed, UsageError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
 from andamio.storage import documents, layout
@@ -109,7 +109,7 @@ class Batches:
         if (status is None and upload is None) or (status is not None and status.status == "waiting"):
             what = "Its file was not uploaded yet" if status else "There is no batch with this id"
             raise UsageError(f"Batch {batch} cannot be resumed. {what}: andamio batches lists all batches.")
-        if status is not None and status.status == "done":
+        if status is not None and (status.status == "done" or status.all_rejected):
             return self._download(status, self._file_of(status), options)
         watch = Watch(self._account, self._objects, self._machine, batch)
         # A file that was just uploaded is planned soon: a second execution would repeat the work.
@@ -137,18 +137,23 @@ class Batches:
         return replace(status, status="failed", step=None, reason=ended) if ended else status
 
     def _download(self, status: Status, file: Path, options: ResultOptions) -> Result:
+        """Download the result of a batch; raises `ExecutionFailed` when there are rejected rows alone."""
         if status.rows is None:
             raise NoData(f"Batch {status.batch} is done, but its result cannot be downloaded. {status.reason}")
         source_batch = status.same_as or status.batch
+        target, form = _target(file, options)
+        rejected = target.with_name(f"{_stem(file.name)}.rejected.jsonl")
+        if status.all_rejected:
+            keys = [info.key for info in self._objects.list(f"{layout.REJECTED}{source_batch}/")]
+            fetch_rejected(self._objects, keys, rejected)
+            raise ExecutionFailed(f"{failure(status)}\n  Downloaded: {rejected}")
         plan = documents.read(self._objects, layout.batch(source_batch, "plan.json"), BatchPlan)
         manifest = documents.read(self._objects, layout.batch_manifest(source_batch), Manifest)
-        target, form = _target(file, options)
         contract = Release.open(self._models, plan.release).contract()
         with bar(f"Downloading {target.name}", len(manifest.files.scored)) as progress:
             fetch(self._objects, plan, manifest, contract, target, form, progress.more)
-        rejected = target.with_name(f"{_stem(file.name)}.rejected.jsonl")
         if manifest.files.rejected:
-            fetch_rejected(self._objects, manifest, rejected)
+            fetch_rejected(self._objects, manifest.files.rejected, rejected)
         else:
             rejected.unlink(missing_ok=True)  # of an earlier run
         return Result(status, manifest, plan, target, form, rejected if manifest.rejected else None)

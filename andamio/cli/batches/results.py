@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,11 +54,11 @@ def fetch(
         (_packed(partial) if target.suffix.lower() == ".gz" else partial).replace(target)
 
 
-def fetch_rejected(objects: Objects, manifest: Manifest, target: Path) -> None:
-    """Download the rejected rows of a batch into one JSON Lines file."""
+def fetch_rejected(objects: Objects, keys: Iterable[str], target: Path) -> None:
+    """Download the rejected rows of a batch, the parts under `keys`, into one JSON Lines file."""
     with _folder_beside(target) as folder:
         with (folder / "made").open("wb") as whole:
-            for key in manifest.files.rejected:
+            for key in keys:
                 with objects.stream(key) as source:
                     shutil.copyfileobj(source, whole, _BLOCK)
         (folder / "made").replace(target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +11,7 @@ from andamio.cli.progress import bar
 from andamio.errors import ExecutionFailed, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import Objects
+from scoring.state import read_state
 from scoring.status import Status, read_status
 
 _POLL_SECONDS = 0.5
@@ -68,7 +68,10 @@ class Watch:
         return f"{said} What was scored is kept. Go on with: andamio batch --resume {self.batch}"
 
     def await_end(self) -> Status:
-        """Wait until the batch is done; raises `ExecutionFailed` when it fails, or when no execution works on it."""
+        """Wait until the batch is done, or has failed because every row was rejected.
+
+        Raises `ExecutionFailed` when it fails for another reason, or when no execution works on it.
+        """
         began_at = checked_at = time.monotonic()
         with bar(f"Scoring, as batch {self.batch}") as progress:
             while True:
@@ -77,6 +80,8 @@ class Watch:
                 if status is not None and status.status == "done":
                     return status
                 if status is not None and status.status == "failed":
+                    if status.all_rejected:
+                        return status
                     raise ExecutionFailed(failure(status))
                 if status is not None and status.status == "running":
                     shards = status.shards
@@ -129,10 +134,8 @@ class Watch:
 
     def _execution_name(self) -> str | None:
         """The execution that claimed the batch last, if any."""
-        try:
-            return str(json.loads(self._objects.get(layout.batch(self.batch, "state.json")).body)["execution"])
-        except ObjectNotFound:
-            return None
+        state = read_state(self._objects, self.batch)
+        return None if state is None else state.execution
 
     def _execution(self) -> Execution | None:
         name = self._resumed or self._execution_name()
@@ -148,7 +151,7 @@ class Watch:
 def failure(status: Status) -> str:
     """A message about a failed batch, with the command that resumes it."""
     text = f"Batch {status.batch} failed: {status.reason}"
-    if status.shards is None or "--resume" in text:
+    if status.shards is None or status.all_rejected or "--resume" in text:
         return text
     return (
         f"{text}\n  {status.shards.done} of {status.shards.all} shards are scored. "

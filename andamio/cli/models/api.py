@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from andamio.contract.canonical import number_in_json
 from andamio.errors import InputFileError, ServiceError, UsageError
 
 _TIMEOUT_SECONDS = 60.0
@@ -80,7 +81,7 @@ def records_from(file: Path | None, pairs: list[str], stdin: bytes | None) -> li
     if not body or not body.strip():
         raise UsageError("No record is given. Use --file record.json, --set age=63 --set sex=1 ..., or JSON on stdin.")
     try:
-        content = json.loads(body)
+        content = json.loads(body, parse_float=number_in_json)
     except UnicodeDecodeError:
         raise InputFileError(f"{file or 'Standard input'} is not UTF-8 text: save it as UTF-8.") from None
     except (ValueError, RecursionError) as error:
@@ -98,6 +99,6 @@ def _pair(pair: str) -> tuple[str, Any]:
     if not equals:
         raise UsageError(f"--set {pair}: expected NAME=VALUE, such as --set age=63")
     try:
-        return name, json.loads(value)
+        return name, json.loads(value, parse_float=number_in_json)
     except ValueError:
         return name, value

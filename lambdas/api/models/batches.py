@@ -79,15 +79,24 @@ class Batch(ApiModel):
         Shards | None,
         Field(description="How many parts of the file are scored, of how many; null before it is cut"),
     ]
-    rows: Annotated[int | None, Field(description="Rows of the file; null before it is done, like the next two")]
+    rows: Annotated[
+        int | None, Field(description="Rows of the file; null until all are scored or rejected, like the next two")
+    ]
     scored: Annotated[int | None, Field(description="Rows that were scored")]
     rejected: Annotated[int | None, Field(description="Rows that could not be scored")]
     model: Annotated[
         ModelVersion | None, Field(description="The model that scores the whole file, chosen at its upload")
     ]
-    reason: Annotated[str | None, Field(description="Why it failed, and what to do")]
+    reason: Annotated[
+        str | None,
+        Field(description="Why it failed, or that it runs without progress for 15 minutes or more, and what to do"),
+    ]
     same_as: Annotated[
         str | None, Field(description="The batch that scored the same file with the same model: results are its")
+    ]
+    last_progress: Annotated[
+        str | None,
+        Field(description="When something was last written for it, while it runs", json_schema_extra=_DATE),
     ]
 
 

@@ -19,7 +19,7 @@ from andamio.records.from_json import parse_records, unknown_field
 from andamio.records.parse import parse
 from andamio.records.table import Table
 from andamio.release.threshold import labels_from
-from andamio.tabular.csv_text import CsvText
+from andamio.tabular.csv.request_body import CsvText
 from lambdas.api import log
 from lambdas.api.champion.champion import Champion
 from lambdas.api.replies.problems import RequestError

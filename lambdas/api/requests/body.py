@@ -2,7 +2,8 @@
 
 Stricter than `json.loads`: `NaN` and `Infinity` are not JSON, a key that stands twice in one object is
 refused (which of the two was meant?), and so is text that is not Unicode. Numbers too large for a
-float pass as infinities: the contract names the field that they stand in.
+float pass as infinities: the contract names the field that they stand in. One with more digits than a float holds
+keeps them all: it may be an id or a category.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 
 from fastapi import Request
 
+from andamio.contract.canonical import number_in_json
 from lambdas.api.replies.problems import RequestError, plain_name
 
 LIMIT = 4 * 1024 * 1024
@@ -115,7 +117,9 @@ def _constant(name: str) -> object:
     raise malformed(f"{name} is not JSON. Send null where there is no value.")
 
 
-_strict = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_strict = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_float=number_in_json)
 _lenient = json.JSONDecoder(
-    object_pairs_hook=_object, parse_constant=lambda name: None if name == "NaN" else _constant(name)
+    object_pairs_hook=_object,
+    parse_constant=lambda name: None if name == "NaN" else _constant(name),
+    parse_float=number_in_json,
 )

@@ -17,7 +17,7 @@ from collections.abc import Collection
 
 from andamio.contract import Contract
 from andamio.errors import InvalidRecord, Violation
-from andamio.tabular.csv_text import CsvText, read_csv_text
+from andamio.tabular.csv.request_body import CsvText, read_csv_text
 from andamio.tabular.refused import RefusedFile
 from lambdas.api.requests.records import check_count, invalid, kind_of, refuse_others
 
@@ -32,7 +32,7 @@ def records_of(payload: object, features: Collection[str]) -> list[object]:
     `features` are the names that a record may have: a body that is a record is told so.
     """
     if not isinstance(payload, dict):
-        raise invalid(_WHICH + kind_of(payload))
+        raise invalid(_WHICH + (_around(payload) if isinstance(payload, list) else kind_of(payload)))
     if payload.get("params") not in (None, {}):
         raise invalid("Expected no params: this model takes none.", ("params", "expected none"))
     forms = [form for form in FORMS if form in payload]
@@ -61,6 +61,16 @@ def _slip(payload: dict[str, object], forms: list[str], features: Collection[str
     if any(name in features for name in payload):
         return ' The body is a record: write {"instances": [{...}]} around it.'
     return ""
+
+
+def _around(payload: list[object]) -> str:
+    """What a list in place of an object has to be written in."""
+    if payload and all(isinstance(record, dict) for record in payload):
+        return ' Got a list of records: write {"dataframe_records": [...]} around it, or {"inputs": [...]}.'
+    return (
+        ' Got a list. Values are never given by position: write {"dataframe_split": {"columns": [names], '
+        '"data": [[values], ...]}}.'
+    )
 
 
 def _rows(form: str, value: object) -> list[object]:

@@ -15,7 +15,6 @@ LONGEST_TEXT = 1000
 """Characters of one value: CloudWatch cuts long log lines in pieces, which are no JSON then."""
 LONGEST_ID = 256
 LARGEST_ID = 2**63
-EXACT_FLOAT = 2**53
 
 RecordId = str | int | None
 
@@ -130,8 +129,8 @@ def _record_id(value: object, row: int, problems: list[Violation]) -> RecordId:
         return None
     if isinstance(value, str) and 1 <= len(value) <= LONGEST_ID:
         return value
-    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_FLOAT:
-        value = int(value)  # 7.0 is an integer of JSON Schema; beyond, its last digits may be others than were sent
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # 7.0 is an integer of JSON Schema
     if isinstance(value, int) and not isinstance(value, bool) and -LARGEST_ID <= value < LARGEST_ID:
         return value
     problems.append(Violation(row, "id", f"expected a string of 1 to {LONGEST_ID} characters or a 64-bit integer"))

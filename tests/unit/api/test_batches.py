@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import unicodedata
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -119,6 +119,36 @@ def test_a_batch_under_way_says_how_many_shards_are_done(api: Api) -> None:
     assert (body["file"], body["created"]) == (KEY, CREATED)
 
 
+def test_a_batch_under_way_says_when_it_last_made_progress_and_not_for_ever_that_it_runs(api: Api) -> None:
+    api.clock.time = datetime(2025, 12, 31, 23, 30, tzinfo=UTC)  # objects in memory are of 2026-01-01, a second apart
+    put_state(api.batch, since=api.clock.time.isoformat())
+    put_cut(api.batch, a_plan(), 2, 10, 20)
+    api.clock.move(14 * 60)
+    body = api.get(f"/batches/{BATCH}").json
+    assert (body["status"], body["reason"]) == ("running", None)
+    assert body["last_progress"] == "2025-12-31T23:30:00+00:00", "when it was claimed"
+
+    put_shard(api.batch, a_plan(), Shard(1, 0, 0, 10), {10: (0.5, 0.5)})
+    api.clock.move(30 * 60)
+    body = api.get(f"/batches/{BATCH}").json
+    assert (body["status"], body["reason"]) == ("running", None), "a shard came since"
+    assert body["last_progress"].startswith("2026-01-01T00:00:0")
+
+    api.clock.move(5 * 60)
+    body = api.get(f"/batches/{BATCH}").json
+    described(api, "BatchWithLinks", body)
+    assert (body["status"], body["step"]) == ("running", "scoring")
+    assert body["reason"].startswith("No progress for 18 minutes")
+    assert body["reason"].endswith(f"andamio batch --resume {BATCH}")
+
+    api.clock.move(2 * 60 * 60)
+    body = api.get(f"/batches/{BATCH}").json
+    described(api, "BatchWithLinks", body)
+    assert (body["status"], body["step"], body["last_progress"][:10]) == ("failed", None, "2026-01-01")
+    assert body["shards"] == {"done": 1, "all": 3}
+    assert f"andamio batch --resume {BATCH}" in body["reason"]
+
+
 def test_a_batch_that_is_done_links_to_its_results(api: Api) -> None:
     parts = [layout.scored_part(BATCH, number, "csv") for number in range(120)]
     put_done(api.batch, a_plan(), parts)
@@ -147,6 +177,19 @@ def test_why_a_batch_failed_is_said(api: Api) -> None:
     body = api.get(f"/batches/{BATCH}").json
     described(api, "BatchWithLinks", body)
     assert (body["status"], body["reason"]) == ("failed", "It lacks the column 'cp'.")
+
+
+def test_a_batch_of_which_every_row_is_rejected_failed_and_its_rejects_can_be_read(api: Api) -> None:
+    plan = a_plan()
+    put_cut(api.batch, plan, 2)
+    put_shard(api.batch, plan, Shard(0, 0, 0, 2), {}, {2: "age: expected a number", 3: "age: expected a number"})
+    put_state(api.batch, status="failed", reason="It holds no row that can be scored.", rejected=2)
+    put_state(api.batch, OTHER, status="failed", reason="Scored before.", rejected=2, same_as=BATCH)
+    for batch in (BATCH, OTHER):
+        body = api.get(f"/batches/{batch}").json
+        described(api, "BatchWithLinks", body)
+        assert (body["status"], body["rows"], body["scored"], body["rejected"]) == ("failed", 2, 0, 2)
+        assert layout.rejected_part(BATCH, 0) in body["links"]["rejected"][0]
 
 
 def test_an_unknown_batch_is_a_404_and_what_is_no_id_a_422(api: Api) -> None:

@@ -174,7 +174,10 @@ SLIPS: dict[str, tuple[object, str]] = {
     "the body of predict/batch": ({"records": [{"features": PATIENT}]}, "POST predict/batch"),
     "two forms": ({"instances": [PATIENT], "inputs": [PATIENT]}, "Got instances and inputs"),
     "JSON in JSON": (json.dumps(json.dumps({"instances": [PATIENT]})), "encoded twice"),
-    "a list": ([PATIENT], "Got a list"),
+    "a list of records": ([PATIENT, PATIENT], '{"dataframe_records": [...]} around it, or {"inputs": [...]}'),
+    "a list of lists": ([list(PATIENT.values())], '{"dataframe_split": {"columns": [names], "data"'),
+    "a list of values": (list(PATIENT.values()), "never given by position"),
+    "an empty list": ([], "dataframe_split"),
     "an index that is no list": ({"dataframe_split": SPLIT | {"index": 0}}, "numbers or texts, null, or nothing"),
     "params that are no object": ({"instances": [PATIENT], "params": 0}, "Expected no params"),
 }

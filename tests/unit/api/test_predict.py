@@ -158,3 +158,47 @@ def test_one_wrong_record_and_nothing_of_the_batch_is_predicted(api: Api) -> Non
     assert "predictions" not in answer.json
     found = {(error["index"], error["field"]) for error in answer.json["errors"]}
     assert found == {(1, "age"), (3, "age"), (3, "sex"), (3, "cp")}
+
+
+MANY_DIGITS = Contract.from_toml("""
+[problem]
+name = "parts"
+target = "grade"
+labels = { a = "A", b = "B" }
+[features.kind]
+type = "category"
+values = ["12345678901234567890", "100000000000000000000000"]
+[features.size]
+type = "number"
+required = false
+""")
+
+
+@pytest.mark.parametrize(
+    ("written", "status"),
+    [
+        ("12345678901234567890.0", 200),
+        ("1234567890123456789e1", 200),
+        ("1e23", 200),
+        ("12345678901234567891.0", 422),  # the same float
+        ("1.00000000000000000000001e23", 422),
+        ("1e999", 422),
+    ],
+)
+def test_a_category_of_many_digits_is_not_its_neighbour(written: str, status: int, lines: Any) -> None:
+    api = Api(problem="parts")
+    serve(api.objects, MANY_DIGITS)
+    assert api.post("/predict", f'{{"features": {{"kind": {written}, "size": {written[:3]}}}}}').status == status
+    body = f'{{"dataframe_records": [{{"kind": {written}, "size": 0.12345678901234567890}}]}}'
+    assert api.post("/invocations", body).status == status
+    assert [line["features"]["kind"] for line in lines("andamio.prediction")] == (
+        [10**23] * 2 if written == "1e23" else [12345678901234567890] * 2 if status == 200 else []
+    )
+
+
+def test_an_id_beyond_what_a_float_holds_comes_back_as_it_was_sent(api: Api) -> None:
+    features = json.dumps(PATIENT)
+    for written, expected in (("9007199254740993.0", 9007199254740993), ("1e18", 10**18), ("7.0", 7)):
+        answer = api.post("/predict", f'{{"features": {features}, "id": {written}}}')
+        assert (answer.status, answer.json["record_id"]) == (200, expected)
+    assert api.post("/predict", f'{{"features": {features}, "id": 1e20}}').status == 422

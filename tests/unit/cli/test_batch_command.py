@@ -17,10 +17,10 @@ from andamio.cli.batches import batch, report
 from andamio.cli.batches.batch import name_in_key
 from andamio.cli.models import api
 from andamio.storage import layout
-from scoring.batch import ID, file_name, prediction_id
+from scoring.batch import ID, Shard, file_name, prediction_id
 from scoring.documents import OutputFiles
 from tests.support.batch_cloud import DEPLOYED, HEADER, OWN, Cloud, refusal, refused, said
-from tests.support.batches import BATCH, CREATED, OTHER, a_plan, put_done, put_state
+from tests.support.batches import BATCH, CREATED, OTHER, a_plan, put_cut, put_done, put_shard, put_state
 
 
 def test_a_file_goes_and_its_result_comes_next_to_it(cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,3 +238,25 @@ def test_a_result_that_is_kept_no_longer_is_not_brought(cloud: Cloud, file: Path
     assert found is not None
     cloud.buckets["batch"].delete(layout.batch_manifest(found.status.batch))
     assert "have expired" in refused("batch", "--resume", found.status.batch)
+
+
+def test_a_file_of_which_every_row_is_rejected_fails_and_its_rejects_come(cloud: Cloud, file: Path) -> None:
+    bucket = cloud.buckets["batch"]
+
+    def all_rejected(batch_id: str, key: str) -> None:
+        plan = a_plan(batch=batch_id, release=cloud.release, key=key)
+        put_cut(bucket, plan, 2)
+        put_shard(bucket, plan, Shard(0, 0, 0, 2), {}, {2: "age: expected a [number]", 3: "age: expected a [number]"})
+        reason = "patients.csv holds no row that can be scored."
+        put_state(bucket, batch_id, status="failed", reason=reason, rejected=2, key=key)
+
+    cloud.on_arrival = all_rejected
+    text = refused("batch", str(file))
+    assert "patients.csv holds no row that can be scored." in text
+    assert "--resume" not in text
+    assert f"Downloaded: {file.with_name('patients.rejected.jsonl')}" in text
+    assert len(file.with_name("patients.rejected.jsonl").read_text().splitlines()) == 2
+    assert not file.with_name("patients.scored.csv").exists()
+    (key,) = [key for key in bucket.writes if key.startswith(layout.INCOMING)]
+    assert "holds no row" in refused("batch", "--resume", key.split("/")[1])
+    assert cloud.started == []

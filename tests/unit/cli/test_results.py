@@ -329,5 +329,5 @@ def test_rejects_are_one_file(tmp_path: Path) -> None:
     objects.put("r0", b'{"line": 2}\n')
     objects.put("r1", b'{"line": 9}\n')
     manifest = a_manifest(a_plan(), [], files=OutputFiles((), None, ("r0", "r1")))
-    fetch_rejected(objects, manifest, tmp_path / "rejected.jsonl")
+    fetch_rejected(objects, manifest.files.rejected, tmp_path / "rejected.jsonl")
     assert [json.loads(line)["line"] for line in (tmp_path / "rejected.jsonl").read_text().splitlines()] == [2, 9]

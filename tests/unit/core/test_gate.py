@@ -155,7 +155,7 @@ def test_a_threshold_is_the_contenders_own() -> None:
     assert found.score is not None
     assert found.baseline is not None
     assert found.score.value != found.baseline.value
-    assert judged(careful, model).gain == replace(found.gain, value=0.0, low=0.0, high=0.0)  # type: ignore[type-var]
+    assert judged(careful, model).gain == found.gain.model_copy(update={"value": 0.0, "low": 0.0, "high": 0.0})
 
 
 def test_a_metric_that_is_undefined_rejects_with_the_reason_and_is_json() -> None:
@@ -168,7 +168,7 @@ def test_a_metric_that_is_undefined_rejects_with_the_reason_and_is_json() -> Non
 def test_a_decision_is_json_and_the_same_each_time() -> None:
     cases = [(contender(1.5, 1), contender(0.3, 2)), (contender(1), contender(1)), (contender(1, 1), None)]
     for challenger, champion in cases:
-        written = json.dumps(judged(challenger, champion).to_dict(), allow_nan=False)
-        assert written == json.dumps(judged(challenger, champion).to_dict())
+        written = judged(challenger, champion).model_dump_json()
+        assert written == judged(challenger, champion).model_dump_json()
         assert json.loads(written)["class_rows"] == [80, 40]
     assert judged(*cases[0]) != judged(*cases[0], replace(RULES, seed=8))

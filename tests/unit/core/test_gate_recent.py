@@ -82,7 +82,7 @@ def test_too_few_new_rows_are_said_and_the_stricter_rule_is_used() -> None:
     found = judged(SLIGHTLY, contender("a", 1, 1), few)
     assert (found.outcome, found.rule) == ("rejected", "champion")
     assert found.recent is not None
-    assert (found.recent.class_rows, found.recent.enough) == ((19, 19), False)
+    assert (found.recent.class_rows, found.recent.enough) == ([19, 19], False)
     assert "Only 38 of them arrived since the champion's data (by class 19, 19" in found.reason
     enough = judged(SLIGHTLY, contender("a", 1, 1), np.arange(ROWS) >= ROWS - 40)
     assert enough.rule == "recent"
@@ -101,7 +101,7 @@ def test_of_two_models_one_at_most_replaces_the_other_by_being_no_worse(old: flo
 
 
 def guard(name: str, *, holds: bool, bars: bool) -> Guard:
-    return Guard(name, holds, bars, 9.0, 5.0, f"{name} is 9, and 5 is allowed")
+    return Guard(name=name, holds=holds, bars=bars, value=9.0, limit=5.0, message=f"{name} is 9, and 5 is allowed")
 
 
 def test_a_guard_that_bars_stops_a_promotion_and_says_so() -> None:
@@ -110,7 +110,7 @@ def test_a_guard_that_bars_stops_a_promotion_and_says_so() -> None:
     assert found.outcome == "rejected"
     assert "But latency is 9, and 5 is allowed: it is not promoted after all." in found.reason
     assert "size" not in found.reason
-    assert [said["name"] for said in found.to_dict()["guards"]] == ["latency", "size"]
+    assert [said.name for said in found.guards] == ["latency", "size"]
 
 
 def test_a_guard_that_warns_leaves_the_outcome() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from andamio.tabular.quotes import row_ends
+from andamio.tabular.csv.quotes import row_ends
 from scoring.batch import Shard
 from scoring.split import survey as surveys
 from scoring.split.cut import LongRow, OpenQuote, cut, lines_of, shard_bytes

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from andamio.contract import Contract
 from andamio.errors import DataError
 from andamio.records.parse import parse
-from andamio.tabular import text_blocks
-from andamio.tabular.number_marks import with_point
+from andamio.tabular.csv.number_marks import with_point
 from andamio.tabular.rows import Rows
+from andamio.tabular.text import blocks
 from tests.support.readers import csv_reader
 from tests.support.scoring import planned
 from tests.unit.core.making import contract
@@ -227,7 +227,7 @@ def test_another_encoding_is_read_as_text() -> None:
 
 
 def test_a_row_longer_than_can_be_held_is_told_by_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_blocks, "LONGEST_ROW", 1000)
+    monkeypatch.setattr(blocks, "LONGEST_ROW", 1000)
     body = b"a,b,n\nx,y,1\nx," + b"y" * 5000 + b",2\n"
     with pytest.raises(DataError, match="line 3: a row begins there"):
         read(body, ",", 100)
@@ -240,7 +240,7 @@ def test_good_files_never_take_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> 
     def slow(*_: object, **__: object) -> None:
         raise AssertionError("read row by row")
 
-    monkeypatch.setattr("andamio.tabular.csv_reader.read_by_python", slow)
+    monkeypatch.setattr("andamio.tabular.csv.reader.read_by_python", slow)
     rows = 'x,y,1\r\n"x","y, ""z""","2.5"\r\n\r\nx,"two\nlines",\r\nx,y\r\nx,ñ,?\r\n'
     _, found, _ = read(("a,b,n\r\n" + rows).encode(), ",", 30)
     assert [line for line, _ in found] == [2, 3, 5, 7, 8]

@@ -210,7 +210,7 @@ def test_small_row_groups_are_fetched_whole_and_large_ones_in_parts(monkeypatch:
     rows = scored()
     assert rows == list(range(9_000))
     assert len(reads) <= 4
-    monkeypatch.setattr("andamio.tabular.parquet_reader._WHOLE", 100_000)
+    monkeypatch.setattr("andamio.tabular.parquet.reader._WHOLE", 100_000)
     assert scored() == rows
     assert len(reads) >= 3 * 13
     assert max(reads[2:]) < 40_000

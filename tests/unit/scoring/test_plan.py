@@ -242,7 +242,7 @@ class TestText:
     def test_a_long_text_does_not_hide_them(self) -> None:
         # In a process of its own: how long a cell may be is set for all of it, also by what scores the rows.
         code = (
-            "from andamio.tabular.head import csv_head\n"
+            "from andamio.tabular.csv.head import csv_head\n"
             "from tests.support.machine import small\n"
             "body = 'age;weight;note\\n1;2,5;' + 'x' * 200_000 + '\\n2;3,5;y\\n'\n"
             "print(csv_head(body.encode(), small(), whole=True).decimal)"

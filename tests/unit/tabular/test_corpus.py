@@ -12,8 +12,8 @@ import pytest
 
 from andamio.contract import Contract
 from andamio.records.parse import parse
-from andamio.tabular.csv_text import read_csv_text
-from andamio.tabular.json_record import json_record
+from andamio.tabular.csv.request_body import read_csv_text
+from andamio.tabular.json.record import json_record
 from andamio.tabular.refused import RefusedFile
 from tests.support.corpus import Verdict, batch_verdict, etl_verdict
 from tests.support.readers import Reason, by_api, rows_of

@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.dataset.columns import from_bytes, to_bytes
-from andamio.tabular.number_marks import with_point, without_thousands
+from andamio.records.from_json import parse_records
+from andamio.tabular.csv.number_marks import with_point, without_thousands
 from etl.collect import Source
 from etl.ingest import Ingested, ingest
+from lambdas.api.requests.body import parse_json
 from scoring.formats import read_rows
 from scoring.read.ids import record_ids
 from tests.support.readers import by_batch, by_etl
@@ -131,6 +133,37 @@ def test_a_number_of_json_is_the_text_it_is_written_as(whole: int, part: int, pl
     meant = written.rstrip("0").rstrip(".") if digits else written
     (row,) = by_etl(CONTRACT, f'{{"kind": {written}}}\n'.encode(), "jsonl").values()
     assert row["kind"] == ("0" if meant == "-0" else meant)
+
+
+NUMBERS = {
+    "12345678901234567890.0": "12345678901234567890",
+    "-9007199254740993.0": "-9007199254740993",
+    "1e20": "100000000000000000000",
+    "1e23": "100000000000000000000000",
+    "1.2345678901234567891E19": "12345678901234567891",
+    "0.12345678901234567890": "0.1234567890123456789",
+    "0.12345678901234567891": "0.12345678901234567891",
+    "123456789012345678.25": "123456789012345678.25",
+    "0.8550000190734863": "0.8550000190734863",
+    "5.00000000000000000000": "5",
+    "1.60": "1.6",
+    "1e-7": "1e-07",
+    "-0.0": "0",
+}
+
+
+@pytest.mark.parametrize("written", NUMBERS)
+def test_a_number_with_a_point_or_an_exponent_keeps_its_digits_everywhere(written: str) -> None:
+    record = f'{{"kind": {written}}}'
+    # Another number of many digits in the block changes nothing, and neither does one that is the same float.
+    body = f'{record}\n{{"kind": 0.12345678901234567892}}\n'.encode()
+    for read in (by_etl, by_batch):
+        assert [row["kind"] for row in read(CONTRACT_OF_BATCH, body, "jsonl").values()] == [
+            NUMBERS[written],
+            "0.12345678901234567892",
+        ]
+    table = parse_records(CONTRACT_OF_BATCH, [parse_json(record), parse_json('{"kind": 0.12345678901234567892}')])
+    assert table.columns["kind"].tolist() == [NUMBERS[written], "0.12345678901234567892"]
 
 
 @pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64(), pa.decimal128(20, 4), pa.decimal256(50, 4)])

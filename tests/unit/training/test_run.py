@@ -19,9 +19,10 @@ from training.evaluate.evaluate import evaluate, load_candidate, load_holdout
 from training.families import sizes
 from training.families.spaces import SPACES
 from training.fit import fit, order
+from training.npy import from_npy
 from training.plan import plan
 from training.run import Run
-from training.trials.trial import from_npy, trial
+from training.trials.trial import trial
 
 HEART, FRUIT = Contract.load(HEART_FOLDER), Contract.load(FRUIT_FOLDER)
 FAST = ("logistic_regression", "gradient_boosting")

@@ -213,9 +213,7 @@ def test_the_logged_model_is_the_one_that_was_proven_with_its_signature(tracker,
     assert "onnx" in model.flavors
     contract = record.contract
     assert model.signature.inputs.input_names() == list(contract.inputs)
-    assert model.signature.inputs.optional_input_names() == [
-        name for name, feature in contract.inputs.items() if not feature.required
-    ]
+    assert model.signature.inputs.optional_input_names() == []
     answer = ["label", "label_text", *(f"probability_{key}" for key in contract.classes)]
     assert model.signature.outputs.input_names() == answer
     assert list(model.load_input_example(folder).columns) == list(contract.inputs)

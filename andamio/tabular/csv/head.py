@@ -1,58 +1,37 @@
-"""Encoding, dialect and columns of a text file, decided once from its beginning."""
+"""Encoding, dialect and columns of a CSV file, decided once from its beginning."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NoReturn
 
 from andamio.contract import Contract
-from andamio.contract.canonical import composed
-from andamio.tabular.dialect import csv_cells, doubled, find_header, header_names, sep_line
-from andamio.tabular.encoding import Basis, encoding_of
+from andamio.tabular.columns import used_columns
+from andamio.tabular.csv.dialect import csv_cells, find_header, header_names, sep_line
+from andamio.tabular.csv.number_marks import marks_between, marks_of
 from andamio.tabular.limits import LONGEST_ROW, SAMPLE
-from andamio.tabular.number_marks import marks_between, marks_of
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.signature import check_line_ends, check_text
+from andamio.tabular.text.encoding import encoding_of
+from andamio.tabular.text.head import Head, More
 
 csv.field_size_limit(LONGEST_ROW)  # 128 KiB otherwise; where it is set twice, it is the same
 
 _ROWS = 2000
-_OBJECTS = 1000
-
-More = Callable[[], Iterable[bytes]]
-"""Further pieces of a file, asked for where its beginning does not decide; each begins and ends anywhere in a row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What a text file begins with: `body` is the offset of its first row, `line` the line that is on.
-
-    `encoding_basis` says what the encoding was decided by, "" where there is none.
-    """
-
-    columns: tuple[str, ...]
-    delimiter: str = ""
-    decimal: str = "."
-    encoding: str = "utf-8"
-    body: int = 0
-    line: int = 1
-    thousands: str = ""
-    encoding_basis: Basis | None = None
-
-
-def csv_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tuple) -> Head:
+def csv_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tuple, transcoded: str = "") -> Head:
     """Read a CSV file's header; raises `RefusedFile` when no row of the file could be read.
 
-    `sample` is its beginning, the `whole` of it perhaps.
+    `sample` is its beginning, the `whole` of it perhaps, and UTF-8 where it was `transcoded` from another encoding.
     """
     check_text(sample, "csv")
     check_line_ends(sample, whole=whole)
     data = contract.data
-    encoding = encoding_of(sample, data.encoding, whole=whole, more=more)
+    encoding = encoding_of(sample, data.encoding, whole=whole, more=more, transcoded=transcoded)
     said, height = sep_line(sample[encoding.start :])
     start = encoding.start + height
     stated = data.delimiter if data.delimiter is not None and data.delimiter.isascii() else said or None
@@ -86,54 +65,8 @@ def csv_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tup
         line,
         "" if data.thousands is None or data.thousands == decimal else data.thousands,
         encoding.basis,
+        transcoded,
     )
-
-
-def json_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tuple) -> Head:
-    """Read the first objects of a JSON Lines file; raises `RefusedFile` when no row of the file could be read."""
-    check_text(sample, "jsonl")
-    check_line_ends(sample, whole=whole)
-    encoding = encoding_of(sample, contract.data.encoding, whole=whole, more=more)
-    text = sample[encoding.start :]
-    if text.lstrip().startswith(b"["):
-        raise RefusedFile("is one JSON array, not JSON Lines: write an object a line, without brackets and commas")
-    lines = text.split(b"\n") if whole else text.split(b"\n")[:-1]
-    names: dict[str, None] = {}
-    found, first = 0, 0
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        first = first or number
-        keys = _parsed(line.decode(encoding.name, "replace"))
-        if keys is not None:
-            names.update(dict.fromkeys(map(composed, keys)))
-            found += 1
-        if found == _OBJECTS:
-            break
-    if not first:
-        raise RefusedFile("is empty: expected a JSON object a line")
-    if not found:
-        raise RefusedFile(
-            f"holds no JSON object in its first lines: line {first} is none. Expected JSON Lines, an object a line, "
-            'such as {"age": 63}'
-        )
-    return Head(tuple(names), encoding=encoding.name, body=encoding.start, encoding_basis=encoding.basis)
-
-
-def used_columns(contract: Contract) -> frozenset[str]:
-    """Every column that a file may be read for, in training or after it."""
-    problem = contract.problem
-    others = (problem.target, problem.time, problem.id, problem.group)
-    return frozenset({*contract.features, *(name for name in others if name is not None)})
-
-
-def check_doubled(names: Sequence[str], wanted: Iterable[str]) -> None:
-    """Raise `RefusedFile` when a column that is used is there twice."""
-    twice = doubled(names, frozenset(wanted))
-    if twice:
-        listed = [f"'{name}'" for name in twice]
-        several = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
-        raise RefusedFile(f"has more than one column {several}: keep one of each name")
 
 
 def _needed(contract: Contract) -> list[str]:
@@ -223,12 +156,9 @@ def _rows(text: bytes, delimiter: str, encoding: str) -> Iterator[list[str]]:
 
 
 def _is_json(header: bytes) -> bool:
-    return header.lstrip().startswith((b"{", b"[")) and _parsed(header.strip().strip(b"[],")) is not None
-
-
-def _parsed(text: str | bytes) -> dict[str, object] | None:
+    if not header.lstrip().startswith((b"{", b"[")):
+        return False
     try:
-        found = json.loads(text)
+        return isinstance(json.loads(header.strip().strip(b"[],")), dict)
     except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+        return False

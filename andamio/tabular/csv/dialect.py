@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from andamio.contract.canonical import composed
-from andamio.tabular.csv_row import has_value
-from andamio.tabular.quotes import row_ends
+from andamio.tabular.csv.quotes import row_ends
+from andamio.tabular.csv.row import has_value
 
 DELIMITERS = (",", ";", "\t", "|")
 _SEP = re.compile(rb'"?sep=([\x01-\x7f])"?\r?(?:\n|$)', re.IGNORECASE)
@@ -71,11 +71,6 @@ def find_header(
 def header_names(cells: Iterable[str]) -> list[str]:
     """The columns that a header names, in the form that a contract has of them."""
     return [composed(name.strip()) for name in cells]
-
-
-def doubled(names: Sequence[str], wanted: Collection[str]) -> list[str]:
-    """The wanted columns that are named more than once."""
-    return sorted({name for name in names if name in wanted and names.count(name) > 1})
 
 
 def csv_cells(text: str, delimiter: str) -> Iterator[list[str]]:

@@ -18,15 +18,15 @@ from andamio.records.cells import Cells, DictionaryColumn
 from andamio.tabular.arrow import absent_column, dictionary_column
 from andamio.tabular.broken import Broken, Source
 from andamio.tabular.columns import Kinds
-from andamio.tabular.csv_python import read_by_python
-from andamio.tabular.csv_row import cells_of, has_value, wrong_width
-from andamio.tabular.head import Head
+from andamio.tabular.csv.number_marks import grouped_number, marks_between, with_point
+from andamio.tabular.csv.python_reader import read_by_python
+from andamio.tabular.csv.row import cells_of, has_value, wrong_width
 from andamio.tabular.limits import BLOCK
-from andamio.tabular.number_marks import grouped_number, marks_between, with_point
-from andamio.tabular.row_bounds import RowBounds, row_bounds
-from andamio.tabular.row_texts import row_texts
 from andamio.tabular.rows import Rows
-from andamio.tabular.text_blocks import TextBlocks
+from andamio.tabular.text.blocks import TextBlocks
+from andamio.tabular.text.head import Head
+from andamio.tabular.text.row_bounds import RowBounds, row_bounds
+from andamio.tabular.text.row_texts import row_texts
 
 _BLANK_LINE = re.compile(rb"(?:^|\n)[ \t]+\r?(?:\n|$)")
 _TEXT, _CODES, _NUMBER = pa.string(), pa.dictionary(pa.int32(), pa.string()), pa.float64()
@@ -89,9 +89,7 @@ class CsvReader:
                         yield rows
                     continue
                 data, whole = data[: framed.size], True
-            found = read_by_python(
-                data, text.line, self._width, self._head.delimiter, final=whole, encoding=self._head.encoding
-            )
+            found = read_by_python(data, text.line, self._head, final=whole)
             text.take(found.size, found.height)
             self.open_line = self.open_line or found.open_line
             if found.lines or found.broken:

@@ -6,7 +6,6 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Collection, Generator, Sequence
-from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
@@ -14,18 +13,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from andamio.contract.canonical import canonical, composed
+from andamio.contract.canonical import canonical, composed, number_in_json
 from andamio.records.cells import Cells
-from andamio.tabular.arrow import dictionary_column, exact_text
-from andamio.tabular.broken import Broken, Source, no_text
+from andamio.tabular.arrow import dictionary_column
+from andamio.tabular.broken import Broken, Source
 from andamio.tabular.columns import Kinds
-from andamio.tabular.head import Head
-from andamio.tabular.json_record import json_record, no_constant, object_of
+from andamio.tabular.json.record import json_record, no_constant, object_of
 from andamio.tabular.limits import BLOCK
-from andamio.tabular.row_bounds import RowBounds, row_bounds
-from andamio.tabular.row_texts import row_texts
 from andamio.tabular.rows import Rows
-from andamio.tabular.text_blocks import TextBlocks
+from andamio.tabular.text.blocks import TextBlocks
+from andamio.tabular.text.encoding import no_text
+from andamio.tabular.text.head import Head
+from andamio.tabular.text.row_bounds import RowBounds, row_bounds
+from andamio.tabular.text.row_texts import row_texts
 
 Record = dict[str, object]
 
@@ -151,7 +151,9 @@ class JsonReader:
                 self._note_names([record])
                 self._check_keys(record)
             except ValueError as error:
-                why = no_text(self._head.encoding) if isinstance(error, UnicodeDecodeError) else str(error)
+                head = self._head
+                is_text = not isinstance(error, UnicodeDecodeError)
+                why = str(error) if is_text else no_text(raw, head.encoding, head.transcoded)
                 broken.append(Broken(int(framed.lines[place]), why, raw.decode(errors="replace").rstrip()))
                 continue
             records.append(record)
@@ -235,10 +237,10 @@ def _exactly(cells: list[object], name: str, carried: pa.StringArray) -> list[ob
     for row, cell in enumerate(cells):
         if isinstance(cell, float) and (long or abs(cell) >= _EXACT):
             # A key may be written in another form of Unicode than it is looked up in.
-            record = json.loads(carried[row].as_py() + "}", parse_float=Decimal)
+            record = json.loads(carried[row].as_py() + "}", parse_float=number_in_json)
             written = record[name] if name in record else _composed(record)[name]
-            if exact_text(written) != canonical(cell):
-                cells[row] = exact_text(written)
+            if canonical(written) != canonical(cell):
+                cells[row] = canonical(written)
     return cells
 
 

@@ -14,8 +14,7 @@ from andamio.contract.canonical import composed
 from andamio.errors import DataError
 from andamio.records.cells import Cells
 from andamio.tabular.arrow import absent_column, held_type, moments, numbers, values
-from andamio.tabular.columns import Kind, Kinds
-from andamio.tabular.head import check_doubled
+from andamio.tabular.columns import Kind, Kinds, check_doubled
 from andamio.tabular.limits import ROWS
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows

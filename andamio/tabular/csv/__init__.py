@@ -1,0 +1,1 @@
+"""CSV: its dialect and header, and its rows, by pyarrow or by Python. Bodies of requests are read without pyarrow."""

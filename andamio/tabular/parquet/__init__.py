@@ -1,0 +1,1 @@
+"""Parquet, read by ranges. What each type of column means is in `andamio.tabular.arrow`."""

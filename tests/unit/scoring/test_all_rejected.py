@@ -1,0 +1,90 @@
+"""A file of which every row is rejected: a failed batch, as it is a failed file in ETL."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from andamio.storage import layout
+from scoring.status import read_status, result_files
+from tests.support.machine import NOW, Machine
+
+BAD = "patient,age,weight\n" + "".join(f"p{row},old,{40 + row}.5\n" for row in range(20))
+
+
+def rejects(machine: Machine, batch: str) -> list[dict[str, Any]]:
+    """The rejected rows that are in the bucket."""
+    keys = [info.key for info in machine.batch.list(f"{layout.REJECTED}{batch}/")]
+    return [json.loads(line) for key in keys for line in machine.batch.get(key).body.splitlines()]
+
+
+@pytest.mark.parametrize("shard_bytes", [40, 200, 10_000])
+def test_it_fails_and_says_why_and_its_rejects_stay(shard_bytes: int) -> None:
+    machine = Machine(shard_bytes=shard_bytes)
+    said = machine.score("a.csv", BAD)
+    batch = said["batch"]
+    assert said["status"] == "refused"
+    assert "a.csv holds no row that can be scored: all of its 20 rows are rejected (age: expected a" in said["message"]
+    assert f"{layout.REJECTED}{batch}/" in said["message"]
+    assert machine.state(batch)["reason"] == said["message"]
+    status = read_status(machine.batch, batch, NOW)
+    assert status is not None
+    assert (status.status, status.rows, status.scored, status.rejected) == ("failed", 20, 0, 20)
+    assert status.model is not None
+    assert status.model.version == machine.release
+    assert [row["line"] for row in rejects(machine, batch)] == list(range(2, 22))
+    files = result_files(machine.batch, status)
+    assert (files.whole, files.parts, files.manifest) == (None, (), None)
+    assert files.rejected
+
+
+def test_one_good_row_makes_a_result() -> None:
+    machine = Machine()
+    said = machine.score("a.csv", BAD + "p,50,60.5\n")
+    assert (said["status"], said["scored"], said["rejected"]) == ("done", 1, 20)
+
+
+def test_the_same_bytes_are_not_scored_again_by_the_same_release() -> None:
+    machine = Machine()
+    first = machine.score("a.csv", BAD)["batch"]
+    said = machine.score("copy.csv", BAD)
+    assert said["status"] == "refused"
+    assert f"copy.csv was scored by the same release before, as batch {first}: a.csv holds no row" in said["message"]
+    assert not rejects(machine, said["batch"])
+    status = read_status(machine.batch, said["batch"], NOW)
+    assert status is not None
+    assert (status.status, status.rejected, status.same_as) == ("failed", 20, first)
+    files = result_files(machine.batch, status)
+    assert files.rejected == result_files(machine.batch, read_status(machine.batch, first, NOW) or status).rejected
+
+
+def test_they_are_scored_again_once_the_rejects_have_expired() -> None:
+    machine = Machine()
+    first = machine.score("a.csv", BAD)["batch"]
+    for info in list(machine.batch.list(f"{layout.REJECTED}{first}/")):
+        machine.batch.delete(info.key)
+    again = machine.score("copy.csv", BAD)
+    assert "was scored by the same release before" not in again["message"]
+    assert len(rejects(machine, again["batch"])) == 20
+    third = machine.score("third.csv", BAD)
+    assert f"as batch {again['batch']}" in third["message"]
+
+
+def test_a_repeated_event_and_a_resumed_batch_score_nothing() -> None:
+    machine = Machine()
+    event = machine.drop("a.csv", BAD)
+    batch = machine.run(event)["batch"]
+    before = len(machine.batch.writes)
+    assert machine.run(event, "second")["status"] == "ignored"
+    resumed = machine.run({"batch": batch, "resume": True}, "third")
+    assert resumed["status"] == "refused"
+    assert not [key for key in machine.batch.writes[before:] if key.startswith((layout.SCORED, layout.REJECTED))]
+    assert machine.state(batch)["rejected"] == 20
+
+
+def test_rows_too_long_to_sample_are_counted_without_their_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scoring.verify._REASONS_SAMPLE", 10)
+    said = Machine().score("a.csv", "patient,age,weight\np,old,1\n")
+    assert "its only row is rejected. The rows with" in said["message"]
