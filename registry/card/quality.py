@@ -9,7 +9,7 @@ from registry.card.facts import Facts
 from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
 from registry.card.verdict import PLAIN, gain_over, visible_slices
 from registry.card.wording import MEANINGS, counted, family, interval, listed, metric, number
-from training.evaluate.documents import CalibrationMeasured, FeatureImportance, SliceFigure
+from training.evaluate.documents import CalibrationFigures, FeatureImportance, SliceFigure
 
 SLICES_SHOWN = 15
 FEATURES_SHOWN = 20
@@ -181,7 +181,7 @@ def calibration(facts: Facts) -> Section:
     return Section("Whether its probabilities can be taken at their word", paragraphs(parts), ("calibration",))
 
 
-def _by_chance(measured: CalibrationMeasured) -> str:
+def _by_chance(measured: CalibrationFigures) -> str:
     """What a perfectly calibrated model would show on as many rows."""
     verdict = (
         "so this is no evidence against it" if measured.error <= measured.by_chance_high else "so this is not chance"

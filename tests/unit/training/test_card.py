@@ -293,7 +293,7 @@ def test_it_can_be_looked_up() -> None:
 
 
 def test_a_run_whose_data_were_not_audited_has_a_card_too() -> None:
-    card = make(facts(manifest=None, profile=None, audit=None, lock="", decided=""))
+    card = make(facts(manifest=None, profile=None, audit=None, lock="", decision_day=""))
     assert "not audited for leakage" in card.markdown
     for absent in ("None", "nan"):
         assert absent not in card.markdown
