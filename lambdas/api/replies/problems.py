@@ -106,4 +106,4 @@ def _invalid_record(error: InvalidRecord, single: bool, known: Mapping[str, obje
 
 def _entry(item: Violation, single: bool, names: Mapping[str, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {} if single else {"index": item.row}
-    return {**entry, "field": names.get(item.field, item.field), "reason": item.reason}
+    return {**entry, "field": names.get(item.field, item.field), "code": item.code, "reason": item.reason}

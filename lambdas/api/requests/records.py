@@ -70,9 +70,11 @@ def check_size(records: Sequence[object], width: int) -> None:
         if not isinstance(record, dict):
             continue  # the contract says so itself
         if len(record) > most:
-            problems.append(Violation(row, "", f"has {len(record)} fields; expected at most {width}"))
+            problems.append(
+                Violation(row, "", f"has {len(record)} fields; expected at most {width}", "too-many-fields")
+            )
         problems.extend(
-            Violation(row, name, f"expected at most {LONGEST_TEXT} characters")
+            Violation(row, name, f"expected at most {LONGEST_TEXT} characters", "too-long")
             for name, value in record.items()
             if type(value) is str and len(value) > LONGEST_TEXT
         )
@@ -107,18 +109,23 @@ def _records(payload: Sequence[object]) -> Records:
     problems: list[Violation] = []
     for row, record in enumerate(payload):
         if not isinstance(record, dict):
-            problems.append(Violation(row, "", 'expected an object: {"features": {...}, "id": optional}'))
+            reason = 'expected an object: {"features": {...}, "id": optional}'
+            problems.append(Violation(row, "", reason, "not-an-object"))
             continue
         if "features" not in record:
-            problems.append(Violation(row, "features", 'is missing: expected {"features": {...}, "id": optional}'))
+            reason = 'is missing: expected {"features": {...}, "id": optional}'
+            problems.append(Violation(row, "features", reason, "missing-value"))
         elif not isinstance(record["features"], dict):
-            problems.append(Violation(row, "features", "expected an object of feature names and values"))
+            reason = "expected an object of feature names and values"
+            problems.append(Violation(row, "features", reason, "not-an-object"))
         else:
             features.append(record["features"])
         ids.append(_record_id(record.get("id"), row, problems))
         if not record.keys() <= _RECORD_KEYS:
             others = [key for key in record if key not in _RECORD_KEYS]
-            problems.extend(Violation(row, key, "unknown key" + nearest(key, _RECORD)) for key in others[:3])
+            problems.extend(
+                Violation(row, key, "unknown key" + nearest(key, _RECORD), "unknown-field") for key in others[:3]
+            )
     if problems:
         raise InvalidRecord(problems)
     return Records(features, ids)
