@@ -108,7 +108,7 @@ def test_a_value_has_the_same_code_in_etl_in_a_batch_and_in_the_api(
 ) -> None:
     assert code in REASON_CODES
     if "text" in cell:
-        row = {name: "" for name in CONTRACT.inputs} | {"required": "x", "ranged": "1", kind: f'"{cell["text"]}"'}
+        row = dict.fromkeys(CONTRACT.inputs, "") | {"required": "x", "ranged": "1", kind: f'"{cell["text"]}"'}
         request = f"{','.join(row)}\n{','.join(row.values())}\n".encode()
         body = f"{','.join(row)},y\n{','.join(row.values())},no\n".encode()
         found = [
