@@ -90,6 +90,11 @@ class MlflowTracker:
         """Note which release a model version became."""
         self._client.set_model_version_tag(self.system, tracked_version, RELEASE, release)
 
+    def version_of(self, release: str) -> str | None:
+        """The model version that became a release; None where there is none."""
+        found = self._client.search_model_versions(f"name = '{self.system}' and tags.`{RELEASE}` = '{release}'")
+        return min((str(version.version) for version in found), key=int, default=None)
+
     def point(self, alias: str, version: str) -> None:
         """Give a model version an alias, taking it from whichever had it."""
         self._client.set_registered_model_alias(self.system, alias, version)

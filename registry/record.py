@@ -101,6 +101,9 @@ class Tracker(Protocol):
     def record_release(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
 
+    def version_of(self, release: str) -> str | None:
+        """The model version that became a release; None where there is none."""
+
     def point(self, alias: str, version: str) -> None:
         """Give a model version an alias, taking it from whichever had it."""
 

@@ -31,6 +31,10 @@ class MemoryTracker:
         """Note which release a model version became."""
         self.releases[tracked_version] = release
 
+    def version_of(self, release: str) -> str | None:
+        """The model version that became a release."""
+        return next((version for version, became in self.releases.items() if became == release), None)
+
     def point(self, alias: str, version: str) -> None:
         """Give a model version an alias."""
         self.aliases[alias] = version
