@@ -64,7 +64,7 @@ def _slip(payload: dict[str, object], forms: list[str], features: Collection[str
 
 
 def _around(payload: list[object]) -> str:
-    """What a list in place of an object has to be written in."""
+    """How to write a list that was sent in place of an object."""
     if payload and all(isinstance(record, dict) for record in payload):
         return ' Got a list of records: write {"dataframe_records": [...]} around it, or {"inputs": [...]}.'
     return (

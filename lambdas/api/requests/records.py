@@ -1,4 +1,4 @@
-"""What the bodies of /predict and /predict/batch hold: records, and the caller's own ids for them."""
+"""The bodies of /predict and /predict/batch: records, and the caller's own ids for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RecordId = str | int | None
 _RECORD = ("features", "id")
 _RECORD_KEYS = frozenset(_RECORD)
 _SPARE_FIELDS = 8
-"""How many more fields than the contract has a record may hold and still be told which are unknown."""
+"""A record with at most so many more fields than the contract is answered with the names of the unknown ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def check_size(records: Sequence[object], width: int) -> None:
     problems: list[Violation] = []
     for row, record in enumerate(records):
         if not isinstance(record, dict):
-            continue  # the contract says so itself
+            continue  # the contract refuses it later
         if len(record) > most:
             problems.append(
                 Violation(row, "", f"has {len(record)} fields; expected at most {width}", "too-many-fields")
@@ -91,7 +91,7 @@ def refuse_others(payload: dict[str, object], known: Sequence[str]) -> None:
 
 
 def kind_of(payload: object) -> str:
-    """What a body that is no object is, to be said behind what was expected; nothing of an object."""
+    """The type of a body that is no object, for the end of a message; "" for an object."""
     if isinstance(payload, str):
         encoded = payload.lstrip()[:1] in ("{", "[") and len(payload) > 1
         return " Got a string" + (" that holds JSON: the body was encoded twice." if encoded else ".")
