@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from andamio.contract import Contract
-from andamio.dataset.documents import DatasetAudit, DatasetManifest
-from andamio.dataset.version import AUDIT, MANIFEST, REPORT
+from andamio.dataset.documents import DatasetAudit, DatasetManifest, DatasetProfile
+from andamio.dataset.version import AUDIT, MANIFEST, PROFILE, REPORT
 from andamio.errors import ObjectNotFound, TrainingError
 from andamio.release.release import IMPORTANCE
 from andamio.storage import documents, layout
@@ -20,8 +19,6 @@ from training.evaluate.documents import Evaluation, GateDecision, Importance
 from training.run import EVALUATION_FILE, Run, candidate_file, decision_file
 
 PLOTS = "plots/"
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Record:
     decision: GateDecision | None
     contract: Contract | None
     onnx: bytes | None
-    profile: Json = field(default_factory=dict)
+    profile: DatasetProfile | None = None
     manifest: DatasetManifest | None = None
     audit: DatasetAudit | None = None
     report: bytes | None = None
@@ -131,7 +128,8 @@ def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -
         return run.read(candidate_file(name), fitted.files[name], "fit") if fitted else None
 
     version = plan.dataset
-    contract, profile = candidate("contract.json"), candidate("profile.json")
+    contract, profile = candidate("contract.json"), candidate(PROFILE)
+    profile_key = run.key(candidate_file(PROFILE))
     evaluation = run.need(EVALUATION_FILE, Evaluation, "evaluate") if fitted else None
     return Record(
         run=run.id,
@@ -145,7 +143,7 @@ def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -
         decision=run.need(decision_file(decision), GateDecision, "decide") if decision is not None else None,
         contract=None if contract is None else Contract.from_json(contract),
         onnx=candidate("model.onnx"),
-        profile={} if profile is None else json.loads(profile),
+        profile=None if profile is None else documents.parse(profile, DatasetProfile, profile_key),
         manifest=documents.find(lake, layout.dataset(version, MANIFEST), DatasetManifest),
         audit=documents.find(lake, layout.dataset(version, AUDIT), DatasetAudit),
         report=_bytes(lake, layout.dataset(version, REPORT)),

@@ -22,6 +22,7 @@ from andamio.tabular.text.head import Head
 from scoring import known, state
 from scoring.batch import BatchPlan, file_name
 from scoring.context import ScoringContext
+from scoring.documents import InputFile
 from scoring.events import Ignored, NoFile, Planned, Refused, Running, Scored, Unpack
 from scoring.incoming import IncomingFile, batch_of, incoming_file
 from scoring.read.columns import check_columns, names_out, record_column
@@ -62,12 +63,12 @@ def unpack_step(context: ScoringContext, batch: str, now: datetime) -> Planned:
     try:
         plan = read_plan(context.batch, batch)
         if plan is None:
-            format, compression = file = _format(info.key)
+            file = _input_file(info)
             contract = context.open(champion(read_pointer(context.models, context.problem)[0]).release).contract
-            sample, whole = _sample(context.batch, info, compression)
+            sample, whole = _sample(context.batch, info, file.compression)
             how = transcoding_of(sample, contract.data.encoding, whole=whole)
-            source = unpack(context.batch, info, batch, format, zipped=bool(compression), how=how)
-            plan = _write(context, batch, claimed, info, source, file, "" if how is None else how.encoding)
+            source = unpack(context.batch, info, batch, file.format, zipped=bool(file.compression), how=how)
+            plan = _write(context, batch, claimed, file, source, "" if how is None else how.encoding)
         return remaining_work(context, plan, claimed.attempt)
     except (RefusedFile, NotReady) as error:
         return refuse(context, batch, info.key, error, now)
@@ -118,23 +119,24 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
     batch, info = incoming.batch, incoming.info
     plan = read_plan(context.batch, batch)
     if plan is None:
-        format, compression = file = _format(info.key)
+        file = _input_file(info)
         if not info.size:
             raise RefusedFile("is empty (0 bytes): upload it again")
         release = champion(read_pointer(context.models, context.problem)[0]).release
-        earlier = known.earlier_batch(context.batch, info, file, release)
+        earlier = known.earlier_batch(context.batch, file, release)
         if earlier is not None and earlier != batch:
             return _same_file_reply(context.batch, batch, info.key, earlier, now)
-        if format != "parquet":
+        if file.format != "parquet":
             contract = context.open(release).contract
-            sample, whole = _sample(context.batch, info, compression)
-            check_text(sample, format, stated=contract.data.encoding)
+            sample, whole = _sample(context.batch, info, file.compression)
+            check_text(sample, file.format, stated=contract.data.encoding)
             how = transcoding_of(sample, contract.data.encoding, whole=whole)
-            if compression or how is not None:
+            if file.compression or how is not None:
                 # What can be refused is refused before it is unpacked.
-                _check_head(sample if how is None else _transcoded(sample, how), contract, format, whole=whole)
+                text, encoding = (sample, "") if how is None else (_transcoded(sample, how), how.encoding)
+                _check_head(text, contract, file.format, whole=whole, transcoded_from=encoding)
                 return Unpack(batch=batch)
-        plan = _write(context, batch, claimed, info, info, file)
+        plan = _write(context, batch, claimed, file, info)
     return remaining_work(context, plan, claimed.attempt)
 
 
@@ -152,11 +154,11 @@ def _transcoded(sample: bytes, how: Transcoding) -> bytes:
     return b"".join(transcoded([sample], how))
 
 
-def _format(key: str) -> tuple[Format, str]:
-    detected = format_of(key)
+def _input_file(info: ObjectInfo) -> InputFile:
+    detected = format_of(info.key)
     if detected is None:
         raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}")
-    return detected
+    return InputFile(info.key, info.version, info.etag, info.size, *detected)
 
 
 def _same_file_reply(objects: Objects, batch: str, key: str, earlier: str, now: datetime) -> Scored | Refused:
@@ -175,32 +177,25 @@ def _write(
     context: ScoringContext,
     batch: str,
     claimed: state.State,
-    info: ObjectInfo,
+    file: InputFile,
     source: ObjectInfo,
-    file: tuple[Format, str],
     transcoded_from: str = "",
 ) -> BatchPlan:
     """Write the plan, or read the plan that another execution wrote first; raises `RefusedFile`, `NotReady`."""
     release = champion(read_pointer(context.models, context.problem)[0]).release
     open_release = context.open(release)
     contract = open_release.contract
-    format, compression = file
     created = datetime.fromisoformat(claimed.created)
-    head = _read_head(context.batch, source, contract, format)
+    head = _read_head(context.batch, source, contract, file.format, transcoded_from)
     plan = BatchPlan(
         batch=batch,
         problem=context.problem,
         created=claimed.created,
-        key=info.key,
-        version=info.version,
-        etag=info.etag,
-        size=info.size,
-        format=format,
-        compression=compression,
+        input=file,
         source=source.key,
         source_version=source.version,
         source_size=source.size,
-        columns=head.columns,
+        head=head,
         record_column=record_column(head.columns, contract),
         release=release,
         classes=contract.classes,
@@ -209,25 +204,17 @@ def _write(
         names_out=names_out(head.columns, contract.classes),
         store=contract.batch.store,
         expires=int((created + timedelta(days=contract.batch.keep_days)).timestamp()),
-        delimiter=head.delimiter,
-        decimal=head.decimal,
-        encoding=head.encoding,
-        body=head.body,
-        line=head.line,
-        thousands=head.thousands,
-        encoding_basis=head.encoding_basis,
-        transcoded=transcoded_from,
-        absent=() if format == "jsonl" else tuple(name for name in contract.inputs if name not in head.columns),
+        absent=() if file.format == "jsonl" else tuple(name for name in contract.inputs if name not in head.columns),
     )
-    if format != "parquet":
-        plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, context.bytes_of_a_shard(plan)))
+    if file.format != "parquet":
+        plan = replace(plan, chunks=_chunks(plan.head.body, plan.source_size, context.bytes_of_a_shard(plan)))
     key = layout.batch(batch, "plan.json")
     if documents.write_once(context.batch, key, plan):
         return plan
     return documents.read(context.batch, key, BatchPlan)
 
 
-def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format) -> Head:
+def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format: Format, transcoded_from: str) -> Head:
     if format == "parquet":
         from scoring.read.parquet_foot import read_foot  # pyarrow, only where there is a Parquet file
 
@@ -242,7 +229,8 @@ def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format:
             yield objects.get_range(source.key, start, LATER_SAMPLE, version=version)
 
     sample = objects.get_range(source.key, 0, SAMPLE, version=version)
-    return _check_head(sample, contract, format, whole=len(sample) == source.size, more=more)
+    whole = len(sample) == source.size
+    return _check_head(sample, contract, format, whole=whole, more=more, transcoded_from=transcoded_from)
 
 
 def _check_head(
@@ -252,13 +240,14 @@ def _check_head(
     *,
     whole: bool,
     more: Callable[[], Iterable[bytes]] = tuple,
+    transcoded_from: str,
 ) -> Head:
     """The head of a text; raises `RefusedFile` when no row of it could be scored."""
     if format == "jsonl":
-        head = json_head(sample, contract, whole=whole, more=more)
+        head = json_head(sample, contract, whole=whole, more=more, transcoded=transcoded_from)
         check_columns(head.columns, contract, where="first objects have")
     else:
-        head = csv_head(sample, contract, whole=whole, more=more)
+        head = csv_head(sample, contract, whole=whole, more=more, transcoded=transcoded_from)
         check_columns(head.columns, contract)
     return head
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 from andamio.errors import DataError
@@ -9,7 +10,7 @@ from andamio.storage import documents, layout
 from scoring import known, state
 from scoring.batch import file_name
 from scoring.context import ScoringContext
-from scoring.documents import InputFile, Manifest, OutputFiles, ScoringModel, ShardSummary
+from scoring.documents import Manifest, OutputFiles, ScoredFile, ScoringModel, ShardSummary
 from scoring.events import Published
 from scoring.verify import Complete, check_batch
 from scoring.write.merge import merge
@@ -46,16 +47,7 @@ def _manifest(context: ScoringContext, complete: Complete, merged: str | None, n
     return Manifest(
         batch=plan.batch,
         problem=plan.problem,
-        input=InputFile(
-            bucket=context.bucket,
-            key=plan.key,
-            version=plan.version,
-            etag=plan.etag,
-            size=plan.size,
-            format=plan.format,
-            compression=plan.compression,
-            rows=rows,
-        ),
+        input=ScoredFile(**asdict(plan.input), bucket=context.bucket, rows=rows),
         release=ScoringModel(plan.problem, plan.release),
         rows=rows,
         scored=complete.scored,

@@ -86,7 +86,7 @@ def _cut(call: Call, event: BatchEvent) -> Refused | Work:
     try:
         return remaining_work(context, plan, 1 if claimed is None else claimed.attempt, surveyed=True)
     except RefusedFile as error:
-        return refuse(context, batch, plan.key, error, call.now)
+        return refuse(context, batch, plan.input.key, error, call.now)
 
 
 def _score(call: Call, event: ShardEvent) -> NoResult:

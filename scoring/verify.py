@@ -99,7 +99,7 @@ def _all_rejected_message(context: ScoringContext, complete: Complete) -> str:
     listed = f" ({'; '.join(reason for reason, _ in reasons)})" if reasons else ""
     which = "its only row is" if rows == 1 else f"all of its {rows:,} rows are"
     return (
-        f"{file_name(plan.key)} holds no row that can be scored: {which} rejected{listed}. The rows with their "
+        f"{file_name(plan.input.key)} holds no row that can be scored: {which} rejected{listed}. The rows with their "
         f"reasons: s3://{context.bucket}/{layout.REJECTED}{plan.batch}/. Correct the file and upload it again."
     )
 
@@ -135,7 +135,7 @@ def check_batch(objects: Objects, batch: str) -> Complete | Incomplete:
 def _check_cut(plan: BatchPlan, cut: Cut) -> None:
     """Raise `DataError` unless the shards cover the file without gap and overlap."""
     edges = [(shard.start, shard.end) for shard in cut.shards]
-    covers_file = plan.format == "parquet" or (edges[0][0] == plan.body and edges[-1][1] == plan.source_size)
+    covers_file = plan.input.format == "parquet" or (edges[0][0] == plan.head.body and edges[-1][1] == plan.source_size)
     is_contiguous = all(before[1] == following[0] for before, following in pairwise(edges))
     if not (covers_file and is_contiguous):
         raise DataError(f"the shards of batch {plan.batch} do not cover its file: upload the file again")

@@ -8,6 +8,7 @@ import math
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -142,10 +143,12 @@ def libraries() -> dict[str, str]:
     return {"python": platform.python_version(), "optuna": OPTUNA, **versions}
 
 
+@cache
 def sources() -> str:
     """A digest of our own code that decides a run's outcome: when it changes, results of older code are not reused.
 
-    That is every module that the steps of a run import, directly or through others, wherever it lies.
+    That is every module that the steps of a run import, directly or through others, wherever it lies. It is computed
+    once a process, which runs the code that it has loaded.
     """
     source_digest = hashlib.sha256()
     for module, file in sorted(imported(STEPS, ROOT).items()):

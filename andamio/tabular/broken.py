@@ -31,8 +31,3 @@ def too_long(line: int) -> DataError:
         f"line {line}: a row begins there that is longer than {LONGEST_ROW // 2**20} MiB; "
         "look for a quote that is never closed, or for a file that is no table"
     )
-
-
-def no_text(encoding: str) -> str:
-    """The message for a row with bytes outside the encoding of its file."""
-    return f"holds bytes that are not {encoding.upper()} text: save the file as UTF-8, or say [data] encoding"

@@ -51,14 +51,17 @@ def read_file(
     if how is not None:
         body = b"".join(transcoded([body], how))
     rows = _csv if form == "csv" else _json_lines
-    found = rows(body, read_as, contract, kinds, exact)
+    found = rows(body, read_as, contract, kinds, exact, how.encoding if how is not None else "")
     if how is not None and how.encoding:
         read_as.encoding, read_as.encoding_basis = how.encoding, how.basis
     return read_as, _refusing(found)
 
 
-def _csv(body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: Collection[str]) -> Iterator[Rows]:
-    head = csv_head(body[:SAMPLE], contract, whole=len(body) <= SAMPLE, more=lambda: _later(body))
+def _csv(
+    body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: Collection[str], transcoded_from: str
+) -> Iterator[Rows]:
+    whole = len(body) <= SAMPLE
+    head = csv_head(body[:SAMPLE], contract, whole=whole, more=lambda: _later(body), transcoded=transcoded_from)
     check_doubled(head.columns, {*kinds, *exact})
     read_as.names = list(head.columns)
     read_as.encoding, read_as.encoding_basis = head.encoding, head.encoding_basis
@@ -77,9 +80,10 @@ def _csv(body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: 
 
 
 def _json_lines(
-    body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: Collection[str]
+    body: bytes, read_as: ReadAs, contract: Contract, kinds: Kinds, exact: Collection[str], transcoded_from: str
 ) -> Iterator[Rows]:
-    head = json_head(body[:SAMPLE], contract, whole=len(body) <= SAMPLE, more=lambda: _later(body))
+    whole = len(body) <= SAMPLE
+    head = json_head(body[:SAMPLE], contract, whole=whole, more=lambda: _later(body), transcoded=transcoded_from)
     read_as.names = list(head.columns)
     read_as.encoding, read_as.encoding_basis = head.encoding, head.encoding_basis
     names = dict.fromkeys(head.columns)

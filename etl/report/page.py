@@ -64,6 +64,6 @@ def _tiles(version: Version) -> list[tuple[str, str]]:
         ("rejected rows", text.number(rows.rejected)),
         ("features", text.number(len(version.contract.inputs))),
         ("missing cells", text.percent(lacking / max(cells, 1))),
-        ("label conflicts", text.number(int(version.profile["conflicts"]["rows"]))),
+        ("label conflicts", text.number(version.profile.conflicts.rows)),
         ("audit suspects", text.number(len(version.suspects))),
     ]

@@ -48,7 +48,7 @@ def audit(version: Version) -> Section:
 
 def label(version: Version) -> Section:
     """How many rows each class has."""
-    counts = [version.profile["classes"][side] for side in ("train", "holdout")]
+    counts = [version.profile.classes.train, version.profile.classes.holdout]
     rows = [
         (text, int(counts[0][key]), int(counts[1][key]))
         for key, text in zip(version.contract.classes, version.classes, strict=True)
@@ -163,16 +163,16 @@ def outliers(version: Version) -> Section:
 
 def repeated(version: Version) -> Section:
     """Records that are there several times."""
-    conflicts = version.profile["conflicts"]
+    conflicts = version.profile.conflicts
     records, rows = duplicates(version.contract, version.train)
     content = {
-        "conflicts": int(conflicts["rows"]),
+        "conflicts": conflicts.rows,
         "table": Table(
             "Records that agree in every feature",
             ["what", "records", "rows"],
             [
                 ("in train several times", records, rows),
-                ("with different labels (train and holdout)", int(conflicts["groups"]), int(conflicts["rows"])),
+                ("with different labels (train and holdout)", conflicts.groups, conflicts.rows),
             ],
         ),
     }

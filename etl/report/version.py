@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns
-from andamio.dataset.documents import AuditEntry, DatasetAudit, DatasetManifest
+from andamio.dataset.documents import AuditEntry, DatasetAudit, DatasetManifest, DatasetProfile
 from etl.report.figures import Described, Told, describe, told
 
 
@@ -22,7 +20,7 @@ class Version:
 
     contract: Contract
     manifest: DatasetManifest
-    profile: Mapping[str, Any]
+    profile: DatasetProfile
     audit: DatasetAudit
     train: Columns
     before: str | None = None

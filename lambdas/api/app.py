@@ -71,7 +71,7 @@ def _openapi(app: FastAPI, connect: Callable[[], Serving]) -> Callable[[], dict[
 
 
 class Boundary:
-    """The outermost middleware: notes when a request came, answers HEAD like GET, and answers what nobody foresaw.
+    """The outermost middleware: notes when a request came, answers HEAD like GET, and answers unexpected errors.
 
     Starlette's handler of `Exception` would answer and raise again, for a server to log: there is none here.
     """

@@ -33,7 +33,7 @@ def event(name: str, **fields: object) -> None:
 
 
 def error(error: BaseException, **fields: object) -> None:
-    """Write one line about an error that nobody foresaw, with its traceback."""
+    """Write one line about an unexpected error, with its traceback."""
     trace = "".join(traceback.format_exception(error))
     event(EVENT_ERROR, error=type(error).__name__, message=str(error), **fields, traceback=trace)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from andamio.contract import Contract
-from andamio.dataset.documents import DatasetAudit, DatasetManifest
+from andamio.dataset.documents import DatasetAudit, DatasetManifest, DatasetProfile
 from andamio.gate.decision import Figure
 from training.documents import FittedModel, ScoredTrial, TrainingPlan, UnscoredTrial
 from training.evaluate.documents import Evaluation, GateDecision, Importance
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Facts:
     contract: Contract
     importance: Importance
     manifest: DatasetManifest | None = None
-    profile: Json = field(default_factory=dict)
+    profile: DatasetProfile | None = None
     audit: DatasetAudit | None = None
     lock: str = ""
     decided: str = ""

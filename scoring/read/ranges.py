@@ -27,11 +27,11 @@ class Ranges(io.RawIOBase):
         self._window, self._end, self._held = window, end, []
 
     def readable(self) -> bool:
-        """Yes."""
+        """True: every range can be read, from any place."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """True: every range can be read, from any place."""
         return True
 
     def tell(self) -> int:

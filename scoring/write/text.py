@@ -55,8 +55,8 @@ class CsvPart(_TextPart):
     """CSV with a header, the delimiter and decimal mark those of the input; rows that were read are not rewritten."""
 
     def __init__(self, file: IO[bytes], plan: BatchPlan) -> None:
-        super().__init__(file, plan.decimal)
-        mark = plan.delimiter
+        super().__init__(file, plan.head.decimal)
+        mark = plan.head.delimiter
         file.write(csv_header(plan))
         self._prefix = f"{mark}{plan.batch}-"
         self._label_texts = pa.array(

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from andamio.contract import Contract
-from andamio.dataset.documents import DatasetAudit, RejectReason
+from andamio.dataset.documents import (
+    DatasetAudit,
+    DatasetProfile,
+    FeatureProfile,
+    LabelConflicts,
+    ProfileClasses,
+    ProfileRows,
+    RejectReason,
+)
 from registry.card import Facts
 from tests.support.datasets import a_manifest, a_source, version_rows
 from tests.support.releases import heart
@@ -192,10 +200,12 @@ MANIFEST = a_manifest(
     coerced={"chol": 4},
 )
 
-PROFILE: dict[str, Any] = {
-    "features": {"age": {"type": "integer", "count": 2000, "missing": 0, "min": 29.0, "max": 77.0}},
-    "conflicts": {"groups": 1, "rows": 2},
-}
+PROFILE = DatasetProfile(
+    rows=ProfileRows(all=2500, train=2000, holdout=500),
+    classes=ProfileClasses(train={"no": 1000, "yes": 1000}, holdout={"no": 250, "yes": 250}),
+    conflicts=LabelConflicts(groups=1, rows=2),
+    features={"age": FeatureProfile(type="integer", count=2000, missing=0, min=29.0, max=77.0)},
+)
 
 IMPORTANCE: dict[str, Any] = {
     "metric": "roc_auc",

@@ -43,7 +43,7 @@ def fetch(
     files = manifest.files
     with _folder_beside(target) as folder:
         partial = folder / "partial"
-        if form != plan.format:
+        if form != plan.input.format:
             _convert(_parts(objects, files.scored, folder, on_part), plan, contract, partial, form, manifest.scored)
         elif files.merged:
             _copy(objects, files.merged, partial)
@@ -99,8 +99,8 @@ def _join_text(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None:
     with partial.open("wb") as whole:
         for number, part in enumerate(parts):
             with part.open("rb") as source:
-                if number and plan.format == "csv":
-                    source.seek(_header_bytes(part, plan.delimiter))
+                if number and plan.input.format == "csv":
+                    source.seek(_header_bytes(part, plan.head.delimiter))
                 shutil.copyfileobj(source, whole, _BLOCK)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections import Counter
@@ -30,7 +29,16 @@ from andamio.cli.models.trials import TrialProgress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
 from andamio.dataset.documents import CurrentDataset
-from andamio.errors import AwsError, DataError, InputFileError, NoData, NoModel, ObjectNotFound, UsageError
+from andamio.errors import (
+    AwsError,
+    DataError,
+    DocumentError,
+    InputFileError,
+    NoData,
+    NoModel,
+    ObjectNotFound,
+    UsageError,
+)
 from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.release import Release
 from andamio.storage import documents, layout
@@ -38,6 +46,8 @@ from andamio.storage.ports import Objects
 from andamio.suggestion import nearest
 from etl.collect import Sources
 from registry import reachable
+from training.documents import TrainingPlan
+from training.run import PLAN_FILE
 
 _POLL_SECONDS = 0.5
 _SERVED_SECONDS = 60.0
@@ -224,8 +234,16 @@ def has_decision(deployed: dict[str, Any], account: Account) -> bool:
     decided_runs = {
         item.key.split("/")[1] for item in models.list(layout.RUNS) if item.key.split("/")[2] == "decisions"
     }
-    plans = (json.loads(models.get(layout.run(run, "plan.json")).body) for run in decided_runs)
-    return any(plan["contract"] == contract_digest and plan["dataset"] == current.version for plan in plans)
+    plans = (_plan(models, run) for run in decided_runs)
+    return any(plan and (plan.contract, plan.dataset) == (contract_digest, current.version) for plan in plans)
+
+
+def _plan(models: Objects, run: str) -> TrainingPlan | None:
+    """The plan of a run, None where another version of Andamio wrote it: its runs are not resumed."""
+    try:
+        return documents.read(models, layout.run(run, PLAN_FILE), TrainingPlan)
+    except DocumentError:
+        return None
 
 
 def promote(deployed: dict[str, Any], release: str) -> None:

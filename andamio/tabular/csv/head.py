@@ -23,15 +23,15 @@ csv.field_size_limit(LONGEST_ROW)  # 128 KiB otherwise; where it is set twice, i
 _ROWS = 2000
 
 
-def csv_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tuple) -> Head:
+def csv_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tuple, transcoded: str = "") -> Head:
     """Read a CSV file's header; raises `RefusedFile` when no row of the file could be read.
 
-    `sample` is its beginning, the `whole` of it perhaps.
+    `sample` is its beginning, the `whole` of it perhaps, and UTF-8 where it was `transcoded` from another encoding.
     """
     check_text(sample, "csv")
     check_line_ends(sample, whole=whole)
     data = contract.data
-    encoding = encoding_of(sample, data.encoding, whole=whole, more=more)
+    encoding = encoding_of(sample, data.encoding, whole=whole, more=more, transcoded=transcoded)
     said, height = sep_line(sample[encoding.start :])
     start = encoding.start + height
     stated = data.delimiter if data.delimiter is not None and data.delimiter.isascii() else said or None
@@ -65,6 +65,7 @@ def csv_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tup
         line,
         "" if data.thousands is None or data.thousands == decimal else data.thousands,
         encoding.basis,
+        transcoded,
     )
 
 

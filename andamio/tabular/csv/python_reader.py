@@ -7,9 +7,11 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from andamio.tabular.broken import Broken, no_text, too_long
+from andamio.tabular.broken import Broken, too_long
 from andamio.tabular.csv.row import has_value, row_text, spans, strict_cells, wrong_width
 from andamio.tabular.limits import LONGEST_ROW, ROWS
+from andamio.tabular.text.encoding import no_text
+from andamio.tabular.text.head import Head
 
 csv.field_size_limit(LONGEST_ROW)  # 128 KiB otherwise; where it is set twice, it is the same
 
@@ -53,18 +55,16 @@ class _Lines:
         return line.decode(errors="surrogateescape")
 
 
-def read_by_python(
-    data: bytes, line: int, width: int, delimiter: str, *, final: bool, encoding: str, most: int = ROWS
-) -> Found:
+def read_by_python(data: bytes, line: int, head: Head, *, final: bool, most: int = ROWS) -> Found:
     """Read at most `most` whole rows of a UTF-8 text that begins with one, on `line`; `final` says that it ends there.
 
     A row ends with a line feed outside quoted cells. It is broken where a closing quote is followed by neither a
-    delimiter nor the line end, where a carriage return alone stands outside quotes, where it is no text (in the file's
-    `encoding`, for the reason), and where it has other cells than the header names. Rows without any value are passed
-    over.
+    delimiter nor the line end, where a carriage return alone stands outside quotes, where it is no text, and where it
+    has other cells than the header names. Rows without any value are passed over.
     """
     if not final:
         data = data[: data.rfind(b"\n") + 1]
+    width, delimiter = len(head.columns), head.delimiter
     lines = _Lines(data)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     found = Found([], [], [], [], 0, 0)
@@ -89,7 +89,7 @@ def read_by_python(
         text = raw.decode(errors="replace").rstrip("\r\n")
         if not why and not has_value(cells):
             continue
-        why = why or _fault(raw, cells, width, delimiter, first, line + lines.height - 1, encoding)
+        why = why or _fault(raw, cells, head, first, line + lines.height - 1)
         if why:
             found.broken.append(Broken(first, why, text))
             continue
@@ -105,18 +105,18 @@ def _why(error: csv.Error) -> str:
     return f"cannot be read: {error}"
 
 
-def _fault(raw: bytes, cells: list[str], width: int, delimiter: str, first: int, last: int, encoding: str) -> str:
+def _fault(raw: bytes, cells: list[str], head: Head, first: int, last: int) -> str:
     """What is wrong with a row as a whole, "" when nothing is."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:
-        return no_text(encoding)
+        return no_text(raw, head.encoding, head.transcoded)
     if b'"' in raw:
         try:
-            strict_cells(text, delimiter)
+            strict_cells(text, head.delimiter)
         except csv.Error:
             return (
                 "has a closing quote that is followed by neither a delimiter nor the line end: write a quote inside a "
                 f"cell twice{spans(first, last)}"
             )
-    return wrong_width(cells, width, first, last)
+    return wrong_width(cells, len(head.columns), first, last)

@@ -89,9 +89,7 @@ class CsvReader:
                         yield rows
                     continue
                 data, whole = data[: framed.size], True
-            found = read_by_python(
-                data, text.line, self._width, self._head.delimiter, final=whole, encoding=self._head.encoding
-            )
+            found = read_by_python(data, text.line, self._head, final=whole)
             text.take(found.size, found.height)
             self.open_line = self.open_line or found.open_line
             if found.lines or found.broken:

@@ -34,11 +34,10 @@ def read_csv_text(text: str, contract: Contract) -> CsvText:
     how = transcoding_of(body[:SAMPLE], None, whole=len(body) <= SAMPLE)
     if how is not None:
         body = b"".join(transcoded([body], how))
-    head = csv_head(body[:SAMPLE], contract, whole=len(body) <= SAMPLE)
+    # A request's text is no longer in the encoding that [data] states of files.
+    head = csv_head(body[:SAMPLE], contract, whole=len(body) <= SAMPLE, transcoded="utf-8")
     check_doubled(head.columns, used_columns(contract))
-    found = read_by_python(
-        body[head.body :], head.line, len(head.columns), head.delimiter, final=True, encoding="utf-8", most=len(body)
-    )
+    found = read_by_python(body[head.body :], head.line, head, final=True, most=len(body))
     if found.open_line:
         raise RefusedFile(f"ends inside a quote that is opened on line {found.open_line}: close the quote")
     numbers = {name for name, feature in contract.features.items() if feature.type in ("integer", "number")}

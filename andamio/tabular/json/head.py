@@ -14,11 +14,14 @@ from andamio.tabular.text.head import Head, More
 _OBJECTS = 1000
 
 
-def json_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tuple) -> Head:
-    """Read the first objects of a JSON Lines file; raises `RefusedFile` when no row of the file could be read."""
+def json_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tuple, transcoded: str = "") -> Head:
+    """Read the first objects of a JSON Lines file; raises `RefusedFile` when no row of the file could be read.
+
+    `sample` is its beginning, and UTF-8 where it was `transcoded` from another encoding.
+    """
     check_text(sample, "jsonl")
     check_line_ends(sample, whole=whole)
-    encoding = encoding_of(sample, contract.data.encoding, whole=whole, more=more)
+    encoding = encoding_of(sample, contract.data.encoding, whole=whole, more=more, transcoded=transcoded)
     text = sample[encoding.start :]
     if text.lstrip().startswith(b"["):
         raise RefusedFile("is one JSON array, not JSON Lines: write an object a line, without brackets and commas")
@@ -42,7 +45,13 @@ def json_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tu
             f"holds no JSON object in its first lines: line {first} is none. Expected JSON Lines, an object a line, "
             'such as {"age": 63}'
         )
-    return Head(tuple(names), encoding=encoding.name, body=encoding.start, encoding_basis=encoding.basis)
+    return Head(
+        tuple(names),
+        encoding=encoding.name,
+        body=encoding.start,
+        encoding_basis=encoding.basis,
+        transcoded=transcoded,
+    )
 
 
 def _parsed(text: str) -> dict[str, object] | None:

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from andamio.contract.canonical import canonical, composed, number_in_json
 from andamio.records.cells import Cells
 from andamio.tabular.arrow import dictionary_column
-from andamio.tabular.broken import Broken, Source, no_text
+from andamio.tabular.broken import Broken, Source
 from andamio.tabular.columns import Kinds
 from andamio.tabular.json.record import json_record, no_constant, object_of
 from andamio.tabular.limits import BLOCK
 from andamio.tabular.rows import Rows
 from andamio.tabular.text.blocks import TextBlocks
+from andamio.tabular.text.encoding import no_text
 from andamio.tabular.text.head import Head
 from andamio.tabular.text.row_bounds import RowBounds, row_bounds
 from andamio.tabular.text.row_texts import row_texts
@@ -150,7 +151,9 @@ class JsonReader:
                 self._note_names([record])
                 self._check_keys(record)
             except ValueError as error:
-                why = no_text(self._head.encoding) if isinstance(error, UnicodeDecodeError) else str(error)
+                head = self._head
+                is_text = not isinstance(error, UnicodeDecodeError)
+                why = str(error) if is_text else no_text(raw, head.encoding, head.transcoded)
                 broken.append(Broken(int(framed.lines[place]), why, raw.decode(errors="replace").rstrip()))
                 continue
             records.append(record)

@@ -21,7 +21,9 @@ Basis = Literal["mark", "contract", "content", "assumption"]
 ASSUMED = "cp1252"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-_INVALID = "andamio.invalid"
+_ON_INVALID = "andamio.invalid"
+_INVALID = b"\xff"
+"""What no text is transcoded to: no UTF-8, so that the row that it is in is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,21 @@ class Transcoding:
 
 
 def encoding_of(
-    sample: bytes, stated: str | None, *, whole: bool, more: Callable[[], Iterable[bytes]] = tuple
+    sample: bytes,
+    stated: str | None,
+    *,
+    whole: bool,
+    more: Callable[[], Iterable[bytes]] = tuple,
+    transcoded: str = "",
 ) -> Encoding:
-    """The encoding of a text that needs no transcoding, decided by its beginning, and by `more` where that is ASCII."""
+    """The encoding of a text, decided by its beginning, and by `more` where that is ASCII.
+
+    A text that was `transcoded` is UTF-8, whatever is stated of the file.
+    """
     if sample.startswith(codecs.BOM_UTF8):
         return Encoding("utf-8", "mark", len(codecs.BOM_UTF8))
+    if transcoded:
+        return Encoding("utf-8", "content")
     if stated is not None and is_ascii_compatible(stated):
         name = codecs.lookup(stated).name
         return Encoding("utf-8" if name.startswith("utf-8") else name, "contract")
@@ -87,16 +99,24 @@ def transcoding_of(sample: bytes, stated: str | None, *, whole: bool) -> Transco
 
 def transcoded(pieces: Iterable[bytes], how: Transcoding) -> Iterator[bytes]:
     """A text as UTF-8 with line feeds, piece by piece; what is no text stays bytes that are not UTF-8."""
-    decoder = codecs.getincrementaldecoder(how.encoding)(_INVALID) if how.encoding else None
+    decoder = codecs.getincrementaldecoder(how.encoding)(_ON_INVALID) if how.encoding else None
     for piece in pieces:
         yield _turned(piece, decoder, how, final=False)
     if decoder is not None:
         yield _turned(b"", decoder, how, final=True)
 
 
+def no_text(raw: bytes, encoding: str, transcoded: str = "") -> str:
+    """The message for a row with bytes outside the encoding of its file, which was `transcoded` or has `encoding`."""
+    name = (transcoded or encoding).upper()
+    if transcoded and raw.endswith(_INVALID):
+        return f"ends in the middle of a character of {name}: the file was cut off, so save it or upload it again"
+    return f"holds bytes that are not {name} text: save the file as UTF-8, or say [data] encoding"
+
+
 def _turned(piece: bytes, decoder: codecs.IncrementalDecoder | None, how: Transcoding, *, final: bool) -> bytes:
     if decoder is not None:
-        piece = decoder.decode(piece, final).encode("utf-8", _INVALID)
+        piece = decoder.decode(piece, final).encode("utf-8", _ON_INVALID)
     return piece.replace(b"\r", b"\n") if how.returns else piece
 
 
@@ -124,8 +144,8 @@ def _marked(error: UnicodeError) -> tuple[str | bytes, int]:
     if isinstance(error, UnicodeDecodeError):
         return "\udcff", error.end
     if isinstance(error, UnicodeEncodeError):
-        return b"\xff", error.end
+        return _INVALID, error.end
     raise error
 
 
-codecs.register_error(_INVALID, _marked)
+codecs.register_error(_ON_INVALID, _marked)

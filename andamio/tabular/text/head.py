@@ -15,7 +15,8 @@ More = Callable[[], Iterable[bytes]]
 class Head:
     """What a text file begins with: `body` is the offset of its first row, `line` the line that is on.
 
-    `encoding_basis` says what the encoding was decided by, "" where there is none.
+    `encoding_basis` says what the encoding was decided by, "" where there is none. `transcoded` is the encoding that
+    the text was turned into `encoding` from, "" where it is as it came.
     """
 
     columns: tuple[str, ...]
@@ -26,3 +27,4 @@ class Head:
     line: int = 1
     thousands: str = ""
     encoding_basis: Basis | None = None
+    transcoded: str = ""

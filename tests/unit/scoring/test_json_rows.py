@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from andamio.errors import DataError
 from andamio.records.parse import parse
-from andamio.tabular.broken import no_text
 from andamio.tabular.json.reader import JsonReader
 from andamio.tabular.json.record import json_record
 from andamio.tabular.rows import Rows
 from andamio.tabular.text import blocks
+from andamio.tabular.text.encoding import no_text
 from tests.support.readers import json_reader
 from tests.support.scoring import planned, score_file
 from tests.unit.core.making import contract
@@ -107,8 +107,8 @@ def test_objects_are_carried_as_they_came() -> None:
 def test_bytes_that_are_no_text_cost_their_line() -> None:
     scored = score_file(TABLE, b'{"a": "x"}\n{"a": "\xff"}\n{"a": 1}\n', "jsonl")
     assert [row["a"] for row in scored.rows] == ["x", 1]
-    assert [(row["line"], row["reason"]) for row in scored.rejects] == [(2, no_text("utf-8"))]
-    assert "save the file as UTF-8" in no_text("utf-8")
+    assert [(row["line"], row["reason"]) for row in scored.rejects] == [(2, no_text(b"", "utf-8"))]
+    assert "save the file as UTF-8" in no_text(b"", "utf-8")
 
 
 def test_record_ids_are_canonical() -> None:

@@ -13,7 +13,19 @@ from andamio.dataset.documents import AuditEntry, DatasetAudit
 from registry.card import Card, Facts, make
 from registry.card.markdown import escaped
 from registry.card.page import MOST_PLOTS
-from tests.support.cards import DECISION, EVALUATION, FIT, IMPORTANCE, MANIFEST, PLAN, TRIALS, attempt, every, facts
+from tests.support.cards import (
+    DECISION,
+    EVALUATION,
+    FIT,
+    IMPORTANCE,
+    MANIFEST,
+    PLAN,
+    PROFILE,
+    TRIALS,
+    attempt,
+    every,
+    facts,
+)
 from tests.support.datasets import FRUIT_FOLDER, a_source
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -260,7 +272,7 @@ def test_it_can_be_looked_up() -> None:
 
 
 def test_a_run_whose_data_were_not_audited_has_a_card_too() -> None:
-    card = make(facts(manifest=None, profile={}, audit=None, lock="", decided=""))
+    card = make(facts(manifest=None, profile=None, audit=None, lock="", decided=""))
     assert "not audited for leakage" in card.markdown
     for absent in ("None", "nan"):
         assert absent not in card.markdown
@@ -286,6 +298,7 @@ def hostile() -> Facts:
     )
     slices = [{**EVALUATION["slices"][1], "feature": HOSTILE, "slice": HOSTILE}]
     odd = AuditEntry(kind="x", feature=HOSTILE, evidence={}, message=HOSTILE)
+    age = PROFILE.features["age"].model_copy(update={"min": HOSTILE, "max": HOSTILE})
     return facts(
         {"slices": slices},
         {"reason": HOSTILE, "against": HOSTILE},
@@ -298,7 +311,7 @@ def hostile() -> Facts:
             "trials": [{**trial, "why": HOSTILE} if "why" in trial else trial for trial in TRIALS],
         },
         manifest=MANIFEST.model_copy(update={"files": [a_source(HOSTILE, valid=1)], "coerced": {HOSTILE: 1}}),
-        profile={"features": {"age": {"min": HOSTILE, "max": HOSTILE}}},
+        profile=PROFILE.model_copy(update={"features": {"age": age}}),
         lock=HOSTILE,
         report=HOSTILE,
     )
