@@ -5,6 +5,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 PROBLEM ?= problems/heart
+EMULATOR ?=
 PURGE ?=
 CASES ?= 1000
 PYTHON := .venv/bin/python
@@ -15,23 +16,24 @@ export PATH := $(PATH):$(CURDIR)/.andamio/uv/bin
 # Variables of the caller's shell that would lead Python astray.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help install demo down unit test fuzz check docs bench
+.PHONY: help install demo down unit test e2e fuzz check docs bench
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 install:  ## install everything, pinned, into this folder (the other targets do it too)
 	@sh scripts/bootstrap.sh
 
-demo: install  ## from nothing to a served prediction; PROBLEM=path/to/folder for another problem
-	@.venv/bin/andamio demo --problem "$(PROBLEM)"
+demo: install  ## from nothing to a served prediction; PROBLEM=path/to/folder, EMULATOR=localstack
+	@.venv/bin/andamio demo --problem "$(PROBLEM)" $(if $(EMULATOR),--emulator "$(EMULATOR)")
 
 down:  ## stop what demo started; PURGE=1 forgets its state too
 	@if [ -x $(PYTHON) ]; then .venv/bin/andamio down $(if $(PURGE),--purge); \
 	else echo "Nothing is installed here, so nothing runs."; fi
 
 unit: install  ## the unit tests that need no cloud, in parallel: about a minute
-	@$(PYTHON) -m pytest tests/unit -n auto --dist loadfile -m "not cloud and not slow"
+	@HYPOTHESIS_PROFILE="$${HYPOTHESIS_PROFILE:-quick}" \
+	$(PYTHON) -m pytest tests/unit -n auto --dist loadfile -m "not cloud and not slow"
 
 # The parts of a run share one report of coverage, which the last one prints and holds to its floor.
 PART := --cov --cov-report= --cov-fail-under=0
@@ -39,6 +41,11 @@ test: install  ## the whole test suite, with a local cloud of its own, and its c
 	@$(PYTHON) -m pytest tests/unit tests/infra -n auto --dist loadfile -m "not cloud and not slow" $(PART)
 	@$(PYTHON) -m pytest tests/unit tests/infra -m "cloud or slow" --cov-append $(PART)
 	@$(PYTHON) -m pytest tests/flows tests/e2e --cov-append --cov
+
+# The demo's path, ETL, training, prediction and batch; the other tests are about permissions and kept state.
+ON_LOCALSTACK := tests/e2e/test_demo.py tests/e2e/test_data.py tests/e2e/test_batch_files.py
+e2e: install  ## the end-to-end tests; EMULATOR=localstack for the demo's path there
+	@ANDAMIO_EMULATOR="$(EMULATOR)" $(PYTHON) -m pytest $(if $(filter localstack,$(EMULATOR)),$(ON_LOCALSTACK),tests/e2e)
 
 fuzz: install  ## generated requests to the API, others each time; CASES=10000 for more
 	@ANDAMIO_FUZZ="$(CASES)" $(PYTHON) -m pytest tests/unit/api/test_schemathesis.py tests/unit/api/test_fuzz.py

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
 from andamio.dataset.columns import Columns, missing
+from andamio.dataset.documents import Bins, DatasetProfile, FeatureProfile, LabelConflicts, ProfileClasses, ProfileRows
 
-FORMAT = 1
 BINS = 64
 FREQUENCIES = 100
 _LONGEST_VALUE = 200
@@ -27,29 +27,26 @@ _TRUTH = {0.0: "false", 1.0: "true"}
 
 def profile(
     contract: Contract, columns: Columns, labels: NDArray[np.int64], holdout: NDArray[np.bool_]
-) -> dict[str, Any]:
+) -> DatasetProfile:
     """The profile of a data version from all of its rows: `labels` `[rows]` class indices, `holdout` `[rows]`."""
     train = ~holdout
-    return {
-        "format": FORMAT,
-        "features_of": "train",
-        "rows": {"all": len(labels), "train": int(train.sum()), "holdout": int(holdout.sum())},
-        "classes": {
-            "train": _class_counts(contract, labels[train]),
-            "holdout": _class_counts(contract, labels[holdout]),
-        },
-        "conflicts": {"of": "all", **label_conflicts(contract, columns, labels)},
-        "features": {name: _feature(feature, columns[name][train]) for name, feature in contract.features.items()},
-    }
+    return DatasetProfile(
+        rows=ProfileRows(all=len(labels), train=int(train.sum()), holdout=int(holdout.sum())),
+        classes=ProfileClasses(
+            train=_class_counts(contract, labels[train]), holdout=_class_counts(contract, labels[holdout])
+        ),
+        conflicts=label_conflicts(contract, columns, labels),
+        features={name: _feature(feature, columns[name][train]) for name, feature in contract.features.items()},
+    )
 
 
-def label_conflicts(contract: Contract, columns: Columns, labels: NDArray[np.int64]) -> dict[str, int]:
+def label_conflicts(contract: Contract, columns: Columns, labels: NDArray[np.int64]) -> LabelConflicts:
     """Groups of rows that agree in every input and disagree in the label, and the rows in them.
 
     No model can be right about all of them: their share bounds what is possible.
     """
     if len(labels) == 0:
-        return {"groups": 0, "rows": 0}
+        return LabelConflicts(groups=0, rows=0)
     member = np.zeros(len(labels), dtype=np.int64)
     for name in contract.inputs:  # a column at a time, so that the codes stay below rows squared
         codes = pd.factorize(columns[name], use_na_sentinel=False)[0]
@@ -58,10 +55,10 @@ def label_conflicts(contract: Contract, columns: Columns, labels: NDArray[np.int
     counts = np.zeros((member.max() + 1, classes), dtype=np.int64)
     np.add.at(counts, (member, labels), 1)
     in_conflict = (counts > 0).sum(axis=1) > 1
-    return {"groups": int(in_conflict.sum()), "rows": int(counts[in_conflict].sum())}
+    return LabelConflicts(groups=int(in_conflict.sum()), rows=int(counts[in_conflict].sum()))
 
 
-def quantile_bins(values: NDArray[np.float64]) -> dict[str, list[float] | list[int]]:
+def quantile_bins(values: NDArray[np.float64]) -> Bins:
     """At most 64 bins of about equal count: `edges` ascending and inner, `counts` one more than edges.
 
     Bin i holds the values above edge i-1 and up to edge i, the edge included; the first and the last
@@ -71,10 +68,10 @@ def quantile_bins(values: NDArray[np.float64]) -> dict[str, list[float] | list[i
     edges = np.unique(np.quantile(values, np.arange(1, BINS) / BINS, method="inverted_cdf"))
     edges = edges[edges < values.max()]
     counts = np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
-    return {"edges": edges.tolist(), "counts": counts.tolist()}
+    return Bins(edges=edges.tolist(), counts=counts.tolist())
 
 
-def _feature(feature: Feature, column: NDArray[Any]) -> dict[str, Any]:
+def _feature(feature: Feature, column: NDArray[Any]) -> FeatureProfile:
     number = column.dtype.kind == "f"
     is_missing = missing(column)
     statistics: dict[str, Any] = {
@@ -87,15 +84,15 @@ def _feature(feature: Feature, column: NDArray[Any]) -> dict[str, Any]:
     if feature.private:
         # A profile is sealed into releases and shown: nothing of a private feature but how often it is there.
         statistics["private"] = True
-        return statistics
+        return FeatureProfile(**statistics)
     present = column[~is_missing]
     if len(present) == 0:
-        return statistics
+        return FeatureProfile(**statistics)
     if feature.type == "date":
         bins = quantile_bins(present.astype(np.int64).astype(np.float64))
-        edges = np.array(bins["edges"], dtype=np.int64).astype("datetime64[D]")
+        edges = np.array(bins.edges, dtype=np.int64).astype("datetime64[D]")
         statistics |= {"min": str(present.min()), "max": str(present.max())}
-        statistics["bins"] = {"edges": [str(edge) for edge in edges], "counts": bins["counts"]}
+        statistics["bins"] = Bins(edges=[str(edge) for edge in edges], counts=bins.counts)
     elif number and feature.type != "boolean":
         statistics |= {
             "min": float(present.min()),
@@ -106,7 +103,7 @@ def _feature(feature: Feature, column: NDArray[Any]) -> dict[str, Any]:
         statistics["bins"] = quantile_bins(present)
     else:
         statistics |= _frequencies([_TRUTH[value] for value in present] if number else present.tolist())
-    return statistics
+    return FeatureProfile(**statistics)
 
 
 def _frequencies(texts: Sequence[str]) -> dict[str, Any]:

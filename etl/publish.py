@@ -14,7 +14,6 @@ from andamio.dataset.documents import CurrentDataset, DatasetAudit, DatasetManif
 from andamio.dataset.version import AUDIT, KEY, MANIFEST, PROFILE, ROW
 from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import documents, layout
-from andamio.storage.documents import to_json
 from andamio.storage.ports import Objects
 from etl.audit import audit, audit_document, findings
 from etl.profile import profile
@@ -59,7 +58,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
         lake.put_new(layout.dataset_rows(version, side), to_bytes(part))
     lake.put_new(
         layout.dataset(version, PROFILE),
-        to_json(profile(contract, rows, labels, holdout)),
+        profile(contract, rows, labels, holdout).to_json(),
         content_type="application/json",
     )
     suspects, checked = audit(contract, rows, labels, holdout, split, order.astype(np.int64))

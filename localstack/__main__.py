@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from andamio.errors import CommandError
-from localstack.cloud import EMULATOR, MLFLOW, POSTGRES, SERVICES, Cloud
+from localstack import opencore
+from localstack.cloud import EMULATOR, EMULATORS, MLFLOW, POSTGRES, SERVICES, Cloud
 from localstack.home import Home
 from localstack.record import Json
 
@@ -52,7 +53,11 @@ def _run(cloud: Cloud, options: argparse.Namespace) -> Json:
     match options.command:
         case "up":
             requested = {EMULATOR: options.emulator_port, MLFLOW: options.mlflow_port}
-            cloud.up({name: port for name, port in requested.items() if port is not None}, iam=options.iam)
+            cloud.up(
+                {name: port for name, port in requested.items() if port is not None},
+                iam=options.iam,
+                emulator=options.emulator,
+            )
             if options.wait_mlflow:
                 cloud.wait([MLFLOW], options.timeout)
         case "wait":
@@ -79,7 +84,9 @@ def _show(values: Json, console: Console, requested: Sequence[str] | None = None
         console.print(f"{sign} {name:<9} {service['state']:<9} {address:<24} {pid}")
     for sentence in values["trouble"]:
         console.print(f"[red]{escape(sentence)}[/red]")
-    if not values["iam"]:
+    if values["emulator"] == opencore.KIND:
+        console.print("The emulator is LocalStack: it enforces no IAM, and forgets everything when it stops.")
+    elif not values["iam"]:
         console.print("IAM is off: functions may do what their roles do not allow. `andamio up --iam` enforces it.")
 
 
@@ -101,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="refuse what a function's role does not allow; default: as it runs, else enforced",
     )
+    up.add_argument("--emulator", choices=EMULATORS, help="which emulator; default: as it runs, else ministack")
     up.add_argument("--wait-mlflow", action="store_true", help="return when MLflow answers too")
     wait = commands.add_parser("wait", parents=[common, timeout], help="wait until services answer")
     wait.add_argument("services", nargs="*", choices=[*SERVICES, []], metavar="SERVICE", help=", ".join(SERVICES))

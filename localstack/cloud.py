@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from andamio.errors import CommandError
-from localstack.emulator import Emulator, install
+from localstack import emulator as ministack
+from localstack import opencore
+from localstack.emulator import MINISTACK, Emulator
 from localstack.home import Home
+from localstack.opencore import LOCALSTACK, OpenCore
 from localstack.ports import HOST, Claim, claim
 from localstack.postgres import Postgres
 from localstack.process import wait_until
@@ -23,6 +26,7 @@ from localstack.service import Service
 from localstack.tracking import Tracking
 
 EMULATOR, POSTGRES, MLFLOW = Emulator.name, Postgres.name, Tracking.name
+EMULATORS = (ministack.KIND, opencore.KIND)
 SERVICES = (EMULATOR, POSTGRES, MLFLOW)
 PORTS = {EMULATOR: 4566, MLFLOW: 5000}
 """The services that listen on a port, and which they have unless it is taken."""
@@ -40,17 +44,18 @@ class Cloud:
     home: Home
     say: Say
 
-    def up(self, ports: Mapping[str, int], *, iam: bool | None = None) -> Record:
+    def up(self, ports: Mapping[str, int], *, iam: bool | None = None, emulator: str | None = None) -> Record:
         """Start what does not run and wait for the emulator and the database, but not for MLflow.
 
         `ports` by service, where a certain one is asked for (0 means any); else each service gets
-        the one that it had before. `iam` says whether permissions are enforced: an emulator that runs otherwise is
-        started again; where it is None, one that runs is left as it is, and one that is started enforces them.
-        Raises `CommandError` when a service does not start.
+        the one that it had before. `iam` says whether permissions are enforced, `emulator` which of `EMULATORS` is to
+        run: one that runs otherwise is stopped first. Where they are None, one that runs is left as it is, and one that
+        is started is ministack with permissions enforced.
+        Raises `CommandError` when a service does not start, or LocalStack is to enforce permissions.
         """
         with self._single_run():
             record = self._running()
-            self._judge(record, iam)
+            self._choose(record, emulator, iam)
             if any(name not in record.services for name in SERVICES):
                 self._start(record, ports)
             return record
@@ -61,16 +66,19 @@ class Cloud:
             record = Record.read(self.home)
             identities = {name: record.identity(name) for name in SERVICES}
             identities[POSTGRES] = identities[POSTGRES] or self._postgres.found()
+            kept = record.emulator == ministack.KIND
             stopped = [name for name, identity in identities.items() if identity and identity.alive]
             if EMULATOR in stopped:
                 self.say(
                     f"Stopping {', '.join(stopped)}. The emulator ends the calls of functions that run and saves its "
                     f"state, which may take up to {Emulator.patience:.0f} s. Batches and trainings under way can be "
                     "resumed."
+                    if kept
+                    else f"Stopping {', '.join(stopped)}. LocalStack forgets what is deployed."
                 )
             with ThreadPoolExecutor() as pool:
-                ended = list(pool.map(lambda name: self._service(name).stop(identities[name]), SERVICES))
-            if not ended[SERVICES.index(EMULATOR)]:
+                ended = list(pool.map(lambda name: self._service(name, record).stop(identities[name]), SERVICES))
+            if kept and not ended[SERVICES.index(EMULATOR)]:
                 self.say("The AWS emulator did not end in time and was killed: what changed last is not saved.")
             self.home.record.unlink(missing_ok=True)
             for path in (self.home.scratch, *(self.home.forgettable if purge else ())):
@@ -93,7 +101,8 @@ class Cloud:
             for name, state in states.items()
         }
         port = record.port(EMULATOR)
-        values["trouble"] = Emulator(self.home, port).trouble() if port and states[EMULATOR] == "running" else []
+        running = port is not None and states[EMULATOR] == "running"
+        values["trouble"] = self._emulator(record).trouble() if running else []
         return {"running": all(state == "running" for state in states.values()), **values}
 
     def wait(self, names: Sequence[str], seconds: float) -> None:
@@ -103,22 +112,28 @@ class Cloud:
             identity = record.identity(name)
             if identity is None:
                 raise CommandError(f"There is no {name} to wait for: the local cloud is not up. Run `make demo`.")
-            self._service(name, record.port(name)).wait(identity, seconds)
+            self._service(name, record).wait(identity, seconds)
 
     @property
     def _postgres(self) -> Postgres:
         return Postgres(self.home)
 
-    def _service(self, name: str, port: int | None = None) -> Service:
+    def _service(self, name: str, record: Record) -> Service:
         if name == POSTGRES:
             return self._postgres
-        return (Emulator if name == EMULATOR else Tracking)(self.home, port or 0)
+        return self._emulator(record) if name == EMULATOR else Tracking(self.home, record.port(name) or 0)
+
+    def _emulator(self, record: Record, port: int | None = None) -> Emulator | OpenCore:
+        port = port or record.port(EMULATOR) or 0
+        if record.emulator == opencore.KIND:
+            return OpenCore(self.home, port)
+        return Emulator(self.home, port, record.iam)
 
     def _state(self, record: Record, name: str) -> str:
         identity = record.identity(name)
         if identity is None or not identity.alive:
             return "stopped"
-        return "running" if self._service(name, record.port(name)).healthy() else "starting"
+        return "running" if self._service(name, record).healthy() else "starting"
 
     def _running(self) -> Record:
         """The record without the services that died, and without those that run and do not answer.
@@ -129,7 +144,7 @@ class Cloud:
         if POSTGRES not in record.services and (server := self._postgres.found()):
             record.add(self._postgres, server)
         for name in list(record.services):
-            service, identity = self._service(name, record.port(name)), record.services[name].identity
+            service, identity = self._service(name, record), record.services[name].identity
             if not identity.alive:
                 self.say(f"{service.title} has ended since it was started.")
                 del record.services[name]
@@ -139,34 +154,43 @@ class Cloud:
                 del record.services[name]
         return record
 
-    def _judge(self, record: Record, iam: bool | None) -> None:
-        """Note whether permissions are to be enforced, and stop an emulator that was started otherwise."""
-        if EMULATOR in record.services:
-            if iam is None or iam == record.iam:
-                return
-            self.say(f"Starting the AWS emulator again, with IAM {'enforced' if iam else 'off'}")
-            self._service(EMULATOR).stop(record.services.pop(EMULATOR).identity)
-        record.iam = iam is not False
+    def _choose(self, record: Record, emulator: str | None, iam: bool | None) -> None:
+        """Note which emulator is to run and whether it enforces permissions; stop one that runs otherwise."""
+        runs = EMULATOR in record.services
+        wanted = emulator or (record.emulator if runs else ministack.KIND)
+        judges = wanted == ministack.KIND
+        if iam and not judges:
+            raise CommandError(
+                "LocalStack's open core does not enforce permissions. Leave --iam out, or use --emulator ministack."
+            )
+        if judges and iam is None and runs and wanted == record.emulator:
+            judges = record.iam
+        judges = judges and iam is not False
+        if runs and (wanted, judges) != (record.emulator, record.iam):
+            what = f"with IAM {'enforced' if judges else 'off'}" if wanted == record.emulator else f"as {wanted}"
+            self.say(f"Starting the AWS emulator again, {what}")
+            self._emulator(record).stop(record.services.pop(EMULATOR).identity)
+        record.emulator, record.iam = wanted, judges
 
     def _start(self, record: Record, ports: Mapping[str, int]) -> None:
         self._check_disk()
         if EMULATOR not in record.services:
-            install(self.say)
+            (LOCALSTACK if record.emulator == opencore.KIND else MINISTACK).install(self.say)
         self.home.scratch.mkdir(parents=True, exist_ok=True)
         for name in SERVICES:
             if name not in record.services:
-                self._service(name).stop(None)  # what a crash of ours may have left without a record
+                self._service(name, record).stop(None)  # services without a record, after a crash
         with ExitStack() as claims:
             # Every port is settled before anything starts.
             gateway = None if EMULATOR in record.services else self._claim(EMULATOR, ports, claims)
             if gateway and MLFLOW in record.services and gateway.port != self._last_ports().get(EMULATOR):
-                self._service(MLFLOW).stop(record.services.pop(MLFLOW).identity)  # it knows the old address
+                self._service(MLFLOW, record).stop(record.services.pop(MLFLOW).identity)  # started with the old address
             page = None if MLFLOW in record.services else self._claim(MLFLOW, ports, claims)
             self._remember(gateway, page)
             if gateway:
-                emulator = Emulator(self.home, gateway.port, record.iam)
-                how = "" if record.iam else ", with IAM off"
-                self.say(f"Starting the AWS emulator on port {gateway.port}{how}")
+                emulator = self._emulator(record, gateway.port)
+                how = "" if record.iam or record.emulator == opencore.KIND else ", with IAM off"
+                self.say(f"Starting {emulator.title.replace('The AWS', 'the AWS')} on port {gateway.port}{how}")
                 record.add(emulator, emulator.start(gateway), gateway.port)
             if POSTGRES not in record.services:
                 self.say("Starting PostgreSQL")

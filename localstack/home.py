@@ -54,6 +54,11 @@ class Home:
         return self.state / "andamio-cloud.json"
 
     @property
+    def passing_identity(self) -> Path:
+        """The id of a cloud that keeps its state in memory: another one at each start."""
+        return self.path / "passing-cloud.json"
+
+    @property
     def outputs(self) -> Path:
         """What the last deploy made, written by `andamio deploy` for programs."""
         return self.path / "outputs.json"
@@ -89,7 +94,17 @@ class Home:
     @property
     def forgettable(self) -> tuple[Path, ...]:
         """What `down --purge` removes: all state, but no software, no bundles, and no outputs of deploys to AWS."""
-        names = ("state", "postgres", "tmp", "run", "artifacts", "logs", "ports.json", "outputs/local")
+        names = (
+            "state",
+            "postgres",
+            "tmp",
+            "run",
+            "artifacts",
+            "logs",
+            "ports.json",
+            "passing-cloud.json",
+            "outputs/local",
+        )
         last = (self.outputs,) if self._last_deploy_was_local else ()
         return (*(self.path / name for name in names), self.sockets, *last)
 
@@ -98,7 +113,7 @@ class Home:
         try:
             return bool(json.loads(self.outputs.read_bytes())["emulator"])
         except (OSError, ValueError, KeyError, TypeError):
-            return True  # nobody can use it
+            return True  # outputs that cannot be read are of no use to anybody
 
 
 def private_folder() -> Path:

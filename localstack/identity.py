@@ -1,4 +1,4 @@
-"""Who a local cloud is: an id made at its first start, kept with its state, answered by the emulator itself.
+"""The identity of a local cloud: an id made at its first start, kept with its state, answered by the emulator itself.
 
 Account and ARNs are the same in every local cloud, and a port may be anybody's tomorrow. So every
 command asks `GET /_andamio/cloud` first: {"cloud": ID, "home": PATH}. `launch.py` loads this file in
@@ -40,6 +40,15 @@ def ensure(file: Path, home: Path) -> str:
         part.write_text(json.dumps({"cloud": found, "home": str(home)}) + "\n")
         part.replace(file)
     return found
+
+
+def is_ours(said: bytes | None, file: Path, home: Path) -> bool:
+    """Whether what an emulator answered is the id of this home's cloud."""
+    own = read(file, home)
+    try:
+        return own is not None and bool(json.loads(said or b"{}")["cloud"] == own)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def answer() -> bytes:

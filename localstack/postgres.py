@@ -42,8 +42,6 @@ SETTINGS = {
     "shared_buffers": "32MB",
     "max_connections": "50",
     "io_method": "sync",  # no worker processes for a database this small
-    # A crash may lose the last moments of a training log, never the database.
-    "synchronous_commit": "off",
 }
 
 
@@ -153,7 +151,7 @@ def _binaries() -> Path:
 
 
 def _user() -> str:
-    """Who we are, and so the name of the database's owner."""
+    """The name of this user, which is also the database owner's."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

@@ -1,10 +1,11 @@
 """`cloud.json`: what runs, under which ids, at which addresses. The only thing other parts read.
 
-{"home", "cloud", "endpoint_url", "region", "account", "iam", "mlflow_url",
+{"home", "cloud", "emulator", "endpoint_url", "region", "account", "iam", "mlflow_url",
  "services": {"emulator" | "postgres" | "mlflow": {"pid", "started", "port", "log"}}}
 
-"cloud" is the id that the emulator answers (`identity.py`). An address is null while its service is
-not started; `port` of PostgreSQL is null, for it has none. `iam` says whether permissions are enforced.
+"cloud" is the id that the emulator answers (`identity.py`), "emulator" its kind: ministack or localstack. An address is
+null while its service is not started; `port` of PostgreSQL is null, for it has none. `iam` says whether permissions are
+enforced.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from localstack import emulator as ministack
 from localstack import identity
 from localstack.home import Home
 from localstack.ports import HOST
@@ -42,6 +44,7 @@ class Record:
     home: Home
     services: dict[str, Started] = field(default_factory=dict)
     iam: bool = True
+    emulator: str = ministack.KIND
 
     @classmethod
     def read(cls, home: Home) -> Self:
@@ -56,7 +59,7 @@ class Record:
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(home)
-        return cls(home, services, values.get("iam") is not False)
+        return cls(home, services, values.get("iam") is not False, str(values.get("emulator", ministack.KIND)))
 
     def identity(self, name: str) -> Identity | None:
         """The process that a service was started as; it may have ended since."""
@@ -67,9 +70,13 @@ class Record:
         return self.services[name].port if name in self.services else None
 
     def add(self, service: Service, identity: Identity, port: int | None = None) -> None:
-        """Note a service that has just been started; at once, so that a crash of ours loses sight of nothing."""
+        """Record a service at once when it has started, so that it is known after a crash of this command."""
         self.services[service.name] = Started(identity, port, str(service.log))
         write_json(self.home.record, self.as_json())
+
+    @property
+    def _identity(self) -> Path:
+        return self.home.identity if self.emulator == ministack.KIND else self.home.passing_identity
 
     def url(self, name: str) -> str | None:
         """Where a service with a port is reached."""
@@ -80,7 +87,8 @@ class Record:
         """The content of `cloud.json`."""
         return {
             "home": str(self.home.path),
-            "cloud": identity.read(self.home.identity, self.home.path),
+            "cloud": identity.read(self._identity, self.home.path),
+            "emulator": self.emulator,
             "endpoint_url": self.url("emulator"),
             "region": REGION,
             "account": ACCOUNT,

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from andamio.gate.decision import Outcome
+from andamio.gate.decision import Figure, Outcome
+from andamio.step import StepResult
 from andamio.storage.documents import Document
 
 
-class _Summarised(Document):
-    def summary(self) -> dict[str, Any]:
-        """What the state machine needs of it."""
-        return self.model_dump(exclude={"format"})
-
-
-class RegisteredRun(_Summarised):
-    """A run that ended without a model, in MLflow as `mlflow_run`."""
+class RunResult(StepResult):
+    """A run in MLflow as `mlflow_run`, which ended without a model."""
 
     run: str
     mlflow_run: str
@@ -25,27 +20,47 @@ class RegisteredRun(_Summarised):
     status: Literal["no_parity"]
 
 
-class RegisteredModel(_Summarised):
+class ModelResult(StepResult, Figure):
     """A decided model: its version in MLflow, its release, the metric with its interval, and the gate's reason."""
 
     run: str
     mlflow_run: str
     metric: str
     status: Outcome
-    value: float | None
-    low: float | None
-    high: float | None
     mlflow_version: str
     release: str
     reason: str
 
 
-class Conflict(_Summarised):
-    """No file: another model was promoted since the decision, so the gate has to decide again."""
+class Conflict(StepResult):
+    """Another model was promoted since the decision, so the gate has to decide again."""
 
     run: str
     attempt: int
     status: Literal["conflict"] = "conflict"
+
+
+class Followed(StepResult):
+    """The release that serves, and its model version in MLflow, which has the alias now."""
+
+    release: str | None
+    mlflow_version: str | None
+
+
+class RegisteredRun(Document, RunResult):
+    """`registered/none.json`: a run that ended without a model."""
+
+    def summary(self) -> RunResult:
+        """What the state machine needs of it."""
+        return RunResult(**self.model_dump(exclude={"format"}))
+
+
+class RegisteredModel(Document, ModelResult):
+    """`registered/DECISION.json`: a decided model."""
+
+    def summary(self) -> ModelResult:
+        """What the state machine needs of it."""
+        return ModelResult(**self.model_dump(exclude={"format"}))
 
 
 Registered = RegisteredModel | RegisteredRun

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from andamio.contract import Contract
-from andamio.dataset.documents import DatasetAudit, DatasetManifest
-from andamio.dataset.version import AUDIT, MANIFEST, REPORT
+from andamio.dataset.documents import DatasetAudit, DatasetManifest, DatasetProfile
+from andamio.dataset.version import AUDIT, MANIFEST, PROFILE, REPORT
 from andamio.errors import ObjectNotFound, TrainingError
 from andamio.release.release import IMPORTANCE
 from andamio.storage import documents, layout
@@ -20,8 +19,6 @@ from training.evaluate.documents import Evaluation, GateDecision, Importance
 from training.run import EVALUATION_FILE, Run, candidate_file, decision_file
 
 PLOTS = "plots/"
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +47,13 @@ class Record:
     decision: GateDecision | None
     contract: Contract | None
     onnx: bytes | None
-    profile: Json = field(default_factory=dict)
+    profile: DatasetProfile | None = None
     manifest: DatasetManifest | None = None
     audit: DatasetAudit | None = None
     report: bytes | None = None
     importance: Importance | None = None
     plots: dict[str, bytes] = field(default_factory=dict)
-    decided: str = ""
+    decision_day: str = ""
     card: Card | None = None
 
     def facts(self) -> Facts | None:
@@ -81,13 +78,13 @@ class Record:
             audit=self.audit,
             importance=self.importance,
             lock=self.lock,
-            decided=self.decided,
+            decision_day=self.decision_day,
             report=self.source + REPORT if self.report is not None else "",
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class TrackedRun:
     """Where a record is in MLflow; `version` and `mlmodel` are None when it has no model."""
 
     run_id: str
@@ -98,11 +95,14 @@ class Tracked:
 class Tracker(Protocol):
     """The experiment tracker as registration uses it: each call may be repeated."""
 
-    def log(self, record: Record) -> Tracked:
+    def log(self, record: Record) -> TrackedRun:
         """Write the record, or find it written."""
 
     def record_release(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
+
+    def version_of(self, release: str) -> str | None:
+        """The model version that became a release; None where there is none."""
 
     def point(self, alias: str, version: str) -> None:
         """Give a model version an alias, taking it from whichever had it."""
@@ -128,7 +128,8 @@ def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -
         return run.read(candidate_file(name), fitted.files[name], "fit") if fitted else None
 
     version = plan.dataset
-    contract, profile = candidate("contract.json"), candidate("profile.json")
+    contract, profile = candidate("contract.json"), candidate(PROFILE)
+    profile_key = run.key(candidate_file(PROFILE))
     evaluation = run.need(EVALUATION_FILE, Evaluation, "evaluate") if fitted else None
     return Record(
         run=run.id,
@@ -142,13 +143,13 @@ def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -
         decision=run.need(decision_file(decision), GateDecision, "decide") if decision is not None else None,
         contract=None if contract is None else Contract.from_json(contract),
         onnx=candidate("model.onnx"),
-        profile={} if profile is None else json.loads(profile),
+        profile=None if profile is None else documents.parse(profile, DatasetProfile, profile_key),
         manifest=documents.find(lake, layout.dataset(version, MANIFEST), DatasetManifest),
         audit=documents.find(lake, layout.dataset(version, AUDIT), DatasetAudit),
         report=_bytes(lake, layout.dataset(version, REPORT)),
         importance=_importance(run, evaluation) if evaluation else None,
         plots=_plots(run, evaluation) if evaluation else {},
-        decided=_day(run, decision),
+        decision_day=_day(run, decision),
     )
 
 

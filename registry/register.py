@@ -55,7 +55,7 @@ def register(
             mlflow_run=tracked.run_id,
             metric=metric,
             status=gate_decision.outcome,
-            **gate_decision.holdout.model_dump(),
+            **dict(gate_decision.holdout),
             mlflow_version=tracked.version,
             release=release_version,
             reason=gate_decision.reason,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
+from andamio.step import CaughtError
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from scoring.documents import Failure
@@ -18,12 +18,11 @@ NO_REASON = "its function ended without an error message"
 _MAX_LENGTH = 500
 
 
-def one_line(error: object) -> str:
+def one_line(error: CaughtError | None) -> str:
     """What a state machine caught, as one line: the error's name, and its message where there is one."""
-    if not isinstance(error, Mapping):
+    if error is None:
         return NO_REASON
-    name, cause = str(error.get("Error") or ""), error.get("Cause")
-    message = str(cause or "")
+    name, message = error.error or "", error.cause or ""
     try:
         details = json.loads(message)
     except ValueError:
@@ -35,7 +34,7 @@ def one_line(error: object) -> str:
     return text[:_MAX_LENGTH] or NO_REASON
 
 
-def give_up(objects: Objects, batch: str, kind: Kind, number: int, error: object, now: datetime) -> None:
+def give_up(objects: Objects, batch: str, kind: Kind, number: int, error: CaughtError, now: datetime) -> None:
     """Write down why a shard or a chunk was given up; a later try writes over it."""
     found = Failure(kind, number, one_line(error), now.isoformat(timespec="seconds"))
     objects.put(_key(batch, kind, number), found.to_json(), content_type=documents.JSON)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal
 
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from andamio.tabular.refused import RefusedFile
 from scoring.batch import BatchPlan, Cut, Shard
 from scoring.context import ScoringContext
+from scoring.events import ChunkEvent, ShardEvent, Verify, Work, WorkItems
 from scoring.split.chunks import missing_surveys, read_surveys, survey_chunk
 from scoring.split.cut import CannotCut, cut, lines_of
 
@@ -19,30 +20,30 @@ MAX_CHUNKS_AT_ONCE = 4
 MAX_STORED_ROWS = 100_000
 """Rows of a batch that `[batch] store = "auto"` puts into the table."""
 
-Json = dict[str, Any]
 
-
-def remaining_work(context: ScoringContext, plan: BatchPlan, attempt: int, *, surveyed: bool = False) -> Json:
-    """The next step of a batch: {"status": "survey" | "score" | "verify", "batch", "items"?}.
+def remaining_work(context: ScoringContext, plan: BatchPlan, attempt: int, *, surveyed: bool = False) -> Work:
+    """The next step of a batch.
 
     `surveyed` says that its chunks were, as far as they can be. Raises `RefusedFile`.
     """
     batch_cut = read_cut(context.batch, plan.batch)
     if batch_cut is None:
-        if plan.format == "parquet":
+        if plan.input.format == "parquet":
             batch_cut = _cut_parquet(context, plan)
         else:
             missing = [] if surveyed else missing_surveys(context.batch, plan)
             if len(plan.chunks) > MAX_CHUNKS_AT_ONCE and missing:
-                return _work_items(context.batch, plan.batch, attempt, "chunk", missing, "survey")
+                chunks = [ChunkEvent(batch=plan.batch, chunk=chunk) for chunk in missing]
+                return _work_items(context.batch, plan.batch, attempt, "chunks", chunks)
             for chunk in missing:
                 survey_chunk(context, plan, chunk)
             batch_cut = _cut_text(context.batch, plan)
         batch_cut = _write_cut(context.batch, plan, batch_cut)
     remaining = missing_shards(context.batch, plan.batch, batch_cut)
     if not remaining:
-        return {"status": "verify", "batch": plan.batch}
-    return _work_items(context.batch, plan.batch, attempt, "shard", remaining, "score")
+        return Verify(batch=plan.batch)
+    shards = [ShardEvent(batch=plan.batch, shard=shard) for shard in remaining]
+    return _work_items(context.batch, plan.batch, attempt, "shards", shards)
 
 
 def read_cut(objects: Objects, batch: str) -> Cut | None:
@@ -66,11 +67,12 @@ def _number_in(key: str) -> int:
 def _cut_text(objects: Objects, plan: BatchPlan) -> Cut:
     surveys = read_surveys(objects, plan)
     try:
-        shards = cut(surveys, plan.line)
+        shards = cut(surveys, plan.head.line)
     except CannotCut as error:
         raise RefusedFile(str(error)) from None
     # A file without rows is a batch all the same: one shard, of nothing.
-    return Cut(shards or (Shard(0, plan.body, plan.body, plan.line),), _is_stored(plan, lines_of(surveys)))
+    empty = Shard(0, plan.head.body, plan.head.body, plan.head.line)
+    return Cut(shards or (empty,), _is_stored(plan, lines_of(surveys)))
 
 
 def _cut_parquet(context: ScoringContext, plan: BatchPlan) -> Cut:
@@ -93,9 +95,15 @@ def _write_cut(objects: Objects, plan: BatchPlan, batch_cut: Cut) -> Cut:
     return documents.read(objects, key, Cut)
 
 
-def _work_items(objects: Objects, batch: str, attempt: int, kind: str, numbers: Sequence[int], status: str) -> Json:
+def _work_items(
+    objects: Objects,
+    batch: str,
+    attempt: int,
+    kind: Literal["chunks", "shards"],
+    items: Sequence[ChunkEvent] | Sequence[ShardEvent],
+) -> WorkItems:
     """Write what a map is to work through."""
-    key = layout.batch(batch, f"todo/{attempt:05d}-{kind}s.json")
-    items = [{"batch": batch, kind: number} for number in numbers]
-    objects.put(key, json.dumps(items).encode(), content_type="application/json")
-    return {"status": status, "batch": batch, "items": key}
+    key = layout.batch(batch, f"todo/{attempt:05d}-{kind}.json")
+    body = json.dumps([item.model_dump() for item in items]).encode()
+    objects.put(key, body, content_type=documents.JSON)
+    return WorkItems(status="survey" if kind == "chunks" else "score", batch=batch, items=key)

@@ -13,7 +13,7 @@ from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
 from scoring.batch import ID, BatchPlan, Cut
 from scoring.documents import Manifest, ScoringModel, UploadRequest
-from scoring.state import State
+from scoring.state import STALE, State
 
 MAX_PARTS_LISTED = 100
 """How many parts of a result are listed by name; the manifest names all of them."""
@@ -22,6 +22,8 @@ _WINDOWS = tuple(timedelta(minutes=minutes) for minutes in (5, 60, 60 * 24, 60 *
 _KEYS_BEFORE_JUMP = 100
 _THREADS = 8
 _RESULTS_EXPIRED = "Its results have expired ([batch] keep_days). Upload the file again to score it."
+_QUIET = timedelta(minutes=15)
+"""A function ends within this time: a batch that runs writes something, unless a worker died or is throttled."""
 _UPLOAD_GRACE = timedelta(hours=1)
 """How long after its form expired an upload may still be under way."""
 
@@ -41,7 +43,8 @@ class Status:
     """How far a batch is. `file` is its key in the bucket, None before there is one; `created` in ISO 8601.
 
     `rows`, `scored` and `rejected` are known when it is done, and when it failed because every row was rejected.
-    `same_as` is the batch whose results are this one's, since it was of the same file and release.
+    `same_as` is the batch whose results are this one's, since it was of the same file and release. `last_progress` is
+    when something was last written for one that runs.
     """
 
     batch: str
@@ -56,6 +59,7 @@ class Status:
     model: ScoringModel | None = None
     reason: str | None = None
     same_as: str | None = None
+    last_progress: str | None = None
 
     @property
     def all_rejected(self) -> bool:
@@ -88,7 +92,27 @@ def read_status(objects: Objects, batch: str, now: datetime) -> Status | None:
         return _finished_status(objects, replace(status, same_as=state.same_as))
     if state.rejected is not None:
         status = replace(status, rows=state.rejected, scored=0, rejected=state.rejected, same_as=state.same_as)
-    return _unfinished_status(objects, status)
+    found = _unfinished_status(objects, status)
+    return _progress_status(objects, found, state) if found.status == "running" else found
+
+
+def judged_by_progress(status: Status, now: datetime) -> Status:
+    """A status for those who cannot see executions: it says so when a running batch writes nothing.
+
+    After 15 minutes the reason says it, after two hours, when nobody holds the batch any more, it failed.
+    """
+    if status.last_progress is None:
+        return status
+    quiet = now - datetime.fromisoformat(status.last_progress)
+    go_on = f"What was scored is kept. Go on with: andamio batch --resume {status.batch}"
+    if quiet >= STALE:
+        reason = f"No progress since {status.last_progress}: its execution died. {go_on}"
+        return replace(status, status="failed", step=None, reason=reason)
+    if quiet >= _QUIET:
+        minutes = int(quiet.total_seconds() // 60)
+        reason = f"No progress for {minutes} minutes: its execution may have died, which andamio batches tells. {go_on}"
+        return replace(status, reason=reason)
+    return status
 
 
 def result_files(objects: Objects, status: Status) -> Files:
@@ -129,7 +153,7 @@ def recent(objects: Objects, limit: int, now: datetime) -> list[Status]:
 
 def _ids(objects: Objects, since: str) -> Iterator[str]:
     """The ids of all batches since a time, each once."""
-    # No id begins otherwise in this millennium, and what else there is under batches/ does not.
+    # Every id of this millennium begins so, and no other key under batches/ does.
     prefix, after = layout.BATCHES + "2", layout.BATCHES + since
     while True:
         jump = None
@@ -143,7 +167,7 @@ def _ids(objects: Objects, since: str) -> Iterator[str]:
                 last = batch
                 yield batch
             elif keys > _KEYS_BEFORE_JUMP:
-                jump = layout.batch(batch, "~")  # behind all that a batch has
+                jump = layout.batch(batch, "~")  # sorts after every key of a batch
                 break
         if jump is None:
             return
@@ -194,6 +218,13 @@ def _unfinished_status(objects: Objects, status: Status) -> Status:
     done = sum(1 for _ in objects.list(layout.batch(batch, "shards/")))
     step: Literal["scoring", "verifying"] = "scoring" if done < cut else "verifying"
     return replace(status, shards=BatchProgress(done, cut), step=step if running else None)
+
+
+def _progress_status(objects: Objects, status: Status, state: State) -> Status:
+    folder = "shards/" if status.shards else "survey/"
+    times = (info.modified for info in objects.list(layout.batch(status.batch, folder)))
+    last = max([datetime.fromisoformat(state.since), *times])
+    return replace(status, last_progress=last.isoformat(timespec="seconds"))
 
 
 def _manifest(objects: Objects, batch: str) -> Manifest | None:

@@ -17,16 +17,34 @@ exceptions are faults.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from andamio import step
 from andamio.errors import DataError
+from andamio.step import NoResult, Step
 from andamio.tabular.refused import RefusedFile
 from scoring import state
 from scoring.batch import BatchPlan
 from scoring.context import ScoringContext
-from scoring.failures import Kind, give_up, one_line
+from scoring.events import (
+    BatchEvent,
+    BatchSummary,
+    ChunkEvent,
+    CompleteBatch,
+    FailEvent,
+    GiveUpEvent,
+    IncompleteBatch,
+    LastState,
+    NextStep,
+    PlanEvent,
+    Refusal,
+    ShardEvent,
+    Work,
+)
+from scoring.failures import give_up, one_line
 from scoring.incoming import incoming_file
 from scoring.plan import plan_step, read_plan, refuse, unpack_step
 from scoring.publish import publish_step
@@ -34,91 +52,90 @@ from scoring.remaining import missing_shards, read_cut, remaining_work
 from scoring.split.chunks import survey_chunk
 from scoring.verify import verify_step
 
-Json = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the steps work with: the buckets, table and releases, and the time of the call."""
+
+    context: ScoringContext
+    now: datetime
 
 
-def run_step(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
+def run_step(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Do the step that an event names; raises `DataError` for one that is not known."""
-    step = _STEPS.get(str(event.get("step")))
-    if step is None:
-        raise DataError(f"There is no step {event.get('step')!r}: expected one of {', '.join(_STEPS)}")
-    return step(context, event, now)
+    return step.run_step(STEPS, Call(context, now), event)
 
 
-def _plan(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    return plan_step(context, event.get("event") or {}, str(event.get("execution") or ""), now)
+def _plan(call: Call, event: PlanEvent) -> NextStep:
+    return plan_step(call.context, event.event, event.execution, call.now)
 
 
-def _unpack(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    return unpack_step(context, event["batch"], now)
+def _unpack(call: Call, event: BatchEvent) -> NextStep:
+    return unpack_step(call.context, event.batch, call.now)
 
 
-def _survey(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    survey_chunk(context, _plan_of(context, event["batch"]), int(event["chunk"]))
-    return {}  # children of a Map hand nothing back: state data are bounded, storage holds the facts
+def _survey(call: Call, event: ChunkEvent) -> NoResult:
+    survey_chunk(call.context, _plan_of(call.context, event.batch), event.chunk)
+    return NoResult()
 
 
-def _cut(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    """Put the surveys together: {"status": "score" | "verify" | "refused", "batch", "items"?, "message"?}."""
-    batch = event["batch"]
+def _cut(call: Call, event: BatchEvent) -> Refusal | Work:
+    """Put the surveys together."""
+    context, batch = call.context, event.batch
     plan, claimed = _plan_of(context, batch), state.read_state(context.batch, batch)
     try:
         return remaining_work(context, plan, 1 if claimed is None else claimed.attempt, surveyed=True)
     except RefusedFile as error:
-        return refuse(context, batch, plan.key, error, now)
+        return refuse(context, batch, plan.input.key, error, call.now)
 
 
-def _score(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
+def _score(call: Call, event: ShardEvent) -> NoResult:
     from scoring.worker import score_shard  # pyarrow, which no other step of a text file needs
 
-    batch, number = event["batch"], int(event["shard"])
+    context, batch = call.context, event.batch
     plan, cut = _plan_of(context, batch), read_cut(context.batch, batch)
     if cut is None:
         raise DataError(f"batch {batch} is not cut yet: the steps before have to run first")
     open_release = context.open(plan.release)
-    score_shard(
-        context.batch, context.table, plan, cut, cut.shards[number], open_release.contract, context.model(plan.release)
-    )
-    return {}
+    shard = cut.shards[event.shard]
+    score_shard(context.batch, context.table, plan, cut, shard, open_release.contract, context.model(plan.release))
+    return NoResult()
 
 
-def _give_up(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    kind: Kind = "chunk" if "chunk" in event else "shard"
-    give_up(context.batch, event["batch"], kind, int(event[kind]), event.get("error"), now)
-    return {}
+def _give_up(call: Call, event: GiveUpEvent) -> NoResult:
+    if event.chunk is not None:
+        give_up(call.context.batch, event.batch, "chunk", event.chunk, event.error, call.now)
+    if event.shard is not None:
+        give_up(call.context.batch, event.batch, "shard", event.shard, event.error, call.now)
+    return NoResult()
 
 
-def _verify(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    return verify_step(context, event["batch"], now)
+def _verify(call: Call, event: BatchEvent) -> CompleteBatch | IncompleteBatch | Refusal:
+    return verify_step(call.context, event.batch, call.now)
 
 
-def _publish(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    return publish_step(context, event["batch"], now)
+def _publish(call: Call, event: BatchEvent) -> BatchSummary:
+    return publish_step(call.context, event.batch, call.now)
 
 
-def _fail(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> Json:
-    """Write down why a batch failed, unless another execution took it over: `input` is what the machine knew last."""
-    last_input = event.get("input") or event
-    batch = _batch_in(context, last_input)
+def _fail(call: Call, event: FailEvent) -> NoResult:
+    """Write down why a batch failed, unless another execution took it over."""
+    context, last = call.context, event.input
+    batch = _batch_in(context, last)
     if batch is None:
-        return {}
-    reason = (
-        last_input.get("message")
-        or f"A step failed ({one_line(last_input.get('error'))}). To resume: andamio batch --resume {batch}"
-    )
-    missing = last_input.get("missing")
-    if missing is None:
-        missing = _missing(context, batch)
-    state.fail(context.batch, batch, now, str(reason), missing=missing, execution=event.get("execution"))
-    return {}
+        return NoResult()
+    reason = last.message or f"A step failed ({one_line(last.error)}). To resume: andamio batch --resume {batch}"
+    missing = _missing(context, batch) if last.missing is None else last.missing
+    state.fail(context.batch, batch, call.now, reason, missing=missing, execution=event.execution)
+    return NoResult()
 
 
-def _batch_in(context: ScoringContext, last_input: Mapping[str, Any]) -> str | None:
+def _batch_in(context: ScoringContext, last: LastState) -> str | None:
     """The batch that a machine failed on; where planning itself failed, the one of the file that it began with."""
-    if "batch" in last_input:
-        return str(last_input["batch"])
+    if last.batch is not None:
+        return last.batch
     try:
-        incoming = incoming_file(context.batch, last_input)
+        incoming = incoming_file(context.batch, last.model_extra or {})
     except RefusedFile:
         return None
     return None if incoming is None else incoming.batch
@@ -136,14 +153,14 @@ def _plan_of(context: ScoringContext, batch: str) -> BatchPlan:
     return plan
 
 
-_STEPS: dict[str, Callable[[ScoringContext, Mapping[str, Any], datetime], Json]] = {
-    "plan": _plan,
-    "unpack": _unpack,
-    "survey": _survey,
-    "cut": _cut,
-    "score": _score,
-    "give_up": _give_up,
-    "verify": _verify,
-    "publish": _publish,
-    "fail": _fail,
+STEPS: step.Steps[Call] = {
+    "plan": Step(PlanEvent, _plan),
+    "unpack": Step(BatchEvent, _unpack),
+    "survey": Step(ChunkEvent, _survey),
+    "cut": Step(BatchEvent, _cut),
+    "score": Step(ShardEvent, _score),
+    "give_up": Step(GiveUpEvent, _give_up),
+    "verify": Step(BatchEvent, _verify),
+    "publish": Step(BatchEvent, _publish),
+    "fail": Step(FailEvent, _fail),
 }

@@ -18,12 +18,14 @@ from andamio.storage.documents import digest
 from andamio.storage.ports import Objects
 from training import calibrate, export, reference, threshold
 from training.documents import FIT, ExportAttempt, FittedModel, NoModel, ScoredTrial, UnscoredTrial
+from training.events import FitSummary
 from training.families.catalog import Fitted
 from training.families.selected import ignored_columns, used_columns
+from training.npy import from_npy
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
-from training.trials.trial import Floats, fit_spec, from_npy, load_train
+from training.trials.trial import Floats, fit_spec, load_train
 
 MAX_EXPORTS = 3
 """How many trials are offered to the exporter before the run ends without a model."""
@@ -206,6 +208,13 @@ def _profile(lake: Objects, version: str) -> bytes:
         raise TrainingError(f"Data version {version} has no profile.json: run ETL again") from None
 
 
-def summary(result: FittedModel | NoModel) -> dict[str, Any]:
+def summary(result: FittedModel | NoModel) -> FitSummary:
     """What the state machine needs of a fit."""
-    return result.model_dump(include={"status", "run", "metric", "trial", "size_bytes"})
+    model = result if isinstance(result, FittedModel) else None
+    return FitSummary(
+        status=result.status,
+        run=result.run,
+        metric=result.metric,
+        trial=model.trial if model else None,
+        size_bytes=model.size_bytes if model else None,
+    )

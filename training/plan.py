@@ -8,25 +8,30 @@ import math
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import numpy
+import numpy as np
 import onnx
 import onnxruntime
 import pandas
 import skl2onnx
 import sklearn
+from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.storage.ports import Objects
-from training.documents import Identity, SearchPlan, Skipped, TrainingPlan
+from training import rows
+from training.documents import Identity, SearchPlan, SkippedFamily, TrainingPlan
+from training.events import PlanSummary
 from training.families.catalog import FAMILIES
 from training.families.spaces import OPTUNA
+from training.npy import to_npy
 from training.outcome import imported
-from training.run import CONTRACT, PLAN_FILE, Run
+from training.run import CONTRACT, FOLDS_FILE, PLAN_FILE, Run
+from training.trials import folds
 
 ROOT = Path(__file__).parents[1]
 STEPS = (
@@ -57,11 +62,11 @@ def plan(
 ) -> TrainingPlan:
     """Plan a run on a data version (default: the current one) and write its plan.
 
-    `families`, `trials` and `budget_minutes` take the place of what the contract says; the budget counts from
-    `now`, which is when the plan is written first.
+    `families`, `trials` and `budget_minutes` take the place of what the contract says; `now` is when the
+    plan is written first.
 
     The run's id is a digest of all that decides its outcome, so asking again finds the same run. Raises
-    `TrainingError` when there is no data, or no family that can be trained.
+    `TrainingError` when there are no data, too few of a class, or no family that can be trained.
     """
     version = version or dataset.current_version(lake)
     manifest = dataset.manifest(lake, version)
@@ -88,21 +93,29 @@ def plan(
     digest = hashlib.sha256(json.dumps(identity.model_dump(), sort_keys=True).encode()).hexdigest()
     run = Run(digest[:16], models)
     models.put_new(run.key(CONTRACT), contract.to_json(), content_type="application/json")
-    return run.once(
-        PLAN_FILE,
-        TrainingPlan,
-        lambda: TrainingPlan(
+
+    def compute() -> TrainingPlan:
+        skipped = [name for name in requested if name not in FAMILIES]
+        return TrainingPlan(
             **identity.model_dump(),
             run=run.id,
             problem=contract.problem.name,
             metric=contract.training.metric,
             split=manifest.split,
+            folds=run.write(FOLDS_FILE, to_npy(_folds(lake, contract, version))),
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
-            skipped=[
-                Skipped(family=name, why="this version does not train it") for name in requested if name not in FAMILIES
-            ],
-        ),
-    )
+            skipped=[SkippedFamily(family=name, why="this version does not train it") for name in skipped],
+        )
+
+    return run.once(PLAN_FILE, TrainingPlan, compute)
+
+
+def _folds(lake: Objects, contract: Contract, version: str) -> NDArray[np.int8]:
+    """The folds of every trial of the run, computed once: [repeats, rows]."""
+    columns = dataset.read_columns(lake, version, "train")
+    labels, keys = rows.labels_and_keys(rows.typed_table(contract, columns, version=version), columns, version=version)
+    settings = contract.training
+    return folds.repeated(labels, keys, contract.classes, settings.seed, settings.repeats)
 
 
 def _search(contract: Contract, trials: int | None, budget_minutes: float | None) -> SearchPlan:
@@ -125,15 +138,17 @@ def _search(contract: Contract, trials: int | None, budget_minutes: float | None
 
 def libraries() -> dict[str, str]:
     """The versions of what computes: other versions, another model."""
-    modules = (numpy, onnx, onnxruntime, pandas, skl2onnx, sklearn)
+    modules = (np, onnx, onnxruntime, pandas, skl2onnx, sklearn)
     versions = {module.__name__: str(module.__version__) for module in modules}
     return {"python": platform.python_version(), "optuna": OPTUNA, **versions}
 
 
+@cache
 def sources() -> str:
     """A digest of our own code that decides a run's outcome: when it changes, results of older code are not reused.
 
-    That is every module that the steps of a run import, directly or through others, wherever it lies.
+    That is every module that the steps of a run import, directly or through others, wherever it lies. It is computed
+    once a process, which runs the code that it has loaded.
     """
     source_digest = hashlib.sha256()
     for module, file in sorted(imported(STEPS, ROOT).items()):
@@ -141,12 +156,12 @@ def sources() -> str:
     return source_digest.hexdigest()[:16]
 
 
-def summary(training_plan: TrainingPlan) -> dict[str, Any]:
-    """What the state machine needs of a plan: names and small numbers."""
-    return {
-        "run": training_plan.run,
-        "dataset": training_plan.dataset,
-        "metric": training_plan.metric,
-        "trials": training_plan.search.trials,
-        "skipped": [skipped.family for skipped in training_plan.skipped],
-    }
+def summary(training_plan: TrainingPlan) -> PlanSummary:
+    """What the state machine needs of a plan."""
+    return PlanSummary(
+        run=training_plan.run,
+        dataset=training_plan.dataset,
+        metric=training_plan.metric,
+        trials=training_plan.search.trials,
+        skipped=[skipped.family for skipped in training_plan.skipped],
+    )

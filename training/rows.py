@@ -60,12 +60,18 @@ def typed_table(contract: Contract, columns: Columns, *, version: str) -> Table:
     return table
 
 
+def labels_and_keys(table: Table, columns: Columns, *, version: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Class index and split key of each row; raises `TrainingError` when there are none."""
+    if table.labels is None:
+        raise TrainingError(f"Data version {version} has no target column")
+    return table.labels, tuple(map(str, columns[KEY]))
+
+
 def encode_rows(contract: Contract, columns: Columns, *, version: str) -> TrainingRows:
     """Encode typed columns with a sealed contract; raises `TrainingError` when it no longer fits the data."""
     table = typed_table(contract, columns, version=version)
-    if table.labels is None:
-        raise TrainingError(f"Data version {version} has no column '{contract.problem.target}'")
-    return TrainingRows(encode(contract, table), table.labels, tuple(map(str, columns[KEY])), table)
+    labels, keys = labels_and_keys(table, columns, version=version)
+    return TrainingRows(encode(contract, table), labels, keys, table)
 
 
 def _length(columns: Columns) -> int:

@@ -18,6 +18,8 @@ from training.documents import FIT, TRIAL, FittedModel, NoModel, RoundResult, Sc
 
 PLAN_FILE = "plan.json"
 CONTRACT = "contract.json"
+FOLDS_FILE = "folds.npy"
+"""The fold in which each row of train is scored, a row a repeat: int8 [repeats, rows]."""
 FIT_FILE = "fit.json"
 EVALUATION_FILE = "evaluation.json"
 
@@ -38,12 +40,12 @@ def scores_file(trial: str) -> str:
 
 def round_trials_file(number: int) -> str:
     """The trials of one round of the search, 1 the first."""
-    return f"rounds/{number:04d}/asked.json"
+    return f"rounds/{number:04d}/trials.json"
 
 
 def round_result_file(number: int) -> str:
     """The results of one round of the search, and whether it continues."""
-    return f"rounds/{number:04d}/told.json"
+    return f"rounds/{number:04d}/result.json"
 
 
 def lost_file(trial: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,14 @@ from andamio.cli.models import api, pipeline, reports, show
 from andamio.cli.models import card as cards
 from andamio.contract import Contract
 from andamio.errors import CommandError, UsageError
+
+
+class Emulator(StrEnum):
+    """The emulators that the local cloud can be made of."""
+
+    MINISTACK = "ministack"
+    LOCALSTACK = "localstack"
+
 
 app = typer.Typer(
     name="andamio",
@@ -43,6 +52,10 @@ Aws = Annotated[bool, typer.Option("--aws", help="Use your AWS account instead o
 Context = Annotated[
     list[str] | None, typer.Option("--context", "-c", help="A CDK context value, such as bundle=arm64.")
 ]
+EmulatorChoice = Annotated[
+    Emulator | None,
+    typer.Option("--emulator", help="The AWS emulator of the local cloud. Default: the running one, else ministack."),
+]
 HEART = REPO / "problems" / "heart"
 
 
@@ -59,9 +72,9 @@ def _deployed(problem: str | None, stage: str | None) -> dict[str, Any]:
 
 
 @app.command()
-def demo(problem: Folder = HEART) -> None:
+def demo(problem: Folder = HEART, emulator: EmulatorChoice = None) -> None:
     """Run the whole system once: local cloud, deploy, data, training, a prediction, a batch."""
-    pipeline.demo(problem)
+    pipeline.demo(problem, emulator)
 
 
 @app.command()
@@ -73,9 +86,10 @@ def up(
             help="Enforce the IAM roles of functions. Default: the setting of a running cloud, else --iam.",
         ),
     ] = None,
+    emulator: EmulatorChoice = None,
 ) -> None:
     """Start the local cloud (emulator, PostgreSQL, MLflow) and update the addresses of deployed systems."""
-    local.run("up", *([] if iam is None else ["--iam" if iam else "--no-iam"]))
+    local.up(emulator, iam=iam)
     addresses.follow(local.started())
 
 

@@ -336,7 +336,8 @@ class Training(Section):
     patience: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
     """The search ends after this many rounds without a better mean, once every family was tried."""
     budget_minutes: Annotated[float, Field(strict=True, gt=0, le=1440)] = 30.0
-    """No new round starts later than this after the plan of the run."""
+    """No new round starts after so many minutes of work on the run: where it was interrupted, the pause does not
+    count."""
     leakage: Literal["warn", "stop"] = "warn"
     """The effect of a suspect of the [leakage audit](../contract.md#the-leakage-audit): a warning; with `stop` the
     ETL run ends as `Rejected`, and no training follows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from andamio.storage.documents import Document, Part
+from andamio.storage.documents import Document, Part, to_json
 
 
 class InputRows(Part):
@@ -82,6 +82,72 @@ class StagedInput(Document):
     reasons: list[RejectReason]
     first: list[str]
     coerced: dict[str, int]
+
+
+class Bins(Part):
+    """Bins of about equal count: inner `edges` ascending (days of a date in ISO 8601), `counts` one more than edges."""
+
+    edges: list[float] | list[str]
+    counts: list[int]
+
+
+class FeatureProfile(Part):
+    """Statistics of a feature; of a private one nothing but how often it is there.
+
+    Numbers and dates have `min`, `max` and `bins` (dates in ISO 8601), numbers `mean` and `std` too; other features
+    `distinct` values, the `frequencies` of the most frequent and the rows of the `other` ones.
+    """
+
+    type: str
+    count: int
+    missing: int
+    available_at_prediction: Literal[False] | None = None
+    private: Literal[True] | None = None
+    min: float | str | None = None
+    max: float | str | None = None
+    mean: float | None = None
+    std: float | None = None
+    bins: Bins | None = None
+    distinct: int | None = None
+    frequencies: dict[str, int] | None = None
+    other: int | None = None
+
+
+class ProfileRows(Part):
+    """Rows of a data version, and how they were divided."""
+
+    all: int
+    train: int
+    holdout: int
+
+
+class ProfileClasses(Part):
+    """Rows by class of both sides."""
+
+    train: dict[str, int]
+    holdout: dict[str, int]
+
+
+class LabelConflicts(Part):
+    """Groups of rows that agree in every input and disagree in the label, and the rows in them."""
+
+    of: Literal["all"] = "all"
+    groups: int
+    rows: int
+
+
+class DatasetProfile(Document):
+    """`datasets/VERSION/profile.json`: statistics, those of features of train alone. A release seals it as it is."""
+
+    features_of: Literal["train"] = "train"
+    rows: ProfileRows
+    classes: ProfileClasses
+    conflicts: LabelConflicts
+    features: dict[str, FeatureProfile]
+
+    def to_json(self) -> bytes:
+        """The profile's bytes; what a feature does not have is left out."""
+        return to_json(self.model_dump(mode="json", exclude_none=True))
 
 
 class DatasetManifest(Document):

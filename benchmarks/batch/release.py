@@ -29,6 +29,7 @@ from training import calibrate, export
 from training.documents import ScoredTrial, TrialSpec
 from training.fit import Exported, try_exports
 from training.rows import encode_rows
+from training.trials.folds import repeated
 from training.trials.trial import cross_validate
 
 TRAINED_ON = 4_000
@@ -64,7 +65,7 @@ def train(family: str) -> tuple[Contract, Exported]:
     cells[dataset.KEY] = [f"{row:016x}" for row in range(TRAINED_ON)]
     rows = encode_rows(contract, cells, version="benchmark")
     spec = TrialSpec(id="t1", family=family, params=PARAMS[family], simplicity=0, round=1)
-    found = cross_validate(contract, rows, spec, SEED, 1)
+    found = cross_validate(contract, rows, spec, SEED, repeated(rows.labels, rows.keys, contract.classes, SEED, 1))
     trial = ScoredTrial(**spec.model_dump(), **found.figures(), metric=contract.training.metric, scores="", seconds=0.0)
     exported, attempts = try_exports(
         contract, rows, [trial], lambda _: found.out_of_fold, SEED, export.to_onnx, calibrate.attach

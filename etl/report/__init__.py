@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns, from_bytes
+from andamio.dataset.documents import DatasetProfile
 from andamio.dataset.version import PROFILE, REPORT
 from andamio.errors import DataError, ObjectNotFound
-from andamio.storage import layout
+from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from etl.publish import read_audit, read_current, read_manifest
 from etl.report.page import page
@@ -35,7 +34,7 @@ def report(lake: Objects, contract: Contract, version: str) -> str:
     content = Version(
         contract,
         manifest,
-        json.loads(lake.get(layout.dataset(version, PROFILE)).body),
+        documents.read(lake, layout.dataset(version, PROFILE), DatasetProfile),
         read_audit(lake, version),
         _train(lake, version),
         before,

@@ -56,14 +56,14 @@ def templates() -> Environment:
 
 def _tiles(version: Version) -> list[tuple[str, str]]:
     rows = version.manifest.rows
-    cells = sum(one.rows for one in version.described)
-    lacking = sum(one.missing for one in version.described)
+    cells = sum(one.rows for one in version.feature_summaries)
+    lacking = sum(one.missing for one in version.feature_summaries)
     return [
         ("training rows", text.number(rows.train)),
         ("holdout rows", text.number(rows.holdout)),
         ("rejected rows", text.number(rows.rejected)),
         ("features", text.number(len(version.contract.inputs))),
         ("missing cells", text.percent(lacking / max(cells, 1))),
-        ("label conflicts", text.number(int(version.profile["conflicts"]["rows"]))),
+        ("label conflicts", text.number(version.profile.conflicts.rows)),
         ("audit suspects", text.number(len(version.suspects))),
     ]

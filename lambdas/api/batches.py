@@ -1,4 +1,4 @@
-"""Batches over HTTP: an upload is asked for, a batch is watched, recent ones are listed.
+"""Batches over HTTP: request an upload, get the status of a batch, list recent batches.
 
 The file itself never passes through here: a client sends it to the batch bucket under a form that was
 signed for it, and its arrival starts the batch. What a batch is, and how far it is, is read in the bucket.
@@ -19,7 +19,7 @@ from lambdas.api.requests.records import invalid, refuse_others
 from lambdas.api.stores import Bucket, Stores
 from scoring.batch import ID, MAX_NAME_LENGTH, new_id, plain_name
 from scoring.documents import UploadRequest
-from scoring.status import Files, read_status, recent, result_files
+from scoring.status import Files, judged_by_progress, read_status, recent, result_files
 
 LARGEST_UPLOAD = 5 * 2**30
 """Bytes that S3 takes in one POST."""
@@ -63,7 +63,7 @@ def _name(payload: object) -> str:
 
 
 def _curl(url: str, fields: Mapping[str, str], name: str) -> str:
-    """The upload as a line to paste into a shell, in the folder that the file is in."""
+    """A curl command that uploads the file, for a shell in the folder of the file."""
     form = [part for key, value in fields.items() for part in ("--form-string", f"{key}={value}")]
     return shlex.join(["curl", "--fail-with-body", *form, "-F", f"file=@{name}", url])
 
@@ -75,12 +75,14 @@ def batch_status(stores: Stores, batch: str) -> Json:
     status = read_status(stores.bucket, batch, stores.clock.now())
     if status is None:
         raise RequestError("not-found", "There is no batch of this id. GET batches lists the recent ones.")
+    status = judged_by_progress(status, stores.clock.now())
     return {**status.to_dict(), "links": _links(stores.bucket, result_files(stores.bucket, status))}
 
 
 def recent_batches(stores: Stores, limit: int) -> Json:
     """The newest batches, the newest first."""
-    return {"batches": [status.to_dict() for status in recent(stores.bucket, limit, stores.clock.now())]}
+    now = stores.clock.now()
+    return {"batches": [judged_by_progress(status, now).to_dict() for status in recent(stores.bucket, limit, now)]}
 
 
 def _links(bucket: Bucket, files: Files) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -12,18 +11,17 @@ from andamio.contract import Contract
 from andamio.contract.deployed import load_problem
 from andamio.names import EVENT_ETL
 from andamio.settings import EtlSettings
-from etl.steps import run_step
+from andamio.step import logged_step
+from andamio.storage.ports import Objects
+from etl.steps import STEPS, Etl
 
 
 @cache
-def connect() -> tuple[S3Objects, Contract]:
+def connect() -> tuple[Objects, Contract]:
     """The lake and the contract that this function was deployed for; raises `SettingsError`."""
     return S3Objects(EtlSettings.from_env().lake), load_problem()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Run one step of `etl.steps`."""
-    lake, contract = connect()
-    result = run_step(lake, contract, event, datetime.now(UTC))
-    print(json.dumps({"event": EVENT_ETL, "step": event["step"], **result}, ensure_ascii=False), flush=True)
-    return result
+    return logged_step(STEPS, lambda: Etl(*connect(), datetime.now(UTC)), event, EVENT_ETL)

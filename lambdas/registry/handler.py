@@ -1,8 +1,7 @@
-"""One step after the decision a call: register, promote. A function of its own, for MLflow fits no other."""
+"""One step after the decision a call: register and promote; follow, after a promotion by hand. MLflow fits no other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -13,10 +12,12 @@ from andamio.adapters.s3 import S3Objects
 from andamio.errors import AndamioError, TrainingError
 from andamio.names import EVENT_REGISTRY
 from andamio.settings import RegistrySettings
-from andamio.step import do_step
+from andamio.step import Step, Steps, logged_step
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from registry import reachable, register
+from registry import follow, reachable, register
+from registry.documents import Conflict, Followed, ModelResult, RunResult
+from registry.events import FollowEvent, PromoteEvent, RegisterEvent
 from registry.record import Origin, Tracker, Trackers
 
 
@@ -52,24 +53,31 @@ def connect() -> Registry:
     return Registry(S3Objects(settings.lake), S3Objects(settings.models), origin, tracker, settings.tracking_uri)
 
 
-def _register(to: Registry, event: dict[str, Any]) -> dict[str, Any]:
-    registered = register.register(to.lake, to.models, event["run"], event.get("decision"), to.origin, to.tracker)
-    return registered.summary()
+def _register(to: Registry, event: RegisterEvent) -> RunResult | ModelResult:
+    return register.register(to.lake, to.models, event.run, event.decision, to.origin, to.tracker).summary()
 
 
-def _promote(to: Registry, event: dict[str, Any]) -> dict[str, Any]:
+def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
     now = datetime.now(UTC)
-    promoted = register.promote(to.models, event["run"], event["decision"], to.tracker, now, attempt=event["attempt"])
-    return promoted.summary()
+    promoted = register.promote(to.models, event.run, event.decision, to.tracker, now, attempt=event.attempt)
+    return promoted if isinstance(promoted, Conflict) else promoted.summary()
 
 
-STEPS: dict[str, Callable[[Registry, dict[str, Any]], dict[str, Any]]] = {"register": _register, "promote": _promote}
+def _follow(to: Registry, event: FollowEvent) -> Followed:
+    return follow.follow(to.models, event.problem, to.tracker)
+
+
+STEPS: Steps[Registry] = {
+    "register": Step(RegisterEvent, _register),
+    "promote": Step(PromoteEvent, _promote),
+    "follow": Step(FollowEvent, _follow),
+}
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Do the step that the event names; raises `andamio.errors`."""
     try:
-        return do_step(STEPS, connect, event, EVENT_REGISTRY)
+        return logged_step(STEPS, connect, event, EVENT_REGISTRY)
     except Exception as error:
         # MLflow's client quotes what IAM said.
         refusal = None if isinstance(error, AndamioError) else quoted_refusal(error)

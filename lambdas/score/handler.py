@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -12,8 +10,9 @@ from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.s3 import S3Objects
 from andamio.names import EVENT_BATCH
 from andamio.settings import ScoreSettings
+from andamio.step import logged_step
 from scoring.context import ScoringContext
-from scoring.steps import run_step
+from scoring.steps import STEPS, Call
 
 
 @cache
@@ -32,10 +31,5 @@ def connect() -> ScoringContext:
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Run one step of `scoring.steps`."""
-    started = time.perf_counter()
-    result = run_step(connect(), event, datetime.now(UTC))
-    said: dict[str, Any] = {name: event[name] for name in ("step", "batch", "shard", "chunk") if name in event}
-    seconds = round(time.perf_counter() - started, 3)
-    line = {"event": EVENT_BATCH, **said, **result, "seconds": seconds}
-    print(json.dumps(line, ensure_ascii=False), flush=True)
-    return result
+    shown = ("batch", "shard", "chunk")
+    return logged_step(STEPS, lambda: Call(connect(), datetime.now(UTC)), event, EVENT_BATCH, *shown)

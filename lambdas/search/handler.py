@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 from andamio.adapters.s3 import S3Objects
 from andamio.names import EVENT_TRAINING
 from andamio.settings import SearchSettings
-from andamio.step import do_step
+from andamio.step import NoResult, Step, Steps, logged_step
 from andamio.storage.ports import Objects
+from training.events import AskEvent, LostEvent, RoundResultSummary, RoundTrialsSummary, TellEvent
 from training.search import rounds
 
 
@@ -21,22 +21,23 @@ def connect() -> Objects:
     return S3Objects(SearchSettings.from_env().models)
 
 
-def _ask(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
-    return rounds.round_trials_summary(rounds.ask(models, event["run"], after=event["after"]))
+def _ask(models: Objects, event: AskEvent) -> RoundTrialsSummary:
+    return rounds.round_trials_summary(rounds.ask(models, event.run, after=event.after))
 
 
-def _tell(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
-    return rounds.round_result_summary(rounds.tell(models, event["run"], number=event["round"], now=datetime.now(UTC)))
+def _tell(models: Objects, event: TellEvent) -> RoundResultSummary:
+    began, now = datetime.fromisoformat(event.began), datetime.now(UTC)
+    return rounds.round_result_summary(rounds.tell(models, event.run, number=event.round, began=began, now=now))
 
 
-def _lost(models: Objects, event: dict[str, Any]) -> dict[str, Any]:
-    rounds.lost(models, event["run"], event["trial"], event["error"], execution=event["execution"])
-    return {}  # children of a Map hand nothing back
+def _lost(models: Objects, event: LostEvent) -> NoResult:
+    rounds.lost(models, event.run, event.trial, event.error, execution=event.execution)
+    return NoResult()
 
 
-STEPS: dict[str, Callable[[Objects, dict[str, Any]], dict[str, Any]]] = {"ask": _ask, "tell": _tell, "lost": _lost}
+STEPS: Steps[Objects] = {"ask": Step(AskEvent, _ask), "tell": Step(TellEvent, _tell), "lost": Step(LostEvent, _lost)}
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Do the step that the event names; raises `andamio.errors`."""
-    return do_step(STEPS, connect, event, EVENT_TRAINING, "run", "trial")
+    return logged_step(STEPS, connect, event, EVENT_TRAINING, "run", "trial")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -13,10 +12,20 @@ from andamio.contract import Contract
 from andamio.contract.deployed import load_problem
 from andamio.names import EVENT_TRAINING
 from andamio.settings import TrainSettings
-from andamio.step import do_step
+from andamio.step import NoResult, Step, Steps, logged_step
 from andamio.storage.ports import Objects
 from training import fit, plan
 from training.evaluate import decide, evaluate
+from training.events import (
+    DecideEvent,
+    DecisionSummary,
+    EvaluationSummary,
+    FitSummary,
+    PlanEvent,
+    PlanSummary,
+    RunEvent,
+    TrialEvent,
+)
 from training.lake_without_holdout import LakeWithoutHoldout
 from training.trials import trial
 
@@ -42,48 +51,47 @@ def problem() -> Contract:
     return load_problem()
 
 
-def _plan(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    asked = event.get("input") or {}
+def _plan(to: Buckets, event: PlanEvent) -> PlanSummary:
     return plan.summary(
         plan.plan(
             LakeWithoutHoldout(to.lake),
             to.models,
             problem(),
-            version=asked.get("dataset"),
-            families=asked.get("families"),
-            trials=asked.get("trials"),
-            budget_minutes=asked.get("budget_minutes"),
+            version=event.input.dataset,
+            families=event.input.families,
+            trials=event.input.trials,
+            budget_minutes=event.input.budget_minutes,
             now=datetime.now(UTC),
         )
     )
 
 
-def _trial(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    trial.trial(LakeWithoutHoldout(to.lake), to.models, event["run"], event["trial"], number=event["round"])
-    return {}  # children of a Map hand nothing back: state data are bounded, storage holds the facts
+def _trial(to: Buckets, event: TrialEvent) -> NoResult:
+    trial.trial(LakeWithoutHoldout(to.lake), to.models, event.run, event.trial, number=event.round)
+    return NoResult()
 
 
-def _fit(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    return fit.summary(fit.fit(LakeWithoutHoldout(to.lake), to.models, event["run"]))
+def _fit(to: Buckets, event: RunEvent) -> FitSummary:
+    return fit.summary(fit.fit(LakeWithoutHoldout(to.lake), to.models, event.run))
 
 
-def _evaluate(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    return evaluate.summary(evaluate.evaluate(to.lake, to.models, event["run"]))
+def _evaluate(to: Buckets, event: RunEvent) -> EvaluationSummary:
+    return evaluate.summary(evaluate.evaluate(to.lake, to.models, event.run))
 
 
-def _decide(to: Buckets, event: dict[str, Any]) -> dict[str, Any]:
-    return decide.summary(decide.decide(to.lake, to.models, event["run"]), attempt=event["attempts"] + 1)
+def _decide(to: Buckets, event: DecideEvent) -> DecisionSummary:
+    return decide.summary(decide.decide(to.lake, to.models, event.run), attempt=event.attempts + 1)
 
 
-STEPS: dict[str, Callable[[Buckets, dict[str, Any]], dict[str, Any]]] = {
-    "plan": _plan,
-    "trial": _trial,
-    "fit": _fit,
-    "evaluate": _evaluate,
-    "decide": _decide,
+STEPS: Steps[Buckets] = {
+    "plan": Step(PlanEvent, _plan),
+    "trial": Step(TrialEvent, _trial),
+    "fit": Step(RunEvent, _fit),
+    "evaluate": Step(RunEvent, _evaluate),
+    "decide": Step(DecideEvent, _decide),
 }
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Do the step that the event names; raises `andamio.errors`."""
-    return do_step(STEPS, connect, event, EVENT_TRAINING, "run", "trial")
+    return logged_step(STEPS, connect, event, EVENT_TRAINING, "run", "trial")

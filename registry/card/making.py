@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from andamio.contract.tables import Feature
-from andamio.dataset.documents import DatasetManifest, SourceFile
+from andamio.dataset.documents import DatasetManifest, FeatureProfile, SourceFile
 from andamio.tabular.read_as import assumptions
-from registry.card.facts import Facts, Json
+from registry.card.facts import Facts
 from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
 from registry.card.wording import counted, family, interval, listed, metric, number
 
@@ -145,10 +146,10 @@ def limits(facts: Facts) -> Section:
             f"{number(figure.high - figure.low)}: a smaller difference between two models may be chance."
         )
     found += _ranges(facts)
-    conflicts = facts.profile.get("conflicts") or {}
-    if conflicts.get("rows"):
+    conflicting_rows = facts.profile.conflicts.rows if facts.profile else 0
+    if conflicting_rows:
         found.append(
-            f"{counted(conflicts['rows'], 'row')} of the data agree in every feature and disagree in the class: "
+            f"{counted(conflicting_rows, 'row')} of the data agree in every feature and disagree in the class: "
             "no model can be right about all of them."
         )
     if facts.audit is None:
@@ -160,13 +161,13 @@ def limits(facts: Facts) -> Section:
 
 
 def _ranges(facts: Facts) -> list[str]:
-    features: dict[str, Json] = facts.profile.get("features") or {}
+    features = facts.profile.features if facts.profile else {}
     rows = []
     for name, feature in facts.contract.inputs.items():
-        profile = features.get(name) or {}
-        if not feature.private and profile.get("min") is not None and profile.get("max") is not None:
+        profile = features.get(name)
+        if not feature.private and profile and profile.min is not None and profile.max is not None:
             unit = f" {escaped(feature.unit)}" if feature.unit else ""
-            rows.append(f"{escaped(name)} {_plain(profile['min'])} to {_plain(profile['max'])}{unit}")
+            rows.append(f"{escaped(name)} {_plain(profile.min)} to {_plain(profile.max)}{unit}")
     found = []
     if rows:
         found.append(
@@ -187,13 +188,12 @@ def _takes_unknown(feature: Feature) -> bool:
     return feature.type == "category" and feature.accepts_unknown
 
 
-def _often_missing(features: dict[str, Json], inputs: dict[str, Feature]) -> list[str]:
+def _often_missing(features: Mapping[str, FeatureProfile], inputs: dict[str, Feature]) -> list[str]:
     found = []
     for name in inputs:
-        profile = features.get(name) or {}
-        count, missing = profile.get("count") or 0, profile.get("missing") or 0
-        if count and missing / count >= 0.2:
-            found.append(f"{escaped(name)} ({missing / count:.0%})")
+        profile = features.get(name)
+        if profile and profile.count and profile.missing / profile.count >= 0.2:
+            found.append(f"{escaped(name)} ({profile.missing / profile.count:.0%})")
     return found
 
 
@@ -201,7 +201,7 @@ def gate(facts: Facts) -> Section:
     """What the gate decided, in its own words."""
     decision = facts.decision
     outcome = {"promoted": "Promoted", "rejected": "Not promoted", "tied": "A tie"}[decision.outcome]
-    when = f", {escaped(facts.decided)}" if facts.decided else ""
+    when = f", {escaped(facts.decision_day)}" if facts.decision_day else ""
     parts = [f"**{outcome}**{when}. {escaped(decision.reason, SENTENCE)}"]
     rows = [
         [name, interval(figure)]

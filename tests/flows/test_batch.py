@@ -112,14 +112,6 @@ def test_bad_rows_cost_themselves_and_no_other_whatever_the_order(scoring: Scori
     assert (ended.output["scored"], ended.output["rejected"]) == (rows - len(poisoned), len(poisoned))
 
 
-def test_a_file_of_bad_rows_alone_is_done_and_all_are_told(scoring: Scoring) -> None:
-    ended = scoring.score("patients.csv", heart_file(90, poisoned=range(90)))
-    assert ended.status == "SUCCEEDED", ended.cause
-    assert (ended.output["scored"], ended.output["rejected"]) == (0, 90)
-    assert scoring.scored(ended.output["batch"]) == []
-    assert len(scoring.rejected(ended.output["batch"])) == 90
-
-
 def test_every_prediction_of_a_small_batch_is_in_the_table_once(scoring: Scoring) -> None:
     batch = scoring.score("patients.csv", heart_file(120, poisoned=[3])).output["batch"]
     items = scoring.items()

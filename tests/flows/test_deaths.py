@@ -8,15 +8,12 @@ call that makes a step's result among them.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count, takewhile
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -26,9 +23,7 @@ import pytest
 from moto.moto_api._internal import mock_random
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
-from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
-from andamio.release.release import MANIFEST
 from andamio.storage import layout
 from infra import asl
 from lambdas.registry import handler as registry_handler
@@ -36,6 +31,7 @@ from lambdas.search import handler as search_handler
 from lambdas.train import handler as train_handler
 from tests.support.datasets import heart_cells, publish
 from tests.support.releases import linear_onnx, serve
+from tests.support.stored import Normal, differences, items, made_releases, stored
 from tests.support.tracker import MemoryTracker
 
 from .cloud import FUNCTION_SECONDS, Cloud, Execution, account
@@ -46,26 +42,6 @@ from .scoring import SHARD_BYTES, Scoring, deploy_scoring, heart_file
 EXPLORES = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 HOW: tuple[When, ...] = ("before", "after", "instead")
 CONTRACT = Contract.load(HEART)
-# What differs from run to run: times, how long things took, who did it and in which attempt, and what is made of these.
-_FREE = frozenset(
-    {
-        "created",
-        "since",
-        "started",
-        "modified",
-        "seconds",
-        "latency_ms",
-        "etag",
-        "execution",
-        "attempt",
-        "revision",
-        "expires",
-        "expires_at",
-    }
-)
-_IDS = re.compile(r"\d{8}T\d{6}-[\w-]+?(?=[-/.\"\s,]|$)|\d{4}-\d\d-\d\dT[\d:.+]+Z?")
-_NOTES = re.compile(r"^runs/[^/]+/lost/|^batches/[^/]+/failures/")
-"""What a death leaves besides: why something was lost. Nobody takes it for a result."""
 
 
 @dataclass
@@ -105,49 +81,13 @@ class World(ABC):
 
     def stored(self, cloud: Cloud) -> dict[str, Any]:
         """Everything that is stored, by where; what differs from run to run left out."""
-        found = {}
-        for bucket in (cloud.lake, cloud.models, cloud.batch):
-            found |= {
-                f"{bucket.bucket}/{named(info.key, cloud)}": content(bucket, info.key, cloud)
-                for info in bucket.list("")
-                if not _NOTES.match(info.key)
-            }
-        return found | self.others(cloud)
+        buckets = {bucket.bucket: bucket for bucket in (cloud.lake, cloud.models, cloud.batch)}
+        return {**stored(buckets, normal(cloud)), **self.others(cloud)}
 
 
-def named(text: str, cloud: Cloud) -> str:
-    """A text without batch ids, times, and the version of the one release that this account has made."""
-    for number, release in enumerate(made_releases(cloud)):
-        text = text.replace(release, f"RELEASE-{number}")
-    return _IDS.sub("*", text)
-
-
-def made_releases(cloud: Cloud) -> list[str]:
-    """The versions of the releases: a release holds how long things took, and its version is a digest of that."""
-    return sorted({info.key.split("/")[1] for info in cloud.models.list(layout.RELEASES)})
-
-
-def content(bucket: S3Objects, key: str, cloud: Cloud) -> str:
-    """What an object says, for comparison: JSON without free fields, a picture or page only that it is there."""
-    if key.endswith((".html", ".md", ".svg", "MLmodel")) or (
-        key.startswith(layout.RELEASES) and key.endswith(MANIFEST)
-    ):
-        return "there"  # times, and digests of files that hold times; their figures are compared where they come from
-    body = bucket.get(key).body
-    if key.endswith(".json") and not key.startswith(layout.RAW):
-        return named(json.dumps(_bound(json.loads(body)), sort_keys=True), cloud)
-    try:
-        return named(body.decode(), cloud)
-    except UnicodeDecodeError:
-        return hashlib.sha256(body).hexdigest()
-
-
-def _bound(value: Any) -> Any:
-    if isinstance(value, dict):
-        if value.get("name") == "latency_ms":  # the guard of it: a figure, and the same in words
-            return {"name": "latency_ms", "holds": value.get("holds")}
-        return {key: _bound(held) for key, held in value.items() if key not in _FREE}
-    return [_bound(held) for held in value] if isinstance(value, list) else value
+def normal(cloud: Cloud) -> Normal:
+    """How texts of an account are compared."""
+    return Normal(made_releases(cloud.models))
 
 
 class Etl(World):
@@ -200,7 +140,7 @@ class Train(World):
 
     def others(self, cloud: Cloud) -> dict[str, Any]:
         tracker = self.tracker
-        releases = {version: named(release, cloud) for version, release in tracker.releases.items()}
+        releases = {version: normal(cloud).text(release) for version, release in tracker.releases.items()}
         return {"mlflow": [tracker.versions, releases, tracker.aliases, tracker.outcomes]}
 
 
@@ -226,8 +166,7 @@ class Batch(World):
 
     def others(self, cloud: Cloud) -> dict[str, Any]:
         pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=cloud.table.table)
-        items = [_bound(item) for page in pages for item in page["Items"]]
-        return {"predictions": sorted(named(json.dumps(item, sort_keys=True), cloud) for item in items)}
+        return {"predictions": items((item for page in pages for item in page["Items"]), normal(cloud))}
 
 
 WORLDS: tuple[type[World], ...] = (Etl, Train, Batch)
@@ -252,30 +191,18 @@ def died(world: World, fault: Fault, expected: dict[str, Any]) -> str:
             ended = world.again(cloud)
             if ended.status != "SUCCEEDED":
                 return f"the same command failed too: {ended.cause}"
-        stored = world.stored(cloud)
-    return "; ".join(differences(stored, expected))
-
-
-def differences(stored: dict[str, Any], expected: dict[str, Any]) -> list[str]:
-    """What is stored otherwise than expected: where, and both from a little before where they part."""
-
-    def shown(name: str) -> str:
-        is_, should = str(stored.get(name, "absent")), str(expected.get(name, "absent"))
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(is_, should, strict=False)))
-        start = max(0, same - 60)
-        return f"{name}: ...{is_[start : start + 160]}... instead of ...{should[start : start + 160]}..."
-
-    return [shown(name) for name in sorted({*stored, *expected}) if stored.get(name) != expected.get(name)]
+        found = world.stored(cloud)
+    return "; ".join(differences(found, expected))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", WORLDS, ids=lambda kind: kind.part)
 def test_undisturbed_runs_store_the_same(kind: type[World], tmp_path: Path) -> None:
     world = kind(tmp_path)
-    places, stored = undisturbed(world)
+    places, expected = undisturbed(world)
     again, once_more = undisturbed(world)
     assert sorted(again) == sorted(places)
-    assert not differences(once_more, stored)
+    assert not differences(once_more, expected)
 
 
 @pytest.mark.slow

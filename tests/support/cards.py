@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from andamio.contract import Contract
-from andamio.dataset.documents import DatasetAudit, RejectReason
+from andamio.dataset.documents import (
+    DatasetAudit,
+    DatasetProfile,
+    FeatureProfile,
+    LabelConflicts,
+    ProfileClasses,
+    ProfileRows,
+    RejectReason,
+)
 from registry.card import Facts
 from tests.support.datasets import a_manifest, a_source, version_rows
 from tests.support.releases import heart
@@ -65,9 +73,9 @@ EVALUATION: dict[str, Any] = {
     },
     "slices": [
         {"feature": "sex", "slice": "male", "rows": 301, "value": 0.9132, "low": 0.8833, "high": 0.9434,
-         "overall": 0.9011, "worse": False, "judged": True},
+         "overall": 0.9011, "worse": False, "enough": True},
         {"feature": "cp", "slice": "asymptomatic", "rows": 122, "value": 0.7035, "low": 0.6036, "high": 0.8037,
-         "overall": 0.9011, "worse": True, "judged": True},
+         "overall": 0.9011, "worse": True, "enough": True},
     ],
     "low_evidence": False,
     "latency_ms": 0.031,
@@ -134,6 +142,7 @@ PLAN: dict[str, Any] = {
     "dataset": "da7a5e7000000001",
     "contract": "c0" * 32,
     "split": "5711700000000000",
+    "folds": "f01d5f01d5",
     "seed": 7,
     "metric": "roc_auc",
     "families": ["random_forest", "logistic_regression"],
@@ -191,10 +200,12 @@ MANIFEST = a_manifest(
     coerced={"chol": 4},
 )
 
-PROFILE: dict[str, Any] = {
-    "features": {"age": {"type": "integer", "count": 2000, "missing": 0, "min": 29.0, "max": 77.0}},
-    "conflicts": {"groups": 1, "rows": 2},
-}
+PROFILE = DatasetProfile(
+    rows=ProfileRows(all=2500, train=2000, holdout=500),
+    classes=ProfileClasses(train={"no": 1000, "yes": 1000}, holdout={"no": 250, "yes": 250}),
+    conflicts=LabelConflicts(groups=1, rows=2),
+    features={"age": FeatureProfile(type="integer", count=2000, missing=0, min=29.0, max=77.0)},
+)
 
 IMPORTANCE: dict[str, Any] = {
     "metric": "roc_auc",
@@ -225,7 +236,7 @@ def facts(
         "profile": PROFILE,
         "audit": DatasetAudit(suspects=[], checked=["target_copy"], findings=[]),
         "lock": "10c" * 21 + "1",
-        "decided": "2026-03-31",
+        "decision_day": "2026-03-31",
         **more,
     }
     return Facts(

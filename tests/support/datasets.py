@@ -16,7 +16,17 @@ import numpy as np
 
 from andamio.contract import Contract
 from andamio.dataset.columns import content_digest, table_columns, to_bytes
-from andamio.dataset.documents import CurrentDataset, DatasetManifest, SourceFile, SplitRule, VersionRows
+from andamio.dataset.documents import (
+    CurrentDataset,
+    DatasetManifest,
+    DatasetProfile,
+    LabelConflicts,
+    ProfileClasses,
+    ProfileRows,
+    SourceFile,
+    SplitRule,
+    VersionRows,
+)
 from andamio.dataset.version import KEY, ROW
 from andamio.records.parse import parse
 from andamio.storage import layout
@@ -80,7 +90,7 @@ def publish(
         rows=version_rows(train=int((~held).sum()), holdout=int(held.sum())),
     )
     lake.put_new(layout.dataset(version, "manifest.json"), manifest.to_json())
-    lake.put_new(layout.dataset(version, "profile.json"), b'{"format": 1}')
+    lake.put_new(layout.dataset(version, "profile.json"), a_profile().to_json())
     if current:
         lake.put(layout.CURRENT_DATASET, a_current(version, split=split).to_json())
     return version
@@ -90,6 +100,16 @@ def version_rows(**counts: int) -> VersionRows:
     """Rows of a data version of which every row was valid."""
     rows = counts.get("train", 0) + counts.get("holdout", 0)
     return VersionRows(**{"read": rows, "valid": rows, "rejected": 0, "replaced": 0, "train": 0, "holdout": 0} | counts)
+
+
+def a_profile() -> DatasetProfile:
+    """The profile of a data version that nobody reads statistics of."""
+    return DatasetProfile(
+        rows=ProfileRows(all=0, train=0, holdout=0),
+        classes=ProfileClasses(train={}, holdout={}),
+        conflicts=LabelConflicts(groups=0, rows=0),
+        features={},
+    )
 
 
 def a_manifest(version: str, **more: Any) -> DatasetManifest:

@@ -45,7 +45,7 @@ def searched(lake: Objects, models: Objects, run: str) -> RoundResult:
         asked = rounds.ask(models, run, after=told.round if told else 0)
         for spec in asked.trials:
             trial(lake, models, run, spec.id, number=asked.round)
-        told = rounds.tell(models, run, number=asked.round, now=datetime.now(UTC))
+        told = rounds.tell(models, run, number=asked.round, began=datetime.now(UTC), now=datetime.now(UTC))
     return told
 
 

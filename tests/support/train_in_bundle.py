@@ -33,18 +33,20 @@ def main(bundle: str, layer: str, memory: str, objects: str) -> None:
 
 def train(lake, models) -> dict:
     """Every trial, the export of each of them, then the steps that follow, and the plan of another run."""
+    from andamio.step import run_step
     from lambdas.train.handler import STEPS, Buckets
     from training import calibrate, export, fit
     from training.documents import RoundResult, RoundTrials, ScoredTrial
+    from training.npy import from_npy
     from training.run import ENOUGH, Run, round_result_file, round_trials_file, scores_file
-    from training.trials.trial import from_npy, load_train
+    from training.trials.trial import load_train
 
     to = Buckets(lake, models)
     run = next(info.key.split("/")[1] for info in models.list("runs/"))
     at = Run(run, models)
     asked = [spec.id for spec in at.need(round_trials_file(1), RoundTrials, "ask").trials]
     for trial in asked:
-        STEPS["trial"](to, {"run": run, "trial": trial, "round": 1})
+        run_step(STEPS, to, {"step": "trial", "run": run, "trial": trial, "round": 1})
     told = RoundResult(run=run, round=1, status=ENOUGH, why="", best=None, trials=asked, study=[])
     at.write(round_result_file(1), told.to_json())  # another function's step
 
@@ -60,10 +62,10 @@ def train(lake, models) -> dict:
     return {
         "trials": {result.id: result.status for result in at.trials()},
         "exports": {name: attempt.model_dump() for name, attempt in attempts.items()},
-        "fit": STEPS["fit"](to, {"run": run}),
-        "evaluate": STEPS["evaluate"](to, {"run": run}),
-        "decide": STEPS["decide"](to, {"run": run, "attempts": 0}),
-        "plan": STEPS["plan"](to, {"input": {"trials": 1}}),
+        "fit": run_step(STEPS, to, {"step": "fit", "run": run}),
+        "evaluate": run_step(STEPS, to, {"step": "evaluate", "run": run}),
+        "decide": run_step(STEPS, to, {"step": "decide", "run": run, "attempts": 0}),
+        "plan": run_step(STEPS, to, {"step": "plan", "input": {"trials": 1}}),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from training.evaluate import guards, slices
 from training.evaluate import recent as recent_rows
 from training.evaluate.documents import Evaluation, GateDecision
 from training.evaluate.evaluate import Candidate, load_candidate, out_of_fold
+from training.events import DecisionSummary
 from training.rows import TrainingRows
 from training.run import EVALUATION_FILE, Run, decision_file
 
@@ -82,7 +82,7 @@ def _open(models: Objects, entry: PointerEntry | None) -> tuple[ScoredChampion |
 
 
 def _attempt_number(models: Objects, decision: str, version: str, run_id: str) -> int:
-    """How many runs were judged at this state of the pointer on this data version, this one noted among them."""
+    """How many runs were judged at this state of the pointer on this data version, this one among them."""
     models.put_new(layout.gate_attempts(decision, version, run_id), b"")
     return sum(1 for _ in models.list(layout.gate_attempts(decision, version)))
 
@@ -210,16 +210,16 @@ def identity(model: str, contract: Contract, threshold: float) -> str:
     return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
 
 
-def summary(decision: GateDecision, attempt: int) -> dict[str, Any]:
-    """What the state machine needs of a decision: names and small numbers."""
-    return {
-        "status": decision.outcome,
-        "run": decision.run,
-        "decision": decision.decision,
-        "attempt": attempt,
-        "metric": decision.metric,
-        **decision.holdout.model_dump(),
-        "probability": decision.probability,
-        "against": decision.against,
-        "champion": decision.champion.release if decision.champion else None,
-    }
+def summary(decision: GateDecision, attempt: int) -> DecisionSummary:
+    """What the state machine needs of a decision."""
+    return DecisionSummary(
+        status=decision.outcome,
+        run=decision.run,
+        decision=decision.decision,
+        attempt=attempt,
+        metric=decision.metric,
+        **dict(decision.holdout),
+        probability=decision.probability,
+        against=decision.against,
+        champion=decision.champion.release if decision.champion else None,
+    )

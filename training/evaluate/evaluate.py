@@ -6,7 +6,6 @@ import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -28,6 +27,7 @@ from training.documents import FittedModel
 from training.evaluate import baselines, curves, plots, slices
 from training.evaluate.documents import Assessment, Evaluation, Success
 from training.evaluate.importance import IMPORTANCE, importance
+from training.events import EvaluationSummary
 from training.rows import TrainingRows
 from training.run import EVALUATION_FILE, Run, candidate_file
 
@@ -186,7 +186,7 @@ def latency_ms(model: Model, rows: Encoded) -> float:
     return round(float(np.median(seconds[LATENCY_WARM_UP:])) * 1000, 4)
 
 
-def summary(evaluation: Evaluation) -> dict[str, Any]:
+def summary(evaluation: Evaluation) -> EvaluationSummary:
     """What the state machine needs of an evaluation."""
-    figure = evaluation.metrics[evaluation.metric]
-    return {"run": evaluation.run, "metric": evaluation.metric, "rows": evaluation.rows, **figure.model_dump()}
+    figure = dict(evaluation.metrics[evaluation.metric])
+    return EvaluationSummary(run=evaluation.run, metric=evaluation.metric, rows=evaluation.rows, **figure)

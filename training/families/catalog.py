@@ -12,6 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
@@ -129,8 +130,9 @@ class Fitted:
     used: Columns
 
     def predict(self, encoded: Encoded) -> NDArray[np.float64]:
-        """Probabilities [rows, classes]; a class that was not among the fitted rows gets 0."""
-        found = np.asarray(self.pipeline.predict_proba(frame(encoded)), dtype=np.float64)
+        """Probabilities [rows, classes]; a class that was not among the fitted rows gets 0. On one thread, as `fit`."""
+        with threads().limit(limits=1):
+            found = np.asarray(self.pipeline.predict_proba(frame(encoded)), dtype=np.float64)
         result = np.zeros((encoded.rows, self.classes))
         result[:, np.asarray(self.pipeline.classes_, dtype=int)] = found
         return result
@@ -139,6 +141,12 @@ class Fitted:
     def complete(self) -> bool:
         """Whether every class was among the fitted rows: else the exported model lacks a column."""
         return len(self.pipeline.classes_) == self.classes
+
+
+@cache
+def threads() -> ThreadpoolController:
+    """The thread pools of the libraries that this module imports; to find them takes a millisecond or two."""
+    return ThreadpoolController()
 
 
 def frame(encoded: Encoded) -> pd.DataFrame:
@@ -182,11 +190,12 @@ def fit(
     columns = _columns(used, numbers, family.scaled)
     weight = compute_sample_weight("balanced", labels) if class_weight == "balanced" else None
     classifier = family.build(seed, family.space.params(params))
-    with warnings.catch_warnings(), threadpool_limits(1):
+    with warnings.catch_warnings(), threads().limit(limits=1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # it shows in the score, which is what decides
-        columns.fit(table)
-        _round_preprocessing(columns)
-        values = columns.transform(table)
+        values = columns.fit_transform(table)
+        if _round_preprocessing(columns):
+            numeric = columns.output_indices_["numbers"]
+            values[:, numeric] = columns.named_transformers_["numbers"].transform(table.iloc[:, list(used.numbers)])
         steps: list[tuple[str, Any]] = [("columns", columns)]
         selector = _selector(selection, share, values.shape[1], seed)
         if selector is not None:
@@ -229,17 +238,18 @@ def _columns(used: Columns, numbers: int, scaled: bool) -> ColumnTransformer:
     return ColumnTransformer(parts)
 
 
-def _round_preprocessing(columns: ColumnTransformer) -> None:
-    """Round the fitted medians, means and scales to what the exported model can hold."""
+def _round_preprocessing(columns: ColumnTransformer) -> bool:
+    """Round the fitted medians, means and scales to what the exported model can hold; whether there are any."""
     steps = columns.named_transformers_.get("numbers")
     if steps is None:
-        return
+        return False
     impute = steps.named_steps["impute"]
     impute.statistics_ = _float32(impute.statistics_)
     scale = steps.named_steps.get("scale")
     if scale is not None:
         scale.mean_, scale.scale_ = _float32(scale.mean_), _float32(scale.scale_)
         scale.scale_[np.abs(scale.scale_) < SMALLEST_SCALE] = 1.0
+    return True
 
 
 def _float32(values: NDArray[np.float64]) -> NDArray[np.float64]:

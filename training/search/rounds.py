@@ -1,8 +1,8 @@
 """The search, round by round: which trials come next, and whether another round is worth it.
 
-A round is asked once and told once, each a result in storage. What was told carries the list of all trials so
-far, from which the next round's study is rebuilt: there is no database and no pickle between two rounds, and a
-run that is started again walks through the rounds it had.
+A round has two documents, each written once: its trials (`ask`) and its results (`tell`). The results list all
+trials so far, from which the next round's study is rebuilt: there is no database and no pickle between two rounds,
+and a run that is started again walks through the rounds it had.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from andamio.errors import TrainingError
 from andamio.stats.metrics import higher_is_better
+from andamio.step import CaughtError
 from andamio.storage.ports import Objects
 from training.documents import (
     TRIAL,
@@ -28,6 +28,7 @@ from training.documents import (
     TrialSpec,
     UnscoredTrial,
 )
+from training.events import RoundResultSummary, RoundTrialsSummary
 from training.families.spaces import BASELINES, PLAIN, SPACES
 from training.run import CONTINUE, ENOUGH, Run, lost_file, round_result_file, round_trials_file, trial_file
 from training.search import suggest
@@ -109,22 +110,22 @@ EXECUTIONS = 3
 """After so many executions that lost a trial, each after its retries, the trial itself is taken for the cause."""
 
 
-def lost(models: Objects, run_id: str, trial_id: str, error: dict[str, Any], *, execution: str) -> LostTrial:
+def lost(models: Objects, run_id: str, trial_id: str, error: CaughtError, *, execution: str) -> LostTrial:
     """Note why a trial's function ended without a result, as Step Functions says it (`Error`, `Cause`)."""
     run = Run(run_id, models)
     before = run.find(lost_file(trial_id), LostTrial)
     why = LostTrial(
         trial=trial_id,
         why=_cause(error),
-        own=OWN_FAULT.search(f"{error.get('Error')} {error.get('Cause')}") is not None,
+        own_fault=OWN_FAULT.search(f"{error.error} {error.cause}") is not None,
         executions=sorted({*(before.executions if before else []), execution}),
     )
     run.write(lost_file(trial_id), why.to_json())
     return why
 
 
-def _cause(error: dict[str, Any]) -> str:
-    cause = str(error.get("Cause") or error.get("Error") or "no cause was given")
+def _cause(error: CaughtError) -> str:
+    cause = error.cause or error.error or "no cause was given"
     try:
         details = json.loads(cause)
     except ValueError:
@@ -134,8 +135,10 @@ def _cause(error: dict[str, Any]) -> str:
     return cause[:500]
 
 
-def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> RoundResult:
+def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: datetime) -> RoundResult:
     """Take in the results of a round, and write whether there will be another one, and why not.
+
+    `began` is the start of the execution: time in which none was at work on the run does not count.
 
     A trial that left no result because of its own memory or time, or in `EXECUTIONS` executions, is recorded as
     failed. Raises `TrainingError` when a trial was lost otherwise, or when a whole round left nothing: the fault lies
@@ -151,7 +154,8 @@ def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> RoundRe
         offered = [result for result in results if not result.baseline]
         study = [*(previous.study if previous else []), *(_study_trial(result) for result in offered)]
         why = "" if offered else "there is nothing left to try"
-        why = why or enough(plan, study, number, now)
+        seconds = _seconds_used(previous, began, now)
+        why = why or enough(plan, study, number, seconds)
         return RoundResult(
             run=run_id,
             round=number,
@@ -160,6 +164,8 @@ def tell(models: Objects, run_id: str, *, number: int, now: datetime) -> RoundRe
             best=best(study, plan.metric),
             trials=[*(previous.trials if previous else []), *(result.id for result in results)],
             study=study,
+            seconds=seconds,
+            created=now.isoformat(),
         )
 
     return run.once(round_result_file(number), RoundResult, compute)
@@ -194,7 +200,7 @@ def _results(run: Run, specs: Sequence[TrialSpec], metric: str) -> list[ScoredTr
 
 
 def _is_own(lost: LostTrial | None) -> bool:
-    return lost is not None and (lost.own or len(lost.executions) >= EXECUTIONS)
+    return lost is not None and (lost.own_fault or len(lost.executions) >= EXECUTIONS)
 
 
 def _record_lost(run: Run, spec: TrialSpec, metric: str, lost: LostTrial | None) -> ScoredTrial | UnscoredTrial:
@@ -208,13 +214,20 @@ def _why_lost(lost: LostTrial | None) -> str:
     return lost.why if lost else "its function ended, and nothing noted why"
 
 
-def enough(plan: TrainingPlan, study: Sequence[StudyTrial], number: int, now: datetime) -> str:
-    """Why there will be no round after this one; "" when there will."""
+def _seconds_used(previous: RoundResult | None, began: datetime, now: datetime) -> float:
+    """How long executions were at work: of one that died, until the results of its last round."""
+    before, since = 0.0, began
+    if previous is not None and previous.created is not None:
+        before, since = previous.seconds, max(began, datetime.fromisoformat(previous.created))
+    return round(before + max(0.0, (now - since).total_seconds()), 3)
+
+
+def enough(plan: TrainingPlan, study: Sequence[StudyTrial], number: int, seconds: float) -> str:
+    """Why there will be no round after this one, `seconds` of work on the run; "" when there will."""
     search = plan.search
     if len(study) >= search.trials:
         return f"all {search.trials} trials are done"
-    minutes = (now - datetime.fromisoformat(plan.started)).total_seconds() / 60
-    if minutes >= search.budget_minutes:
+    if seconds / 60 >= search.budget_minutes:
         return f"the budget of {search.budget_minutes:g} minutes is spent"
     stale = rounds_without_gain(study, number, plan.metric, since=_rounds_of_defaults(plan))
     if stale >= search.patience:
@@ -245,12 +258,17 @@ def best(study: Sequence[StudyTrial], metric: str) -> BestTrial | None:
     return max(scored, key=lambda trial: sign * trial.mean, default=None)
 
 
-def round_trials_summary(round_document: RoundTrials) -> dict[str, Any]:
+def round_trials_summary(round_document: RoundTrials) -> RoundTrialsSummary:
     """What the state machine needs of a round: its trials' names."""
-    return {"round": round_document.round, "trials": [trial.id for trial in round_document.trials]}
+    return RoundTrialsSummary(round=round_document.round, trials=[trial.id for trial in round_document.trials])
 
 
-def round_result_summary(round_document: RoundResult) -> dict[str, Any]:
-    """The fields of a round for the state machine, with its status."""
-    fields = round_document.model_dump(include={"round", "status", "why", "best"})
-    return {**fields, "trials": len(round_document.study)}
+def round_result_summary(round_document: RoundResult) -> RoundResultSummary:
+    """What the state machine needs of a round's results."""
+    return RoundResultSummary(
+        round=round_document.round,
+        status=round_document.status,
+        why=round_document.why,
+        best=round_document.best,
+        trials=len(round_document.study),
+    )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 
 from andamio.errors import TrainingError
 
@@ -18,18 +16,26 @@ Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 def repeated(
     labels: NDArray[np.int64], keys: Sequence[str], classes: Sequence[str], seed: int, repeats: int
-) -> list[list[Fold]]:
-    """The folds of each repeat, drawn anew each time; raises `TrainingError` as `folds` does."""
-    return [folds(labels, keys, classes, seed + repeat) for repeat in range(repeats)]
-
-
-def folds(labels: NDArray[np.int64], keys: Sequence[str], classes: Sequence[str], seed: int) -> list[Fold]:
-    """(rows to fit on, rows to score) of each fold; every row is scored once.
+) -> NDArray[np.int8]:
+    """The fold in which each row is scored, for each repeat: [repeats, rows], drawn anew each time.
 
     Five folds, or fewer when a class has fewer distinct keys: each class should be in each fold. Raises
     `TrainingError` when a class has no rows, or all of them under one key.
     """
     groups = np.unique(np.asarray(keys, dtype=str), return_inverse=True)[1]
+    number = min(FOLDS, *_distinct_keys(labels, groups, classes).values())
+    drawn = [
+        assign(labels, groups, number, len(classes), np.random.default_rng((seed, turn))) for turn in range(repeats)
+    ]
+    return np.stack(drawn)
+
+
+def parts(assigned: NDArray[np.int8]) -> list[Fold]:
+    """(rows to fit on, rows to score) of each fold of one repeat; every row is scored once."""
+    return [(np.flatnonzero(assigned != fold), np.flatnonzero(assigned == fold)) for fold in np.unique(assigned)]
+
+
+def _distinct_keys(labels: NDArray[np.int64], groups: NDArray[np.int64], classes: Sequence[str]) -> dict[str, int]:
     counts = {name: len(np.unique(groups[labels == index])) for index, name in enumerate(classes)}
     small_classes = {name: count for name, count in counts.items() if count < 2}
     if small_classes:
@@ -38,8 +44,44 @@ def folds(labels: NDArray[np.int64], keys: Sequence[str], classes: Sequence[str]
             "Cross-validation needs at least 2 independent rows (distinct split keys) of every class in train: "
             f"{counts_text}. Add data, or take the class out of [problem] labels."
         )
-    number = min(FOLDS, *counts.values())
-    splitter = StratifiedGroupKFold(n_splits=number, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # "least populated class": seen to above, by keys
-        return [(fit, score) for fit, score in splitter.split(np.zeros(len(labels)), labels, groups) if len(score)]
+    return counts
+
+
+def assign(
+    labels: NDArray[np.int64], groups: NDArray[np.int64], folds: int, classes: int, draw: np.random.Generator
+) -> NDArray[np.int8]:
+    """The fold of each row, equal for the rows of a group: every fold has about each class's share of the rows.
+
+    Groups that have the same rows of each class are dealt evenly over the folds. What does not divide goes one by
+    one, the largest groups first, to the fold whose classes it fills least: the greedy rule of scikit-learn's
+    `StratifiedGroupKFold`, but with a step for each kind of group instead of one for each group.
+    """
+    order = np.lexsort((labels, groups))
+    starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0])
+    sizes = np.diff(np.r_[starts, len(order)])
+    # Groups of one kind share a sum of their rows' marks, which are drawn from 64 bits for each class.
+    marks = np.random.default_rng(0).integers(1, 2**63, size=classes, dtype=np.uint64)
+    sums = np.add.reduceat(marks[labels[order]], starts)
+    _, first, kinds, counts = np.unique(sums, return_index=True, return_inverse=True, return_counts=True)
+    shares = np.maximum(np.bincount(labels, minlength=classes), 1)
+    filled = np.zeros((folds, classes))
+    rows_of = np.zeros(folds, dtype=np.int64)
+    shuffled = draw.permutation(len(starts))
+    members = np.split(shuffled[np.argsort(kinds[shuffled], kind="stable")], np.cumsum(counts)[:-1])
+    fold_of = np.empty(len(starts), dtype=np.int8)
+    for kind in np.lexsort((first, -sizes[first])):
+        at, size = starts[first[kind]], sizes[first[kind]]
+        added = np.bincount(labels[order[at : at + size]], minlength=classes) / shares
+        each, left = divmod(int(counts[kind]), folds)
+        filled += each * added
+        rows_of += each * size
+        dealt = np.repeat(np.arange(folds, dtype=np.int8), each)
+        for _ in range(left):
+            fold = int(np.lexsort((rows_of, (filled * added).sum(axis=1)))[0])
+            filled[fold] += added
+            rows_of[fold] += size
+            dealt = np.append(dealt, np.int8(fold))
+        fold_of[members[kind]] = dealt
+    assigned = np.empty(len(labels), dtype=np.int8)
+    assigned[order] = np.repeat(fold_of, sizes)
+    return assigned

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from dataclasses import dataclass, fields
 from typing import Any
@@ -21,8 +20,9 @@ from training import rows
 from training.documents import TRIAL, RoundTrials, ScoredTrial, TrialSpec, UnscoredTrial
 from training.families import catalog, sizes
 from training.families.catalog import Fitted
+from training.npy import from_npy, to_npy
 from training.rows import TrainingRows
-from training.run import Run, round_trials_file, scores_file, trial_file
+from training.run import FOLDS_FILE, Run, round_trials_file, scores_file, trial_file
 from training.trials import folds, selection
 
 Floats = NDArray[np.float64]
@@ -69,7 +69,8 @@ def trial(
         sealed, train = load_train(lake, run, plan.dataset)
         fields = {**spec.model_dump(), "metric": plan.metric}
         try:
-            validation = cross_validate(sealed, train, spec, plan.seed, plan.search.repeats)
+            assigned = from_npy(run.read(FOLDS_FILE, plan.folds, "plan"))
+            validation = cross_validate(sealed, train, spec, plan.seed, assigned)
         except TooLarge as error:
             return UnscoredTrial(**fields, status="pruned", why=str(error), seconds=_seconds(started))
         except (ValueError, FloatingPointError) as error:
@@ -113,15 +114,15 @@ def fit_spec(contract: Contract, encoded: Encoded, labels: NDArray[np.int64], sp
 
 
 def cross_validate(
-    contract: Contract, train: TrainingRows, spec: TrialSpec, seed: int, repeats: int
+    contract: Contract, train: TrainingRows, spec: TrialSpec, seed: int, assigned: NDArray[np.int8]
 ) -> CrossValidation:
-    """Score one trial on each fold of each repeat with the contract's metric.
+    """Score one trial on each fold of each repeat with the contract's metric; `assigned` as `folds.repeated` makes it.
 
     The out-of-fold probabilities are the average of the repeats. The mean is over folds where
     the metric is defined (a fold may lack a class); its error is `selection.standard_error`. Raises `TooLarge`
     at the first fold whose model is.
     """
-    fold_sets = folds.repeated(train.labels, train.keys, contract.classes, seed, repeats)
+    fold_sets = [folds.parts(repeat) for repeat in assigned]
     limit = contract.gate.max_size_mb * 2**20
     shape = (len(train.labels), len(contract.classes))
     total, scores, columns, largest_bytes = np.zeros(shape), [], [], 0
@@ -151,7 +152,7 @@ def cross_validate(
             raise ValueError("predicted something that is not a finite number")
         scores += [score(out_of_fold, scored_rows) for _, scored_rows in parts]
         total += out_of_fold
-    average = total / repeats
+    average = total / len(fold_sets)
     parts = [part for parts in fold_sets for part in parts]
     defined = [value for value in scores if np.isfinite(value)]
     if not defined:  # every fold lacks a class: all rows together do not
@@ -172,16 +173,3 @@ def fixed_threshold(contract: Contract) -> float:
     """The threshold that fold scores are taken at: the contract's number, or 0.5 while it is still to be chosen."""
     rule = contract.training.threshold
     return rule if isinstance(rule, float) else 0.5
-
-
-def to_npy(values: Floats) -> bytes:
-    """An array as .npy bytes; what reads them never unpickles."""
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def from_npy(body: bytes) -> Floats:
-    """An array from .npy bytes; pickles are refused."""
-    values: Floats = np.load(io.BytesIO(body), allow_pickle=False)
-    return values

@@ -55,7 +55,7 @@ class Kinds:
             name: "number" if own.startswith("probability_") else "text" for own, name in plan.names_out.items()
         }
         missing = frozenset({"", *(text.strip() for text in contract.data.missing)})
-        return cls(features, added, missing, plan.decimal)
+        return cls(features, added, missing, plan.head.decimal)
 
     def kind(self, column: str) -> Kind:
         """The type of a column."""
@@ -71,9 +71,9 @@ def batches_of(part: Path, plan: BatchPlan, kinds: Kinds, left_out: Counter[str]
 
     Keys of JSON Lines that are no column of the plan are left out: `left_out` counts the rows of each.
     """
-    if plan.format == "csv":
+    if plan.input.format == "csv":
         return _csv(part, plan, kinds)
-    return _parquet(part) if plan.format == "parquet" else _json_lines(part, plan, kinds, left_out)
+    return _parquet(part) if plan.input.format == "parquet" else _json_lines(part, plan, kinds, left_out)
 
 
 def _parquet(part: Path) -> Iterator[Any]:
@@ -103,14 +103,14 @@ def _csv(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
     import pyarrow as pa
 
     with part.open(encoding="utf-8-sig", newline="") as text:
-        header = next(csv_rows(text, plan.delimiter))
+        header = next(csv_rows(text, plan.head.delimiter))
     schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in header])
-    texts = _texts_by_row if _has_spaced_quotes(part, plan.delimiter) else _texts
+    texts = _texts_by_row if _has_spaced_quotes(part, plan.head.delimiter) else _texts
     batches = (
         pa.RecordBatch.from_arrays(
             [_read(column, name, kinds) for name, column in zip(header, parsed, strict=True)], schema=schema
         )
-        for parsed in texts(part, plan.delimiter, len(header))
+        for parsed in texts(part, plan.head.delimiter, len(header))
     )
     yield from _at_least_one(batches, schema)
 
@@ -170,7 +170,7 @@ def _block(rows: Iterator[list[str]]) -> Iterator[list[str]]:
 def _json_lines(part: Path, plan: BatchPlan, kinds: Kinds, left_out: Counter[str]) -> Iterator[Any]:
     import pyarrow as pa
 
-    columns = list(dict.fromkeys([*plan.columns, *plan.names_out.values()]))
+    columns = list(dict.fromkeys([*plan.head.columns, *plan.names_out.values()]))
     schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in columns])
     schema_names = frozenset(columns)
 

@@ -47,8 +47,12 @@ def result(found: Result) -> None:
     if manifest.absent:
         table.add_row("no column of", f"[yellow]{escape(', '.join(manifest.absent))}[/yellow]  no value in any row")
     table.add_row("model", f"{escape(manifest.release.name)}, release {manifest.release.version}")
-    plan = found.plan
-    read_as = {"encoding": plan.encoding, "encoding_basis": plan.encoding_basis or "", "decimal": plan.decimal}
+    head = found.plan.head
+    read_as = {
+        "encoding": head.encoding,
+        "encoding_basis": head.encoding_basis or "",
+        "decimal": head.decimal,
+    }
     for words in assumptions(read_as):
         table.add_row("read as", f"[yellow]The file {escape(words)}[/yellow]")
     for name, renamed in _renamed(found):
@@ -77,7 +81,7 @@ def _renamed(found: Result) -> list[tuple[str, str]]:
     """Columns that have another name in the result than in the file."""
     if found.form != "sqlite":
         return []
-    names = [*found.plan.columns, *found.plan.names_out.values()]
+    names = [*found.plan.head.columns, *found.plan.names_out.values()]
     return [(name, other) for name, other in zip(names, sqlite_names(names), strict=True) if name and name != other]
 
 
@@ -102,7 +106,7 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
         if found.form == "jsonl":
             return [json.loads(line) for line in islice(lines, count)]
         # A converted result has commas; a CSV keeps the delimiter of the input.
-        delimiter = found.plan.delimiter if found.plan.format == "csv" else ","
+        delimiter = found.plan.head.delimiter if found.plan.input.format == "csv" else ","
         rows_of = csv_rows(lines, delimiter)
         header = next(rows_of)
         return [dict(zip(header, row, strict=False)) for row in islice(rows_of, count)]
@@ -115,7 +119,7 @@ def scored_rows(found: Result, count: int) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for own in columns_shown:
         table.add_column(escape(names[own]), overflow="fold")
-    decimal = found.plan.decimal if found.form == found.plan.format else "."
+    decimal = found.plan.head.decimal if found.form == found.plan.input.format else "."
     for row in first_rows(found, count):
         cells = [(own, str(row[names[own]])) for own in columns_shown]
         table.add_row(

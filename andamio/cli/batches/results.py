@@ -47,7 +47,7 @@ def fetch(
     left_out: Counter[str] = Counter()
     with _folder_beside(target) as folder:
         partial = folder / "partial"
-        if form != plan.format:
+        if form != plan.input.format:
             parts = _parts(objects, files.scored, folder, on_part)
             left_out = _convert(parts, plan, contract, partial, form, manifest.scored)
         elif files.merged:
@@ -105,8 +105,8 @@ def _join_text(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None:
     with partial.open("wb") as whole:
         for number, part in enumerate(parts):
             with part.open("rb") as source:
-                if number and plan.format == "csv":
-                    source.seek(_header_bytes(part, plan.delimiter))
+                if number and plan.input.format == "csv":
+                    source.seek(_header_bytes(part, plan.head.delimiter))
                 shutil.copyfileobj(source, whole, _BLOCK)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +11,7 @@ from andamio.cli.progress import bar
 from andamio.errors import ExecutionFailed, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import Objects
+from scoring.state import read_state
 from scoring.status import Status, read_status
 
 _POLL_SECONDS = 0.5
@@ -134,10 +134,8 @@ class Watch:
 
     def _execution_name(self) -> str | None:
         """The execution that claimed the batch last, if any."""
-        try:
-            return str(json.loads(self._objects.get(layout.batch(self.batch, "state.json")).body)["execution"])
-        except ObjectNotFound:
-            return None
+        state = read_state(self._objects, self.batch)
+        return None if state is None else state.execution
 
     def _execution(self) -> Execution | None:
         name = self._resumed or self._execution_name()

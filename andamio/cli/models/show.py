@@ -75,7 +75,7 @@ def explanation(reply: dict[str, Any]) -> None:
         below, above = (bar, "") if size < 0 else ("", bar)
         value = "no value" if item["value"] is None else json.dumps(item["value"], ensure_ascii=False).strip('"')
         table.add_row(
-            f"  {size:+7.1%}",
+            f"  {round(size, 3) + 0.0:+7.1%}",  # + 0.0: never -0.0%
             f"[blue]{below:>{_BAR}}[/blue]│[red]{above:<{_BAR}}[/red]",
             escape(item["feature"]),
             f"[dim]{escape(value[:_MAX_VALUE_LENGTH])}[/dim]",
@@ -175,7 +175,9 @@ def services() -> None:
     out.print(table)
     for sentence in found.get("trouble", []):
         fail(sentence)
-    if found.get("iam") is False:
+    if found.get("emulator") == "localstack":
+        note("The emulator is LocalStack: it enforces no IAM roles, and forgets everything when it stops.")
+    elif found.get("iam") is False:
         note("IAM roles are not enforced. To enforce them: andamio up --iam")
 
 

@@ -87,9 +87,16 @@ class Batch(ApiModel):
     model: Annotated[
         ModelVersion | None, Field(description="The model that scores the whole file, chosen at its upload")
     ]
-    reason: Annotated[str | None, Field(description="Why it failed, and what to do")]
+    reason: Annotated[
+        str | None,
+        Field(description="Why it failed, or that it runs without progress for 15 minutes or more, and what to do"),
+    ]
     same_as: Annotated[
         str | None, Field(description="The batch that scored the same file with the same model: results are its")
+    ]
+    last_progress: Annotated[
+        str | None,
+        Field(description="When something was last written for it, while it runs", json_schema_extra=_DATE),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import unicodedata
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -117,6 +117,36 @@ def test_a_batch_under_way_says_how_many_shards_are_done(api: Api) -> None:
     assert body["shards"] == {"done": 1, "all": 3}
     assert body["model"] == {"name": "heart", "version": plan.release}
     assert (body["file"], body["created"]) == (KEY, CREATED)
+
+
+def test_a_batch_under_way_says_when_it_last_made_progress_and_not_for_ever_that_it_runs(api: Api) -> None:
+    api.clock.time = datetime(2025, 12, 31, 23, 30, tzinfo=UTC)  # objects in memory are of 2026-01-01, a second apart
+    put_state(api.batch, since=api.clock.time.isoformat())
+    put_cut(api.batch, a_plan(), 2, 10, 20)
+    api.clock.move(14 * 60)
+    body = api.get(f"/batches/{BATCH}").json
+    assert (body["status"], body["reason"]) == ("running", None)
+    assert body["last_progress"] == "2025-12-31T23:30:00+00:00", "when it was claimed"
+
+    put_shard(api.batch, a_plan(), Shard(1, 0, 0, 10), {10: (0.5, 0.5)})
+    api.clock.move(30 * 60)
+    body = api.get(f"/batches/{BATCH}").json
+    assert (body["status"], body["reason"]) == ("running", None), "a shard came since"
+    assert body["last_progress"].startswith("2026-01-01T00:00:0")
+
+    api.clock.move(5 * 60)
+    body = api.get(f"/batches/{BATCH}").json
+    described(api, "BatchWithLinks", body)
+    assert (body["status"], body["step"]) == ("running", "scoring")
+    assert body["reason"].startswith("No progress for 18 minutes")
+    assert body["reason"].endswith(f"andamio batch --resume {BATCH}")
+
+    api.clock.move(2 * 60 * 60)
+    body = api.get(f"/batches/{BATCH}").json
+    described(api, "BatchWithLinks", body)
+    assert (body["status"], body["step"], body["last_progress"][:10]) == ("failed", None, "2026-01-01")
+    assert body["shards"] == {"done": 1, "all": 3}
+    assert f"andamio batch --resume {BATCH}" in body["reason"]
 
 
 def test_a_batch_that_is_done_links_to_its_results(api: Api) -> None:

@@ -216,7 +216,7 @@ def test_decimal_commas_and_columns_that_sqlite_renames_are_said(
     assert found is not None
     console = Console(width=160, record=True, highlight=False)
     monkeypatch.setattr(report, "out", console)
-    report.result(replace(found, plan=replace(found.plan, columns=("age", "Age"), decimal=",")))
+    report.result(replace(found, plan=a_plan(columns=("age", "Age"), decimal=",")))
     text = console.export_text()
     assert "The file has decimal commas in its numbers" in text
     assert "Age  is Age_2: SQLite ignores case" in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,9 @@ from andamio.cli.models import pipeline
 from andamio.errors import CommandError
 from andamio.storage import layout
 from etl.collect import Source, Sources
+from tests.support import cards
 from tests.support.datasets import a_current
+from training.documents import TrainingPlan
 
 DEPLOYED: dict[str, Any] = {"buckets": {"lake": "lake", "models": "models"}, "state_machines": {"etl": "arn:etl"}}
 
@@ -154,11 +155,17 @@ def test_a_data_version_is_decided_once_a_run_on_it_with_the_deployed_contract_r
 ) -> None:
     models = account.objects("models")
     account.objects("lake").put(layout.CURRENT_DATASET, a_current("v").to_json())
-    models.put(layout.run("r", "plan.json"), json.dumps({"contract": "c", "dataset": "v"}).encode())
+    models.put(
+        layout.run("r", "plan.json"),
+        TrainingPlan.model_validate(cards.PLAN | {"contract": "c", "dataset": "v"}).to_json(),
+    )
     deployed = DEPLOYED | {"contract": "c"}
     assert not pipeline.has_decision(deployed, account), "no decision yet"
     models.put(layout.run("r", "decisions/d.json"), b"{}")
     assert pipeline.has_decision(deployed, account)
+    models.put(layout.run("old", "plan.json"), b'{"contract": "c", "dataset": "v"}')
+    models.put(layout.run("old", "decisions/d.json"), b"{}")
+    assert pipeline.has_decision(deployed, account), "the plan of another version is passed over"
     assert not pipeline.has_decision(deployed | {"contract": "another"}, account)
     account.objects("lake").put(layout.CURRENT_DATASET, a_current("w").to_json())
     assert not pipeline.has_decision(deployed, account)

@@ -25,7 +25,7 @@ from andamio.storage import layout
 from andamio.tabular.limits import LONGEST_ROW
 from scoring.batch import BatchPlan
 from scoring.documents import Manifest, OutputFiles
-from tests.support.batches import a_manifest, a_plan
+from tests.support.batches import a_manifest, a_plan, plan_of
 
 CONTRACT = Contract.from_toml("""
 [problem]
@@ -67,7 +67,7 @@ def plan(form: str, **more: Any) -> BatchPlan:
         "classes": ("paid", "lost"), "texts": {"paid": "Paid back", "lost": "Never paid"}, "threshold": 0.5,
         "names_out": dict(zip(OWN, OWN, strict=True)), "store": "auto", "expires": 0,
     }  # fmt: skip
-    return BatchPlan(**(said | more))
+    return plan_of(said | more)
 
 
 def parts(form: str, groups: list[list[tuple[Any, ...]]], *, delimiter: str = ",", decimal: str = ".") -> list[bytes]:

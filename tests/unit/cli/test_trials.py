@@ -1,7 +1,5 @@
 """Progress by trial: a person sees each result once, as it comes, and where the search stands."""
 
-import json
-
 import pytest
 from typer.testing import CliRunner
 
@@ -10,8 +8,11 @@ from andamio.cli import main
 from andamio.cli.models import pipeline
 from andamio.cli.models.trials import TrialProgress
 from andamio.storage import layout
+from tests.support import cards
+from tests.support.runs import a_trial, scored
+from training.documents import TrainingPlan, UnscoredTrial
 
-PLAN = {"run": "r1", "metric": "roc_auc", "search": {"trials": 12}}
+PLAN = TrainingPlan.model_validate(cards.PLAN | {"run": "r1", "search": cards.PLAN["search"] | {"trials": 12}})
 
 
 class Account:
@@ -26,14 +27,16 @@ class Account:
 @pytest.fixture
 def progress():
     account, models = Account(), MemoryObjects("models")
-    models.put(layout.run("r1", "plan.json"), json.dumps(PLAN).encode())
+    models.put(layout.run("r1", "plan.json"), PLAN.to_json())
     return TrialProgress(account, "arn", models)
 
 
 def finish(progress, trial, mean=None, round_=1, **said):
-    done = {"status": "done", "mean": mean, "se": 0.01, "seconds": 1.25} if mean is not None else {}
-    body = {"id": trial, "round": round_, **done, **said}
-    progress.models.put(layout.trial("r1", trial), json.dumps(body).encode())
+    if mean is None:
+        result = UnscoredTrial(**a_trial(trial) | {"round": round_, "metric": "roc_auc"} | said)
+    else:
+        result = scored(trial, mean, round=round_, seconds=1.25, **said)
+    progress.models.put(layout.trial("r1", trial), result.to_json())
     progress.models.put(layout.run("r1", f"trials/{trial}.npy"), b"scores")
 
 

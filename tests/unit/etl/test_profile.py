@@ -50,7 +50,7 @@ def place(value: float, edges: list[float]) -> int:
 @given(values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=300))
 def test_every_value_is_counted_in_its_bin(values: list[float]) -> None:
     bins = quantile_bins(np.array(values))
-    edges, counts = bins["edges"], bins["counts"]
+    edges, counts = bins.edges, bins.counts
     assert len(counts) == len(edges) + 1 <= BINS
     assert edges == sorted(set(edges))
     assert counts == [sum(place(value, edges) == index for value in values) for index in range(len(counts))]
@@ -62,12 +62,12 @@ def test_few_distinct_values_have_a_bin_each_when_none_is_rare(values: list[int]
     rare = min(values.count(value) for value in set(values)) * BINS < 2 * len(values)
     bins = quantile_bins(np.array(values, dtype=float))
     if not rare:
-        assert bins["counts"] == [values.count(value) for value in sorted(set(values))]
+        assert bins.counts == [values.count(value) for value in sorted(set(values))]
 
 
 @given(seed=st.integers(0, 99), rows=st.integers(640, 2000))
 def test_bins_of_a_continuous_column_hold_about_equal_counts(seed: int, rows: int) -> None:
-    counts = quantile_bins(np.random.default_rng(seed).normal(size=rows))["counts"]
+    counts = quantile_bins(np.random.default_rng(seed).normal(size=rows)).counts
     assert len(counts) == BINS
     assert max(counts) - min(counts) <= 1
 

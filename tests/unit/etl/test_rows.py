@@ -237,5 +237,5 @@ def test_steps_check_that_what_they_need_is_there() -> None:
         lake.step("commit", input="0" * 16, version="0" * 16)
     with pytest.raises(Exception, match="the step 'publish' has to run first"):
         lake.step("report", version="0" * 16)
-    with pytest.raises(Exception, match="expected collect, validate, publish, report or commit"):
+    with pytest.raises(Exception, match="expected one of collect, validate, publish, report, commit"):
         lake.step("guess")

@@ -3,6 +3,9 @@
 import numpy as np
 import onnxruntime
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import ThreadpoolController
 
 from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
@@ -122,3 +125,36 @@ def test_rounding_splits_down_changes_no_answer_for_any_value_that_a_contract_en
     assert (below <= thresholds).all()
     above = np.nextafter(below.astype(np.float32), np.float32(np.inf))
     assert (above.astype(np.float64) > thresholds).all()
+
+
+@pytest.mark.parametrize("texts", [0, 2])
+def test_the_model_is_fitted_on_what_the_rounded_preprocessing_makes_of_the_rows(texts, monkeypatch):
+    seen = {}
+    fit_model = LogisticRegression.fit
+
+    def spied(self, values, *args, **kwargs):
+        seen["values"] = values.copy()
+        return fit_model(self, values, *args, **kwargs)
+
+    monkeypatch.setattr(LogisticRegression, "fit", spied)
+    encoded, labels = table(5, rows=300, categories=texts)
+    fitted = fit("logistic_regression", encoded, labels, classes=2, seed=7)
+    scale = fitted.pipeline.named_steps["columns"].named_transformers_["numbers"].named_steps["scale"]
+    assert (scale.mean_ == scale.mean_.astype(np.float32)).all()
+    assert (seen["values"] == fitted.pipeline.named_steps["columns"].transform(catalog.frame(encoded))).all()
+
+
+def test_prediction_runs_on_one_thread_as_the_fit_does(monkeypatch):
+    encoded, labels = table(5)
+    fitted = fit("hist_gradient_boosting", encoded, labels, classes=2, seed=7, params={"max_iter": 5})
+    used = []
+    predict = HistGradientBoostingClassifier.predict_proba
+
+    def spied(self, values):
+        used.extend(pool["num_threads"] for pool in ThreadpoolController().info())
+        return predict(self, values)
+
+    monkeypatch.setattr(HistGradientBoostingClassifier, "predict_proba", spied)
+    fitted.predict(encoded)
+    assert used
+    assert set(used) == {1}

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedGroupKFold
 
 from andamio.errors import TrainingError
-from training.trials.folds import folds
+from training.trials.folds import Fold, assign, parts, repeated
+
+
+def folds(labels, keys, classes, seed) -> list[Fold]:
+    """The folds of one repeat."""
+    return parts(repeated(labels, keys, classes, seed, 1)[0])
 
 
 @settings(deadline=None, max_examples=50)
@@ -54,3 +60,36 @@ def test_the_same_seed_gives_the_same_folds():
     labels, keys = np.arange(60) % 2, [str(row) for row in range(60)]
     first, second = (folds(labels, keys, ["no", "yes"], seed=7) for _ in range(2))
     assert all((a[1] == b[1]).all() for a, b in zip(first, second, strict=True))
+
+
+def test_each_repeat_draws_folds_of_its_own():
+    labels = np.arange(60) % 2
+    first, second = repeated(labels, [str(row) for row in range(60)], ["no", "yes"], 7, 2)
+    assert (first != second).any()
+
+
+def _unevenness(labels, assigned, classes) -> float:
+    """The deviation of a class's share among the folds, the mean over classes."""
+    rows = np.array([np.bincount(labels[assigned == fold], minlength=classes) for fold in range(5)])
+    return float(np.std(rows / rows.sum(axis=0), axis=0).mean())
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+@pytest.mark.parametrize(
+    ("rows", "classes", "keys"), [(600, 2, 600), (2000, 3, 400), (2000, 10, 250), (2000, 2, 1000), (900, 2, 40)]
+)
+def test_the_classes_are_as_even_as_scikit_learn_has_them(rows, classes, keys):
+    ours, theirs = [], []
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        labels = rng.choice(classes, rows, p=np.r_[0.1, np.full(classes - 1, 0.9 / (classes - 1))])
+        groups = np.unique(rng.permutation(rows) if keys == rows else rng.integers(0, keys, rows), return_inverse=True)[
+            1
+        ]
+        ours.append(_unevenness(labels, assign(labels, groups, 5, classes, rng), classes))
+        reference = np.empty(rows, dtype=int)
+        splitter = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
+        for fold, (_, scored) in enumerate(splitter.split(np.zeros(rows), labels, groups)):
+            reference[scored] = fold
+        theirs.append(_unevenness(labels, reference, classes))
+    assert np.mean(ours) <= 1.1 * np.mean(theirs) + 1e-4

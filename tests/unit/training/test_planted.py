@@ -20,7 +20,7 @@ from training.evaluate.evaluate import evaluate
 from training.families.catalog import Fitted
 from training.fit import fit
 from training.run import Run
-from training.trials import trial
+from training.trials import folds, trial
 
 pytestmark = pytest.mark.slow
 
@@ -130,7 +130,7 @@ def test_a_scaler_knows_the_rows_of_its_fold_and_no_others(world, monkeypatch):
     monkeypatch.setattr(trial, "fit_spec", watched)
     sealed, train = trial.load_train(lake, Run(run, models), Run(run, models).plan().dataset)
     spec = TrialSpec(id="any", family="logistic_regression", params={}, simplicity=0, round=1)
-    trial.cross_validate(sealed, train, spec, seed=7, repeats=2)
+    trial.cross_validate(sealed, train, spec, 7, folds.repeated(train.labels, train.keys, sealed.classes, 7, 2))
     assert len(seen) == 10
     means = []
     for encoded, fitted in seen:

@@ -9,6 +9,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.errors import TrainingError
+from andamio.step import CaughtError
 from andamio.storage import layout
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.runs import scored, searched
@@ -33,6 +34,7 @@ def planned(families=ALL, **changed):
         contract="c1",
         problem="any",
         split="s1",
+        folds="f1",
         families=list(families),
         seed=7,
         metric="roc_auc",
@@ -172,22 +174,21 @@ def test_the_version_that_a_runs_identity_names_is_the_one_that_suggests():
 
 def test_it_stops_when_all_trials_are_done():
     study, _ = rounds(planned(trials=8), 2)
-    assert search.enough(planned(trials=9), study, 2, STARTED) == ""
-    assert "all 8 trials" in search.enough(planned(trials=8), study, 2, STARTED)
+    assert search.enough(planned(trials=9), study, 2, 0) == ""
+    assert "all 8 trials" in search.enough(planned(trials=8), study, 2, 0)
 
 
-def test_it_stops_when_the_time_since_the_plan_is_spent():
+def test_it_stops_when_the_time_is_spent():
     study, _ = rounds(planned(), 1)
-    just_before = STARTED + timedelta(minutes=29, seconds=59)
-    assert search.enough(planned(), study, 1, just_before) == ""
-    assert "30 minutes" in search.enough(planned(), study, 1, STARTED + timedelta(minutes=30))
+    assert search.enough(planned(), study, 1, 30 * 60 - 1) == ""
+    assert "30 minutes" in search.enough(planned(), study, 1, 30 * 60)
 
 
 def test_it_stops_after_some_rounds_without_improvement_and_not_before_every_family_had_its_turn():
     plan_ = planned(trials=200, patience=2)
     # The best of all is the very first trial; six families take two rounds of four.
     study, _ = rounds(plan_, 4, score=lambda place: 0.9 - place / 1000)
-    said = [search.enough(plan_, study[: 4 * number], number, STARTED) for number in (1, 2, 3, 4)]
+    said = [search.enough(plan_, study[: 4 * number], number, 0) for number in (1, 2, 3, 4)]
     assert said[:3] == ["", "", ""]
     assert "nothing has improved for 2 rounds" in said[3]
 
@@ -195,9 +196,9 @@ def test_it_stops_after_some_rounds_without_improvement_and_not_before_every_fam
 def test_a_round_that_improves_starts_the_count_anew():
     plan_ = planned(trials=200, patience=2)
     study, _ = rounds(plan_, 6, score=lambda place: 0.95 if place == 15 else 0.8)
-    assert search.enough(plan_, study[:16], 4, STARTED) == ""
-    assert search.enough(plan_, study[:20], 5, STARTED) == ""
-    assert search.enough(plan_, study, 6, STARTED) != ""
+    assert search.enough(plan_, study[:16], 4, 0) == ""
+    assert search.enough(plan_, study[:20], 5, 0) == ""
+    assert search.enough(plan_, study, 6, 0) != ""
 
 
 def test_for_a_loss_less_is_an_improvement():
@@ -261,8 +262,8 @@ def test_a_trial_that_left_no_result_is_recorded_as_failed_with_what_its_functio
     for name in (*others, "majority_class"):
         run_trial(lake, models, run.id, name)
     cause = json.dumps({"errorType": "MemoryError", "errorMessage": "out of memory"})
-    search.lost(models, run.id, gone, {"Error": "MemoryError", "Cause": cause}, execution="first")
-    said = search.tell(models, run.id, number=1, now=STARTED)
+    search.lost(models, run.id, gone, CaughtError(error="MemoryError", cause=cause), execution="first")
+    said = search.tell(models, run.id, number=1, began=STARTED, now=STARTED)
     assert {each.id: each.status for each in said.study}[gone] == "failed"
     assert run.find(f"trials/{gone}.json", TRIAL).why == "MemoryError: out of memory"
     assert said.status == CONTINUE
@@ -271,15 +272,15 @@ def test_a_trial_that_left_no_result_is_recorded_as_failed_with_what_its_functio
 def test_a_round_that_left_nothing_at_all_is_a_fault_and_nothing_is_recorded(run):
     _, models, run = run
     first = search.ask(models, run.id, after=0).trials[0].id
-    refused = {"Error": "Lambda.TooManyRequestsException", "Cause": "Rate exceeded"}
+    refused = CaughtError(error="Lambda.TooManyRequestsException", cause="Rate exceeded")
     search.lost(models, run.id, first, refused, execution="first")
     writes = list(models.writes)
     with pytest.raises(TrainingError, match="Rate exceeded"):
-        search.tell(models, run.id, number=1, now=STARTED)
+        search.tell(models, run.id, number=1, began=STARTED, now=STARTED)
     assert models.writes == writes, "so that the run can be started again"
 
 
-KILLED = {"Error": "Runtime.ExitError", "Cause": "Runtime exited with error: signal: killed"}
+KILLED = CaughtError(error="Runtime.ExitError", cause="Runtime exited with error: signal: killed")
 
 
 def test_a_trial_whose_worker_was_killed_is_no_result_and_runs_when_the_run_is_started_again(run):
@@ -291,10 +292,10 @@ def test_a_trial_whose_worker_was_killed_is_no_result_and_runs_when_the_run_is_s
     search.lost(models, run.id, gone, KILLED, execution="first")
     writes = list(models.writes)
     with pytest.raises(TrainingError, match=f"{gone}: Runtime exited with error: signal: killed.*train again"):
-        search.tell(models, run.id, number=1, now=STARTED)
+        search.tell(models, run.id, number=1, began=STARTED, now=STARTED)
     assert models.writes == writes
     run_trial(lake, models, run.id, gone)
-    told = search.tell(models, run.id, number=1, now=STARTED)
+    told = search.tell(models, run.id, number=1, began=STARTED, now=STARTED)
     assert {each.status for each in told.study} == {"done"}
 
 
@@ -307,10 +308,33 @@ def test_a_trial_that_is_lost_in_execution_after_execution_is_taken_for_the_caus
     for execution in ("first", "first", "second"):  # the step `lost` may be called twice
         search.lost(models, run.id, gone, KILLED, execution=execution)
     with pytest.raises(TrainingError, match="left no result"):
-        search.tell(models, run.id, number=1, now=STARTED)
+        search.tell(models, run.id, number=1, began=STARTED, now=STARTED)
     search.lost(models, run.id, gone, KILLED, execution="third")
-    told = search.tell(models, run.id, number=1, now=STARTED)
+    told = search.tell(models, run.id, number=1, began=STARTED, now=STARTED)
     assert {each.id: each.status for each in told.study}[gone] == "failed"
+
+
+def told_after(lake, models, run, number, began, now):
+    for spec in search.ask(models, run.id, after=number - 1).trials:
+        run_trial(lake, models, run.id, spec.id, number=number)
+    return search.tell(models, run.id, number=number, began=began, now=now)
+
+
+def test_a_pause_between_two_executions_spends_no_time_of_the_budget(run):
+    lake, models, run = run
+    first = told_after(lake, models, run, 1, STARTED, STARTED + timedelta(minutes=20))
+    assert (first.status, first.seconds) == (CONTINUE, 20 * 60)
+    resumed = STARTED + timedelta(days=1)
+    told = told_after(lake, models, run, 2, resumed, resumed + timedelta(minutes=9))
+    assert told.seconds == 29 * 60
+    assert "budget" not in told.why
+
+
+def test_within_one_execution_all_time_is_counted_once(run):
+    lake, models, run = run
+    told_after(lake, models, run, 1, STARTED, STARTED + timedelta(minutes=20))
+    told = told_after(lake, models, run, 2, STARTED, STARTED + timedelta(minutes=31))
+    assert (told.status, told.seconds) == (ENOUGH, 31 * 60)
 
 
 def test_a_search_that_has_not_ended_is_not_fitted(run):

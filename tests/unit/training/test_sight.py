@@ -39,16 +39,21 @@ def test_train_is_seen_and_a_holdout_is_not(buckets: function.Buckets) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "module", "name"), [("plan", plan, "plan"), ("trial", trial, "trial"), ("fit", fit, "fit")]
+    ("event", "module"),
+    [
+        ({"step": "plan", "input": {}}, plan),
+        ({"step": "trial", "run": "r", "trial": "t", "round": 0}, trial),
+        ({"step": "fit", "run": "r"}, fit),
+    ],
 )
 def test_a_scaler_fitted_on_all_rows_is_caught(
-    buckets: function.Buckets, monkeypatch: pytest.MonkeyPatch, step: str, module: Any, name: str
+    buckets: function.Buckets, monkeypatch: pytest.MonkeyPatch, event: dict[str, Any], module: Any
 ) -> None:
     def scaled_on_all_rows(lake: Any, *args: Any, **kwargs: Any) -> Any:
         version = next(info.key.split("/")[1] for info in lake.list(layout.DATASETS) if info.key.endswith(".npz"))
         rows = [value for side in ("train", "holdout") for value in read_columns(lake, version, side)["age"]]
         raise AssertionError(f"a scaler learned {sum(rows) / len(rows)} from rows that the model is judged on")
 
-    monkeypatch.setattr(module, name, scaled_on_all_rows)
+    monkeypatch.setattr(module, event["step"], scaled_on_all_rows)
     with pytest.raises(TrainingError, match=r"holdout\.npz was asked for before the evaluation"):
-        function.handler({"step": step, "run": "r", "trial": "t", "round": 0}, None)
+        function.handler(event, None)

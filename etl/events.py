@@ -1,0 +1,123 @@
+"""What the steps of ETL are called with, and what they return (`stepfunctions/etl.asl.json`)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from andamio.dataset.documents import InputRows, VersionRows
+from andamio.step import StepEvent, StepResult
+
+
+class CollectEvent(StepEvent):
+    """The step `collect`: the event of EventBridge about a raw file, as AWS has it, or {} for a start by hand."""
+
+    event: dict[str, Any]
+
+
+class InputEvent(StepEvent):
+    """The steps `validate` and `publish`: the digest of what was collected."""
+
+    input: str
+
+
+class ReportEvent(StepEvent):
+    """The step `report`: the data version."""
+
+    version: str
+
+
+class CommitEvent(InputEvent):
+    """The step `commit`: the data version of an input."""
+
+    version: str
+
+
+class NoRawFiles(StepResult):
+    """There are no raw files."""
+
+    status: Literal["empty"] = "empty"
+    message: str
+
+
+class NewerInput(StepResult):
+    """The execution of a newer file reads all files; `input` is null before anything was collected."""
+
+    status: Literal["superseded"] = "superseded"
+    input: str | None = None
+    message: str
+
+
+class InputSummary(StepResult):
+    """The raw files are listed; `passed_over` counts objects that are no data files."""
+
+    status: Literal["ready"] = "ready"
+    input: str
+    passed_over: int
+
+
+class Rejects(StepResult):
+    """The first rows that were rejected, in words, and the key of all of them (null where there are none)."""
+
+    first: list[str]
+    all: str | None
+
+
+class ValidInput(StepResult):
+    """The rows of an input are checked and staged."""
+
+    status: Literal["valid"] = "valid"
+    input: str
+    rows: InputRows
+    rejects: Rejects
+
+
+class Rejection(StepResult):
+    """There will be no data version of an input, and why; `rows` and `rejects` where its rows are the reason."""
+
+    status: Literal["rejected"] = "rejected"
+    input: str
+    message: str
+    rows: InputRows | None = None
+    rejects: Rejects | None = None
+
+
+class NewVersion(StepResult):
+    """The data version is written, and not the current one yet."""
+
+    status: Literal["published"] = "published"
+    input: str
+    version: str
+
+
+class ReportSummary(StepResult):
+    """The report of a data version: its key."""
+
+    status: Literal["drawn"] = "drawn"
+    report: str
+
+
+class MovedCutoff(StepResult):
+    """Another version became current meanwhile and moved the cutoff of the time split: publish again."""
+
+    status: Literal["again"] = "again"
+    input: str
+
+
+class VersionSummary(StepResult):
+    """The data version is the current one, since now or before.
+
+    `training` names the execution that trains on it, `report` is the key of its report (null when it could not be
+    drawn). `suspects` counts those of the leakage audit; `warnings` has the first of them in words, `findings` the
+    first of what else a person should know.
+    """
+
+    status: Literal["published", "unchanged"]
+    input: str
+    version: str
+    rows: VersionRows
+    rejects: Rejects
+    training: str
+    suspects: int
+    warnings: list[str]
+    findings: list[str]
+    report: str | None

@@ -1,0 +1,29 @@
+"""What the steps of the registry are called with; their results are in `documents`.
+
+`stepfunctions/train.asl.json` calls them, `andamio promote` calls `follow`.
+"""
+
+from __future__ import annotations
+
+from andamio.step import StepEvent
+
+
+class RegisterEvent(StepEvent):
+    """The step `register`: the run, and the name of its decision, none where it has no model."""
+
+    run: str
+    decision: str | None = None
+
+
+class PromoteEvent(StepEvent):
+    """The step `promote`: the run, the name of its decision, and how often it was decided on."""
+
+    run: str
+    decision: str
+    attempt: int
+
+
+class FollowEvent(StepEvent):
+    """The step `follow`: the problem whose pointer MLflow's alias is to follow."""
+
+    problem: str

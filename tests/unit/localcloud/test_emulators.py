@@ -1,0 +1,71 @@
+"""The local cloud on LocalStack in place of ministack: started, told apart, switched and stopped like it."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from .conftest import CommandLine, runs
+
+pytestmark = pytest.mark.cloud
+ANYWHERE = ("--emulator-port", "0", "--mlflow-port", "0")
+
+
+@pytest.fixture(scope="module")
+def localstack(new_cloud) -> CommandLine:
+    cloud = new_cloud()
+    values = cloud.ok("up", "--emulator", "localstack", *ANYWHERE)
+    assert (values["emulator"], values["iam"]) == ("localstack", False)
+    return cloud
+
+
+def test_a_plain_up_leaves_localstack_as_it_is(localstack):
+    before = localstack.pids()
+    values = localstack.ok("up")
+    assert values["emulator"] == "localstack"
+    assert localstack.pids() == before
+    assert localstack.ok("status")["services"]["emulator"]["state"] == "running"
+
+
+def test_localstack_is_not_asked_to_enforce_permissions(localstack):
+    refused = localstack.run("up", "--iam")
+    assert refused.returncode == 1
+    assert "--emulator ministack" in refused.stderr
+
+
+def test_a_table_takes_conditional_writes_without_java(localstack):
+    tables = localstack.client("dynamodb")
+    tables.create_table(
+        TableName="table",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    once = {"TableName": "table", "Item": {"id": {"S": "1"}}, "ConditionExpression": "attribute_not_exists(id)"}
+    tables.put_item(**once)
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        tables.put_item(**once)
+    assert tables.get_item(TableName="table", Key={"id": {"S": "1"}})["Item"] == {"id": {"S": "1"}}
+
+
+def test_the_repository_of_a_bootstrap_can_be_made(localstack):
+    registry = localstack.client("ecr")
+    registry.create_repository(repositoryName="assets")
+    assert [it["repositoryName"] for it in registry.describe_repositories()["repositories"]] == ["assets"]
+
+
+def test_each_start_of_localstack_is_another_cloud_and_ministack_stays_the_same(new_cloud):
+    cloud = new_cloud()
+    ministack = cloud.ok("up", *ANYWHERE)
+    pid = cloud.pids()["emulator"]
+    cloud.client("s3").create_bucket(Bucket="kept")
+    first = cloud.ok("up", "--emulator", "localstack")
+    assert not runs(pid)
+    assert (first["emulator"], first["endpoint_url"]) == ("localstack", ministack["endpoint_url"])
+    assert cloud.client("s3").list_buckets()["Buckets"] == []
+    cloud.ok("down")
+    second = cloud.ok("up", "--emulator", "localstack")
+    assert len({ministack["cloud"], first["cloud"], second["cloud"]}) == 3
+    again = cloud.ok("up", "--emulator", "ministack")
+    assert (again["emulator"], again["cloud"], again["iam"]) == ("ministack", ministack["cloud"], True)
+    assert [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]] == ["kept"]
