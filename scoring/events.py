@@ -1,4 +1,4 @@
-"""What the steps of scoring are called with, and what they return (`stepfunctions/batch.asl.json`)."""
+"""The events and results of the steps of scoring (`stepfunctions/batch.asl.json`)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class GiveUpEvent(BatchEvent):
 
 
 class LastState(StepEvent):
-    """What a machine knew when it failed: the last result, an error that was caught, or the input of the execution."""
+    """The last state of a machine that failed: a result, a caught error, or the input of the execution."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -80,7 +80,7 @@ def _manifest(context: ScoringContext, complete: Complete, merged: str | None, n
 
 
 def absent_message(manifest: Manifest) -> str:
-    """Which features had no column, and so no value in any row; "" where each had one."""
+    """A message about the features that have no column in the file; "" where each has one."""
     names, most = [f"'{name}'" for name in manifest.absent], 10
     if not names:
         return ""

@@ -90,7 +90,7 @@ def _refuse(context: ScoringContext, complete: Complete, now: datetime) -> event
 
 
 def _all_rejected_message(context: ScoringContext, complete: Complete) -> str:
-    """What to tell a person about a file of which every row was rejected, with the most frequent reasons."""
+    """The message about a file of which every row was rejected, with the most frequent reasons."""
     plan, rows = complete.plan, complete.rejected
     first = next(result.number for result in complete.results if result.rejected)
     head = context.batch.get_range(layout.rejected_part(plan.batch, first), 0, _REASONS_SAMPLE)
@@ -144,7 +144,7 @@ def _check_cut(plan: BatchPlan, cut: Cut) -> None:
 def _fault(
     shard: Shard, result: ShardResult, part: ObjectInfo | None, rejects: ObjectInfo | None, lookup: ObjectInfo | None
 ) -> str:
-    """What is wrong with what a shard left behind, "" when nothing is."""
+    """What is wrong with the result and files of a shard, "" when nothing is."""
     if result.number != shard.number or result.rows != result.scored + result.rejected:
         return (
             f"its result says {result.rows:,} rows, {result.scored:,} scored and {result.rejected:,} rejected of "

@@ -106,12 +106,12 @@ def _parquet(body: bytes, read_as: ReadAs, kinds: Kinds, exact: Collection[str])
         yield from reader.read(range(reader.groups), 1)
     except DataError:
         raise
-    except Exception as error:  # a damaged file makes the library fail in any way it likes
+    except Exception as error:  # the library raises errors of many types for a damaged file
         raise RefusedFile(f"is not a Parquet file that can be read ({type(error).__name__}): write it again") from error
 
 
 def _refusing(rows: Iterator[Rows]) -> Iterator[Rows]:
-    """The same rows; what makes a reader fail is said of the file."""
+    """The same rows; an error of a reader is raised as a `RefusedFile` about the file."""
     try:
         yield from rows
     except RefusedFile:
@@ -127,6 +127,6 @@ def _at(body: bytes, offset: int) -> io.BytesIO:
 
 
 def _later(body: bytes) -> Iterable[bytes]:
-    """The pieces that batch looks at, too, where the beginning of a file does not decide."""
+    """The pieces to examine where the beginning of a file does not decide: the same as in a batch."""
     for start in (len(body) // 2, max(len(body) - LATER_SAMPLE, 0)):
         yield body[start : start + LATER_SAMPLE]

@@ -11,7 +11,7 @@ from andamio.tabular.refused import RefusedFile
 LARGEST = 4 * 2**30
 """Bytes that a file may have when it is unpacked."""
 FACTOR = 200
-"""How many times its packed size that may be."""
+"""The largest allowed ratio of unpacked to packed size."""
 CHECKED_FROM = 64 * 2**20
 """Bytes from which on that is checked: small files of one row over and over pack well, and do no harm."""
 
@@ -24,7 +24,7 @@ def unpacked(source: Source, packed: int) -> Iterator[bytes]:
     member, begun, members, written = _member(), False, 0, 0
     while data := source.read(_READ):
         while True:
-            # Zeros may follow a member: tapes were filled up with them.
+            # Zeros may follow a member: tools for tapes add them as padding.
             data = data.lstrip(b"\0") if members and not begun else data
             if not begun and not data:
                 break

@@ -1,4 +1,4 @@
-"""A file that cannot be used as a whole: its owner must fix it; the system has no fault."""
+"""The error for a file that cannot be used as a whole: the owner of the file must fix it."""
 
 from __future__ import annotations
 

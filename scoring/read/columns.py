@@ -15,7 +15,7 @@ _SHOWN = 40
 
 
 def wanted(contract: Contract) -> frozenset[str]:
-    """Every column that is looked for in a file."""
+    """The names of all columns to find in a file."""
     own = contract.problem.id
     return frozenset({*scored_columns(contract), *(() if own is None else (own,))})
 

@@ -65,7 +65,7 @@ def read_foot(objects: Objects, key: str, version: str, size: int, contract: Con
             (group.num_rows, group.total_byte_size)
             for group in (found.row_group(number) for number in range(found.num_row_groups))
         )
-    except Exception as error:  # a damaged footer makes the library fail in any way it likes
+    except Exception as error:  # the library raises errors of many types for a damaged footer
         raise RefusedFile(f"is not a Parquet file that can be read ({type(error).__name__}): write it again") from error
     check_columns(column_names(schema), contract, where="schema has")
     check_schema(schema, wanted(contract))

@@ -18,7 +18,7 @@ from andamio.tabular.signature import check_line_ends, check_text
 from andamio.tabular.text.encoding import encoding_of
 from andamio.tabular.text.head import Head, More
 
-csv.field_size_limit(LONGEST_ROW)  # 128 KiB otherwise; where it is set twice, it is the same
+csv.field_size_limit(LONGEST_ROW)  # 128 KiB by default; python_reader.py sets the same limit
 
 _ROWS = 2000
 
@@ -74,7 +74,7 @@ def _needed(contract: Contract) -> list[str]:
 
 
 def _refuse_headless(sample: bytes, start: int, *, whole: bool) -> NoReturn:
-    """Say why a text has no header: nothing with a value in it, or a quote that hides where its first row ends."""
+    """Return why a text has no header: no row has a value, or an open quote hides the end of the first row."""
     if whole and b'"' not in sample[start:]:
         raise RefusedFile("is empty: expected a header that names the columns, then a row a line")
     text = sample[start:]
@@ -152,7 +152,7 @@ def _rows(text: bytes, delimiter: str, encoding: str) -> Iterator[list[str]]:
     try:
         yield from islice(reader, _ROWS)
     except csv.Error:
-        return  # a broken row shows nothing; it is told when the rows are read
+        return  # a broken row does not count here; it is reported when the rows are read
 
 
 def _is_json(header: bytes) -> bool:

@@ -100,7 +100,7 @@ class ParquetReader:
                 if batch.num_rows:
                     yield self._rows(batch.cast(self.schema), line)
                 line += batch.num_rows
-        except (ConnectionError, TimeoutError):  # of storage, not of the file
+        except (ConnectionError, TimeoutError):  # an error of storage, not of the file
             raise
         except (pa.ArrowException, OSError) as error:
             raise DataError(
