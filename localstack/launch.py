@@ -144,7 +144,7 @@ class _Heard(logging.Handler):
 
 @contextmanager
 def failures(logger: str) -> Iterator[list[str]]:
-    """What ministack logs of saves that failed, while the block runs: it tells nobody else."""
+    """What ministack logs of saves that failed, while the block runs: it reports them nowhere else."""
     heard = _Heard()
     logging.getLogger(logger).addHandler(heard)
     try:

@@ -1,6 +1,8 @@
 """Starts LocalStack's open core, in its own environment, with one thing added: it says which local cloud it is."""
 
+import os
 import runpy
+import sys
 from pathlib import Path
 
 from localstack.http import Response
@@ -13,4 +15,9 @@ WHO = identity["answer"]()
 
 if __name__ == "__main__":
     ROUTER.add(identity["PATH"], lambda request: Response(WHO, mimetype="application/json"))
-    main.main()
+    try:
+        main.main()
+    except SystemExit as end:
+        # Everything is stopped; taking its memory apart would last as long as the start did.
+        sys.stdout.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1)

@@ -83,7 +83,7 @@ class Boundary:
         """Pass the request on."""
         scope["started"] = time.perf_counter()
         if scope.get("method") == "HEAD":
-            scope["method"], scope["asked"] = "GET", "HEAD"
+            scope["method"], scope["requested_method"] = "GET", "HEAD"
         try:
             await self._app(scope, receive, send)
         except Exception as error:

@@ -46,7 +46,7 @@ _LIMITS = (
 def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
     """The document of these routes for a contract; for records in general when there is none yet.
 
-    Its server is the place of the document itself: whoever serves it knows the address (`at`).
+    Its server is relative, the place of the document itself; `at` adds the absolute address.
     """
     about = contract.problem if contract else None
     title = (about.title or about.name) if about else "Andamio"

@@ -28,6 +28,10 @@ _OWN_IDS = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])|[0-9a-f]{8}(?:-[0-
 _DURATION = re.compile(r"seconds|latency|duration")
 REPO = Path(__file__).resolve().parents[2]
 HEART = REPO / "problems" / "heart"
+EMULATOR = os.environ.get("ANDAMIO_EMULATOR", "")
+"""`make e2e EMULATOR=...`: the emulator that the demo starts, where it is not the default."""
+gap_of_localstack = pytest.mark.xfail(EMULATOR == "localstack", reason="see localstack/gaps.md")
+"""Marks what LocalStack does not do: a test that begins to pass there fails, until gaps.md is renewed."""
 # The request that the course's example sends, as it is.
 COURSE = {
     "features": {
@@ -174,7 +178,7 @@ def _tracked(heart: Deployed, normal: Normal) -> list[str]:
 
 @pytest.fixture(scope="session")
 def first_demo(clone: Clone) -> tuple[Done, dict[str, Any]]:
-    done = clone.run("demo")
+    done = clone.run("demo", *(["--emulator", EMULATOR] if EMULATOR else []))
     assert done.code == 0, done.said
     return done, all_stored(clone.deployed("heart"))
 

@@ -29,7 +29,7 @@ class CalibrationBin(Part):
     observed_high: float
 
 
-class CalibrationMeasured(Part):
+class CalibrationFigures(Part):
     """Probabilities against outcomes: the expected calibration error, and what chance alone does to it."""
 
     bins: list[CalibrationBin]
@@ -46,7 +46,7 @@ class Curves(Part):
 
 
 class SliceFigure(Part):
-    """The contract's metric on one slice; one that is too small is not `judged`, and has no interval."""
+    """The contract's metric on one slice; `enough` rows have an interval and a verdict."""
 
     feature: str
     slice: str
@@ -56,7 +56,7 @@ class SliceFigure(Part):
     low: float | None
     high: float | None
     worse: bool
-    judged: bool
+    enough: bool
 
 
 class FeatureImportance(Figure):
@@ -96,7 +96,7 @@ class Assessment(Part):
     texts: dict[str, str]
     positive: str | None
     confusion: list[list[int]]
-    calibration: CalibrationMeasured
+    calibration: CalibrationFigures
     curves: Curves
     slices: list[SliceFigure]
     low_evidence: bool
