@@ -36,6 +36,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from typing import Literal
 
 
 class AndamioError(Exception):
@@ -114,11 +115,22 @@ class DocumentError(AndamioError):
     code = "document"
 
 
+ReleaseFault = Literal["absent", "changed", "no-version", "unknown-format", "unreadable", "other-contract", "no-answer"]
+
+
 class ReleaseError(AndamioError):
-    """A release is incomplete, or its digest does not match: it must not be served."""
+    """A release is incomplete, or its digest does not match: it must not be served.
+
+    `fault` says what is wrong, None where nothing more is known; `file` is the file at fault, "" where it is none.
+    """
 
     code = "release"
     status = 503
+
+    def __init__(self, message: str, *, file: str = "", fault: ReleaseFault | None = None) -> None:
+        super().__init__(message)
+        self.file = file
+        self.fault = fault
 
 
 class NotReady(ReleaseError):

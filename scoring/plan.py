@@ -121,7 +121,7 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
     if plan is None:
         file = _input_file(info)
         if not info.size:
-            raise RefusedFile("is empty (0 bytes): upload it again")
+            raise RefusedFile("is empty (0 bytes): upload it again", fault="empty")
         release = champion(read_pointer(context.models, context.problem)[0]).release
         earlier = known.earlier_batch(context.batch, file, release)
         if earlier is not None and earlier != batch:
@@ -157,7 +157,7 @@ def _transcoded(sample: bytes, how: Transcoding) -> bytes:
 def _input_file(info: ObjectInfo) -> InputFile:
     detected = format_of(info.key)
     if detected is None:
-        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}")
+        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}", fault="unknown-type")
     return InputFile(info.key, info.version, info.etag, info.size, *detected)
 
 
@@ -221,7 +221,7 @@ def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format:
         foot = read_foot(objects, source.key, source.version, source.size, contract)
         return Head(foot.columns, encoding="")
     if not source.size:
-        raise RefusedFile("is empty: there is nothing in the gzip file")
+        raise RefusedFile("is empty: there is nothing in the gzip file", fault="empty")
     version = source.version or None
 
     def more() -> Iterable[bytes]:

@@ -38,7 +38,7 @@ def check_doubled(names: Sequence[str], wanted: Iterable[str]) -> None:
     if twice:
         listed = [f"'{name}'" for name in twice]
         several = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
-        raise RefusedFile(f"has more than one column {several}: keep one of each name")
+        raise RefusedFile(f"has more than one column {several}: keep one of each name", fault="duplicate-column")
 
 
 def _kind(contract: Contract, name: str) -> Kind:

@@ -35,10 +35,10 @@ def read_file(
     """
     known = format_of(name)
     if known is None:
-        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}")
+        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}", fault="unknown-type")
     form, compression = known
     if not body:
-        raise RefusedFile("is empty (0 bytes): upload it again")
+        raise RefusedFile("is empty (0 bytes): upload it again", fault="empty")
     read_as = ReadAs(form, compression=compression)
     if form == "parquet":
         return read_as, _refusing(_parquet(body, read_as, kinds, exact))
@@ -73,7 +73,8 @@ def _csv(
         if reader.open_line:
             raise RefusedFile(
                 f"ends inside a quote that is opened on line {reader.open_line:,}: close the quote, or upload the file "
-                "again if it was cut off"
+                "again if it was cut off",
+                fault="open-quote",
             )
 
     return rows()
@@ -107,7 +108,9 @@ def _parquet(body: bytes, read_as: ReadAs, kinds: Kinds, exact: Collection[str])
     except DataError:
         raise
     except Exception as error:  # the library raises errors of many types for a damaged file
-        raise RefusedFile(f"is not a Parquet file that can be read ({type(error).__name__}): write it again") from error
+        raise RefusedFile(
+            f"is not a Parquet file that can be read ({type(error).__name__}): write it again", fault="damaged"
+        ) from error
 
 
 def _refusing(rows: Iterator[Rows]) -> Iterator[Rows]:
@@ -117,7 +120,7 @@ def _refusing(rows: Iterator[Rows]) -> Iterator[Rows]:
     except RefusedFile:
         raise
     except DataError as error:
-        raise RefusedFile(f"cannot be read: {error}") from None
+        raise RefusedFile(f"cannot be read: {error}", fault="unreadable") from None
 
 
 def _at(body: bytes, offset: int) -> io.BytesIO:

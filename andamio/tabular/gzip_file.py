@@ -40,7 +40,7 @@ def unpacked(source: Source, packed: int) -> Iterator[bytes]:
             elif not data and len(piece) < _AT_ONCE:
                 break
     if begun:
-        raise RefusedFile("is a gzip file that was cut off: upload it again")
+        raise RefusedFile("is a gzip file that was cut off: upload it again", fault="cut-off")
 
 
 def _member() -> zlib._Decompress:
@@ -51,15 +51,17 @@ def _inflated(member: zlib._Decompress, data: bytes) -> bytes:
     try:
         return member.decompress(data, _AT_ONCE)
     except zlib.error:
-        raise RefusedFile("is a damaged gzip file: pack it again") from None
+        raise RefusedFile("is a damaged gzip file: pack it again", fault="damaged") from None
 
 
 def _check_size(written: int, packed: int) -> None:
     if written > LARGEST:
         raise RefusedFile(
-            f"unpacks to more than {LARGEST // 2**30} GiB: unpack it and drop it as it is, of any size, or in parts"
+            f"unpacks to more than {LARGEST // 2**30} GiB: unpack it and drop it as it is, of any size, or in parts",
+            fault="too-large",
         )
     if written > CHECKED_FROM and written > FACTOR * packed:
         raise RefusedFile(
-            f"unpacks to more than {FACTOR} times its size: that is no ordinary table. Unpack it and drop it as it is"
+            f"unpacks to more than {FACTOR} times its size: that is no ordinary table. Unpack it and drop it as it is",
+            fault="too-large",
         )

@@ -53,7 +53,8 @@ def read_surveys(objects: Objects, plan: BatchPlan) -> list[Survey]:
             why = failure(objects, plan.batch, "chunk", chunk)
             raise RefusedFile(
                 f"could not be looked at from byte {start:,} to {end:,} ({why}). "
-                f"Try again: andamio batch --resume {plan.batch}"
+                f"Try again: andamio batch --resume {plan.batch}",
+                fault="not-surveyed",
             ) from None
 
     with ThreadPoolExecutor(THREADS) as pool:

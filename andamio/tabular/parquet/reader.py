@@ -35,7 +35,7 @@ def check_schema(schema: pa.Schema, wanted: Collection[str]) -> None:
     check_doubled(column_names(schema), wanted)
     for name, field in zip(column_names(schema), schema, strict=True):
         if name in wanted and pa.types.is_nested(field.type):
-            raise RefusedFile(f"has a column '{name}' of {field.type}: expected one value a row")
+            raise RefusedFile(f"has a column '{name}' of {field.type}: expected one value a row", fault="nested-column")
 
 
 def column_names(schema: pa.Schema) -> list[str]:
