@@ -115,6 +115,7 @@ class LostTrial(Document):
     `own_fault` where the trial itself is the cause (its memory, its time), `executions` in which it was lost.
     """
 
+    format: Literal[2] = 2  # type: ignore[assignment]
     trial: str
     why: str
     own_fault: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from andamio.gate.decision import Decision, Figure
 from andamio.release.pointer import PointerEntry
 from andamio.storage.documents import Document, Part
@@ -111,6 +113,7 @@ class Evaluation(Document, Assessment):
     has the SHA-256 of each plot and of `importance.json`.
     """
 
+    format: Literal[2] = 2  # type: ignore[assignment]
     run: str
     dataset: str
     split: str
@@ -129,6 +132,7 @@ class GateDecision(Document, Decision):
     sealed.
     """
 
+    format: Literal[2] = 2  # type: ignore[assignment]
     run: str
     dataset: str
     split: str
