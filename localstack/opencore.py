@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from localstack import identity
+from localstack.emulator import FUNCTIONS_AT_ONCE
 from localstack.environment import environment
 from localstack.home import REPOSITORY, SOFTWARE
 from localstack.ports import HOST, Claim
@@ -33,13 +34,14 @@ LOCALSTACK = Software(
 
 @dataclass(frozen=True, slots=True)
 class OpenCore(Service):
-    """LocalStack on one port."""
+    """LocalStack on one port; `at_once` calls of functions run at the same time, and one more is refused."""
 
     name: ClassVar[str] = "emulator"
     title: ClassVar[str] = "LocalStack"
     patience: ClassVar[float] = 30.0
 
     port: int
+    at_once: int = FUNCTIONS_AT_ONCE
 
     def healthy(self) -> bool:
         """Whether its gateway answers, and is the one of this home."""
@@ -63,6 +65,8 @@ class OpenCore(Service):
                 "GATEWAY_LISTEN": f"{HOST}:{claim.port}",
                 "LAMBDA_RUNTIME_EXECUTOR": "process",
                 "PROVIDER_OVERRIDE_DYNAMODB": "moto",
+                "LAMBDA_LIMITS_CONCURRENT_EXECUTIONS": str(self.at_once),
+                "LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY": "0",
                 identity.ID: identity.ensure(self.home.passing_identity, self.home.path),
                 identity.HOME: str(self.home.path),
                 # It calls nobody: no certificate, no usage statistics, no name server of its own.

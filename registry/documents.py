@@ -40,7 +40,7 @@ class Conflict(StepResult):
     status: Literal["conflict"] = "conflict"
 
 
-class Followed(StepResult):
+class AliasResult(StepResult):
     """The release that serves, and its model version in MLflow, which has the alias now."""
 
     release: str | None

@@ -42,7 +42,7 @@ _PREDICTION = re.compile(rf"({ID.pattern})-([0-9]{{1,15}})")
 _KEY_WITH_ID = re.compile(rf"{re.escape(layout.INCOMING)}({ID.pattern})/[^/]+")
 
 MAX_NAME_LENGTH = 128
-"""Characters of the name of a file that an upload is asked for."""
+"""Most characters of the file name in a request for an upload."""
 _RESULT_FORMAT = 3
 """What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
 _PLAIN_NAME = re.compile(rf"\w(?:[\w. -]{{0,{MAX_NAME_LENGTH - 2}}}\w)")
@@ -58,7 +58,7 @@ def plain_name(text: str) -> str | None:
 
 
 def new_id(now: datetime) -> str:
-    """An id for a file that is still to come."""
+    """The id of a batch whose file is not uploaded yet."""
     return f"{_moment(now)}-{secrets.token_hex(6)}"
 
 
@@ -69,7 +69,7 @@ def id_in_key(key: str) -> str | None:
 
 
 def file_name(key: str) -> str:
-    """What a person calls the file under a key: its name without `incoming/`, and without an id that was given out."""
+    """The name of a file for people: its key without `incoming/` and without the id of a requested upload."""
     return key.rsplit("/", 1)[-1] if id_in_key(key) else key.removeprefix(layout.INCOMING)
 
 
@@ -134,7 +134,7 @@ class BatchPlan:
 
     @property
     def ending(self) -> str:
-        """What the names of its scored files end with."""
+        """The suffix of its scored files."""
         return self.input.format
 
     def to_json(self) -> bytes:

@@ -1,4 +1,4 @@
-"""What a shard is read and written with, by its format."""
+"""The reader and the writer of a shard, by its format."""
 
 from __future__ import annotations
 

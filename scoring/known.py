@@ -1,4 +1,4 @@
-"""Which batch the same bytes were scored as before, by the same release: a file is scored once."""
+"""The earlier batch of the same bytes and release, if there is one: a file is scored once."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _cut_text(objects: Objects, plan: BatchPlan) -> Cut:
     try:
         shards = cut(surveys, plan.head.line)
     except CannotCut as error:
-        raise RefusedFile(str(error)) from None
+        raise RefusedFile(str(error), fault=error.fault) from None
     # A file without rows is a batch all the same: one shard, of nothing.
     empty = Shard(0, plan.head.body, plan.head.body, plan.head.line)
     return Cut(shards or (empty,), _is_stored(plan, lines_of(surveys)))

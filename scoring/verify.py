@@ -66,31 +66,31 @@ class Incomplete:
 
 def verify_step(
     context: ScoringContext, batch: str, now: datetime
-) -> events.Complete | events.Incomplete | events.Refused:
+) -> events.CompleteBatch | events.IncompleteBatch | events.Refusal:
     """Look at what is there; a batch of which every row was rejected is refused, a file without rows is not."""
     found = check_batch(context.batch, batch)
     if isinstance(found, Complete):
         if found.rejected and not found.scored:
             return _refuse(context, found, now)
-        return events.Complete(batch=batch)
+        return events.CompleteBatch(batch=batch)
     message = (
         f"{found.message} Scored shards are kept. To score the missing ones: andamio batch --resume {batch}. A file "
         "that is uploaded again is scored again."
     )
-    return events.Incomplete(batch=batch, message=message, missing=list(found.faults)[:100])
+    return events.IncompleteBatch(batch=batch, message=message, missing=list(found.faults)[:100])
 
 
-def _refuse(context: ScoringContext, complete: Complete, now: datetime) -> events.Refused:
+def _refuse(context: ScoringContext, complete: Complete, now: datetime) -> events.Refusal:
     """Write down that every row was rejected, and that the same bytes need not be scored again."""
     plan = complete.plan
     message = _all_rejected_message(context, complete)
     state.reject(context.batch, plan.batch, now, message, complete.rejected)
     known.remember(context.batch, plan)
-    return events.Refused(batch=plan.batch, message=message)
+    return events.Refusal(batch=plan.batch, message=message)
 
 
 def _all_rejected_message(context: ScoringContext, complete: Complete) -> str:
-    """What to tell a person about a file of which every row was rejected, with the most frequent reasons."""
+    """The message about a file of which every row was rejected, with the most frequent reasons."""
     plan, rows = complete.plan, complete.rejected
     first = next(result.number for result in complete.results if result.rejected)
     head = context.batch.get_range(layout.rejected_part(plan.batch, first), 0, _REASONS_SAMPLE)
@@ -144,7 +144,7 @@ def _check_cut(plan: BatchPlan, cut: Cut) -> None:
 def _fault(
     shard: Shard, result: ShardResult, part: ObjectInfo | None, rejects: ObjectInfo | None, lookup: ObjectInfo | None
 ) -> str:
-    """What is wrong with what a shard left behind, "" when nothing is."""
+    """What is wrong with the result and files of a shard, "" when nothing is."""
     if result.number != shard.number or result.rows != result.scored + result.rejected:
         return (
             f"its result says {result.rows:,} rows, {result.scored:,} scored and {result.rejected:,} rejected of "

@@ -36,14 +36,14 @@ _TYPES = {
 
 
 class Stopwatch:
-    """Seconds by what they were spent on."""
+    """A stopwatch: seconds by stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._since = time.perf_counter()
 
     def lap(self, activity: str) -> None:
-        """What has been done since the last note."""
+        """Add the time since the last call to a stage."""
         now = time.perf_counter()
         self.seconds[activity] = self.seconds.get(activity, 0.0) + now - self._since
         self._since = now

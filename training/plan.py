@@ -24,7 +24,7 @@ from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.storage.ports import Objects
 from training import rows
-from training.documents import Identity, SearchPlan, Skipped, TrainingPlan
+from training.documents import Identity, SearchPlan, SkippedFamily, TrainingPlan
 from training.events import PlanSummary
 from training.families.catalog import FAMILIES
 from training.families.spaces import OPTUNA
@@ -104,7 +104,7 @@ def plan(
             split=manifest.split,
             folds=run.write(FOLDS_FILE, to_npy(_folds(lake, contract, version))),
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
-            skipped=[Skipped(family=name, why="this version does not train it") for name in skipped],
+            skipped=[SkippedFamily(family=name, why="this version does not train it") for name in skipped],
         )
 
     return run.once(PLAN_FILE, TrainingPlan, compute)

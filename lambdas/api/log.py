@@ -41,5 +41,5 @@ def error(error: BaseException, **fields: object) -> None:
 def request(request: Request, status: int, problem: str | None = None) -> None:
     """Write one line about a request that made no prediction: those have lines of their own."""
     scope = request.scope
-    method, path = scope.get("asked", scope["method"]), scope["path"][:_PATH_SHOWN]
+    method, path = scope.get("requested_method", scope["method"]), scope["path"][:_PATH_SHOWN]
     event(EVENT_REQUEST, method=method, path=path, status=status, problem=problem)

@@ -16,7 +16,7 @@ from andamio.step import Step, Steps, logged_step
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from registry import follow, reachable, register
-from registry.documents import Conflict, Followed, ModelResult, RunResult
+from registry.documents import AliasResult, Conflict, ModelResult, RunResult
 from registry.events import FollowEvent, PromoteEvent, RegisterEvent
 from registry.record import Origin, Tracker, Trackers
 
@@ -63,7 +63,7 @@ def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
     return promoted if isinstance(promoted, Conflict) else promoted.summary()
 
 
-def _follow(to: Registry, event: FollowEvent) -> Followed:
+def _follow(to: Registry, event: FollowEvent) -> AliasResult:
     return follow.follow(to.models, event.problem, to.tracker)
 
 

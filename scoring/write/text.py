@@ -79,7 +79,7 @@ class CsvPart(_TextPart):
 
 
 class JsonPart(_TextPart):
-    """JSON Lines: each object as it came, its braces opened once more for the keys that are added."""
+    """JSON Lines: each object as it came, with the added keys before its closing brace."""
 
     def __init__(self, file: IO[bytes], plan: BatchPlan) -> None:
         super().__init__(file, ".")

@@ -66,7 +66,7 @@ def _registers(heart: Deployed) -> bool:
 
 TRAINING = (
     Point("etl", "etl", lambda heart: _has(heart, "lake", layout.STAGING)),
-    Point("trial", "train", lambda heart: _has(heart, "models", layout.RUNS, "0001/asked.json")),
+    Point("trial", "train", lambda heart: _has(heart, "models", layout.RUNS, "0001/trials.json")),
     Point("register", "registry", _registers),
     Point("promote", "registry", lambda heart: _has(heart, "models", layout.RUNS, "registered/0.json")),
 )

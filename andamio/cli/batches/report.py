@@ -19,11 +19,13 @@ from andamio.cli.batches.batch import Result
 from andamio.cli.batches.sinks import TABLE, sqlite_names
 from andamio.cli.console import ago, done, note, out
 from andamio.cli.models import show
+from andamio.records.names import visible
 from andamio.tabular.read_as import assumptions
 from scoring.batch import file_name
 from scoring.status import Status
 
 _REJECTS_SHOWN = 3
+_KEYS_SHOWN = 10
 _STYLES = {"done": "green", "failed": "red", "running": "yellow"}
 
 
@@ -55,6 +57,8 @@ def result(found: Result) -> None:
         table.add_row("read as", f"[yellow]The file {escape(words)}[/yellow]")
     for name, renamed in _renamed(found):
         table.add_row("renamed", f"[yellow]{escape(name)}[/yellow]  is {escape(renamed)}: SQLite ignores case")
+    if found.left_out:
+        table.add_row("left out", f"[yellow]{escape(_left_out(found.left_out))}[/yellow]")
     seconds = manifest.seconds
     shards = len(manifest.shards)
     speed = f": {manifest.rows / seconds:,.0f} rows a second" if seconds else ""
@@ -63,6 +67,14 @@ def result(found: Result) -> None:
     first = first_rows(found, 1)
     if first:
         note(f"Look a prediction up: andamio lookup {first[0][found.plan.names_out['prediction_id']]}")
+
+
+def _left_out(rows_by_key: Mapping[str, int]) -> str:
+    """The keys that a converted result lacks, and how to have them."""
+    ordered = sorted(rows_by_key.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"'{visible(name)}' of {rows:,} row{'' if rows == 1 else 's'}" for name, rows in ordered[:_KEYS_SHOWN]]
+    more = f" and {len(ordered) - _KEYS_SHOWN} more keys" if len(ordered) > _KEYS_SHOWN else ""
+    return f"{', '.join(named)}{more}: the first objects do not have them. As JSON Lines the result has them all"
 
 
 def _renamed(found: Result) -> list[tuple[str, str]]:

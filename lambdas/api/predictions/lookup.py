@@ -23,7 +23,7 @@ from scoring.batch import BatchPlan, Cut, Shard, ShardResult, prediction_id, spl
 from scoring.lookup import RowPrediction, find
 
 SEARCHED = 4 * 2**20
-"""Bytes of a shard's rejected rows that one request is looked for in."""
+"""How many bytes of a shard's rejected rows one request searches."""
 
 Json = dict[str, Any]
 

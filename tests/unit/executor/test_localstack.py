@@ -47,7 +47,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OpenCore
     home.scratch.mkdir()
     LOCALSTACK.install(print)
     port = claim(0)
-    server = OpenCore(home, port.port)
+    server = OpenCore(home, port.port, at_once=100)
     identity = server.start(port)
     port.close()
     try:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from botocore.exceptions import ClientError
+
+from localstack.emulator import FUNCTIONS_AT_ONCE
+from localstack.process import wait_until
 
 from .conftest import CommandLine, runs
 
 pytestmark = pytest.mark.cloud
+WAITS = """
+import os, time
+def handler(folder, context):
+    open(f"{folder}/{context.aws_request_id}", "w").close()
+    while not os.path.exists(f"{folder}/go"):
+        time.sleep(0.01)
+    return "done"
+"""
 ANYWHERE = ("--emulator-port", "0", "--mlflow-port", "0")
 
 
@@ -52,6 +66,27 @@ def test_the_repository_of_a_bootstrap_can_be_made(localstack):
     registry = localstack.client("ecr")
     registry.create_repository(repositoryName="assets")
     assert [it["repositoryName"] for it in registry.describe_repositories()["repositories"]] == ["assets"]
+
+
+def test_localstack_runs_as_many_calls_at_once_as_a_new_account(localstack, tmp_path):
+    functions = localstack.client("lambda", retries={"max_attempts": 0}, max_pool_connections=20)
+    localstack.create_function("waits", WAITS)
+    functions.get_waiter("function_active_v2").wait(FunctionName="waits")
+    functions.update_function_configuration(FunctionName="waits", Timeout=120)
+    functions.get_waiter("function_updated_v2").wait(FunctionName="waits")
+
+    def call() -> str:
+        try:
+            return functions.invoke(FunctionName="waits", Payload=json.dumps(str(tmp_path)))["Payload"].read().decode()
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+
+    with ThreadPoolExecutor(12) as pool:
+        calls = [pool.submit(call) for _ in range(12)]
+        assert wait_until(lambda: sum(it.done() for it in calls) == 12 - FUNCTIONS_AT_ONCE, 60)
+        assert {it.result() for it in calls if it.done()} == {"TooManyRequestsException"}
+        (tmp_path / "go").touch()
+        assert [it.result() for it in calls].count('"done"') == FUNCTIONS_AT_ONCE
 
 
 def test_each_start_of_localstack_is_another_cloud_and_ministack_stays_the_same(new_cloud):
