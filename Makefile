@@ -32,7 +32,8 @@ down:  ## stop what demo started; PURGE=1 forgets its state too
 	else echo "Nothing is installed here, so nothing runs."; fi
 
 unit: install  ## the unit tests that need no cloud, in parallel: about a minute
-	@$(PYTHON) -m pytest tests/unit -n auto --dist loadfile -m "not cloud and not slow"
+	@HYPOTHESIS_PROFILE="$${HYPOTHESIS_PROFILE:-quick}" \
+	$(PYTHON) -m pytest tests/unit -n auto --dist loadfile -m "not cloud and not slow"
 
 # The parts of a run share one report of coverage, which the last one prints and holds to its floor.
 PART := --cov --cov-report= --cov-fail-under=0

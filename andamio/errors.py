@@ -36,6 +36,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
+from typing import Literal
 
 
 class AndamioError(Exception):
@@ -114,11 +115,22 @@ class DocumentError(AndamioError):
     code = "document"
 
 
+ReleaseFault = Literal["absent", "changed", "no-version", "unknown-format", "unreadable", "other-contract", "no-answer"]
+
+
 class ReleaseError(AndamioError):
-    """A release is incomplete, or its digest does not match: it must not be served."""
+    """A release is incomplete, or its digest does not match: it must not be served.
+
+    `fault` says what is wrong, None where nothing more is known; `file` is the file at fault, "" where it is none.
+    """
 
     code = "release"
     status = 503
+
+    def __init__(self, message: str, *, file: str = "", fault: ReleaseFault | None = None) -> None:
+        super().__init__(message)
+        self.file = file
+        self.fault = fault
 
 
 class NotReady(ReleaseError):
@@ -286,13 +298,14 @@ REASON_CODES = {
     "missing-label": "The target has no value",
     "unknown-label": "The target is not one of the labels of problem.toml",
     "unknown-category": "The value is not one of the values of problem.toml",
-    "unknown-field": "The contract has no feature of this name",
+    "unknown-field": "The contract has no feature, or the record no key, of this name",
+    "too-many-fields": "The record has far more fields than the contract has features",
     "not-a-number": "The cell is not a number in the notation of the file",
     "not-a-boolean": "The cell is not a boolean",
     "not-a-date": "The cell is not a date in ISO 8601",
     "not-one-value": "The cell is a list or an object",
     "not-text": "The cell holds characters that are not text",
-    "too-long": "The number has too many digits",
+    "too-long": "The number or the text has too many characters",
     "not-finite": "The number is infinite",
     "not-whole": "The number is not whole",
     "too-large": "The number cannot be represented without loss",

@@ -3,6 +3,7 @@
     python -m benchmarks.training                    # 1,000 and 20,000 rows
     python -m benchmarks.training 100000 1000000     # other sizes
     python -m benchmarks.training --families logistic_regression 100000
+    python -m benchmarks.training 1000 20000 100000 --write
 
 Ours is what the trial's function does after it was started: read the data version, encode it, cross-validate, estimate
 the exported size. Theirs is a pipeline of imputer, scaler and one-hot encoder in `cross_validate`, on a frame that was
@@ -34,7 +35,7 @@ from andamio.contract import Contract
 from andamio.dataset.columns import from_bytes, table_columns, to_bytes
 from andamio.dataset.version import KEY
 from andamio.records.parse import parse
-from benchmarks.batch import generate
+from benchmarks.batch import generate, report
 from benchmarks.batch.folder import PROBLEM
 from training.documents import TrialSpec
 from training.families.catalog import FAMILIES
@@ -46,13 +47,17 @@ TURNS = 3
 SEED = 7
 HEADER = f"{'rows':>10}  {'family':<24}{'ours s':>10}{'scikit-learn s':>16}{'ratio':>8}{'AUC':>16}"
 
+HEAD = "| rows | family | ours, s | scikit-learn, s | ratio | AUC, ours / theirs |\n|---:|---|---:|---:|---:|---|"
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print CPU seconds of a trial, ours and scikit-learn's, for each size and family."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", type=int, default=list(SIZES))
     parser.add_argument("--families", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
+    parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
     given = parser.parse_args(arguments)
+    written = [HEAD]
     print(HEADER)
     for rows in given.rows:
         body, assigned = version(rows)
@@ -65,7 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             own = statistics.median(pair[0][0] for pair in pairs)
             other = statistics.median(pair[1][0] for pair in pairs)
             scores = f"{pairs[0][0][1]:.4f} / {pairs[0][1][1]:.4f}"
+            written.append(f"| {rows:,} | {family} | {own:.2f} | {other:.2f} | {own / other:.2f}x | {scores} |")
             print(f"{rows:>10,}  {family:<24}{own:>10.2f}{other:>16.2f}{own / other:>7.2f}x{scores:>16}", flush=True)
+    if given.write:
+        report.put("training", "\n".join(written))
 
 
 def version(rows: int) -> tuple[bytes, NDArray[np.int8]]:

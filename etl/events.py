@@ -32,14 +32,14 @@ class CommitEvent(InputEvent):
     version: str
 
 
-class Empty(StepResult):
+class NoRawFiles(StepResult):
     """There are no raw files."""
 
     status: Literal["empty"] = "empty"
     message: str
 
 
-class Superseded(StepResult):
+class NewerInput(StepResult):
     """The execution of a newer file reads all files; `input` is null before anything was collected."""
 
     status: Literal["superseded"] = "superseded"
@@ -47,7 +47,7 @@ class Superseded(StepResult):
     message: str
 
 
-class Collected(StepResult):
+class InputSummary(StepResult):
     """The raw files are listed; `passed_over` counts objects that are no data files."""
 
     status: Literal["ready"] = "ready"
@@ -62,7 +62,7 @@ class Rejects(StepResult):
     all: str | None
 
 
-class Validated(StepResult):
+class ValidInput(StepResult):
     """The rows of an input are checked and staged."""
 
     status: Literal["valid"] = "valid"
@@ -71,7 +71,7 @@ class Validated(StepResult):
     rejects: Rejects
 
 
-class Rejected(StepResult):
+class Rejection(StepResult):
     """There will be no data version of an input, and why; `rows` and `rejects` where its rows are the reason."""
 
     status: Literal["rejected"] = "rejected"
@@ -81,7 +81,7 @@ class Rejected(StepResult):
     rejects: Rejects | None = None
 
 
-class Published(StepResult):
+class NewVersion(StepResult):
     """The data version is written, and not the current one yet."""
 
     status: Literal["published"] = "published"
@@ -89,21 +89,21 @@ class Published(StepResult):
     version: str
 
 
-class Drawn(StepResult):
+class ReportSummary(StepResult):
     """The report of a data version: its key."""
 
     status: Literal["drawn"] = "drawn"
     report: str
 
 
-class Again(StepResult):
+class MovedCutoff(StepResult):
     """Another version became current meanwhile and moved the cutoff of the time split: publish again."""
 
     status: Literal["again"] = "again"
     input: str
 
 
-class Committed(StepResult):
+class VersionSummary(StepResult):
     """The data version is the current one, since now or before.
 
     `training` names the execution that trains on it, `report` is the key of its report (null when it could not be

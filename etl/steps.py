@@ -25,20 +25,20 @@ from etl import quarantine
 from etl.audit import stop_message
 from etl.collect import Sources, passed_over
 from etl.events import (
-    Again,
-    Collected,
     CollectEvent,
     CommitEvent,
-    Committed,
-    Drawn,
-    Empty,
     InputEvent,
-    Published,
-    Rejected,
+    InputSummary,
+    MovedCutoff,
+    NewerInput,
+    NewVersion,
+    NoRawFiles,
+    Rejection,
     Rejects,
     ReportEvent,
-    Superseded,
-    Validated,
+    ReportSummary,
+    ValidInput,
+    VersionSummary,
 )
 from etl.publish import CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
 from etl.validate import absent_columns, read_info, validate
@@ -64,7 +64,7 @@ def run_step(lake: Objects, contract: Contract, event: Mapping[str, Any], now: d
     return step.run_step(STEPS, Etl(lake, contract, now), event)
 
 
-def collect_step(etl: Etl, event: CollectEvent) -> Collected | Superseded | Empty:
+def collect_step(etl: Etl, event: CollectEvent) -> InputSummary | NewerInput | NoRawFiles:
     """List the raw files, and step aside for a newer one.
 
     Of the events of files that land together only the newest file's goes on, with all of them. The
@@ -75,48 +75,48 @@ def collect_step(etl: Etl, event: CollectEvent) -> Collected | Superseded | Empt
     if not sources.objects:
         more = f" Passed over, for it is no data: {noise[0]}" if noise else ""
         more += f" and {len(noise) - 1} more." if len(noise) > 1 else "." if noise else ""
-        return Empty(message=f"There are no data under {layout.RAW} yet.{more}")
+        return NoRawFiles(message=f"There are no data under {layout.RAW} yet.{more}")
     newer = sources.newer_than(event.event)
     if newer is not None:
-        return Superseded(message=f"{newer.key} landed later; its own execution reads all files.")
+        return NewerInput(message=f"{newer.key} landed later; its own execution reads all files.")
     sources.save(lake)
-    return Collected(input=sources.digest, passed_over=len(noise))
+    return InputSummary(input=sources.digest, passed_over=len(noise))
 
 
-def validate_step(etl: Etl, event: InputEvent) -> Validated | Rejected | Superseded:
+def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | NewerInput:
     """Read and check what was collected."""
     sources = Sources.load(etl.lake, event.input)
     if sources.digest != event.input or sources.contract != etl.contract.data_digest:
         message = "The contract changed while this execution ran. Start another execution."
-        return Superseded(input=event.input, message=message)
+        return NewerInput(input=event.input, message=message)
     info = validate(etl.lake, etl.contract, sources)
     if info is None:
-        return Superseded(input=event.input, message=_CHANGED)
+        return NewerInput(input=event.input, message=_CHANGED)
     if info.status == "rejected":
-        return Rejected(input=info.input, message=info.message or "", rows=info.rows, rejects=_rejects(info))
-    return Validated(input=info.input, rows=info.rows, rejects=_rejects(info))
+        return Rejection(input=info.input, message=info.message or "", rows=info.rows, rejects=_rejects(info))
+    return ValidInput(input=info.input, rows=info.rows, rejects=_rejects(info))
 
 
-def publish_step(etl: Etl, event: InputEvent) -> Published | Rejected:
+def publish_step(etl: Etl, event: InputEvent) -> NewVersion | Rejection:
     """Make the data version of staged rows."""
     try:
         manifest = publish(etl.lake, etl.contract, event.input, etl.now)
     except CannotSplit as error:
-        return Rejected(input=event.input, message=str(error))
-    return Published(input=event.input, version=manifest.version)
+        return Rejection(input=event.input, message=str(error))
+    return NewVersion(input=event.input, version=manifest.version)
 
 
-def report_step(etl: Etl, event: ReportEvent) -> Drawn:
+def report_step(etl: Etl, event: ReportEvent) -> ReportSummary:
     """Draw the report of a data version, unless it is there.
 
     It is compared with the version that is current now, which it is about to follow.
     """
     from etl.report import report  # Altair takes a second to import, and no other step needs it
 
-    return Drawn(report=report(etl.lake, etl.contract, event.version))
+    return ReportSummary(report=report(etl.lake, etl.contract, event.version))
 
 
-def commit_step(etl: Etl, event: CommitEvent) -> Committed | Superseded | Again | Rejected:
+def commit_step(etl: Etl, event: CommitEvent) -> VersionSummary | NewerInput | MovedCutoff | Rejection:
     """Make a version the current one.
 
     "superseded": raw objects changed since they were collected, and the execution of the newest takes
@@ -133,7 +133,7 @@ def commit_step(etl: Etl, event: CommitEvent) -> Committed | Superseded | Again 
     suspects = audit.suspects
     rows = VersionRows(**info.rows.model_dump(), train=manifest.rows.train, holdout=manifest.rows.holdout)
     findings = [*_assumptions(info), *absent_columns(info.files), *(finding.message for finding in audit.findings)]
-    committed = Committed(
+    committed = VersionSummary(
         status="published",
         input=digest,
         version=version,
@@ -149,16 +149,16 @@ def commit_step(etl: Etl, event: CommitEvent) -> Committed | Superseded | Again 
         current = read_current(lake)
         # Listed after current.json was read: what is written below is then never older than what it replaces.
         if not sources.are_current(lake):
-            return Superseded(input=digest, message=_CHANGED)
+            return NewerInput(input=digest, message=_CHANGED)
         if suspects and etl.contract.training.leakage == "stop":
-            return Rejected(input=digest, message=stop_message(audit, version))
+            return Rejection(input=digest, message=stop_message(audit, version))
         held, etag = current if current is not None else (None, None)
         if held is not None and held.version == version:
             return committed.model_copy(update={"status": "unchanged"})
         current_cutoff = None if held is None else cutoff_of(held, manifest.split)
         new_cutoff = cutoff_of(manifest, manifest.split)
         if current_cutoff is not None and new_cutoff is not None and new_cutoff < current_cutoff:
-            return Again(input=digest)
+            return MovedCutoff(input=digest)
         following = CurrentDataset(
             revision=1 if held is None else held.revision + 1,
             version=version,

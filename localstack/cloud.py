@@ -179,12 +179,12 @@ class Cloud:
         self.home.scratch.mkdir(parents=True, exist_ok=True)
         for name in SERVICES:
             if name not in record.services:
-                self._service(name, record).stop(None)  # what a crash of ours may have left without a record
+                self._service(name, record).stop(None)  # services without a record, after a crash
         with ExitStack() as claims:
             # Every port is settled before anything starts.
             gateway = None if EMULATOR in record.services else self._claim(EMULATOR, ports, claims)
             if gateway and MLFLOW in record.services and gateway.port != self._last_ports().get(EMULATOR):
-                self._service(MLFLOW, record).stop(record.services.pop(MLFLOW).identity)  # it knows the old address
+                self._service(MLFLOW, record).stop(record.services.pop(MLFLOW).identity)  # started with the old address
             page = None if MLFLOW in record.services else self._claim(MLFLOW, ports, claims)
             self._remember(gateway, page)
             if gateway:

@@ -1,4 +1,4 @@
-"""The disk under the emulator's state: watched while it runs, so that nothing is acknowledged that cannot be kept.
+"""The disk of the emulator's state: watched while it runs, so that no write is acknowledged that cannot be saved.
 
 ministack answers 200 to a write that it could not save. Here a request that brings data is refused before the disk is
 full, and one whose data could not be saved is answered with an error. `launch.py` loads this file in the emulator's own
@@ -23,7 +23,7 @@ LEAST = "ANDAMIO_LEAST_FREE_BYTES"
 LEAST_BYTES = 256 << 20
 CODE = "InsufficientStorage"
 STATUS = 507
-"""No client of AWS tries again at this status: waiting makes no room."""
+"""No client of AWS retries at this status: a retry frees no space."""
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -48,7 +48,7 @@ class Disk:
 
     @property
     def free(self) -> int:
-        """Bytes that are left; the folder need not exist yet."""
+        """The free bytes; the folder need not exist yet."""
         there = next(each for each in (self.folder, *self.folder.parents) if each.exists())
         return shutil.disk_usage(there).free
 

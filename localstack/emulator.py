@@ -67,7 +67,7 @@ class Emulator(Service):
     def start(self, claim: Claim) -> Identity:
         """Start it on the claimed port, with what it saved last; raises `CommandError` where that is cut off."""
         state.check(self.home)
-        for unpacked in self.home.scratch.glob("ministack-lambda-*"):  # functions of a start that ended in a crash
+        for unpacked in self.home.scratch.glob("ministack-lambda-*"):  # unpacked functions of a start that crashed
             shutil.rmtree(unpacked, ignore_errors=True)
         return self.run(
             [str(MINISTACK.python), "-I", str(LAUNCHER)],
@@ -88,7 +88,7 @@ class Emulator(Service):
                 disk.LEAST: os.environ.get(disk.LEAST, str(disk.LEAST_BYTES)),
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(self.home.state / "s3"),
-                # Listeners that nobody here uses; the first would even be on every interface.
+                # Listeners that are not used here; the first would listen on every interface.
                 "IOT_MTLS_ENABLED": "0",
                 "SFTP_ENABLED": "0",
             },

@@ -1,4 +1,4 @@
-"""What a service sees of the shell that started it: almost nothing.
+"""The environment variables of a service: few of those of the shell that started it.
 
 Functions inherit the emulator's environment, so a variable of the caller's (an AWS profile, a
 proxy, `PYTHONPATH`) would make them behave here as they never do on AWS. A list of what is kept is
@@ -12,7 +12,7 @@ import os
 from localstack.home import Home
 
 INHERITED = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "USER", "LOGNAME", "LD_LIBRARY_PATH")
-"""The last, because some interpreters do not start without it."""
+"""LD_LIBRARY_PATH is kept because some interpreters do not start without it."""
 
 
 def environment(home: Home) -> dict[str, str]:

@@ -113,7 +113,7 @@ class Home:
         try:
             return bool(json.loads(self.outputs.read_bytes())["emulator"])
         except (OSError, ValueError, KeyError, TypeError):
-            return True  # nobody can use it
+            return True  # outputs that cannot be read are of no use to anybody
 
 
 def private_folder() -> Path:

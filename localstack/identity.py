@@ -1,4 +1,4 @@
-"""Who a local cloud is: an id made at its first start, kept with its state, answered by the emulator itself.
+"""The identity of a local cloud: an id made at its first start, kept with its state, answered by the emulator itself.
 
 Account and ARNs are the same in every local cloud, and a port may be anybody's tomorrow. So every
 command asks `GET /_andamio/cloud` first: {"cloud": ID, "home": PATH}. `launch.py` loads this file in

@@ -1,8 +1,8 @@
 """Starts ministack, in its own environment, with six things added.
 
 Requests count as TLS (`as_if_over_tls`), a throttled task has the name that AWS gives it (`throttled_by_name`),
-requests to an API wait for a place (`queued`), state is saved as it goes, its disk is watched (`disk.py`), and it says
-which local cloud it is (`identity.py`).
+requests to an API wait for their turn (`Queue`), state is saved as it goes, its disk is watched (`disk.py`), and it
+says which local cloud it is (`identity.py`).
 
 On its own ministack saves only when it is asked to end, so a reboot would forget whatever was
 deployed since its start, and leave S3 objects (written at once) in buckets of no stack. Here it
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack import app as ministack  # type: ignore[import-not-found]
+from ministack.core import lambda_runtime  # type: ignore[import-not-found]
 from ministack.services import apigateway_v1, s3, stepfunctions  # type: ignore[import-not-found]
 
 QUIET_SECONDS = 2.0
@@ -31,6 +32,12 @@ LATEST_SECONDS = 20.0
 API_CALLS_AT_ONCE = min(3, max(2, os.cpu_count() or 1))
 """Requests to an API that run at the same time: as many as there are cores, and no more than the functions that the
 account leaves to the API while a batch, a training and ETL run (docs/adr/0020). Further requests wait."""
+LONG_SECONDS = 1.0
+"""A request is called beside another one once none has begun or ended for so long ..."""
+START_SECONDS = 15.0
+"""... and a process of the function starts, for which requests wait so long before another one is started."""
+STARTING: set[Any] = set()
+"""The processes whose first call runs."""
 NOT_SAVED = ("Failed to persist", "Persistence: failed to save", "Persistence: error getting state")
 FORWARDED = b"x-forwarded-proto"
 """The header by which whoever ends TLS says how a request came."""
@@ -77,19 +84,65 @@ def throttled_by_name(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
     return call_by_name
 
 
-def queued(call: Callable[..., Awaitable[Any]], places: asyncio.Semaphore) -> Callable[..., Awaitable[Any]]:
-    """How API Gateway calls a function, where each call waits for one of `places`.
+class Queue:
+    """Requests to an API in turn: one at a time, and another beside it only where that one takes long.
 
-    A burst of requests starts as many processes as there are places, and the rest is answered by them once they are
-    warm. On its own ministack starts a process for each request, all on the same few cores, and refuses with 429 those
-    that the account has no room for.
+    A burst of requests then starts one process, which answers the rest once it is warm. On its own ministack starts a
+    process for each request, all on the same few cores, and refuses with 429 those that the account has no room for.
     """
 
-    async def call_in_turn(*positional: Any, **named: Any) -> Any:
-        async with places:
-            return await call(*positional, **named)
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._running = 0
+        self._moved = 0.0
+        self._changed = asyncio.Condition()
 
-    return call_in_turn
+    def queued(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """How API Gateway calls a function, where each call waits for its turn."""
+
+        async def call_in_turn(integration: dict[str, Any], *positional: Any, **named: Any) -> Any:
+            await self._turn(str(integration.get("uri", "")))
+            try:
+                return await call(integration, *positional, **named)
+            finally:
+                async with self._changed:
+                    self._move(-1)
+                    self._changed.notify()
+
+        return call_in_turn
+
+    async def _turn(self, function: str) -> None:
+        arrived = time.monotonic()
+        async with self._changed:
+            while not self._is_free(function, arrived):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), 0.1)
+            self._move(1)
+
+    def _is_free(self, function: str, arrived: float) -> bool:
+        if self._running == 0:
+            return True
+        now = time.monotonic()
+        starting = any(worker.func_name in function for worker in list(STARTING)) and now - arrived < START_SECONDS
+        return self._running < self._most and now - self._moved >= LONG_SECONDS and not starting
+
+    def _move(self, by: int) -> None:
+        self._running += by
+        self._moved = time.monotonic()
+
+
+def noted(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """How a process is called, where it is in `STARTING` while its first call runs."""
+
+    def invoke_and_note(worker: Any, *positional: Any, **named: Any) -> Any:
+        if worker._proc is None or worker._proc.poll() is not None:
+            STARTING.add(worker)
+        try:
+            return invoke(worker, *positional, **named)
+        finally:
+            STARTING.discard(worker)
+
+    return invoke_and_note
 
 
 def kept_or_failed(persist: Persist) -> Persist:
@@ -144,7 +197,7 @@ class _Heard(logging.Handler):
 
 @contextmanager
 def failures(logger: str) -> Iterator[list[str]]:
-    """What ministack logs of saves that failed, while the block runs: it tells nobody else."""
+    """What ministack logs of saves that failed, while the block runs: it reports them nowhere else."""
     heard = _Heard()
     logging.getLogger(logger).addHandler(heard)
     try:
@@ -209,8 +262,9 @@ class Gateway:
 if __name__ == "__main__":
     logging.getLogger("persistence").setLevel(logging.WARNING)  # a line a service and save, otherwise
     stepfunctions._call_lambda = throttled_by_name(stepfunctions._call_lambda)
-    places = asyncio.Semaphore(API_CALLS_AT_ONCE)
-    apigateway_v1._invoke_lambda_proxy_v1 = queued(apigateway_v1._invoke_lambda_proxy_v1, places)
+    lambda_runtime.Worker.invoke = noted(lambda_runtime.Worker.invoke)
+    in_turn = Queue(API_CALLS_AT_ONCE)
+    apigateway_v1._invoke_lambda_proxy_v1 = in_turn.queued(apigateway_v1._invoke_lambda_proxy_v1)
     s3._persist_object = kept_or_failed(s3._persist_object)
     ministack.app = Gateway()
     ministack.main()

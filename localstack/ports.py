@@ -31,7 +31,7 @@ class Claim:
     lock: int
 
     def close(self) -> None:
-        """Let go here; a service that inherited the lock still holds it."""
+        """Release the lock here; a service that inherited it still holds it."""
         os.close(self.lock)
 
 

@@ -151,7 +151,7 @@ def _binaries() -> Path:
 
 
 def _user() -> str:
-    """Who we are, and so the name of the database's owner."""
+    """The name of this user, which is also the database owner's."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

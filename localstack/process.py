@@ -21,9 +21,9 @@ POLL_SECONDS = 0.02
 CLOCK_TOLERANCE = 1.0
 """Seconds: start times are counted from the boot, whose own time moves a little when the clock is set."""
 UNLIST_SECONDS = 2.0
-"""How long an ended process may stay in the system's list; where nobody clears it, that is for good."""
+"""Seconds to wait until the system removes an ended process from its list; without a parent that reaps it, it stays."""
 
-# Kept, because Python warns of a child that is forgotten while it runs, and outliving us is the point of these.
+# Referenced here, because Python warns when a child is garbage-collected while it runs; these outlive this process.
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -110,7 +110,7 @@ def stop(identity: Identity | None, *, mark: str, ask: signal.Signals, patience:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Ask again and again whether something holds; False when it did not within that time."""
+    """Poll a condition until it holds; False when it does not hold within the time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -70,7 +70,7 @@ class Record:
         return self.services[name].port if name in self.services else None
 
     def add(self, service: Service, identity: Identity, port: int | None = None) -> None:
-        """Note a service that has just been started; at once, so that a crash of ours loses sight of nothing."""
+        """Record a service at once when it has started, so that it is known after a crash of this command."""
         self.services[service.name] = Started(identity, port, str(service.log))
         write_json(self.home.record, self.as_json())
 

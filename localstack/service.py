@@ -1,4 +1,4 @@
-"""What the three services have in common: how they are described, and how one waits for them."""
+"""The base class of the three services: their description, and the wait until they answer."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Service:
         )
 
     def stop(self, identity: Identity | None, patience: float | None = None) -> bool:
-        """End it, and whatever it left behind; False when it had to be killed."""
+        """End the service and its child processes; False when one had to be killed."""
         seconds = self.patience if patience is None else patience
         return stop(identity, mark=self.mark, ask=self.ask, patience=seconds)
 

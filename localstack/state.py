@@ -1,4 +1,4 @@
-"""What the emulator remembers on disk: looked at before a start, because ministack forgets what it cannot read."""
+"""The check of the emulator's state on disk before a start: ministack silently drops files that it cannot read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from andamio.errors import CommandError
 from localstack.home import Home
 
 SIDECAR = ".meta.json"
-"""What S3 keeps beside each object: its versions, and whether it was deleted."""
+"""The suffix of the file that S3 keeps beside each object, with its versions and delete markers."""
 
 
 def check(home: Home) -> None:

@@ -40,6 +40,13 @@ class Conflict(StepResult):
     status: Literal["conflict"] = "conflict"
 
 
+class AliasResult(StepResult):
+    """The release that serves, and its model version in MLflow, which has the alias now."""
+
+    release: str | None
+    mlflow_version: str | None
+
+
 class RegisteredRun(Document, RunResult):
     """`registered/none.json`: a run that ended without a model."""
 

@@ -1,4 +1,7 @@
-"""What the steps of the registry are called with (`stepfunctions/train.asl.json`); their results are in `documents`."""
+"""What the steps of the registry are called with; their results are in `documents`.
+
+`stepfunctions/train.asl.json` calls them, `andamio promote` calls `follow`.
+"""
 
 from __future__ import annotations
 
@@ -18,3 +21,9 @@ class PromoteEvent(StepEvent):
     run: str
     decision: str
     attempt: int
+
+
+class FollowEvent(StepEvent):
+    """The step `follow`: the problem whose pointer MLflow's alias is to follow."""
+
+    problem: str

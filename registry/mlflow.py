@@ -36,7 +36,7 @@ from andamio.contract import Contract
 from andamio.dataset.version import REPORT
 from andamio.errors import TrainingError
 from registry import fields, flavor
-from registry.record import Record, Tracked
+from registry.record import Record, TrackedRun
 from training.documents import FittedModel, ScoredTrial
 
 # SageMaker's plugin, which is asked about every request, warns about every one that is not for SageMaker.
@@ -73,7 +73,7 @@ class MlflowTracker:
         self._at_once = 1 if tracking_uri.startswith(("sqlite:", "file:")) else _AT_ONCE
         self._experiment = self._find_experiment(artifacts)
 
-    def log(self, record: Record) -> Tracked:
+    def log(self, record: Record) -> TrackedRun:
         """Write the run, its trials, its data set and its model, or find them written."""
         run_id = self._parent(record)
         self._trials(record, run_id)
@@ -84,11 +84,16 @@ class MlflowTracker:
             version = self._version(record, record.contract, model_id, run_id)
         outcome = record.decision.outcome if record.decision else record.fit.status
         self.conclude(run_id, version, outcome)
-        return Tracked(run_id, version, mlmodel)
+        return TrackedRun(run_id, version, mlmodel)
 
     def record_release(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
         self._client.set_model_version_tag(self.system, tracked_version, RELEASE, release)
+
+    def version_of(self, release: str) -> str | None:
+        """The model version that became a release; None where there is none."""
+        found = self._client.search_model_versions(f"name = '{self.system}' and tags.`{RELEASE}` = '{release}'")
+        return min((str(version.version) for version in found), key=int, default=None)
 
     def point(self, alias: str, version: str) -> None:
         """Give a model version an alias, taking it from whichever had it."""

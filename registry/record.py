@@ -53,7 +53,7 @@ class Record:
     report: bytes | None = None
     importance: Importance | None = None
     plots: dict[str, bytes] = field(default_factory=dict)
-    decided: str = ""
+    decision_day: str = ""
     card: Card | None = None
 
     def facts(self) -> Facts | None:
@@ -78,13 +78,13 @@ class Record:
             audit=self.audit,
             importance=self.importance,
             lock=self.lock,
-            decided=self.decided,
+            decision_day=self.decision_day,
             report=self.source + REPORT if self.report is not None else "",
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class TrackedRun:
     """Where a record is in MLflow; `version` and `mlmodel` are None when it has no model."""
 
     run_id: str
@@ -95,11 +95,14 @@ class Tracked:
 class Tracker(Protocol):
     """The experiment tracker as registration uses it: each call may be repeated."""
 
-    def log(self, record: Record) -> Tracked:
+    def log(self, record: Record) -> TrackedRun:
         """Write the record, or find it written."""
 
     def record_release(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
+
+    def version_of(self, release: str) -> str | None:
+        """The model version that became a release; None where there is none."""
 
     def point(self, alias: str, version: str) -> None:
         """Give a model version an alias, taking it from whichever had it."""
@@ -146,7 +149,7 @@ def read_record(lake: Objects, run: Run, decision: str | None, origin: Origin) -
         report=_bytes(lake, layout.dataset(version, REPORT)),
         importance=_importance(run, evaluation) if evaluation else None,
         plots=_plots(run, evaluation) if evaluation else {},
-        decided=_day(run, decision),
+        decision_day=_day(run, decision),
     )
 
 

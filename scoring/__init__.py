@@ -6,5 +6,5 @@ shard), `verify`, `publish`. `steps` is their table; `batch`, `state` and `docum
 
 import os
 
-# Before anything imports onnxruntime: it would keep a device id at home, and report its use.
+# Set before onnxruntime is imported: it would write a device id into the home folder and send usage statistics.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

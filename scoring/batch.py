@@ -33,16 +33,16 @@ from pydantic import with_config
 from andamio.contract.canonical import composed
 from andamio.storage import documents, layout
 from andamio.storage.documents import STRICT
-from andamio.tabular.signature import Format, format_of
-from andamio.tabular.text.encoding import Basis
+from andamio.tabular.signature import format_of
 from andamio.tabular.text.head import Head
+from scoring.documents import InputFile
 
 ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{12}")
 _PREDICTION = re.compile(rf"({ID.pattern})-([0-9]{{1,15}})")
 _KEY_WITH_ID = re.compile(rf"{re.escape(layout.INCOMING)}({ID.pattern})/[^/]+")
 
 MAX_NAME_LENGTH = 128
-"""Characters of the name of a file that an upload is asked for."""
+"""Most characters of the file name in a request for an upload."""
 _RESULT_FORMAT = 3
 """What results are like; raised when the same file comes out otherwise: it is then scored again, and not looked up."""
 _PLAIN_NAME = re.compile(rf"\w(?:[\w. -]{{0,{MAX_NAME_LENGTH - 2}}}\w)")
@@ -58,7 +58,7 @@ def plain_name(text: str) -> str | None:
 
 
 def new_id(now: datetime) -> str:
-    """An id for a file that is still to come."""
+    """The id of a batch whose file is not uploaded yet."""
     return f"{_moment(now)}-{secrets.token_hex(6)}"
 
 
@@ -69,7 +69,7 @@ def id_in_key(key: str) -> str | None:
 
 
 def file_name(key: str) -> str:
-    """What a person calls the file under a key: its name without `incoming/`, and without an id that was given out."""
+    """The name of a file for people: its key without `incoming/` and without the id of a requested upload."""
     return key.rsplit("/", 1)[-1] if id_in_key(key) else key.removeprefix(layout.INCOMING)
 
 
@@ -90,9 +90,9 @@ def split_prediction_id(text: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
-def result_key(etag: str, size: int, format: Format, compression: str, release: str) -> str:
+def result_key(file: InputFile, release: str) -> str:
     """The key that maps the bytes of a file and a release to a batch, so that a file is scored once."""
-    content = json.dumps([_RESULT_FORMAT, etag, size, format, compression, release])
+    content = json.dumps([_RESULT_FORMAT, file.etag, file.size, file.format, file.compression, release])
     return f"{layout.BATCHES}known/{hashlib.sha256(content.encode()).hexdigest()}.json"
 
 
@@ -105,27 +105,21 @@ def _moment(when: datetime) -> str:
 class BatchPlan:
     """What a batch's file is, how it is read, and which release scores it; written once, before anything is scored.
 
-    `source` is the object whose ranges the shards are: the file itself, or what a gzip file was unpacked
-    to. `body` is the offset of the first row and `line` its line (1 where there is no header), both of
-    text files. `names_out` is what the added columns are called: their own names unless the file has one
-    of that name. `expires` in seconds since 1970. `transcoded` is the encoding that the text of `source` was
-    turned into UTF-8 from, "" where it is as it came. `absent` are the features that the file has no column of; of JSON
-    Lines, where any line may bring one, none are named.
+    `source` is the object whose ranges the shards are: the file itself, or what a gzip file was unpacked to. `head`
+    says how the text of `source` is written; of a Parquet file it has the columns alone. `names_out` is what the
+    added columns are called: their own names unless the file has one of that name. `expires` in seconds since 1970.
+    `absent` are the features that the file has no column of; of JSON Lines, where any line may bring one, none are
+    named.
     """
 
     batch: str
     problem: str
     created: str
-    key: str
-    version: str
-    etag: str
-    size: int
-    format: Format
-    compression: str
+    input: InputFile
     source: str
     source_version: str
     source_size: int
-    columns: tuple[str, ...]
+    head: Head
     record_column: str | None
     release: str
     classes: tuple[str, ...]
@@ -134,37 +128,14 @@ class BatchPlan:
     names_out: Mapping[str, str]
     store: Literal["auto", "always", "never"]
     expires: int
-    delimiter: str = ","
-    decimal: str = "."
-    encoding: str = "utf-8"
-    body: int = 0
-    line: int = 1
-    thousands: str = ""
-    encoding_basis: Basis | None = None
-    transcoded: str = ""
     chunks: tuple[tuple[int, int], ...] = ()
     absent: tuple[str, ...] = ()
-    format_number: Literal[1] = 1
-
-    @property
-    def head(self) -> Head:
-        """How the text of `source` is written."""
-        return Head(
-            self.columns,
-            self.delimiter,
-            self.decimal,
-            self.encoding,
-            self.body,
-            self.line,
-            self.thousands,
-            self.encoding_basis,
-            self.transcoded,
-        )
+    format_number: Literal[2] = 2
 
     @property
     def ending(self) -> str:
-        """What the names of its scored files end with."""
-        return self.format
+        """The suffix of its scored files."""
+        return self.input.format
 
     def to_json(self) -> bytes:
         """The plan as it is stored."""

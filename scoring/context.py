@@ -1,4 +1,4 @@
-"""What every step of scoring works with: the buckets, the table, and the releases that were opened."""
+"""The context of every step of scoring: the buckets, the table, and the releases that were opened."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class OpenRelease:
 
     @property
     def threshold(self) -> float:
-        """From which probability on the positive class is the label; raises `ReleaseError`."""
+        """The probability from which on the label is the positive class; raises `ReleaseError`."""
         threshold = self.release.info.get("threshold")
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
             raise ReleaseError(f"release {self.release.version}: its threshold must be a number between 0 and 1")

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import with_config
 
 from andamio.storage.documents import STRICT
+from andamio.tabular.signature import Format
 
 
 @with_config(STRICT)
@@ -65,15 +66,22 @@ class KnownBatch:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """The file that a batch was made of: one version of an object, its size in bytes, and how many rows it has."""
+    """The file of a batch: one version of an object, its size in bytes, its format and compression."""
 
-    bucket: str
     key: str
     version: str
     etag: str
     size: int
-    format: str
+    format: Format
     compression: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class ScoredFile(InputFile):
+    """The file of a finished batch: its bucket, and how many rows it has."""
+
+    bucket: str
     rows: int
 
 
@@ -122,7 +130,7 @@ class Manifest:
 
     batch: str
     problem: str
-    input: InputFile
+    input: ScoredFile
     release: ScoringModel
     rows: int
     scored: int

@@ -1,4 +1,4 @@
-"""What the steps of scoring are called with, and what they return (`stepfunctions/batch.asl.json`)."""
+"""The events and results of the steps of scoring (`stepfunctions/batch.asl.json`)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class GiveUpEvent(BatchEvent):
 
 
 class LastState(StepEvent):
-    """What a machine knew when it failed: the last result, an error that was caught, or the input of the execution."""
+    """The last state of a machine that failed: a result, a caught error, or the input of the execution."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -63,7 +63,7 @@ class FailEvent(StepEvent):
     execution: str | None = None
 
 
-class Refused(StepResult):
+class Refusal(StepResult):
     """No row of the file is scored, and why; an earlier batch of the same bytes was refused where `same_as` names one.
 
     `batch` is null where it is not known which batch it would be.
@@ -82,13 +82,13 @@ class NoFile(StepResult):
     message: str
 
 
-class Ignored(NoFile):
+class EarlierFailure(NoFile):
     """The file failed before: only a person resumes its batch."""
 
     batch: str
 
 
-class Running(StepResult):
+class OtherExecution(StepResult):
     """Another execution scores the file."""
 
     status: Literal["running"] = "running"
@@ -96,7 +96,7 @@ class Running(StepResult):
     message: str
 
 
-class Scored(StepResult):
+class EarlierResult(StepResult):
     """The file was scored before, by another batch where `same_as` names one."""
 
     status: Literal["done"] = "done"
@@ -105,7 +105,7 @@ class Scored(StepResult):
     message: str
 
 
-class Unpack(StepResult):
+class UnpackFirst(StepResult):
     """The file has to be unpacked or transcoded first."""
 
     status: Literal["unpack"] = "unpack"
@@ -127,14 +127,14 @@ class Verify(StepResult):
     batch: str
 
 
-class Complete(StepResult):
+class CompleteBatch(StepResult):
     """Everything is there and is what was written."""
 
     status: Literal["complete"] = "complete"
     batch: str
 
 
-class Incomplete(StepResult):
+class IncompleteBatch(StepResult):
     """Some shards are not scored: the first of their numbers, and why."""
 
     status: Literal["incomplete"] = "incomplete"
@@ -143,7 +143,7 @@ class Incomplete(StepResult):
     missing: list[int]
 
 
-class Published(StepResult):
+class BatchSummary(StepResult):
     """The batch is done: its rows, the release, the key of its manifest."""
 
     status: Literal["done"] = "done"
@@ -158,4 +158,4 @@ class Published(StepResult):
 
 Work = WorkItems | Verify
 """What is to be done next of a batch that has a plan."""
-Planned = Refused | NoFile | Running | Scored | Unpack | Work
+NextStep = Refusal | NoFile | OtherExecution | EarlierResult | UnpackFirst | Work

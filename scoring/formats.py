@@ -1,4 +1,4 @@
-"""What a shard is read and written with, by its format."""
+"""The reader and the writer of a shard, by its format."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract)
     """Open a shard; raises `DataError` when it does not match its plan."""
     kinds = column_kinds(contract, scored_columns(contract))
     exact = () if plan.record_column is None else (plan.record_column,)
-    if plan.format == "parquet":
+    if plan.input.format == "parquet":
         ranges = Ranges(batch, plan.source, plan.source_version, plan.source_size)
         parquet = ParquetReader(ranges, kinds, exact=exact, hold=ranges.hold)
         yield ShardReader(parquet.read(range(shard.start, shard.end), shard.line), parquet.schema)
         return
     reader: JsonReader | CsvReader
-    if plan.format == "jsonl":
+    if plan.input.format == "jsonl":
         slip = slip_finder(contract, training=False)
         reader = JsonReader(plan.head, kinds, exact=exact, reserved=plan.names_out.values(), slip=slip)
     else:
@@ -60,4 +60,4 @@ def open_part(file: IO[bytes], plan: BatchPlan, schema: pa.Schema | None) -> Par
     """Begin a scored part; a Parquet file's has its schema."""
     if schema is not None:
         return ParquetPart(file, plan, schema)
-    return JsonPart(file, plan) if plan.format == "jsonl" else CsvPart(file, plan)
+    return JsonPart(file, plan) if plan.input.format == "jsonl" else CsvPart(file, plan)

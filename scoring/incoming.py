@@ -38,17 +38,23 @@ def incoming_file(objects: Objects, event: Mapping[str, Any]) -> IncomingFile | 
         return _resumed_file(objects, str(event["batch"]))
     by_hand = "key" in event
     if not by_hand and "detail" not in event:
-        raise RefusedFile('Expected an event of S3, {"key": KEY} or {"batch": ID, "resume": true}')
+        raise RefusedFile(
+            'Expected an event of S3, {"key": KEY} or {"batch": ID, "resume": true}', fault="unknown-input"
+        )
     object_info = event if by_hand else event["detail"]["object"]
     key, version = str(object_info["key"]), object_info.get("version") if by_hand else object_info.get("version-id")
     if not key.startswith(layout.INCOMING):
-        raise RefusedFile(f"{key} is not under {layout.INCOMING}: files are scored when they are dropped there")
+        raise RefusedFile(
+            f"{key} is not under {layout.INCOMING}: files are scored when they are dropped there", fault="unknown-input"
+        )
     try:
         # An emulator's event has no version; the latest one is then the one that the event is about, or a newer one.
         info = objects.head(key, version=version or None)
     except ObjectNotFound:
         if by_hand:
-            raise RefusedFile(f"{key} is not in the bucket: upload the file, or check the key") from None
+            raise RefusedFile(
+                f"{key} is not in the bucket: upload the file, or check the key", fault="unknown-input"
+            ) from None
         return None
     # A person who asks for the file, or for a form to upload it with, is told that it is empty.
     if is_noise(info) and not by_hand and id_in_key(key) is None:
@@ -68,12 +74,16 @@ def batch_of(objects: Objects, info: ObjectInfo) -> str:
 
 def _resumed_file(objects: Objects, batch: str) -> IncomingFile:
     if not ID.fullmatch(batch):
-        raise RefusedFile(f"'{batch[:80]}' is not the id of a batch, such as 20261121T084011-0123456789ab")
+        raise RefusedFile(
+            f"'{batch[:80]}' is not the id of a batch, such as 20261121T084011-0123456789ab", fault="unknown-input"
+        )
     state = read_state(objects, batch)
     if state is None:
-        raise RefusedFile(f"There is no batch {batch}, or its file was never uploaded")
+        raise RefusedFile(f"There is no batch {batch}, or its file was never uploaded", fault="unknown-input")
     try:
         info = objects.head(state.key, version=state.version or None)
     except ObjectNotFound:
-        raise RefusedFile(f"The file of batch {batch}, {state.key}, was deleted: upload it again") from None
+        raise RefusedFile(
+            f"The file of batch {batch}, {state.key}, was deleted: upload it again", fault="unknown-input"
+        ) from None
     return IncomingFile(batch, info, ("failed", "running"))

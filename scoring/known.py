@@ -1,18 +1,17 @@
-"""Which batch the same bytes were scored as before, by the same release: a file is scored once."""
+"""The earlier batch of the same bytes and release, if there is one: a file is scored once."""
 
 from __future__ import annotations
 
 from andamio.storage import documents, layout
-from andamio.storage.ports import ObjectInfo, Objects
-from andamio.tabular.signature import Format
+from andamio.storage.ports import Objects
 from scoring import state
 from scoring.batch import BatchPlan, result_key
-from scoring.documents import KnownBatch
+from scoring.documents import InputFile, KnownBatch
 
 
 def remember(objects: Objects, plan: BatchPlan) -> None:
     """Map the bytes of a file to its batch, unless they are mapped to another one whose outcome is still there."""
-    key = result_key(plan.etag, plan.size, plan.format, plan.compression, plan.release)
+    key = result_key(plan.input, plan.release)
     entry = KnownBatch(plan.batch)
     if documents.write_once(objects, key, entry):
         return
@@ -20,9 +19,9 @@ def remember(objects: Objects, plan: BatchPlan) -> None:
         objects.put(key, entry.to_json(), content_type=documents.JSON)
 
 
-def earlier_batch(objects: Objects, info: ObjectInfo, file: tuple[Format, str], release: str) -> str | None:
+def earlier_batch(objects: Objects, file: InputFile, release: str) -> str | None:
     """The batch of the same bytes, read the same way by the same release, whose outcome is still there."""
-    found = documents.find(objects, result_key(info.etag, info.size, *file, release), KnownBatch)
+    found = documents.find(objects, result_key(file, release), KnownBatch)
     return found.batch if found is not None and _is_kept(objects, found.batch) else None
 
 

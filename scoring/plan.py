@@ -22,7 +22,8 @@ from andamio.tabular.text.head import Head
 from scoring import known, state
 from scoring.batch import BatchPlan, file_name
 from scoring.context import ScoringContext
-from scoring.events import Ignored, NoFile, Planned, Refused, Running, Scored, Unpack
+from scoring.documents import InputFile
+from scoring.events import EarlierFailure, EarlierResult, NextStep, NoFile, OtherExecution, Refusal, UnpackFirst
 from scoring.incoming import IncomingFile, batch_of, incoming_file
 from scoring.read.columns import check_columns, names_out, record_column
 from scoring.read.unpack import unpack, unpacked_head
@@ -35,12 +36,12 @@ CHUNK_SHARDS = 2
 _MAX_CHUNKS = 10_000
 
 
-def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str, now: datetime) -> Planned:
+def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str, now: datetime) -> NextStep:
     """Claim a file's batch and plan it: what is to be done next, or why nothing is."""
     try:
         incoming = incoming_file(context.batch, event)
     except RefusedFile as error:
-        return Refused(batch=str(event["batch"]) if "batch" in event else None, message=str(error))
+        return Refusal(batch=str(event["batch"]) if "batch" in event else None, message=str(error))
     if incoming is None:
         return NoFile(message="There is no file to score: it is gone, empty, or what a tool left beside data.")
     incoming, claimed, is_owner = _claim(context.batch, incoming, execution, now)
@@ -53,7 +54,7 @@ def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str,
         return refuse(context, batch, incoming.info.key, error, now, execution=execution)
 
 
-def unpack_step(context: ScoringContext, batch: str, now: datetime) -> Planned:
+def unpack_step(context: ScoringContext, batch: str, now: datetime) -> NextStep:
     """Unpack the file of a claimed batch and plan it: the results of `plan_step`."""
     claimed = state.read_state(context.batch, batch)
     if claimed is None:
@@ -62,12 +63,12 @@ def unpack_step(context: ScoringContext, batch: str, now: datetime) -> Planned:
     try:
         plan = read_plan(context.batch, batch)
         if plan is None:
-            format, compression = file = _format(info.key)
+            file = _input_file(info)
             contract = context.open(champion(read_pointer(context.models, context.problem)[0]).release).contract
-            sample, whole = _sample(context.batch, info, compression)
+            sample, whole = _sample(context.batch, info, file.compression)
             how = transcoding_of(sample, contract.data.encoding, whole=whole)
-            source = unpack(context.batch, info, batch, format, zipped=bool(compression), how=how)
-            plan = _write(context, batch, claimed, info, source, file, "" if how is None else how.encoding)
+            source = unpack(context.batch, info, batch, file.format, zipped=bool(file.compression), how=how)
+            plan = _write(context, batch, claimed, file, source, "" if how is None else how.encoding)
         return remaining_work(context, plan, claimed.attempt)
     except (RefusedFile, NotReady) as error:
         return refuse(context, batch, info.key, error, now)
@@ -75,14 +76,14 @@ def unpack_step(context: ScoringContext, batch: str, now: datetime) -> Planned:
 
 def refuse(
     context: ScoringContext, batch: str, key: str, error: Exception, now: datetime, *, execution: str | None = None
-) -> Refused:
+) -> Refusal:
     """Write down why a file is not scored."""
     if isinstance(error, RefusedFile):
         message = f"{file_name(key)} {error}"
     else:
         message = f"{error} Then upload the file again, or resume the batch: andamio batch --resume {batch}"
     state.fail(context.batch, batch, now, message, execution=execution)
-    return Refused(batch=batch, message=message)
+    return Refusal(batch=batch, message=message)
 
 
 def read_plan(objects: Objects, batch: str) -> BatchPlan | None:
@@ -105,37 +106,37 @@ def _claim(
     return incoming, claimed, is_owner
 
 
-def _not_owned_reply(batch: str, claimed: state.State) -> Scored | Running | Ignored:
+def _not_owned_reply(batch: str, claimed: state.State) -> EarlierResult | OtherExecution | EarlierFailure:
     if claimed.status == "done":
-        return Scored(batch=batch, message="This file is scored already.")
+        return EarlierResult(batch=batch, message="This file is scored already.")
     if claimed.status == "running":
-        return Running(batch=batch, message=f"Execution {claimed.execution} is scoring this file.")
+        return OtherExecution(batch=batch, message=f"Execution {claimed.execution} is scoring this file.")
     message = f"This file failed before. To resume it: andamio batch --resume {batch}"
-    return Ignored(batch=batch, message=message)
+    return EarlierFailure(batch=batch, message=message)
 
 
-def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.State, now: datetime) -> Planned:
+def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.State, now: datetime) -> NextStep:
     batch, info = incoming.batch, incoming.info
     plan = read_plan(context.batch, batch)
     if plan is None:
-        format, compression = file = _format(info.key)
+        file = _input_file(info)
         if not info.size:
-            raise RefusedFile("is empty (0 bytes): upload it again")
+            raise RefusedFile("is empty (0 bytes): upload it again", fault="empty")
         release = champion(read_pointer(context.models, context.problem)[0]).release
-        earlier = known.earlier_batch(context.batch, info, file, release)
+        earlier = known.earlier_batch(context.batch, file, release)
         if earlier is not None and earlier != batch:
             return _same_file_reply(context.batch, batch, info.key, earlier, now)
-        if format != "parquet":
+        if file.format != "parquet":
             contract = context.open(release).contract
-            sample, whole = _sample(context.batch, info, compression)
-            check_text(sample, format, stated=contract.data.encoding)
+            sample, whole = _sample(context.batch, info, file.compression)
+            check_text(sample, file.format, stated=contract.data.encoding)
             how = transcoding_of(sample, contract.data.encoding, whole=whole)
-            if compression or how is not None:
+            if file.compression or how is not None:
                 # What can be refused is refused before it is unpacked.
                 text, encoding = (sample, "") if how is None else (_transcoded(sample, how), how.encoding)
-                _check_head(text, contract, format, whole=whole, transcoded_from=encoding)
-                return Unpack(batch=batch)
-        plan = _write(context, batch, claimed, info, info, file)
+                _check_head(text, contract, file.format, whole=whole, transcoded_from=encoding)
+                return UnpackFirst(batch=batch)
+        plan = _write(context, batch, claimed, file, info)
     return remaining_work(context, plan, claimed.attempt)
 
 
@@ -153,55 +154,48 @@ def _transcoded(sample: bytes, how: Transcoding) -> bytes:
     return b"".join(transcoded([sample], how))
 
 
-def _format(key: str) -> tuple[Format, str]:
-    detected = format_of(key)
+def _input_file(info: ObjectInfo) -> InputFile:
+    detected = format_of(info.key)
     if detected is None:
-        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}")
-    return detected
+        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}", fault="unknown-type")
+    return InputFile(info.key, info.version, info.etag, info.size, *detected)
 
 
-def _same_file_reply(objects: Objects, batch: str, key: str, earlier: str, now: datetime) -> Scored | Refused:
+def _same_file_reply(objects: Objects, batch: str, key: str, earlier: str, now: datetime) -> EarlierResult | Refusal:
     """End a batch as the earlier batch of the same bytes ended: done, or refused where it rejected every row."""
     held = state.read_state(objects, earlier)
     if held is not None and held.rejected is not None:
         message = f"{file_name(key)} was scored by the same release before, as batch {earlier}: {held.reason}"
         state.reject(objects, batch, now, message, held.rejected, same_as=earlier)
-        return Refused(batch=batch, same_as=earlier, message=message)
+        return Refusal(batch=batch, same_as=earlier, message=message)
     state.finish(objects, batch, now, same_as=earlier)
     message = f"The same file was scored by the same release before, as batch {earlier}."
-    return Scored(batch=batch, same_as=earlier, message=message)
+    return EarlierResult(batch=batch, same_as=earlier, message=message)
 
 
 def _write(
     context: ScoringContext,
     batch: str,
     claimed: state.State,
-    info: ObjectInfo,
+    file: InputFile,
     source: ObjectInfo,
-    file: tuple[Format, str],
     transcoded_from: str = "",
 ) -> BatchPlan:
     """Write the plan, or read the plan that another execution wrote first; raises `RefusedFile`, `NotReady`."""
     release = champion(read_pointer(context.models, context.problem)[0]).release
     open_release = context.open(release)
     contract = open_release.contract
-    format, compression = file
     created = datetime.fromisoformat(claimed.created)
-    head = _read_head(context.batch, source, contract, format, transcoded_from)
+    head = _read_head(context.batch, source, contract, file.format, transcoded_from)
     plan = BatchPlan(
         batch=batch,
         problem=context.problem,
         created=claimed.created,
-        key=info.key,
-        version=info.version,
-        etag=info.etag,
-        size=info.size,
-        format=format,
-        compression=compression,
+        input=file,
         source=source.key,
         source_version=source.version,
         source_size=source.size,
-        columns=head.columns,
+        head=head,
         record_column=record_column(head.columns, contract),
         release=release,
         classes=contract.classes,
@@ -210,18 +204,10 @@ def _write(
         names_out=names_out(head.columns, contract.classes),
         store=contract.batch.store,
         expires=int((created + timedelta(days=contract.batch.keep_days)).timestamp()),
-        delimiter=head.delimiter,
-        decimal=head.decimal,
-        encoding=head.encoding,
-        body=head.body,
-        line=head.line,
-        thousands=head.thousands,
-        encoding_basis=head.encoding_basis,
-        transcoded=transcoded_from,
-        absent=() if format == "jsonl" else tuple(name for name in contract.inputs if name not in head.columns),
+        absent=() if file.format == "jsonl" else tuple(name for name in contract.inputs if name not in head.columns),
     )
-    if format != "parquet":
-        plan = replace(plan, chunks=_chunks(plan.body, plan.source_size, context.bytes_of_a_shard(plan)))
+    if file.format != "parquet":
+        plan = replace(plan, chunks=_chunks(plan.head.body, plan.source_size, context.bytes_of_a_shard(plan)))
     key = layout.batch(batch, "plan.json")
     if documents.write_once(context.batch, key, plan):
         return plan
@@ -235,7 +221,7 @@ def _read_head(objects: Objects, source: ObjectInfo, contract: Contract, format:
         foot = read_foot(objects, source.key, source.version, source.size, contract)
         return Head(foot.columns, encoding="")
     if not source.size:
-        raise RefusedFile("is empty: there is nothing in the gzip file")
+        raise RefusedFile("is empty: there is nothing in the gzip file", fault="empty")
     version = source.version or None
 
     def more() -> Iterable[bytes]:

@@ -12,7 +12,7 @@ from andamio.release.model import Model
 from andamio.release.threshold import labels_from
 
 SLICE = 8_192
-"""Rows handed to the model at a time: what it makes on the way stays small."""
+"""Most rows in one call of the model, so that its intermediate results stay small."""
 
 NO_ANSWER = "the model has no finite answer: a number without a range is too large"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 from andamio.errors import DataError
@@ -9,18 +10,18 @@ from andamio.storage import documents, layout
 from scoring import known, state
 from scoring.batch import file_name
 from scoring.context import ScoringContext
-from scoring.documents import InputFile, Manifest, OutputFiles, ScoringModel, ShardSummary
-from scoring.events import Published
+from scoring.documents import Manifest, OutputFiles, ScoredFile, ScoringModel, ShardSummary
+from scoring.events import BatchSummary
 from scoring.verify import Complete, check_batch
 from scoring.write.merge import merge
 
 
-def publish_step(context: ScoringContext, batch: str, now: datetime) -> Published:
+def publish_step(context: ScoringContext, batch: str, now: datetime) -> BatchSummary:
     """Merge a complete batch and write its manifest, from when on it is done; raises `DataError` if it is not."""
     key = layout.batch_manifest(batch)
     manifest = documents.once(context.batch, key, Manifest, lambda: _merged(context, batch, now))
     state.finish(context.batch, batch, now)
-    return Published(
+    return BatchSummary(
         batch=batch,
         rows=manifest.rows,
         scored=manifest.scored,
@@ -46,16 +47,7 @@ def _manifest(context: ScoringContext, complete: Complete, merged: str | None, n
     return Manifest(
         batch=plan.batch,
         problem=plan.problem,
-        input=InputFile(
-            bucket=context.bucket,
-            key=plan.key,
-            version=plan.version,
-            etag=plan.etag,
-            size=plan.size,
-            format=plan.format,
-            compression=plan.compression,
-            rows=rows,
-        ),
+        input=ScoredFile(**asdict(plan.input), bucket=context.bucket, rows=rows),
         release=ScoringModel(plan.problem, plan.release),
         rows=rows,
         scored=complete.scored,
@@ -88,7 +80,7 @@ def _manifest(context: ScoringContext, complete: Complete, merged: str | None, n
 
 
 def absent_message(manifest: Manifest) -> str:
-    """Which features had no column, and so no value in any row; "" where each had one."""
+    """A message about the features that have no column in the file; "" where each has one."""
     names, most = [f"'{name}'" for name in manifest.absent], 10
     if not names:
         return ""

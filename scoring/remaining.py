@@ -28,7 +28,7 @@ def remaining_work(context: ScoringContext, plan: BatchPlan, attempt: int, *, su
     """
     batch_cut = read_cut(context.batch, plan.batch)
     if batch_cut is None:
-        if plan.format == "parquet":
+        if plan.input.format == "parquet":
             batch_cut = _cut_parquet(context, plan)
         else:
             missing = [] if surveyed else missing_surveys(context.batch, plan)
@@ -67,11 +67,12 @@ def _number_in(key: str) -> int:
 def _cut_text(objects: Objects, plan: BatchPlan) -> Cut:
     surveys = read_surveys(objects, plan)
     try:
-        shards = cut(surveys, plan.line)
+        shards = cut(surveys, plan.head.line)
     except CannotCut as error:
-        raise RefusedFile(str(error)) from None
+        raise RefusedFile(str(error), fault=error.fault) from None
     # A file without rows is a batch all the same: one shard, of nothing.
-    return Cut(shards or (Shard(0, plan.body, plan.body, plan.line),), _is_stored(plan, lines_of(surveys)))
+    empty = Shard(0, plan.head.body, plan.head.body, plan.head.line)
+    return Cut(shards or (empty,), _is_stored(plan, lines_of(surveys)))
 
 
 def _cut_parquet(context: ScoringContext, plan: BatchPlan) -> Cut:

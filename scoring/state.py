@@ -50,7 +50,7 @@ class State:
 
 
 def read_state(objects: Objects, batch: str) -> State | None:
-    """Where a batch stands; None before anybody worked on it."""
+    """The state of a batch; None before an execution has claimed it."""
     found = _read(objects, batch)
     return None if found is None else found[0]
 

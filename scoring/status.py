@@ -153,7 +153,7 @@ def recent(objects: Objects, limit: int, now: datetime) -> list[Status]:
 
 def _ids(objects: Objects, since: str) -> Iterator[str]:
     """The ids of all batches since a time, each once."""
-    # No id begins otherwise in this millennium, and what else there is under batches/ does not.
+    # Every id of this millennium begins so, and no other key under batches/ does.
     prefix, after = layout.BATCHES + "2", layout.BATCHES + since
     while True:
         jump = None
@@ -167,7 +167,7 @@ def _ids(objects: Objects, since: str) -> Iterator[str]:
                 last = batch
                 yield batch
             elif keys > _KEYS_BEFORE_JUMP:
-                jump = layout.batch(batch, "~")  # behind all that a batch has
+                jump = layout.batch(batch, "~")  # sorts after every key of a batch
                 break
         if jump is None:
             return

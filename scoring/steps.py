@@ -31,16 +31,16 @@ from scoring.batch import BatchPlan
 from scoring.context import ScoringContext
 from scoring.events import (
     BatchEvent,
+    BatchSummary,
     ChunkEvent,
-    Complete,
+    CompleteBatch,
     FailEvent,
     GiveUpEvent,
-    Incomplete,
+    IncompleteBatch,
     LastState,
+    NextStep,
     PlanEvent,
-    Planned,
-    Published,
-    Refused,
+    Refusal,
     ShardEvent,
     Work,
 )
@@ -66,11 +66,11 @@ def run_step(context: ScoringContext, event: Mapping[str, Any], now: datetime) -
     return step.run_step(STEPS, Call(context, now), event)
 
 
-def _plan(call: Call, event: PlanEvent) -> Planned:
+def _plan(call: Call, event: PlanEvent) -> NextStep:
     return plan_step(call.context, event.event, event.execution, call.now)
 
 
-def _unpack(call: Call, event: BatchEvent) -> Planned:
+def _unpack(call: Call, event: BatchEvent) -> NextStep:
     return unpack_step(call.context, event.batch, call.now)
 
 
@@ -79,14 +79,14 @@ def _survey(call: Call, event: ChunkEvent) -> NoResult:
     return NoResult()
 
 
-def _cut(call: Call, event: BatchEvent) -> Refused | Work:
+def _cut(call: Call, event: BatchEvent) -> Refusal | Work:
     """Put the surveys together."""
     context, batch = call.context, event.batch
     plan, claimed = _plan_of(context, batch), state.read_state(context.batch, batch)
     try:
         return remaining_work(context, plan, 1 if claimed is None else claimed.attempt, surveyed=True)
     except RefusedFile as error:
-        return refuse(context, batch, plan.key, error, call.now)
+        return refuse(context, batch, plan.input.key, error, call.now)
 
 
 def _score(call: Call, event: ShardEvent) -> NoResult:
@@ -110,11 +110,11 @@ def _give_up(call: Call, event: GiveUpEvent) -> NoResult:
     return NoResult()
 
 
-def _verify(call: Call, event: BatchEvent) -> Complete | Incomplete | Refused:
+def _verify(call: Call, event: BatchEvent) -> CompleteBatch | IncompleteBatch | Refusal:
     return verify_step(call.context, event.batch, call.now)
 
 
-def _publish(call: Call, event: BatchEvent) -> Published:
+def _publish(call: Call, event: BatchEvent) -> BatchSummary:
     return publish_step(call.context, event.batch, call.now)
 
 

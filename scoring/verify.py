@@ -66,31 +66,31 @@ class Incomplete:
 
 def verify_step(
     context: ScoringContext, batch: str, now: datetime
-) -> events.Complete | events.Incomplete | events.Refused:
+) -> events.CompleteBatch | events.IncompleteBatch | events.Refusal:
     """Look at what is there; a batch of which every row was rejected is refused, a file without rows is not."""
     found = check_batch(context.batch, batch)
     if isinstance(found, Complete):
         if found.rejected and not found.scored:
             return _refuse(context, found, now)
-        return events.Complete(batch=batch)
+        return events.CompleteBatch(batch=batch)
     message = (
         f"{found.message} Scored shards are kept. To score the missing ones: andamio batch --resume {batch}. A file "
         "that is uploaded again is scored again."
     )
-    return events.Incomplete(batch=batch, message=message, missing=list(found.faults)[:100])
+    return events.IncompleteBatch(batch=batch, message=message, missing=list(found.faults)[:100])
 
 
-def _refuse(context: ScoringContext, complete: Complete, now: datetime) -> events.Refused:
+def _refuse(context: ScoringContext, complete: Complete, now: datetime) -> events.Refusal:
     """Write down that every row was rejected, and that the same bytes need not be scored again."""
     plan = complete.plan
     message = _all_rejected_message(context, complete)
     state.reject(context.batch, plan.batch, now, message, complete.rejected)
     known.remember(context.batch, plan)
-    return events.Refused(batch=plan.batch, message=message)
+    return events.Refusal(batch=plan.batch, message=message)
 
 
 def _all_rejected_message(context: ScoringContext, complete: Complete) -> str:
-    """What to tell a person about a file of which every row was rejected, with the most frequent reasons."""
+    """The message about a file of which every row was rejected, with the most frequent reasons."""
     plan, rows = complete.plan, complete.rejected
     first = next(result.number for result in complete.results if result.rejected)
     head = context.batch.get_range(layout.rejected_part(plan.batch, first), 0, _REASONS_SAMPLE)
@@ -99,7 +99,7 @@ def _all_rejected_message(context: ScoringContext, complete: Complete) -> str:
     listed = f" ({'; '.join(reason for reason, _ in reasons)})" if reasons else ""
     which = "its only row is" if rows == 1 else f"all of its {rows:,} rows are"
     return (
-        f"{file_name(plan.key)} holds no row that can be scored: {which} rejected{listed}. The rows with their "
+        f"{file_name(plan.input.key)} holds no row that can be scored: {which} rejected{listed}. The rows with their "
         f"reasons: s3://{context.bucket}/{layout.REJECTED}{plan.batch}/. Correct the file and upload it again."
     )
 
@@ -135,7 +135,7 @@ def check_batch(objects: Objects, batch: str) -> Complete | Incomplete:
 def _check_cut(plan: BatchPlan, cut: Cut) -> None:
     """Raise `DataError` unless the shards cover the file without gap and overlap."""
     edges = [(shard.start, shard.end) for shard in cut.shards]
-    covers_file = plan.format == "parquet" or (edges[0][0] == plan.body and edges[-1][1] == plan.source_size)
+    covers_file = plan.input.format == "parquet" or (edges[0][0] == plan.head.body and edges[-1][1] == plan.source_size)
     is_contiguous = all(before[1] == following[0] for before, following in pairwise(edges))
     if not (covers_file and is_contiguous):
         raise DataError(f"the shards of batch {plan.batch} do not cover its file: upload the file again")
@@ -144,7 +144,7 @@ def _check_cut(plan: BatchPlan, cut: Cut) -> None:
 def _fault(
     shard: Shard, result: ShardResult, part: ObjectInfo | None, rejects: ObjectInfo | None, lookup: ObjectInfo | None
 ) -> str:
-    """What is wrong with what a shard left behind, "" when nothing is."""
+    """What is wrong with the result and files of a shard, "" when nothing is."""
     if result.number != shard.number or result.rows != result.scored + result.rejected:
         return (
             f"its result says {result.rows:,} rows, {result.scored:,} scored and {result.rejected:,} rejected of "

@@ -36,14 +36,14 @@ _TYPES = {
 
 
 class Stopwatch:
-    """Seconds by what they were spent on."""
+    """A stopwatch: seconds by stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._since = time.perf_counter()
 
     def lap(self, activity: str) -> None:
-        """What has been done since the last note."""
+        """Add the time since the last call to a stage."""
         now = time.perf_counter()
         self.seconds[activity] = self.seconds.get(activity, 0.0) + now - self._since
         self._since = now
@@ -70,7 +70,7 @@ def score_shard(
         scorer = _ShardScorer(Path(folder), batch, plan, shard, contract, model, watch)
         scorer.score()
         part = layout.scored_part(plan.batch, shard.number, plan.ending)
-        batch.put_new_file(part, scorer.part, content_type=_TYPES[plan.format])
+        batch.put_new_file(part, scorer.part, content_type=_TYPES[plan.input.format])
         if scorer.rejected:
             rejects = layout.rejected_part(plan.batch, shard.number)
             batch.put_new_file(rejects, scorer.rejects, content_type=_TYPES["jsonl"])
@@ -165,7 +165,7 @@ class _ShardScorer:
     def _predict(self, rows: Rows) -> tuple[NDArray[np.int64] | None, RowPredictions, list[Violation]]:
         """Which rows have a prediction (None: all of them), their predictions, and what is wrong with the others."""
         plan, contract = self._plan, self._contract
-        table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=plan.decimal)
+        table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=plan.head.decimal)
         problems, scored_rows = table.violations, None
         if problems:
             scored_rows = np.flatnonzero(~table.bad)

@@ -1,7 +1,8 @@
 """Settings of every test run.
 
 Hypothesis has no deadline and, by default, the same examples each time: a busy machine makes no test fail.
-HYPOTHESIS_PROFILE=explore looks for new examples, and many more of them.
+HYPOTHESIS_PROFILE chooses another profile: `quick` takes the first few of these examples (`make unit`), `explore` looks
+for new ones, and many more of them.
 """
 
 import os
@@ -12,8 +13,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("andamio", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile(
-    "explore", deadline=None, max_examples=2000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
-)
+BASE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("andamio", BASE, derandomize=True)
+settings.register_profile("quick", BASE, derandomize=True, max_examples=20)
+settings.register_profile("explore", BASE, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "andamio"))

@@ -22,7 +22,7 @@ class SearchPlan(Part):
     repeats: int
 
 
-class Skipped(Part):
+class SkippedFamily(Part):
     """A requested family that is not trained."""
 
     family: str
@@ -56,7 +56,7 @@ class TrainingPlan(Document, Identity):
     split: str
     folds: str
     started: str
-    skipped: list[Skipped]
+    skipped: list[SkippedFamily]
 
 
 class TrialSpec(Part):
@@ -112,17 +112,18 @@ TRIAL: TypeAdapter[ScoredTrial | UnscoredTrial] = TypeAdapter(TrialResult)
 class LostTrial(Document):
     """`lost/ID.json`: why a trial's function left no result.
 
-    `own` where the trial itself is the cause (its memory, its time), `executions` in which it was lost.
+    `own_fault` where the trial itself is the cause (its memory, its time), `executions` in which it was lost.
     """
 
+    format: Literal[2] = 2  # type: ignore[assignment]
     trial: str
     why: str
-    own: bool = False
+    own_fault: bool = False
     executions: list[str] = Field(default_factory=list)
 
 
 class RoundTrials(Document):
-    """`rounds/N/asked.json`: the trials of a round."""
+    """`rounds/N/trials.json`: the trials of a round."""
 
     run: str
     round: int
@@ -152,7 +153,7 @@ class BestTrial(Part):
 
 
 class RoundResult(Document):
-    """`rounds/N/told.json`: the results after a round, and whether another one follows (`why`, when none does).
+    """`rounds/N/result.json`: the results after a round, and whether another one follows (`why`, when none does).
 
     `trials` are the ids of all trials so far, baselines first; `study` is what the next round is suggested from.
     `seconds` is the time that executions of the run were at work until then, `created` a time (ISO 8601, UTC).

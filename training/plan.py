@@ -8,6 +8,7 @@ import math
 import platform
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.storage.ports import Objects
 from training import rows
-from training.documents import Identity, SearchPlan, Skipped, TrainingPlan
+from training.documents import Identity, SearchPlan, SkippedFamily, TrainingPlan
 from training.events import PlanSummary
 from training.families.catalog import FAMILIES
 from training.families.spaces import OPTUNA
@@ -103,7 +104,7 @@ def plan(
             split=manifest.split,
             folds=run.write(FOLDS_FILE, to_npy(_folds(lake, contract, version))),
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
-            skipped=[Skipped(family=name, why="this version does not train it") for name in skipped],
+            skipped=[SkippedFamily(family=name, why="this version does not train it") for name in skipped],
         )
 
     return run.once(PLAN_FILE, TrainingPlan, compute)
@@ -142,10 +143,12 @@ def libraries() -> dict[str, str]:
     return {"python": platform.python_version(), "optuna": OPTUNA, **versions}
 
 
+@cache
 def sources() -> str:
     """A digest of our own code that decides a run's outcome: when it changes, results of older code are not reused.
 
-    That is every module that the steps of a run import, directly or through others, wherever it lies.
+    That is every module that the steps of a run import, directly or through others, wherever it lies. It is computed
+    once a process, which runs the code that it has loaded.
     """
     source_digest = hashlib.sha256()
     for module, file in sorted(imported(STEPS, ROOT).items()):

@@ -40,12 +40,12 @@ def scores_file(trial: str) -> str:
 
 def round_trials_file(number: int) -> str:
     """The trials of one round of the search, 1 the first."""
-    return f"rounds/{number:04d}/asked.json"
+    return f"rounds/{number:04d}/trials.json"
 
 
 def round_result_file(number: int) -> str:
     """The results of one round of the search, and whether it continues."""
-    return f"rounds/{number:04d}/told.json"
+    return f"rounds/{number:04d}/result.json"
 
 
 def lost_file(trial: str) -> str:

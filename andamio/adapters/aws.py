@@ -122,20 +122,21 @@ class Account:
         except ProfileNotFound as error:
             raise AccountError(f"AWS_PROFILE names a profile that your AWS configuration lacks: {error}.") from None
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, read_timeout: float = 60) -> Any:
         """A client of one service, with retries; addresses buckets by path, as emulators need."""
         config = Config(
             # A local cloud that does not answer is most likely down: waiting long would not help.
             retries={"mode": "standard", "max_attempts": 3 if self.endpoint_url else 4},
             connect_timeout=5,
+            read_timeout=read_timeout,
             s3={"addressing_style": "path"} if self.endpoint_url else {},
         )
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
 
-    def guarded(self, service: str) -> Any:
+    def guarded(self, service: str, **more: Any) -> Any:
         """A client that raises `CommandError` for failures of connection and credentials."""
         where = self.endpoint_url or f"AWS {self.region or ''}".strip()
-        return _Client(self.client(service), where, local=self.endpoint_url is not None)
+        return _Client(self.client(service, **more), where, local=self.endpoint_url is not None)
 
     @cached_property
     def _cloudformation(self) -> Any:
@@ -219,6 +220,18 @@ class Account:
                 )
         except ClientError as error:
             raise AwsError(f"{name} of {function} could not be set: {error}") from error
+
+    def invoke(self, function: str, payload: dict[str, Any], *, seconds: float) -> dict[str, Any]:
+        """Call a function and return what it returns; raises `AwsError` with its message where it fails."""
+        client = self.guarded("lambda", read_timeout=seconds)
+        try:
+            reply = client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        except ClientError as error:
+            raise AwsError(f"{function} could not be called: {error}") from error
+        result: dict[str, Any] = json.loads(reply["Payload"].read())
+        if "FunctionError" in reply:
+            raise AwsError(str(result.get("errorMessage") or f"{function} failed"))
+        return result
 
     # Executions
 

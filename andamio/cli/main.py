@@ -48,6 +48,8 @@ NewStage = Annotated[
 Stage = Annotated[
     str | None, typer.Option("--stage", help="Stage of the problem. Default: the stage of the last deploy.")
 ]
+RecordFile = Annotated[Path | None, typer.Option("--file", help="JSON file with one record or a list of records.")]
+FeaturePairs = Annotated[list[str] | None, typer.Option("--set", help="A feature as NAME=VALUE. May be repeated.")]
 Aws = Annotated[bool, typer.Option("--aws", help="Use your AWS account instead of the local cloud.")]
 Context = Annotated[
     list[str] | None, typer.Option("--context", "-c", help="A CDK context value, such as bundle=arm64.")
@@ -218,8 +220,8 @@ def _records(file: Path | None, pairs: list[str] | None) -> list[dict[str, Any]]
 
 @app.command()
 def predict(
-    file: Annotated[Path | None, typer.Option("--file", help="JSON file with one record or a list of records.")] = None,
-    pairs: Annotated[list[str] | None, typer.Option("--set", help="A feature as NAME=VALUE. May be repeated.")] = None,
+    file: RecordFile = None,
+    pairs: FeaturePairs = None,
     problem: Name = None,
     stage: Stage = None,
 ) -> None:
@@ -235,8 +237,8 @@ def predict(
 
 @app.command()
 def explain(
-    file: Annotated[Path | None, typer.Option("--file", help="JSON file with one record or a list of records.")] = None,
-    pairs: Annotated[list[str] | None, typer.Option("--set", help="A feature as NAME=VALUE. May be repeated.")] = None,
+    file: RecordFile = None,
+    pairs: FeaturePairs = None,
     problem: Name = None,
     stage: Stage = None,
 ) -> None:

@@ -15,6 +15,8 @@ from andamio.contract import Contract
 from andamio.errors import ReleaseError
 from andamio.records.encode import PROBABILITIES, Encoded
 
+_FILE = "model.onnx"
+
 
 class Model:
     """Scores encoded records with an ONNX graph; raises `ReleaseError` when the graph is not this contract's."""
@@ -27,7 +29,8 @@ class Model:
         try:
             self._session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no public base
-            raise ReleaseError(f"model.onnx cannot be loaded: {type(error).__name__}") from error
+            message = f"{_FILE} cannot be loaded: {type(error).__name__}"
+            raise ReleaseError(message, file=_FILE, fault="unreadable") from error
         self.contract = contract
         self._check_signature()
 
@@ -38,7 +41,7 @@ class Model:
         """
         result = self.answers(encoded)
         if not np.isfinite(result).all():
-            raise ReleaseError("the model answered with a number that is not finite")
+            raise ReleaseError("the model answered with a number that is not finite", file=_FILE, fault="no-answer")
         return result
 
     def answers(self, encoded: Encoded) -> NDArray[np.float32]:
@@ -51,7 +54,9 @@ class Model:
         if result.shape != (encoded.rows, len(self.contract.classes)):
             raise ReleaseError(
                 f"the model answered {list(result.shape)} numbers for {encoded.rows} records of "
-                f"{len(self.contract.classes)} classes"
+                f"{len(self.contract.classes)} classes",
+                file=_FILE,
+                fault="other-contract",
             )
         return result
 
@@ -63,7 +68,9 @@ class Model:
             expected["categories"] = len(self.contract.category_columns)
         found = {tensor.name: tensor.shape[-1] if tensor.shape else None for tensor in self._session.get_inputs()}
         if found != expected:
-            raise ReleaseError(f"model.onnx takes {found}, its contract gives {expected}")
+            message = f"{_FILE} takes {found}, its contract gives {expected}"
+            raise ReleaseError(message, file=_FILE, fault="other-contract")
         outputs = {tensor.name: tensor.shape for tensor in self._session.get_outputs()}
         if PROBABILITIES not in outputs:
-            raise ReleaseError(f"model.onnx has no output '{PROBABILITIES}', only {', '.join(outputs)}")
+            message = f"{_FILE} has no output '{PROBABILITIES}', only {', '.join(outputs)}"
+            raise ReleaseError(message, file=_FILE, fault="other-contract")

@@ -51,7 +51,8 @@ def seal(objects: Objects, files: Mapping[str, bytes], info: Mapping[str, Any]) 
     """
     missing = [name for name in FILES if name not in files]
     if missing:
-        raise ReleaseError(f"a release needs {', '.join(missing)}: training did not hand it over")
+        message = f"a release needs {', '.join(missing)}: training did not hand it over"
+        raise ReleaseError(message, file=missing[0], fault="absent")
     digests = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
     manifest = json.dumps({"format": FORMAT, "info": dict(info), "files": digests}, indent=1, sort_keys=True).encode()
     version = version_of(manifest)
@@ -64,6 +65,11 @@ def seal(objects: Objects, files: Mapping[str, bytes], info: Mapping[str, Any]) 
 def version_of(manifest: bytes) -> str:
     """The version of a release: the first 16 hex digits of its manifest's SHA-256."""
     return hashlib.sha256(manifest).hexdigest()[:16]
+
+
+def _changed(version: str, file: str) -> ReleaseError:
+    message = f"release {version}: {file} was changed after it was sealed; it must not be served"
+    return ReleaseError(message, file=file, fault="changed")
 
 
 @dataclass(frozen=True)
@@ -79,28 +85,31 @@ class Release:
     def open(cls, objects: Objects, version: str) -> Release:
         """Open a release by version; raises `ReleaseError` when it is missing or its digest does not match."""
         if not _VERSION.fullmatch(version):
-            raise ReleaseError(f"'{version[:40]}' is not a release version: expected 16 hex digits")
+            message = f"'{version[:40]}' is not a release version: expected 16 hex digits"
+            raise ReleaseError(message, fault="no-version")
         try:
             manifest = objects.get(layout.release(version, MANIFEST)).body
         except ObjectNotFound:
-            raise ReleaseError(f"release {version} is not there, or was never sealed: it has no {MANIFEST}") from None
+            message = f"release {version} is not there, or was never sealed: it has no {MANIFEST}"
+            raise ReleaseError(message, file=MANIFEST, fault="absent") from None
         if version_of(manifest) != version:
-            raise ReleaseError(f"release {version}: {MANIFEST} was changed after it was sealed; it must not be served")
+            raise _changed(version, MANIFEST)
         content = json.loads(manifest)
         if content.get("format") != FORMAT:
-            raise ReleaseError(f"release {version}: format {content.get('format')} is not one that this version reads")
+            message = f"release {version}: format {content.get('format')} is not one that this version reads"
+            raise ReleaseError(message, file=MANIFEST, fault="unknown-format")
         return cls(version, content["info"], content["files"], objects)
 
     def read(self, name: str) -> bytes:
         """One file; raises `ReleaseError` when it is missing or its digest does not match."""
         if name not in self.files:
-            raise ReleaseError(f"release {self.version} has no {name}")
+            raise ReleaseError(f"release {self.version} has no {name}", file=name, fault="absent")
         try:
             body = self.objects.get(layout.release(self.version, name)).body
         except ObjectNotFound:
-            raise ReleaseError(f"release {self.version}: {name} is gone") from None
+            raise ReleaseError(f"release {self.version}: {name} is gone", file=name, fault="absent") from None
         if hashlib.sha256(body).hexdigest() != self.files[name]:
-            raise ReleaseError(f"release {self.version}: {name} was changed after it was sealed; it must not be served")
+            raise _changed(self.version, name)
         return body
 
     def find(self, name: str) -> bytes | None:
@@ -122,7 +131,7 @@ class Release:
         try:
             return documents.parse(self.read(name), kind, layout.release(self.version, name))
         except DocumentError as error:
-            raise ReleaseError(str(error)) from None
+            raise ReleaseError(str(error), file=name, fault="unreadable") from None
 
     def contract(self) -> Contract:
         """The contract that the model was trained under."""

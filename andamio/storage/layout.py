@@ -65,7 +65,7 @@ def run(run_id: str, file: str = "") -> str:
 
 def gate_attempts(decision: str, version: str, run_id: str = "") -> str:
     """The runs that the gate compared at one state of the pointer on one data version, or one of them."""
-    return f"{RUNS}judged/{decision}/{version}/{run_id}"
+    return f"{RUNS}compared/{decision}/{version}/{run_id}"
 
 
 def trial(run_id: str, trial_id: str) -> str:

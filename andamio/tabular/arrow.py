@@ -33,7 +33,7 @@ def absent_column(rows: int) -> DictionaryColumn:
 
 
 def numbers(column: pa.Array) -> Cells:
-    """A column as float64, NaN where there is no value; what holds no numbers as its distinct values."""
+    """A column of numbers as float64, NaN where there is no value; any other column by its distinct values."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return numbers(column.dictionary_decode())
@@ -57,7 +57,7 @@ def moments(column: pa.Array) -> Cells:
         return values(column)
     array: NDArray[np.datetime64] = column.to_numpy(zero_copy_only=False)
     years = array.astype("datetime64[s]")
-    # No text says a year of five digits, so no column does.
+    # ISO 8601 has four digits for a year, so a text with five is no date; neither is a value of a column.
     return values(column) if ((years < _FIRST) | (years > _LAST)).any() else array
 
 
@@ -69,19 +69,19 @@ def values(column: pa.Array) -> DictionaryColumn:
     elif pa.types.is_float16(kind) or pa.types.is_float32(kind):
         return _short_floats(column)
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        with suppress(pa.ArrowException):  # bytes that are no text are told one by one
+        with suppress(pa.ArrowException):  # bytes that are no UTF-8 are reported row by row
             column = pc.cast(column, pa.string())
     try:
         found = dictionary_column(column)
-    except pa.ArrowException:  # lists and objects cannot be told apart at once
+    except pa.ArrowException:  # Arrow has no dictionary encoding for lists and objects
         found = DictionaryColumn(column.to_pylist(), np.arange(len(column)))
-    except (OverflowError, ValueError):  # beyond the years that Python's moments know
+    except (OverflowError, ValueError):  # years outside those of Python's datetime
         found = dictionary_column(pc.cast(column, pa.string()))
     return DictionaryColumn([_plain(value) for value in found.values], found.codes)
 
 
 def _without_nanoseconds(column: pa.Array) -> pa.Array:
-    """Moments in microseconds, which Python has; in texts where they are too far from today for that."""
+    """Moments as datetimes of microseconds; as texts where the year is outside those of Python's datetime."""
     try:
         return pc.cast(column, pa.timestamp("us"), safe=column.type.unit != "ns")
     except pa.ArrowInvalid:
@@ -89,7 +89,7 @@ def _without_nanoseconds(column: pa.Array) -> pa.Array:
 
 
 def _short_floats(column: pa.Array) -> DictionaryColumn:
-    """Short floats as the shortest numbers that mean them: 0.1, and not what that is as a float64."""
+    """Floats of 16 or 32 bits as the shortest decimal numbers that round to them: 0.1, and not 0.10000000149011612."""
     cells = column.to_numpy(zero_copy_only=False)
     distinct, codes = np.unique(cells, return_inverse=True)
     present = np.isfinite(distinct) if not column.null_count else ~np.isnan(distinct)
@@ -97,7 +97,7 @@ def _short_floats(column: pa.Array) -> DictionaryColumn:
 
 
 def held_type(kind: pa.DataType) -> pa.DataType:
-    """The type that a column is held in: views of text cannot be taken from."""
+    """The type to cast a column to: `take` does not work on views of text."""
     return {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(kind, kind)
 
 

@@ -10,7 +10,7 @@ from andamio.tabular.limits import LONGEST_ROW
 
 
 class Source(Protocol):
-    """Bytes that are read from the first to the last."""
+    """A stream of bytes, read once from its beginning to its end."""
 
     def read(self, size: int, /) -> bytes:
         """At most so many bytes; none at the end."""
@@ -18,7 +18,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A row without usable cells: the line it begins on, why, and what can be shown of it."""
+    """A row without usable cells: the line it begins on, the reason, and its text as far as it is readable."""
 
     line: int
     reason: str

@@ -1,4 +1,4 @@
-"""The columns that a file is read for, and what their cells are read as."""
+"""The columns to read from a file, and the type of their cells."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from andamio.tabular.refused import RefusedFile
 Kind = Literal["number", "moment", "text"]
 
 Kinds = Mapping[str, Kind]
-"""What each wanted column is read as, by its name; whether the file has it is another question."""
+"""The type of each wanted column, by its name, whether or not the file has the column."""
 
 
 def column_kinds(contract: Contract, names: Iterable[str]) -> dict[str, Kind]:
-    """What some columns of a contract are read as."""
+    """The types of some columns of a contract."""
     return {name: _kind(contract, name) for name in names}
 
 
 def scored_columns(contract: Contract) -> tuple[str, ...]:
-    """The columns that a row to be scored is read for: the inputs of the model, and the time."""
+    """The columns to read from a row that is scored: the inputs of the model, and the time."""
     time = contract.problem.time
     return tuple(dict.fromkeys((*contract.inputs, *(() if time is None else (time,)))))
 
 
 def used_columns(contract: Contract) -> frozenset[str]:
-    """Every column that a file may be read for, in training or after it."""
+    """Every column that training or scoring may read from a file."""
     problem = contract.problem
     others = (problem.target, problem.time, problem.id, problem.group)
     return frozenset({*contract.features, *(name for name in others if name is not None)})
@@ -38,7 +38,7 @@ def check_doubled(names: Sequence[str], wanted: Iterable[str]) -> None:
     if twice:
         listed = [f"'{name}'" for name in twice]
         several = listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}"
-        raise RefusedFile(f"has more than one column {several}: keep one of each name")
+        raise RefusedFile(f"has more than one column {several}: keep one of each name", fault="duplicate-column")
 
 
 def _kind(contract: Contract, name: str) -> Kind:

@@ -35,10 +35,10 @@ def read_file(
     """
     known = format_of(name)
     if known is None:
-        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}")
+        raise RefusedFile(f"has a name that does not say what it is: expected {FILE_TYPES}", fault="unknown-type")
     form, compression = known
     if not body:
-        raise RefusedFile("is empty (0 bytes): upload it again")
+        raise RefusedFile("is empty (0 bytes): upload it again", fault="empty")
     read_as = ReadAs(form, compression=compression)
     if form == "parquet":
         return read_as, _refusing(_parquet(body, read_as, kinds, exact))
@@ -73,7 +73,8 @@ def _csv(
         if reader.open_line:
             raise RefusedFile(
                 f"ends inside a quote that is opened on line {reader.open_line:,}: close the quote, or upload the file "
-                "again if it was cut off"
+                "again if it was cut off",
+                fault="open-quote",
             )
 
     return rows()
@@ -106,18 +107,20 @@ def _parquet(body: bytes, read_as: ReadAs, kinds: Kinds, exact: Collection[str])
         yield from reader.read(range(reader.groups), 1)
     except DataError:
         raise
-    except Exception as error:  # a damaged file makes the library fail in any way it likes
-        raise RefusedFile(f"is not a Parquet file that can be read ({type(error).__name__}): write it again") from error
+    except Exception as error:  # the library raises errors of many types for a damaged file
+        raise RefusedFile(
+            f"is not a Parquet file that can be read ({type(error).__name__}): write it again", fault="damaged"
+        ) from error
 
 
 def _refusing(rows: Iterator[Rows]) -> Iterator[Rows]:
-    """The same rows; what makes a reader fail is said of the file."""
+    """The same rows; an error of a reader is raised as a `RefusedFile` about the file."""
     try:
         yield from rows
     except RefusedFile:
         raise
     except DataError as error:
-        raise RefusedFile(f"cannot be read: {error}") from None
+        raise RefusedFile(f"cannot be read: {error}", fault="unreadable") from None
 
 
 def _at(body: bytes, offset: int) -> io.BytesIO:
@@ -127,6 +130,6 @@ def _at(body: bytes, offset: int) -> io.BytesIO:
 
 
 def _later(body: bytes) -> Iterable[bytes]:
-    """The pieces that batch looks at, too, where the beginning of a file does not decide."""
+    """The pieces to examine where the beginning of a file does not decide: the same as in a batch."""
     for start in (len(body) // 2, max(len(body) - LATER_SAMPLE, 0)):
         yield body[start : start + LATER_SAMPLE]

@@ -11,7 +11,7 @@ from andamio.tabular.refused import RefusedFile
 LARGEST = 4 * 2**30
 """Bytes that a file may have when it is unpacked."""
 FACTOR = 200
-"""How many times its packed size that may be."""
+"""The largest allowed ratio of unpacked to packed size."""
 CHECKED_FROM = 64 * 2**20
 """Bytes from which on that is checked: small files of one row over and over pack well, and do no harm."""
 
@@ -24,7 +24,7 @@ def unpacked(source: Source, packed: int) -> Iterator[bytes]:
     member, begun, members, written = _member(), False, 0, 0
     while data := source.read(_READ):
         while True:
-            # Zeros may follow a member: tapes were filled up with them.
+            # Zeros may follow a member: tools for tapes add them as padding.
             data = data.lstrip(b"\0") if members and not begun else data
             if not begun and not data:
                 break
@@ -40,7 +40,7 @@ def unpacked(source: Source, packed: int) -> Iterator[bytes]:
             elif not data and len(piece) < _AT_ONCE:
                 break
     if begun:
-        raise RefusedFile("is a gzip file that was cut off: upload it again")
+        raise RefusedFile("is a gzip file that was cut off: upload it again", fault="cut-off")
 
 
 def _member() -> zlib._Decompress:
@@ -51,15 +51,17 @@ def _inflated(member: zlib._Decompress, data: bytes) -> bytes:
     try:
         return member.decompress(data, _AT_ONCE)
     except zlib.error:
-        raise RefusedFile("is a damaged gzip file: pack it again") from None
+        raise RefusedFile("is a damaged gzip file: pack it again", fault="damaged") from None
 
 
 def _check_size(written: int, packed: int) -> None:
     if written > LARGEST:
         raise RefusedFile(
-            f"unpacks to more than {LARGEST // 2**30} GiB: unpack it and drop it as it is, of any size, or in parts"
+            f"unpacks to more than {LARGEST // 2**30} GiB: unpack it and drop it as it is, of any size, or in parts",
+            fault="too-large",
         )
     if written > CHECKED_FROM and written > FACTOR * packed:
         raise RefusedFile(
-            f"unpacks to more than {FACTOR} times its size: that is no ordinary table. Unpack it and drop it as it is"
+            f"unpacks to more than {FACTOR} times its size: that is no ordinary table. Unpack it and drop it as it is",
+            fault="too-large",
         )

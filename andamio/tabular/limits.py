@@ -11,4 +11,4 @@ BLOCK = 2 * 2**20
 ROWS = 32_768
 """Rows handled at a time: what bounds memory, and large enough that columns are worked on at once."""
 LONGEST_ROW = 16 * 2**20
-"""Bytes of a row beyond which it is taken for a quote that was left open, or for a file that is no table."""
+"""Most bytes of a row. A longer one is the sign of a quote that was left open, or of a file that is no table."""

@@ -26,7 +26,7 @@ class ReadAs:
     names: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, str]:
-        """What a manifest repeats of it: everything that was decided, names left out."""
+        """The part of it that a manifest holds: every decision, without the names of columns."""
         decided = ("format", "encoding", "encoding_basis", "delimiter", "decimal", "thousands", "compression")
         return {name: value for name in decided if (value := getattr(self, name))}
 

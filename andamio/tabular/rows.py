@@ -1,4 +1,4 @@
-"""What every reader yields: rows as columns of cells, each with the line it begins on."""
+"""Rows as columns of cells, each with the line it begins on: the output of every reader."""
 
 from __future__ import annotations
 

@@ -57,33 +57,43 @@ def check_text(head: bytes, format: Format, *, stated: str | None = None) -> Non
     """
     for magic, what, advice in _KINDS:
         if head.startswith(magic):
-            raise RefusedFile(f"is not {_NAMES[format]}, as its name says, but {what}: {advice}")
+            raise RefusedFile(f"is not {_NAMES[format]}, as its name says, but {what}: {advice}", fault="other-format")
     encoded = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or stated is not None
     if b"\0" in head and not encoded:
         raise RefusedFile(
             f"is not {_NAMES[format]}, as its name says: it holds NUL bytes, which no text has. Save it as UTF-8 text "
-            "(UTF-16 is read where it begins with a byte order mark, or where [data] encoding says it)"
+            "(UTF-16 is read where it begins with a byte order mark, or where [data] encoding says it)",
+            fault="other-format",
         )
     if head.lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
-        raise RefusedFile(f"is not {_NAMES[format]}, as its name says, but a web page or XML: download the file itself")
+        raise RefusedFile(
+            f"is not {_NAMES[format]}, as its name says, but a web page or XML: download the file itself",
+            fault="other-format",
+        )
 
 
 def check_gzip(head: bytes) -> None:
     """Raise `RefusedFile` when a file with the name of a gzip file is not one."""
     if not head.startswith(GZIP):
-        raise RefusedFile("is not a gzip file, as its name says: leave .gz out of its name, or pack it")
+        raise RefusedFile(
+            "is not a gzip file, as its name says: leave .gz out of its name, or pack it", fault="other-format"
+        )
 
 
 def check_parquet(head: bytes, tail: bytes, size: int) -> int:
     """The length of a Parquet file's footer, which ends 8 bytes before the file does; raises `RefusedFile`."""
     if not head.startswith(PARQUET):
         what = next((what for magic, what, _ in _KINDS if head.startswith(magic)), "another kind of file")
-        raise RefusedFile(f"is not Parquet, as its name says, but {what}: give it the ending of what it is")
+        raise RefusedFile(
+            f"is not Parquet, as its name says, but {what}: give it the ending of what it is", fault="other-format"
+        )
     if tail.endswith(b"PARE"):
-        raise RefusedFile("is an encrypted Parquet file, which cannot be read: write it without encryption")
+        raise RefusedFile(
+            "is an encrypted Parquet file, which cannot be read: write it without encryption", fault="encrypted"
+        )
     length = int.from_bytes(tail[-8:-4], "little")
     if size < len(PARQUET) * 2 + 4 or not tail.endswith(PARQUET) or not 0 < length <= size - 12:
-        raise RefusedFile("is not a whole Parquet file: it may have been cut off; upload it again")
+        raise RefusedFile("is not a whole Parquet file: it may have been cut off; upload it again", fault="cut-off")
     return length
 
 
@@ -93,11 +103,13 @@ def check_line_ends(sample: bytes, *, whole: bool) -> None:
     if _lone_returns(sample, whole=whole) > newlines > 0:
         raise RefusedFile(
             "has lines that end with a carriage return alone among others that do not: save it with line feeds "
-            "(Unix) or both (Windows)"
+            "(Unix) or both (Windows)",
+            fault="line-ends",
         )
     if not newlines and not whole:
         raise RefusedFile(
-            f"has no line end in its first {len(sample) // 2**20 or 1} MiB: expected a row a line, of text"
+            f"has no line end in its first {len(sample) // 2**20 or 1} MiB: expected a row a line, of text",
+            fault="line-ends",
         )
 
 

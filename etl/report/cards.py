@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from andamio.contract.tables import Feature
 from andamio.pages import theme
 from etl.report import charts
-from etl.report.figures import Described
+from etl.report.figures import FeatureSummary
 from etl.report.text import day, number
 from etl.report.version import Version
 from etl.report.view import Cell, Figure, Section, Table
@@ -41,19 +41,21 @@ def features(version: Version) -> Section:
     content = {
         "classes": list(zip(theme.SERIES, version.classes, strict=False)) if split else [],
         "most_classes": CLASSES,
-        "cards": [_card(version, one, one.name in charted, one.name in suspects, split) for one in version.described],
+        "cards": [
+            _card(version, one, one.name in charted, one.name in suspects, split) for one in version.feature_summaries
+        ],
     }
     return Section("features", "Features", content)
 
 
 def _charted(version: Version) -> set[str]:
     """The columns that get a chart: the most telling ones where there are too many."""
-    told = [one.name for one in version.told]
-    rest = [one.name for one in version.described if one.name not in set(told)]
+    told = [one.name for one in version.label_information]
+    rest = [one.name for one in version.feature_summaries if one.name not in set(told)]
     return set([*told, *rest][:CHARTED])
 
 
-def _card(version: Version, one: Described, charted: bool, suspect: bool, split: bool) -> Card:
+def _card(version: Version, one: FeatureSummary, charted: bool, suspect: bool, split: bool) -> Card:
     card = Card(one.name, one.feature, suspect, one.rows - one.missing, one.missing, one.distinct)
     if one.feature.private or one.missing == one.rows:
         return card
@@ -64,14 +66,14 @@ def _card(version: Version, one: Described, charted: bool, suspect: bool, split:
     return replace(card, numbers=_numbers(one)) if one.numbers else replace(card, values=_values(version, one))
 
 
-def _together(one: Described) -> Described:
+def _together(one: FeatureSummary) -> FeatureSummary:
     """The same feature with its classes counted as one."""
     values = [(text, [sum(counts)]) for text, counts in one.values]
     bins = [(low, high, [sum(counts)]) for low, high, counts in one.bins]
-    return Described(one.name, one.feature, one.rows, one.missing, [one.missing], one.numbers, values, bins)
+    return FeatureSummary(one.name, one.feature, one.rows, one.missing, [one.missing], one.numbers, values, bins)
 
 
-def _numbers(one: Described) -> Table:
+def _numbers(one: FeatureSummary) -> Table:
     value = day if one.feature.type == "date" else number
     spread = number(one.numbers["std"]) + (" days" if one.feature.type == "date" else "")
     heads = ["values", "missing", "min", "25%", "median", "75%", "max", "mean", "std"]
@@ -84,7 +86,7 @@ def _numbers(one: Described) -> Table:
     return Table(f"{one.name} in train", heads, [row])
 
 
-def _values(version: Version, one: Described) -> Table:
+def _values(version: Version, one: FeatureSummary) -> Table:
     rows: list[list[Cell]] = [[text, sum(counts), *counts] for text, counts in one.values]
     if one.missing:
         rows.append(["(no value)", one.missing, *one.missing_by_class])

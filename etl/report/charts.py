@@ -12,7 +12,7 @@ from typing import Any
 import altair as alt
 
 from andamio.pages import theme
-from etl.report.figures import Described, Moved, Related, Told
+from etl.report.figures import Association, Drift, FeatureSummary, LabelInformation
 from etl.report.text import day, number
 
 Spec = dict[str, Any]
@@ -40,7 +40,7 @@ CONFIG: Spec = {
 """How all charts of a page look."""
 
 
-def distribution(found: Described, classes: Sequence[str]) -> Spec:
+def distribution(found: FeatureSummary, classes: Sequence[str]) -> Spec:
     """Each class's share of rows by value: bars over bins, or a bar a value and class."""
     totals = [sum(counts) or 1 for counts in zip(*(row[-1] for row in found.bins or found.values), strict=True)]
     colour = alt.Color(
@@ -147,7 +147,7 @@ def balance(rows: Sequence[tuple[str, int, int]]) -> Spec:
     return _spec(chart)
 
 
-def missing(found: Sequence[Described]) -> Spec:
+def missing(found: Sequence[FeatureSummary]) -> Spec:
     """The share of rows without a value, by column."""
     values = [
         {"feature": one.name, "rows": one.missing, "share": _number(one.missing / max(one.rows, 1))} for one in found
@@ -155,16 +155,20 @@ def missing(found: Sequence[Described]) -> Spec:
     return _bars(values, "share of training rows without a value", ".1%")
 
 
-def information(found: Sequence[Told]) -> Spec:
+def information(found: Sequence[LabelInformation]) -> Spec:
     """What each column tells of the label, those within chance in grey."""
     values = [
-        {"feature": one.name, "share": _number(one.share), "known": "told" if one.beyond_chance else "within chance"}
+        {
+            "feature": one.name,
+            "share": _number(one.share),
+            "known": "beyond chance" if one.beyond_chance else "within chance",
+        }
         for one in found
     ]
     return _bars(values, "share of the label's uncertainty that it takes away", ".0%", by="known")
 
 
-def drift(found: Sequence[Moved]) -> Spec:
+def drift(found: Sequence[Drift]) -> Spec:
     """The PSI of each column, with what chance reaches as a mark."""
     values = [
         {
@@ -184,7 +188,7 @@ def drift(found: Sequence[Moved]) -> Spec:
     return _spec(alt.layer(bars, marks))
 
 
-def relations(names: Sequence[str], found: Sequence[Related]) -> Spec:
+def relations(names: Sequence[str], found: Sequence[Association]) -> Spec:
     """Every pair of columns as a square."""
     values = [
         {"first": a, "second": b, "value": round(one.value, 3), "measure": one.measure}
@@ -220,7 +224,7 @@ def relations(names: Sequence[str], found: Sequence[Related]) -> Spec:
     return _spec(alt.layer(*layers).properties(width=size * len(names), height=size * len(names)))
 
 
-def boxes(found: Sequence[Described]) -> Spec:
+def boxes(found: Sequence[FeatureSummary]) -> Spec:
     """A box a column, counted in spans of its own middle half from its median, so that all fit one axis."""
     values = []
     for one in found:
@@ -261,7 +265,7 @@ def _bars(values: list[dict[str, Any]], title: str, digits: str, *, by: str | No
 def _bar_chart(values: list[dict[str, Any]], title: str, digits: str, *, by: str | None = None) -> Any:
     colour: Any = alt.value(theme.ACCENT)
     if by is not None:
-        words = ["told", "within chance", "steady", "drifted"]
+        words = ["beyond chance", "within chance", "steady", "drifted"]
         colour = alt.Color(
             f"{by}:N",
             scale=alt.Scale(domain=words, range=[theme.ACCENT, theme.QUIET, theme.QUIET, theme.ALERT]),

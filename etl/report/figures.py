@@ -33,7 +33,7 @@ SIGNIFICANT = 2.3263
 
 
 @dataclass(slots=True)
-class Described:
+class FeatureSummary:
     """One feature in train: `values` are (text, rows by class), `bins` are (from, to, rows by class)."""
 
     name: str
@@ -60,7 +60,7 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class LabelInformation:
     """What a column tells of the label: mutual information in bits, as a share of the label's own; beyond chance?"""
 
     name: str
@@ -70,7 +70,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Related:
+class Association:
     """How two columns go together: Spearman's rho, Cramer's V, or the correlation ratio of ranks."""
 
     first: str
@@ -80,7 +80,7 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class Drift:
     """How far a column moved since the last data version: its PSI, and what chance alone reaches in 95 of 100 cases."""
 
     name: str
@@ -93,25 +93,27 @@ class Moved:
         return self.psi > 0.1 and self.psi > self.chance
 
 
-def describe(
+def summarize(
     name: str, feature: Feature, column: NDArray[np.generic], labels: NDArray[np.int64], classes: int
-) -> Described:
+) -> FeatureSummary:
     """One column of train with its labels `[rows]`; nothing but counts of a private one."""
     known = has_value(column)
     lacking = np.bincount(labels[~known], minlength=classes)
-    found = Described(name, feature, len(column), int((~known).sum()), lacking.tolist())
+    found = FeatureSummary(name, feature, len(column), int((~known).sum()), lacking.tolist())
     if feature.private or not known.any():
         return found
     values, labels = column[known], labels[known]
     found.distinct = len(pd.unique(values))
     if found.ordered:
-        _describe_numbers(found, as_numbers(feature, values), labels, classes)
+        _summarize_numbers(found, as_numbers(feature, values), labels, classes)
     else:
-        _describe_values(found, values, labels, classes)
+        _summarize_values(found, values, labels, classes)
     return found
 
 
-def _describe_numbers(found: Described, numbers: NDArray[np.float64], labels: NDArray[np.int64], classes: int) -> None:
+def _summarize_numbers(
+    found: FeatureSummary, numbers: NDArray[np.float64], labels: NDArray[np.int64], classes: int
+) -> None:
     low, first, middle, third, high = np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]).tolist()
     span = third - first
     outside = (numbers < first - 1.5 * span) | (numbers > third + 1.5 * span)
@@ -153,7 +155,9 @@ def _edges(numbers: NDArray[np.float64], span: float) -> NDArray[np.float64]:
     return np.asarray(np.linspace(low, high, bins + 1), dtype=np.float64)
 
 
-def _describe_values(found: Described, values: NDArray[np.generic], labels: NDArray[np.int64], classes: int) -> None:
+def _summarize_values(
+    found: FeatureSummary, values: NDArray[np.generic], labels: NDArray[np.int64], classes: int
+) -> None:
     texts = [TRUTH[value] for value in values.tolist()] if values.dtype.kind == "f" else values.tolist()
     counts = Counter(texts)
     ranked = sorted(counts, key=lambda text: (-counts[text], text))[:VALUES]
@@ -176,7 +180,7 @@ def _shown(value: str, text: str) -> str:
     return said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
 
 
-def told(contract: Contract, train: Columns, labels: NDArray[np.int64]) -> list[Told]:
+def label_information(contract: Contract, train: Columns, labels: NDArray[np.int64]) -> list[LabelInformation]:
     """What each column that may be shown tells of the label, the most telling first.
 
     Mutual information of up to ten bins of equal count (no value is one more) less its bias by chance
@@ -196,11 +200,11 @@ def told(contract: Contract, train: Columns, labels: NDArray[np.int64]) -> list[
         chance = freedom / (2 * len(labels) * math.log(2))
         beyond = freedom > 0 and bits * 2 * len(labels) * math.log(2) > _chi_square(freedom, SIGNIFICANT)
         corrected = max(bits - chance, 0.0)
-        found.append(Told(name, corrected, corrected / entropy if entropy else 0.0, bool(beyond)))
+        found.append(LabelInformation(name, corrected, corrected / entropy if entropy else 0.0, bool(beyond)))
     return sorted(found, key=lambda one: (-one.bits, one.name))
 
 
-def related(contract: Contract, train: Columns, names: list[str]) -> list[Related]:
+def related(contract: Contract, train: Columns, names: list[str]) -> list[Association]:
     """How each pair of the named columns goes together, over the rows that have both."""
     ranks: dict[str, NDArray[np.float64]] = {}
     codes: dict[str, NDArray[np.int64]] = {}
@@ -220,11 +224,11 @@ def related(contract: Contract, train: Columns, names: list[str]) -> list[Relate
             else:
                 numbers, groups = (first, second) if first in ranks else (second, first)
                 value, measure = _ratio(ranks[numbers], codes[groups]), "correlation ratio"
-            found.append(Related(first, second, value, measure))
+            found.append(Association(first, second, value, measure))
     return found
 
 
-def moved(contract: Contract, train: Columns, before: Columns) -> list[Moved]:
+def moved(contract: Contract, train: Columns, before: Columns) -> list[Drift]:
     """The population stability index of each column against the last version's train, the largest first.
 
     Ten bins of the older rows (values of a category; no value is one more), half a row added to each.
@@ -239,7 +243,7 @@ def moved(contract: Contract, train: Columns, before: Columns) -> list[Moved]:
         shares = [(np.bincount(side, minlength=bins) + 0.5) / (len(side) + 0.5 * bins) for side in (old, new)]
         psi = float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
         chance = _chi_square(bins - 1, 1.6449) * (1 / len(old) + 1 / len(new)) if bins > 1 else 0.0
-        found.append(Moved(name, psi, chance))
+        found.append(Drift(name, psi, chance))
     return sorted(found, key=lambda one: (-one.psi, one.name))
 
 

@@ -56,8 +56,8 @@ def templates() -> Environment:
 
 def _tiles(version: Version) -> list[tuple[str, str]]:
     rows = version.manifest.rows
-    cells = sum(one.rows for one in version.described)
-    lacking = sum(one.missing for one in version.described)
+    cells = sum(one.rows for one in version.feature_summaries)
+    lacking = sum(one.missing for one in version.feature_summaries)
     return [
         ("training rows", text.number(rows.train)),
         ("holdout rows", text.number(rows.holdout)),

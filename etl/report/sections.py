@@ -70,24 +70,25 @@ def information(version: Version) -> Section:
     content = {
         "sample": SAMPLE if len(version.labels) > SAMPLE else None,
         "figure": Figure(
-            "Share of the label's uncertainty that each feature takes away", charts.information(version.told[:CHARTED])
+            "Share of the label's uncertainty that each feature takes away",
+            charts.information(version.label_information[:CHARTED]),
         ),
         "table": Table(
             "Mutual information with the label",
             ["feature", "bits", "share", "beyond chance"],
             [
                 (one.name, f"{one.bits:.3f}", percent(one.share), "yes" if one.beyond_chance else "no")
-                for one in version.told
+                for one in version.label_information
             ],
         ),
     }
-    return Section("information", "What tells the label", content if version.told else {})
+    return Section("information", "What tells the label", content if version.label_information else {})
 
 
 def missing(version: Version) -> Section:
     """Which features lack values, and for whom."""
     heading = "Missing values"
-    found = sorted((one for one in version.described if one.missing), key=lambda one: (-one.missing, one.name))
+    found = sorted((one for one in version.feature_summaries if one.missing), key=lambda one: (-one.missing, one.name))
     if not found:
         return Section("missing", heading)
     totals = np.bincount(version.labels, minlength=len(version.classes)).tolist()
@@ -115,14 +116,14 @@ def missing(version: Version) -> Section:
 def relations(version: Version) -> Section:
     """How features go together."""
     heading = "Relations between features"
-    told = [one.name for one in version.told][:CROSSED]
-    known = [one.name for one in version.described if one.name in set(told) and one.missing < one.rows]
+    told = [one.name for one in version.label_information][:CROSSED]
+    known = [one.name for one in version.feature_summaries if one.name in set(told) and one.missing < one.rows]
     if len(known) < 2:
         return Section("relations", heading)
     found = related(version.contract, version.train, known)
     strongest = sorted(found, key=lambda one: (-abs(one.value), one.first, one.second))[:PAIRS]
     content = {
-        "most": CROSSED if len(version.told) > CROSSED else None,
+        "most": CROSSED if len(version.label_information) > CROSSED else None,
         "figure": Figure("Relation between each pair of features", charts.relations(known, found)),
         "table": Table(
             "The strongest relations",
@@ -136,7 +137,7 @@ def relations(version: Version) -> Section:
 def outliers(version: Version) -> Section:
     """Numbers far from the others."""
     heading = "Outliers"
-    numbers = [one for one in version.described if one.numbers and one.shown and one.feature.type != "date"]
+    numbers = [one for one in version.feature_summaries if one.numbers and one.shown and one.feature.type != "date"]
     if not numbers:
         return Section("outliers", heading)
     drawn = [one for one in numbers if one.numbers["third"] > one.numbers["first"]][:CHARTED]

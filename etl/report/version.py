@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns
 from andamio.dataset.documents import AuditEntry, DatasetAudit, DatasetManifest, DatasetProfile
-from etl.report.figures import Described, Told, describe, told
+from etl.report.figures import FeatureSummary, LabelInformation, label_information, summarize
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ class Version:
         return [text if texts.count(text) == 1 else f"{text} ({key})" for key, text in self.contract.texts.items()]
 
     @cached_property
-    def described(self) -> list[Described]:
+    def feature_summaries(self) -> list[FeatureSummary]:
         """Every feature in train."""
         return [
-            describe(name, feature, self.train[name], self.labels, len(self.classes))
+            summarize(name, feature, self.train[name], self.labels, len(self.classes))
             for name, feature in self.contract.features.items()
         ]
 
     @cached_property
-    def told(self) -> list[Told]:
+    def label_information(self) -> list[LabelInformation]:
         """What features tell of the label."""
-        return told(self.contract, self.train, self.labels)
+        return label_information(self.contract, self.train, self.labels)
 
     @cached_property
     def suspects(self) -> list[AuditEntry]:

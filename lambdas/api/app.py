@@ -71,7 +71,7 @@ def _openapi(app: FastAPI, connect: Callable[[], Serving]) -> Callable[[], dict[
 
 
 class Boundary:
-    """The outermost middleware: notes when a request came, answers HEAD like GET, and answers what nobody foresaw.
+    """The outermost middleware: the time of a request, HEAD as GET, and 500 for an unexpected error.
 
     Starlette's handler of `Exception` would answer and raise again, for a server to log: there is none here.
     """
@@ -83,7 +83,7 @@ class Boundary:
         """Pass the request on."""
         scope["started"] = time.perf_counter()
         if scope.get("method") == "HEAD":
-            scope["method"], scope["asked"] = "GET", "HEAD"
+            scope["method"], scope["requested_method"] = "GET", "HEAD"
         try:
             await self._app(scope, receive, send)
         except Exception as error:
@@ -105,14 +105,14 @@ async def _failure(request: Request, error: Exception) -> Response:
 
 
 async def _too_deep(request: Request, error: Exception) -> Response:
-    """What was just short of too deep for the parser can be too deep for a message."""
+    """A body that the parser still takes may be nested too deep for an error message."""
     return _problem(
         request, problems.details(malformed("Lists and objects are nested too deeply."), single=True, known={})
     )
 
 
 async def _wrong_parameter(request: Request, error: Exception) -> Response:
-    """A path or query that says something else than its parameter's type."""
+    """A path or query with a value of another type than its parameter's."""
     assert isinstance(error, RequestValidationError)
     errors = error.errors()
     reasons = [(str(item["loc"][1]), _reason(item.get("ctx", {}))) for item in errors]

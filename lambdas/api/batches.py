@@ -1,4 +1,4 @@
-"""Batches over HTTP: an upload is asked for, a batch is watched, recent ones are listed.
+"""Batches over HTTP: request an upload, get the status of a batch, list recent batches.
 
 The file itself never passes through here: a client sends it to the batch bucket under a form that was
 signed for it, and its arrival starts the batch. What a batch is, and how far it is, is read in the bucket.
@@ -63,7 +63,7 @@ def _name(payload: object) -> str:
 
 
 def _curl(url: str, fields: Mapping[str, str], name: str) -> str:
-    """The upload as a line to paste into a shell, in the folder that the file is in."""
+    """A curl command that uploads the file, for a shell in the folder of the file."""
     form = [part for key, value in fields.items() for part in ("--form-string", f"{key}={value}")]
     return shlex.join(["curl", "--fail-with-body", *form, "-F", f"file=@{name}", url])
 

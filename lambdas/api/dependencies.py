@@ -1,4 +1,4 @@
-"""What routes depend on, for `Depends`: the champion, the stores of batches, the body of the request.
+"""The dependencies of routes (`Depends`): the champion, the stores of batches, the body of the request.
 
 **The fast path of a body is here.** A parameter of a pydantic model would have FastAPI parse and coerce the body
 before anything else is looked at: it would take what is no strict JSON (NaN, a key twice), give other verdicts on a

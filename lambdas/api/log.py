@@ -33,7 +33,7 @@ def event(name: str, **fields: object) -> None:
 
 
 def error(error: BaseException, **fields: object) -> None:
-    """Write one line about an error that nobody foresaw, with its traceback."""
+    """Write one line about an unexpected error, with its traceback."""
     trace = "".join(traceback.format_exception(error))
     event(EVENT_ERROR, error=type(error).__name__, message=str(error), **fields, traceback=trace)
 
@@ -41,5 +41,5 @@ def error(error: BaseException, **fields: object) -> None:
 def request(request: Request, status: int, problem: str | None = None) -> None:
     """Write one line about a request that made no prediction: those have lines of their own."""
     scope = request.scope
-    method, path = scope.get("asked", scope["method"]), scope["path"][:_PATH_SHOWN]
+    method, path = scope.get("requested_method", scope["method"]), scope["path"][:_PATH_SHOWN]
     event(EVENT_REQUEST, method=method, path=path, status=status, problem=problem)

@@ -46,7 +46,7 @@ _LIMITS = (
 def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
     """The document of these routes for a contract; for records in general when there is none yet.
 
-    Its server is the place of the document itself: whoever serves it knows the address (`at`).
+    Its server is relative, the place of the document itself; `at` adds the absolute address.
     """
     about = contract.problem if contract else None
     title = (about.title or about.name) if about else "Andamio"
@@ -59,7 +59,7 @@ def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         servers=[{"url": ".", "description": "Where this document is"}],
     )
-    openapi["security"] = [{"key": []}]  # which API Gateway checks, not the app
+    openapi["security"] = [{"key": []}]  # API Gateway checks the key, not the app
     for operation in (operation for path in openapi["paths"].values() for operation in path.values()):
         operation["responses"] = dict(sorted(operation["responses"].items()))
     components = openapi["components"]
@@ -78,7 +78,7 @@ def at(openapi: Json, address: str) -> Json:
 
 
 def _contract_schemas(contract: Contract) -> Json:
-    """What the contract puts in the place of general models."""
+    """The schemas of the contract that replace general models."""
     share = {"type": "number", "minimum": 0, "maximum": 1}
     features = {key: value for key, value in record_schema(contract).items() if key != "$schema"}
     blank = "" in contract.data.missing
@@ -184,7 +184,7 @@ def _add_examples(paths: Json, features: Json) -> None:
 
 
 def main(folder: str) -> None:
-    """Write the document of a problem folder: what docs/openapi.json is renewed with."""
+    """Write the document of a problem folder: the content of docs/openapi.json."""
     from lambdas.api.app import ROUTES
 
     text = json.dumps(document(ROUTES, Contract.load(Path(folder))), indent=1, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""One step after the decision a call: register, promote. A function of its own, for MLflow fits no other."""
+"""One step after the decision a call: register and promote; follow, after a promotion by hand. MLflow fits no other."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from andamio.settings import RegistrySettings
 from andamio.step import Step, Steps, logged_step
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from registry import reachable, register
-from registry.documents import Conflict, ModelResult, RunResult
-from registry.events import PromoteEvent, RegisterEvent
+from registry import follow, reachable, register
+from registry.documents import AliasResult, Conflict, ModelResult, RunResult
+from registry.events import FollowEvent, PromoteEvent, RegisterEvent
 from registry.record import Origin, Tracker, Trackers
 
 
@@ -63,7 +63,15 @@ def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
     return promoted if isinstance(promoted, Conflict) else promoted.summary()
 
 
-STEPS: Steps[Registry] = {"register": Step(RegisterEvent, _register), "promote": Step(PromoteEvent, _promote)}
+def _follow(to: Registry, event: FollowEvent) -> AliasResult:
+    return follow.follow(to.models, event.problem, to.tracker)
+
+
+STEPS: Steps[Registry] = {
+    "register": Step(RegisterEvent, _register),
+    "promote": Step(PromoteEvent, _promote),
+    "follow": Step(FollowEvent, _follow),
+}
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class RuntimeApi:
             return reply
 
     def close(self) -> None:
-        """Let everybody go who waits here, and stop listening; called when the process has ended."""
+        """Release everything that waits, and stop listening; called when the process has ended."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -59,11 +59,11 @@ def _rule(facts: Facts) -> str:
 
 
 def _folds(facts: Facts) -> str:
-    counts = {len(trial.folds) for trial in facts.done}
     repeats = facts.plan.search.repeats
-    repeated = f", {counted(repeats, 'repeat')}" if repeats > 1 else ""
+    folds = max(len(trial.folds) for trial in facts.done) // repeats
+    repeated = f", repeated {counted(repeats, 'time')}" if repeats > 1 else ""
     return (
-        f"Each was scored by cross-validation on train alone ({max(counts):,} folds{repeated}, stratified by class, "
+        f"Each was scored by cross-validation on train alone ({counted(folds, 'fold')}{repeated}, stratified by class, "
         "grouped by the split's key); the holdout took no part."
     )
 

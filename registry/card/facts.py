@@ -15,7 +15,7 @@ from training.evaluate.documents import Evaluation, GateDecision, Importance
 class Facts:
     """Everything that a run and its data version wrote down; what may be missing is None or empty.
 
-    `lock` is the SHA-256 of the lock file that the functions were deployed from, `decided` the day of the
+    `lock` is the SHA-256 of the lock file that the functions were deployed from, `decision_day` the day of the
     decision, `report` where the data version's report is.
     """
 
@@ -30,7 +30,7 @@ class Facts:
     profile: DatasetProfile | None = None
     audit: DatasetAudit | None = None
     lock: str = ""
-    decided: str = ""
+    decision_day: str = ""
     report: str = ""
 
     @property
@@ -44,14 +44,14 @@ class Facts:
         return self.evaluation.low_evidence
 
     @property
-    def judged_by(self) -> dict[str, Figure]:
+    def evidence(self) -> dict[str, Figure]:
         """The figures to judge by: those of the holdout, or of repeated cross-validation where it is too small."""
         return {**self.evaluation.metrics, **(self.evaluation.cross_validated or {})}
 
     @property
     def figure(self) -> Figure:
         """The contract's metric, to judge by: value, low, high."""
-        return self.judged_by[self.metric]
+        return self.evidence[self.metric]
 
     @property
     def trials(self) -> list[ScoredTrial | UnscoredTrial]:

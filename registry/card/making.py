@@ -201,7 +201,7 @@ def gate(facts: Facts) -> Section:
     """What the gate decided, in its own words."""
     decision = facts.decision
     outcome = {"promoted": "Promoted", "rejected": "Not promoted", "tied": "A tie"}[decision.outcome]
-    when = f", {escaped(facts.decided)}" if facts.decided else ""
+    when = f", {escaped(facts.decision_day)}" if facts.decision_day else ""
     parts = [f"**{outcome}**{when}. {escaped(decision.reason, SENTENCE)}"]
     rows = [
         [name, interval(figure)]

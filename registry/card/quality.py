@@ -9,7 +9,7 @@ from registry.card.facts import Facts
 from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
 from registry.card.verdict import PLAIN, gain_over, visible_slices
 from registry.card.wording import MEANINGS, counted, family, interval, listed, metric, number
-from training.evaluate.documents import CalibrationMeasured, FeatureImportance, SliceFigure
+from training.evaluate.documents import CalibrationFigures, FeatureImportance, SliceFigure
 
 SLICES_SHOWN = 15
 FEATURES_SHOWN = 20
@@ -120,7 +120,7 @@ def threshold(facts: Facts) -> Section:
     else:
         parts.append("It says the most probable class.")
         parts.append(bullets([_row_in_words(texts, confusion, index) for index in range(len(texts))]))
-    header = ["in truth", *(f"said: {text}" for text in texts), "rows"]
+    header = ["actual class", *(f"predicted: {text}" for text in texts), "rows"]
     rows = [[texts[index], *(f"{count:,}" for count in row), f"{sum(row):,}"] for index, row in enumerate(confusion)]
     parts.append(table(header, rows))
     return Section("Where it draws the line", paragraphs(parts), ("confusion",))
@@ -132,19 +132,23 @@ def _in_words(texts: list[str], confusion: list[list[int]], positive: int) -> st
     alarms, right = confusion[negative][positive], confusion[negative][negative]
     raised = hits + alarms
     return (
-        f"Of {counted(hits + missed, 'row')} that are “{texts[positive]}” it finds {hits:,} and misses {missed:,}. "
-        f"Of {counted(alarms + right, 'row')} that are “{texts[negative]}” it gets {right:,} right and raises "
+        f"Of {_rows_that_are(hits + missed)} “{texts[positive]}” it finds {hits:,} and misses {missed:,}. "
+        f"Of {_rows_that_are(alarms + right)} “{texts[negative]}” it gets {right:,} right and raises "
         f"{counted(alarms, 'false alarm')}. "
         + (f"So of {raised:,} times that it says “{texts[positive]}”, {hits:,} are right." if raised else "")
     )
 
 
+def _rows_that_are(count: int) -> str:
+    return f"{counted(count, 'row')} that {'is' if count == 1 else 'are'}"
+
+
 def _row_in_words(texts: list[str], confusion: list[list[int]], index: int) -> str:
     row = confusion[index]
     wrong = sorted(((count, other) for other, count in enumerate(row) if other != index and count), reverse=True)
-    mistaken = ", ".join(f"{count:,} said to be “{texts[other]}”" for count, other in wrong[:5])
+    mistaken = ", ".join(f"{count:,} predicted as “{texts[other]}”" for count, other in wrong[:5])
     right = f"{row[index]:,} right"
-    return f"{counted(sum(row), 'row')} that are “{texts[index]}”: {right}{', ' + mistaken if mistaken else ''}"
+    return f"{_rows_that_are(sum(row))} “{texts[index]}”: {right}{', ' + mistaken if mistaken else ''}"
 
 
 def calibration(facts: Facts) -> Section:
@@ -177,7 +181,7 @@ def calibration(facts: Facts) -> Section:
     return Section("Whether its probabilities can be taken at their word", paragraphs(parts), ("calibration",))
 
 
-def _by_chance(measured: CalibrationMeasured) -> str:
+def _by_chance(measured: CalibrationFigures) -> str:
     """What a perfectly calibrated model would show on as many rows."""
     verdict = (
         "so this is no evidence against it" if measured.error <= measured.by_chance_high else "so this is not chance"

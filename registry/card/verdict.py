@@ -187,6 +187,6 @@ def _bound_within(facts: Facts) -> bool:
     if rule is None:
         return False
     name, comparison, bound = rule
-    figure = facts.judged_by[name]
+    figure = facts.evidence[name]
     end = figure.low if comparison.startswith(">") else figure.high
     return end is not None and (end < bound if comparison.startswith(">") else end > bound)

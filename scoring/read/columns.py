@@ -15,7 +15,7 @@ _SHOWN = 40
 
 
 def wanted(contract: Contract) -> frozenset[str]:
-    """Every column that is looked for in a file."""
+    """The names of all columns to find in a file."""
     own = contract.problem.id
     return frozenset({*scored_columns(contract), *(() if own is None else (own,))})
 
@@ -30,7 +30,7 @@ def check_columns(names: Sequence[str], contract: Contract, *, where: str = "hea
     if not lacking:
         objection = objection_to(compare_names(names, contract, training=False), contract)
         if objection:
-            raise RefusedFile(f"{objection}.")
+            raise RefusedFile(f"{objection}.", fault="misnamed-column")
         return
     free = [name for name in names if name not in wanted(contract)]
     close = {name: near for name in lacking if (near := similar_name(name, free)) is not None}
@@ -38,7 +38,8 @@ def check_columns(names: Sequence[str], contract: Contract, *, where: str = "hea
     raise RefusedFile(
         f"lacks the column{'s' * (len(lacking) > 1)} {_listed(lacking)}, which the model needs.{hints} "
         f"Its {where}: {', '.join(visible(name) for name in names[:_SHOWN]) or 'nothing'}"
-        + (f" and {len(names) - _SHOWN} more." if len(names) > _SHOWN else ".")
+        + (f" and {len(names) - _SHOWN} more." if len(names) > _SHOWN else "."),
+        fault="missing-column",
     )
 
 

@@ -56,7 +56,9 @@ def read_foot(objects: Objects, key: str, version: str, size: int, contract: Con
     tail = objects.get_range(key, max(size - 8, 0), 8, version=asked)
     length = check_parquet(head, tail, size)
     if length > _LARGEST:
-        raise RefusedFile(f"has a footer of {length // 2**20} MiB: write it with fewer row groups or columns")
+        raise RefusedFile(
+            f"has a footer of {length // 2**20} MiB: write it with fewer row groups or columns", fault="too-large"
+        )
     footer = objects.get_range(key, size - 8 - length, length + 8, version=asked)
     try:
         found = pq.read_metadata(pa.BufferReader(PARQUET + footer))
@@ -65,8 +67,10 @@ def read_foot(objects: Objects, key: str, version: str, size: int, contract: Con
             (group.num_rows, group.total_byte_size)
             for group in (found.row_group(number) for number in range(found.num_row_groups))
         )
-    except Exception as error:  # a damaged footer makes the library fail in any way it likes
-        raise RefusedFile(f"is not a Parquet file that can be read ({type(error).__name__}): write it again") from error
+    except Exception as error:  # the library raises errors of many types for a damaged footer
+        raise RefusedFile(
+            f"is not a Parquet file that can be read ({type(error).__name__}): write it again", fault="damaged"
+        ) from error
     check_columns(column_names(schema), contract, where="schema has")
     check_schema(schema, wanted(contract))
     return Foot(tuple(column_names(schema)), groups)

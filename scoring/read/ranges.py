@@ -27,24 +27,24 @@ class Ranges(io.RawIOBase):
         self._window, self._end, self._held = window, end, []
 
     def readable(self) -> bool:
-        """Yes."""
+        """True: every range can be read, from any place."""
         return True
 
     def seekable(self) -> bool:
-        """Yes."""
+        """True: every range can be read, from any place."""
         return True
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """The offset of the next read."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move there."""
+        """Set the offset of the next read."""
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        """So many bytes, fewer at the end."""
+        """Read `size` bytes, fewer at the end of the object."""
         left = self._size - self._at
         size = left if size < 0 else min(size, left)
         if size <= 0:

@@ -23,13 +23,13 @@ _BLOCK = 2**20
 
 
 def survey_chunk(context: ScoringContext, plan: BatchPlan, chunk: int) -> None:
-    """Look at one chunk and write what it holds, unless that is there."""
+    """Survey one chunk and write the survey, unless it exists."""
     key = layout.survey(plan.batch, chunk)
     start, end = plan.chunks[chunk]
-    step = shard_bytes(plan.source_size - plan.body, context.bytes_of_a_shard(plan))
-    targets = chunk_starts(start, end, plan.body, step)
-    delimiter = plan.delimiter if plan.format == "csv" else None
-    # The chunk's last line goes on beyond its end; the connection is let go where it does.
+    step = shard_bytes(plan.source_size - plan.head.body, context.bytes_of_a_shard(plan))
+    targets = chunk_starts(start, end, plan.head.body, step)
+    delimiter = plan.head.delimiter if plan.input.format == "csv" else None
+    # The last line of the chunk may go on beyond its end: the connection is closed where that line ends.
     length = min(end + LONGEST_ROW + 2 * _BLOCK, plan.source_size) - start
     with context.batch.stream(plan.source, version=plan.source_version or None, start=start, length=length) as source:
         found = survey(_blocks(source), start, end, targets, delimiter, first=chunk == 0)
@@ -53,7 +53,8 @@ def read_surveys(objects: Objects, plan: BatchPlan) -> list[Survey]:
             why = failure(objects, plan.batch, "chunk", chunk)
             raise RefusedFile(
                 f"could not be looked at from byte {start:,} to {end:,} ({why}). "
-                f"Try again: andamio batch --resume {plan.batch}"
+                f"Try again: andamio batch --resume {plan.batch}",
+                fault="not-surveyed",
             ) from None
 
     with ThreadPoolExecutor(THREADS) as pool:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from andamio.tabular.csv.quotes import INSIDE, OUTSIDE
 from andamio.tabular.limits import LONGEST_ROW
+from andamio.tabular.refused import FileFault
 from scoring.batch import Shard
 from scoring.split.survey import RowStart, Survey
 
@@ -19,9 +20,13 @@ MAX_SHARDS = 10_000
 class CannotCut(Exception):
     """A text file cannot be cut; the message completes a sentence about the file."""
 
+    fault: FileFault
+
 
 class OpenQuote(CannotCut):
     """A quote that is never closed; `line` is the one that it was opened on."""
+
+    fault = "open-quote"
 
     def __init__(self, line: int) -> None:
         super().__init__(
@@ -32,6 +37,8 @@ class OpenQuote(CannotCut):
 
 class LongRow(CannotCut):
     """A row of more than `LONGEST_ROW`; `line` is one that it reaches, or the one after it."""
+
+    fault = "long-row"
 
     def __init__(self, line: int) -> None:
         super().__init__(

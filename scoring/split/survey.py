@@ -124,7 +124,7 @@ class _Scan:
         return self._finished or self._is_too_long()
 
     def finish(self) -> Survey:
-        """What was found."""
+        """The survey of what was scanned."""
         if not self._started:
             self._begin()
         self._close(b"", *self._quotes.rest())
@@ -186,7 +186,7 @@ class _Scan:
     def _rows(
         self, data: NDArray[np.uint8], runs: NDArray[np.int64], opens: NDArray[np.bool_], hypothesis: int
     ) -> None:
-        """Find the rows that are chunk_starts to begin in a block, under one hypothesis."""
+        """Find the wanted rows that begin in a block, under one hypothesis."""
         found = self._row_starts[hypothesis]
         if self._states[hypothesis] == INSIDE and not len(runs):
             return
@@ -210,7 +210,7 @@ class _Scan:
         """Take over what a block's quotes do; its lines are counted already."""
         if not len(runs):
             return
-        # Whatever is open now was opened by the last run that counts.
+        # A quote that is open now was opened by the last run that counts.
         last = self._lines - block.count(b"\n", int(runs[-1]))
         for hypothesis in (OUTSIDE, INSIDE):
             self._states[hypothesis] = state_after(opens, self._states[hypothesis])

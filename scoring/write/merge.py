@@ -29,16 +29,16 @@ def merge(objects: Objects, found: Complete) -> str | None:
     try:
         objects.head(key)
     except ObjectNotFound:
-        if plan.format == "parquet":
+        if plan.input.format == "parquet":
             _merge_parquet(objects, plan, found.results, key)
         else:
-            objects.put_stream(key, _texts(objects, plan, found.results), content_type=_TYPES[plan.format])
+            objects.put_stream(key, _texts(objects, plan, found.results), content_type=_TYPES[plan.input.format])
     return key
 
 
 def _texts(objects: Objects, plan: BatchPlan, results: tuple[ShardResult, ...]) -> Iterator[bytes]:
     """All parts one behind another, the header of a CSV once."""
-    header = csv_header(plan) if plan.format == "csv" else b""
+    header = csv_header(plan) if plan.input.format == "csv" else b""
     for number, result in enumerate(results):
         key = layout.scored_part(plan.batch, result.number, plan.ending)
         with objects.stream(key) as source:

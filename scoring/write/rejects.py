@@ -67,7 +67,7 @@ def _has_content(value: object) -> bool:
 
 
 def _without_infinity(value: object) -> object:
-    """The value as JSON can hold it: it has no infinity."""
+    """The value in JSON, which has no infinity."""
     if isinstance(value, dict):
         return {str(name): _without_infinity(each) for name, each in value.items()}
     if isinstance(value, list):

@@ -11,7 +11,7 @@ from scoring.lookup import Lookup
 
 
 def items(lookup: Path, plan: BatchPlan) -> Iterator[list[dict[str, Any]]]:
-    """Some items at a time, in the order of the file; one without record id says nothing of it."""
+    """Items in the order of the file, some at a time; an item without record id lacks that attribute."""
     with lookup.open("rb") as file:
         for block in Lookup.of(file).blocks():
             block_items = []

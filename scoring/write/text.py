@@ -55,8 +55,8 @@ class CsvPart(_TextPart):
     """CSV with a header, the delimiter and decimal mark those of the input; rows that were read are not rewritten."""
 
     def __init__(self, file: IO[bytes], plan: BatchPlan) -> None:
-        super().__init__(file, plan.decimal)
-        mark = plan.delimiter
+        super().__init__(file, plan.head.decimal)
+        mark = plan.head.delimiter
         file.write(csv_header(plan))
         self._prefix = f"{mark}{plan.batch}-"
         self._label_texts = pa.array(
@@ -79,7 +79,7 @@ class CsvPart(_TextPart):
 
 
 class JsonPart(_TextPart):
-    """JSON Lines: each object as it came, its braces opened once more for the keys that are added."""
+    """JSON Lines: each object as it came, with the added keys before its closing brace."""
 
     def __init__(self, file: IO[bytes], plan: BatchPlan) -> None:
         super().__init__(file, ".")

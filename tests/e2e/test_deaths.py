@@ -66,7 +66,7 @@ def _registers(heart: Deployed) -> bool:
 
 TRAINING = (
     Point("etl", "etl", lambda heart: _has(heart, "lake", layout.STAGING)),
-    Point("trial", "train", lambda heart: _has(heart, "models", layout.RUNS, "0001/asked.json")),
+    Point("trial", "train", lambda heart: _has(heart, "models", layout.RUNS, "0001/trials.json")),
     Point("register", "registry", _registers),
     Point("promote", "registry", lambda heart: _has(heart, "models", layout.RUNS, "registered/0.json")),
 )
@@ -135,7 +135,9 @@ def _kill(clone: Clone, point: Point, victim: str) -> None:
         _await(lambda: bool(workers()), f"a process of {name}")
         dying = workers()
     else:
-        dying = [psutil.Process(services[victim]["pid"])]
+        service = psutil.Process(services[victim]["pid"])
+        # MLflow serves from a child, which outlives its parent; the emulator's children see for themselves.
+        dying = [service, *(service.children(recursive=True) if victim == "mlflow" else [])]
     for process in dying:
         process.kill()
     psutil.wait_procs(dying, timeout=30)

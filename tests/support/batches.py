@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,9 @@ import numpy as np
 
 from andamio.storage import layout
 from andamio.storage.ports import Objects
+from andamio.tabular.text.head import Head
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
-from scoring.documents import InputFile, Manifest, OutputFiles, ScoringModel, ShardSummary
+from scoring.documents import InputFile, Manifest, OutputFiles, ScoredFile, ScoringModel, ShardSummary
 from scoring.lookup import LookupWriter
 
 BATCH = "20261121T100000-0123456789ab"
@@ -32,7 +34,18 @@ def a_plan(**more: Any) -> BatchPlan:
         "texts": {"0": "Healthy patient", "1": "Heart disease detected"}, "threshold": 0.5,
         "names_out": {name: name for name in own}, "store": "auto", "expires": 2_000_000_000, "body": 8, "line": 2,
     }  # fmt: skip
-    return BatchPlan(**(said | more))
+    return plan_of(said | more)
+
+
+def plan_of(fields: dict[str, Any]) -> BatchPlan:
+    """A plan of its fields, those of its input and of its head among them."""
+    fields = {"delimiter": ","} | fields
+    parts = {
+        name: kind(**{field.name: fields[field.name] for field in dataclasses.fields(kind) if field.name in fields})
+        for name, kind in (("input", InputFile), ("head", Head))
+    }
+    own = {field.name for field in dataclasses.fields(BatchPlan)}
+    return BatchPlan(**parts, **{name: value for name, value in fields.items() if name in own})
 
 
 def put_state(objects: Objects, batch: str = BATCH, **more: Any) -> None:
@@ -82,7 +95,7 @@ def put_shard(
 
 def a_manifest(plan: BatchPlan, parts: Sequence[str], **more: Any) -> Manifest:
     """The manifest of a batch of three rows, two of which were scored, in these parts."""
-    file = InputFile("batch", plan.key, plan.version, plan.etag, plan.size, plan.format, plan.compression, 3)
+    file = ScoredFile(**dataclasses.asdict(plan.input), bucket="batch", rows=3)
     shards = tuple(ShardSummary(1, number, 1, 1, 0, 1, '"e"', {}) for number in range(len(parts)))
     rejected = (layout.rejected_part(plan.batch, 0),)
     manifest = Manifest(

@@ -73,9 +73,9 @@ EVALUATION: dict[str, Any] = {
     },
     "slices": [
         {"feature": "sex", "slice": "male", "rows": 301, "value": 0.9132, "low": 0.8833, "high": 0.9434,
-         "overall": 0.9011, "worse": False, "judged": True},
+         "overall": 0.9011, "worse": False, "enough": True},
         {"feature": "cp", "slice": "asymptomatic", "rows": 122, "value": 0.7035, "low": 0.6036, "high": 0.8037,
-         "overall": 0.9011, "worse": True, "judged": True},
+         "overall": 0.9011, "worse": True, "enough": True},
     ],
     "low_evidence": False,
     "latency_ms": 0.031,
@@ -236,7 +236,7 @@ def facts(
         "profile": PROFILE,
         "audit": DatasetAudit(suspects=[], checked=["target_copy"], findings=[]),
         "lock": "10c" * 21 + "1",
-        "decided": "2026-03-31",
+        "decision_day": "2026-03-31",
         **more,
     }
     return Facts(

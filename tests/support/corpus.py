@@ -83,10 +83,10 @@ def batch_verdict(contract: Contract, name: str, body: bytes, *, shard_bytes: in
     for shard in cut.shards:
         found |= _rows(machine.batch, plan, shard, contract)
     decided = {
-        "encoding": plan.transcoded or plan.encoding,
-        "delimiter": plan.delimiter if plan.format == "csv" else "",
-        "decimal": plan.decimal if plan.format == "csv" else "",
-        "thousands": plan.thousands,
+        "encoding": plan.head.transcoded or plan.head.encoding,
+        "delimiter": plan.head.delimiter if plan.input.format == "csv" else "",
+        "decimal": plan.head.decimal if plan.input.format == "csv" else "",
+        "thousands": plan.head.thousands,
     }
     return Verdict(rows=dict(sorted(found.items())), read_as={key: text for key, text in decided.items() if text})
 
@@ -95,7 +95,7 @@ def _rows(objects: Objects, plan: BatchPlan, shard: Shard, contract: Contract) -
     found: dict[int, Row] = {}
     with read_rows(objects, plan, shard, contract) as reading:
         for rows in reading.rows():
-            table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=plan.decimal)
+            table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=plan.head.decimal)
             found |= dict(zip(rows.lines.tolist(), rows_of(contract, table), strict=True))
             found |= {broken.line: {"": Reason(broken.reason)} for broken in rows.broken}
     return found

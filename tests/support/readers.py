@@ -52,7 +52,7 @@ def by_batch(contract: Contract, body: bytes, form: str) -> dict[int, Row]:
     scored = planned(contract, body, form)
     with read_rows(scored.batch, scored.plan, scored.cut.shards[0], contract) as reading:
         for rows in reading.rows():
-            table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=scored.plan.decimal)
+            table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=scored.plan.head.decimal)
             found |= dict(zip(rows.lines.tolist(), rows_of(contract, table), strict=True))
             found |= {broken.line: {"": Reason(broken.reason)} for broken in rows.broken}
     return dict(sorted(found.items()))

@@ -24,6 +24,7 @@ from andamio.release.release import Release
 from andamio.storage import layout
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.worker import score_shard
+from tests.support.batches import plan_of
 from tests.support.releases import seal_release
 
 BATCH = "20260102T030405-0123456789ab"
@@ -64,13 +65,13 @@ class Scored:
         rows: list[dict[str, Any]] = []
         for shard in self.cut.shards:
             body = self.part(shard.number)
-            if self.plan.format == "parquet":
+            if self.plan.input.format == "parquet":
                 rows += pq.read_table(io.BytesIO(body)).to_pylist()
-            elif self.plan.format == "jsonl":
+            elif self.plan.input.format == "jsonl":
                 rows += [json.loads(line) for line in body.decode().splitlines()]
             else:
                 text = io.StringIO(body.decode(), newline="")
-                rows += csv.DictReader(text, delimiter=self.plan.delimiter, skipinitialspace=True)
+                rows += csv.DictReader(text, delimiter=self.plan.head.delimiter, skipinitialspace=True)
         return rows
 
     @property
@@ -83,7 +84,7 @@ class Scored:
     def probabilities(self) -> np.ndarray:
         """The probabilities of the scored rows `[rows, classes]`."""
         columns = [self.plan.names_out[f"probability_{name}"] for name in self.plan.classes]
-        comma = self.plan.decimal == ","
+        comma = self.plan.head.decimal == ","
         return np.array(
             [[float(str(row[name]).replace(",", ".") if comma else row[name]) for name in columns] for row in self.rows]
         ).reshape(-1, len(columns))
@@ -113,8 +114,8 @@ def planned(contract: Contract, body: bytes, form: Any = "csv", *, onnx: bytes |
         *(f"probability_{name}" for name in contract.classes),
         "model_version",
     ]
-    plan = BatchPlan(
-        **{
+    plan = plan_of(
+        {
             "batch": BATCH, "problem": contract.problem.name, "created": "2026-01-02T03:04:05+00:00", "key": KEY,
             "version": "v1", "etag": "", "size": len(body), "format": form, "compression": "", "source": KEY,
             "source_version": "v1", "source_size": len(body), "record_column": None, "release": release.version,
@@ -122,7 +123,7 @@ def planned(contract: Contract, body: bytes, form: Any = "csv", *, onnx: bytes |
             "names_out": {name: name for name in own}, "store": "auto", "expires": 1_800_000_000,
         } | said
     )  # fmt: skip
-    cut = Cut((Shard(0, plan.body, end, plan.line),), stored=False)
+    cut = Cut((Shard(0, plan.head.body, end, plan.head.line),), stored=False)
     return Scored(plan, cut, contract, release.model(), batch, MemoryPredictionStore())
 
 

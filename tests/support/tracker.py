@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registry.record import Record, Tracked
+from registry.record import Record, TrackedRun
 
 
 class MemoryTracker:
@@ -19,17 +19,21 @@ class MemoryTracker:
         """The tracker of a problem."""
         return self
 
-    def log(self, record: Record) -> Tracked:
+    def log(self, record: Record) -> TrackedRun:
         """Remember a run; its model's description differs with each call, as MLflow's does."""
         self.records.append(record)
         if record.onnx is None:
-            return Tracked(f"mlflow-{record.run}", None, None)
+            return TrackedRun(f"mlflow-{record.run}", None, None)
         version = self.versions.setdefault(record.run, str(len(self.versions) + 1))
-        return Tracked(f"mlflow-{record.run}", version, f"written: {len(self.records)}\n".encode())
+        return TrackedRun(f"mlflow-{record.run}", version, f"written: {len(self.records)}\n".encode())
 
     def record_release(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
         self.releases[tracked_version] = release
+
+    def version_of(self, release: str) -> str | None:
+        """The model version that became a release."""
+        return next((version for version, became in self.releases.items() if became == release), None)
 
     def point(self, alias: str, version: str) -> None:
         """Give a model version an alias."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from training.evaluate.documents import CalibrationBin, CalibrationMeasured, Curves, Points
+from training.evaluate.documents import CalibrationBin, CalibrationFigures, Curves, Points
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -51,7 +51,7 @@ def _thin(points: Floats) -> Points:
     return [[round(float(x), 6), round(float(y), 6)] for x, y in points[chosen]]
 
 
-def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed: int) -> CalibrationMeasured:
+def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed: int) -> CalibrationFigures:
     """Predicted against observed frequency, in up to ten bins of about equal count, at least ten rows each.
 
     Of two classes the positive one's probability; of more, how sure the model is of the class it names. `error` is
@@ -66,7 +66,7 @@ def calibration(contract: Contract, labels: Labels, probabilities: Floats, seed:
     rng = np.random.default_rng(seed)
     simulated = rng.random((_SIMULATIONS, len(predicted))) < predicted
     chance = _error(predicted, simulated.astype(np.float64), parts)
-    return CalibrationMeasured(
+    return CalibrationFigures(
         bins=[_bin(predicted[part], observed[part]) for part in parts],
         error=float(_error(predicted, observed[None, :].astype(np.float64), parts)[0]),
         by_chance=float(np.mean(chance)),

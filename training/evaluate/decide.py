@@ -82,7 +82,7 @@ def _open(models: Objects, entry: PointerEntry | None) -> tuple[ScoredChampion |
 
 
 def _attempt_number(models: Objects, decision: str, version: str, run_id: str) -> int:
-    """How many runs were judged at this state of the pointer on this data version, this one noted among them."""
+    """How many runs were judged at this state of the pointer on this data version, this one among them."""
     models.put_new(layout.gate_attempts(decision, version, run_id), b"")
     return sum(1 for _ in models.list(layout.gate_attempts(decision, version)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from andamio.gate.decision import Decision, Figure
 from andamio.release.pointer import PointerEntry
 from andamio.storage.documents import Document, Part
@@ -29,7 +31,7 @@ class CalibrationBin(Part):
     observed_high: float
 
 
-class CalibrationMeasured(Part):
+class CalibrationFigures(Part):
     """Probabilities against outcomes: the expected calibration error, and what chance alone does to it."""
 
     bins: list[CalibrationBin]
@@ -46,7 +48,7 @@ class Curves(Part):
 
 
 class SliceFigure(Part):
-    """The contract's metric on one slice; one that is too small is not `judged`, and has no interval."""
+    """The contract's metric on one slice; `enough` rows have an interval and a verdict."""
 
     feature: str
     slice: str
@@ -56,7 +58,7 @@ class SliceFigure(Part):
     low: float | None
     high: float | None
     worse: bool
-    judged: bool
+    enough: bool
 
 
 class FeatureImportance(Figure):
@@ -96,7 +98,7 @@ class Assessment(Part):
     texts: dict[str, str]
     positive: str | None
     confusion: list[list[int]]
-    calibration: CalibrationMeasured
+    calibration: CalibrationFigures
     curves: Curves
     slices: list[SliceFigure]
     low_evidence: bool
@@ -111,6 +113,7 @@ class Evaluation(Document, Assessment):
     has the SHA-256 of each plot and of `importance.json`.
     """
 
+    format: Literal[2] = 2  # type: ignore[assignment]
     run: str
     dataset: str
     split: str
@@ -129,6 +132,7 @@ class GateDecision(Document, Decision):
     sealed.
     """
 
+    format: Literal[2] = 2  # type: ignore[assignment]
     run: str
     dataset: str
     split: str

@@ -75,7 +75,7 @@ def assess(
     `worse` says that the whole interval is on the wrong side of the overall value, also when it is widened for the
     number of slices that are judged (Bonferroni; normal, from the bootstrap's standard error): of forty slices that are
     all alike one would be worse beyond its own interval by chance. A slice that is too small to say so is listed with
-    `judged` false and no interval.
+    `enough` false and no interval.
     """
     metric = contract.training.metric
     scorer = Scorer(metric, contract.positive_index, threshold)
@@ -107,7 +107,7 @@ def assess(
                 low=undefined_as_null(low),
                 high=undefined_as_null(high),
                 worse=worse,
-                judged=has_interval,
+                enough=has_interval,
             )
         )
     return found

@@ -1,8 +1,8 @@
 """The search, round by round: which trials come next, and whether another round is worth it.
 
-A round is asked once and told once, each a result in storage. What was told carries the list of all trials so
-far, from which the next round's study is rebuilt: there is no database and no pickle between two rounds, and a
-run that is started again walks through the rounds it had.
+A round has two documents, each written once: its trials (`ask`) and its results (`tell`). The results list all
+trials so far, from which the next round's study is rebuilt: there is no database and no pickle between two rounds,
+and a run that is started again walks through the rounds it had.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def lost(models: Objects, run_id: str, trial_id: str, error: CaughtError, *, exe
     why = LostTrial(
         trial=trial_id,
         why=_cause(error),
-        own=OWN_FAULT.search(f"{error.error} {error.cause}") is not None,
+        own_fault=OWN_FAULT.search(f"{error.error} {error.cause}") is not None,
         executions=sorted({*(before.executions if before else []), execution}),
     )
     run.write(lost_file(trial_id), why.to_json())
@@ -200,7 +200,7 @@ def _results(run: Run, specs: Sequence[TrialSpec], metric: str) -> list[ScoredTr
 
 
 def _is_own(lost: LostTrial | None) -> bool:
-    return lost is not None and (lost.own or len(lost.executions) >= EXECUTIONS)
+    return lost is not None and (lost.own_fault or len(lost.executions) >= EXECUTIONS)
 
 
 def _record_lost(run: Run, spec: TrialSpec, metric: str, lost: LostTrial | None) -> ScoredTrial | UnscoredTrial:
@@ -215,7 +215,7 @@ def _why_lost(lost: LostTrial | None) -> str:
 
 
 def _seconds_used(previous: RoundResult | None, began: datetime, now: datetime) -> float:
-    """How long executions were at work: of one that died, until its last round was told."""
+    """How long executions were at work: of one that died, until the results of its last round."""
     before, since = 0.0, began
     if previous is not None and previous.created is not None:
         before, since = previous.seconds, max(began, datetime.fromisoformat(previous.created))

@@ -1,7 +1,7 @@
 """Which trials to try next: the only place that knows Optuna.
 
-A study lives in memory for one call: it is rebuilt from the list of trials that storage holds, asked, and
-forgotten. The same list and seed give the same suggestions.
+A study lives in memory for one call: it is rebuilt from the list of trials that storage holds, gives its
+suggestions, and is forgotten. The same list and seed give the same suggestions.
 """
 
 from __future__ import annotations

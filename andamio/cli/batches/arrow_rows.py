@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from andamio.contract import Contract
-from andamio.contract.canonical import composed
+from andamio.contract.canonical import WrittenNumber, composed, number_in_json
 from andamio.records.cells import number_written, truth_of
 from andamio.tabular.limits import LONGEST_ROW
 from scoring.batch import BatchPlan
@@ -54,7 +55,7 @@ class Kinds:
             name: "number" if own.startswith("probability_") else "text" for own, name in plan.names_out.items()
         }
         missing = frozenset({"", *(text.strip() for text in contract.data.missing)})
-        return cls(features, added, missing, plan.decimal)
+        return cls(features, added, missing, plan.head.decimal)
 
     def kind(self, column: str) -> Kind:
         """The type of a column."""
@@ -65,11 +66,14 @@ class Kinds:
         return self.missing if column in self.features else frozenset({""})
 
 
-def batches_of(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
-    """The rows of a part, as `pyarrow.RecordBatch`es that all have the same schema; an empty part is an empty one."""
-    if plan.format == "csv":
+def batches_of(part: Path, plan: BatchPlan, kinds: Kinds, left_out: Counter[str]) -> Iterator[Any]:
+    """The rows of a part, as `pyarrow.RecordBatch`es that all have the same schema; an empty part is an empty one.
+
+    Keys of JSON Lines that are no column of the plan are left out: `left_out` counts the rows of each.
+    """
+    if plan.input.format == "csv":
         return _csv(part, plan, kinds)
-    return _parquet(part) if plan.format == "parquet" else _json_lines(part, plan, kinds)
+    return _parquet(part) if plan.input.format == "parquet" else _json_lines(part, plan, kinds, left_out)
 
 
 def _parquet(part: Path) -> Iterator[Any]:
@@ -99,14 +103,14 @@ def _csv(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
     import pyarrow as pa
 
     with part.open(encoding="utf-8-sig", newline="") as text:
-        header = next(csv_rows(text, plan.delimiter))
+        header = next(csv_rows(text, plan.head.delimiter))
     schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in header])
-    texts = _texts_by_row if _has_spaced_quotes(part, plan.delimiter) else _texts
+    texts = _texts_by_row if _has_spaced_quotes(part, plan.head.delimiter) else _texts
     batches = (
         pa.RecordBatch.from_arrays(
             [_read(column, name, kinds) for name, column in zip(header, parsed, strict=True)], schema=schema
         )
-        for parsed in texts(part, plan.delimiter, len(header))
+        for parsed in texts(part, plan.head.delimiter, len(header))
     )
     yield from _at_least_one(batches, schema)
 
@@ -163,15 +167,18 @@ def _block(rows: Iterator[list[str]]) -> Iterator[list[str]]:
             return
 
 
-def _json_lines(part: Path, plan: BatchPlan, kinds: Kinds) -> Iterator[Any]:
+def _json_lines(part: Path, plan: BatchPlan, kinds: Kinds, left_out: Counter[str]) -> Iterator[Any]:
     import pyarrow as pa
 
-    columns = list(dict.fromkeys([*plan.columns, *plan.names_out.values()]))
+    columns = list(dict.fromkeys([*plan.head.columns, *plan.names_out.values()]))
     schema = pa.schema([(name, _arrow_type(kinds.kind(name))) for name in columns])
+    schema_names = frozenset(columns)
 
     def batches() -> Iterator[Any]:
         with part.open("rb") as lines:
-            while rows := [_composed(json.loads(line)) for line in islice(lines, ROWS)]:
+            while rows := [_composed(json.loads(line, parse_float=number_in_json)) for line in islice(lines, ROWS)]:
+                for row in rows:
+                    left_out.update(row.keys() - schema_names)
                 arrays = [
                     pa.array(
                         [_json_value(row.get(name), kinds.kind(name)) for row in rows], type=schema.field(name).type
@@ -219,6 +226,8 @@ def _json_value(value: Any, kind: Kind) -> Any:
     if value is None:
         return None
     if kind == "text":
+        if isinstance(value, WrittenNumber):
+            return value.text
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if kind == "boolean":
         parsed = truth_of(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,7 +52,10 @@ class ResultOptions:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A finished batch and its local files; `rejected` is None when no row was rejected."""
+    """A finished batch and its local files; `rejected` is None when no row was rejected.
+
+    `left_out` are the keys that a conversion of JSON Lines left out, and how many rows had each.
+    """
 
     status: Status
     manifest: Manifest
@@ -59,6 +63,7 @@ class Result:
     file: Path
     form: str
     rejected: Path | None
+    left_out: Mapping[str, int]
 
 
 class Batches:
@@ -151,12 +156,12 @@ class Batches:
         manifest = documents.read(self._objects, layout.batch_manifest(source_batch), Manifest)
         contract = Release.open(self._models, plan.release).contract()
         with bar(f"Downloading {target.name}", len(manifest.files.scored)) as progress:
-            fetch(self._objects, plan, manifest, contract, target, form, progress.more)
+            left_out = fetch(self._objects, plan, manifest, contract, target, form, progress.more)
         if manifest.files.rejected:
             fetch_rejected(self._objects, manifest.files.rejected, rejected)
         else:
             rejected.unlink(missing_ok=True)  # of an earlier run
-        return Result(status, manifest, plan, target, form, rejected if manifest.rejected else None)
+        return Result(status, manifest, plan, target, form, rejected if manifest.rejected else None, left_out)
 
     @staticmethod
     def _file_of(status: Status) -> Path:

@@ -19,11 +19,13 @@ from andamio.cli.batches.batch import Result
 from andamio.cli.batches.sinks import TABLE, sqlite_names
 from andamio.cli.console import ago, done, note, out
 from andamio.cli.models import show
+from andamio.records.names import visible
 from andamio.tabular.read_as import assumptions
 from scoring.batch import file_name
 from scoring.status import Status
 
 _REJECTS_SHOWN = 3
+_KEYS_SHOWN = 10
 _STYLES = {"done": "green", "failed": "red", "running": "yellow"}
 
 
@@ -45,12 +47,18 @@ def result(found: Result) -> None:
     if manifest.absent:
         table.add_row("no column of", f"[yellow]{escape(', '.join(manifest.absent))}[/yellow]  no value in any row")
     table.add_row("model", f"{escape(manifest.release.name)}, release {manifest.release.version}")
-    plan = found.plan
-    read_as = {"encoding": plan.encoding, "encoding_basis": plan.encoding_basis or "", "decimal": plan.decimal}
+    head = found.plan.head
+    read_as = {
+        "encoding": head.encoding,
+        "encoding_basis": head.encoding_basis or "",
+        "decimal": head.decimal,
+    }
     for words in assumptions(read_as):
         table.add_row("read as", f"[yellow]The file {escape(words)}[/yellow]")
     for name, renamed in _renamed(found):
         table.add_row("renamed", f"[yellow]{escape(name)}[/yellow]  is {escape(renamed)}: SQLite ignores case")
+    if found.left_out:
+        table.add_row("left out", f"[yellow]{escape(_left_out(found.left_out))}[/yellow]")
     seconds = manifest.seconds
     shards = len(manifest.shards)
     speed = f": {manifest.rows / seconds:,.0f} rows a second" if seconds else ""
@@ -61,11 +69,19 @@ def result(found: Result) -> None:
         note(f"Look a prediction up: andamio lookup {first[0][found.plan.names_out['prediction_id']]}")
 
 
+def _left_out(rows_by_key: Mapping[str, int]) -> str:
+    """The keys that a converted result lacks, and how to have them."""
+    ordered = sorted(rows_by_key.items(), key=lambda item: (-item[1], item[0]))
+    named = [f"'{visible(name)}' of {rows:,} row{'' if rows == 1 else 's'}" for name, rows in ordered[:_KEYS_SHOWN]]
+    more = f" and {len(ordered) - _KEYS_SHOWN} more keys" if len(ordered) > _KEYS_SHOWN else ""
+    return f"{', '.join(named)}{more}: the first objects do not have them. As JSON Lines the result has them all"
+
+
 def _renamed(found: Result) -> list[tuple[str, str]]:
     """Columns that have another name in the result than in the file."""
     if found.form != "sqlite":
         return []
-    names = [*found.plan.columns, *found.plan.names_out.values()]
+    names = [*found.plan.head.columns, *found.plan.names_out.values()]
     return [(name, other) for name, other in zip(names, sqlite_names(names), strict=True) if name and name != other]
 
 
@@ -90,7 +106,7 @@ def first_rows(found: Result, count: int) -> list[dict[str, Any]]:
         if found.form == "jsonl":
             return [json.loads(line) for line in islice(lines, count)]
         # A converted result has commas; a CSV keeps the delimiter of the input.
-        delimiter = found.plan.delimiter if found.plan.format == "csv" else ","
+        delimiter = found.plan.head.delimiter if found.plan.input.format == "csv" else ","
         rows_of = csv_rows(lines, delimiter)
         header = next(rows_of)
         return [dict(zip(header, row, strict=False)) for row in islice(rows_of, count)]
@@ -103,7 +119,7 @@ def scored_rows(found: Result, count: int) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for own in columns_shown:
         table.add_column(escape(names[own]), overflow="fold")
-    decimal = found.plan.decimal if found.form == found.plan.format else "."
+    decimal = found.plan.head.decimal if found.form == found.plan.input.format else "."
     for row in first_rows(found, count):
         cells = [(own, str(row[names[own]])) for own in columns_shown]
         table.add_row(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,17 +35,21 @@ def fetch(
     target: Path,
     form: str,
     on_part: Callable[[], None],
-) -> None:
+) -> Counter[str]:
     """Download the scored rows of a batch into one file; `on_part` is called after each part.
+
+    Returns the names that a conversion of JSON Lines left out, and how many rows had each: see `batches_of`.
 
     `form` is one of `FORMATS`, or the format of the batch. Text whose target ends with `.gz` is compressed. The file
     appears when it is complete. Raises `ServiceError` when the number of rows differs from the manifest.
     """
     files = manifest.files
+    left_out: Counter[str] = Counter()
     with _folder_beside(target) as folder:
         partial = folder / "partial"
-        if form != plan.format:
-            _convert(_parts(objects, files.scored, folder, on_part), plan, contract, partial, form, manifest.scored)
+        if form != plan.input.format:
+            parts = _parts(objects, files.scored, folder, on_part)
+            left_out = _convert(parts, plan, contract, partial, form, manifest.scored)
         elif files.merged:
             _copy(objects, files.merged, partial)
             on_part()
@@ -52,6 +57,7 @@ def fetch(
             join = _join_parquet if form == "parquet" else _join_text
             join(_parts(objects, files.scored, folder, on_part), plan, partial)
         (_packed(partial) if target.suffix.lower() == ".gz" else partial).replace(target)
+    return left_out
 
 
 def fetch_rejected(objects: Objects, keys: Iterable[str], target: Path) -> None:
@@ -99,8 +105,8 @@ def _join_text(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None:
     with partial.open("wb") as whole:
         for number, part in enumerate(parts):
             with part.open("rb") as source:
-                if number and plan.format == "csv":
-                    source.seek(_header_bytes(part, plan.delimiter))
+                if number and plan.input.format == "csv":
+                    source.seek(_header_bytes(part, plan.head.delimiter))
                 shutil.copyfileobj(source, whole, _BLOCK)
 
 
@@ -130,13 +136,14 @@ def _join_parquet(parts: Iterator[Path], plan: BatchPlan, partial: Path) -> None
 
 def _convert(
     parts: Iterator[Path], plan: BatchPlan, contract: Contract, partial: Path, form: str, expected: int
-) -> None:
+) -> Counter[str]:
+    left_out: Counter[str] = Counter()
     kinds = Kinds.of(plan, contract)
     rows = 0
     sink = None
     try:
         for part in parts:
-            for batch in batches_of(part, plan, kinds):
+            for batch in batches_of(part, plan, kinds, left_out):
                 sink = sink or open_sink(form, partial, batch.schema, plan.names_out["prediction_id"])
                 sink.write(batch)
                 rows += batch.num_rows
@@ -148,3 +155,4 @@ def _convert(
             f"The parts of batch {plan.batch} hold {rows} rows, but its manifest counts {expected}. "
             "Score the file again."
         )
+    return left_out

@@ -29,18 +29,30 @@ from andamio.cli.models.trials import TrialProgress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
 from andamio.dataset.documents import CurrentDataset
-from andamio.errors import DataError, DocumentError, InputFileError, NoData, NoModel, ObjectNotFound, UsageError
+from andamio.errors import (
+    AwsError,
+    DataError,
+    DocumentError,
+    InputFileError,
+    NoData,
+    NoModel,
+    ObjectNotFound,
+    UsageError,
+)
 from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.release import Release
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from andamio.suggestion import nearest
 from etl.collect import Sources
+from registry import reachable
 from training.documents import TrainingPlan
 from training.run import PLAN_FILE
 
 _POLL_SECONDS = 0.5
 _SERVED_SECONDS = 60.0
+_FOLLOW_SECONDS = reachable.WAIT_SECONDS + 90
+"""What the function takes at most: it waits for MLflow, and imports MLflow's client."""
 _REJECTS_SHOWN = 3
 _ROWS_SHOWN = 3
 
@@ -235,13 +247,38 @@ def _plan(models: Objects, run: str) -> TrainingPlan | None:
 
 
 def promote(deployed: dict[str, Any], release: str) -> None:
-    """Let an intact release serve, and wait until it does; MLflow's alias follows with the next training."""
-    models = account_of(deployed).objects(deployed["buckets"]["models"])
+    """Let an intact release serve, and wait until it does; MLflow's alias follows."""
+    account = account_of(deployed)
+    models = account.objects(deployed["buckets"]["models"])
     if promotion.promote(models, deployed["problem"], release, datetime.now(UTC)):
         done(f"Release {release} is champion now.")
     else:
         note(f"Release {release} is champion already, and intact.")
     await_release(deployed, release)
+    follow_in_mlflow(deployed, account)
+
+
+def follow_in_mlflow(deployed: dict[str, Any], account: Account) -> None:
+    """Let MLflow's alias follow the pointer; where it cannot, say so: what serves does not depend on it."""
+    later = "what serves does not depend on it. To let it follow, give this command again, or train."
+    if deployed.get("mlflow_own") and not reachable.answers(deployed["mlflow_url"]):
+        note(
+            f"MLflow does not answer at {deployed['mlflow_url']}, so its alias 'champion' stays where it is; {later} "
+            "To start MLflow: andamio up"
+        )
+        return
+    function = names.resource(deployed["system"], "registry")
+    event = {"step": "follow", "problem": deployed["problem"]}
+    try:
+        with step("Letting MLflow's alias 'champion' follow"):
+            version = account.invoke(function, event, seconds=_FOLLOW_SECONDS)["mlflow_version"]
+    except AwsError as error:
+        note(f"MLflow's alias 'champion' did not follow: {error} Note that {later}")
+        return
+    if version is None:
+        note("MLflow has no model version of this release: its alias 'champion' stays where it is.")
+    else:
+        done(f"MLflow's alias 'champion' is at version {version}.")
 
 
 def await_release(deployed: dict[str, Any], release: str) -> None:

@@ -75,7 +75,7 @@ def explanation(reply: dict[str, Any]) -> None:
         below, above = (bar, "") if size < 0 else ("", bar)
         value = "no value" if item["value"] is None else json.dumps(item["value"], ensure_ascii=False).strip('"')
         table.add_row(
-            f"  {size:+7.1%}",
+            f"  {round(size, 3) + 0.0:+7.1%}",  # + 0.0: never -0.0%
             f"[blue]{below:>{_BAR}}[/blue]│[red]{above:<{_BAR}}[/red]",
             escape(item["feature"]),
             f"[dim]{escape(value[:_MAX_VALUE_LENGTH])}[/dim]",

@@ -17,7 +17,7 @@ from andamio.tabular.csv.row import has_value
 DELIMITERS = (",", ";", "\t", "|")
 _SEP = re.compile(rb'"?sep=([\x01-\x7f])"?\r?(?:\n|$)', re.IGNORECASE)
 _TOP = 20
-"""Rows that the header is looked for among: titles may stand above it."""
+"""The header is one of so many first rows: titles may stand above it."""
 _FIRST_LOOK = 64 * 2**10
 _MARKS = "".join(DELIMITERS) + " "
 
@@ -84,7 +84,7 @@ def _header(
     first: Header | None = None
     for begin, end in _top(text, delimiter, whole=whole):
         try:
-            # What is no text is told of the header, once it is known which row that is.
+            # Bytes that are no UTF-8 are reported later, when it is known which row is the header.
             cells = next(csv_cells(text[begin:end].decode(encoding, "replace"), delimiter), [])
         except csv.Error:
             continue

@@ -18,7 +18,7 @@ from andamio.tabular.signature import check_line_ends, check_text
 from andamio.tabular.text.encoding import encoding_of
 from andamio.tabular.text.head import Head, More
 
-csv.field_size_limit(LONGEST_ROW)  # 128 KiB otherwise; where it is set twice, it is the same
+csv.field_size_limit(LONGEST_ROW)  # 128 KiB by default; python_reader.py sets the same limit
 
 _ROWS = 2000
 
@@ -44,7 +44,9 @@ def csv_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tup
     number = sample.count(b"\n", 0, begin) + 1
     names = _names(sample[begin:end], header.delimiter, encoding.name, number)
     if _is_json(sample[begin:end]):
-        raise RefusedFile("holds JSON, and is not CSV, as its name says: let its name end with .jsonl")
+        raise RefusedFile(
+            "holds JSON, and is not CSV, as its name says: let its name end with .jsonl", fault="other-format"
+        )
     _check_header(names, contract, number)
 
     def rows() -> Iterator[list[str]]:
@@ -74,14 +76,15 @@ def _needed(contract: Contract) -> list[str]:
 
 
 def _refuse_headless(sample: bytes, start: int, *, whole: bool) -> NoReturn:
-    """Say why a text has no header: nothing with a value in it, or a quote that hides where its first row ends."""
+    """Return why a text has no header: no row has a value, or an open quote hides the end of the first row."""
     if whole and b'"' not in sample[start:]:
-        raise RefusedFile("is empty: expected a header that names the columns, then a row a line")
+        raise RefusedFile("is empty: expected a header that names the columns, then a row a line", fault="empty")
     text = sample[start:]
     line = sample.count(b"\n", 0, start + len(text) - len(text.lstrip(b" \t\r\n,;|"))) + 1
     raise RefusedFile(
         f"has no header that ends{'' if whole else f' within the first {SAMPLE // 2**20} MiB'}: look for a quote on "
-        f"line {line} that is not closed"
+        f"line {line} that is not closed",
+        fault="open-quote",
     )
 
 
@@ -91,12 +94,13 @@ def _names(header: bytes, delimiter: str, encoding: str, line: int) -> list[str]
     except UnicodeDecodeError:
         raise RefusedFile(
             f"has a header (line {line}) that is not {encoding.upper()} text: save the file as UTF-8, or name the "
-            "encoding of the data in [data] of problem.toml and train anew"
+            "encoding of the data in [data] of problem.toml and train anew",
+            fault="unreadable",
         ) from None
     try:
         return header_names(next(csv_cells(text, delimiter), []))
     except csv.Error as error:
-        raise RefusedFile(f"has a header (line {line}) that cannot be read: {error}") from None
+        raise RefusedFile(f"has a header (line {line}) that cannot be read: {error}", fault="unreadable") from None
 
 
 def _check_header(names: Sequence[str], contract: Contract, line: int) -> None:
@@ -106,7 +110,8 @@ def _check_header(names: Sequence[str], contract: Contract, line: int) -> None:
     needed = ", ".join(_needed(contract))
     raise RefusedFile(
         f"has no header: line {line} holds values, and should name the columns"
-        + (f". The model needs: {needed}." if needed else ".")
+        + (f". The model needs: {needed}." if needed else "."),
+        fault="no-header",
     )
 
 
@@ -135,7 +140,8 @@ def _decimal(contract: Contract, delimiter: str, names: Sequence[str], rows: Ite
         raise RefusedFile(
             f"has numbers in the column '{names[marks.unclear]}' whose only mark has three digits behind it, and no "
             "number that shows whether that mark stands before decimals or between thousands: say [data] decimal and "
-            "[data] thousands in problem.toml, or write the numbers without marks between thousands"
+            "[data] thousands in problem.toml, or write the numbers without marks between thousands",
+            fault="unclear-decimal",
         )
     return marks.decimal or "."
 
@@ -152,7 +158,7 @@ def _rows(text: bytes, delimiter: str, encoding: str) -> Iterator[list[str]]:
     try:
         yield from islice(reader, _ROWS)
     except csv.Error:
-        return  # a broken row shows nothing; it is told when the rows are read
+        return  # a broken row does not count here; it is reported when the rows are read
 
 
 def _is_json(header: bytes) -> bool:

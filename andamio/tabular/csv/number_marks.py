@@ -12,7 +12,7 @@ _PLAIN = re.compile(r"\s*[+-]?\d*([.,])\d+(?:[eE][+-]?\d+)?\s*")
 _GROUP = re.compile(r"\s*[+-]?[1-9]\d{0,2}([.,])\d{3}\s*")
 _GROUPS = re.compile(r"\s*[+-]?[1-9]\d{0,2}(?:([.,])\d{3})(?:\1\d{3})+\s*")
 _ENOUGH = 200
-"""Cells that show the same mark, after which the rest is not looked at."""
+"""How many cells with the same mark decide: cells after them are not examined."""
 
 
 @dataclass(frozen=True, slots=True)

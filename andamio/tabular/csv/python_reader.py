@@ -1,4 +1,4 @@
-"""Rows of CSV character by character: what CSV is, and the reader where no other is sure to read the same."""
+"""Rows of CSV, read character by character: the reference, and the reader of blocks that pyarrow may read otherwise."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from andamio.tabular.limits import LONGEST_ROW, ROWS
 from andamio.tabular.text.encoding import no_text
 from andamio.tabular.text.head import Head
 
-csv.field_size_limit(LONGEST_ROW)  # 128 KiB otherwise; where it is set twice, it is the same
+csv.field_size_limit(LONGEST_ROW)  # 128 KiB by default; head.py sets the same limit
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Found:
 
 
 class _Lines:
-    """The lines of a text; counts those that the reader asked for, and whether it asked for more than there are."""
+    """The lines of a text. Counts how many the reader took, and notes whether it asked for more than there are."""
 
     def __init__(self, data: bytes) -> None:
         self._source = io.BytesIO(data)

@@ -66,7 +66,7 @@ class CsvReader:
             kind = _NUMBER if place in self._numbers and not head.thousands else _CODES
             self._kinds[str(place)] = _TEXT if place in self._exact.values() else kind
         if not self._kinds:
-            self._kinds["0"] = _TEXT  # pyarrow takes no columns for all
+            self._kinds["0"] = _TEXT  # pyarrow reads every column where the list is empty
         encoded = head.delimiter.encode()
         self._delimiter = encoded if len(encoded) == 1 else None
         self.open_line = 0
@@ -128,7 +128,7 @@ class CsvReader:
             parsed = None
         if parsed is not None and all(_is_plain(column) for column in parsed.table.columns):
             return parsed
-        # Some cell is no number in pyarrow's eyes: what it is, and what is said of it, is the contract's to tell.
+        # pyarrow reads some cell as no number. The contract decides later what the cell is, and the reason for it.
         numbers = [place for place, kind in self._kinds.items() if kind == _NUMBER]
         try:
             return self._read(block, framed, self._kinds | dict.fromkeys(numbers, _TEXT))

@@ -39,7 +39,9 @@ def read_csv_text(text: str, contract: Contract) -> CsvText:
     check_doubled(head.columns, used_columns(contract))
     found = read_by_python(body[head.body :], head.line, head, final=True, most=len(body))
     if found.open_line:
-        raise RefusedFile(f"ends inside a quote that is opened on line {found.open_line}: close the quote")
+        raise RefusedFile(
+            f"ends inside a quote that is opened on line {found.open_line}: close the quote", fault="open-quote"
+        )
     numbers = {name for name, feature in contract.features.items() if feature.type in ("integer", "number")}
     cells = list(map(list, zip(*found.cells, strict=True))) if found.cells else [[] for _ in head.columns]
     columns: dict[str, list[str]] = {}

@@ -25,7 +25,7 @@ def wrong_width(cells: list[str], width: int, first: int, last: int) -> str:
 
 
 def spans(first: int, last: int) -> str:
-    """What is added to a reason where a row goes over several lines."""
+    """The end of a reason where a row has several lines."""
     return f" (the row goes on to line {last}: is a quote left open?)" if last > first else ""
 
 

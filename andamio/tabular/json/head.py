@@ -24,7 +24,10 @@ def json_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tu
     encoding = encoding_of(sample, contract.data.encoding, whole=whole, more=more, transcoded=transcoded)
     text = sample[encoding.start :]
     if text.lstrip().startswith(b"["):
-        raise RefusedFile("is one JSON array, not JSON Lines: write an object a line, without brackets and commas")
+        raise RefusedFile(
+            "is one JSON array, not JSON Lines: write an object a line, without brackets and commas",
+            fault="other-format",
+        )
     lines = text.split(b"\n") if whole else text.split(b"\n")[:-1]
     names: dict[str, None] = {}
     found, first = 0, 0
@@ -39,11 +42,12 @@ def json_head(sample: bytes, contract: Contract, *, whole: bool, more: More = tu
         if found == _OBJECTS:
             break
     if not first:
-        raise RefusedFile("is empty: expected a JSON object a line")
+        raise RefusedFile("is empty: expected a JSON object a line", fault="empty")
     if not found:
         raise RefusedFile(
             f"holds no JSON object in its first lines: line {first} is none. Expected JSON Lines, an object a line, "
-            'such as {"age": 63}'
+            'such as {"age": 63}',
+            fault="no-object",
         )
     return Head(
         tuple(names),

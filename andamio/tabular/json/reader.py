@@ -30,7 +30,7 @@ from andamio.tabular.text.row_texts import row_texts
 Record = dict[str, object]
 
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
-"""Where half a character may be written; whether its other half follows, a line alone can tell."""
+"""The escape of a surrogate, which is half a character. Only the line itself shows whether the other half follows."""
 _KINDS: dict[frozenset[type], pa.DataType] = {
     frozenset({str}): pa.string(),
     frozenset({int}): pa.int64(),
@@ -68,7 +68,7 @@ class JsonReader:
         self._word = secrets.token_hex(16)
         self._reserved = frozenset(name.casefold() for name in reserved)
         self._slip = slip or (lambda _: None)
-        # Each key is judged once, however many objects have it.
+        # Each key is checked once, however many objects have it.
         self._judged: set[str] = set()
         self._clashes: set[str] = set()
         self._slips: dict[str, str] = {}

@@ -9,7 +9,7 @@ _LONGEST_SHOWN = 60
 
 
 class NoJson(ValueError):
-    """What Python reads where JSON knows none, or where it is not known what is meant."""
+    """Constants that Python reads and JSON does not have, or whose meaning is not certain."""
 
 
 def json_record(line: str) -> dict[str, object]:

@@ -35,7 +35,7 @@ def check_schema(schema: pa.Schema, wanted: Collection[str]) -> None:
     check_doubled(column_names(schema), wanted)
     for name, field in zip(column_names(schema), schema, strict=True):
         if name in wanted and pa.types.is_nested(field.type):
-            raise RefusedFile(f"has a column '{name}' of {field.type}: expected one value a row")
+            raise RefusedFile(f"has a column '{name}' of {field.type}: expected one value a row", fault="nested-column")
 
 
 def column_names(schema: pa.Schema) -> list[str]:
@@ -100,7 +100,7 @@ class ParquetReader:
                 if batch.num_rows:
                     yield self._rows(batch.cast(self.schema), line)
                 line += batch.num_rows
-        except (ConnectionError, TimeoutError):  # of storage, not of the file
+        except (ConnectionError, TimeoutError):  # an error of storage, not of the file
             raise
         except (pa.ArrowException, OSError) as error:
             raise DataError(

@@ -16,14 +16,14 @@ from typing import Literal
 from andamio.tabular.signature import ends_with_returns
 
 Basis = Literal["mark", "contract", "content", "assumption"]
-"""What an encoding was decided by."""
+"""How an encoding was decided."""
 
 ASSUMED = "cp1252"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _ON_INVALID = "andamio.invalid"
 _INVALID = b"\xff"
-"""What no text is transcoded to: no UTF-8, so that the row that it is in is told."""
+"""The replacement for bytes that are no text: it is no UTF-8, so the row that holds it is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def is_ascii_compatible(encoding: str) -> bool:
 
 
 def transcoding_of(sample: bytes, stated: str | None, *, whole: bool) -> Transcoding | None:
-    """What a text has to be turned into UTF-8 from, None where it can be read as it is."""
+    """The encoding that a text must be transcoded from, None where it can be read as it is."""
     encoding: str = ""
     basis: Basis = "content"
     if sample.startswith(_UTF_16) and not sample.startswith(_UTF_32):
@@ -140,7 +140,7 @@ def _is_utf8(line: bytes) -> bool:
 
 
 def _marked(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What is no text, as a byte that is no UTF-8: the row that it is in is then told."""
+    """An error handler of codecs: replaces bytes that are no text by a byte that is no UTF-8."""
     if isinstance(error, UnicodeDecodeError):
         return "\udcff", error.end
     if isinstance(error, UnicodeEncodeError):

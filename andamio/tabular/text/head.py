@@ -1,4 +1,4 @@
-"""What decides how a text file is read, whatever its format."""
+"""The head of a text file: what decides how the file is read, whatever its format."""
 
 from __future__ import annotations
 

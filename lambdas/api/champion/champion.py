@@ -99,7 +99,7 @@ class Champion:
 
 
 def load(objects: Objects, served: PointerEntry) -> Champion:
-    """Open a release and see it answer; raises `ReleaseError` when it must not be served."""
+    """Open a release and score its example; raises `ReleaseError` when it must not be served."""
     release = Release.open(objects, served.release)
     contract = release.contract()
     threshold = release.info.get("threshold")

@@ -86,11 +86,11 @@ class Serving:
             self._missing = error
             if self._champion is not None:
                 self._refuse(error, now, None)
-        except Exception as error:  # whatever it is, requests must go on being answered
+        except Exception as error:  # an error of any type must not stop requests from being answered
             self._refuse(error, now, served)
 
     def state(self) -> dict[str, object]:
-        """What GET /version says of serving."""
+        """The part of the reply of GET /version about serving."""
         champion = self._champion
         return {
             "problem": self.problem,
@@ -114,14 +114,14 @@ class Serving:
         known = isinstance(error, AndamioError)
         code = error.code if isinstance(error, AndamioError) else "unexpected"
         reason = str(error) if known else type(error).__name__
-        # Who may ask for /version is told that a permission is missing; which one is for the log.
+        # Clients of /version learn that a permission is missing; the log names it.
         public = "a permission is missing: the log says which" if isinstance(error, AccessRefused) else reason
         release = served.release if served else None
         serving = self._champion.version if self._champion else None
         self.refusals += 1
         self.last_refusal = Refusal(now.isoformat(), release, code, public)
         if isinstance(error, AccessRefused):
-            self._missing = error  # no client can wait for a permission
+            self._missing = error  # a retry does not bring a permission
         elif self._champion is None:
             which = f"Release {release} cannot be loaded" if release else "The pointer to the release cannot be read"
             self._missing = NotReady(

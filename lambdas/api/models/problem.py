@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from andamio.errors import PROBLEM_TYPES
+from andamio.errors import PROBLEM_TYPES, REASON_CODES
 from lambdas.api.models import ApiModel
 from lambdas.api.replies.problems import MEDIA_TYPE
 from lambdas.api.requests.body import LIMIT
@@ -25,6 +25,15 @@ class FieldError(ApiModel):
         Field(description="Which record, from 0; left out for a single one", json_schema_extra=_left_out),
     ] = None
     field: str
+    code: Annotated[
+        str | None,
+        Field(
+            description="What is wrong with the record, one word for programs; left out where the request itself is "
+            "wrong",
+            examples=list(REASON_CODES),
+            json_schema_extra=_left_out,
+        ),
+    ] = None
     reason: str
 
 

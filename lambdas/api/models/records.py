@@ -40,7 +40,7 @@ class PredictRequest(Record):
 
 
 class BatchRequest(Strict):
-    """What many predictions are asked with."""
+    """The body of a request for many predictions."""
 
     records: Annotated[list[Record], Field(min_length=1, max_length=MOST_RECORDS)]
 
@@ -58,13 +58,13 @@ class NoParams(Strict):
 
 
 class Protocol(Strict):
-    """What all forms of MLflow's protocol may hold."""
+    """The keys that all forms of MLflow's protocol may have."""
 
     params: NoParams | None = None
 
 
 class DataframeSplit(Protocol):
-    """What MLflow sends for a DataFrame."""
+    """The form in which MLflow sends a DataFrame."""
 
     dataframe_split: Table
 

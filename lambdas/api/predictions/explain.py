@@ -57,7 +57,7 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
     except ReleaseError as error:
         log.error(error, release=champion.version)
         reason = "the model has no finite answer near this record: a number without a range is too large"
-        raise InvalidRecord([Violation(0, "", reason)]) from error
+        raise InvalidRecord([Violation(0, "", reason, "no-answer")]) from error
     values = _values(contract, table)
     unseen = {name: 0.0 for name in champion.ignored if not contract.inputs[name].private}
     ranked = sorted((found.contributions | unseen).items(), key=lambda item: -abs(item[1]))

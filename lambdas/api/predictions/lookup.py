@@ -23,7 +23,7 @@ from scoring.batch import BatchPlan, Cut, Shard, ShardResult, prediction_id, spl
 from scoring.lookup import RowPrediction, find
 
 SEARCHED = 4 * 2**20
-"""Bytes of a shard's rejected rows that one request is looked for in."""
+"""How many bytes of a shard's rejected rows one request searches."""
 
 Json = dict[str, Any]
 
@@ -71,7 +71,7 @@ def _from_batch(bucket: Objects, batch: str, line: int) -> Json:
         raise _nothing(_same_as(bucket, batch) or "There is no batch of this id, or it is not being scored yet.")
     shard = _shard_of(cut, line)
     if shard is None:
-        raise _nothing(f"The file of this batch has its first row on line {plan.line}.")
+        raise _nothing(f"The file of this batch has its first row on line {plan.head.line}.")
     key = layout.lookup(batch, shard.number)
     try:
         found = find(lambda start, length: bucket.get_range(key, start, length), line)

@@ -47,7 +47,9 @@ def predict_csv(champion: Champion, text: CsvText, route: str, started: float) -
     allowed = names_of(contract)
     unknown = [unknown_field(contract, name) for name in text.columns if name not in allowed]
     if unknown:
-        raise InvalidRecord([Violation(0, field or "header", reason) for field, reason in unknown[:100]])
+        raise InvalidRecord(
+            [Violation(0, field or "header", reason, "unknown-field") for field, reason in unknown[:100]]
+        )
     table = parse(contract, text.columns, len(text.lines), text=True, decimal=text.decimal)
     if table.violations:
         raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
@@ -120,7 +122,7 @@ def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32
         if not without_answer:
             raise
         reason = "the model has no finite answer: a number without a range is too large"
-        raise InvalidRecord([Violation(row, "", reason) for row in without_answer]) from error
+        raise InvalidRecord([Violation(row, "", reason, "no-answer") for row in without_answer]) from error
 
 
 def _answers(champion: Champion, one: Encoded) -> bool:

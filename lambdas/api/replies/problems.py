@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): what a client is told when a request cannot be answered.
+"""Problem details (RFC 9457): the body of an error reply.
 
 A body has `type` (a stable URN), `title` (the same for every problem of a type), `status`, `detail`,
 and `errors`, one entry for each thing that is wrong: `index` (which record of several), `field`,
@@ -36,12 +36,12 @@ class RequestError(AndamioError):
 
 
 def plain_name(name: str) -> str:
-    """A field's name as it may be repeated: one that is not a plain name of at most 64 characters is not."""
+    """A field's name for a reply: a placeholder where it is not a plain name of at most 64 characters."""
     return name if _PLAIN_NAME.match(name) else _NOT_PLAIN
 
 
 def _plain_names(names: Iterable[str]) -> dict[str, str]:
-    """Each name as it may be repeated; those that may not are numbered, so that they are told apart."""
+    """Each name for a reply; placeholders are numbered, so that clients can tell them apart."""
     plain: dict[str, str] = {}
     odd = 0
     for name in names:
@@ -106,4 +106,4 @@ def _invalid_record(error: InvalidRecord, single: bool, known: Mapping[str, obje
 
 def _entry(item: Violation, single: bool, names: Mapping[str, str]) -> dict[str, Any]:
     entry: dict[str, Any] = {} if single else {"index": item.row}
-    return {**entry, "field": names.get(item.field, item.field), "reason": item.reason}
+    return {**entry, "field": names.get(item.field, item.field), "code": item.code, "reason": item.reason}

@@ -64,7 +64,7 @@ def _slip(payload: dict[str, object], forms: list[str], features: Collection[str
 
 
 def _around(payload: list[object]) -> str:
-    """What a list in place of an object has to be written in."""
+    """How to write a list that was sent in place of an object."""
     if payload and all(isinstance(record, dict) for record in payload):
         return ' Got a list of records: write {"dataframe_records": [...]} around it, or {"inputs": [...]}.'
     return (
@@ -128,7 +128,9 @@ def rows_of_csv(text: str, contract: Contract, features: Collection[str]) -> Csv
     check_count(len(found.lines) + len(found.broken), "lines")
     if found.broken:
         lines = sorted([*found.lines, *(row.line for row in found.broken)])
-        raise InvalidRecord([Violation(lines.index(row.line), "", row.reason) for row in found.broken])
+        raise InvalidRecord(
+            [Violation(lines.index(row.line), "", row.reason, "unreadable-row") for row in found.broken]
+        )
     return found
 
 
@@ -139,7 +141,7 @@ def _refuse_twice(names: list[str], field: str) -> None:
 
 def _refuse_ragged(lengths: list[int], width: int) -> None:
     reason = f"expected a list of {width} values, one for each column"
-    ragged = [Violation(row, "", reason) for row, length in enumerate(lengths) if length != width]
+    ragged = [Violation(row, "", reason, "unreadable-row") for row, length in enumerate(lengths) if length != width]
     if ragged:
         raise InvalidRecord(ragged)
 

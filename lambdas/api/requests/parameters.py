@@ -1,4 +1,4 @@
-"""What may stand in a path or a query. Each validator says what it expected, and repeats nothing."""
+"""The parameters of paths and queries. A validator says what it expected, and does not repeat the value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lambdas.api.requests.records import nearest
 
 MOST_LISTED = 100
 LONGEST_RECORD_ID = 2048
-"""Bytes of a caller's id, which the table's index takes no longer."""
+"""Most bytes of a caller's id: the limit of the table's index."""
 NOT_BLANK = r"[^\s\x1c-\x1f\x85]"
 """The pattern of a text that is not blank: what Python takes for a space, and other languages do not, counts too."""
 
@@ -26,7 +26,7 @@ def _whole_number(text: str) -> int:
 
 
 def _record_id(text: str) -> str:
-    """The caller's id as ids are kept: 7.0 is 7."""
+    """The caller's id in canonical form: 7.0 is 7."""
     record = canonical(text)
     if not 1 <= len(record.encode(errors="replace")) <= LONGEST_RECORD_ID:
         raise ValueError(f"expected the caller's id of a record, of 1 to {LONGEST_RECORD_ID} bytes")
@@ -65,7 +65,7 @@ async def check_query(request: Request) -> None:
 
 
 QUERY = [Depends(check_query)]
-"""What a route with parameters in its query depends on."""
+"""The dependency of a route with parameters in its query."""
 
 
 def wrong_path(field: str, expected: str) -> RequestError:

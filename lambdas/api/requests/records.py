@@ -1,4 +1,4 @@
-"""What the bodies of /predict and /predict/batch hold: records, and the caller's own ids for them."""
+"""The bodies of /predict and /predict/batch: records, and the caller's own ids for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RecordId = str | int | None
 _RECORD = ("features", "id")
 _RECORD_KEYS = frozenset(_RECORD)
 _SPARE_FIELDS = 8
-"""How many more fields than the contract has a record may hold and still be told which are unknown."""
+"""A record with at most so many more fields than the contract is answered with the names of the unknown ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,13 @@ def check_size(records: Sequence[object], width: int) -> None:
     problems: list[Violation] = []
     for row, record in enumerate(records):
         if not isinstance(record, dict):
-            continue  # the contract says so itself
+            continue  # the contract refuses it later
         if len(record) > most:
-            problems.append(Violation(row, "", f"has {len(record)} fields; expected at most {width}"))
+            problems.append(
+                Violation(row, "", f"has {len(record)} fields; expected at most {width}", "too-many-fields")
+            )
         problems.extend(
-            Violation(row, name, f"expected at most {LONGEST_TEXT} characters")
+            Violation(row, name, f"expected at most {LONGEST_TEXT} characters", "too-long")
             for name, value in record.items()
             if type(value) is str and len(value) > LONGEST_TEXT
         )
@@ -89,7 +91,7 @@ def refuse_others(payload: dict[str, object], known: Sequence[str]) -> None:
 
 
 def kind_of(payload: object) -> str:
-    """What a body that is no object is, to be said behind what was expected; nothing of an object."""
+    """The type of a body that is no object, for the end of a message; "" for an object."""
     if isinstance(payload, str):
         encoded = payload.lstrip()[:1] in ("{", "[") and len(payload) > 1
         return " Got a string" + (" that holds JSON: the body was encoded twice." if encoded else ".")
@@ -107,18 +109,23 @@ def _records(payload: Sequence[object]) -> Records:
     problems: list[Violation] = []
     for row, record in enumerate(payload):
         if not isinstance(record, dict):
-            problems.append(Violation(row, "", 'expected an object: {"features": {...}, "id": optional}'))
+            reason = 'expected an object: {"features": {...}, "id": optional}'
+            problems.append(Violation(row, "", reason, "not-an-object"))
             continue
         if "features" not in record:
-            problems.append(Violation(row, "features", 'is missing: expected {"features": {...}, "id": optional}'))
+            reason = 'is missing: expected {"features": {...}, "id": optional}'
+            problems.append(Violation(row, "features", reason, "missing-value"))
         elif not isinstance(record["features"], dict):
-            problems.append(Violation(row, "features", "expected an object of feature names and values"))
+            reason = "expected an object of feature names and values"
+            problems.append(Violation(row, "features", reason, "not-an-object"))
         else:
             features.append(record["features"])
         ids.append(_record_id(record.get("id"), row, problems))
         if not record.keys() <= _RECORD_KEYS:
             others = [key for key in record if key not in _RECORD_KEYS]
-            problems.extend(Violation(row, key, "unknown key" + nearest(key, _RECORD)) for key in others[:3])
+            problems.extend(
+                Violation(row, key, "unknown key" + nearest(key, _RECORD), "unknown-field") for key in others[:3]
+            )
     if problems:
         raise InvalidRecord(problems)
     return Records(features, ids)

@@ -66,23 +66,23 @@ def test_a_body_that_is_not_strict_json_is_a_400(api: Api, path: str, name: str)
 
 
 WRONG: dict[str, tuple[object, str]] = {
-    "a text where a number is due": ("sixty", "expected a number"),
-    "a number as text": ("63", "expected a number"),
-    "a boolean": (True, "expected a number"),
-    "a list": ([63] * 10_000, "expected a number"),
-    "an object": ({"value": 63}, "expected a number"),
-    "lists in lists": ([[[[[[63]]]]]], "expected a number"),
-    "below the range": (-1, "must be between 0 and 120"),
-    "above the range": (121, "must be between 0 and 120"),
-    "a fraction where an integer is due": (63.5, "must be a whole number"),
-    "a huge integer": (10**300, "must be "),
-    "an integer beyond float": (10**400, "must be a finite number"),
-    "null where a value is due": (None, "is required and has no value"),
+    "a text where a number is due": ("sixty", "not-a-number"),
+    "a number as text": ("63", "not-a-number"),
+    "a boolean": (True, "not-a-number"),
+    "a list": ([63] * 10_000, "not-a-number"),
+    "an object": ({"value": 63}, "not-a-number"),
+    "lists in lists": ([[[[[[63]]]]]], "not-a-number"),
+    "below the range": (-1, "out-of-range"),
+    "above the range": (121, "out-of-range"),
+    "a fraction where an integer is due": (63.5, "not-whole"),
+    "a huge integer": (10**300, "too-large"),
+    "an integer beyond float": (10**400, "not-finite"),
+    "null where a value is due": (None, "missing-value"),
 }
 
 
-@pytest.mark.parametrize(("value", "reason"), WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_value_is_a_422_that_names_field_and_reason(api: Api, value: object, reason: str) -> None:
+@pytest.mark.parametrize(("value", "code"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_value_is_a_422_that_names_field_and_code(api: Api, value: object, code: str) -> None:
     answer = api.predict(PATIENT | {"age": value})
     assert answer.status == 422
     assert answer.headers["content-type"] == "application/problem+json"
@@ -93,14 +93,14 @@ def test_a_wrong_value_is_a_422_that_names_field_and_reason(api: Api, value: obj
         422,
     )
     assert {error["field"] for error in said["errors"]} == {"age"}
-    assert any(error["reason"].startswith(reason) for error in said["errors"])
+    assert code in {error["code"] for error in said["errors"]}
     assert "index" not in said["errors"][0]
 
 
 def test_a_float_beyond_all_floats_is_a_422(api: Api) -> None:
     answer = api.post("/predict", with_age("1e999"))
     assert answer.status == 422
-    assert answer.json["errors"][0] == {"field": "age", "reason": "must be a finite number"}
+    assert answer.json["errors"][0]["code"] == "not-finite"
 
 
 def test_a_value_is_never_repeated(api: Api) -> None:
@@ -197,13 +197,15 @@ def test_many_errors_are_counted_and_the_first_hundred_listed(api: Api) -> None:
 
 def test_a_record_with_far_too_many_fields_is_not_read_field_by_field(api: Api) -> None:
     answer = api.predict({f"field{i}": 1 for i in range(100_000)})
-    assert answer.json["errors"] == [{"field": "features", "reason": "has 100000 fields; expected at most 13"}]
+    (error,) = answer.json["errors"]
+    assert (error["field"], error["code"]) == ("features", "too-many-fields")
+    assert "100000" in error["reason"]
 
 
 def test_a_text_too_long_for_a_log_line_is_refused(loans_api: Api) -> None:
     assert loans_api.predict(LOAN | {"purpose": "x" * 1000}).status == 200
     answer = loans_api.predict(LOAN | {"purpose": "x" * 1001})
-    assert answer.json["errors"] == [{"field": "purpose", "reason": "expected at most 1000 characters"}]
+    assert [(error["field"], error["code"]) for error in answer.json["errors"]] == [("purpose", "too-long")]
 
 
 def padded(size: int) -> str:

@@ -214,3 +214,13 @@ def test_what_depends_on_the_request_alone_is_called_without_fastapi_s_resolving
     assert api.post("/invocations", {"instances": [record["features"]]}).status == 200
     assert api.post("/explain", record).status == 200
     assert api.get("/batches").status == 500, "it has a parameter of the query"
+
+
+def test_a_cold_start_builds_no_validators_of_the_openapi_document() -> None:
+    code = (
+        "import lambdas.api.handler, fastapi.openapi.models as models, pydantic\n"
+        "class Later(pydantic.BaseModel): pass\n"
+        "print(models.OpenAPI.__pydantic_complete__, Later.__pydantic_complete__)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "False True\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -215,7 +216,7 @@ def test_decimal_commas_and_columns_that_sqlite_renames_are_said(
     assert found is not None
     console = Console(width=160, record=True, highlight=False)
     monkeypatch.setattr(report, "out", console)
-    report.result(replace(found, plan=replace(found.plan, columns=("age", "Age"), decimal=",")))
+    report.result(replace(found, plan=a_plan(columns=("age", "Age"), decimal=",")))
     text = console.export_text()
     assert "The file has decimal commas in its numbers" in text
     assert "Age  is Age_2: SQLite ignores case" in text
@@ -260,3 +261,24 @@ def test_a_file_of_which_every_row_is_rejected_fails_and_its_rejects_come(cloud:
     (key,) = [key for key in bucket.writes if key.startswith(layout.INCOMING)]
     assert "holds no row" in refused("batch", "--resume", key.split("/")[1])
     assert cloud.started == []
+
+
+def test_keys_that_a_converted_result_lacks_are_named(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "patients.jsonl"
+    file.write_text('{"age": 52, "sex": 1}\n')
+
+    def with_a_late_key(batch_id: str, key: str) -> None:
+        plan = a_plan(batch=batch_id, release=cloud.release, key=key, format="jsonl")
+        part, bucket = layout.scored_part(batch_id, 0, "jsonl"), cloud.buckets["batch"]
+        added = dict.fromkeys(OWN.split(","), 0.5) | {"prediction_id": prediction_id(batch_id, 2)}
+        rows = [{"age": 52, "sex": 1, **added}, {"age": 54, "sex": 1, "ward": "B", **added}]
+        bucket.put(part, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        put_done(bucket, plan, [part])
+        bucket.put(layout.rejected_part(batch_id, 0), b'{"line": 3, "reason": "age: expected a number"}\n')
+
+    cloud.on_arrival = with_a_late_key
+    text = " ".join(said(monkeypatch, "batch", str(file), "--format", "csv").split())
+    assert "left out 'ward' of 1 row: the first objects do not have them." in text
+    assert "left out" not in said(monkeypatch, "batch", str(file))

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from andamio.adapters.memory import MemoryObjects
-from andamio.cli.models import show
+from andamio.cli.models import pipeline, show
 from andamio.cli.models.promote import promote
 from andamio.cli.models.releases import list_releases
-from andamio.errors import CommandError, PreconditionFailed, ReleaseError
+from andamio.errors import AwsError, CommandError, PreconditionFailed, ReleaseError
 from andamio.release import pointer as pointers
 from andamio.release.pointer import read_pointer
 from andamio.storage import layout
@@ -99,3 +99,45 @@ def test_a_damaged_champion_is_listed_as_refused_with_what_to_do(
     rows = dict(show._serving_rows(DEPLOYED))
     assert "refused" in rows["champion"]
     assert rows[""] == show.INSTEAD
+
+
+class Functions:
+    """An account whose registry function answers, or fails."""
+
+    def __init__(self, answer: str | AwsError | None) -> None:
+        self.answer = answer
+        self.called: list[tuple[str, object]] = []
+
+    def invoke(self, function: str, payload: object, *, seconds: float) -> dict[str, object]:
+        """Note a call."""
+        self.called.append((function, payload))
+        if isinstance(self.answer, AwsError):
+            raise self.answer
+        return {"mlflow_version": self.answer}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("7", "MLflow's alias 'champion' is at version 7."),
+        (None, "stays where it is"),
+        (AwsError("MLflow does not answer."), "did not follow: MLflow does not answer. Note that what serves"),
+    ],
+)
+def test_mlflow_s_alias_follows_a_promotion_or_it_is_said_that_it_does_not(
+    answer: str | AwsError | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    functions = Functions(answer)
+    pipeline.follow_in_mlflow({"problem": "heart", "system": "heart-prod"}, functions)  # type: ignore[arg-type]
+    assert functions.called == [("andamio-heart-prod-registry", {"step": "follow", "problem": "heart"})]
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_where_mlflow_is_down_promote_says_so_and_calls_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    functions = Functions("7")
+    deployed = {"problem": "heart", "system": "heart", "mlflow_own": True, "mlflow_url": "http://127.0.0.1:1"}
+    pipeline.follow_in_mlflow(deployed, functions)  # type: ignore[arg-type]
+    assert functions.called == []
+    said = " ".join(capsys.readouterr().err.split())
+    assert "give this command again" in said
+    assert said.endswith("andamio up")

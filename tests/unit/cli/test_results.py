@@ -25,7 +25,7 @@ from andamio.storage import layout
 from andamio.tabular.limits import LONGEST_ROW
 from scoring.batch import BatchPlan
 from scoring.documents import Manifest, OutputFiles
-from tests.support.batches import a_manifest, a_plan
+from tests.support.batches import a_manifest, a_plan, plan_of
 
 CONTRACT = Contract.from_toml("""
 [problem]
@@ -67,7 +67,7 @@ def plan(form: str, **more: Any) -> BatchPlan:
         "classes": ("paid", "lost"), "texts": {"paid": "Paid back", "lost": "Never paid"}, "threshold": 0.5,
         "names_out": dict(zip(OWN, OWN, strict=True)), "store": "auto", "expires": 0,
     }  # fmt: skip
-    return BatchPlan(**(said | more))
+    return plan_of(said | more)
 
 
 def parts(form: str, groups: list[list[tuple[Any, ...]]], *, delimiter: str = ",", decimal: str = ".") -> list[bytes]:
@@ -219,6 +219,33 @@ def test_names_in_decomposed_form_are_found_in_lines_of_json(tmp_path: Path) -> 
     said = plan("jsonl", columns=(name,), names_out={"prediction_id": "prediction_id"})
     fetch(objects, said, manifest_of(["a"], 1), CONTRACT, tmp_path / "result", "csv", lambda: None)
     assert read(tmp_path / "result", "csv")[1] == ("x", "x-1")
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "sqlite"])
+def test_keys_that_come_late_are_left_out_and_counted(form: str, tmp_path: Path) -> None:
+    objects = MemoryObjects()
+    for part, record in (("a", {"age": 1}), ("b", {"age": 2, "note": "x"}), ("c", {"note": None, "d\u0131a": 1})):
+        objects.put(part, json.dumps({**record, "prediction_id": part}).encode() + b"\n")
+    said = plan("jsonl", columns=("age",), names_out={"prediction_id": "prediction_id"})
+    manifest = manifest_of(["a", "b", "c"], 3)
+    assert fetch(objects, said, manifest, CONTRACT, tmp_path / "result", form, lambda: None) == {
+        "note": 2,
+        "d\u0131a": 1,
+    }
+    assert fetch(objects, said, manifest, CONTRACT, tmp_path / "same", "jsonl", lambda: None) == {}
+    assert (tmp_path / "same").read_text().count("note") == 2
+
+
+def test_a_number_that_is_no_feature_keeps_its_digits(tmp_path: Path) -> None:
+    objects = MemoryObjects()
+    written = ["12345678901234567890", "12345678901234567891.0", "0.12345678901234567891", "1.50"]
+    lines = [f'{{"code": {text}, "prediction_id": "x-{row}"}}' for row, text in enumerate(written)]
+    objects.put("a", "\n".join([*lines, ""]).encode())
+    said = plan("jsonl", columns=("code",), names_out={"prediction_id": "prediction_id"})
+    fetch(objects, said, manifest_of(["a"], 4), CONTRACT, tmp_path / "result", "csv", lambda: None)
+    assert [row[0] for row in read(tmp_path / "result", "csv")[1:]] == [
+        "12345678901234567890", "12345678901234567891", "0.12345678901234567891", "1.5",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("source", ["csv", "jsonl", "parquet"])

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from andamio.dataset.documents import CurrentDataset, DatasetAudit, DatasetManifest
+from andamio.dataset.documents import CurrentDataset, DatasetAudit, DatasetManifest, DatasetProfile
 from andamio.errors import DocumentError
+from andamio.release.pointer import Pointer, PointerEntry
 from andamio.release.samples import OutOfFoldScores, ReferenceRows
 from andamio.storage import documents
 from scoring.documents import Failure, KnownBatch, Manifest, UploadRequest
 from scoring.split.survey import Survey
 from tests.support.batches import a_manifest as a_batch_manifest
 from tests.support.batches import a_plan
-from tests.support.datasets import a_current, a_manifest, a_source
+from tests.support.datasets import a_current, a_manifest, a_profile, a_source
 
 DOCUMENTS: dict[type[Any], Any] = {
     UploadRequest: UploadRequest("b", "incoming/b/a.csv", "2026-11-21T10:00:00+00:00", "2026-11-21T10:15:00+00:00"),
@@ -27,6 +28,8 @@ DOCUMENTS: dict[type[Any], Any] = {
     OutOfFoldScores: OutOfFoldScores(2, ("0", "1"), (0, 1), (0, 0), ((0.75, 0.25), (0.5, 0.5))),
     DatasetManifest: a_manifest("v1", files=[a_source("raw/a.csv")]),
     CurrentDataset: a_current("v1"),
+    DatasetProfile: a_profile(),
+    Pointer: Pointer("heart", 1, champion=PointerEntry("r", "2026-11-27T12:00:00+00:00", "run")),
     DatasetAudit: DatasetAudit(suspects=[], checked=["identifier"], findings=[]),
 }
 

@@ -28,6 +28,7 @@ from andamio.tabular.file import read_file
 from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
+from andamio.tabular.signature import FILE_TYPES
 
 TOML = """
 [problem]
@@ -108,22 +109,26 @@ def test_the_same_rows_are_read_from_every_format() -> None:
 
 @pytest.mark.parametrize("key", ["raw/readme.md", "raw/data", "raw/data.json", "raw/data.xlsx", "raw/data.parquet.gz"])
 def test_a_file_of_no_known_type_is_refused_naming_the_types(key: str) -> None:
-    with pytest.raises(RefusedFile, match=r"expected CSV \(.csv, .tsv\), JSON Lines"):
+    with pytest.raises(RefusedFile) as error:
         read(key, b"")
+    assert error.value.fault == "unknown-type"
+    assert FILE_TYPES in str(error.value)
 
 
 @pytest.mark.parametrize("key", ["raw/a.parquet", "raw/a.csv.gz", "raw/a.jsonl.gz"])
 @given(body=st.binary(min_size=1, max_size=40))
 def test_damaged_files_are_refused_and_never_a_fault(key: str, body: bytes) -> None:
-    with pytest.raises(RefusedFile, match=r"cut off|damaged|as its name says"):
+    with pytest.raises(RefusedFile) as error:
         read(key, body)
+    assert error.value.fault in {"cut-off", "damaged", "other-format"}
 
 
 def test_a_parquet_file_that_was_cut_off_is_refused_wherever_it_was_cut() -> None:
     whole = as_parquet(pd.DataFrame({"kind": ["a", "b"], "size": [1.0, 2.0]}))
     for length in range(len(whole)):
-        with pytest.raises(RefusedFile, match=r"cut off" if length > 3 else r"is empty|as its name says"):
+        with pytest.raises(RefusedFile) as error:
             read("raw/a.parquet", whole[:length])
+        assert error.value.fault == ("cut-off" if length > 3 else "other-format" if length else "empty")
 
 
 def test_a_parquet_cell_that_is_no_text_costs_its_row_alone() -> None:
@@ -138,8 +143,9 @@ def test_a_parquet_cell_that_is_no_text_costs_its_row_alone() -> None:
 
 def test_a_parquet_file_that_names_a_column_twice_is_refused_only_when_it_is_wanted() -> None:
     table = pa.table([["a"], ["b"]], ["kind", "kind"])
-    with pytest.raises(RefusedFile, match="more than one column 'kind'"):
+    with pytest.raises(RefusedFile) as error:
         read("raw/a.parquet", as_parquet(table))
+    assert error.value.fault == "duplicate-column"
     assert (
         len(
             read(
@@ -184,13 +190,11 @@ def test_bad_json_lines_cost_their_row_and_say_why() -> None:
         assert said in broken.reason
 
 
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [(b"", "is empty"), (b"\n \n", "is empty"), (b"\nsize,kind\n", "holds no JSON object in its first lines: line 2")],
-)
-def test_json_lines_without_one_object_are_refused(body: bytes, reason: str) -> None:
-    with pytest.raises(RefusedFile, match=reason):
+@pytest.mark.parametrize(("body", "fault"), [(b"", "empty"), (b"\n \n", "empty"), (b"\nsize,kind\n", "no-object")])
+def test_json_lines_without_one_object_are_refused(body: bytes, fault: str) -> None:
+    with pytest.raises(RefusedFile) as error:
         read("raw/a.jsonl", body)
+    assert error.value.fault == fault
 
 
 RECORD = st.dictionaries(

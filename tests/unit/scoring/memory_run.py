@@ -100,7 +100,7 @@ def main() -> None:
         scored = planned(HEART, f"{header}\n".encode() + row)
     fields = {name: getattr(scored.plan, name) for name in scored.plan.__dataclass_fields__}
     plan = type(scored.plan)(**(fields | more))
-    shard = Shard(0, 0, end, plan.line)
+    shard = Shard(0, 0, end, plan.head.line)
     bucket: Any = Nowhere(scored, row, size, file)
     result = score_shard(bucket, MemoryPredictionStore(), plan, Cut((shard,), False), shard, HEART, scored.model)
     print(json.dumps({"rows": result.rows, "rejected": result.rejected, "peak": peak()}))

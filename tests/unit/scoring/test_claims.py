@@ -101,7 +101,7 @@ class TestWhichFile:
         del (event := machine.drop("a.csv", table(9)))["detail"]["object"]["version-id"]
         said = machine.run(event)
         assert said["rows"] == 9
-        assert machine.plan_of(said["batch"]).version == "v2"
+        assert machine.plan_of(said["batch"]).input.version == "v2"
 
     @pytest.mark.parametrize("key", ["folder/", "folder/below/"])
     def test_a_folder_that_a_console_made_is_no_file(self, key: str) -> None:

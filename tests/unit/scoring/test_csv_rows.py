@@ -89,7 +89,7 @@ def torn(row: str, delimiter: str) -> bool:
 def read(body: bytes, delimiter: str, block: int, **more: object) -> tuple[list[Rows], RowPrediction, int]:
     """What the block reader makes of a file: its blocks, its rows and how many lines it went over."""
     plan = planned(TABLE, body, delimiter=delimiter, **more).plan
-    blocks, height = drained(csv_reader(plan, TABLE, block).read(io.BytesIO(body[plan.body :]), plan.line))
+    blocks, height = drained(csv_reader(plan, TABLE, block).read(io.BytesIO(body[plan.head.body :]), plan.head.line))
     return blocks, rows_in(blocks), height
 
 
@@ -210,7 +210,7 @@ def test_a_number_written_oddly_means_the_same_in_a_block(number: str, missing: 
     table = TABLE.model_copy(update={"data": TABLE.data.model_copy(update={"missing": tuple(missing)})})
     body = ("a,b,n\n" + f"x,y,{number}\nx,y,3.25\n").encode()
     plan = planned(table, body).plan
-    blocks = list(csv_reader(plan, table).read(io.BytesIO(body[plan.body :]), 2))
+    blocks = list(csv_reader(plan, table).read(io.BytesIO(body[plan.head.body :]), 2))
     same_meaning(table, blocks, {"a": ("x", "x"), "b": ("y", "y"), "n": (number, "3.25")}, 2, ".")
 
 

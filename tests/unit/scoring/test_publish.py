@@ -208,7 +208,7 @@ class TestWhatIsKnown:
         machine = Machine()
         batch = scored(machine, "a.csv", POISONED)
         plan = machine.plan_of(batch)
-        key = result_key(plan.etag, plan.size, plan.format, plan.compression, plan.release)
+        key = result_key(plan.input, plan.release)
         machine.batch.put(key, KnownBatch("20260101T000000-000000000000").to_json())
         machine.step("publish", batch=batch)
         assert documents.read(machine.batch, key, KnownBatch).batch == batch

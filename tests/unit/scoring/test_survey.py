@@ -53,7 +53,7 @@ def test_any_csv_at_any_size_is_scored_row_by_row_and_nothing_else(
     said = machine.score("a.csv", body)
     assert said["status"] == "done", said
     cut, plan = machine.cut_of(said["batch"]), machine.plan_of(said["batch"])
-    assert b"".join(body[each.start : each.end] for each in cut.shards) == body[plan.body :]
+    assert b"".join(body[each.start : each.end] for each in cut.shards) == body[plan.head.body :]
     assert (said["scored"], said["rejected"]) == (len(rows), 0)
     merged = machine.batch.get(machine.manifest(said["batch"])["files"]["merged"]).body
     assert merged.startswith(b"\xef\xbb\xbf") == mark

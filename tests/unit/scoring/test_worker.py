@@ -75,7 +75,7 @@ def test_a_reject_says_what_is_wrong_with_which_row() -> None:
     assert {error["field"] for error in first["errors"]} == {"age", "sex", "cp"}
     assert {error["code"] for error in first["errors"]} <= set(REASON_CODES)
     assert first["row"]["age"] == "x"
-    assert set(first["row"]) == set(scored.plan.columns)
+    assert set(first["row"]) == set(scored.plan.head.columns)
     assert second == {
         "line": 4,
         "code": "unreadable-row",

@@ -30,7 +30,12 @@ def _name(file: dict[str, Any]) -> str:
 
 
 def _contract(file: dict[str, Any]) -> Contract:
-    return Contract.from_toml((CORPUS / file["contract"]).read_text()) if "contract" in file else heart()
+    return _contract_of(file.get("contract", ""))
+
+
+@cache
+def _contract_of(name: str) -> Contract:
+    return Contract.from_toml((CORPUS / name).read_text()) if name else heart()
 
 
 def _body(file: dict[str, Any]) -> bytes:

@@ -204,7 +204,28 @@ def test_more_than_two_classes_are_told_class_by_class() -> None:
         make(facts(evaluation, contract=contract, fit=FIT | {"class_rows": [9, 9, 9]})), "Where it draws the line"
     )
     assert "It says the most probable class." in text
-    assert "- 20 rows that are “Ready to eat”: 16 right, 3 said to be “Too late”, 1 said to be “Not ripe yet”" in text
+    assert (
+        "- 20 rows that are “Ready to eat”: 16 right, 3 predicted as “Too late”, 1 predicted as “Not ripe yet”" in text
+    )
+
+
+def test_a_single_row_of_a_class_is_one() -> None:
+    contract = Contract.load(FRUIT_FOLDER)
+    evaluation = {
+        "classes": dict(zip(contract.classes, (20, 20, 1), strict=True)),
+        "confusion": [[18, 2, 0], [1, 16, 3], [0, 0, 1]],
+        "success": None,
+    }
+    fitted = FIT | {"class_rows": [9, 9, 9]}
+    text = section(make(facts(evaluation, contract=contract, fit=fitted)), "Where it draws the line")
+    assert "- 1 row that is “Too late”: 1 right" in text
+
+
+def test_folds_are_counted_once_and_repeats_beside_them() -> None:
+    repeated = {"search": PLAN["search"] | {"repeats": 2}}
+    assert "(1 fold, repeated 2 times, stratified by class" in section(
+        make(facts(plan=PLAN | repeated)), "How it was chosen"
+    )
 
 
 def test_slices_begin_with_the_worse_ones_and_hide_private_features() -> None:
@@ -272,7 +293,7 @@ def test_it_can_be_looked_up() -> None:
 
 
 def test_a_run_whose_data_were_not_audited_has_a_card_too() -> None:
-    card = make(facts(manifest=None, profile=None, audit=None, lock="", decided=""))
+    card = make(facts(manifest=None, profile=None, audit=None, lock="", decision_day=""))
     assert "not audited for leakage" in card.markdown
     for absent in ("None", "nan"):
         assert absent not in card.markdown

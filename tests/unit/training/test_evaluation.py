@@ -84,8 +84,8 @@ def test_slices_part_the_holdout_by_each_feature_and_leave_private_ones_out(frui
     for feature in features:
         assert sum(part.rows for part in evaluation.slices if part.feature == feature) == evaluation.rows
     for part in evaluation.slices:
-        assert part.judged == (part.rows >= 20)
-        assert (part.low is None) == (not part.judged)
+        assert part.enough == (part.rows >= 20)
+        assert (part.low is None) == (not part.enough)
 
 
 def planted_slices(metric):

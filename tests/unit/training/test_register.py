@@ -13,6 +13,8 @@ from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import CARD, CARD_PAGE, FILES, IMPORTANCE, Release, seal
 from andamio.storage import layout
 from registry.card import making
+from registry.documents import AliasResult
+from registry.follow import follow
 from registry.record import Origin
 from registry.register import ATTEMPTS, promote, register
 from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
@@ -182,6 +184,20 @@ def test_after_the_third_conflict_the_model_is_rejected(lake, models, tracker, r
     assert "Another model was promoted during this run, 3 times" in result.reason
     assert tracker.aliases == {"challenger": "1"}
     assert set(tracker.outcomes.values()) == {"rejected"}
+
+
+def test_the_alias_follows_a_promotion_by_hand(lake, models, tracker, run):
+    assert follow(models, "heart", tracker).mlflow_version is None, "nothing serves"
+    _, result = registered(lake, models, run, tracker)
+    other = somebody_else(models)
+    assert follow(models, "heart", tracker) == AliasResult(release=other, mlflow_version=None)
+    assert tracker.aliases == {}, "MLflow does not know that release"
+    tracker.point("challenger", result.mlflow_version)
+    pointer, etag = read_pointer(models, "heart")
+    swap_pointer(models, pointer.promoted(PointerEntry(result.release, NOW.isoformat(), run)), etag)
+    for _ in range(2):
+        assert follow(models, "heart", tracker) == AliasResult(release=result.release, mlflow_version="1")
+        assert tracker.aliases == {"champion": "1"}
 
 
 @pytest.mark.slow

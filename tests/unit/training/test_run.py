@@ -11,7 +11,7 @@ from andamio.contract import Contract
 from andamio.errors import TrainingError
 from andamio.storage import layout
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, fruit_cells, heart_cells, publish, take
-from tests.support.runs import LINEAR, WithoutHoldout, a_trial, evaluated, fitted, planned, scored
+from tests.support.runs import LINEAR, WithoutHoldout, a_trial, copied, fitted, planned, scored
 from training import export
 from training.documents import UnscoredTrial
 from training.evaluate.documents import Success
@@ -45,6 +45,20 @@ def buckets(contract=HEART, cells=None, **said):
 
 def with_training(contract, **changed):
     return contract.model_copy(update={"training": contract.training.model_copy(update=changed)})
+
+
+@pytest.fixture(scope="module")
+def searched_once():
+    """A lake, the models' bucket and the id of a run on the heart data, searched with one linear trial."""
+    lake, models, version = buckets()
+    return lake, models, version, planned(lake, models, HEART)
+
+
+@pytest.fixture
+def heart_run(searched_once):
+    """A copy of `searched_once` that a test may change."""
+    lake, models, version, run = searched_once
+    return copied(lake), copied(models), version, run
 
 
 def read(models, run, file):
@@ -106,9 +120,8 @@ def test_data_that_were_checked_by_another_contract_are_not_trained_on():
 # Trials
 
 
-def test_a_trial_that_is_run_again_computes_nothing():
-    lake, models, version = buckets()
-    run = planned(lake, models, HEART)
+def test_a_trial_that_is_run_again_computes_nothing(heart_run):
+    lake, models, version, run = heart_run
     result, writes = trial(lake, models, run, "logistic_regression"), list(models.writes)
     lake.delete(layout.dataset_rows(version, "train"))
     assert trial(lake, models, run, "logistic_regression") == result
@@ -124,9 +137,9 @@ def test_out_of_fold_probabilities_are_kept_for_every_row_without_a_pickle():
     assert models.get(layout.run(run, "trials/logistic_regression.npy")).body[:6] == b"\x93NUMPY"
 
 
-def test_the_standard_error_is_that_of_the_folds_of_all_repeats_and_minds_that_they_overlap():
-    lake, models, _ = buckets()
-    result = read(models, planned(lake, models, HEART), "trials/logistic_regression.json")
+def test_the_standard_error_is_that_of_the_folds_of_all_repeats_and_minds_that_they_overlap(heart_run):
+    _, models, _, run = heart_run
+    result = read(models, run, "trials/logistic_regression.json")
     scores = result["folds"]
     assert len(scores) == 5 * HEART.training.repeats
     assert result["mean"] == pytest.approx(np.mean(scores))
@@ -136,6 +149,7 @@ def test_the_standard_error_is_that_of_the_folds_of_all_repeats_and_minds_that_t
     assert result["se"] > 1.5 * naive
 
 
+@pytest.mark.slow
 def test_rows_of_one_patient_do_not_help_to_predict_each_other():
     rng = np.random.default_rng(7)
     marks = np.repeat(rng.normal(size=(40, 6)), 5, axis=0)  # five identical rows a patient, labels at random
@@ -166,6 +180,7 @@ def test_nothing_before_the_evaluation_reads_the_holdout():
         evaluate(lake, models, run)
 
 
+@pytest.mark.slow
 def test_another_holdout_gives_the_very_same_model():
     train = [row for row in range(303) if row % 5]
     digests = set()
@@ -188,6 +203,7 @@ def test_the_same_data_and_seed_give_the_same_candidate_to_the_byte():
     assert candidate() == candidate()
 
 
+@pytest.mark.slow
 def test_a_fit_waits_for_every_trial():
     lake, models, _ = buckets()
     run = plan(lake, models, HEART, families=FAST).run
@@ -199,6 +215,7 @@ def test_a_fit_waits_for_every_trial():
         fit(lake, models, run)
 
 
+@pytest.mark.slow
 def test_an_export_that_says_something_else_gives_way_to_the_next_best():
     lake, models, _ = buckets()
     run = planned(lake, models, HEART, families=FAST)
@@ -235,6 +252,7 @@ def test_a_run_whose_exports_all_fail_ends_without_a_model():
         evaluate(lake, models, run)
 
 
+@pytest.mark.slow
 def test_a_trial_that_grows_too_large_is_pruned_while_searching():
     small = HEART.model_copy(update={"gate": HEART.gate.model_copy(update={"max_size_mb": 0.01})})
     lake, models, _ = buckets(small)
@@ -245,6 +263,7 @@ def test_a_trial_that_grows_too_large_is_pruned_while_searching():
     assert result.order == ["logistic_regression"]
 
 
+@pytest.mark.slow
 def test_an_export_that_is_too_large_after_all_gives_way_to_the_next_best(monkeypatch):
     monkeypatch.setattr(sizes, "estimate", lambda fitted: 0)
     small = HEART.model_copy(update={"gate": HEART.gate.model_copy(update={"max_size_mb": 0.01})})
@@ -290,9 +309,11 @@ def test_the_threshold_is_chosen_on_out_of_fold_scores_and_sealed():
 
 
 @pytest.fixture(scope="module")
-def evaluation():
-    lake, models, _ = buckets()
-    return evaluated(lake, models, HEART)[1]
+def evaluation(searched_once):
+    lake, models, _, run = searched_once
+    models = copied(models)
+    fit(lake, models, run)
+    return evaluate(lake, models, run)
 
 
 def test_every_metric_is_said_with_its_interval(evaluation):
@@ -307,9 +328,8 @@ def test_success_is_checked_as_the_contract_says_it(evaluation):
     assert evaluation.success == Success(rule="roc_auc >= 0.85", value=value, holds=value >= 0.85)
 
 
-def test_a_candidate_that_was_touched_is_not_evaluated():
-    lake, models, _ = buckets()
-    run = planned(lake, models, HEART)
+def test_a_candidate_that_was_touched_is_not_evaluated(heart_run):
+    lake, models, _, run = heart_run
     fit(lake, models, run)
     models.put(layout.run(run, "candidate/model.onnx"), b"something else")
     with pytest.raises(TrainingError, match="digest differs"):
@@ -326,7 +346,7 @@ def contract_of(features, labels='{ "0" = "no", "1" = "yes" }', training=""):
 NUMBER, CATEGORY = '[features.x]\ntype = "number"\nrequired = false\n', '[features.c]\ntype = "category"\n'
 
 
-@pytest.mark.parametrize("families", [LINEAR, ("gradient_boosting",)])
+@pytest.mark.parametrize("families", [LINEAR, pytest.param(("gradient_boosting",), marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("features", "cells"),
     [

@@ -22,7 +22,9 @@ from andamio.errors import TrainingError
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
 from andamio.release.model import Model
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from registry import card, flavor
+from registry.follow import follow
 from registry.mlflow import MlflowTracker
 from registry.record import Origin, read_record
 from registry.register import promote, register, with_card
@@ -343,6 +345,12 @@ def test_a_second_model_that_is_rejected_is_the_challenger(tracker, trained):
         for alias in ("champion", "challenger")
     }
     assert aliases == {"champion": "1", "challenger": "2"}
+
+    pointer, etag = read_pointer(models, FRUIT.problem.name)
+    swap_pointer(models, pointer.promoted(PointerEntry(result.release, NOW.isoformat(), second)), etag)
+    assert follow(models, FRUIT.problem.name, tracker).mlflow_version == "2"
+    assert str(tracker.client.get_model_version_by_alias(tracker.name, "champion").version) == "2"
+    assert tracker(None).version_of("0123456789abcdef") is None
 
 
 def test_a_run_without_a_model_is_on_record_all_the_same(tracker, trained):
