@@ -25,8 +25,8 @@ WHO = identity["answer"]()
 def by_its_name(payload: Callable[..., Any]) -> Callable[..., Any]:
     """How an event of S3 is made for EventBridge, with the object's key as it is.
 
-    LocalStack quotes it as in an address. S3 does so for SNS, SQS and Lambda, but not for EventBridge, and a file with a
-    space in its name would never be found.
+    LocalStack quotes it as in an address. S3 does so for SNS, SQS and Lambda, but not for EventBridge, and a file with
+    a space in its name would never be found.
     """
 
     def made(context: Any, config_id: Any = None) -> Any:

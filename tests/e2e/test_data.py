@@ -10,7 +10,6 @@ import pytest
 
 from andamio.cli.models.follow import follow, training_arn
 from andamio.names import training_execution
-
 from localstack.process import wait_until
 
 from .conftest import REPO, Clone, Deployed, Done
