@@ -10,6 +10,7 @@ import pytest
 
 from andamio.cli.models.follow import follow, training_arn
 from andamio.names import training_execution
+from localstack.process import wait_until
 
 from .conftest import REPO, Clone, Deployed, Done
 
@@ -92,7 +93,12 @@ def test_fifty_files_at_once_make_one_data_version_and_one_training(fruit: Deplo
         list(pool.map(lambda file: account.upload(lake, f"raw/{file.name}", file), files))
 
     machine = fruit.outputs["state_machines"]["etl"]
-    new = [item.arn for item in account.executions(machine) if item.arn not in etl_before]
+
+    def started() -> list[str]:
+        return [item.arn for item in account.executions(machine) if item.arn not in etl_before]
+
+    assert wait_until(lambda: len(started()) >= 50, 120), "an event starts an execution, a moment later"
+    new = started()
     ended = [follow(account, arn, "ETL") for arn in new]
     assert len(ended) == 50
     published = [execution for execution in ended if execution.output["status"] == "published"]

@@ -68,6 +68,20 @@ def test_the_repository_of_a_bootstrap_can_be_made(localstack):
     assert [it["repositoryName"] for it in registry.describe_repositories()["repositories"]] == ["assets"]
 
 
+def test_an_event_of_s3_names_its_object_as_it_is_called(localstack):
+    objects, events, queues = (localstack.client(it) for it in ("s3", "events", "sqs"))
+    objects.create_bucket(Bucket="arrivals")
+    on = {"EventBridgeConfiguration": {}}
+    objects.put_bucket_notification_configuration(Bucket="arrivals", NotificationConfiguration=on)
+    url = queues.create_queue(QueueName="arrivals")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="arrivals", EventPattern=json.dumps({"source": ["aws.s3"]}))
+    events.put_targets(Rule="arrivals", Targets=[{"Id": "queue", "Arn": arn}])
+    objects.put_object(Bucket="arrivals", Key="incoming/pacientes año 100%25.csv", Body=b"1")
+    (message,) = queues.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    assert json.loads(message["Body"])["detail"]["object"]["key"] == "incoming/pacientes año 100%25.csv"
+
+
 def test_localstack_runs_as_many_calls_at_once_as_a_new_account(localstack, tmp_path):
     functions = localstack.client("lambda", retries={"max_attempts": 0}, max_pool_connections=20)
     localstack.create_function("waits", WAITS)
