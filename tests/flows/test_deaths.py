@@ -9,6 +9,7 @@ call that makes a step's result among them.
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,9 @@ from .scoring import SHARD_BYTES, Scoring, deploy_scoring, heart_file
 EXPLORES = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 HOW: tuple[When, ...] = ("before", "after", "instead")
 CONTRACT = Contract.load(HEART)
+
+_WRITTEN = re.compile(r"(?<=written: )\d+")
+"""How often the tracker described a model: MLflow puts a time there, and a description that was lost is made again."""
 
 
 @dataclass
@@ -87,7 +91,7 @@ class World(ABC):
 
 def normal(cloud: Cloud) -> Normal:
     """How texts of an account are compared."""
-    return Normal(made_releases(cloud.models))
+    return Normal(made_releases(cloud.models), _WRITTEN)
 
 
 class Etl(World):
