@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
 
+from andamio.errors import DocumentError
 from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
 from scoring.batch import ID, BatchPlan, Cut
@@ -147,8 +148,17 @@ def recent(objects: Objects, limit: int, now: datetime) -> list[Status]:
             break
     newest = sorted(found, reverse=True)[:limit]
     with ThreadPoolExecutor(_THREADS) as pool:
-        read = list(pool.map(lambda batch: read_status(objects, batch, now), newest))
+        read = list(pool.map(lambda batch: _readable_status(objects, batch, now), newest))
     return [status for status in read if status is not None]
+
+
+def _readable_status(objects: Objects, batch: str, now: datetime) -> Status | None:
+    """The status of one batch of a list: a document that cannot be read costs its batch, not the list."""
+    try:
+        return read_status(objects, batch, now)
+    except DocumentError as error:
+        created = datetime.strptime(batch.split("-")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        return Status(batch, "failed", created.isoformat(timespec="seconds"), None, reason=str(error))
 
 
 def _ids(objects: Objects, since: str) -> Iterator[str]:

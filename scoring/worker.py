@@ -16,6 +16,7 @@ from andamio.contract import Contract
 from andamio.errors import ObjectNotFound, Violation
 from andamio.records.encode import encode
 from andamio.records.parse import parse
+from andamio.records.table import Table
 from andamio.release.model import Model
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects, PredictionStore
@@ -25,7 +26,7 @@ from scoring.formats import open_part, read_rows
 from scoring.lookup import LookupWriter
 from scoring.predictions import NO_ANSWER, RowPredictions, probabilities_of, row_predictions
 from scoring.read.ids import record_ids
-from scoring.write.rejects import Rejects
+from scoring.write.rejects import NO_VALUES, Rejects, is_nothing
 from scoring.write.table_items import items
 
 _TYPES = {
@@ -120,6 +121,7 @@ class _ShardScorer:
     ) -> None:
         self._batch, self._plan, self._shard, self._contract, self._model = batch, plan, shard, contract, model
         self._watch = watch
+        self._all_optional = not any(feature.required for feature in contract.inputs.values())
         self._today = np.datetime64(plan.created[:10], "D")
         self.part, self.rejects, self.lookup = folder / "part", folder / "rejects", folder / "lookup"
         self.scored = self.rejected = self.height = 0
@@ -167,6 +169,8 @@ class _ShardScorer:
         plan, contract = self._plan, self._contract
         table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=plan.head.decimal)
         problems, scored_rows = table.violations, None
+        if self._all_optional:
+            problems += _rows_of_nothing(rows, table)
         if problems:
             scored_rows = np.flatnonzero(~table.bad)
             table = table.take(scored_rows)
@@ -183,6 +187,17 @@ class _ShardScorer:
             scored_rows, probabilities = candidates[finite], probabilities[finite]
         lines = rows.lines if scored_rows is None else rows.lines[scored_rows]
         return scored_rows, row_predictions(lines, probabilities, contract.positive_index, plan.threshold), problems
+
+
+def _rows_of_nothing(rows: Rows, table: Table) -> list[Violation]:
+    """The rows without any value, which break no rule of a contract whose features are all optional."""
+    empty = np.ones(table.rows, dtype=bool)
+    for column in table.columns.values():
+        empty &= column == "" if column.dtype == object else np.isnan(column)
+    for coded in table.coded.values():
+        empty &= coded.codes == -1
+    candidates = np.flatnonzero(empty).tolist()
+    return [Violation(row, "", NO_VALUES, "no-values") for row in candidates if is_nothing(rows.original(row))]
 
 
 def _joined(ids: pa.StringArray) -> tuple[NDArray[np.int64], bytes]:

@@ -37,7 +37,7 @@ class Rejects:
             self._put_broken(broken.pop())
 
     def _put_row(self, line: int, row: object, problems: list[Violation]) -> None:
-        if isinstance(row, dict) and not any(_has_content(value) for value in row.values()):
+        if is_nothing(row):
             self._put(line, [{"field": "", "code": "no-values", "reason": NO_VALUES}], row)
             return
         self._put(
@@ -60,6 +60,11 @@ class Rejects:
             text = _JSON.encode(_without_infinity(document))
         self._file.write(text.encode(errors="replace") + b"\n")
         self.count += 1
+
+
+def is_nothing(row: object) -> bool:
+    """Whether a row of JSON Lines or Parquet has no value in any column."""
+    return isinstance(row, dict) and not any(_has_content(value) for value in row.values())
 
 
 def _has_content(value: object) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from andamio.adapters.aws import Account, Execution
 from andamio.cli.console import step
-from andamio.errors import ExecutionFailed
+from andamio.errors import AwsError, ExecutionFailed
 
 _POLL_SECONDS = 0.5
 _APPEAR_SECONDS = 30.0
@@ -20,25 +20,32 @@ def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = s
 
     `detail` is called at each poll and returns more about the progress.
     """
-    with step(title) as status:
-        last = ""
-        while True:
-            execution = account.execution(arn)
-            more = detail()
-            if not execution.running:
-                break
-            now = account.current_state(arn)
-            text = (f"{title}: {now}" if now else title) + (f" ({more})" if more else "")
-            if text != last:
-                status.update(text)
-                last = text
-            time.sleep(_POLL_SECONDS)
+    try:
+        execution = _until_end(account, arn, title, detail)
+    except AwsError as error:
+        raise AwsError(f"{error}. Finished steps are kept: then give this command again.") from error
     if execution.status != "SUCCEEDED":
         raise ExecutionFailed(
             f"{title} ended as {execution.status}: {reason(execution.cause)}\n"
             f"  Log: andamio logs {'etl' if title.startswith('ETL') else 'train'}"
         )
     return execution
+
+
+def _until_end(account: Account, arn: str, title: str, detail: Callable[[], str]) -> Execution:
+    with step(title) as status:
+        last = ""
+        while True:
+            execution = account.execution(arn)
+            more = detail()
+            if not execution.running:
+                return execution
+            now = account.current_state(arn)
+            text = (f"{title}: {now}" if now else title) + (f" ({more})" if more else "")
+            if text != last:
+                status.update(text)
+                last = text
+            time.sleep(_POLL_SECONDS)
 
 
 def follow_etl(account: Account, machine: str, since: datetime) -> Execution:

@@ -22,7 +22,9 @@ def promote(objects: Objects, problem: str, version: str, now: datetime) -> bool
         release.verify()
         release.model()
     except ReleaseError as error:
-        raise ReleaseError(f"Not promoted: {error}. andamio models lists the releases.") from None
+        raise ReleaseError(
+            f"Not promoted: {error}. andamio models lists the releases.", file=error.file, fault=error.fault
+        ) from None
     if release.info["problem"] != problem:
         raise UsageError(f"Not promoted: release {version} is of problem '{release.info['problem']}', not '{problem}'.")
     if pointer.champion is not None and pointer.champion.release == version:

@@ -149,6 +149,19 @@ def test_a_batch_under_way_says_when_it_last_made_progress_and_not_for_ever_that
     assert f"andamio batch --resume {BATCH}" in body["reason"]
 
 
+def test_a_batch_whose_documents_cannot_be_read_does_not_hide_the_others(api: Api) -> None:
+    put_state(api.batch)
+    put_state(api.batch, OTHER)
+    api.batch.put(layout.batch(OTHER, "plan.json"), b"{}")
+    answer = api.get("/batches")
+    described(api, "Batches", answer.json)
+    readable, unreadable = answer.json["batches"]
+    assert (readable["batch"], readable["status"]) == (BATCH, "running")
+    assert (unreadable["batch"], unreadable["status"]) == (OTHER, "failed")
+    assert unreadable["created"] == "2026-11-20T10:00:00+00:00"
+    assert "plan.json" in unreadable["reason"]
+
+
 def test_a_batch_that_is_done_links_to_its_results(api: Api) -> None:
     parts = [layout.scored_part(BATCH, number, "csv") for number in range(120)]
     put_done(api.batch, a_plan(), parts)

@@ -13,7 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from andamio.contract import Contract
 from andamio.errors import PROBLEM_TYPES, URN
 from lambdas.api import openapi
-from lambdas.api.app import ROUTES
+from lambdas.api.app import ROUTES, create_app
 from lambdas.api.models.batches import Batch
 from scoring.status import Status
 from tests.support.api import Api, event
@@ -253,3 +253,10 @@ def test_features_take_every_spelling_that_the_record_schema_takes(api: Api) -> 
         features.validate(PATIENT | {"cp": cp})
     assert not features.is_valid(PATIENT | {"cp": 9})
     assert not features.is_valid(PATIENT | {"cp": True})
+
+
+def test_the_busiest_paths_are_tried_first() -> None:
+    app = create_app(lambda: None, lambda: None)  # type: ignore[arg-type,return-value]
+    paths = [getattr(route, "path", "") for route in app.router.routes]
+    assert set(paths[:2]) == {"/predict", "/ping"}
+    assert len(paths) == len(ROUTES)

@@ -9,7 +9,7 @@ import pytest
 
 from andamio.adapters import aws
 from andamio.adapters.aws import Account
-from andamio.errors import CommandError
+from andamio.errors import AwsError
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -19,11 +19,11 @@ def test_a_cloud_that_is_down_is_said_whether_a_call_is_made_at_once_or_page_by_
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # botocore waits between its attempts
     account = Account(NOBODY, "us-east-1")
-    with pytest.raises(CommandError, match=r"Nothing answers at .* andamio up"):
+    with pytest.raises(AwsError, match=r"Nothing answers at .* andamio up"):
         account.stack_outputs("andamio-heart")
-    with pytest.raises(CommandError, match=r"Nothing answers at .* andamio up"):
+    with pytest.raises(AwsError, match=r"Nothing answers at .* andamio up"):
         list(account.log_lines("/aws/lambda/andamio-heart-api", 0))
-    with pytest.raises(CommandError, match=r"Nothing answers at .* andamio up"):
+    with pytest.raises(AwsError, match=r"Nothing answers at .* andamio up"):
         account.empty("lake")
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from andamio.cli.batches import batch
+from andamio.cli.batches import batch, watch
+from andamio.cli.models.follow import follow
+from andamio.errors import AwsError
 from andamio.storage import layout
 from scoring.batch import Shard
 from tests.support.batch_cloud import DEPLOYED, Cloud, refusal, refused, said
@@ -43,6 +46,24 @@ def test_an_execution_that_dies_without_a_word_is_noticed(cloud: Cloud, file: Pa
 
     cloud.on_arrival = dies
     assert "ended as TIMED_OUT: took too long" in refused("batch", str(file))
+
+
+def test_where_the_cloud_dies_it_is_said_what_is_safe_and_how_to_go_on(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_state(cloud.buckets["batch"])
+    cloud.run("e-1", "RUNNING")
+
+    def gone(*arguments: Any) -> None:
+        raise AwsError("Nothing answers. Start the local cloud: andamio up")
+
+    monkeypatch.setattr(watch, "read_status", gone)
+    said_then = refused("batch", "--resume", BATCH)
+    assert f"andamio up. What was scored is kept: then go on with: andamio batch --resume {BATCH}" in said_then
+
+    account = SimpleNamespace(execution=gone)
+    with pytest.raises(AwsError, match=r"andamio up\. Finished steps are kept: then give this command again\."):
+        follow(account, "arn:1", "Training")  # type: ignore[arg-type]
 
 
 def test_a_machine_that_fails_before_it_plans_is_noticed(cloud: Cloud, file: Path) -> None:

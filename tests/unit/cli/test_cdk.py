@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from andamio.cli.cloud import cdk
-from andamio.errors import CommandError
+from andamio.errors import ToolError
 
 NODE = """#!/bin/sh
 echo "called with $*"
@@ -68,13 +68,13 @@ def test_when_it_asks_the_terminal_is_its_own(
 
 @pytest.mark.parametrize("interactive", [True, False])
 def test_a_failure_is_said(tmp_path: Path, interactive: bool) -> None:
-    with pytest.raises(CommandError, match="see the lines above" if interactive else "Deploying failed"):
+    with pytest.raises(ToolError, match="see the lines above" if interactive else "Deploying failed"):
         run(tmp_path, interactive=interactive, code=1)
 
 
 def test_without_it_the_way_to_install_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cdk, "REPO", tmp_path / "elsewhere")
-    with pytest.raises(CommandError, match="make install"):
+    with pytest.raises(ToolError, match="make install"):
         run(tmp_path, interactive=False)
 
 

@@ -16,7 +16,7 @@ from andamio.cli import home, main
 from andamio.cli.cloud import cdk, deployment, target
 from andamio.cli.cloud import outputs as deployed
 from andamio.cli.models import show
-from andamio.errors import CommandError
+from andamio.errors import AccountError, NotDeployed, UsageError
 from tests.support.account import REGION, Aws
 
 HEART = home.REPO / "problems" / "heart"
@@ -124,7 +124,7 @@ def test_a_stack_that_is_gone_is_deployed_again(world: World) -> None:
 def test_a_stack_whose_resources_are_gone_is_not_said_to_be_up_to_date(world: World) -> None:
     deploy()
     world.gone = ["bucket lake", "function andamio-heart-api"]
-    with pytest.raises(CommandError, match=r"Missing: bucket lake, function andamio-heart-api.*andamio destroy"):
+    with pytest.raises(NotDeployed, match=r"Missing: bucket lake, function andamio-heart-api.*andamio destroy"):
         deploy()
 
 
@@ -158,26 +158,26 @@ def test_a_stage_is_a_system_of_its_own(world: World) -> None:
     assert deployed.find("heart", "dev") == deployed.find(stage="dev") == dev
     assert deployed.find("heart", "prod") == deployed.find("heart") == deployed.find() == prod
     with pytest.raises(
-        CommandError, match=r"in stage 'test'\. Deployed systems: heart \(1{12}-eu-west-1\), heart--prod"
+        NotDeployed, match=r"in stage 'test'\. Deployed systems: heart \(1{12}-eu-west-1\), heart--prod"
     ):
         deployed.find("heart", "test")
 
 
 @pytest.mark.parametrize("stage", ["Prod", "pre-prod", "1st", "production123", "a--b"])
 def test_a_stage_that_no_name_may_carry_is_refused_before_anything_is_asked(world: World, stage: str) -> None:
-    with pytest.raises(CommandError, match=r"--stage .*: expected 1 to 12 lower-case letters and digits"):
+    with pytest.raises(UsageError, match=r"--stage .*: expected 1 to 12 lower-case letters and digits"):
         deploy(stage=stage)
     assert world.calls == []
 
 
 def test_a_system_that_is_too_long_for_aws_is_refused(world: World, tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"has 33 characters, and AWS names allow 31"):
+    with pytest.raises(UsageError, match=r"has 33 characters, and AWS names allow 31"):
         target.system_of("a" * 25, "stages")
     assert target.system_of("a" * 25, "prod") == "a" * 25 + "--prod"
 
 
 def test_two_stages_at_once_are_refused(world: World) -> None:
-    with pytest.raises(CommandError, match=r"--stage prod and --context stage=test"):
+    with pytest.raises(UsageError, match=r"--stage prod and --context stage=test"):
         deploy(stage="prod", context=["stage=test"])
 
 
@@ -187,7 +187,7 @@ def test_with_the_local_clouds_endpoint_in_the_shell_aws_is_not_what_would_answe
 ) -> None:
     """Whether it is that of all services, or of one alone: boto3 and the CDK follow either."""
     monkeypatch.setenv(name, "http://127.0.0.1:4566")
-    with pytest.raises(CommandError, match=rf"set: {name} \(http://127.0.0.1:4566\). Run: unset {name}$"):
+    with pytest.raises(AccountError, match=rf"set: {name} \(http://127.0.0.1:4566\). Run: unset {name}$"):
         deploy()
 
 
@@ -208,7 +208,7 @@ def test_where_nobody_can_be_asked_nothing_is_deployed_and_the_way_to_look_is_na
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: False))
-    with pytest.raises(CommandError) as refused:
+    with pytest.raises(UsageError) as refused:
         deploy(yes=False, stage="prod")
     assert f"cdk diff andamio-heart--prod --context problem={HEART} --context stage=prod" in str(refused.value)
     assert "--yes" in str(refused.value)
@@ -234,13 +234,13 @@ def test_credentials_of_another_account_reach_nothing(world: World) -> None:
     made = deploy()
     assert home.account(made)
     world.account = "222222222222"
-    with pytest.raises(CommandError, match=r"in AWS account 1{12}, but your credentials belong to account 2{12}"):
+    with pytest.raises(AccountError, match=r"in AWS account 1{12}, but your credentials belong to account 2{12}"):
         home.account(made)
 
 
 def test_what_an_older_version_wrote_is_to_be_deployed_again(world: World) -> None:
     home.write_json(home.home() / "outputs.json", {"problem": "heart", "stack": "andamio-heart", "emulator": True})
-    with pytest.raises(CommandError, match="older version"):
+    with pytest.raises(NotDeployed, match="older version"):
         deployed.find()
 
 

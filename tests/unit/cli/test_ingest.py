@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from andamio.adapters.aws import Account, Execution
 from andamio.cli.models import pipeline
-from andamio.errors import CommandError
+from andamio.errors import UsageError
 from andamio.storage import layout
 from etl.collect import Source, Sources
 from tests.support import cards
@@ -68,7 +68,7 @@ def test_a_file_that_is_taken_out_keeps_its_versions_and_etl_is_started(
 def test_when_one_name_is_wrong_nothing_is_taken_out_and_the_names_are_said(
     account: Account, started: list[str]
 ) -> None:
-    with pytest.raises(CommandError, match=r"There is no raw/nope\.csv\. .*raw/good\.csv, raw/half\.csv"):
+    with pytest.raises(UsageError, match=r"There is no raw/nope\.csv\. .*raw/good\.csv, raw/half\.csv"):
         pipeline.ingest(DEPLOYED, [], remove=["half.csv", "nope.csv"], wait=False)
     assert len(keys(account)) == 2
     assert started == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from andamio.cli.models import api
-from andamio.errors import CommandError
+from andamio.errors import CommandError, InputFileError
 
 DEPLOYED = {"api_url": "http://127.0.0.1:9", "api_key": "k", "emulator": True}
 
@@ -49,5 +49,5 @@ def test_anything_else_is_an_error_for_people(body: bytes, said: str, tmp_path: 
 @pytest.mark.parametrize("value", ["NaN", "1e999", "-Infinity"])
 def test_numbers_that_json_does_not_have_are_refused_before_they_are_sent(value: str) -> None:
     records = api.records_from(None, [f"age={value}"], None)
-    with pytest.raises(CommandError, match="NaN and Infinity are not JSON"):
+    with pytest.raises(InputFileError, match="NaN and Infinity are not JSON"):
         api.call(DEPLOYED, "POST", "/predict", records[0])

@@ -20,7 +20,7 @@ from andamio.cli.batches import arrow_rows
 from andamio.cli.batches.results import fetch, fetch_rejected
 from andamio.cli.batches.sinks import sqlite_names
 from andamio.contract import Contract
-from andamio.errors import CommandError
+from andamio.errors import ServiceError, UsageError
 from andamio.storage import layout
 from andamio.tabular.limits import LONGEST_ROW
 from scoring.batch import BatchPlan
@@ -336,7 +336,7 @@ def test_bytes_that_are_no_text_are_not_for_csv(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"raw": [b"\xff"], "prediction_id": ["x-1"]}), sink)
     objects.put("a", sink.getvalue())
     manifest = manifest_of(["a"], 1)
-    with pytest.raises(CommandError, match="'raw', of type binary"):
+    with pytest.raises(UsageError, match="'raw', of type binary"):
         fetch(objects, plan("parquet"), manifest, CONTRACT, tmp_path / "result", "csv", lambda: None)
     assert not (tmp_path / "result").exists()
     fetch(objects, plan("parquet"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
@@ -346,7 +346,7 @@ def test_bytes_that_are_no_text_are_not_for_csv(tmp_path: Path) -> None:
 def test_parts_that_are_not_what_was_scored_are_no_result(tmp_path: Path) -> None:
     objects, manifest = stored("csv", [ROWS])
     manifest = replace(manifest, scored=manifest.scored + 1)
-    with pytest.raises(CommandError, match="hold 3 rows, but its manifest counts 4"):
+    with pytest.raises(ServiceError, match="hold 3 rows, but its manifest counts 4"):
         fetch(objects, plan("csv"), manifest, CONTRACT, tmp_path / "result", "sqlite", lambda: None)
     assert list(tmp_path.iterdir()) == []
 

@@ -8,7 +8,7 @@ import pytest
 
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.contract import Contract
-from andamio.errors import CommandError
+from andamio.errors import InputFileError
 
 TEXT = """
 [problem]
@@ -49,10 +49,10 @@ def test_a_file_without_one_gives_the_schemas_example(tmp_path: Path, body: byte
 
 
 def test_a_missing_data_file_is_noticed_before_anything_starts(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"names 'k\.csv', but .* has no such file\.$"):
+    with pytest.raises(InputFileError, match=r"names 'k\.csv', but .* has no such file\.$"):
         sample_files(tmp_path, CONTRACT)
     (tmp_path / "K.csv").write_text("x\n")
-    with pytest.raises(CommandError, match=r"Did you mean 'K\.csv'\? Capitals"):
+    with pytest.raises(InputFileError, match=r"Did you mean 'K\.csv'\? Capitals"):
         sample_files(tmp_path, CONTRACT)
 
 
@@ -75,5 +75,5 @@ def test_a_sample_in_json_becomes_a_table(tmp_path: Path) -> None:
 def test_a_sample_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     file = tmp_path / "k.csv"
     file.write_bytes(b"")
-    with pytest.raises(CommandError, match=r"k\.csv is empty"):
+    with pytest.raises(InputFileError, match=r"k\.csv is empty"):
         unlabelled(file, CONTRACT, tmp_path / "score.csv")

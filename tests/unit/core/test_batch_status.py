@@ -102,6 +102,7 @@ class TestAStatus:
             "model": {"name": "small", "version": machine.release},
             "reason": None,
             "same_as": None,
+            "last_progress": None,
         }
 
     @pytest.mark.parametrize(("name", "body", "step"), [("a.csv", b"", "planning"), ("a.csv.gz", b"", "unpacking")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from andamio.contract import Contract
+from andamio.errors import DataError
 from andamio.records.parse import parse
 from andamio.storage import layout
 from etl.validate import MAX_BAD_SHARE
@@ -229,13 +230,13 @@ def test_several_values_may_mean_one_class_and_the_data_version_still_reads_as_d
 
 def test_steps_check_that_what_they_need_is_there() -> None:
     lake = Lake(PLAIN)
-    with pytest.raises(Exception, match="the step 'collect' has to run first"):
+    with pytest.raises(DataError, match="the step 'collect' has to run first"):
         lake.step("validate", input="0" * 16)
-    with pytest.raises(Exception, match="the step 'validate' has to run first"):
+    with pytest.raises(DataError, match="the step 'validate' has to run first"):
         lake.step("publish", input="0" * 16)
-    with pytest.raises(Exception, match="the step 'publish' has to run first"):
+    with pytest.raises(DataError, match="the step 'publish' has to run first"):
         lake.step("commit", input="0" * 16, version="0" * 16)
-    with pytest.raises(Exception, match="the step 'publish' has to run first"):
+    with pytest.raises(DataError, match="the step 'publish' has to run first"):
         lake.step("report", version="0" * 16)
     with pytest.raises(Exception, match="expected one of collect, validate, publish, report, commit"):
         lake.step("guess")

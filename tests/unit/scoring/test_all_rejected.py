@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from andamio.contract import Contract
 from andamio.storage import layout
 from scoring.status import read_status, result_files
-from tests.support.machine import NOW, Machine
+from tests.support.machine import NOW, SMALL, Machine
 
 BAD = "patient,age,weight\n" + "".join(f"p{row},old,{40 + row}.5\n" for row in range(20))
 
@@ -88,3 +93,30 @@ def test_rows_too_long_to_sample_are_counted_without_their_reasons(monkeypatch: 
     monkeypatch.setattr("scoring.verify._REASONS_SAMPLE", 10)
     said = Machine().score("a.csv", "patient,age,weight\np,old,1\n")
     assert "its only row is rejected. The rows with" in said["message"]
+
+
+OPTIONAL = Contract.from_toml(re.sub(r'(type = "(integer|number)")', r"\1\nrequired = false", SMALL))
+
+
+@pytest.mark.parametrize("shard_bytes", [40, 10_000])
+def test_a_row_of_nothing_is_no_record_even_where_every_feature_is_optional(shard_bytes: int) -> None:
+    lines = [
+        '{"patient": "p1", "age": 1}',
+        "{}",
+        '{"patient": null, "age": null, "weight": " "}',
+        '{"patient": "p3"}',
+        '{"note": "not nothing"}',
+    ]
+    machine = Machine(OPTIONAL, shard_bytes=shard_bytes)
+    said = machine.score("a.jsonl", "\n".join([*lines, ""]))
+    assert (said["status"], said["scored"]) == ("done", 3)
+    assert [(row["line"], row["code"]) for row in rejects(machine, said["batch"])] == [
+        (2, "no-values"),
+        (3, "no-values"),
+    ]
+    columns = {"patient": pa.array(["p1", None, "p3"]), "age": pa.array([1, None, None], pa.int64())}
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    said = machine.score("a.parquet", file.getvalue())
+    assert (said["status"], said["scored"]) == ("done", 2)
+    assert [(row["line"], row["reason"]) for row in rejects(machine, said["batch"])] == [(2, "has no values")]

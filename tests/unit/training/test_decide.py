@@ -82,7 +82,7 @@ def test_a_model_that_is_the_champion_itself_is_not_judged(world, run):
     decision = decide(*world, run)
     assert (decision.outcome, decision.rule) == ("tied", "same_model")
     assert decision.probability is None
-    assert summary(decision, 1)["value"] is not None
+    assert summary(decision, 1).value is not None
 
 
 def damage(models, version, file):
@@ -226,4 +226,4 @@ def test_after_the_pointer_was_deleted_it_is_decided_anew(world, run):
 
 
 def test_the_state_machine_gets_names_and_small_numbers(world, run):
-    assert len(json.dumps(summary(decide(*world, run), 1))) < 1000
+    assert len(summary(decide(*world, run), 1).model_dump_json()) < 1000
