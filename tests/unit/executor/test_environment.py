@@ -105,7 +105,7 @@ def test_a_process_that_ends_between_two_calls_costs_neither(make: MakeEnvironme
     environment = make(COUNTER)
     first = result(invoke(environment))
     os.kill(first["pid"], 9)
-    assert gone(first["pid"])
+    wait_until(lambda: not psutil.pid_exists(first["pid"]))
     second = result(invoke(environment))
     assert second["calls"] == 1
     assert second["pid"] != first["pid"]
@@ -115,10 +115,11 @@ def test_a_call_that_a_dead_process_was_handed_is_given_to_the_next(
     make: MakeEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The moment between the end of a process and the notice of it."""
-    notice, wait = threading.Event(), os.waitid
+    over, notice, wait = threading.Event(), threading.Event(), os.waitid
 
     def late(*arguments: int) -> object:
         ended = wait(*arguments)
+        over.set()
         notice.wait(30)
         return ended
 
@@ -126,7 +127,7 @@ def test_a_call_that_a_dead_process_was_handed_is_given_to_the_next(
     environment = make(COUNTER)
     first = result(invoke(environment))
     os.kill(first["pid"], 9)
-    assert gone(first["pid"])
+    assert over.wait(30)
     with ThreadPoolExecutor() as pool:
         call = pool.submit(invoke, environment)
         assert environment.worker is not None
