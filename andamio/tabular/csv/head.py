@@ -12,13 +12,11 @@ from andamio.contract import Contract
 from andamio.tabular.columns import used_columns
 from andamio.tabular.csv.dialect import csv_cells, find_header, header_names, sep_line
 from andamio.tabular.csv.number_marks import marks_between, marks_of
-from andamio.tabular.limits import LONGEST_ROW, SAMPLE
+from andamio.tabular.limits import SAMPLE
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.signature import check_line_ends, check_text
 from andamio.tabular.text.encoding import encoding_of
 from andamio.tabular.text.head import Head, More
-
-csv.field_size_limit(LONGEST_ROW)  # 128 KiB by default; python_reader.py sets the same limit
 
 _ROWS = 2000
 

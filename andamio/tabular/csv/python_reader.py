@@ -9,11 +9,9 @@ from dataclasses import dataclass
 
 from andamio.tabular.broken import Broken, too_long
 from andamio.tabular.csv.row import has_value, row_text, spans, strict_cells, wrong_width
-from andamio.tabular.limits import LONGEST_ROW, ROWS
+from andamio.tabular.limits import ROWS
 from andamio.tabular.text.encoding import no_text
 from andamio.tabular.text.head import Head
-
-csv.field_size_limit(LONGEST_ROW)  # 128 KiB by default; head.py sets the same limit
 
 
 @dataclass(slots=True)

@@ -137,10 +137,6 @@ def test_a_row_of_another_width_costs_that_row() -> None:
     ]
 
 
-LONG = "unreadable or open-quote"
-"""A row without end: which limit is met first depends on the limit of `csv`, which the command line raises."""
-
-
 @pytest.mark.parametrize(
     ("text", "fault", "place"),
     [
@@ -149,13 +145,13 @@ LONG = "unreadable or open-quote"
         ("age,age,size\n1,2,3\n", "duplicate-column", "'age'"),
         ('age,note,size\n1,a,2\n3,"b,4\n5,c,6\n', "open-quote", "line 3"),
         ('age,note,size\n1,"a,2', "open-quote", "line 2"),
-        ('age,note,size\n1,a,2\n3,"' + "b,4\n" * (LONGEST_ROW // 4 + 1), LONG, "line 3"),
+        ('age,note,size\n1,a,2\n3,"' + "b,4\n" * (LONGEST_ROW // 4 + 1), "unreadable", "line 3"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused_with_the_place(text: str, fault: str, place: str) -> None:
     with pytest.raises(RefusedFile) as error:
         read(text)
-    assert error.value.fault in fault.split(" or ")
+    assert error.value.fault == fault
     assert place in str(error.value)
 
 
