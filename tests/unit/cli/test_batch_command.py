@@ -241,7 +241,9 @@ def test_a_result_that_is_kept_no_longer_is_not_brought(cloud: Cloud, file: Path
     assert "have expired" in refused("batch", "--resume", found.status.batch)
 
 
-def test_a_file_of_which_every_row_is_rejected_fails_and_its_rejects_come(cloud: Cloud, file: Path) -> None:
+def test_a_file_of_which_every_row_is_rejected_fails_and_its_rejects_come(
+    cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bucket = cloud.buckets["batch"]
 
     def all_rejected(batch_id: str, key: str) -> None:
@@ -259,7 +261,10 @@ def test_a_file_of_which_every_row_is_rejected_fails_and_its_rejects_come(cloud:
     assert len(file.with_name("patients.rejected.jsonl").read_text().splitlines()) == 2
     assert not file.with_name("patients.scored.csv").exists()
     (key,) = [key for key in bucket.writes if key.startswith(layout.INCOMING)]
+    file.with_name("patients.rejected.jsonl").unlink()
+    monkeypatch.chdir(file.parent)  # where a resumed batch puts its files
     assert "holds no row" in refused("batch", "--resume", key.split("/")[1])
+    assert len(file.with_name("patients.rejected.jsonl").read_text().splitlines()) == 2
     assert cloud.started == []
 
 
