@@ -107,6 +107,17 @@ def test_each_reason_is_counted_for_itself_and_cut() -> None:
     assert [len(reason) <= 200 for reason in reasons] == [True] * 3
 
 
+def test_a_copy_that_is_scored_after_all_is_the_same_as_no_other() -> None:
+    machine = Machine()
+    first, copy = (machine.score(name, BAD)["batch"] for name in ("a.csv", "copy.csv"))
+    assert machine.state(copy)["same_as"] == first
+    for info in list(machine.batch.list(f"{layout.REJECTED}{first}/")):
+        machine.batch.delete(info.key)
+    machine.plan({"batch": copy, "resume": True}, "second")
+    held = machine.state(copy)
+    assert (held["status"], held["same_as"]) == ("running", None)
+
+
 OPTIONAL = Contract.from_toml(re.sub(r'(type = "(integer|number)")', r"\1\nrequired = false", SMALL))
 
 
