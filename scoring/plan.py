@@ -124,7 +124,7 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
             raise RefusedFile("is empty (0 bytes): upload it again", fault="empty")
         release = champion(read_pointer(context.models, context.problem)[0]).release
         earlier = known.earlier_batch(context.batch, file, release)
-        if earlier is not None and earlier != batch:
+        if earlier is not None and earlier.batch != batch:
             return _same_file_reply(context.batch, batch, info.key, earlier, now)
         if file.format != "parquet":
             contract = context.open(release).contract
@@ -161,16 +161,18 @@ def _input_file(info: ObjectInfo) -> InputFile:
     return InputFile(info.key, info.version, info.etag, info.size, *detected)
 
 
-def _same_file_reply(objects: Objects, batch: str, key: str, earlier: str, now: datetime) -> EarlierResult | Refusal:
+def _same_file_reply(
+    objects: Objects, batch: str, key: str, earlier: known.EarlierBatch, now: datetime
+) -> EarlierResult | Refusal:
     """End a batch as the earlier batch of the same bytes ended: done, or refused where it rejected every row."""
-    held = state.read_state(objects, earlier)
+    before, held = earlier.batch, earlier.refused
     if held is not None and held.rejected is not None:
-        message = f"{file_name(key)} was scored by the same release before, as batch {earlier}: {held.reason}"
-        state.reject(objects, batch, now, message, held.rejected, same_as=earlier)
-        return Refusal(batch=batch, same_as=earlier, message=message)
-    state.finish(objects, batch, now, same_as=earlier)
-    message = f"The same file was scored by the same release before, as batch {earlier}."
-    return EarlierResult(batch=batch, same_as=earlier, message=message)
+        message = f"{file_name(key)} was scored by the same release before, as batch {before}: {held.reason}"
+        state.reject(objects, batch, now, message, held.rejected, same_as=before)
+        return Refusal(batch=batch, same_as=before, message=message)
+    state.finish(objects, batch, now, same_as=before)
+    message = f"The same file was scored by the same release before, as batch {before}."
+    return EarlierResult(batch=batch, same_as=before, message=message)
 
 
 def _write(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,8 @@ import pytest
 
 from andamio.contract import Contract
 from andamio.storage import layout
+from andamio.storage.ports import ObjectInfo
+from scoring import state
 from scoring.status import read_status, result_files
 from tests.support.machine import NOW, SMALL, Machine
 
@@ -116,6 +119,27 @@ def test_a_copy_that_is_scored_after_all_is_the_same_as_no_other() -> None:
     machine.plan({"batch": copy, "resume": True}, "second")
     held = machine.state(copy)
     assert (held["status"], held["same_as"]) == ("running", None)
+
+
+def test_an_earlier_batch_that_is_resumed_meanwhile_is_no_result() -> None:
+    machine = Machine()
+    first = machine.score("a.csv", BAD)["batch"]
+
+    class Resumed(type(machine.batch)):  # type: ignore[misc]
+        """A bucket in which the first batch is resumed while a copy looks for its rejects."""
+
+        def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+            if prefix == f"{layout.REJECTED}{first}/" and machine.state(first)["status"] == "failed":
+                held = machine.state(first)
+                state.claim(self, first, held["key"], held["version"], "second", NOW, over=("failed",))
+            yield from super().list(prefix, after=after)
+
+    machine.batch.__class__ = Resumed
+    said = machine.score("copy.csv", BAD)
+    assert machine.state(first)["status"] == "running"
+    assert (said["status"], said["same_as"]) == ("refused", first)
+    assert "a.csv holds no row" in said["message"]
+    assert machine.state(said["batch"])["rejected"] == 20
 
 
 OPTIONAL = Contract.from_toml(re.sub(r'(type = "(integer|number)")', r"\1\nrequired = false", SMALL))
