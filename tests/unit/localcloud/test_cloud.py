@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from andamio.cli.cloud.local import save
 from andamio.errors import CommandError
 from localstack.cloud import Cloud
 from localstack.home import Home
@@ -95,6 +96,14 @@ def test_a_crash_loses_nothing_that_was_deployed_before_a_quiet_moment(cloud):
     assert after["services"]["mlflow"]["pid"] == before["mlflow"]  # what runs is left alone
     assert after["services"]["postgres"]["state"] == "running"
     assert cloud.invoke("deployed")["AWS_LAMBDA_FUNCTION_NAME"] == "deployed"
+
+
+def test_what_the_command_line_had_saved_outlives_a_crash_at_once(cloud):
+    cloud.create_function("asked", ENVIRONMENT_HANDLER)
+    save(json.loads((cloud.home / "cloud.json").read_text()))
+    kill(cloud, "emulator")
+    cloud.up()
+    assert cloud.invoke("asked")["AWS_LAMBDA_FUNCTION_NAME"] == "asked"
 
 
 def test_a_stop_and_a_start_keep_objects_functions_and_addresses(cloud):
