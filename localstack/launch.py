@@ -35,7 +35,7 @@ API_CALLS_AT_ONCE = min(3, max(2, os.cpu_count() or 1))
 """Requests to an API that run at the same time: as many as there are cores, and no more than the functions that the
 account leaves to the API while a batch, a training and ETL run (docs/adr/0020). Further requests wait."""
 LONG_SECONDS = 1.0
-"""A request is called beside another one once none has begun or ended for so long ..."""
+"""A request is called beside others once each of them has run for so long ..."""
 START_SECONDS = 15.0
 """... and a process of the function starts, for which requests wait so long before another one is started."""
 STARTING: set[Any] = set()
@@ -95,42 +95,40 @@ class Queue:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._running = 0
-        self._moved = 0.0
+        self._running: list[float] = []
+        """When each request that runs began."""
         self._changed = asyncio.Condition()
 
     def queued(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """How API Gateway calls a function, where each call waits for its turn."""
 
         async def call_in_turn(integration: dict[str, Any], *positional: Any, **named: Any) -> Any:
-            await self._turn(str(integration.get("uri", "")))
+            began = await self._turn(str(integration.get("uri", "")))
             try:
                 return await call(integration, *positional, **named)
             finally:
                 async with self._changed:
-                    self._move(-1)
+                    self._running.remove(began)
                     self._changed.notify()
 
         return call_in_turn
 
-    async def _turn(self, function: str) -> None:
+    async def _turn(self, function: str) -> float:
         arrived = time.monotonic()
         async with self._changed:
             while not self._is_free(function, arrived):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), 0.1)
-            self._move(1)
+            began = time.monotonic()
+            self._running.append(began)
+            return began
 
     def _is_free(self, function: str, arrived: float) -> bool:
-        if self._running == 0:
+        if not self._running:
             return True
         now = time.monotonic()
         starting = any(worker.func_name in function for worker in list(STARTING)) and now - arrived < START_SECONDS
-        return self._running < self._most and now - self._moved >= LONG_SECONDS and not starting
-
-    def _move(self, by: int) -> None:
-        self._running += by
-        self._moved = time.monotonic()
+        return len(self._running) < self._most and now - max(self._running) >= LONG_SECONDS and not starting
 
 
 def noted(invoke: Callable[..., Any]) -> Callable[..., Any]:
