@@ -29,11 +29,13 @@ QUIET_SECONDS = 2.0
 """A save waits until no request has come for so long ..."""
 LATEST_SECONDS = 20.0
 """... but no longer than this after the first change."""
+SAVE_PATH = "/_andamio/save"
+"""Saves at once, and answers as `disk.PATH` does."""
 API_CALLS_AT_ONCE = min(3, max(2, os.cpu_count() or 1))
 """Requests to an API that run at the same time: as many as there are cores, and no more than the functions that the
 account leaves to the API while a batch, a training and ETL run (docs/adr/0020). Further requests wait."""
 LONG_SECONDS = 1.0
-"""A request is called beside another one once none has begun or ended for so long ..."""
+"""A request is called beside others once each of them has run for so long ..."""
 START_SECONDS = 15.0
 """... and a process of the function starts, for which requests wait so long before another one is started."""
 STARTING: set[Any] = set()
@@ -93,42 +95,40 @@ class Queue:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._running = 0
-        self._moved = 0.0
+        self._running: list[float] = []
+        """When each request that runs began."""
         self._changed = asyncio.Condition()
 
     def queued(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         """How API Gateway calls a function, where each call waits for its turn."""
 
         async def call_in_turn(integration: dict[str, Any], *positional: Any, **named: Any) -> Any:
-            await self._turn(str(integration.get("uri", "")))
+            began = await self._turn(str(integration.get("uri", "")))
             try:
                 return await call(integration, *positional, **named)
             finally:
                 async with self._changed:
-                    self._move(-1)
+                    self._running.remove(began)
                     self._changed.notify()
 
         return call_in_turn
 
-    async def _turn(self, function: str) -> None:
+    async def _turn(self, function: str) -> float:
         arrived = time.monotonic()
         async with self._changed:
             while not self._is_free(function, arrived):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), 0.1)
-            self._move(1)
+            began = time.monotonic()
+            self._running.append(began)
+            return began
 
     def _is_free(self, function: str, arrived: float) -> bool:
-        if self._running == 0:
+        if not self._running:
             return True
         now = time.monotonic()
         starting = any(worker.func_name in function for worker in list(STARTING)) and now - arrived < START_SECONDS
-        return self._running < self._most and now - self._moved >= LONG_SECONDS and not starting
-
-    def _move(self, by: int) -> None:
-        self._running += by
-        self._moved = time.monotonic()
+        return len(self._running) < self._most and now - max(self._running) >= LONG_SECONDS and not starting
 
 
 def noted(invoke: Callable[..., Any]) -> Callable[..., Any]:
@@ -227,6 +227,10 @@ class Gateway:
         if scope["type"] == "http" and scope["path"] == watch["PATH"]:
             await identity["respond"](DISK.report(), send)
             return
+        if scope["type"] == "http" and scope["path"] == SAVE_PATH:
+            await self.save_now()
+            await identity["respond"](DISK.report(), send)
+            return
         if scope["type"] == "http" and (why := DISK.refuses(scope["method"], scope["headers"])):
             await watch["refuse"](why, scope["headers"], send)
             return
@@ -244,6 +248,21 @@ class Gateway:
             if scope.get("method") not in ("GET", "HEAD") and self.changed_since is None:
                 self.changed_since = self.last_request
 
+    async def save_now(self) -> None:
+        """Save what has changed, in the first moment without a request: who asks may rely on it after a crash."""
+        while self.in_flight:
+            await asyncio.sleep(0.05)
+        save_what_failed()
+        if self.changed_since is not None:
+            self.save()
+
+    def save(self) -> None:
+        """Save, and note that it has to be done once more where it failed."""
+        self.changed_since = None
+        save_state()
+        if STATE in DISK.unsaved:
+            self.changed_since = time.monotonic()
+
     async def keep_saving(self) -> None:
         """Save in every quiet moment that follows a change."""
         while True:
@@ -253,10 +272,7 @@ class Gateway:
             quiet = now - self.last_request >= QUIET_SECONDS
             due = self.changed_since is not None and now - self.changed_since >= LATEST_SECONDS
             if self.changed_since is not None and self.in_flight == 0 and (quiet or due):
-                self.changed_since = None
-                save_state()
-                if STATE in DISK.unsaved:
-                    self.changed_since = now  # once more, in the next quiet moment
+                self.save()
 
 
 if __name__ == "__main__":

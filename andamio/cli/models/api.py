@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from andamio.contract.canonical import number_in_json
+from andamio.contract.canonical import WrittenNumber, number_in_json
 from andamio.errors import InputFileError, ServiceError, UsageError
 
 _TIMEOUT_SECONDS = 60.0
@@ -21,11 +21,13 @@ def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] 
     url = deployed["api_url"] + path
     headers = {"x-api-key": deployed["api_key"], "content-type": "application/json"}
     try:
-        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        content = None if body is None else _json(body).encode()
     except ValueError:
         raise InputFileError(
             "NaN and Infinity are not JSON. For no value, leave the feature out or use null."
         ) from None
+    except RecursionError:
+        raise InputFileError("The record is nested too deeply: a feature has one value, no list of lists.") from None
     try:
         reply = httpx.request(method, url, content=content, headers=headers, timeout=_TIMEOUT_SECONDS)
     except httpx.HTTPError as error:
@@ -40,6 +42,17 @@ def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] 
     if reply.is_error:
         raise ServiceError(_error_message(reply.status_code, answer, url))
     return answer
+
+
+def _json(value: Any) -> str:
+    """A value as strict JSON, every digit of its numbers kept; raises `ValueError` for NaN and infinity."""
+    if isinstance(value, WrittenNumber):
+        return value.text
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {_json(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    return json.dumps(value, allow_nan=False)
 
 
 def texts(deployed: dict[str, Any]) -> dict[str, str]:

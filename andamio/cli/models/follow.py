@@ -9,7 +9,7 @@ from datetime import datetime
 
 from andamio.adapters.aws import Account, Execution
 from andamio.cli.console import step
-from andamio.errors import AwsError, ExecutionFailed
+from andamio.errors import AwsError, ExecutionFailed, ObjectNotFound
 
 _POLL_SECONDS = 0.5
 _APPEAR_SECONDS = 30.0
@@ -24,6 +24,11 @@ def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = s
         execution = _until_end(account, arn, title, detail)
     except AwsError as error:
         raise AwsError(f"{error}. Finished steps are kept: then give this command again.") from error
+    except ObjectNotFound as error:
+        raise ExecutionFailed(
+            f"{title} was lost: {error}. The local cloud was killed before it had saved this execution. Finished steps "
+            "are kept. Look with andamio status whether the local cloud runs, and give this command again."
+        ) from error
     if execution.status != "SUCCEEDED":
         raise ExecutionFailed(
             f"{title} ended as {execution.status}: {reason(execution.cause)}\n"

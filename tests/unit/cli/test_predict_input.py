@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import httpx
 import pytest
 
 from andamio.cli.models import api
@@ -51,3 +52,38 @@ def test_numbers_that_json_does_not_have_are_refused_before_they_are_sent(value:
     records = api.records_from(None, [f"age={value}"], None)
     with pytest.raises(InputFileError, match="NaN and Infinity are not JSON"):
         api.call(DEPLOYED, "POST", "/predict", records[0])
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1.0000000000000000000001",
+        "-0.12345678901234567891",
+        "1.23456789012345678E-401",
+        "9007199254740993",
+        "63",
+        "1.5",
+    ],
+)
+def test_a_number_is_sent_with_every_digit(number: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+
+    def request(method: str, url: str, *, content: bytes, **more: object) -> httpx.Response:
+        sent.append(content)
+        return httpx.Response(200, json={})
+
+    monkeypatch.setattr(httpx, "request", request)
+    (piped,) = api.records_from(None, [], f'{{"features": {{"age": {number}}}, "id": [{number}]}}'.encode())
+    (pair,) = api.records_from(None, [f"age={number}"], None)
+    api.call(DEPLOYED, "POST", "/explain", piped)
+    api.call(DEPLOYED, "POST", "/predict/batch", {"records": [pair]})
+    assert sent == [
+        f'{{"features": {{"age": {number}}}, "id": [{number}]}}'.encode(),
+        f'{{"records": [{{"features": {{"age": {number}}}}}]}}'.encode(),
+    ]
+
+
+def test_a_record_that_is_nested_too_deeply_is_refused_before_it_is_sent() -> None:
+    (record,) = api.records_from(None, [], b'{"age": ' + b"[" * 3000 + b"]" * 3000 + b"}")
+    with pytest.raises(InputFileError, match="nested too deeply"):
+        api.call(DEPLOYED, "POST", "/predict", record)
