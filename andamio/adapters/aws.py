@@ -23,9 +23,12 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
     ProfileNotFound,
+    ReadTimeoutError,
 )
 
 from andamio import names
@@ -42,6 +45,10 @@ API_ID = re.compile(r"([a-z0-9]+)\.execute-api|/restapis/([a-z0-9]+)/")
 """The id of an API in its address, AWS's or the emulator's."""
 GONE = re.compile("404|NotFound|DoesNotExist|NoSuch")
 """What services call it that a resource is not there."""
+
+
+class NoAnswer(AwsError):
+    """Nothing answers at the address, or not any more: what was stored is not in question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +103,14 @@ class _Client:
                 if self._local
                 else "Check the region's name (AWS_REGION) and your connection."
             )
-            raise AwsError(f"Nothing answers at {self._where}. {advice}") from None
+            raise NoAnswer(f"Nothing answers at {self._where}. {advice}") from None
         except NoCredentialsError:
             raise AccountError(
                 "There are no AWS credentials. Configure them (aws configure, or AWS_PROFILE), or use the local "
                 "cloud: andamio up"
             ) from None
+        except (ConnectTimeoutError, ConnectionClosedError, ReadTimeoutError) as error:
+            raise NoAnswer(f"{self._where} does not answer: {error}") from error
         except BotoCoreError as error:
             raise AwsError(f"{self._where} does not answer as expected: {error}") from error
         except ClientError as error:
