@@ -131,11 +131,13 @@ class Account:
         except ProfileNotFound as error:
             raise AccountError(f"AWS_PROFILE names a profile that your AWS configuration lacks: {error}.") from None
 
-    def client(self, service: str, *, read_timeout: float = 60) -> Any:
+    def client(self, service: str, *, read_timeout: float = 60, retries: int | None = None) -> Any:
         """A client of one service, with retries; addresses buckets by path, as emulators need."""
-        config = Config(
+        if retries is None:
             # A local cloud that does not answer is most likely down: waiting long would not help.
-            retries={"mode": "standard", "max_attempts": 3 if self.endpoint_url else 4},
+            retries = 3 if self.endpoint_url else 4
+        config = Config(
+            retries={"mode": "standard", "max_attempts": retries},
             connect_timeout=5,
             read_timeout=read_timeout,
             s3={"addressing_style": "path"} if self.endpoint_url else {},
@@ -231,8 +233,8 @@ class Account:
             raise AwsError(f"{name} of {function} could not be set: {error}") from error
 
     def invoke(self, function: str, payload: dict[str, Any], *, seconds: float) -> dict[str, Any]:
-        """Call a function and return what it returns; raises `AwsError` with its message where it fails."""
-        client = self.guarded("lambda", read_timeout=seconds)
+        """Call a function once and return what it returns; raises `AwsError` with its message where it fails."""
+        client = self.guarded("lambda", read_timeout=seconds, retries=0)
         try:
             reply = client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
         except ClientError as error:

@@ -48,6 +48,15 @@ def test_a_call_that_cannot_be_made_is_another_error() -> None:
     assert not isinstance(raised.value, NoAnswer)
 
 
+def test_a_function_that_does_not_answer_in_time_is_called_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    send = Mock(side_effect=botocore.exceptions.ReadTimeoutError(endpoint_url=NOBODY))
+    monkeypatch.setattr(URLLib3Session, "send", send)
+    with pytest.raises(NoAnswer):
+        Account(NOBODY, "us-east-1").invoke("registry", {}, seconds=180)
+    assert send.call_count == 1
+
+
 def test_a_log_goes_on_where_the_emulator_ends_a_full_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws, "FULL_PAGE", 4)
     log = [{"timestamp": moment, "message": f"{number}\n"} for number, moment in enumerate([1, 2, 2, 3, 3, 3, 4, 5, 5])]
