@@ -29,6 +29,8 @@ QUIET_SECONDS = 2.0
 """A save waits until no request has come for so long ..."""
 LATEST_SECONDS = 20.0
 """... but no longer than this after the first change."""
+SAVE_PATH = "/_andamio/save"
+"""Saves at once, and answers as `disk.PATH` does."""
 API_CALLS_AT_ONCE = min(3, max(2, os.cpu_count() or 1))
 """Requests to an API that run at the same time: as many as there are cores, and no more than the functions that the
 account leaves to the API while a batch, a training and ETL run (docs/adr/0020). Further requests wait."""
@@ -225,6 +227,10 @@ class Gateway:
         if scope["type"] == "http" and scope["path"] == watch["PATH"]:
             await identity["respond"](DISK.report(), send)
             return
+        if scope["type"] == "http" and scope["path"] == SAVE_PATH:
+            await self.save_now()
+            await identity["respond"](DISK.report(), send)
+            return
         if scope["type"] == "http" and (why := DISK.refuses(scope["method"], scope["headers"])):
             await watch["refuse"](why, scope["headers"], send)
             return
@@ -242,6 +248,21 @@ class Gateway:
             if scope.get("method") not in ("GET", "HEAD") and self.changed_since is None:
                 self.changed_since = self.last_request
 
+    async def save_now(self) -> None:
+        """Save what has changed, in the first moment without a request: who asks may rely on it after a crash."""
+        while self.in_flight:
+            await asyncio.sleep(0.05)
+        save_what_failed()
+        if self.changed_since is not None:
+            self.save()
+
+    def save(self) -> None:
+        """Save, and note that it has to be done once more where it failed."""
+        self.changed_since = None
+        save_state()
+        if STATE in DISK.unsaved:
+            self.changed_since = time.monotonic()
+
     async def keep_saving(self) -> None:
         """Save in every quiet moment that follows a change."""
         while True:
@@ -251,10 +272,7 @@ class Gateway:
             quiet = now - self.last_request >= QUIET_SECONDS
             due = self.changed_since is not None and now - self.changed_since >= LATEST_SECONDS
             if self.changed_since is not None and self.in_flight == 0 and (quiet or due):
-                self.changed_since = None
-                save_state()
-                if STATE in DISK.unsaved:
-                    self.changed_since = now  # once more, in the next quiet moment
+                self.save()
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Failure:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class KnownBatch:
-    """`known/DIGEST.json`: the batch of some bytes, format and release; see `scoring.batch.known`."""
+    """`known/DIGEST.json`: the batch of some bytes, format and release; see `scoring.known`."""
 
     batch: str
     format_number: Literal[1] = 1

@@ -87,6 +87,7 @@ def claim(
             attempt=state.attempt + 1,
             reason=None,
             missing=(),
+            same_as=None,
             rejected=None,
         )
         if _swap(objects, batch, claimed, etag):

@@ -23,6 +23,8 @@ from scoring.split.chunks import THREADS
 
 _MAX_FAULTS_NAMED = 5
 _REASONS_SHOWN = 3
+_LONGEST_REASON = 200
+"""Characters of one reason: a cause of Step Functions holds 32,768."""
 _REASONS_SAMPLE = 2**18
 """Bytes of the rejects in which the most frequent reasons are counted."""
 
@@ -95,13 +97,20 @@ def _all_rejected_message(context: ScoringContext, complete: Complete) -> str:
     first = next(result.number for result in complete.results if result.rejected)
     head = context.batch.get_range(layout.rejected_part(plan.batch, first), 0, _REASONS_SAMPLE)
     # The last line may be cut.
-    reasons = Counter(json.loads(line)["reason"] for line in head.split(b"\n")[:-1]).most_common(_REASONS_SHOWN)
+    errors = (error for line in head.split(b"\n")[:-1] for error in json.loads(line)["errors"])
+    reasons = Counter(map(_reason, errors)).most_common(_REASONS_SHOWN)
     listed = f" ({'; '.join(reason for reason, _ in reasons)})" if reasons else ""
     which = "its only row is" if rows == 1 else f"all of its {rows:,} rows are"
     return (
         f"{file_name(plan.input.key)} holds no row that can be scored: {which} rejected{listed}. The rows with their "
         f"reasons: s3://{context.bucket}/{layout.REJECTED}{plan.batch}/. Correct the file and upload it again."
     )
+
+
+def _reason(error: Mapping[str, str]) -> str:
+    """One error of a row on a line, cut."""
+    text = f"{error['field']}: {error['reason']}" if error["field"] else error["reason"]
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"
 
 
 def check_batch(objects: Objects, batch: str) -> Complete | Incomplete:

@@ -51,9 +51,12 @@ def number_in_json(text: str) -> int | float:
             return value
     elif math.isinf(value):
         return value
-    from decimal import Decimal  # such numbers are rare, and a cold start need not wait for it
+    from decimal import Decimal, InvalidOperation  # such numbers are rare, and a cold start need not wait for it
 
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent of 19 digits or more, which leaves a finite float zero
+        return value
     if number == number.to_integral_value():
         return int(number)
     return value if number == Decimal(repr(value)) else WrittenNumber(exact_text(number))

@@ -142,7 +142,7 @@ class Batches:
         return replace(status, status="failed", step=None, reason=ended) if ended else status
 
     def _download(self, status: Status, file: Path, options: ResultOptions) -> Result:
-        """Download the result of a batch; raises `ExecutionFailed` when there are rejected rows alone."""
+        """Download a result; raises `ExecutionFailed` when all rows were rejected, `NoData` when it has expired."""
         if status.rows is None:
             raise NoData(f"Batch {status.batch} is done, but its result cannot be downloaded. {status.reason}")
         source_batch = status.same_as or status.batch
@@ -150,6 +150,11 @@ class Batches:
         rejected = target.with_name(f"{_stem(file.name)}.rejected.jsonl")
         if status.all_rejected:
             keys = [info.key for info in self._objects.list(f"{layout.REJECTED}{source_batch}/")]
+            if not keys:
+                raise NoData(
+                    f"Every row of batch {status.batch} was rejected, and the rejected rows have expired ([batch] "
+                    "keep_days). Upload the file again to score it."
+                )
             fetch_rejected(self._objects, keys, rejected)
             raise ExecutionFailed(f"{failure(status)}\n  Downloaded: {rejected}")
         plan = documents.read(self._objects, layout.batch(source_batch, "plan.json"), BatchPlan)

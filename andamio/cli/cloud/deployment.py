@@ -11,7 +11,7 @@ from typing import Any
 
 from andamio import names
 from andamio.adapters.aws import API_ID
-from andamio.cli.cloud import addresses, cdk, outputs
+from andamio.cli.cloud import addresses, cdk, local, outputs
 from andamio.cli.cloud.target import Target, stage_of, system_of, target
 from andamio.cli.console import note
 from andamio.cli.home import REPO, home
@@ -69,6 +69,8 @@ def deploy(
     stack_outputs = where.account.stack_outputs(stack)
     if stack_outputs is None:
         raise ToolError(f"cdk deploy succeeded, but there is no stack {stack}: see {cdk.log()}")
+    if where.recorded is not None:
+        local.save(where.recorded)
     content = _outputs(contract, folder, stack_outputs, where, stage) | {"context": context, "fingerprint": fingerprint}
     return outputs.write(content)
 

@@ -8,10 +8,14 @@ import subprocess
 import sys
 from typing import Any
 
+import httpx
+
 from andamio.cli.home import REPO, cloud, home
 from andamio.errors import LocalCloudError, ToolError
 
 _INTERRUPTED = 130
+SAVE_PATH = "/_andamio/save"
+_SAVE_SECONDS = 60.0
 DUMMY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _AWS_VARIABLES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
@@ -62,6 +66,27 @@ def started() -> dict[str, Any]:
     if recorded is None:
         raise LocalCloudError("The local cloud is not running. Start it with: andamio up")
     return recorded
+
+
+def save(recorded: dict[str, Any]) -> None:
+    """Have the emulator save its state now, so that a crash loses nothing of it; raises `LocalCloudError`.
+
+    LocalStack keeps its state in memory: there is nothing to save.
+    """
+    if recorded.get("emulator") == "localstack":
+        return
+    try:
+        reply = httpx.post(recorded["endpoint_url"] + SAVE_PATH, timeout=_SAVE_SECONDS, trust_env=False)
+        unsaved = reply.raise_for_status().json()["unsaved"]
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        raise LocalCloudError(
+            f"The local cloud has not confirmed that it saved what was deployed ({type(error).__name__}): if it is "
+            "killed now, deploy again. Look: andamio status"
+        ) from error
+    if unsaved:
+        raise LocalCloudError(
+            f"The local cloud could not save what was deployed: {'; '.join(unsaved.values())}. Look: andamio status"
+        )
 
 
 def aws_environment(recorded: dict[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from andamio.adapters.aws import Account, Execution, NoAnswer
 from andamio.cli.console import step
 from andamio.cli.home import cloud
-from andamio.errors import ExecutionFailed
+from andamio.errors import ExecutionFailed, ObjectNotFound
 
 _POLL_SECONDS = 0.5
 _APPEAR_SECONDS = 30.0
@@ -24,8 +24,14 @@ def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = s
 
     `detail` is called at each poll and returns more about the progress.
     """
-    with resumable(account, "Finished steps are kept. To go on, give this command again."):
-        execution = _until_end(account, arn, title, detail)
+    try:
+        with resumable(account, "Finished steps are kept. To go on, give this command again."):
+            execution = _until_end(account, arn, title, detail)
+    except ObjectNotFound as error:
+        raise ExecutionFailed(
+            f"{title} was lost: {error}. The local cloud was killed before it had saved this execution. Finished steps "
+            "are kept. Look with andamio status whether the local cloud runs, and give this command again."
+        ) from error
     if execution.status != "SUCCEEDED":
         raise ExecutionFailed(
             f"{title} ended as {execution.status}: {reason(execution.cause)}\n"

@@ -136,7 +136,8 @@ def _record_id(value: object, row: int, problems: list[Violation]) -> RecordId:
         return None
     if isinstance(value, str) and 1 <= len(value) <= LONGEST_ID:
         return value
-    if isinstance(value, float) and value.is_integer():
+    # A number of more digits than a float holds is a fraction, whatever its float is.
+    if type(value) is float and value.is_integer():
         value = int(value)  # 7.0 is an integer of JSON Schema
     if isinstance(value, int) and not isinstance(value, bool) and -LARGEST_ID <= value < LARGEST_ID:
         return value

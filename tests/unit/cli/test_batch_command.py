@@ -241,7 +241,24 @@ def test_a_result_that_is_kept_no_longer_is_not_brought(cloud: Cloud, file: Path
     assert "have expired" in refused("batch", "--resume", found.status.batch)
 
 
-def test_a_file_of_which_every_row_is_rejected_fails_and_its_rejects_come(cloud: Cloud, file: Path) -> None:
+def test_rejects_that_are_kept_no_longer_leave_the_local_ones_alone(
+    cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = a_plan(release=cloud.release)
+    put_cut(cloud.buckets["batch"], plan, 2)
+    put_state(cloud.buckets["batch"], status="failed", reason="patients.csv holds no row.", rejected=2)
+    local = file.with_name("patients.rejected.jsonl")
+    local.write_text("kept")
+    monkeypatch.chdir(file.parent)
+    error = refusal("batch", "--resume", BATCH)
+    assert error.code == "no-data"
+    assert "have expired" in str(error)
+    assert local.read_text() == "kept"
+
+
+def test_a_file_of_which_every_row_is_rejected_fails_and_its_rejects_come(
+    cloud: Cloud, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bucket = cloud.buckets["batch"]
 
     def all_rejected(batch_id: str, key: str) -> None:
@@ -259,7 +276,10 @@ def test_a_file_of_which_every_row_is_rejected_fails_and_its_rejects_come(cloud:
     assert len(file.with_name("patients.rejected.jsonl").read_text().splitlines()) == 2
     assert not file.with_name("patients.scored.csv").exists()
     (key,) = [key for key in bucket.writes if key.startswith(layout.INCOMING)]
+    file.with_name("patients.rejected.jsonl").unlink()
+    monkeypatch.chdir(file.parent)  # where a resumed batch puts its files
     assert "holds no row" in refused("batch", "--resume", key.split("/")[1])
+    assert len(file.with_name("patients.rejected.jsonl").read_text().splitlines()) == 2
     assert cloud.started == []
 
 

@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from andamio.cli.cloud.local import save
 from andamio.errors import CommandError
 from localstack.cloud import Cloud
 from localstack.home import Home
@@ -89,12 +90,21 @@ def test_a_crash_loses_nothing_that_was_deployed_before_a_quiet_moment(cloud):
     cloud.create_function("deployed", ENVIRONMENT_HANDLER)
     saved = cloud.home / "state" / "lambda.json"
     assert wait_until(lambda: saved.exists() and "deployed" in saved.read_text(), 15)
+    cloud.ok("wait", "mlflow")  # one that is still starting ends with its database
     before = cloud.pids()
     kill(cloud, "emulator", "postgres")
     after = cloud.up()
     assert after["services"]["mlflow"]["pid"] == before["mlflow"]  # what runs is left alone
     assert after["services"]["postgres"]["state"] == "running"
     assert cloud.invoke("deployed")["AWS_LAMBDA_FUNCTION_NAME"] == "deployed"
+
+
+def test_what_the_command_line_had_saved_outlives_a_crash_at_once(cloud):
+    cloud.create_function("asked", ENVIRONMENT_HANDLER)
+    save(json.loads((cloud.home / "cloud.json").read_text()))
+    kill(cloud, "emulator")
+    cloud.up()
+    assert cloud.invoke("asked")["AWS_LAMBDA_FUNCTION_NAME"] == "asked"
 
 
 def test_a_stop_and_a_start_keep_objects_functions_and_addresses(cloud):

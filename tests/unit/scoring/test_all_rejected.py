@@ -95,6 +95,29 @@ def test_rows_too_long_to_sample_are_counted_without_their_reasons(monkeypatch: 
     assert "its only row is rejected. The rows with" in said["message"]
 
 
+def test_each_reason_is_counted_for_itself_and_cut() -> None:
+    values = ", ".join(f'"{"v" * 90}{number}"' for number in range(20))
+    contract = Contract.from_toml(SMALL.replace('"red", "blue"', values))
+    rows = "".join(f"p{row},{age},x,green\n" for row, age in enumerate(["old", "old", "50"]))
+    said = Machine(contract, shard_bytes=10_000).score("a.csv", f"patient,age,weight,colour\n{rows}")
+    (listed,) = re.findall(r"are rejected \((.*)\)\. The rows", said["message"])
+    reasons = listed.split("; ")
+    assert [reason.split(":")[0] for reason in reasons] == ["weight", "colour", "age"]
+    assert reasons[1].startswith("colour: must be one of vvv")
+    assert [len(reason) <= 200 for reason in reasons] == [True] * 3
+
+
+def test_a_copy_that_is_scored_after_all_is_the_same_as_no_other() -> None:
+    machine = Machine()
+    first, copy = (machine.score(name, BAD)["batch"] for name in ("a.csv", "copy.csv"))
+    assert machine.state(copy)["same_as"] == first
+    for info in list(machine.batch.list(f"{layout.REJECTED}{first}/")):
+        machine.batch.delete(info.key)
+    machine.plan({"batch": copy, "resume": True}, "second")
+    held = machine.state(copy)
+    assert (held["status"], held["same_as"]) == ("running", None)
+
+
 OPTIONAL = Contract.from_toml(re.sub(r'(type = "(integer|number)")', r"\1\nrequired = false", SMALL))
 
 

@@ -135,6 +135,16 @@ def test_a_number_of_json_is_the_text_it_is_written_as(whole: int, part: int, pl
     assert row["kind"] == ("0" if meant == "-0" else meant)
 
 
+@pytest.mark.parametrize(
+    "written", ["0.0e99999999999999999999", "-0.0e9999999999999999999", "1.0e-99999999999999999999"]
+)
+def test_a_zero_with_an_exponent_that_no_decimal_holds_is_zero(written: str) -> None:
+    assert parse_json(written) == 0.0
+    (row,) = by_etl(CONTRACT, f'{{"kind": {written}}}\n'.encode(), "jsonl").values()
+    assert row["kind"] == "0"
+    assert ids_of_batch("jsonl", lines([f'{{"part": {written}}}'])) == ["0"]
+
+
 NUMBERS = {
     "12345678901234567890.0": "12345678901234567890",
     "-9007199254740993.0": "-9007199254740993",
