@@ -88,13 +88,27 @@ def read_status(objects: Objects, batch: str, now: datetime) -> Status | None:
     if state is None:
         request = documents.find(objects, layout.batch(batch, "request.json"), UploadRequest)
         return None if request is None else _waiting_status(batch, request, now)
-    status = Status(batch, state.status, state.created, state.key, reason=state.reason)
+    status = _state_status(batch, state)
     if state.status == "done":
         return _finished_status(objects, replace(status, same_as=state.same_as))
-    if state.rejected is not None:
-        status = replace(status, rows=state.rejected, scored=0, rejected=state.rejected, same_as=state.same_as)
     found = _unfinished_status(objects, status)
     return _progress_status(objects, found, state) if found.status == "running" else found
+
+
+def readable_status(objects: Objects, batch: str, now: datetime) -> Status | None:
+    """Like `read_status`; where a document cannot be read, what the state says, as of a batch that failed for it."""
+    try:
+        return read_status(objects, batch, now)
+    except DocumentError as error:
+        try:
+            state = documents.find(objects, layout.batch(batch, "state.json"), State)
+        except DocumentError:
+            state = None
+        if state is None:
+            created = datetime.strptime(batch.split("-")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+            return Status(batch, "failed", created.isoformat(timespec="seconds"), None, reason=str(error))
+        reason = f"{state.reason} {error}" if state.reason else str(error)
+        return replace(_state_status(batch, state), status="failed", reason=reason)
 
 
 def judged_by_progress(status: Status, now: datetime) -> Status:
@@ -148,17 +162,8 @@ def recent(objects: Objects, limit: int, now: datetime) -> list[Status]:
             break
     newest = sorted(found, reverse=True)[:limit]
     with ThreadPoolExecutor(_THREADS) as pool:
-        read = list(pool.map(lambda batch: _readable_status(objects, batch, now), newest))
+        read = list(pool.map(lambda batch: readable_status(objects, batch, now), newest))
     return [status for status in read if status is not None]
-
-
-def _readable_status(objects: Objects, batch: str, now: datetime) -> Status | None:
-    """The status of one batch of a list: a document that cannot be read costs its batch, not the list."""
-    try:
-        return read_status(objects, batch, now)
-    except DocumentError as error:
-        created = datetime.strptime(batch.split("-")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-        return Status(batch, "failed", created.isoformat(timespec="seconds"), None, reason=str(error))
 
 
 def _ids(objects: Objects, since: str) -> Iterator[str]:
@@ -194,6 +199,14 @@ def _waiting_status(batch: str, request: UploadRequest, now: datetime) -> Status
     if now < datetime.fromisoformat(request.expires) + _UPLOAD_GRACE:
         return status
     return replace(status, status="failed", reason="No file was uploaded in time. Request another upload.")
+
+
+def _state_status(batch: str, state: State) -> Status:
+    """What a batch's state alone says."""
+    status = Status(batch, state.status, state.created, state.key, reason=state.reason)
+    if state.rejected is None:
+        return status
+    return replace(status, rows=state.rejected, scored=0, rejected=state.rejected, same_as=state.same_as)
 
 
 def _finished_status(objects: Objects, status: Status) -> Status:

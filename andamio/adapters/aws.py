@@ -23,9 +23,12 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
     ProfileNotFound,
+    ReadTimeoutError,
 )
 
 from andamio import names
@@ -42,6 +45,10 @@ API_ID = re.compile(r"([a-z0-9]+)\.execute-api|/restapis/([a-z0-9]+)/")
 """The id of an API in its address, AWS's or the emulator's."""
 GONE = re.compile("404|NotFound|DoesNotExist|NoSuch")
 """What services call it that a resource is not there."""
+
+
+class NoAnswer(AwsError):
+    """Nothing answers at the address, or not any more: what was stored is not in question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +103,14 @@ class _Client:
                 if self._local
                 else "Check the region's name (AWS_REGION) and your connection."
             )
-            raise AwsError(f"Nothing answers at {self._where}. {advice}") from None
+            raise NoAnswer(f"Nothing answers at {self._where}. {advice}") from None
         except NoCredentialsError:
             raise AccountError(
                 "There are no AWS credentials. Configure them (aws configure, or AWS_PROFILE), or use the local "
                 "cloud: andamio up"
             ) from None
+        except (ConnectTimeoutError, ConnectionClosedError, ReadTimeoutError) as error:
+            raise NoAnswer(f"{self._where} does not answer: {error}") from error
         except BotoCoreError as error:
             raise AwsError(f"{self._where} does not answer as expected: {error}") from error
         except ClientError as error:
@@ -122,11 +131,13 @@ class Account:
         except ProfileNotFound as error:
             raise AccountError(f"AWS_PROFILE names a profile that your AWS configuration lacks: {error}.") from None
 
-    def client(self, service: str, *, read_timeout: float = 60) -> Any:
+    def client(self, service: str, *, read_timeout: float = 60, retries: int | None = None) -> Any:
         """A client of one service, with retries; addresses buckets by path, as emulators need."""
-        config = Config(
+        if retries is None:
             # A local cloud that does not answer is most likely down: waiting long would not help.
-            retries={"mode": "standard", "max_attempts": 3 if self.endpoint_url else 4},
+            retries = 3 if self.endpoint_url else 4
+        config = Config(
+            retries={"mode": "standard", "max_attempts": retries},
             connect_timeout=5,
             read_timeout=read_timeout,
             s3={"addressing_style": "path"} if self.endpoint_url else {},
@@ -222,8 +233,8 @@ class Account:
             raise AwsError(f"{name} of {function} could not be set: {error}") from error
 
     def invoke(self, function: str, payload: dict[str, Any], *, seconds: float) -> dict[str, Any]:
-        """Call a function and return what it returns; raises `AwsError` with its message where it fails."""
-        client = self.guarded("lambda", read_timeout=seconds)
+        """Call a function once and return what it returns; raises `AwsError` with its message where it fails."""
+        client = self.guarded("lambda", read_timeout=seconds, retries=0)
         try:
             reply = client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
         except ClientError as error:

@@ -19,7 +19,7 @@ from lambdas.api.requests.records import invalid, refuse_others
 from lambdas.api.stores import Bucket, Stores
 from scoring.batch import ID, MAX_NAME_LENGTH, new_id, plain_name
 from scoring.documents import UploadRequest
-from scoring.status import Files, judged_by_progress, read_status, recent, result_files
+from scoring.status import Files, judged_by_progress, readable_status, recent, result_files
 
 LARGEST_UPLOAD = 5 * 2**30
 """Bytes that S3 takes in one POST."""
@@ -72,7 +72,7 @@ def batch_status(stores: Stores, batch: str) -> Json:
     """How far a batch is and where its results are; raises `RequestError` (404) for an unknown id."""
     if not ID.fullmatch(batch):
         raise wrong_path("batch", "the id of a batch, such as 20261121T100000-0123456789ab")
-    status = read_status(stores.bucket, batch, stores.clock.now())
+    status = readable_status(stores.bucket, batch, stores.clock.now())
     if status is None:
         raise RequestError("not-found", "There is no batch of this id. GET batches lists the recent ones.")
     status = judged_by_progress(status, stores.clock.now())

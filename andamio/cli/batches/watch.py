@@ -6,9 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from andamio.adapters.aws import Account, Execution
-from andamio.cli.models.follow import reason
+from andamio.cli.models.follow import reason, resumable
 from andamio.cli.progress import bar
-from andamio.errors import AwsError, ExecutionFailed, ObjectNotFound
+from andamio.errors import ExecutionFailed, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from scoring.state import read_state
@@ -70,15 +70,12 @@ class Watch:
     def await_end(self) -> Status:
         """Wait until the batch is done, or has failed because every row was rejected.
 
-        Raises `ExecutionFailed` when it fails for another reason, or when no execution works on it, `AwsError` when
+        Raises `ExecutionFailed` when it fails for another reason, or when no execution works on it, `NoAnswer` when
         nothing answers.
         """
-        try:
+        advice = f"What was scored is kept. To go on: andamio batch --resume {self.batch}"
+        with resumable(self._account, advice):
             return self._await_end()
-        except AwsError as error:
-            raise AwsError(
-                f"{error}. What was scored is kept: then go on with: andamio batch --resume {self.batch}"
-            ) from error
 
     def _await_end(self) -> Status:
         began_at = checked_at = time.monotonic()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
-from andamio.adapters.aws import Account, Execution
+from andamio.adapters.aws import Account, Execution, NoAnswer
 from andamio.cli.console import step
-from andamio.errors import AwsError, ExecutionFailed, ObjectNotFound
+from andamio.cli.home import cloud
+from andamio.errors import ExecutionFailed, ObjectNotFound
 
 _POLL_SECONDS = 0.5
 _APPEAR_SECONDS = 30.0
+_FORGETFUL = "localstack"
+"""The emulator whose state is in memory."""
 
 
 def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = str) -> Execution:
@@ -21,9 +25,8 @@ def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = s
     `detail` is called at each poll and returns more about the progress.
     """
     try:
-        execution = _until_end(account, arn, title, detail)
-    except AwsError as error:
-        raise AwsError(f"{error}. Finished steps are kept: then give this command again.") from error
+        with resumable(account, "Finished steps are kept. To go on, give this command again."):
+            execution = _until_end(account, arn, title, detail)
     except ObjectNotFound as error:
         raise ExecutionFailed(
             f"{title} was lost: {error}. The local cloud was killed before it had saved this execution. Finished steps "
@@ -35,6 +38,17 @@ def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = s
             f"  Log: andamio logs {'etl' if title.startswith('ETL') else 'train'}"
         )
     return execution
+
+
+@contextmanager
+def resumable(account: Account, advice: str) -> Iterator[None]:
+    """Where nothing answers any more, add what is kept and how to go on; a cloud without a disk keeps nothing."""
+    try:
+        yield
+    except NoAnswer as error:
+        if account.endpoint_url is not None and (cloud() or {}).get("emulator") == _FORGETFUL:
+            raise
+        raise NoAnswer(f"{str(error).rstrip('.')}. {advice}") from error
 
 
 def _until_end(account: Account, arn: str, title: str, detail: Callable[[], str]) -> Execution:

@@ -273,7 +273,7 @@ def follow_in_mlflow(deployed: dict[str, Any], account: Account) -> None:
         with step("Letting MLflow's alias 'champion' follow"):
             version = account.invoke(function, event, seconds=_FOLLOW_SECONDS)["mlflow_version"]
     except AwsError as error:
-        note(f"MLflow's alias 'champion' did not follow: {error} Note that {later}")
+        note(f"MLflow's alias 'champion' did not follow: {str(error).rstrip('.')}. Note that {later}")
         return
     if version is None:
         note("MLflow has no model version of this release: its alias 'champion' stays where it is.")

@@ -158,8 +158,32 @@ def test_a_batch_whose_documents_cannot_be_read_does_not_hide_the_others(api: Ap
     readable, unreadable = answer.json["batches"]
     assert (readable["batch"], readable["status"]) == (BATCH, "running")
     assert (unreadable["batch"], unreadable["status"]) == (OTHER, "failed")
-    assert unreadable["created"] == "2026-11-20T10:00:00+00:00"
+    assert unreadable["created"] == CREATED
     assert "plan.json" in unreadable["reason"]
+    api.batch.put(layout.batch(OTHER, "state.json"), b"{}")
+    _, unreadable = api.get("/batches").json["batches"]
+    assert (unreadable["status"], unreadable["created"]) == ("failed", "2026-11-20T10:00:00+00:00")
+    assert "state.json" in unreadable["reason"]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ({"status": "running"}, "batches/"),
+        ({"status": "failed", "reason": "1 part could not be scored."}, "1 part could not be scored. batches/"),
+    ],
+)
+def test_a_batch_of_an_earlier_format_is_answered_with_its_state(api: Api, state: dict[str, Any], reason: str) -> None:
+    put_state(api.batch, **state)
+    put_cut(api.batch, a_plan(), 2, 10)
+    plan = json.loads(a_plan().to_json()) | {"format": 1}
+    api.batch.put(layout.batch(BATCH, "plan.json"), json.dumps(plan).encode())
+    answer = api.get(f"/batches/{BATCH}")
+    described(api, "BatchWithLinks", answer.json)
+    assert answer.status == 200
+    assert (answer.json["status"], answer.json["shards"], answer.json["file"]) == ("failed", None, KEY)
+    assert answer.json["reason"].startswith(reason)
+    assert "plan.json: format" in answer.json["reason"]
 
 
 def test_a_batch_that_is_done_links_to_its_results(api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from andamio.adapters.aws import NoAnswer
+from andamio.adapters.memory import MemoryObjects
 from andamio.cli.batches import batch, watch
 from andamio.cli.models.follow import follow
 from andamio.errors import AwsError
@@ -16,6 +19,8 @@ from andamio.storage import layout
 from scoring.batch import Shard
 from tests.support.batch_cloud import DEPLOYED, Cloud, refusal, refused, said
 from tests.support.batches import BATCH, a_plan, put_cut, put_shard, put_state
+
+LOCAL = "http://127.0.0.1:9"
 
 
 def test_why_a_batch_failed_is_said_and_how_to_go_on(cloud: Cloud, file: Path) -> None:
@@ -48,22 +53,47 @@ def test_an_execution_that_dies_without_a_word_is_noticed(cloud: Cloud, file: Pa
     assert "ended as TIMED_OUT: took too long" in refused("batch", str(file))
 
 
-def test_where_the_cloud_dies_it_is_said_what_is_safe_and_how_to_go_on(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put_state(cloud.buckets["batch"])
-    cloud.run("e-1", "RUNNING")
+def failing(monkeypatch: pytest.MonkeyPatch, error: AwsError, endpoint_url: str | None) -> tuple[str, str]:
+    """What a batch and a training say when a call fails so while they wait."""
 
     def gone(*arguments: Any) -> None:
-        raise AwsError("Nothing answers. Start the local cloud: andamio up")
+        raise error
 
     monkeypatch.setattr(watch, "read_status", gone)
-    said_then = refused("batch", "--resume", BATCH)
-    assert f"andamio up. What was scored is kept: then go on with: andamio batch --resume {BATCH}" in said_then
+    account: Any = SimpleNamespace(execution=gone, endpoint_url=endpoint_url, executions=lambda machine, limit: [])
+    with pytest.raises(type(error)) as batch_error:
+        watch.Watch(account, MemoryObjects(), "machine", BATCH).await_end()
+    with pytest.raises(type(error)) as training_error:
+        follow(account, "arn:1", "Training")
+    return str(batch_error.value), str(training_error.value)
 
-    account = SimpleNamespace(execution=gone)
-    with pytest.raises(AwsError, match=r"andamio up\. Finished steps are kept: then give this command again\."):
-        follow(account, "arn:1", "Training")  # type: ignore[arg-type]
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "emulator", "said"),
+    [
+        (LOCAL, "ministack", "Nothing answers. Start the local cloud: andamio up"),
+        (None, "localstack", "Nothing answers. Check the region's name (AWS_REGION) and your connection."),
+    ],
+)
+def test_where_the_cloud_dies_it_is_said_what_is_safe_and_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, endpoint_url: str | None, emulator: str, said: str
+) -> None:
+    monkeypatch.setenv("ANDAMIO_HOME", str(tmp_path))
+    (tmp_path / "cloud.json").write_text(json.dumps({"emulator": emulator}))
+    of_batch, of_training = failing(monkeypatch, NoAnswer(said), endpoint_url)
+    sentence = said.rstrip(".")
+    assert of_batch == f"{sentence}. What was scored is kept. To go on: andamio batch --resume {BATCH}"
+    assert of_training == f"{sentence}. Finished steps are kept. To go on, give this command again."
+
+
+def test_of_a_cloud_in_memory_and_of_a_call_that_is_refused_nothing_is_said_to_be_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ANDAMIO_HOME", str(tmp_path))
+    refused_call = AwsError("AccessDenied")
+    assert failing(monkeypatch, refused_call, LOCAL) == ("AccessDenied", "AccessDenied")
+    (tmp_path / "cloud.json").write_text(json.dumps({"emulator": "localstack"}))
+    assert failing(monkeypatch, NoAnswer("Nothing answers."), LOCAL) == ("Nothing answers.", "Nothing answers.")
 
 
 def test_a_machine_that_fails_before_it_plans_is_noticed(cloud: Cloud, file: Path) -> None:
