@@ -29,8 +29,8 @@ def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = s
             execution = _until_end(account, arn, title, detail)
     except ObjectNotFound as error:
         raise ExecutionFailed(
-            f"{title} was lost: {error}. The local cloud was killed before it had saved this execution. Finished steps "
-            "are kept. Look with andamio status whether the local cloud runs, and give this command again."
+            f"{title} was lost: {error}. The local cloud was killed before it had saved this execution. Look "
+            "with andamio status whether the local cloud runs. Then give this command again: it uses what is stored."
         ) from error
     if execution.status != "SUCCEEDED":
         raise ExecutionFailed(

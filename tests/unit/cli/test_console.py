@@ -44,6 +44,6 @@ def test_an_execution_that_a_killed_cloud_forgot_is_a_reason_to_give_the_command
         raise ObjectNotFound(f"there is no execution {arn}")
 
     account = SimpleNamespace(execution=unknown)
-    with pytest.raises(ExecutionFailed, match=r"andamio status .* give this command again") as error:
+    with pytest.raises(ExecutionFailed, match=r"andamio status .* Then give this command again") as error:
         follow(account, "arn:aws:states:::execution:etl:1", "ETL")  # type: ignore[arg-type]
     assert "arn:aws:states:::execution:etl:1" in str(error.value)
