@@ -3,7 +3,7 @@
     python -m benchmarks.training                    # 1,000 and 20,000 rows
     python -m benchmarks.training 100000 1000000     # other sizes
     python -m benchmarks.training --families logistic_regression 100000
-    python -m benchmarks.training 1000 20000 100000 --write
+    python -m benchmarks.training 1000 20000 100000 --families logistic_regression hist_gradient_boosting --write
 
 Ours is what the trial's function does after it was started: read the data version, encode it, cross-validate, estimate
 the exported size. Theirs is a pipeline of imputer, scaler and one-hot encoder in `cross_validate`, on a frame that was
