@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, ValidationError
 
 from andamio.errors import DataError
-from andamio.storage.documents import Part
+from andamio.storage.documents import Part, first_fault
 
 
 class StepEvent(Part):
@@ -60,11 +60,10 @@ def run_step[To](steps: Steps[To], to: To, event: Mapping[str, Any]) -> dict[str
         # As JSON, so that the strict models take what JSON has: a list for a tuple, an object for a model.
         parsed = step.event.model_validate_json(json.dumps(fields))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the event"
         raise DataError(
-            f"The step '{name}' cannot be done: {field}: {first['msg']}. Correct the input of the execution and start "
-            "it again. If nobody wrote that, deploy again: state machine and functions are then of one version."
+            f"The step '{name}' cannot be done: {first_fault(error, 'the event')}. Correct the input of the execution "
+            "and start it again. If nobody wrote that, deploy again: state machine and functions are then of one "
+            "version."
         ) from None
     return step.do(to, parsed).model_dump(mode="json")
 

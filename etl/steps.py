@@ -7,10 +7,8 @@ What a person is to know is a status with a message; exceptions are faults.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from andamio import names, step
 from andamio.contract import Contract
@@ -57,11 +55,6 @@ class Etl:
     lake: Objects
     contract: Contract
     now: datetime
-
-
-def run_step(lake: Objects, contract: Contract, event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Do the step that an event names; raises `DataError` for one that is not known."""
-    return step.run_step(STEPS, Etl(lake, contract, now), event)
 
 
 def collect_step(etl: Etl, event: CollectEvent) -> InputSummary | NewerInput | NoRawFiles:

@@ -17,10 +17,8 @@ exceptions are faults.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from andamio import step
 from andamio.errors import DataError
@@ -59,11 +57,6 @@ class Call:
 
     context: ScoringContext
     now: datetime
-
-
-def run_step(context: ScoringContext, event: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Do the step that an event names; raises `DataError` for one that is not known."""
-    return step.run_step(STEPS, Call(context, now), event)
 
 
 def _plan(call: Call, event: PlanEvent) -> NextStep:

@@ -52,12 +52,16 @@ def parse[D](body: bytes, kind: Kind[D], key: str) -> D:
     try:
         return adapter(kind).validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the document"
         raise DocumentError(
-            f"{key}: {field}: {first['msg']}. The document was changed, or another version of Andamio wrote it. "
-            "Restore it, or start again what wrote it: a new run, data version or batch."
+            f"{key}: {first_fault(error, 'the document')}. The document was changed, or another version of Andamio "
+            "wrote it. Restore it, or start again what wrote it: a new run, data version or batch."
         ) from None
+
+
+def first_fault(error: ValidationError, whole: str) -> str:
+    """The first field that is wrong and why, without its value; `whole` is the name where it is no single field."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or whole}: {first['msg']}"
 
 
 def adapter[D](kind: Kind[D]) -> TypeAdapter[D]:

@@ -16,9 +16,10 @@ from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
 
+from andamio.step import run_step
 from benchmarks.batch.folder import FolderObjects, NoTable
 from scoring.context import ScoringContext
-from scoring.steps import run_step
+from scoring.steps import STEPS, Call
 
 
 class WithoutPandas(MetaPathFinder):
@@ -43,7 +44,7 @@ def main() -> None:
         events = json.loads(batch.get(what).body)[int(worker) :: int(workers)]
     said: dict[str, Any] = {}
     for event in events:
-        said = run_step(context, {"step": step, **event}, datetime.now(UTC))
+        said = run_step(STEPS, Call(context, datetime.now(UTC)), {"step": step, **event})
     print(json.dumps(said))
 
 

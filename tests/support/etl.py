@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns, from_bytes
+from andamio.step import run_step
 from andamio.storage import layout
-from etl.steps import run_step
+from etl.steps import STEPS, Etl
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -44,7 +45,7 @@ class Lake(MemoryObjects):
     def step(self, step: str, **said: Any) -> dict[str, Any]:
         """One step; what it returns must survive JSON, as it does on its way through the state machine."""
         result: dict[str, Any] = json.loads(
-            json.dumps(run_step(self, self.contract, {"step": step, **said}, NOW), allow_nan=False)
+            json.dumps(run_step(STEPS, Etl(self, self.contract, NOW), {"step": step, **said}), allow_nan=False)
         )
         return result
 

@@ -14,10 +14,11 @@ from typing import Any
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from andamio.contract import Contract
+from andamio.step import run_step
 from andamio.storage import layout
 from scoring.batch import BatchPlan, Cut
 from scoring.context import ScoringContext
-from scoring.steps import run_step
+from scoring.steps import STEPS, Call
 from tests.support.releases import serve
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -78,7 +79,7 @@ class Machine:
     def step(self, step: str, **event: Any) -> Json:
         """One call of the function; what goes in and out is JSON."""
         said: Json = json.loads(
-            json.dumps(run_step(self.context, json.loads(json.dumps({"step": step, **event})), self.now))
+            json.dumps(run_step(STEPS, Call(self.context, self.now), json.loads(json.dumps({"step": step, **event}))))
         )
         return said
 
