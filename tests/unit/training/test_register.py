@@ -12,6 +12,7 @@ from andamio.records.from_json import parse_records
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import CARD, CARD_PAGE, FILES, IMPORTANCE, Release, seal
 from andamio.storage import layout
+from andamio.testing.tracker import MemoryTracker
 from registry.card import making
 from registry.documents import AliasResult
 from registry.follow import follow
@@ -20,7 +21,6 @@ from registry.register import ATTEMPTS, promote, register
 from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
 from tests.support.releases import linear_onnx, release_files
 from tests.support.runs import copied, evaluated, planned
-from tests.support.tracker import MemoryTracker
 from training.evaluate.decide import decide
 from training.fit import fit
 
