@@ -25,8 +25,9 @@ except ModuleNotFoundError as error:
     ) from error
 
 from andamio.testing.account import local_aws
+from andamio.testing.api import Reply
 from andamio.testing.cloud import Call, Execution, Killed, LocalAws
 from andamio.testing.failure import ExecutionFailure
 from andamio.testing.network import NetworkRefused
 
-__all__ = ["Call", "Execution", "ExecutionFailure", "Killed", "LocalAws", "NetworkRefused", "local_aws"]
+__all__ = ["Call", "Execution", "ExecutionFailure", "Killed", "LocalAws", "NetworkRefused", "Reply", "local_aws"]

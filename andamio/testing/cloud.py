@@ -19,6 +19,7 @@ import boto3
 from andamio import names
 from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.s3 import S3Objects
+from andamio.testing.api import Reply, event_loop, proxy_event
 from andamio.testing.failure import ExecutionFailure, describe
 from infra import asl
 
@@ -121,9 +122,9 @@ class LocalAws:
 
     # Using
 
-    def put(self, key: str, body: bytes | str) -> None:
-        """Put an object into the lake."""
-        self.lake.put(key, body.encode() if isinstance(body, str) else body)
+    def put(self, key: str, body: bytes | str, bucket: S3Objects | None = None) -> None:
+        """Put an object into a bucket, the lake unless told. It starts nothing: `landed` makes the event."""
+        (bucket or self.lake).put(key, body.encode() if isinstance(body, str) else body)
 
     def landed(self, key: str, bucket: S3Objects | None = None) -> dict[str, Any]:
         """The event that EventBridge sends for the latest version of an object (of the lake, unless told)."""
@@ -156,6 +157,16 @@ class LocalAws:
         if ended.status != "SUCCEEDED":
             raise ExecutionFailure(describe(part, ended.status, ended.error, ended.cause, self._events(ended.arn)))
         return ended
+
+    def request(self, method: str, path: str, body: object = None, **query: str) -> Reply:
+        """The API's answer to a request, such as `request("POST", "/predict", {"features": {...}})`."""
+        if "api" not in self._handlers:
+            from lambdas.api import handler  # here: a test that sends no request needs no FastAPI
+
+            self.function("api", handler)
+        with event_loop():
+            answered = self.answer("api", proxy_event(method, path, body, query), _context("api"))
+        return Reply(answered["statusCode"], answered["headers"], answered["body"])
 
     def ended(self, arn: str) -> Execution:
         """Wait for the end of an execution; raises `TimeoutError` after two minutes."""

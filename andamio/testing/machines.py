@@ -15,7 +15,7 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from andamio import names
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import UsageError
-from andamio.settings import RegistrySettings, ScoreSettings
+from andamio.settings import ApiSettings, RegistrySettings, ScoreSettings
 from andamio.testing.cloud import FUNCTION_SECONDS, LocalAws
 from andamio.testing.tracker import MemoryTracker
 from infra import asl
@@ -34,6 +34,7 @@ ENVIRONMENT: Mapping[str, str] = {
     TRACKING_URI: _REMEMBERED,
     RegistrySettings.PREFIX + "LOCK": "0" * 64,
     ScoreSettings.PREFIX + "SHARD_BYTES": str(_SHARD_BYTES),
+    ApiSettings.PREFIX + "REFRESH_SECONDS": "60",
 }
 """What functions need to be told beside buckets and table."""
 
