@@ -19,6 +19,7 @@ from andamio.cli.console import done, note, out
 from andamio.cli.home import REPO
 from andamio.cli.models import api, pipeline, reports, show
 from andamio.cli.models import card as cards
+from andamio.cli.verify import run as verification
 from andamio.contract import Contract
 from andamio.errors import CommandError, UsageError
 
@@ -169,6 +170,17 @@ def destroy(
     if not yes:
         earlier = teardown.confirm(system, everything=everything, earlier=earlier)
     teardown.destroy(system, everything=everything, earlier=earlier)
+
+
+@app.command()
+def verify(
+    problem: Folder = HEART,
+    aws: Aws = False,
+    context: Context = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Deploy under the stage verify, use everything once, delete it all, and write a report."""
+    verification.verify(problem, aws=aws, context=context or [], yes=yes)
 
 
 @app.command()

@@ -66,6 +66,7 @@ class LocalAws:
     lake, models, batch   the buckets
     table                 the predictions table
     calls                 every invocation of a function so far, in order of their ends
+    closed                whether the test is over: no function is called any more
     """
 
     problem: str
@@ -78,8 +79,8 @@ class LocalAws:
     _handlers: dict[str, Handler] = field(default_factory=dict)
     _modules: list[ModuleType] = field(default_factory=list)
     _machines: dict[str, str] = field(default_factory=dict)
+    closed: bool = False
     _running: set[int] = field(default_factory=set)
-    _closed: bool = False
 
     # Deploying
 
@@ -209,7 +210,7 @@ class LocalAws:
         me = threading.get_ident()
         self._running.add(me)
         try:
-            assert not self._closed, "the test is over"
+            assert not self.closed, "the test is over"
             result = self.answer(part, event, _context(name))
         except (Exception, Killed) as error:  # as Lambda's runtime does
             said = {
@@ -230,7 +231,7 @@ class LocalAws:
 
     def close(self) -> None:
         """Stop what still runs and wait for it: no thread of this account outlives it, or its credentials."""
-        self._closed = True
+        self.closed = True
         states = boto3.client("stepfunctions")
         for machine in states.list_state_machines()["stateMachines"]:
             running = states.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")

@@ -165,20 +165,23 @@ def test_no_connection_leaves_this_machine(tiny: Path) -> None:
 
 
 def test_what_still_runs_at_the_end_is_waited_for(tiny: Path) -> None:
-    entered, told, ended = threading.Event(), threading.Event(), threading.Event()
-
-    def slow(event: object, context: object) -> dict[str, str]:
-        entered.set()
-        told.wait(60)
-        ended.set()
-        return {}
+    entered, over = threading.Event(), threading.Event()
+    outlived: list[bool] = []
 
     with local_aws(tiny, machines=("etl",)) as aws:
+
+        def slow(event: object, context: object) -> dict[str, str]:
+            entered.set()
+            while not aws.closed:
+                threading.Event().wait(0.01)
+            outlived.append(over.wait(2))
+            return {}
+
         aws.fake_function("etl", slow)
         aws.start("etl", {})
         assert entered.wait(60)
-        threading.Timer(0.2, told.set).start()
-    assert ended.is_set(), "a thread outlived its account, and its credentials"
+    over.set()
+    assert outlived == [False], "a thread outlived its account, and its credentials"
 
 
 def test_one_account_at_a_time(tiny: Path) -> None:
