@@ -122,7 +122,7 @@ class Etl(World):
 
 class Train(World):
     part = "train"
-    quick = (("trial", "put_new", "runs/"), ("fit", "put_new", "runs/"), ("promote", "put_new", "serving/"))
+    quick = (("fit", "put_new", "runs/"), ("promote", "put_new", "serving/"), ("trial", "put_new", "runs/"))
     tracker: MemoryTracker
 
     @contextmanager

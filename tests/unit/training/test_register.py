@@ -233,3 +233,23 @@ def test_a_step_that_is_skipped_is_named(lake, models, tracker, run):
     decision = decide(lake, models, run).decision
     with pytest.raises(TrainingError, match="'register'"):
         promote(models, run, decision, tracker, NOW)
+
+
+def test_a_promotion_that_died_after_the_pointer_is_completed_by_the_same_steps(lake, models, tracker, run):
+    decision, result = registered(lake, models, run, tracker)
+
+    class Killed(Exception):
+        pass
+
+    def dies(problem):
+        raise Killed
+
+    with pytest.raises(Killed):
+        promote(models, run, decision, dies, NOW)
+    assert read_pointer(models, "heart")[0].champion.release == result.release
+    again = decide(lake, models, run)
+    assert (again.decision, again.outcome) == (decision, "promoted"), "it is not compared with itself"
+    assert register(lake, models, run, again.decision, ORIGIN, tracker) == result
+    assert promote(models, run, again.decision, tracker, NOW).status == "promoted"
+    assert tracker.aliases == {"champion": result.mlflow_version}
+    assert decide(lake, models, run).outcome == "tied", "a complete one is"
