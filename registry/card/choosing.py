@@ -51,6 +51,8 @@ def _rule(facts: Facts) -> str:
     best, chosen = _best(facts, facts.done), facts.fit.trial
     near = [trial for trial in facts.done if _behind(facts, trial, best) <= _difference_error(facts, trial, best)]
     which = "the simplest of these that passes the guard" if facts.fit.guarded else "the simplest of these"
+    if order and order[0] not in {trial.id for trial in near}:
+        which = "none of these passes the guard, and the best one that does"
     text = (
         f"Best on average: {escaped(best.id)}, {_mean(best)}. Within one standard error of the difference to it: "
         f"{counted(len(near), 'trial')}; {which} is taken"

@@ -292,6 +292,14 @@ def test_the_guard_names_what_it_kept_out() -> None:
     )
 
 
+def test_where_nothing_near_the_best_passes_the_guard_it_says_that_another_was_taken() -> None:
+    close = {**TRIALS[1], "folds": [each - 0.0098 for each in TRIALS[0]["folds"]]}
+    text = section(
+        make(facts(fit=FIT | {"trials": [TRIALS[0], close], "guarded": [guarded("t1", False)]})), "How it was chosen"
+    )
+    assert "1 trial; none of these passes the guard, and the best one that does is taken: **t2**" in text
+
+
 def test_a_chosen_trial_that_did_not_pass_the_guard_says_so() -> None:
     text = section(
         make(facts(fit=FIT | {"guarded": [guarded("t1", False), guarded("t2", False)]})), "How it was chosen"
