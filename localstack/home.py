@@ -87,6 +87,11 @@ class Home:
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
         return private_folder() / digest
 
+    @property
+    def project(self) -> str:
+        """The name of its containers' project, where they run in Docker."""
+        return f"andamio-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]}"
+
     def log(self, service: str) -> Path:
         """The log of one service, from its last start on."""
         return self.path / "logs" / f"{service}.log"
