@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +23,7 @@ from localstack.home import Home
 from localstack.opencore import LOCALSTACK, OpenCore
 from localstack.ports import HOST, Claim, claim
 from localstack.postgres import Postgres
-from localstack.process import wait_until
+from localstack.process import detach, wait_until
 from localstack.record import Json, Record, write_json
 from localstack.service import Service
 from localstack.tracking import Tracking
@@ -94,8 +95,11 @@ class Cloud:
             if purge:
                 containers.purge(self.home)
             self.home.record.unlink(missing_ok=True)
-            for path in (self.home.scratch, *(self.home.forgettable if purge else ())):
-                _remove(path)
+            if purge:
+                for path in (self.home.scratch, *self.home.discarded, *self.home.forgettable):
+                    _remove(path)
+            else:
+                self._discard_scratch()
         return stopped
 
     def status(self) -> Json:
@@ -272,6 +276,13 @@ class Cloud:
                 f"The disk of {self.home.path} has {free >> 20} MB left, and the local cloud wants {FREE_BYTES >> 20}. "
                 "Make room, or set ANDAMIO_HOME to a folder on another disk."
             )
+
+    def _discard_scratch(self) -> None:
+        """Remove the scratch folder, in a process of its own: in it is each version of each function, unpacked."""
+        with suppress(FileNotFoundError):
+            self.home.scratch.rename(self.home.path / f"discarded-{secrets.token_hex(4)}")
+        if discarded := self.home.discarded:
+            detach(["rm", "-rf", "--", *map(str, discarded)])
 
     def _lock(self) -> BinaryIO:
         try:

@@ -74,6 +74,11 @@ class Home:
         return self.path / "tmp"
 
     @property
+    def discarded(self) -> list[Path]:
+        """What was the scratch folder before a stop, while it is being removed."""
+        return sorted(self.path.glob("discarded-*"))
+
+    @property
     def artifacts(self) -> Path:
         """Where MLflow puts artifacts of experiments that name no bucket."""
         return self.path / "artifacts"
