@@ -90,9 +90,16 @@ def up(
         ),
     ] = None,
     emulator: EmulatorChoice = None,
+    docker: Annotated[
+        bool,
+        typer.Option(
+            "--docker",
+            help="With --emulator localstack: its image, which needs a Docker engine and LOCALSTACK_AUTH_TOKEN.",
+        ),
+    ] = False,
 ) -> None:
     """Start the local cloud (emulator, PostgreSQL, MLflow) and update the addresses of deployed systems."""
-    local.up(emulator, iam=iam)
+    local.up(emulator, iam=iam, docker=docker)
     addresses.follow(local.started())
 
 
