@@ -5,7 +5,7 @@
     python -m benchmarks.execution 100000 --trials 6 --ours-only
 
 Ours is plan, search, fit, export with proof of parity, and evaluation on the holdout. Theirs is a study of as many
-trials with the same families and parameters, each scored by `cross_validate`, then the best one fitted on all of
+trials with the same families, parameters, folds and repeats, each scored by `cross_validate`, then the best one fitted on all of
 train and scored on the holdout. Each step runs in a process of its own, on one thread; seconds are of CPU, without the
 imports of either.
 """
@@ -176,20 +176,20 @@ def _theirs(folder: Path, run: str) -> Said:
     import optuna
     import pandas as pd
     from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import StratifiedKFold, cross_validate
+    from sklearn.model_selection import RepeatedStratifiedKFold, cross_validate
 
     from training.run import Run
 
     lake, models = _stores(folder)
     contract = Contract.from_json((folder / "contract.json").read_bytes())
     started = time.process_time()
-    version = Run(run, models).plan().dataset
-    sides = {side: _frame(contract, dataset.read_columns(lake, version, side)) for side in ("train", "holdout")}
+    plan = Run(run, models).plan()
+    sides = {side: _frame(contract, dataset.read_columns(lake, plan.dataset, side)) for side in ("train", "holdout")}
     trials = [trial for trial in Run(run, models).trials() if not trial.baseline]
     read = time.process_time() - started
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=SEED))
-    splitter = StratifiedKFold(5, shuffle=True, random_state=SEED)
+    splitter = RepeatedStratifiedKFold(n_splits=5, n_repeats=plan.search.repeats, random_state=SEED)
     frame, labels = sides["train"]
 
     def objective(asked: optuna.Trial) -> float:
