@@ -20,6 +20,8 @@ PLAN_FILE = "plan.json"
 CONTRACT = "contract.json"
 FOLDS_FILE = "folds.npy"
 """The fold in which each row of train is scored, a row a repeat: int8 [repeats, rows]."""
+PLACES_FILE = "places.npy"
+"""The place of each row of train in its nested samples: float32 [rows]."""
 FIT_FILE = "fit.json"
 EVALUATION_FILE = "evaluation.json"
 

@@ -20,10 +20,14 @@ def choice(facts: Facts) -> Section:
     """How many were tried, by which rule one was taken, and what that does to its figures."""
     trials, done = facts.offered, facts.done
     failed = [trial for trial in trials if isinstance(trial, UnscoredTrial) and trial.status == "failed"]
-    pruned = [trial for trial in trials if trial.status == "pruned"]
+    pruned = [trial for trial in trials if trial.status == "pruned" and trial.rows is None]
+    ended = [trial for trial in trials if trial.status == "pruned" and trial.rows is not None]
     families = sorted({family(trial.family) for trial in done})
     outcome = [f"{len(done):,} scored"]
     outcome += [f"{len(pruned):,} pruned"] if pruned else []
+    outcome += (
+        [f"{len(ended):,} ended early, on {min(trial.rows or 0 for trial in ended):,} rows or more"] if ended else []
+    )
     outcome += [f"{len(failed):,} failed"] if failed else []
     parts = [
         f"{counted(len(trials), 'trial')} ({', '.join(outcome)}) of {listed(families)}. {_rule(facts)}",
