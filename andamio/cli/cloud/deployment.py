@@ -34,9 +34,14 @@ def deploy(
 ) -> dict[str, Any]:
     """Deploy a problem and return its outputs; an unchanged problem is not deployed again.
 
-    On AWS the CDK asks before it widens permissions, unless `yes`. Raises `CommandError`.
+    On AWS the CDK asks before it widens permissions, unless `yes`. Raises `CommandError`, also where ETL would refuse
+    a file of [data] files by its columns.
     """
     contract = Contract.load(folder)
+    if contract.data.files:
+        from andamio.cli.models.sample import check_columns  # pyarrow: no other command of this module needs it
+
+        check_columns(folder, contract)
     context, stage = _split_stage(context, stage)
     stage = stage_of(stage, local=not aws)
     system = system_of(contract.problem.name, stage)
