@@ -286,7 +286,7 @@ def test_state_data_of_more_than_256_kb(account):
 
     Source: Step Functions Developer Guide, Service quotas.
 
-    Here: `tests/flows/cloud.py` refuses what goes in or out of a function beyond it.
+    Here: `andamio/testing/cloud.py` refuses what goes in or out of a function beyond it.
     """
     task = call(account, {"do": "return", "bytes": 300_000})
     said = outcome(account.run({"Work": task}))
