@@ -5,9 +5,9 @@
     python -m benchmarks.execution 100000 --trials 6 --ours-only
 
 Ours is plan, search, fit, export with proof of parity, and evaluation on the holdout. Theirs is a study of as many
-trials with the same families, parameters, folds and repeats, each scored by `cross_validate`, then the best one fitted on all of
-train and scored on the holdout. Each step runs in a process of its own, on one thread; seconds are of CPU, without the
-imports of either.
+trials with the same families, parameters, folds and repeats, each scored by `cross_validate`, then the best one fitted
+on all of train and scored on the holdout. Each step runs in a process of its own, on one thread; seconds are of CPU,
+without the imports of either.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python -m benchmarks.racing                          # every table at 20,000 rows, 12 trials
     python -m benchmarks.racing 100000 --tables mixed --write
 
-The full search gives every trial all rows; the folds are drawn once. CPU seconds of all trials of each, on one thread; the choice of either by
-the project's own rule, and by how much the race's choice is behind, cross-validated on all rows, with the standard
-error of that difference.
+The full search gives every trial all rows; the folds are drawn once. CPU seconds of all trials of each, on one thread;
+the choice of either by the project's own rule, and by how much the race's choice is behind, cross-validated on all
+rows, with the standard error of that difference.
 """
 
 from __future__ import annotations
