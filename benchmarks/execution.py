@@ -5,9 +5,9 @@
     python -m benchmarks.execution 100000 --trials 6 --ours-only
 
 Ours is plan, search, fit, export with proof of parity, and evaluation on the holdout. Theirs is a study of as many
-trials with the same families, parameters, folds and repeats, each scored by `cross_validate`, then the best one fitted
-on all of train and scored on the holdout. Each step runs in a process of its own, on one thread; seconds are of CPU,
-without the imports of either.
+trials with the same families, parameters, folds and repeats, each scored by `cross_validate`, then the best one
+fitted on all of train and scored on the holdout. Each step runs in a process of its own, on one thread; seconds are
+of CPU, without the imports of either.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -218,7 +218,7 @@ def _frame(contract: Contract, columns: Mapping[str, Any]) -> tuple[Any, Any]:
     return frame, np.asarray(columns[contract.problem.target]).astype(str) == contract.classes[-1]
 
 
-_STEPS = {
+_STEPS: dict[str, Callable[..., Said]] = {
     "plan": _plan,
     "ask": _ask,
     "trial": _trial,

@@ -3,9 +3,9 @@
     python -m benchmarks.racing                          # every table at 20,000 rows, 12 trials
     python -m benchmarks.racing 100000 --tables mixed --write
 
-The full search gives every trial all rows; the folds are drawn once. CPU seconds of all trials of each, on one thread;
-the choice of either by the project's own rule, and by how much the race's choice is behind, cross-validated on all
-rows, with the standard error of that difference.
+The full search gives every trial all rows; the folds are drawn once. CPU seconds of all trials of each, on one
+thread; the choice of either by the project's own rule, and by how much the race's choice is behind, cross-validated
+on all rows, with the standard error of that difference.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def contest(name: str, rows: int, trials: int) -> str:
         full = plan(lake, full_models, contract, trials=trials, budget_minutes=1440)
     assert not full.rungs
     full_seconds, full_trials = search(lake, full_models, full.run)
-    best, other = order(full_trials, full.metric)[0], order(race_trials, full.metric)[0]
+    best, other = order(full_trials, full.metric, 1)[0], order(race_trials, full.metric, 1)[0]
     sign = 1 if higher_is_better(full.metric) else -1
     pairs = [
         (one, two) for one, two in zip(best.folds, other.folds, strict=True) if one is not None and two is not None

@@ -226,10 +226,24 @@ class ExportAttempt(Part):
     error: str | None = None
 
 
+class GuardedTrial(Part):
+    """What the guard at choice said of a trial.
+
+    `loss_gap` is its calibrated out-of-fold log loss less that of plain logistic regression, `error` the standard error
+    of that difference.
+    """
+
+    trial: str
+    loss_gap: float
+    error: float
+    passed: bool
+
+
 class Fit(Document):
     """The fields of every fit: the trials, the order in which they were tried for export, and the attempts.
 
-    `rows` of train, `class_rows` of each class in the contract's order.
+    `guarded` are the trials that the guard at choice was asked for, `rows` of train, `class_rows` of each class in the
+    contract's order.
     """
 
     run: str
@@ -237,6 +251,7 @@ class Fit(Document):
     metric: str
     trials: list[TrialResult]
     order: list[str]
+    guarded: list[GuardedTrial] = Field(default_factory=list)
     attempts: list[ExportAttempt]
     rows: int
     class_rows: list[int]

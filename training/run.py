@@ -65,6 +65,11 @@ def decision_file(decision: str) -> str:
     return f"decisions/{decision}.json"
 
 
+def promotion_file(decision: str) -> str:
+    """That the candidate was promoted after one decision, written when MLflow has it too."""
+    return f"promoted/{decision}.json"
+
+
 def registered_file(decision: str) -> str:
     """The MLflow version and the release of the candidate, after one decision."""
     return f"registered/{decision}.json"

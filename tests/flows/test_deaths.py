@@ -26,6 +26,8 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
 from andamio.contract import Contract
 from andamio.storage import layout
+from andamio.testing.machines import TRAINING_STARTED
+from andamio.testing.tracker import MemoryTracker
 from infra import asl
 from lambdas.registry import handler as registry_handler
 from lambdas.search import handler as search_handler
@@ -33,10 +35,9 @@ from lambdas.train import handler as train_handler
 from tests.support.datasets import heart_cells, publish
 from tests.support.releases import linear_onnx, serve
 from tests.support.stored import Normal, differences, items, made_releases, stored
-from tests.support.tracker import MemoryTracker
 
 from .cloud import FUNCTION_SECONDS, Cloud, Execution, account
-from .conftest import HEART, TRAINING_STARTED, deploy_etl
+from .conftest import HEART, deploy_etl
 from .faults import WRITES, Fault, Place, When, ports
 from .scoring import SHARD_BYTES, Scoring, deploy_scoring, heart_file
 
@@ -121,7 +122,7 @@ class Etl(World):
 
 class Train(World):
     part = "train"
-    quick = (("trial", "put_new", "runs/"), ("fit", "put_new", "runs/"), ("promote", "put_new", "serving/"))
+    quick = (("fit", "put_new", "runs/"), ("promote", "put_new", "serving/"), ("trial", "put_new", "runs/"))
     tracker: MemoryTracker
 
     @contextmanager

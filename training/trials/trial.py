@@ -228,12 +228,12 @@ def cross_validate(
     defined = [value for value in scores if np.isfinite(value)]
     if not defined:  # every fold lacks a class: all rows together do not
         defined = [score(average, np.arange(len(train.labels)))]
-    ratio = float(np.mean([len(scored_rows) / len(fit_rows) for fit_rows, scored_rows in parts]))
+    fold_rows = [len(scored_rows) for _, scored_rows in parts]
     return CrossValidation(
         folds=[undefined_as_null(float(value)) for value in scores],
-        fold_rows=[len(scored_rows) for _, scored_rows in parts],
+        fold_rows=fold_rows,
         mean=float(np.mean(defined)),
-        se=selection.standard_error(defined, ratio),
+        se=selection.standard_error(defined, selection.fold_ratio(fold_rows, len(fold_sets))),
         columns=float(np.mean(columns)),
         size_bytes=largest_bytes,
         out_of_fold=average,
