@@ -56,10 +56,15 @@ class EtlSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings(Settings):
-    """`lambdas/train`: where data versions are read from, and runs and releases written to."""
+    """`lambdas/train`: where data versions are read from, and runs and releases written to.
+
+    `seconds` and `memory_mb` are what the function has, for which a trial is estimated before it starts.
+    """
 
     lake: str
     models: str
+    seconds: int
+    memory_mb: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ from infra.problem import DeployedProblem
 # After six hours ETL is ended: more than all of its steps may take, each with the longest wait for room to run.
 LONGEST_ETL = 6 * 3600
 
+# What the function that trains has. It is told, and gives a trial the rows that fit.
+TRAIN_SECONDS, TRAIN_MEMORY_MB = 900, 3008
+
 # Where the lake keeps the API's access log.
 ACCESS_LOG = "access/"
 
@@ -137,9 +140,9 @@ class ProblemStack(Stack):
         self._train = self._function(
             "train",
             "A data version to a candidate: plan, trial, fit, evaluate, decide",
-            TrainSettings(name, lake.bucket_name, models.bucket_name),
-            memory_mb=3008,
-            timeout=900,
+            TrainSettings(name, lake.bucket_name, models.bucket_name, TRAIN_SECONDS, TRAIN_MEMORY_MB),
+            memory_mb=TRAIN_MEMORY_MB,
+            timeout=TRAIN_SECONDS,
             layers=[contract],
         )
         self._search = self._function(

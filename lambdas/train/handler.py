@@ -28,21 +28,24 @@ from training.events import (
 )
 from training.lake_without_holdout import LakeWithoutHoldout
 from training.trials import trial
+from training.trials.estimate import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Where data versions are read from, and where runs are written to."""
+    """Where data versions are read from, and where runs are written to; what the function has for a trial."""
 
     lake: Objects
     models: Objects
+    limits: Limits | None = None
 
 
 @cache
 def connect() -> Buckets:
     """The buckets that this function was deployed for; raises `SettingsError`."""
     settings = TrainSettings.from_env()
-    return Buckets(S3Objects(settings.lake), S3Objects(settings.models))
+    limits = Limits(settings.seconds, settings.memory_mb)
+    return Buckets(S3Objects(settings.lake), S3Objects(settings.models), limits)
 
 
 @cache
@@ -67,7 +70,8 @@ def _plan(to: Buckets, event: PlanEvent) -> PlanSummary:
 
 
 def _trial(to: Buckets, event: TrialEvent) -> NoResult:
-    trial.trial(LakeWithoutHoldout(to.lake), to.models, event.run, event.trial, number=event.round)
+    lake = LakeWithoutHoldout(to.lake)
+    trial.trial(lake, to.models, event.run, event.trial, number=event.round, limits=to.limits)
     return NoResult()
 
 

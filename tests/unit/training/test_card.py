@@ -253,6 +253,14 @@ def test_it_says_how_it_was_chosen() -> None:
     assert "differs from what was trained by at most 1.5e-07" in text
 
 
+def test_it_says_which_trials_ended_early_and_which_did_not_fit_into_their_function() -> None:
+    early = {**TRIALS[3], "rows": 1250, "why": "ended early, on 1,250 of 20,000 rows"}
+    limited = {**TRIALS[1], "rows": 1500, "limited": "all rows would take about 2,000 s, and its function has 900 s"}
+    text = section(make(facts(fit=FIT | {"trials": [TRIALS[0], limited, TRIALS[2], early]})), "How it was chosen")
+    assert "(2 scored, 1 ended early, on 1,250 rows or more, 1 failed)" in text
+    assert "Fitted on fewer than the 2,000 rows of train: t2 on 1,500 (all rows would take about 2,000 s, and" in text
+
+
 def test_the_simplest_is_taken_within_the_error_of_the_difference_not_of_the_best_alone() -> None:
     close = {**TRIALS[1], "folds": [each - 0.0098 for each in TRIALS[0]["folds"]]}
     text = section(make(facts(fit=FOREST | {"trials": [TRIALS[0], close]})), "How it was chosen")
