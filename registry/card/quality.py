@@ -24,14 +24,14 @@ def figures(facts: Facts) -> Section:
     by_class = f" ({', '.join(f'{count:,} {escaped(facts.text(key))}' for key, count in classes.items())})"
     parts = [
         f"Measured on the holdout: {counted(evaluation.rows, 'row')}{by_class}{grouped}, which "
-        "no training run, search or threshold ever saw. In brackets: the 95% interval, from resamples of these rows.",
+        "no training run, search or threshold ever saw. In brackets: the 95% interval.",
         _table(facts),
         _against_plain(facts),
     ]
     if facts.low_evidence:
         parts.append(
-            "**Low evidence.** The holdout has fewer than 10 rows of a class. The model is therefore judged by "
-            "repeated cross-validation, on rows that helped to choose it: that is optimistic."
+            "**Low evidence.** The holdout has fewer than 10 rows of a class: too few for an interval. The model is "
+            "therefore judged by repeated cross-validation, on rows that helped to choose it: that is optimistic."
         )
     success = evaluation.success
     if success:
@@ -59,7 +59,7 @@ def _against_plain(facts: Facts) -> str:
         if name != facts.metric and each.high is not None and each.high < 0
     ]
     return (
-        f"Compared on the very same resamples, its gain over a plain logistic regression in {metric(facts.metric)} is "
+        f"Compared row by row, its gain over a plain logistic regression in {metric(facts.metric)} is "
         f"{interval(gain.figure)}{told}."
         + (f" Beyond chance it is worse than that in {' and in '.join(worse)}." if worse else "")
     )

@@ -68,7 +68,9 @@ def test_the_baselines_are_scored_on_the_same_rows_and_the_gain_over_each_is_pai
             assert gain.value == pytest.approx(sign * apart)
             assert gain.low <= gain.high
     assert evaluation.baselines["majority_class"]["roc_auc"].value == 0.5
-    assert evaluation.gains["majority_class"]["log_loss"].low > 0
+    assert evaluation.gains["majority_class"]["roc_auc"].low > 0
+    for figure in evaluation.metrics.values():
+        assert figure.low <= figure.value <= figure.high
 
 
 def test_the_confusion_matrix_is_in_the_order_that_is_said(fruit):
