@@ -74,8 +74,7 @@ def skewed(value: float, influence: Floats, grain: float = 0.0) -> tuple[float, 
         return math.nan, math.nan
     centred = influence - influence.mean()
     skewness = float((centred**3).mean()) / (error / math.sqrt(count)) ** 3
-    t = t_quantile(count - 1)
-    slope = skewness / math.sqrt(count)
+    slope, t = skewness / math.sqrt(count), t_quantile(count - 1)
 
     def studentized(point: float) -> float:
         if abs(slope) < 1e-6:
@@ -84,3 +83,12 @@ def skewed(value: float, influence: Floats, grain: float = 0.0) -> tuple[float, 
 
     low, high = value - studentized(t) * error, value - studentized(-t) * error
     return min(low, value), max(high, value)
+
+
+def known(value: float, variance: float, third: float, level: float) -> tuple[float, float]:
+    """Of a sum whose variance and third moment are known: normal, corrected for skewness (Cornish & Fisher 1938)."""
+    if variance <= 0:
+        return value, value
+    z = float(special.ndtri(level))
+    shift = third / variance**1.5 * (z**2 - 1) / 6
+    return value - math.sqrt(variance) * (z + shift), value + math.sqrt(variance) * (z - shift)

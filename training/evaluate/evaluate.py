@@ -136,7 +136,6 @@ def assess(
             holdout,
             threshold,
             slices.slices(contract, train.table, holdout.table),
-            seed,
         ),
         low_evidence=low,
         cross_validated=cross_validated,

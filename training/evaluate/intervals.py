@@ -36,6 +36,10 @@ Truth = NDArray[np.bool_]
 
 MIN_OBSERVATIONS = 10
 """Independent observations of each class below which no figure has an interval: see docs/intervals.md."""
+MIN_POSITIVES = 15
+"""Of the class that average precision is about, below which it has no interval."""
+MIN_OF_GAIN = 40
+"""Independent observations below which a gain has no interval."""
 _LOST, _LOST_PRECISION = 1.0, 0.3
 """So many lost positives (share lost times positives) count as much as the formula's own variance (by simulation)."""
 
@@ -75,6 +79,11 @@ class Rows:
         unique, number = np.unique(keys, return_inverse=True)
         return cls(labels, number.astype(np.int64), len(unique))
 
+    def take(self, members: Truth) -> Rows:
+        """Some of the rows `[n]`."""
+        unique, number = np.unique(self.observation[members], return_inverse=True)
+        return Rows(self.labels[members], number.astype(np.int64), len(unique))
+
     def total(self, values: Floats) -> Floats:
         """The sum of values `[n]` in each observation."""
         return np.bincount(self.observation, weights=values, minlength=self.observations)
@@ -91,7 +100,7 @@ class Rows:
 def estimate(
     metric: str, rows: Rows, probabilities: NDArray[np.floating], *, positive: int, threshold: float
 ) -> Estimate:
-    """A metric of predictions `[n, classes]` with its 95% interval; NaN bounds below 10 observations of a class.
+    """A metric of predictions `[n, classes]` with its 95% interval; NaN bounds where observations are too few.
 
     `positive` is the positive class of two, -1 for more classes.
     """
@@ -115,9 +124,13 @@ def estimate(
 
 
 def gain(first: Estimate, second: Estimate, sign: int) -> Interval:
-    """By how much the first figure is better than the second, on the same rows; `sign` -1 where less is better."""
+    """By how much the first figure is better than the second, on the same rows; `sign` -1 where less is better.
+
+    NaN bounds where a figure has none, or rows are fewer than 40.
+    """
     value = sign * (first.value - second.value)
-    if not all(math.isfinite(end) for end in (first.low, second.low)):
+    few = len(first.influence) < MIN_OF_GAIN
+    if few or not all(math.isfinite(end) for end in (first.low, second.low)):
         return Interval(value, math.nan, math.nan)
     if second.fixed:
         ends = sorted((sign * (first.low - second.value), sign * (first.high - second.value)))
@@ -146,6 +159,8 @@ def _average(found: Sequence[Estimate], value: float) -> Estimate:
         for ends in ([one.low for one in found], [one.high for one in found])
     )
     centre = float(np.mean([one.value for one in found]))
+    if not (np.isfinite(below).all() and np.isfinite(above).all()):
+        return Estimate(value, math.nan, math.nan, influence.mean(axis=0))
     low = centre - math.sqrt(max(0.0, below @ correlation @ below)) / len(found)
     high = centre + math.sqrt(max(0.0, above @ correlation @ above)) / len(found)
     return Estimate(
@@ -239,6 +254,8 @@ def _average_precision(rows: Rows, truth: Truth, scores: Floats) -> Estimate:
     influence = rows.total((value - without) * (count - 1) / count)
     centre = min(1.0, max(0.0, value + float(influence.sum())))
     positives = rows.count(truth)
+    if positives < MIN_POSITIVES:
+        return Estimate(value, math.nan, math.nan, influence)
     variance = bounds.variance(influence)
     lost = (1 - max(centre, 1 - centre)) * positives
     trust = lost / (lost + _LOST_PRECISION)

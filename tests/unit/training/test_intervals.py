@@ -58,14 +58,14 @@ def test_a_figure_of_one_on_thirty_rows_is_not_certain(metric):
 
 
 def test_two_perfect_rankings_may_differ_on_other_rows_but_one_ranking_never_differs_from_itself():
-    labels = np.repeat([0, 1], 15)
-    perfect = two(np.linspace(0.01, 0.99, 30))
-    flawed = two(np.random.default_rng(2).random(30))
+    labels = np.repeat([0, 1], 30)
+    perfect = two(np.linspace(0.01, 0.99, 60))
+    flawed = two(np.random.default_rng(2).random(60))
 
     def auc(scores):
         return intervals.estimate("roc_auc", rows_of(labels), scores, **BINARY)
 
-    both = intervals.gain(auc(perfect), auc(two(np.linspace(0.01, 0.99, 30) ** 2)), 1)
+    both = intervals.gain(auc(perfect), auc(two(np.linspace(0.01, 0.99, 60) ** 2)), 1)
     assert both.low < both.value < both.high
     assert both.value == 0
     same = intervals.gain(auc(flawed), auc(two(flawed[:, 1] ** 2)), 1)
