@@ -106,7 +106,9 @@ def _outcome(name: str, do: Any) -> Outcome:
         message = f"{error}\nerror code: {error.code}"
     except Exception:
         message = traceback.format_exc()
-    if result != "works":
+    if result == "works":
+        done(f"{name} works")
+    else:
         fail(f"{name}: {message}")
     return Outcome(name, result, time.monotonic() - begun, message)
 
