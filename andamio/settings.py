@@ -56,10 +56,14 @@ class EtlSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings(Settings):
-    """`lambdas/train`: where data versions are read from, and runs and releases written to."""
+    """`lambdas/train`: where data versions are read from, and runs and releases written to.
+
+    `compute` is what the deployment offers: "auto", "function" or "task", as `[training] compute` has it.
+    """
 
     lake: str
     models: str
+    compute: str
 
 
 @dataclass(frozen=True, slots=True)

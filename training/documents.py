@@ -44,10 +44,25 @@ class Identity(Part):
     sources: str
 
 
+class TaskSize(Part):
+    """The size of a task as Fargate is told it: `cpu` in 1/1024 of a vCPU, `memory` in MiB."""
+
+    cpu: str
+    memory: str
+
+
+class Computing(Part):
+    """What trials, fit and evaluation of a run are computed by, and the size that a task of it has."""
+
+    where: Literal["function", "task"]
+    task: TaskSize
+
+
 class TrainingPlan(Document, Identity):
     """`plan.json`: what a run will do.
 
-    `split` is the digest of the split, `folds` that of `folds.npy`, `started` a time (ISO 8601, UTC).
+    `split` is the digest of the split, `folds` that of `folds.npy`, `started` a time (ISO 8601, UTC); `computing` is
+    null in a plan of an earlier version, whose run is computed by functions.
     """
 
     run: str
@@ -57,6 +72,7 @@ class TrainingPlan(Document, Identity):
     folds: str
     started: str
     skipped: list[SkippedFamily]
+    computing: Computing | None = None
 
 
 class TrialSpec(Part):

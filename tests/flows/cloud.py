@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -38,6 +39,8 @@ from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
 from infra import asl
 from tests.support.recording import calling, watch
+
+from . import tasks
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -87,6 +90,7 @@ class Cloud:
     batch: S3Objects
     table: DynamoPredictionStore
     calls: list[Call] = field(default_factory=list)
+    fargate: tasks.RunsTask = field(default=partial(tasks.in_process, killed=Killed))
     _handlers: dict[str, Handler] = field(default_factory=dict)
     _modules: list[ModuleType] = field(default_factory=list)
     _machines: dict[str, str] = field(default_factory=dict)
@@ -206,6 +210,13 @@ class Cloud:
         assert len(payload) < STATE_DATA_LIMIT, f"{part} returned {len(payload)} bytes: state data hold 256 KB"
         return payload, False
 
+    def run_task(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Run a task of Fargate's in this process, noted as a call of the function `task`."""
+        described = self.fargate(parameters)
+        command = parameters["Overrides"]["ContainerOverrides"][0]["Command"]
+        self.calls.append(Call("task", {"step": command[0], "parameters": parameters}, described))
+        return described
+
 
 @contextmanager
 def account(
@@ -232,6 +243,7 @@ def account(
         "ANDAMIO_PROBLEM": problem,
         "ANDAMIO_SYSTEM": problem,
         "ANDAMIO_TABLE": table,
+        "ANDAMIO_COMPUTE": "auto",
         **{f"ANDAMIO_{part.upper()}": bucket for part, bucket in buckets.items()},
         **(more or {}),
     }
@@ -241,7 +253,8 @@ def account(
         monkeypatch.setenv(variable, value)
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}):  # type: ignore[arg-type]
         s3 = boto3.client("s3")  # a test's own, so made before calls are watched
-        watch(monkeypatch, {name: part.capitalize() for part, name in {**buckets, "predictions": table}.items()})
+        places = {name: part.capitalize() for part, name in {**buckets, "predictions": table}.items()}
+        watch(monkeypatch, {**places, tasks.LOG: "TasksLogs"})
         for bucket in buckets.values():
             s3.create_bucket(Bucket=bucket)
             s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -260,6 +273,7 @@ def account(
 
         monkeypatch.setattr(LambdaSimpleBackend, "invoke", invoke)
         monkeypatch.setattr(StateTaskServiceSfn, "_eval_service_task", _nested)
+        tasks.install(monkeypatch, cloud.run_task)
         monkeypatch.setattr(S3Response, "put_object", _one_at_a_time(S3Response.put_object))
         yield cloud
         for module in cloud._modules:
