@@ -33,7 +33,7 @@ def grants(template: Template) -> frozenset[Grant]:
 
 
 def readable(value: Any) -> str:
-    """`Lake/raw/*` instead of an Fn::Join of an Fn::GetAtt: logical ids without their hash, AWS's own and digests in <>."""
+    """`Lake/raw/*` instead of an Fn::Join of an Fn::GetAtt: ids without their hash, AWS's own and digests in <>."""
     if isinstance(value, str):
         return re.sub(r"[0-9a-f]{64}", "<digest>", value)
     if "Fn::Join" in value:
