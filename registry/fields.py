@@ -78,8 +78,9 @@ def trial_figures(record: Record, trial: Trial) -> dict[str, float]:
 
 
 def trial_params(trial: Trial) -> Json:
-    """What a trial tried."""
-    return {**trial.model_dump(include={"family", "selection", "round", "simplicity"}), **trial.params}
+    """What a trial tried, and of train the rows that it was given where these were not all."""
+    given = {} if trial.rows is None else {"rows": trial.rows}
+    return {**trial.model_dump(include={"family", "selection", "round", "simplicity"}), **given, **trial.params}
 
 
 def trial_note(record: Record, trial: Trial) -> str:

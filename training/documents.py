@@ -61,8 +61,10 @@ class Computing(Part):
 class TrainingPlan(Document, Identity):
     """`plan.json`: what a run will do.
 
-    `split` is the digest of the split, `folds` that of `folds.npy`, `started` a time (ISO 8601, UTC); `computing` is
-    null in a plan of an earlier version, whose run is computed by functions.
+    `split` is the digest of the split, `folds` that of `folds.npy`, `rows` are those of train, `started` is a time (ISO
+    8601, UTC). `places` is the digest of `places.npy`, null where train is too small for samples of it; `rungs` are the
+    rows that trials are given before they get all of them, fewest first, and none where trials do not race. `computing`
+    is null in a plan of an earlier version, whose run is computed by functions.
     """
 
     run: str
@@ -70,8 +72,11 @@ class TrainingPlan(Document, Identity):
     metric: str
     split: str
     folds: str
+    rows: int = 0
     started: str
     skipped: list[SkippedFamily]
+    places: str | None = None
+    rungs: list[int] = Field(default_factory=list)
     computing: Computing | None = None
 
 
@@ -79,7 +84,8 @@ class TrialSpec(Part):
     """The specification of a trial: a family, its hyperparameters, and the selection of columns.
 
     `share` is the share of columns that the selection keeps, `simplicity` the family's rank (0 is the simplest); a
-    `baseline` is scored and never exported.
+    `baseline` is scored and never exported. `rows` of train are those that it is fitted on, in each fold but the one
+    that is scored; null for all of them. Of a rung of a race it is a part of the id, too: `ID.ROWS`.
     """
 
     id: str
@@ -90,6 +96,12 @@ class TrialSpec(Part):
     simplicity: int
     round: int
     baseline: bool = False
+    rows: int | None = None
+
+    @property
+    def trial(self) -> str:
+        """The id without the rows of a rung: the same at every rung."""
+        return self.id.partition(".")[0]
 
 
 class ScoredTrial(Document, TrialSpec):
@@ -171,7 +183,8 @@ class BestTrial(Part):
 class RoundResult(Document):
     """`rounds/N/result.json`: the results after a round, and whether another one follows (`why`, when none does).
 
-    `trials` are the ids of all trials so far, baselines first; `study` is what the next round is suggested from.
+    `trials` are the ids of all trials so far, baselines first; `study` is what the next round is suggested from, and
+    `promoted` are the trials of the next round where these go on with more rows.
     `seconds` is the time that executions of the run were at work until then, `created` a time (ISO 8601, UTC).
     """
 
@@ -182,6 +195,7 @@ class RoundResult(Document):
     best: BestTrial | None
     trials: list[str]
     study: list[StudyTrial]
+    promoted: list[TrialSpec] = Field(default_factory=list)
     seconds: float = 0.0
     created: str | None = None
 
@@ -226,10 +240,24 @@ class ExportAttempt(Part):
     error: str | None = None
 
 
+class GuardedTrial(Part):
+    """What the guard at choice said of a trial.
+
+    `loss_gap` is its calibrated out-of-fold log loss less that of plain logistic regression, `error` the standard error
+    of that difference.
+    """
+
+    trial: str
+    loss_gap: float
+    error: float
+    passed: bool
+
+
 class Fit(Document):
     """The fields of every fit: the trials, the order in which they were tried for export, and the attempts.
 
-    `rows` of train, `class_rows` of each class in the contract's order.
+    `guarded` are the trials that the guard at choice was asked for, `rows` of train, `class_rows` of each class in the
+    contract's order.
     """
 
     run: str
@@ -237,6 +265,7 @@ class Fit(Document):
     metric: str
     trials: list[TrialResult]
     order: list[str]
+    guarded: list[GuardedTrial] = Field(default_factory=list)
     attempts: list[ExportAttempt]
     rows: int
     class_rows: list[int]

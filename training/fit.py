@@ -25,6 +25,7 @@ from training.npy import from_npy
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
+from training.trials.loss_guard import LossGuard
 from training.trials.trial import Floats, fit_spec, load_train
 
 MAX_EXPORTS = 3
@@ -62,12 +63,13 @@ def fit(
 
     def compute() -> FittedModel | NoModel:
         trials = run.trials()
-        ordered = order(trials, plan.metric)
         contract, train = load_train(lake, run, plan.dataset)
 
         def scores(trial: ScoredTrial) -> Floats:
             return from_npy(run.read(scores_file(trial.id), trial.scores, "trial"))
 
+        guard = LossGuard.against_plain(trials, scores, train, contract.positive_index, plan.search.repeats)
+        ordered = order(trials, plan.metric, plan.search.repeats, guard)
         exported, attempts = try_exports(contract, train, ordered, scores, plan.seed, exporter, attach)
         fields: dict[str, Any] = {
             "run": run_id,
@@ -75,6 +77,7 @@ def fit(
             "metric": plan.metric,
             "trials": trials,
             "order": [trial.id for trial in ordered],
+            "guarded": guard.asked,
             "attempts": attempts,
             "rows": len(train.labels),
             "class_rows": np.bincount(train.labels, minlength=len(contract.classes)).tolist(),
@@ -112,18 +115,21 @@ def fit(
     return run.once(FIT_FILE, FIT, compute)
 
 
-def order(trials: Sequence[ScoredTrial | UnscoredTrial], metric: str) -> list[ScoredTrial]:
+def order(
+    trials: Sequence[ScoredTrial | UnscoredTrial], metric: str, repeats: int, guard: LossGuard | None = None
+) -> list[ScoredTrial]:
     """The trials in the order in which they are tried; raises `TrainingError` when none could be scored."""
     candidates = [trial for trial in trials if not trial.baseline]
     scored = {trial.id: trial for trial in candidates if isinstance(trial, ScoredTrial)}
     if not scored:
         why = "; ".join(f"{trial.id}: {trial.why}" for trial in candidates if isinstance(trial, UnscoredTrial))
         raise TrainingError(f"No family could be fitted to these data. {why}")
-    scores = [
-        selection.Score(trial.id, trial.simplicity, trial.mean, trial.se, trial.columns, trial.size_bytes)
-        for trial in scored.values()
-    ]
-    ranked = selection.choose(scores, higher_is_better=metrics.higher_is_better(metric))
+    ranked = selection.choose(
+        [selection.Score.of(trial, repeats) for trial in scored.values()],
+        higher_is_better=metrics.higher_is_better(metric),
+        passes=lambda name: guard is None or guard.passes(scored[name]),
+        offers=MAX_EXPORTS,
+    )
     return [scored[score.trial] for score in ranked]
 
 

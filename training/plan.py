@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,7 +18,6 @@ import onnxruntime
 import pandas
 import skl2onnx
 import sklearn
-from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.contract.tables import Compute
@@ -32,8 +32,8 @@ from training.families.catalog import FAMILIES
 from training.families.spaces import OPTUNA
 from training.npy import to_npy
 from training.outcome import imported
-from training.run import CONTRACT, FOLDS_FILE, PLAN_FILE, Run
-from training.trials import folds
+from training.run import CONTRACT, FOLDS_FILE, PLACES_FILE, PLAN_FILE, Run
+from training.trials import folds, sample
 
 ROOT = Path(__file__).parents[1]
 STEPS = (
@@ -46,6 +46,8 @@ STEPS = (
 )
 """The modules of a run's steps."""
 
+PLACES = 1_000_003
+"""Beside the seed, what the samples are drawn from: a number that no repeat of the folds has."""
 MAX_TRIALS = 2000
 MAX_ROUNDS = 100
 """With as many trials at most, an execution stays below the 25,000 events that its history may have."""
@@ -105,7 +107,7 @@ def plan(
             problem=contract.problem.name,
             metric=contract.training.metric,
             split=manifest.split,
-            folds=run.write(FOLDS_FILE, to_npy(_folds(lake, contract, version))),
+            **_drawn(lake, run, contract, version),
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
             skipped=[SkippedFamily(family=name, why="this version does not train it") for name in skipped],
             computing=computing(compute, manifest.rows.train, len(contract.features)),
@@ -114,12 +116,17 @@ def plan(
     return run.once(PLAN_FILE, TrainingPlan, planned)
 
 
-def _folds(lake: Objects, contract: Contract, version: str) -> NDArray[np.int8]:
-    """The folds of every trial of the run, computed once: [repeats, rows]."""
+def _drawn(lake: Objects, run: Run, contract: Contract, version: str) -> dict[str, Any]:
+    """The folds of every trial of the run and the samples of a race, drawn once: what the plan says of them."""
     columns = dataset.read_columns(lake, version, "train")
     labels, keys = rows.labels_and_keys(rows.typed_table(contract, columns, version=version), columns, version=version)
     settings = contract.training
-    return folds.repeated(labels, keys, contract.classes, settings.seed, settings.repeats)
+    assigned = folds.repeated(labels, keys, contract.classes, settings.seed, settings.repeats)
+    found: dict[str, Any] = {"folds": run.write(FOLDS_FILE, to_npy(assigned)), "rows": len(labels)}
+    if len(labels) < sample.SAMPLED_FROM:
+        return found
+    places = sample.places(labels, keys, assigned, np.random.default_rng((settings.seed, PLACES)))
+    return found | {"places": run.write(PLACES_FILE, to_npy(places)), "rungs": sample.rungs(labels, places)}
 
 
 def _search(contract: Contract, trials: int | None, budget_minutes: float | None) -> SearchPlan:

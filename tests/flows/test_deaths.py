@@ -26,13 +26,14 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
 from andamio.contract import Contract
 from andamio.storage import layout
+from andamio.testing.machines import TRAINING_STARTED
+from andamio.testing.tracker import MemoryTracker
 from tests.support.datasets import heart_cells, publish
 from tests.support.releases import linear_onnx, serve
 from tests.support.stored import Normal, differences, items, made_releases, stored
-from tests.support.tracker import MemoryTracker
 
 from .cloud import Cloud, Execution, account
-from .conftest import HEART, TRAINING_STARTED, deploy_etl
+from .conftest import HEART, deploy_etl
 from .faults import WRITES, Fault, Place, When, ports
 from .scoring import SHARD_BYTES, Scoring, deploy_scoring, heart_file
 from .test_train_tasks import deploy_training
@@ -118,7 +119,7 @@ class Etl(World):
 
 class Train(World):
     part = "train"
-    quick = (("trial", "put_new", "runs/"), ("fit", "put_new", "runs/"), ("promote", "put_new", "serving/"))
+    quick = (("fit", "put_new", "runs/"), ("promote", "put_new", "serving/"), ("trial", "put_new", "runs/"))
     compute: ClassVar[str] = "function"
     tracker: MemoryTracker
 

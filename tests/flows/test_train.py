@@ -136,6 +136,17 @@ def racing(cloud: Cloud, times: int) -> Callable[[dict[str, Any], Any], dict[str
     return handler
 
 
+def test_the_alias_follows_a_promotion_by_hand(cloud: Cloud, tracking: str) -> None:
+    first = cloud.run("train", LINEAR).output["release"]
+    mlflow_client = MlflowClient(tracking, tracking)
+    version = mlflow_client.get_model_version_by_alias("heart", "champion").version
+    mlflow_client.delete_registered_model_alias("heart", "champion")
+    said, is_error = cloud.invoke("registry", json.dumps({"step": "follow", "problem": "heart"}))
+    assert not is_error
+    assert json.loads(said) == {"release": first, "mlflow_version": str(version)}
+    assert mlflow_client.get_model_version_by_alias("heart", "champion").version == version
+
+
 def test_a_promotion_that_comes_between_is_decided_again(cloud: Cloud) -> None:
     cloud.fake_function("registry", racing(cloud, 1))
     ended = cloud.run("train", LINEAR)

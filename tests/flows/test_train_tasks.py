@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from andamio.contract import Contract
+from andamio.testing.tracker import MemoryTracker
 from infra import asl
 from lambdas.registry import handler as registry_handler
 from lambdas.search import handler as search_handler
 from lambdas.train import handler as train_handler
 from tests.support.datasets import heart_cells, publish
-from tests.support.tracker import MemoryTracker
 
 from . import tasks
 from .cloud import FUNCTION_SECONDS, Cloud, account

@@ -17,15 +17,16 @@ from andamio.stats import metrics
 from andamio.stats.undefined import undefined_as_null
 from andamio.storage.ports import Objects
 from training import rows
-from training.documents import TRIAL, RoundTrials, ScoredTrial, TrialSpec, UnscoredTrial
+from training.documents import TRIAL, RoundTrials, ScoredTrial, TrainingPlan, TrialSpec, UnscoredTrial
 from training.families import catalog, sizes
 from training.families.catalog import Fitted
 from training.npy import from_npy, to_npy
 from training.rows import TrainingRows
-from training.run import FOLDS_FILE, Run, round_trials_file, scores_file, trial_file
-from training.trials import folds, selection
+from training.run import FOLDS_FILE, PLACES_FILE, Run, round_trials_file, scores_file, trial_file
+from training.trials import folds, sample, selection
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 class TooLarge(Exception):
@@ -66,11 +67,14 @@ def trial(
 
     def compute() -> ScoredTrial | UnscoredTrial:
         started = time.perf_counter()
-        sealed, train = load_train(lake, run, plan.dataset)
         fields = {**spec.model_dump(), "metric": plan.metric}
+        assigned = from_npy(run.read(FOLDS_FILE, plan.folds, "plan"))
+        scored, given = rung(run, plan, spec.rows, assigned.shape[1])
+        sealed, train = load_train(lake, run, plan.dataset, scored)
+        if spec.rows is not None:
+            assigned = assigned[:1, scored]
         try:
-            assigned = from_npy(run.read(FOLDS_FILE, plan.folds, "plan"))
-            validation = cross_validate(sealed, train, spec, plan.seed, assigned)
+            validation = cross_validate(sealed, train, spec, plan.seed, assigned, given[scored])
         except TooLarge as error:
             return UnscoredTrial(**fields, status="pruned", why=str(error), seconds=_seconds(started))
         except (ValueError, FloatingPointError) as error:
@@ -79,7 +83,7 @@ def trial(
         return ScoredTrial(
             **fields,
             **validation.figures(),
-            scores=run.write(scores_file(trial_id), to_npy(validation.out_of_fold)),
+            scores=run.write(scores_file(trial_id), to_npy(validation.out_of_fold)) if spec.rows is None else "",
             seconds=_seconds(started),
         )
 
@@ -90,11 +94,26 @@ def _seconds(started: float) -> float:
     return round(time.perf_counter() - started, 3)
 
 
-def load_train(lake: Objects, run: Run, version: str) -> tuple[Contract, TrainingRows]:
-    """The run's contract sealed by train, and train encoded by it."""
+def rung(run: Run, plan: TrainingPlan, given: int | None, rows: int) -> tuple[Mask, Mask]:
+    """Which rows of train are scored and which are fitted on [rows], of a trial that is given so many of them.
+
+    The rows of a rung are scored with those of the next one: to predict costs little, and more rows tell trials
+    apart that are alike.
+    """
+    if given is None or plan.places is None:
+        return np.ones(rows, dtype=bool), np.ones(rows, dtype=bool)
+    places = from_npy(run.read(PLACES_FILE, plan.places, "plan"))
+    more = next((each for each in plan.rungs if each > given), rows)
+    return sample.of(places, more), sample.of(places, given)
+
+
+def load_train(lake: Objects, run: Run, version: str, kept: Mask | None = None) -> tuple[Contract, TrainingRows]:
+    """The run's contract sealed by train, and the rows of train that are `kept` (default: all), encoded by it."""
     contract = run.contract()
     cells = dataset.read_columns(lake, version, "train")
     sealed = rows.seal(contract, cells)
+    if kept is not None and not kept.all():
+        cells = {name: column[kept] for name, column in cells.items()}
     return sealed, rows.encode_rows(sealed, cells, version=version)
 
 
@@ -114,10 +133,16 @@ def fit_spec(contract: Contract, encoded: Encoded, labels: NDArray[np.int64], sp
 
 
 def cross_validate(
-    contract: Contract, train: TrainingRows, spec: TrialSpec, seed: int, assigned: NDArray[np.int8]
+    contract: Contract,
+    train: TrainingRows,
+    spec: TrialSpec,
+    seed: int,
+    assigned: NDArray[np.int8],
+    given: Mask | None = None,
 ) -> CrossValidation:
     """Score one trial on each fold of each repeat with the contract's metric; `assigned` as `folds.repeated` makes it.
 
+    Every row is scored; only those that are `given` (default: all) are fitted on.
     The out-of-fold probabilities are the average of the repeats. The mean is over folds where
     the metric is defined (a fold may lack a class); its error is `selection.standard_error`. Raises `TooLarge`
     at the first fold whose model is.
@@ -138,7 +163,8 @@ def cross_validate(
 
     for parts in fold_sets:
         out_of_fold = np.full(shape, np.nan)
-        for fit_rows, scored_rows in parts:
+        for others, scored_rows in parts:
+            fit_rows = others if given is None else others[given[others]]
             fitted = fit_spec(contract, train.encoded.take(fit_rows), train.labels[fit_rows], spec, seed)
             largest_bytes = max(largest_bytes, sizes.estimate(fitted))
             if largest_bytes > limit:
@@ -157,12 +183,12 @@ def cross_validate(
     defined = [value for value in scores if np.isfinite(value)]
     if not defined:  # every fold lacks a class: all rows together do not
         defined = [score(average, np.arange(len(train.labels)))]
-    ratio = float(np.mean([len(scored_rows) / len(fit_rows) for fit_rows, scored_rows in parts]))
+    fold_rows = [len(scored_rows) for _, scored_rows in parts]
     return CrossValidation(
         folds=[undefined_as_null(float(value)) for value in scores],
-        fold_rows=[len(scored_rows) for _, scored_rows in parts],
+        fold_rows=fold_rows,
         mean=float(np.mean(defined)),
-        se=selection.standard_error(defined, ratio),
+        se=selection.standard_error(defined, selection.fold_ratio(fold_rows, len(fold_sets))),
         columns=float(np.mean(columns)),
         size_bytes=largest_bytes,
         out_of_fold=average,
