@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 from andamio.contract.tables import Compute
-from training.documents import Computing, TaskSize
+from training.documents import Computing, TaskSize, TrainingPlan, Where
 
 FUNCTION_CELLS: Final = 4_000_000
 """Rows times columns of train up to which every trial ends in a function (benchmarks/RESULTS.md)."""
@@ -34,6 +34,20 @@ def task_size(rows: int, columns: int) -> TaskSize:
 
 def computing(offered: Compute, rows: int, columns: int) -> Computing:
     """What a run on so many rows of train is computed by, where a deployment offers functions, tasks or both."""
-    by_size: Literal["function", "task"] = "function" if fits_function(rows, columns) else "task"
-    where = by_size if offered == "auto" else offered
-    return Computing(where=where, task=task_size(rows, columns))
+    return Computing(
+        where=_where(offered, rows, columns), offered=offered, columns=columns, task=task_size(rows, columns)
+    )
+
+
+def of_trial(plan: TrainingPlan, rows: int | None) -> Where:
+    """What a trial is computed by that is given so many rows of train, as in a race; None for all of them."""
+    by = plan.computing
+    if by is None or rows is None:
+        return by.where if by else "function"
+    return _where(by.offered, rows, by.columns)
+
+
+def _where(offered: Compute, rows: int, columns: int) -> Where:
+    if offered == "auto":
+        return "function" if fits_function(rows, columns) else "task"
+    return offered

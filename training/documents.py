@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from andamio.contract.tables import Compute
 from andamio.storage.documents import Document, Part
 
 Params = dict[str, bool | int | float | str | None]
@@ -44,6 +45,10 @@ class Identity(Part):
     sources: str
 
 
+Where = Literal["function", "task"]
+"""What a step is computed by."""
+
+
 class TaskSize(Part):
     """The size of a task as Fargate is told it: `cpu` in 1/1024 of a vCPU, `memory` in MiB."""
 
@@ -52,9 +57,14 @@ class TaskSize(Part):
 
 
 class Computing(Part):
-    """What trials, fit and evaluation of a run are computed by, and the size that a task of it has."""
+    """What trials, fit and evaluation of a run are computed by, and the size that a task of it has.
 
-    where: Literal["function", "task"]
+    `offered` is what the deployment offered, `columns` how many features a row has.
+    """
+
+    where: Where
+    offered: Compute
+    columns: int
     task: TaskSize
 
 

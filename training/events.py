@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 
 from andamio.gate.decision import Figure, Outcome
 from andamio.step import CaughtError, StepEvent, StepResult
-from training.documents import BestTrial, TaskSize
+from training.documents import BestTrial, TaskSize, Where
 
 
 class TrainingInput(StepEvent):
@@ -82,15 +82,22 @@ class PlanSummary(StepResult):
     metric: str
     trials: int
     skipped: list[str]
-    compute: Literal["function", "task"]
+    compute: Where
     task: TaskSize
 
 
+class TrialSummary(StepResult):
+    """A trial of a round: its id, and what it is computed by."""
+
+    id: str
+    compute: Where
+
+
 class RoundTrialsSummary(StepResult):
-    """The ids of the trials of a round."""
+    """The trials of a round."""
 
     round: int
-    trials: list[str]
+    trials: list[TrialSummary]
 
 
 class RoundResultSummary(StepResult):

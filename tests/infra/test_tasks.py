@@ -41,7 +41,6 @@ def test_a_stack_that_trains_in_functions_alone_has_no_network_and_no_tasks(synt
     assert kinds(made) == set()
     machine = json.dumps(definition(made, "TrainMachine"))
     assert "ecs" not in machine
-    assert "plan.compute" in machine, "which is passed on, and nobody asks for"
     variables = made.named("AWS::Lambda::Function", "TrainFunction")["Environment"]["Variables"]
     assert variables["ANDAMIO_COMPUTE"] == "function"
     (policy,) = made.named("AWS::IAM::Role", "TrainMachineRole")["Policies"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from training.compute import FUNCTION_CELLS, SIZES, computing, fits_function, task_size
+from training.compute import FUNCTION_CELLS, SIZES, computing, fits_function, of_trial, task_size
 
 
 def test_small_data_fit_a_function_and_large_ones_do_not():
@@ -24,6 +26,19 @@ def test_small_data_fit_a_function_and_large_ones_do_not():
 )
 def test_size_decides_where_the_deployment_leaves_it_open(offered, rows, where):
     assert computing(offered, rows, 13).where == where
+
+
+@pytest.mark.parametrize(
+    ("offered", "rows", "where"),
+    [("auto", 60_000, "function"), ("auto", None, "task"), ("task", 60_000, "task"), ("function", None, "function")],
+)
+def test_a_trial_that_is_given_few_rows_in_a_race_needs_no_task(offered, rows, where):
+    plan = SimpleNamespace(computing=computing(offered, 1_000_000, 13))
+    assert of_trial(plan, rows) == where
+
+
+def test_a_plan_of_an_earlier_version_is_computed_by_functions():
+    assert of_trial(SimpleNamespace(computing=None), None) == "function"
 
 
 def test_a_task_is_as_large_as_the_data_need_and_never_larger_than_there_is():
