@@ -34,6 +34,7 @@ def run(resource: str, parameters: dict[str, Any]) -> dict[str, Any]:
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         **{pair["name"]: str(pair["value"]) for pair in container["environment"]},
+        **{pair["Name"]: pair["Value"] for pair in override.get("Environment", [])},
         **lambda_runtime.execution_credentials(
             {"FunctionArn": _as_function(arn), "FunctionName": task, "Role": definition["taskRoleArn"]}
         ),

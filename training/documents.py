@@ -119,7 +119,8 @@ class ScoredTrial(Document, TrialSpec):
 
     `folds` holds the metric of each fold (null where it is undefined), `fold_rows` the rows of each; `mean` and its
     standard error `se`; `columns` that the model sees, `size_bytes` when exported, estimated; `scores` the SHA-256 of
-    the out-of-fold probabilities; `seconds` of wall time.
+    the out-of-fold probabilities; `seconds` of wall time. `limited` says why it was fitted on fewer `rows` than it was
+    asked for.
     """
 
     status: Literal["done"] = "done"
@@ -132,6 +133,7 @@ class ScoredTrial(Document, TrialSpec):
     size_bytes: int
     scores: str
     seconds: float
+    limited: str | None = None
 
 
 class UnscoredTrial(Document, TrialSpec):

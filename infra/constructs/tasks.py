@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
@@ -18,6 +19,7 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from andamio import names
+from andamio.settings import TrainSettings
 from infra import REPOSITORY
 from infra.bundling import Bundle
 from infra.constructs import trust
@@ -32,6 +34,9 @@ BOOTSTRAP = REPOSITORY / "infra" / "tasks" / "bootstrap.py"
 SECONDS = 6 * 3600
 """After so long a task is stopped, as one that hangs."""
 
+MEMORY_MB = 16 * 1024
+"""What the definition says; each task is told its own size."""
+
 RULE = "StepFunctionsGetEventsForECSTaskRule"
 """The rule by which Step Functions learns that a task has ended; it makes it itself."""
 
@@ -44,7 +49,7 @@ ARCHITECTURES = {"x86_64": "X86_64", "amd64": "X86_64", "arm64": "ARM64", "aarch
 class Tasks(Construct):
     """A cluster, a task definition and a network for the steps of training.
 
-    `environment` is the function's, `permissions` what a task may do besides reading its bundle.
+    `settings` are the function's, `permissions` what a task may do besides reading its bundle.
     """
 
     def __init__(
@@ -54,7 +59,7 @@ class Tasks(Construct):
         *,
         system: str,
         bundle: Bundle,
-        environment: Mapping[str, str],
+        settings: TrainSettings,
         permissions: Sequence[Permission],
     ) -> None:
         super().__init__(scope, id)
@@ -77,7 +82,8 @@ class Tasks(Construct):
         with bundle.path.open("rb") as body:
             digest = hashlib.file_digest(body, "sha256").hexdigest()
         variables = {
-            **environment,
+            # The memory is that of the definition; the machine tells each task its own.
+            **replace(settings, seconds=SECONDS, memory_mb=MEMORY_MB).as_env(),
             "ANDAMIO_BUNDLE": place,
             "ANDAMIO_BUNDLE_SHA256": digest,
             "AWS_DEFAULT_REGION": region,
@@ -97,7 +103,7 @@ class Tasks(Construct):
             network_mode="awsvpc",
             # What each task is told takes the place of these: the size goes by the data.
             cpu="2048",
-            memory="16384",
+            memory=str(MEMORY_MB),
             execution_role_arn=self._start_role.role_arn,
             task_role_arn=self._role.role_arn,
             runtime_platform=ecs.CfnTaskDefinition.RuntimePlatformProperty(

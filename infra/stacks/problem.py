@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 # After six hours ETL is ended: more than all of its steps may take, each with the longest wait for room to run.
 LONGEST_ETL = 6 * 3600
 
+# What the function that trains has. It is told, and gives a trial the rows that fit.
+TRAIN_SECONDS, TRAIN_MEMORY_MB = 900, 3008
+
 # Where the lake keeps the API's access log.
 ACCESS_LOG = "access/"
 
@@ -148,8 +151,8 @@ class ProblemStack(Stack):
             "train",
             "A data version to a candidate: plan, trial, fit, evaluate, decide",
             self._train_settings(),
-            memory_mb=3008,
-            timeout=900,
+            memory_mb=TRAIN_MEMORY_MB,
+            timeout=TRAIN_SECONDS,
             layers=[contract],
         )
         self._search = self._function(
@@ -194,13 +197,19 @@ class ProblemStack(Stack):
             "Tasks",
             system=self._system,
             bundle=self._bundles["train"],
-            environment=self._train_settings().as_env(),
+            settings=self._train_settings(),
             permissions=task(self._stores),
         )
 
     def _train_settings(self) -> TrainSettings:
-        problem = self._problem.contract.problem.name
-        return TrainSettings(problem, self._lake.bucket_name, self._models.bucket_name, self._compute)
+        return TrainSettings(
+            self._problem.contract.problem.name,
+            self._lake.bucket_name,
+            self._models.bucket_name,
+            self._compute,
+            TRAIN_SECONDS,
+            TRAIN_MEMORY_MB,
+        )
 
     def _function(
         self,

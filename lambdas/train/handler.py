@@ -38,16 +38,19 @@ from training.events import (
 from training.lake_without_holdout import LakeWithoutHoldout
 from training.task_failure import LogLines, failure
 from training.trials import trial
+from training.trials.estimate import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Where data versions are read from, and runs written to; what computes runs; how a task's log is read."""
+    """Where data versions are read from, and runs written to; what computes a run and what a trial has;
+    how a task's log is read."""
 
     lake: Objects
     models: Objects
     compute: Compute = "function"
     log_lines: LogLines = last_lines
+    limits: Limits | None = None
 
 
 @cache
@@ -56,7 +59,12 @@ def connect() -> Buckets:
     settings = TrainSettings.from_env()
     if settings.compute not in get_args(Compute):
         raise SettingsError(f"ANDAMIO_COMPUTE must be one of {', '.join(get_args(Compute))}. Deploy again.")
-    return Buckets(S3Objects(settings.lake), S3Objects(settings.models), cast(Compute, settings.compute))
+    return Buckets(
+        S3Objects(settings.lake),
+        S3Objects(settings.models),
+        cast(Compute, settings.compute),
+        limits=Limits(settings.seconds, settings.memory_mb),
+    )
 
 
 @cache
@@ -82,7 +90,8 @@ def _plan(to: Buckets, event: PlanEvent) -> PlanSummary:
 
 
 def _trial(to: Buckets, event: TrialEvent) -> NoResult:
-    trial.trial(LakeWithoutHoldout(to.lake), to.models, event.run, event.trial, number=event.round)
+    lake = LakeWithoutHoldout(to.lake)
+    trial.trial(lake, to.models, event.run, event.trial, number=event.round, limits=to.limits)
     return NoResult()
 
 

@@ -95,7 +95,9 @@ def test_a_task_runs_the_very_bundle_of_the_function_and_checks_it(aws, empty_bu
     bundle = empty_bundles(["train"], "x86_64")["train"]
     assert variables["ANDAMIO_BUNDLE_SHA256"] == hashlib.sha256(bundle.path.read_bytes()).hexdigest()
     settings = aws.named("AWS::Lambda::Function", "TrainFunction")["Environment"]["Variables"]
-    assert {key: variables[key] for key in settings} == settings
+    differ = {key for key, value in settings.items() if variables[key] != value}
+    assert differ == {"ANDAMIO_SECONDS", "ANDAMIO_MEMORY_MB"}
+    assert (variables["ANDAMIO_SECONDS"], variables["ANDAMIO_MEMORY_MB"]) == (str(6 * 3600), task["Memory"])
     compile(container["EntryPoint"][2], "bootstrap", "exec")
 
 
@@ -119,6 +121,10 @@ def test_spot_is_for_trials_alone_and_a_trial_that_loses_it_runs_on_demand(aws):
         "FitTask": "FARGATE",
         "EvaluateTask": "FARGATE",
     }
+    for state in (trials["TrialTask"], machine["States"]["FitTask"]):
+        (override,) = state["Parameters"]["Overrides"]["ContainerOverrides"]
+        (told,) = override["Environment"]
+        assert (told["Name"], told["Value.$"]) == ("ANDAMIO_MEMORY_MB", state["Parameters"]["Overrides"]["Memory.$"])
     assert trials["TrialTask"]["Catch"][0]["Next"] == "TrialTaskOnDemand"
 
 

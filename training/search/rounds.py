@@ -181,7 +181,8 @@ def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: dat
         promoted: list[TrialSpec] = []
         if plan.rungs and why:
             at = offered if not first_rung else _of_first_rung(run, plan, study)
-            promoted = _promoted(run, plan, at, number)
+            given = next((spec.rows for spec in specs if not spec.baseline), None)
+            promoted = _promoted(run, plan, at, given, number) if given else []
             found = best([_study_trial(result) for result in at], plan.metric)
             why = "" if promoted else f"the race is over: {len(offered)} of {len(study)} trials got every row"
         return RoundResult(
@@ -205,15 +206,9 @@ def _of_first_rung(run: Run, plan: TrainingPlan, study: Sequence[StudyTrial]) ->
 
 
 def _promoted(
-    run: Run, plan: TrainingPlan, results: Sequence[ScoredTrial | UnscoredTrial], number: int
+    run: Run, plan: TrainingPlan, results: Sequence[ScoredTrial | UnscoredTrial], given: int, number: int
 ) -> list[TrialSpec]:
-    """The trials that go on to the next rung, in the round after `number`; those that end here are recorded.
-
-    None after the last rung, whose results are the trials' own.
-    """
-    given = next((result.rows for result in results), None)
-    if given is None:
-        return []
+    """The trials that go on from a rung of so many rows, in the round after `number`; those that end are recorded."""
     scored = [result for result in results if isinstance(result, ScoredTrial)]
     verdict = racing.judge(scored, plan.metric, plan.rows)
     for result in results:
