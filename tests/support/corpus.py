@@ -56,7 +56,7 @@ def etl_verdict(contract: Contract, name: str, body: bytes) -> Verdict:
     lake = MemoryObjects("lake")
     lake.put(f"raw/{name}", body)
     report = ingest(lake, contract, [Source.of(lake.head(f"raw/{name}"))], None).files[0]
-    if report.refused or report.lacking or report.misnamed:
+    if report.refused or report.unusable:
         return Verdict(report.refused or report.misnamed or f"lacks {', '.join(report.lacking)}")
     found: dict[int, Row] = {}
     try:
