@@ -247,6 +247,8 @@ def test_a_function_with_a_role_that_is_not_there(account):
     """A function is not created with a role that does not exist.
 
     Source: Lambda API Reference, CreateFunction.
+
+    Here: CloudFormation makes the roles; ministack refuses it.
     """
     arn = powerless(account, "lambda")
     said = refusal(
