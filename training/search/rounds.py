@@ -17,6 +17,7 @@ from andamio.errors import TrainingError
 from andamio.stats.metrics import higher_is_better
 from andamio.step import CaughtError
 from andamio.storage.ports import Objects
+from training.compute import of_trial
 from training.documents import (
     TRIAL,
     BestTrial,
@@ -29,7 +30,7 @@ from training.documents import (
     TrialSpec,
     UnscoredTrial,
 )
-from training.events import RoundResultSummary, RoundTrialsSummary
+from training.events import RoundResultSummary, RoundTrialsSummary, TrialSummary
 from training.families.spaces import BASELINES, PLAIN, SPACES
 from training.run import CONTINUE, ENOUGH, Run, lost_file, round_result_file, round_trials_file, trial_file
 from training.search import racing, suggest
@@ -318,9 +319,10 @@ def best(study: Sequence[StudyTrial], metric: str) -> BestTrial | None:
     return max(scored, key=lambda trial: sign * trial.mean, default=None)
 
 
-def round_trials_summary(round_document: RoundTrials) -> RoundTrialsSummary:
-    """What the state machine needs of a round: its trials' names."""
-    return RoundTrialsSummary(round=round_document.round, trials=[trial.id for trial in round_document.trials])
+def round_trials_summary(plan: TrainingPlan, round_document: RoundTrials) -> RoundTrialsSummary:
+    """What the state machine needs of a round: its trials' names, and what each is computed by."""
+    trials = [TrialSummary(id=trial.id, compute=of_trial(plan, trial.rows)) for trial in round_document.trials]
+    return RoundTrialsSummary(round=round_document.round, trials=trials)
 
 
 def round_result_summary(round_document: RoundResult) -> RoundResultSummary:

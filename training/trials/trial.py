@@ -195,7 +195,7 @@ def cross_validate(
     fold_sets = [folds.parts(repeat) for repeat in assigned]
     limit = contract.gate.max_size_mb * 2**20
     shape = (len(train.labels), len(contract.classes))
-    total, scores, columns, largest_bytes = np.zeros(shape), [], [], 0
+    total, scores, columns, ratios, largest_bytes = np.zeros(shape), [], [], [], 0
 
     def score(probabilities: Floats, rows: NDArray[Any]) -> float:
         return metrics.score(
@@ -218,6 +218,7 @@ def cross_validate(
                     f"{contract.gate.max_size_mb:g}"
                 )
             columns.append(sizes.columns(fitted))
+            ratios.append(len(scored_rows) / len(fit_rows))
             out_of_fold[scored_rows] = fitted.predict(train.encoded.take(scored_rows))
         if not np.isfinite(out_of_fold).all():
             raise ValueError("predicted something that is not a finite number")
@@ -228,12 +229,11 @@ def cross_validate(
     defined = [value for value in scores if np.isfinite(value)]
     if not defined:  # every fold lacks a class: all rows together do not
         defined = [score(average, np.arange(len(train.labels)))]
-    fold_rows = [len(scored_rows) for _, scored_rows in parts]
     return CrossValidation(
         folds=[undefined_as_null(float(value)) for value in scores],
-        fold_rows=fold_rows,
+        fold_rows=[len(scored_rows) for _, scored_rows in parts],
         mean=float(np.mean(defined)),
-        se=selection.standard_error(defined, selection.fold_ratio(fold_rows, len(fold_sets))),
+        se=selection.standard_error(defined, float(np.mean(ratios))),
         columns=float(np.mean(columns)),
         size_bytes=largest_bytes,
         out_of_fold=average,

@@ -233,7 +233,7 @@ def test_folds_are_counted_once_and_repeats_beside_them() -> None:
 
 def test_slices_begin_with_the_worse_ones_and_hide_private_features() -> None:
     rows = [line for line in section(make(facts()), "Where it is worse").splitlines() if line.startswith("| ")][2:]
-    assert rows[0].startswith("| cp: asymptomatic | 122 | 0.704 (0.604 to 0.804) | 0.901 | **worse** |")
+    assert rows[0].startswith("| cp: asymptomatic | 122 | 0.704 (0.604 to 0.804) | 0.220 | 0.140 | **worse** |")
     contract = facts().contract
     features = {**contract.features, "cp": contract.features["cp"].model_copy(update={"private": True})}
     tables = {name: getattr(contract, name) for name in Contract.model_fields}
