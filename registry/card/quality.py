@@ -230,8 +230,8 @@ def slices(facts: Facts) -> Section | None:
     less += " Small slices have wide intervals: one that is not marked is not proven to be served alike."
     parts = [
         f"{lead}{less} For every category and the quarters of every number: {metric(facts.metric)}, and the Brier "
-        "score beside the one that the model's own probabilities expect of these rows. Rows may be harder than others, and "
-        "the model may say so; worse is where it is wrong more than it says.",
+        "score beside the one that the model's own probabilities expect of these rows. Rows may be harder than others, "
+        "and the model may say so; worse is where it is wrong more than it says.",
         table(["slice", "rows", metric(facts.metric), "Brier score", "expected", ""], rows),
     ]
     if len(shown) < len(found):
