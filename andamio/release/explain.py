@@ -87,8 +87,8 @@ class Explanation:
     """Contributions that sum to `probability - average`, of one class.
 
     `margins` has how far each may be from what all reference rows and orders would give, in about nine cases of ten,
-    and `error` the largest standard error of them (0 when exact); `evaluations` is how many mixtures the model was asked about,
-    `rows` how many reference rows features were exchanged with, of those whose average is `average`.
+    and `error` the largest standard error of them (0 when exact); `evaluations` is how many mixtures the model was
+    asked about, `rows` how many reference rows features were exchanged with, of those whose average is `average`.
     """
 
     probability: float
