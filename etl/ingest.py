@@ -16,7 +16,7 @@ from andamio.contract import Contract
 from andamio.dataset.columns import Columns, contract_columns, table_columns
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import Violation
-from andamio.records.names import compare_names, objection_to
+from andamio.records.names import why_unusable
 from andamio.records.parse import parse
 from andamio.storage.ports import Objects
 from andamio.tabular.arrow import cells_of
@@ -38,8 +38,8 @@ class FileReport:
     """The result of reading one raw object: each row is valid, rejected or replaced.
 
     `extra` are columns that the contract does not name, `absent` columns of the contract that the
-    file lacks, `lacking` those of them that it must have. `misnamed` says that a column has nearly the name of one
-    that the file lacks, or that no feature is there. `refused` says why the whole file is of no use.
+    file lacks. `unusable` says why its columns make the file of no use: required ones are lacking, or have nearly
+    the name of one. `refused` says why the whole file is of no use.
     """
 
     source: Source
@@ -50,14 +50,8 @@ class FileReport:
     replaced: int = 0
     extra: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
-    lacking: list[str] = field(default_factory=list)
-    misnamed: str = ""
+    unusable: str = ""
     refused: str = ""
-
-    @property
-    def unusable(self) -> bool:
-        """Whether the columns of the file are of no use."""
-        return bool(self.lacking or self.misnamed)
 
     @property
     def rows(self) -> int:
@@ -90,14 +84,6 @@ class Ingested:
     def rows(self) -> int:
         """How many rows are valid."""
         return len(self.labels)
-
-
-def required_columns(contract: Contract) -> tuple[str, ...]:
-    """The columns that every file must have; a feature that may be missing may be missing as a column."""
-    problem = contract.problem
-    features = [name for name, feature in contract.inputs.items() if feature.required]
-    roles = [name for name in (problem.target, problem.id, problem.group, problem.time) if name is not None]
-    return tuple(dict.fromkeys((*features, *roles)))
 
 
 def key_columns(contract: Contract) -> tuple[str, ...]:
@@ -172,9 +158,8 @@ class _Reader:
         present = set(names)
         report.extra = [name for name in names if name and name not in self._contract_columns]
         report.absent = [name for name in self._contract_columns if name not in present]
-        report.lacking = [name for name in required_columns(self._contract) if name not in present]
-        report.misnamed = objection_to(compare_names(names, self._contract, training=True), self._contract)
-        return bool(report.lacking or report.misnamed)
+        report.unusable = why_unusable(names, self._contract)
+        return bool(report.unusable)
 
     def _part(self, report: FileReport, read_as: ReadAs, rows: Rows, places: NDArray[np.int64]) -> _Part:
         contract, count = self._contract, len(rows.lines)

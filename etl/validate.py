@@ -12,7 +12,6 @@ from andamio.dataset.columns import to_bytes
 from andamio.dataset.documents import InputRows, SourceFile, StagedInput
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import DataError, ObjectNotFound
-from andamio.records.names import similar_name, visible
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from etl import quarantine
@@ -158,23 +157,8 @@ def absent_columns(files: Sequence[SourceFile]) -> list[str]:
 
 
 def _file_reject(report: FileReport) -> Reject:
-    reason = report.refused or _missing_columns_message(report)
+    reason = report.refused or report.unusable
     return Reject(report.source.key, report.source.version, None, (("", reason, "unusable-file"),))
-
-
-def _missing_columns_message(report: FileReport) -> str:
-    """What to tell a person about columns that a file must have and does not, or has under another name."""
-    if not report.lacking:
-        return report.misnamed
-    missing = []
-    for name in report.lacking[:_MAX_NAMES]:
-        similar = similar_name(name, report.extra)
-        missing.append(f"'{name}'" + (f" (is it '{visible(similar)}'?)" if similar else ""))
-    names_in_file = [visible(name) for name in (report.read_as.names if report.read_as else []) if name]
-    names_text = ", ".join(names_in_file[:_MAX_NAMES]) + (", ..." if len(names_in_file) > _MAX_NAMES else "")
-    noun = "the column" if len(missing) == 1 else "the columns"
-    more = ", ..." if len(report.lacking) > _MAX_NAMES else ""
-    return f"lacks {noun} {', '.join(missing)}{more}; it has {names_text or 'no column names'}"
 
 
 def _all_bad(report: FileReport, rejects: Sequence[Reject]) -> str:
@@ -198,7 +182,7 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence
     if lacking:
         more = f" ({len(lacking) - 1} more files lack columns)" if len(lacking) > 1 else ""
         return (
-            f"{lacking[0].source.key} {_missing_columns_message(lacking[0])}{more}. Every file needs the columns of "
+            f"{lacking[0].source.key} {lacking[0].unusable}{more}. Every file needs the columns of "
             "problem.toml. Fix "
             f"the file and upload it again under the same name, or remove it: {_removal_command(lacking[0])}"
         )

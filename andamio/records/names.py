@@ -12,7 +12,7 @@ from andamio.contract.canonical import composed
 from andamio.contract.tables import RESERVED
 from andamio.suggestion import nearest
 
-_SHOWN, _LONGEST_SHOWN = 10, 60
+_SHOWN, _NAMES, _LONGEST_SHOWN = 10, 20, 60
 _UNIT = re.compile(r"[\r\n(\[{]")
 """Where a unit begins behind a name: in brackets, or on a line of its own."""
 _SHORTEST = 4
@@ -45,6 +45,30 @@ def compare_names(names: Iterable[str], contract: Contract, *, training: bool) -
     near = {name: other for name in absent if (other := near_name(name, unknown)) is not None}
     none = not any(name in found for name in contract.inputs)
     return NamesFound(tuple(name for name in absent if name not in near), near, none)
+
+
+def required_columns(contract: Contract) -> tuple[str, ...]:
+    """The columns that every file to train on must have; an optional feature may be missing as a column too."""
+    features = [name for name, feature in contract.inputs.items() if feature.required]
+    return tuple(dict.fromkeys((*features, *_roles(contract))))
+
+
+def why_unusable(names: Sequence[str], contract: Contract) -> str:
+    """Why a file with these columns cannot be trained on, or "": what it lacks, the nearest name, what it has."""
+    columns = frozenset({*contract.features, *_roles(contract)})
+    lacking = [name for name in required_columns(contract) if name not in names]
+    if not lacking:
+        return objection_to(compare_names(names, contract, training=True), contract)
+    extra = [name for name in names if name and name not in columns]
+    missing = []
+    for name in lacking[:_NAMES]:
+        similar = similar_name(name, extra)
+        missing.append(f"'{name}'" + (f" (is it '{visible(similar)}'?)" if similar else ""))
+    shown = [visible(name) for name in names if name]
+    there = ", ".join(shown[:_NAMES]) + (", ..." if len(shown) > _NAMES else "")
+    noun = "the column" if len(missing) == 1 else "the columns"
+    more = ", ..." if len(lacking) > _NAMES else ""
+    return f"lacks {noun} {', '.join(missing)}{more}; it has {there or 'no column names'}"
 
 
 def slip_finder(contract: Contract, *, training: bool) -> Callable[[str], str | None]:
@@ -109,9 +133,12 @@ def _asked(contract: Contract, *, training: bool) -> tuple[str, ...]:
 
 
 def _known(contract: Contract) -> frozenset[str]:
+    return frozenset({"", *contract.features, *RESERVED, *_roles(contract)})
+
+
+def _roles(contract: Contract) -> list[str]:
     problem = contract.problem
-    roles = (problem.target, problem.id, problem.group, problem.time)
-    return frozenset({"", *contract.features, *RESERVED, *(role for role in roles if role is not None)})
+    return [name for name in (problem.target, problem.id, problem.group, problem.time) if name is not None]
 
 
 def _folded(name: str) -> str:

@@ -85,7 +85,7 @@ EVALUATION: dict[str, Any] = {
 }  # fmt: skip
 
 SCORED: dict[str, Any] = {
-    "fold_rows": [20, 20],
+    "fold_rows": [20, 20, 20, 20],
     "columns": 3.0,
     "size_bytes": 9000,
     "scores": "5c" * 32,
@@ -94,10 +94,10 @@ SCORED: dict[str, Any] = {
 
 TRIALS: list[dict[str, Any]] = [
     {"id": "t1", "family": "random_forest", "params": {"n_estimators": 300}, "selection": "univariate",
-     "round": 1, "simplicity": 3, "status": "done", "metric": "roc_auc", "folds": [0.94, 0.92],
+     "round": 1, "simplicity": 3, "status": "done", "metric": "roc_auc", "folds": [0.95, 0.93, 0.92, 0.9364],
      "mean": 0.9341, "se": 0.0142, **SCORED},
     {"id": "t2", "family": "logistic_regression", "params": {"C": 1.0}, "selection": "none",
-     "round": 1, "simplicity": 0, "status": "done", "metric": "roc_auc", "folds": [0.93, 0.92],
+     "round": 1, "simplicity": 0, "status": "done", "metric": "roc_auc", "folds": [0.93, 0.93, 0.93, 0.9072],
      "mean": 0.9243, "se": 0.0144, **SCORED},
     {"id": "t3", "family": "mlp", "params": {}, "selection": "none", "round": 1, "simplicity": 5, "status": "failed",
      "metric": "roc_auc", "why": "it did not converge"},

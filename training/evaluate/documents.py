@@ -1,4 +1,4 @@
-"""What evaluation and decision write: `evaluation.json`, `importance.json`, `decisions/NAME.json`."""
+"""What evaluation, decision and promotion write, and what a decision needs of them."""
 
 from __future__ import annotations
 
@@ -159,3 +159,11 @@ class GateDecision(Document, Decision):
     latency_ms: float
     size_bytes: int
     success: Success | None
+
+
+class Promotion(Document):
+    """`promoted/NAME.json`: the promotion that decision NAME allowed is complete, in MLflow too."""
+
+    run: str
+    decision: str
+    release: str

@@ -10,12 +10,14 @@ import numpy as np
 
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
+from andamio.dataset.columns import contract_columns
 from andamio.errors import DataError, InputFileError
-from andamio.records.names import near_name
+from andamio.records.names import near_name, required_columns, why_unusable
 from andamio.records.parse import parse
 from andamio.records.table import Table
 from andamio.tabular.columns import column_kinds
 from andamio.tabular.file import read_file
+from andamio.tabular.refused import RefusedFile
 
 
 def sample_files(folder: Path, contract: Contract) -> list[Path]:
@@ -34,6 +36,32 @@ def sample_files(folder: Path, contract: Contract) -> list[Path]:
             hint = f" Did you mean '{near}'? Capitals and accents must match." if near else ""
             raise InputFileError(f"{where} names '{name}', but {folder} has no such file.{hint}")
     return files
+
+
+def check_columns(folder: Path, contract: Contract) -> None:
+    """Raise `InputFileError` where ETL would refuse a file of [data] files by its columns, or as a whole."""
+    for file in sample_files(folder, contract):
+        try:
+            objection = why_unusable(_names_in(file, contract), contract)
+        except RefusedFile as error:
+            raise InputFileError(f"{file} {error}") from None
+        except OSError as error:
+            raise InputFileError(f"{file} cannot be read: {error}") from None
+        if objection:
+            raise InputFileError(
+                f"{file} {objection}. Nothing was deployed. Correct the header of the file, or the names in "
+                f"{folder / 'problem.toml'}."
+            )
+
+
+def _names_in(file: Path, contract: Contract) -> list[str]:
+    """The names of a file's columns; of JSON Lines those up to the row with which none that is required is lacking."""
+    columns = contract_columns(contract)
+    read_as, blocks = read_file(file.name, file.read_bytes(), contract, column_kinds(contract, columns))
+    for _ in blocks:
+        if read_as.format != "jsonl" or set(required_columns(contract)) <= set(read_as.names):
+            break
+    return read_as.names
 
 
 def first_record(file: Path, contract: Contract) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from andamio.cli import home, main
 from andamio.cli.cloud import cdk, deployment, target
 from andamio.cli.cloud import outputs as deployed
 from andamio.cli.models import show
-from andamio.errors import AccountError, NotDeployed, UsageError
+from andamio.errors import AccountError, InputFileError, NotDeployed, UsageError
 from tests.support.account import REGION, Aws
 
 HEART = home.REPO / "problems" / "heart"
@@ -271,4 +271,62 @@ def test_a_folder_is_the_same_however_it_is_named(world: World, monkeypatch: pyt
     monkeypatch.chdir(HEART.parent)
     deploy()
     deployment.deploy(Path(HEART.name), aws=True, context=[], yes=True)
+    assert len(world.calls) == 1
+
+
+# The columns of [data] files
+
+
+def problem_folder(folder: Path, file: str, text: str, *, target: str = "kind") -> Path:
+    """A problem with one file of data."""
+    (folder / "problem.toml").write_text(
+        f'[problem]\nname = "fruit"\ntarget = "{target}"\nlabels = {{ a = "A", b = "B" }}\n[data]\nfiles = ["{file}"]\n'
+        '[features.size]\ntype = "number"\n[features.colour]\ntype = "category"\nrequired = false\n'
+    )
+    (folder / file).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "objection"),
+    [
+        (
+            "rows.csv",
+            "size,colour,sort\n1,red,a\n",
+            r"rows\.csv lacks the column 'kind'; it has size, colour, sort\. N",
+        ),
+        (
+            "rows.csv",
+            "size,colour,Kind\n1,red,a\n",
+            r"rows\.csv lacks the column 'kind' \(is it 'Kind'\?\); it has size",
+        ),
+        (
+            "rows.csv",
+            "Siez;colour;kind\n1;red;a\n",
+            r"lacks the column 'size' \(is it 'Siez'\?\); .* Correct the header",
+        ),
+        ("rows.csv", "size,color,kind\n1,red,a\n", r"has the column 'color' for 'colour' of problem\.toml: rename it"),
+        ("rows.jsonl", '{"size": 1, "sort": "a"}\n' * 3, r"rows\.jsonl lacks the column 'kind'; it has size, sort"),
+        ("rows.csv", "", r"rows\.csv is empty \(0 bytes\)"),
+        ("rows.txt", "size,kind\n", r"rows\.txt has a name that does not say what it is"),
+    ],
+)
+def test_a_file_whose_columns_etl_would_refuse_is_refused_before_anything_is_deployed(
+    world: World, tmp_path: Path, file: str, text: str, objection: str
+) -> None:
+    folder = problem_folder(tmp_path, file, text)
+    with pytest.raises(InputFileError, match=objection):
+        deployment.deploy(folder, aws=True, context=[], yes=True)
+    assert world.calls == []
+
+
+def test_a_name_of_jsonl_may_come_late_and_a_file_that_is_not_there_is_named(world: World, tmp_path: Path) -> None:
+    folder = problem_folder(tmp_path, "rows.jsonl", '{"size": 1}\n{"size": 2, "kind": "a"}\n')
+    deployment.deploy(folder, aws=True, context=[], yes=True)
+    assert len(world.calls) == 1
+    (folder / "rows.jsonl").rename(folder / "Rows.jsonl")
+    with pytest.raises(
+        InputFileError, match=r"names 'rows\.jsonl', but .* has no such file\. Did you mean 'Rows\.jsonl'"
+    ):
+        deployment.deploy(folder, aws=True, context=[], yes=True)
     assert len(world.calls) == 1
