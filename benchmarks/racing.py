@@ -25,6 +25,7 @@ from benchmarks.batch import report
 from benchmarks.tables import NAMES, table
 from tests.support.datasets import publish
 from training.documents import ScoredTrial
+from training.families.spaces import SPACES
 from training.fit import order
 from training.plan import plan
 from training.run import CONTINUE, Run
@@ -44,32 +45,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="?", type=int, default=ROWS, help="rows of train")
     parser.add_argument("--tables", nargs="+", choices=NAMES, default=list(NAMES))
+    parser.add_argument("--families", nargs="+", choices=list(SPACES), default=list(SPACES))
     parser.add_argument("--trials", type=int, default=TRIALS)
     parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
     given = parser.parse_args(arguments)
     written = [HEAD]
     print(HEAD)
     for name in given.tables:
-        line = contest(name, given.rows, given.trials)
+        line = contest(name, given.rows, given.families, given.trials)
         written.append(line)
         print(line, flush=True)
     if given.write:
         report.put("racing", "\n".join(written))
 
 
-def contest(name: str, rows: int, trials: int) -> str:
+def contest(name: str, rows: int, families: Sequence[str], trials: int) -> str:
     """A line of the table."""
     contract, cells = table(name, rows * 5 // 4 + 8)
     once = contract.training.model_copy(update={"repeats": 1})
     contract = contract.model_copy(update={"training": once})
     lake, models = MemoryObjects("lake"), MemoryObjects("models")
     publish(lake, contract, cells)
-    raced = plan(lake, models, contract, trials=trials, budget_minutes=1440)
+    raced = plan(lake, models, contract, families=families, trials=trials, budget_minutes=1440)
     assert raced.rungs, f"{rows} rows are not enough for a race"
     race_seconds, race_trials = search(lake, models, raced.run)
     full_models = MemoryObjects("full")
-    with patch("training.trials.sample.RACED_FROM", rows + 1):
-        full = plan(lake, full_models, contract, trials=trials, budget_minutes=1440)
+    with patch("training.trials.sample.RACED_FROM", 2 * rows):
+        full = plan(lake, full_models, contract, families=families, trials=trials, budget_minutes=1440)
     assert not full.rungs
     full_seconds, full_trials = search(lake, full_models, full.run)
     best, other = order(full_trials, full.metric, 1)[0], order(race_trials, full.metric, 1)[0]

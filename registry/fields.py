@@ -87,7 +87,9 @@ def trial_note(record: Record, trial: Trial) -> str:
     """A note on a trial in one sentence, or ""."""
     if isinstance(trial, UnscoredTrial):
         return f"{trial.status}: {trial.why}"
-    return "The trial whose model was exported." if trial.id == exported(record) else ""
+    notes = ["The trial whose model was exported."] if trial.id == exported(record) else []
+    notes += [f"Fitted on {trial.rows:,} rows: {trial.limited}."] if trial.limited else []
+    return " ".join(notes)
 
 
 def exported(record: Record) -> str | None:

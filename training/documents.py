@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from andamio.contract.tables import Compute
 from andamio.storage.documents import Document, Part
 
 Params = dict[str, bool | int | float | str | None]
@@ -44,12 +45,36 @@ class Identity(Part):
     sources: str
 
 
+Where = Literal["function", "task"]
+"""What a step is computed by."""
+
+
+class TaskSize(Part):
+    """The size of a task as Fargate is told it: `cpu` in 1/1024 of a vCPU, `memory` in MiB."""
+
+    cpu: str
+    memory: str
+
+
+class Computing(Part):
+    """What trials, fit and evaluation of a run are computed by, and the size that a task of it has.
+
+    `offered` is what the deployment offered, `columns` how many features a row has.
+    """
+
+    where: Where
+    offered: Compute
+    columns: int
+    task: TaskSize
+
+
 class TrainingPlan(Document, Identity):
     """`plan.json`: what a run will do.
 
     `split` is the digest of the split, `folds` that of `folds.npy`, `rows` are those of train, `started` is a time (ISO
     8601, UTC). `places` is the digest of `places.npy`, null where train is too small for samples of it; `rungs` are the
-    rows that trials are given before they get all of them, fewest first, and none where trials do not race.
+    rows that trials are given before they get all of them, fewest first, and none where trials do not race. `computing`
+    is null in a plan of an earlier version, whose run is computed by functions.
     """
 
     run: str
@@ -62,6 +87,7 @@ class TrainingPlan(Document, Identity):
     skipped: list[SkippedFamily]
     places: str | None = None
     rungs: list[int] = Field(default_factory=list)
+    computing: Computing | None = None
 
 
 class TrialSpec(Part):
@@ -93,7 +119,8 @@ class ScoredTrial(Document, TrialSpec):
 
     `folds` holds the metric of each fold (null where it is undefined), `fold_rows` the rows of each; `mean` and its
     standard error `se`; `columns` that the model sees, `size_bytes` when exported, estimated; `scores` the SHA-256 of
-    the out-of-fold probabilities; `seconds` of wall time.
+    the out-of-fold probabilities; `seconds` of wall time. `limited` says why it was fitted on fewer `rows` than it was
+    asked for.
     """
 
     status: Literal["done"] = "done"
@@ -106,6 +133,7 @@ class ScoredTrial(Document, TrialSpec):
     size_bytes: int
     scores: str
     seconds: float
+    limited: str | None = None
 
 
 class UnscoredTrial(Document, TrialSpec):

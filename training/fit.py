@@ -26,7 +26,8 @@ from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
 from training.trials.loss_guard import LossGuard
-from training.trials.trial import Floats, fit_spec, load_train
+from training.trials.sample import Places, of
+from training.trials.trial import Floats, fit_spec, load_places, load_train
 
 MAX_EXPORTS = 3
 """How many trials are offered to the exporter before the run ends without a model."""
@@ -70,7 +71,8 @@ def fit(
 
         guard = LossGuard.against_plain(trials, scores, train, contract.positive_index, plan.search.repeats)
         ordered = order(trials, plan.metric, plan.search.repeats, guard)
-        exported, attempts = try_exports(contract, train, ordered, scores, plan.seed, exporter, attach)
+        places = load_places(run, plan)
+        exported, attempts = try_exports(contract, train, ordered, scores, plan.seed, exporter, attach, places)
         fields: dict[str, Any] = {
             "run": run_id,
             "dataset": plan.dataset,
@@ -141,16 +143,21 @@ def try_exports(
     seed: int,
     exporter: export.Exporter,
     attach: calibrate.Attach,
+    places: Places | None = None,
 ) -> tuple[Exported | None, list[ExportAttempt]]:
     """The first of at most three trials whose export proves parity and fits `gate.max_size_mb`, and all attempts.
 
     Parity is that of the calibrated graph with scikit-learn calibrated in NumPy: what is served is what is proven.
-    `scores` gives a trial's out-of-fold probabilities.
+    `scores` gives a trial's out-of-fold probabilities. A trial that was given fewer rows is fitted on these `places`.
     """
     attempts: list[ExportAttempt] = []
     ranges = _ranges(contract)
     for trial in ordered[:MAX_EXPORTS]:
-        fitted = fit_spec(contract, train.encoded, train.labels, trial, seed)
+        encoded, labels = train.encoded, train.labels
+        if trial.rows is not None and places is not None:
+            given = np.flatnonzero(of(places, trial.rows))
+            encoded, labels = encoded.take(given), labels[given]
+        fitted = fit_spec(contract, encoded, labels, trial, seed)
         out_of_fold = scores(trial)
         curve = calibrate.fit(out_of_fold, train.labels, contract.positive_index)
         attempt = ExportAttempt(trial=trial.id, calibration=curve.result())

@@ -20,10 +20,12 @@ import skl2onnx
 import sklearn
 
 from andamio.contract import Contract
+from andamio.contract.tables import Compute
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.storage.ports import Objects
 from training import rows
+from training.compute import computing
 from training.documents import Identity, SearchPlan, SkippedFamily, TrainingPlan
 from training.events import PlanSummary
 from training.families.catalog import FAMILIES
@@ -60,12 +62,13 @@ def plan(
     families: Sequence[str] | None = None,
     trials: int | None = None,
     budget_minutes: float | None = None,
+    compute: Compute = "function",
     now: datetime | None = None,
 ) -> TrainingPlan:
     """Plan a run on a data version (default: the current one) and write its plan.
 
-    `families`, `trials` and `budget_minutes` take the place of what the contract says; `now` is when the
-    plan is written first.
+    `families`, `trials` and `budget_minutes` take the place of what the contract says; `compute` is what the
+    deployment offers, `now` is when the plan is written first.
 
     The run's id is a digest of all that decides its outcome, so asking again finds the same run. Raises
     `TrainingError` when there are no data, too few of a class, or no family that can be trained.
@@ -96,7 +99,7 @@ def plan(
     run = Run(digest[:16], models)
     models.put_new(run.key(CONTRACT), contract.to_json(), content_type="application/json")
 
-    def compute() -> TrainingPlan:
+    def planned() -> TrainingPlan:
         skipped = [name for name in requested if name not in FAMILIES]
         return TrainingPlan(
             **identity.model_dump(),
@@ -107,9 +110,10 @@ def plan(
             **_drawn(lake, run, contract, version),
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
             skipped=[SkippedFamily(family=name, why="this version does not train it") for name in skipped],
+            computing=computing(compute, manifest.rows.train, len(contract.features)),
         )
 
-    return run.once(PLAN_FILE, TrainingPlan, compute)
+    return run.once(PLAN_FILE, TrainingPlan, planned)
 
 
 def _drawn(lake: Objects, run: Run, contract: Contract, version: str) -> dict[str, Any]:
@@ -165,10 +169,13 @@ def sources() -> str:
 
 def summary(training_plan: TrainingPlan) -> PlanSummary:
     """What the state machine needs of a plan."""
+    by = training_plan.computing or computing("function", 0, 0)
     return PlanSummary(
         run=training_plan.run,
         dataset=training_plan.dataset,
         metric=training_plan.metric,
         trials=training_plan.search.trials,
         skipped=[skipped.family for skipped in training_plan.skipped],
+        compute=by.where,
+        task=by.task,
     )

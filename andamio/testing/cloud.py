@@ -29,7 +29,7 @@ ROLE = "testing"
 FUNCTION_SECONDS = 900
 """What a function may take here, whichever it is."""
 STATE_DATA_LIMIT = 256 * 1024
-_DEADLINE_SECONDS = 120.0
+_DEADLINE_SECONDS = 600.0
 _POLL_SECONDS = 0.01
 
 Handler = Callable[[dict[str, Any], Any], Any]
@@ -170,7 +170,7 @@ class LocalAws:
         return Reply(answered["statusCode"], answered["headers"], answered["body"])
 
     def ended(self, arn: str) -> Execution:
-        """Wait for the end of an execution; raises `TimeoutError` after two minutes."""
+        """Wait for the end of an execution; raises `TimeoutError` after ten minutes."""
         states = boto3.client("stepfunctions")
         deadline = time.monotonic() + _DEADLINE_SECONDS
         while (said := states.describe_execution(executionArn=arn))["status"] == "RUNNING":

@@ -37,6 +37,7 @@ def choice(facts: Facts) -> Section:
     if ranked:
         header = ["trial", "features", f"{metric(facts.plan.metric)} (cross-validated)", "behind the best", ""]
         parts.append(table(header, ranked))
+    parts += _limited(facts)
     parts.append(_guard(facts))
     parts.append(_curse(facts))
     if failed:
@@ -98,6 +99,18 @@ def _ranked(facts: Facts) -> list[list[str]]:
         ]
         for name in names
     ]
+
+
+def _limited(facts: Facts) -> list[str]:
+    """The trials that were given fewer rows than there are, because of what their function has."""
+    limited = [trial for trial in facts.done if trial.limited]
+    if not limited:
+        return []
+    texts = [
+        f"{escaped(trial.id)} on {trial.rows:,} ({escaped(trial.limited or '')})" for trial in limited[:TRIALS_SHOWN]
+    ]
+    more = f", and {len(limited) - TRIALS_SHOWN:,} more" if len(limited) > TRIALS_SHOWN else ""
+    return [f"Fitted on fewer than the {facts.fit.rows:,} rows of train: {'; '.join(texts)}{more}."]
 
 
 def _guard(facts: Facts) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import pytest
 from andamio.testing import Call, Execution, Killed, LocalAws, local_aws
 from andamio.testing.cloud import FUNCTION_SECONDS
 from tests.support.recording import calling, watch
+
+from . import tasks
 
 __all__ = ["FUNCTION_SECONDS", "Call", "Cloud", "Execution", "Killed", "account", "sample_event", "throttled"]
 
@@ -29,6 +32,15 @@ Throttled = type("Lambda.TooManyRequestsException", (Exception,), {})
 
 class Cloud(LocalAws):
     """An account whose functions' calls are recorded; how an execution ends is for the test to judge."""
+
+    fargate: tasks.RunsTask = staticmethod(partial(tasks.in_process, killed=Killed))
+
+    def run_task(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Run a task of Fargate's in this process, noted as a call of the function `task`."""
+        described = self.fargate(parameters)
+        command = parameters["Overrides"]["ContainerOverrides"][0]["Command"]
+        self.calls.append(Call("task", {"step": command[0], "parameters": parameters}, described))
+        return described
 
     def run(self, part: str, event: Mapping[str, Any] | None = None) -> Execution:
         return self.execute(part, event)
@@ -51,7 +63,8 @@ def account(
         pytest.MonkeyPatch.context() as patch,
     ):
         buckets = {cloud.lake.bucket: "Lake", cloud.models.bucket: "Models", cloud.batch.bucket: "Batch"}
-        watch(patch, {**buckets, cloud.table.table: "Predictions"})
+        watch(patch, {**buckets, cloud.table.table: "Predictions", tasks.LOG: "TasksLogs"})
+        tasks.install(patch, cloud.run_task)
         yield cloud
 
 

@@ -25,6 +25,7 @@ from tests.support.datasets import heart_cells, publish
 from tests.support.releases import linear_onnx, promote, release_files
 from training.evaluate.decide import decide
 
+from . import tasks
 from .cloud import FUNCTION_SECONDS, Cloud, account, throttled
 from .conftest import HEART
 
@@ -52,6 +53,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking: str) -> Ite
             "SearchFunction": deployed.function("search", search_handler),
             "RegistryFunction": deployed.function("registry", registry_handler),
             "Parallel": 2,
+            **tasks.VALUES,
         }
         for function in ("TrainFunction", "SearchFunction", "RegistryFunction"):
             values |= asl.task_seconds(function, FUNCTION_SECONDS)

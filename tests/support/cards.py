@@ -73,9 +73,11 @@ EVALUATION: dict[str, Any] = {
     },
     "slices": [
         {"feature": "sex", "slice": "male", "rows": 301, "value": 0.9132, "low": 0.8833, "high": 0.9434,
-         "overall": 0.9011, "worse": False, "enough": True},
+         "overall": 0.9011, "brier": 0.12, "expected": 0.13, "excess": {"value": -0.01, "low": -0.04, "high": 0.02},
+         "worse": False, "enough": True},
         {"feature": "cp", "slice": "asymptomatic", "rows": 122, "value": 0.7035, "low": 0.6036, "high": 0.8037,
-         "overall": 0.9011, "worse": True, "enough": True},
+         "overall": 0.9011, "brier": 0.22, "expected": 0.14, "excess": {"value": 0.08, "low": 0.03, "high": 0.13},
+         "worse": True, "enough": True},
     ],
     "low_evidence": False,
     "latency_ms": 0.031,

@@ -17,6 +17,7 @@ from andamio.errors import TrainingError
 from andamio.stats.metrics import higher_is_better
 from andamio.step import CaughtError
 from andamio.storage.ports import Objects
+from training.compute import of_trial
 from training.documents import (
     TRIAL,
     BestTrial,
@@ -29,7 +30,7 @@ from training.documents import (
     TrialSpec,
     UnscoredTrial,
 )
-from training.events import RoundResultSummary, RoundTrialsSummary
+from training.events import RoundResultSummary, RoundTrialsSummary, TrialSummary
 from training.families.spaces import BASELINES, PLAIN, SPACES
 from training.run import CONTINUE, ENOUGH, Run, lost_file, round_result_file, round_trials_file, trial_file
 from training.search import racing, suggest
@@ -180,7 +181,8 @@ def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: dat
         promoted: list[TrialSpec] = []
         if plan.rungs and why:
             at = offered if not first_rung else _of_first_rung(run, plan, study)
-            promoted = _promoted(run, plan, at, number)
+            given = next((spec.rows for spec in specs if not spec.baseline), None)
+            promoted = _promoted(run, plan, at, given, number) if given else []
             found = best([_study_trial(result) for result in at], plan.metric)
             why = "" if promoted else f"the race is over: {len(offered)} of {len(study)} trials got every row"
         return RoundResult(
@@ -204,15 +206,9 @@ def _of_first_rung(run: Run, plan: TrainingPlan, study: Sequence[StudyTrial]) ->
 
 
 def _promoted(
-    run: Run, plan: TrainingPlan, results: Sequence[ScoredTrial | UnscoredTrial], number: int
+    run: Run, plan: TrainingPlan, results: Sequence[ScoredTrial | UnscoredTrial], given: int, number: int
 ) -> list[TrialSpec]:
-    """The trials that go on to the next rung, in the round after `number`; those that end here are recorded.
-
-    None after the last rung, whose results are the trials' own.
-    """
-    given = next((result.rows for result in results), None)
-    if given is None:
-        return []
+    """The trials that go on from a rung of so many rows, in the round after `number`; those that end are recorded."""
     scored = [result for result in results if isinstance(result, ScoredTrial)]
     verdict = racing.judge(scored, plan.metric, plan.rows)
     for result in results:
@@ -323,9 +319,10 @@ def best(study: Sequence[StudyTrial], metric: str) -> BestTrial | None:
     return max(scored, key=lambda trial: sign * trial.mean, default=None)
 
 
-def round_trials_summary(round_document: RoundTrials) -> RoundTrialsSummary:
-    """What the state machine needs of a round: its trials' names."""
-    return RoundTrialsSummary(round=round_document.round, trials=[trial.id for trial in round_document.trials])
+def round_trials_summary(plan: TrainingPlan, round_document: RoundTrials) -> RoundTrialsSummary:
+    """What the state machine needs of a round: its trials' names, and what each is computed by."""
+    trials = [TrialSummary(id=trial.id, compute=of_trial(plan, trial.rows)) for trial in round_document.trials]
+    return RoundTrialsSummary(round=round_document.round, trials=trials)
 
 
 def round_result_summary(round_document: RoundResult) -> RoundResultSummary:

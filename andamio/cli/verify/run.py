@@ -50,8 +50,13 @@ def verify(folder: Path, *, aws: bool, context: list[str], yes: bool) -> None:
     last = outputs.last_deployed()
     begun = datetime.now(UTC)
     it = Verification(folder, contract, where, context)
+    outcomes: list[Outcome] = []
     with _signals():
-        outcomes = _run(it, each.steps(where))
+        try:
+            _run(it, each.steps(where), outcomes)
+        except BaseException as error:
+            # Between two steps, or while one is told: what was created is deleted all the same.
+            outcomes.append(Outcome("steps", "stopped", 0.0, f"Stopped between two steps: {error!r}"))
         outcomes.append(_take_down(it))
         left = _left(it)
     _restore(last)
@@ -76,9 +81,8 @@ def _require_free(folder: Path, where: Target) -> None:
         )
 
 
-def _run(it: Verification, steps: Sequence[Step]) -> list[Outcome]:
-    """The outcome of each step; one that is stopped ends them."""
-    outcomes: list[Outcome] = []
+def _run(it: Verification, steps: Sequence[Step], outcomes: list[Outcome]) -> None:
+    """Add the outcome of each step; one that is stopped ends them."""
     for step in steps:
         results: dict[str, str] = {outcome.name: outcome.result for outcome in outcomes}
         if "stopped" in results.values():
@@ -88,7 +92,6 @@ def _run(it: Verification, steps: Sequence[Step]) -> list[Outcome]:
         else:
             err.rule(f"[bold]{escape(step.name)}")
             outcomes.append(_outcome(step.name, lambda step=step: step.do(it)))
-    return outcomes
 
 
 def _outcome(name: str, do: Any) -> Outcome:
@@ -106,7 +109,9 @@ def _outcome(name: str, do: Any) -> Outcome:
         message = f"{error}\nerror code: {error.code}"
     except Exception:
         message = traceback.format_exc()
-    if result != "works":
+    if result == "works":
+        done(f"{name} works")
+    else:
         fail(f"{name}: {message}")
     return Outcome(name, result, time.monotonic() - begun, message)
 

@@ -181,6 +181,17 @@ def test_a_stop_in_the_middle_deletes_what_was_created(
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_stop_between_two_steps_deletes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(text: str) -> None:
+        if text == "deploy works":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "done", told)
+    assert verify(monkeypatch, "--yes") == 130
+    assert world.done == ["deploy", "delete"]
+    assert "| steps | stopped |" in report()
+
+
 def test_a_stop_while_it_deletes_says_what_is_left_and_how_to_go_on(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

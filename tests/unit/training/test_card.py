@@ -231,9 +231,18 @@ def test_folds_are_counted_once_and_repeats_beside_them() -> None:
     assert "(4 folds, stratified by class" in section(make(facts(plan=PLAN | once)), "How it was chosen")
 
 
+def test_both_ends_of_a_bin_are_told_apart() -> None:
+    (item,) = EVALUATION["calibration"]["bins"]
+    bins = [{**item, "low": low, "high": high} for low, high in ((0.99612, 0.99987), (0.0, 0.0004), (1.0, 1.0))]
+    text = make(facts({"calibration": {**EVALUATION["calibration"], "bins": bins}})).markdown
+    for shown in ("| 0.9961 to 0.9999 |", "| 0.0000 to 0.0004 |", "| 1 |"):
+        assert shown in text
+    assert "1.00 to 1.00" not in text
+
+
 def test_slices_begin_with_the_worse_ones_and_hide_private_features() -> None:
     rows = [line for line in section(make(facts()), "Where it is worse").splitlines() if line.startswith("| ")][2:]
-    assert rows[0].startswith("| cp: asymptomatic | 122 | 0.704 (0.604 to 0.804) | 0.901 | **worse** |")
+    assert rows[0].startswith("| cp: asymptomatic | 122 | 0.704 (0.604 to 0.804) | 0.220 | 0.140 | **worse** |")
     contract = facts().contract
     features = {**contract.features, "cp": contract.features["cp"].model_copy(update={"private": True})}
     tables = {name: getattr(contract, name) for name in Contract.model_fields}
@@ -251,6 +260,14 @@ def test_it_says_how_it_was_chosen() -> None:
     assert "Guard" not in text
     assert "it did not converge" in text
     assert "differs from what was trained by at most 1.5e-07" in text
+
+
+def test_it_says_which_trials_ended_early_and_which_did_not_fit_into_their_function() -> None:
+    early = {**TRIALS[3], "rows": 1250, "why": "ended early, on 1,250 of 20,000 rows"}
+    limited = {**TRIALS[1], "rows": 1500, "limited": "all rows would take about 2,000 s, and its function has 900 s"}
+    text = section(make(facts(fit=FIT | {"trials": [TRIALS[0], limited, TRIALS[2], early]})), "How it was chosen")
+    assert "(2 scored, 1 ended early, on 1,250 rows or more, 1 failed)" in text
+    assert "Fitted on fewer than the 2,000 rows of train: t2 on 1,500 (all rows would take about 2,000 s, and" in text
 
 
 def test_the_simplest_is_taken_within_the_error_of_the_difference_not_of_the_best_alone() -> None:
