@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.contract.columns import feature_columns
 from andamio.errors import ReleaseError
+from andamio.records.cells import Cells
 from andamio.records.encode import Encoded, encode
 from andamio.records.parse import parse
 from andamio.release.samples import ReferenceRows
@@ -109,20 +110,29 @@ def read_reference(contract: Contract, document: ReferenceRows, ignored: Collect
     rows, columns, times = document.rows, document.columns, document.time
     if not rows:
         raise ReleaseError("reference.json holds no rows")
-    explained, cells = {}, dict(columns)
+    explained: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    cells: dict[str, Cells] = dict(columns)
     for name, positions in feature_columns(contract.inputs).items():
         feature = contract.inputs[name]
         undated = feature.type == "date" and contract.problem.time is not None and times is None
         if name in columns and name not in ignored and not feature.private and not undated:
             explained[name] = positions
     if contract.problem.time is not None and times is not None:
-        cells[contract.problem.time] = times
+        cells[contract.problem.time] = _moments(times) if contract.problem.time_format is not None else times
+    for name, feature in contract.inputs.items():
+        if name in columns and feature.format is not None:
+            cells[name] = _moments(columns[name])
     table = parse(contract, cells, rows, text=False)
     violations = [problem for problem in table.violations if problem.field in explained]
     if violations:
         raise ReleaseError(f"reference.json breaks the contract in '{violations[0].field}'")
     held = tuple(name for name in contract.inputs if name not in explained and name not in ignored)
     return Reference(encode(contract, table), explained, held)
+
+
+def _moments(texts: Sequence[object]) -> NDArray[np.datetime64]:
+    """Dates that are kept in ISO 8601, however the contract has people write them."""
+    return np.array(texts, dtype="datetime64[s]")
 
 
 def seed_of(version: str, record: Encoded) -> int:
