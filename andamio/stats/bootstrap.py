@@ -154,9 +154,12 @@ def compare_unpaired(
 
 
 def interval_of(value: float, drawn: NDArray[np.float64]) -> Interval:
-    """The 95% percentile interval of a figure from its resamples; NaN bounds when none is defined."""
+    """The 95% percentile interval of a figure from its resamples, NaN bounds when none is defined.
+
+    It holds the figure: resamples of a biased one (average precision of a rare class) may all lie on one side of it.
+    """
     finite = drawn[np.isfinite(drawn)]
     if not len(finite):
         return Interval(value, math.nan, math.nan)
     low, high = np.percentile(finite, [2.5, 97.5])
-    return Interval(value, float(low), float(high))
+    return Interval(value, float(np.fmin(low, value)), float(np.fmax(high, value)))

@@ -62,7 +62,7 @@ def _card(version: Version, one: FeatureSummary, charted: bool, suspect: bool, s
     if charted:
         names = version.classes if split else ["all rows"]
         chart = charts.distribution(one if split else _together(one), names)
-        card = replace(card, figure=Figure(f"Distribution of {one.name} by class", chart))
+        card = replace(card, figure=Figure(f"Distribution of {one.name}{' by class' if split else ''}", chart))
     return replace(card, numbers=_numbers(one)) if one.numbers else replace(card, values=_values(version, one))
 
 

@@ -48,7 +48,7 @@ def distribution(found: FeatureSummary, classes: Sequence[str]) -> Spec:
         scale=alt.Scale(domain=list(classes), range=[theme.SERIES[i % len(theme.SERIES)] for i in range(len(classes))]),
         legend=None,
     )
-    share = {"title": "share of class", "format": ".0%"}
+    share = {"title": "share of class" if len(classes) > 1 else "share of rows", "format": ".0%"}
     if found.bins:
         date = found.feature.type == "date"
         values = [

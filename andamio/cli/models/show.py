@@ -37,6 +37,8 @@ FUNCTIONS = names.FUNCTIONS
 _POLL_SECONDS = 1.0
 _BAR = 20
 _MAX_VALUE_LENGTH = 40
+_MAX_NAMES = 20
+"""Features whose names are listed where their contributions are not shown."""
 _TAIL_LINES = 200
 _FILES_SHOWN = 10
 _OBJECTS_COUNTED = 10_000
@@ -90,6 +92,10 @@ def explanation(reply: dict[str, Any]) -> None:
             f"  {round(together, 3) + 0.0:+7.1%}  [dim]{len(untold):,} other features together; none of them can be "
             "told from 0 within its error[/dim]"
         )
+        named = ", ".join(item["feature"] for item in untold[:_MAX_NAMES]) + (
+            ", ..." if len(untold) > _MAX_NAMES else ""
+        )
+        out.print(f"           [dim]{escape(named)}[/dim]")
     out.print()
     out.print(f"  {reply['probability']:6.1%}  [dim]{class_text}, for this record[/dim]")
     if reply["method"]["held"]:

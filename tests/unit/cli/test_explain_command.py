@@ -68,6 +68,7 @@ def test_what_cannot_be_told_from_zero_is_counted_and_not_shown(
     assert text.count("│") == 1 + sum(item["contribution"] == 0 for item in others)
     assert "± 0.1%" in text
     untold = sum(item["contribution"] != 0 for item in others)
+    assert all(item["feature"] in text for item in others)
     assert f"{untold} other features together; none of them can be told from 0 within its error" in text
 
 

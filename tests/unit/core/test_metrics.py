@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from andamio.release.threshold import labels_from
-from andamio.stats.bootstrap import Scorer, compare, interval, resamples
+from andamio.stats.bootstrap import Scorer, compare, interval, interval_of, resamples
 from andamio.stats.metrics import METRICS, predicted, score
 
 KEYS = np.array([f"k{row}" for row in range(500)])
@@ -127,6 +127,13 @@ def test_an_interval_holds_its_figure_and_narrows_with_more_rows() -> None:
         assert found.value == score("roc_auc", labels, probabilities, positive=1)
         widths.append(found.high - found.low)
     assert widths[1] < widths[0]
+
+
+def test_an_interval_holds_its_figure_where_every_resample_lies_beside_it() -> None:
+    found = interval_of(0.147, np.linspace(0.15, 0.19, 200))
+    assert (found.low, found.value) == (0.147, 0.147)
+    assert found.high < 0.19
+    assert np.isnan(interval_of(0.5, np.full(9, np.nan)).low)
 
 
 def test_rows_of_one_group_are_no_independent_evidence() -> None:

@@ -18,7 +18,8 @@ import pytest
 
 from andamio.contract import Contract
 from andamio.storage import layout
-from etl.report.figures import _chi_square, _cramer, _information, _ratio, _spearman, moved
+from etl.report import charts
+from etl.report.figures import FeatureSummary, _chi_square, _cramer, _information, _ratio, _spearman, moved
 from etl.report.page import templates
 from etl.report.text import number, percent
 from etl.report.view import Figure, Table
@@ -371,3 +372,12 @@ def test_texts_are_escaped_and_numbers_are_readable() -> None:
         "1,234,567", "0.5", "1,234", "1e-05", "\u2013",
     ]  # fmt: skip
     assert [percent(share) for share in (0, 0.0004, 0.5)] == ["0.0%", "< 0.1%", "50.0%"]
+
+
+def test_an_axis_is_named_by_what_is_counted_on_it() -> None:
+    feature = HOSTILE.features["note"]
+    for counts, classes, name in (([3, 5], ["A", "B"], "share of class"), ([8], ["all rows"], "share of rows")):
+        summary = FeatureSummary("note", feature, 8, 0, [0] * len(counts), {}, [("x", counts)], [])
+        text = json.dumps(charts.distribution(summary, classes), default=str)
+        assert name in text
+        assert text.count("share of ") == text.count(name)
