@@ -16,10 +16,10 @@ export PATH := $(PATH):$(CURDIR)/.andamio/uv/bin
 # Variables of the caller's shell that would lead Python astray.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help install demo down unit test e2e fuzz check docs bench
+.PHONY: help install demo down unit test e2e conformance fuzz check docs bench
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 install:  ## install everything, pinned, into this folder (the other targets do it too)
 	@sh scripts/bootstrap.sh
@@ -41,11 +41,15 @@ test: install  ## the whole test suite, with a local cloud of its own, and its c
 	@$(PYTHON) -m pytest tests/unit tests/infra -n auto --dist loadfile -m "not cloud and not slow" $(PART)
 	@$(PYTHON) -m pytest tests/unit tests/infra -m "cloud or slow" --cov-append $(PART)
 	@$(PYTHON) -m pytest tests/flows tests/e2e --cov-append --cov
+	@$(PYTHON) -m pytest tests/conformance --target moto --target ministack -m "not slow" -n 2 --dist load -q
 
 # The demo's path, ETL, training, prediction and batch; the other tests are about permissions and kept state.
-ON_LOCALSTACK := tests/e2e/test_demo.py tests/e2e/test_data.py tests/e2e/test_batch_files.py
+ON_LOCALSTACK := $(addprefix tests/e2e/,test_demo.py test_data.py test_batch_files.py test_verify.py)
 e2e: install  ## the end-to-end tests; EMULATOR=localstack for the demo's path there
 	@ANDAMIO_EMULATOR="$(EMULATOR)" $(PYTHON) -m pytest $(if $(filter localstack,$(EMULATOR)),$(ON_LOCALSTACK),tests/e2e)
+
+conformance: install  ## what ministack, LocalStack and moto do of AWS, as a table; EMULATOR=moto for one of them
+	@$(PYTHON) -m tests.conformance $(EMULATOR)
 
 fuzz: install  ## generated requests to the API, others each time; CASES=10000 for more
 	@ANDAMIO_FUZZ="$(CASES)" $(PYTHON) -m pytest tests/unit/api/test_schemathesis.py tests/unit/api/test_fuzz.py

@@ -64,6 +64,17 @@ def log_group(function: str) -> str:
     return f"/aws/lambda/{function}"
 
 
+TASK_CONTAINER = "step"
+"""The one container of a task."""
+TASK_LOG_PREFIX = "task"
+"""How the log streams of tasks begin: `task/step/ID`."""
+
+
+def task_log_group(cluster: str) -> str:
+    """Where the log lines of a cluster's tasks go."""
+    return f"/aws/ecs/{cluster}"
+
+
 def training_execution(version: str) -> str:
     """The name of the execution that trains on a new data version; a name is used once."""
     return f"data-{version}"

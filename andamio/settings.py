@@ -56,10 +56,17 @@ class EtlSettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings(Settings):
-    """`lambdas/train`: where data versions are read from, and runs and releases written to."""
+    """`lambdas/train`: where data versions are read from, and runs and releases written to.
+
+    `compute` is what the deployment offers: "auto", "function" or "task", as `[training] compute` has it. `seconds` and
+    `memory_mb` are what the function or the task has, for which a trial is estimated before it starts.
+    """
 
     lake: str
     models: str
+    compute: str
+    seconds: int
+    memory_mb: int
 
 
 @dataclass(frozen=True, slots=True)

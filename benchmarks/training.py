@@ -16,18 +16,19 @@ import argparse
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.feature_selection import SelectFromModel, SelectKBest, f_classif
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import StratifiedKFold, cross_validate
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
@@ -35,8 +36,9 @@ from andamio.contract import Contract
 from andamio.dataset.columns import from_bytes, table_columns, to_bytes
 from andamio.dataset.version import KEY
 from andamio.records.parse import parse
-from benchmarks.batch import generate, report
+from benchmarks.batch import report
 from benchmarks.batch.folder import PROBLEM
+from benchmarks.tables import bench
 from training.documents import TrialSpec
 from training.families.catalog import FAMILIES
 from training.rows import encode_rows, seal
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def version(rows: int) -> tuple[bytes, NDArray[np.int8]]:
     """The train side of a data version, as ETL keeps it, and the folds that a plan assigns to it."""
     contract = Contract.load(PROBLEM)
-    cells, labels = _cells(rows)
+    cells, labels = bench(rows)
     parsed = parse(
         contract,
         {**cells, contract.problem.target: [str(label) for label in labels.tolist()]},
@@ -95,26 +97,11 @@ def version(rows: int) -> tuple[bytes, NDArray[np.int8]]:
 def table(rows: int) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """The same rows as pandas has them: numbers with NaN, categories as text with None."""
     contract = Contract.load(PROBLEM)
-    cells, labels = _cells(rows)
+    cells, labels = bench(rows)
     frame = pd.DataFrame(cells)
     for name in contract.category_columns:
         frame[name] = frame[name].map(lambda value: None if np.isnan(value) else f"{value:.0f}").astype(object)
     return frame, labels
-
-
-def _cells(rows: int) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
-    cells: dict[str, list[NDArray[np.float64]]] = {}
-    labels = []
-    for start in range(0, rows, generate.BLOCK):
-        columns, missing, block_labels = generate.block(start // generate.BLOCK)
-        length = min(generate.BLOCK, rows - start)
-        labels.append(block_labels[:length])
-        for name, column in columns.items():
-            values = column[:length].astype(np.float64)
-            if name in missing:
-                values[missing[name][:length]] = np.nan
-            cells.setdefault(name, []).append(values)
-    return {name: np.concatenate(blocks) for name, blocks in cells.items()}, np.concatenate(labels)
 
 
 def ours(body: bytes, assigned: NDArray[np.int8], family: str) -> float:
@@ -129,6 +116,22 @@ def ours(body: bytes, assigned: NDArray[np.int8], family: str) -> float:
 
 def theirs(frame: pd.DataFrame, labels: NDArray[np.int64], family: str) -> float:
     """The same family in scikit-learn's `cross_validate`, as its user guide has it; returns its mean AUC."""
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        splitter = StratifiedKFold(5, shuffle=True, random_state=SEED)
+        found = cross_validate(pipeline(frame, family, {}, SEED), frame, labels, cv=splitter, scoring="roc_auc")
+    return float(found["test_score"].mean())
+
+
+def pipeline(
+    frame: pd.DataFrame,
+    family: str,
+    params: Mapping[str, Any],
+    seed: int,
+    selection: str = "none",
+    share: float = 1.0,
+) -> Pipeline:
+    """Imputer, scaler where the family wants one, one-hot encoder, selection of columns, and the model."""
     numbers = [name for name in frame if frame[name].dtype != object]
     texts = [name for name in frame if frame[name].dtype == object]
     impute: Any = SimpleImputer(strategy="median")
@@ -138,12 +141,19 @@ def theirs(frame: pd.DataFrame, labels: NDArray[np.int64], family: str) -> float
             ("texts", OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
         ]
     )
-    model: ClassifierMixin = FAMILIES[family].build(SEED, FAMILIES[family].space.params({}))
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        splitter = StratifiedKFold(5, shuffle=True, random_state=SEED)
-        found = cross_validate(make_pipeline(columns, model), frame, labels, cv=splitter, scoring="roc_auc")
-    return float(found["test_score"].mean())
+    width = len(numbers) + sum(frame[name].nunique(dropna=False) for name in texts)
+    chosen: dict[str, Any] = {
+        "none": "passthrough",
+        "univariate": SelectKBest(f_classif, k=max(2, round(share * width))),
+        "model": SelectFromModel(
+            ExtraTreesClassifier(n_estimators=50, min_samples_leaf=5, random_state=seed),
+            threshold=-np.inf,
+            max_features=max(2, round(share * width)),
+        ),
+    }
+    return make_pipeline(
+        columns, chosen[selection], FAMILIES[family].build(seed, FAMILIES[family].space.params(params))
+    )
 
 
 def _seconds(call: Callable[[], float]) -> tuple[float, float]:

@@ -37,6 +37,11 @@ def add_stack(app: App, options: Options, bundles: BundleProvider, work: Path) -
     """Put a problem's stack into an app, checked by cdk-nag. `work` is a folder for files made on the way."""
     problem = read_problem(options.problem)
     system = system_name(problem.contract.problem.name, options.stage)
+    if problem.contract.training.compute == "task" and options.existing_role_arn:
+        raise OptionError(
+            'With a role that is given there are no tasks, which run under roles of their own: "[training] compute" '
+            'must be "auto" or "function" then. Got "task" instead.'
+        )
     # An account that may not create roles cannot be bootstrapped either: deploy as whoever runs the CLI. So does the
     # local cloud, whose judge of permissions knows no aws:ResourceAccount, which the bootstrap roles ask for.
     own_credentials = bool(options.existing_role_arn) or options.local

@@ -50,6 +50,8 @@ class Options:
     workers            how many calls score at once (3; 2 on the local cloud)
     rate               requests a second that the API takes before it answers 429 (200)
     burst              requests that it takes at once (twice the rate)
+    tasks              whether training may run as Fargate tasks: not under a given role, which need not trust ECS, and
+                       not on LocalStack, whose open core has no ECS
     """
 
     problem: Path
@@ -65,6 +67,7 @@ class Options:
     workers: int
     rate: int
     burst: int
+    tasks: bool
 
 
 def read_options(context: Callable[[str], object], environ: Mapping[str, str] | None = None) -> Options:
@@ -98,6 +101,7 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         workers=_workers(context, 2 if local else DEFAULT_WORKERS),
         rate=rate,
         burst=_requests(context, "burst", min(2 * rate, MOST_AT_ONCE), MOST_AT_ONCE, "at once"),
+        tasks=not role and not (local and _local_cloud(environ).get("emulator") == "localstack"),
     )
 
 
@@ -133,15 +137,23 @@ def _tracking_uri(context: Callable[[str], object], environ: Mapping[str, str], 
         )
     if given or not local:
         return given
-    cloud = Path(environ.get("ANDAMIO_HOME") or REPOSITORY / ".andamio") / "cloud.json"
-    found = environ.get("MLFLOW_TRACKING_URI", "")
-    if not found and cloud.is_file():
-        found = str(json.loads(cloud.read_text()).get("mlflow_url") or "")
+    found = environ.get("MLFLOW_TRACKING_URI", "") or str(_local_cloud(environ).get("mlflow_url") or "")
     if not found:
         raise OptionError(
             "The local cloud has no MLflow of its own: give its URL with `cdk -c tracking_uri=http://...` or in "
-            f"MLFLOW_TRACKING_URI, or start the local cloud, which writes it to {cloud} (`andamio up`)."
+            f"MLFLOW_TRACKING_URI, or start the local cloud, which writes it to {_cloud_file(environ)} (`andamio up`)."
         )
+    return found
+
+
+def _cloud_file(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("ANDAMIO_HOME") or REPOSITORY / ".andamio") / "cloud.json"
+
+
+def _local_cloud(environ: Mapping[str, str]) -> dict[str, object]:
+    """What the local cloud says of itself; nothing where there is none."""
+    file = _cloud_file(environ)
+    found: dict[str, object] = json.loads(file.read_text()) if file.is_file() else {}
     return found
 
 

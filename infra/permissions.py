@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aws_cdk.aws_logs import ILogGroup
+
 from andamio.storage import layout
 from infra.constructs.bucket import DataBucket
 from infra.constructs.role import Permission, listing, objects
@@ -21,7 +23,10 @@ READ_WRITE = ("s3:GetObject", "s3:PutObject")
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What a problem's data lie in, and the MLflow server or app that training is recorded by."""
+    """What a problem's data lie in, and the MLflow server or app that training is recorded by.
+
+    `task_log` is where the tasks of training write their log, where there are tasks.
+    """
 
     problem: str
     lake: DataBucket
@@ -29,6 +34,7 @@ class Stores:
     batch: DataBucket
     table: PredictionsTable
     tracking_uri: str
+    task_log: ILogGroup | None = None
 
 
 def etl(to: Stores) -> list[Permission]:
@@ -42,14 +48,25 @@ def etl(to: Stores) -> list[Permission]:
 
 
 def train(to: Stores) -> list[Permission]:
-    """Reads data versions and releases, writes runs."""
+    """Reads data versions and releases, writes runs; reads the log of a task that failed."""
+    task_log = [Permission(("logs:GetLogEvents",), (to.task_log.log_group_arn,))] if to.task_log else []
     return [
+        *task_log,
         listing(to.lake),
         # "decide" counts who was judged against the same champion before: keys are listed with their versions.
         listing(to.models, versions=True),
         objects(to.lake, READ, layout.DATASETS),
         objects(to.models, READ_WRITE, layout.RUNS),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
+    ]
+
+
+def task(to: Stores) -> list[Permission]:
+    """Reads data versions, reads and writes runs: the steps of training that a task does."""
+    return [
+        listing(to.models),
+        objects(to.lake, READ, layout.DATASETS),
+        objects(to.models, READ_WRITE, layout.RUNS),
     ]
 
 

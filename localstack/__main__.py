@@ -57,6 +57,7 @@ def _run(cloud: Cloud, options: argparse.Namespace) -> Json:
                 {name: port for name, port in requested.items() if port is not None},
                 iam=options.iam,
                 emulator=options.emulator,
+                docker=options.docker,
             )
             if options.wait_mlflow:
                 cloud.wait([MLFLOW], options.timeout)
@@ -75,7 +76,11 @@ def _show(values: Json, console: Console, requested: Sequence[str] | None = None
         if values["purged"]:
             console.print("The state is forgotten.")
         return
-    where = {EMULATOR: values["endpoint_url"], MLFLOW: values["mlflow_url"], POSTGRES: "on a Unix socket"}
+    where = {
+        EMULATOR: values["endpoint_url"],
+        MLFLOW: values["mlflow_url"],
+        POSTGRES: "in Docker" if values["docker"] else "on a Unix socket",
+    }
     services = {name: service for name, service in values["services"].items() if not requested or name in requested}
     for name, service in services.items():
         sign = {"running": "[green]●[/green]", "starting": "[yellow]◐[/yellow]"}.get(service["state"], "[red]○[/red]")
@@ -109,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         help="refuse what a function's role does not allow; default: as it runs, else enforced",
     )
     up.add_argument("--emulator", choices=EMULATORS, help="which emulator; default: as it runs, else ministack")
+    up.add_argument("--docker", action="store_true", help="LocalStack's image; needs a Docker engine and a token")
     up.add_argument("--wait-mlflow", action="store_true", help="return when MLflow answers too")
     wait = commands.add_parser("wait", parents=[common, timeout], help="wait until services answer")
     wait.add_argument("services", nargs="*", choices=[*SERVICES, []], metavar="SERVICE", help=", ".join(SERVICES))

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import json
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from andamio.errors import CommandError
+from localstack import docker as containers
 from localstack import emulator as ministack
 from localstack import opencore
+from localstack.docker import Docker, MlflowBeside, PostgresBeside
 from localstack.emulator import MINISTACK, Emulator
 from localstack.home import Home
 from localstack.opencore import LOCALSTACK, OpenCore
 from localstack.ports import HOST, Claim, claim
 from localstack.postgres import Postgres
-from localstack.process import wait_until
+from localstack.process import detach, wait_until
 from localstack.record import Json, Record, write_json
 from localstack.service import Service
 from localstack.tracking import Tracking
@@ -44,20 +47,29 @@ class Cloud:
     home: Home
     say: Say
 
-    def up(self, ports: Mapping[str, int], *, iam: bool | None = None, emulator: str | None = None) -> Record:
+    def up(
+        self,
+        ports: Mapping[str, int],
+        *,
+        iam: bool | None = None,
+        emulator: str | None = None,
+        docker: bool = False,
+    ) -> Record:
         """Start what does not run and wait for the emulator and the database, but not for MLflow.
 
         `ports` by service, where a certain one is asked for (0 means any); else each service gets
         the one that it had before. `iam` says whether permissions are enforced, `emulator` which of `EMULATORS` is to
         run: one that runs otherwise is stopped first. Where they are None, one that runs is left as it is, and one that
-        is started is ministack with permissions enforced.
-        Raises `CommandError` when a service does not start, or LocalStack is to enforce permissions.
+        is started is ministack with permissions enforced. With `docker` it is LocalStack's image, with PostgreSQL and
+        MLflow as containers too.
+        Raises `CommandError` when a service does not start, LocalStack is to enforce permissions, or what runs is to
+        move into Docker or out of it.
         """
         with self._single_run():
             record = self._running()
-            self._choose(record, emulator, iam)
+            self._choose(record, emulator, iam, docker=docker)
             if any(name not in record.services for name in SERVICES):
-                self._start(record, ports)
+                (self._start_in_docker if record.docker else self._start)(record, ports)
             return record
 
     def down(self, *, purge: bool) -> list[str]:
@@ -80,9 +92,14 @@ class Cloud:
                 ended = list(pool.map(lambda name: self._service(name, record).stop(identities[name]), SERVICES))
             if kept and not ended[SERVICES.index(EMULATOR)]:
                 self.say("The AWS emulator did not end in time and was killed: what changed last is not saved.")
+            if purge:
+                containers.purge(self.home)
             self.home.record.unlink(missing_ok=True)
-            for path in (self.home.scratch, *(self.home.forgettable if purge else ())):
-                _remove(path)
+            if purge:
+                for path in (self.home.scratch, *self.home.discarded, *self.home.forgettable):
+                    _remove(path)
+            else:
+                self._discard_scratch()
         return stopped
 
     def status(self) -> Json:
@@ -119,12 +136,16 @@ class Cloud:
         return Postgres(self.home)
 
     def _service(self, name: str, record: Record) -> Service:
+        if record.docker and name != EMULATOR:
+            return PostgresBeside(self.home) if name == POSTGRES else MlflowBeside(self.home, record.port(name) or 0)
         if name == POSTGRES:
             return self._postgres
         return self._emulator(record) if name == EMULATOR else Tracking(self.home, record.port(name) or 0)
 
-    def _emulator(self, record: Record, port: int | None = None) -> Emulator | OpenCore:
+    def _emulator(self, record: Record, port: int | None = None) -> Emulator | OpenCore | Docker:
         port = port or record.port(EMULATOR) or 0
+        if record.docker:
+            return Docker(self.home, port, record.port(MLFLOW) or 0)
         if record.emulator == opencore.KIND:
             return OpenCore(self.home, port)
         return Emulator(self.home, port, record.iam)
@@ -154,7 +175,7 @@ class Cloud:
                 del record.services[name]
         return record
 
-    def _choose(self, record: Record, emulator: str | None, iam: bool | None) -> None:
+    def _choose(self, record: Record, emulator: str | None, iam: bool | None, *, docker: bool) -> None:
         """Note which emulator is to run and whether it enforces permissions; stop one that runs otherwise."""
         runs = EMULATOR in record.services
         wanted = emulator or (record.emulator if runs else ministack.KIND)
@@ -166,6 +187,13 @@ class Cloud:
         if judges and iam is None and runs and wanted == record.emulator:
             judges = record.iam
         judges = judges and iam is not False
+        if docker and wanted == ministack.KIND:
+            raise CommandError("Only LocalStack runs in Docker: andamio up --emulator localstack --docker")
+        if record.services and record.docker != docker and (docker or wanted != record.emulator):
+            raise CommandError(
+                f"The local cloud runs {'in' if record.docker else 'without'} Docker. Stop it first: andamio down"
+            )
+        record.docker = docker or (record.docker and bool(record.services))
         if runs and (wanted, judges) != (record.emulator, record.iam):
             what = f"with IAM {'enforced' if judges else 'off'}" if wanted == record.emulator else f"as {wanted}"
             self.say(f"Starting the AWS emulator again, {what}")
@@ -204,6 +232,20 @@ class Cloud:
                 record.add(tracking, server, page.port)
         self.wait([EMULATOR], START_SECONDS)
 
+    def _start_in_docker(self, record: Record, ports: Mapping[str, int]) -> None:
+        containers.check()
+        self.home.scratch.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as claims:
+            gateway, page = (self._claim(name, ports, claims) for name in (EMULATOR, MLFLOW))
+            self._remember(gateway, page)
+            service = Docker(self.home, gateway.port, page.port)
+            self.say(f"Starting {service.title} on port {gateway.port}; the first start downloads images")
+            process = service.start(gateway)
+            for beside, port in ((MlflowBeside(self.home, page.port), page.port), (PostgresBeside(self.home), None)):
+                record.add(beside, process, port)
+            record.add(service, process, gateway.port)
+        self.wait([EMULATOR], containers.START_SECONDS)
+
     def _claim(self, name: str, ports: Mapping[str, int], claims: ExitStack) -> Claim:
         preferred = ports.get(name, self._last_ports().get(name, PORTS[name]))
         port_claim = claim(preferred)
@@ -234,6 +276,13 @@ class Cloud:
                 f"The disk of {self.home.path} has {free >> 20} MB left, and the local cloud wants {FREE_BYTES >> 20}. "
                 "Make room, or set ANDAMIO_HOME to a folder on another disk."
             )
+
+    def _discard_scratch(self) -> None:
+        """Remove the scratch folder, in a process of its own: in it is each version of each function, unpacked."""
+        with suppress(FileNotFoundError):
+            self.home.scratch.rename(self.home.path / f"discarded-{secrets.token_hex(4)}")
+        if discarded := self.home.discarded:
+            detach(["rm", "-rf", "--", *map(str, discarded)])
 
     def _lock(self) -> BinaryIO:
         try:

@@ -74,6 +74,11 @@ class Home:
         return self.path / "tmp"
 
     @property
+    def discarded(self) -> list[Path]:
+        """What was the scratch folder before a stop, while it is being removed."""
+        return sorted(self.path.glob("discarded-*"))
+
+    @property
     def artifacts(self) -> Path:
         """Where MLflow puts artifacts of experiments that name no bucket."""
         return self.path / "artifacts"
@@ -86,6 +91,11 @@ class Home:
             return inside
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
         return private_folder() / digest
+
+    @property
+    def project(self) -> str:
+        """The name of its containers' project, where they run in Docker."""
+        return f"andamio-{hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]}"
 
     def log(self, service: str) -> Path:
         """The log of one service, from its last start on."""

@@ -1,8 +1,8 @@
-"""Starts ministack, in its own environment, with six things added.
+"""Starts ministack, in its own environment, with seven things added.
 
 Requests count as TLS (`as_if_over_tls`), a throttled task has the name that AWS gives it (`throttled_by_name`),
-requests to an API wait for their turn (`Queue`), state is saved as it goes, its disk is watched (`disk.py`), and it
-says which local cloud it is (`identity.py`).
+requests to an API wait for their turn (`Queue`), tasks are processes (`tasks.py`), state is saved as it goes, its
+disk is watched (`disk.py`), and it says which local cloud it is (`identity.py`).
 
 On its own ministack saves only when it is asked to end, so a reboot would forget whatever was
 deployed since its start, and leave S3 objects (written at once) in buckets of no stack. Here it
@@ -51,6 +51,7 @@ serve = ministack.app
 # By its path: nothing of ours is importable here, since functions would see it too.
 identity = runpy.run_path(str(Path(__file__).with_name("identity.py")))
 watch = runpy.run_path(str(Path(__file__).with_name("disk.py")))
+tasks = runpy.run_path(str(Path(__file__).with_name("tasks.py")))
 WHO = identity["answer"]()
 DISK = watch["Disk"].told()
 STATE = "what is deployed"
@@ -278,6 +279,7 @@ class Gateway:
 if __name__ == "__main__":
     logging.getLogger("persistence").setLevel(logging.WARNING)  # a line a service and save, otherwise
     stepfunctions._call_lambda = throttled_by_name(stepfunctions._call_lambda)
+    stepfunctions._SERVICE_DISPATCH["arn:aws:states:::ecs:runTask"] = tasks["run"]
     lambda_runtime.Worker.invoke = noted(lambda_runtime.Worker.invoke)
     in_turn = Queue(API_CALLS_AT_ONCE)
     apigateway_v1._invoke_lambda_proxy_v1 = in_turn.queued(apigateway_v1._invoke_lambda_proxy_v1)

@@ -81,6 +81,19 @@ def spawn(
     return Identity.of(child.pid)
 
 
+def detach(command: Sequence[str]) -> None:
+    """Start a process that outlives this one, prints nothing, and that nobody waits for."""
+    child = subprocess.Popen(
+        command,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    _children.append(child)
+
+
 def marked(mark: str) -> list[psutil.Process]:
     """Every process that carries the mark: a service, and the children it has had."""
     found = []

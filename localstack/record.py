@@ -1,11 +1,11 @@
 """`cloud.json`: what runs, under which ids, at which addresses. The only thing other parts read.
 
-{"home", "cloud", "emulator", "endpoint_url", "region", "account", "iam", "mlflow_url",
+{"home", "cloud", "emulator", "docker", "endpoint_url", "region", "account", "iam", "mlflow_url",
  "services": {"emulator" | "postgres" | "mlflow": {"pid", "started", "port", "log"}}}
 
-"cloud" is the id that the emulator answers (`identity.py`), "emulator" its kind: ministack or localstack. An address is
-null while its service is not started; `port` of PostgreSQL is null, for it has none. `iam` says whether permissions are
-enforced.
+"cloud" is the id that the emulator answers (`identity.py`), "emulator" its kind: ministack or localstack. "docker" says
+whether the services are containers. An address is null while its service is not started; `port` of PostgreSQL is null,
+for it has none. `iam` says whether permissions are enforced.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from localstack import docker, identity
 from localstack import emulator as ministack
-from localstack import identity
 from localstack.home import Home
 from localstack.ports import HOST
 from localstack.process import Identity
@@ -45,6 +45,7 @@ class Record:
     services: dict[str, Started] = field(default_factory=dict)
     iam: bool = True
     emulator: str = ministack.KIND
+    docker: bool = False
 
     @classmethod
     def read(cls, home: Home) -> Self:
@@ -59,7 +60,8 @@ class Record:
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls(home)
-        return cls(home, services, values.get("iam") is not False, str(values.get("emulator", ministack.KIND)))
+        kind = str(values.get("emulator", ministack.KIND))
+        return cls(home, services, values.get("iam") is not False, kind, values.get("docker") is True)
 
     def identity(self, name: str) -> Identity | None:
         """The process that a service was started as; it may have ended since."""
@@ -81,7 +83,8 @@ class Record:
     def url(self, name: str) -> str | None:
         """Where a service with a port is reached."""
         port = self.port(name)
-        return f"http://{HOST}:{port}" if port else None
+        host = docker.ADDRESS if self.docker and name == "mlflow" else HOST
+        return f"http://{host}:{port}" if port else None
 
     def as_json(self) -> Json:
         """The content of `cloud.json`."""
@@ -89,6 +92,7 @@ class Record:
             "home": str(self.home.path),
             "cloud": identity.read(self._identity, self.home.path),
             "emulator": self.emulator,
+            "docker": self.docker,
             "endpoint_url": self.url("emulator"),
             "region": REGION,
             "account": ACCOUNT,

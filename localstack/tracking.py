@@ -23,6 +23,8 @@ class Tracking(Service):
 
     name: ClassVar[str] = "mlflow"
     title: ClassVar[str] = "The MLflow server"
+    # Its server ends in an instant; the command around it then takes its memory apart, on a busy machine for a minute.
+    patience: ClassVar[float] = 1.0
 
     port: int
 

@@ -78,15 +78,18 @@ def trial_figures(record: Record, trial: Trial) -> dict[str, float]:
 
 
 def trial_params(trial: Trial) -> Json:
-    """What a trial tried."""
-    return {**trial.model_dump(include={"family", "selection", "round", "simplicity"}), **trial.params}
+    """What a trial tried, and of train the rows that it was given where these were not all."""
+    given = {} if trial.rows is None else {"rows": trial.rows}
+    return {**trial.model_dump(include={"family", "selection", "round", "simplicity"}), **given, **trial.params}
 
 
 def trial_note(record: Record, trial: Trial) -> str:
     """A note on a trial in one sentence, or ""."""
     if isinstance(trial, UnscoredTrial):
         return f"{trial.status}: {trial.why}"
-    return "The trial whose model was exported." if trial.id == exported(record) else ""
+    notes = ["The trial whose model was exported."] if trial.id == exported(record) else []
+    notes += [f"Fitted on {trial.rows:,} rows: {trial.limited}."] if trial.limited else []
+    return " ".join(notes)
 
 
 def exported(record: Record) -> str | None:

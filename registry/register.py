@@ -17,8 +17,8 @@ from registry import card
 from registry.card import Facts
 from registry.documents import REGISTERED, Conflict, Registered, RegisteredModel, RegisteredRun
 from registry.record import Origin, Record, Trackers, read_record
-from training.evaluate.documents import GateDecision
-from training.run import Run, candidate_file, decision_file, registered_file
+from training.evaluate.documents import GateDecision, Promotion
+from training.run import Run, candidate_file, decision_file, promotion_file, registered_file
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 MLMODEL = "model/MLmodel"
@@ -109,7 +109,8 @@ def promote(
     """Swap the pointer to the run's release if it is still the one that the gate decided on, then the aliases.
 
     Status "promoted", "rejected" (the decision says so), or "conflict": somebody promoted another meanwhile,
-    and the gate has to decide again. After three attempts a conflict is a rejection.
+    and the gate has to decide again. After three attempts a conflict is a rejection. What is written last says that
+    the promotion is complete: until then the gate returns the same decision, and this step completes it.
     """
     run = Run(run_id, models)
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
@@ -129,6 +130,8 @@ def promote(
     tracker.point(CHAMPION, version)
     tracker.unpoint(CHALLENGER, version)
     tracker.conclude(registered.mlflow_run, version, "promoted")
+    done = Promotion(run=run_id, decision=decision, release=registered.release)
+    run.once(promotion_file(decision), Promotion, lambda: done)
     return registered
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from andamio.contract.tables import Compute
 from andamio.storage.documents import Document, Part
 
 Params = dict[str, bool | int | float | str | None]
@@ -44,10 +45,36 @@ class Identity(Part):
     sources: str
 
 
+Where = Literal["function", "task"]
+"""What a step is computed by."""
+
+
+class TaskSize(Part):
+    """The size of a task as Fargate is told it: `cpu` in 1/1024 of a vCPU, `memory` in MiB."""
+
+    cpu: str
+    memory: str
+
+
+class Computing(Part):
+    """What trials, fit and evaluation of a run are computed by, and the size that a task of it has.
+
+    `offered` is what the deployment offered, `columns` how many features a row has.
+    """
+
+    where: Where
+    offered: Compute
+    columns: int
+    task: TaskSize
+
+
 class TrainingPlan(Document, Identity):
     """`plan.json`: what a run will do.
 
-    `split` is the digest of the split, `folds` that of `folds.npy`, `started` a time (ISO 8601, UTC).
+    `split` is the digest of the split, `folds` that of `folds.npy`, `rows` are those of train, `started` is a time (ISO
+    8601, UTC). `places` is the digest of `places.npy`, null where train is too small for samples of it; `rungs` are the
+    rows that trials are given before they get all of them, fewest first, and none where trials do not race. `computing`
+    is null in a plan of an earlier version, whose run is computed by functions.
     """
 
     run: str
@@ -55,15 +82,20 @@ class TrainingPlan(Document, Identity):
     metric: str
     split: str
     folds: str
+    rows: int = 0
     started: str
     skipped: list[SkippedFamily]
+    places: str | None = None
+    rungs: list[int] = Field(default_factory=list)
+    computing: Computing | None = None
 
 
 class TrialSpec(Part):
     """The specification of a trial: a family, its hyperparameters, and the selection of columns.
 
     `share` is the share of columns that the selection keeps, `simplicity` the family's rank (0 is the simplest); a
-    `baseline` is scored and never exported.
+    `baseline` is scored and never exported. `rows` of train are those that it is fitted on, in each fold but the one
+    that is scored; null for all of them. Of a rung of a race it is a part of the id, too: `ID.ROWS`.
     """
 
     id: str
@@ -74,6 +106,12 @@ class TrialSpec(Part):
     simplicity: int
     round: int
     baseline: bool = False
+    rows: int | None = None
+
+    @property
+    def trial(self) -> str:
+        """The id without the rows of a rung: the same at every rung."""
+        return self.id.partition(".")[0]
 
 
 class ScoredTrial(Document, TrialSpec):
@@ -81,7 +119,8 @@ class ScoredTrial(Document, TrialSpec):
 
     `folds` holds the metric of each fold (null where it is undefined), `fold_rows` the rows of each; `mean` and its
     standard error `se`; `columns` that the model sees, `size_bytes` when exported, estimated; `scores` the SHA-256 of
-    the out-of-fold probabilities; `seconds` of wall time.
+    the out-of-fold probabilities; `seconds` of wall time. `limited` says why it was fitted on fewer `rows` than it was
+    asked for.
     """
 
     status: Literal["done"] = "done"
@@ -94,6 +133,7 @@ class ScoredTrial(Document, TrialSpec):
     size_bytes: int
     scores: str
     seconds: float
+    limited: str | None = None
 
 
 class UnscoredTrial(Document, TrialSpec):
@@ -155,7 +195,8 @@ class BestTrial(Part):
 class RoundResult(Document):
     """`rounds/N/result.json`: the results after a round, and whether another one follows (`why`, when none does).
 
-    `trials` are the ids of all trials so far, baselines first; `study` is what the next round is suggested from.
+    `trials` are the ids of all trials so far, baselines first; `study` is what the next round is suggested from, and
+    `promoted` are the trials of the next round where these go on with more rows.
     `seconds` is the time that executions of the run were at work until then, `created` a time (ISO 8601, UTC).
     """
 
@@ -166,6 +207,7 @@ class RoundResult(Document):
     best: BestTrial | None
     trials: list[str]
     study: list[StudyTrial]
+    promoted: list[TrialSpec] = Field(default_factory=list)
     seconds: float = 0.0
     created: str | None = None
 
@@ -210,10 +252,24 @@ class ExportAttempt(Part):
     error: str | None = None
 
 
+class GuardedTrial(Part):
+    """What the guard at choice said of a trial.
+
+    `loss_gap` is its calibrated out-of-fold log loss less that of plain logistic regression, `error` the standard error
+    of that difference.
+    """
+
+    trial: str
+    loss_gap: float
+    error: float
+    passed: bool
+
+
 class Fit(Document):
     """The fields of every fit: the trials, the order in which they were tried for export, and the attempts.
 
-    `rows` of train, `class_rows` of each class in the contract's order.
+    `guarded` are the trials that the guard at choice was asked for, `rows` of train, `class_rows` of each class in the
+    contract's order.
     """
 
     run: str
@@ -221,6 +277,7 @@ class Fit(Document):
     metric: str
     trials: list[TrialResult]
     order: list[str]
+    guarded: list[GuardedTrial] = Field(default_factory=list)
     attempts: list[ExportAttempt]
     rows: int
     class_rows: list[int]

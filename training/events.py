@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 
 from andamio.gate.decision import Figure, Outcome
 from andamio.step import CaughtError, StepEvent, StepResult
-from training.documents import BestTrial
+from training.documents import BestTrial, TaskSize, Where
 
 
 class TrainingInput(StepEvent):
@@ -62,6 +62,12 @@ class LostEvent(RunEvent):
     error: CaughtError
 
 
+class TaskFailedEvent(RunEvent):
+    """The step `task_failed`: the error of a task, as Step Functions caught it."""
+
+    error: CaughtError
+
+
 class DecideEvent(RunEvent):
     """The step `decide`: how often the run was decided on before."""
 
@@ -69,20 +75,29 @@ class DecideEvent(RunEvent):
 
 
 class PlanSummary(StepResult):
-    """What the state machine knows of a plan; `trials` at most, `skipped` families."""
+    """What the state machine knows of a plan; `trials` at most, `skipped` families; `task` is the size of a task."""
 
     run: str
     dataset: str
     metric: str
     trials: int
     skipped: list[str]
+    compute: Where
+    task: TaskSize
+
+
+class TrialSummary(StepResult):
+    """A trial of a round: its id, and what it is computed by."""
+
+    id: str
+    compute: Where
 
 
 class RoundTrialsSummary(StepResult):
-    """The ids of the trials of a round."""
+    """The trials of a round."""
 
     round: int
-    trials: list[str]
+    trials: list[TrialSummary]
 
 
 class RoundResultSummary(StepResult):
@@ -103,6 +118,12 @@ class FitSummary(StepResult):
     metric: str
     trial: str | None
     size_bytes: int | None
+
+
+class TaskFailureSummary(StepResult):
+    """Why a task left no result."""
+
+    why: str
 
 
 class EvaluationSummary(StepResult, Figure):

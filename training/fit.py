@@ -25,7 +25,9 @@ from training.npy import from_npy
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
-from training.trials.trial import Floats, fit_spec, load_train
+from training.trials.loss_guard import LossGuard
+from training.trials.sample import Places, of
+from training.trials.trial import Floats, fit_spec, load_places, load_train
 
 MAX_EXPORTS = 3
 """How many trials are offered to the exporter before the run ends without a model."""
@@ -62,19 +64,22 @@ def fit(
 
     def compute() -> FittedModel | NoModel:
         trials = run.trials()
-        ordered = order(trials, plan.metric)
         contract, train = load_train(lake, run, plan.dataset)
 
         def scores(trial: ScoredTrial) -> Floats:
             return from_npy(run.read(scores_file(trial.id), trial.scores, "trial"))
 
-        exported, attempts = try_exports(contract, train, ordered, scores, plan.seed, exporter, attach)
+        guard = LossGuard.against_plain(trials, scores, train, contract.positive_index, plan.search.repeats)
+        ordered = order(trials, plan.metric, plan.search.repeats, guard)
+        places = load_places(run, plan)
+        exported, attempts = try_exports(contract, train, ordered, scores, plan.seed, exporter, attach, places)
         fields: dict[str, Any] = {
             "run": run_id,
             "dataset": plan.dataset,
             "metric": plan.metric,
             "trials": trials,
             "order": [trial.id for trial in ordered],
+            "guarded": guard.asked,
             "attempts": attempts,
             "rows": len(train.labels),
             "class_rows": np.bincount(train.labels, minlength=len(contract.classes)).tolist(),
@@ -112,18 +117,21 @@ def fit(
     return run.once(FIT_FILE, FIT, compute)
 
 
-def order(trials: Sequence[ScoredTrial | UnscoredTrial], metric: str) -> list[ScoredTrial]:
+def order(
+    trials: Sequence[ScoredTrial | UnscoredTrial], metric: str, repeats: int, guard: LossGuard | None = None
+) -> list[ScoredTrial]:
     """The trials in the order in which they are tried; raises `TrainingError` when none could be scored."""
     candidates = [trial for trial in trials if not trial.baseline]
     scored = {trial.id: trial for trial in candidates if isinstance(trial, ScoredTrial)}
     if not scored:
         why = "; ".join(f"{trial.id}: {trial.why}" for trial in candidates if isinstance(trial, UnscoredTrial))
         raise TrainingError(f"No family could be fitted to these data. {why}")
-    scores = [
-        selection.Score(trial.id, trial.simplicity, trial.mean, trial.se, trial.columns, trial.size_bytes)
-        for trial in scored.values()
-    ]
-    ranked = selection.choose(scores, higher_is_better=metrics.higher_is_better(metric))
+    ranked = selection.choose(
+        [selection.Score.of(trial, repeats) for trial in scored.values()],
+        higher_is_better=metrics.higher_is_better(metric),
+        passes=lambda name: guard is None or guard.passes(scored[name]),
+        offers=MAX_EXPORTS,
+    )
     return [scored[score.trial] for score in ranked]
 
 
@@ -135,16 +143,21 @@ def try_exports(
     seed: int,
     exporter: export.Exporter,
     attach: calibrate.Attach,
+    places: Places | None = None,
 ) -> tuple[Exported | None, list[ExportAttempt]]:
     """The first of at most three trials whose export proves parity and fits `gate.max_size_mb`, and all attempts.
 
     Parity is that of the calibrated graph with scikit-learn calibrated in NumPy: what is served is what is proven.
-    `scores` gives a trial's out-of-fold probabilities.
+    `scores` gives a trial's out-of-fold probabilities. A trial that was given fewer rows is fitted on these `places`.
     """
     attempts: list[ExportAttempt] = []
     ranges = _ranges(contract)
     for trial in ordered[:MAX_EXPORTS]:
-        fitted = fit_spec(contract, train.encoded, train.labels, trial, seed)
+        encoded, labels = train.encoded, train.labels
+        if trial.rows is not None and places is not None:
+            given = np.flatnonzero(of(places, trial.rows))
+            encoded, labels = encoded.take(given), labels[given]
+        fitted = fit_spec(contract, encoded, labels, trial, seed)
         out_of_fold = scores(trial)
         curve = calibrate.fit(out_of_fold, train.labels, contract.positive_index)
         attempt = ExportAttempt(trial=trial.id, calibration=curve.result())

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,21 +18,22 @@ import onnxruntime
 import pandas
 import skl2onnx
 import sklearn
-from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.contract.tables import Compute
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.storage.ports import Objects
 from training import rows
+from training.compute import computing
 from training.documents import Identity, SearchPlan, SkippedFamily, TrainingPlan
 from training.events import PlanSummary
 from training.families.catalog import FAMILIES
 from training.families.spaces import OPTUNA
 from training.npy import to_npy
 from training.outcome import imported
-from training.run import CONTRACT, FOLDS_FILE, PLAN_FILE, Run
-from training.trials import folds
+from training.run import CONTRACT, FOLDS_FILE, PLACES_FILE, PLAN_FILE, Run
+from training.trials import folds, sample
 
 ROOT = Path(__file__).parents[1]
 STEPS = (
@@ -44,6 +46,8 @@ STEPS = (
 )
 """The modules of a run's steps."""
 
+PLACES = 1_000_003
+"""Beside the seed, what the samples are drawn from: a number that no repeat of the folds has."""
 MAX_TRIALS = 2000
 MAX_ROUNDS = 100
 """With as many trials at most, an execution stays below the 25,000 events that its history may have."""
@@ -58,12 +62,13 @@ def plan(
     families: Sequence[str] | None = None,
     trials: int | None = None,
     budget_minutes: float | None = None,
+    compute: Compute = "function",
     now: datetime | None = None,
 ) -> TrainingPlan:
     """Plan a run on a data version (default: the current one) and write its plan.
 
-    `families`, `trials` and `budget_minutes` take the place of what the contract says; `now` is when the
-    plan is written first.
+    `families`, `trials` and `budget_minutes` take the place of what the contract says; `compute` is what the
+    deployment offers, `now` is when the plan is written first.
 
     The run's id is a digest of all that decides its outcome, so asking again finds the same run. Raises
     `TrainingError` when there are no data, too few of a class, or no family that can be trained.
@@ -94,7 +99,7 @@ def plan(
     run = Run(digest[:16], models)
     models.put_new(run.key(CONTRACT), contract.to_json(), content_type="application/json")
 
-    def compute() -> TrainingPlan:
+    def planned() -> TrainingPlan:
         skipped = [name for name in requested if name not in FAMILIES]
         return TrainingPlan(
             **identity.model_dump(),
@@ -102,20 +107,26 @@ def plan(
             problem=contract.problem.name,
             metric=contract.training.metric,
             split=manifest.split,
-            folds=run.write(FOLDS_FILE, to_npy(_folds(lake, contract, version))),
+            **_drawn(lake, run, contract, version),
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
             skipped=[SkippedFamily(family=name, why="this version does not train it") for name in skipped],
+            computing=computing(compute, manifest.rows.train, len(contract.features)),
         )
 
-    return run.once(PLAN_FILE, TrainingPlan, compute)
+    return run.once(PLAN_FILE, TrainingPlan, planned)
 
 
-def _folds(lake: Objects, contract: Contract, version: str) -> NDArray[np.int8]:
-    """The folds of every trial of the run, computed once: [repeats, rows]."""
+def _drawn(lake: Objects, run: Run, contract: Contract, version: str) -> dict[str, Any]:
+    """The folds of every trial of the run and the samples of a race, drawn once: what the plan says of them."""
     columns = dataset.read_columns(lake, version, "train")
     labels, keys = rows.labels_and_keys(rows.typed_table(contract, columns, version=version), columns, version=version)
     settings = contract.training
-    return folds.repeated(labels, keys, contract.classes, settings.seed, settings.repeats)
+    assigned = folds.repeated(labels, keys, contract.classes, settings.seed, settings.repeats)
+    found: dict[str, Any] = {"folds": run.write(FOLDS_FILE, to_npy(assigned)), "rows": len(labels)}
+    if len(labels) < sample.SAMPLED_FROM:
+        return found
+    places = sample.places(labels, keys, assigned, np.random.default_rng((settings.seed, PLACES)))
+    return found | {"places": run.write(PLACES_FILE, to_npy(places)), "rungs": sample.rungs(labels, places)}
 
 
 def _search(contract: Contract, trials: int | None, budget_minutes: float | None) -> SearchPlan:
@@ -158,10 +169,13 @@ def sources() -> str:
 
 def summary(training_plan: TrainingPlan) -> PlanSummary:
     """What the state machine needs of a plan."""
+    by = training_plan.computing or computing("function", 0, 0)
     return PlanSummary(
         run=training_plan.run,
         dataset=training_plan.dataset,
         metric=training_plan.metric,
         trials=training_plan.search.trials,
         skipped=[skipped.family for skipped in training_plan.skipped],
+        compute=by.where,
+        task=by.task,
     )

@@ -20,6 +20,8 @@ PLAN_FILE = "plan.json"
 CONTRACT = "contract.json"
 FOLDS_FILE = "folds.npy"
 """The fold in which each row of train is scored, a row a repeat: int8 [repeats, rows]."""
+PLACES_FILE = "places.npy"
+"""The place of each row of train in its nested samples: float32 [rows]."""
 FIT_FILE = "fit.json"
 EVALUATION_FILE = "evaluation.json"
 
@@ -61,6 +63,11 @@ def candidate_file(file: str) -> str:
 def decision_file(decision: str) -> str:
     """The decision of the gate at one state of the pointer."""
     return f"decisions/{decision}.json"
+
+
+def promotion_file(decision: str) -> str:
+    """That the candidate was promoted after one decision, written when MLflow has it too."""
+    return f"promoted/{decision}.json"
 
 
 def registered_file(decision: str) -> str:

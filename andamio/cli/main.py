@@ -19,6 +19,7 @@ from andamio.cli.console import done, note, out
 from andamio.cli.home import REPO
 from andamio.cli.models import api, pipeline, reports, show
 from andamio.cli.models import card as cards
+from andamio.cli.verify import run as verification
 from andamio.contract import Contract
 from andamio.errors import CommandError, UsageError
 
@@ -89,9 +90,16 @@ def up(
         ),
     ] = None,
     emulator: EmulatorChoice = None,
+    docker: Annotated[
+        bool,
+        typer.Option(
+            "--docker",
+            help="With --emulator localstack: its image, which needs a Docker engine and LOCALSTACK_AUTH_TOKEN.",
+        ),
+    ] = False,
 ) -> None:
     """Start the local cloud (emulator, PostgreSQL, MLflow) and update the addresses of deployed systems."""
-    local.up(emulator, iam=iam)
+    local.up(emulator, iam=iam, docker=docker)
     addresses.follow(local.started())
 
 
@@ -169,6 +177,17 @@ def destroy(
     if not yes:
         earlier = teardown.confirm(system, everything=everything, earlier=earlier)
     teardown.destroy(system, everything=everything, earlier=earlier)
+
+
+@app.command()
+def verify(
+    problem: Folder = HEART,
+    aws: Aws = False,
+    context: Context = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Deploy under the stage verify, use everything once, delete it all, and write a report."""
+    verification.verify(problem, aws=aws, context=context or [], yes=yes)
 
 
 @app.command()

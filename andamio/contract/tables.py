@@ -22,6 +22,7 @@ Metric = Literal["roc_auc", "log_loss", "brier", "f1", "accuracy", "average_prec
 Family = Literal[
     "logistic_regression", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"
 ]
+Compute = Literal["auto", "function", "task"]
 FeatureType = Literal["integer", "number", "boolean", "category", "date"]
 
 NOT_BUILT = frozenset({("data", "images"), ("release", "share"), ("release", "minutes"), ("monitor",)})
@@ -362,6 +363,10 @@ class Training(Section):
     budget_minutes: Annotated[float, Field(strict=True, gt=0, le=1440)] = 30.0
     """No new round starts after so many minutes of work on the run: where it was interrupted, the pause does not
     count."""
+    compute: Compute = "auto"
+    """Where trials, fit and evaluation run: in functions, or as [tasks](../deploy.md#larger-than-a-function), which
+    have no limit of 15 minutes and up to 120 GB of memory. `auto` takes tasks where the data are too large for a
+    function; with `function` the stack has no tasks."""
     leakage: Literal["warn", "stop"] = "warn"
     """The effect of a suspect of the [leakage audit](../contract.md#the-leakage-audit): a warning; with `stop` the
     ETL run ends as `Rejected`, and no training follows."""

@@ -143,14 +143,23 @@ def _ratio(above: Floats, below: Floats, undefined: float) -> Floats:
 
 def _log_loss(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     """Mean negative log-probability of the true class, probabilities clipped at 1e-15."""
-    return _mean(-np.log(np.clip(p[np.arange(len(y)), y], _EPS, 1.0)))
+    return _mean(losses("log_loss", y, p, positive))
 
 
 def _brier(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     """Mean squared distance of the probability from what happened (0 or 1); of more than two, summed over classes."""
+    return _mean(losses("brier", y, p, positive))
+
+
+def losses(metric: str, y: Labels, p: Floats, positive: int) -> Floats:
+    """What each row adds to log loss or to the Brier score, `[n]`."""
+    if metric == "log_loss":
+        return -np.log(np.clip(p[np.arange(len(y)), y], _EPS, 1.0))
     if positive >= 0:
-        return _mean((p[:, positive] - (y == positive)) ** 2)
-    return _mean(np.sum((p - np.eye(p.shape[1])[y]) ** 2, axis=1))
+        squared: Floats = (p[:, positive] - (y == positive)) ** 2
+    else:
+        squared = np.sum((p - np.eye(p.shape[1])[y]) ** 2, axis=1)
+    return squared
 
 
 def _accuracy(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:

@@ -20,6 +20,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 SEED = 20_260_131
+TARGET = "disease"
 BLOCK = 131_072
 """Rows made at once, and rows of a Parquet row group."""
 MISSING = 0.01
@@ -38,11 +39,11 @@ def main() -> None:
     (write_parquet if file.suffix == ".parquet" else write_csv)(file, rows)
 
 
-def write_csv(file: Path, rows: int) -> None:
-    """A CSV file: header, comma, no quotes, a missing value is an empty cell or "?"."""
+def write_csv(file: Path, rows: int, *, labelled: bool = False) -> None:
+    """A CSV file: header, comma, no quotes, a missing value is an empty cell or "?"; `labelled` as ETL is given it."""
     options = pa.csv.WriteOptions(quoting_style="none", quoting_header="none")
     with file.open("wb") as out:
-        for number, table in enumerate(tables(rows)):
+        for number, table in enumerate(tables(rows, labelled=labelled)):
             texts = [
                 pa.compute.fill_null(column.cast(pa.string()), MARK if name in MARKED else "")
                 for name, column in zip(table.column_names, table.columns, strict=True)
@@ -61,10 +62,12 @@ def write_parquet(file: Path, rows: int) -> None:
         writer.close()
 
 
-def tables(rows: int) -> Iterator[pa.Table]:
-    """The rows, a block at a time, with nulls where a value is missing."""
+def tables(rows: int, *, labelled: bool = False) -> Iterator[pa.Table]:
+    """The rows, a block at a time, with nulls where a value is missing; `labelled` with their label."""
     for start in range(0, rows, BLOCK):
-        columns, gone, _ = block(start // BLOCK)
+        columns, gone, labels = block(start // BLOCK)
+        if labelled:
+            columns = {**columns, TARGET: labels}
         length = min(BLOCK, rows - start)
         yield pa.table(
             {

@@ -10,7 +10,7 @@ it with the policies put in, asl-validator (`validator`) what it renders to. Not
 
 from __future__ import annotations
 
-from infra.asl.definition import FOLDER, AslError, is_distributed, render, tasks
+from infra.asl.definition import FOLDER, AslError, is_distributed, render, tasks, without
 from infra.asl.placeholders import PLACEHOLDERS, example, task_seconds
 from infra.asl.policies import load
 from infra.asl.rules import lint
@@ -26,4 +26,5 @@ __all__ = [
     "render",
     "task_seconds",
     "tasks",
+    "without",
 ]

@@ -87,3 +87,66 @@ def is_distributed(machine: State) -> bool:
 def has_children(state: State) -> bool:
     """Whether a state is a Distributed Map."""
     return any((within.get("ProcessorConfig") or {}).get("Mode") == "DISTRIBUTED" for within in inner(state))
+
+
+def without(machine: State, resource: str) -> State:
+    """A machine that never calls a service: its tasks are gone, and every Choice that only leads to one of them.
+
+    `resource` is what their resources contain: "ecs:runTask". States that nothing leads to any more are gone as well.
+    Only tasks that a Choice leads to can be left out; what else leads to one keeps a name that is no state, which
+    `lint` finds.
+    """
+    kept = {
+        name: {**state, **_within(state, resource)}
+        for name, state in states(machine).items()
+        if resource not in str(state.get("Resource", ""))
+    }
+    instead: dict[str, str] = {}
+    for name, state in list(kept.items()):
+        if state.get("Type") == "Choice":
+            choices = [rule for rule in state["Choices"] if rule["Next"] in kept]
+            kept[name] = {**state, "Choices": choices}
+            if not choices:
+                instead[name] = state["Default"]
+                del kept[name]
+    bypassed: State = _renamed({**machine, "States": kept}, instead)
+    return {**bypassed, "States": {name: bypassed["States"][name] for name in kept if name in reachable(bypassed)}}
+
+
+def targets(state: State) -> list[str]:
+    """The possible next states of a state."""
+    steps = [state, *(state.get("Choices") or []), *(state.get("Catch") or [])]
+    return [step[key] for step in steps for key in ("Next", "Default") if isinstance(step, dict) and key in step]
+
+
+def reachable(machine: State) -> set[str]:
+    """The states of a machine that can be reached from its start, those of its Maps and Parallels not among them."""
+    siblings = states(machine)
+    seen: set[str] = set()
+    start = machine.get("StartAt")
+    ahead = [start] if isinstance(start, str) else []
+    while ahead:
+        name = ahead.pop()
+        if name in siblings and name not in seen:
+            seen.add(name)
+            ahead += targets(siblings[name])
+    return seen
+
+
+def _within(state: State, resource: str) -> State:
+    """The machines within a Map or Parallel state, without those tasks."""
+    found: State = {key: without(state[key], resource) for key in ("ItemProcessor", "Iterator") if key in state}
+    if "Branches" in state:
+        found["Branches"] = [without(branch, resource) for branch in state["Branches"]]
+    return found
+
+
+def _renamed(value: Any, instead: Mapping[str, str], key: str = "") -> Any:
+    """A definition in which other states follow in the place of some."""
+    if isinstance(value, dict):
+        return {key: _renamed(each, instead, key) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_renamed(each, instead) for each in value]
+    while key in ("Next", "Default", "StartAt") and value in instead:
+        value = instead[value]
+    return value

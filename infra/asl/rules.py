@@ -13,7 +13,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from infra.asl.definition import SUFFIX, AslError, State, every_state, has_children, inner, states
+from infra.asl.definition import (
+    SUFFIX,
+    AslError,
+    State,
+    every_state,
+    has_children,
+    inner,
+    reachable,
+    states,
+    targets,
+)
 from infra.asl.failures import fail_rules
 from infra.asl.placeholders import PLACEHOLDERS, placeholders
 from infra.asl.policies import load
@@ -33,7 +43,7 @@ def lint(path: Path) -> list[str]:
         definition = load(path)
     except AslError as error:
         return [str(error)]
-    found = [*_machine(definition, ""), *_names(definition), *_partition(definition)]
+    found = [*rules(definition), *_names(definition), *_partition(definition)]
     known = PLACEHOLDERS.get(path.name.removesuffix(SUFFIX))
     if known is None:
         found.append("no stack fills in this file's placeholders: name it in infra.asl.placeholders.PLACEHOLDERS")
@@ -42,6 +52,11 @@ def lint(path: Path) -> list[str]:
         found += [f"the placeholder ${{{name}}} is not known here" for name in sorted(used - known)]
         found += [f"the placeholder ${{{name}}} is filled in but never used" for name in sorted(known - used)]
     return [f"{path.name}: {sentence}" for sentence in found]
+
+
+def rules(machine: State) -> list[str]:
+    """Every rule about states and what leads where that a machine breaks."""
+    return list(_machine(machine, ""))
 
 
 def _names(machine: State) -> Iterator[str]:
@@ -71,7 +86,7 @@ def _machine(machine: State, at: str) -> Iterator[str]:
         yield from _state(name, state, found, at)
         if state.get("Type") == "Fail":
             yield from fail_rules(f"{at}{name}", name, found, start)
-    for name in sorted(set(found) - _reachable(start, found)):
+    for name in sorted(set(found) - reachable(machine)):
         yield f"{at}{name} cannot be reached from StartAt"
 
 
@@ -81,7 +96,7 @@ def _state(name: str, state: State, siblings: Mapping[str, State], at: str) -> I
     if kind not in TYPES:
         yield f"{where} has Type {kind!r}, expected one of {', '.join(TYPES)}"
         return
-    for target in _targets(state):
+    for target in targets(state):
         if target not in siblings:
             yield f"{where} continues with {target!r}, which is not a state"
     if kind == "Choice":
@@ -112,20 +127,3 @@ def _map(where: str, state: State) -> Iterator[str]:
 
 def _ends(state: State) -> bool:
     return state.get("Type") in TERMINAL or state.get("End") is True
-
-
-def _targets(state: State) -> list[str]:
-    """The possible next states of a state."""
-    steps = [state, *(state.get("Choices") or []), *(state.get("Catch") or [])]
-    return [step[key] for step in steps for key in ("Next", "Default") if isinstance(step, dict) and key in step]
-
-
-def _reachable(start: object, siblings: Mapping[str, State]) -> set[str]:
-    seen: set[str] = set()
-    ahead = [start] if isinstance(start, str) else []
-    while ahead:
-        name = ahead.pop()
-        if name in siblings and name not in seen:
-            seen.add(name)
-            ahead += _targets(siblings[name])
-    return seen

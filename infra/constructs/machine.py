@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
@@ -16,6 +17,9 @@ from infra import asl
 from infra.constructs import trust
 from infra.constructs.role import Permission, create_role
 from infra.constructs.waivers import waive
+
+if TYPE_CHECKING:
+    from infra.constructs.tasks import Tasks
 
 # Step Functions writes its log through a delivery that only "*" can name.
 LOG_DELIVERY = Permission(
@@ -39,8 +43,8 @@ class FileMachine(sfn.StateMachine):
 
     functions, starts, numbers, texts: placeholder -> what fills it in. With `${Partition}`, and for each `${XFunction}`
     with `${XFunctionSeconds}`, a task's timeout that is longer than the function's, they are all placeholders of the
-    file. `also` is what else its role may do. Where the file has a Distributed Map, the role may start and
-    follow its children.
+    file. `also` is what else its role may do. Where there are no `tasks`, the states that run one are left out. Where
+    the file has a Distributed Map, the role may start and follow its children.
     """
 
     def __init__(
@@ -56,9 +60,12 @@ class FileMachine(sfn.StateMachine):
         given_role: str,
         texts: Mapping[str, str] | None = None,
         also: Sequence[Permission] = (),
+        tasks: Tasks | None = None,
     ) -> None:
         name = names.resource(system, part)
         definition = asl.load(asl.FOLDER / f"{part}.asl.json")
+        if tasks is None:
+            definition = asl.without(definition, "ecs:runTask")
         values: dict[str, str | int] = {key: function.function_arn for key, function in functions.items()}
         for key, function in functions.items():
             assert function.timeout is not None
@@ -67,11 +74,13 @@ class FileMachine(sfn.StateMachine):
         values |= {key: machine.state_machine_arn for key, machine in starts.items()}
         values |= numbers
         values |= texts or {}
+        values |= tasks.values if tasks else {}
         permissions: Sequence[Permission] = [
             Permission(("lambda:InvokeFunction",), tuple(function.function_arn for function in functions.values())),
             *(Permission(("states:StartExecution",), (machine.state_machine_arn,)) for machine in starts.values()),
             *(_children(scope, name) if asl.is_distributed(definition) else ()),
             *also,
+            *(tasks.permissions if tasks else ()),
             LOG_DELIVERY,
         ]
         group = logs.LogGroup(

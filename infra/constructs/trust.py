@@ -43,6 +43,12 @@ def rule(scope: Construct, name: str) -> Trust:
     return Trust("events.amazonaws.com", _source("ArnEquals", arn))
 
 
+def tasks(scope: Construct) -> Trust:
+    """ECS, for the tasks of this account and region: ECS's guide names no narrower source."""
+    arn = Stack.of(scope).format_arn(service="ecs", resource="*", arn_format=ArnFormat.NO_RESOURCE_NAME)
+    return Trust("ecs-tasks.amazonaws.com", _source("ArnLike", arn))
+
+
 def delivery() -> Trust:
     """Firehose, which sends the account of its stream as the external id."""
     return Trust("firehose.amazonaws.com", {"StringEquals": {"sts:ExternalId": Aws.ACCOUNT_ID}})

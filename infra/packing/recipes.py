@@ -13,7 +13,7 @@ LAMBDA_LIMIT_MIB = 250
 """What Lambda takes, unzipped and with layers, in 2^20 bytes."""
 
 # Of the core, what only a developer's machine needs stays at home.
-LEFT_OUT = ("andamio/cli/", "andamio/adapters/memory.py")
+LEFT_OUT = ("andamio/cli/", "andamio/testing/", "andamio/adapters/memory.py")
 
 SWAGGER_UI = "node_modules/swagger-ui-dist"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -32,11 +33,13 @@ def grants(template: Template) -> frozenset[Grant]:
 
 
 def readable(value: Any) -> str:
-    """`Lake/raw/*` instead of an Fn::Join of an Fn::GetAtt: logical ids without their hash, AWS's own in <>."""
+    """`Lake/raw/*` instead of an Fn::Join of an Fn::GetAtt: ids without their hash, AWS's own and digests in <>."""
     if isinstance(value, str):
-        return value
+        return re.sub(r"[0-9a-f]{64}", "<digest>", value)
     if "Fn::Join" in value:
         return "".join(readable(part) for part in value["Fn::Join"][1])
+    if "Fn::Sub" in value:
+        return re.sub(r"\$\{AWS::(\w+)\}", r"<\1>", str(value["Fn::Sub"]))
     name: str = value.get("Ref") or value["Fn::GetAtt"][0]
     return f"<{name.removeprefix('AWS::')}>" if name.startswith("AWS::") else name[:-8]
 

@@ -15,6 +15,9 @@ from infra.proof.grants import Template, readable, resources
 
 CALLS = Path(__file__).with_name("calls.json")
 
+TASK, TASK_FAILED = "task", "task_failed"
+"""The function that recorded calls of tasks have, and the step that reads their log."""
+
 EVENTS = "events.amazonaws.com"
 GATEWAY = "apigateway.amazonaws.com"
 
@@ -31,7 +34,17 @@ class Need:
 
 def needs(template: Template) -> frozenset[Need]:
     """Everything that is needed."""
-    kinds = (_of_functions, _of_logs, _of_mlflow, _of_machines, _of_rules, _of_gateway, _of_streams, _of_tracking)
+    kinds = (
+        _of_functions,
+        _of_tasks,
+        _of_logs,
+        _of_mlflow,
+        _of_machines,
+        _of_rules,
+        _of_gateway,
+        _of_streams,
+        _of_tracking,
+    )
     return frozenset(need for kind in kinds for need in kind(template))
 
 
@@ -41,17 +54,32 @@ def recorded() -> list[tuple[str, str, str, str, str]]:
 
 
 def roles(template: Template) -> dict[str, str]:
-    """Function ("train") -> the logical id of its role."""
-    return {
+    """Function ("train") -> the logical id of its role; "task" is not a function, and does steps of training."""
+    functions = {
         properties["FunctionName"].rsplit("-", 1)[1]: readable(properties["Role"])
         for _, properties in resources(template, "AWS::Lambda::Function")
     }
+    definitions = [readable(task["TaskRoleArn"]) for _, task in resources(template, "AWS::ECS::TaskDefinition")]
+    return functions | dict(zip([TASK], definitions, strict=False))
 
 
 def _of_functions(template: Template) -> Iterator[Need]:
     role = roles(template)
     for function, step, call, action, resource in recorded():
+        if TASK not in role and (function == TASK or step == TASK_FAILED):
+            continue  # training has no tasks in this stack
         yield Need(role[function], action, resource, f"{step}: {call.split(':')[1]}")
+
+
+def _of_tasks(template: Template) -> Iterator[Need]:
+    for _, task in resources(template, "AWS::ECS::TaskDefinition"):
+        (container,) = task["ContainerDefinitions"]
+        group = readable(container["LogConfiguration"]["Options"]["awslogs-group"])
+        for action in ("CreateLogStream", "PutLogEvents"):
+            yield Need(readable(task["ExecutionRoleArn"]), f"logs:{action}", group, "ECS writes the tasks' log")
+        variables = {pair["Name"]: pair["Value"] for pair in container["Environment"]}
+        bundle = f"arn:<Partition>:s3:::{readable(variables['ANDAMIO_BUNDLE'])}"
+        yield Need(readable(task["TaskRoleArn"]), "s3:GetObject", bundle, "the bundle, before a step begins")
 
 
 def _of_logs(template: Template) -> Iterator[Need]:
@@ -76,7 +104,8 @@ def _of_machines(template: Template) -> Iterator[Need]:
         definition = json.loads(readable(properties["DefinitionString"]))
         for _, state_name, state in every_state(definition):
             if state["Type"] == "Task":
-                yield Need(role, *_of_task(state), f"state {state_name}")
+                for action, resource in _of_task(state, template):
+                    yield Need(role, action, resource, f"state {state_name}")
             if has_children(state):
                 yield from _of_map(role, name, state_name, state)
         if properties.get("LoggingConfiguration"):
@@ -84,15 +113,31 @@ def _of_machines(template: Template) -> Iterator[Need]:
                 yield Need(role, action, "*", f"the log of {machine}")
 
 
-def _of_task(task: dict[str, Any]) -> tuple[str, str]:
-    resource, parameters = str(task["Resource"]), task.get("Parameters", {})
+def _of_task(state: dict[str, Any], template: Template) -> Iterator[tuple[str, str]]:
+    resource, parameters = str(state["Resource"]), state.get("Parameters", {})
     if resource.endswith(":states:::sns:publish"):
-        return "sns:Publish", parameters["TopicArn"]
-    if resource.endswith(":states:::states:startExecution"):
-        return "states:StartExecution", parameters["StateMachineArn"]
-    if ":" in resource:
+        yield "sns:Publish", parameters["TopicArn"]
+    elif resource.endswith(":states:::states:startExecution"):
+        yield "states:StartExecution", parameters["StateMachineArn"]
+    elif resource.endswith(":states:::ecs:runTask.sync"):
+        yield from _of_run_task(parameters["TaskDefinition"], template)
+    elif ":" in resource:
         raise ValueError(f"Say in {__name__} what permission a task with the resource {resource} needs.")
-    return "lambda:InvokeFunction", resource
+    else:
+        yield "lambda:InvokeFunction", resource
+
+
+def _of_run_task(family: str, template: Template) -> Iterator[tuple[str, str]]:
+    """What Step Functions' guide asks for to run a task of the latest revision, and to wait for its end."""
+    here = "<Region>:<AccountId>"
+    (task,) = (task for _, task in resources(template, "AWS::ECS::TaskDefinition") if task["Family"] == family)
+    yield "ecs:RunTask", f"arn:<Partition>:ecs:{here}:task-definition/{family}:*"
+    for action in ("StopTask", "DescribeTasks"):
+        yield f"ecs:{action}", f"arn:<Partition>:ecs:{here}:task/{family}/*"
+    for action in ("PutTargets", "PutRule", "DescribeRule"):
+        yield f"events:{action}", f"arn:<Partition>:events:{here}:rule/StepFunctionsGetEventsForECSTaskRule"
+    for role in ("TaskRoleArn", "ExecutionRoleArn"):
+        yield "iam:PassRole", readable(task[role])
 
 
 def _of_map(role: str, name: str, where: str, state: dict[str, Any]) -> Iterator[Need]:

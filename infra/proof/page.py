@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from infra import REPOSITORY
 from infra.proof.grants import Grant
-from infra.proof.needs import Need
+from infra.proof.needs import TASK, Need
 from infra.proof.reasons import reason
 
 FILE = REPOSITORY / "docs" / "permissions.md"
@@ -42,7 +42,7 @@ def page(allowed: Iterable[Grant], needs: Iterable[Need], functions: Mapping[str
 
 
 def _section(who: str, function: str, allowed: list[Grant], needed: Mapping[tuple[str, str], list[Need]]) -> str:
-    title = f"The function `{function}`" if function else f"`{who}`"
+    title = "The tasks of training" if function == TASK else f"The function `{function}`" if function else f"`{who}`"
     lines = [f"## {title}", ""]
     if function:
         lines += [f"Role `{who}`.", ""]

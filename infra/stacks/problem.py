@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, IStackSynthesizer, RemovalPolicy, Stack, Tags
 from aws_cdk import aws_lambda as lambda_
@@ -26,11 +28,17 @@ from infra.constructs.scoring import Scoring
 from infra.constructs.table import PredictionsTable
 from infra.lock import lock_digest
 from infra.options import Options
-from infra.permissions import OF_FUNCTIONS, Stores
+from infra.permissions import OF_FUNCTIONS, Stores, task
 from infra.problem import DeployedProblem
+
+if TYPE_CHECKING:
+    from infra.constructs.tasks import Tasks
 
 # After six hours ETL is ended: more than all of its steps may take, each with the longest wait for room to run.
 LONGEST_ETL = 6 * 3600
+
+# What the function that trains has. It is told, and gives a trial the rows that fit.
+TRAIN_SECONDS, TRAIN_MEMORY_MB = 900, 3008
 
 # Where the lake keeps the API's access log.
 ACCESS_LOG = "access/"
@@ -69,12 +77,17 @@ class ProblemStack(Stack):
         for key, value in (names.tags(problem.contract.problem.name, self._stage) | version).items():
             Tags.of(self).add(key, value)
 
+        # What has no tasks trains in functions, however large the data.
+        self._compute = problem.contract.training.compute if options.tasks else "function"
         self._store()
         self._tracking()
         contract = ContractLayer(self, "Contract", system=system, toml=problem.toml, folder=work)
         self._stores = Stores(
             problem.contract.problem.name, self._lake, self._models, self._batch, self._table, self._tracking_uri
         )
+        self._tasks = self._training_tasks()
+        if self._tasks:
+            self._stores = replace(self._stores, task_log=self._tasks.log_group)
         self._functions(contract)
         self._machines()
         self._serve()
@@ -137,9 +150,9 @@ class ProblemStack(Stack):
         self._train = self._function(
             "train",
             "A data version to a candidate: plan, trial, fit, evaluate, decide",
-            TrainSettings(name, lake.bucket_name, models.bucket_name),
-            memory_mb=3008,
-            timeout=900,
+            self._train_settings(),
+            memory_mb=TRAIN_MEMORY_MB,
+            timeout=TRAIN_SECONDS,
             layers=[contract],
         )
         self._search = self._function(
@@ -171,6 +184,31 @@ class ProblemStack(Stack):
             memory_mb=1769,  # one whole vCPU
             timeout=29,  # API Gateway waits no longer
             snapstart=self._options.snapstart,
+        )
+
+    def _training_tasks(self) -> Tasks | None:
+        if self._compute == "function":
+            return None
+        # CDK's modules for networks and ECS take long to import, which a stack without tasks can do without.
+        from infra.constructs.tasks import Tasks
+
+        return Tasks(
+            self,
+            "Tasks",
+            system=self._system,
+            bundle=self._bundles["train"],
+            settings=self._train_settings(),
+            permissions=task(self._stores),
+        )
+
+    def _train_settings(self) -> TrainSettings:
+        return TrainSettings(
+            self._problem.contract.problem.name,
+            self._lake.bucket_name,
+            self._models.bucket_name,
+            self._compute,
+            TRAIN_SECONDS,
+            TRAIN_MEMORY_MB,
         )
 
     def _function(
@@ -215,6 +253,7 @@ class ProblemStack(Stack):
             starts={},
             numbers={"Parallel": self._problem.contract.training.parallel},
             given_role=given_role,
+            tasks=self._tasks,
         )
         self._etl_machine = FileMachine(
             self,

@@ -12,6 +12,7 @@ from andamio.settings import SearchSettings
 from andamio.step import NoResult, Step, Steps, logged_step
 from andamio.storage.ports import Objects
 from training.events import AskEvent, LostEvent, RoundResultSummary, RoundTrialsSummary, TellEvent
+from training.run import Run
 from training.search import rounds
 
 
@@ -22,7 +23,8 @@ def connect() -> Objects:
 
 
 def _ask(models: Objects, event: AskEvent) -> RoundTrialsSummary:
-    return rounds.round_trials_summary(rounds.ask(models, event.run, after=event.after))
+    asked = rounds.ask(models, event.run, after=event.after)
+    return rounds.round_trials_summary(Run(event.run, models).plan(), asked)
 
 
 def _tell(models: Objects, event: TellEvent) -> RoundResultSummary:

@@ -1,15 +1,22 @@
-"""One step of a training run a call: plan, trial, fit, evaluate, decide. Results are in the models bucket."""
+"""One step of a training run a call: plan, trial, fit, evaluate, decide. Results are in the models bucket.
+
+Where a task does a trial, the fit or the evaluation (`task.py`), the function's step finds the result and returns it;
+`task_failed` says why a task left none.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast, get_args
 
+from andamio.adapters.logs import last_lines
 from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
 from andamio.contract.deployed import load_problem
+from andamio.contract.tables import Compute
+from andamio.errors import SettingsError
 from andamio.names import EVENT_TRAINING
 from andamio.settings import TrainSettings
 from andamio.step import NoResult, Step, Steps, logged_step
@@ -24,25 +31,40 @@ from training.events import (
     PlanEvent,
     PlanSummary,
     RunEvent,
+    TaskFailedEvent,
+    TaskFailureSummary,
     TrialEvent,
 )
 from training.lake_without_holdout import LakeWithoutHoldout
+from training.task_failure import LogLines, failure
 from training.trials import trial
+from training.trials.estimate import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Where data versions are read from, and where runs are written to."""
+    """Where data versions are read from, and runs written to; what computes a run and what a trial has;
+    how a task's log is read."""
 
     lake: Objects
     models: Objects
+    compute: Compute = "function"
+    log_lines: LogLines = last_lines
+    limits: Limits | None = None
 
 
 @cache
 def connect() -> Buckets:
     """The buckets that this function was deployed for; raises `SettingsError`."""
     settings = TrainSettings.from_env()
-    return Buckets(S3Objects(settings.lake), S3Objects(settings.models))
+    if settings.compute not in get_args(Compute):
+        raise SettingsError(f"ANDAMIO_COMPUTE must be one of {', '.join(get_args(Compute))}. Deploy again.")
+    return Buckets(
+        S3Objects(settings.lake),
+        S3Objects(settings.models),
+        cast(Compute, settings.compute),
+        limits=Limits(settings.seconds, settings.memory_mb),
+    )
 
 
 @cache
@@ -61,13 +83,15 @@ def _plan(to: Buckets, event: PlanEvent) -> PlanSummary:
             families=event.input.families,
             trials=event.input.trials,
             budget_minutes=event.input.budget_minutes,
+            compute=to.compute,
             now=datetime.now(UTC),
         )
     )
 
 
 def _trial(to: Buckets, event: TrialEvent) -> NoResult:
-    trial.trial(LakeWithoutHoldout(to.lake), to.models, event.run, event.trial, number=event.round)
+    lake = LakeWithoutHoldout(to.lake)
+    trial.trial(lake, to.models, event.run, event.trial, number=event.round, limits=to.limits)
     return NoResult()
 
 
@@ -83,12 +107,17 @@ def _decide(to: Buckets, event: DecideEvent) -> DecisionSummary:
     return decide.summary(decide.decide(to.lake, to.models, event.run), attempt=event.attempts + 1)
 
 
+def _task_failed(to: Buckets, event: TaskFailedEvent) -> TaskFailureSummary:
+    return failure(event.error, to.log_lines)
+
+
 STEPS: Steps[Buckets] = {
     "plan": Step(PlanEvent, _plan),
     "trial": Step(TrialEvent, _trial),
     "fit": Step(RunEvent, _fit),
     "evaluate": Step(RunEvent, _evaluate),
     "decide": Step(DecideEvent, _decide),
+    "task_failed": Step(TaskFailedEvent, _task_failed),
 }
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+EVENT_BYTES = 6 * 1024 * 1024
+"""What Lambda takes as the event of a synchronous call."""
 PAYLOAD_BYTES = 6 * 1024 * 1024 + 100
 """What Lambda takes as a reply to a synchronous call."""
 

@@ -15,12 +15,16 @@ from typing import Any
 
 import localstack.config as config
 from localstack.runtime import events
-from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
+from localstack.services.lambda_.invocation.lambda_models import (
+    FunctionVersion,
+    InvocationResult,
+    RequestEntityTooLargeException,
+)
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.lambda_.invocation.runtime_executor import LambdaRuntimeException, RuntimeExecutor
 
 from .bundle import PYTHON, Bundle, link_runtime, merge_layers
-from .call import Call
+from .call import EVENT_BYTES, Call
 from .environment import INIT_SECONDS, Environment, Function
 from .reaper import Reaper
 from .runtime_api import HOST
@@ -67,11 +71,16 @@ class ProcessExecutor(RuntimeExecutor):
             self._environment.stop(0 if events.infra_stopping.is_set() else DRAIN_SECONDS)
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
-        """Run one call."""
+        """Run one call; raises `RequestEntityTooLargeException` for an event that Lambda would not take."""
         assert self._environment is not None
+        event = payload["payload"].encode()
+        if len(event) > EVENT_BYTES:
+            raise RequestEntityTooLargeException(
+                f"Request must be smaller than {EVENT_BYTES} bytes for the InvokeFunction operation"
+            )
         call = Call(
             request_id=payload["invoke-id"],
-            payload=payload["payload"].encode(),
+            payload=event,
             function_arn=payload["invoked-function-arn"],
             trace_id=payload["trace-id"],
         )
@@ -115,6 +124,13 @@ class ProcessExecutor(RuntimeExecutor):
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
         """Nothing: LocalStack removes code that it has unpacked, and layers may be another version's too."""
+
+
+def end_all() -> None:
+    """End every function at once and remove their folders: for whoever ends LocalStack without its own shutdown."""
+    with _one_at_a_time:
+        if _the_workshop.cache_info().currsize:
+            _the_workshop().reaper.close()
 
 
 class _Workshop:

@@ -67,6 +67,7 @@ class Reaper:
             self._process.wait()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__, str(self._folder)],
+            env={},  # whoever ends LocalStack's processes by a variable that they have in common leaves this one
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

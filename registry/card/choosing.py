@@ -10,6 +10,8 @@ from registry.card.facts import Facts
 from registry.card.markdown import Section, escaped, paragraphs, table
 from registry.card.wording import counted, family, interval, listed, metric, number
 from training.documents import ScoredTrial, UnscoredTrial
+from training.families.spaces import PLAIN
+from training.trials.selection import Score, error_of_difference
 
 TRIALS_SHOWN = 8
 
@@ -18,10 +20,14 @@ def choice(facts: Facts) -> Section:
     """How many were tried, by which rule one was taken, and what that does to its figures."""
     trials, done = facts.offered, facts.done
     failed = [trial for trial in trials if isinstance(trial, UnscoredTrial) and trial.status == "failed"]
-    pruned = [trial for trial in trials if trial.status == "pruned"]
+    pruned = [trial for trial in trials if trial.status == "pruned" and trial.rows is None]
+    ended = [trial for trial in trials if trial.status == "pruned" and trial.rows is not None]
     families = sorted({family(trial.family) for trial in done})
     outcome = [f"{len(done):,} scored"]
     outcome += [f"{len(pruned):,} pruned"] if pruned else []
+    outcome += (
+        [f"{len(ended):,} ended early, on {min(trial.rows or 0 for trial in ended):,} rows or more"] if ended else []
+    )
     outcome += [f"{len(failed):,} failed"] if failed else []
     parts = [
         f"{counted(len(trials), 'trial')} ({', '.join(outcome)}) of {listed(families)}. {_rule(facts)}",
@@ -29,7 +35,10 @@ def choice(facts: Facts) -> Section:
     ]
     ranked = _ranked(facts)
     if ranked:
-        parts.append(table(["trial", "features", f"{metric(facts.plan.metric)} (cross-validated)", ""], ranked))
+        header = ["trial", "features", f"{metric(facts.plan.metric)} (cross-validated)", "behind the best", ""]
+        parts.append(table(header, ranked))
+    parts += _limited(facts)
+    parts.append(_guard(facts))
     parts.append(_curse(facts))
     if failed:
         parts.append(
@@ -45,10 +54,13 @@ def _rule(facts: Facts) -> str:
     if not done:
         return ""
     best, chosen = _best(facts, facts.done), facts.fit.trial
-    near = [trial for trial in facts.done if _within(facts, trial, best)]
+    near = [trial for trial in facts.done if _behind(facts, trial, best) <= _difference_error(facts, trial, best)]
+    which = "the simplest of these that passes the guard" if facts.fit.guarded else "the simplest of these"
+    if order and order[0] not in {trial.id for trial in near}:
+        which = "none of these passes the guard, and the best one that does"
     text = (
-        f"Best on average: {escaped(best.id)}, {_mean(best)}. Within one standard error of it: "
-        f"{counted(len(near), 'trial')}; the simplest of these is taken"
+        f"Best on average: {escaped(best.id)}, {_mean(best)}. Within one standard error of the difference to it: "
+        f"{counted(len(near), 'trial')}; {which} is taken"
     )
     if order and order[0] != chosen:
         first = escaped(order[0])
@@ -70,6 +82,9 @@ def _folds(facts: Facts) -> str:
 
 def _ranked(facts: Facts) -> list[list[str]]:
     done = {trial.id: trial for trial in facts.done}
+    if not done:
+        return []
+    best = _best(facts, facts.done)
     order = [name for name in facts.fit.order if name in done] or list(done)
     chosen = facts.fit.trial
     names = order[:TRIALS_SHOWN]
@@ -79,25 +94,57 @@ def _ranked(facts: Facts) -> list[list[str]]:
             escaped(name),
             {"none": "all", "univariate": "selected one by one", "model": "selected by a model"}[done[name].selection],
             _mean(done[name]),
+            _difference(facts, done[name], best),
             "**chosen**" if name == chosen else "",
         ]
         for name in names
     ]
 
 
+def _limited(facts: Facts) -> list[str]:
+    """The trials that were given fewer rows than there are, because of what their function has."""
+    limited = [trial for trial in facts.done if trial.limited]
+    if not limited:
+        return []
+    texts = [
+        f"{escaped(trial.id)} on {trial.rows:,} ({escaped(trial.limited or '')})" for trial in limited[:TRIALS_SHOWN]
+    ]
+    more = f", and {len(limited) - TRIALS_SHOWN:,} more" if len(limited) > TRIALS_SHOWN else ""
+    return [f"Fitted on fewer than the {facts.fit.rows:,} rows of train: {'; '.join(texts)}{more}."]
+
+
+def _guard(facts: Facts) -> str:
+    """What the guard at choice said of the trials that it was asked for."""
+    if not facts.fit.guarded:
+        return ""
+    text = (
+        "Guard: the calibrated log loss of a model, out of fold, is not above that of a plain logistic regression by "
+        "more than one standard error of the difference"
+    )
+    failed = [each for each in facts.fit.guarded if not each.passed]
+    named = [f"{escaped(each.trial)} ({each.loss_gap:+.3f} ± {number(each.error)})" for each in failed]
+    if any(each.trial == facts.fit.trial for each in failed):
+        return f"{text}. **No trial that was tried passed it**, this one neither: {listed(named, TRIALS_SHOWN)}."
+    return f"{text}. It kept out {listed(named, TRIALS_SHOWN)}." if named else f"{text}. It kept out none."
+
+
 def _curse(facts: Facts) -> str:
+    """The figure of cross-validation beside the one of the holdout, and which of the two to believe."""
     done = {trial.id: trial for trial in facts.done}
     chosen = done.get(facts.fit.trial)
     if chosen is None:
         return ""
-    cross_validated = f"Cross-validated it has {metric(facts.plan.metric)} {number(chosen.mean)}; "
-    value = interval(facts.evaluation.metrics[facts.metric])
-    on_holdout = f"on the holdout, which had no part in the choice, {value}."
-    if len(done) == 1:
-        return cross_validated + on_holdout
+    holdout = facts.evaluation.metrics[facts.metric]
+    figures = (
+        f"Cross-validated it has {metric(facts.plan.metric)} {number(chosen.mean)}; on the holdout, which had no part "
+        f"in the choice, {interval(holdout)}."
+    )
+    picked = len(done) > 1 and chosen is _best(facts, facts.done)
+    if not picked or holdout.value is None or facts.low_evidence or _sign(facts) * (chosen.mean - holdout.value) <= 0:
+        return figures
     return (
         f"**Winner's curse:** the best of {len(done):,} trials looks better in cross-validation than it is, because it "
-        f"was picked for looking good. {cross_validated}{on_holdout} Believe the second."
+        f"was picked for looking good. {figures} Believe the second."
     )
 
 
@@ -165,26 +212,56 @@ def _is_whole(trial: ScoredTrial) -> bool:
 
 
 def _worth(facts: Facts, whole: ScoredTrial, selected: ScoredTrial) -> str:
-    """What selecting did to the cross-validated mean."""
-    sign = 1 if higher_is_better(facts.plan.metric) else -1
-    gain = sign * (selected.mean - whole.mean)
+    """What selecting did to the cross-validated mean, and to the holdout's figures where these were measured."""
+    gain = -_behind(facts, selected, whole)
     changed = "gained" if gain > 0 else "cost" if gain < 0 else "changed"
-    little = ", less than one standard error: no difference that could be told." if _little(whole, gain) else "."
-    return f"Leaving columns out {changed} {number(abs(gain), 4)}{little}"
+    told = f"Leaving columns out {changed} {number(abs(gain), 4)}"
+    if abs(gain) >= _difference_error(facts, selected, whole):
+        return f"{told}. {_on_holdout(facts, selected)}".strip()
+    told = f"{told}, less than one standard error of the difference"
+    on_holdout = _on_holdout(facts, selected)
+    return f"{told}. {on_holdout}" if on_holdout else f"{told}: no difference that could be told."
+
+
+def _on_holdout(facts: Facts, selected: ScoredTrial) -> str:
+    """Where the holdout tells the chosen regression from plain regression with every column; "" where it does not."""
+    gains = facts.evaluation.gains.get(PLAIN, {})
+    if facts.low_evidence or selected.id != facts.fit.trial or selected.family != PLAIN:
+        return ""
+    told = []
+    for name, gain in sorted(gains.items()):
+        if gain.value is None or gain.low is None or gain.high is None or gain.low <= 0 <= gain.high:
+            continue
+        ends = sorted((abs(gain.low), abs(gain.high)))
+        better = "better" if gain.value > 0 else "worse"
+        told.append(f"{better} in {metric(name)} by {number(abs(gain.value))} ({number(ends[0])} to {number(ends[1])})")
+    return (
+        f"The holdout tells it from a plain logistic regression with all columns: {' and '.join(told)}." if told else ""
+    )
 
 
 def _best(facts: Facts, trials: Sequence[ScoredTrial]) -> ScoredTrial:
-    sign = 1 if higher_is_better(facts.plan.metric) else -1
-    return max(trials, key=lambda trial: (sign * trial.mean, -trial.simplicity))
+    return max(trials, key=lambda trial: (_sign(facts) * trial.mean, -trial.simplicity))
 
 
-def _within(facts: Facts, trial: ScoredTrial, best: ScoredTrial) -> bool:
-    sign = 1 if higher_is_better(facts.plan.metric) else -1
-    return bool(sign * (best.mean - trial.mean) <= best.se)
+def _sign(facts: Facts) -> int:
+    return 1 if higher_is_better(facts.plan.metric) else -1
 
 
-def _little(trial: ScoredTrial, gain: float) -> bool:
-    return abs(gain) < trial.se
+def _behind(facts: Facts, trial: ScoredTrial, best: ScoredTrial) -> float:
+    """By how much a trial is worse than another; below 0 where it is better."""
+    return _sign(facts) * (best.mean - trial.mean)
+
+
+def _difference_error(facts: Facts, trial: ScoredTrial, best: ScoredTrial) -> float:
+    repeats = facts.plan.search.repeats
+    return error_of_difference(Score.of(trial, repeats), Score.of(best, repeats))
+
+
+def _difference(facts: Facts, trial: ScoredTrial, best: ScoredTrial) -> str:
+    if trial is best:
+        return "best"
+    return f"{number(_behind(facts, trial, best), 4)} ± {number(_difference_error(facts, trial, best), 4)}"
 
 
 def _mean(trial: ScoredTrial) -> str:

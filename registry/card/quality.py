@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from andamio.contract.tables import Costs
 from andamio.gate.decision import Figure
-from andamio.stats.metrics import higher_is_better
 from registry.card.facts import Facts
 from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
 from registry.card.verdict import PLAIN, gain_over, visible_slices
 from registry.card.wording import MEANINGS, counted, family, interval, listed, metric, number
-from training.evaluate.documents import CalibrationFigures, FeatureImportance, SliceFigure
+from training.evaluate.documents import CalibrationFigures, FeatureImportance, order_of_slices
 
 SLICES_SHOWN = 15
 FEATURES_SHOWN = 20
@@ -24,14 +23,14 @@ def figures(facts: Facts) -> Section:
     by_class = f" ({', '.join(f'{count:,} {escaped(facts.text(key))}' for key, count in classes.items())})"
     parts = [
         f"Measured on the holdout: {counted(evaluation.rows, 'row')}{by_class}{grouped}, which "
-        "no training run, search or threshold ever saw. In brackets: the 95% interval, from resamples of these rows.",
+        "no training run, search or threshold ever saw. In brackets: the 95% interval.",
         _table(facts),
         _against_plain(facts),
     ]
     if facts.low_evidence:
         parts.append(
-            "**Low evidence.** The holdout has fewer than 10 rows of a class. The model is therefore judged by "
-            "repeated cross-validation, on rows that helped to choose it: that is optimistic."
+            "**Low evidence.** The holdout has fewer than 10 rows of a class: too few for an interval. The model is "
+            "therefore judged by repeated cross-validation, on rows that helped to choose it: that is optimistic."
         )
     success = evaluation.success
     if success:
@@ -59,7 +58,7 @@ def _against_plain(facts: Facts) -> str:
         if name != facts.metric and each.high is not None and each.high < 0
     ]
     return (
-        f"Compared on the very same resamples, its gain over a plain logistic regression in {metric(facts.metric)} is "
+        f"Compared row by row, its gain over a plain logistic regression in {metric(facts.metric)} is "
         f"{interval(gain.figure)}{told}."
         + (f" Beyond chance it is worse than that in {' and in '.join(worse)}." if worse else "")
     )
@@ -170,7 +169,7 @@ def calibration(facts: Facts) -> Section:
     if measured.bins:
         rows = [
             [
-                f"{item.low:.2f} to {item.high:.2f}",
+                _range(item.low, item.high),
                 f"{item.rows:,}",
                 number(item.mean_predicted),
                 number(item.observed),
@@ -179,6 +178,15 @@ def calibration(facts: Facts) -> Section:
         ]
         parts.append(table(["it said", "rows", "on average", "came true"], rows))
     return Section("Whether its probabilities can be taken at their word", paragraphs(parts), ("calibration",))
+
+
+def _range(low: float, high: float) -> str:
+    """With decimals enough to tell both ends apart, from each other and from 0 and 1."""
+    for digits in range(2, 7):
+        ends = f"{low:.{digits}f}", f"{high:.{digits}f}"
+        if ends[0] != ends[1] and (high == 1 or float(ends[1]) < 1) and (low == 0 or float(ends[0]) > 0):
+            return f"{ends[0]} to {ends[1]}"
+    return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"
 
 
 def _by_chance(measured: CalibrationFigures) -> str:
@@ -197,27 +205,21 @@ def slices(facts: Facts) -> Section | None:
     found = visible_slices(facts)
     if not found:
         return None
-    sign = 1 if higher_is_better(facts.metric) else -1
-
-    def order(item: SliceFigure) -> tuple[bool, bool, float]:
-        value = item.value
-        return not item.worse, value is None or item.low is None, 0.0 if value is None else sign * value
-
-    ranked = sorted(found, key=order)
+    ranked = sorted(found, key=order_of_slices)
     worse = [item for item in ranked if item.worse]
-    shown = [item for item in ranked if item.value is not None or item.worse]
-    shown = shown[: max(SLICES_SHOWN, len(worse))]
+    shown = ranked[: max(SLICES_SHOWN, len(worse))]
     rows = [
         [
             f"{escaped(item.feature)}: {escaped(item.slice)}",
             f"{item.rows:,}",
-            interval(item) + (", too few rows" if item.low is None and item.value is not None else ""),
-            number(item.overall),
-            "**worse**" if item.worse else "",
+            interval(item),
+            number(item.brier),
+            number(item.expected),
+            "**worse**" if item.worse else "" if item.enough else "too few rows",
         ]
         for item in shown
     ]
-    judged = [item for item in found if item.low is not None]
+    judged = [item for item in found if item.enough]
     lead = (
         f"**Worse beyond chance in {len(worse):,} of {counted(len(judged), 'slice')}.**"
         if worse
@@ -227,8 +229,10 @@ def slices(facts: Facts) -> Section | None:
     less = f" Another {counted(few, 'slice')} {'has' if few == 1 else 'have'} too few rows to be judged." if few else ""
     less += " Small slices have wide intervals: one that is not marked is not proven to be served alike."
     parts = [
-        f"{lead}{less} Measured by {metric(facts.metric)}, for every category and the quarters of every number.",
-        table(["slice", "rows", metric(facts.metric), "overall", ""], rows),
+        f"{lead}{less} For every category and the quarters of every number: {metric(facts.metric)}, and the Brier "
+        "score beside the one that the model's own probabilities expect of these rows. Rows may be harder than others, "
+        "and the model may say so; worse is where it is wrong more than it says.",
+        table(["slice", "rows", metric(facts.metric), "Brier score", "expected", ""], rows),
     ]
     if len(shown) < len(found):
         parts.append(f"The other {len(found) - len(shown):,} are in evaluation.json.")

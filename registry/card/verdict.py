@@ -61,7 +61,7 @@ def success_holds(facts: Facts) -> bool | None:
 
 
 def gain_over(facts: Facts, baseline: str) -> Gain | None:
-    """The gain over a baseline in the contract's metric, on the same rows and resamples; None when that is unknown."""
+    """The gain over a baseline in the contract's metric, on the same rows; None when that is unknown."""
     if facts.low_evidence or baseline not in facts.evaluation.gains:
         return None
     figure = facts.evaluation.gains[baseline][facts.metric]

@@ -12,7 +12,7 @@ from andamio.cli.models.follow import follow, training_arn
 from andamio.names import training_execution
 from localstack.process import wait_until
 
-from .conftest import EMULATOR, REPO, Clone, Deployed, Done
+from .conftest import REPO, Clone, Deployed, Done
 
 pytestmark = pytest.mark.e2e
 
@@ -78,7 +78,6 @@ def test_another_problem_works_with_nothing_but_its_folder(
     assert "2026-01-02" not in logged, "a private feature is never logged"
 
 
-@pytest.mark.xfail(EMULATOR == "localstack", reason="see localstack/gaps.md", run=False)
 def test_fifty_files_at_once_make_one_data_version_and_one_training(fruit: Deployed, tmp_path: Path) -> None:
     before = rows(fruit, current(fruit))
     header, *lines = (FRUIT / "fruit.csv").read_text().splitlines()

@@ -86,7 +86,7 @@ def test_without_the_key_only_the_open_pages_answer(heart: Deployed) -> None:
         assert heart.request("GET", path, key=False).status_code == 200, path
 
 
-@gap_of_localstack
+@gap_of_localstack("LocalStack sends its own body, without the headers of the stack")
 def test_a_refusal_of_the_gateway_is_a_problem_that_a_page_can_read(heart: Deployed) -> None:
     refused = heart.request("POST", "/predict", key=False, json=COURSE)
     assert refused.status_code == refused.json()["status"] == 403

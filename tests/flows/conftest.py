@@ -9,15 +9,13 @@ from types import SimpleNamespace
 import pytest
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
+from andamio.testing.machines import TRAINING_STARTED
 from infra import asl
 from lambdas.etl import handler as etl_handler
 from tests.support.releases import linear_onnx, serve
 
 from .cloud import FUNCTION_SECONDS, Cloud, account
 from .scoring import CONTRACT, HEART, SHARD_BYTES, Scoring, deploy_scoring
-
-# Takes the place of training where only its start matters.
-TRAINING_STARTED = {"StartAt": "Train", "States": {"Train": {"Type": "Pass", "End": True}}}
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ import pytest
 
 from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.s3 import S3Objects
+from andamio.testing.tracker import MemoryTracker
 from tests.support.recording import caller
-from tests.support.tracker import MemoryTracker
 
 from .cloud import Killed
 

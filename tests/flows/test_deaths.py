@@ -26,19 +26,17 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
 from andamio.contract import Contract
 from andamio.storage import layout
-from infra import asl
-from lambdas.registry import handler as registry_handler
-from lambdas.search import handler as search_handler
-from lambdas.train import handler as train_handler
+from andamio.testing.machines import TRAINING_STARTED
+from andamio.testing.tracker import MemoryTracker
 from tests.support.datasets import heart_cells, publish
 from tests.support.releases import linear_onnx, serve
 from tests.support.stored import Normal, differences, items, made_releases, stored
-from tests.support.tracker import MemoryTracker
 
-from .cloud import FUNCTION_SECONDS, Cloud, Execution, account
-from .conftest import HEART, TRAINING_STARTED, deploy_etl
+from .cloud import Cloud, Execution, account
+from .conftest import HEART, deploy_etl
 from .faults import WRITES, Fault, Place, When, ports
 from .scoring import SHARD_BYTES, Scoring, deploy_scoring, heart_file
+from .test_train_tasks import deploy_training
 
 EXPLORES = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 HOW: tuple[When, ...] = ("before", "after", "instead")
@@ -121,21 +119,17 @@ class Etl(World):
 
 class Train(World):
     part = "train"
-    quick = (("trial", "put_new", "runs/"), ("fit", "put_new", "runs/"), ("promote", "put_new", "serving/"))
+    quick = (("fit", "put_new", "runs/"), ("promote", "put_new", "serving/"), ("trial", "put_new", "runs/"))
+    compute: ClassVar[str] = "function"
     tracker: MemoryTracker
 
     @contextmanager
     def deployed(self, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         self.tracker = tracker = MemoryTracker()
         patch.setattr("registry.mlflow.MlflowTracker", lambda *_: tracker)
-        more = {"ANDAMIO_TRACKING_URI": "memory", "ANDAMIO_LOCK": "10c" * 21 + "1"}
+        more = {"ANDAMIO_TRACKING_URI": "memory", "ANDAMIO_LOCK": "10c" * 21 + "1", "ANDAMIO_COMPUTE": self.compute}
         with account(HEART, folder, patch, more) as cloud:
-            functions = {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}
-            values: dict[str, str | int] = {"Parallel": 1}
-            for name, module in functions.items():
-                values[f"{name}Function"] = cloud.function(name.lower(), module)
-                values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)
-            cloud.machine("train", asl.FOLDER / "train.asl.json", values)
+            deploy_training(cloud)
             publish(cloud.lake, CONTRACT, heart_cells())
             yield cloud
 
@@ -146,6 +140,11 @@ class Train(World):
         tracker = self.tracker
         releases = {version: normal(cloud).text(release) for version, release in tracker.releases.items()}
         return {"mlflow": [tracker.versions, releases, tracker.aliases, tracker.outcomes]}
+
+
+class TrainByTasks(Train):
+    quick = (("trial", "put_new", "runs/"), ("fit", "put_new", "runs/"), ("evaluate", "put_new", "runs/"))
+    compute = "task"
 
 
 class Batch(World):
@@ -173,7 +172,7 @@ class Batch(World):
         return {"predictions": items((item for page in pages for item in page["Items"]), normal(cloud))}
 
 
-WORLDS: tuple[type[World], ...] = (Etl, Train, Batch)
+WORLDS: tuple[type[World], ...] = (Etl, Train, TrainByTasks, Batch)
 
 
 def undisturbed(world: World) -> tuple[list[Place], dict[str, Any]]:
@@ -200,7 +199,7 @@ def died(world: World, fault: Fault, expected: dict[str, Any]) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", WORLDS, ids=lambda kind: kind.part)
+@pytest.mark.parametrize("kind", WORLDS, ids=lambda kind: kind.__name__)
 def test_undisturbed_runs_store_the_same(kind: type[World], tmp_path: Path) -> None:
     world = kind(tmp_path)
     places, expected = undisturbed(world)
@@ -211,7 +210,7 @@ def test_undisturbed_runs_store_the_same(kind: type[World], tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(3 * 3600 if EXPLORES else 600)
-@pytest.mark.parametrize("kind", WORLDS, ids=lambda kind: kind.part)
+@pytest.mark.parametrize("kind", WORLDS, ids=lambda kind: kind.__name__)
 def test_whatever_dies_the_same_command_ends_right(kind: type[World], tmp_path: Path) -> None:
     world = kind(tmp_path)
     places, expected = undisturbed(world)

@@ -25,6 +25,7 @@ from tests.support.datasets import heart_cells, publish
 from tests.support.releases import linear_onnx, promote, release_files
 from training.evaluate.decide import decide
 
+from . import tasks
 from .cloud import FUNCTION_SECONDS, Cloud, account, throttled
 from .conftest import HEART
 
@@ -52,6 +53,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking: str) -> Ite
             "SearchFunction": deployed.function("search", search_handler),
             "RegistryFunction": deployed.function("registry", registry_handler),
             "Parallel": 2,
+            **tasks.VALUES,
         }
         for function in ("TrainFunction", "SearchFunction", "RegistryFunction"):
             values |= asl.task_seconds(function, FUNCTION_SECONDS)
@@ -132,6 +134,17 @@ def racing(cloud: Cloud, times: int) -> Callable[[dict[str, Any], Any], dict[str
         return registry_handler.handler(event, context)
 
     return handler
+
+
+def test_the_alias_follows_a_promotion_by_hand(cloud: Cloud, tracking: str) -> None:
+    first = cloud.run("train", LINEAR).output["release"]
+    mlflow_client = MlflowClient(tracking, tracking)
+    version = mlflow_client.get_model_version_by_alias("heart", "champion").version
+    mlflow_client.delete_registered_model_alias("heart", "champion")
+    said, is_error = cloud.invoke("registry", json.dumps({"step": "follow", "problem": "heart"}))
+    assert not is_error
+    assert json.loads(said) == {"release": first, "mlflow_version": str(version)}
+    assert mlflow_client.get_model_version_by_alias("heart", "champion").version == version
 
 
 def test_a_promotion_that_comes_between_is_decided_again(cloud: Cloud) -> None:

@@ -14,6 +14,7 @@ from infra.asl.definition import every_state
 from infra.asl.placeholders import task_seconds
 from infra.asl.policies import policies
 from infra.asl.retries import LAMBDA_FAULTS, THROTTLED, longest_wait
+from infra.asl.rules import rules
 
 SPREAD = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxDelaySeconds": 120, "JitterStrategy": "FULL"}
 RETRY = [
@@ -321,3 +322,27 @@ def test_a_validator_that_breaks_is_not_taken_for_one_that_agrees(monkeypatch, t
     monkeypatch.setattr(validator, "PACKAGE", tmp_path)
     with pytest.raises(asl.AslError, match="out of order"):
         validator.validate({"etl": GOOD})
+
+
+def test_a_machine_without_a_service_keeps_every_rule_and_goes_the_other_way():
+    machine = asl.load(asl.FOLDER / "train.asl.json")
+    assert "ecs:runTask" in json.dumps(machine)
+    left = asl.without(machine, "ecs:runTask")
+    assert rules(left) == []
+    text = json.dumps(left)
+    assert "ecs:runTask" not in text
+    for gone in ("FitIsLarge", "TaskFailed", "LeftNothing", "TrialIsLarge"):
+        assert f'"{gone}"' not in text
+    assert left["States"]["MayImprove"]["Default"] == "Fit"
+    assert left["States"]["Trials"]["ItemProcessor"]["StartAt"] == "Trial"
+
+
+def test_a_machine_that_never_calls_a_service_stays_as_it_is_without_it():
+    machine = asl.load(asl.FOLDER / "batch.asl.json")
+    assert asl.without(machine, "ecs:runTask") == machine
+
+
+def test_a_task_that_no_choice_leads_to_cannot_be_left_out_in_silence():
+    machine = asl.load(asl.FOLDER / "train.asl.json")
+    machine["States"]["NoRoundYet"]["Next"] = "FitTask"
+    assert any("FitTask" in sentence for sentence in rules(asl.without(machine, "ecs:runTask")))

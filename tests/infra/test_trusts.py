@@ -19,6 +19,8 @@ def rule(part: str):
     return "events.amazonaws.com", {"StringEquals": ACCOUNT, "ArnEquals": {"aws:SourceArn": f"{RULE}{part}"}}
 
 
+TASKS = "arn:<Partition>:ecs:<Region>:<AccountId>:*"
+TASK = "ecs-tasks.amazonaws.com", {"StringEquals": ACCOUNT, "ArnLike": {"aws:SourceArn": TASKS}}
 FUNCTION = ("lambda.amazonaws.com", None)
 
 EXPECTED = {
@@ -28,6 +30,8 @@ EXPECTED = {
     "ScoringMachineRole": machine("batch"),
     "RawFilesRole": rule("etl-arrivals"),
     "ScoringArrivalsRole": rule("batch-arrivals"),
+    "TasksRole": TASK,
+    "TasksStartRole": TASK,
     "AccessLogRole": ("firehose.amazonaws.com", {"StringEquals": {"sts:ExternalId": "<AccountId>"}}),
     "TrackingRole": ("sagemaker.amazonaws.com", None),
 }
@@ -62,6 +66,8 @@ def test_what_a_trust_names_is_what_the_stack_makes(aws):
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
         for asked in (statement.get("Condition") or {}).values():
             for arn in map(readable, as_list(asked.get("aws:SourceArn", []))):
+                if arn == TASKS:
+                    continue  # ECS sends a task's ARN, which it makes up
                 assert arn.removesuffix("/*").replace("/", ":").rsplit(":", 1)[1] in machines | rules
 
 

@@ -73,9 +73,11 @@ EVALUATION: dict[str, Any] = {
     },
     "slices": [
         {"feature": "sex", "slice": "male", "rows": 301, "value": 0.9132, "low": 0.8833, "high": 0.9434,
-         "overall": 0.9011, "worse": False, "enough": True},
+         "overall": 0.9011, "brier": 0.12, "expected": 0.13, "excess": {"value": -0.01, "low": -0.04, "high": 0.02},
+         "worse": False, "enough": True},
         {"feature": "cp", "slice": "asymptomatic", "rows": 122, "value": 0.7035, "low": 0.6036, "high": 0.8037,
-         "overall": 0.9011, "worse": True, "enough": True},
+         "overall": 0.9011, "brier": 0.22, "expected": 0.14, "excess": {"value": 0.08, "low": 0.03, "high": 0.13},
+         "worse": True, "enough": True},
     ],
     "low_evidence": False,
     "latency_ms": 0.031,
@@ -83,7 +85,7 @@ EVALUATION: dict[str, Any] = {
 }  # fmt: skip
 
 SCORED: dict[str, Any] = {
-    "fold_rows": [20, 20],
+    "fold_rows": [20, 20, 20, 20],
     "columns": 3.0,
     "size_bytes": 9000,
     "scores": "5c" * 32,
@@ -92,10 +94,10 @@ SCORED: dict[str, Any] = {
 
 TRIALS: list[dict[str, Any]] = [
     {"id": "t1", "family": "random_forest", "params": {"n_estimators": 300}, "selection": "univariate",
-     "round": 1, "simplicity": 3, "status": "done", "metric": "roc_auc", "folds": [0.94, 0.92],
+     "round": 1, "simplicity": 3, "status": "done", "metric": "roc_auc", "folds": [0.95, 0.93, 0.92, 0.9364],
      "mean": 0.9341, "se": 0.0142, **SCORED},
     {"id": "t2", "family": "logistic_regression", "params": {"C": 1.0}, "selection": "none",
-     "round": 1, "simplicity": 0, "status": "done", "metric": "roc_auc", "folds": [0.93, 0.92],
+     "round": 1, "simplicity": 0, "status": "done", "metric": "roc_auc", "folds": [0.93, 0.93, 0.93, 0.9072],
      "mean": 0.9243, "se": 0.0144, **SCORED},
     {"id": "t3", "family": "mlp", "params": {}, "selection": "none", "round": 1, "simplicity": 5, "status": "failed",
      "metric": "roc_auc", "why": "it did not converge"},

@@ -78,7 +78,7 @@ def a_trial(name: str) -> dict[str, Any]:
 
 def scored(name: str, mean: float = 0.7, **changed: Any) -> ScoredTrial:
     """The result of a trial that was scored."""
-    figures = {"metric": "roc_auc", "folds": [mean], "fold_rows": [9], "mean": mean, "se": 0.01, "columns": 3.0}
+    figures = {"metric": "roc_auc", "folds": [mean] * 2, "fold_rows": [9, 9], "mean": mean, "se": 0.01, "columns": 3.0}
     return ScoredTrial(**{**a_trial(name), **figures, "size_bytes": 9, "scores": "", "seconds": 1.0, **changed})
 
 

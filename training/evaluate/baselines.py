@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.gate.decision import Figure
-from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.metrics import METRICS, higher_is_better
+from training.evaluate import intervals
 from training.families import catalog
 from training.rows import TrainingRows
 
 MAJORITY, LINEAR = "majority_class", "logistic_regression"
-RESAMPLES = 2000
 
 
 def baselines(
@@ -40,35 +39,28 @@ def compare(
     probabilities: NDArray[np.floating],
     threshold: float,
     others: dict[str, NDArray[np.float64]],
-    seed: int,
 ) -> tuple[dict[str, Figure], dict[str, dict[str, Figure]], dict[str, dict[str, Figure]]]:
-    """All metrics of the model, of each baseline, and the gain over each, with intervals on the same resamples.
+    """All metrics of the model, of each baseline, and the gain over each, with intervals from the same rows.
 
     A gain is positive where the model is better, whatever the metric's direction. A baseline's threshold is 0.5.
     """
-    keys = np.asarray(holdout.keys, dtype=np.str_)
+    rows = intervals.Rows.of(holdout.labels, np.asarray(holdout.keys, dtype=np.str_))
     positive = contract.positive_index
     models: dict[str, tuple[NDArray[np.floating], float]] = {"": (probabilities, threshold)}
     models |= {name: (scores, 0.5) for name, scores in others.items()}
-    order = [(model, metric) for model in models for metric in METRICS]
-    scorers = [
-        Scorer(metric, positive, models[model][1]).on(holdout.labels, models[model][0]) for model, metric in order
-    ]
-    whole = np.ones(len(keys))
-    values = {named: float(scorer(whole)) for named, scorer in zip(order, scorers, strict=True)}
-    columns = draw(scorers, holdout.labels, keys, seed, RESAMPLES).T
-    drawn = dict(zip(order, columns, strict=True))
-
-    def figure(model: str, metric: str) -> Figure:
-        return Figure.of(interval_of(values[model, metric], drawn[model, metric]))
+    found = {
+        name: {
+            metric: intervals.estimate(metric, rows, scores, positive=positive, threshold=limit) for metric in METRICS
+        }
+        for name, (scores, limit) in models.items()
+    }
 
     def gain(model: str, metric: str) -> Figure:
         sign = 1 if higher_is_better(metric) else -1
-        value = sign * (values["", metric] - values[model, metric])
-        return Figure.of(interval_of(value, sign * (drawn["", metric] - drawn[model, metric])))
+        return Figure.of(intervals.gain(found[""][metric], found[model][metric], sign))
 
     return (
-        {metric: figure("", metric) for metric in METRICS},
-        {model: {metric: figure(model, metric) for metric in METRICS} for model in others},
+        {metric: Figure.of(found[""][metric].interval) for metric in METRICS},
+        {model: {metric: Figure.of(found[model][metric].interval) for metric in METRICS} for model in others},
         {model: {metric: gain(model, metric) for metric in METRICS} for model in others},
     )

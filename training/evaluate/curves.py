@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from training.evaluate import bounds
 from training.evaluate.documents import CalibrationBin, CalibrationFigures, Curves, Points
 
 Floats = NDArray[np.float64]
@@ -14,7 +15,6 @@ Labels = NDArray[np.int64]
 POINTS = 200
 BINS, ROWS_IN_A_BIN = 10, 10
 _SIMULATIONS = 500
-_Z = 1.959964
 
 
 def curves(contract: Contract, labels: Labels, probabilities: Floats) -> Curves:
@@ -88,17 +88,16 @@ def _bins(predicted: Floats) -> list[NDArray[np.int64]]:
 
 
 def _bin(predicted: Floats, observed: NDArray[np.bool_]) -> CalibrationBin:
-    n, share = len(predicted), float(observed.mean())
-    center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z * float(np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))) / (1 + _Z**2 / n)
+    share = float(observed.mean())
+    low, high = bounds.wilson(share, len(predicted))
     return CalibrationBin(
         low=float(predicted.min()),
         high=float(predicted.max()),
-        rows=n,
+        rows=len(predicted),
         mean_predicted=float(predicted.mean()),
         observed=share,
-        observed_low=max(0.0, center - half),
-        observed_high=min(1.0, center + half),
+        observed_low=low,
+        observed_high=high,
     )
 
 

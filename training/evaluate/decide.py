@@ -14,7 +14,7 @@ from andamio.errors import ReleaseError
 from andamio.gate import rules as gate
 from andamio.records.encode import encode
 from andamio.records.parse import parse_typed
-from andamio.release.pointer import PointerEntry, read_pointer
+from andamio.release.pointer import Pointer, PointerEntry, read_pointer
 from andamio.release.release import MODEL, Release
 from andamio.release.samples import OutOfFoldScores
 from andamio.storage import layout
@@ -23,23 +23,26 @@ from training import reference, rows
 from training.documents import TrainingPlan
 from training.evaluate import guards, slices
 from training.evaluate import recent as recent_rows
-from training.evaluate.documents import Evaluation, GateDecision
+from training.evaluate.documents import Evaluation, GateDecision, Promotion
 from training.evaluate.evaluate import Candidate, load_candidate, out_of_fold
 from training.events import DecisionSummary
 from training.rows import TrainingRows
-from training.run import EVALUATION_FILE, Run, decision_file
+from training.run import EVALUATION_FILE, Run, decision_file, promotion_file
 
 
 def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
     """Judge the run's candidate against the pointer as it is now, and write the decision.
 
-    One decision for each state of the pointer: asked again about the same state, the stored one is returned.
+    One decision for each state of the pointer: asked again about the same state, the stored one is returned. So is
+    the decision that promoted this very run, until the promotion is complete.
     A champion that is not what was sealed counts as absent, and the decision says so.
     """
     run = Run(run_id, models)
     plan = run.plan()
     evaluation = run.need(EVALUATION_FILE, Evaluation, "evaluate")
     pointer, etag = read_pointer(models, plan.problem)
+    if promoting := _incomplete_promotion(run, pointer):
+        return promoting
     champion, unreadable = _open(models, pointer.champion)
     name = decision_name(pointer.revision, etag) + ("-unreadable" if unreadable else "")
 
@@ -69,6 +72,18 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
         )
 
     return run.once(decision_file(name), GateDecision, compute)
+
+
+def _incomplete_promotion(run: Run, pointer: Pointer) -> GateDecision | None:
+    """The decision by which this run came to serve, where promotion stopped between the pointer and MLflow."""
+    if pointer.champion is None or pointer.champion.run != run.id:
+        return None
+    try:
+        decision = Release.open(run.models, pointer.champion.release).document("decision.json", GateDecision)
+    except ReleaseError:
+        return None
+    is_complete = run.find(promotion_file(decision.decision), Promotion) is not None
+    return None if is_complete or decision.outcome != "promoted" else decision
 
 
 def _open(models: Objects, entry: PointerEntry | None) -> tuple[ScoredChampion | None, str | None]:

@@ -1,4 +1,4 @@
-"""What evaluation and decision write: `evaluation.json`, `importance.json`, `decisions/NAME.json`."""
+"""What evaluation, decision and promotion write, and what a decision needs of them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,11 @@ class Curves(Part):
 
 
 class SliceFigure(Part):
-    """The contract's metric on one slice; `enough` rows have an interval and a verdict."""
+    """The contract's metric on one slice, and its Brier score against the `expected` one.
+
+    `excess` is by how much the Brier score is above what the probabilities themselves expect of these rows; it has an
+    interval, and `worse` a verdict, where rows are `enough`.
+    """
 
     feature: str
     slice: str
@@ -57,8 +61,16 @@ class SliceFigure(Part):
     value: float | None
     low: float | None
     high: float | None
+    brier: float
+    expected: float
+    excess: Figure
     worse: bool
     enough: bool
+
+
+def order_of_slices(part: SliceFigure) -> tuple[bool, bool, float]:
+    """The worse slices first, then by what their Brier score is above the expected one at least."""
+    return not part.worse, not part.enough, -(part.excess.value or 0.0) if part.excess.low is None else -part.excess.low
 
 
 class FeatureImportance(Figure):
@@ -147,3 +159,11 @@ class GateDecision(Document, Decision):
     latency_ms: float
     size_bytes: int
     success: Success | None
+
+
+class Promotion(Document):
+    """`promoted/NAME.json`: the promotion that decision NAME allowed is complete, in MLflow too."""
+
+    run: str
+    decision: str
+    release: str

@@ -19,12 +19,11 @@ from andamio.release.model import Model
 from andamio.release.samples import OutOfFoldScores
 from andamio.release.threshold import labels_from
 from andamio.stats import metrics
-from andamio.stats.bootstrap import Scorer, interval
 from andamio.storage import documents
 from andamio.storage.ports import Objects
 from training import reference, rows
 from training.documents import FittedModel
-from training.evaluate import baselines, curves, plots, slices
+from training.evaluate import baselines, curves, intervals, plots, slices
 from training.evaluate.documents import Assessment, Evaluation, Success
 from training.evaluate.importance import IMPORTANCE, importance
 from training.events import EvaluationSummary
@@ -104,14 +103,14 @@ def assess(
     train: TrainingRows,
     out_of_fold_scores: rules.OutOfFold,
 ) -> Assessment:
-    """Assess a model on rows of the holdout, resampled by class and by split key."""
+    """Assess a model on rows of the holdout; rows of one split key are one observation."""
     probabilities = model.predict(holdout.encoded)
     classes = len(contract.classes)
     counts = np.bincount(holdout.labels, minlength=classes)
     others = baselines.baselines(contract, train, holdout, seed)
-    figures, baseline_figures, gains = baselines.compare(contract, holdout, probabilities, threshold, others, seed)
+    figures, baseline_figures, gains = baselines.compare(contract, holdout, probabilities, threshold, others)
     low = rules.low_evidence(counts.tolist())
-    cross_validated = _cross_validated(contract, out_of_fold_scores, threshold, seed) if low else None
+    cross_validated = _cross_validated(contract, out_of_fold_scores, threshold) if low else None
     predicted_labels = labels_from(probabilities, contract.positive_index, threshold)
     confusion = np.zeros((classes, classes), dtype=int)
     np.add.at(confusion, (holdout.labels, predicted_labels), 1)
@@ -137,7 +136,6 @@ def assess(
             holdout,
             threshold,
             slices.slices(contract, train.table, holdout.table),
-            seed,
         ),
         low_evidence=low,
         cross_validated=cross_validated,
@@ -152,15 +150,12 @@ def out_of_fold(run: Run, candidate: Candidate) -> rules.OutOfFold:
     return reference.out_of_fold_of(documents.parse(body, OutOfFoldScores, run.key(file)))
 
 
-def _cross_validated(
-    contract: Contract, out_of_fold_scores: rules.OutOfFold, threshold: float, seed: int
-) -> dict[str, Figure]:
-    scorers = {name: Scorer(name, contract.positive_index, threshold) for name in metrics.METRICS}
+def _cross_validated(contract: Contract, out_of_fold_scores: rules.OutOfFold, threshold: float) -> dict[str, Figure]:
+    rows = intervals.Rows.of(out_of_fold_scores.labels, out_of_fold_scores.keys)
+    scores, positive = out_of_fold_scores.probabilities, contract.positive_index
     return {
-        name: Figure.of(
-            interval(scorer, out_of_fold_scores.labels, out_of_fold_scores.probabilities, out_of_fold_scores.keys, seed)
-        )
-        for name, scorer in scorers.items()
+        name: Figure.of(intervals.estimate(name, rows, scores, positive=positive, threshold=threshold).interval)
+        for name in metrics.METRICS
     }
 
 

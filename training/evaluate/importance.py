@@ -25,6 +25,9 @@ REPEATS, RESAMPLES = 10, 400
 MOST_ROWS = 5000
 """Rows of the holdout that are shuffled; of more, as many are drawn by seed."""
 
+UNCHANGED = 2
+"""After so many shufflings that change no prediction, a feature is not shuffled again: it is worth nothing."""
+
 Floats = NDArray[np.float64]
 
 
@@ -44,14 +47,22 @@ def importance(contract: Contract, model: Model, holdout: TrainingRows, threshol
     metric = contract.training.metric
     scorer = Scorer(metric, contract.positive_index, threshold)
     names = list(contract.inputs)
-    scorers = [scorer.on(labels, model.predict(encoded))]
+    plain = model.predict(encoded)
+    scorers, places_of = [scorer.on(labels, plain)], [0]
     for places in feature_columns(contract.inputs).values():
+        unchanged = 0
         for _ in range(REPEATS):
-            shuffled = _shuffled(encoded, places, rng.permutation(len(labels)))
-            scorers.append(scorer.on(labels, model.predict(shuffled)))
+            order = rng.permutation(len(labels))
+            predictions = plain if unchanged == UNCHANGED else model.predict(_shuffled(encoded, places, order))
+            if np.array_equal(predictions, plain):
+                places_of.append(0)
+                unchanged = min(unchanged + 1, UNCHANGED)
+            else:
+                places_of.append(len(scorers))
+                scorers.append(scorer.on(labels, predictions))
     ones = np.ones((1, len(labels)))
-    score, losses = _losses(np.column_stack([one(ones) for one in scorers]), metric)
-    _, drawn = _losses(draw(scorers, labels, keys, seed, RESAMPLES), metric)
+    score, losses = _losses(np.column_stack([one(ones) for one in scorers])[:, places_of], metric)
+    _, drawn = _losses(draw(scorers, labels, keys, seed, RESAMPLES)[:, places_of], metric)
     picked = rng.integers(0, REPEATS, size=(RESAMPLES, 1, REPEATS))
     gains = np.take_along_axis(drawn, picked, axis=2).mean(axis=2)
     found = [

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from andamio.gate.decision import Figure
 from andamio.pages import theme
-from training.evaluate.documents import Assessment, Importance, Points, SliceFigure
+from training.evaluate.documents import Assessment, Importance, Points, order_of_slices
 from training.evaluate.svg import Chart, short
 
 FOLDER = "plots/"
@@ -34,7 +34,7 @@ def plots(evaluation: Assessment, importance: Importance | None = None) -> dict[
             drawn[f"{name}.svg"] = of(evaluation, lines)
     if evaluation.calibration.bins:
         drawn["calibration.svg"] = _calibration(evaluation)
-    if any(_has_interval(part) for part in evaluation.slices):
+    if any(part.enough for part in evaluation.slices):
         drawn["slices.svg"] = _slices(evaluation)
     if importance and importance.features:
         drawn["importance.svg"] = _importance(importance)
@@ -85,11 +85,21 @@ def _precision_recall(evaluation: Assessment, lines: Lines) -> bytes:
 
 
 def _lines(chart: Chart, evaluation: Assessment, lines: Lines) -> bytes:
-    for index, points in enumerate(lines.values()):
-        chart.line([(x, y) for x, y in points], theme.SERIES[index % len(theme.SERIES)])
-    if len(lines) > 1:
-        chart.legend([_text(evaluation, name) for name in lines])
+    drawn = _rarest(evaluation, lines)
+    for index, points in enumerate(drawn.values()):
+        chart.line([(x, y) for x, y in points], theme.SERIES[index])
+    if len(drawn) > 1:
+        left_out = len(lines) - len(drawn)
+        more = [f"{left_out} classes with more rows are not drawn"] if left_out else []
+        chart.legend([_text(evaluation, name) for name in drawn] + more)
     return chart.to_bytes()
+
+
+def _rarest(evaluation: Assessment, lines: Lines) -> Lines:
+    """As many classes as there are colours, in their order; of more, those with the fewest rows."""
+    by_rows = sorted(lines, key=lambda name: evaluation.classes.get(name, 0))
+    kept = set(by_rows[: len(theme.SERIES)])
+    return {name: points for name, points in lines.items() if name in kept}
 
 
 def _calibration(evaluation: Assessment) -> bytes:
@@ -146,19 +156,17 @@ def _lines_of(text: str, width: int) -> list[str]:
 
 
 def _slices(evaluation: Assessment) -> bytes:
-    """The slices with rows enough, each with its interval, against the line of all rows; worse ones are coloured.
+    """How far the Brier score of each slice is above the expected one, the worst first.
 
     The figure of a handful of rows may be anything, and would draw the eye.
     """
-    metric, slices = evaluation.metric, evaluation.slices
-    rows = [(f"{part.feature}: {part.slice} ({part.rows})", part, part.worse) for part in slices if _has_interval(part)]
-    few = len(slices) - len(rows)
-    note = "dashed: all rows" + (f"; {few} slices with too few rows are not drawn" if few else "")
-    return _intervals(f"{metric} by slice (rows), 95% interval", metric, rows, slices[0].overall, note)
-
-
-def _has_interval(part: SliceFigure) -> bool:
-    return part.value is not None and part.low is not None
+    judged = sorted((part for part in evaluation.slices if part.enough), key=order_of_slices)
+    rows = [(f"{part.feature}: {part.slice} ({part.rows})", part.excess, part.worse) for part in judged]
+    few = len(evaluation.slices) - len(rows)
+    note = "dashed: as its own probabilities expect" + (
+        f"; {few} slices with too few rows are not drawn" if few else ""
+    )
+    return _intervals("Brier score above the expected one, by slice (rows)", "Brier score", rows, 0.0, note)
 
 
 def _importance(importance: Importance) -> bytes:
@@ -169,7 +177,7 @@ def _importance(importance: Importance) -> bytes:
 
 
 def _intervals(
-    title: str, label: str, rows: Sequence[tuple[str, Figure | SliceFigure, bool]], line: float | None, note: str
+    title: str, label: str, rows: Sequence[tuple[str, Figure, bool]], line: float | None, note: str
 ) -> bytes:
     left_out = len(rows) - MOST
     if left_out > 0:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -17,15 +16,17 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
-from andamio.gate.slices import has_enough_rows
+from andamio.gate.decision import Figure
+from andamio.gate.rules import MIN_ROWS
 from andamio.records.table import Table
-from andamio.stats.bootstrap import Scorer, draw, interval_of
-from andamio.stats.metrics import higher_is_better
+from andamio.stats.bootstrap import Interval
+from andamio.stats.metrics import losses
 from andamio.stats.undefined import undefined_as_null
+from training.evaluate import bounds
 from training.evaluate.documents import SliceFigure
+from training.evaluate.intervals import Floats, Rows, Truth, estimate
 from training.rows import TrainingRows
 
-RESAMPLES = 1000
 _TRUTH = {0.0: "no", 1.0: "yes"}
 
 
@@ -68,49 +69,78 @@ def assess(
     holdout: TrainingRows,
     threshold: float,
     parts: Sequence[Slice],
-    seed: int,
 ) -> list[SliceFigure]:
-    """The contract's metric on each slice with its 95% interval; null where it is undefined.
+    """The contract's metric on each slice with its 95% interval, null where undefined, and whether it is worse there.
 
-    `worse` says that the whole interval is on the wrong side of the overall value, also when it is widened for the
-    number of slices that are judged (Bonferroni; normal, from the bootstrap's standard error): of forty slices that are
-    all alike one would be worse beyond its own interval by chance. A slice that is too small to say so is listed with
-    `enough` false and no interval.
+    A metric says little of that: ROC AUC falls wherever a strong feature is fixed, and some rows are harder than
+    others. So the Brier score is compared with what the model's own probabilities expect of the same rows, plus what
+    it is above that on all rows. `worse` says that it is above by more than chance, for so many judged slices
+    (Bonferroni): benchmarks/slices.py measures the false alarms. A slice that is too small to say so is listed with
+    `enough` false.
     """
-    metric = contract.training.metric
-    scorer = Scorer(metric, contract.positive_index, threshold)
-    sign = 1 if higher_is_better(metric) else -1
-    keys = np.asarray(holdout.keys, dtype=np.str_)
-    overall = float(scorer.on(holdout.labels, probabilities)(np.ones(len(keys))))
-    number = sum(has_enough_rows(metric, holdout.labels[part.rows]) for part in parts)
-    wide = NormalDist().inv_cdf(1 - 0.025 / max(1, number))
+    metric, positive = contract.training.metric, contract.positive_index
+    scores = np.asarray(probabilities, dtype=np.float64)
+    rows = Rows.of(holdout.labels, np.asarray(holdout.keys, dtype=np.str_))
+    overall = estimate(metric, rows, scores, positive=positive, threshold=threshold).value
+    surprise = _Surprise(rows, scores, positive)
+    enough = [rows.count(part.rows) >= MIN_ROWS for part in parts]
+    level = 1 - 0.025 / max(1, sum(enough))
     found = []
-    for part in parts:
-        labels, scores = holdout.labels[part.rows], probabilities[part.rows]
-        has_interval = has_enough_rows(metric, labels)
-        score = scorer.on(labels, scores)
-        value = float(score(np.ones(len(labels))))
-        low = high = float("nan")
-        worse = False
-        if has_interval:
-            resampled = draw([score], labels, keys[part.rows], seed, RESAMPLES)[:, 0]
-            figure = interval_of(value, resampled)
-            best = max(sign * figure.low, sign * figure.high, sign * value + wide * float(np.nanstd(resampled)))
-            low, high, worse = figure.low, figure.high, bool(best < sign * overall)
+    for part, is_enough in zip(parts, enough, strict=True):
+        inside = rows.take(part.rows)
+        figure = estimate(metric, inside, scores[part.rows], positive=positive, threshold=threshold)
+        expected, excess = surprise.of(part.rows)
+        low, high = surprise.bounds(part.rows, bounds.LEVEL) if is_enough else (float("nan"), float("nan"))
         found.append(
             SliceFigure(
                 feature=part.feature,
                 slice=part.slice,
-                rows=len(labels),
+                rows=len(inside.labels),
                 overall=undefined_as_null(overall),
-                value=undefined_as_null(value),
-                low=undefined_as_null(low),
-                high=undefined_as_null(high),
-                worse=worse,
-                enough=has_interval,
+                **undefined_as_null(figure.interval),
+                brier=expected + excess,
+                expected=expected,
+                excess=Figure.of(Interval(excess, low, high)),
+                worse=is_enough and surprise.bounds(part.rows, level)[0] > 0,
+                enough=is_enough,
             )
         )
     return found
+
+
+class _Surprise:
+    """By how much each row's Brier score is above what its probabilities expect, and how much that varies by chance."""
+
+    def __init__(self, rows: Rows, scores: Floats, positive: int) -> None:
+        brier = losses("brier", rows.labels, scores, positive)
+        if positive >= 0:
+            likely = np.column_stack([1 - scores[:, positive], scores[:, positive]])
+            outcomes = np.column_stack([scores[:, positive] ** 2, (1 - scores[:, positive]) ** 2])
+        else:
+            likely = scores
+            outcomes = (scores**2).sum(axis=1, keepdims=True) - 2 * scores + 1
+        self._rows = rows
+        self._expected = (likely * outcomes).sum(axis=1)
+        away = outcomes - self._expected[:, None]
+        self._variance = (likely * away**2).sum(axis=1)
+        self._third = (likely * away**3).sum(axis=1)
+        self._excess = brier - self._expected
+        self._overall = float(self._excess.mean())
+
+    def of(self, part: Truth) -> tuple[float, float]:
+        """The expected Brier score of a slice `[n]`, and by how much its own is above."""
+        return float(self._expected[part].mean()) + self._overall, float(self._excess[part].mean()) - self._overall
+
+    def bounds(self, part: Truth, level: float) -> tuple[float, float]:
+        """Of the excess, each side right with probability `level`: the slice is compared with all other rows."""
+        if part.all():
+            return 0.0, 0.0
+        weights = np.where(part, 1 / part.sum(), 0.0) - 1 / len(part)
+        centred = self._excess - np.where(part, self._excess[part].mean(), self._excess[~part].mean())
+        seen = float((self._rows.total(weights * centred) ** 2).sum())
+        variance = max(seen, float((weights**2 * self._variance).sum()))
+        third = float((weights**3 * self._third).sum())
+        return bounds.known(self.of(part)[1], variance, third, level)
 
 
 def _is_category(feature: Feature) -> bool:

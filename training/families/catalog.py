@@ -16,9 +16,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -28,20 +26,16 @@ from sklearn.ensemble import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectFromModel, SelectKBest, f_classif
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import ThreadpoolController
 
 from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
+from training.families import preprocessing
 from training.families.spaces import BASELINES, SPACES, Space
-
-SMALLEST_SCALE = 1e-30
-"""A spread below this is no spread: its inverse is beyond float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +126,9 @@ class Fitted:
     def predict(self, encoded: Encoded) -> NDArray[np.float64]:
         """Probabilities [rows, classes]; a class that was not among the fitted rows gets 0. On one thread, as `fit`."""
         with threads().limit(limits=1):
-            found = np.asarray(self.pipeline.predict_proba(frame(encoded)), dtype=np.float64)
+            values = preprocessing.transform(self.pipeline.named_steps["columns"], encoded)
+            # The steps after the columns take the matrix; what is exported is the whole pipeline.
+            found = np.asarray(Pipeline(self.pipeline.steps[1:]).predict_proba(values), dtype=np.float64)
         result = np.zeros((encoded.rows, self.classes))
         result[:, np.asarray(self.pipeline.classes_, dtype=int)] = found
         return result
@@ -147,13 +143,6 @@ class Fitted:
 def threads() -> ThreadpoolController:
     """The thread pools of the libraries that this module imports; to find them takes a millisecond or two."""
     return ThreadpoolController()
-
-
-def frame(encoded: Encoded) -> pd.DataFrame:
-    """The table that scikit-learn sees: float64 columns that hold float32 values, then text columns."""
-    numbers = {f"n{i}": encoded.numbers[:, i].astype(np.float64) for i in range(encoded.numbers.shape[1])}
-    texts = {f"c{i}": pd.Series(encoded.categories[:, i], dtype=object) for i in range(encoded.categories.shape[1])}
-    return pd.DataFrame({**numbers, **texts}, index=range(encoded.rows))
 
 
 def fit(
@@ -181,21 +170,17 @@ def fit(
         )
     family = MAJORITY if name == MAJORITY.name else FAMILIES[name]
     numbers, categories = encoded.numbers.shape[1], encoded.categories.shape[1]
-    table = frame(encoded)
     used = informative(encoded)
     if not used.numbers and not used.categories:
         if family is not MAJORITY:
             raise ValueError(f"every feature is empty or constant in the {encoded.rows} rows to fit on")
         used = Columns(tuple(range(numbers)), tuple(range(categories)))
-    columns = _columns(used, numbers, family.scaled)
     weight = compute_sample_weight("balanced", labels) if class_weight == "balanced" else None
     classifier = family.build(seed, family.space.params(params))
     with warnings.catch_warnings(), threads().limit(limits=1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # it shows in the score, which is what decides
-        values = columns.fit_transform(table)
-        if _round_preprocessing(columns):
-            numeric = columns.output_indices_["numbers"]
-            values[:, numeric] = columns.named_transformers_["numbers"].transform(table.iloc[:, list(used.numbers)])
+        columns = preprocessing.fit(encoded, used.numbers, used.categories, scaled=family.scaled)
+        values = preprocessing.transform(columns, encoded)
         steps: list[tuple[str, Any]] = [("columns", columns)]
         selector = _selector(selection, share, values.shape[1], seed)
         if selector is not None:
@@ -222,34 +207,6 @@ def _selector(selection: str, share: float, width: int, seed: int) -> Any:
         forest = ExtraTreesClassifier(n_estimators=50, min_samples_leaf=5, n_jobs=1, random_state=seed)
         return SelectFromModel(forest, threshold=-np.inf, max_features=columns_kept)
     raise TrainingError(f"There is no feature selection '{selection}'")
-
-
-def _columns(used: Columns, numbers: int, scaled: bool) -> ColumnTransformer:
-    """Impute (and scale) numbers, one-hot texts; `numbers` says how many stand before the first text."""
-    parts: list[tuple[str, Any, list[int]]] = []
-    if used.numbers:
-        steps: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy="median", keep_empty_features=True))]
-        if scaled:
-            steps.append(("scale", StandardScaler()))
-        parts.append(("numbers", Pipeline(steps), list(used.numbers)))
-    if used.categories:
-        one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-        parts.append(("categories", one_hot, [numbers + place for place in used.categories]))
-    return ColumnTransformer(parts)
-
-
-def _round_preprocessing(columns: ColumnTransformer) -> bool:
-    """Round the fitted medians, means and scales to what the exported model can hold; whether there are any."""
-    steps = columns.named_transformers_.get("numbers")
-    if steps is None:
-        return False
-    impute = steps.named_steps["impute"]
-    impute.statistics_ = _float32(impute.statistics_)
-    scale = steps.named_steps.get("scale")
-    if scale is not None:
-        scale.mean_, scale.scale_ = _float32(scale.mean_), _float32(scale.scale_)
-        scale.scale_[np.abs(scale.scale_) < SMALLEST_SCALE] = 1.0
-    return True
 
 
 def _float32(values: NDArray[np.float64]) -> NDArray[np.float64]:

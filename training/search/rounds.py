@@ -11,11 +11,13 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from andamio.errors import TrainingError
 from andamio.stats.metrics import higher_is_better
 from andamio.step import CaughtError
 from andamio.storage.ports import Objects
+from training.compute import of_trial
 from training.documents import (
     TRIAL,
     BestTrial,
@@ -28,10 +30,10 @@ from training.documents import (
     TrialSpec,
     UnscoredTrial,
 )
-from training.events import RoundResultSummary, RoundTrialsSummary
+from training.events import RoundResultSummary, RoundTrialsSummary, TrialSummary
 from training.families.spaces import BASELINES, PLAIN, SPACES
 from training.run import CONTINUE, ENOUGH, Run, lost_file, round_result_file, round_trials_file, trial_file
-from training.search import suggest
+from training.search import racing, suggest
 from training.search.suggest import Suggestion
 
 
@@ -42,8 +44,10 @@ def ask(models: Objects, run_id: str, *, after: int) -> RoundTrials:
     number = after + 1
 
     def compute() -> RoundTrials:
-        study = run.need(round_result_file(after), RoundResult, "tell").study if after else []
-        return RoundTrials(run=run_id, round=number, trials=next_trials(plan, study, number))
+        before = run.need(round_result_file(after), RoundResult, "tell") if after else None
+        trials = before.promoted if before else []
+        trials = trials or next_trials(plan, before.study if before else [], number)
+        return RoundTrials(run=run_id, round=number, trials=trials)
 
     return run.once(round_trials_file(number), RoundTrials, compute)
 
@@ -53,7 +57,8 @@ def next_trials(plan: TrainingPlan, study: Sequence[StudyTrial], number: int) ->
 
     First every family as it is by default, plain logistic regression before all others; then what the sampler
     suggests. The first round also has the baselines, which are scored and never offered for export: the
-    majority class, and plain logistic regression where its family was not asked for.
+    majority class, and plain logistic regression where its family was not asked for. In a race, all but these start
+    at the first rung.
     """
     search, families = plan.search, _families(plan)
     size = min(search.round, search.trials - len(study))
@@ -72,7 +77,19 @@ def next_trials(plan: TrainingPlan, study: Sequence[StudyTrial], number: int) ->
         _spec(suggestion, len(study) + position, number, first)
         for position, suggestion in enumerate(suggestions, start=1)
     ]
+    if plan.rungs:
+        specs = [_at(spec, plan.rungs[0], number) for spec in specs]
     return [*(_baselines(families) if number == 1 else []), *specs]
+
+
+def _at(spec: TrialSpec, rows: int | None, number: int) -> TrialSpec:
+    """The trial in round `number`, given so many rows."""
+    identity = spec.trial if rows is None else f"{spec.trial}.{rows}"
+    return TrialSpec(**{**_specification(spec), "id": identity, "rows": rows, "round": number})
+
+
+def _specification(trial: TrialSpec) -> dict[str, Any]:
+    return trial.model_dump(include=set(TrialSpec.model_fields))
 
 
 def _families(plan: TrainingPlan) -> list[str]:
@@ -152,18 +169,31 @@ def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: dat
         previous = run.need(round_result_file(number - 1), RoundResult, "tell") if number > 1 else None
         results = _results(run, specs, plan.metric)
         offered = [result for result in results if not result.baseline]
-        study = [*(previous.study if previous else []), *(_study_trial(result) for result in offered)]
-        why = "" if offered else "there is nothing left to try"
+        first_rung = not (previous and previous.promoted)
+        study = [*(previous.study if previous else [])]
+        study += [_study_trial(result) for result in offered] if first_rung else []
         seconds = _seconds_used(previous, began, now)
-        why = why or enough(plan, study, number, seconds)
+        why = "" if offered else "there is nothing left to try"
+        why = why or (enough(plan, study, number, seconds) if first_rung else "every rung is done")
+        trials = [*(previous.trials if previous else [])]
+        trials += [result.trial for result in results] if first_rung else []
+        found = best(study, plan.metric)
+        promoted: list[TrialSpec] = []
+        if plan.rungs and why:
+            at = offered if not first_rung else _of_first_rung(run, plan, study)
+            given = next((spec.rows for spec in specs if not spec.baseline), None)
+            promoted = _promoted(run, plan, at, given, number) if given else []
+            found = best([_study_trial(result) for result in at], plan.metric)
+            why = "" if promoted else f"the race is over: {len(offered)} of {len(study)} trials got every row"
         return RoundResult(
             run=run_id,
             round=number,
             status=ENOUGH if why else CONTINUE,
             why=why,
-            best=best(study, plan.metric),
-            trials=[*(previous.trials if previous else []), *(result.id for result in results)],
+            best=found,
+            trials=trials,
             study=study,
+            promoted=promoted,
             seconds=seconds,
             created=now.isoformat(),
         )
@@ -171,9 +201,38 @@ def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: dat
     return run.once(round_result_file(number), RoundResult, compute)
 
 
+def _of_first_rung(run: Run, plan: TrainingPlan, study: Sequence[StudyTrial]) -> list[ScoredTrial | UnscoredTrial]:
+    return [run.need(trial_file(f"{trial.id}.{plan.rungs[0]}"), TRIAL, "trial") for trial in study]
+
+
+def _promoted(
+    run: Run, plan: TrainingPlan, results: Sequence[ScoredTrial | UnscoredTrial], given: int, number: int
+) -> list[TrialSpec]:
+    """The trials that go on from a rung of so many rows, in the round after `number`; those that end are recorded."""
+    scored = [result for result in results if isinstance(result, ScoredTrial)]
+    verdict = racing.judge(scored, plan.metric, plan.rows)
+    for result in results:
+        why = result.why if isinstance(result, UnscoredTrial) else verdict.ended.get(result.id)
+        if why:
+            _record_ended(run, result, why)
+    more = next((rung for rung in plan.rungs if rung > given), None)
+    return [_at(trial, more, number + 1) for trial in verdict.promoted]
+
+
+def _record_ended(run: Run, result: ScoredTrial | UnscoredTrial, why: str) -> None:
+    """The result of a trial that never gets all rows: what it was given, and why no more."""
+    status = result.status if isinstance(result, UnscoredTrial) else "pruned"
+
+    def compute() -> ScoredTrial | UnscoredTrial:
+        fields = {**_specification(result), "id": result.trial, "metric": result.metric, "seconds": result.seconds}
+        return UnscoredTrial(**fields, status=status, why=why)
+
+    run.once(trial_file(result.trial), TRIAL, compute)
+
+
 def _study_trial(result: ScoredTrial | UnscoredTrial) -> StudyTrial:
     return StudyTrial(
-        id=result.id,
+        id=result.trial,
         family=result.family,
         params=result.params,
         selection=result.selection,
@@ -227,8 +286,10 @@ def enough(plan: TrainingPlan, study: Sequence[StudyTrial], number: int, seconds
     search = plan.search
     if len(study) >= search.trials:
         return f"all {search.trials} trials are done"
-    if seconds / 60 >= search.budget_minutes:
-        return f"the budget of {search.budget_minutes:g} minutes is spent"
+    # In a race, those that are left need as long again for more rows.
+    budget = search.budget_minutes / 2 if plan.rungs else search.budget_minutes
+    if seconds / 60 >= budget:
+        return f"the budget of {budget:g} minutes is spent"
     stale = rounds_without_gain(study, number, plan.metric, since=_rounds_of_defaults(plan))
     if stale >= search.patience:
         return f"nothing has improved for {stale} rounds"
@@ -258,9 +319,10 @@ def best(study: Sequence[StudyTrial], metric: str) -> BestTrial | None:
     return max(scored, key=lambda trial: sign * trial.mean, default=None)
 
 
-def round_trials_summary(round_document: RoundTrials) -> RoundTrialsSummary:
-    """What the state machine needs of a round: its trials' names."""
-    return RoundTrialsSummary(round=round_document.round, trials=[trial.id for trial in round_document.trials])
+def round_trials_summary(plan: TrainingPlan, round_document: RoundTrials) -> RoundTrialsSummary:
+    """What the state machine needs of a round: its trials' names, and what each is computed by."""
+    trials = [TrialSummary(id=trial.id, compute=of_trial(plan, trial.rows)) for trial in round_document.trials]
+    return RoundTrialsSummary(round=round_document.round, trials=trials)
 
 
 def round_result_summary(round_document: RoundResult) -> RoundResultSummary:

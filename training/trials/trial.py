@@ -17,15 +17,17 @@ from andamio.stats import metrics
 from andamio.stats.undefined import undefined_as_null
 from andamio.storage.ports import Objects
 from training import rows
-from training.documents import TRIAL, RoundTrials, ScoredTrial, TrialSpec, UnscoredTrial
+from training.documents import TRIAL, RoundTrials, ScoredTrial, TrainingPlan, TrialSpec, UnscoredTrial
 from training.families import catalog, sizes
 from training.families.catalog import Fitted
 from training.npy import from_npy, to_npy
 from training.rows import TrainingRows
-from training.run import FOLDS_FILE, Run, round_trials_file, scores_file, trial_file
-from training.trials import folds, selection
+from training.run import FOLDS_FILE, PLACES_FILE, Run, round_trials_file, scores_file, trial_file
+from training.trials import estimate, folds, sample, selection
+from training.trials.estimate import Limits
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 class TooLarge(Exception):
@@ -50,10 +52,17 @@ class CrossValidation:
 
 
 def trial(
-    lake: Objects, models: Objects, run_id: str, trial_id: str, *, number: int = 1
+    lake: Objects,
+    models: Objects,
+    run_id: str,
+    trial_id: str,
+    *,
+    number: int = 1,
+    limits: Limits | None = None,
 ) -> ScoredTrial | UnscoredTrial:
     """Cross-validate one trial of the round `number`, and write its result and its out-of-fold probabilities.
 
+    One that would need more than the `limits` of its function is fitted on the rows that do not, and says so.
     One that cannot be fitted to these data has status "failed", one whose model is larger than
     `gate.max_size_mb` has status "pruned", both with `why`: others may do better.
     """
@@ -66,20 +75,31 @@ def trial(
 
     def compute() -> ScoredTrial | UnscoredTrial:
         started = time.perf_counter()
-        sealed, train = load_train(lake, run, plan.dataset)
         fields = {**spec.model_dump(), "metric": plan.metric}
+        assigned = from_npy(run.read(FOLDS_FILE, plan.folds, "plan"))
+        drawn = load_places(run, plan)
+        scored, given = rung(plan, drawn, spec.rows, assigned.shape[1])
+        sealed, train = load_train(lake, run, plan.dataset, scored)
+        if spec.rows is not None:
+            assigned = assigned[:1, scored]
         try:
-            assigned = from_npy(run.read(FOLDS_FILE, plan.folds, "plan"))
-            validation = cross_validate(sealed, train, spec, plan.seed, assigned)
+            if limits is not None and drawn is not None:
+                fewer = within(limits, sealed, train, spec, plan.seed, assigned, drawn[scored], given[scored])
+                if fewer is not None:
+                    fields["rows"], fields["limited"] = fewer
+                    given = given & sample.of(drawn, fewer[0])
+            validation = cross_validate(sealed, train, spec, plan.seed, assigned, given[scored])
         except TooLarge as error:
+            fields.pop("limited", None)
             return UnscoredTrial(**fields, status="pruned", why=str(error), seconds=_seconds(started))
         except (ValueError, FloatingPointError) as error:
             why = f"{type(error).__name__}: {error}"[:500]
+            fields.pop("limited", None)
             return UnscoredTrial(**fields, status="failed", why=why, seconds=_seconds(started))
         return ScoredTrial(
             **fields,
             **validation.figures(),
-            scores=run.write(scores_file(trial_id), to_npy(validation.out_of_fold)),
+            scores=run.write(scores_file(trial_id), to_npy(validation.out_of_fold)) if spec.rows is None else "",
             seconds=_seconds(started),
         )
 
@@ -90,11 +110,55 @@ def _seconds(started: float) -> float:
     return round(time.perf_counter() - started, 3)
 
 
-def load_train(lake: Objects, run: Run, version: str) -> tuple[Contract, TrainingRows]:
-    """The run's contract sealed by train, and train encoded by it."""
+def load_places(run: Run, plan: TrainingPlan) -> sample.Places | None:
+    """The place of each row of train in its samples; None where train is too small for any."""
+    return None if plan.places is None else from_npy(run.read(PLACES_FILE, plan.places, "plan"))
+
+
+def within(
+    limits: Limits,
+    contract: Contract,
+    train: TrainingRows,
+    spec: TrialSpec,
+    seed: int,
+    assigned: NDArray[np.int8],
+    places: sample.Places,
+    given: Mask,
+) -> tuple[int, str] | None:
+    """How many of the `given` rows a trial can be fitted on within limits, and why not all; None where all can."""
+    rows = int(given.sum())
+    if rows * (train.encoded.numbers.shape[1] + train.encoded.categories.shape[1]) < estimate.CELLS:
+        return None
+    held = estimate.resident()
+    among = np.flatnonzero(given)
+
+    def fit_and_predict(taken: NDArray[np.int64]) -> Floats:
+        few = train.encoded.take(among[taken])
+        return fit_spec(contract, few, train.labels[among[taken]], spec, seed).predict(few)
+
+    cost = estimate.measure(fit_and_predict, places[given])
+    return estimate.rows_that_fit(rows, sum(len(folds.parts(repeat)) for repeat in assigned), cost, limits, held)
+
+
+def rung(plan: TrainingPlan, places: sample.Places | None, given: int | None, rows: int) -> tuple[Mask, Mask]:
+    """Which rows of train are scored and which are fitted on [rows], of a trial that is given so many of them.
+
+    The rows of a rung are scored with those of the next one: to predict costs little, and more rows tell trials
+    apart that are alike.
+    """
+    if given is None or places is None:
+        return np.ones(rows, dtype=bool), np.ones(rows, dtype=bool)
+    more = next((each for each in plan.rungs if each > given), rows)
+    return sample.of(places, more), sample.of(places, given)
+
+
+def load_train(lake: Objects, run: Run, version: str, kept: Mask | None = None) -> tuple[Contract, TrainingRows]:
+    """The run's contract sealed by train, and the rows of train that are `kept` (default: all), encoded by it."""
     contract = run.contract()
     cells = dataset.read_columns(lake, version, "train")
     sealed = rows.seal(contract, cells)
+    if kept is not None and not kept.all():
+        cells = {name: column[kept] for name, column in cells.items()}
     return sealed, rows.encode_rows(sealed, cells, version=version)
 
 
@@ -114,10 +178,16 @@ def fit_spec(contract: Contract, encoded: Encoded, labels: NDArray[np.int64], sp
 
 
 def cross_validate(
-    contract: Contract, train: TrainingRows, spec: TrialSpec, seed: int, assigned: NDArray[np.int8]
+    contract: Contract,
+    train: TrainingRows,
+    spec: TrialSpec,
+    seed: int,
+    assigned: NDArray[np.int8],
+    given: Mask | None = None,
 ) -> CrossValidation:
     """Score one trial on each fold of each repeat with the contract's metric; `assigned` as `folds.repeated` makes it.
 
+    Every row is scored; only those that are `given` (default: all) are fitted on.
     The out-of-fold probabilities are the average of the repeats. The mean is over folds where
     the metric is defined (a fold may lack a class); its error is `selection.standard_error`. Raises `TooLarge`
     at the first fold whose model is.
@@ -125,7 +195,7 @@ def cross_validate(
     fold_sets = [folds.parts(repeat) for repeat in assigned]
     limit = contract.gate.max_size_mb * 2**20
     shape = (len(train.labels), len(contract.classes))
-    total, scores, columns, largest_bytes = np.zeros(shape), [], [], 0
+    total, scores, columns, ratios, largest_bytes = np.zeros(shape), [], [], [], 0
 
     def score(probabilities: Floats, rows: NDArray[Any]) -> float:
         return metrics.score(
@@ -138,7 +208,8 @@ def cross_validate(
 
     for parts in fold_sets:
         out_of_fold = np.full(shape, np.nan)
-        for fit_rows, scored_rows in parts:
+        for others, scored_rows in parts:
+            fit_rows = others if given is None else others[given[others]]
             fitted = fit_spec(contract, train.encoded.take(fit_rows), train.labels[fit_rows], spec, seed)
             largest_bytes = max(largest_bytes, sizes.estimate(fitted))
             if largest_bytes > limit:
@@ -147,6 +218,7 @@ def cross_validate(
                     f"{contract.gate.max_size_mb:g}"
                 )
             columns.append(sizes.columns(fitted))
+            ratios.append(len(scored_rows) / len(fit_rows))
             out_of_fold[scored_rows] = fitted.predict(train.encoded.take(scored_rows))
         if not np.isfinite(out_of_fold).all():
             raise ValueError("predicted something that is not a finite number")
@@ -157,12 +229,11 @@ def cross_validate(
     defined = [value for value in scores if np.isfinite(value)]
     if not defined:  # every fold lacks a class: all rows together do not
         defined = [score(average, np.arange(len(train.labels)))]
-    ratio = float(np.mean([len(scored_rows) / len(fit_rows) for fit_rows, scored_rows in parts]))
     return CrossValidation(
         folds=[undefined_as_null(float(value)) for value in scores],
         fold_rows=[len(scored_rows) for _, scored_rows in parts],
         mean=float(np.mean(defined)),
-        se=selection.standard_error(defined, ratio),
+        se=selection.standard_error(defined, float(np.mean(ratios))),
         columns=float(np.mean(columns)),
         size_bytes=largest_bytes,
         out_of_fold=average,

@@ -84,12 +84,18 @@ def _unattended(command: list[str], environment: dict[str, str], title: str, fol
             stdin=subprocess.DEVNULL,
             text=True,
         )
-        for line in process.stdout or ():
-            file.write(line)
-            if line.strip():
-                lines.append(line.rstrip())
-                status.update(f"{title}: {line.strip()}")
-        code = process.wait()
+        try:
+            for line in process.stdout or ():
+                file.write(line)
+                if line.strip():
+                    lines.append(line.rstrip())
+                    status.update(f"{title}: {line.strip()}")
+            code = process.wait()
+        except BaseException:
+            # Stopped: nothing may go on creating what the caller is about to delete.
+            process.terminate()
+            process.wait()
+            raise
     if code:
         raise ToolError(
             f"{title} failed:\n  " + "\n  ".join(lines[-_TAIL:]) + f"\nThe whole log: {log()}\n"

@@ -7,6 +7,7 @@ import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from platform import machine
 from typing import Any
 
 from andamio import names
@@ -55,9 +56,12 @@ def deploy(
         note(f"Stack {stack} is up to date {where}.")
         return outputs.write(last_outputs)
     arguments = cdk_context(folder, stage, context)
-    if where.recorded is not None and not _names_tracking_server(context):
+    if where.recorded is not None and not _names(context, "tracking_uri"):
         # Explicit: MLFLOW_TRACKING_URI in the shell may name another server.
         arguments += ["--context", f"tracking_uri={where.recorded['mlflow_url']}"]
+    if where.recorded is not None and where.recorded.get("docker") and not _names(context, "bundle"):
+        # Functions are containers of Lambda's Linux there.
+        arguments += ["--context", f"bundle={'arm64' if machine() in ('arm64', 'aarch64') else 'x86_64'}"]
     approval, interactive = _approval(where, stack, folder, stage, context, yes=yes)
     if where.local and where.account.stack_outputs("CDKToolkit") is None:
         environment_name = f"aws://{where.number}/{where.region}"
@@ -106,8 +110,8 @@ def _split_stage(context: list[str], stage: str | None) -> tuple[list[str], str 
     return [pair for pair in context if not pair.startswith("stage=")], stage or (values[0] if values else None)
 
 
-def _names_tracking_server(context: list[str]) -> bool:
-    return any(pair.startswith("tracking_uri=") for pair in context)
+def _names(context: list[str], key: str) -> bool:
+    return any(pair.startswith(f"{key}=") for pair in context)
 
 
 def _approval(

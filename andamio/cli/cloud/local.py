@@ -34,11 +34,12 @@ def run(*arguments: str) -> None:
         raise ToolError(f"'localstack {' '.join(arguments)}' failed: see the lines above.")
 
 
-def up(emulator: str | None = None, *, iam: bool | None = None) -> None:
+def up(emulator: str | None = None, *, iam: bool | None = None, docker: bool = False) -> None:
     """Start the local cloud, or what of it does not run; None leaves a running one as it is. Raises `ToolError`."""
     options = [
         *(["--emulator", emulator] if emulator else []),
         *([] if iam is None else ["--iam" if iam else "--no-iam"]),
+        *(["--docker"] if docker else []),
     ]
     run("up", *options)
 

@@ -69,7 +69,7 @@ def plan_teardown(folder: Path, *, aws: bool, stage: str | None) -> Teardown:
     return Teardown(folder, stage, system, where, found)
 
 
-def _answer[Answer](question: Callable[[], Answer]) -> Answer:
+def answer_of[Answer](question: Callable[[], Answer]) -> Answer:
     """The answer to a question; raises `UsageError` when standard input has ended, as in a pipeline."""
     try:
         return question()
@@ -88,14 +88,14 @@ def confirm(system: Teardown, *, everything: bool, earlier: bool) -> bool:
     name, local_ = system.system, system.where.local
     if not everything or local_:
         what = "with its data" if local_ else "(its data are retained)"
-        if not _answer(lambda: typer.confirm(f"Destroy the stack of {name} {system.where} {what}?")):
+        if not answer_of(lambda: typer.confirm(f"Destroy the stack of {name} {system.where} {what}?")):
             raise typer.Abort
         return earlier
     old = system.retained_resources(earlier=True)
     for resource in [*system.retained_resources(earlier=False), *(old if earlier else [])]:
         note(f"  {resource}")
     question = f"All of this is deleted {system.where} and cannot be restored. Type {name} to continue"
-    answer = str(_answer(lambda: typer.prompt(question)))
+    answer = str(answer_of(lambda: typer.prompt(question)))
     if answer.strip() != name:
         raise UsageError(f"Expected '{name}', got '{answer.strip()[:40]}'. Nothing was changed.")
     if earlier or not old:

@@ -73,7 +73,13 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
         "probability": found.probability,
         "average": found.average,
         "contributions": [
-            {"feature": name, "value": values[name], "contribution": contribution} for name, contribution in ranked
+            {
+                "feature": name,
+                "value": values[name],
+                "contribution": contribution,
+                "margin": found.margins.get(name, 0.0),
+            }
+            for name, contribution in ranked
         ],
         "model": {"name": contract.problem.name, "version": champion.version},
         "method": {

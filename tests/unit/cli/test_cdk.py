@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from andamio.cli.cloud import cdk
+from andamio.cli.console import Step
 from andamio.errors import ToolError
 
 NODE = """#!/bin/sh
@@ -106,3 +107,18 @@ def test_of_two_deploys_at_once_the_second_waits_for_the_first(
         first.result(30), second.result(30)
     assert both_asked.is_set()
     assert deepest == [1, 1]
+
+
+def test_a_deploy_that_is_stopped_leaves_no_cdk_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bin" / "node").write_text('#!/bin/sh\necho "$$ runs"\nexec sleep 600\n')
+    seen: list[int] = []
+
+    def stopped(self: Step, text: str) -> None:
+        seen.append(int(text.split()[-2]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Step, "update", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, interactive=False)
+    with pytest.raises(ProcessLookupError):
+        os.kill(seen[0], 0)

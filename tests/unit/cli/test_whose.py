@@ -38,6 +38,7 @@ COMMANDS = (
     ["status"],
     ["deploy"],
     ["destroy", "--yes"],
+    ["verify", "--yes"],
 )
 """Every command that asks or changes what is deployed."""
 
@@ -146,7 +147,7 @@ def test_no_command_does_anything_where_somebody_else_answers(
     assert asked <= {"GET /_andamio/cloud"}, "it was asked for more than who it is"
     assert "andamio up" in said
     assert "Unexpected error" not in said
-    if started or command[0] not in ("deploy", "destroy"):
+    if started or command[0] not in ("deploy", "destroy", "verify"):
         assert asked, "nobody was asked who it is"
         assert OURS in said
         assert str(home) in said
@@ -288,7 +289,7 @@ def test_every_command_that_takes_a_problem_is_held_against_whose_cloud_answers(
         for command in main.app.registered_commands
         if command.callback is not None and "stage" in command.callback.__annotations__
     }
-    assert staged == named - {"demo"}, "demo runs on the local cloud, where a stage is of no use"
+    assert staged == named - {"demo", "verify"}, "a stage is of no use to the demo, and a verification has its own"
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ import boto3
 import psutil
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from localstack.home import Home
 from localstack.opencore import LOCALSTACK, OpenCore
@@ -80,17 +81,20 @@ def zipped(**files: str) -> bytes:
 def functions(running: tuple[OpenCore, Identity]) -> Any:
     functions = client(running[0], "lambda")
     layer = functions.publish_layer_version(LayerName="layer", Content={"ZipFile": zipped(python__layered="name = 1")})
+    create(functions, "function", HANDLER, Timeout=60, Layers=[layer["LayerVersionArn"]])
+    return functions
+
+
+def create(functions: Any, name: str, source: str, **more: object) -> None:
     functions.create_function(
-        FunctionName="function",
+        FunctionName=name,
         Runtime="python3.13",
         Handler="main.handler",
         Role="arn:aws:iam::000000000000:role/function",
-        Timeout=60,
-        Layers=[layer["LayerVersionArn"]],
-        Code={"ZipFile": zipped(main=HANDLER)},
+        Code={"ZipFile": zipped(main=source)},
+        **more,
     )
-    functions.get_waiter("function_active_v2").wait(FunctionName="function")
-    return functions
+    functions.get_waiter("function_active_v2").wait(FunctionName=name)
 
 
 def invoke(functions: Any, name: str = "function", **event: object) -> dict[str, Any]:
@@ -125,6 +129,44 @@ def test_six_megabytes_come_back(functions: Any) -> None:
     size = 6 * 1024 * 1024 - 200
     assert len(read(invoke(functions, size=size))["text"]) == size
     assert read(invoke(functions, size=size + 1000))["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+def test_six_megabytes_arrive_and_more_are_refused_in_the_words_of_aws(functions: Any) -> None:
+    largest = 6 * 1024 * 1024
+    event = json.dumps({"text": ""})
+    assert read(
+        functions.invoke(FunctionName="function", Payload=event.replace('""', f'"{"x" * (largest - len(event))}"'))
+    )
+    with pytest.raises(ClientError, match="Request must be smaller than 6291456 bytes") as refused:
+        functions.invoke(FunctionName="function", Payload=json.dumps("x" * (largest - 1)))
+    assert refused.value.response["Error"]["Code"] == "RequestEntityTooLargeException"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
+    assert read(invoke(functions))["calls"] >= 1
+
+
+def test_a_call_that_takes_too_long_is_an_error_and_the_next_one_runs_in_another_process(functions: Any) -> None:
+    source = """
+import os, time
+def handler(seconds, context):
+    time.sleep(seconds)
+    return os.getpid()
+"""
+    create(functions, "short", source, Timeout=3)
+    first = read(functions.invoke(FunctionName="short", Payload="0"))
+    late = functions.invoke(FunctionName="short", Payload="600")
+    assert late["FunctionError"] == "Unhandled"
+    failed = read(late)
+    assert failed["errorType"] == "Sandbox.Timedout"
+    assert failed["errorMessage"].endswith("Task timed out after 3.00 seconds")
+    assert read(functions.invoke(FunctionName="short", Payload="0")) != first
+
+
+def test_a_module_that_cannot_be_imported_is_the_error_of_every_call(functions: Any) -> None:
+    create(functions, "broken", "import nowhere")
+    for _ in range(2):
+        failed = read(invoke(functions, "broken"))
+        assert failed["errorType"] == "Runtime.ImportModuleError"
+        assert "No module named 'nowhere'" in failed["errorMessage"]
 
 
 def test_the_log_arrives_in_cloudwatch(running: tuple[OpenCore, Identity], functions: Any) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from localstack.executor.reaper import Reaper
+from localstack.process import Identity, spawn, stop
 
 from .conftest import MakeEnvironment, invoke, result
 
 REPO = Path(__file__).resolve().parents[3]
+MARK = "emulator@tests"
 
 PARENT = """
     import sys, time
@@ -44,17 +47,30 @@ HANDLER = """
 """
 
 
-def test_nothing_outlives_a_localstack_that_was_killed_in_the_middle_of_a_call(tmp_path: Path) -> None:
+def kill(parent: Identity) -> None:
+    assert parent.process
+    parent.process.kill()
+
+
+def kill_all_that_is_marked(parent: Identity) -> None:
+    """How the local cloud ends a service that does not end by itself: this one ignores what it is asked with."""
+    assert not stop(parent, mark=MARK, ask=signal.SIGCONT, patience=0)
+
+
+@pytest.mark.parametrize("end", [kill, kill_all_that_is_marked])
+def test_nothing_outlives_a_localstack_that_was_killed_in_the_middle_of_a_call(
+    tmp_path: Path, end: Callable[[Identity], None]
+) -> None:
     ready = tmp_path / "pids"
     (tmp_path / "task").mkdir()
     (tmp_path / "task" / "main.py").write_text(textwrap.dedent(HANDLER.format(path=str(ready))))
-    parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(PARENT), str(tmp_path)], cwd=REPO)
+    command = [sys.executable, "-c", textwrap.dedent(PARENT), str(tmp_path)]
+    parent = spawn(command, environment=os.environ, folder=REPO, log=tmp_path / "log", mark=MARK, inherit=None)
     try:
         wait_until(ready.exists)
         children = [psutil.Process(int(pid)) for pid in ready.read_text().split()]
     finally:
-        parent.send_signal(signal.SIGKILL)
-        parent.wait()
+        end(parent)
     wait_until(lambda: not any(process.is_running() and process.status() != "zombie" for process in children))
     wait_until(lambda: not (tmp_path / "environments").exists())
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.asl.retries import THROTTLED
 from localstack.emulator import FUNCTIONS_AT_ONCE
 from localstack.process import wait_until
 
@@ -101,6 +104,56 @@ def test_localstack_runs_as_many_calls_at_once_as_a_new_account(localstack, tmp_
         assert {it.result() for it in calls if it.done()} == {"TooManyRequestsException"}
         (tmp_path / "go").touch()
         assert [it.result() for it in calls].count('"done"') == FUNCTIONS_AT_ONCE
+
+
+def test_a_call_that_lambda_refuses_has_its_name_in_a_state_machine_and_is_tried_again(localstack):
+    functions, machines = localstack.client("lambda"), localstack.client("stepfunctions")
+    arn = localstack.create_function("refused", "def handler(event, context):\n    return 'done'\n")
+    functions.get_waiter("function_active_v2").wait(FunctionName="refused")
+    functions.put_function_concurrency(FunctionName="refused", ReservedConcurrentExecutions=0)
+    role = localstack.create_role("refused-machine", "states.amazonaws.com")
+    by_arn = {"Type": "Task", "Resource": arn, "End": True}
+    invoke = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": arn},
+        "End": True,
+    }
+    for number, task in enumerate((by_arn, invoke)):
+        ended = localstack.run_machine(f"refused-{number}", {"Call": task}, role)
+        assert (ended["status"], ended["error"]) == ("FAILED", THROTTLED)
+        assert "Rate Exceeded" in ended["cause"]
+
+    retry = {"ErrorEquals": [THROTTLED], "IntervalSeconds": 1, "BackoffRate": 1.1, "MaxAttempts": 20}
+    definition = json.dumps({"StartAt": "Call", "States": {"Call": by_arn | {"Retry": [retry]}}})
+    machine = machines.create_state_machine(name="waits", definition=definition, roleArn=role)["stateMachineArn"]
+    execution = machines.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    assert wait_until(lambda: THROTTLED in str(machines.get_execution_history(executionArn=execution)["events"]), 20)
+    functions.delete_function_concurrency(FunctionName="refused")
+    assert wait_until(lambda: machines.describe_execution(executionArn=execution)["status"] == "SUCCEEDED", 30)
+
+
+def test_localstack_with_many_functions_ends_at_once_in_the_middle_of_a_call(new_cloud, tmp_path):
+    cloud = new_cloud()
+    cloud.ok("up", "--emulator", "localstack", *ANYWHERE)
+    for number in range(30):
+        cloud.create_function(f"waits-{number}", WAITS)
+    functions = cloud.client("lambda", retries={"max_attempts": 0})
+    functions.get_waiter("function_active_v2").wait(FunctionName="waits-29")
+    functions.update_function_configuration(FunctionName="waits-29", Timeout=120)
+    functions.get_waiter("function_updated_v2").wait(FunctionName="waits-29")
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(functions.invoke, FunctionName="waits-29", Payload=json.dumps(str(tmp_path)))
+        assert wait_until(lambda: any(tmp_path.iterdir()), 30)
+        emulator = psutil.Process(cloud.pids()["emulator"])
+        processes = emulator.children(recursive=True)
+        assert any("awslambdaric" in process.cmdline() for process in processes)
+        began = time.monotonic()
+        emulator.terminate()
+        assert wait_until(lambda: not runs(emulator.pid), 30)
+        assert time.monotonic() - began < 3, "LocalStack would wait for polls of 2 s"
+        assert not any(runs(process.pid) for process in processes)
+        assert call.exception() is not None
 
 
 def test_each_start_of_localstack_is_another_cloud_and_ministack_stays_the_same(new_cloud):

@@ -27,6 +27,8 @@ from tests.support.cards import (
     facts,
 )
 from tests.support.datasets import FRUIT_FOLDER, a_source
+from training.documents import ScoredTrial
+from training.trials.selection import Score, error_of_difference
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
@@ -171,7 +173,9 @@ def test_every_figure_is_one_that_the_run_wrote_down() -> None:
     own = numbers([EVALUATION, FIT, TRIALS, DECISION, MANIFEST.model_dump(), IMPORTANCE, PLAN])
     width = EVALUATION["metrics"]["roc_auc"]["high"] - EVALUATION["metrics"]["roc_auc"]["low"]
     gained = TRIALS[0]["mean"] - TRIALS[1]["mean"]
-    allowed = {f"{value:.{digits}f}" for value in {*own, width, gained} for digits in (2, 3, 4)} | {"0.85", "0.05"}
+    trials = [Score.of(ScoredTrial(**trial), 2) for trial in TRIALS[:2]]
+    own |= {width, gained, error_of_difference(*trials)}
+    allowed = {f"{value:.{digits}f}" for value in own for digits in (2, 3, 4)} | {"0.85", "0.05"}
     text = re.sub(r"`[^`]*`|\d+\.\d+\.\d+", "", card.markdown)  # digests and versions
     text = re.sub(r"\([^()]*(?:perfect|threshold)\)", "", text)  # what a metric means
     shown = set(re.findall(r"(?<![\w.])\d+\.\d{2,}(?![\w.])", text))
@@ -222,15 +226,23 @@ def test_a_single_row_of_a_class_is_one() -> None:
 
 
 def test_folds_are_counted_once_and_repeats_beside_them() -> None:
-    repeated = {"search": PLAN["search"] | {"repeats": 2}}
-    assert "(1 fold, repeated 2 times, stratified by class" in section(
-        make(facts(plan=PLAN | repeated)), "How it was chosen"
-    )
+    once = {"search": PLAN["search"] | {"repeats": 1}}
+    assert "(2 folds, repeated 2 times, stratified by class" in section(make(facts()), "How it was chosen")
+    assert "(4 folds, stratified by class" in section(make(facts(plan=PLAN | once)), "How it was chosen")
+
+
+def test_both_ends_of_a_bin_are_told_apart() -> None:
+    (item,) = EVALUATION["calibration"]["bins"]
+    bins = [{**item, "low": low, "high": high} for low, high in ((0.99612, 0.99987), (0.0, 0.0004), (1.0, 1.0))]
+    text = make(facts({"calibration": {**EVALUATION["calibration"], "bins": bins}})).markdown
+    for shown in ("| 0.9961 to 0.9999 |", "| 0.0000 to 0.0004 |", "| 1 |"):
+        assert shown in text
+    assert "1.00 to 1.00" not in text
 
 
 def test_slices_begin_with_the_worse_ones_and_hide_private_features() -> None:
     rows = [line for line in section(make(facts()), "Where it is worse").splitlines() if line.startswith("| ")][2:]
-    assert rows[0].startswith("| cp: asymptomatic | 122 | 0.704 (0.604 to 0.804) | 0.901 | **worse** |")
+    assert rows[0].startswith("| cp: asymptomatic | 122 | 0.704 (0.604 to 0.804) | 0.220 | 0.140 | **worse** |")
     contract = facts().contract
     features = {**contract.features, "cp": contract.features["cp"].model_copy(update={"private": True})}
     tables = {name: getattr(contract, name) for name in Contract.model_fields}
@@ -238,20 +250,98 @@ def test_slices_begin_with_the_worse_ones_and_hide_private_features() -> None:
     assert "asymptomatic" not in card.markdown
 
 
-def test_it_says_how_it_was_chosen_and_that_the_winner_is_flattered() -> None:
+def test_it_says_how_it_was_chosen() -> None:
     text = section(make(facts()), "How it was chosen")
     assert "4 trials (2 scored, 1 pruned, 1 failed)" in text
-    assert "Within one standard error of it: 2 trials; the simplest of these is taken: **t2**" in text
+    assert "Within one standard error of the difference to it: 2 trials; the simplest of these is taken: **t2**" in text
     assert "Runner-up: t1, 0.934 ± 0.014" in text
-    assert "Winner's curse" in text
+    assert "| t2 | all | 0.924 ± 0.014 | 0.0098 ± 0.0201 | **chosen** |" in text
+    assert "| t1 | selected one by one | 0.934 ± 0.014 | best |" in text
+    assert "Guard" not in text
     assert "it did not converge" in text
     assert "differs from what was trained by at most 1.5e-07" in text
+
+
+def test_it_says_which_trials_ended_early_and_which_did_not_fit_into_their_function() -> None:
+    early = {**TRIALS[3], "rows": 1250, "why": "ended early, on 1,250 of 20,000 rows"}
+    limited = {**TRIALS[1], "rows": 1500, "limited": "all rows would take about 2,000 s, and its function has 900 s"}
+    text = section(make(facts(fit=FIT | {"trials": [TRIALS[0], limited, TRIALS[2], early]})), "How it was chosen")
+    assert "(2 scored, 1 ended early, on 1,250 rows or more, 1 failed)" in text
+    assert "Fitted on fewer than the 2,000 rows of train: t2 on 1,500 (all rows would take about 2,000 s, and" in text
+
+
+def test_the_simplest_is_taken_within_the_error_of_the_difference_not_of_the_best_alone() -> None:
+    close = {**TRIALS[1], "folds": [each - 0.0098 for each in TRIALS[0]["folds"]]}
+    text = section(make(facts(fit=FOREST | {"trials": [TRIALS[0], close]})), "How it was chosen")
+    assert "Within one standard error of the difference to it: 1 trial" in text
+    assert "| t2 | all | 0.924 ± 0.014 | 0.0098 ± 0.0000 |" in text
+
+
+@pytest.mark.parametrize(
+    ("fit", "holdout", "cursed"),
+    [
+        (FOREST, 0.9011, True),
+        (FOREST, 0.9411, False),  # the holdout says more than cross-validation did
+        (FIT, 0.9011, False),  # the simplest within the error, not the best one
+        (FOREST | {"trials": TRIALS[:1]}, 0.9011, False),  # there was no choice
+    ],
+)
+def test_only_the_best_of_several_that_falls_on_the_holdout_is_cursed(
+    fit: dict[str, object], holdout: float, cursed: bool
+) -> None:
+    figures = EVALUATION["metrics"] | {"roc_auc": {"value": holdout, "low": 0.8712, "high": 0.9613}}
+    text = section(make(facts({"metrics": figures}, fit=fit)), "How it was chosen")
+    assert ("Winner's curse" in text) == cursed
+    assert ("Believe the second" in text) == cursed
+    assert f"on the holdout, which had no part in the choice, {holdout:.3f} (0.871 to 0.961)." in text
+
+
+def guarded(trial: str, passed: bool) -> dict[str, object]:
+    return {"trial": trial, "loss_gap": 0.0571, "error": 0.0212, "passed": passed}
+
+
+def test_the_guard_names_what_it_kept_out() -> None:
+    text = section(make(facts(fit=FIT | {"guarded": [guarded("t1", False)]})), "How it was chosen")
+    assert "the simplest of these that passes the guard is taken: **t2**" in text
+    assert "It kept out t1 (+0.057 ± 0.021)." in text
+    assert "It kept out none." in section(
+        make(facts(fit=FIT | {"guarded": [guarded("t1", True)]})), "How it was chosen"
+    )
+
+
+def test_where_nothing_near_the_best_passes_the_guard_it_says_that_another_was_taken() -> None:
+    close = {**TRIALS[1], "folds": [each - 0.0098 for each in TRIALS[0]["folds"]]}
+    text = section(
+        make(facts(fit=FIT | {"trials": [TRIALS[0], close], "guarded": [guarded("t1", False)]})), "How it was chosen"
+    )
+    assert "1 trial; none of these passes the guard, and the best one that does is taken: **t2**" in text
+
+
+def test_a_chosen_trial_that_did_not_pass_the_guard_says_so() -> None:
+    text = section(
+        make(facts(fit=FIT | {"guarded": [guarded("t1", False), guarded("t2", False)]})), "How it was chosen"
+    )
+    assert "**No trial that was tried passed it**, this one neither" in text
 
 
 def test_what_was_left_out_and_what_that_cost_or_gained() -> None:
     text = section(make(facts()), "What feature selection left out")
     assert "The model has 2 of 3 columns. Features that it does not use at all: chol." in text
-    assert "Leaving columns out gained 0.0098, less than one standard error" in text
+    assert "Leaving columns out gained 0.0098, less than one standard error of the difference" in text
+    assert "no difference that could be told" in text
+
+
+def test_a_difference_that_the_holdout_tells_is_told() -> None:
+    pruned = {**TRIALS[1], "id": "t5", "selection": "univariate", "mean": 0.9302, "folds": [0.95, 0.92, 0.92, 0.9308]}
+    fit = FIT | {"trial": "t5", "attempts": [attempt("t5")], "selection": "univariate", "trials": [*TRIALS, pruned]}
+    worse = gains("logistic_regression", -0.0571, -0.1011, -0.0142, metric="log_loss")
+    worse["logistic_regression"]["roc_auc"] = {"value": 0.0041, "low": -0.0012, "high": 0.0093}
+    text = section(make(facts({"gains": worse}, fit=fit)), "What feature selection left out")
+    assert (
+        "Leaving columns out gained 0.0059, less than one standard error of the difference. The holdout tells" in text
+    )
+    assert "with all columns: worse in log loss by 0.057 (0.014 to 0.101)." in text
+    assert "no difference that could be told" not in text
 
 
 def test_features_without_information_are_named() -> None:
@@ -261,7 +351,7 @@ def test_features_without_information_are_named() -> None:
 
 
 def test_what_was_left_out_is_told_in_the_texts_of_the_contract_and_compared_within_the_family() -> None:
-    whole = {**TRIALS[0], "id": "t5", "selection": "none", "mean": 0.9402}
+    whole = {**TRIALS[0], "id": "t5", "selection": "none", "mean": 0.9402, "folds": [0.93, 0.95, 0.94, 0.9408]}
     fit = FOREST | {
         "trials": [*TRIALS, whole],
         "selected": ["age", "cp=4"],

@@ -9,6 +9,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
+from andamio.pages import theme
 from andamio.stats.metrics import METRICS
 from andamio.storage import layout
 from andamio.storage.documents import find
@@ -68,7 +69,9 @@ def test_the_baselines_are_scored_on_the_same_rows_and_the_gain_over_each_is_pai
             assert gain.value == pytest.approx(sign * apart)
             assert gain.low <= gain.high
     assert evaluation.baselines["majority_class"]["roc_auc"].value == 0.5
-    assert evaluation.gains["majority_class"]["log_loss"].low > 0
+    assert evaluation.gains["majority_class"]["roc_auc"].low > 0
+    for figure in evaluation.metrics.values():
+        assert figure.low <= figure.value <= figure.high
 
 
 def test_the_confusion_matrix_is_in_the_order_that_is_said(fruit):
@@ -85,11 +88,11 @@ def test_slices_part_the_holdout_by_each_feature_and_leave_private_ones_out(frui
         assert sum(part.rows for part in evaluation.slices if part.feature == feature) == evaluation.rows
     for part in evaluation.slices:
         assert part.enough == (part.rows >= 20)
-        assert (part.low is None) == (not part.enough)
+        assert (part.excess.low is None) == (not part.enough)
 
 
 def planted_slices(metric):
-    """Two hundred holdout rows, whose half "b" is answered at random."""
+    """Two hundred holdout rows, whose half "b" is answered at random, and with as much certainty as half "a"."""
     text = f"""
 [problem]
 name = "planted"
@@ -106,7 +109,8 @@ metric = "{metric}"
     rng = np.random.default_rng(3)
     labels = rng.integers(0, 2, 1000)
     part = np.where(np.arange(1000) % 2 == 0, "a", "b")
-    sure = np.where(part == "a", np.where(labels == 1, 0.9, 0.1), 0.5) + rng.uniform(-0.08, 0.08, 1000)
+    right = (part == "a") | (rng.random(1000) < 0.5)
+    sure = np.where(right == (labels == 1), 0.8, 0.2) + rng.uniform(-0.08, 0.08, 1000)
     cells = {"part": part.tolist(), "x": [str(row % 7) for row in range(1000)], "y": [str(label) for label in labels]}
     lake = MemoryObjects("lake")
     version = publish(lake, contract, cells)
@@ -121,7 +125,6 @@ metric = "{metric}"
         held,
         0.5,
         slices.slices(sealed, rows.typed_table(sealed, train, version=version), held.table),
-        7,
     )
 
 
@@ -132,16 +135,28 @@ def test_a_slice_that_is_served_worse_is_named_whichever_way_the_metric_goes(met
     assert not found["part", "a"]
 
 
+def test_a_slice_where_a_strong_feature_is_fixed_is_not_worse_for_that():
+    """Within each half of the feature that decides, ROC AUC is that of the rest alone."""
+    rng = np.random.default_rng(8)
+    side = np.where(np.arange(1000) % 2, 3.0, -3.0)
+    positive = 1 / (1 + np.exp(-side - rng.normal(size=1000)))
+    labels = (rng.random(1000) < positive).astype(np.int64)
+    held = rows.TrainingRows(None, labels, [str(row) for row in range(1000)], {})
+    parts = [slices.Slice("side", str(value), side == value) for value in (-3.0, 3.0)]
+    found = slices.assess(HEART, np.column_stack([1 - positive, positive]), held, 0.5, parts)
+    assert all(part.value < part.overall - 0.1 and not part.worse for part in found)
+
+
 @pytest.mark.slow
 def test_of_many_slices_that_are_all_alike_hardly_one_is_called_worse():
-    """Forty slices of noise, a hundred times: each alone would be worse beyond its own interval once in forty."""
+    """Forty slices of noise, forty times: each alone would be worse beyond its own interval once in forty."""
     contract, rng, marked = HEART, np.random.default_rng(5), 0
-    for seed in range(40):
-        labels = rng.integers(0, 2, 400)
-        positive = 1 / (1 + np.exp(-(labels - 0.5) * 2 - rng.normal(size=400)))
+    for _ in range(40):
+        positive = 1 / (1 + np.exp(-2 * rng.normal(size=400)))
+        labels = (rng.random(400) < positive).astype(np.int64)
         held = rows.TrainingRows(None, labels, [str(row) for row in range(400)], {})
         parts = [slices.Slice("x", str(number), rng.random(400) < 0.15) for number in range(40)]
-        found = slices.assess(contract, np.column_stack([1 - positive, positive]), held, 0.5, parts, seed)
+        found = slices.assess(contract, np.column_stack([1 - positive, positive]), held, 0.5, parts)
         marked += any(part.worse for part in found)
     assert marked <= 6
 
@@ -268,11 +283,38 @@ def test_a_plot_says_what_data_say_without_obeying_it(heart):
 
 def test_slices_of_a_handful_of_rows_are_counted_and_not_drawn(heart):
     evaluation = heart[3]
-    few = sum(part.low is None for part in evaluation.slices)
+    few = sum(not part.enough for part in evaluation.slices)
     drawn = plots(evaluation)["plots/slices.svg"].decode()
     assert few > 0
     assert f"{few} slices with too few rows are not drawn" in drawn
     assert drawn.count("<circle") == len(evaluation.slices) - few
+
+
+def test_the_slices_of_a_plot_are_the_worst_ones_first(heart):
+    parts = [part.model_copy(update={"worse": part is heart[3].slices[7]}) for part in heart[3].slices]
+    parts[7] = parts[7].model_copy(update={"enough": True, "slice": "the worst"})
+    drawn = plots(heart[3].model_copy(update={"slices": parts}))["plots/slices.svg"].decode()
+    labels = [text.text or "" for text in ElementTree.fromstring(drawn).iter(f"{SVG}text")]
+    names = [label for label in labels if ": " in label and "(" in label]
+    assert "the worst" in names[0]
+
+
+def test_no_two_curves_of_a_plot_have_one_colour(heart):
+    keys = [f"c{number}" for number in range(11)]
+    curve = {key: [[0.0, 0.0], [0.5, 0.7], [1.0, 1.0]] for key in keys}
+    evaluation = heart[3].model_copy(
+        update={
+            "curves": heart[3].curves.model_copy(update={"roc": curve}),
+            "classes": {key: 10 + number for number, key in enumerate(keys)},
+            "texts": {},
+            "positive": None,
+        }
+    )
+    drawn = plots(evaluation)["plots/roc.svg"].decode()
+    lines = [line.get("stroke") for line in ElementTree.fromstring(drawn).iter(f"{SVG}polyline")]
+    coloured = [colour for colour in lines if colour in theme.SERIES]
+    assert len(coloured) == len(set(coloured)) == len(theme.SERIES)
+    assert f"{11 - len(theme.SERIES)} classes with more rows are not drawn" in drawn
 
 
 def test_the_confusion_matrix_names_classes_as_people_know_them(heart):

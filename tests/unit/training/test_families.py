@@ -1,5 +1,7 @@
 """Families: each fits whatever a contract can encode, and gives every class its column."""
 
+import warnings
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -11,7 +13,7 @@ from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
 from tests.support.tables import table
 from training import export
-from training.families import catalog
+from training.families import catalog, preprocessing
 from training.families.catalog import FAMILIES, fit
 
 NAMES = sorted(FAMILIES)
@@ -141,7 +143,19 @@ def test_the_model_is_fitted_on_what_the_rounded_preprocessing_makes_of_the_rows
     fitted = fit("logistic_regression", encoded, labels, classes=2, seed=7)
     scale = fitted.pipeline.named_steps["columns"].named_transformers_["numbers"].named_steps["scale"]
     assert (scale.mean_ == scale.mean_.astype(np.float32)).all()
-    assert (seen["values"] == fitted.pipeline.named_steps["columns"].transform(catalog.frame(encoded))).all()
+    assert (seen["values"] == fitted.pipeline.named_steps["columns"].transform(preprocessing.frame(encoded))).all()
+
+
+def test_the_matrix_is_what_scikit_learn_makes_of_the_frame_whatever_the_rows_hold():
+    encoded, labels = table(5, rows=300, categories=2)
+    columns = fit("logistic_regression", encoded, labels, classes=2, seed=7).pipeline.named_steps["columns"]
+    numbers, texts = encoded.numbers.copy(), encoded.categories.copy()
+    numbers[::3, 0], texts[::4, 0], texts[::5, 1] = np.nan, "", "never seen"
+    new = Encoded(numbers, texts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = columns.transform(preprocessing.frame(new))
+    assert (preprocessing.transform(columns, new) == expected).all()
 
 
 def test_prediction_runs_on_one_thread_as_the_fit_does(monkeypatch):

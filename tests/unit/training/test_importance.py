@@ -72,6 +72,19 @@ def test_what_the_model_needs_is_positive_whichever_way_the_metric_goes(metric):
         assert by_name[name] == FeatureImportance(feature=name, value=0.0, low=0.0, high=0.0)
 
 
+def test_a_feature_that_changes_no_prediction_is_not_shuffled_again():
+    contract, holdout = made()
+    asked = []
+
+    class Counted(Fixed):
+        def predict(self, encoded):
+            asked.append(encoded)
+            return super().predict(encoded)
+
+    importance(contract, Counted(), holdout, 0.5, 7)
+    assert len(asked) == 1 + 2 * importances.REPEATS + 2 * importances.UNCHANGED
+
+
 def test_the_most_important_comes_first_and_lies_in_its_interval():
     contract, holdout = made()
     features = importance(contract, Fixed(), holdout, 0.5, 7).features

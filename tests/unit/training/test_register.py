@@ -12,6 +12,7 @@ from andamio.records.from_json import parse_records
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import CARD, CARD_PAGE, FILES, IMPORTANCE, Release, seal
 from andamio.storage import layout
+from andamio.testing.tracker import MemoryTracker
 from registry.card import making
 from registry.documents import AliasResult
 from registry.follow import follow
@@ -20,7 +21,6 @@ from registry.register import ATTEMPTS, promote, register
 from tests.support.datasets import HEART_FOLDER, SPLIT, heart_cells, publish
 from tests.support.releases import linear_onnx, release_files
 from tests.support.runs import copied, evaluated, planned
-from tests.support.tracker import MemoryTracker
 from training.evaluate.decide import decide
 from training.fit import fit
 
@@ -233,3 +233,23 @@ def test_a_step_that_is_skipped_is_named(lake, models, tracker, run):
     decision = decide(lake, models, run).decision
     with pytest.raises(TrainingError, match="'register'"):
         promote(models, run, decision, tracker, NOW)
+
+
+def test_a_promotion_that_died_after_the_pointer_is_completed_by_the_same_steps(lake, models, tracker, run):
+    decision, result = registered(lake, models, run, tracker)
+
+    class Killed(Exception):
+        pass
+
+    def dies(problem):
+        raise Killed
+
+    with pytest.raises(Killed):
+        promote(models, run, decision, dies, NOW)
+    assert read_pointer(models, "heart")[0].champion.release == result.release
+    again = decide(lake, models, run)
+    assert (again.decision, again.outcome) == (decision, "promoted"), "it is not compared with itself"
+    assert register(lake, models, run, again.decision, ORIGIN, tracker) == result
+    assert promote(models, run, again.decision, tracker, NOW).status == "promoted"
+    assert tracker.aliases == {"champion": result.mlflow_version}
+    assert decide(lake, models, run).outcome == "tied", "a complete one is"

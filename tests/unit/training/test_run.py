@@ -19,9 +19,9 @@ from training.evaluate.evaluate import evaluate, load_candidate, load_holdout
 from training.families import sizes
 from training.families.spaces import SPACES
 from training.fit import fit, order
-from training.npy import from_npy
+from training.npy import from_npy, to_npy
 from training.plan import plan
-from training.run import Run
+from training.run import Run, scores_file
 from training.trials.trial import trial
 
 HEART, FRUIT = Contract.load(HEART_FOLDER), Contract.load(FRUIT_FOLDER)
@@ -269,9 +269,13 @@ def test_an_export_that_is_too_large_after_all_gives_way_to_the_next_best(monkey
     small = HEART.model_copy(update={"gate": HEART.gate.model_copy(update={"max_size_mb": 0.01})})
     lake, models, _ = buckets(small)
     run = planned(lake, models, small, families=FAST)
-    trials = [read(models, run, f"trials/{name}.json") for name in FAST]
-    trials[0]["mean"] = 0.5  # as if the small one were far worse
-    models.put(layout.run(run, "trials/logistic_regression.json"), json.dumps(trials[0]).encode())
+    small_one = read(models, run, "trials/logistic_regression.json")
+    # As if it were far worse, in its metric and in its probabilities.
+    scores = Run(run, models).write(
+        scores_file(small_one["id"]), to_npy(np.full((sum(small_one["fold_rows"]) // 2, 2), 0.5))
+    )
+    small_one |= {"mean": 0.5, "folds": [0.5] * len(small_one["folds"]), "scores": scores}
+    models.put(layout.run(run, "trials/logistic_regression.json"), json.dumps(small_one).encode())
     result = fit(lake, models, run)
     assert result.order[0] == "gradient_boosting"
     assert "max_size_mb" in result.attempts[0].error
@@ -281,9 +285,9 @@ def test_an_export_that_is_too_large_after_all_gives_way_to_the_next_best(monkey
 def test_a_family_that_cannot_be_fitted_leaves_the_others_in_the_race():
     done = scored("a")
     failed = UnscoredTrial(**a_trial("b"), metric="roc_auc", status="failed", why="ValueError: overflow")
-    assert order([failed, done], "roc_auc") == [done]
+    assert order([failed, done], "roc_auc", 1) == [done]
     with pytest.raises(TrainingError, match="b: ValueError: overflow"):
-        order([failed], "roc_auc")
+        order([failed], "roc_auc", 1)
 
 
 def test_a_release_keeps_no_private_column_and_few_rows():

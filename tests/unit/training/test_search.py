@@ -81,7 +81,7 @@ def test_plain_logistic_regression_and_the_majority_class_are_in_the_first_round
 
 def test_a_baseline_is_never_what_is_served():
     baseline, trial = scored("a", 0.9, baseline=True), scored("b", 0.7)
-    assert order([baseline, trial], "roc_auc") == [trial]
+    assert order([baseline, trial], "roc_auc", 1) == [trial]
 
 
 def test_every_family_is_tried_as_it_is_before_anything_is_suggested():

@@ -1,0 +1,117 @@
+"""The steps of a verification find out when an answer is wrong, not only when there is none."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from andamio.cli import home
+from andamio.cli.cloud.target import Target
+from andamio.cli.models import api
+from andamio.cli.verify import steps
+from andamio.cli.verify.announcement import COST_DOLLARS
+from andamio.cli.verify.steps import Verification
+from andamio.contract import Contract
+from andamio.errors import ServiceError, ToolError
+
+HEART = home.REPO / "problems" / "heart"
+
+
+@pytest.fixture
+def it() -> Verification:
+    account: Any = SimpleNamespace()
+    where = Target(account, "210987654321", "eu-west-1", {"AWS_REGION": "eu-west-1"}, None)
+    return Verification(HEART, Contract.load(HEART), where, [], {"system": "heart--verify"})
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, reply: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Let the API answer this; the requests that came."""
+    asked: list[tuple[str, Any]] = []
+
+    def call(deployed: object, method: str, path: str, body: Any) -> dict[str, Any]:
+        asked.append((f"{method} {path}", body))
+        return reply
+
+    monkeypatch.setattr(api, "call", call)
+    return asked
+
+
+def test_a_prediction_has_probabilities_that_sum_to_one(it: Verification, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answers(monkeypatch, {"probabilities": {"0": 0.25, "1": 0.75}})
+    steps.predict(it)
+    assert asked[0][0] == "POST /predict"
+    assert set(asked[0][1]["features"]) == set(it.contract.inputs)
+    answers(monkeypatch, {"probabilities": {"0": 0.25, "1": 0.25}})
+    with pytest.raises(ServiceError, match=r"sum to 1\. Got 0\.5"):
+        steps.predict(it)
+
+
+def test_an_explanation_sums_to_the_prediction(it: Verification, monkeypatch: pytest.MonkeyPatch) -> None:
+    explanation = {"probability": 0.7, "average": 0.5, "contributions": [{"contribution": 0.3}, {"contribution": -0.1}]}
+    answers(monkeypatch, explanation)
+    steps.explain(it)
+    answers(monkeypatch, {**explanation, "probability": 0.9})
+    with pytest.raises(ServiceError, match=r"sum to 0\.400000\. Got 0\.200000"):
+        steps.explain(it)
+
+
+def test_a_lookup_must_find_the_prediction_that_was_asked_for(
+    it: Verification, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = SimpleNamespace(names_out={"prediction_id": "prediction_id"})
+    it.scored = SimpleNamespace(plan=plan)  # type: ignore[assignment]
+    monkeypatch.setattr(steps, "first_rows", lambda found, count: [{"prediction_id": "b-2"}])
+    found = {"prediction_id": "b-2"}
+    monkeypatch.setattr(steps, "find_predictions", lambda *_: [found])
+    steps.lookup(it)
+    found["prediction_id"] = "b-3"
+    with pytest.raises(ServiceError, match=r"Expected prediction b-2\. Got b-3\."):
+        steps.lookup(it)
+
+
+def test_a_batch_without_a_scored_row_does_not_work(
+    it: Verification, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ANDAMIO_HOME", str(tmp_path))
+    counts = SimpleNamespace(scored=303)
+    result = SimpleNamespace(manifest=counts)
+    monkeypatch.setattr(steps, "Batches", lambda deployed: SimpleNamespace(score=lambda file, options: result))
+    steps.batch(it)
+    counts.scored = 0
+    with pytest.raises(ServiceError, match=r"Expected scored rows of sample\.csv"):
+        steps.batch(it)
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_conformance_suite_is_told_the_target_and_its_end_is_quoted(
+    it: Verification, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int
+) -> None:
+    monkeypatch.setenv("ANDAMIO_HOME", str(tmp_path))
+    run: list[tuple[list[str], dict[str, str]]] = []
+
+    def call(command: list[str], *, env: dict[str, str], stdout: Any, **_: object) -> int:
+        run.append((command, env))
+        stdout.write("40 behaviours work\n")
+        return code
+
+    monkeypatch.setattr(subprocess, "call", call)
+    if code:
+        with pytest.raises(ToolError, match=r"ended with code 1\. Its last lines:\n40 behaviours work"):
+            steps.conformance(it)
+    else:
+        assert steps.conformance(it) == "40 behaviours work"
+    assert run == [([sys.executable, "-m", "tests.conformance", "aws"], {"AWS_REGION": "eu-west-1"})]
+
+
+def test_what_is_said_about_the_cost_is_the_sum_of_the_documentation() -> None:
+    rows = re.findall(r"^\|.*\| (\d\.\d{4}) \|$", (home.REPO / "docs" / "verify.md").read_text(), re.MULTILINE)
+    total = sum(map(float, rows))
+    assert len(rows) == 7
+    assert f"The sum is ${total:.2f}" in (home.REPO / "docs" / "verify.md").read_text()
+    assert total < COST_DOLLARS <= 2 * total

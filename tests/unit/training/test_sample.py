@@ -1,0 +1,47 @@
+"""Samples of train: nested, stratified, and a split key is never torn."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from training.trials import folds, sample
+
+
+def drawn(rows=4_000, keys=None, share=0.2, seed=7):
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(rows) < share).astype(np.int64)
+    keys = keys or [str(row) for row in range(rows)]
+    assigned = folds.repeated(labels, keys, ["no", "yes"], seed, 1)
+    return labels, assigned, sample.places(labels, keys, assigned, np.random.default_rng(seed))
+
+
+def test_a_sample_holds_every_smaller_one():
+    _, _, places = drawn()
+    samples = [sample.of(places, rows) for rows in (100, 400, 1_600, 4_000, 9_000)]
+    assert all((small <= large).all() for small, large in pairwise(samples))
+    assert [int(each.sum()) for each in samples] == pytest.approx([100, 400, 1_600, 4_000, 4_000], abs=10)
+
+
+def test_a_sample_has_its_share_of_each_class_in_each_fold():
+    labels, assigned, places = drawn()
+    few = sample.of(places, 400)
+    for fold in range(5):
+        for label in (0, 1):
+            there = (assigned[0] == fold) & (labels == label)
+            assert few[there].sum() == pytest.approx(there.sum() / 10, abs=1.5)
+
+
+def test_rows_of_one_key_are_in_a_sample_together_or_not_at_all():
+    keys = [str(row // 4) for row in range(4_000)]
+    _, _, places = drawn(keys=keys)
+    few = sample.of(places, 500).reshape(-1, 4)
+    assert (few.all(axis=1) | ~few.any(axis=1)).all()
+
+
+def test_trials_race_from_20_000_rows_on_and_with_enough_of_each_class():
+    labels, _, places = drawn(20_000)
+    assert sample.rungs(labels, places) == pytest.approx([1_250, 5_000], abs=10)
+    assert sample.rungs(labels[:-1], places[:-1]) == []
+    labels, _, places = drawn(20_000, share=0.01)
+    assert sample.rungs(labels, places) == pytest.approx([5_000], abs=10), "twelve rows of a class are too few"

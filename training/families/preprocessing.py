@@ -1,0 +1,109 @@
+"""What comes before a model: numbers imputed (and scaled), categories in a column for each value.
+
+What is fitted is scikit-learn's own transformer, which is exported. It is fitted and applied here without a frame of
+objects: a category is looked up once for each row, as a code, and not once for each of scikit-learn's checks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from andamio.records.encode import Encoded
+
+SMALLEST_SCALE = 1e-30
+"""A spread below this is no spread: its inverse is beyond float32."""
+
+Floats = NDArray[np.float64]
+
+
+def frame(encoded: Encoded) -> pd.DataFrame:
+    """The table that scikit-learn sees: float64 columns that hold float32 values, then text columns."""
+    numbers = {f"n{i}": encoded.numbers[:, i].astype(np.float64) for i in range(encoded.numbers.shape[1])}
+    texts = {f"c{i}": pd.Series(encoded.categories[:, i], dtype=object) for i in range(encoded.categories.shape[1])}
+    return pd.DataFrame({**numbers, **texts}, index=range(encoded.rows))
+
+
+def fit(encoded: Encoded, numbers: tuple[int, ...], categories: tuple[int, ...], *, scaled: bool) -> ColumnTransformer:
+    """The fitted transformer of these columns; what it learned of numbers is what the exported model can hold."""
+    values = [np.array(sorted(set(encoded.categories[:, place].tolist())), dtype=object) for place in categories]
+    columns = _unfitted(encoded, numbers, categories, scaled)
+    # A few rows have every value of every category: to fit the encoder takes no more.
+    few = max(2, *(len(column) for column in values)) if values else 2
+    texts = np.full((few, encoded.categories.shape[1]), "", dtype=object)
+    for place, column in zip(categories, values, strict=True):
+        texts[:, place] = np.resize(column, few)
+    columns.fit(frame(Encoded(np.zeros((few, encoded.numbers.shape[1]), dtype=np.float32), texts)))
+    if numbers:
+        pipeline = _fit_numbers(_numbers(encoded, numbers), scaled=scaled)
+        columns.transformers_ = [
+            (name, pipeline if name == "numbers" else fitted, places) for name, fitted, places in columns.transformers_
+        ]
+    return columns
+
+
+def transform(columns: ColumnTransformer, encoded: Encoded) -> Floats:
+    """The matrix that the model sees `[rows, columns]`, the same that `columns` makes of the frame."""
+    parts = []
+    for name, fitted, places in columns.transformers_:
+        if name == "numbers":
+            parts.append(fitted.transform(_numbers(encoded, places)))
+        elif name == "categories":
+            texts = [place - encoded.numbers.shape[1] for place in places]
+            parts += [
+                _one_hot(encoded.categories[:, at], seen) for at, seen in zip(texts, fitted.categories_, strict=True)
+            ]
+    return np.hstack(parts)
+
+
+def _one_hot(texts: NDArray[Any], seen: NDArray[Any]) -> Floats:
+    codes = pd.Index(seen, dtype=object).get_indexer(pd.Index(texts, dtype=object))
+    known = np.flatnonzero(codes >= 0)
+    result = np.zeros((len(texts), len(seen)))
+    result[known, codes[known]] = 1.0
+    return result
+
+
+def _numbers(encoded: Encoded, places: Any) -> pd.DataFrame:
+    """The columns of numbers by the names that the frame has for them."""
+    values = encoded.numbers[:, list(places)].astype(np.float64)
+    return pd.DataFrame(values, columns=[f"n{place}" for place in places])
+
+
+def _unfitted(
+    encoded: Encoded, numbers: tuple[int, ...], categories: tuple[int, ...], scaled: bool
+) -> ColumnTransformer:
+    parts: list[tuple[str, Any, list[int]]] = []
+    if numbers:
+        parts.append(("numbers", _pipeline(scaled), list(numbers)))
+    if categories:
+        one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        parts.append(("categories", one_hot, [encoded.numbers.shape[1] + place for place in categories]))
+    return ColumnTransformer(parts)
+
+
+def _pipeline(scaled: bool) -> Pipeline:
+    steps: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy="median", keep_empty_features=True))]
+    return Pipeline([*steps, ("scale", StandardScaler())] if scaled else steps)
+
+
+def _fit_numbers(values: pd.DataFrame, *, scaled: bool) -> Pipeline:
+    """Median, mean and scale, rounded to what the exported model can hold."""
+    pipeline = _pipeline(scaled).fit(values)
+    impute, scale = pipeline.named_steps["impute"], pipeline.named_steps.get("scale")
+    impute.statistics_ = _float32(impute.statistics_)
+    if scale is not None:
+        scale.mean_, scale.scale_ = _float32(scale.mean_), _float32(scale.scale_)
+        scale.scale_[np.abs(scale.scale_) < SMALLEST_SCALE] = 1.0
+    return pipeline
+
+
+def _float32(values: Floats) -> Floats:
+    return np.asarray(values, dtype=np.float32).astype(np.float64)

@@ -1,0 +1,69 @@
+"""Why a task ended without a result, in words for a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from andamio import names
+from andamio.step import CaughtError
+from training.events import TaskFailureSummary
+
+LogLines = Callable[[str, str], Sequence[str]]
+"""From a log group and a stream of it to its last lines."""
+
+_LOST = {
+    "SpotInterruption": "AWS took its spot capacity back",
+    "TerminationNotice": "AWS took its spot capacity back",
+    "TaskFailedToStart": "it did not start",
+}
+"""Stop codes of ECS that say more than its sentence about them."""
+
+
+def failure(error: CaughtError, log_lines: LogLines) -> TaskFailureSummary:
+    """How a task that failed has ended, and the last lines of its log."""
+    task = _task(error.cause)
+    if task is None:
+        said = ": ".join(filter(None, (error.error, error.cause))) or "no error was given"
+        quota = " Where the account may not run more vCPU of Fargate, ask AWS for them, or lower [training] parallel."
+        return TaskFailureSummary(why=f"A task could not be run: {said}.{quota if said.startswith('ECS.') else ''}")
+    container = next(iter(task.get("Containers") or [{}]))
+    group, stream = log_of(str(task["TaskArn"]))
+    lines = log_lines(group, stream)
+    said = "\n".join(f"  {line}" for line in lines) if lines else "  (nothing)"
+    return TaskFailureSummary(
+        why=f"The task of '{_command(task)}' ended without a result: {_reason(task, container)}. "
+        f"The last lines of its log ({group}, stream {stream}):\n{said}"
+    )
+
+
+def log_of(task_arn: str) -> tuple[str, str]:
+    """The log group and the stream of a task; its ARN ends in `task/CLUSTER/ID`."""
+    _, cluster, task = task_arn.rsplit(":", 1)[1].split("/")
+    return names.task_log_group(cluster), f"{names.TASK_LOG_PREFIX}/{names.TASK_CONTAINER}/{task}"
+
+
+def _task(cause: str | None) -> dict[str, Any] | None:
+    """The description of a task that Step Functions gives as the cause; None where it is another cause."""
+    try:
+        found = json.loads(cause or "")
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and str(found.get("TaskArn", "")).count("/") == 2 else None
+
+
+def _command(task: dict[str, Any]) -> str:
+    overrides = (task.get("Overrides") or {}).get("ContainerOverrides") or [{}]
+    return " ".join(overrides[0].get("Command") or ["a step"])
+
+
+def _reason(task: dict[str, Any], container: dict[str, Any]) -> str:
+    code = container.get("ExitCode")
+    said = [
+        _LOST.get(str(task.get("StopCode")), ""),
+        f"exit code {code}" if code is not None else "",
+        str(container.get("Reason") or ""),
+        str(task.get("StoppedReason") or "").rstrip("."),
+    ]
+    return "; ".join(filter(None, said)) or "no reason was given"

@@ -1,0 +1,62 @@
+"""Nested samples of train: how much of it a trial is given that races, or that could not hold all of it.
+
+A row has a place from 0 to 1, equal for the rows of a split key, and a sample of a share is every row whose place is
+below it. So a sample holds every smaller one, and of each fold it holds about that share of each class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLED_FROM = 5_000
+"""Rows of train from which there are samples: below, a trial of all of them is soon done."""
+RACED_FROM = 20_000
+"""Rows of train from which trials race: below, all rows cost little, and few of them decide nothing."""
+SHARES = (1 / 16, 1 / 4)
+"""What a trial is given before it gets every row: four times as many from rung to rung."""
+FEWEST_OF_CLASS = 40
+"""Rows of the rarest class that a rung needs: eight in each of five folds."""
+
+Places = NDArray[np.float32]
+
+
+def places(
+    labels: NDArray[np.int64], keys: Sequence[str], assigned: NDArray[np.int8], draw: np.random.Generator
+) -> Places:
+    """The place of each row, from 0 up to 1, by class and by fold in the first of `assigned` [repeats, rows]."""
+    groups = np.unique(np.asarray(keys, dtype=str), return_index=True, return_inverse=True)
+    _, first, group_of_row = groups
+    stratum = assigned[0][first].astype(np.int64) * (labels.max() + 1) + labels[first]
+    shuffled = draw.permutation(len(first))
+    ordered = shuffled[np.argsort(stratum[shuffled], kind="stable")]
+    sizes = np.bincount(stratum)
+    starts = np.cumsum(sizes) - sizes
+    place = np.empty(len(first), dtype=np.float32)
+    place[ordered] = (np.arange(len(first)) - starts[stratum[ordered]] + 0.5) / sizes[stratum[ordered]]
+    result: Places = place[group_of_row]
+    return result
+
+
+def rungs(labels: NDArray[np.int64], row_places: Places) -> list[int]:
+    """The rows of each rung of a race, fewest first; none where trials do not race."""
+    if len(labels) < RACED_FROM:
+        return []
+    samples = [row_places < share for share in SHARES]
+    classes = int(labels.max()) + 1
+    return [
+        int(sample.sum())
+        for sample in samples
+        if np.bincount(labels[sample], minlength=classes).min() >= FEWEST_OF_CLASS
+    ]
+
+
+def of(row_places: Places, rows: int) -> NDArray[np.bool_]:
+    """Which rows a sample of about so many holds; all, where there are no more."""
+    if rows >= len(row_places):
+        return np.ones(len(row_places), dtype=bool)
+    last = np.partition(row_places, rows - 1)[rows - 1]
+    result: NDArray[np.bool_] = row_places <= last
+    return result
