@@ -14,7 +14,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -155,6 +155,12 @@ def seal_split(
             raise DataError(_cannot_split(contract, split, keys, labels, f"not every class is on both sides, {both}"))
         return split
     cost, salt = _best_salt(keys, labels, classes, training.seed, split.share)
+    if not np.isfinite(cost) and key == "features" and len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys):
+        # Too few records to divide: what repeats so often is no copy of a row.
+        by_row = replace(split, key="row", columns=())
+        row_cost, row_salt = _best_salt(by_row.keys(cells, identities), labels, classes, training.seed, split.share)
+        if np.isfinite(row_cost):
+            return replace(by_row, salt=row_salt)
     if not np.isfinite(cost):
         tried = f"of {MOST_SALTS:,} divisions by hash none has rows of every class on both sides"
         raise DataError(_cannot_split(contract, split, keys, labels, tried))

@@ -18,7 +18,7 @@ MIN_ROWS = 3
 """Fewer rows than this are not reported."""
 MIN_SHARE = 0.01
 """The share of holdout rows, or of pairs of rows in the wrong order, below which an overlap is ignored."""
-MAX_HOLDOUT_ROWS, MAX_TRAIN_ROWS = 20_000, 100_000
+MAX_HOLDOUT_ROWS, MAX_TRAIN_ROWS, MAX_CELLS = 20_000, 100_000, 20_000_000
 """How many rows are compared. Rows lie in the order of a digest, so the first ones are a sample."""
 
 
@@ -50,7 +50,7 @@ def _duplicates(
     split: SealedSplit,
 ) -> Iterator[Suspect]:
     """Holdout rows with the features of a training row, or all of them but one, more than by chance (`etl.twins`)."""
-    taken = _sample(holdout)
+    taken = _sample(holdout, len(contract.inputs))
     held = holdout[taken]
     codes = [codes_of(rows[name][taken]) for name in contract.inputs]
     records = Records(codes)
@@ -92,9 +92,11 @@ def _duplicates(
         )
 
 
-def _sample(holdout: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The rows that are compared, in order: up to 20,000 of the holdout and 100,000 of train."""
-    held, train = np.flatnonzero(holdout)[:MAX_HOLDOUT_ROWS], np.flatnonzero(~holdout)[:MAX_TRAIN_ROWS]
+def _sample(holdout: NDArray[np.bool_], columns: int) -> NDArray[np.int64]:
+    """The rows that are compared, in order: up to 20,000 of the holdout and 100,000 of train, fewer of wide tables."""
+    most = MAX_CELLS // max(columns, 1)
+    held = np.flatnonzero(holdout)[: min(MAX_HOLDOUT_ROWS, most // 5)]
+    train = np.flatnonzero(~holdout)[: min(MAX_TRAIN_ROWS, most)]
     return np.sort(np.concatenate([held, train]))
 
 

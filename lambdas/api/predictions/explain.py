@@ -60,7 +60,7 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
         log.error(error, release=champion.version)
         reason = "the model has no finite answer near this record: a number without a range is too large"
         raise InvalidRecord([Violation(0, "", reason, "no-answer")]) from error
-    values = _values(contract, table)
+    values = values_of(contract, table)
     unseen = {name: 0.0 for name in champion.ignored if not contract.inputs[name].private}
     ranked = sorted((found.contributions | unseen).items(), key=lambda item: -abs(item[1]))
     classes = contract.classes
@@ -106,7 +106,7 @@ def _log(reply: dict[str, Any], started: float) -> None:
     )
 
 
-def _values(contract: Contract, table: Table) -> dict[str, object]:
+def values_of(contract: Contract, table: Table) -> dict[str, object]:
     """The one row's values as a client writes them, None where there is none."""
     return {name: _value(contract.inputs[name], column.tolist()[0]) for name, column in table.columns.items()}
 

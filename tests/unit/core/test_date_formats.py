@@ -22,6 +22,7 @@ from andamio.records.from_json import parse_records
 from andamio.records.parse import parse
 from andamio.tabular.columns import column_kinds
 from andamio.tabular.file import read_file
+from lambdas.api.predictions.explain import values_of
 
 from .making import contract
 
@@ -120,6 +121,11 @@ def test_schema_and_example_are_written_by_the_format() -> None:
     example = example_record(born())
     assert example["born"] == "31/01/2026"
     parse_records(born(), [example])
+
+
+def test_an_explanation_writes_a_date_as_the_client_does() -> None:
+    table = parse_records(born(), [{"born": "1/3/2026", "size": 1}])
+    assert values_of(born(), table) == {"born": "01/03/2026", "size": 1}
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,16 @@ def test_what_few_values_bring_is_chance_also_where_columns_depend_on_each_other
     assert seal_split(contract(toml, HEAD), signs, identities, labels).key == "row"
 
 
+def test_so_few_records_that_they_cannot_be_divided_are_divided_by_rows() -> None:
+    cells: Cells = {"x": ["1", "1", "1", "2"] * 15, "c": ["a", "a", "a", "b"] * 15}
+    labels = np.array([0, 0, 1, 1] * 15)
+    identities = [str(row) for row in range(60)]
+    split = seal_split(contract(FEATURES, HEAD), cells, identities, labels)
+    assert (split.key, split.columns) == ("row", ())
+    held = split.holdout(split.keys(cells, identities))
+    assert all(0 < held[labels == index].sum() < 30 for index in range(2))
+
+
 def test_a_split_that_was_sealed_before_keeps_its_sides_and_its_name() -> None:
     cells, identities, labels = data(50)
     sealed = seal_split(contract(FEATURES, HEAD), cells, identities, labels)

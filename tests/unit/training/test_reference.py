@@ -63,6 +63,17 @@ def test_what_is_read_back_is_what_the_model_was_trained_on():
     assert np.array_equal(read.encoded.numbers, train.encoded.numbers, equal_nan=True)
 
 
+def test_dates_that_people_write_in_a_format_of_their_own_are_read_back_too():
+    plain, train = made(rows=400)
+    text = TEXT.replace("TIME", 'time = "at"\ntime_format = "%d.%m.%Y %H:%M"')
+    written = Contract.from_toml(text.replace('type = "date"', 'type = "date"\nformat = "%d/%m/%Y"'))
+    kept = again(reference(written, train, seed=1))
+    assert kept == again(reference(plain, train, seed=1)), "a release keeps ISO 8601"
+    read = read_reference(written, kept)
+    assert np.array_equal(read.encoded.numbers, train.encoded.numbers, equal_nan=True)
+    assert "born_on" in read.features
+
+
 def test_nothing_private_and_nothing_known_afterwards_is_kept():
     contract, train = made()
     kept = reference(contract, train, seed=1)
