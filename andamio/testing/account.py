@@ -69,7 +69,6 @@ def local_aws[Kind: LocalAws](
             "ANDAMIO_PROBLEM": name,
             "ANDAMIO_SYSTEM": name,
             "ANDAMIO_TABLE": table,
-            "ANDAMIO_COMPUTE": "function",
             **{f"ANDAMIO_{part.upper()}": bucket for part, bucket in buckets.items()},
             **ENVIRONMENT,
             **(environment or {}),

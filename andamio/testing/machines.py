@@ -15,7 +15,7 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from andamio import names
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import UsageError
-from andamio.settings import ApiSettings, RegistrySettings, ScoreSettings
+from andamio.settings import ApiSettings, RegistrySettings, ScoreSettings, TrainSettings
 from andamio.testing.cloud import FUNCTION_SECONDS, LocalAws
 from andamio.testing.tracker import MemoryTracker
 from infra import asl
@@ -27,6 +27,7 @@ TRACKING_URI = RegistrySettings.PREFIX + "TRACKING_URI"
 _REMEMBERED = "memory"
 _SHARD_BYTES = 100_000
 _PARALLEL = 2
+_MEMORY_MB = 3008
 _WORKERS = 4
 _LONGEST_RETRY_SECONDS = 0.05
 
@@ -35,6 +36,9 @@ ENVIRONMENT: Mapping[str, str] = {
     RegistrySettings.PREFIX + "LOCK": "0" * 64,
     ScoreSettings.PREFIX + "SHARD_BYTES": str(_SHARD_BYTES),
     ApiSettings.PREFIX + "REFRESH_SECONDS": "60",
+    TrainSettings.PREFIX + "COMPUTE": "function",
+    TrainSettings.PREFIX + "SECONDS": str(FUNCTION_SECONDS),
+    TrainSettings.PREFIX + "MEMORY_MB": str(_MEMORY_MB),
 }
 """What functions need to be told beside buckets and table."""
 
