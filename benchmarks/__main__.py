@@ -3,12 +3,15 @@
 import subprocess
 import sys
 
-from benchmarks import api, burst, explain, gate, training
+from benchmarks import api, burst, execution, explain, gate, racing, training
 
 api.main()
 explain.main()
 burst.main()
 gate.main([])
 training.main([])
+execution.main([])
+execution.main(["100000", "--trials", "6", "--ours-only"])
+racing.main(["--families", "logistic_regression", "hist_gradient_boosting", "--tables", "mixed"])
 # In a process of its own: how much memory a child had is counted from what its parent has.
 subprocess.run([sys.executable, "-m", "benchmarks.batch", "--quick"], check=True)
