@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
-from benchmarks import api, burst, execution, explain, gate, racing, training
+from benchmarks import api, burst, emulators, execution, explain, gate, racing, training
 
 api.main()
 explain.main()
 burst.main()
+emulators.main([])
 gate.main([])
 training.main([])
 execution.main([])
