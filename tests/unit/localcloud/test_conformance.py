@@ -167,3 +167,11 @@ def test_aws_without_credentials_is_no_success(monkeypatch, capsys):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     assert main(["aws"]) == 1
     assert "needs credentials" in capsys.readouterr().err
+
+
+def test_every_behaviour_that_the_page_names_exists():
+    known = list(verdicts.read())
+    rooms = {name.split("/")[0] for name in known}
+    named = [it for it in re.findall(r"`([a-z0-9]+/[a-z0-9-]+)`", table.GAPS.read_text()) if it.split("/")[0] in rooms]
+    assert len(named) > len(known)
+    assert set(named) <= set(known)
