@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from benchmarks import api, burst, emulators, explain, gate, training
+from benchmarks import api, burst, emulators, execution, explain, gate, racing, training
 
 api.main()
 explain.main()
@@ -11,5 +11,8 @@ burst.main()
 emulators.main([])
 gate.main([])
 training.main([])
+execution.main([])
+execution.main(["100000", "--trials", "6", "--ours-only"])
+racing.main(["--families", "logistic_regression", "hist_gradient_boosting", "--tables", "mixed"])
 # In a process of its own: how much memory a child had is counted from what its parent has.
 subprocess.run([sys.executable, "-m", "benchmarks.batch", "--quick"], check=True)
