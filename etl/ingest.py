@@ -238,21 +238,23 @@ def _merge(contract: Contract, files: list[FileReport], parts: list[_Part]) -> I
         report.rejected += len(unusable)
         report.replaced += int(size - kept_here.sum())
         report.valid += int(kept_here.sum()) - len(bad)
-    first_part = parts[0] if parts else None
     valid_masks = [is_valid[start : start + size] for start, size in zip(starts, sizes, strict=False)]
+    columns: Columns = {}
+    cells: Cells = {}
+    # Column by column, each taken out of the parts: all of them twice is what memory would have to hold otherwise.
+    for name in list(parts[0].columns) if parts else ():
+        columns[name] = np.concatenate(
+            [part.columns.pop(name)[mask] for part, mask in zip(parts, valid_masks, strict=True)]
+        )
+    for name in list(parts[0].cells) if parts else ():
+        cells[name] = [
+            cell for part, mask in zip(parts, valid_masks, strict=True) for cell in compress(part.cells.pop(name), mask)
+        ]
     return Ingested(
         files=files,
-        columns={
-            name: np.concatenate([part.columns[name] for part in parts])[is_valid]
-            for name in (first_part.columns if first_part else ())
-        },
+        columns=columns,
         labels=np.concatenate([part.labels for part in parts])[is_valid] if parts else np.zeros(0, dtype=np.int64),
-        cells={
-            name: [
-                cell for part, mask in zip(parts, valid_masks, strict=True) for cell in compress(part.cells[name], mask)
-            ]
-            for name in (first_part.cells if first_part else ())
-        },
+        cells=cells,
         rejects=rejects,
         coerced=sum((Counter(part.coerced) for part in parts), Counter()),
     )

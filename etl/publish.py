@@ -44,7 +44,8 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
         raise DataError(f"{layout.staging(digest, ROWS)} is missing: the step 'validate' has to run first") from None
     # In the order of their identities: a file that comes again, later or under another name, changes nothing.
     order = np.argsort(rows[ROW].astype("U16"), kind="stable")
-    rows = {name: column[order] for name, column in rows.items()}
+    for name in rows:  # one after the other: all of them twice is what memory would have to hold otherwise
+        rows[name] = rows[name][order]
     labels = _labels(contract, rows)
     holdout, cutoff = _sides(lake, contract, split, rows)
     _both_sides(contract, labels, holdout, cutoff, split.share)

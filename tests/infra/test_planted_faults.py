@@ -62,6 +62,20 @@ FAULTS = {
         PROOF,
         "TrainFunctionRole may not s3:ListBucketVersions on Models",
     ),
+    "a machine may not hand a task the role that it starts under": Fault(
+        "infra/constructs/tasks.py",
+        "(self._role.role_arn, self._start_role.role_arn)",
+        "(self._role.role_arn,)",
+        PROOF,
+        "TrainMachineRole may not iam:PassRole on TasksStartRole",
+    ),
+    "a task may not write its results": Fault(
+        "infra/permissions.py",
+        "objects(to.models, READ_WRITE, layout.RUNS),\n    ]\n\n\ndef search",
+        "objects(to.models, READ, layout.RUNS),\n    ]\n\n\ndef search",
+        PROOF,
+        "TasksRole may not s3:PutObject on Models/runs/",
+    ),
     "a machine may not tell its subscribers": Fault(
         "infra/constructs/scoring.py",
         'Permission(("sns:Publish",), (self.topic.topic_arn,)),',
