@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
-from benchmarks import api, burst, explain, gate, training
+from benchmarks import api, burst, emulators, explain, gate, training
 
 api.main()
 explain.main()
 burst.main()
+emulators.main([])
 gate.main([])
 training.main([])
 # In a process of its own: how much memory a child had is counted from what its parent has.

@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +38,8 @@ REPO = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     """Measure and print."""
-    with deployed() as (outputs, emulator):
+    with local_cloud() as (andamio, emulator):
+        outputs = deploy(andamio)
         first = [_asked_cold(outputs, emulator, 1)[0] for _ in range(ROUNDS)]
         cold, warm = [], []
         for _ in range(ROUNDS):
@@ -55,8 +56,8 @@ def main() -> None:
 
 
 @contextmanager
-def deployed() -> Iterator[tuple[dict[str, Any], psutil.Process]]:
-    """Heart's stack on a local cloud of its own, with a model that serves; its outputs, and the emulator's process."""
+def local_cloud(emulator: str = "ministack") -> Iterator[tuple[Callable[..., str], psutil.Process]]:
+    """A local cloud of its own: the `andamio` command there, and the emulator's process."""
     home = Path(tempfile.mkdtemp(prefix="andamio-"))  # short: a Unix socket's path may have 107 characters only
     bundles = os.environ.get("ANDAMIO_BUNDLES", str(REPO / ".andamio" / "bundles"))
     environment = {**os.environ, "ANDAMIO_HOME": str(home), "ANDAMIO_BUNDLES": bundles}
@@ -66,15 +67,20 @@ def deployed() -> Iterator[tuple[dict[str, Any], psutil.Process]]:
         return subprocess.run(command, cwd=REPO, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
     try:
-        andamio("up")
-        andamio("deploy", "--problem", str(REPO / "problems" / "heart"))
-        outputs = json.loads(andamio("outputs", "--json"))
-        serve(Account(outputs["endpoint_url"], outputs["region"]).objects(outputs["buckets"]["models"]), heart())
+        andamio("up", "--emulator", emulator)
         services = json.loads((home / "cloud.json").read_text())["services"]
-        yield outputs, psutil.Process(services["emulator"]["pid"])
+        yield andamio, psutil.Process(services["emulator"]["pid"])
     finally:
         andamio("down", "--purge")
         shutil.rmtree(home, ignore_errors=True)
+
+
+def deploy(andamio: Callable[..., str]) -> dict[str, Any]:
+    """Deploy heart's stack with a model that serves; returns its outputs."""
+    andamio("deploy", "--problem", str(REPO / "problems" / "heart"))
+    outputs: dict[str, Any] = json.loads(andamio("outputs", "--json"))
+    serve(Account(outputs["endpoint_url"], outputs["region"]).objects(outputs["buckets"]["models"]), heart())
+    return outputs
 
 
 def ask(outputs: dict[str, Any], clients: int) -> list[float]:
@@ -93,12 +99,24 @@ def ask(outputs: dict[str, Any], clients: int) -> list[float]:
 
 
 def _asked_cold(outputs: dict[str, Any], emulator: psutil.Process, clients: int) -> list[float]:
-    running = [process for process in emulator.children() if f"-{outputs['stack']}-api-" in " ".join(process.cmdline())]
+    cool(emulator, outputs["stack"] + "-api-")
+    return ask(outputs, clients)
+
+
+def cool(emulator: psutil.Process, function: str) -> None:
+    """End the processes of the functions whose names begin so."""
+    running = [process for process in emulator.children() if _name(process).startswith(function)]
     for process in running:
         process.kill()
     # The emulator notices at the next call only, and its child is a zombie until then.
     assert wait_until(lambda: not any(_lives(process) for process in running), 10)
-    return ask(outputs, clients)
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.environ().get("AWS_LAMBDA_FUNCTION_NAME", ""))
+    except psutil.Error:
+        return ""
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -70,7 +70,7 @@ def contest(name: str, rows: int, families: Sequence[str], trials: int) -> str:
     assert raced.rungs, f"{rows} rows are not enough for a race"
     race_seconds, race_trials = search(lake, models, raced.run)
     full_models = MemoryObjects("full")
-    with patch("training.trials.sample.RACED_FROM", rows + 1):
+    with patch("training.trials.sample.RACED_FROM", 2 * rows):
         full = plan(lake, full_models, contract, families=families, trials=trials, budget_minutes=1440)
     assert not full.rungs
     full_seconds, full_trials = search(lake, full_models, full.run)

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the draws")
     quick = parser.parse_args(arguments).quick
-    print("| holdout rows | honest | too sure | planted: found | planted: any other |")
+    print("| holdout rows | honest | too sure | planted: found | planted: another slice |")
     print("|---|---|---|---|---|")
     for size, draws in SIZES.items():
         number = draws // 10 if quick else draws

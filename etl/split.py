@@ -24,8 +24,12 @@ from andamio.contract import Contract
 from andamio.contract.canonical import canonical_number
 from andamio.errors import DataError
 from andamio.records.cells import read_each
+from etl.twins import Records, codes_of
 
-FORMAT = 1
+FORMAT = 2
+"""Of splits that are sealed now. Format 1 is divided alike; by it, equal records of any kind had sides of their own
+where fewer than 90% of the rows were distinct."""
+READ = (1, 2)
 SALTS = 64
 MOST_SALTS = 1024
 """How many are tried while none gives every class to both sides."""
@@ -34,7 +38,9 @@ CHANCE = 0.95
 MAX_COST = 0.01
 """The cost of a salt below which another one is not looked for."""
 MIN_DISTINCT_SHARE = 0.9
-"""Below this share of distinct feature vectors, equal records are coincidence and a row is its own key."""
+"""From this share of distinct feature vectors on, equal records share a side, be they chance or copies."""
+TWINS_ROWS = 50_000
+"""Rows, drawn at random, that tell chance from copies."""
 
 KeyKind = Literal["group", "id", "features", "row"]
 _CLASSES_SHOWN = 10
@@ -71,7 +77,7 @@ class SealedSplit:
     def from_json(cls, body: bytes) -> SealedSplit:
         """Read `split.json`; raises `DataError` when its format is not known."""
         raw: dict[str, Any] = json.loads(body)
-        if raw.get("format") != FORMAT:
+        if raw.get("format") not in READ:
             raise DataError(f"split.json: format {raw.get('format')} is not one that this version reads")
         raw["columns"], raw["missing"] = tuple(raw["columns"]), tuple(raw["missing"])
         return cls(**raw)
@@ -127,7 +133,7 @@ def seal_split(
     else:
         key, columns = "features", tuple(contract.inputs)
         keys = row_keys(columns, missing, cells, len(identities))
-        if len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys):
+        if len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys) and _twins_are_chance(columns, missing, cells):
             key, columns = "row", ()
     split = SealedSplit(
         rule=training.split,
@@ -181,6 +187,12 @@ def row_keys(
     columns: Sequence[str], missing: Sequence[str], cells: Mapping[str, Sequence[object]], rows: int
 ) -> NDArray[np.str_]:
     """A digest of each row's raw cells in canonical text: equal records have equal keys, whatever wrote them."""
+    texts = [_texts(cells[column], missing) if column in cells else [""] * rows for column in columns]
+    return np.array([_digest(_SEPARATOR.join(parts)) for parts in zip(*texts, strict=True)], dtype="U16")
+
+
+def _texts(cells: Sequence[object], missing: Sequence[str]) -> list[str]:
+    """A column in canonical text, "" where there is no value."""
     missing_texts = frozenset(canonical_number(text) for text in missing) | {""}
 
     def canonical(cell: object) -> str:
@@ -190,8 +202,18 @@ def row_keys(
             text = hex(cell) if isinstance(cell, int) else repr(cell)
         return "" if text in missing_texts else text
 
-    texts = [read_each(cells[column], canonical) if column in cells else [""] * rows for column in columns]
-    return np.array([_digest(_SEPARATOR.join(parts)) for parts in zip(*texts, strict=True)], dtype="U16")
+    return read_each(cells, canonical)
+
+
+def _twins_are_chance(columns: Sequence[str], missing: Sequence[str], cells: Mapping[str, Sequence[object]]) -> bool:
+    """Whether equal records are what few columns of few values bring, and no copies (`etl.twins`)."""
+    present = [cells[column] for column in columns if column in cells]
+    rows = len(present[0])
+    rng = np.random.default_rng(0)
+    drawn = rng.permutation(rows)[:TWINS_ROWS]
+    codes = [codes_of(np.array(_texts([column[row] for row in drawn], missing), dtype=object)) for column in present]
+    half = rng.random(len(drawn)) < 0.5
+    return Records(codes).equal(half, ~half).chance
 
 
 def _digest(text: str) -> str:

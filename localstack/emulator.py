@@ -40,7 +40,8 @@ IDLE_SECONDS = 15 * 60
 class Emulator(Service):
     """ministack on one port; it saves its state when it is idle, and when it stops.
 
-    `judges`: whether calls are refused that IAM would refuse.
+    `judges`: whether calls are refused that IAM would refuse. `at_once` calls of functions run at the same time, and
+    one more is refused.
     """
 
     name: ClassVar[str] = "emulator"
@@ -49,6 +50,7 @@ class Emulator(Service):
 
     port: int
     judges: bool = True
+    at_once: int = FUNCTIONS_AT_ONCE
 
     def healthy(self) -> bool:
         """Whether its gateway answers, and is the one of this home."""
@@ -79,7 +81,7 @@ class Emulator(Service):
                 # Every call of a function is judged by its role and by the resource's policy, as IAM does.
                 "AUTH": str(self.judges).lower(),
                 # What a new AWS account runs at once; one call more is refused with 429.
-                "LAMBDA_ACCOUNT_CONCURRENCY": str(FUNCTIONS_AT_ONCE),
+                "LAMBDA_ACCOUNT_CONCURRENCY": str(self.at_once),
                 "LAMBDA_WARM_TTL_SECONDS": str(IDLE_SECONDS),
                 "PERSIST_STATE": "1",
                 "STATE_DIR": str(self.home.state),

@@ -35,6 +35,9 @@ from andamio.contract.tables import (
 )
 from andamio.errors import ContractError
 
+_DATA_HALF = {"target", "labels", "id", "group", "time", "time_format"}
+"""The keys of [problem] that decide what a data version holds."""
+
 
 class Contract(Section):
     """What a record is: features, types, units, ranges, target, metric, gates.
@@ -115,7 +118,7 @@ class Contract(Section):
         half = self.model_dump(
             mode="json",
             exclude_defaults=True,
-            include={"problem": {"target", "labels", "id", "group", "time"}, "data": True, "features": True},
+            include={"problem": _DATA_HALF, "data": True, "features": True},
         )
         half.get("data", {}).pop("files", None)  # sample files are where data come from, not what they mean
         # Nor do data depend on the texts that people are shown.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from datetime import date
 from typing import Any
 
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical
+from andamio.contract.dates import date_format
 from andamio.contract.tables import EXACT_INTEGER, LARGEST_NUMBER, Feature
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,10 +23,7 @@ def record_schema(contract: Contract) -> dict[str, Any]:
     """
     properties = {name: feature_schema(feature) for name, feature in contract.inputs.items()}
     if contract.problem.time is not None:
-        properties[contract.problem.time] = {
-            "anyOf": [{"type": "string", "format": kind} for kind in ("date-time", "date")] + [{"type": "null"}],
-            "description": "When the record was made (ISO 8601): ages are counted up to it, else up to today.",
-        }
+        properties[contract.problem.time] = _time_schema(contract.problem.time_format)
     return {
         "$schema": DIALECT,
         "title": contract.problem.title or contract.problem.name,
@@ -34,6 +33,17 @@ def record_schema(contract: Contract) -> dict[str, Any]:
         "required": [name for name, feature in contract.inputs.items() if feature.required],
         "additionalProperties": False,
         "examples": [example_record(contract)],
+    }
+
+
+def _time_schema(written: str | None) -> dict[str, Any]:
+    forms: list[dict[str, Any]] = [{"type": "string", "format": kind} for kind in ("date-time", "date")]
+    if written is not None:
+        forms = [{"type": "string", "pattern": date_format(written).pattern}]
+    how = "ISO 8601" if written is None else f"as {written}, such as {date_format(written).example}"
+    return {
+        "anyOf": [*forms, {"type": "null"}],
+        "description": f"When the record was made ({how}): ages are counted up to it, else up to today.",
     }
 
 
@@ -55,7 +65,12 @@ def feature_schema(feature: Feature) -> dict[str, Any]:
                 schema["enum"] = [form for value in feature.values for form in _spellings(value)]
     elif feature.type == "date":
         types = ["string"]
-        schema["format"] = "date"
+        if feature.format is None:
+            schema["format"] = "date"
+        else:
+            known = date_format(feature.format)
+            schema["pattern"] = known.pattern
+            said = ". ".join(part for part in (said, f"A date as {known.text}, such as {known.example}") if part)
     elif feature.type == "boolean":
         types = ["boolean", "integer", "string"]
         schema["enum"] = [True, False, 1, 0, "true", "false", "yes", "no", "1", "0", "t", "f", "y", "n"]
@@ -93,7 +108,7 @@ def _example(feature: Feature, missing: Collection[str]) -> Any:
     if feature.type == "boolean":
         return True
     if feature.type == "date":
-        return "2026-01-31"
+        return "2026-01-31" if feature.format is None else date_format(feature.format).write(date(2026, 1, 31))
     low = feature.min if feature.min is not None else min(0.0, feature.max or 0.0)
     high = feature.max if feature.max is not None else max(low, 0.0) + 1.0
     middle = low + (high - low) / 2

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from andamio.contract.canonical import canonical, composed
+from andamio.contract.dates import date_format
 
 EXACT_INTEGER = 2**24
 """The largest integer up to which float32 holds every integer."""
@@ -89,6 +90,8 @@ class ProblemTable(Section):
     """Rows that share it stay together, in the holdout and in cross-validation."""
     time: Column | None = None
     """The column that orders rows; never a feature. The age of a date is counted up to it."""
+    time_format: str | None = None
+    """How the times in that column are written, such as `"%d/%m/%Y %H:%M"`; left out, in ISO 8601."""
 
     @field_validator("name")
     @classmethod
@@ -130,6 +133,17 @@ class ProblemTable(Section):
                 f'expected a comparison such as "roc_auc >= 0.85" with one of {", ".join(get_args(Metric))}'
             )
         return value
+
+    @field_validator("time_format")
+    @classmethod
+    def _time_format_is_readable(cls, value: str | None) -> str | None:
+        return value if value is None else date_format(value).text
+
+    @model_validator(mode="after")
+    def _time_format_has_a_time(self) -> Self:
+        if self.time_format is not None and self.time is None:
+            raise ValueError("time_format: there is no time column; name it as time")
+        return self
 
     @model_validator(mode="after")
     def _labels_are_distinct(self) -> Self:
@@ -209,6 +223,9 @@ class Feature(Section):
     unknown: Literal["reject", "other"] | None = None
     """A category that is not listed: `reject` the record, or read the value as `other`. Left out: `reject`, and
     `other` when the values are learned."""
+    format: str | None = None
+    """How a date is written, such as `"%d/%m/%Y"`: `%d`, `%m`, `%Y`, and `%H`, `%M`, `%S` of a moment. Left out, in
+    ISO 8601. It holds for texts of any format, files and requests; a date that Parquet holds as one needs none."""
     required: Annotated[bool, Field(strict=True)] = True
     """`false`: may be missing, when training and when serving; imputed inside the model."""
     on_invalid: Literal["reject", "missing"] = "reject"
@@ -224,6 +241,11 @@ class Feature(Section):
     def accepts_unknown(self) -> bool:
         """Whether a category that is not listed passes (as "other") instead of being rejected."""
         return self.unknown == "other" or (self.unknown is None and self.values is None)
+
+    @field_validator("format")
+    @classmethod
+    def _format_is_readable(cls, value: str | None) -> str | None:
+        return value if value is None else date_format(value).text
 
     @field_validator("type", mode="before")
     @classmethod
@@ -263,6 +285,8 @@ class Feature(Section):
                     raise ValueError(f"{key}: only an integer or a number has a range, not a {self.type}")
             if self.on_invalid == "missing":
                 raise ValueError(f"on_invalid: only an integer or a number has a range, not a {self.type}")
+        if self.format is not None and self.type != "date":
+            raise ValueError(f"format: only a date has one, not a {self.type}")
         if self.type != "category":
             for key in ("values", "unknown"):
                 if getattr(self, key) is not None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract.canonical import canonical
+from andamio.contract.dates import date_format
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,6 +152,28 @@ def truth_of(cell: object) -> float | Wrong | None:
         return None
     text = text.lower()
     return 1.0 if text in TRUE_WORDS else 0.0 if text in FALSE_WORDS else _NOT_A_TRUTH
+
+
+def moment_written(written: str | None) -> Callable[[object], datetime | Wrong | None]:
+    """The reader of dates that are written in a format of the contract (`andamio.contract.dates`), else in ISO 8601.
+
+    A cell that is a date already, as Parquet has it, needs no format; a number such as 20260331 is read as its text.
+    """
+    if written is None:
+        return moment_of
+    known = date_format(written)
+    wrong = Wrong(f"expected a date as {written}, such as {known.example}", _NOT_A_DATE.code)
+
+    def read(cell: object) -> datetime | Wrong | None:
+        if isinstance(cell, str | int | float) and not isinstance(cell, bool):
+            if cell != cell:  # NaN
+                return None
+            text = cell.strip() if isinstance(cell, str) else text_of(cell)
+            return (known.read(text) if isinstance(text, str) else None) or wrong
+        found = moment_of(cell)
+        return wrong if isinstance(found, Wrong) else found
+
+    return read
 
 
 def moment_of(cell: object) -> datetime | Wrong | None:

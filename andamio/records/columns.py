@@ -20,6 +20,7 @@ from andamio.records.cells import (
     DictionaryColumn,
     Wrong,
     moment_of,
+    moment_written,
     number_of,
     number_written,
     read_each,
@@ -76,7 +77,7 @@ class Reader:
         if feature.type == "category":
             column = self._categories(name, feature, cells)
         elif feature.type == "date":
-            column = self._moments(name, cells).astype("datetime64[D]")
+            column = self._moments(name, cells, feature.format).astype("datetime64[D]")
         elif feature.type == "boolean":
             column = self._truths(name, cells)
         else:
@@ -113,10 +114,10 @@ class Reader:
         self._require(name, column, before, "is required to identify the row and has no value")
         return column
 
-    def times(self, name: str, cells: Cells | None, *, required: bool) -> NDArray[np.datetime64]:
-        """The column that orders rows, `datetime64[s]` in UTC."""
+    def times(self, name: str, cells: Cells | None, written: str | None, *, required: bool) -> NDArray[np.datetime64]:
+        """The column that orders rows, `datetime64[s]` in UTC, from texts in a format or in ISO 8601."""
         before = len(self.table.violations)
-        column = self._moments(name, cells)
+        column = self._moments(name, cells, written)
         if required:
             self._require(name, column, before, "is required to order rows and has no value")
         return column
@@ -198,12 +199,16 @@ class Reader:
         """Booleans as 1.0 and 0.0, NaN where there is no value."""
         return self._read_as(np.dtype(np.float64), name, cells, self._or_missing(truth_of))
 
-    def _moments(self, name: str, cells: Cells | None) -> NDArray[np.datetime64]:
+    def _moments(self, name: str, cells: Cells | None, written: str | None) -> NDArray[np.datetime64]:
+        read = moment_written(written)
         if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
             column: NDArray[np.datetime64] = cells.astype("datetime64[s]")
         else:
-            column = self._read_as(np.dtype("datetime64[s]"), name, cells, self._or_missing(moment_of))
-        for moment in self.missing.moments:
+            column = self._read_as(np.dtype("datetime64[s]"), name, cells, self._or_missing(read))
+        moments = self.missing.moments
+        if written is not None:
+            moments |= {moment for moment in map(read, self.missing.texts) if isinstance(moment, datetime)}
+        for moment in moments:
             column[column == np.datetime64(moment, "s")] = np.datetime64("NaT", "s")
         return column
 

@@ -69,7 +69,7 @@ def _table(
             table.columns[name] = source.read(name, feature, cells)
     problem = contract.problem
     if problem.time is not None and (training or problem.time in columns):
-        table.time = source.times(problem.time, columns.get(problem.time), required=training)
+        table.time = source.times(problem.time, columns.get(problem.time), problem.time_format, required=training)
     if training:
         for column in dict.fromkeys((problem.id, problem.group)):
             if column is not None:

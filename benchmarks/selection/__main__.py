@@ -38,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     files = [splits.path(source, number, given.rows) for source, number in wanted]
     text = report.tables([splits.read(file) for file in files if file.exists()])
     print(text)
-    contests = [automl.contest(source, 0, given.rows) for source in SOURCES[: given.automl]]
+    contests = [
+        automl.contest(source, 0, given.rows)
+        for source in SOURCES[: given.automl]
+        if not given.only_read or automl.told_file(source, 0, given.rows).exists()
+    ]
     beside = report.automl(contests) if contests else ""
     print(beside)
     if given.write:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from andamio.release.model import Model
@@ -23,6 +23,8 @@ from training.documents import TrialSpec
 from training.evaluate.evaluate import latency_ms
 from training.rows import encode_rows, seal
 from training.trials.trial import fit_spec
+
+Rows = NDArray[np.int64]
 
 FLAML = "flaml[automl]==2.7.0"
 SCRIPT = Path(__file__).with_name("flaml_alone.py")
@@ -45,10 +47,10 @@ class Contest:
 def contest(source: Source, number: int, rows: int) -> Contest:
     """Run FLAML on a split that is in the cache, once, and time both models."""
     split = splits.read(splits.path(source, number, rows))
-    told_file = CACHE / f"{splits.path(source, number, rows).stem}-flaml.json"
-    if not told_file.exists():
-        _run(source, split, rows, told_file)
-    told = json.loads(told_file.read_text(encoding="utf-8"))
+    file = told_file(source, number, rows)
+    if not file.exists():
+        _run(source, split, rows, file)
+    told = json.loads(file.read_text(encoding="utf-8"))
     return Contest(
         split=split,
         estimator=told["estimator"],
@@ -61,37 +63,44 @@ def contest(source: Source, number: int, rows: int) -> Contest:
     )
 
 
-def _run(source: Source, split: Split, rows: int, told_file: Path) -> None:
+def told_file(source: Source, number: int, rows: int) -> Path:
+    """What FLAML found on a split."""
+    return CACHE / f"{splits.path(source, number, rows).stem}-flaml.json"
+
+
+def _run(source: Source, split: Split, rows: int, file: Path) -> None:
     table = load(source)
-    sides_of = sides(table, split.number, rows)
-    files = [told_file.with_suffix(f".{side}.csv") for side in ("train", "test")]
-    for file, side in zip(files, sides_of, strict=True):
-        _frame(table, side, labelled=side is sides_of[0]).to_csv(file, index=False)
+    train, test = sides(table, split.number, rows)
+    train_file, test_file, found = (file.with_suffix(f".{part}") for part in ("train.csv", "test.csv", "part"))
+    _frame(table, train).assign(label=table.labels[train]).to_csv(train_file, index=False)
+    _frame(table, test).to_csv(test_file, index=False)
     metric = split.metric if split.positive >= 0 else "roc_auc_ovr"
     alone = [uv(), "run", "--no-project", "--quiet", "--with", FLAML, "python", str(SCRIPT)]
-    subprocess.run([*alone, *map(str, files), f"{split.seconds:.1f}", metric, str(told_file)], check=True)
-    told = json.loads(told_file.read_text(encoding="utf-8"))
-    told["own_bytes"], told["own_latency_ms"] = _served(table, split, sides_of)
-    told_file.write_text(json.dumps(told), encoding="utf-8")
-    for file in files:
-        file.unlink()
+    if not found.exists():
+        arguments = [str(train_file), str(test_file), f"{split.seconds:.1f}", metric, str(found)]
+        subprocess.run([*alone, *arguments], check=True, stdout=subprocess.DEVNULL)
+    told = json.loads(found.read_text(encoding="utf-8"))
+    told["own_bytes"], told["own_latency_ms"] = _served(table, split, train, test)
+    file.write_text(json.dumps(told), encoding="utf-8")
+    for each in (train_file, test_file, found):
+        each.unlink()
 
 
-def _frame(table: RealTable, rows: np.ndarray, *, labelled: bool) -> pd.DataFrame:
-    inputs = table.contract.inputs
+def _frame(table: RealTable, rows: Rows) -> pd.DataFrame:
     columns = table.take(rows)
-    named = {f"text:{name}" if feature.type == "category" else name: columns[name] for name, feature in inputs.items()}
-    return pd.DataFrame({**named, **({"label": table.labels[rows]} if labelled else {})})
+    inputs = table.contract.inputs
+    names = {name: f"text_{name}" if feature.type == "category" else name for name, feature in inputs.items()}
+    return pd.DataFrame({shown: columns[name] for name, shown in names.items()})
 
 
-def _served(table: RealTable, split: Split, sides_of: Sequence[np.ndarray]) -> tuple[int, float]:
+def _served(table: RealTable, split: Split, train_rows: Rows, test_rows: Rows) -> tuple[int, float]:
     """Bytes and milliseconds a record of what the adopted rule would serve."""
-    columns = table.take(sides_of[0])
+    columns = table.take(train_rows)
     contract = seal(table.contract, columns)
     train = encode_rows(contract, columns, version="benchmark")
-    test = encode_rows(contract, table.take(sides_of[1]), version="benchmark")
+    test = encode_rows(contract, table.take(test_rows), version="benchmark")
     chosen = adopted(split)
-    spec = TrialSpec(**{name: chosen.figures[name] for name in TrialSpec.model_fields})
+    spec = TrialSpec(**{name: chosen.figures[name] for name in TrialSpec.model_fields if name in chosen.figures})
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fitted = fit_spec(contract, train.encoded, train.labels, spec, splits.SEED)

@@ -2,7 +2,7 @@
 
     python flaml_alone.py TRAIN.csv TEST.csv SECONDS METRIC OUT.json
 
-The columns of text are named in TRAIN's header by a leading "text:". Its clock counts processor time, so that a busy
+The columns of text are named in TRAIN's header by a leading "text_". Its clock counts processor time, so that a busy
 machine takes nothing of its SECONDS.
 """
 
@@ -55,7 +55,7 @@ def main() -> None:
 def _read(path: str) -> pd.DataFrame:
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     for name in table.columns:
-        if name.startswith("text:"):
+        if name.startswith("text_"):
             table[name] = table[name].astype(str).astype("category")
     return table
 

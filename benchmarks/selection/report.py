@@ -11,7 +11,7 @@ import numpy as np
 from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.metrics import higher_is_better, score
 from benchmarks.selection.automl import Contest
-from benchmarks.selection.rules import RULES, Rule, adopted, own_error
+from benchmarks.selection.rules import RULES, Rule, adopted, default, nearest, own_error, passes
 from benchmarks.selection.splits import Floats, Scored, Split
 from training.families.spaces import PLAIN
 
@@ -29,7 +29,7 @@ def tables(found: Sequence[Split]) -> str:
         f"{len(by_table)} tables, {len(found)} outer splits; {_range([len(split.train) for split in found])} train "
         f"and {_range([len(split.labels) for split in found])} test rows each."
     )
-    return "\n\n".join([head, _rules(by_table), _plain(by_table)])
+    return "\n\n".join([head, _rules(by_table), _guard(found), _plain(by_table)])
 
 
 def _range(numbers: Sequence[int]) -> str:
@@ -69,6 +69,29 @@ def _mean_gain(splits: Sequence[Split], rule: Rule) -> float:
         measured(split, own_error(split).test, "log_loss") - measured(split, rule(split).test, "log_loss")
         for split in splits
     )
+
+
+def _guard(found: Sequence[Split]) -> str:
+    """The trials that the guard keeps out and those that pass, by their log loss on the test rows."""
+    lines = [
+        "| trials | guard | number | worse on the test rows | log loss above plain logistic regression's |",
+        "|:--|:--|--:|--:|--:|",
+    ]
+    losses: dict[tuple[bool, bool], list[float]] = defaultdict(list)
+    for split in found:
+        plain = measured(split, default(split).test, "log_loss")
+        close = nearest(split)
+        for trial in split.trials:
+            if trial.figures["id"] != PLAIN:
+                known = trial.figures["id"] in close, passes(split, trial)
+                losses[known].append(measured(split, trial.test, "log_loss") - plain)
+    for near, passed in ((True, False), (True, True), (False, False), (False, True)):
+        gaps = losses[near, passed]
+        if gaps:
+            where, word = "near the best" if near else "farther", "passed" if passed else "kept out"
+            worse = statistics.fmean(gap > 0 for gap in gaps)
+            lines.append(f"| {where} | {word} | {len(gaps)} | {worse:.0%} | {statistics.fmean(gaps):+.4f} |")
+    return "\n".join(lines)
 
 
 def _plain(by_table: dict[str, list[Split]]) -> str:

@@ -91,6 +91,12 @@ def lowest_loss(split: Split) -> Scored:
     )
 
 
+def nearest(split: Split) -> set[str]:
+    """The ids of the trials that are near the best."""
+    ranked = sorted(scores(split), key=lambda each: -_sign(split) * each.mean)
+    return {split.trials[int(each.trial)].figures["id"] for each in near(ranked, higher_is_better=_sign(split) > 0)}
+
+
 def passes(split: Split, trial: Scored) -> bool:
     """Whether the guard lets a trial pass."""
     return not gap(split, trial).beyond_noise

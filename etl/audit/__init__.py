@@ -19,8 +19,9 @@ from andamio.dataset.columns import Columns
 from andamio.dataset.documents import AuditEntry, DatasetAudit
 from andamio.dataset.version import KEY
 from etl.audit.across import across_the_split
-from etl.audit.features import Train, within_train
+from etl.audit.features import within_train
 from etl.audit.suspects import KINDS, Suspect
+from etl.audit.train import Train
 from etl.audit.values import FINDINGS, Finding, findings
 from etl.split import SealedSplit
 

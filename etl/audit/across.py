@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns
 from andamio.storage import layout
-from etl.audit.evidence import codes_of, records
-from etl.audit.suspects import DUPLICATES, GROUPS, TIMES, Suspect
+from etl.audit.suspects import DUPLICATES, GROUPS, NEAR_DUPLICATES, TIMES, Suspect
 from etl.split import SealedSplit
+from etl.twins import Records, codes_of
 
 MIN_ROWS = 3
 """Fewer rows than this are not reported."""
 MIN_SHARE = 0.01
 """The share of holdout rows, or of pairs of rows in the wrong order, below which an overlap is ignored."""
-ABOVE_CHANCE = 3.0
-"""How many times more often than by chance records must repeat."""
-MAX_HOLDOUT_ROWS = 20_000
+MAX_HOLDOUT_ROWS, MAX_TRAIN_ROWS = 20_000, 100_000
+"""How many rows are compared. Rows lie in the order of a digest, so the first ones are a sample."""
 
 
 def across_the_split(
@@ -29,7 +30,8 @@ def across_the_split(
     split: SealedSplit,
 ) -> tuple[list[Suspect], list[str]]:
     """Suspects that concern rows of train and holdout together, and the kinds that were checked."""
-    found, checked = [_duplicates(contract, rows, labels, holdout)], [DUPLICATES]
+    found: list[Suspect | None] = [*_duplicates(contract, rows, labels, holdout, split)]
+    checked = [DUPLICATES, NEAR_DUPLICATES]
     group, time = contract.problem.group, contract.problem.time
     if group is not None and group in rows:
         found.append(_groups(group, rows[group], holdout, split))
@@ -41,49 +43,67 @@ def across_the_split(
 
 
 def _duplicates(
-    contract: Contract, rows: Columns, labels: NDArray[np.int64], holdout: NDArray[np.bool_]
-) -> Suspect | None:
-    """Holdout rows with the same features as a training row, more than by chance.
+    contract: Contract,
+    rows: Columns,
+    labels: NDArray[np.int64],
+    holdout: NDArray[np.bool_],
+    split: SealedSplit,
+) -> Iterator[Suspect]:
+    """Holdout rows with the features of a training row, or all of them but one, more than by chance (`etl.twins`)."""
+    taken = _sample(holdout)
+    held = holdout[taken]
+    codes = [codes_of(rows[name][taken]) for name in contract.inputs]
+    records = Records(codes)
+    of = int(held.sum())
+    compared = f"{of} holdout rows" + (f" (compared with {int((~held).sum()):,})" if len(taken) < len(holdout) else "")
+    equal = records.equal(held, ~held)
+    count = int(equal.found.sum())
+    if count >= max(MIN_ROWS, MIN_SHARE * of) and not equal.chance:
+        same_label = _of_one_label(records.codes(), labels[taken], held, equal.found)
+        anew = (
+            " The split was sealed by rows: a new lake seals it so that equal records share a side."
+            if split.key == "row"
+            else ""
+        )
+        yield Suspect(
+            DUPLICATES,
+            "",
+            {
+                "rows": count,
+                "holdout": of,
+                "share": equal.share,
+                "by_chance": equal.by_chance,
+                "same_label": same_label,
+            },
+            f"{count} of {compared} ({equal.share:.1%}; {equal.by_chance:.1%} by chance) have the very features of a "
+            f"training row, {same_label} of them with its label: a model may memorize them. Remove the copies from the "
+            f"raw files, or name the column that copies share as group in [problem].{anew}",
+        )
+    near = records.near(held, ~held, labels[taken])
+    count = int(near.found.sum())
+    if count >= max(MIN_ROWS, MIN_SHARE * of) and not near.chance:
+        yield Suspect(
+            NEAR_DUPLICATES,
+            "",
+            {"rows": count, "holdout": of, "share": near.share, "by_chance": near.by_chance},
+            f"{count} of {compared} ({near.share:.1%}; {near.by_chance:.1%} by chance) have the features of a training "
+            "row but for one column: versions of one record, which a model may memorize. Keep one version of each, or "
+            "name the column that versions share as group in [problem].",
+        )
 
-    In columns with few values equal records are expected. Chance is estimated as if columns were
-    independent: the share of a record in train is then the product of the shares of its values.
-    """
-    inputs = tuple(contract.inputs)
-    member = records(rows, inputs)
-    seen = np.zeros(member.max() + 1, dtype=bool)
-    seen[member[~holdout]] = True
-    copies = holdout & seen[member]
-    holdout_rows, train_rows = int(holdout.sum()), int((~holdout).sum())
-    count = int(copies.sum())
-    if count < max(MIN_ROWS, MIN_SHARE * holdout_rows):
-        return None
-    likely = np.zeros(len(labels))
-    for name in inputs:
-        codes = codes_of(rows[name])
-        counts = np.bincount(codes[~holdout], minlength=codes.max() + 1)
-        with np.errstate(divide="ignore"):
-            likely += np.log(counts / train_rows)[codes]
-    chance = float((-np.expm1(train_rows * np.log1p(-np.minimum(np.exp(likely[holdout]), 1 - 1e-12)))).mean())
-    if count / holdout_rows <= ABOVE_CHANCE * chance:
-        return None
-    # Of a record that stands in train with several labels, any will do.
-    train_pairs = set(zip(member[~holdout].tolist(), labels[~holdout].tolist(), strict=True))
-    same_label = sum(pair in train_pairs for pair in zip(member[copies].tolist(), labels[copies].tolist(), strict=True))
-    return Suspect(
-        DUPLICATES,
-        "",
-        {
-            "rows": count,
-            "holdout": holdout_rows,
-            "share": count / holdout_rows,
-            "by_chance": chance,
-            "same_label": same_label,
-        },
-        f"{count} of {holdout_rows} holdout rows ({count / holdout_rows:.1%}; {chance:.1%} by chance) have the very "
-        "features of a "
-        f"training row, {same_label} of them with its label: a model may memorize them. Remove the copies from "
-        "the raw files, or name the column that copies share as group in [problem].",
-    )
+
+def _sample(holdout: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The rows that are compared, in order: up to 20,000 of the holdout and 100,000 of train."""
+    held, train = np.flatnonzero(holdout)[:MAX_HOLDOUT_ROWS], np.flatnonzero(~holdout)[:MAX_TRAIN_ROWS]
+    return np.sort(np.concatenate([held, train]))
+
+
+def _of_one_label(
+    records: NDArray[np.uint64], labels: NDArray[np.int64], held: NDArray[np.bool_], found: NDArray[np.bool_]
+) -> int:
+    """How many of the rows found have their label too. Of a record that train has with several, any will do."""
+    pairs = set(zip(records[~held].tolist(), labels[~held].tolist(), strict=True))
+    return sum(pair in pairs for pair in zip(records[found].tolist(), labels[found].tolist(), strict=True))
 
 
 def _groups(group: str, column: NDArray[np.object_], holdout: NDArray[np.bool_], split: SealedSplit) -> Suspect | None:

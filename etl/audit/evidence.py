@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from andamio.dataset.columns import Columns, missing
+from andamio.contract.tables import Feature
+from andamio.dataset.columns import missing
+from etl.twins import codes_of
 
 Z = 2.5758
 """The normal quantile of two-sided 99% intervals."""
@@ -27,9 +29,11 @@ def has_value(column: NDArray[np.generic]) -> NDArray[np.bool_]:
     return ~missing(column)
 
 
-def codes_of(column: NDArray[np.generic]) -> Codes:
-    """A code for each distinct cell, no value among them: `[rows]`."""
-    return np.asarray(pd.factorize(column, use_na_sentinel=False)[0], dtype=np.int64)
+def as_numbers(feature: Feature, column: NDArray[np.generic]) -> NDArray[np.float64]:
+    """A column that has an order, as float64 with NaN for no value; a date in days."""
+    if feature.type != "date":
+        return column.astype(np.float64)
+    return np.where(np.isnat(column), np.nan, column.astype(np.int64).astype(np.float64))
 
 
 def bins_of(column: NDArray[np.float64]) -> Codes:
@@ -39,6 +43,11 @@ def bins_of(column: NDArray[np.float64]) -> Codes:
         return codes_of(column)
     edges = np.unique(np.quantile(column[present], np.arange(1, BINS) / BINS))
     return np.where(present, np.searchsorted(edges, column, side="left"), len(edges) + 1).astype(np.int64)
+
+
+def column_codes(feature: Feature, column: NDArray[np.generic]) -> Codes:
+    """A code for each value of a category, for each bin of a column that has an order: `[rows]`."""
+    return codes_of(column) if feature.type == "category" else bins_of(as_numbers(feature, column))
 
 
 def folds_of(keys: NDArray[np.object_]) -> Codes:
@@ -96,17 +105,21 @@ def rates_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) 
     return rates
 
 
-def accuracy_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) -> NDArray[np.float64]:
-    """The accuracy by class of a guess from rows of other folds with the same value, NaN without rows: `[classes]`.
+def guesses_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) -> Labels:
+    """The class guessed for each row from rows of other folds with the same value, -1 for none: `[rows]`.
 
-    The guess is the class that is there more often than by its own share; a value seen nowhere else guesses nothing.
+    It is the class that is there more often than by its own share; a value seen nowhere else guesses nothing.
     """
     class_counts, shares = _counts_in_other_folds(codes, labels, folds, classes)
-    guesses = np.where(class_counts.any(axis=1), np.argmax(class_counts / np.maximum(shares, 1e-12), axis=1), -1)
-    rows = np.bincount(labels, minlength=classes)
+    likely = np.argmax(class_counts / np.maximum(shares, 1e-12), axis=1)
+    return np.where(class_counts.any(axis=1), likely, -1)
+
+
+def accuracy_by_class(guesses: Labels, labels: Labels, classes: int) -> NDArray[np.float64]:
+    """The share of each class's rows that are guessed, NaN without rows: `[classes]`."""
     hits = np.bincount(labels[guesses == labels], minlength=classes)
     with np.errstate(invalid="ignore"):
-        return np.asarray(hits / rows, dtype=np.float64)
+        return np.asarray(hits / np.bincount(labels, minlength=classes), dtype=np.float64)
 
 
 def _counts_in_other_folds(
@@ -120,12 +133,3 @@ def _counts_in_other_folds(
     totals = other_folds.sum(axis=1)
     shares = totals / np.maximum(totals.sum(axis=1, keepdims=True), 1)
     return other_folds[folds, codes], shares[folds]
-
-
-def records(columns: Columns, names: tuple[str, ...]) -> Codes:
-    """A code for each distinct record over some columns: `[rows]`."""
-    member = np.zeros(len(next(iter(columns.values()))), dtype=np.int64)
-    for name in names:  # a column at a time, so that the codes stay below rows squared
-        codes = codes_of(columns[name])
-        member = codes_of(member * (codes.max() + 1) + codes)
-    return member

@@ -12,9 +12,16 @@ IDENTIFIER = "identifier"
 GROUPS = "group_overlap"
 TIMES = "time_overlap"
 DUPLICATES = "duplicates"
+NEAR_DUPLICATES = "near_duplicates"
 
-KINDS = (COPY, ALONE, MISSING, LATER, IDENTIFIER, GROUPS, TIMES, DUPLICATES)
+KINDS = (COPY, ALONE, MISSING, LATER, IDENTIFIER, GROUPS, TIMES, DUPLICATES, NEAR_DUPLICATES)
 """Every kind of suspect, the worst first."""
+
+ADVICE = (
+    "If it is known only after the event, set available_at_prediction = false. If it encodes the label, remove it "
+    "from [features]."
+)
+"""What to do about a column that reveals the label."""
 
 Number = float | int
 

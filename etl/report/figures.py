@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
 from andamio.dataset.columns import Columns
-from etl.audit.evidence import codes_of, has_value, records
-from etl.audit.features import as_numbers
+from etl.audit.evidence import as_numbers, has_value
+from etl.twins import codes_of, hashes
 
 SAMPLE = 50_000
 """Rows that relations between columns are worked out on: the first ones, which are a sample, as digests order them."""
@@ -249,7 +249,7 @@ def moved(contract: Contract, train: Columns, before: Columns) -> list[Drift]:
 
 def duplicates(contract: Contract, train: Columns) -> tuple[int, int]:
     """Records that are there several times in train, and the rows that they take."""
-    counts = np.bincount(records(train, tuple(contract.inputs)))
+    counts = np.unique(hashes(codes_of(train[name]) for name in contract.inputs), return_counts=True)[1]
     return int((counts > 1).sum()), int(counts[counts > 1].sum())
 
 

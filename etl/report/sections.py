@@ -24,6 +24,7 @@ KINDS = {
     "group_overlap": "groups on both sides",
     "time_overlap": "a holdout older than train",
     "duplicates": "records on both sides",
+    "near_duplicates": "versions of records on both sides",
 }
 
 

@@ -1,7 +1,8 @@
 """`python -m tests.conformance [TARGET ...]`: what each target does, as a table, and written where it is kept.
 
 Without a target it runs ministack, localstack and moto. It ends with 1 where a verdict is another one than before,
-and with pytest's code where a test could not be run. `aws` compares and writes nothing.
+and with pytest's code where a test could not be run. `aws` compares and writes nothing, and ends with 1 where nobody is
+signed in.
 """
 
 from __future__ import annotations
@@ -12,13 +13,20 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import verdicts
-from tests.conformance.targets import LOCAL
+from tests.conformance.targets import LOCAL, NoCredentials, running
 
 
 def main(names: list[str]) -> int:
     """Run the suite on targets and renew the table; returns the exit code."""
     before = kinds()
     targets = names or list(LOCAL)
+    try:
+        if "aws" in targets:
+            with running("aws"):
+                pass
+    except NoCredentials as error:
+        print(error, file=sys.stderr)
+        return 1
     arguments = [str(Path(__file__).parent), "-q", "--no-header", "-p", "no:cacheprovider"]
     code = pytest.main(
         [

@@ -187,10 +187,12 @@ class Account:
             f"role of {service}",
             lambda it: it.role(
                 service,
-                allow(["lambda:InvokeFunction"], f"arn:*:lambda:*:*:function:{mine}"),
-                allow(["sns:Publish", "sqs:SendMessage"], f"arn:*:sns:*:*:{mine}", f"arn:*:sqs:*:*:{mine}"),
-                allow(["s3:GetObject", "s3:PutObject", "s3:ListBucket"], f"arn:*:s3:::{mine}", f"arn:*:s3:::{mine}/*"),
-                allow(["states:*"], f"arn:*:states:*:*:*:{mine}"),
+                allow(["lambda:InvokeFunction"], f"arn:aws:lambda:*:*:function:{mine}"),
+                allow(["sns:Publish", "sqs:SendMessage"], f"arn:aws:sns:*:*:{mine}", f"arn:aws:sqs:*:*:{mine}"),
+                allow(
+                    ["s3:GetObject", "s3:PutObject", "s3:ListBucket"], f"arn:aws:s3:::{mine}", f"arn:aws:s3:::{mine}/*"
+                ),
+                allow(["states:*"], f"arn:aws:states:*:*:*:{mine}"),
                 allow(["events:PutTargets", "events:PutRule", "events:DescribeRule"], "*"),
                 allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], "*"),
             ),

@@ -144,10 +144,12 @@ def test_too_many_requests(account):
     """Requests beyond the rate of a key's usage plan are refused with 429.
 
     Source: API Gateway Developer Guide, Throttle requests to your REST APIs.
+
+    Here: it is a cost guard; `tests/infra/test_routes.py` holds the plan in the template.
     """
     it = api(account)
     said = [it.ask("GET", "/a", key=it.slow_key).status_code for _ in range(20)]
-    came((429 in said, said.count(200) >= 1), (True, True))
+    came("some refused" if {200, 429} <= set(said) else str(set(said)), "some refused")
 
 
 def test_the_stage_in_a_path(account):
@@ -185,6 +187,8 @@ def test_a_caller(account):
     """The function gets the request's id, the id of its key, and the address of who calls.
 
     Source: API Gateway Developer Guide, $context variables.
+
+    Here: the access log names the key, and no function reads it.
     """
     seen = answer(account, "GET", "/a")["context"]
     identity = seen["identity"] or {}
@@ -216,6 +220,8 @@ def test_a_reply_of_another_form(account):
     """A function that returns no reply is answered with 502.
 
     Source: API Gateway Developer Guide, Output format of a Lambda function for proxy integration.
+
+    Here: `tests/unit/api` reads every reply as API Gateway does.
     """
     came(api(account).ask("GET", "/malformed").status_code, 502)
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
+import requests
 
 from tests.conformance.account import Account, Queue, allow, eventually
 from tests.conformance.test_s3 import ODD
@@ -90,6 +91,36 @@ def test_the_name_of_a_new_object(account):
     Here: `launch_opencore.py` gives LocalStack's events the name.
     """
     came(event_of(account, ODD)["detail"]["object"]["key"], ODD)
+
+
+def test_a_new_object_of_parts(account):
+    """An object of parts is one event, of CompleteMultipartUpload, when it is completed.
+
+    Source: S3 User Guide, EventBridge event message structure.
+
+    Here: no rule asks for the reason.
+    """
+    announced, s3 = announcing(account), account.client("s3")
+    where = {"Bucket": announced.bucket, "Key": "parts/a.csv"}
+    upload = {**where, "UploadId": s3.create_multipart_upload(**where)["UploadId"]}
+    etag = s3.upload_part(**upload, PartNumber=1, Body=b"12345")["ETag"]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+    detail = account.message(announced.queue, lambda it: it["detail"]["object"]["key"] == "parts/a.csv")["detail"]
+    came((detail.get("reason"), detail["object"].get("size")), ("CompleteMultipartUpload", 5))
+
+
+def test_a_new_object_by_a_form(account):
+    """An object that a presigned form uploads is an event like any other, of PostObject.
+
+    Source: S3 User Guide, EventBridge event message structure.
+
+    Here: no rule asks for the reason.
+    """
+    bucket, queue = announcing(account).bucket, announcing(account).queue
+    form = account.client("s3", signature_version="s3v4").generate_presigned_post(bucket, "form/a.csv", ExpiresIn=60)
+    requests.post(form["url"], data=form["fields"], files={"file": b"12345"}, timeout=30)
+    detail = account.message(queue, lambda it: it["detail"]["object"]["key"] == "form/a.csv")["detail"]
+    came(detail.get("reason"), "PostObject")
 
 
 def test_each_new_object_at_least_once(account):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -46,6 +47,8 @@ def test_a_process_that_ends(account):
     """A process that ends by itself is Runtime.ExitError, and the next call gets another one.
 
     Source: Lambda Developer Guide, Troubleshoot invocation issues.
+
+    Here: either is a fault, which is tried again where that helps.
     """
     name = account.function()
     said = account.invoke(name, {"do": "exit"})
@@ -112,6 +115,24 @@ def test_a_warm_process(account):
     """
     name = account.function("calls = []\ndef handler(event, context):\n    calls.append(1)\n    return len(calls)\n")
     came([account.invoke(name) for _ in range(3)], [1, 2, 3])
+
+
+def test_calls_at_once(account):
+    """Two calls at the same time run beside each other, each in a process of its own.
+
+    Source: Lambda Developer Guide, Understanding Lambda function scaling.
+    """
+    source = """
+import time
+def handler(event, context):
+    began = time.time()
+    time.sleep(event)
+    return [began, time.time()]
+"""
+    name = account.function(source, Timeout=60)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: account.invoke(name, 8 if account.target.is_aws else 4), range(2))
+    came("beside each other" if first[0] < second[1] and second[0] < first[1] else "in turn", "beside each other")
 
 
 def test_the_environment(account):
@@ -298,6 +319,8 @@ def test_a_subscription_by_phrase(account):
     """A subscription by a phrase gives a function, zipped, those lines of a log that have it.
 
     Source: CloudWatch Logs User Guide, Log group-level subscription filters; Filter pattern syntax.
+
+    Here: no log is subscribed to yet.
     """
     said = subscribed(account, '"andamio.prediction"')
     came([json.loads(it["message"])["event"] for it in said["logEvents"]], ["andamio.prediction"])

@@ -25,10 +25,21 @@ def caught(account, task: dict) -> object:
     return said.get("caught", said) if isinstance(said, dict) else said
 
 
-def waiting(account) -> dict:
-    """Arguments of StartExecution for a machine that takes its time."""
-    machine = account.machine({"Wait": {"Type": "Wait", "Seconds": 4, "End": True}})
-    return {"stateMachineArn": machine, "name": "once"}
+def waits(account) -> tuple[dict, str]:
+    """Arguments of StartExecution, and the ARN of what they have started: it waits until it is stopped."""
+    client = account.client("stepfunctions")
+    machine = account.machine({"Wait": {"Type": "Wait", "Seconds": 120, "End": True}})
+    start = {"stateMachineArn": machine, "name": "once"}
+    arn = client.start_execution(**start, input="{}")["executionArn"]
+    account.later(client.stop_execution, executionArn=arn)
+    return start, arn
+
+
+def entered(account, execution: str) -> list[str]:
+    """The states that an execution has entered so far."""
+    client = account.client("stepfunctions")
+    reply = client.get_execution_history(executionArn=execution, includeExecutionData=False)
+    return [it["stateEnteredEventDetails"]["name"] for it in reply["events"] if "stateEnteredEventDetails" in it]
 
 
 # Names
@@ -41,8 +52,7 @@ def test_a_name_again_while_it_runs(account):
 
     Here: either answer counts as success.
     """
-    client, start = account.client("stepfunctions"), waiting(account)
-    first = client.start_execution(**start, input="{}")["executionArn"]
+    client, (start, first) = account.client("stepfunctions"), waits(account)
     came(refusal(client.start_execution, **start, input="{}"), "accepted")
     came(client.start_execution(**start, input="{}")["executionArn"], first)
 
@@ -52,8 +62,7 @@ def test_a_name_again_with_other_input(account):
 
     Source: Step Functions API Reference, StartExecution.
     """
-    client, start = account.client("stepfunctions"), waiting(account)
-    client.start_execution(**start, input="{}")
+    client, (start, _) = account.client("stepfunctions"), waits(account)
     came(refusal(client.start_execution, **start, input='{"a": 1}'), "400 ExecutionAlreadyExists")
 
 
@@ -71,6 +80,8 @@ def test_a_name_again_within_a_machine(account):
     """A state that starts an execution under a name that has run gets StepFunctions.ExecutionAlreadyExistsException.
 
     Source: Step Functions Developer Guide, Start Step Functions workflows from a running state machine.
+
+    Here: the Catch of `etl.asl.json` has every spelling.
     """
     machine = account.machine(PASS)
     client = account.client("stepfunctions")
@@ -108,9 +119,9 @@ def test_a_stop(account):
 
     Source: Step Functions API Reference, StopExecution.
     """
-    client, start = account.client("stepfunctions"), waiting(account)
-    arn = client.start_execution(**start, input="{}")["executionArn"]
-    client.stop_execution(executionArn=arn)
+    _, arn = waits(account)
+    eventually(lambda: entered(account, arn), account.target.patience)
+    account.client("stepfunctions").stop_execution(executionArn=arn)
     came(account.ended(arn)["status"], "ABORTED")
 
 
@@ -189,6 +200,8 @@ def test_a_machine_that_takes_too_long(account):
     """An execution that takes longer than the machine's TimeoutSeconds is TIMED_OUT.
 
     Source: Step Functions Developer Guide, State machine structure.
+
+    Here: each task has a TimeoutSeconds of its own; `tests/infra/test_machines.py` holds it.
     """
     slow = {"Wait": {"Type": "Wait", "Seconds": 5, "End": True}}
     came(account.run(slow, TimeoutSeconds=1)["status"], "TIMED_OUT")
@@ -347,10 +360,4 @@ def test_an_execution_is_kept(account):
     Source: Step Functions API Reference, GetExecutionHistory.
     """
     said = account.run({"First": {"Type": "Pass", "Next": "Second"}, "Second": {"Type": "Pass", "End": True}})
-    client = account.client("stepfunctions")
-
-    def entered() -> list[str]:
-        reply = client.get_execution_history(executionArn=said["executionArn"], includeExecutionData=False)
-        return [it["stateEnteredEventDetails"]["name"] for it in reply["events"] if "stateEnteredEventDetails" in it]
-
-    came(eventually(entered, 5), ["First", "Second"])
+    came(eventually(lambda: entered(account, said["executionArn"]), 5), ["First", "Second"])

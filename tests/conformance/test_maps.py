@@ -120,6 +120,8 @@ def test_items_that_are_not_there(account):
     """A Distributed Map whose items cannot be read fails with States.ItemReaderFailed.
 
     Source: Step Functions Developer Guide, Handling errors.
+
+    Here: a Map has a Catch for States.ALL; `python -m infra.asl` asks for it.
     """
     reads = {"Bucket": account.bucket(), "Key": "nothing.json"}
     each = distributed(account, reads, call(account, {"do": "echo"}), Catch=CATCH)

@@ -198,6 +198,56 @@ def test_a_rule_and_a_closed_queue(account):
     came("delivered" if got else REFUSED, REFUSED)
 
 
+def test_a_rule_and_a_topic_that_takes_nothing_from_it(account):
+    """A topic whose policy does not let EventBridge publish gets nothing from a rule.
+
+    Source: EventBridge User Guide, Using resource-based policies.
+
+    Here: `tests/infra/test_sufficient.py` holds policies of topics against the rules that publish.
+    """
+    events, sqs, name, queue = account.client("events"), account.client("sqs"), account.name(), account.queue()
+    topic = account.topic(queue)
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    account.later(events.delete_rule, Name=name)
+    events.put_targets(Rule=name, Targets=[{"Id": "t", "Arn": topic}])
+    account.later(events.remove_targets, Rule=name, Ids=["t"])
+    events.put_events(Entries=[{"Source": name, "DetailType": "t", "Detail": "{}"}])
+    got = eventually(lambda: sqs.receive_message(QueueUrl=queue.url).get("Messages"), QUIET_SECONDS)
+    came("delivered" if got else REFUSED, REFUSED)
+
+
+@pytest.mark.needs("events")
+def test_a_stream_that_may_not_write(account):
+    """A Firehose stream whose role does not allow to write to its bucket writes nothing.
+
+    Source: Firehose Developer Guide, Grant Firehose access to an Amazon S3 destination.
+
+    Here: `tests/infra/test_sufficient.py` holds the stream's role against its bucket.
+    """
+    s3, firehose, bucket, name = account.client("s3"), account.client("firehose"), account.bucket(), account.name()
+    account.accepted(
+        firehose.create_delivery_stream,
+        DeliveryStreamName=name,
+        DeliveryStreamType="DirectPut",
+        ExtendedS3DestinationConfiguration={
+            "RoleARN": powerless(account, "firehose"),
+            "BucketARN": f"arn:aws:s3:::{bucket}",
+            "BufferingHints": {"IntervalInSeconds": 1, "SizeInMBs": 1},
+        },
+    )
+    account.later(firehose.delete_delivery_stream, DeliveryStreamName=name)
+
+    def active() -> bool:
+        described = firehose.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+        return described["DeliveryStreamStatus"] == "ACTIVE"
+
+    eventually(active, account.target.patience)
+    firehose.put_record(DeliveryStreamName=name, Record={"Data": b"said"})
+    quiet = 60.0 if account.target.is_aws else 2 * QUIET_SECONDS
+    written = eventually(lambda: s3.list_objects_v2(Bucket=bucket)["KeyCount"], quiet)
+    came("written" if written else REFUSED, REFUSED)
+
+
 @pytest.mark.needs("gateway")
 def test_an_api_that_may_not_call_its_function(account):
     """An API that the function's policy does not name is answered with 500.
@@ -247,6 +297,8 @@ def test_a_function_with_a_role_that_is_not_there(account):
     """A function is not created with a role that does not exist.
 
     Source: Lambda API Reference, CreateFunction.
+
+    Here: CloudFormation makes the roles; ministack refuses it.
     """
     arn = powerless(account, "lambda")
     said = refusal(

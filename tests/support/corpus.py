@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
+from andamio.records.names import compare_names, objection_to, required_columns
 from andamio.records.parse import parse
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
@@ -56,8 +57,11 @@ def etl_verdict(contract: Contract, name: str, body: bytes) -> Verdict:
     lake = MemoryObjects("lake")
     lake.put(f"raw/{name}", body)
     report = ingest(lake, contract, [Source.of(lake.head(f"raw/{name}"))], None).files[0]
-    if report.refused or report.lacking or report.misnamed:
-        return Verdict(report.refused or report.misnamed or f"lacks {', '.join(report.lacking)}")
+    if report.refused or report.unusable:
+        names = report.read_as.names if report.read_as else []
+        lacking = [name for name in required_columns(contract) if name not in names]
+        slip = objection_to(compare_names(names, contract, training=True), contract)
+        return Verdict(report.refused or slip or f"lacks {', '.join(lacking)}")
     found: dict[int, Row] = {}
     try:
         read_as, blocks = read_file(f"raw/{name}", body, contract, column_kinds(contract, contract.inputs))

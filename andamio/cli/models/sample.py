@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from andamio.contract import Contract
+from andamio.contract.dates import date_format
 from andamio.contract.schema import example_record
+from andamio.contract.tables import Feature
 from andamio.dataset.columns import contract_columns
 from andamio.errors import DataError, InputFileError
 from andamio.records.names import near_name, required_columns, why_unusable
@@ -72,7 +75,10 @@ def first_record(file: Path, contract: Contract) -> dict[str, Any]:
         for some in blocks:
             table = parse(contract, some.columns, len(some.lines), text=some.text, decimal=read_as.decimal or ".")
             for row in np.flatnonzero(~table.bad)[:1]:
-                return {name: json_value(_cell(table, name, int(row))) for name in contract.inputs}
+                return {
+                    name: _as_written(feature, json_value(_cell(table, name, int(row))))
+                    for name, feature in contract.inputs.items()
+                }
     except (OSError, DataError):
         pass  # ETL reports what is wrong with a file
     return example_record(contract)
@@ -83,6 +89,12 @@ def _cell(table: Table, name: str, row: int) -> Any:
         return table.columns[name][row]
     column = table.coded[name]
     return column.values[column.codes[row]] if column.codes[row] >= 0 else None
+
+
+def _as_written(feature: Feature, value: Any) -> Any:
+    if feature.format is None or value is None:
+        return value
+    return date_format(feature.format).write(datetime.fromisoformat(value))
 
 
 def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -> Path:

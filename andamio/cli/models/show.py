@@ -66,21 +66,30 @@ def explanation(reply: dict[str, Any]) -> None:
     out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
     out.print(f"  {reply['average']:6.1%}  [dim]{class_text}, on average[/dim]")
     out.print()
-    widest = max((abs(item["contribution"]) for item in reply["contributions"]), default=0.0) or 1.0
-    table = _plain_table("", "", "", "")
+    told = [item for item in reply["contributions"] if not 0 < abs(item["contribution"]) <= item["margin"]]
+    untold = [item for item in reply["contributions"] if item not in told]
+    widest = max((abs(item["contribution"]) for item in told), default=0.0) or 1.0
+    table = _plain_table("", "", "", "", "")
     table.show_header = False
-    for item in reply["contributions"]:
+    for item in told:
         size = item["contribution"]
         bar = "█" * round(abs(size) / widest * _BAR)
         below, above = (bar, "") if size < 0 else ("", bar)
         value = "no value" if item["value"] is None else json.dumps(item["value"], ensure_ascii=False).strip('"')
         table.add_row(
             f"  {round(size, 3) + 0.0:+7.1%}",  # + 0.0: never -0.0%
+            f"[dim]± {item['margin']:.1%}[/dim]" if item["margin"] else "",
             f"[blue]{below:>{_BAR}}[/blue]│[red]{above:<{_BAR}}[/red]",
             escape(item["feature"]),
             f"[dim]{escape(value[:_MAX_VALUE_LENGTH])}[/dim]",
         )
     out.print(table)
+    if untold:
+        together = sum(item["contribution"] for item in untold)
+        out.print(
+            f"  {round(together, 3) + 0.0:+7.1%}  [dim]{len(untold):,} other features together; none of them can be "
+            "told from 0 within its error[/dim]"
+        )
     out.print()
     out.print(f"  {reply['probability']:6.1%}  [dim]{class_text}, for this record[/dim]")
     if reply["method"]["held"]:

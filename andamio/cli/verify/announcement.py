@@ -11,6 +11,8 @@ CREATED = {
     "AWS::ApiGateway::RestApi": "a REST API with a key, a usage plan and a stage",
     "AWS::KinesisFirehose::DeliveryStream": "a Firehose stream for the access log of the API",
     "AWS::DynamoDB::Table": "a DynamoDB table, on demand",
+    "AWS::ECS::Cluster": "an ECS cluster, on which data of this size start no task",
+    "AWS::EC2::VPC": "a VPC with two public subnets, without a gateway that costs money",
     "AWS::SageMaker::MlflowApp": "a SageMaker MLflow app (not on the local cloud)",
     "AWS::Events::Rule": "EventBridge rules, with SQS queues for what cannot be delivered",
     "AWS::SNS::Topic": "SNS topics, with a KMS key",

@@ -13,7 +13,7 @@ from andamio.contract.schema import example_record
 from andamio.errors import ReleaseError
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
-from andamio.release.explain import Reference, read_reference, rows_for, sample_reference
+from andamio.release.explain import Reference, read_reference, rows_for
 from andamio.release.model import Model
 from andamio.release.pointer import PointerEntry
 from andamio.release.release import MODEL, Release
@@ -78,10 +78,9 @@ class Champion:
         return content
 
     def reference(self) -> Reference:
-        """The rows that predictions are explained against, read, checked and encoded once.
+        """The rows that predictions are explained against, read, checked, encoded and scored once.
 
-        Which of many are taken follows from the release alone, so that one average holds for all its
-        explanations. Raises `RequestError` (503) when the release keeps none, `ReleaseError` when it is not
+        Raises `RequestError` (503) when the release keeps none, `ReleaseError` when it is not
         what was sealed.
         """
         if _REFERENCE not in self._kept:
@@ -92,8 +91,7 @@ class Champion:
                     f"Release {self.version} keeps no reference rows to explain against. Train again: the next "
                     "release brings them.",
                 )
-            whole = read_reference(self.contract, document, self.ignored)
-            self._kept[_REFERENCE] = sample_reference(whole, self.mixtures, int(self.version, 16))
+            self._kept[_REFERENCE] = read_reference(self.contract, document, self.ignored).scored(self.model.predict)
         found: Reference = self._kept[_REFERENCE]
         return found
 

@@ -79,15 +79,24 @@ class Contribution(ApiModel):
     feature: str
     value: Annotated[Any, Field(description="The record's, as it was read; null where it has none")]
     contribution: Annotated[float, Field(description="In probability")]
+    margin: Annotated[
+        float,
+        Field(
+            description="How far it may be from what all reference rows and orders would give, in about nine cases of "
+            "ten; a contribution within its margin cannot be told from 0"
+        ),
+    ]
 
 
 class Method(ApiModel):
     """How contributions were computed."""
 
     name: Literal["exact", "permutations"]
-    reference_rows: int
+    reference_rows: Annotated[int, Field(description="Rows that features were exchanged with; the average is of all")]
     evaluations: Annotated[int, Field(description="How many rows the model scored")]
-    standard_error: Annotated[float, Field(description="Of each contribution at most; 0 when exact")]
+    standard_error: Annotated[
+        float, Field(description="Of each contribution at most, with the drawing of orders and rows; 0 when exact")
+    ]
     held: Annotated[
         list[str],
         Field(description="Features without reference values: kept at the record's, without a contribution"),
@@ -103,7 +112,7 @@ class Explanation(ApiModel):
     class_: Annotated[Label, Field(alias="class", description="Whose probability is explained")]
     class_text: str
     probability: float
-    average: Annotated[float, Field(description="Of the model over the reference rows")]
+    average: Annotated[float, Field(description="Of the model over all reference rows")]
     contributions: Annotated[list[Contribution], Field(description="The largest first")]
     model: ModelVersion
     method: Method

@@ -8,6 +8,8 @@ from typing import Any
 
 from andamio import names
 from andamio.contract import Contract
+from andamio.contract.dates import date_format
+from andamio.contract.tables import Feature
 from andamio.errors import InvalidRecord, ReleaseError, Violation
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
@@ -71,7 +73,13 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
         "probability": found.probability,
         "average": found.average,
         "contributions": [
-            {"feature": name, "value": values[name], "contribution": contribution} for name, contribution in ranked
+            {
+                "feature": name,
+                "value": values[name],
+                "contribution": contribution,
+                "margin": found.margins.get(name, 0.0),
+            }
+            for name, contribution in ranked
         ],
         "model": {"name": contract.problem.name, "version": champion.version},
         "method": {
@@ -100,12 +108,14 @@ def _log(reply: dict[str, Any], started: float) -> None:
 
 def _values(contract: Contract, table: Table) -> dict[str, object]:
     """The one row's values as a client writes them, None where there is none."""
-    return {name: _value(contract.inputs[name].type, column.tolist()[0]) for name, column in table.columns.items()}
+    return {name: _value(contract.inputs[name], column.tolist()[0]) for name, column in table.columns.items()}
 
 
-def _value(kind: str, value: Any) -> object:
+def _value(feature: Feature, value: Any) -> object:
     if value is None or value == "" or value != value:
         return None
     if isinstance(value, float):
-        return bool(value) if kind == "boolean" else int(value) if value.is_integer() else value
-    return value if isinstance(value, str) else value.isoformat()
+        return bool(value) if feature.type == "boolean" else int(value) if value.is_integer() else value
+    if isinstance(value, str):
+        return value
+    return value.isoformat() if feature.format is None else date_format(feature.format).write(value)

@@ -46,16 +46,29 @@ def test_every_feature_has_a_bar_to_its_side_and_the_largest_comes_first(
 ) -> None:
     reply = served["heart"].post("/explain", {"features": PATIENT}).json
     text = said(monkeypatch, stdin=json.dumps(PATIENT))
+    told = [item for item in reply["contributions"] if not 0 < abs(item["contribution"]) <= item["margin"]]
     rows = [line.split("│") for line in text.splitlines() if "│" in line]
-    assert [above.replace("█", "").split()[0] for _, above in rows] == [
-        item["feature"] for item in reply["contributions"]
-    ]
+    assert [above.replace("█", "").split()[0] for _, above in rows] == [item["feature"] for item in told]
     lengths = [(below + above).count("█") for below, above in rows]
     assert lengths == sorted(lengths, reverse=True)
-    for (below, above), item in zip(rows, reply["contributions"], strict=True):
+    for (below, above), item in zip(rows, told, strict=True):
         assert "█" not in (above if item["contribution"] < 0 else below)
     assert f"{reply['average']:.1%}  Heart disease detected, on average" in text
     assert f"{reply['probability']:.1%}  Heart disease detected, for this record" in text
+
+
+def test_what_cannot_be_told_from_zero_is_counted_and_not_shown(
+    served: dict[str, Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = served["heart"].post("/explain", {"features": PATIENT}).json
+    first, *others = reply["contributions"]
+    wide = [first | {"margin": 0.001}, *(item | {"margin": 1.0} for item in others)]
+    monkeypatch.setattr(api, "call", lambda *_: reply | {"contributions": wide})
+    text = said(monkeypatch, stdin=json.dumps(PATIENT))
+    assert text.count("│") == 1 + sum(item["contribution"] == 0 for item in others)
+    assert "± 0.1%" in text
+    untold = sum(item["contribution"] != 0 for item in others)
+    assert f"{untold} other features together; none of them can be told from 0 within its error" in text
 
 
 def test_several_records_are_explained_and_what_is_private_is_only_named(

@@ -148,6 +148,55 @@ def test_when_records_are_rarely_distinct_a_row_is_its_own_key() -> None:
     assert seal_split(contract(FEATURES, HEAD), nearly, identities, labels).key == "features"
 
 
+def shared_sides(cells: Cells) -> tuple[str, float]:
+    """What makes the key, and the share of holdout rows with a twin in train."""
+    rows = len(cells["x"])
+    identities, labels = [str(row) for row in range(rows)], np.arange(rows) % 2
+    split = seal_split(contract(FEATURES, HEAD), cells, identities, labels)
+    held = split.holdout(split.keys(cells, identities))
+    records = list(zip(cells["x"], cells["c"], strict=True))
+    train = {record for record, side in zip(records, held.tolist(), strict=True) if not side}
+    twins = [record in train for record, side in zip(records, held.tolist(), strict=True) if side]
+    return split.key, float(np.mean(twins))
+
+
+@pytest.mark.parametrize("share", [0.15, 0.3, 0.6])
+def test_copies_share_a_side_however_many_there_are(share: float) -> None:
+    cells, _, _ = data(1000)
+    again = np.random.default_rng(2).choice(1000, round(share * 1000), replace=False).tolist()
+    doubled: Cells = {name: [*column, *(column[row] for row in again)] for name, column in cells.items()}
+    assert shared_sides(doubled) == ("features", 0.0)
+
+
+def test_a_class_that_was_drawn_again_and_again_shares_a_side_too() -> None:
+    """Oversampling with replacement: some records come once, some five times."""
+    cells, _, _ = data(600)
+    drawn = np.random.default_rng(3).choice(150, 900).tolist()
+    assert shared_sides({name: [*column, *(column[row] for row in drawn)] for name, column in cells.items()}) == (
+        "features",
+        0.0,
+    )
+
+
+def test_what_few_values_bring_is_chance_also_where_columns_depend_on_each_other() -> None:
+    rng = np.random.default_rng(6)
+    health = rng.normal(size=1000)
+    signs = {f"b{n}": (health + 0.3 * rng.normal(size=1000) > 0).astype(int).tolist() for n in range(8)}
+    toml = "".join(f'[features.{name}]\ntype = "boolean"\n' for name in signs)
+    identities, labels = [str(row) for row in range(1000)], (health > 0).astype(np.int64)
+    assert seal_split(contract(toml, HEAD), signs, identities, labels).key == "row"
+
+
+def test_a_split_that_was_sealed_before_keeps_its_sides_and_its_name() -> None:
+    cells, identities, labels = data(50)
+    sealed = seal_split(contract(FEATURES, HEAD), cells, identities, labels)
+    old = SealedSplit.from_json(sealed.to_json().replace(b'"format": 2', b'"format": 1'))
+    assert old.format == 1
+    assert SealedSplit.from_json(old.to_json()).digest == old.digest != sealed.digest
+    keys = sealed.keys(cells, identities)
+    assert old.holdout(keys).tolist() == sealed.holdout(keys).tolist()
+
+
 def test_a_class_that_cannot_be_on_both_sides_is_an_error_that_counts() -> None:
     cells, identities, labels = data(50)
     labels[:] = 0
@@ -190,8 +239,8 @@ def test_as_many_rows_as_are_said_to_be_needed_are_enough() -> None:
 def test_a_split_of_another_format_is_refused() -> None:
     cells, identities, labels = data(50)
     sealed = seal_split(contract(FEATURES, HEAD), cells, identities, labels).to_json()
-    with pytest.raises(DataError, match="format 2 is not one that this version reads"):
-        SealedSplit.from_json(sealed.replace(b'"format": 1', b'"format": 2'))
+    with pytest.raises(DataError, match="format 3 is not one that this version reads"):
+        SealedSplit.from_json(sealed.replace(b'"format": 2', b'"format": 3'))
 
 
 # The newest share is the holdout

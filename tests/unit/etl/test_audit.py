@@ -13,7 +13,8 @@ from andamio.dataset.documents import AuditEntry, DatasetAudit
 from andamio.storage import layout
 from etl.audit import KINDS, MAX_ROWS, stop_message
 from etl.audit.evidence import aucs, lowest_auc, lowest_share
-from etl.audit.features import Train, within_train
+from etl.audit.features import within_train
+from etl.audit.train import Train
 from etl.publish import read_audit
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER
 from tests.support.etl import Lake

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conformance import conftest, table, verdicts
+from tests.conformance.__main__ import main
 from tests.conformance.account import Account
 from tests.conformance.targets import LOCAL, Target
 from tests.conformance.verdicts import Differs, Missing, Verdict
@@ -156,3 +157,13 @@ def test_whatever_aws_alone_refuses_has_a_check_here():
     rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
     assert len(rows) > 20
     assert [row for row in rows if not REFERENCE.search(row.split(" | ")[-1])] == []
+
+
+def test_aws_without_credentials_is_no_success(monkeypatch, capsys):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert main(["aws"]) == 1
+    assert "needs credentials" in capsys.readouterr().err

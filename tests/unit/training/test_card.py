@@ -231,6 +231,15 @@ def test_folds_are_counted_once_and_repeats_beside_them() -> None:
     assert "(4 folds, stratified by class" in section(make(facts(plan=PLAN | once)), "How it was chosen")
 
 
+def test_both_ends_of_a_bin_are_told_apart() -> None:
+    (item,) = EVALUATION["calibration"]["bins"]
+    bins = [{**item, "low": low, "high": high} for low, high in ((0.99612, 0.99987), (0.0, 0.0004), (1.0, 1.0))]
+    text = make(facts({"calibration": {**EVALUATION["calibration"], "bins": bins}})).markdown
+    for shown in ("| 0.9961 to 0.9999 |", "| 0.0000 to 0.0004 |", "| 1 |"):
+        assert shown in text
+    assert "1.00 to 1.00" not in text
+
+
 def test_slices_begin_with_the_worse_ones_and_hide_private_features() -> None:
     rows = [line for line in section(make(facts()), "Where it is worse").splitlines() if line.startswith("| ")][2:]
     assert rows[0].startswith("| cp: asymptomatic | 122 | 0.704 (0.604 to 0.804) | 0.220 | 0.140 | **worse** |")

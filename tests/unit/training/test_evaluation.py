@@ -9,6 +9,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
+from andamio.pages import theme
 from andamio.stats.metrics import METRICS
 from andamio.storage import layout
 from andamio.storage.documents import find
@@ -287,6 +288,33 @@ def test_slices_of_a_handful_of_rows_are_counted_and_not_drawn(heart):
     assert few > 0
     assert f"{few} slices with too few rows are not drawn" in drawn
     assert drawn.count("<circle") == len(evaluation.slices) - few
+
+
+def test_the_slices_of_a_plot_are_the_worst_ones_first(heart):
+    parts = [part.model_copy(update={"worse": part is heart[3].slices[7]}) for part in heart[3].slices]
+    parts[7] = parts[7].model_copy(update={"enough": True, "slice": "the worst"})
+    drawn = plots(heart[3].model_copy(update={"slices": parts}))["plots/slices.svg"].decode()
+    labels = [text.text or "" for text in ElementTree.fromstring(drawn).iter(f"{SVG}text")]
+    names = [label for label in labels if ": " in label and "(" in label]
+    assert "the worst" in names[0]
+
+
+def test_no_two_curves_of_a_plot_have_one_colour(heart):
+    keys = [f"c{number}" for number in range(11)]
+    curve = {key: [[0.0, 0.0], [0.5, 0.7], [1.0, 1.0]] for key in keys}
+    evaluation = heart[3].model_copy(
+        update={
+            "curves": heart[3].curves.model_copy(update={"roc": curve}),
+            "classes": {key: 10 + number for number, key in enumerate(keys)},
+            "texts": {},
+            "positive": None,
+        }
+    )
+    drawn = plots(evaluation)["plots/roc.svg"].decode()
+    lines = [line.get("stroke") for line in ElementTree.fromstring(drawn).iter(f"{SVG}polyline")]
+    coloured = [colour for colour in lines if colour in theme.SERIES]
+    assert len(coloured) == len(set(coloured)) == len(theme.SERIES)
+    assert f"{11 - len(theme.SERIES)} classes with more rows are not drawn" in drawn
 
 
 def test_the_confusion_matrix_names_classes_as_people_know_them(heart):

@@ -1,5 +1,6 @@
 """Our explanations of a model trained on heart, beside those of the shap library."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.records.encode import Encoded
-from andamio.release.explain import explain, read_reference, rows_for, sample_reference, seed_of
+from andamio.release.explain import explain, read_reference, rows_for, seed_of
 from andamio.release.model import Model
 from andamio.release.samples import ReferenceRows
 from andamio.storage import documents, layout
@@ -62,7 +63,8 @@ def theirs(trained, reference, records):
 
 
 def test_contributions_agree_with_shap_s_exact_ones(trained):
-    reference = sample_reference(trained[2], 500, seed=1)  # shap asks about each of the 8,192 coalitions with every row
+    # shap asks about each of the 8,192 coalitions with every row.
+    reference = dataclasses.replace(trained[2], encoded=trained[2].encoded.take(np.arange(0, 200, 10)))
     records = trained[3].take(np.arange(RECORDS))
     expected, base = theirs(trained, reference, records)
     for row in range(RECORDS):
