@@ -123,7 +123,9 @@ class Watch:
                 f"  Log: andamio logs score. To resume: andamio batch --resume {self.batch}"
             )
         if self._resumed is None and self._execution_name() is not None:
-            raise ExecutionFailed(f"Batch {self.batch} stopped. {self.ended()}")
+            if why := self.ended():
+                raise ExecutionFailed(f"Batch {self.batch} stopped. {why}")
+            return  # an execution has claimed it since it was looked for
         executions = [item for item in self._account.executions(self._machine) if item.started >= self._since]
         if any(item.running for item in executions):
             return

@@ -53,6 +53,15 @@ def test_an_execution_that_dies_without_a_word_is_noticed(cloud: Cloud, file: Pa
     assert "ended as TIMED_OUT: took too long" in refused("batch", str(file))
 
 
+def test_an_execution_that_begins_while_it_is_looked_for_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    account: Any = SimpleNamespace(executions=lambda machine, limit: [])
+    looks = iter([None, SimpleNamespace(running=True)])
+    monkeypatch.setattr(watch.Watch, "_execution", lambda self: next(looks))
+    monkeypatch.setattr(watch.Watch, "_execution_name", lambda self: "e-1")
+    watch.Watch(account, MemoryObjects(), "machine", BATCH)._require_execution(1.0)
+    assert next(looks, "none") == "none", "the second look found it"
+
+
 def failing(monkeypatch: pytest.MonkeyPatch, error: AwsError, endpoint_url: str | None) -> tuple[str, str]:
     """What a batch and a training say when a call fails so while they wait."""
 
