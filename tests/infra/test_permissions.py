@@ -19,6 +19,8 @@ ROLES = {
     "ScoringArrivalsRole",
     "TrackingRole",
     "AccessLogRole",
+    "TasksRole",
+    "TasksStartRole",
 }
 
 

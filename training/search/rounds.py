@@ -119,9 +119,10 @@ def _baselines(families: Sequence[str]) -> list[TrialSpec]:
 
 
 OWN_FAULT = re.compile(
-    r"MemoryError|OutOfMemory|out of memory|States\.Timeout|Sandbox\.Timedout|timed out", re.IGNORECASE
+    r"MemoryError|OutOfMemory|out of memory|States\.Timeout|Sandbox\.Timedout|Task timed out", re.IGNORECASE
 )
-"""What a function's end says where the trial asked for more memory or time than its function has."""
+"""What a function's end says where the trial asked for more memory or time than its function has. Its traceback does not
+count: that quotes source code, and a connection may time out too."""
 
 EXECUTIONS = 3
 """After so many executions that lost a trial, each after its retries, the trial itself is taken for the cause."""
@@ -134,7 +135,7 @@ def lost(models: Objects, run_id: str, trial_id: str, error: CaughtError, *, exe
     why = LostTrial(
         trial=trial_id,
         why=_cause(error),
-        own_fault=OWN_FAULT.search(f"{error.error} {error.cause}") is not None,
+        own_fault=OWN_FAULT.search(f"{error.error} {_cause(error)}") is not None,
         executions=sorted({*(before.executions if before else []), execution}),
     )
     run.write(lost_file(trial_id), why.to_json())

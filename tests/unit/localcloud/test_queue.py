@@ -20,8 +20,9 @@ MOMENT_SECONDS = 0.3
 """In which a request that waits looks at least twice whether it may go."""
 MINISTACK = {
     "ministack": ["app"],
-    "ministack.core": ["lambda_runtime"],
-    "ministack.services": ["apigateway_v1", "s3", "stepfunctions"],
+    "ministack.core": ["lambda_runtime", "responses"],
+    "ministack.core.responses": ["get_account_id", "get_region"],
+    "ministack.services": ["apigateway_v1", "ecs", "s3", "stepfunctions"],
 }
 
 

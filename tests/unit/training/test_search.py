@@ -299,6 +299,23 @@ def test_a_trial_whose_worker_was_killed_is_no_result_and_runs_when_the_run_is_s
     assert {each.status for each in told.study} == {"done"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "message", "is_own"),
+    [
+        ("Sandbox.Timedout", "Task timed out after 900.00 seconds", True),
+        ("numpy._core._exceptions._ArrayMemoryError", "Unable to allocate 8 GiB", True),
+        ("ReadTimeoutError", "the connection timed out", False),
+        ("Runtime.ExitError", "signal: killed", False),
+    ],
+)
+def test_the_traceback_of_a_lost_trial_says_nothing_of_its_own_fault(run, kind, message, is_own):
+    _, models, run = run
+    trial = search.ask(models, run.id, after=0).trials[0].id
+    quoted = ["    except MemoryError:  # out of memory", "    raise Late('Task timed out')"]
+    cause = json.dumps({"errorType": kind, "errorMessage": message, "stackTrace": quoted})
+    assert search.lost(models, run.id, trial, CaughtError(error=kind, cause=cause), execution="one").own_fault == is_own
+
+
 def test_a_trial_that_is_lost_in_execution_after_execution_is_taken_for_the_cause(run):
     lake, models, run = run
     asked = search.ask(models, run.id, after=0)
