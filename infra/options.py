@@ -51,7 +51,7 @@ class Options:
     rate               requests a second that the API takes before it answers 429 (200)
     burst              requests that it takes at once (twice the rate)
     tasks              whether training may run as Fargate tasks: not under a given role, which need not trust ECS, and
-                       not on LocalStack, whose open core has no ECS
+                       not on a local cloud that says it has no ECS
     """
 
     problem: Path
@@ -101,7 +101,7 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         workers=_workers(context, 2 if local else DEFAULT_WORKERS),
         rate=rate,
         burst=_requests(context, "burst", min(2 * rate, MOST_AT_ONCE), MOST_AT_ONCE, "at once"),
-        tasks=not role and not (local and _local_cloud(environ).get("emulator") == "localstack"),
+        tasks=not role and not (local and _local_cloud(environ).get("tasks") is False),
     )
 
 

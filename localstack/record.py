@@ -1,11 +1,11 @@
 """`cloud.json`: what runs, under which ids, at which addresses. The only thing other parts read.
 
-{"home", "cloud", "emulator", "docker", "endpoint_url", "region", "account", "iam", "mlflow_url",
+{"home", "cloud", "emulator", "docker", "endpoint_url", "region", "account", "iam", "tasks", "mlflow_url",
  "services": {"emulator" | "postgres" | "mlflow": {"pid", "started", "port", "log"}}}
 
 "cloud" is the id that the emulator answers (`identity.py`), "emulator" its kind: ministack or localstack. "docker" says
 whether the services are containers. An address is null while its service is not started; `port` of PostgreSQL is null,
-for it has none. `iam` says whether permissions are enforced.
+for it has none. `iam` says whether permissions are enforced, `tasks` whether ECS runs tasks.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ class Record:
             "region": REGION,
             "account": ACCOUNT,
             "iam": self.iam,
+            "tasks": self.emulator == ministack.KIND,
             "mlflow_url": self.url("mlflow"),
             "services": {
                 name: {"pid": it.identity.pid, "started": it.identity.started, "port": it.port, "log": it.log}

@@ -10,6 +10,8 @@ import pytest
 
 from infra import REPOSITORY
 from infra.options import OptionError, read_options
+from localstack.home import Home
+from localstack.record import Record
 from tests.infra.conftest import LOCAL
 from tests.infra.test_machines import definition
 
@@ -65,8 +67,11 @@ def test_tasks_that_are_asked_for_and_cannot_be_made_are_refused(synthesize, fol
 
 def test_localstack_has_no_tasks_and_ministack_has(tmp_path):
     for emulator, has_tasks in (("localstack", False), ("ministack", True)):
-        (tmp_path / "cloud.json").write_text(json.dumps({"emulator": emulator, "mlflow_url": "http://127.0.0.1:5000"}))
-        found = read_options(lambda key: None, {**LOCAL, "ANDAMIO_HOME": str(tmp_path)})
+        home = Home(tmp_path / emulator)
+        record = Record(home, emulator=emulator).as_json() | {"mlflow_url": "http://127.0.0.1:5000"}
+        home.record.parent.mkdir(parents=True, exist_ok=True)
+        home.record.write_text(json.dumps(record))
+        found = read_options(lambda key: None, {**LOCAL, "ANDAMIO_HOME": str(home.path)})
         assert found.tasks is has_tasks
 
 

@@ -121,8 +121,9 @@ def _baselines(families: Sequence[str]) -> list[TrialSpec]:
 OWN_FAULT = re.compile(
     r"MemoryError|OutOfMemory|out of memory|States\.Timeout|Sandbox\.Timedout|Task timed out", re.IGNORECASE
 )
-"""What a function's end says where the trial asked for more memory or time than its function has. Its traceback does not
-count: that quotes source code, and a connection may time out too."""
+"""What a function's end says where the trial asked for more memory or time than its function has.
+
+Its traceback does not count: that quotes source code, and a connection may time out too."""
 
 EXECUTIONS = 3
 """After so many executions that lost a trial, each after its retries, the trial itself is taken for the cause."""
