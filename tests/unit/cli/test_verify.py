@@ -250,6 +250,13 @@ def test_with_a_yes_it_begins(world: World, monkeypatch: pytest.MonkeyPatch) -> 
         (f"arn:aws:states:eu-west-1:{ACCOUNT}:execution:x:y", "arn:aws:states:eu-west-1:ACCOUNT:execution:x:y"),
         ("https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1", "https://API.execute-api.eu-west-1.amazonaws.com/v1"),
         ("the key AKIAIOSFODNN7EXAMPLE is not valid", "the key KEY-ID is not valid"),
+        (
+            f"User: arn:aws:sts::{ACCOUNT}:assumed-role/Admin/jane@example.com is not authorized",
+            "User: arn:aws:sts::ACCOUNT:assumed-role/Admin/HIDDEN is not authorized",
+        ),
+        (f"arn:aws:iam::{ACCOUNT}:user/staff/jane.doe.", "arn:aws:iam::ACCOUNT:user/HIDDEN."),
+        (f"arn:aws:sts::{ACCOUNT}:federated-user/jane, and", "arn:aws:sts::ACCOUNT:federated-user/HIDDEN, and"),
+        ("AROAIOSFODNN7EXAMPLE:jane@example.com", "KEY-ID"),
         ("?X-Amz-Signature=abc123&X-Amz-Date=1", "?X-Amz-Signature=HIDDEN&X-Amz-Date=1"),
         ("x-api-key: abc123 was sent", "x-api-key: HIDDEN was sent"),
         ("http://user:pass@mlflow.example", "http://HIDDEN@mlflow.example"),
@@ -260,6 +267,13 @@ def test_with_a_yes_it_begins(world: World, monkeypatch: pytest.MonkeyPatch) -> 
 )  # fmt: skip
 def test_nothing_secret_is_in_a_report(text: str, shown: str) -> None:
     assert hidden(text) == shown
+
+
+def test_where_the_home_folder_is_the_root_the_path_of_the_clone_is_hidden_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", "/")
+    assert hidden(f"{home.REPO}/andamio/step.py, /etc/hosts") == "./andamio/step.py, /etc/hosts"
 
 
 def test_the_api_key_is_hidden_wherever_it_is_quoted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
