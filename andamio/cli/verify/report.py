@@ -70,7 +70,7 @@ class Report:
             "# andamio verify",
             "",
             f"**{'Everything works' if not failed else f'{failed} of {len(self.outcomes)} steps do not work'}.** "
-            f"{'Nothing is left.' if not self.left else 'Something is left, see below.'}",
+            f"{'Nothing is left.' if not self.left else 'Something is left, or may be: see below.'}",
             "",
             "| | |",
             "|---|---|",

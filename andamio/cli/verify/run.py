@@ -58,7 +58,7 @@ def verify(folder: Path, *, aws: bool, context: list[str], yes: bool) -> None:
             # Between two steps, or while one is told: what was created is deleted all the same.
             outcomes.append(Outcome("steps", "stopped", 0.0, f"Stopped between two steps: {error!r}"))
         outcomes.append(_take_down(it))
-        left = _left(it)
+        left = [*_left(it), *_left_by_suite(outcomes)]
     _restore(last)
     shutil.rmtree(home() / "verify", ignore_errors=True)
     secrets = (where.number, str(it.deployed.get("api_key", "")))
@@ -139,6 +139,17 @@ def _left(it: Verification) -> list[str]:
     except (CommandError, KeyboardInterrupt) as error:
         return [f"It could not be read what is left: {error or 'stopped'}", how]
     return [*stack, *resources, how] if stack or resources else []
+
+
+def _left_by_suite(outcomes: Sequence[Outcome]) -> list[str]:
+    """What the conformance suite may have left; empty where it did not run, or ended well."""
+    results = {outcome.name: outcome.result for outcome in outcomes}
+    if results.get("conformance", "skipped") in ("works", "skipped"):
+        return []
+    return [
+        "Perhaps: what the conformance suite did not delete, with names that begin with "
+        f"{each.SUITE_PREFIX}. Its log names what could not be deleted: {home() / 'logs' / 'conformance.log'}"
+    ]
 
 
 def _conclude(report: Report) -> None:

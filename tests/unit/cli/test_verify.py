@@ -21,6 +21,7 @@ from andamio.cli.verify import run, steps
 from andamio.cli.verify.report import hidden
 from andamio.cli.verify.steps import Step, Verification
 from andamio.errors import AwsError, ServiceError, ToolError
+from tests.conformance.account import PREFIX
 
 ACCOUNT, KEY = "210987654321", "kjh3K2jh5lkjsdf9"
 LAST = {
@@ -158,7 +159,7 @@ def test_what_is_left_is_listed_with_how_to_delete_it(
 ) -> None:
     world.kept = ["bucket andamio-heart--verify-lake-1a2b"]
     assert verify(monkeypatch, "--yes") == 1
-    assert "Something is left" in report()
+    assert "Something is left, or may be: see below." in report()
     left = report()[report().index("## Left") :]
     assert "bucket andamio-heart--verify-lake-1a2b" in left
     assert "andamio destroy --aws --everything --stage verify --problem" in left
@@ -291,3 +292,28 @@ def test_the_conformance_suite_is_a_step_on_aws_where_it_is_there(
     assert world.done == [*ALL, "conformance", "delete"]
     world.emulated = True
     assert [step.name for step in steps.steps(world.target(aws=False))] == ALL, "make conformance runs it on emulators"
+
+
+@pytest.mark.parametrize(("error", "code"), [(ToolError("1 failed"), 1), (KeyboardInterrupt(), 130)])
+def test_what_a_conformance_suite_that_did_not_end_well_may_have_left_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException, code: int
+) -> None:
+    (tmp_path / "no-suite").write_text("")
+    world.fails["conformance"] = raises(error)
+    assert verify(monkeypatch, "--yes") == code
+    left = report()[report().index("## Left") :]
+    assert "names that begin with andamio-conf-" in left
+    assert "conformance.log" in left
+
+
+def test_a_conformance_suite_that_did_not_run_left_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "no-suite").write_text("")
+    world.fails["lookup"] = raises(KeyboardInterrupt())
+    assert verify(monkeypatch, "--yes") == 130
+    assert "Nothing is left." in report()
+
+
+def test_the_names_of_the_conformance_suite_begin_as_the_report_says() -> None:
+    assert steps.SUITE_PREFIX == PREFIX
