@@ -74,6 +74,14 @@ def _require_free(folder: Path, where: Target) -> None:
             "end of a verification, so it must be free. If an earlier one was broken off, delete what it left: "
             f"{_destroy(folder, where)}"
         )
+    # On AWS their deletion asks for a name to be typed, and a deploy that makes no stack would leave them to `delete`.
+    kept = [] if where.local else planned.retained_resources(earlier=False)
+    if kept:
+        raise UsageError(
+            f"An earlier stack {planned.stack} kept resources {where}, which the end of a verification could delete:\n"
+            + "".join(f"  {resource}\n" for resource in kept)
+            + f"Nothing was changed. If you do not need them, delete them first: {_destroy(folder, where)}"
+        )
     if not where.local and where.account.stack_outputs("CDKToolkit") is None:
         raise AccountError(
             f"The CDK needs its own stack {where}, once. Create it: (cd .andamio && ../.venv/bin/node "
