@@ -49,6 +49,7 @@ class Report:
     outcomes of the steps, in order
     left     what is left of it, a line each; empty when nothing is
     secrets  texts that must not be in a report: the account number, the API key
+    kept     what stays by intent, a line each
     """
 
     problem: str
@@ -57,6 +58,7 @@ class Report:
     outcomes: Sequence[Outcome]
     left: Sequence[str]
     secrets: Sequence[str]
+    kept: Sequence[str] = ()
 
     @property
     def failed(self) -> list[str]:
@@ -71,6 +73,7 @@ class Report:
             "",
             f"**{'Everything works' if not failed else f'{failed} of {len(self.outcomes)} steps do not work'}.** "
             f"{'Nothing is left.' if not self.left else 'Something is left, or may be: see below.'}",
+            *self.kept,
             "",
             "| | |",
             "|---|---|",

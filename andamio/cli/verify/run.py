@@ -21,7 +21,7 @@ from andamio.cli.console import done, err, fail, note
 from andamio.cli.home import home
 from andamio.cli.models.sample import sample_files
 from andamio.cli.verify import steps as each
-from andamio.cli.verify.announcement import announcement
+from andamio.cli.verify.announcement import announcement, kept
 from andamio.cli.verify.report import Outcome, Report, Result
 from andamio.cli.verify.steps import STAGE, Step, Verification
 from andamio.contract import Contract
@@ -43,7 +43,7 @@ def verify(folder: Path, *, aws: bool, context: list[str], yes: bool) -> None:
     where = target(aws=aws)
     system = system_of(contract.problem.name, STAGE)
     _require_free(folder, where)
-    for line in announcement(system, where, conformance=each.has_suite(where)):
+    for line in announcement(contract, system, where, context, conformance=each.has_suite(where)):
         note(line)
     if not yes and not teardown.answer_of(lambda: typer.confirm("Continue?")):
         raise typer.Abort
@@ -62,7 +62,7 @@ def verify(folder: Path, *, aws: bool, context: list[str], yes: bool) -> None:
     _restore(last)
     shutil.rmtree(home() / "verify", ignore_errors=True)
     secrets = (where.number, str(it.deployed.get("api_key", "")))
-    _conclude(Report(contract.problem.name, _place(where), begun, outcomes, left, secrets))
+    _conclude(Report(contract.problem.name, _place(where), begun, outcomes, left, secrets, kept(context)))
 
 
 def _require_free(folder: Path, where: Target) -> None:
@@ -170,6 +170,8 @@ def _conclude(report: Report) -> None:
         err.print(f"  {outcome.name:<12} {outcome.result:<8} {outcome.seconds:7.1f} s")
     for line in report.left:
         note(f"  left: {line}")
+    for line in report.kept:
+        note(line)
     done(f"The report, to be pasted into an issue: {file}")
     if any(outcome.result == "stopped" for outcome in report.outcomes):
         note("Stopped." + ("" if report.left else " Nothing is left."))

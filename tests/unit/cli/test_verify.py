@@ -317,3 +317,17 @@ def test_a_conformance_suite_that_did_not_run_left_nothing(
 
 def test_the_names_of_the_conformance_suite_begin_as_the_report_says() -> None:
     assert steps.SUITE_PREFIX == PREFIX
+
+
+def test_what_stays_on_an_mlflow_server_of_ones_own_is_said_before_and_after(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = "The runs and the registered model stay on the MLflow server that tracking_uri names."
+    assert verify(monkeypatch, "--yes", "--context", "tracking_uri=https://me:secret@mlflow.example") == 0
+    assert sentence in report()
+    said = capsys.readouterr().err
+    assert " ".join(said.split()).count(sentence) == 2
+    assert "secret" not in said + report()
+    assert "SageMaker MLflow app" not in said
+    assert verify(monkeypatch, "--yes") == 0
+    assert sentence not in report()
