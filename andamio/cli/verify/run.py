@@ -15,13 +15,14 @@ from typing import Any
 import typer
 from rich.markup import escape
 
+from andamio.adapters import vpcs
 from andamio.cli.cloud import outputs, teardown
 from andamio.cli.cloud.target import Target, system_of, target
 from andamio.cli.console import done, err, fail, note
 from andamio.cli.home import home
 from andamio.cli.models.sample import sample_files
 from andamio.cli.verify import steps as each
-from andamio.cli.verify.announcement import announcement, kept
+from andamio.cli.verify.announcement import announcement, created, kept
 from andamio.cli.verify.report import Outcome, Report, Result
 from andamio.cli.verify.steps import STAGE, Step, Verification
 from andamio.contract import Contract
@@ -43,6 +44,7 @@ def verify(folder: Path, *, aws: bool, context: list[str], yes: bool) -> None:
     where = target(aws=aws)
     system = system_of(contract.problem.name, STAGE)
     _require_free(folder, where)
+    _require_vpc(contract, where, context)
     for line in announcement(contract, system, where, context, conformance=each.has_suite(where)):
         note(line)
     if not yes and not teardown.answer_of(lambda: typer.confirm("Continue?")):
@@ -86,6 +88,18 @@ def _require_free(folder: Path, where: Target) -> None:
         raise AccountError(
             f"The CDK needs its own stack {where}, once. Create it: (cd .andamio && ../.venv/bin/node "
             f"../node_modules/aws-cdk/bin/cdk bootstrap aws://{where.number}/{where.region})"
+        )
+
+
+def _require_vpc(contract: Contract, where: Target, context: list[str]) -> None:
+    """Raise `AccountError` where the stack makes a VPC and AWS would refuse one more."""
+    if where.local or "AWS::EC2::VPC" not in created(contract, where, context):
+        return
+    if there := vpcs.full(where.account):
+        raise AccountError(
+            f"The stack makes a VPC, and there are {there} {where}. Delete one that you do not need, ask for a higher "
+            'quota (Service Quotas, L-F678F1CE), use another region, or set "[training] compute" = "function", which '
+            "makes none."
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from andamio.adapters import vpcs
 from andamio.cli import home, main
 from andamio.cli.cloud import outputs, teardown
 from andamio.cli.cloud.target import Target
@@ -99,6 +100,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         steps, "steps", lambda where: [Step(step.name, made.do(step.name), step.needs) for step in real(where)]
     )
     monkeypatch.setattr(steps, "SUITE", tmp_path / "no-suite")
+    monkeypatch.setattr(vpcs, "full", lambda account: "")
     return made
 
 

@@ -46,3 +46,25 @@ def test_data_that_an_earlier_stack_kept_are_not_deleted_after_a_deploy_that_mad
     assert said(monkeypatch, "destroy", "--everything", "--stage", "verify") == 0
     assert said(monkeypatch, "verify") == 1
     assert "cdk deploy failed before there was a stack" in capsys.readouterr().err, "now the stage is free"
+
+
+def test_a_region_without_room_for_another_vpc_is_told_before_anything_is_created(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[str] = []
+
+    def deploy(it: Verification) -> str:
+        begun.append("deploy")
+        return ""
+
+    monkeypatch.setattr(steps, "steps", lambda where: [Step("deploy", deploy)])
+    aws.deploy("CDKToolkit", {"Resources": {"Staging": {"Type": "AWS::S3::Bucket"}}})
+    network = aws.client("ec2")
+    made = [network.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"] for _ in range(4)]
+    assert said(monkeypatch, "verify") == 1
+    assert begun == []
+    words = " ".join(capsys.readouterr().err.split())
+    assert "there are 5 of 5 VPCs in AWS account 123456789012, us-east-1" in words
+    network.delete_vpc(VpcId=made[0])
+    assert said(monkeypatch, "verify") == 0
+    assert begun == ["deploy"]
