@@ -17,13 +17,15 @@ from andamio.errors import AndamioError
 from andamio.step import CaughtError
 from infra.tasks import bootstrap
 from lambdas.train import handler, task
+from training.documents import TaskSize
 from training.task_failure import failure, log_of
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012:task/andamio-heart-train/0123456789abcdef"
 
 
-def said(error: str | None, cause: str | None, lines=()) -> str:
-    return failure(CaughtError(error=error, cause=cause), lambda group, stream: list(lines)).why
+def said(error: str | None, cause: str | None, lines=(), cpu: str = "2048") -> str:
+    size = TaskSize(cpu=cpu, memory="16384")
+    return failure(CaughtError(error=error, cause=cause), size, lambda group, stream: list(lines)).why
 
 
 def ended(**fields) -> str:
@@ -86,7 +88,7 @@ def test_a_container_that_never_started_has_no_exit_code():
     ("error", "cause", "part"),
     [
         ("States.Timeout", None, "States.Timeout"),
-        ("ECS.AmazonECSException", "Capacity is unavailable", "Capacity is unavailable. Where the account"),
+        ("ECS.AmazonECSException", "Capacity is unavailable", "Capacity is unavailable. A task of 2 vCPU"),
         (None, None, "no error was given"),
         ("States.TaskFailed", "[1]", "[1]"),
         ("States.TaskFailed", '{"TaskArn": "x"}', "TaskArn"),
@@ -94,6 +96,19 @@ def test_a_container_that_never_started_has_no_exit_code():
 )
 def test_an_error_that_describes_no_task_is_passed_on(error, cause, part):
     assert part in said(error, cause)
+
+
+@pytest.mark.parametrize(("cpu", "quota"), [("2048", 2), ("8192", 8), ("16384", 16)])
+def test_a_task_that_is_not_started_says_which_quota_one_of_its_size_needs(cpu, quota):
+    why = said("ECS.AmazonECSException", "You've reached the limit on the number of vCPUs", cpu=cpu)
+    assert f"A task of {quota} vCPU needs a quota of at least {quota} vCPU of Fargate" in why
+    assert "quota" not in said("States.TaskFailed", "it ended", cpu=cpu)
+
+
+def test_a_task_that_was_too_slow_is_not_said_to_have_been_refused():
+    why = said("States.Timeout", None)
+    assert "took longer than a task may" in why
+    assert "could not be run" not in why
 
 
 def test_a_log_is_named_by_cluster_and_task():
