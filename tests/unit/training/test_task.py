@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ import pytest
 from moto import mock_aws
 
 from andamio.errors import AndamioError
+from andamio.settings import TrainSettings
 from andamio.step import CaughtError
 from infra.tasks import bootstrap
 from lambdas.train import handler, task
@@ -113,6 +115,21 @@ def test_a_task_that_was_too_slow_is_not_said_to_have_been_refused():
 
 def test_a_log_is_named_by_cluster_and_task():
     assert log_of(ARN) == ("/aws/ecs/andamio-heart-train", "task/step/0123456789abcdef")
+
+
+def test_a_task_ends_when_its_time_is_over_whatever_it_does():
+    """Sorting holds the interpreter's lock, as a fit in C does: no signal handler of Python's would run."""
+    script = "import lambdas.train.task as t; t.main = lambda: [sorted(range(10**7, 0, -1)) for _ in range(1000)]"
+    settings = TrainSettings(problem="heart", lake="l", models="m", compute="task", seconds=1, memory_mb=16384)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{script}; t.command()"],
+        env={**os.environ, **settings.as_env()},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 1
+    assert "Timeout (0:00:01)!" in done.stderr
 
 
 @pytest.fixture
