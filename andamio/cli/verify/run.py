@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from andamio.adapters import vpcs
 from andamio.cli.cloud import outputs, teardown
+from andamio.cli.cloud.deployment import require_role_of_ecs
 from andamio.cli.cloud.target import Target, system_of, target
 from andamio.cli.console import done, err, fail, note
 from andamio.cli.home import home
@@ -44,6 +45,7 @@ def verify(folder: Path, *, aws: bool, context: list[str], yes: bool) -> None:
     where = target(aws=aws)
     system = system_of(contract.problem.name, STAGE)
     _require_free(folder, where)
+    require_role_of_ecs(contract, where, context)
     _require_vpc(contract, where, context)
     for line in announcement(contract, system, where, context, conformance=each.has_suite(where)):
         note(line)

@@ -38,6 +38,7 @@ class World:
     emulated: bool = False
     stack: bool = False
     bootstrapped: bool = True
+    ecs: bool = True
     kept: list[str] = field(default_factory=list)
     """What a deletion leaves."""
     fails: dict[str, Callable[[], object]] = field(default_factory=dict)
@@ -76,7 +77,9 @@ class World:
         )
 
     def target(self, *, aws: bool) -> Target:
-        account: Any = SimpleNamespace(stack_outputs=lambda stack: {} if self.bootstrapped else None)
+        account: Any = SimpleNamespace(
+            stack_outputs=lambda stack: {} if self.bootstrapped else None, has_role=lambda name: self.ecs
+        )
         recorded = {"cloud": "c", "emulator": "ministack"} if self.emulated else None
         return Target(account, ACCOUNT, "eu-west-1", {}, recorded)
 
@@ -134,6 +137,15 @@ def test_all_works_all_is_deleted_and_commands_act_on_what_they_acted_on(
     assert said.index("SageMaker MLflow app") < said.index("─ deploy ─"), "first what is created"
     assert "AWS charges less than $" in said
     assert "in AWS account 210987654321, eu-west-1" in said
+
+
+def test_an_account_without_the_role_of_ecs_is_told_before_anything_is_created(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.ecs = False
+    assert verify(monkeypatch, "--yes") == 1
+    assert world.done == []
+    assert "aws iam create-service-linked-role" in " ".join(capsys.readouterr().err.split())
 
 
 def test_after_a_failed_deploy_the_deletion_runs_and_nothing_else_does(
