@@ -137,12 +137,16 @@ class ScoredTrial(Document, TrialSpec):
 
 
 class UnscoredTrial(Document, TrialSpec):
-    """`trials/ID.json` of a trial without a score, and `why`; `seconds` is null where its function left no result."""
+    """`trials/ID.json` of a trial without a score, and `why`; `seconds` is null where its function left no result.
+
+    `ended` where it lost a race: it had a score on its `rows`.
+    """
 
     status: Literal["failed", "pruned"]
     metric: str
     why: str
     seconds: float | None = None
+    ended: bool = False
 
 
 TrialResult = Annotated[ScoredTrial | UnscoredTrial, Field(discriminator="status")]

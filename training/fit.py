@@ -26,7 +26,7 @@ from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
 from training.trials.loss_guard import LossGuard
-from training.trials.sample import Places, of
+from training.trials.sample import Places, with_each_class
 from training.trials.trial import Floats, fit_spec, load_places, load_train
 
 MAX_EXPORTS = 3
@@ -155,7 +155,7 @@ def try_exports(
     for trial in ordered[:MAX_EXPORTS]:
         encoded, labels = train.encoded, train.labels
         if trial.rows is not None and places is not None:
-            given = np.flatnonzero(of(places, trial.rows))
+            given = np.flatnonzero(with_each_class(places, trial.rows, train.labels))
             encoded, labels = encoded.take(given), labels[given]
         fitted = fit_spec(contract, encoded, labels, trial, seed)
         out_of_fold = scores(trial)

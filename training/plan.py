@@ -33,7 +33,7 @@ from training.families.spaces import OPTUNA
 from training.npy import to_npy
 from training.outcome import imported
 from training.run import CONTRACT, FOLDS_FILE, PLACES_FILE, PLAN_FILE, Run
-from training.trials import folds, sample
+from training.trials import estimate, folds, sample
 
 ROOT = Path(__file__).parents[1]
 STEPS = (
@@ -123,7 +123,7 @@ def _drawn(lake: Objects, run: Run, contract: Contract, version: str) -> dict[st
     settings = contract.training
     assigned = folds.repeated(labels, keys, contract.classes, settings.seed, settings.repeats)
     found: dict[str, Any] = {"folds": run.write(FOLDS_FILE, to_npy(assigned)), "rows": len(labels)}
-    if len(labels) < sample.SAMPLED_FROM:
+    if len(labels) < sample.SAMPLED_FROM and len(labels) * len(contract.features) < estimate.CELLS:
         return found
     places = sample.places(labels, keys, assigned, np.random.default_rng((settings.seed, PLACES)))
     return found | {"places": run.write(PLACES_FILE, to_npy(places)), "rungs": sample.rungs(labels, places)}

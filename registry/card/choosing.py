@@ -20,8 +20,8 @@ def choice(facts: Facts) -> Section:
     """How many were tried, by which rule one was taken, and what that does to its figures."""
     trials, done = facts.offered, facts.done
     failed = [trial for trial in trials if isinstance(trial, UnscoredTrial) and trial.status == "failed"]
-    pruned = [trial for trial in trials if trial.status == "pruned" and trial.rows is None]
-    ended = [trial for trial in trials if trial.status == "pruned" and trial.rows is not None]
+    pruned = [trial for trial in trials if isinstance(trial, UnscoredTrial) and trial.status == "pruned"]
+    pruned, ended = [trial for trial in pruned if not trial.ended], [trial for trial in pruned if trial.ended]
     families = sorted({family(trial.family) for trial in done})
     outcome = [f"{len(done):,} scored"]
     outcome += [f"{len(pruned):,} pruned"] if pruned else []
@@ -56,7 +56,9 @@ def _rule(facts: Facts) -> str:
     best, chosen = _best(facts, facts.done), facts.fit.trial
     near = [trial for trial in facts.done if _behind(facts, trial, best) <= _difference_error(facts, trial, best)]
     which = "the simplest of these that passes the guard" if facts.fit.guarded else "the simplest of these"
-    if order and order[0] not in {trial.id for trial in near}:
+    if facts.fit.guarded and not _any_passed(facts):
+        which = "none that was tried passes the guard, and the simplest of these"
+    elif order and order[0] not in {trial.id for trial in near}:
         which = "none of these passes the guard, and the best one that does"
     text = (
         f"Best on average: {escaped(best.id)}, {_mean(best)}. Within one standard error of the difference to it: "
@@ -124,8 +126,17 @@ def _guard(facts: Facts) -> str:
     failed = [each for each in facts.fit.guarded if not each.passed]
     named = [f"{escaped(each.trial)} ({each.loss_gap:+.3f} ± {number(each.error)})" for each in failed]
     if any(each.trial == facts.fit.trial for each in failed):
-        return f"{text}. **No trial that was tried passed it**, this one neither: {listed(named, TRIALS_SHOWN)}."
+        if _any_passed(facts):
+            did = "**This one did not pass it**; the exports of those that did failed. Did not pass"
+        else:
+            did = "**No trial that was tried passed it**, this one neither"
+        return f"{text}. {did}: {listed(named, TRIALS_SHOWN)}."
     return f"{text}. It kept out {listed(named, TRIALS_SHOWN)}." if named else f"{text}. It kept out none."
+
+
+def _any_passed(facts: Facts) -> bool:
+    """Whether a trial passed the guard; plain logistic regression always does, and the guard is not asked for it."""
+    return PLAIN in facts.fit.order or any(each.passed for each in facts.fit.guarded)
 
 
 def _curse(facts: Facts) -> str:

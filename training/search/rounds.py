@@ -183,7 +183,7 @@ def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: dat
         promoted: list[TrialSpec] = []
         if plan.rungs and why:
             at = offered if not first_rung else _of_first_rung(run, plan, study)
-            given = next((spec.rows for spec in specs if not spec.baseline), None)
+            given = plan.rungs[0] if first_rung else next((spec.rows for spec in specs), None)
             promoted = _promoted(run, plan, at, given, number) if given else []
             found = best([_study_trial(result) for result in at], plan.metric)
             why = "" if promoted else f"the race is over: {len(offered)} of {len(study)} trials got every row"
@@ -227,7 +227,7 @@ def _record_ended(run: Run, result: ScoredTrial | UnscoredTrial, why: str) -> No
 
     def compute() -> ScoredTrial | UnscoredTrial:
         fields = {**_specification(result), "id": result.trial, "metric": result.metric, "seconds": result.seconds}
-        return UnscoredTrial(**fields, status=status, why=why)
+        return UnscoredTrial(**fields, status=status, why=why, ended=isinstance(result, ScoredTrial))
 
     run.once(trial_file(result.trial), TRIAL, compute)
 

@@ -21,7 +21,10 @@ from training.trials import sample
 SMALL, LARGER = 0.01, 0.04
 """The shares of the rows that are tried: what a fit takes at either says how it grows."""
 FEWEST = 250
-"""Rows of the smaller one, at least."""
+"""Rows of the smaller one, at least, as long as it has no more than `MOST` of all rows."""
+MOST = 1 / 16
+APART = 2
+"""The larger sample has so many times the rows of the smaller one at least: else their difference says nothing."""
 CELLS = 1_000_000
 """Rows times columns below which nothing is estimated: such a trial fits into any function."""
 STEEPEST = 1.5
@@ -84,12 +87,22 @@ def rows_that_fit(rows: int, times: int, cost: Cost, limits: Limits, resident: i
     )
 
 
-def measure(fit_and_predict: Callable[[NDArray[np.int64]], object], places: sample.Places) -> Cost:
-    """The cost of a fit on two nested samples of rows with these places, each fitted for time and then for memory."""
+def measure(
+    fit_and_predict: Callable[[NDArray[np.int64]], object], places: sample.Places, labels: NDArray[np.int64]
+) -> Cost | None:
+    """The cost of a fit on two nested samples of rows with these places and labels, each with rows of every class.
+
+    Each is fitted for time and then for memory. None where there are too few rows for two samples.
+    """
+    total = len(places)
+    few = max(int(total * SMALL), min(FEWEST, int(total * MOST)), 1)
+    small = np.flatnonzero(sample.with_each_class(places, few, labels))
+    more = round(max(few, len(small)) * LARGER / SMALL)
+    larger = np.flatnonzero(sample.with_each_class(places, more, labels))
+    if len(larger) < APART * len(small):
+        return None
     rows, seconds, held = [], [], []
-    for share in (SMALL, LARGER):
-        few = max(int(len(places) * share), round(FEWEST * share / SMALL))
-        taken = np.flatnonzero(sample.of(places, few))
+    for taken in (small, larger):
         started = time.perf_counter()
         fit_and_predict(taken)
         seconds.append(time.perf_counter() - started)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.stats import metrics
 from training import calibrate
 from training.documents import GuardedTrial, ScoredTrial, UnscoredTrial
 from training.families.spaces import PLAIN
@@ -17,8 +18,6 @@ from training.trials.selection import fold_ratio
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-SMALLEST = 1e-15
-"""The smallest probability whose logarithm is taken, as in the metric."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,8 @@ def loss_gap(scores: Floats, others: Floats, labels: Labels, groups: Labels, tes
 
         SE = s / sqrt(n) * sqrt(1 + folds * n_test/n_train) = s / sqrt(n) * sqrt(2 + n_test/n_train)
     """
-    rows = np.arange(len(labels))
-    losses = [-np.log(np.clip(each[rows, labels], SMALLEST, 1.0)) for each in (scores, others)]
-    differences = losses[0] - losses[1]
+    one, other = (metrics.losses("log_loss", labels, each, positive=-1) for each in (scores, others))
+    differences = one - other
     value = float(differences.mean())
     sums = np.bincount(groups, weights=differences - value)
     count = len(sums)
@@ -90,7 +88,8 @@ class LossGuard:
         if self.plain is None or trial.id == PLAIN:
             return True
         own = _calibrated(self.scores(trial), self.labels, self.positive)
-        gap = loss_gap(own, self.plain, self.labels, self.groups, fold_ratio(trial.fold_rows, self.repeats))
+        ratio = fold_ratio(trial.fold_rows, self.repeats, trial.rows)
+        gap = loss_gap(own, self.plain, self.labels, self.groups, ratio)
         passed = not gap.beyond_noise
         self.asked.append(GuardedTrial(trial=trial.id, loss_gap=gap.value, error=gap.error, passed=passed))
         return passed

@@ -61,3 +61,12 @@ def of(row_places: Places, rows: int) -> NDArray[np.bool_]:
     last = np.partition(row_places, rows - 1)[rows - 1]
     result: NDArray[np.bool_] = row_places <= last
     return result
+
+
+def with_each_class(row_places: Places, rows: int, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Like `of`, and with the first `FEWEST_OF_CLASS` rows of each class by place, so that it can be fitted on."""
+    result = of(row_places, rows)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        result[members] |= of(row_places[members], FEWEST_OF_CLASS)
+    return result

@@ -37,7 +37,7 @@ class Score:
             simplicity=trial.simplicity,
             mean=trial.mean,
             folds=tuple(trial.folds),
-            test_to_train=fold_ratio(trial.fold_rows, repeats),
+            test_to_train=fold_ratio(trial.fold_rows, repeats, trial.rows),
             columns=trial.columns,
             size=trial.size_bytes,
         )
@@ -93,10 +93,14 @@ def error_of_difference(one: Score, other: Score) -> float:
     return standard_error(differences, (one.test_to_train + other.test_to_train) / 2)
 
 
-def fold_ratio(fold_rows: Sequence[int], repeats: int) -> float:
-    """The rows that a fold scores for each row that it is fitted on, by the rows of each fold of each repeat."""
+def fold_ratio(fold_rows: Sequence[int], repeats: int, fitted: int | None = None) -> float:
+    """The rows that a fold scores for each row that it is fitted on, by the rows of each fold of each repeat.
+
+    `fitted` are the rows that the trial was given for its folds; None for all.
+    """
     rows = sum(fold_rows) / repeats
-    return math.fsum(scored / (rows - scored) for scored in fold_rows) / len(fold_rows)
+    given = 1.0 if fitted is None else fitted / rows
+    return math.fsum(scored / (given * (rows - scored)) for scored in fold_rows) / len(fold_rows)
 
 
 def standard_error(scores: Sequence[float], test_to_train: float) -> float:

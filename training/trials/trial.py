@@ -87,7 +87,7 @@ def trial(
                 fewer = within(limits, sealed, train, spec, plan.seed, assigned, drawn[scored], given[scored])
                 if fewer is not None:
                     fields["rows"], fields["limited"] = fewer
-                    given = given & sample.of(drawn, fewer[0])
+                    given[scored] &= sample.with_each_class(drawn[scored], fewer[0], train.labels)
             validation = cross_validate(sealed, train, spec, plan.seed, assigned, given[scored])
         except TooLarge as error:
             fields.pop("limited", None)
@@ -125,7 +125,10 @@ def within(
     places: sample.Places,
     given: Mask,
 ) -> tuple[int, str] | None:
-    """How many of the `given` rows a trial can be fitted on within limits, and why not all; None where all can."""
+    """How many of the `given` rows a trial can be fitted on within limits, and why not all; None where all can.
+
+    None, too, where a sample cannot be fitted: it says nothing of all rows.
+    """
     rows = int(given.sum())
     if rows * (train.encoded.numbers.shape[1] + train.encoded.categories.shape[1]) < estimate.CELLS:
         return None
@@ -136,7 +139,12 @@ def within(
         few = train.encoded.take(among[taken])
         return fit_spec(contract, few, train.labels[among[taken]], spec, seed).predict(few)
 
-    cost = estimate.measure(fit_and_predict, places[given])
+    try:
+        cost = estimate.measure(fit_and_predict, places[given], train.labels[given])
+    except (ValueError, FloatingPointError, TrainingError):
+        cost = None
+    if cost is None:
+        return None
     return estimate.rows_that_fit(rows, sum(len(folds.parts(repeat)) for repeat in assigned), cost, limits, held)
 
 

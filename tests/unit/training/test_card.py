@@ -28,6 +28,7 @@ from tests.support.cards import (
 )
 from tests.support.datasets import FRUIT_FOLDER, a_source
 from training.documents import ScoredTrial
+from training.families.spaces import PLAIN
 from training.trials.selection import Score, error_of_difference
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -263,10 +264,13 @@ def test_it_says_how_it_was_chosen() -> None:
 
 
 def test_it_says_which_trials_ended_early_and_which_did_not_fit_into_their_function() -> None:
-    early = {**TRIALS[3], "rows": 1250, "why": "ended early, on 1,250 of 20,000 rows"}
+    early = {**TRIALS[3], "rows": 1250, "ended": True, "why": "ended early, on 1,250 of 20,000 rows"}
     limited = {**TRIALS[1], "rows": 1500, "limited": "all rows would take about 2,000 s, and its function has 900 s"}
     text = section(make(facts(fit=FIT | {"trials": [TRIALS[0], limited, TRIALS[2], early]})), "How it was chosen")
     assert "(2 scored, 1 ended early, on 1,250 rows or more, 1 failed)" in text
+    large = {**TRIALS[3], "rows": 1250}
+    too_large = section(make(facts(fit=FIT | {"trials": [*TRIALS[:3], large]})), "How it was chosen")
+    assert "(2 scored, 1 pruned, 1 failed)" in too_large, "its model is too large, on however many rows"
     assert "Fitted on fewer than the 2,000 rows of train: t2 on 1,500 (all rows would take about 2,000 s, and" in text
 
 
@@ -301,7 +305,7 @@ def guarded(trial: str, passed: bool) -> dict[str, object]:
 
 
 def test_the_guard_names_what_it_kept_out() -> None:
-    text = section(make(facts(fit=FIT | {"guarded": [guarded("t1", False)]})), "How it was chosen")
+    text = section(make(facts(fit=FIT | {"guarded": [guarded("t1", False), guarded("t2", True)]})), "How it was chosen")
     assert "the simplest of these that passes the guard is taken: **t2**" in text
     assert "It kept out t1 (+0.057 ± 0.021)." in text
     assert "It kept out none." in section(
@@ -312,7 +316,8 @@ def test_the_guard_names_what_it_kept_out() -> None:
 def test_where_nothing_near_the_best_passes_the_guard_it_says_that_another_was_taken() -> None:
     close = {**TRIALS[1], "folds": [each - 0.0098 for each in TRIALS[0]["folds"]]}
     text = section(
-        make(facts(fit=FIT | {"trials": [TRIALS[0], close], "guarded": [guarded("t1", False)]})), "How it was chosen"
+        make(facts(fit=FIT | {"trials": [TRIALS[0], close], "guarded": [guarded("t1", False), guarded("t2", True)]})),
+        "How it was chosen",
     )
     assert "1 trial; none of these passes the guard, and the best one that does is taken: **t2**" in text
 
@@ -322,6 +327,22 @@ def test_a_chosen_trial_that_did_not_pass_the_guard_says_so() -> None:
         make(facts(fit=FIT | {"guarded": [guarded("t1", False), guarded("t2", False)]})), "How it was chosen"
     )
     assert "**No trial that was tried passed it**, this one neither" in text
+    assert "none that was tried passes the guard, and the simplest of these is taken: **t2**" in text
+
+
+def test_a_chosen_trial_that_did_not_pass_the_guard_where_another_did_says_so() -> None:
+    both = [guarded("t1", True), guarded("t2", False)]
+    text = section(make(facts(fit=FIT | {"guarded": both, "order": ["t1", "t2"]})), "How it was chosen")
+    assert "**This one did not pass it**; the exports of those that did failed. Did not pass: t2" in text
+    assert "No trial" not in text
+
+
+def test_plain_regression_passes_the_guard_without_being_asked() -> None:
+    plain = {**TRIALS[1], "id": PLAIN}
+    fit = FIT | {"trials": [TRIALS[0], plain], "order": [PLAIN, "t1"], "guarded": [guarded("t1", False)]}
+    text = section(make(facts(fit=fit)), "How it was chosen")
+    assert "the simplest of these that passes the guard is taken" in text
+    assert "No trial" not in text
 
 
 def test_what_was_left_out_and_what_that_cost_or_gained() -> None:

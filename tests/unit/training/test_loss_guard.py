@@ -81,6 +81,17 @@ def test_a_noisier_trial_does_not_pass_and_a_better_one_does():
     assert guard.asked[0].loss_gap > guard.asked[0].error > 0
 
 
+def test_a_trial_on_fewer_rows_is_compared_with_a_larger_error():
+    guarded = Guarded(logistic_regression=1.0, noisier=4.0)
+    guarded.trials.append(guarded.trials[1].model_copy(update={"rows": ROWS // 100}))
+    guard = guarded.guard()
+    for each in guarded.trials:
+        guard.passes(each)
+    whole, limited = guard.asked
+    assert limited.loss_gap == whole.loss_gap
+    assert limited.error == pytest.approx(whole.error * np.sqrt((2 + 100 / 3) / (2 + 1 / 3)))
+
+
 def test_without_a_score_of_plain_logistic_regression_every_trial_passes():
     guarded = Guarded(noisier=4.0)
     spec = {"id": "logistic_regression", "family": "logistic_regression", "params": {}, "simplicity": 0, "round": 1}

@@ -12,12 +12,22 @@ from benchmarks.racing import SHARES, Rule
 from benchmarks.racing import race as replayed
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.runs import scored, searched
-from training.documents import TRIAL, LostTrial, RoundResult, ScoredTrial, UnscoredTrial
+from training.documents import TRIAL, LostTrial, RoundResult, RoundTrials, ScoredTrial, UnscoredTrial
 from training.families.spaces import PLAIN
 from training.fit import fit
 from training.npy import from_npy
 from training.plan import plan
-from training.run import CONTINUE, ENOUGH, PLACES_FILE, Run, lost_file, round_result_file, scores_file, trial_file
+from training.run import (
+    CONTINUE,
+    ENOUGH,
+    PLACES_FILE,
+    Run,
+    lost_file,
+    round_result_file,
+    round_trials_file,
+    scores_file,
+    trial_file,
+)
 from training.search import racing
 from training.search import rounds as search
 from training.trials import sample
@@ -127,7 +137,7 @@ def test_every_trial_of_a_race_ends_with_one_result_and_the_best_get_every_row(r
         assert sum(each.fold_rows) == 2 * run.plan().rows, "of both repeats"
         assert from_npy(run.read(scores_file(each.id), each.scores, "trial")).shape == (run.plan().rows, 3)
     for each in ended:
-        assert (each.status, each.rows) == ("pruned", rung)
+        assert (each.status, each.rows, each.ended) == ("pruned", rung, True)
         assert each.why.startswith(f"ended early, on {rung} of {run.plan().rows} rows")
         at_rung = run.find(trial_file(f"{each.id}.{rung}"), TRIAL)
         assert np.isfinite(at_rung.mean)
@@ -151,6 +161,30 @@ def test_the_trials_that_go_on_are_not_suggested_again_and_keep_their_parameters
     by_id = {each.id: each for each in last.study}
     assert all(by_id[each.id].params == each.params for each in screened.promoted)
     assert len(last.study) == 6
+
+
+def test_a_round_without_trials_ends_the_first_rung_and_not_the_race(race):
+    lake, models, run = race
+    first = search.ask(models, run.id, after=0)
+    for spec in first.trials:
+        trial(lake, models, run.id, spec.id, number=1)
+    now = datetime.now(UTC)
+    assert search.tell(models, run.id, number=1, began=now, now=now).status == CONTINUE
+    run.write(round_trials_file(2), RoundTrials(run=run.id, round=2, trials=[]).to_json())
+    told = search.tell(models, run.id, number=2, began=now, now=now)
+    assert told.status == CONTINUE
+    assert PLAIN in names(told.promoted)
+
+
+def test_a_trial_whose_model_is_too_large_at_a_rung_did_not_end_early(race):
+    lake, models, run = race
+    asked = search.ask(models, run.id, after=0)
+    large = next(spec for spec in asked.trials if not spec.baseline and spec.trial != PLAIN)
+    why = {"status": "pruned", "metric": run.plan().metric, "why": "about 61.0 MB when exported"}
+    run.write(trial_file(large.id), UnscoredTrial(**large.model_dump(), **why).to_json())
+    searched(lake, models, run.id)
+    result = run.find(trial_file(large.trial), TRIAL)
+    assert (result.status, result.ended, result.why) == ("pruned", False, "about 61.0 MB when exported")
 
 
 def test_a_trial_that_is_lost_at_a_rung_is_recorded_as_failed(race):

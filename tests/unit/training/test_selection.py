@@ -124,6 +124,12 @@ def test_the_share_of_a_fold_is_that_of_all_its_repeats():
     assert fold_ratio([10, 30], 1) == pytest.approx((10 / 30 + 30 / 10) / 2)
 
 
+def test_a_trial_on_fewer_rows_has_a_larger_share_in_a_fold():
+    assert fold_ratio([20, 20, 20, 20, 20] * 2, 2, fitted=50) == pytest.approx(0.5)
+    limited = scored("a", folds=[0.7, 0.8], fold_rows=[20, 20], rows=10)
+    assert Score.of(limited, 1).test_to_train == pytest.approx(4.0)
+
+
 def test_a_score_is_made_of_a_trial():
     trial = scored("a", folds=[0.7, None], fold_rows=[10, 10], size_bytes=9)
     assert Score.of(trial, 1) == Score("a", 0, 0.7, (0.7, None), 1.0, 3.0, 9)
