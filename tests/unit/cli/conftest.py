@@ -15,6 +15,7 @@ from andamio.adapters.aws import Account
 from andamio.cli import main
 from andamio.cli.batches import batch, watch
 from andamio.cli.cloud import cdk
+from andamio.cli.cloud.deployment import ECS_ROLE
 from tests.support.account import NEIGHBOUR, REGION, STACK, TEMPLATE, Aws, Stacks
 from tests.support.batch_cloud import DEPLOYED, HEADER, Cloud
 
@@ -43,6 +44,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     monkeypatch.setattr(cdk, "run", lambda arguments, *more, **also: made.synth(arguments))
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     with mock_aws():
+        made.client("iam").create_role(RoleName=ECS_ROLE, AssumeRolePolicyDocument="{}")
         made.key = made.client("kms").create_key()["KeyMetadata"]["KeyId"]
         made.deploy(STACK, TEMPLATE)
         made.deploy(f"{STACK}--prod", NEIGHBOUR)
