@@ -1,105 +1,278 @@
-"""A race beside the full search: the same trials, what they cost, and whether the choice is as good.
+"""What a race would choose and cost, by any rule: replayed from trials that were scored once at every size.
 
-    python -m benchmarks.racing                          # every table at 80,000 rows, 12 trials
-    python -m benchmarks.racing 200000 --tables mixed --write
+    python -m benchmarks.racing measure scores/ --rows 20000 80000 --tables steps mixed
+    python -m benchmarks.racing replay scores/ --write
 
-The full search gives every trial all rows; the folds are drawn once. CPU seconds of all trials of each, on one
-thread; the choice of either by the project's own rule, and by how much the race's choice is behind, cross-validated
-on all rows, with the standard error of that difference.
+`measure` fits every trial on each share of train that a rung may have, and notes CPU seconds, on one thread, and the
+score of each fold on each larger share: a file a table. What was measured is not fitted again. `replay` takes these
+results through `racing.judge`, rung by rung, and compares with the full search: what both cost, and by how much
+the race's choice is behind, cross-validated on all rows. One search is one sample, so each rule is replayed on many:
+subsets of a table's trials, drawn with a fixed seed. They overlap, so they are not as many independent searches.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import statistics
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from andamio.adapters.memory import MemoryObjects
-from andamio.stats.metrics import higher_is_better
-from andamio.storage.ports import Objects
+from andamio.stats import metrics
 from benchmarks.batch import report
-from benchmarks.tables import NAMES, table
+from benchmarks.tables import NAMES, SEED, table
 from tests.support.datasets import publish
-from training.documents import ScoredTrial
-from training.families.spaces import SPACES
+from training.documents import ScoredTrial, TrialSpec
+from training.families import sizes
+from training.families.spaces import PLAIN, SPACES
 from training.fit import order
+from training.npy import from_npy
 from training.plan import plan
-from training.run import CONTINUE, Run
-from training.search import rounds
-from training.trials.selection import standard_error
-from training.trials.trial import trial
+from training.run import FOLDS_FILE, Run
+from training.search import racing, rounds
+from training.trials import folds, sample
+from training.trials.selection import Score, error_of_difference
+from training.trials.trial import fit_spec, load_places, load_train
 
-ROWS, TRIALS = 80_000, 12
-HEAD = (
-    "| table | rows of train | full, s | race, s | cost | chosen by the full search | by the race | behind by | "
-    "standard error |\n|---|---:|---:|---:|---:|---|---|---:|---:|"
+ROWS, TRIALS = (20_000, 80_000), 12
+TABLES = ("steps", "mixed")
+FAMILIES = ("logistic_regression", "random_forest", "hist_gradient_boosting", "mlp")
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+"""The shares of train that each trial is fitted on."""
+SUBSETS, OF = 100, 8
+"""So many searches are replayed a table, each of so many of its trials: a table of fewer is left out."""
+TINY = 1e-12
+"""A difference that is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A way to race: the shares of its rungs, and what `racing.judge` goes by at each of them."""
+
+    shares: tuple[float, ...]
+    kept: float
+    noise: float
+    fewest: int = 2
+
+    def __str__(self) -> str:
+        """Cells of the table."""
+        shares = ", ".join(f"1/{1 / share:g}" for share in self.shares)
+        return f"{shares} | 1 of {self.kept:g} | {self.noise:g}"
+
+
+SET = Rule(sample.SHARES, racing.KEPT, racing.NOISE, racing.FEWEST)
+RULES = tuple(
+    dict.fromkeys(
+        (
+            SET,
+            Rule((1 / 16, 1 / 4), 4, 2.0),
+            *(Rule((share,), kept, 2.0) for share in (1 / 16, 1 / 8, 1 / 4, 1 / 2) for kept in (4, 2)),
+            *(Rule((first, 1 / 2), kept, 2.0) for first in (1 / 8, 1 / 4) for kept in (3, 2)),
+        )
+    )
 )
+"""What is compared: the rule that is set first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print cost and choice of the race and of the full search, for each table."""
+    """Measure tables, or print cost and choice of each rule on those that were."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", nargs="?", type=int, default=ROWS, help="rows of train")
-    parser.add_argument("--tables", nargs="+", choices=NAMES, default=list(NAMES))
-    parser.add_argument("--families", nargs="+", choices=list(SPACES), default=list(SPACES))
+    parser.add_argument("mode", choices=("measure", "replay"))
+    parser.add_argument("folder", type=Path, help="where the scores are kept")
+    parser.add_argument("--rows", nargs="+", type=int, default=list(ROWS), help="rows of train")
+    parser.add_argument("--tables", nargs="+", choices=NAMES, default=list(TABLES))
+    parser.add_argument("--families", nargs="+", choices=list(SPACES), default=list(FAMILIES))
     parser.add_argument("--trials", type=int, default=TRIALS)
     parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
     given = parser.parse_args(arguments)
-    written = [HEAD]
-    print(HEAD)
-    for name in given.tables:
-        line = contest(name, given.rows, given.families, given.trials)
-        written.append(line)
-        print(line, flush=True)
+    if given.mode == "measure":
+        given.folder.mkdir(parents=True, exist_ok=True)
+        for rows in given.rows:
+            for name in given.tables:
+                with threadpool_limits(1):
+                    measure(given.folder / f"{name}-{rows}.jsonl", name, rows, given.families, given.trials)
+        return
+    measured = {
+        (name, rows): [json.loads(line) for line in file.read_text().splitlines()]
+        for rows in given.rows
+        for name in given.tables
+        if (file := given.folder / f"{name}-{rows}.jsonl").exists()
+    }
+    text = replay({named: trials for named, trials in measured.items() if len(trials) >= OF})
+    print(text)
     if given.write:
-        report.put("racing", "\n".join(written))
+        report.put("racing", text)
 
 
-def contest(name: str, rows: int, families: Sequence[str], trials: int) -> str:
-    """A line of the table."""
+def measure(file: Path, name: str, rows: int, families: Sequence[str], trials: int) -> None:
+    """Append to `file` a line for each trial of a table that it does not have yet."""
     contract, cells = table(name, rows * 5 // 4 + 8)
-    once = contract.training.model_copy(update={"repeats": 1})
-    contract = contract.model_copy(update={"training": once})
     lake, models = MemoryObjects("lake"), MemoryObjects("models")
     publish(lake, contract, cells)
-    with patch("training.trials.sample.RACED_FROM", 0):
-        raced = plan(lake, models, contract, families=families, trials=trials, budget_minutes=1440)
-    assert raced.rungs, f"{rows} rows are not enough for a race"
-    race_seconds, race_trials = search(lake, models, raced.run)
-    full_models = MemoryObjects("full")
     with patch("training.trials.sample.RACED_FROM", 2 * rows):
-        full = plan(lake, full_models, contract, families=families, trials=trials, budget_minutes=1440)
-    assert not full.rungs
-    full_seconds, full_trials = search(lake, full_models, full.run)
-    best, other = order(full_trials, full.metric, 1)[0], order(race_trials, full.metric, 1)[0]
-    sign = 1 if higher_is_better(full.metric) else -1
-    pairs = [
-        (one, two) for one, two in zip(best.folds, other.folds, strict=True) if one is not None and two is not None
-    ]
-    error = standard_error([one - two for one, two in pairs], 0.25)
-    return (
-        f"| {name} | {len(cells[contract.problem.target]) * 4 // 5:,} | {full_seconds:.0f} | {race_seconds:.0f} | "
-        f"{race_seconds / full_seconds:.2f}x | {best.id}, {best.mean:.4f} | {other.id}, {other.mean:.4f} | "
-        f"{sign * (best.mean - other.mean):+.4f} | {error:.4f} |"
+        planned = plan(lake, models, contract, families=families, trials=trials, budget_minutes=1440)
+    planned = planned.model_copy(update={"search": planned.search.model_copy(update={"round": trials})})
+    specs = [spec for spec in rounds.next_trials(planned, [], 1) if not spec.baseline]
+    run = Run(planned.run, models)
+    places = load_places(run, planned)
+    assert places is not None
+    parts = folds.parts(from_npy(run.read(FOLDS_FILE, planned.folds, "plan"))[0])
+    sealed, train = load_train(lake, run, planned.dataset)
+    shares = [places < share for share in SHARES]
+    loads = {}
+    for share, kept in zip(SHARES, shares, strict=True):
+        started = time.process_time()
+        load_train(lake, run, planned.dataset, kept)
+        loads[share] = time.process_time() - started
+    known = {json.loads(line)["spec"]["id"] for line in file.read_text().splitlines()} if file.exists() else set()
+    for spec in specs:
+        if spec.id in known:
+            continue
+        at = []
+        for share, kept in zip(SHARES, shares, strict=True):
+            fitting = predicting = 0.0
+            columns, size = [], 0
+            scores: dict[str, list[float]] = {f"{larger}": [] for larger in SHARES if larger >= share}
+            for others, scored in parts:
+                taken = others[kept[others]]
+                started = time.process_time()
+                fitted = fit_spec(sealed, train.encoded.take(taken), train.labels[taken], spec, planned.seed)
+                fitting += time.process_time() - started
+                started = time.process_time()
+                found = fitted.predict(train.encoded.take(scored))
+                predicting += time.process_time() - started
+                columns.append(sizes.columns(fitted))
+                size = max(size, sizes.estimate(fitted))
+                for larger, sampled in zip(SHARES, shares, strict=True):
+                    if larger >= share:
+                        among = sampled[scored]
+                        value = metrics.score(
+                            planned.metric,
+                            train.labels[scored][among],
+                            found[among],
+                            positive=sealed.positive_index,
+                            threshold=0.5,
+                        )
+                        scores[f"{larger}"].append(float(value))
+            at.append(
+                {
+                    "share": share,
+                    "rows": int(kept.sum()),
+                    "fit": fitting,
+                    "predict": predicting,
+                    "columns": float(np.mean(columns)),
+                    "size_bytes": size,
+                    "folds": scores,
+                }
+            )
+        line = {"spec": spec.model_dump(), "metric": planned.metric, "loads": list(loads.values()), "at": at}
+        with file.open("a") as lines:
+            lines.write(json.dumps(line) + "\n")
+        print(f"{file.name} {spec.id}: {', '.join(f'{each["fit"]:.1f}' for each in at)} s", flush=True)
+
+
+def replay(measured: Mapping[tuple[str, int], Sequence[Any]]) -> str:
+    """A line for each rule: on each table the mean cost, how far behind its choices are, and how often by more than
+    their error."""
+    names = [f"{name}, {rows:,} rows, {len(trials)} trials" for (name, rows), trials in measured.items()]
+    lines = [f"| first given | go on | errors | {' | '.join(names)} |", f"|---|---|---:|{'---|' * len(names)}"]
+    for rule in RULES:
+        cells = [str(rule)]
+        for trials in measured.values():
+            found = [race(chosen, rule) for chosen in subsets(trials)]
+            cost = statistics.fmean(each.cost for each in found)
+            behind = statistics.fmean(each.behind for each in found)
+            worse = statistics.fmean(each.behind > each.error + TINY for each in found)
+            cells.append(f"{cost:.2f}x, {behind:+.4f}, {worse:.0%}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A replayed search: its cost beside the full search, how far its choice is behind, and the error of that."""
+
+    cost: float
+    behind: float
+    error: float
+
+
+def race(trials: Sequence[Any], rule: Rule) -> Outcome:
+    """Replay one search of these trials."""
+    last = len(SHARES) - 1
+    going, cost = list(trials), 0.0
+    with (
+        patch("training.search.racing.KEPT", rule.kept),
+        patch("training.search.racing.NOISE", rule.noise),
+        patch("training.search.racing.FEWEST", rule.fewest),
+    ):
+        for share, scored in zip(rule.shares, (*rule.shares[1:], 1.0), strict=True):
+            place, more = SHARES.index(share), SHARES.index(scored)
+            cost += sum(seconds(each, place, more) for each in going)
+            verdict = racing.judge([result(each, place, more) for each in going], going[0]["metric"], 0)
+            kept = {each.trial for each in verdict.promoted}
+            going = [each for each in going if each["spec"]["id"] in kept]
+    cost += sum(seconds(each, last, last) for each in going)
+    metric = trials[0]["metric"]
+    best = order([result(each, last, last) for each in trials], metric, 1)[0]
+    other = order([result(each, last, last) for each in going], metric, 1)[0]
+    sign = 1 if metrics.higher_is_better(metric) else -1
+    return Outcome(
+        cost / sum(seconds(each, last, last) for each in trials),
+        sign * (best.mean - other.mean),
+        error_of_difference(Score.of(best, 1), Score.of(other, 1)),
     )
 
 
-def search(lake: Objects, models: Objects, run: str) -> tuple[float, list[ScoredTrial]]:
-    """Run every round of a planned run; CPU seconds, and the trials that were scored on all rows."""
-    started, told = time.process_time(), None
-    with threadpool_limits(1):
-        while told is None or told.status == CONTINUE:
-            asked = rounds.ask(models, run, after=told.round if told else 0)
-            for spec in asked.trials:
-                trial(lake, models, run, spec.id, number=asked.round)
-            now = datetime.now(UTC)
-            told = rounds.tell(models, run, number=asked.round, began=now, now=now)
-    seconds = time.process_time() - started
-    return seconds, [result for result in Run(run, models).trials() if isinstance(result, ScoredTrial)]
+def seconds(trial: Any, place: int, more: int) -> float:
+    """What a trial cost that was fitted on one share and scored on a larger one."""
+    at = trial["at"][place]
+    return float(at["fit"] + at["predict"] * SHARES[more] + trial["loads"][more])
+
+
+def result(trial: Any, place: int, more: int) -> ScoredTrial:
+    """The result that the trial has at a rung, or on all rows."""
+    at = trial["at"][place]
+    scores = at["folds"][f"{SHARES[more]}"]
+    rows = trial["at"][more]["rows"]
+    spec = TrialSpec(**trial["spec"])
+    whole = place == len(SHARES) - 1
+    return ScoredTrial(
+        **{
+            **spec.model_dump(),
+            "id": spec.id if whole else f"{spec.id}.{at['rows']}",
+            "rows": None if whole else at["rows"],
+        },
+        metric=trial["metric"],
+        folds=scores,
+        fold_rows=[rows // len(scores)] * len(scores),
+        mean=statistics.fmean(scores),
+        se=0.0,
+        columns=at["columns"],
+        size_bytes=at["size_bytes"],
+        scores="",
+        seconds=0.0,
+    )
+
+
+def subsets(trials: Sequence[Any]) -> list[list[Any]]:
+    """All trials, and searches of fewer: plain logistic regression, and others drawn from the rest."""
+    draw = np.random.default_rng(SEED)
+    plain = [each for each in trials if each["spec"]["id"] == PLAIN]
+    rest = [each for each in trials if each["spec"]["id"] != PLAIN]
+    size = min(OF - 1, len(rest))
+    return [
+        list(trials),
+        *([*plain, *(rest[place] for place in draw.permutation(len(rest))[:size])] for _ in range(SUBSETS)),
+    ]
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class Cloud:
             if kept and not ended[SERVICES.index(EMULATOR)]:
                 self.say("The AWS emulator did not end in time and was killed: what changed last is not saved.")
             if purge:
-                containers.purge(self.home)
+                containers.purge(self.home, used=record.docker)
             self.home.record.unlink(missing_ok=True)
             if purge:
                 for path in (self.home.scratch, *self.home.discarded, *self.home.forgettable):
@@ -168,6 +168,8 @@ class Cloud:
             service, identity = self._service(name, record), record.services[name].identity
             if not identity.alive:
                 self.say(f"{service.title} has ended since it was started.")
+                if record.docker:
+                    service.stop(identity)  # containers outlive the process that started them
                 del record.services[name]
             elif name != MLFLOW and not wait_until(service.healthy, REPAIR_SECONDS):
                 self.say(f"{service.title} runs but does not answer: starting it again.")

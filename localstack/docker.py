@@ -6,10 +6,12 @@ One `docker compose up` in the foreground is the process of this local cloud: it
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -73,7 +75,7 @@ class Docker(Service):
         return self.run(_compose(self.home, "up", "--no-color"), self._environment(), inherit=claim.lock)
 
     def stop(self, identity: Identity | None, patience: float | None = None) -> bool:
-        """Stop the containers and remove them; the volume of the database stays."""
+        """Stop the containers and remove them; the volume of the database stays. Raises `CommandError`."""
         by_itself = Service.stop(self, identity, patience)
         if identity is not None:
             _remove(self.home)
@@ -124,16 +126,29 @@ class MlflowBeside(Beside):
         return answers(self.port, "/health")
 
 
-def purge(home: Home) -> None:
-    """Remove the containers of a home with the volume of their database; harmless where there are none."""
-    if shutil.which("docker") is not None:
+def purge(home: Home, *, used: bool) -> None:
+    """Remove the containers of a home with the volume of their database.
+
+    Raises `CommandError` when that fails and they were `used`; else a machine may have no Docker engine that runs.
+    """
+    with nullcontext() if used else suppress(CommandError):
         _remove(home, "--volumes")
 
 
 def _remove(home: Home, *options: str) -> None:
     # Compose reads the whole file first, and it refuses one without a token.
-    variables = {TOKEN: "none", **os.environ}
-    subprocess.run(_compose(home, "down", *options), env=variables, capture_output=True, check=False)
+    variables = {**os.environ, TOKEN: os.environ.get(TOKEN) or "none"}
+    command = _compose(home, "down", *options)
+    try:
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+        complaint = _last_line(done.stderr.splitlines()) if done.returncode else ""
+    except OSError as error:
+        complaint = str(error)
+    if complaint:
+        raise CommandError(
+            f"The containers of this local cloud could not be removed, and may run still: {complaint!r}. See that the "
+            f"Docker engine answers, then run: andamio down (or: {shlex.join(command)})"
+        )
 
 
 def _compose(home: Home, *arguments: str) -> list[str]:

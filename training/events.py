@@ -63,9 +63,10 @@ class LostEvent(RunEvent):
 
 
 class TaskFailedEvent(RunEvent):
-    """The step `task_failed`: the error of a task, as Step Functions caught it."""
+    """The step `task_failed`: the error of a task, as Step Functions caught it, and the size that it has."""
 
     error: CaughtError
+    task: TaskSize
 
 
 class DecideEvent(RunEvent):

@@ -8,6 +8,7 @@ from typing import Any
 
 from andamio import names
 from andamio.step import CaughtError
+from training.documents import TaskSize
 from training.events import TaskFailureSummary
 
 LogLines = Callable[[str, str], Sequence[str]]
@@ -21,13 +22,11 @@ _LOST = {
 """Stop codes of ECS that say more than its sentence about them."""
 
 
-def failure(error: CaughtError, log_lines: LogLines) -> TaskFailureSummary:
-    """How a task that failed has ended, and the last lines of its log."""
+def failure(error: CaughtError, size: TaskSize, log_lines: LogLines) -> TaskFailureSummary:
+    """How a task of a size that failed has ended, and the last lines of its log."""
     task = _task(error.cause)
     if task is None:
-        said = ": ".join(filter(None, (error.error, error.cause))) or "no error was given"
-        quota = " Where the account may not run more vCPU of Fargate, ask AWS for them, or lower [training] parallel."
-        return TaskFailureSummary(why=f"A task could not be run: {said}.{quota if said.startswith('ECS.') else ''}")
+        return TaskFailureSummary(why=_without_task(error, size))
     container = next(iter(task.get("Containers") or [{}]))
     group, stream = log_of(str(task["TaskArn"]))
     lines = log_lines(group, stream)
@@ -35,6 +34,20 @@ def failure(error: CaughtError, log_lines: LogLines) -> TaskFailureSummary:
     return TaskFailureSummary(
         why=f"The task of '{_command(task)}' ended without a result: {_reason(task, container)}. "
         f"The last lines of its log ({group}, stream {stream}):\n{said}"
+    )
+
+
+def _without_task(error: CaughtError, size: TaskSize) -> str:
+    if error.error == "States.Timeout":
+        return "A task took longer than a task may, and was stopped (States.Timeout)."
+    said = ": ".join(filter(None, (error.error, error.cause))) or "no error was given"
+    if not said.startswith("ECS."):
+        return f"A task could not be run: {said}."
+    cpus = int(size.cpu) // 1024
+    return (
+        f"A task could not be run: {said}. A task of {cpus} vCPU needs a quota of at least {cpus} vCPU of Fargate: "
+        "where the account has less, ask AWS for more (Service Quotas, AWS Fargate). Where it has that much, lower "
+        "[training] parallel."
     )
 
 

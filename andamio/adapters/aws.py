@@ -215,6 +215,14 @@ class Account:
             return GONE.search(error.response["Error"]["Code"]) is None
         return True
 
+    def has_role(self, name: str) -> bool | None:
+        """Whether a role of IAM exists; None where the credentials do not allow reading it."""
+        try:
+            self.guarded("iam").get_role(RoleName=name)
+        except ClientError as error:
+            return False if error.response["Error"]["Code"] == "NoSuchEntity" else None
+        return True
+
     def api_key(self, key_id: str) -> str:
         """The value of an API key."""
         return str(self.guarded("apigateway").get_api_key(apiKey=key_id, includeValue=True)["value"])

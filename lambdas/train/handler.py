@@ -108,7 +108,7 @@ def _decide(to: Buckets, event: DecideEvent) -> DecisionSummary:
 
 
 def _task_failed(to: Buckets, event: TaskFailedEvent) -> TaskFailureSummary:
-    return failure(event.error, to.log_lines)
+    return failure(event.error, event.task, to.log_lines)
 
 
 STEPS: Steps[Buckets] = {

@@ -8,13 +8,25 @@ python -m lambdas.train.task evaluate RUN
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from andamio.names import EVENT_TRAINING
+from andamio.settings import TrainSettings
 from andamio.step import logged_step
 from lambdas.train.handler import STEPS, connect
+
+
+def command() -> int:
+    """`main` in a process that ends when the task's time is over, with what it did then as the last of its log.
+
+    Step Functions stops a task that takes too long, and may fail to. This ends it also in the middle of a fit in C,
+    and as the first process of a container, where neither a handler nor the default of a signal would.
+    """
+    faulthandler.dump_traceback_later(TrainSettings.from_env().seconds, exit=True)
+    return main()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,4 +50,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -2,11 +2,12 @@
 
 Without a target it runs ministack, localstack and moto. It ends with 1 where a verdict is another one than before,
 and with pytest's code where a test could not be run. `aws` compares and writes nothing, and ends with 1 where nobody is
-signed in.
+signed in. A signal stops it as Ctrl-C does: what it created is deleted.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -45,10 +46,18 @@ def main(names: list[str]) -> int:
     return int(bool(changed))
 
 
+def _stop(*_: object) -> None:
+    """Stop as Ctrl-C does: pytest then deletes what tests created."""
+    raise KeyboardInterrupt
+
+
 def kinds() -> dict[tuple[str, str], str]:
     """The verdicts that are kept, without what came."""
     return {(name, target): it.kind for name, found in verdicts.read().items() for target, it in found.items()}
 
 
 if __name__ == "__main__":
+    # SIGINT too: it is ignored in what a shell starts in the background.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     sys.exit(main(sys.argv[1:]))

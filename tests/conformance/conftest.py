@@ -13,7 +13,8 @@ from tests.conformance.targets import NAMES, NoCredentials, Target, running
 from tests.conformance.verdicts import Missing, Verdict
 
 FOUND = pytest.StashKey[dict[tuple[str, str], tuple[Verdict, float]]]()
-TEST_SECONDS = 400
+TEST_SECONDS, AWS_TEST_SECONDS = 400, 1500
+"""How long one behaviour may take; on AWS a notification of a new bucket alone may take 900 s to come into force."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,7 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "account" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
+            on_aws = item.callspec.params["target"] == "aws"
+            item.add_marker(pytest.mark.timeout(AWS_TEST_SECONDS if on_aws else TEST_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -131,9 +132,10 @@ def _moto() -> Iterator[Target]:
 
 @contextmanager
 def _aws() -> Iterator[Target]:
-    session = boto3.Session()
+    # As the AWS CLI and the CDK do; boto3 itself does not read AWS_REGION.
+    region = os.environ.get("AWS_REGION") or boto3.Session().region_name or REGION
     try:
-        boto3.client("sts", region_name=session.region_name or REGION).get_caller_identity()
+        boto3.client("sts", region_name=region).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise NoCredentials(f"AWS needs credentials that it accepts: {error}") from error
-    yield Target("aws", region=session.region_name or REGION, patience=300.0)
+    yield Target("aws", region=region, patience=300.0)

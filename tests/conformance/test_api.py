@@ -92,10 +92,13 @@ def _api(account: Account) -> Api:
             apiStages=[{"apiId": made, "stage": STAGE}],
             throttle={"rateLimit": rate, "burstLimit": burst},
         )["id"]
-        gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
         account.later(gateway.delete_usage_plan, usagePlanId=plan)
+        # AWS deletes neither a usage plan that has a stage nor a stage that is in one.
+        stage_out = {"op": "remove", "path": "/apiStages", "value": f"{made}:{STAGE}"}
+        account.later(gateway.update_usage_plan, usagePlanId=plan, patchOperations=[stage_out])
+        gateway.create_usage_plan_key(usagePlanId=plan, keyId=key["id"], keyType="API_KEY")
         keys.append(key["value"])
-    # A stage in a usage plan cannot be deleted with its API, so the plan goes first; and a new key takes a moment.
+    # A new key takes a moment.
     found = Api(account.target.api_url(made, STAGE), *keys)
     eventually(lambda: found.ask("GET", "/ready").status_code == 200, max(30.0, account.target.patience), pause=0.5)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -10,7 +11,11 @@ from andamio.adapters.stacks import Stacks
 
 from .conftest import Clone, Deployed
 
-pytestmark = pytest.mark.e2e
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "explore" or "ANDAMIO_EMULATOR" in os.environ
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not NIGHTLY, reason="a deployment and a training more: every night, and in `make e2e`"),
+]
 
 
 def there(heart: Deployed) -> tuple[list[str], list[str]]:

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
     FailureEvent,
     FailureEventException,
@@ -48,7 +49,15 @@ VALUES: dict[str, str | int] = {
 Parameters = dict[str, Any]
 Task = dict[str, Any]
 RunsTask = Callable[[Parameters], Task]
-"""From the parameters of a task's state to how ECS describes the task at its end."""
+"""From the parameters of a task's state to how ECS describes the task at its end; raises `NoTask`."""
+
+
+class NoTask(Exception):
+    """No task has ended: the name of the error that Step Functions gives, and its cause."""
+
+    def __init__(self, error: str, cause: str = "") -> None:
+        super().__init__(error)
+        self.error, self.cause = error, cause
 
 
 def in_process(parameters: Parameters, killed: type[BaseException]) -> Task:
@@ -86,7 +95,20 @@ def install(monkeypatch: pytest.MonkeyPatch, runs: RunsTask) -> None:
     boto3.client("logs").create_log_group(logGroupName=LOG)
 
     def run(state: Any, env: Any, normalised_parameters: Parameters, **_: object) -> None:
-        env.stack.append(runs(normalised_parameters))
+        try:
+            env.stack.append(runs(normalised_parameters))
+        except NoTask as none:
+            failed = TaskFailedEventDetails(
+                resource="runTask.sync", resourceType="ecs", error=none.error, cause=none.cause
+            )
+            raise FailureEventException(
+                FailureEvent(
+                    env=env,
+                    error_name=ErrorName(error_name=none.error),
+                    event_type=HistoryEventType.TaskFailed,
+                    event_details=EventDetails(taskFailedEventDetails=failed),
+                )
+            ) from none
 
     def wait(state: Any, env: Any, **_: object) -> None:
         described = env.stack.pop()

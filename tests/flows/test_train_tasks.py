@@ -88,6 +88,40 @@ def test_a_trial_that_loses_its_spot_capacity_runs_again_on_demand(cloud: Cloud)
     assert ran(cloud)[:2] == [("trial", "FARGATE_SPOT"), ("trial", "FARGATE")]
 
 
+def refuse(cloud: Cloud, capacity: str, error: str, cause: str = "") -> list[str]:
+    """Have every task on a capacity end in an error of Step Functions; returns the trials that were asked for."""
+    asked, runs = list[str](), cloud.fargate
+
+    def fargate(parameters: dict[str, Any]) -> dict[str, Any]:
+        if parameters["CapacityProviderStrategy"][0]["CapacityProvider"] == capacity:
+            asked.append(parameters["Overrides"]["ContainerOverrides"][0]["Command"][2])
+            raise tasks.NoTask(error, cause)
+        return runs(parameters)
+
+    cloud.fargate = fargate
+    return asked
+
+
+def test_a_trial_that_gets_no_spot_capacity_soon_runs_on_demand(cloud: Cloud) -> None:
+    asked = refuse(cloud, "FARGATE_SPOT", "ECS.AmazonECSException", "Capacity is unavailable at this time")
+    done = cloud.run("train", ONE_FAMILY)
+    assert done.status == "SUCCEEDED", done.cause
+    trials = [capacity for step, capacity in ran(cloud) if step == "trial"]
+    assert set(trials) == {"FARGATE"}
+    assert len(asked) == 4 * len(trials)
+
+
+def test_a_trial_that_takes_too_long_is_lost_and_not_run_again(cloud: Cloud) -> None:
+    asked = refuse(cloud, "FARGATE_SPOT", "States.Timeout")
+    cloud.run("train", ONE_FAMILY)
+    assert "trial" not in [step for step, _ in ran(cloud)], "the same would take as long on demand"
+    lost = [info.key for info in cloud.models.list("runs/") if "/lost/" in info.key]
+    assert len(lost) == len(asked)
+    note = cloud.models.get(lost[0]).body.decode()
+    assert "States.Timeout" in note
+    assert '"own_fault": true' in note.replace('":true', '": true')
+
+
 def test_a_fit_that_is_lost_once_runs_again(cloud: Cloud) -> None:
     lose(cloud, "fit", 1, code=143, lines=["Terminated"])
     done = cloud.run("train", ONE_FAMILY)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra import REPOSITORY
+from infra.asl.retries import longest_wait
 from infra.options import OptionError, read_options
 from localstack.home import Home
 from localstack.record import Record
@@ -130,7 +131,36 @@ def test_spot_is_for_trials_alone_and_a_trial_that_loses_it_runs_on_demand(aws):
         (override,) = state["Parameters"]["Overrides"]["ContainerOverrides"]
         (told,) = override["Environment"]
         assert (told["Name"], told["Value.$"]) == ("ANDAMIO_MEMORY_MB", state["Parameters"]["Overrides"]["Memory.$"])
-    assert trials["TrialTask"]["Catch"][0]["Next"] == "TrialTaskOnDemand"
+    assert trials["TrialTask"]["Catch"][-1]["Next"] == "TrialTaskOnDemand"
+
+
+def test_a_trial_that_takes_too_long_on_spot_capacity_is_not_run_again(aws):
+    trials = definition(aws, "TrainMachine")["States"]["Trials"]["ItemProcessor"]["States"]
+    first = trials["TrialTask"]["Catch"][0]
+    assert (first["ErrorEquals"], first["Next"]) == (["States.Timeout"], "TrialTaskFailed")
+
+
+def test_spot_capacity_is_waited_for_a_minute_and_capacity_on_demand_until_a_task_may_have_ended(aws):
+    trials = definition(aws, "TrainMachine")["States"]["Trials"]["ItemProcessor"]["States"]
+    spot, on_demand = (trials[name]["Retry"][0] for name in ("TrialTask", "TrialTaskOnDemand"))
+    assert spot["ErrorEquals"] == on_demand["ErrorEquals"]
+    assert longest_wait(spot) <= 90
+    assert longest_wait(on_demand) >= 1800
+
+
+def test_a_trial_as_a_task_hands_nothing_to_the_map(aws):
+    trials = definition(aws, "TrainMachine")["States"]["Trials"]["ItemProcessor"]["States"]
+    for name in ("TrialTask", "TrialTaskOnDemand"):
+        assert trials[name]["ResultSelector"] == {}, "the description of a task has kilobytes"
+
+
+def test_a_failed_task_is_told_with_its_size(aws):
+    machine = definition(aws, "TrainMachine")
+    inner = machine["States"]["Trials"]["ItemProcessor"]["States"]
+    assert inner["TrialTaskFailed"]["Parameters"]["task.$"] == inner["TrialTask"]["Parameters"]["Overrides"][
+        "Cpu.$"
+    ].removesuffix(".cpu")
+    assert machine["States"]["TaskFailed"]["Parameters"]["task.$"] == "$.plan.task"
 
 
 def test_a_task_may_write_runs_and_no_release_and_no_data(aws):

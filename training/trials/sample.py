@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 SAMPLED_FROM = 5_000
 """Rows of train from which there are samples: below, a trial of all of them is soon done."""
 RACED_FROM = 80_000
-"""Rows of train from which trials race: the first rung has 5,000 then. On fewer, the best on all rows is not told yet,
-and most of a fit's cost does not depend on its rows (benchmarks/RESULTS.md)."""
-SHARES = (1 / 16, 1 / 4)
-"""What a trial is given before it gets every row: four times as many from rung to rung."""
+"""Rows of train from which trials race: the first rung has 10,000 then. On fewer, much of a fit's cost does not depend
+on its rows (benchmarks/RESULTS.md)."""
+SHARES = (1 / 8, 1 / 2)
+"""What a trial is given before it gets every row. A first rung of a sixteenth ends the best trial too often."""
 FEWEST_OF_CLASS = 40
 """Rows of the rarest class that a rung needs: eight in each of five folds."""
 

@@ -17,8 +17,10 @@ from andamio.cli.cloud.target import Target, stage_of, system_of, target
 from andamio.cli.console import note
 from andamio.cli.home import REPO, home
 from andamio.contract import Contract
-from andamio.errors import NotDeployed, ToolError, UsageError
+from andamio.errors import AccountError, NotDeployed, ToolError, UsageError
 
+ECS_ROLE = "AWSServiceRoleForECS"
+"""The service-linked role of ECS: AWS makes one an account."""
 _SOURCES = ("andamio", "etl", "training", "registry", "scoring", "lambdas", "infra", "stepfunctions")
 _FILES = ("uv.lock", "package-lock.json", "cdk.json")
 
@@ -55,6 +57,7 @@ def deploy(
         _complete(where, stack, last_outputs)
         note(f"Stack {stack} is up to date {where}.")
         return outputs.write(last_outputs)
+    require_role_of_ecs(contract, where, context)
     arguments = cdk_context(folder, stage, context)
     if where.recorded is not None and not _names(context, "tracking_uri"):
         # Explicit: MLFLOW_TRACKING_URI in the shell may name another server.
@@ -82,6 +85,21 @@ def deploy(
         local.save(where.recorded)
     content = _outputs(contract, folder, stack_outputs, where, stage) | {"context": context, "fingerprint": fingerprint}
     return outputs.write(content)
+
+
+def require_role_of_ecs(contract: Contract, where: Target, context: list[str]) -> None:
+    """Raise `AccountError` where a deployment has tasks, and the account certainly lacks the role that ECS works with.
+
+    AWS makes it when ECS is used for the first time, which may be too late for the stack's cluster.
+    """
+    if where.local or contract.training.compute == "function" or _names(context, "existing_role_arn"):
+        return
+    if where.account.has_role(ECS_ROLE) is False:
+        raise AccountError(
+            f"ECS, which runs training that is larger than a function, needs its own role {ECS_ROLE} {where}, once. "
+            "Create it: aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com\n"
+            'Or do without tasks: compute = "function" in [training] of problem.toml.'
+        )
 
 
 def _complete(where: Target, stack: str, deployed: dict[str, Any]) -> None:

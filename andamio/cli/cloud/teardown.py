@@ -10,9 +10,11 @@ from pathlib import Path
 import typer
 
 from andamio import names
+from andamio.adapters.aws import Account
 from andamio.adapters.inventory import Inventory, OwnedResource, bootstrap, inventory
 from andamio.adapters.retained import BUCKET, KEY, RetainedResources
-from andamio.adapters.stacks import Stacks
+from andamio.adapters.running import Running
+from andamio.adapters.stacks import Stack, Stacks
 from andamio.cli.cloud import outputs
 from andamio.cli.cloud.target import Target, stage_of, system_of, target
 from andamio.cli.console import done, note, step
@@ -112,7 +114,8 @@ def confirm(system: Teardown, *, everything: bool, earlier: bool) -> bool:
 def destroy(system: Teardown, *, everything: bool, earlier: bool) -> None:
     """Delete the stack; its data are deleted locally, and on AWS only with `everything`.
 
-    `earlier` includes resources retained by earlier stacks of the same name. Raises `CommandError` when the
+    On AWS the executions and tasks of the stack are stopped before it is deleted. `earlier` includes resources
+    retained by earlier stacks of the same name. Raises `CommandError` when the
     stack cannot be deleted (then no retained resource is touched), or when a resource could not be removed.
     """
     where, stack = system.where, system.inventory.stack
@@ -124,6 +127,8 @@ def destroy(system: Teardown, *, everything: bool, earlier: bool) -> None:
     if stack is None:
         note(f"There is no stack {system.stack} {where}.")
     else:
+        if not where.local:
+            _stop_running(where.account, stack)
         # By CloudFormation and not by the CDK: a synth is not needed, and may fail.
         with step(f"Deleting {system.stack}") as status:
             Stacks(where.account).delete(stack, lambda at: status.update(f"Deleting {system.stack}: {at}"))
@@ -133,6 +138,16 @@ def destroy(system: Teardown, *, everything: bool, earlier: bool) -> None:
         _remove_all(system, earlier=earlier or where.local)
     elif not where.local:
         _note_retained(system)
+
+
+def _stop_running(account: Account, stack: Stack) -> None:
+    """Stop what runs: AWS deletes no cluster with tasks in it, and a task goes on and costs money without its stack."""
+    with step(f"Stopping what runs in {stack.name}") as status:
+        problems = Running(account, Stacks(account).members(stack.id)).stop(
+            lambda at: status.update(f"Stopping what runs in {stack.name}: {at}")
+        )
+    for problem in problems:
+        note(f"{problem}.")
 
 
 def _resource_state(retained: RetainedResources, item: OwnedResource) -> ResourceState:

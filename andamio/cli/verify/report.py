@@ -19,13 +19,16 @@ from andamio.cli.home import REPO
 Result = Literal["works", "fails", "stopped", "skipped"]
 _PACKAGES = ("boto3", "botocore", "aws-cdk-lib")
 _HIDDEN: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}"), "KEY-ID"),
+    (re.compile(r"(:assumed-role/[\w+=,.@-]+/)[\w+=,.@-]*[\w+=@-]"), r"\1HIDDEN"),
+    (re.compile(r"(:(?:federated-)?user/)[\w+=,.@/-]*[\w+=@/-]"), r"\1HIDDEN"),
+    (re.compile(r"(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}(?::[\w+=,.@-]*[\w+=@-])?"), "KEY-ID"),
     (re.compile(r"(?i)(X-Amz-(?:Signature|Credential|Security-Token)|x-api-key)(=|: ?)[^&\s'\"]+"), r"\1\2HIDDEN"),
     (re.compile(r"(?<![0-9a-zA-Z])\d{12}(?![0-9a-zA-Z])"), "ACCOUNT"),
     (re.compile(r"[a-z0-9]{10}(?=\.execute-api\.)"), "API"),
     (re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"), "HIDDEN"),
 )
-"""What no report holds, by its form: ids of keys, signatures, account numbers, ids of APIs, passwords in addresses."""
+"""What no report holds, by its form: the names of users and sessions, which may be e-mail addresses, ids of keys,
+signatures, account numbers, ids of APIs, passwords in addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Report:
     outcomes of the steps, in order
     left     what is left of it, a line each; empty when nothing is
     secrets  texts that must not be in a report: the account number, the API key
+    kept     what stays by intent, a line each
     """
 
     problem: str
@@ -54,6 +58,7 @@ class Report:
     outcomes: Sequence[Outcome]
     left: Sequence[str]
     secrets: Sequence[str]
+    kept: Sequence[str] = ()
 
     @property
     def failed(self) -> list[str]:
@@ -67,7 +72,8 @@ class Report:
             "# andamio verify",
             "",
             f"**{'Everything works' if not failed else f'{failed} of {len(self.outcomes)} steps do not work'}.** "
-            f"{'Nothing is left.' if not self.left else 'Something is left, see below.'}",
+            f"{'Nothing is left.' if not self.left else 'Something is left, or may be: see below.'}",
+            *self.kept,
             "",
             "| | |",
             "|---|---|",
@@ -95,7 +101,10 @@ def hidden(text: str, secrets: Sequence[str] = ()) -> str:
             text = text.replace(secret, "HIDDEN")
     for pattern, instead in _HIDDEN:
         text = pattern.sub(instead, text)
-    return text.replace(str(REPO), ".").replace(str(Path.home()), "~") if str(Path.home()) != "/" else text
+    text = text.replace(str(REPO), ".")
+    folder = str(Path.home())
+    # A container may run with HOME=/, where every path would change.
+    return text if folder == "/" else text.replace(folder, "~")
 
 
 def versions() -> dict[str, str]:

@@ -15,13 +15,15 @@ from typing import Any
 import typer
 from rich.markup import escape
 
+from andamio.adapters import vpcs
 from andamio.cli.cloud import outputs, teardown
+from andamio.cli.cloud.deployment import require_role_of_ecs
 from andamio.cli.cloud.target import Target, system_of, target
 from andamio.cli.console import done, err, fail, note
 from andamio.cli.home import home
 from andamio.cli.models.sample import sample_files
 from andamio.cli.verify import steps as each
-from andamio.cli.verify.announcement import announcement
+from andamio.cli.verify.announcement import announcement, created, kept
 from andamio.cli.verify.report import Outcome, Report, Result
 from andamio.cli.verify.steps import STAGE, Step, Verification
 from andamio.contract import Contract
@@ -43,7 +45,9 @@ def verify(folder: Path, *, aws: bool, context: list[str], yes: bool) -> None:
     where = target(aws=aws)
     system = system_of(contract.problem.name, STAGE)
     _require_free(folder, where)
-    for line in announcement(system, where, conformance=each.has_suite(where)):
+    require_role_of_ecs(contract, where, context)
+    _require_vpc(contract, where, context)
+    for line in announcement(contract, system, where, context, conformance=each.has_suite(where)):
         note(line)
     if not yes and not teardown.answer_of(lambda: typer.confirm("Continue?")):
         raise typer.Abort
@@ -58,11 +62,11 @@ def verify(folder: Path, *, aws: bool, context: list[str], yes: bool) -> None:
             # Between two steps, or while one is told: what was created is deleted all the same.
             outcomes.append(Outcome("steps", "stopped", 0.0, f"Stopped between two steps: {error!r}"))
         outcomes.append(_take_down(it))
-        left = _left(it)
+        left = [*_left(it), *_left_by_suite(outcomes)]
     _restore(last)
     shutil.rmtree(home() / "verify", ignore_errors=True)
     secrets = (where.number, str(it.deployed.get("api_key", "")))
-    _conclude(Report(contract.problem.name, _place(where), begun, outcomes, left, secrets))
+    _conclude(Report(contract.problem.name, _place(where), begun, outcomes, left, secrets, kept(context)))
 
 
 def _require_free(folder: Path, where: Target) -> None:
@@ -74,10 +78,30 @@ def _require_free(folder: Path, where: Target) -> None:
             "end of a verification, so it must be free. If an earlier one was broken off, delete what it left: "
             f"{_destroy(folder, where)}"
         )
+    # On AWS their deletion asks for a name to be typed, and a deploy that makes no stack would leave them to `delete`.
+    kept = [] if where.local else planned.retained_resources(earlier=False)
+    if kept:
+        raise UsageError(
+            f"An earlier stack {planned.stack} kept resources {where}, which the end of a verification could delete:\n"
+            + "".join(f"  {resource}\n" for resource in kept)
+            + f"Nothing was changed. If you do not need them, delete them first: {_destroy(folder, where)}"
+        )
     if not where.local and where.account.stack_outputs("CDKToolkit") is None:
         raise AccountError(
             f"The CDK needs its own stack {where}, once. Create it: (cd .andamio && ../.venv/bin/node "
             f"../node_modules/aws-cdk/bin/cdk bootstrap aws://{where.number}/{where.region})"
+        )
+
+
+def _require_vpc(contract: Contract, where: Target, context: list[str]) -> None:
+    """Raise `AccountError` where the stack makes a VPC and AWS would refuse one more."""
+    if where.local or "AWS::EC2::VPC" not in created(contract, where, context):
+        return
+    if there := vpcs.full(where.account):
+        raise AccountError(
+            f"The stack makes a VPC, and there are {there} {where}. Delete one that you do not need, ask for a higher "
+            'quota (Service Quotas, L-F678F1CE), use another region, or set "[training] compute" = "function", which '
+            "makes none."
         )
 
 
@@ -141,6 +165,17 @@ def _left(it: Verification) -> list[str]:
     return [*stack, *resources, how] if stack or resources else []
 
 
+def _left_by_suite(outcomes: Sequence[Outcome]) -> list[str]:
+    """What the conformance suite may have left; empty where it did not run, or ended well."""
+    results = {outcome.name: outcome.result for outcome in outcomes}
+    if results.get("conformance", "skipped") in ("works", "skipped"):
+        return []
+    return [
+        "Perhaps: what the conformance suite did not delete, with names that begin with "
+        f"{each.SUITE_PREFIX}. Its log names what could not be deleted: {home() / 'logs' / 'conformance.log'}"
+    ]
+
+
 def _conclude(report: Report) -> None:
     """Write the report and end as it says; raises `ExecutionFailed` or `SystemExit`."""
     file = home() / FILE
@@ -151,6 +186,8 @@ def _conclude(report: Report) -> None:
         err.print(f"  {outcome.name:<12} {outcome.result:<8} {outcome.seconds:7.1f} s")
     for line in report.left:
         note(f"  left: {line}")
+    for line in report.kept:
+        note(line)
     done(f"The report, to be pasted into an issue: {file}")
     if any(outcome.result == "stopped" for outcome in report.outcomes):
         note("Stopped." + ("" if report.left else " Nothing is left."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from andamio.cli.batches.batch import Batches, Result, ResultOptions, find_predi
 from andamio.cli.batches.report import first_rows
 from andamio.cli.cloud import deployment, local
 from andamio.cli.cloud.target import Target
+from andamio.cli.console import note
 from andamio.cli.home import REPO, home
 from andamio.cli.home import account as account_of
 from andamio.cli.models import api, pipeline
@@ -24,6 +26,8 @@ from andamio.release.pointer import read_pointer
 
 STAGE = "verify"
 SUITE = REPO / "tests" / "conformance" / "__main__.py"
+SUITE_PREFIX = "andamio-conf-"
+"""How the names of all that the conformance suite creates begin."""
 _TOLERANCE = 1e-3
 _TAIL = 30
 
@@ -128,14 +132,24 @@ def conformance(it: Verification) -> str:
     """Run the conformance suite on the account."""
     log = home() / "logs" / "conformance.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    region = {"AWS_REGION": it.where.region, "AWS_DEFAULT_REGION": it.where.region}
     with log.open("w") as output:
-        code = subprocess.call(
+        # In a session of its own: Ctrl-C and a closed terminal reach it once, by this process.
+        suite = subprocess.Popen(
             [sys.executable, "-m", "tests.conformance", "aws"],
             cwd=REPO,
-            env=dict(it.where.environment),
+            env={**it.where.environment, **region},
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
+        try:
+            code = suite.wait()
+        except KeyboardInterrupt:
+            suite.send_signal(signal.SIGINT)
+            note("The conformance suite deletes what it created. Please let it finish.")
+            suite.wait()
+            raise
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:])
     if code:
         raise ToolError(f"The conformance suite ended with code {code}. Its last lines:\n{tail}\nAll of it: {log}")

@@ -9,13 +9,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
 
 from andamio.adapters.aws import Account
 from andamio.cli import home, main
 from andamio.cli.cloud import cdk, deployment, target
 from andamio.cli.cloud import outputs as deployed
 from andamio.cli.models import show
+from andamio.contract import Contract
 from andamio.errors import AccountError, InputFileError, NotDeployed, UsageError
 from tests.support.account import REGION, Aws
 
@@ -36,6 +40,7 @@ class World:
     calls: list[list[str]] = field(default_factory=list)
     asked: list[bool] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    roles: dict[str, bool | None] = field(default_factory=dict)
 
     def open(self, endpoint_url: str | None, region: str) -> Any:
         """An account as the adapter opens it, by the credentials of now."""
@@ -51,6 +56,7 @@ class World:
             stack_outputs=outputs,
             api_key=lambda key: f"of {key}",
             lacking=lambda deployed: self.gone,
+            has_role=lambda name: self.roles.get(name, True),
         )
 
     def cdk(self, arguments: list[str], environment: dict[str, str], what: str, *, interactive: bool = False) -> None:
@@ -330,3 +336,53 @@ def test_a_name_of_jsonl_may_come_late_and_a_file_that_is_not_there_is_named(wor
     ):
         deployment.deploy(folder, aws=True, context=[], yes=True)
     assert len(world.calls) == 1
+
+
+ECS_ROLE = "AWSServiceRoleForECS"
+
+
+def test_an_account_that_never_used_ecs_is_told_before_anything_is_made(world: World) -> None:
+    world.roles[ECS_ROLE] = False
+    with pytest.raises(AccountError, match="aws iam create-service-linked-role --aws-service-name ecs"):
+        deploy()
+    assert world.calls == []
+
+
+@pytest.mark.parametrize("known", [True, None])
+def test_an_account_that_has_the_role_of_ecs_or_does_not_say_is_deployed_to(world: World, known: bool | None) -> None:
+    world.roles[ECS_ROLE] = known
+    deploy()
+    assert len(world.calls) == 1
+
+
+def test_a_deployment_without_tasks_needs_no_role_of_ecs(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.roles[ECS_ROLE] = False
+    deploy(context=["existing_role_arn=arn:aws:iam::111111111111:role/LabRole"])
+    text = (HEART / "problem.toml").read_text()
+    (tmp_path / "problem.toml").write_text(text.replace("[training]", '[training]\ncompute = "function"'))
+    contract = Contract.load(tmp_path)
+    deployment.require_role_of_ecs(contract, target.target(aws=True), [])
+    assert len(world.calls) == 1
+
+
+def test_a_role_is_there_or_not_or_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        account = Account(None, "eu-west-1")
+        assert account.has_role(ECS_ROLE) is False
+        boto3.client("iam").create_service_linked_role(AWSServiceName="ecs.amazonaws.com")
+        made = boto3.client("iam").list_roles()["Roles"][0]["RoleName"]
+        assert account.has_role(made) is True
+    denied = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetRole")
+    monkeypatch.setattr(Account, "guarded", lambda self, service: SimpleNamespace(get_role=raising(denied)))
+    assert account.has_role(ECS_ROLE) is None
+
+
+def raising(error: Exception) -> Any:
+    def call(**_: object) -> None:
+        raise error
+
+    return call

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from andamio.adapters import vpcs
 from andamio.cli import home, main
 from andamio.cli.cloud import outputs, teardown
 from andamio.cli.cloud.target import Target
@@ -21,6 +22,7 @@ from andamio.cli.verify import run, steps
 from andamio.cli.verify.report import hidden
 from andamio.cli.verify.steps import Step, Verification
 from andamio.errors import AwsError, ServiceError, ToolError
+from tests.conformance.account import PREFIX
 
 ACCOUNT, KEY = "210987654321", "kjh3K2jh5lkjsdf9"
 LAST = {
@@ -36,6 +38,7 @@ class World:
     emulated: bool = False
     stack: bool = False
     bootstrapped: bool = True
+    ecs: bool = True
     kept: list[str] = field(default_factory=list)
     """What a deletion leaves."""
     fails: dict[str, Callable[[], object]] = field(default_factory=dict)
@@ -74,7 +77,9 @@ class World:
         )
 
     def target(self, *, aws: bool) -> Target:
-        account: Any = SimpleNamespace(stack_outputs=lambda stack: {} if self.bootstrapped else None)
+        account: Any = SimpleNamespace(
+            stack_outputs=lambda stack: {} if self.bootstrapped else None, has_role=lambda name: self.ecs
+        )
         recorded = {"cloud": "c", "emulator": "ministack"} if self.emulated else None
         return Target(account, ACCOUNT, "eu-west-1", {}, recorded)
 
@@ -98,6 +103,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
         steps, "steps", lambda where: [Step(step.name, made.do(step.name), step.needs) for step in real(where)]
     )
     monkeypatch.setattr(steps, "SUITE", tmp_path / "no-suite")
+    monkeypatch.setattr(vpcs, "full", lambda account: "")
     return made
 
 
@@ -133,6 +139,15 @@ def test_all_works_all_is_deleted_and_commands_act_on_what_they_acted_on(
     assert "in AWS account 210987654321, eu-west-1" in said
 
 
+def test_an_account_without_the_role_of_ecs_is_told_before_anything_is_created(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.ecs = False
+    assert verify(monkeypatch, "--yes") == 1
+    assert world.done == []
+    assert "aws iam create-service-linked-role" in " ".join(capsys.readouterr().err.split())
+
+
 def test_after_a_failed_deploy_the_deletion_runs_and_nothing_else_does(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,7 +173,7 @@ def test_what_is_left_is_listed_with_how_to_delete_it(
 ) -> None:
     world.kept = ["bucket andamio-heart--verify-lake-1a2b"]
     assert verify(monkeypatch, "--yes") == 1
-    assert "Something is left" in report()
+    assert "Something is left, or may be: see below." in report()
     left = report()[report().index("## Left") :]
     assert "bucket andamio-heart--verify-lake-1a2b" in left
     assert "andamio destroy --aws --everything --stage verify --problem" in left
@@ -250,6 +265,13 @@ def test_with_a_yes_it_begins(world: World, monkeypatch: pytest.MonkeyPatch) -> 
         (f"arn:aws:states:eu-west-1:{ACCOUNT}:execution:x:y", "arn:aws:states:eu-west-1:ACCOUNT:execution:x:y"),
         ("https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1", "https://API.execute-api.eu-west-1.amazonaws.com/v1"),
         ("the key AKIAIOSFODNN7EXAMPLE is not valid", "the key KEY-ID is not valid"),
+        (
+            f"User: arn:aws:sts::{ACCOUNT}:assumed-role/Admin/jane@example.com is not authorized",
+            "User: arn:aws:sts::ACCOUNT:assumed-role/Admin/HIDDEN is not authorized",
+        ),
+        (f"arn:aws:iam::{ACCOUNT}:user/staff/jane.doe.", "arn:aws:iam::ACCOUNT:user/HIDDEN."),
+        (f"arn:aws:sts::{ACCOUNT}:federated-user/jane, and", "arn:aws:sts::ACCOUNT:federated-user/HIDDEN, and"),
+        ("AROAIOSFODNN7EXAMPLE:jane@example.com", "KEY-ID"),
         ("?X-Amz-Signature=abc123&X-Amz-Date=1", "?X-Amz-Signature=HIDDEN&X-Amz-Date=1"),
         ("x-api-key: abc123 was sent", "x-api-key: HIDDEN was sent"),
         ("http://user:pass@mlflow.example", "http://HIDDEN@mlflow.example"),
@@ -260,6 +282,13 @@ def test_with_a_yes_it_begins(world: World, monkeypatch: pytest.MonkeyPatch) -> 
 )  # fmt: skip
 def test_nothing_secret_is_in_a_report(text: str, shown: str) -> None:
     assert hidden(text) == shown
+
+
+def test_where_the_home_folder_is_the_root_the_path_of_the_clone_is_hidden_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", "/")
+    assert hidden(f"{home.REPO}/andamio/step.py, /etc/hosts") == "./andamio/step.py, /etc/hosts"
 
 
 def test_the_api_key_is_hidden_wherever_it_is_quoted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,3 +306,42 @@ def test_the_conformance_suite_is_a_step_on_aws_where_it_is_there(
     assert world.done == [*ALL, "conformance", "delete"]
     world.emulated = True
     assert [step.name for step in steps.steps(world.target(aws=False))] == ALL, "make conformance runs it on emulators"
+
+
+@pytest.mark.parametrize(("error", "code"), [(ToolError("1 failed"), 1), (KeyboardInterrupt(), 130)])
+def test_what_a_conformance_suite_that_did_not_end_well_may_have_left_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException, code: int
+) -> None:
+    (tmp_path / "no-suite").write_text("")
+    world.fails["conformance"] = raises(error)
+    assert verify(monkeypatch, "--yes") == code
+    left = report()[report().index("## Left") :]
+    assert "names that begin with andamio-conf-" in left
+    assert "conformance.log" in left
+
+
+def test_a_conformance_suite_that_did_not_run_left_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "no-suite").write_text("")
+    world.fails["lookup"] = raises(KeyboardInterrupt())
+    assert verify(monkeypatch, "--yes") == 130
+    assert "Nothing is left." in report()
+
+
+def test_the_names_of_the_conformance_suite_begin_as_the_report_says() -> None:
+    assert steps.SUITE_PREFIX == PREFIX
+
+
+def test_what_stays_on_an_mlflow_server_of_ones_own_is_said_before_and_after(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = "The runs and the registered model stay on the MLflow server that tracking_uri names."
+    assert verify(monkeypatch, "--yes", "--context", "tracking_uri=https://me:secret@mlflow.example") == 0
+    assert sentence in report()
+    said = capsys.readouterr().err
+    assert " ".join(said.split()).count(sentence) == 2
+    assert "secret" not in said + report()
+    assert "SageMaker MLflow app" not in said
+    assert verify(monkeypatch, "--yes") == 0
+    assert sentence not in report()

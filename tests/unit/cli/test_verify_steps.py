@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from andamio.cli import home
 from andamio.cli.cloud.target import Target
 from andamio.cli.models import api
-from andamio.cli.verify import steps
+from andamio.cli.verify import run, steps
 from andamio.cli.verify.announcement import COST_DOLLARS
 from andamio.cli.verify.steps import Verification
 from andamio.contract import Contract
@@ -26,7 +25,7 @@ HEART = home.REPO / "problems" / "heart"
 @pytest.fixture
 def it() -> Verification:
     account: Any = SimpleNamespace()
-    where = Target(account, "210987654321", "eu-west-1", {"AWS_REGION": "eu-west-1"}, None)
+    where = Target(account, "210987654321", "eu-west-1", {**os.environ, "AWS_REGION": "eu-central-1"}, None)
     return Verification(HEART, Contract.load(HEART), where, [], {"system": "heart--verify"})
 
 
@@ -88,30 +87,57 @@ def test_a_batch_without_a_scored_row_does_not_work(
         steps.batch(it)
 
 
+def suite(monkeypatch: pytest.MonkeyPatch, folder: Path, program: str) -> None:
+    """Let this program be the conformance suite, run in this folder."""
+    monkeypatch.setenv("ANDAMIO_HOME", str(folder))
+    file = folder / "tests" / "conformance" / "__main__.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(program)
+    for package in (file.parent, file.parents[1]):
+        (package / "__init__.py").touch()
+    monkeypatch.setattr(steps, "REPO", folder)
+
+
 @pytest.mark.parametrize("code", [0, 1])
-def test_the_conformance_suite_is_told_the_target_and_its_end_is_quoted(
+def test_the_conformance_suite_is_told_target_and_region_and_its_end_is_quoted(
     it: Verification, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: int
 ) -> None:
-    monkeypatch.setenv("ANDAMIO_HOME", str(tmp_path))
-    run: list[tuple[list[str], dict[str, str]]] = []
-
-    def call(command: list[str], *, env: dict[str, str], stdout: Any, **_: object) -> int:
-        run.append((command, env))
-        stdout.write("40 behaviours work\n")
-        return code
-
-    monkeypatch.setattr(subprocess, "call", call)
+    told = "sys.argv[1], os.environ['AWS_REGION'], os.environ['AWS_DEFAULT_REGION']"
+    suite(monkeypatch, tmp_path, f"import os, sys\nprint({told})\nsys.exit({code})\n")
+    said = "aws eu-west-1 eu-west-1"
     if code:
-        with pytest.raises(ToolError, match=r"ended with code 1\. Its last lines:\n40 behaviours work"):
+        with pytest.raises(ToolError, match=rf"ended with code 1\. Its last lines:\n{said}"):
             steps.conformance(it)
     else:
-        assert steps.conformance(it) == "40 behaviours work"
-    assert run == [([sys.executable, "-m", "tests.conformance", "aws"], {"AWS_REGION": "eu-west-1"})]
+        assert steps.conformance(it) == said
+
+
+SUITE_STOPPED_IN_THE_MIDDLE = """
+import os, pathlib, signal, time
+made = pathlib.Path("made")
+made.touch()
+try:
+    os.kill(os.getppid(), signal.{name})
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.5)
+    made.rename("deleted")
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_stop_lets_the_conformance_suite_delete_what_it_created(
+    it: Verification, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    suite(monkeypatch, tmp_path, SUITE_STOPPED_IN_THE_MIDDLE.format(name=name))
+    with run._signals(), pytest.raises(KeyboardInterrupt):
+        steps.conformance(it)
+    assert (tmp_path / "deleted").exists()
 
 
 def test_what_is_said_about_the_cost_is_the_sum_of_the_documentation() -> None:
     rows = re.findall(r"^\|.*\| (\d\.\d{4}) \|$", (home.REPO / "docs" / "verify.md").read_text(), re.MULTILINE)
     total = sum(map(float, rows))
-    assert len(rows) == 7
+    assert len(rows) == 8
     assert f"The sum is ${total:.2f}" in (home.REPO / "docs" / "verify.md").read_text()
     assert total < COST_DOLLARS <= 2 * total

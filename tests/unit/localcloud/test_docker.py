@@ -12,6 +12,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
@@ -28,6 +29,10 @@ arguments = sys.argv[1:]
 with open(os.environ["DOCKER_ASKED"], "a") as asked:
     print(json.dumps(arguments), file=asked)
 if arguments == ["info"] and os.environ.get("DOCKER_ENGINE") == "off":
+    sys.exit("Cannot connect to the Docker daemon.")
+if "down" in arguments and not os.environ.get("LOCALSTACK_AUTH_TOKEN"):
+    sys.exit("required variable LOCALSTACK_AUTH_TOKEN is missing a value")
+if "down" in arguments and os.environ.get("DOCKER_DOWN") == "fails":
     sys.exit("Cannot connect to the Docker daemon.")
 if "up" not in arguments:
     sys.exit()
@@ -135,10 +140,43 @@ def test_the_containers_are_one_local_cloud_that_starts_and_stops(home: CommandL
         down = home.ok("down", "--purge")
     assert set(down["stopped"]) == {"emulator", "postgres", "mlflow"}
     assert not runs(pid)
+    assert composed(home, asked) == [["up", "--no-color"], ["down"], ["down", "--volumes"]]
+
+
+def composed(home: CommandLine, asked: Path) -> list[list[str]]:
+    """What Compose was asked about the containers of a home."""
     compose = ["compose", "--project-name", Home(home.home).project, "--file", str(docker.COMPOSE)]
     commands = [json.loads(line) for line in asked.read_text().splitlines()]
-    assert [it for it in commands if it[0] == "compose" and it[1] != "version"] == [
-        [*compose, "up", "--no-color"],
-        [*compose, "down"],
-        [*compose, "down", "--volumes"],
-    ]
+    return [it[len(compose) :] for it in commands if it[: len(compose)] == compose]
+
+
+def test_containers_that_outlived_their_compose_are_removed_before_something_else_starts(
+    home: CommandLine, asked: Path
+) -> None:
+    process = psutil.Process(home.ok(*UP)["services"]["emulator"]["pid"])
+    process.kill()
+    psutil.wait_procs([process], timeout=10)
+    try:
+        assert home.ok(*UP)["running"]
+        assert composed(home, asked) == [["up", "--no-color"], ["down"], ["up", "--no-color"]]
+    finally:
+        home.ok("down")
+
+
+def test_containers_that_could_not_be_removed_are_told_and_removed_by_the_next_down(
+    home: CommandLine, asked: Path
+) -> None:
+    home.ok(*UP)
+    try:
+        failed = home.run("down", DOCKER_DOWN="fails")
+        assert failed.returncode == 1
+        assert "Cannot connect to the Docker daemon." in failed.stderr
+        assert "docker compose --project-name" in failed.stderr
+    finally:
+        home.ok("down", LOCALSTACK_AUTH_TOKEN="")
+    assert composed(home, asked) == [["up", "--no-color"], ["down"], ["down"]]
+
+
+def test_a_purge_needs_no_docker_where_none_was_used(home: CommandLine, asked: Path) -> None:
+    home.ok("down", "--purge", DOCKER_DOWN="fails")
+    home.ok("down", "--purge", PATH=str(home.home))

@@ -8,6 +8,8 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.storage import layout
+from benchmarks.racing import SHARES, Rule
+from benchmarks.racing import race as replayed
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.runs import scored, searched
 from training.documents import TRIAL, LostTrial, RoundResult, RoundTrials, ScoredTrial, UnscoredTrial
@@ -74,6 +76,31 @@ def test_of_a_loss_less_is_better():
 
 def test_a_rung_without_a_score_promotes_nobody():
     assert racing.judge([], "roc_auc", 20_000) == racing.Verdict([], {})
+
+
+def measured(name, first, last):
+    """A trial as the benchmark notes it: `first` is its score on all shares but the whole, a second of CPU a share."""
+    at = [
+        {
+            "share": share,
+            "rows": int(8_000 * share),
+            "fit": share,
+            "predict": 0.0,
+            "columns": 3.0,
+            "size_bytes": 9,
+            "folds": {f"{more}": [last if share == 1 else first] * 5 for more in SHARES if more >= share},
+        }
+        for share in SHARES
+    ]
+    spec = {"id": name, "family": "mlp", "params": {}, "simplicity": 5, "round": 1}
+    return {"spec": spec, "metric": "roc_auc", "loads": [0.0] * len(SHARES), "at": at}
+
+
+def test_a_replayed_race_that_ends_the_best_trial_is_behind_and_cheaper():
+    trials = [measured("mlp-1", 0.9, 0.9), measured("mlp-2", 0.8, 0.8), measured("mlp-3", 0.7, 0.95)]
+    found = replayed(trials, Rule((1 / 8,), kept=4, noise=2.0))
+    assert found.behind == pytest.approx(0.05)
+    assert found.cost == pytest.approx((3 / 8 + 1) / 3)
 
 
 @pytest.fixture

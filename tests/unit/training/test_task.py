@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -14,16 +15,19 @@ import pytest
 from moto import mock_aws
 
 from andamio.errors import AndamioError
+from andamio.settings import TrainSettings
 from andamio.step import CaughtError
 from infra.tasks import bootstrap
 from lambdas.train import handler, task
+from training.documents import TaskSize
 from training.task_failure import failure, log_of
 
 ARN = "arn:aws:ecs:eu-west-1:123456789012:task/andamio-heart-train/0123456789abcdef"
 
 
-def said(error: str | None, cause: str | None, lines=()) -> str:
-    return failure(CaughtError(error=error, cause=cause), lambda group, stream: list(lines)).why
+def said(error: str | None, cause: str | None, lines=(), cpu: str = "2048") -> str:
+    size = TaskSize(cpu=cpu, memory="16384")
+    return failure(CaughtError(error=error, cause=cause), size, lambda group, stream: list(lines)).why
 
 
 def ended(**fields) -> str:
@@ -86,7 +90,7 @@ def test_a_container_that_never_started_has_no_exit_code():
     ("error", "cause", "part"),
     [
         ("States.Timeout", None, "States.Timeout"),
-        ("ECS.AmazonECSException", "Capacity is unavailable", "Capacity is unavailable. Where the account"),
+        ("ECS.AmazonECSException", "Capacity is unavailable", "Capacity is unavailable. A task of 2 vCPU"),
         (None, None, "no error was given"),
         ("States.TaskFailed", "[1]", "[1]"),
         ("States.TaskFailed", '{"TaskArn": "x"}', "TaskArn"),
@@ -96,8 +100,36 @@ def test_an_error_that_describes_no_task_is_passed_on(error, cause, part):
     assert part in said(error, cause)
 
 
+@pytest.mark.parametrize(("cpu", "quota"), [("2048", 2), ("8192", 8), ("16384", 16)])
+def test_a_task_that_is_not_started_says_which_quota_one_of_its_size_needs(cpu, quota):
+    why = said("ECS.AmazonECSException", "You've reached the limit on the number of vCPUs", cpu=cpu)
+    assert f"A task of {quota} vCPU needs a quota of at least {quota} vCPU of Fargate" in why
+    assert "quota" not in said("States.TaskFailed", "it ended", cpu=cpu)
+
+
+def test_a_task_that_was_too_slow_is_not_said_to_have_been_refused():
+    why = said("States.Timeout", None)
+    assert "took longer than a task may" in why
+    assert "could not be run" not in why
+
+
 def test_a_log_is_named_by_cluster_and_task():
     assert log_of(ARN) == ("/aws/ecs/andamio-heart-train", "task/step/0123456789abcdef")
+
+
+def test_a_task_ends_when_its_time_is_over_whatever_it_does():
+    """Sorting holds the interpreter's lock, as a fit in C does: no signal handler of Python's would run."""
+    script = "import lambdas.train.task as t; t.main = lambda: [sorted(range(10**7, 0, -1)) for _ in range(1000)]"
+    settings = TrainSettings(problem="heart", lake="l", models="m", compute="task", seconds=1, memory_mb=16384)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{script}; t.command()"],
+        env={**os.environ, **settings.as_env()},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 1
+    assert "Timeout (0:00:01)!" in done.stderr
 
 
 @pytest.fixture
