@@ -122,8 +122,7 @@ def audited(table: Table) -> list[Suspect]:
     contract = Contract.from_toml(toml)
     ids = [str(row) for row in range(count)]
     cells = {name: column.tolist() for name, column in columns.items()} | {"id": ids}
-    split = seal_split(contract, cells, ids, table.labels, np.array([], dtype="datetime64[s]"))
-    keys = split.keys(cells, ids)
+    split, keys = seal_split(contract, cells, ids, table.labels, np.array([], dtype="datetime64[s]"))
     rows = columns | {KEY: keys.astype(object), "id": np.array(ids, dtype=object)}
     found, _ = audit(contract, rows, table.labels, split.holdout(keys), split, np.arange(count))
     return [Suspect(one.kind, names.get(one.feature, ""), one.evidence, one.message) for one in found]

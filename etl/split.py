@@ -117,8 +117,8 @@ def seal_split(
     identities: Sequence[str],
     labels: NDArray[np.int64],
     times: NDArray[np.datetime64],
-) -> SealedSplit:
-    """Decide the split on the first data version; a split by time goes by `times` `[rows]`.
+) -> tuple[SealedSplit, NDArray[np.str_]]:
+    """Decide the split on the first data version, and its key of each row; a split by time goes by `times` `[rows]`.
 
     Raises `DataError` when no division has rows of every declared class on both sides.
     """
@@ -126,6 +126,7 @@ def seal_split(
     missing = tuple(contract.data.missing)
     key: KeyKind
     columns: tuple[str, ...]
+    keys: NDArray[np.str_] | None = None
     if problem.group is not None:
         key, columns = "group", (problem.group,)
     elif problem.id is not None:
@@ -134,7 +135,7 @@ def seal_split(
         key, columns = "features", tuple(contract.inputs)
         keys = row_keys(columns, missing, cells, len(identities))
         if len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys) and _twins_are_chance(columns, missing, cells):
-            key, columns = "row", ()
+            key, columns, keys = "row", (), None
     split = SealedSplit(
         rule=training.split,
         key=key,
@@ -144,7 +145,8 @@ def seal_split(
         share=training.holdout,
         time=problem.time if training.split == "time" else None,
     )
-    keys = split.keys(cells, identities)
+    if keys is None:
+        keys = split.keys(cells, identities)
     classes = len(contract.classes)
     if len(np.unique(labels)) < classes:
         raise DataError(_cannot_split(contract, split, keys, labels, "a class of [problem] labels has no rows"))
@@ -153,18 +155,19 @@ def seal_split(
         if _one_sided(held, labels, classes):
             both = f"the holdout (rows from {cutoff} on) would have {_counts(labels[held], contract)}"
             raise DataError(_cannot_split(contract, split, keys, labels, f"not every class is on both sides, {both}"))
-        return split
+        return split, keys
     cost, salt = _best_salt(keys, labels, classes, training.seed, split.share)
     if not np.isfinite(cost) and key == "features" and len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys):
         # Too few records to divide: what repeats so often is no copy of a row.
         by_row = replace(split, key="row", columns=())
-        row_cost, row_salt = _best_salt(by_row.keys(cells, identities), labels, classes, training.seed, split.share)
+        own_keys = by_row.keys(cells, identities)
+        row_cost, row_salt = _best_salt(own_keys, labels, classes, training.seed, split.share)
         if np.isfinite(row_cost):
-            return replace(by_row, salt=row_salt)
+            return replace(by_row, salt=row_salt), own_keys
     if not np.isfinite(cost):
         tried = f"of {MOST_SALTS:,} divisions by hash none has rows of every class on both sides"
         raise DataError(_cannot_split(contract, split, keys, labels, tried))
-    return SealedSplit(**{**asdict(split), "salt": salt})
+    return SealedSplit(**{**asdict(split), "salt": salt}), keys
 
 
 def rows_needed(classes: int, share: float, salts: int = 1) -> int:

@@ -80,14 +80,14 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> StagedInput
         try:
             identities = ingested.columns[ROW].tolist()
             times = ingested.columns.get(contract.problem.time or "", np.array([], dtype="datetime64[s]"))
-            split = seal_split(contract, ingested.cells, identities, ingested.labels, times)
+            split, keys = seal_split(contract, ingested.cells, identities, ingested.labels, times)
         except DataError as error:
             message = str(error)
         else:
             lake.put_new(layout.SPLIT, split.to_json(), content_type="application/json")
             if read_split(lake) != split:  # another run sealed another one first: read again with its keys
                 return validate(lake, contract, sources)
-            ingested.columns[KEY] = split.keys(ingested.cells, ingested.columns[ROW].tolist()).astype(object)
+            ingested.columns[KEY] = keys.astype(object)
     valid_for = None if message or split is None else split.digest
     if valid_for is not None:
         lake.put(layout.staging(digest, ROWS), to_bytes(ingested.columns))

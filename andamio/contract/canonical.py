@@ -114,6 +114,8 @@ def canonical(value: object) -> str:
 def canonical_number(value: object) -> str:
     """Like `canonical`, and 2.3, "2.30" and "23e-1" are one: for split keys, where equal records share a side."""
     text = canonical(value)
+    if isinstance(value, float) and not isinstance(value, WrittenNumber):  # it is written as it would be read again
+        return text
     if text.isalpha() or _INTEGER.fullmatch(text) or not _NUMBER.fullmatch(text):
         return text
     return canonical(float(text))

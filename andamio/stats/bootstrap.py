@@ -83,19 +83,6 @@ def draw(
     )
 
 
-def interval(
-    scorer: Scorer,
-    labels: NDArray[np.int64],
-    probabilities: NDArray[np.floating],
-    keys: NDArray[np.str_],
-    seed: int,
-    count: int = RESAMPLES,
-) -> Interval:
-    """One metric with its interval; NaN bounds when every resample is degenerate."""
-    score = scorer.on(labels, probabilities)
-    return interval_of(float(score(np.ones(len(labels)))), draw([score], labels, keys, seed, count)[:, 0])
-
-
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Two sets of predictions on the same resamples: each one's score, the challenger's gain, and every gain drawn."""

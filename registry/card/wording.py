@@ -31,10 +31,13 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def interval(figure: Figure | SliceFigure) -> str:
-    """A figure with its 95% interval."""
-    if figure.value is None or figure.low is None or figure.high is None:
-        return number(figure.value)
-    return f"{number(figure.value)} ({number(figure.low)} to {number(figure.high)})"
+    """A figure with its 95% interval: with three decimals, or up to six to tell the ends apart."""
+    value, low, high = figure.value, figure.low, figure.high
+    if value is None or low is None or high is None:
+        return number(value)
+    apart = (digits for digits in range(3, 6) if low == high or number(low, digits) != number(high, digits))
+    digits = next(apart, 6)
+    return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
 
 
 def metric(name: str) -> str:

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 LEVEL = 0.975
 Z = float(special.ndtri(LEVEL))
 _TINY = 1e-9
+_ROUNDING = 1e-12
 
 
 def t_quantile(freedom: float) -> float:
@@ -66,11 +67,16 @@ def symmetric(value: float, influence: Floats) -> tuple[float, float]:
     return value - reach, value + reach
 
 
+def is_rounding(error: float, value: float) -> bool:
+    """Whether the standard error of a figure is no more than what the rounding of floats leaves."""
+    return error <= _ROUNDING * max(1.0, abs(value))
+
+
 def skewed(value: float, influence: Floats, grain: float = 0.0) -> tuple[float, float]:
     """Student's t, transformed so that skewness is taken out (Hall 1992); without bounds where nothing varies."""
     count = len(influence)
     error = math.sqrt(variance(influence) + grain**2)
-    if error <= 0:
+    if is_rounding(error, value):
         return math.nan, math.nan
     centred = influence - influence.mean()
     skewness = float((centred**3).mean()) / (error / math.sqrt(count)) ** 3

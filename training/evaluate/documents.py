@@ -51,7 +51,7 @@ class SliceFigure(Part):
     """The contract's metric on one slice, and its Brier score against the `expected` one.
 
     `excess` is by how much the Brier score is above what the probabilities themselves expect of these rows; it has an
-    interval, and `worse` a verdict, where rows are `enough`.
+    interval, and `worse` a verdict, where rows are `enough`. An evaluation of an earlier version has none of the three.
     """
 
     feature: str
@@ -61,9 +61,9 @@ class SliceFigure(Part):
     value: float | None
     low: float | None
     high: float | None
-    brier: float
-    expected: float
-    excess: Figure
+    brier: float | None = None
+    expected: float | None = None
+    excess: Figure = Figure(value=None, low=None, high=None)
     worse: bool
     enough: bool
 

@@ -130,7 +130,7 @@ def gain(first: Estimate, second: Estimate, sign: int) -> Interval:
     """
     value = sign * (first.value - second.value)
     few = len(first.influence) < MIN_OF_GAIN
-    if few or not all(math.isfinite(end) for end in (first.low, second.low)):
+    if few or not all(math.isfinite(end) for end in (first.low, first.high, second.low, second.high)):
         return Interval(value, math.nan, math.nan)
     if second.fixed:
         ends = sorted((sign * (first.low - second.value), sign * (first.high - second.value)))
@@ -139,10 +139,10 @@ def gain(first: Estimate, second: Estimate, sign: int) -> Interval:
         # Neither is wrong on any row: how far each may be from that bounds the difference.
         ends = sorted((sign * (first.low - second.high), sign * (first.high - second.low)))
         return Interval(value, *ends)
-    if np.array_equal(first.influence, second.influence) and not first.grain:
+    influence, grain = sign * (first.influence - second.influence), max(first.grain, second.grain)
+    if not first.grain and bounds.is_rounding(math.sqrt(bounds.variance(influence)), value):
         return Interval(value, value, value)
     # Half a row more for each side: where no row tells two models apart, another one may (Agresti & Min 2005).
-    influence, grain = sign * (first.influence - second.influence), max(first.grain, second.grain)
     # Tails are heavy on both sides, which hides skewness on few rows: the wider of both bounds.
     ends = [*bounds.skewed(value, influence, grain), *(() if grain else bounds.symmetric(value, influence))]
     return Interval(value, min(ends), max(ends))
@@ -294,4 +294,4 @@ def _mean(rows: Rows, values: Floats) -> Estimate:
     value = float(values.mean())
     influence = rows.total((values - value) / len(values))
     low, high = bounds.skewed(value, influence)
-    return Estimate(value, max(0.0, low), high, influence)
+    return Estimate(value, low if math.isnan(low) else max(0.0, low), high, influence)

@@ -209,10 +209,6 @@ def _selector(selection: str, share: float, width: int, seed: int) -> Any:
     raise TrainingError(f"There is no feature selection '{selection}'")
 
 
-def _float32(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(values, dtype=np.float32).astype(np.float64)
-
-
 def _round_model(classifier: Any) -> None:
     """Round what the converter would round otherwise, or what shows far out: thresholds down, a net's weights."""
     if isinstance(classifier, HistGradientBoostingClassifier):
@@ -220,8 +216,8 @@ def _round_model(classifier: Any) -> None:
             for predictor in predictors:
                 predictor.nodes["num_threshold"] = _float32_below(predictor.nodes["num_threshold"])
     if isinstance(classifier, MLPClassifier):
-        classifier.coefs_ = [_float32(layer) for layer in classifier.coefs_]
-        classifier.intercepts_ = [_float32(layer) for layer in classifier.intercepts_]
+        classifier.coefs_ = [preprocessing.float32(layer) for layer in classifier.coefs_]
+        classifier.intercepts_ = [preprocessing.float32(layer) for layer in classifier.intercepts_]
 
 
 def _float32_below(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -98,12 +98,13 @@ def _fit_numbers(values: pd.DataFrame, *, scaled: bool) -> Pipeline:
     """Median, mean and scale, rounded to what the exported model can hold."""
     pipeline = _pipeline(scaled).fit(values)
     impute, scale = pipeline.named_steps["impute"], pipeline.named_steps.get("scale")
-    impute.statistics_ = _float32(impute.statistics_)
+    impute.statistics_ = float32(impute.statistics_)
     if scale is not None:
-        scale.mean_, scale.scale_ = _float32(scale.mean_), _float32(scale.scale_)
+        scale.mean_, scale.scale_ = float32(scale.mean_), float32(scale.scale_)
         scale.scale_[np.abs(scale.scale_) < SMALLEST_SCALE] = 1.0
     return pipeline
 
 
-def _float32(values: Floats) -> Floats:
+def float32(values: Floats) -> Floats:
+    """The nearest numbers that an exported model can hold."""
     return np.asarray(values, dtype=np.float32).astype(np.float64)

@@ -68,7 +68,7 @@ def explanation(reply: dict[str, Any]) -> None:
     out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
     out.print(f"  {reply['average']:6.1%}  [dim]{class_text}, on average[/dim]")
     out.print()
-    told = [item for item in reply["contributions"] if not 0 < abs(item["contribution"]) <= item["margin"]]
+    told = [item for item in reply["contributions"] if not 0 < abs(item["contribution"]) <= item.get("margin", 0.0)]
     untold = [item for item in reply["contributions"] if item not in told]
     widest = max((abs(item["contribution"]) for item in told), default=0.0) or 1.0
     table = _plain_table("", "", "", "", "")
@@ -80,7 +80,7 @@ def explanation(reply: dict[str, Any]) -> None:
         value = "no value" if item["value"] is None else json.dumps(item["value"], ensure_ascii=False).strip('"')
         table.add_row(
             f"  {round(size, 3) + 0.0:+7.1%}",  # + 0.0: never -0.0%
-            f"[dim]± {item['margin']:.1%}[/dim]" if item["margin"] else "",
+            f"[dim]± {item['margin']:.1%}[/dim]" if item.get("margin") else "",
             f"[blue]{below:>{_BAR}}[/blue]│[red]{above:<{_BAR}}[/red]",
             escape(item["feature"]),
             f"[dim]{escape(value[:_MAX_VALUE_LENGTH])}[/dim]",

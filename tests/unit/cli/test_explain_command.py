@@ -72,6 +72,17 @@ def test_what_cannot_be_told_from_zero_is_counted_and_not_shown(
     assert f"{untold} other features together; none of them can be told from 0 within its error" in text
 
 
+def test_contributions_without_a_margin_are_shown_as_an_api_of_an_earlier_version_says_them(
+    served: dict[str, Api], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reply = served["heart"].post("/explain", {"features": PATIENT}).json
+    bare = [{name: value for name, value in item.items() if name != "margin"} for item in reply["contributions"]]
+    monkeypatch.setattr(api, "call", lambda *_: reply | {"contributions": bare})
+    text = said(monkeypatch, stdin=json.dumps(PATIENT))
+    assert text.count("│") == len(bare)
+    assert "±" not in text
+
+
 def test_several_records_are_explained_and_what_is_private_is_only_named(
     served: dict[str, Api], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from andamio.release.threshold import labels_from
-from andamio.stats.bootstrap import Scorer, compare, interval, interval_of, resamples
+from andamio.stats.bootstrap import Interval, Scorer, compare, draw, interval_of, resamples
 from andamio.stats.metrics import METRICS, predicted, score
 
 KEYS = np.array([f"k{row}" for row in range(500)])
@@ -116,6 +116,20 @@ def test_resamples_are_the_same_for_the_same_seed_and_differ_otherwise() -> None
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     assert one.sum(axis=1).tolist() == [500] * 50
+
+
+def interval(
+    scorer: Scorer,
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    keys: NDArray[np.str_],
+    seed: int,
+    count: int,
+) -> Interval:
+    """One metric with the interval of its resamples."""
+    score_of = scorer.on(labels, probabilities)
+    drawn = draw([score_of], labels, keys, seed, count)[:, 0]
+    return interval_of(float(score_of(np.ones(len(labels)))), drawn)
 
 
 def test_an_interval_holds_its_figure_and_narrows_with_more_rows() -> None:

@@ -39,11 +39,22 @@ def data(rows: int, seed: int = 0) -> tuple[Cells, list[str], NDArray[np.int64]]
 def seal_split(
     problem: Contract, cells: Cells, identities: list[str], labels: NDArray[np.int64], times: Days = NO_TIMES
 ) -> SealedSplit:
-    return seal(problem, cells, identities, labels, times)
+    split, keys = seal(problem, cells, identities, labels, times)
+    assert np.array_equal(keys, split.keys(cells, identities))
+    return split
 
 
 def taken(cells: Cells, order: Sequence[int]) -> Cells:
     return {name: [column[row] for row in order] for name, column in cells.items()}
+
+
+def test_the_keys_of_features_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr("etl.split.row_keys", lambda *args: made.append(args) or row_keys(*args))
+    cells, identities, labels = data(200)
+    split, _ = seal(contract(FEATURES, HEAD), cells, identities, labels, NO_TIMES)
+    assert split.key == "features"
+    assert len(made) == 1
 
 
 KINDS = {"features": "", "group": 'group = "g"\n', "id": 'id = "g"\n'}

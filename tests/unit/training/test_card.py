@@ -10,9 +10,11 @@ import pytest
 
 from andamio.contract import Contract
 from andamio.dataset.documents import AuditEntry, DatasetAudit
+from andamio.gate.decision import Figure
 from registry.card import Card, Facts, make
 from registry.card.markdown import escaped
 from registry.card.page import MOST_PLOTS
+from registry.card.wording import interval
 from tests.support.cards import (
     DECISION,
     EVALUATION,
@@ -298,6 +300,27 @@ def test_only_the_best_of_several_that_falls_on_the_holdout_is_cursed(
     assert ("Winner's curse" in text) == cursed
     assert ("Believe the second" in text) == cursed
     assert f"on the holdout, which had no part in the choice, {holdout:.3f} (0.871 to 0.961)." in text
+
+
+@pytest.mark.parametrize(
+    ("figure", "text"),
+    [
+        ((1.0, 0.99962, 1.0), "1.0000 (0.9996 to 1.0000)"),
+        ((0.9, 0.87, 0.93), "0.900 (0.870 to 0.930)"),
+        ((0.0, 0.0, 0.0), "0.000 (0.000 to 0.000)"),
+        ((0.5, 0.49999999, 0.50000001), "0.500000 (0.500000 to 0.500000)"),
+    ],
+)
+def test_an_interval_has_decimals_enough_to_tell_its_ends_apart(figure: tuple[float, ...], text: str) -> None:
+    value, low, high = figure
+    assert interval(Figure(value=value, low=low, high=high)) == text
+
+
+def test_a_slice_that_an_earlier_version_wrote_is_read() -> None:
+    old = {"feature": "cp", "slice": "a", "rows": 9, "overall": 0.9, "value": 0.8, "low": None, "high": None}
+    slices = [{**old, "worse": False, "enough": False}]
+    text = section(make(facts({"slices": slices})), "Where it is worse")
+    assert "| cp: a | 9 | 0.800 | undefined | undefined | too few rows |" in text
 
 
 def guarded(trial: str, passed: bool) -> dict[str, object]:

@@ -72,6 +72,37 @@ def test_two_perfect_rankings_may_differ_on_other_rows_but_one_ranking_never_dif
     assert (same.low, same.value, same.high) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("metric", ["log_loss", "brier"])
+@pytest.mark.parametrize("sure", [1.0, 0.7])
+def test_losses_that_are_equal_up_to_rounding_have_no_bounds(metric, sure):
+    labels = np.repeat([0, 1], 30)
+    equal = two(np.where(labels == 1, sure, 1 - sure))
+    found = intervals.estimate(metric, rows_of(labels), equal, **BINARY)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    other = intervals.estimate(metric, rows_of(labels), two(np.random.default_rng(2).random(60)), **BINARY)
+    for first, second in ((found, other), (other, found)):
+        difference = intervals.gain(first, second, -1)
+        assert math.isnan(difference.low)
+        assert math.isnan(difference.high)
+
+
+def test_a_gain_needs_both_ends_of_both_figures():
+    influence = np.random.default_rng(2).normal(size=60)
+    whole = intervals.Estimate(0.5, 0.4, 0.6, influence)
+    half = intervals.Estimate(0.5, 0.4, math.nan, influence[::-1])
+    for first, second in ((whole, half), (half, whole)):
+        assert math.isnan(intervals.gain(first, second, 1).low)
+
+
+def test_two_models_that_differ_by_rounding_do_not_differ():
+    influence = np.random.default_rng(2).normal(size=60) / 60
+    one = intervals.Estimate(0.5, 0.4, 0.6, influence - influence.mean())
+    other = intervals.Estimate(0.5, 0.4, 0.6, one.influence * (1 + 1e-14))
+    found = intervals.gain(one, other, -1)
+    assert (found.low, found.value, found.high) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_rows_of_one_key_are_no_independent_evidence(metric):
     labels, scores = drawn(4, 100, 2)
