@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -114,6 +115,7 @@ def test_the_conformance_suite_is_told_target_and_region_and_its_end_is_quoted(
 
 SUITE_STOPPED_IN_THE_MIDDLE = """
 import os, pathlib, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as the suite: it may have been started with SIGINT ignored
 made = pathlib.Path("made")
 made.touch()
 try:
@@ -130,8 +132,12 @@ def test_a_stop_lets_the_conformance_suite_delete_what_it_created(
     it: Verification, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
     suite(monkeypatch, tmp_path, SUITE_STOPPED_IN_THE_MIDDLE.format(name=name))
-    with run._signals(), pytest.raises(KeyboardInterrupt):
-        steps.conformance(it)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    try:
+        with run._signals(), pytest.raises(KeyboardInterrupt):
+            steps.conformance(it)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (tmp_path / "deleted").exists()
 
 
