@@ -41,7 +41,7 @@ test: install  ## the whole test suite, with a local cloud of its own, and its c
 	@$(PYTHON) -m pytest tests/unit tests/infra -n auto --dist loadfile -m "not cloud and not slow" $(PART)
 	@$(PYTHON) -m pytest tests/unit tests/infra -m "cloud or slow" --cov-append $(PART)
 	@$(PYTHON) -m pytest tests/flows tests/e2e --cov-append --cov
-	@$(PYTHON) -m pytest tests/conformance --target moto --target ministack -m "not slow" -n 2 --dist load -q
+	@$(PYTHON) -m pytest tests/conformance --target moto -q
 
 # The demo's path, ETL, training, prediction and batch; the other tests are about permissions and kept state.
 ON_LOCALSTACK := $(addprefix tests/e2e/,test_demo.py test_data.py test_batch_files.py test_verify.py)
