@@ -23,8 +23,9 @@ from .conftest import CommandLine, runs
 
 COMPOSE = yaml.safe_load(docker.COMPOSE.read_text())
 FAKE = f"""#!{sys.executable} -S
-import json, os, sys, threading
+import json, os, signal, sys, threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as Docker: what started it may ignore it
 arguments = sys.argv[1:]
 with open(os.environ["DOCKER_ASKED"], "a") as asked:
     print(json.dumps(arguments), file=asked)
