@@ -14,6 +14,7 @@ LONGEST_SYSTEM = 31
 
 # Log lines are JSON objects whose "event" is one of these.
 EVENT_PREDICTION = "andamio.prediction"
+EVENT_REJECTION = "andamio.rejection"
 EVENT_EXPLANATION = "andamio.explanation"
 EVENT_REQUEST = "andamio.request"
 EVENT_ERROR = "andamio.error"
@@ -21,6 +22,8 @@ EVENT_ETL = "andamio.etl"
 EVENT_TRAINING = "andamio.training"
 EVENT_REGISTRY = "andamio.registry"
 EVENT_BATCH = "andamio.batch"
+EVENT_CAPTURE = "andamio.capture"
+EVENT_MONITOR = "andamio.monitor"
 EVENT_RELEASE_LOADED = "andamio.release.loaded"
 EVENT_RELEASE_REFUSED = "andamio.release.refused"
 

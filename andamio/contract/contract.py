@@ -28,6 +28,7 @@ from andamio.contract.tables import (
     Data,
     Feature,
     Gate,
+    Monitor,
     ProblemTable,
     ReleaseTable,
     Section,
@@ -55,6 +56,7 @@ class Contract(Section):
     gate: Gate = Field(default_factory=Gate)
     release: ReleaseTable = Field(default_factory=ReleaseTable)
     batch: Batch = Field(default_factory=Batch)
+    monitor: Monitor = Field(default_factory=Monitor)
 
     # Reading and writing
 
@@ -233,12 +235,16 @@ def _without_what_is_not_built(raw: object) -> object:
     """A sealed contract without reserved settings: they were accepted once, and changed nothing."""
     if not isinstance(raw, dict):
         return raw
-    kept = {table: keys for table, keys in raw.items() if (table,) not in NOT_BUILT}
+    kept = {
+        table: {key: said for key, said in keys.items() if (table, key) not in NOT_BUILT}
+        if isinstance(keys, dict)
+        else keys
+        for table, keys in raw.items()
+    }
     release = kept.get("release")
     if isinstance(release, dict):
         # Every release was served directly, whatever strategy it names.
-        known = {key: said for key, said in release.items() if ("release", key) not in NOT_BUILT and key != "strategy"}
-        kept["release"] = known
+        kept["release"] = {key: said for key, said in release.items() if key != "strategy"}
     return kept
 
 

@@ -1,17 +1,23 @@
 """The layout of the three buckets: all prefixes and keys.
 
-The *lake* holds data (`raw/`, `staging/`, `quarantine/`, `datasets/`); the *models* bucket holds what
+The *lake* holds data (`raw/`, `staging/`, `quarantine/`, `datasets/`) and what the watch keeps (`captures/`,
+`feedback/`, `monitoring/`); the *models* bucket holds what
 training makes (`runs/`, `releases/`, `serving/`, `mlflow/`); the *batch* bucket holds files to score and
 their results (`incoming/`, `scored/`, `rejected/`, `batches/`).
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 # Prefixes of the lake.
 RAW = "raw/"
 STAGING = "staging/"
 QUARANTINE = "quarantine/"
 DATASETS = "datasets/"
+CAPTURES = "captures/"
+FEEDBACK = "feedback/"
+MONITORING = "monitoring/"
 # Prefixes of the models bucket.
 RUNS = "runs/"
 RELEASES = "releases/"
@@ -24,6 +30,7 @@ REJECTED = "rejected/"
 BATCHES = "batches/"
 """What the batch machine keeps about each file: plan, shards, results, what predictions are looked up in."""
 
+LATEST_REPORT = MONITORING + "latest.json"
 CURRENT_DATASET = DATASETS + "current.json"
 SPLIT = DATASETS + "split.json"
 
@@ -121,3 +128,23 @@ def rejected_part(batch_id: str, shard: int) -> str:
 def batch_manifest(batch_id: str) -> str:
     """The manifest of a finished batch; it is written last."""
     return f"{SCORED}{batch_id}.manifest.json"
+
+
+def hour_of(moment: datetime) -> str:
+    """The part of a key that is the hour of a moment, in UTC: `dt=2026-11-27/hour=18/`."""
+    return moment.astimezone(UTC).strftime("dt=%Y-%m-%d/hour=%H/")
+
+
+def captures(hour: datetime, file: str = "") -> str:
+    """The folder of the predictions of an hour, or one file of it."""
+    return f"{CAPTURES}{hour_of(hour)}{file}"
+
+
+def feedback(hour: datetime, file: str = "") -> str:
+    """The folder of the labels that came in an hour, or one file of it."""
+    return f"{FEEDBACK}{hour_of(hour)}{file}"
+
+
+def monitoring(end: datetime, file: str = "") -> str:
+    """The folder of what was found in the window that ends at a moment, or one file of it."""
+    return f"{MONITORING}{end.astimezone(UTC).strftime('dt=%Y-%m-%d/%H%M%S/')}{file}"
