@@ -58,7 +58,9 @@ Context = Annotated[
 ]
 EmulatorChoice = Annotated[
     Emulator | None,
-    typer.Option("--emulator", help="The AWS emulator of the local cloud. Default: the last one until a down, else ministack."),
+    typer.Option(
+        "--emulator", help="The local cloud's AWS emulator. Default: the last one until a down, else ministack."
+    ),
 ]
 HEART = REPO / "problems" / "heart"
 
