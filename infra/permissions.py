@@ -81,7 +81,7 @@ def registry(to: Stores) -> list[Permission]:
         listing(to.lake),
         listing(to.models),
         objects(to.lake, READ, layout.DATASETS),
-        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem)),
+        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem), layout.APPROVALS),
         objects(to.models, ["s3:PutObject"], layout.RELEASES, layout.DECISIONS),
         objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], layout.MLFLOW),
         *may_track(to.tracking_uri),

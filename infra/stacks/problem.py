@@ -251,7 +251,10 @@ class ProblemStack(Stack):
                 "RegistryFunction": self._registry,
             },
             starts={},
-            numbers={"Parallel": self._problem.contract.training.parallel},
+            numbers={
+                "Parallel": self._problem.contract.training.parallel,
+                "ApprovalSeconds": 3600 * self._problem.contract.release.approve_hours,
+            },
             given_role=given_role,
             tasks=self._tasks,
         )
