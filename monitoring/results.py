@@ -12,6 +12,8 @@ from andamio.gate.decision import Figure
 from andamio.storage.documents import Part
 
 DriftStatus = Literal["ok", "drift", "not-enough-data"]
+PerformanceStatus = Literal["ok", "worse", "waiting", "not-enough-data"]
+CoverageStatus = Literal["ok", "uneven", "waiting", "not-enough-data"]
 Reason = Literal["distribution", "missing", "unseen", "out-of-range"]
 """Why a feature counts as drifted."""
 
@@ -52,10 +54,11 @@ class Unseen(Part):
 class FeatureDrift(Part):
     """How far one feature has moved.
 
-    `psi` is the population stability index without what chance adds to it, `psi_low` the lower end of its 95% interval.
-    `test` is two-sample: Kolmogorov-Smirnov for numbers and dates, chi-square for categories and booleans; `drifted`
-    counts from what `reasons` names. `effect` is by how much at least the feature moved, in units of PSI, over all
-    reasons: features are ordered by it. `cells` are what a plot is drawn from.
+    `psi` is the population stability index without what chance adds to it, `psi_low` what it exceeds in 95 cases of
+    100. `test` is two-sample: Kolmogorov-Smirnov for numbers and dates, chi-square for categories and booleans.
+    `drifted` says that one of the `reasons` is significant and large enough. `effect` is by how much at least the
+    feature moved, in units of PSI, whatever the reason: features are ordered by it. `cells` are what a plot is drawn
+    from.
     """
 
     feature: str
@@ -190,11 +193,13 @@ class Calibration(Part):
 
 
 class Decile(Part):
-    """Predictions of like score: how many are old enough to have a label, how many have one, and how long it took.
+    """About a tenth of the predictions, of like score: how many are due a label, how many have one, how long it took.
 
-    Delays in hours, null where no label came.
+    They all name the `label`; the score, from `low` to `high`, is the probability of the positive class, of more than
+    two classes that of the class named. Delay in hours, null where no label came.
     """
 
+    label: str
     low: float
     high: float
     rows: int
@@ -209,7 +214,7 @@ class Coverage(Part):
     Uneven coverage makes a good model look bad, or a bad one good.
     """
 
-    status: Literal["ok", "uneven", "waiting", "not-enough-data"]
+    status: CoverageStatus
     message: str
     rows: int
     labelled: int
@@ -249,7 +254,7 @@ class Performance(Part):
     than the label delay. `restricted`: figures are those of the scores for which labels came at all.
     """
 
-    status: Literal["ok", "worse", "waiting", "not-enough-data"]
+    status: PerformanceStatus
     message: str
     metric: str
     margin: float
