@@ -66,8 +66,8 @@ def performance(reference: Reference, window: Labelled, terms: Terms, *, seed: i
     few = _too_few(reference, known)
     if few is not None:
         return _performance(reference, window, terms, coverage, "not-enough-data", few, labelled, waiting, known)
-    plain, weighted = (_comparison(reference, known, reference.metric, by, seed) for by in (False, True))
-    brier = _comparison(reference, known, "brier", True, seed)
+    plain, weighted = _comparisons(reference, known, reference.metric, seed)
+    _, brier = _comparisons(reference, known, "brier", seed)
     worse = weighted is not None and weighted.difference.high is not None and weighted.difference.high < -terms.margin
     return _performance(
         reference,
@@ -102,12 +102,19 @@ def _too_few(reference: Reference, known: _Known) -> str | None:
     return None
 
 
-def _comparison(reference: Reference, known: _Known, metric: str, weighted: bool, seed: int) -> Comparison | None:
+def _comparisons(
+    reference: Reference, known: _Known, metric: str, seed: int
+) -> tuple[Comparison | None, Comparison | None]:
+    """With every labelled row counted alike, and weighted."""
     measure = Measure(metric, reference.positive, reference.threshold)
     rows = known.rows
-    weights = known.weights if weighted else np.ones(len(rows.labels))
-    found = difference.estimate(measure, rows.labels, rows.probabilities, weights, None, seed)
-    return difference.compare(measure, _of_reference(reference, known, measure, seed + 1), found, weighted=weighted)
+    before = _of_reference(reference, known, measure, seed + 1)
+
+    def against(weights: Floats, *, weighted: bool) -> Comparison | None:
+        found = difference.estimate(measure, rows.labels, rows.probabilities, weights, None, seed)
+        return difference.compare(measure, before, found, weighted=weighted)
+
+    return against(np.ones(len(rows.labels)), weighted=False), against(known.weights, weighted=True)
 
 
 def _of_reference(reference: Reference, known: _Known, measure: Measure, seed: int) -> Estimated:

@@ -128,8 +128,8 @@ def coverage(reference: Reference, due: Labelled, waiting: int, min_rows: int, p
     if uneven:
         most, least = (pick(deciles, key=lambda one: one.coverage) for pick in (max, min))
         message = (
-            f"Labels came for {most.coverage:.0%} of the predictions with scores from {most.low:.2f} to {most.high:.2f} "
-            f"and {least.coverage:.0%} of those from {least.low:.2f} to {least.high:.2f}: plain figures mislead."
+            f"Labels came for {most.coverage:.0%} of the predictions scored {most.low:.2f} to {most.high:.2f} "
+            f"and {least.coverage:.0%} of those scored {least.low:.2f} to {least.high:.2f}: plain figures mislead."
         )
     elif not labelled:
         message = f"None of {rows} predictions has a label yet."
