@@ -27,20 +27,21 @@ def compare(
     rows_seen: int | None = None,
     refused: Refused | None = None,
     refused_before: Refused | None = None,
+    with_joint: bool = True,
     seed: int = 0,
 ) -> DataDrift:
     """Compare a window's accepted rows, predictions and refused records with the reference.
 
     `columns` by feature `[rows]` as `andamio.records` types them, `probabilities` `[rows, classes]`, predicted `labels`
     `[rows]`. `rows_seen` is how many rows the window had where these are a sample of them; `refused` are its refused
-    records, `refused_before` what is usual.
+    records, `refused_before` what is usual. Joint drift takes about a second, and is left out without `with_joint`.
     """
     rows = len(labels)
     enough = rows >= limits.min_rows
     skipped = {**reference.skipped, **_absent(reference, columns)}
     features = {name: one for name, one in reference.features.items() if name not in skipped} if enough else {}
     measured = [feature.measure(name, one, columns[name]) for name, one in features.items()]
-    together = joint.measure(features, columns, rows, seed)
+    together = joint.measure(features if with_joint else {}, columns, rows, seed)
     predicted = (
         predictions.measure(reference, probabilities, labels)
         if enough and predictions.enough(reference, rows)

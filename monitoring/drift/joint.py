@@ -91,8 +91,8 @@ def classify(rows: Floats, second: NDArray[np.bool_], rng: np.random.Generator) 
     a tail too).
     """
     basis = _basis(rows, rng)
-    half, leverage = _hat(basis)
-    sides = second.astype(np.float64)
+    half, leverage = (part.astype(np.float32) for part in _hat(basis))
+    sides = second.astype(np.float32)
     permuted = np.column_stack([sides, *(rng.permutation(sides) for _ in range(_PERMUTATIONS))])
     centred = permuted - sides.mean()
     fitted = half @ (half.T @ centred)
