@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,25 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         report.put("etl", "\n".join(written))
 
 
-def _lines(folder: Path, rows: int) -> list[str]:
+def _lines(folder: Path, rows: int) -> Iterator[str]:
     raw = folder / "raw" / "bench.csv"
     raw.parent.mkdir(parents=True)
     generate.write_csv(raw, rows, labelled=True)
     size = raw.stat().st_size / 1e6
-    read = _in_a_process(folder, {"step": "collect", "event": {}})["input"]
-    made = []
-
-    def step(name: str, **fields: str) -> Said:
-        said = _in_a_process(folder, {"step": name, **fields})
+    digest = _in_a_process(folder, {"step": "collect", "event": {}})["input"]
+    version = ""
+    for name in ("validate", "publish", "report", "commit"):
+        fields = {"version": version} if name == "report" else {"input": digest}
+        said = _in_a_process(folder, {"step": name, **fields, **({"version": version} if name == "commit" else {})})
+        version = said.get("version") or version
         each = (said["peak"] - said["before"]) / rows * 2**20
-        made.append(f"| {rows:,} | {size:,.0f} | {name} | {said['cpu']:.1f} | {said['peak']:,.0f} | {each:,.0f} |")
-        return said
-
-    step("validate", input=read)
-    version = step("publish", input=read)["version"]
-    step("report", version=version)
-    step("commit", input=read, version=version)
-    return made
+        yield f"| {rows:,} | {size:,.0f} | {name} | {said['cpu']:.1f} | {said['peak']:,.0f} | {each:,.0f} |"
 
 
 def _in_a_process(folder: Path, event: Said) -> Said:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import io
 import random
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from andamio.contract import Contract
 from andamio.dataset.columns import ColumnFile, content_digest, from_bytes, to_bytes
 from andamio.dataset.digests import DigestTexts, digest_of
-from etl import staging
+from andamio.tabular.extent import rows_about
+from etl import extent, staging
 from etl.quarantine import PackedRejects, Reject, Rejects
 from tests.support.etl import Lake
 
@@ -130,3 +134,62 @@ def test_rejects_are_in_the_order_of_their_lines_whatever_they_are_packed_with()
     rejects.put_first([file])
     assert list(rejects) == [file, made[2], made[0]]
     assert len(rejects) == 3
+
+
+def parquet(rows: int, columns: int) -> bytes:
+    out = io.BytesIO()
+    table = pa.table({f"column number {place:05}": pa.array(range(rows)) for place in range(columns)})
+    pq.write_table(table, out, row_group_size=max(rows // 4, 1))
+    return out.getvalue()
+
+
+TABLE = "\n".join([HEADER, *lines(60_000, 4)]).encode()
+FILES = {
+    "a.csv": (TABLE, 60_000),
+    "a.tsv": (TABLE.replace(b"\n", b"\r"), 60_000),
+    "a.csv.gz": (gzip.compress(TABLE), 60_000),
+    "a.jsonl": (b'{"n": 1}\n' * 1_000, 1_000),
+    "a.parquet": (parquet(70_000, 3), 70_000),
+    "wide.parquet": (parquet(10, 1_000), 10),
+    "damaged.parquet": (TABLE, 0),
+    "damaged.csv.gz": (TABLE, 0),
+    "empty.csv": (b"", 0),
+    "a.pdf": (TABLE, 0),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_not_read_to_tell_about_how_many_rows_it_has(name: str) -> None:
+    body, rows = FILES[name]
+    read = 0
+
+    def piece(start: int, length: int) -> bytes:
+        nonlocal read
+        read += length
+        return body[start : start + length]
+
+    assert rows_about(f"raw/{name}", len(body), piece) == pytest.approx(rows, rel=0.02)
+    assert read <= 2**20 + 2**18
+
+
+def test_more_rows_than_a_function_can_take_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extent, "MOST_ROWS", 1_000)
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", HEADER, *lines(700, 1))
+    lake.drop("b.csv", HEADER, *lines(700, 2))
+    assert lake.run()["status"] == "published", "so small files are not looked into"
+    monkeypatch.setattr(extent, "LOOKED_INTO_FROM", 1_000)
+    monkeypatch.setattr("etl.steps.validate", lambda *_: pytest.fail("the files were read"))
+    lake.drop("c.csv", HEADER, "1,g,2026-01-01,1,,red,,a")
+    said = lake.run()
+    assert said["status"] == "rejected"
+    for part in ("1,40", "up to 1,000 of 8 columns", "andamio ingest --remove NAME", "random sample"):
+        assert part in said["message"]
+
+
+def test_a_file_larger_than_the_disk_has_room_for_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extent, "MOST_BYTES", 5_000)
+    lake = Lake(CONTRACT)
+    lake.drop("small.csv", HEADER, *lines(50, 1))
+    lake.drop("large.csv", HEADER, *lines(700, 2))
+    assert lake.run()["message"].startswith("raw/large.csv has 0.0 GB, and ETL takes files of up to 0 GB")
