@@ -22,7 +22,7 @@ from infra.constructs.api_errors import ANY_ORIGIN
 from infra.constructs.arrivals import UploadRule
 from infra.constructs.bucket import DataBucket
 from infra.constructs.contract import ContractLayer
-from infra.constructs.function import BundledFunction
+from infra.constructs.function import MOST_SCRATCH_MIB, SCRATCH_MIB, BundledFunction
 from infra.constructs.machine import FileMachine
 from infra.constructs.scoring import Scoring
 from infra.constructs.table import PredictionsTable
@@ -144,6 +144,8 @@ class ProblemStack(Stack):
             "Raw files to a data version: collect, validate, publish, report, commit",
             EtlSettings(name, lake.bucket_name),
             memory_mb=3008,
+            # A raw file and the rows of all of them are there while they are worked on.
+            scratch_mib=MOST_SCRATCH_MIB,
             timeout=900,
             layers=[contract],
         )
@@ -220,6 +222,7 @@ class ProblemStack(Stack):
         memory_mb: int,
         timeout: int,
         layers: Sequence[lambda_.ILayerVersion] = (),
+        scratch_mib: int = SCRATCH_MIB,
         snapstart: bool = False,
     ) -> BundledFunction:
         return BundledFunction(
@@ -234,6 +237,7 @@ class ProblemStack(Stack):
             memory_mb=memory_mb,
             timeout=timeout,
             given_role=self._options.existing_role_arn,
+            scratch_mib=scratch_mib,
             layers=layers,
             snapstart=snapstart,
         )
