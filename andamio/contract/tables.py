@@ -461,6 +461,11 @@ class Monitor(Section):
     orphan_hours: Annotated[int, Field(strict=True, ge=1)] = 24
     """A label whose prediction is not found after so many hours is an orphan, and reported."""
 
+    @property
+    def capture_share(self) -> float:
+        """The share of predictions whose records are kept, from 0 to 1."""
+        return {"all": 1.0, "sample": self.sample, "none": 0.0}[self.capture]
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.persistence > self.windows:

@@ -38,6 +38,8 @@ ENVIRONMENT: Mapping[str, str] = {
     RegistrySettings.PREFIX + "LOCK": "0" * 64,
     ScoreSettings.PREFIX + "SHARD_BYTES": str(_SHARD_BYTES),
     ApiSettings.PREFIX + "REFRESH_SECONDS": "60",
+    ApiSettings.PREFIX + "CAPTURE_SHARE": "1",
+    ApiSettings.PREFIX + "AUDIT_SHARE": "0",
     TrainSettings.PREFIX + "COMPUTE": "function",
     TrainSettings.PREFIX + "SECONDS": str(FUNCTION_SECONDS),
     TrainSettings.PREFIX + "MEMORY_MB": str(_MEMORY_MB),

@@ -178,10 +178,13 @@ class ProblemStack(Stack):
             "Predictions over HTTP",
             ApiSettings(
                 name,
+                lake.bucket_name,
                 models.bucket_name,
                 self._batch.bucket_name,
                 self._table.table_name,
                 self._options.refresh_seconds,
+                self._problem.contract.monitor.capture_share,
+                self._problem.contract.monitor.audit_share,
             ),
             memory_mb=1769,  # one whole vCPU
             timeout=29,  # API Gateway waits no longer
