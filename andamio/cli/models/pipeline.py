@@ -30,6 +30,7 @@ from andamio.contract import Contract
 from andamio.contract.tables import Family
 from andamio.dataset.documents import CurrentDataset
 from andamio.errors import (
+    AndamioError,
     AwsError,
     DataError,
     DocumentError,
@@ -42,6 +43,7 @@ from andamio.errors import (
 from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.release import Release
 from andamio.storage import documents, layout
+from andamio.storage.events import make_event
 from andamio.storage.ports import Objects
 from andamio.suggestion import nearest
 from etl.collect import Sources
@@ -254,8 +256,27 @@ def promote(deployed: dict[str, Any], release: str) -> None:
         done(f"Release {release} is champion now.")
     else:
         note(f"Release {release} is champion already, and intact.")
+    tell_of_promotion(deployed, account, release)
     await_release(deployed, release)
     follow_in_mlflow(deployed, account)
+
+
+def tell_of_promotion(deployed: dict[str, Any], account: Account, release: str) -> None:
+    """Send the event of a promotion by hand; where it cannot be sent, say so: what serves does not depend on it."""
+    pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
+    event = make_event(
+        "Model promoted",
+        problem=deployed["problem"],
+        system=deployed["system"],
+        # The same command once more tells of the same promotion.
+        occasion=f"revision {pointer.revision}",
+        message=f"Release {release} is champion now. It was promoted by hand, without the gate.",
+        release=release,
+    )
+    try:
+        account.events().put(event)
+    except AndamioError as error:
+        note(f"The event 'Model promoted' was not sent: {error}")
 
 
 def follow_in_mlflow(deployed: dict[str, Any], account: Account) -> None:

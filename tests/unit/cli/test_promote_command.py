@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from andamio.adapters.memory import MemoryObjects
+from andamio.adapters.memory import MemoryEvents, MemoryObjects
 from andamio.cli.models import pipeline, show
 from andamio.cli.models.promote import promote
 from andamio.cli.models.releases import list_releases
-from andamio.errors import AwsError, PreconditionFailed, ReleaseError, UsageError
+from andamio.errors import AccessRefused, AwsError, PreconditionFailed, ReleaseError, UsageError
 from andamio.release import pointer as pointers
 from andamio.release.pointer import read_pointer
 from andamio.storage import layout
@@ -144,3 +144,42 @@ def test_where_mlflow_is_down_promote_says_so_and_calls_nothing(capsys: pytest.C
     said = " ".join(capsys.readouterr().err.split())
     assert "give this command again" in said
     assert said.endswith("andamio up")
+
+
+class Telling:
+    """An account with a bucket of models and a bus."""
+
+    def __init__(self, models: MemoryObjects, *failures: Exception) -> None:
+        self.models = models
+        self.bus = MemoryEvents(*failures)
+
+    def objects(self, bucket: str) -> MemoryObjects:
+        """The one bucket."""
+        return self.models
+
+    def events(self) -> MemoryEvents:
+        """The bus."""
+        return self.bus
+
+
+def test_a_promotion_by_hand_is_told_and_given_again_it_is_the_same_event(objects: MemoryObjects) -> None:
+    champion, other = two(objects)
+    account = Telling(objects)
+    for _ in range(2):
+        promote(objects, "heart", other, NOW)
+        pipeline.tell_of_promotion({**DEPLOYED, "system": "heart--prod"}, account, other)  # type: ignore[arg-type]
+    first, second = account.bus.sent
+    assert first == second
+    assert (first.kind, first.detail.release, first.detail.system) == ("Model promoted", other, "heart--prod")
+    promote(objects, "heart", champion, NOW)
+    promote(objects, "heart", other, NOW)
+    pipeline.tell_of_promotion({**DEPLOYED, "system": "heart--prod"}, account, other)  # type: ignore[arg-type]
+    assert account.bus.sent[-1].detail.id != first.detail.id
+
+
+def test_where_the_event_cannot_be_sent_promote_says_so(
+    objects: MemoryObjects, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account = Telling(objects, AccessRefused("The caller may not events:PutEvents."))
+    pipeline.tell_of_promotion({**DEPLOYED, "system": "heart"}, account, "0123")  # type: ignore[arg-type]
+    assert "was not sent: The caller may not events:PutEvents." in " ".join(capsys.readouterr().err.split())
