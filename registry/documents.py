@@ -41,10 +41,11 @@ class Conflict(StepResult):
 
 
 class AliasResult(StepResult):
-    """The release that serves, and its model version in MLflow, which has the alias now."""
+    """The release that serves, and its model version in MLflow, which has the alias now; `repaired`: it had it not."""
 
     release: str | None
     mlflow_version: str | None
+    repaired: bool
 
 
 class RegisteredRun(Document, RunResult):

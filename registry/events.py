@@ -1,6 +1,6 @@
 """What the steps of the registry are called with; their results are in `documents`.
 
-`stepfunctions/train.asl.json` calls them, `andamio promote` calls `follow`.
+`stepfunctions/train.asl.json` calls them, `andamio promote` and `andamio rollback` call `follow`.
 """
 
 from __future__ import annotations

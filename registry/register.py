@@ -12,29 +12,39 @@ from datetime import datetime
 
 from andamio.errors import PreconditionFailed
 from andamio.release import release as releases
-from andamio.release.pointer import Pointer, PointerEntry, read_pointer, swap_pointer
+from andamio.release.history import HistoryRecord, change_pointer, record_rejection
+from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
 from andamio.storage.ports import Objects
 from registry import card
 from registry.card import Facts
 from registry.documents import REGISTERED, Conflict, Registered, RegisteredModel, RegisteredRun
+from registry.follow import CHALLENGER, align
 from registry.news import News
 from registry.record import Origin, Record, Trackers, read_record
 from training.evaluate.documents import GateDecision, Promotion
 from training.run import Run, candidate_file, decision_file, promotion_file, registered_file
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+GATE = "the gate"
+"""Who promotes or rejects, in the history."""
 MLMODEL = "model/MLmodel"
 ATTEMPTS = 3
 """How often a run is decided on, when somebody else's promotion comes between decision and swap."""
 
 
 def register(
-    lake: Objects, models: Objects, run_id: str, decision: str | None, origin: Origin, trackers: Trackers, news: News
+    lake: Objects,
+    models: Objects,
+    run_id: str,
+    decision: str | None,
+    origin: Origin,
+    trackers: Trackers,
+    news: News,
+    now: datetime,
 ) -> Registered:
     """Record a decided run in MLflow and seal its release; without a decision, record that it has no model.
 
-    A rejected model gets the alias "challenger", and is told of; no alias moves for one that is to be promoted before
-    it is. Raises as `Events.put`.
+    A rejected model gets the alias "challenger" and a record of the history, and is told of; no alias moves for one
+    that is to be promoted before it is. Raises as `Events.put`.
     """
     run = Run(run_id, models)
 
@@ -63,6 +73,9 @@ def register(
         )
         if decision is not None and gate_decision.outcome == "rejected":
             tracker.point(CHALLENGER, tracked.version)
+            record_rejection(
+                models, rejection(record.problem, gate_decision, release_version, gate_decision.reason, now)
+            )
             news.rejected(record.problem, decision, result)
         return result
 
@@ -140,12 +153,13 @@ def promote(
         tracker.point(CHALLENGER, version)
         tracker.conclude(registered.mlflow_run, version, "rejected")
         reason = f"Another model was promoted during this run, {attempt} times. Train again to compare with it."
+        record_rejection(models, rejection(problem, gate_decision, registered.release, reason, now))
         rejected = registered.model_copy(update={"status": "rejected", "reason": reason})
         news.rejected(problem, decision, rejected)
         return rejected
-    tracker.point(CHAMPION, version)
     tracker.unpoint(CHALLENGER, version)
     tracker.conclude(registered.mlflow_run, version, "promoted")
+    align(models, read_pointer(models, problem)[0], tracker)
 
     def complete() -> Promotion:
         news.promoted(problem, decision, registered)
@@ -168,12 +182,51 @@ def _swap(models: Objects, run: Run, gate_decision: GateDecision, release: str, 
     if (pointer.revision, etag) != (gate_decision.revision, gate_decision.etag):
         return False
     entry = PointerEntry(release=release, since=now.isoformat(timespec="seconds"), run=run.id)
+    change = Change(
+        kind="promoted",
+        at=entry.since,
+        by=GATE,
+        reason=gate_decision.reason,
+        before=None if pointer.champion is None else pointer.champion.release,
+        after=release,
+        run=run.id,
+        decision=gate_decision.decision,
+        numbers=numbers_of(gate_decision),
+    )
     try:
-        swap_pointer(models, pointer.promoted(entry), etag)
+        change_pointer(models, pointer, etag, pointer.promoted(entry, change))
     except PreconditionFailed:
         # A write that was retried after its answer got lost fails too: look whether it was ours.
         return _serves(read_pointer(models, pointer.problem)[0], release)
     return True
+
+
+def rejection(problem: str, decision: GateDecision, release: str, reason: str, now: datetime) -> HistoryRecord:
+    """The record of a decision by which a release does not serve."""
+    return HistoryRecord(
+        kind="rejected",
+        at=now.isoformat(timespec="seconds"),
+        by=GATE,
+        reason=reason,
+        problem=problem,
+        release=release,
+        before=None if decision.champion is None else decision.champion.release,
+        run=decision.run,
+        revision=None,
+        decision=decision.decision,
+        numbers=numbers_of(decision),
+    )
+
+
+def numbers_of(decision: GateDecision) -> dict[str, float]:
+    """What a decision stands on: the metric of both models, the gain, and how probable it is; what there is of it."""
+    figures = {
+        decision.metric: decision.holdout.value,
+        "baseline": decision.baseline.value if decision.baseline else None,
+        "gain": decision.gain.value if decision.gain else None,
+        "probability": decision.probability,
+    }
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def _serves(pointer: Pointer, release: str) -> bool:

@@ -1,4 +1,4 @@
-"""One step after the decision a call: register and promote; follow, after a promotion by hand. MLflow fits no other."""
+"""One step after the decision a call: register and promote; follow, after a change by hand. MLflow fits no other."""
 
 from __future__ import annotations
 
@@ -64,7 +64,10 @@ def connect() -> Registry:
 
 
 def _register(to: Registry, event: RegisterEvent) -> RunResult | ModelResult:
-    return register.register(to.lake, to.models, event.run, event.decision, to.origin, to.tracker, to.news).summary()
+    now = datetime.now(UTC)
+    return register.register(
+        to.lake, to.models, event.run, event.decision, to.origin, to.tracker, to.news, now
+    ).summary()
 
 
 def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:

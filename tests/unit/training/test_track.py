@@ -325,7 +325,7 @@ def test_a_call_that_was_cut_off_is_completed_without_doubles(tracker, record, m
 def test_registering_and_promoting_set_alias_tags_and_release(tracker, trained):
     lake, kept, run, decision = trained
     models = copied(kept)
-    result = register(lake, models, run, decision, ORIGIN, tracker, NEWS)
+    result = register(lake, models, run, decision, ORIGIN, tracker, NEWS, NOW)
     assert promote(models, run, decision, tracker, NEWS, NOW).status == "promoted"
     champion = tracker.client.get_model_version_by_alias(tracker.name, "champion")
     assert str(champion.version) == result.mlflow_version
@@ -337,10 +337,10 @@ def test_registering_and_promoting_set_alias_tags_and_release(tracker, trained):
 def test_a_second_model_that_is_rejected_is_the_challenger(tracker, trained):
     lake, kept, run, decision = trained
     models = copied(kept)
-    register(lake, models, run, decision, ORIGIN, tracker, NEWS)
+    register(lake, models, run, decision, ORIGIN, tracker, NEWS, NOW)
     promote(models, run, decision, tracker, NEWS, NOW)
     second, _ = evaluated(lake, models, FRUIT, families=("gradient_boosting",))
-    result = register(lake, models, second, decide(lake, models, second).decision, ORIGIN, tracker, NEWS)
+    result = register(lake, models, second, decide(lake, models, second).decision, ORIGIN, tracker, NEWS, NOW)
     assert result.status == "rejected"
     aliases = {
         alias: str(tracker.client.get_model_version_by_alias(tracker.name, alias).version)
@@ -362,7 +362,7 @@ def test_a_run_without_a_model_is_on_record_all_the_same(tracker, trained):
     lake, models = trained[0], MemoryObjects("models")
     run = planned(lake, models, FRUIT)
     fit(lake, models, run, exporter=broken)
-    assert register(lake, models, run, None, ORIGIN, tracker, NEWS).status == "no_parity"
+    assert register(lake, models, run, None, ORIGIN, tracker, NEWS, NOW).status == "no_parity"
     (parent,) = tracker.runs("training")
     assert parent.data.tags["andamio.decision"] == "no_parity"
     assert "cannot be converted" in parent.data.tags["mlflow.note.content"]
