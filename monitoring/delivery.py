@@ -22,6 +22,7 @@ from typing import Any
 
 from andamio import names
 from andamio.contract import Contract
+from andamio.contract.canonical import composed
 from andamio.errors import DataError
 from andamio.storage import layout
 from andamio.storage.ports import Objects, PredictionStore
@@ -175,7 +176,7 @@ def _prediction(line: Line, private: frozenset[str]) -> Line | None:
         return None
     features = line.get("features")
     if isinstance(features, dict):
-        line["features"] = {name: value for name, value in features.items() if name not in private}
+        line["features"] = {name: value for name, value in features.items() if composed(name) not in private}
     else:
         line.pop("features", None)
     return line
