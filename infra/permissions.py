@@ -126,6 +126,14 @@ def score(to: Stores) -> list[Permission]:
     ]
 
 
+def capture(to: Stores) -> list[Permission]:
+    """Writes what the API logged of predictions, to the lake and to the table."""
+    return [
+        objects(to.lake, ["s3:PutObject"], layout.CAPTURES),
+        Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
+    ]
+
+
 def api(to: Stores) -> list[Permission]:
     """Reads the release that serves, and batches; a presigned address may do what the function that signs it may do."""
     return [
@@ -145,6 +153,7 @@ OF_FUNCTIONS: dict[str, Callable[[Stores], list[Permission]]] = {
     "search": search,
     "registry": registry,
     "score": score,
+    "capture": capture,
     "api": api,
 }
 """By the name of the function's folder in lambdas/."""

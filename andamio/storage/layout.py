@@ -152,6 +152,21 @@ def captures(hour: datetime, file: str = "") -> str:
     return f"{CAPTURES}{hour_of(hour)}{file}"
 
 
+def captured_hour(hour: datetime) -> str:
+    """What is known of an hour of the API's predictions; by its name before the deliveries that it is made of."""
+    return captures(hour, "hour.json")
+
+
+def captured_rows(hour: datetime, version: str) -> str:
+    """The predictions of an hour that one release made."""
+    return captures(hour, f"predictions-{version}.parquet")
+
+
+def captured_shard(hour: datetime, batch_id: str, shard: int, ending: str) -> str:
+    """The predictions of a batch's shard, "parquet", or what is known of them, "json"; by the batch's hour."""
+    return captures(hour, f"batch-{batch_id}-{shard:05d}.{ending}")
+
+
 def feedback(hour: datetime, file: str = "") -> str:
     """The folder of the labels that came in an hour, or one file of it."""
     return f"{FEEDBACK}{hour_of(hour)}{file}"
