@@ -37,6 +37,9 @@ class BundledFunction(lambda_.Function):
     which only calls that nobody waits for would fill: state machines and API Gateway wait for theirs.
     """
 
+    part: str
+    named: str
+
     def __init__(
         self,
         scope: Construct,
@@ -84,6 +87,7 @@ class BundledFunction(lambda_.Function):
             log_group=group,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snapstart else None,
         )
+        self.part, self.named = part, name
         waive(
             self,
             {"L1": "Python 3.13 is the newest that all of this runs on: the bundles' wheels, and the emulators."},
