@@ -57,7 +57,7 @@ def stack(system: str) -> str:
     return f"{NAMESPACE}-{system}"
 
 
-FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
+FUNCTIONS = ("api", "etl", "train", "search", "registry", "score", "capture")
 """The parts of a system that are functions."""
 
 

@@ -104,7 +104,7 @@ def registry(to: Stores) -> list[Permission]:
         listing(to.lake),
         listing(to.models),
         objects(to.lake, READ, layout.DATASETS),
-        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem)),
+        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem), layout.APPROVALS),
         objects(to.models, ["s3:PutObject"], layout.RELEASES, layout.DECISIONS),
         objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], layout.MLFLOW),
         *may_track(to.tracking_uri),
@@ -122,6 +122,14 @@ def score(to: Stores) -> list[Permission]:
         objects(to.batch, ["s3:GetObject", "s3:GetObjectVersion"], layout.INCOMING, layout.BATCHES, layout.SCORED),
         objects(to.batch, ["s3:GetObject"], layout.REJECTED),
         objects(to.batch, ["s3:PutObject", "s3:AbortMultipartUpload"], layout.BATCHES, layout.SCORED, layout.REJECTED),
+        Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
+    ]
+
+
+def capture(to: Stores) -> list[Permission]:
+    """Writes what the API logged of predictions, to the lake and to the table."""
+    return [
+        objects(to.lake, ["s3:PutObject"], layout.CAPTURES),
         Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
     ]
 
@@ -145,6 +153,7 @@ OF_FUNCTIONS: dict[str, Callable[[Stores], list[Permission]]] = {
     "search": search,
     "registry": registry,
     "score": score,
+    "capture": capture,
     "api": api,
 }
 """By the name of the function's folder in lambdas/."""

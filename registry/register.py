@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime
 
-from andamio.errors import PreconditionFailed
+from andamio.errors import PreconditionFailed, TrainingError
 from andamio.release import release as releases
+from andamio.release.approval import find_approval
 from andamio.release.history import HistoryRecord, change_pointer, record_rejection
 from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
 from andamio.storage.ports import Objects
@@ -185,7 +186,7 @@ def _swap(models: Objects, run: Run, gate_decision: GateDecision, release: str, 
     change = Change(
         kind="promoted",
         at=entry.since,
-        by=GATE,
+        by=_by(models, release, gate_decision.decision),
         reason=gate_decision.reason,
         before=None if pointer.champion is None else pointer.champion.release,
         after=release,
@@ -199,6 +200,16 @@ def _swap(models: Objects, run: Run, gate_decision: GateDecision, release: str, 
         # A write that was retried after its answer got lost fails too: look whether it was ours.
         return _serves(read_pointer(models, pointer.problem)[0], release)
     return True
+
+
+def _by(models: Objects, release: str, decision: str) -> str:
+    """Who promotes: the gate, and whoever approved its decision; raises `TrainingError` when nobody did yet."""
+    approval = find_approval(models, release)
+    if approval is None or approval.decision != decision:
+        return GATE
+    if approval.answer is None or not approval.answer.approved:
+        raise TrainingError(f"Release {release} waits for approval: andamio approve {release}")
+    return f"{GATE}, approved by {approval.answer.by}"
 
 
 def rejection(problem: str, decision: GateDecision, release: str, reason: str, now: datetime) -> HistoryRecord:

@@ -33,7 +33,7 @@ def promote(deployed: dict[str, Any], release: str, *, reason: str, force: bool)
     models = account.objects(deployed["buckets"]["models"])
     now = datetime.now(UTC)
     promoted = promotion.promote(
-        models, deployed["problem"], release, now, by=_who(), reason=_reason(reason), force=force
+        models, deployed["problem"], release, now, by=who(), reason=reason_of(reason), force=force
     )
     if promoted:
         done(f"Release {release} is champion now.")
@@ -52,8 +52,8 @@ def roll_back(deployed: dict[str, Any], release: str | None, *, reason: str, for
         models,
         deployed["problem"],
         datetime.now(UTC),
-        by=_who(),
-        reason=_reason(reason),
+        by=who(),
+        reason=reason_of(reason),
         version=release,
         force=force,
     )
@@ -132,7 +132,7 @@ def await_release(deployed: dict[str, Any], release: str) -> None:
             time.sleep(_POLL_SECONDS)
 
 
-def _who() -> str:
+def who() -> str:
     """Whose hand it is, for the history."""
     try:
         return getpass.getuser()
@@ -140,7 +140,8 @@ def _who() -> str:
         return "somebody without a user name"
 
 
-def _reason(text: str) -> str:
+def reason_of(text: str) -> str:
+    """A reason as the history keeps it: one line; raises `UsageError` for one that is too long."""
     said = " ".join(text.split())
     if len(said) > _LONGEST_REASON:
         raise UsageError(f"A reason of up to {_LONGEST_REASON} characters was expected, and this has {len(said)}.")
