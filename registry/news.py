@@ -52,8 +52,8 @@ class News:
                 problem=approval.problem,
                 system=self.system,
                 occasion=f"{approval.run}/{approval.decision}/{approval.asked}",
-                message=f"Release {approval.release} of run {approval.run} waits for approval until {approval.expires}: "
-                f"andamio approve {approval.release}. {approval.reason} ({figures})",
+                message=f"Release {approval.release} of run {approval.run} waits for approval until "
+                f"{approval.expires}: andamio approve {approval.release}. {approval.reason} ({figures})",
                 release=approval.release,
             )
         )
