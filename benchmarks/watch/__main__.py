@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.watch import alarms, labels
+from benchmarks.watch import alarms, labels, others
 
 PAGE = Path("docs/monitoring.md")
 
@@ -20,6 +20,7 @@ PARTS: dict[str, tuple[int, Callable[[int], str]]] = {
     "alarms": (alarms.WINDOWS, alarms.false_alarms),
     "detection": (alarms.DETECTIONS, alarms.detection),
     "labels": (200, labels.table),
+    "others": (100, others.table),
 }
 """By name, how many windows of each kind are drawn, and what makes the table."""
 
