@@ -19,14 +19,16 @@ from numpy.typing import NDArray
 
 from benchmarks.watch import others, tables_of
 from benchmarks.watch.population import Columns, Population, World, world
+from monitoring.captures import MOST_ROWS
 from monitoring.drift import psi
 from monitoring.drift.compare import compare
-from monitoring.drift.limits import SAMPLE_ROWS, Limits
+from monitoring.drift.limits import Limits
 
 NUMBERS, CATEGORIES = 80, 20
 PIECE = 100_000
 CURVE = (10_000, 100_000, 1_000_000, 3_000_000, 10_000_000)
 EVIDENTLY_UP_TO = 100_000
+"""Rows; above, it would take most of an hour."""
 _DRIFT = 0.4
 """Standard deviations by which every tenth number is larger in the window."""
 
@@ -78,7 +80,7 @@ def _line(known: World, rows: int) -> list[str]:
     sampling = np.random.default_rng(2)
     for piece in _pieces(rows):
         size = len(piece["x00"])
-        chosen = sampling.random(size) < min(1.0, SAMPLE_ROWS / rows)
+        chosen = sampling.random(size) < min(1.0, MOST_ROWS / rows)
         kept.append({name: column[chosen] for name, column in piece.items()})
         for name, one in ordered.items():
             assert one.edges is not None

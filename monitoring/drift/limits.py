@@ -10,13 +10,6 @@ Q = 0.01
 """The share of false ones that Benjamini and Hochberg's procedure allows among the tests of a window that count."""
 JOINT_AUC = 0.55
 """How well a classifier must tell window from reference: a shift of one normal feature by 0.18 standard deviations."""
-SAMPLE_ROWS = 50_000
-"""Rows of a window, drawn uniformly, that say as much as all of them.
-
-A share of them is within 0.45 points of that of all rows, and a distribution function within 0.0061, in 95 cases of
-100 (Massart, "The tight constant in the Dvoretzky-Kiefer-Wolfowitz inequality", 1990). Against 1,000 reference rows a
-test of 50,000 has the power that one of all rows has with 980.
-"""
 
 
 @dataclass(frozen=True, slots=True)
