@@ -101,6 +101,14 @@ class ScoreSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureSettings(Settings):
+    """`lambdas/capture`: where predictions are kept, and the table that they are looked up in."""
+
+    lake: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApiSettings(Settings):
     """`lambdas/api`: where releases, batches, predictions and labels are; seconds between reads of the pointer.
 

@@ -40,6 +40,13 @@ class Conflict(StepResult):
     status: Literal["conflict"] = "conflict"
 
 
+class AskedResult(StepResult):
+    """The release that waits for approval, and until when."""
+
+    release: str
+    expires: str
+
+
 class AliasResult(StepResult):
     """The release that serves, and its model version in MLflow, which has the alias now; `repaired`: it had it not."""
 

@@ -23,6 +23,22 @@ class PromoteEvent(StepEvent):
     attempt: int
 
 
+class AskApprovalEvent(StepEvent):
+    """The step `ask_approval`: the run, its decision, the token of the task that waits, and for how many seconds."""
+
+    run: str
+    decision: str
+    token: str
+    seconds: int
+
+
+class DeclineEvent(StepEvent):
+    """The step `decline`: the run, and its decision, which was declined or not answered in time."""
+
+    run: str
+    decision: str
+
+
 class FollowEvent(StepEvent):
     """The step `follow`: the problem whose pointer MLflow's alias is to follow."""
 

@@ -18,6 +18,7 @@ from andamio.cli.cloud import addresses, deployment, identity, local, outputs, t
 from andamio.cli.console import done, note, out
 from andamio.cli.home import REPO
 from andamio.cli.models import api, history, pipeline, reports, serving, show
+from andamio.cli.models import approve as approvals
 from andamio.cli.models import card as cards
 from andamio.cli.verify import run as verification
 from andamio.contract import Contract
@@ -121,7 +122,9 @@ def status(problem: Name = None, stage: Stage = None) -> None:
     if problem is None and stage is None and outputs.last_deployed() is None and not any(outputs.all_outputs()):
         note("Nothing is deployed yet: andamio deploy")
         return
-    show.system(_deployed(problem, stage))
+    deployed = _deployed(problem, stage)
+    show.system(deployed)
+    approvals.show_open(deployed)
 
 
 @app.command()
@@ -362,6 +365,18 @@ def rollback(
 ) -> None:
     """Withdraw the champion: the release before it serves again within a minute."""
     serving.roll_back(_deployed(problem, stage), release, reason=reason, force=force)
+
+
+@app.command()
+def approve(
+    release: Annotated[str | None, typer.Argument(help="Which release. Default: the only one that waits.")] = None,
+    decline: Annotated[bool, typer.Option("--decline", help="Decline it: what serves stays as it is.")] = False,
+    problem: Name = None,
+    stage: Stage = None,
+    reason: Reason = "",
+) -> None:
+    """Approve what the gate allows, where the contract says approve = "manual"."""
+    approvals.respond(_deployed(problem, stage), release, approved=not decline, reason=reason)
 
 
 @app.command(name="history")

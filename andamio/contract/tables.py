@@ -407,6 +407,10 @@ class ReleaseTable(Section):
 
     strategy: Literal["direct"] = "direct"
     """A new champion answers every request at once; `shadow` and `canary` are reserved."""
+    approve: Literal["auto", "manual"] = "auto"
+    """With `manual`, what the gate allows waits for `andamio approve` before it serves, the first model too."""
+    approve_hours: Annotated[int, Field(strict=True, ge=1, le=720)] = 72
+    """After so many hours without an answer it is rejected."""
     explanations: Annotated[bool, Field(strict=True)] = True
     """`false`: `POST /explain` answers 404. Sealed with the release: it changes with the next one that is
     promoted."""

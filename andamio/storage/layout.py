@@ -1,9 +1,9 @@
 """The layout of the three buckets: all prefixes and keys.
 
 The *lake* holds data (`raw/`, `staging/`, `quarantine/`, `datasets/`) and what the watch keeps (`captures/`,
-`feedback/`, `monitoring/`); the *models* bucket holds what training makes (`runs/`, `releases/`, `serving/`,
-`decisions/`, `mlflow/`); the *batch* bucket holds files to score and their results (`incoming/`, `scored/`,
-`rejected/`, `batches/`).
+`feedback/`, `monitoring/`); the *models* bucket holds what training makes (`runs/`, `releases/`, `mlflow/`) and what
+becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files to score and their results
+(`incoming/`, `scored/`, `rejected/`, `batches/`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ RELEASES = "releases/"
 SERVING = "serving/"
 MLFLOW = "mlflow/"
 DECISIONS = "decisions/"
+APPROVALS = "approvals/"
 # Prefixes of the batch bucket.
 INCOMING = "incoming/"
 SCORED = "scored/"
@@ -44,6 +45,11 @@ def pointer(problem: str) -> str:
 def history(record: str) -> str:
     """One record of the history: a promotion, a rejection, a rollback."""
     return f"{DECISIONS}{record}.json"
+
+
+def approval(release: str) -> str:
+    """What waits, or waited, for a person before a release serves."""
+    return f"{APPROVALS}{release}.json"
 
 
 def release(version: str, file: str = "") -> str:
@@ -144,6 +150,21 @@ def hour_of(moment: datetime) -> str:
 def captures(hour: datetime, file: str = "") -> str:
     """The folder of the predictions of an hour, or one file of it."""
     return f"{CAPTURES}{hour_of(hour)}{file}"
+
+
+def captured_hour(hour: datetime) -> str:
+    """What is known of an hour of the API's predictions; by its name before the deliveries that it is made of."""
+    return captures(hour, "hour.json")
+
+
+def captured_rows(hour: datetime, version: str) -> str:
+    """The predictions of an hour that one release made."""
+    return captures(hour, f"predictions-{version}.parquet")
+
+
+def captured_shard(hour: datetime, batch_id: str, shard: int, ending: str) -> str:
+    """The predictions of a batch's shard, "parquet", or what is known of them, "json"; by the batch's hour."""
+    return captures(hour, f"batch-{batch_id}-{shard:05d}.{ending}")
 
 
 def feedback(hour: datetime, file: str = "") -> str:

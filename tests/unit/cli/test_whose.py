@@ -34,6 +34,7 @@ COMMANDS = (
     ["models"],
     ["promote", "0123456789abcdef"],
     ["rollback"],
+    ["approve"],
     ["history"],
     ["check", "--registry"],
     ["report"],
