@@ -108,7 +108,7 @@ def registry(to: Stores) -> list[Permission]:
         objects(to.models, ["s3:PutObject"], layout.RELEASES, layout.DECISIONS),
         objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], layout.MLFLOW),
         *may_track(to.tracking_uri),
-        may_tell(to, "Model promoted", "Model rejected"),
+        may_tell(to, "Model promoted", "Model rejected", "Approval needed"),
     ]
 
 

@@ -96,6 +96,8 @@ def switched(synthesize) -> Deployment:
         workers="100",
         rate="50",
         burst="60",
+        alert_email="you@example.org",
+        alert_webhook="https://example.org/alerts",
     )
 
 

@@ -91,6 +91,13 @@ FAULTS = {
         PROOF,
         "EtlFunctionRole may s3:DeleteObject on Lake/quarantine/*, which nothing is seen to need",
     ),
+    "alarms may not use the key of the topic that they ring on": Fault(
+        "infra/constructs/alerts.py",
+        '                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),\n',
+        "",
+        PROOF,
+        "cloudwatch.amazonaws.com may not kms:GenerateDataKey on AlertsKey",
+    ),
     "MLflow's client may not read a metric's history": Fault(
         "infra/constructs/tracker.py",
         '    "GetMetricHistory",\n',
