@@ -135,8 +135,12 @@ def capture(to: Stores) -> list[Permission]:
 
 
 def api(to: Stores) -> list[Permission]:
-    """Reads the release that serves, and batches; a presigned address may do what the function that signs it may do."""
+    """Reads the release that serves, and batches; writes labels, and nothing else into the lake.
+
+    A presigned address may do what the function that signs it may do.
+    """
     return [
+        objects(to.lake, ["s3:PutObject"], layout.FEEDBACK),
         listing(to.models),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
         listing(to.batch, versions=True),
