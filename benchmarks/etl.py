@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,25 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         report.put("etl", "\n".join(written))
 
 
-def _lines(folder: Path, rows: int) -> list[str]:
+def _lines(folder: Path, rows: int) -> Iterator[str]:
     raw = folder / "raw" / "bench.csv"
     raw.parent.mkdir(parents=True)
     generate.write_csv(raw, rows, labelled=True)
     size = raw.stat().st_size / 1e6
-    read = _in_a_process(folder, {"step": "collect", "event": {}})["input"]
-    made = []
-
-    def step(name: str, **fields: str) -> Said:
-        said = _in_a_process(folder, {"step": name, **fields})
+    digest = _in_a_process(folder, {"step": "collect", "event": {}})["input"]
+    version = ""
+    for name in ("validate", "publish", "report", "commit"):
+        fields = {"version": version} if name == "report" else {"input": digest}
+        said = _in_a_process(folder, {"step": name, **fields, **({"version": version} if name == "commit" else {})})
+        version = said.get("version") or version
         each = (said["peak"] - said["before"]) / rows * 2**20
-        made.append(f"| {rows:,} | {size:,.0f} | {name} | {said['cpu']:.1f} | {said['peak']:,.0f} | {each:,.0f} |")
-        return said
-
-    step("validate", input=read)
-    version = step("publish", input=read)["version"]
-    step("report", version=version)
-    step("commit", input=read, version=version)
-    return made
+        yield f"| {rows:,} | {size:,.0f} | {name} | {said['cpu']:.1f} | {said['peak']:,.0f} | {each:,.0f} |"
 
 
 def _in_a_process(folder: Path, event: Said) -> Said:
@@ -88,7 +81,9 @@ def _step(folder: Path, event: Said) -> Said:
 
 
 def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory that this process had, in MB; `getrusage` would count what its parent had when it began it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return float(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.dataset.version import KEY
 from etl.audit import Suspect, audit
-from etl.split import seal_split
+from etl.split import key_columns, row_keys, seal_split
 from etl.twins import Records
 
 HEART = Path(__file__).parents[1] / "problems" / "heart" / "heart.csv"
@@ -122,8 +122,10 @@ def audited(table: Table) -> list[Suspect]:
     contract = Contract.from_toml(toml)
     ids = [str(row) for row in range(count)]
     cells = {name: column.tolist() for name, column in columns.items()} | {"id": ids}
-    split, keys = seal_split(contract, cells, ids, table.labels, np.array([], dtype="datetime64[s]"))
-    rows = columns | {KEY: keys.astype(object), "id": np.array(ids, dtype=object)}
+    rows = columns | {"id": np.array(ids, dtype=object)}
+    made = row_keys(key_columns(contract), contract.data.missing, cells, count)
+    split, keys = seal_split(contract, rows, made, ids, table.labels, np.array([], dtype="datetime64[s]"))
+    rows = rows | {KEY: keys}
     found, _ = audit(contract, rows, table.labels, split.holdout(keys), split, np.arange(count))
     return [Suspect(one.kind, names.get(one.feature, ""), one.evidence, one.message) for one in found]
 

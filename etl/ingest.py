@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.columns import Columns, contract_columns, table_columns
+from andamio.dataset.columns import contract_columns, table_columns
+from andamio.dataset.digests import DigestTexts, digest_of
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import Violation
 from andamio.records.names import why_unusable
@@ -27,10 +29,9 @@ from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
 from etl.collect import Source
-from etl.quarantine import Reject, Violations, masked_cells
-from etl.split import SealedSplit
-
-Cells = dict[str, list[object]]
+from etl.quarantine import PackedRejects, Reject, Rejects, Violations, masked_cells
+from etl.split import SealedSplit, key_columns, row_keys
+from etl.staging import Chunks, Scratch, StagedRows
 
 
 @dataclass(slots=True)
@@ -68,16 +69,20 @@ class FileReport:
 class Ingested:
     """All raw rows: the valid ones as columns, the unusable ones as rejects.
 
-    `columns` are what the contract keeps and `_row`, and `_key` when the split was known; `labels`
-    `[rows]` are class indices. `cells` are the raw cells that keys are made of, kept only when there
-    was no split. `coerced` counts values out of range that became missing, per feature.
+    `chunks` hold what the contract keeps of every staged row; `identities` and `keys` are digests of each, `valid`
+    says which are usable, all `[staged rows]`. Keys are those of the split, or what `key_columns` make where there is
+    none. `labels` (class indices) and `times` are those of valid rows. `coerced` counts values out of range that became
+    missing, per feature.
     """
 
     files: list[FileReport]
-    columns: Columns
+    chunks: Chunks
+    identities: NDArray[np.uint64]
+    keys: NDArray[np.uint64]
+    valid: NDArray[np.bool_]
     labels: NDArray[np.int64]
-    cells: Cells
-    rejects: list[Reject]
+    times: NDArray[np.datetime64]
+    rejects: Rejects
     coerced: Counter[str]
 
     @property
@@ -85,54 +90,68 @@ class Ingested:
         """How many rows are valid."""
         return len(self.labels)
 
-
-def key_columns(contract: Contract) -> tuple[str, ...]:
-    """The columns that make a row's key until the split is sealed."""
-    problem = contract.problem
-    key_column = problem.group or problem.id
-    return (key_column,) if key_column is not None else tuple(contract.inputs)
+    @property
+    def columns(self) -> StagedRows:
+        """The valid rows in the order in which they were read."""
+        return StagedRows(self.chunks, {ROW: self.identities, KEY: self.keys}, np.flatnonzero(self.valid))
 
 
 def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: SealedSplit | None) -> Ingested:
-    """Read every source in its very version, from the oldest to the newest, so that the latest row of an id wins."""
+    """Read every source in its very version, from the oldest to the newest, so that the latest row of an id wins.
+
+    What is in memory does not grow with the files but by about 50 bytes for each row, and by what is rejected.
+    """
     reader = _Reader(contract, split)
-    files: list[FileReport] = []
-    parts: list[_Part] = []
     for source in sources:
-        report = FileReport(source)
-        files.append(report)
-        parts += reader.read(report, lake.get(source.key, version=source.version or None).body)
-    return _merge(contract, files, parts)
+        scratch = Scratch()
+        reader.read(FileReport(source), scratch.fetch(lake, source.key, "raw", version=source.version or None))
+    return reader.result()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Part:
-    """A parsed chunk with all of its rows: `bad` tells the unusable ones by index, `broken` those without cells."""
+    """What stays in memory of some rows, `[rows]` each: digests, labels and times of all, the unusable ones by index.
+
+    `broken` are rows that are none, and so have no place among the others.
+    """
 
     report: FileReport
-    columns: Columns
+    identities: NDArray[np.uint64]
+    keys: NDArray[np.uint64]
+    ids: NDArray[np.uint64] | None
+    has_id: NDArray[np.bool_] | None
     labels: NDArray[np.int64]
-    cells: Cells
-    bad: dict[int, Reject]
-    broken: list[Reject]
+    times: NDArray[np.datetime64]
+    bad: NDArray[np.int64]
+    rejects: PackedRejects
     coerced: Mapping[str, int]
 
 
 class _Reader:
-    """Reads files into parts."""
+    """Reads files into chunks."""
 
     def __init__(self, contract: Contract, split: SealedSplit | None) -> None:
         self._contract = contract
         self._split = split
         self._keys = key_columns(contract) if split is None else split.columns
         self._contract_columns = contract_columns(contract)
-        self._shared_texts: dict[object, object] = {}
         self._problems: dict[Violations, Violations] = {}
+        self._chunks = Chunks()
+        self._files: list[FileReport] = []
+        self._parts: list[_Part] = []
+        self._of_no_use: set[int] = set()
 
-    def read(self, report: FileReport, body: bytes) -> list[_Part]:
-        """One file; a file that is refused, or lacks a column, has no parts."""
-        report.sha256 = hashlib.sha256(body).hexdigest()
-        parts: list[_Part] = []
+    def read(self, report: FileReport, path: Path) -> None:
+        """One file; of a file that is refused, or lacks a column, no row counts."""
+        self._files.append(report)
+        first = len(self._parts)
+        with path.open("rb") as body:
+            report.sha256 = hashlib.file_digest(body, "sha256").hexdigest()
+            body.seek(0)
+            if not self._usable(report, body):
+                self._of_no_use.update(range(first, len(self._parts)))
+
+    def _usable(self, report: FileReport, body: BinaryIO) -> bool:
         try:
             report.read_as, blocks = read_file(
                 report.source.key,
@@ -146,12 +165,12 @@ class _Reader:
                 # The names of JSON Lines are only complete at the end: any line may bring a new one.
                 if report.read_as.format != "jsonl" and self._compare(report, report.read_as.names):
                     break
-                parts.append(self._part(report, report.read_as, rows, rows.places(read)))
+                self._parts.append(self._part(report, report.read_as, rows, rows.places(read)))
                 read += rows.count
         except RefusedFile as error:
             report.refused = str(error)
-            return []
-        return [] if self._compare(report, report.read_as.names) else parts
+            return False
+        return not self._compare(report, report.read_as.names)
 
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
@@ -165,46 +184,108 @@ class _Reader:
         contract, count = self._contract, len(rows.lines)
         table = parse(contract, rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or ".")
         columns = table_columns(contract, table)
-        identities = [_identity(report.sha256, place) for place in places.tolist()]
-        columns[ROW] = np.array(identities, dtype=object)
+        digests = (digest_of(f"{report.sha256}/{place}") for place in places.tolist())
+        identities = np.fromiter(digests, dtype=np.uint64, count=count)
         cells = {name: _key_cells(rows, name) for name in self._keys}
-        if self._split is not None:
-            columns[KEY] = self._split.keys(cells, identities).astype(object)
-            cells = {}
-        assert table.labels is not None  # read with training=True
-        return _Part(
-            report,
-            columns,
-            table.labels,
-            {name: self._deduplicated(column) for name, column in cells.items()},
-            dict(self._rejects(report, rows, table.violations)),
-            [
-                Reject(report.source.key, report.source.version, broken.line, (("", broken.reason, "unreadable-row"),))
-                for broken in rows.broken
-            ],
-            table.coerced,
+        keys = (
+            row_keys(self._keys, contract.data.missing, cells, count)
+            if self._split is None
+            else self._split.keys(cells, DigestTexts(identities))
         )
+        assert table.labels is not None  # read with training=True
+        id_column, time = contract.problem.id, contract.problem.time
+        ids = None if id_column is None else columns[id_column]
+        part = _Part(
+            report,
+            identities,
+            keys,
+            None if ids is None else np.fromiter(map(digest_of, ids), dtype=np.uint64, count=count),
+            None if ids is None else ids != "",
+            table.labels.astype(np.int32),
+            columns[time] if time in columns else np.array([], dtype="datetime64[s]"),
+            *self._rejects(report, rows, table.violations),
+            dict(table.coerced),
+        )
+        if count:
+            self._chunks.add(columns)
+        return part
 
-    def _rejects(self, report: FileReport, rows: Rows, problems: Sequence[Violation]) -> Iterator[tuple[int, Reject]]:
+    def _rejects(
+        self, report: FileReport, rows: Rows, problems: Sequence[Violation]
+    ) -> tuple[NDArray[np.int64], PackedRejects]:
+        """The unusable rows by index, and what is stored of them and of broken ones."""
         by_row: dict[int, list[tuple[str, str, str]]] = {}
         for problem in problems:
             by_row.setdefault(problem.row, []).append((problem.field, problem.reason, problem.code))
-        source = report.source
-        for row in sorted(by_row):
+        source, bad = report.source, sorted(by_row)
+        found = []
+        for row in bad:
             violations = tuple(by_row[row])
             violations = self._problems.setdefault(violations, violations)
             original = rows.original(row)
             cells = masked_cells(self._contract, {name: original.get(name) for name in self._contract_columns})
-            yield row, Reject(source.key, source.version, int(rows.lines[row]), violations, cells)
+            found.append(Reject(source.key, source.version, int(rows.lines[row]), violations, cells))
+        for broken in rows.broken:
+            violations = (("", broken.reason, "unreadable-row"),)
+            violations = self._problems.setdefault(violations, violations)
+            found.append(Reject(source.key, source.version, broken.line, violations))
+        return np.array(bad, dtype=np.int64), PackedRejects(found)
 
-    def _deduplicated(self, cells: list[object]) -> list[object]:
-        """The cells with equal texts as one object, which saves memory."""
-        return [self._shared_texts.setdefault(cell, cell) if isinstance(cell, str) else cell for cell in cells]
+    def result(self) -> Ingested:
+        """All that was read: without rows that have a later row of the same id, and without rejected rows."""
+        self._chunks.finish()
+        parts = self._parts
+        starts = np.cumsum([0, *(len(part.labels) for part in parts)]).tolist()
+        is_latest = self._latest(starts)
+        valid = is_latest.copy()
+        coerced: Counter[str] = Counter()
+        rejects = Rejects()
+        for number, (part, start, stop) in enumerate(zip(parts, starts, starts[1:], strict=False)):
+            if number in self._of_no_use:
+                continue
+            kept = is_latest[start:stop]
+            unusable = kept[part.bad]
+            valid[start + part.bad] = False
+            broken = len(part.rejects) - len(part.bad)
+            rejects.add(part.rejects, np.append(unusable, np.ones(broken, dtype=bool)))
+            report = part.report
+            report.rejected += int(unusable.sum()) + broken
+            report.replaced += int((~kept).sum())
+            report.valid += int(kept.sum() - unusable.sum())
+            coerced.update(part.coerced)
+        labels, times = _joined([part.labels for part in parts], np.int32), [part.times for part in parts]
+        known = [part for part in times if len(part)]
+        identities = _joined([part.identities for part in parts], np.uint64)
+        keys = _joined([part.keys for part in parts], np.uint64)
+        all_times = _joined(known, np.dtype("datetime64[s]"))
+        self._parts = []
+        return Ingested(
+            files=self._files,
+            chunks=self._chunks,
+            identities=identities,
+            keys=keys,
+            valid=valid,
+            labels=labels[valid].astype(np.int64),
+            times=all_times[valid] if len(all_times) else all_times,
+            rejects=rejects,
+            coerced=coerced,
+        )
+
+    def _latest(self, starts: Sequence[int]) -> NDArray[np.bool_]:
+        """Which rows of usable files have no later row of their id there: `[rows]`."""
+        is_latest = np.ones(starts[-1], dtype=bool)
+        for number in self._of_no_use:
+            is_latest[starts[number] : starts[number + 1]] = False
+        ids = [part.ids for part in self._parts if part.ids is not None]
+        has_id = [part.has_id for part in self._parts if part.has_id is not None]
+        if ids:
+            places = np.flatnonzero(np.concatenate(has_id) & is_latest)
+            is_latest[places[pd.Series(np.concatenate(ids)[places]).duplicated(keep="last").to_numpy()]] = False
+        return is_latest
 
 
-def _identity(sha256: str, place: int) -> str:
-    """The identity of a row without id: the content of its file and its position, not the name or time of the file."""
-    return hashlib.sha256(f"{sha256}/{place}".encode()).hexdigest()[:16]
+def _joined(parts: list[NDArray[Any]], dtype: DTypeLike) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
 
 
 def _key_cells(rows: Rows, name: str) -> list[object]:
@@ -215,46 +296,3 @@ def _key_cells(rows: Rows, name: str) -> list[object]:
     if name not in rows.exact:
         return [None] * len(rows.lines)
     return [with_point(cell) if isinstance(cell, str) else cell for cell in cells_of(rows.exact[name])]
-
-
-def _merge(contract: Contract, files: list[FileReport], parts: list[_Part]) -> Ingested:
-    """Merge the parts: remove rows with a later row of the same id, then rejected rows."""
-    sizes = [len(part.labels) for part in parts]
-    starts = np.cumsum([0, *sizes])
-    is_latest = np.ones(int(starts[-1]), dtype=bool)
-    id_column = contract.problem.id
-    if id_column is not None and parts:
-        ids = pd.Series(np.concatenate([part.columns[id_column] for part in parts]))
-        is_latest = ~((ids != "") & ids.duplicated(keep="last")).to_numpy()
-    is_valid = is_latest.copy()
-    rejects: list[Reject] = []
-    for part, start, size in zip(parts, starts, sizes, strict=False):
-        kept_here = is_latest[start : start + size]
-        bad = [row for row in part.bad if kept_here[row]]
-        is_valid[[start + row for row in bad]] = False
-        unusable = part.broken + [part.bad[row] for row in bad]
-        rejects += sorted(unusable, key=lambda reject: reject.line or 0)
-        report = part.report
-        report.rejected += len(unusable)
-        report.replaced += int(size - kept_here.sum())
-        report.valid += int(kept_here.sum()) - len(bad)
-    valid_masks = [is_valid[start : start + size] for start, size in zip(starts, sizes, strict=False)]
-    columns: Columns = {}
-    cells: Cells = {}
-    # Column by column, each taken out of the parts: all of them twice is what memory would have to hold otherwise.
-    for name in list(parts[0].columns) if parts else ():
-        columns[name] = np.concatenate(
-            [part.columns.pop(name)[mask] for part, mask in zip(parts, valid_masks, strict=True)]
-        )
-    for name in list(parts[0].cells) if parts else ():
-        cells[name] = [
-            cell for part, mask in zip(parts, valid_masks, strict=True) for cell in compress(part.cells.pop(name), mask)
-        ]
-    return Ingested(
-        files=files,
-        columns=columns,
-        labels=np.concatenate([part.labels for part in parts])[is_valid] if parts else np.zeros(0, dtype=np.int64),
-        cells=cells,
-        rejects=rejects,
-        coerced=sum((Counter(part.coerced) for part in parts), Counter()),
-    )

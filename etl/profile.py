@@ -51,11 +51,12 @@ def label_conflicts(contract: Contract, columns: Columns, labels: NDArray[np.int
     for name in contract.inputs:  # a column at a time, so that the codes stay below rows squared
         codes = pd.factorize(columns[name], use_na_sentinel=False)[0]
         member = pd.factorize(member * (codes.max() + 1) + codes)[0]
-    classes = len(contract.classes)
-    counts = np.zeros((member.max() + 1, classes), dtype=np.int64)
-    np.add.at(counts, (member, labels), 1)
-    in_conflict = (counts > 0).sum(axis=1) > 1
-    return LabelConflicts(groups=int(in_conflict.sum()), rows=int(counts[in_conflict].sum()))
+    groups = int(member.max()) + 1
+    any_label = np.zeros(groups, dtype=np.int64)
+    any_label[member] = labels
+    in_conflict = np.zeros(groups, dtype=bool)
+    in_conflict[member[labels != any_label[member]]] = True
+    return LabelConflicts(groups=int(in_conflict.sum()), rows=int(in_conflict[member].sum()))
 
 
 def quantile_bins(values: NDArray[np.float64]) -> Bins:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.columns import Columns, content_digest, from_bytes, to_bytes
+from andamio.dataset.columns import Columns, ColumnWriter, add_content
 from andamio.dataset.documents import CurrentDataset, DatasetAudit, DatasetManifest, SplitRule, VersionRows
-from andamio.dataset.version import AUDIT, KEY, MANIFEST, PROFILE, ROW
+from andamio.dataset.version import AUDIT, KEY, MANIFEST, PROFILE, Side
 from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
+from etl import staging
 from etl.audit import audit, audit_document, findings
 from etl.profile import profile
 from etl.split import SealedSplit, rows_needed
-from etl.validate import ROWS, read_info, read_split
+from etl.staging import Scratch, StagedRows
+from etl.validate import read_info, read_split
 
 FORMAT = 2
 
@@ -38,31 +43,28 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
         raise DataError(f"{layout.staging(digest)} holds no valid rows: the step 'validate' has to run first")
     if info.split != split.digest:
         raise DataError(f"{layout.SPLIT} changed since the rows were staged: start the ETL execution again")
-    try:
-        rows = from_bytes(lake.get(layout.staging(digest, ROWS)).body)
-    except ObjectNotFound:
-        raise DataError(f"{layout.staging(digest, ROWS)} is missing: the step 'validate' has to run first") from None
-    # In the order of their identities: a file that comes again, later or under another name, changes nothing.
-    order = np.argsort(rows[ROW].astype("U16"), kind="stable")
-    for name in rows:  # one after the other: all of them twice is what memory would have to hold otherwise
-        rows[name] = rows[name][order]
+    scratch = Scratch()
+    rows, places = staging.load(lake, digest)
     labels = _labels(contract, rows)
     holdout, cutoff = _sides(lake, contract, split, rows)
     _both_sides(contract, labels, holdout, cutoff, split.share)
-    found = findings(contract, {name: column[~holdout] for name, column in rows.items()})
-    version = _version(rows, holdout, split, contract)
+    found = findings(contract, rows.where(~holdout))
+    files: dict[Side, tuple[NDArray[np.bool_], Path]] = {
+        "train": (~holdout, scratch.folder / "train.npz"),
+        "holdout": (holdout, scratch.folder / "holdout.npz"),
+    }
+    version = _version(_write_sides(rows, files), holdout, split, contract)
     existing = read_manifest(lake, version)
     if existing is not None:
         return existing
-    for side, mask in (("train", ~holdout), ("holdout", holdout)):
-        part = {name: column[mask] for name, column in rows.items()}
-        lake.put_new(layout.dataset_rows(version, side), to_bytes(part))
+    for side, (_, file) in files.items():
+        lake.put_new_file(layout.dataset_rows(version, side), file)
     lake.put_new(
         layout.dataset(version, PROFILE),
         profile(contract, rows, labels, holdout).to_json(),
         content_type="application/json",
     )
-    suspects, checked = audit(contract, rows, labels, holdout, split, order.astype(np.int64))
+    suspects, checked = audit(contract, rows, labels, holdout, split, places)
     documents.write_once(lake, layout.dataset(version, AUDIT), audit_document(suspects, checked, found))
     sides = {"train": int((~holdout).sum()), "holdout": int(holdout.sum())}
     manifest = DatasetManifest(
@@ -117,7 +119,7 @@ def cutoff_of(dataset: CurrentDataset | DatasetManifest, split: str) -> np.datet
 def _sides(
     lake: Objects, contract: Contract, split: SealedSplit, rows: Columns
 ) -> tuple[NDArray[np.bool_], np.datetime64 | None]:
-    keys = rows[KEY].astype("U16")
+    keys = rows[KEY]
     if split.rule == "hash":
         return split.holdout(keys), None
     if split.time is None or split.time not in rows:
@@ -153,11 +155,27 @@ def _both_sides(
 
 def _labels(contract: Contract, rows: Columns) -> NDArray[np.int64]:
     index = contract.label_index
-    return np.array([index[text] for text in rows[contract.problem.target]], dtype=np.int64)
+    texts = rows[contract.problem.target]
+    return np.fromiter(map(index.__getitem__, texts), dtype=np.int64, count=len(texts))
 
 
-def _version(rows: Columns, holdout: NDArray[np.bool_], split: SealedSplit, contract: Contract) -> str:
+def _write_sides(rows: StagedRows, files: Mapping[Side, tuple[NDArray[np.bool_], Path]]) -> str:
+    """Write each side's rows to its file, and return the digest of what they are; each column is read once."""
+    digest = hashlib.sha256()
+    with ExitStack() as stack:
+        writers = [
+            (mask, stack.enter_context(ColumnWriter(file, [(name, rows.type_name(name)) for name in rows])))
+            for mask, file in files.values()
+        ]
+        for name, column in rows.items():
+            add_content(digest, name, column)
+            for mask, writer in writers:
+                writer.add(column[mask])
+    return digest.hexdigest()
+
+
+def _version(rows: str, holdout: NDArray[np.bool_], split: SealedSplit, contract: Contract) -> str:
     """VERSION: 16 hex digits of content, split (and who is on which side) and the contract's data half."""
     sides = hashlib.sha256(holdout.tobytes()).hexdigest()
-    content = "/".join((str(FORMAT), content_digest(rows), sides, split.digest, contract.data_digest))
+    content = "/".join((str(FORMAT), rows, sides, split.digest, contract.data_digest))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress, islice
+
+import numpy as np
+from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.documents import RejectReason
@@ -41,6 +46,50 @@ class Reject:
         return f"line {self.line}: {self.reason}" if self.line is not None else self.reason
 
 
+class PackedRejects:
+    """Rejects of one file, packed: of a large file there may be millions."""
+
+    def __init__(self, rejects: Sequence[Reject]) -> None:
+        self._of = (rejects[0].key, rejects[0].version) if rejects else ("", "")
+        self._lines = [reject.line for reject in rejects]
+        self._violations = [reject.violations for reject in rejects]
+        # JSON has no line feed in it.
+        self._cells = zlib.compress("\n".join(reject.cells for reject in rejects).encode("utf-8", "surrogatepass"), 1)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __iter__(self) -> Iterator[Reject]:
+        cells = zlib.decompress(self._cells).decode("utf-8", "surrogatepass").split("\n")
+        for line, violations, texts in zip(self._lines, self._violations, cells, strict=False):
+            yield Reject(*self._of, line, violations, texts)
+
+
+class Rejects:
+    """All rejects, in the order of the files and their lines."""
+
+    def __init__(self) -> None:
+        self._first: list[Reject] = []
+        self._parts: list[tuple[PackedRejects, NDArray[np.bool_]]] = []
+
+    def put_first(self, rejects: Iterable[Reject]) -> None:
+        """Put some before all others."""
+        self._first = [*rejects, *self._first]
+
+    def add(self, rejects: PackedRejects, chosen: NDArray[np.bool_]) -> None:
+        """Add those that are chosen `[rejects]`."""
+        if chosen.any():
+            self._parts.append((rejects, chosen))
+
+    def __len__(self) -> int:
+        return len(self._first) + sum(int(chosen.sum()) for _, chosen in self._parts)
+
+    def __iter__(self) -> Iterator[Reject]:
+        yield from self._first
+        for rejects, chosen in self._parts:
+            yield from sorted(compress(rejects, chosen), key=lambda reject: reject.line or 0)
+
+
 def masked_cells(contract: Contract, row: Mapping[str, object]) -> str:
     """The contract's cells of a row as JSON, private features masked, long cells cut.
 
@@ -56,9 +105,8 @@ def masked_cells(contract: Contract, row: Mapping[str, object]) -> str:
     return json.dumps(cells, ensure_ascii=False)
 
 
-def to_json_lines(rejects: Sequence[Reject]) -> bytes:
+def to_json_lines(rejects: Iterable[Reject]) -> Iterator[bytes]:
     """quarantine/INPUT/rejects.jsonl: a row a line, in the order of the files and their lines."""
-    lines = []
     for reject in rejects:
         document = {
             "file": reject.key,
@@ -71,11 +119,10 @@ def to_json_lines(rejects: Sequence[Reject]) -> bytes:
             ],
         }
         row = f', "row": {reject.cells}' if reject.cells else ""
-        lines.append(f"{json.dumps(document, ensure_ascii=False)[:-1]}{row}}}\n")
-    return "".join(lines).encode()
+        yield f"{json.dumps(document, ensure_ascii=False)[:-1]}{row}}}\n".encode()
 
 
-def count_reasons(rejects: Sequence[Reject]) -> list[RejectReason]:
+def count_reasons(rejects: Iterable[Reject]) -> list[RejectReason]:
     """The number of rows for each (column, reason, code), most frequent first."""
     counts = Counter(problem for reject in rejects for problem in reject.violations if reject.line is not None)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -85,6 +132,6 @@ def count_reasons(rejects: Sequence[Reject]) -> list[RejectReason]:
     ]
 
 
-def first_messages(rejects: Sequence[Reject]) -> list[str]:
+def first_messages(rejects: Iterable[Reject]) -> list[str]:
     """The first few rejects in words, each with its file."""
-    return [f"{reject.key}: {reject.message}"[:500] for reject in rejects[:_MAX_MESSAGES]]
+    return [f"{reject.key}: {reject.message}"[:500] for reject in islice(rejects, _MAX_MESSAGES)]

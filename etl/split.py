@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical_number
+from andamio.dataset.columns import Columns
+from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
 from andamio.errors import DataError
 from andamio.records.cells import read_each
 from etl.twins import Records, codes_of
@@ -82,20 +84,20 @@ class SealedSplit:
         raw["columns"], raw["missing"] = tuple(raw["columns"]), tuple(raw["missing"])
         return cls(**raw)
 
-    def keys(self, cells: Mapping[str, Sequence[object]], identities: Sequence[str]) -> NDArray[np.str_]:
-        """The key of each row, 16 hex digits `[rows]`, from raw cells; `identities` names rows whose key is "row"."""
+    def keys(self, cells: Mapping[str, Sequence[object]], identities: Sequence[str]) -> DigestArray:
+        """The key of each row, a digest `[rows]`, from raw cells; `identities` names rows whose key is "row"."""
         if self.key == "row":
-            return np.array([_digest(identity) for identity in identities], dtype="U16")
+            return _digests(identities, len(identities))
         return row_keys(self.columns, self.missing, cells, len(identities))
 
-    def holdout(self, keys: NDArray[np.str_]) -> NDArray[np.bool_]:
+    def holdout(self, keys: DigestArray) -> NDArray[np.bool_]:
         """Which rows are held out under the hash rule: `[rows]`."""
         unique, member = np.unique(keys, return_inverse=True)
         is_held_out: NDArray[np.bool_] = _side(unique, self.salt, self.share)[member]
         return is_held_out
 
     def holdout_by_time(
-        self, keys: NDArray[np.str_], times: NDArray[np.datetime64], not_before: np.datetime64 | None = None
+        self, keys: DigestArray, times: NDArray[np.datetime64], not_before: np.datetime64 | None = None
     ) -> tuple[NDArray[np.bool_], np.datetime64]:
         """Which rows are held out under the time rule, and the cutoff used; it never moves before `not_before`.
 
@@ -113,40 +115,32 @@ class SealedSplit:
 
 def seal_split(
     contract: Contract,
-    cells: Mapping[str, Sequence[object]],
+    columns: Columns,
+    keys: DigestArray,
     identities: Sequence[str],
     labels: NDArray[np.int64],
     times: NDArray[np.datetime64],
-) -> tuple[SealedSplit, NDArray[np.str_]]:
+) -> tuple[SealedSplit, DigestArray]:
     """Decide the split on the first data version, and its key of each row; a split by time goes by `times` `[rows]`.
 
-    Raises `DataError` when no division has rows of every declared class on both sides.
+    `keys` `[rows]` are those of `key_columns`: they are kept unless rows are better divided one by one. Raises
+    `DataError` when no division has rows of every declared class on both sides.
     """
     problem, training = contract.problem, contract.training
-    missing = tuple(contract.data.missing)
-    key: KeyKind
-    columns: tuple[str, ...]
-    keys: NDArray[np.str_] | None = None
-    if problem.group is not None:
-        key, columns = "group", (problem.group,)
-    elif problem.id is not None:
-        key, columns = "id", (problem.id,)
-    else:
-        key, columns = "features", tuple(contract.inputs)
-        keys = row_keys(columns, missing, cells, len(identities))
-        if len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys) and _twins_are_chance(columns, missing, cells):
-            key, columns, keys = "row", (), None
+    key: KeyKind = "group" if problem.group is not None else "id" if problem.id is not None else "features"
+    repeated = key == "features" and len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys)
+    by_row = repeated and _twins_are_chance(contract, columns)
     split = SealedSplit(
         rule=training.split,
-        key=key,
-        columns=columns,
-        missing=missing,
+        key="row" if by_row else key,
+        columns=() if by_row else key_columns(contract),
+        missing=tuple(contract.data.missing),
         salt="",
         share=training.holdout,
         time=problem.time if training.split == "time" else None,
     )
-    if keys is None:
-        keys = split.keys(cells, identities)
+    if by_row:
+        keys = split.keys({}, identities)
     classes = len(contract.classes)
     if len(np.unique(labels)) < classes:
         raise DataError(_cannot_split(contract, split, keys, labels, "a class of [problem] labels has no rows"))
@@ -157,13 +151,13 @@ def seal_split(
             raise DataError(_cannot_split(contract, split, keys, labels, f"not every class is on both sides, {both}"))
         return split, keys
     cost, salt = _best_salt(keys, labels, classes, training.seed, split.share)
-    if not np.isfinite(cost) and key == "features" and len(np.unique(keys)) < MIN_DISTINCT_SHARE * len(keys):
+    if not np.isfinite(cost) and repeated and not by_row:
         # Too few records to divide: what repeats so often is no copy of a row.
-        by_row = replace(split, key="row", columns=())
-        own_keys = by_row.keys(cells, identities)
+        of_rows = replace(split, key="row", columns=())
+        own_keys = of_rows.keys({}, identities)
         row_cost, row_salt = _best_salt(own_keys, labels, classes, training.seed, split.share)
         if np.isfinite(row_cost):
-            return replace(by_row, salt=row_salt), own_keys
+            return replace(of_rows, salt=row_salt), own_keys
     if not np.isfinite(cost):
         tried = f"of {MOST_SALTS:,} divisions by hash none has rows of every class on both sides"
         raise DataError(_cannot_split(contract, split, keys, labels, tried))
@@ -181,7 +175,7 @@ def rows_needed(classes: int, share: float, salts: int = 1) -> int:
 
 
 def _cannot_split(
-    contract: Contract, split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], why: str
+    contract: Contract, split: SealedSplit, keys: DigestArray, labels: NDArray[np.int64], why: str
 ) -> str:
     needed = rows_needed(len(contract.classes), split.share, 1 if split.rule == "time" else SALTS)
     return (
@@ -194,10 +188,17 @@ def _cannot_split(
 
 def row_keys(
     columns: Sequence[str], missing: Sequence[str], cells: Mapping[str, Sequence[object]], rows: int
-) -> NDArray[np.str_]:
+) -> DigestArray:
     """A digest of each row's raw cells in canonical text: equal records have equal keys, whatever wrote them."""
     texts = [_texts(cells[column], missing) if column in cells else [""] * rows for column in columns]
-    return np.array([_digest(_SEPARATOR.join(parts)) for parts in zip(*texts, strict=True)], dtype="U16")
+    return _digests(map(_SEPARATOR.join, zip(*texts, strict=True)), rows)
+
+
+def key_columns(contract: Contract) -> tuple[str, ...]:
+    """The columns that make a row's key until the split is sealed."""
+    problem = contract.problem
+    key_column = problem.group or problem.id
+    return (key_column,) if key_column is not None else tuple(contract.inputs)
 
 
 def _texts(cells: Sequence[object], missing: Sequence[str]) -> list[str]:
@@ -214,22 +215,24 @@ def _texts(cells: Sequence[object], missing: Sequence[str]) -> list[str]:
     return read_each(cells, canonical)
 
 
-def _twins_are_chance(columns: Sequence[str], missing: Sequence[str], cells: Mapping[str, Sequence[object]]) -> bool:
+def _twins_are_chance(contract: Contract, columns: Columns) -> bool:
     """Whether equal records are what few columns of few values bring, and no copies (`etl.twins`)."""
-    present = [cells[column] for column in columns if column in cells]
-    rows = len(present[0])
     rng = np.random.default_rng(0)
-    drawn = rng.permutation(rows)[:TWINS_ROWS]
-    codes = [codes_of(np.array(_texts([column[row] for row in drawn], missing), dtype=object)) for column in present]
-    half = rng.random(len(drawn)) < 0.5
+    codes: list[NDArray[np.int64]] = []
+    drawn: NDArray[np.int64] | None = None
+    for name in contract.inputs:
+        column = columns[name]
+        drawn = rng.permutation(len(column))[:TWINS_ROWS] if drawn is None else drawn
+        codes.append(codes_of(column[drawn]))
+    half = rng.random(len(codes[0])) < 0.5
     return Records(codes).equal(half, ~half).chance
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+def _digests(texts: Iterable[str], rows: int) -> DigestArray:
+    return np.fromiter(map(digest_of, texts), dtype=np.uint64, count=rows)
 
 
-def _side(keys: NDArray[np.str_], salt: str, share: float) -> NDArray[np.bool_]:
+def _side(keys: DigestArray, salt: str, share: float) -> NDArray[np.bool_]:
     """Which keys are held out: those whose hash, as a fraction of 2^48, is below the share."""
     salted = hashlib.sha256(salt.encode())
 
@@ -238,11 +241,11 @@ def _side(keys: NDArray[np.str_], salt: str, share: float) -> NDArray[np.bool_]:
         digest.update(key.encode())
         return int.from_bytes(digest.digest()[:6])
 
-    return np.fromiter(map(key_hash, keys.tolist()), dtype=np.float64, count=len(keys)) / 2**48 < share
+    return np.fromiter(map(key_hash, DigestTexts(keys)), dtype=np.float64, count=len(keys)) / 2**48 < share
 
 
 def _best_salt(
-    keys: NDArray[np.str_], labels: NDArray[np.int64], classes: int, seed: int, share: float
+    keys: DigestArray, labels: NDArray[np.int64], classes: int, seed: int, share: float
 ) -> tuple[float, str]:
     """The cheapest of 64 salts, or the first that is good enough: on many rows, nearly all are.
 
@@ -289,10 +292,12 @@ def _counts(labels: NDArray[np.int64], contract: Contract) -> str:
     return f"{listed}, {more} more at least as many" if more else listed
 
 
-def _rows_by_key(split: SealedSplit, keys: NDArray[np.str_], labels: NDArray[np.int64], contract: Contract) -> str:
+def _rows_by_key(split: SealedSplit, keys: DigestArray, labels: NDArray[np.int64], contract: Contract) -> str:
     """How little there is to divide, where rows stay together: 12 rows of one patient are one."""
-    apart = np.array(sorted(set(zip(keys.tolist(), labels.tolist(), strict=True))), dtype=object)
-    if len(apart) == len(labels):
+    order = np.lexsort((labels, keys))
+    keys, labels = keys[order], labels[order]
+    first = np.append(True, (keys[1:] != keys[:-1]) | (labels[1:] != labels[:-1]))
+    if first.all():
         return ""
     what = f"'{split.columns[0]}'" if split.key in ("group", "id") else "features"
-    return f" (rows of the same {what} stay together, as one: {_counts(apart[:, 1].astype(np.int64), contract)})"
+    return f" (rows of the same {what} stay together, as one: {_counts(labels[first], contract)})"

@@ -38,6 +38,7 @@ from etl.events import (
     ValidInput,
     VersionSummary,
 )
+from etl.extent import too_large
 from etl.publish import CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
 from etl.validate import absent_columns, read_info, validate
 
@@ -77,11 +78,14 @@ def collect_step(etl: Etl, event: CollectEvent) -> InputSummary | NewerInput | N
 
 
 def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | NewerInput:
-    """Read and check what was collected."""
+    """Read and check what was collected; what is more than a function can take is refused before it is read."""
     sources = Sources.load(etl.lake, event.input)
     if sources.digest != event.input or sources.contract != etl.contract.data_digest:
         message = "The contract changed while this execution ran. Start another execution."
         return NewerInput(input=event.input, message=message)
+    message = too_large(etl.lake, etl.contract, sources.objects)
+    if message:
+        return Rejection(input=event.input, message=message)
     info = validate(etl.lake, etl.contract, sources)
     if info is None:
         return NewerInput(input=event.input, message=_CHANGED)

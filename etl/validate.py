@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from andamio.contract import Contract
-from andamio.dataset.columns import to_bytes
+from andamio.dataset.digests import DigestTexts
 from andamio.dataset.documents import InputRows, SourceFile, StagedInput
-from andamio.dataset.version import KEY, ROW
 from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
-from etl import quarantine
+from etl import quarantine, staging
 from etl.audit.values import NO_INFORMATION, findings
 from etl.collect import Sources
 from etl.ingest import FileReport, Ingested, ingest
-from etl.quarantine import Reject
+from etl.quarantine import Reject, Rejects
 from etl.split import SealedSplit, seal_split
 
 MAX_BAD_SHARE = 0.2
 """The share of rejected rows above which nothing is published."""
 
-ROWS = "rows.npz"
 INFO = "info.json"
 _MAX_NAMES = 20
 _REASONS_SHOWN = 3
@@ -48,7 +48,7 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> StagedInput
 
     None when the sources are no longer what is there and that matters: one of them is gone, or the split
     is yet to be sealed, which is done on all raw objects.
-    Writes staging/INPUT/rows.npz (valid rows only), quarantine/INPUT/rejects.jsonl (when there are
+    Writes staging/INPUT/rows-*.npz and their index, quarantine/INPUT/rejects.jsonl (when there are
     any) and, last, staging/INPUT/info.json. Seals the split when there is none yet.
     """
     digest = sources.digest
@@ -64,40 +64,46 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> StagedInput
     for report in ingested.files:
         if report.all_bad:
             report.refused = _all_bad(report, ingested.rejects)
-    rejects = [
-        _file_reject(report) for report in ingested.files if report.refused or report.unusable
-    ] + ingested.rejects
-    if rejects:
-        lake.put(
-            layout.quarantine(digest, quarantine.FILE),
-            quarantine.to_json_lines(rejects),
-            content_type="application/x-ndjson",
-        )
+    rejects = ingested.rejects
+    rejects.put_first(_file_reject(report) for report in ingested.files if report.refused or report.unusable)
+    if len(rejects):
+        _quarantine(lake, digest, rejects)
     message = _rejection_message(contract, ingested, rejects, layout.quarantine(digest, quarantine.FILE))
+    keys = ingested.keys
     if not message and split is None:
         if not sources.are_current(lake):
             return None
         try:
-            identities = ingested.columns[ROW].tolist()
-            times = ingested.columns.get(contract.problem.time or "", np.array([], dtype="datetime64[s]"))
-            split, keys = seal_split(contract, ingested.cells, identities, ingested.labels, times)
+            valid = ingested.valid
+            identities = DigestTexts(ingested.identities[valid])
+            split, keys[valid] = seal_split(
+                contract, ingested.columns, keys[valid], identities, ingested.labels, ingested.times
+            )
         except DataError as error:
             message = str(error)
         else:
             lake.put_new(layout.SPLIT, split.to_json(), content_type="application/json")
             if read_split(lake) != split:  # another run sealed another one first: read again with its keys
                 return validate(lake, contract, sources)
-            ingested.columns[KEY] = keys.astype(object)
     valid_for = None if message or split is None else split.digest
     if valid_for is not None:
-        lake.put(layout.staging(digest, ROWS), to_bytes(ingested.columns))
+        staging.save(lake, digest, ingested.chunks, ingested.identities, keys, ingested.valid)
     info = _info(contract, sources, ingested, rejects, message, valid_for)
     lake.put(layout.staging(digest, INFO), info.to_json(), content_type=documents.JSON)
     return info
 
 
+def _quarantine(lake: Objects, digest: str, rejects: Rejects) -> None:
+    """Write quarantine/INPUT/rejects.jsonl; the same input has the same rejects, so that what is there stays."""
+    with tempfile.NamedTemporaryFile(prefix="andamio-etl-") as file:
+        file.writelines(quarantine.to_json_lines(rejects))
+        file.flush()
+        key = layout.quarantine(digest, quarantine.FILE)
+        lake.put_new_file(key, Path(file.name), content_type="application/x-ndjson")
+
+
 def _info(
-    contract: Contract, sources: Sources, ingested: Ingested, rejects: Sequence[Reject], message: str, split: str | None
+    contract: Contract, sources: Sources, ingested: Ingested, rejects: Rejects, message: str, split: str | None
 ) -> StagedInput:
     counts = np.bincount(ingested.labels, minlength=len(contract.classes))
     files = ingested.files
@@ -161,9 +167,9 @@ def _file_reject(report: FileReport) -> Reject:
     return Reject(report.source.key, report.source.version, None, (("", reason, "unusable-file"),))
 
 
-def _all_bad(report: FileReport, rejects: Sequence[Reject]) -> str:
+def _all_bad(report: FileReport, rejects: Iterable[Reject]) -> str:
     """What to tell a person about a file of which no row can be used."""
-    own = [reject for reject in rejects if (reject.key, reject.version) == (report.source.key, report.source.version)]
+    own = (reject for reject in rejects if (reject.key, reject.version) == (report.source.key, report.source.version))
     reasons = "; ".join(
         f"{reason.column}: {reason.reason}" if reason.column else reason.reason
         for reason in quarantine.count_reasons(own)[:_REASONS_SHOWN]
@@ -176,7 +182,7 @@ def _removal_command(report: FileReport) -> str:
     return f"andamio ingest --remove {shlex.quote(report.source.key.removeprefix(layout.RAW))}"
 
 
-def _rejection_message(contract: Contract, ingested: Ingested, rejects: Sequence[Reject], key: str) -> str:
+def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects, key: str) -> str:
     """Why no data version can be published from these rows, or ""."""
     lacking = [report for report in ingested.files if report.unusable]
     if lacking:

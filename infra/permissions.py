@@ -76,13 +76,13 @@ def search(to: Stores) -> list[Permission]:
 
 
 def registry(to: Stores) -> list[Permission]:
-    """Reads runs, seals releases, swaps the pointer, logs to MLflow."""
+    """Reads runs, seals releases, swaps the pointer and records it, logs to MLflow."""
     return [
         listing(to.lake),
         listing(to.models),
         objects(to.lake, READ, layout.DATASETS),
-        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem)),
-        objects(to.models, ["s3:PutObject"], layout.RELEASES),
+        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem), layout.APPROVALS),
+        objects(to.models, ["s3:PutObject"], layout.RELEASES, layout.DECISIONS),
         objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], layout.MLFLOW),
         *may_track(to.tracking_uri),
     ]

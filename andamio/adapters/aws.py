@@ -259,6 +259,16 @@ class Account:
         reply = self._states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(payload))
         return str(reply["executionArn"])
 
+    def end_task(self, token: str, output: Mapping[str, Any]) -> bool:
+        """Return the result of a task that waits for it; False where it waits no more."""
+        try:
+            self._states.send_task_success(taskToken=token, output=json.dumps(output))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"):
+                return False
+            raise AwsError(f"Step Functions does not take the answer: {error}") from error
+        return True
+
     def executions(self, machine: str, *, limit: int = 100) -> list[Execution]:
         """The latest executions of a machine, newest first, without their outputs."""
         reply = self._states.list_executions(stateMachineArn=machine, maxResults=limit)

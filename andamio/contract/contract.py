@@ -111,8 +111,9 @@ class Contract(Section):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of all values of the contract that are not defaults."""
-        return hashlib.sha256(_canonical(self.model_dump(mode="json", exclude_defaults=True))).hexdigest()
+        """SHA-256 (hex) of all values that are not defaults; but [monitor], on which no model depends."""
+        said = self.model_dump(mode="json", exclude_defaults=True, exclude={"monitor"})
+        return hashlib.sha256(_canonical(said)).hexdigest()
 
     @property
     def data_digest(self) -> str:

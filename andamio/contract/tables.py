@@ -407,6 +407,10 @@ class ReleaseTable(Section):
 
     strategy: Literal["direct"] = "direct"
     """A new champion answers every request at once; `shadow` and `canary` are reserved."""
+    approve: Literal["auto", "manual"] = "auto"
+    """With `manual`, what the gate allows waits for `andamio approve` before it serves, the first model too."""
+    approve_hours: Annotated[int, Field(strict=True, ge=1, le=720)] = 72
+    """After so many hours without an answer it is rejected."""
     explanations: Annotated[bool, Field(strict=True)] = True
     """`false`: `POST /explain` answers 404. Sealed with the release: it changes with the next one that is
     promoted."""
@@ -456,6 +460,11 @@ class Monitor(Section):
     """How long kept records and labels stay in the lake."""
     orphan_hours: Annotated[int, Field(strict=True, ge=1)] = 24
     """A label whose prediction is not found after so many hours is an orphan, and reported."""
+
+    @property
+    def capture_share(self) -> float:
+        """The share of predictions whose records are kept, from 0 to 1."""
+        return {"all": 1.0, "sample": self.sample, "none": 0.0}[self.capture]
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

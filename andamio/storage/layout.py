@@ -1,9 +1,9 @@
 """The layout of the three buckets: all prefixes and keys.
 
 The *lake* holds data (`raw/`, `staging/`, `quarantine/`, `datasets/`) and what the watch keeps (`captures/`,
-`feedback/`, `monitoring/`); the *models* bucket holds what
-training makes (`runs/`, `releases/`, `serving/`, `mlflow/`); the *batch* bucket holds files to score and
-their results (`incoming/`, `scored/`, `rejected/`, `batches/`).
+`feedback/`, `monitoring/`); the *models* bucket holds what training makes (`runs/`, `releases/`, `mlflow/`) and what
+becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files to score and their results
+(`incoming/`, `scored/`, `rejected/`, `batches/`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ RUNS = "runs/"
 RELEASES = "releases/"
 SERVING = "serving/"
 MLFLOW = "mlflow/"
+DECISIONS = "decisions/"
+APPROVALS = "approvals/"
 # Prefixes of the batch bucket.
 INCOMING = "incoming/"
 SCORED = "scored/"
@@ -38,6 +40,16 @@ SPLIT = DATASETS + "split.json"
 def pointer(problem: str) -> str:
     """The pointer object of a problem."""
     return f"{SERVING}{problem}.json"
+
+
+def history(record: str) -> str:
+    """One record of the history: a promotion, a rejection, a rollback."""
+    return f"{DECISIONS}{record}.json"
+
+
+def approval(release: str) -> str:
+    """What waits, or waited, for a person before a release serves."""
+    return f"{APPROVALS}{release}.json"
 
 
 def release(version: str, file: str = "") -> str:

@@ -27,6 +27,8 @@ TRACKING_URI = RegistrySettings.PREFIX + "TRACKING_URI"
 _REMEMBERED = "memory"
 _SHARD_BYTES = 100_000
 _PARALLEL = 2
+_APPROVAL_SECONDS = 60
+"""How long a test may take to answer what waits for approval."""
 _MEMORY_MB = 3008
 _WORKERS = 4
 _LONGEST_RETRY_SECONDS = 0.05
@@ -36,6 +38,8 @@ ENVIRONMENT: Mapping[str, str] = {
     RegistrySettings.PREFIX + "LOCK": "0" * 64,
     ScoreSettings.PREFIX + "SHARD_BYTES": str(_SHARD_BYTES),
     ApiSettings.PREFIX + "REFRESH_SECONDS": "60",
+    ApiSettings.PREFIX + "CAPTURE_SHARE": "1",
+    ApiSettings.PREFIX + "AUDIT_SHARE": "0",
     TrainSettings.PREFIX + "COMPUTE": "function",
     TrainSettings.PREFIX + "SECONDS": str(FUNCTION_SECONDS),
     TrainSettings.PREFIX + "MEMORY_MB": str(_MEMORY_MB),
@@ -80,7 +84,7 @@ def _train(aws: LocalAws) -> None:
     from lambdas.search import handler as search
     from lambdas.train import handler as train
 
-    values: dict[str, str | int] = {"Parallel": _PARALLEL}
+    values: dict[str, str | int] = {"Parallel": _PARALLEL, "ApprovalSeconds": _APPROVAL_SECONDS}
     for part, module in {"train": train, "search": search, "registry": registry}.items():
         values |= _function(aws, part, module)
     # Tasks are for large data; steps here run in the process of the test, whatever their size.

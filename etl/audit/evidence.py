@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from andamio.contract.tables import Feature
 from andamio.dataset.columns import missing
+from andamio.dataset.digests import DigestArray
+from andamio.stats.shares import Z99, wilson
 from etl.twins import codes_of
 
-Z = 2.5758
-"""The normal quantile of two-sided 99% intervals."""
 FOLDS = 5
 BINS = 20
 
@@ -50,9 +50,9 @@ def column_codes(feature: Feature, column: NDArray[np.generic]) -> Codes:
     return codes_of(column) if feature.type == "category" else bins_of(as_numbers(feature, column))
 
 
-def folds_of(keys: NDArray[np.object_]) -> Codes:
+def folds_of(keys: DigestArray) -> Codes:
     """The fold of each row by its split key, so that rows of a group are never scored with each other: `[rows]`."""
-    return np.fromiter((int(str(key)[:8], 16) % FOLDS for key in keys), dtype=np.int64, count=len(keys))
+    return np.asarray((keys >> np.uint64(32)) % np.uint64(FOLDS), dtype=np.int64)
 
 
 def aucs(scores: NDArray[np.float64], labels: Labels, classes: int) -> NDArray[np.float64]:
@@ -78,7 +78,7 @@ def lowest_auc(auc: float, in_class: int, out_of_class: int) -> float:
 
     def upper_end(value: float) -> float:
         spread = 1 + spread_weight * ((1 - value) / (2 - value) + value / (1 + value))
-        return value + Z * math.sqrt(value * (1 - value) * spread / (in_class * out_of_class))
+        return value + Z99 * math.sqrt(value * (1 - value) * spread / (in_class * out_of_class))
 
     low, high = 0.0, auc
     for _ in range(50):
@@ -89,10 +89,7 @@ def lowest_auc(auc: float, in_class: int, out_of_class: int) -> float:
 
 def lowest_share(hits: int, rows: int) -> float:
     """The lower end of Wilson's 99% interval of a share."""
-    share, square = hits / rows, Z * Z
-    midpoint = share + square / (2 * rows)
-    half_width = Z * math.sqrt(share * (1 - share) / rows + square / (4 * rows * rows))
-    return (midpoint - half_width) / (1 + square / rows)
+    return wilson(hits / rows, rows, Z99)[0]
 
 
 def rates_out_of_fold(codes: Codes, labels: Labels, folds: Codes, classes: int) -> NDArray[np.float64]:

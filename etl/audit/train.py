@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns
+from andamio.dataset.digests import DigestArray
 from etl.audit.evidence import folds_of
 
 MIN_CLASS_ROWS = 5
@@ -23,7 +24,7 @@ class Train:
     contract: Contract
     columns: Columns
     labels: NDArray[np.int64]
-    keys: NDArray[np.object_]
+    keys: DigestArray
     places: NDArray[np.int64]
 
     @cached_property

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from andamio.contract import Contract
-from andamio.dataset.columns import Columns, from_bytes
+from andamio.dataset.columns import ColumnFile
 from andamio.dataset.documents import DatasetProfile
 from andamio.dataset.version import PROFILE, REPORT
 from andamio.errors import DataError, ObjectNotFound
@@ -12,6 +14,7 @@ from andamio.storage.ports import Objects
 from etl.publish import read_audit, read_current, read_manifest
 from etl.report.page import page
 from etl.report.version import Version
+from etl.staging import Scratch
 
 __all__ = ["report"]
 
@@ -31,18 +34,21 @@ def report(lake: Objects, contract: Contract, version: str) -> str:
         raise DataError(f"{layout.dataset(version)} is incomplete: the step 'publish' has to run first")
     current = read_current(lake)
     before = None if current is None or current[0].version == version else current[0].version
-    content = Version(
-        contract,
-        manifest,
-        documents.read(lake, layout.dataset(version, PROFILE), DatasetProfile),
-        read_audit(lake, version),
-        _train(lake, version),
-        before,
-        None if before is None else _train(lake, before),
-    )
-    lake.put_new(key, page(content), content_type="text/html; charset=utf-8")
+    scratch = Scratch()
+    with ExitStack() as opened:
+        train, *older = (
+            opened.enter_context(ColumnFile(scratch.fetch(lake, layout.dataset_rows(one, "train"), one)))
+            for one in (version, before)
+            if one is not None
+        )
+        content = Version(
+            contract,
+            manifest,
+            documents.read(lake, layout.dataset(version, PROFILE), DatasetProfile),
+            read_audit(lake, version),
+            train,
+            before,
+            older[0] if older else None,
+        )
+        lake.put_new(key, page(content), content_type="text/html; charset=utf-8")
     return key
-
-
-def _train(lake: Objects, version: str) -> Columns:
-    return from_bytes(lake.get(layout.dataset_rows(version, "train")).body)

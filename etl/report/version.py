@@ -30,7 +30,8 @@ class Version:
     def labels(self) -> NDArray[np.int64]:
         """Class indices of train's rows."""
         index = self.contract.label_index
-        return np.array([index[text] for text in self.train[self.contract.problem.target]], dtype=np.int64)
+        texts = self.train[self.contract.problem.target]
+        return np.fromiter(map(index.__getitem__, texts), dtype=np.int64, count=len(texts))
 
     @cached_property
     def classes(self) -> list[str]:

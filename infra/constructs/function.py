@@ -23,6 +23,9 @@ MOST_MEMORY_MB = 3008
 SCRATCH_MIB = 512
 """The /tmp that a function has at no cost."""
 
+MOST_SCRATCH_MIB = 10_240
+"""The most that AWS allows."""
+
 ARCHITECTURES = {
     "x86_64": lambda_.Architecture.X86_64,
     "amd64": lambda_.Architecture.X86_64,

@@ -136,6 +136,8 @@ def _of_task(state: dict[str, Any], template: Template) -> Iterator[tuple[str, s
         yield "sns:Publish", parameters["TopicArn"]
     elif resource.endswith(":states:::states:startExecution"):
         yield "states:StartExecution", parameters["StateMachineArn"]
+    elif resource.endswith(":states:::lambda:invoke.waitForTaskToken"):
+        yield "lambda:InvokeFunction", parameters["FunctionName"]
     elif resource.endswith(":states:::ecs:runTask.sync"):
         yield from _of_run_task(parameters["TaskDefinition"], template)
     elif ":" in resource:

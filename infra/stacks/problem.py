@@ -31,7 +31,7 @@ from infra.constructs.arrivals import UploadRule
 from infra.constructs.bucket import DataBucket
 from infra.constructs.capture import Capture
 from infra.constructs.contract import ContractLayer
-from infra.constructs.function import BundledFunction
+from infra.constructs.function import MOST_SCRATCH_MIB, SCRATCH_MIB, BundledFunction
 from infra.constructs.machine import FileMachine
 from infra.constructs.queue import DeadLetterQueue
 from infra.constructs.scoring import Scoring
@@ -154,6 +154,8 @@ class ProblemStack(Stack):
             "Raw files to a data version: collect, validate, publish, report, commit",
             EtlSettings(name, lake.bucket_name),
             memory_mb=3008,
+            # A raw file and the rows of all of them are there while they are worked on.
+            scratch_mib=MOST_SCRATCH_MIB,
             timeout=900,
             layers=[contract],
         )
@@ -197,10 +199,13 @@ class ProblemStack(Stack):
             "Predictions over HTTP",
             ApiSettings(
                 name,
+                lake.bucket_name,
                 models.bucket_name,
                 self._batch.bucket_name,
                 self._table.table_name,
                 self._options.refresh_seconds,
+                self._problem.contract.monitor.capture_share,
+                self._problem.contract.monitor.audit_share,
             ),
             memory_mb=1769,  # one whole vCPU
             timeout=29,  # API Gateway waits no longer
@@ -241,6 +246,7 @@ class ProblemStack(Stack):
         memory_mb: int,
         timeout: int,
         layers: Sequence[lambda_.ILayerVersion] = (),
+        scratch_mib: int = SCRATCH_MIB,
         snapstart: bool = False,
         dead_letters: DeadLetterQueue | None = None,
     ) -> BundledFunction:
@@ -256,6 +262,7 @@ class ProblemStack(Stack):
             memory_mb=memory_mb,
             timeout=timeout,
             given_role=self._options.existing_role_arn,
+            scratch_mib=scratch_mib,
             layers=layers,
             snapstart=snapstart,
             dead_letters=dead_letters,
@@ -274,7 +281,10 @@ class ProblemStack(Stack):
                 "RegistryFunction": self._registry,
             },
             starts={},
-            numbers={"Parallel": self._problem.contract.training.parallel},
+            numbers={
+                "Parallel": self._problem.contract.training.parallel,
+                "ApprovalSeconds": 3600 * self._problem.contract.release.approve_hours,
+            },
             given_role=given_role,
             tasks=self._tasks,
         )

@@ -1,4 +1,7 @@
-"""One step after the decision a call: register and promote; follow, after a promotion by hand. MLflow fits no other."""
+"""One step after the decision a call: register, ask for approval, promote or decline; and follow.
+
+`follow` comes after a change by hand. MLflow fits no other function.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from andamio.settings import RegistrySettings
 from andamio.step import Step, Steps, logged_step
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from registry import follow, reachable, register
-from registry.documents import AliasResult, Conflict, ModelResult, RunResult
-from registry.events import FollowEvent, PromoteEvent, RegisterEvent
+from registry import approve, follow, reachable, register
+from registry.documents import AliasResult, AskedResult, Conflict, ModelResult, RunResult
+from registry.events import AskApprovalEvent, DeclineEvent, FollowEvent, PromoteEvent, RegisterEvent
 from registry.record import Origin, Tracker, Trackers
 
 
@@ -54,7 +57,8 @@ def connect() -> Registry:
 
 
 def _register(to: Registry, event: RegisterEvent) -> RunResult | ModelResult:
-    return register.register(to.lake, to.models, event.run, event.decision, to.origin, to.tracker).summary()
+    now = datetime.now(UTC)
+    return register.register(to.lake, to.models, event.run, event.decision, to.origin, to.tracker, now).summary()
 
 
 def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
@@ -63,12 +67,24 @@ def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
     return promoted if isinstance(promoted, Conflict) else promoted.summary()
 
 
+def _ask_approval(to: Registry, event: AskApprovalEvent) -> AskedResult:
+    now = datetime.now(UTC)
+    asked = approve.ask_approval(to.models, event.run, event.decision, event.token, event.seconds, now)
+    return AskedResult(release=asked.release, expires=asked.expires)
+
+
+def _decline(to: Registry, event: DeclineEvent) -> ModelResult:
+    return approve.decline(to.models, event.run, event.decision, to.tracker, datetime.now(UTC)).summary()
+
+
 def _follow(to: Registry, event: FollowEvent) -> AliasResult:
     return follow.follow(to.models, event.problem, to.tracker)
 
 
 STEPS: Steps[Registry] = {
     "register": Step(RegisterEvent, _register),
+    "ask_approval": Step(AskApprovalEvent, _ask_approval),
+    "decline": Step(DeclineEvent, _decline),
     "promote": Step(PromoteEvent, _promote),
     "follow": Step(FollowEvent, _follow),
 }

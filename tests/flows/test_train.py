@@ -53,6 +53,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking: str) -> Ite
             "SearchFunction": deployed.function("search", search_handler),
             "RegistryFunction": deployed.function("registry", registry_handler),
             "Parallel": 2,
+            "ApprovalSeconds": 60,
             **tasks.VALUES,
         }
         for function in ("TrainFunction", "SearchFunction", "RegistryFunction"):
@@ -143,7 +144,7 @@ def test_the_alias_follows_a_promotion_by_hand(cloud: Cloud, tracking: str) -> N
     mlflow_client.delete_registered_model_alias("heart", "champion")
     said, is_error = cloud.invoke("registry", json.dumps({"step": "follow", "problem": "heart"}))
     assert not is_error
-    assert json.loads(said) == {"release": first, "mlflow_version": str(version)}
+    assert json.loads(said) == {"release": first, "mlflow_version": str(version), "repaired": True}
     assert mlflow_client.get_model_version_by_alias("heart", "champion").version == version
 
 

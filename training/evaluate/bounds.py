@@ -12,7 +12,6 @@ from scipy import optimize, special
 Floats = NDArray[np.float64]
 
 LEVEL = 0.975
-Z = float(special.ndtri(LEVEL))
 _TINY = 1e-9
 _ROUNDING = 1e-12
 
@@ -26,13 +25,6 @@ def variance(influence: Floats) -> float:
     """The variance of the sum of what each observation adds `[observations]`."""
     count = len(influence)
     return float(((influence - influence.mean()) ** 2).sum() * count / (count - 1))
-
-
-def wilson(share: float, trials: float, z: float = Z) -> tuple[float, float]:
-    """The score interval of a share of so many trials."""
-    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
-    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def score_interval(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from training.evaluate import bounds
+from andamio.stats.shares import wilson
 from training.evaluate.documents import CalibrationBin, CalibrationFigures, Curves, Points
 
 Floats = NDArray[np.float64]
@@ -89,7 +89,7 @@ def _bins(predicted: Floats) -> list[NDArray[np.int64]]:
 
 def _bin(predicted: Floats, observed: NDArray[np.bool_]) -> CalibrationBin:
     share = float(observed.mean())
-    low, high = bounds.wilson(share, len(predicted))
+    low, high = wilson(share, len(predicted))
     return CalibrationBin(
         low=float(predicted.min()),
         high=float(predicted.max()),

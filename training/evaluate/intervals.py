@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from andamio.stats import metrics
 from andamio.stats.bootstrap import Interval
+from andamio.stats.shares import Z95, wilson
 from training.evaluate import bounds
 
 Floats = NDArray[np.float64]
@@ -193,8 +194,8 @@ def _rate(rows: Rows, hits: Truth, among: Truth) -> Estimate:
     if clusters < trials:
         variance = bounds.variance(influence)
         inflated = share * (1 - share) / variance if variance > 0 else clusters
-        independent = min(float(trials), max(1.0, inflated)) * (bounds.Z / bounds.t_quantile(max(1, clusters - 1))) ** 2
-    return Estimate(share, *bounds.wilson(share, independent), influence, 1 / independent)
+        independent = min(float(trials), max(1.0, inflated)) * (Z95 / bounds.t_quantile(max(1, clusters - 1))) ** 2
+    return Estimate(share, *wilson(share, independent), influence, 1 / independent)
 
 
 def _f1(rows: Rows, truth: Truth, guessed: Truth, *, never: bool) -> Estimate:

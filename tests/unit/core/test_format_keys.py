@@ -13,7 +13,7 @@ import pytest
 from andamio.contract import Contract, tables
 
 REPO = Path(__file__).resolve().parents[3]
-SOURCES = ("andamio", "etl", "training", "registry", "scoring", "monitoring", "lambdas", "infra")
+SOURCES = ("andamio", "etl", "training", "registry", "scoring", "monitoring", "rollout", "lambdas", "infra")
 TABLES = {
     "problem": tables.ProblemTable,
     "data": tables.Data,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical_number
 from andamio.errors import DataError
-from etl.split import SALTS, SealedSplit, row_keys, rows_needed
+from etl.split import SALTS, SealedSplit, key_columns, row_keys, rows_needed
 from etl.split import seal_split as seal
 
 from .making import contract
@@ -39,22 +39,15 @@ def data(rows: int, seed: int = 0) -> tuple[Cells, list[str], NDArray[np.int64]]
 def seal_split(
     problem: Contract, cells: Cells, identities: list[str], labels: NDArray[np.int64], times: Days = NO_TIMES
 ) -> SealedSplit:
-    split, keys = seal(problem, cells, identities, labels, times)
+    columns = {name: np.array(column, dtype=object) for name, column in cells.items()}
+    made = row_keys(key_columns(problem), problem.data.missing, cells, len(identities))
+    split, keys = seal(problem, columns, made, identities, labels, times)
     assert np.array_equal(keys, split.keys(cells, identities))
     return split
 
 
 def taken(cells: Cells, order: Sequence[int]) -> Cells:
     return {name: [column[row] for row in order] for name, column in cells.items()}
-
-
-def test_the_keys_of_features_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
-    monkeypatch.setattr("etl.split.row_keys", lambda *args: made.append(args) or row_keys(*args))
-    cells, identities, labels = data(200)
-    split, _ = seal(contract(FEATURES, HEAD), cells, identities, labels, NO_TIMES)
-    assert split.key == "features"
-    assert len(made) == 1
 
 
 KINDS = {"features": "", "group": 'group = "g"\n', "id": 'id = "g"\n'}

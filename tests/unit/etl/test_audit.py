@@ -304,7 +304,7 @@ def table(columns: dict[str, Any], labels: Any, types: dict[str, str]) -> Train:
     classes = ", ".join(f'"{index}" = "c{index}"' for index in range(max(int(labels.max()) + 1, 2)))
     features = "".join(f'[features.{name}]\ntype = "{kind}"\nrequired = false\n' for name, kind in types.items())
     said = Contract.from_toml(f'[problem]\nname = "table"\ntarget = "y"\nlabels = {{ {classes} }}\n{features}')
-    keys = np.array([f"{key:016x}" for key in np.random.default_rng(1).integers(0, 2**62, len(labels))], dtype=object)
+    keys = np.random.default_rng(1).integers(0, 2**62, len(labels)).astype(np.uint64)
     assert len(labels) < MAX_ROWS
     return Train(said, columns, labels.astype(np.int64), keys, np.arange(len(labels)))
 

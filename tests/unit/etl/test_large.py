@@ -1,0 +1,195 @@
+"""Rows in chunks, read a column at a time: the same data version, whatever a chunk holds, and what is too large."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from andamio.contract import Contract
+from andamio.dataset.columns import ColumnFile, content_digest, from_bytes, to_bytes
+from andamio.dataset.digests import DigestTexts, digest_of
+from andamio.tabular.extent import rows_about
+from etl import extent, staging
+from etl.quarantine import PackedRejects, Reject, Rejects
+from tests.support.etl import Lake
+
+CONTRACT = Contract.from_toml("""
+[problem]
+name = "large"
+target = "y"
+labels = { a = "A", b = "B" }
+id = "id"
+group = "g"
+time = "t"
+[features.n]
+type = "number"
+required = false
+max = 90
+[features.d]
+type = "date"
+required = false
+[features.c]
+type = "category"
+[features.f]
+type = "boolean"
+required = false
+""")
+HEADER = "id,g,t,n,d,c,f,y"
+
+
+def lines(count: int, seed: int) -> list[str]:
+    """Rows of which some break the contract, and some have the id of another."""
+    draw = random.Random(seed)
+    return [
+        f"{draw.randrange(count)},g{draw.randrange(count // 5)},2026-01-{draw.randrange(10, 29)},"
+        f"{'' if draw.random() < 0.1 else round(draw.gauss(50, 17), 2)},"
+        f"{draw.choice(['', '2020-02-03', '2021-04-05'])},{draw.choice(['red', 'blü', 'green'])},"
+        f"{draw.choice(['true', 'false', ''])},{draw.choice('ab')}"
+        for _ in range(count)
+    ]
+
+
+def stored(monkeypatch: pytest.MonkeyPatch, chunk: int) -> tuple[dict[str, object], dict[str, bytes], int]:
+    """What ETL says, the objects that it leaves, and the number of chunks, with so many rows of a chunk."""
+    monkeypatch.setattr(staging, "CHUNK", chunk)
+    lake = Lake(CONTRACT)
+    for number in range(6):
+        lake.drop(f"{number}.csv", HEADER, *lines(150, number))
+    lake.drop("cut.csv", HEADER, *lines(40, 9), '"7,g1,2026-01-01')  # a quote that is never closed
+    said = lake.run()
+    lake.step("report", version=said["version"])
+    kept = {
+        info.key: lake.get(info.key).body for info in lake.list("") if info.key.startswith(("datasets/", "quarantine/"))
+    }
+    return said, kept, sum(info.key.endswith(".npz") for info in lake.list("staging/"))
+
+
+def test_the_data_version_is_the_same_whatever_a_chunk_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, objects, one = stored(monkeypatch, 1_000_000)
+    in_parts, same, several = stored(monkeypatch, 100)
+    assert (one, several) == (1, 7)
+    assert in_parts == whole
+    assert whole["rows"]["replaced"] > 100
+    assert same == objects
+
+
+def test_no_row_counts_of_a_file_that_is_refused_after_some_of_its_rows_were_read() -> None:
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", HEADER, *lines(300, 1))
+    alone = lake.run()
+    again = Lake(CONTRACT)
+    again.drop("a.csv", HEADER, *lines(300, 1))
+    again.drop("cut.csv", HEADER, *lines(200, 2), '"7,g1,2026-01-01')
+    said = again.run()
+    assert said["version"] == alone["version"]
+    assert (said["rows"]["read"], said["rows"]["rejected"]) == (alone["rows"]["read"], alone["rows"]["rejected"])
+    assert any("quote" in reject["reason"] for reject in again.rejects(said))
+
+
+def test_a_file_is_read_alike_from_memory_and_from_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is unpacked to disk beyond a size is what is unpacked in memory below it."""
+    body = gzip.compress("\n".join([HEADER, *lines(300, 3), ""]).encode("utf-16"))
+    versions = []
+    for most in (1, 2**24):
+        monkeypatch.setattr("andamio.tabular.file._IN_MEMORY", most)
+        lake = Lake(CONTRACT)
+        lake.drop_bytes("a.csv.gz", body)
+        versions.append(lake.run()["version"])
+    assert versions[0] == versions[1]
+
+
+@pytest.mark.parametrize("rows", [[5, 3, 5, 2**64 - 1, 0, 3], [9, 1, 2**63]])
+def test_digests_are_written_and_hashed_as_the_texts_that_they_are(rows: list[int]) -> None:
+    numbers = np.array(rows, dtype=np.uint64)
+    texts = np.array([f"{row:016x}" for row in rows], dtype=object)
+    assert to_bytes({"k": numbers}) == to_bytes({"k": texts})
+    assert content_digest({"k": numbers}) == content_digest({"k": texts})
+    assert from_bytes(to_bytes({"k": numbers}))["k"].tolist() == texts.tolist() == list(DigestTexts(numbers))
+    assert DigestTexts(numbers)[1:][0] == texts[1]
+    assert f"{digest_of('a'):016x}" == "ca978112ca1bbdca"
+
+
+def test_a_column_is_read_when_it_is_asked_for_and_not_before(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "rows.npz"
+    file.write_bytes(to_bytes({"a": np.arange(3.0), "b": np.array(["x", "y", "x"], dtype=object)}))
+    with ColumnFile(file) as columns:
+        monkeypatch.setattr("andamio.dataset.columns._texts", lambda *_: pytest.fail("read b"))
+        assert list(columns) == ["a", "b"]
+        assert "b" in columns
+        assert columns["a"].tolist() == [0, 1, 2]
+
+
+def test_rejects_are_in_the_order_of_their_lines_whatever_they_are_packed_with() -> None:
+    made = [Reject("raw/a.csv", "1", line, (("n", "why", "code"),), f'{{"n": "{line}\u2028"}}') for line in (4, 9, 2)]
+    rejects = Rejects()
+    rejects.add(PackedRejects(made), np.array([True, False, True]))
+    rejects.add(PackedRejects([]), np.array([], dtype=bool))
+    file = Reject("raw/b.csv", "1", None, (("", "is empty", "unusable-file"),))
+    rejects.put_first([file])
+    assert list(rejects) == [file, made[2], made[0]]
+    assert len(rejects) == 3
+
+
+def parquet(rows: int, columns: int) -> bytes:
+    out = io.BytesIO()
+    table = pa.table({f"column number {place:05}": pa.array(range(rows)) for place in range(columns)})
+    pq.write_table(table, out, row_group_size=max(rows // 4, 1))
+    return out.getvalue()
+
+
+TABLE = "\n".join([HEADER, *lines(60_000, 4)]).encode()
+FILES = {
+    "a.csv": (TABLE, 60_000),
+    "a.tsv": (TABLE.replace(b"\n", b"\r"), 60_000),
+    "a.csv.gz": (gzip.compress(TABLE), 60_000),
+    "a.jsonl": (b'{"n": 1}\n' * 1_000, 1_000),
+    "a.parquet": (parquet(70_000, 3), 70_000),
+    "wide.parquet": (parquet(10, 1_000), 10),
+    "damaged.parquet": (TABLE, 0),
+    "damaged.csv.gz": (TABLE, 0),
+    "empty.csv": (b"", 0),
+    "a.pdf": (TABLE, 0),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_not_read_to_tell_about_how_many_rows_it_has(name: str) -> None:
+    body, rows = FILES[name]
+    read = 0
+
+    def piece(start: int, length: int) -> bytes:
+        nonlocal read
+        read += length
+        return body[start : start + length]
+
+    assert rows_about(f"raw/{name}", len(body), piece) == pytest.approx(rows, rel=0.02)
+    assert read <= 2**20 + 2**18
+
+
+def test_more_rows_than_a_function_can_take_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extent, "MOST_ROWS", 1_000)
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", HEADER, *lines(700, 1))
+    lake.drop("b.csv", HEADER, *lines(700, 2))
+    assert lake.run()["status"] == "published", "so small files are not looked into"
+    monkeypatch.setattr(extent, "LOOKED_INTO_FROM", 1_000)
+    monkeypatch.setattr("etl.steps.validate", lambda *_: pytest.fail("the files were read"))
+    lake.drop("c.csv", HEADER, "1,g,2026-01-01,1,,red,,a")
+    said = lake.run()
+    assert said["status"] == "rejected"
+    for part in ("1,40", "up to 1,000 of 8 columns", "andamio ingest --remove NAME", "random sample"):
+        assert part in said["message"]
+
+
+def test_a_file_larger_than_the_disk_has_room_for_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extent, "MOST_BYTES", 5_000)
+    lake = Lake(CONTRACT)
+    lake.drop("small.csv", HEADER, *lines(50, 1))
+    lake.drop("large.csv", HEADER, *lines(700, 2))
+    assert lake.run()["message"].startswith("raw/large.csv has 0.0 GB, and ETL takes files of up to 0 GB")
