@@ -27,6 +27,10 @@ EVENT_MONITOR = "andamio.monitor"
 EVENT_RELEASE_LOADED = "andamio.release.loaded"
 EVENT_RELEASE_REFUSED = "andamio.release.refused"
 
+METRICS = "Andamio"
+"""The namespace of the metrics that a system puts into CloudWatch, by the dimension `SYSTEM_DIMENSION`."""
+SYSTEM_DIMENSION = "System"
+
 BY_RECORD = "by_record"
 """The index of the predictions table by the caller's own id."""
 
@@ -60,6 +64,16 @@ FUNCTIONS = ("api", "etl", "train", "search", "registry", "score", "capture")
 def resource(system: str, part: str) -> str:
     """A function, state machine, table, topic or rule of a system: `andamio-heart-api`."""
     return f"{NAMESPACE}-{system}-{part}"
+
+
+def event_source(system: str) -> str:
+    """The source of a system's events on EventBridge: `andamio.heart`."""
+    return f"{NAMESPACE}.{system}"
+
+
+def alarm(system: str, name: str) -> str:
+    """An alarm of a system in CloudWatch: `andamio-heart-alarm-drift`."""
+    return resource(system, f"alarm-{name}")
 
 
 def log_group(function: str) -> str:

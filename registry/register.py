@@ -1,7 +1,8 @@
 """After the decision: MLflow's record, the sealed release, and the pointer's swap.
 
 The record is written before the pointer moves, so whatever is served can be looked up; the aliases are
-moved after it, so that they never claim what did not happen.
+moved after it, so that they never claim what did not happen. The event comes last, before the step is marked as done: a
+step that could not send it is not done, and another call of it sends it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from registry import card
 from registry.card import Facts
 from registry.documents import REGISTERED, Conflict, Registered, RegisteredModel, RegisteredRun
 from registry.follow import CHALLENGER, align
+from registry.news import News
 from registry.record import Origin, Record, Trackers, read_record
 from training.evaluate.documents import GateDecision, Promotion
 from training.run import Run, candidate_file, decision_file, promotion_file, registered_file
@@ -37,12 +39,13 @@ def register(
     decision: str | None,
     origin: Origin,
     trackers: Trackers,
+    news: News,
     now: datetime,
 ) -> Registered:
     """Record a decided run in MLflow and seal its release; without a decision, record that it has no model.
 
-    A rejected model gets the alias "challenger" and a record of the history; no alias moves for one that is to be
-    promoted before it is.
+    A rejected model gets the alias "challenger" and a record of the history, and is told of; no alias moves for one
+    that is to be promoted before it is. Raises as `Events.put`.
     """
     run = Run(run_id, models)
 
@@ -59,12 +62,7 @@ def register(
         release_version = seal(run, record, facts, models.get(run.key(MLMODEL)).body)
         tracker.record_release(tracked.version, release_version)
         gate_decision = facts.decision
-        if gate_decision.outcome == "rejected":
-            tracker.point(CHALLENGER, tracked.version)
-            record_rejection(
-                models, rejection(record.problem, gate_decision, release_version, gate_decision.reason, now)
-            )
-        return RegisteredModel(
+        result = RegisteredModel(
             run=run_id,
             mlflow_run=tracked.run_id,
             metric=metric,
@@ -74,6 +72,13 @@ def register(
             release=release_version,
             reason=gate_decision.reason,
         )
+        if decision is not None and gate_decision.outcome == "rejected":
+            tracker.point(CHALLENGER, tracked.version)
+            record_rejection(
+                models, rejection(record.problem, gate_decision, release_version, gate_decision.reason, now)
+            )
+            news.rejected(record.problem, decision, result)
+        return result
 
     return run.once(registered_file(decision or "none"), REGISTERED, compute)
 
@@ -118,13 +123,21 @@ def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
 
 
 def promote(
-    models: Objects, run_id: str, decision: str, trackers: Trackers, now: datetime, *, attempt: int = 1
+    models: Objects,
+    run_id: str,
+    decision: str,
+    trackers: Trackers,
+    news: News,
+    now: datetime,
+    *,
+    attempt: int = 1,
 ) -> RegisteredModel | Conflict:
     """Swap the pointer to the run's release if it is still the one that the gate decided on, then the aliases.
 
     Status "promoted", "rejected" (the decision says so), or "conflict": somebody promoted another meanwhile,
     and the gate has to decide again. After three attempts a conflict is a rejection. What is written last says that
-    the promotion is complete: until then the gate returns the same decision, and this step completes it.
+    the promotion is complete: until then the gate returns the same decision, and this step completes it. Raises as
+    `Events.put`.
     """
     run = Run(run_id, models)
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
@@ -135,18 +148,25 @@ def promote(
     is_swapped = _swap(models, run, gate_decision, registered.release, now)
     if not is_swapped and attempt < ATTEMPTS:
         return Conflict(run=run_id, attempt=attempt)
-    tracker = trackers(problem_of(run))
+    problem = problem_of(run)
+    tracker = trackers(problem)
     if not is_swapped:
         tracker.point(CHALLENGER, version)
         tracker.conclude(registered.mlflow_run, version, "rejected")
         reason = f"Another model was promoted during this run, {attempt} times. Train again to compare with it."
-        record_rejection(models, rejection(problem_of(run), gate_decision, registered.release, reason, now))
-        return registered.model_copy(update={"status": "rejected", "reason": reason})
+        record_rejection(models, rejection(problem, gate_decision, registered.release, reason, now))
+        rejected = registered.model_copy(update={"status": "rejected", "reason": reason})
+        news.rejected(problem, decision, rejected)
+        return rejected
     tracker.unpoint(CHALLENGER, version)
     tracker.conclude(registered.mlflow_run, version, "promoted")
-    align(models, read_pointer(models, problem_of(run))[0], tracker)
-    done = Promotion(run=run_id, decision=decision, release=registered.release)
-    run.once(promotion_file(decision), Promotion, lambda: done)
+    align(models, read_pointer(models, problem)[0], tracker)
+
+    def complete() -> Promotion:
+        news.promoted(problem, decision, registered)
+        return Promotion(run=run_id, decision=decision, release=registered.release)
+
+    run.once(promotion_file(decision), Promotion, complete)
     return registered
 
 

@@ -32,6 +32,7 @@ from botocore.exceptions import (
 )
 
 from andamio import names
+from andamio.adapters.events import BusEvents
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import AccountError, AwsError, LocalCloudError, NotDeployed, ObjectNotFound
 
@@ -171,6 +172,10 @@ class Account:
     def objects(self, bucket: str) -> S3Objects:
         """A bucket behind the `Objects` port."""
         return S3Objects(bucket, self._s3)
+
+    def events(self) -> BusEvents:
+        """The default bus behind the `Events` port."""
+        return BusEvents(self.guarded("events"))
 
     # Stacks
 

@@ -13,6 +13,7 @@ import boto3
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
 from andamio import names
+from andamio.adapters.events import BusEvents
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import UsageError
 from andamio.settings import ApiSettings, RegistrySettings, ScoreSettings, TrainSettings
@@ -114,6 +115,7 @@ def _function(aws: LocalAws, part: str, module: ModuleType) -> dict[str, str | i
 def _remembered_runs() -> Iterator[None]:
     """The registry with a tracker that remembers, instead of MLflow, which takes seconds to import and to set up."""
     from lambdas.registry import handler as registry
+    from registry.news import News
     from registry.record import Origin
 
     tracker = MemoryTracker()
@@ -123,7 +125,7 @@ def _remembered_runs() -> Iterator[None]:
         settings = RegistrySettings.from_env()
         origin = Origin(f"s3://{settings.lake}/", settings.lock)
         lake, models = S3Objects(settings.lake), S3Objects(settings.models)
-        return registry.Registry(lake, models, origin, tracker, _REMEMBERED)
+        return registry.Registry(lake, models, origin, tracker, _REMEMBERED, News(BusEvents(), settings.system))
 
     with patch.object(registry, "connect", connect):
         yield

@@ -93,7 +93,14 @@ class ProblemStack(Stack):
         self._tracking()
         contract = ContractLayer(self, "Contract", system=system, toml=problem.toml, folder=work)
         self._stores = Stores(
-            problem.contract.problem.name, self._lake, self._models, self._batch, self._table, self._tracking_uri
+            problem.contract.problem.name,
+            self._lake,
+            self._models,
+            self._batch,
+            self._table,
+            self._tracking_uri,
+            system,
+            self.format_arn(service="events", resource="event-bus", resource_name="default"),
         )
         self._tasks = self._training_tasks()
         if self._tasks:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from andamio.adapters.events import BusEvents
 from andamio.adapters.refusals import quoted_refusal
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import AndamioError, TrainingError
@@ -21,18 +22,20 @@ from andamio.storage.ports import Objects
 from registry import approve, follow, reachable, register
 from registry.documents import AliasResult, AskedResult, Conflict, ModelResult, RunResult
 from registry.events import AskApprovalEvent, DeclineEvent, FollowEvent, PromoteEvent, RegisterEvent
+from registry.news import News
 from registry.record import Origin, Tracker, Trackers
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The buckets, where things come from, how to reach the tracker, and its address."""
+    """The buckets, where things come from, how to reach the tracker, its address, and where news are told."""
 
     lake: Objects
     models: Objects
     origin: Origin
     tracker: Trackers
     tracking_uri: str
+    news: News
 
 
 @cache
@@ -53,17 +56,26 @@ def connect() -> Registry:
         return connected()
 
     origin = Origin(f"s3://{settings.lake}/{layout.DATASETS}", settings.lock)
-    return Registry(S3Objects(settings.lake), S3Objects(settings.models), origin, tracker, settings.tracking_uri)
+    return Registry(
+        S3Objects(settings.lake),
+        S3Objects(settings.models),
+        origin,
+        tracker,
+        settings.tracking_uri,
+        News(BusEvents(), settings.system),
+    )
 
 
 def _register(to: Registry, event: RegisterEvent) -> RunResult | ModelResult:
     now = datetime.now(UTC)
-    return register.register(to.lake, to.models, event.run, event.decision, to.origin, to.tracker, now).summary()
+    return register.register(
+        to.lake, to.models, event.run, event.decision, to.origin, to.tracker, to.news, now
+    ).summary()
 
 
 def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
     now = datetime.now(UTC)
-    promoted = register.promote(to.models, event.run, event.decision, to.tracker, now, attempt=event.attempt)
+    promoted = register.promote(to.models, event.run, event.decision, to.tracker, to.news, now, attempt=event.attempt)
     return promoted if isinstance(promoted, Conflict) else promoted.summary()
 
 

@@ -12,7 +12,9 @@ from andamio.adapters.aws import Account
 from andamio.cli.console import done, note, step
 from andamio.cli.home import account as account_of
 from andamio.cli.models import api
-from andamio.errors import AwsError, UsageError
+from andamio.errors import AndamioError, AwsError, UsageError
+from andamio.release.pointer import read_pointer
+from andamio.storage.events import EventType, make_event
 from registry import reachable
 from rollout import promote as promotion
 from rollout import rollback as rollbacks
@@ -37,6 +39,7 @@ def promote(deployed: dict[str, Any], release: str, *, reason: str, force: bool)
         done(f"Release {release} is champion now.")
     else:
         note(f"Release {release} is champion already, and intact.")
+    tell(deployed, account)
     await_release(deployed, release)
     follow_in_mlflow(deployed, account)
 
@@ -61,8 +64,33 @@ def roll_back(deployed: dict[str, Any], release: str | None, *, reason: str, for
         serves = found.serves
         done(f"Release {found.withdrawn} is withdrawn, and release {serves} is champion again.")
         note("The withdrawn release stays. Neither the gate nor andamio promote lets it serve again without --force.")
+    tell(deployed, account)
     await_release(deployed, serves)
     follow_in_mlflow(deployed, account)
+
+
+def tell(deployed: dict[str, Any], account: Account) -> None:
+    """Send the event of the last change by hand; where it cannot be sent, say so: what serves does not depend on it.
+
+    The same command once more sends the same event again.
+    """
+    pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
+    change = pointer.change
+    if change is None or change.decision is not None:
+        return  # the gate's own promotions are told by the registry
+    kind: EventType = "Model rolled back" if change.kind == "rolled_back" else "Model promoted"
+    event = make_event(
+        kind,
+        problem=deployed["problem"],
+        system=deployed["system"],
+        occasion=f"revision {pointer.revision}",
+        message=f"Release {change.after} is champion now, by hand, in place of {change.before}: {change.reason}",
+        release=change.after,
+    )
+    try:
+        account.events().put(event)
+    except AndamioError as error:
+        note(f"The event '{kind}' was not sent: {error}")
 
 
 def check_registry(deployed: dict[str, Any]) -> None:

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from andamio.adapters.memory import MemoryObjects
+from andamio.adapters.memory import MemoryEvents, MemoryObjects
 from andamio.cli.models import serving, show
 from andamio.cli.models.releases import list_releases
-from andamio.errors import AwsError, PreconditionFailed, ReleaseError, UsageError
+from andamio.errors import AccessRefused, AwsError, PreconditionFailed, ReleaseError, UsageError
 from andamio.release import pointer as pointers
 from andamio.release.pointer import read_pointer
 from andamio.storage import layout
 from rollout import promote as promotion
+from rollout.rollback import roll_back
 from tests.support.releases import heart, linear_onnx, seal_release, serve
 
 
@@ -150,3 +151,52 @@ def test_where_mlflow_is_down_promote_says_so_and_calls_nothing(capsys: pytest.C
     said = " ".join(capsys.readouterr().err.split())
     assert "give this command again" in said
     assert said.endswith("andamio up")
+
+
+class Telling:
+    """An account with a bucket of models and a bus."""
+
+    def __init__(self, models: MemoryObjects, *failures: Exception) -> None:
+        self.models = models
+        self.bus = MemoryEvents(*failures)
+
+    def objects(self, bucket: str) -> MemoryObjects:
+        """The one bucket."""
+        return self.models
+
+    def events(self) -> MemoryEvents:
+        """The bus."""
+        return self.bus
+
+
+def test_a_change_by_hand_is_told_and_given_again_it_is_the_same_event(objects: MemoryObjects) -> None:
+    champion, other = two(objects)
+    account = Telling(objects)
+    deployed = {**DEPLOYED, "system": "heart--prod"}
+    for _ in range(2):
+        promote(objects, "heart", other, NOW)
+        serving.tell(deployed, account)  # type: ignore[arg-type]
+    first, second = account.bus.sent
+    assert first == second
+    assert (first.kind, first.detail.release, first.detail.system) == ("Model promoted", other, "heart--prod")
+    roll_back(objects, "heart", NOW, by="ada", reason="it is wrong")
+    serving.tell(deployed, account)  # type: ignore[arg-type]
+    last = account.bus.sent[-1]
+    assert (last.kind, last.detail.release) == ("Model rolled back", champion)
+    assert last.detail.id != first.detail.id
+    assert "it is wrong" in last.detail.message
+
+
+def test_what_the_gate_promoted_is_not_told_twice(objects: MemoryObjects) -> None:
+    two(objects)
+    account = Telling(objects)
+    serving.tell({**DEPLOYED, "system": "heart"}, account)  # type: ignore[arg-type]
+    assert not account.bus.sent
+
+
+def test_where_the_event_cannot_be_sent_it_is_said(objects: MemoryObjects, capsys: pytest.CaptureFixture[str]) -> None:
+    _, other = two(objects)
+    promote(objects, "heart", other, NOW)
+    account = Telling(objects, AccessRefused("The caller may not events:PutEvents."))
+    serving.tell({**DEPLOYED, "system": "heart"}, account)  # type: ignore[arg-type]
+    assert "was not sent: The caller may not events:PutEvents." in " ".join(capsys.readouterr().err.split())

@@ -79,7 +79,8 @@ class TestReleases:
 def test_the_desk_is_made_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "ANDAMIO_PROBLEM": "small", "ANDAMIO_MODELS": "m", "ANDAMIO_BATCH": "b", "ANDAMIO_TABLE": "t",
-        "ANDAMIO_SHARD_BYTES": "1000", "ANDAMIO_LAKE": "l", "ANDAMIO_CAPTURE_SHARE": "0.5", "AWS_DEFAULT_REGION": "us-east-1",
+        "ANDAMIO_SHARD_BYTES": "1000", "ANDAMIO_LAKE": "l", "ANDAMIO_CAPTURE_SHARE": "0.5",
+        "AWS_DEFAULT_REGION": "us-east-1",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     function.connect.cache_clear()
