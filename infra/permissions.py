@@ -122,6 +122,7 @@ def score(to: Stores) -> list[Permission]:
         objects(to.batch, ["s3:GetObject", "s3:GetObjectVersion"], layout.INCOMING, layout.BATCHES, layout.SCORED),
         objects(to.batch, ["s3:GetObject"], layout.REJECTED),
         objects(to.batch, ["s3:PutObject", "s3:AbortMultipartUpload"], layout.BATCHES, layout.SCORED, layout.REJECTED),
+        objects(to.lake, ["s3:PutObject"], layout.CAPTURES),
         Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
     ]
 
