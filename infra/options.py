@@ -50,6 +50,7 @@ class Options:
     workers            how many calls score at once (3; 2 on the local cloud)
     rate               requests a second that the API takes before it answers 429 (200)
     burst              requests that it takes at once (twice the rate)
+    monitor_minutes    how often the watch compares (60)
     tasks              whether training may run as Fargate tasks: not under a given role, which need not trust ECS, and
                        not on a local cloud that says it has no ECS
     """
@@ -67,6 +68,7 @@ class Options:
     workers: int
     rate: int
     burst: int
+    monitor_minutes: int
     tasks: bool
 
 
@@ -101,6 +103,7 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         workers=_workers(context, 2 if local else DEFAULT_WORKERS),
         rate=rate,
         burst=_requests(context, "burst", min(2 * rate, MOST_AT_ONCE), MOST_AT_ONCE, "at once"),
+        monitor_minutes=_minutes(context, "monitor_minutes", 60),
         tasks=not role and not (local and _local_cloud(environ).get("tasks") is False),
     )
 
@@ -173,6 +176,13 @@ def _seconds(context: Callable[[str], object], key: str, default: int, *, least:
     text = _text(context, key, str(default))
     if not text.isdecimal() or not least <= int(text) <= 86_400:
         raise OptionError(f"Context '{key}' must be whole seconds from {least} to 86400. Got '{text}' instead.")
+    return int(text)
+
+
+def _minutes(context: Callable[[str], object], key: str, default: int) -> int:
+    text = _text(context, key, str(default))
+    if not text.isdecimal() or not 5 <= int(text) <= 1440:
+        raise OptionError(f"Context '{key}' must be whole minutes from 5 to 1440. Got '{text}' instead.")
     return int(text)
 
 
