@@ -14,9 +14,7 @@ from pydantic import Field
 
 from andamio.storage.documents import Document
 
-EventType = Literal[
-    "Model promoted", "Model rejected", "Drift seen", "Performance worse", "Model rolled back", "Approval needed"
-]
+EventType = Literal["Model promoted", "Model rejected", "Drift seen", "Performance worse", "Model rolled back"]
 """The detail-types of events."""
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 

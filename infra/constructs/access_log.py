@@ -39,7 +39,6 @@ class AccessLog(Construct):
     """
 
     log: ApiLog
-    stream: str
 
     def __init__(self, scope: Construct, id: str, *, system: str, bucket: DataBucket, prefix: str) -> None:
         super().__init__(scope, id)
@@ -55,12 +54,11 @@ class AccessLog(Construct):
             ],
             given="",
         )
-        # API Gateway writes to streams of this prefix only.
-        self.stream = f"amazon-apigateway-{names.resource(system, 'access')}"
         stream = firehose.CfnDeliveryStream(
             self,
             "Stream",
-            delivery_stream_name=self.stream,
+            # API Gateway writes to streams of this prefix only.
+            delivery_stream_name=f"amazon-apigateway-{names.resource(system, 'access')}",
             delivery_stream_type="DirectPut",
             delivery_stream_encryption_configuration_input=(
                 firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty(key_type="AWS_OWNED_CMK")

@@ -10,9 +10,7 @@ from infra.constructs.waivers import waive
 
 
 class DeadLetterQueue(sqs.Queue):
-    """A dead-letter queue: encrypted, TLS only, kept for 14 days; its name is `named`."""
-
-    named: str
+    """A dead-letter queue: encrypted, TLS only, kept for 14 days."""
 
     def __init__(self, scope: Construct, id: str, *, name: str) -> None:
         super().__init__(
@@ -23,5 +21,4 @@ class DeadLetterQueue(sqs.Queue):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
-        self.named = name
         waive(self, {"SQS3": "This queue is a dead-letter queue itself."})

@@ -44,13 +44,11 @@ def connect() -> Serving:
 
 @cache
 def stores() -> Stores:
-    """Batches, predictions and labels of that problem, of which a prediction needs nothing; raises `SettingsError`."""
+    """The batches and predictions of that problem, of which a prediction needs nothing; raises `SettingsError`."""
     from andamio.adapters.dynamodb import DynamoPredictionStore
 
     settings = ApiSettings.from_env()
-    return Stores(
-        S3Objects(settings.batch), DynamoPredictionStore(settings.table), WallClock(), S3Objects(settings.lake)
-    )
+    return Stores(S3Objects(settings.batch), DynamoPredictionStore(settings.table), WallClock())
 
 
 _gateway = Mangum(

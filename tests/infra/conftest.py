@@ -67,13 +67,7 @@ def synthesize(empty_bundles, tmp_path_factory) -> Synthesize:
 
 @pytest.fixture(scope="session")
 def aws(synthesize) -> Deployment:
-    """What `cdk deploy` sends to AWS."""
-    return synthesize()
-
-
-@pytest.fixture(scope="session")
-def validated(synthesize) -> Deployment:
-    """The same, checked against CloudFormation's own schemas too: what most of the time of a synth goes into."""
+    """What `cdk deploy` sends to AWS, checked against CloudFormation's own schemas too."""
     return synthesize(schemas=True)
 
 
@@ -102,8 +96,6 @@ def switched(synthesize) -> Deployment:
         workers="100",
         rate="50",
         burst="60",
-        alert_email="you@example.org",
-        alert_webhook="https://example.org/alerts",
     )
 
 
