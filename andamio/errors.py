@@ -13,6 +13,7 @@ AndamioError
 ├── DataError            a raw or batch file cannot be used
 ├── TrainingError        a step of a training run cannot continue
 ├── TableBusy            the predictions table refuses writes for now
+├── EventNotSent         EventBridge did not take an event
 └── CommandError         a command failed
     ├── UsageError       an argument or option is not valid
     ├── InputFileError   a local file or a record in it cannot be used
@@ -157,6 +158,14 @@ class TableBusy(AndamioError):
     """The predictions table refuses writes: the same writes may succeed later."""
 
     code = "table-busy"
+    status = 503
+    retryable = True
+
+
+class EventNotSent(AndamioError):
+    """EventBridge did not take an event: the same step may send it later."""
+
+    code = "event-not-sent"
     status = 503
     retryable = True
 

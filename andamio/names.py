@@ -14,6 +14,7 @@ LONGEST_SYSTEM = 31
 
 # Log lines are JSON objects whose "event" is one of these.
 EVENT_PREDICTION = "andamio.prediction"
+EVENT_REJECTION = "andamio.rejection"
 EVENT_EXPLANATION = "andamio.explanation"
 EVENT_REQUEST = "andamio.request"
 EVENT_ERROR = "andamio.error"
@@ -21,8 +22,14 @@ EVENT_ETL = "andamio.etl"
 EVENT_TRAINING = "andamio.training"
 EVENT_REGISTRY = "andamio.registry"
 EVENT_BATCH = "andamio.batch"
+EVENT_CAPTURE = "andamio.capture"
+EVENT_MONITOR = "andamio.monitor"
 EVENT_RELEASE_LOADED = "andamio.release.loaded"
 EVENT_RELEASE_REFUSED = "andamio.release.refused"
+
+METRICS = "Andamio"
+"""The namespace of the metrics that a system puts into CloudWatch, by the dimension `SYSTEM_DIMENSION`."""
+SYSTEM_DIMENSION = "System"
 
 BY_RECORD = "by_record"
 """The index of the predictions table by the caller's own id."""
@@ -50,13 +57,23 @@ def stack(system: str) -> str:
     return f"{NAMESPACE}-{system}"
 
 
-FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
+FUNCTIONS = ("api", "etl", "train", "search", "registry", "score", "capture")
 """The parts of a system that are functions."""
 
 
 def resource(system: str, part: str) -> str:
     """A function, state machine, table, topic or rule of a system: `andamio-heart-api`."""
     return f"{NAMESPACE}-{system}-{part}"
+
+
+def event_source(system: str) -> str:
+    """The source of a system's events on EventBridge: `andamio.heart`."""
+    return f"{NAMESPACE}.{system}"
+
+
+def alarm(system: str, name: str) -> str:
+    """An alarm of a system in CloudWatch: `andamio-heart-alarm-drift`."""
+    return resource(system, f"alarm-{name}")
 
 
 def log_group(function: str) -> str:

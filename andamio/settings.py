@@ -101,10 +101,24 @@ class ScoreSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class ApiSettings(Settings):
-    """`lambdas/api`: where releases, batches and predictions are; seconds between reads of the pointer."""
+class CaptureSettings(Settings):
+    """`lambdas/capture`: where predictions are kept, and the table that they are looked up in."""
 
+    lake: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings(Settings):
+    """`lambdas/api`: where releases, batches, predictions and labels are; seconds between reads of the pointer.
+
+    `capture_share` of predictions are logged with their record, `audit_share` ask for their label: each from 0 to 1.
+    """
+
+    lake: str
     models: str
     batch: str
     table: str
     refresh_seconds: int
+    capture_share: float
+    audit_share: float

@@ -22,15 +22,18 @@ _Maker = Callable[[np.random.Generator, int], tuple[_Columns, NDArray[np.float64
 
 def table(name: str, rows: int) -> tuple[Contract, Cells]:
     """A contract and its cells as text, the label last. `name` is one of `NAMES`."""
-    if name == "bench":
-        contract = Contract.load(PROBLEM)
-        columns, labels = bench(rows)
-    else:
-        columns, chance = _MAKERS[name](np.random.default_rng(SEED), rows)
-        labels = (np.random.default_rng(SEED + 1).random(rows) < chance).astype(np.int64)
-        contract = Contract.from_toml(_toml(name, columns))
+    columns, labels = rows_of(name, rows)
+    contract = Contract.load(PROBLEM) if name == "bench" else Contract.from_toml(_toml(name, columns))
     cells = {column: _texts(values) for column, values in columns.items()}
     return contract, cells | {contract.problem.target: _texts(labels)}
+
+
+def rows_of(name: str, rows: int) -> tuple[_Columns, NDArray[np.int64]]:
+    """The columns of a table as they are drawn, and the class of each row."""
+    if name == "bench":
+        return bench(rows)
+    columns, chance = _MAKERS[name](np.random.default_rng(SEED), rows)
+    return columns, (np.random.default_rng(SEED + 1).random(rows) < chance).astype(np.int64)
 
 
 def bench(rows: int) -> tuple[_Columns, NDArray[np.int64]]:

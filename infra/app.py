@@ -27,7 +27,7 @@ from infra.packing.store import default_store
 from infra.problem import read_problem
 from infra.stacks.problem import ProblemStack
 
-FUNCTIONS = ("api", "etl", "train", "search", "registry", "score")
+FUNCTIONS = names.FUNCTIONS
 
 BundleProvider = Callable[[Sequence[str], str], Mapping[str, Bundle]]
 """From names and a platform to zips, by name."""

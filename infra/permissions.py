@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aws_cdk.aws_logs import ILogGroup
 
+from andamio import names
 from andamio.storage import layout
 from infra.constructs.bucket import DataBucket
 from infra.constructs.role import Permission, listing, objects
 from infra.constructs.table import PredictionsTable
 from infra.constructs.tracker import may_track
+
+if TYPE_CHECKING:
+    from andamio.storage.events import EventType
 
 READ = ("s3:GetObject",)
 READ_WRITE = ("s3:GetObject", "s3:PutObject")
@@ -23,8 +28,9 @@ READ_WRITE = ("s3:GetObject", "s3:PutObject")
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """What a problem's data lie in, and the MLflow server or app that training is recorded by.
+    """What a problem's data lie in, the MLflow server or app that training is recorded by, and the bus of its events.
 
+    `bus` is the ARN of the account's default bus, on which `system` is told apart by its source.
     `task_log` is where the tasks of training write their log, where there are tasks.
     """
 
@@ -34,7 +40,24 @@ class Stores:
     batch: DataBucket
     table: PredictionsTable
     tracking_uri: str
+    system: str
+    bus: str
     task_log: ILogGroup | None = None
+
+
+def may_tell(to: Stores, *types: EventType) -> Permission:
+    """Send events of these types, as this system, to the account's default bus."""
+    return Permission(
+        ("events:PutEvents",),
+        (to.bus,),
+        # Of a set, because one call may send several events. AWS always says what a call sends; an emulator does not.
+        conditions={
+            "ForAllValues:StringEquals": {
+                "events:source": names.event_source(to.system),
+                "events:detail-type": list(types),
+            }
+        },
+    )
 
 
 def etl(to: Stores) -> list[Permission]:
@@ -76,15 +99,16 @@ def search(to: Stores) -> list[Permission]:
 
 
 def registry(to: Stores) -> list[Permission]:
-    """Reads runs, seals releases, swaps the pointer, logs to MLflow."""
+    """Reads runs, seals releases, swaps the pointer and records it, logs to MLflow."""
     return [
         listing(to.lake),
         listing(to.models),
         objects(to.lake, READ, layout.DATASETS),
-        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem)),
-        objects(to.models, ["s3:PutObject"], layout.RELEASES),
+        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem), layout.APPROVALS),
+        objects(to.models, ["s3:PutObject"], layout.RELEASES, layout.DECISIONS),
         objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], layout.MLFLOW),
         *may_track(to.tracking_uri),
+        may_tell(to, "Model promoted", "Model rejected"),
     ]
 
 
@@ -98,6 +122,14 @@ def score(to: Stores) -> list[Permission]:
         objects(to.batch, ["s3:GetObject", "s3:GetObjectVersion"], layout.INCOMING, layout.BATCHES, layout.SCORED),
         objects(to.batch, ["s3:GetObject"], layout.REJECTED),
         objects(to.batch, ["s3:PutObject", "s3:AbortMultipartUpload"], layout.BATCHES, layout.SCORED, layout.REJECTED),
+        Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
+    ]
+
+
+def capture(to: Stores) -> list[Permission]:
+    """Writes what the API logged of predictions, to the lake and to the table."""
+    return [
+        objects(to.lake, ["s3:PutObject"], layout.CAPTURES),
         Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
     ]
 
@@ -121,6 +153,7 @@ OF_FUNCTIONS: dict[str, Callable[[Stores], list[Permission]]] = {
     "search": search,
     "registry": registry,
     "score": score,
+    "capture": capture,
     "api": api,
 }
 """By the name of the function's folder in lambdas/."""

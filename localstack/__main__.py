@@ -111,9 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--iam",
         action=argparse.BooleanOptionalAction,
-        help="refuse what a function's role does not allow; default: as it runs, else enforced",
+        help="refuse what a function's role does not allow; default: as it ran until a down, else enforced",
     )
-    up.add_argument("--emulator", choices=EMULATORS, help="which emulator; default: as it runs, else ministack")
+    up.add_argument(
+        "--emulator", choices=EMULATORS, help="which emulator; default: the last one until a down, else ministack"
+    )
     up.add_argument("--docker", action="store_true", help="LocalStack's image; needs a Docker engine and a token")
     up.add_argument("--wait-mlflow", action="store_true", help="return when MLflow answers too")
     wait = commands.add_parser("wait", parents=[common, timeout], help="wait until services answer")

@@ -21,10 +21,10 @@ from localstack.docker import Docker, MlflowBeside, PostgresBeside
 from localstack.emulator import MINISTACK, Emulator
 from localstack.home import Home
 from localstack.opencore import LOCALSTACK, OpenCore
-from localstack.ports import HOST, Claim, claim
+from localstack.ports import HOST, Claim, claim, is_taken
 from localstack.postgres import Postgres
 from localstack.process import detach, wait_until
-from localstack.record import Json, Record, write_json
+from localstack.record import Json, Record, Started, write_json
 from localstack.service import Service
 from localstack.tracking import Tracking
 
@@ -33,8 +33,13 @@ EMULATORS = (ministack.KIND, opencore.KIND)
 SERVICES = (EMULATOR, POSTGRES, MLFLOW)
 PORTS = {EMULATOR: 4566, MLFLOW: 5000}
 """The services that listen on a port, and which they have unless it is taken."""
-START_SECONDS = 60.0
+START_SECONDS = 180.0
+"""How long a start may take: LocalStack needs 4 to 10 s of two idle cores. One that ends is noticed at once."""
 REPAIR_SECONDS = 10.0
+"""How long a service that was started may take to answer; one that accepts no connection is then started again ..."""
+BUSY_SECONDS = 60.0
+BUSY_ANSWER_SECONDS = 15.0
+"""... and one that accepts them has so long, with so long for each answer: it may have more to do than the machine."""
 FREE_BYTES = 1 << 30
 
 Say = Callable[[str], None]
@@ -60,13 +65,13 @@ class Cloud:
         `ports` by service, where a certain one is asked for (0 means any); else each service gets
         the one that it had before. `iam` says whether permissions are enforced, `emulator` which of `EMULATORS` is to
         run: one that runs otherwise is stopped first. Where they are None, one that runs is left as it is, and one that
-        is started is ministack with permissions enforced. With `docker` it is LocalStack's image, with PostgreSQL and
-        MLflow as containers too.
+        ended without `down`, or that hangs, is started again as it was; else it is ministack with permissions enforced.
+        With `docker` it is LocalStack's image, with PostgreSQL and MLflow as containers too.
         Raises `CommandError` when a service does not start, LocalStack is to enforce permissions, or what runs is to
         move into Docker or out of it.
         """
         with self._single_run():
-            record = self._running()
+            record = self._running(emulator)
             self._choose(record, emulator, iam, docker=docker)
             if any(name not in record.services for name in SERVICES):
                 (self._start_in_docker if record.docker else self._start)(record, ports)
@@ -156,37 +161,56 @@ class Cloud:
             return "stopped"
         return "running" if self._service(name, record).healthy() else "starting"
 
-    def _running(self) -> Record:
+    def _running(self, wanted: str | None) -> Record:
         """The record without the services that died, and without those that run and do not answer.
 
-        MLflow may be starting still, so its process is enough.
+        Which emulator it was stays in it. MLflow may be starting still, so its process is enough. `wanted` is the
+        emulator that was asked for.
         """
         record = Record.read(self.home)
         if POSTGRES not in record.services and (server := self._postgres.found()):
             record.add(self._postgres, server)
         for name in list(record.services):
-            service, identity = self._service(name, record), record.services[name].identity
-            if not identity.alive:
-                self.say(f"{service.title} has ended since it was started.")
+            service, started = self._service(name, record), record.services[name]
+            again = "" if name == EMULATOR and wanted not in (None, record.emulator) else ": it is started again"
+            lost = f" What was deployed on {service.title} is gone, for it was in memory." if service.forgets else ""
+            if not started.identity.alive:
+                self.say(f"{service.title} has ended since it was started{again}.{lost}")
                 if record.docker:
-                    service.stop(identity)  # containers outlive the process that started them
+                    service.stop(started.identity)  # containers outlive the process that started them
                 del record.services[name]
-            elif name != MLFLOW and not wait_until(service.healthy, REPAIR_SECONDS):
-                self.say(f"{service.title} runs but does not answer: starting it again.")
-                service.stop(identity, patience=5)
+            elif name != MLFLOW and not self._answers(service, started):
+                self.say(f"{service.title} runs but does not answer{again}.{lost}")
+                service.stop(started.identity, patience=5)
                 del record.services[name]
         return record
+
+    def _answers(self, service: Service, started: Started) -> bool:
+        """Whether a service answers, with more time for one that is busy than for one that accepts no connection."""
+        if wait_until(service.healthy, REPAIR_SECONDS):
+            return True
+        if started.port is None or not is_taken(started.port):
+            return False
+        self.say(
+            f"{service.title} accepts connections and has not answered for {REPAIR_SECONDS:.0f} s: it may be busy. "
+            f"Waiting for up to {BUSY_SECONDS:.0f} s more."
+        )
+
+        def settled() -> bool:
+            return not started.identity.alive or service.healthy(BUSY_ANSWER_SECONDS)
+
+        return wait_until(settled, BUSY_SECONDS) and started.identity.alive
 
     def _choose(self, record: Record, emulator: str | None, iam: bool | None, *, docker: bool) -> None:
         """Note which emulator is to run and whether it enforces permissions; stop one that runs otherwise."""
         runs = EMULATOR in record.services
-        wanted = emulator or (record.emulator if runs else ministack.KIND)
+        wanted = emulator or record.emulator
         judges = wanted == ministack.KIND
         if iam and not judges:
             raise CommandError(
                 "LocalStack's open core does not enforce permissions. Leave --iam out, or use --emulator ministack."
             )
-        if judges and iam is None and runs and wanted == record.emulator:
+        if judges and iam is None and wanted == record.emulator:
             judges = record.iam
         judges = judges and iam is not False
         if docker and wanted == ministack.KIND:
@@ -195,7 +219,7 @@ class Cloud:
             raise CommandError(
                 f"The local cloud runs {'in' if record.docker else 'without'} Docker. Stop it first: andamio down"
             )
-        record.docker = docker or (record.docker and bool(record.services))
+        record.docker = docker or (record.docker and (bool(record.services) or emulator is None))
         if runs and (wanted, judges) != (record.emulator, record.iam):
             what = f"with IAM {'enforced' if judges else 'off'}" if wanted == record.emulator else f"as {wanted}"
             self.say(f"Starting the AWS emulator again, {what}")

@@ -21,7 +21,7 @@ from localstack import identity
 from localstack.home import Home
 from localstack.ports import Claim
 from localstack.process import Identity
-from localstack.service import Service, answers, http_get
+from localstack.service import ANSWER_SECONDS, Service, answers, http_get
 
 COMPOSE = Path(__file__).with_name("compose.yaml")
 TOKEN = "LOCALSTACK_AUTH_TOKEN"  # noqa: S105 - the name of a variable
@@ -57,13 +57,14 @@ class Docker(Service):
     title: ClassVar[str] = "LocalStack in Docker"
     ask: ClassVar[signal.Signals] = signal.SIGINT
     patience: ClassVar[float] = 60.0
+    forgets: ClassVar[bool] = True
 
     port: int
     mlflow_port: int
 
-    def healthy(self) -> bool:
+    def healthy(self, seconds: float = ANSWER_SECONDS) -> bool:
         """Whether its gateway answers, and is the one of this home."""
-        return identity.is_ours(http_get(self.port, identity.PATH), self.home.passing_identity, self.home.path)
+        return identity.is_ours(http_get(self.port, identity.PATH, seconds), self.home.passing_identity, self.home.path)
 
     def trouble(self) -> list[str]:
         """Nothing: it says so in its log."""
@@ -107,7 +108,7 @@ class PostgresBeside(Beside):
     name: ClassVar[str] = "postgres"
     title: ClassVar[str] = "PostgreSQL"
 
-    def healthy(self) -> bool:
+    def healthy(self, seconds: float = ANSWER_SECONDS) -> bool:
         """Yes: MLflow is started once it accepts connections."""
         return True
 
@@ -121,9 +122,9 @@ class MlflowBeside(Beside):
 
     port: int
 
-    def healthy(self) -> bool:
+    def healthy(self, seconds: float = ANSWER_SECONDS) -> bool:
         """Whether it answers."""
-        return answers(self.port, "/health")
+        return answers(self.port, "/health", seconds)
 
 
 def purge(home: Home, *, used: bool) -> None:

@@ -18,7 +18,7 @@ from localstack.environment import environment
 from localstack.home import REPOSITORY, SOFTWARE
 from localstack.ports import HOST, Claim
 from localstack.process import Identity
-from localstack.service import Service, answers, http_get
+from localstack.service import ANSWER_SECONDS, Service, answers, http_get
 from localstack.software import Software
 
 KIND = "ministack"
@@ -52,10 +52,10 @@ class Emulator(Service):
     judges: bool = True
     at_once: int = FUNCTIONS_AT_ONCE
 
-    def healthy(self) -> bool:
+    def healthy(self, seconds: float = ANSWER_SECONDS) -> bool:
         """Whether its gateway answers, and is the one of this home."""
-        return answers(self.port, "/_ministack/health") and identity.is_ours(
-            http_get(self.port, identity.PATH), self.home.identity, self.home.path
+        return answers(self.port, "/_ministack/health", seconds) and identity.is_ours(
+            http_get(self.port, identity.PATH, seconds), self.home.identity, self.home.path
         )
 
     def trouble(self) -> list[str]:

@@ -17,7 +17,7 @@ from localstack.environment import environment
 from localstack.home import REPOSITORY, SOFTWARE
 from localstack.ports import HOST, Claim
 from localstack.process import Identity
-from localstack.service import Service, answers, http_get
+from localstack.service import ANSWER_SECONDS, Service, answers, http_get
 from localstack.software import Software
 
 KIND = "localstack"
@@ -39,14 +39,15 @@ class OpenCore(Service):
     name: ClassVar[str] = "emulator"
     title: ClassVar[str] = "LocalStack"
     patience: ClassVar[float] = 30.0
+    forgets: ClassVar[bool] = True
 
     port: int
     at_once: int = FUNCTIONS_AT_ONCE
 
-    def healthy(self) -> bool:
+    def healthy(self, seconds: float = ANSWER_SECONDS) -> bool:
         """Whether its gateway answers, and is the one of this home."""
-        return answers(self.port, "/_localstack/health") and identity.is_ours(
-            http_get(self.port, identity.PATH), self.home.passing_identity, self.home.path
+        return answers(self.port, "/_localstack/health", seconds) and identity.is_ours(
+            http_get(self.port, identity.PATH, seconds), self.home.passing_identity, self.home.path
         )
 
     def trouble(self) -> list[str]:

@@ -21,6 +21,7 @@ from localstack.process import wait_until
 HOST = "127.0.0.1"
 TRIES = 100
 LOCK_SECONDS = 2.0
+ACCEPT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,18 @@ def claim(preferred: int) -> Claim:
     raise CommandError(f"No free port on {HOST} from {where}. Stop what listens there, or name another port.")
 
 
+def is_taken(port: int) -> bool:
+    """Whether something accepts connections on that port of the loopback interface now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(ACCEPT_SECONDS)
+        return probe.connect_ex((HOST, port)) == 0
+
+
 def is_free(port: int) -> bool:
     """Whether a service could listen on that port of the loopback interface now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # Binding alone is not proof: where a wildcard address is taken, some systems still let the loopback be bound.
-        if probe.connect_ex((HOST, port)) == 0:
-            return False
+    # Binding alone is not proof: where a wildcard address is taken, some systems still let the loopback be bound.
+    if is_taken(port):
+        return False
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         # As servers do: connections of a server that has just ended do not keep its port.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

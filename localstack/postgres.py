@@ -22,7 +22,7 @@ import psutil
 from andamio.errors import CommandError
 from localstack.environment import environment
 from localstack.process import Identity
-from localstack.service import Service
+from localstack.service import ANSWER_SECONDS, Service
 
 DATABASE = "mlflow"
 SERVER_USER = "nobody"
@@ -58,7 +58,7 @@ class Postgres(Service):
         """The database, for SQLAlchemy."""
         return f"postgresql+psycopg2://{quote(_user())}@/{DATABASE}?host={quote(str(self.home.sockets))}"
 
-    def healthy(self) -> bool:
+    def healthy(self, seconds: float = ANSWER_SECONDS) -> bool:
         """Whether it accepts connections."""
         return self._tool("pg_isready", "--quiet").returncode == 0
 

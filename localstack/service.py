@@ -15,6 +15,8 @@ from localstack.process import Identity, spawn, stop, wait_until
 
 LOG_LINES = 15
 ANSWER_BYTES = 1 << 16
+ANSWER_SECONDS = 2.0
+"""How long an answer may take, unless the service is known to be busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Service:
     title: ClassVar[str]
     ask: ClassVar[signal.Signals] = signal.SIGTERM
     patience: ClassVar[float] = 10.0
+    forgets: ClassVar[bool] = False
+    """Whether its state is in memory, and gone when its process ends."""
 
     home: Home
 
@@ -38,8 +42,8 @@ class Service:
         """Where its output goes."""
         return self.home.log(self.name)
 
-    def healthy(self) -> bool:
-        """Whether it answers."""
+    def healthy(self, seconds: float = ANSWER_SECONDS) -> bool:
+        """Whether it answers; `seconds` is how long each of its answers may take."""
         raise NotImplementedError
 
     def run(self, command: list[str], environment: dict[str, str], inherit: int | None = None) -> Identity:
@@ -75,14 +79,14 @@ class Service:
         )
 
 
-def answers(port: int, path: str) -> bool:
+def answers(port: int, path: str, seconds: float = ANSWER_SECONDS) -> bool:
     """Whether a GET on the loopback interface returns 200, without a proxy."""
-    return http_get(port, path) is not None
+    return http_get(port, path, seconds) is not None
 
 
-def http_get(port: int, path: str) -> bytes | None:
+def http_get(port: int, path: str, seconds: float = ANSWER_SECONDS) -> bytes | None:
     """The beginning of what a GET on the loopback interface is answered with; None unless that is a 200."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    connection = http.client.HTTPConnection(HOST, port, timeout=seconds)
     try:
         connection.request("GET", path)
         reply = connection.getresponse()

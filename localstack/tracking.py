@@ -12,7 +12,7 @@ from typing import ClassVar
 from localstack.environment import environment
 from localstack.ports import HOST, Claim
 from localstack.process import Identity
-from localstack.service import Service, answers
+from localstack.service import ANSWER_SECONDS, Service, answers
 
 REGION = "us-east-1"
 
@@ -28,9 +28,9 @@ class Tracking(Service):
 
     port: int
 
-    def healthy(self) -> bool:
+    def healthy(self, seconds: float = ANSWER_SECONDS) -> bool:
         """Whether it answers; that takes seconds, most of them imports."""
-        return answers(self.port, "/health")
+        return answers(self.port, "/health", seconds)
 
     def start(self, claim: Claim, *, database: str, endpoint_url: str) -> Identity:
         """Start it on the claimed port; on an empty database it makes its tables first."""

@@ -40,11 +40,19 @@ class Conflict(StepResult):
     status: Literal["conflict"] = "conflict"
 
 
+class AskedResult(StepResult):
+    """The release that waits for approval, and until when."""
+
+    release: str
+    expires: str
+
+
 class AliasResult(StepResult):
-    """The release that serves, and its model version in MLflow, which has the alias now."""
+    """The release that serves, and its model version in MLflow, which has the alias now; `repaired`: it had it not."""
 
     release: str | None
     mlflow_version: str | None
+    repaired: bool
 
 
 class RegisteredRun(Document, RunResult):

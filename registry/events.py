@@ -1,6 +1,6 @@
 """What the steps of the registry are called with; their results are in `documents`.
 
-`stepfunctions/train.asl.json` calls them, `andamio promote` calls `follow`.
+`stepfunctions/train.asl.json` calls them, `andamio promote` and `andamio rollback` call `follow`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,22 @@ class PromoteEvent(StepEvent):
     run: str
     decision: str
     attempt: int
+
+
+class AskApprovalEvent(StepEvent):
+    """The step `ask_approval`: the run, its decision, the token of the task that waits, and for how many seconds."""
+
+    run: str
+    decision: str
+    token: str
+    seconds: int
+
+
+class DeclineEvent(StepEvent):
+    """The step `decline`: the run, and its decision, which was declined or not answered in time."""
+
+    run: str
+    decision: str
 
 
 class FollowEvent(StepEvent):

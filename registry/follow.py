@@ -1,25 +1,54 @@
-"""MLflow's alias after a promotion by hand: it names what the pointer names."""
+"""MLflow's alias and tags after a promotion or a rollback: they say what the pointer says."""
 
 from __future__ import annotations
 
-from andamio.release.pointer import read_pointer
+from andamio.release.pointer import Pointer, read_pointer
 from andamio.storage.ports import Objects
 from registry.documents import AliasResult
-from registry.record import Trackers
-from registry.register import CHALLENGER, CHAMPION
+from registry.record import Tracker, Trackers
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+WITHDRAWN = "withdrawn"
 
 
 def follow(models: Objects, problem: str, trackers: Trackers) -> AliasResult:
     """Give the alias "champion" to the model version of the release that serves; harmless when it has it.
 
-    `mlflow_version` is None where nothing serves, or MLflow has no model version of that release.
+    Model versions of withdrawn releases are tagged so. `mlflow_version` is None where nothing serves, or MLflow has no
+    model version of that release: then no version has the alias. `repaired` says whether the alias was elsewhere.
     """
-    champion = read_pointer(models, problem)[0].champion
-    if champion is None:
-        return AliasResult(release=None, mlflow_version=None)
+    pointer, _ = read_pointer(models, problem)
+    if pointer.champion is None:
+        return AliasResult(release=None, mlflow_version=None, repaired=False)
     tracker = trackers(problem)
-    version = tracker.version_of(champion.release)
+    was = tracker.version_with(CHAMPION)
+    version = align(models, pointer, tracker)
+    return AliasResult(release=pointer.champion.release, mlflow_version=version, repaired=version != was)
+
+
+def align(models: Objects, pointer: Pointer, tracker: Tracker) -> str | None:
+    """Let MLflow say what the pointer says, and return the champion's model version.
+
+    The pointer is read again afterwards: whoever is the last to write, writes what holds.
+    """
+    while True:
+        version = _point(pointer, tracker)
+        now, _ = read_pointer(models, pointer.problem)
+        if now.revision == pointer.revision:
+            return version
+        pointer = now
+
+
+def _point(pointer: Pointer, tracker: Tracker) -> str | None:
+    for withdrawal in pointer.withdrawn:
+        withdrawn = tracker.version_of(withdrawal.release)
+        if withdrawn is not None:
+            tracker.tag_outcome(withdrawn, WITHDRAWN)
+    version = None if pointer.champion is None else tracker.version_of(pointer.champion.release)
     if version is not None:
         tracker.point(CHAMPION, version)
         tracker.unpoint(CHALLENGER, version)
-    return AliasResult(release=champion.release, mlflow_version=version)
+        tracker.tag_outcome(version, "promoted")
+    elif (other := tracker.version_with(CHAMPION)) is not None:
+        tracker.unpoint(CHAMPION, other)  # it names a model that does not serve
+    return version

@@ -104,11 +104,24 @@ class MlflowTracker:
         if alias in self._client.get_model_version(self.system, version).aliases:
             self._client.delete_registered_model_alias(self.system, alias)
 
+    def version_with(self, alias: str) -> str | None:
+        """The model version that has an alias; None where none has."""
+        try:
+            return str(self._client.get_model_version_by_alias(self.system, alias).version)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            return None
+
+    def tag_outcome(self, version: str, outcome: str) -> None:
+        """Record what became of a model version."""
+        self._client.set_model_version_tag(self.system, version, DECISION, outcome)
+
     def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
         """Record the outcome of a run and its model version."""
         self._client.set_tag(run_id, DECISION, outcome)
         if version is not None:
-            self._client.set_model_version_tag(self.system, version, DECISION, outcome)
+            self.tag_outcome(version, outcome)
 
     # Experiment and runs
 

@@ -110,6 +110,12 @@ class Tracker(Protocol):
     def unpoint(self, alias: str, version: str) -> None:
         """Take an alias from a model version, if it has it."""
 
+    def version_with(self, alias: str) -> str | None:
+        """The model version that has an alias; None where none has."""
+
+    def tag_outcome(self, version: str, outcome: str) -> None:
+        """Record what became of a model version."""
+
     def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
         """Record the outcome of a run and its model version."""
 

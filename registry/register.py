@@ -1,7 +1,8 @@
 """After the decision: MLflow's record, the sealed release, and the pointer's swap.
 
 The record is written before the pointer moves, so whatever is served can be looked up; the aliases are
-moved after it, so that they never claim what did not happen.
+moved after it, so that they never claim what did not happen. The event comes last, before the step is marked as done: a
+step that could not send it is not done, and another call of it sends it.
 """
 
 from __future__ import annotations
@@ -9,29 +10,42 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime
 
-from andamio.errors import PreconditionFailed
+from andamio.errors import PreconditionFailed, TrainingError
 from andamio.release import release as releases
-from andamio.release.pointer import Pointer, PointerEntry, read_pointer, swap_pointer
+from andamio.release.approval import find_approval
+from andamio.release.history import HistoryRecord, change_pointer, record_rejection
+from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
 from andamio.storage.ports import Objects
 from registry import card
 from registry.card import Facts
 from registry.documents import REGISTERED, Conflict, Registered, RegisteredModel, RegisteredRun
+from registry.follow import CHALLENGER, align
+from registry.news import News
 from registry.record import Origin, Record, Trackers, read_record
 from training.evaluate.documents import GateDecision, Promotion
 from training.run import Run, candidate_file, decision_file, promotion_file, registered_file
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+GATE = "the gate"
+"""Who promotes or rejects, in the history."""
 MLMODEL = "model/MLmodel"
 ATTEMPTS = 3
 """How often a run is decided on, when somebody else's promotion comes between decision and swap."""
 
 
 def register(
-    lake: Objects, models: Objects, run_id: str, decision: str | None, origin: Origin, trackers: Trackers
+    lake: Objects,
+    models: Objects,
+    run_id: str,
+    decision: str | None,
+    origin: Origin,
+    trackers: Trackers,
+    news: News,
+    now: datetime,
 ) -> Registered:
     """Record a decided run in MLflow and seal its release; without a decision, record that it has no model.
 
-    A rejected model gets the alias "challenger"; no alias moves for one that is to be promoted before it is.
+    A rejected model gets the alias "challenger" and a record of the history, and is told of; no alias moves for one
+    that is to be promoted before it is. Raises as `Events.put`.
     """
     run = Run(run_id, models)
 
@@ -48,9 +62,7 @@ def register(
         release_version = seal(run, record, facts, models.get(run.key(MLMODEL)).body)
         tracker.record_release(tracked.version, release_version)
         gate_decision = facts.decision
-        if gate_decision.outcome == "rejected":
-            tracker.point(CHALLENGER, tracked.version)
-        return RegisteredModel(
+        result = RegisteredModel(
             run=run_id,
             mlflow_run=tracked.run_id,
             metric=metric,
@@ -60,6 +72,13 @@ def register(
             release=release_version,
             reason=gate_decision.reason,
         )
+        if decision is not None and gate_decision.outcome == "rejected":
+            tracker.point(CHALLENGER, tracked.version)
+            record_rejection(
+                models, rejection(record.problem, gate_decision, release_version, gate_decision.reason, now)
+            )
+            news.rejected(record.problem, decision, result)
+        return result
 
     return run.once(registered_file(decision or "none"), REGISTERED, compute)
 
@@ -104,13 +123,21 @@ def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
 
 
 def promote(
-    models: Objects, run_id: str, decision: str, trackers: Trackers, now: datetime, *, attempt: int = 1
+    models: Objects,
+    run_id: str,
+    decision: str,
+    trackers: Trackers,
+    news: News,
+    now: datetime,
+    *,
+    attempt: int = 1,
 ) -> RegisteredModel | Conflict:
     """Swap the pointer to the run's release if it is still the one that the gate decided on, then the aliases.
 
     Status "promoted", "rejected" (the decision says so), or "conflict": somebody promoted another meanwhile,
     and the gate has to decide again. After three attempts a conflict is a rejection. What is written last says that
-    the promotion is complete: until then the gate returns the same decision, and this step completes it.
+    the promotion is complete: until then the gate returns the same decision, and this step completes it. Raises as
+    `Events.put`.
     """
     run = Run(run_id, models)
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
@@ -121,17 +148,25 @@ def promote(
     is_swapped = _swap(models, run, gate_decision, registered.release, now)
     if not is_swapped and attempt < ATTEMPTS:
         return Conflict(run=run_id, attempt=attempt)
-    tracker = trackers(problem_of(run))
+    problem = problem_of(run)
+    tracker = trackers(problem)
     if not is_swapped:
         tracker.point(CHALLENGER, version)
         tracker.conclude(registered.mlflow_run, version, "rejected")
         reason = f"Another model was promoted during this run, {attempt} times. Train again to compare with it."
-        return registered.model_copy(update={"status": "rejected", "reason": reason})
-    tracker.point(CHAMPION, version)
+        record_rejection(models, rejection(problem, gate_decision, registered.release, reason, now))
+        rejected = registered.model_copy(update={"status": "rejected", "reason": reason})
+        news.rejected(problem, decision, rejected)
+        return rejected
     tracker.unpoint(CHALLENGER, version)
     tracker.conclude(registered.mlflow_run, version, "promoted")
-    done = Promotion(run=run_id, decision=decision, release=registered.release)
-    run.once(promotion_file(decision), Promotion, lambda: done)
+    align(models, read_pointer(models, problem)[0], tracker)
+
+    def complete() -> Promotion:
+        news.promoted(problem, decision, registered)
+        return Promotion(run=run_id, decision=decision, release=registered.release)
+
+    run.once(promotion_file(decision), Promotion, complete)
     return registered
 
 
@@ -148,12 +183,61 @@ def _swap(models: Objects, run: Run, gate_decision: GateDecision, release: str, 
     if (pointer.revision, etag) != (gate_decision.revision, gate_decision.etag):
         return False
     entry = PointerEntry(release=release, since=now.isoformat(timespec="seconds"), run=run.id)
+    change = Change(
+        kind="promoted",
+        at=entry.since,
+        by=_by(models, release, gate_decision.decision),
+        reason=gate_decision.reason,
+        before=None if pointer.champion is None else pointer.champion.release,
+        after=release,
+        run=run.id,
+        decision=gate_decision.decision,
+        numbers=numbers_of(gate_decision),
+    )
     try:
-        swap_pointer(models, pointer.promoted(entry), etag)
+        change_pointer(models, pointer, etag, pointer.promoted(entry, change))
     except PreconditionFailed:
         # A write that was retried after its answer got lost fails too: look whether it was ours.
         return _serves(read_pointer(models, pointer.problem)[0], release)
     return True
+
+
+def _by(models: Objects, release: str, decision: str) -> str:
+    """Who promotes: the gate, and whoever approved its decision; raises `TrainingError` when nobody did yet."""
+    approval = find_approval(models, release)
+    if approval is None or approval.decision != decision:
+        return GATE
+    if approval.answer is None or not approval.answer.approved:
+        raise TrainingError(f"Release {release} waits for approval: andamio approve {release}")
+    return f"{GATE}, approved by {approval.answer.by}"
+
+
+def rejection(problem: str, decision: GateDecision, release: str, reason: str, now: datetime) -> HistoryRecord:
+    """The record of a decision by which a release does not serve."""
+    return HistoryRecord(
+        kind="rejected",
+        at=now.isoformat(timespec="seconds"),
+        by=GATE,
+        reason=reason,
+        problem=problem,
+        release=release,
+        before=None if decision.champion is None else decision.champion.release,
+        run=decision.run,
+        revision=None,
+        decision=decision.decision,
+        numbers=numbers_of(decision),
+    )
+
+
+def numbers_of(decision: GateDecision) -> dict[str, float]:
+    """What a decision stands on: the metric of both models, the gain, and how probable it is; what there is of it."""
+    figures = {
+        decision.metric: decision.holdout.value,
+        "baseline": decision.baseline.value if decision.baseline else None,
+        "gain": decision.gain.value if decision.gain else None,
+        "probability": decision.probability,
+    }
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def _serves(pointer: Pointer, release: str) -> bool:

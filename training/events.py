@@ -76,9 +76,13 @@ class DecideEvent(RunEvent):
 
 
 class PlanSummary(StepResult):
-    """What the state machine knows of a plan; `trials` at most, `skipped` families; `task` is the size of a task."""
+    """What the state machine knows of a plan; `trials` at most, `skipped` families; `task` is the size of a task.
+
+    `approve` says whether what the gate allows waits for a person.
+    """
 
     run: str
+    approve: Literal["auto", "manual"]
     dataset: str
     metric: str
     trials: int

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -167,11 +167,12 @@ def sources() -> str:
     return source_digest.hexdigest()[:16]
 
 
-def summary(training_plan: TrainingPlan) -> PlanSummary:
-    """What the state machine needs of a plan."""
+def summary(training_plan: TrainingPlan, approve: Literal["auto", "manual"] = "auto") -> PlanSummary:
+    """What the state machine needs of a plan; `approve` is what the deployed contract says."""
     by = training_plan.computing or computing("function", 0, 0)
     return PlanSummary(
         run=training_plan.run,
+        approve=approve,
         dataset=training_plan.dataset,
         metric=training_plan.metric,
         trials=training_plan.search.trials,

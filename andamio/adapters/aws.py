@@ -32,6 +32,7 @@ from botocore.exceptions import (
 )
 
 from andamio import names
+from andamio.adapters.events import BusEvents
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import AccountError, AwsError, LocalCloudError, NotDeployed, ObjectNotFound
 
@@ -172,6 +173,10 @@ class Account:
         """A bucket behind the `Objects` port."""
         return S3Objects(bucket, self._s3)
 
+    def events(self) -> BusEvents:
+        """The default bus behind the `Events` port."""
+        return BusEvents(self.guarded("events"))
+
     # Stacks
 
     def stack_outputs(self, stack: str) -> dict[str, str] | None:
@@ -258,6 +263,16 @@ class Account:
         """Start an execution and return its ARN."""
         reply = self._states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(payload))
         return str(reply["executionArn"])
+
+    def end_task(self, token: str, output: Mapping[str, Any]) -> bool:
+        """Return the result of a task that waits for it; False where it waits no more."""
+        try:
+            self._states.send_task_success(taskToken=token, output=json.dumps(output))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"):
+                return False
+            raise AwsError(f"Step Functions does not take the answer: {error}") from error
+        return True
 
     def executions(self, machine: str, *, limit: int = 100) -> list[Execution]:
         """The latest executions of a machine, newest first, without their outputs."""

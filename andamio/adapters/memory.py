@@ -1,4 +1,4 @@
-"""Objects and predictions in memory: S3's and DynamoDB's behaviour without them, for tests."""
+"""Objects, predictions and events in memory: S3's, DynamoDB's and EventBridge's behaviour, for tests."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from andamio.errors import ObjectNotFound, PreconditionFailed
+from andamio.storage.events import Event
 from andamio.storage.ports import ObjectInfo, Readable, StoredObject
 
 
@@ -123,3 +124,17 @@ class MemoryPredictionStore:
         """The newest items of a record, newest first."""
         found = [dict(item) for item in self.items.values() if item.get("record_id") == record_id]
         return sorted(found, key=lambda item: str(item["created"]), reverse=True)[:limit]
+
+
+class MemoryEvents:
+    """`Events` in a list; `failures` are raised first, one a call."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.sent: list[Event] = []
+        self._failures = list(failures)
+
+    def put(self, event: Event) -> None:
+        """Keep one event, or raise the next failure."""
+        if self._failures:
+            raise self._failures.pop(0)
+        self.sent.append(event)

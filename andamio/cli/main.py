@@ -17,7 +17,8 @@ from andamio.cli.batches.batch import Batches, ResultOptions, find_predictions
 from andamio.cli.cloud import addresses, deployment, identity, local, outputs, teardown
 from andamio.cli.console import done, note, out
 from andamio.cli.home import REPO
-from andamio.cli.models import api, pipeline, reports, show
+from andamio.cli.models import api, history, pipeline, reports, serving, show
+from andamio.cli.models import approve as approvals
 from andamio.cli.models import card as cards
 from andamio.cli.verify import run as verification
 from andamio.contract import Contract
@@ -49,6 +50,7 @@ NewStage = Annotated[
 Stage = Annotated[
     str | None, typer.Option("--stage", help="Stage of the problem. Default: the stage of the last deploy.")
 ]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the history.")]
 RecordFile = Annotated[Path | None, typer.Option("--file", help="JSON file with one record or a list of records.")]
 FeaturePairs = Annotated[list[str] | None, typer.Option("--set", help="A feature as NAME=VALUE. May be repeated.")]
 Aws = Annotated[bool, typer.Option("--aws", help="Use your AWS account instead of the local cloud.")]
@@ -57,7 +59,9 @@ Context = Annotated[
 ]
 EmulatorChoice = Annotated[
     Emulator | None,
-    typer.Option("--emulator", help="The AWS emulator of the local cloud. Default: the running one, else ministack."),
+    typer.Option(
+        "--emulator", help="The local cloud's AWS emulator. Default: the last one until a down, else ministack."
+    ),
 ]
 HEART = REPO / "problems" / "heart"
 
@@ -118,7 +122,9 @@ def status(problem: Name = None, stage: Stage = None) -> None:
     if problem is None and stage is None and outputs.last_deployed() is None and not any(outputs.all_outputs()):
         note("Nothing is deployed yet: andamio deploy")
         return
-    show.system(_deployed(problem, stage))
+    deployed = _deployed(problem, stage)
+    show.system(deployed)
+    approvals.show_open(deployed)
 
 
 @app.command()
@@ -340,9 +346,62 @@ def promote(
     release: Annotated[str, typer.Argument(help="Which release, as andamio models lists it.")],
     problem: Name = None,
     stage: Stage = None,
+    reason: Reason = "",
+    force: Annotated[bool, typer.Option("--force", help="Also a release that was withdrawn.")] = False,
 ) -> None:
     """Let an intact release serve, without the gate: the way out where the champion cannot be read."""
-    pipeline.promote(_deployed(problem, stage), release)
+    serving.promote(_deployed(problem, stage), release, reason=reason, force=force)
+
+
+@app.command()
+def rollback(
+    release: Annotated[
+        str | None, typer.Argument(help="Which release is to serve. Default: the one before the champion.")
+    ] = None,
+    problem: Name = None,
+    stage: Stage = None,
+    reason: Reason = "",
+    force: Annotated[bool, typer.Option("--force", help="Also to a release that was withdrawn.")] = False,
+) -> None:
+    """Withdraw the champion: the release before it serves again within a minute."""
+    serving.roll_back(_deployed(problem, stage), release, reason=reason, force=force)
+
+
+@app.command()
+def approve(
+    release: Annotated[str | None, typer.Argument(help="Which release. Default: the only one that waits.")] = None,
+    decline: Annotated[bool, typer.Option("--decline", help="Decline it: what serves stays as it is.")] = False,
+    problem: Name = None,
+    stage: Stage = None,
+    reason: Reason = "",
+) -> None:
+    """Approve what the gate allows, where the contract says approve = "manual"."""
+    approvals.respond(_deployed(problem, stage), release, approved=not decline, reason=reason)
+
+
+@app.command(name="history")
+def history_(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Number of records.")] = 20,
+    problem: Name = None,
+    stage: Stage = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print what was promoted, rejected and rolled back: when, by whom, why."""
+    history.show(_deployed(problem, stage), limit, as_json=as_json)
+
+
+@app.command()
+def check(
+    registry: Annotated[
+        bool, typer.Option("--registry", help="Whether MLflow's alias and tags say what serves; repaired if not.")
+    ] = False,
+    problem: Name = None,
+    stage: Stage = None,
+) -> None:
+    """Check that MLflow says what serves, and repair it."""
+    if not registry:
+        raise UsageError("Expected what to check: andamio check --registry")
+    serving.check_registry(_deployed(problem, stage))
 
 
 @app.command()

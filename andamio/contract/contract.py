@@ -28,6 +28,7 @@ from andamio.contract.tables import (
     Data,
     Feature,
     Gate,
+    Monitor,
     ProblemTable,
     ReleaseTable,
     Section,
@@ -55,6 +56,7 @@ class Contract(Section):
     gate: Gate = Field(default_factory=Gate)
     release: ReleaseTable = Field(default_factory=ReleaseTable)
     batch: Batch = Field(default_factory=Batch)
+    monitor: Monitor = Field(default_factory=Monitor)
 
     # Reading and writing
 
@@ -109,8 +111,9 @@ class Contract(Section):
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of all values of the contract that are not defaults."""
-        return hashlib.sha256(_canonical(self.model_dump(mode="json", exclude_defaults=True))).hexdigest()
+        """SHA-256 (hex) of all values that are not defaults; but [monitor], on which no model depends."""
+        said = self.model_dump(mode="json", exclude_defaults=True, exclude={"monitor"})
+        return hashlib.sha256(_canonical(said)).hexdigest()
 
     @property
     def data_digest(self) -> str:
@@ -233,12 +236,16 @@ def _without_what_is_not_built(raw: object) -> object:
     """A sealed contract without reserved settings: they were accepted once, and changed nothing."""
     if not isinstance(raw, dict):
         return raw
-    kept = {table: keys for table, keys in raw.items() if (table,) not in NOT_BUILT}
+    kept = {
+        table: {key: said for key, said in keys.items() if (table, key) not in NOT_BUILT}
+        if isinstance(keys, dict)
+        else keys
+        for table, keys in raw.items()
+    }
     release = kept.get("release")
     if isinstance(release, dict):
         # Every release was served directly, whatever strategy it names.
-        known = {key: said for key, said in release.items() if ("release", key) not in NOT_BUILT and key != "strategy"}
-        kept["release"] = known
+        kept["release"] = {key: said for key, said in release.items() if key != "strategy"}
     return kept
 
 

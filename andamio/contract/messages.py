@@ -70,7 +70,7 @@ def explain(error: ValidationError, root: type[BaseModel], file: str) -> str:
 def _message(item: Mapping[str, Any], root: type[BaseModel], path: list[str]) -> str:
     kind, said = str(item["type"]), str(item["msg"])
     if kind == "extra_forbidden" and tuple(path) in NOT_BUILT:
-        return f"{'' if path[1:] else 'this table '}is reserved and not built yet; leave it out"
+        return "is reserved and not built yet; leave it out"
     if kind == "extra_forbidden":
         return "unknown key" + _nearest(path[-1], _keys_of(root, path[:-1]))
     if kind == "missing":

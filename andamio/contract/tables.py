@@ -25,7 +25,15 @@ Family = Literal[
 Compute = Literal["auto", "function", "task"]
 FeatureType = Literal["integer", "number", "boolean", "category", "date"]
 
-NOT_BUILT = frozenset({("data", "images"), ("release", "share"), ("release", "minutes"), ("monitor",)})
+NOT_BUILT = frozenset(
+    {
+        ("data", "images"),
+        ("release", "share"),
+        ("release", "minutes"),
+        ("monitor", "retrain"),
+        ("monitor", "cooldown_hours"),
+    }
+)
 """Tables and keys that are reserved: nothing reads them yet, so a file that sets one is refused."""
 
 _SUCCESS = re.compile(r"^\s*(\w+)\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)\s*$")
@@ -399,6 +407,10 @@ class ReleaseTable(Section):
 
     strategy: Literal["direct"] = "direct"
     """A new champion answers every request at once; `shadow` and `canary` are reserved."""
+    approve: Literal["auto", "manual"] = "auto"
+    """With `manual`, what the gate allows waits for `andamio approve` before it serves, the first model too."""
+    approve_hours: Annotated[int, Field(strict=True, ge=1, le=720)] = 72
+    """After so many hours without an answer it is rejected."""
     explanations: Annotated[bool, Field(strict=True)] = True
     """`false`: `POST /explain` answers 404. Sealed with the release: it changes with the next one that is
     promoted."""
@@ -419,3 +431,45 @@ class Batch(Section):
     100,000 rows; `always` and `never` hold for any file."""
     keep_days: Annotated[int, Field(strict=True, ge=1)] = 90
     """How long files, their results and their predictions are kept."""
+
+
+class Monitor(Section):
+    """[monitor]: what is kept of predictions, how they are compared, and when that is an alarm."""
+
+    window_hours: Annotated[int, Field(strict=True, ge=1, le=8760)] = 24
+    """The hours of predictions that are compared with the champion's reference."""
+    drift_psi: Annotated[float, Field(strict=True, gt=0)] = 0.1
+    """How far a feature must have moved, as a population stability index, before a significant difference is drift."""
+    min_rows: Annotated[int, Field(strict=True, ge=20)] = 200
+    """With fewer rows in a window the answer is "not enough data"."""
+    windows: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
+    """Drift is persistent when `persistence` of so many windows, the newest ones, have it."""
+    persistence: Annotated[int, Field(strict=True, ge=1, le=100)] = 2
+    """See `windows`; at most as many."""
+    label_delay_hours: Annotated[int, Field(strict=True, ge=0, le=87600)] = 0
+    """How long the truth takes to become known: a younger prediction without a label is waiting, not uncovered."""
+    margin: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
+    """How far below zero the interval of the difference in the metric must lie before the model counts as worse."""
+    audit_share: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
+    """The share of predictions, chosen at random, whose reply asks for a label."""
+    capture: Literal["all", "sample", "none"] = "all"
+    """Whether the records of predictions are kept, those of a `sample`, or none; private features never are."""
+    sample: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
+    """The share that is kept where `capture` is `sample`."""
+    keep_days: Annotated[int, Field(strict=True, ge=1)] = 400
+    """How long kept records and labels stay in the lake."""
+    orphan_hours: Annotated[int, Field(strict=True, ge=1)] = 24
+    """A label whose prediction is not found after so many hours is an orphan, and reported."""
+
+    @property
+    def capture_share(self) -> float:
+        """The share of predictions whose records are kept, from 0 to 1."""
+        return {"all": 1.0, "sample": self.sample, "none": 0.0}[self.capture]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.persistence > self.windows:
+            raise ValueError(
+                f"[monitor] persistence: {self.persistence} of {self.windows} windows cannot be; at most windows"
+            )
+        return self

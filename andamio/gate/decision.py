@@ -14,7 +14,9 @@ from andamio.stats.undefined import undefined_as_null
 from andamio.storage.documents import Part
 
 Outcome = Literal["promoted", "rejected", "tied"]
-Rule = Literal["majority_class", "champion", "recent", "same_model", "same_graph", "other_split", "other_classes"]
+Rule = Literal[
+    "majority_class", "champion", "recent", "same_model", "same_graph", "other_split", "other_classes", "withdrawn"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ was decided on an older state fails, whatever happened in between.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from pydantic import with_config
@@ -30,8 +31,45 @@ class PointerEntry:
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What led to a revision of the pointer: from which release to which, when (ISO 8601, UTC), who or what, and why.
+
+    `decision` names the gate's decision where it was one, `numbers` what it stands on.
+    """
+
+    kind: Literal["promoted", "rolled_back"]
+    at: str
+    by: str
+    reason: str
+    before: str | None
+    after: str
+    run: str
+    decision: str | None = None
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A release that was taken out of service: neither it nor its model is promoted again unless somebody forces it.
+
+    `graph` is the digest of its model file, by which the same model of another run is known.
+    """
+
+    release: str
+    run: str
+    graph: str
+    at: str
+    reason: str
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
 class Pointer:
-    """What is served: the champion, a challenger with its `share` of traffic, and the champion before."""
+    """What is served: the champion, a challenger with its `share` of traffic, and the champion before.
+
+    `withdrawn` are the releases that were rolled back, `change` is what led to this revision.
+    """
 
     problem: str
     revision: int = 0
@@ -39,14 +77,19 @@ class Pointer:
     challenger: PointerEntry | None = None
     share: float = 0.0
     previous: PointerEntry | None = None
+    withdrawn: tuple[Withdrawn, ...] = ()
+    change: Change | None = None
     format_number: Literal[1] = 1
 
     def to_json(self) -> bytes:
         """The pointer as it is stored."""
         return json.dumps(asdict(self), indent=1).encode()
 
-    def promoted(self, served: PointerEntry) -> Pointer:
-        """The pointer after a promotion: the champion becomes the previous one, the challenger's place is free."""
+    def promoted(self, served: PointerEntry, change: Change | None = None) -> Pointer:
+        """The pointer after a promotion: the champion becomes the previous one, the challenger's place is free.
+
+        A release that was withdrawn is so no longer.
+        """
         return replace(
             self,
             revision=self.revision + 1,
@@ -54,7 +97,31 @@ class Pointer:
             challenger=None,
             share=0.0,
             previous=self.champion,
+            withdrawn=tuple(one for one in self.withdrawn if one.release != served.release),
+            change=change,
         )
+
+    def rolled_back(self, served: PointerEntry, withdrawn: Withdrawn, change: Change) -> Pointer:
+        """The pointer after a rollback: the champion is withdrawn, and nothing is left to go back to by default."""
+        marked = (*(one for one in self.withdrawn if one.release not in (served.release, withdrawn.release)), withdrawn)
+        return replace(
+            self,
+            revision=self.revision + 1,
+            champion=served,
+            challenger=None,
+            share=0.0,
+            previous=None,
+            withdrawn=marked,
+            change=change,
+        )
+
+    def withdrawal_of(self, *, release: str = "", run: str = "", graph: str = "") -> Withdrawn | None:
+        """The withdrawal of a release, or of the model of a run or a graph; None where there was none."""
+        for one in self.withdrawn:
+            # A damaged champion was withdrawn without the digest of its model.
+            if one.release == release or one.run == run or (one.graph and one.graph == graph):
+                return one
+        return None
 
 
 def read_pointer(objects: Objects, problem: str) -> tuple[Pointer, str | None]:

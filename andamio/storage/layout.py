@@ -1,22 +1,30 @@
 """The layout of the three buckets: all prefixes and keys.
 
-The *lake* holds data (`raw/`, `staging/`, `quarantine/`, `datasets/`); the *models* bucket holds what
-training makes (`runs/`, `releases/`, `serving/`, `mlflow/`); the *batch* bucket holds files to score and
-their results (`incoming/`, `scored/`, `rejected/`, `batches/`).
+The *lake* holds data (`raw/`, `staging/`, `quarantine/`, `datasets/`) and what the watch keeps (`captures/`,
+`feedback/`, `monitoring/`); the *models* bucket holds what training makes (`runs/`, `releases/`, `mlflow/`) and what
+becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files to score and their results
+(`incoming/`, `scored/`, `rejected/`, `batches/`).
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 # Prefixes of the lake.
 RAW = "raw/"
 STAGING = "staging/"
 QUARANTINE = "quarantine/"
 DATASETS = "datasets/"
+CAPTURES = "captures/"
+FEEDBACK = "feedback/"
+MONITORING = "monitoring/"
 # Prefixes of the models bucket.
 RUNS = "runs/"
 RELEASES = "releases/"
 SERVING = "serving/"
 MLFLOW = "mlflow/"
+DECISIONS = "decisions/"
+APPROVALS = "approvals/"
 # Prefixes of the batch bucket.
 INCOMING = "incoming/"
 SCORED = "scored/"
@@ -24,6 +32,7 @@ REJECTED = "rejected/"
 BATCHES = "batches/"
 """What the batch machine keeps about each file: plan, shards, results, what predictions are looked up in."""
 
+LATEST_REPORT = MONITORING + "latest.json"
 CURRENT_DATASET = DATASETS + "current.json"
 SPLIT = DATASETS + "split.json"
 
@@ -31,6 +40,16 @@ SPLIT = DATASETS + "split.json"
 def pointer(problem: str) -> str:
     """The pointer object of a problem."""
     return f"{SERVING}{problem}.json"
+
+
+def history(record: str) -> str:
+    """One record of the history: a promotion, a rejection, a rollback."""
+    return f"{DECISIONS}{record}.json"
+
+
+def approval(release: str) -> str:
+    """What waits, or waited, for a person before a release serves."""
+    return f"{APPROVALS}{release}.json"
 
 
 def release(version: str, file: str = "") -> str:
@@ -121,3 +140,38 @@ def rejected_part(batch_id: str, shard: int) -> str:
 def batch_manifest(batch_id: str) -> str:
     """The manifest of a finished batch; it is written last."""
     return f"{SCORED}{batch_id}.manifest.json"
+
+
+def hour_of(moment: datetime) -> str:
+    """The part of a key that is the hour of a moment, in UTC: `dt=2026-11-27/hour=18/`."""
+    return moment.astimezone(UTC).strftime("dt=%Y-%m-%d/hour=%H/")
+
+
+def captures(hour: datetime, file: str = "") -> str:
+    """The folder of the predictions of an hour, or one file of it."""
+    return f"{CAPTURES}{hour_of(hour)}{file}"
+
+
+def captured_hour(hour: datetime) -> str:
+    """What is known of an hour of the API's predictions; by its name before the deliveries that it is made of."""
+    return captures(hour, "hour.json")
+
+
+def captured_rows(hour: datetime, version: str) -> str:
+    """The predictions of an hour that one release made."""
+    return captures(hour, f"predictions-{version}.parquet")
+
+
+def captured_shard(hour: datetime, batch_id: str, shard: int, ending: str) -> str:
+    """The predictions of a batch's shard, "parquet", or what is known of them, "json"; by the batch's hour."""
+    return captures(hour, f"batch-{batch_id}-{shard:05d}.{ending}")
+
+
+def feedback(hour: datetime, file: str = "") -> str:
+    """The folder of the labels that came in an hour, or one file of it."""
+    return f"{FEEDBACK}{hour_of(hour)}{file}"
+
+
+def monitoring(end: datetime, file: str = "") -> str:
+    """The folder of what was found in the window that ends at a moment, or one file of it."""
+    return f"{MONITORING}{end.astimezone(UTC).strftime('dt=%Y-%m-%d/%H%M%S/')}{file}"

@@ -7,7 +7,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from andamio.storage.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,13 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """This moment, with its time zone."""
+
+
+class Events(Protocol):
+    """Where a system tells of itself."""
+
+    def put(self, event: Event) -> None:
+        """Send one event; raises `AccessRefused` where it is not allowed, `EventNotSent` where it was not taken."""
 
 
 class PredictionStore(Protocol):

@@ -13,6 +13,7 @@ import boto3
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
 from andamio import names
+from andamio.adapters.events import BusEvents
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import UsageError
 from andamio.settings import ApiSettings, RegistrySettings, ScoreSettings, TrainSettings
@@ -27,6 +28,8 @@ TRACKING_URI = RegistrySettings.PREFIX + "TRACKING_URI"
 _REMEMBERED = "memory"
 _SHARD_BYTES = 100_000
 _PARALLEL = 2
+_APPROVAL_SECONDS = 60
+"""How long a test may take to answer what waits for approval."""
 _MEMORY_MB = 3008
 _WORKERS = 4
 _LONGEST_RETRY_SECONDS = 0.05
@@ -36,6 +39,8 @@ ENVIRONMENT: Mapping[str, str] = {
     RegistrySettings.PREFIX + "LOCK": "0" * 64,
     ScoreSettings.PREFIX + "SHARD_BYTES": str(_SHARD_BYTES),
     ApiSettings.PREFIX + "REFRESH_SECONDS": "60",
+    ApiSettings.PREFIX + "CAPTURE_SHARE": "1",
+    ApiSettings.PREFIX + "AUDIT_SHARE": "0",
     TrainSettings.PREFIX + "COMPUTE": "function",
     TrainSettings.PREFIX + "SECONDS": str(FUNCTION_SECONDS),
     TrainSettings.PREFIX + "MEMORY_MB": str(_MEMORY_MB),
@@ -80,7 +85,7 @@ def _train(aws: LocalAws) -> None:
     from lambdas.search import handler as search
     from lambdas.train import handler as train
 
-    values: dict[str, str | int] = {"Parallel": _PARALLEL}
+    values: dict[str, str | int] = {"Parallel": _PARALLEL, "ApprovalSeconds": _APPROVAL_SECONDS}
     for part, module in {"train": train, "search": search, "registry": registry}.items():
         values |= _function(aws, part, module)
     # Tasks are for large data; steps here run in the process of the test, whatever their size.
@@ -110,6 +115,7 @@ def _function(aws: LocalAws, part: str, module: ModuleType) -> dict[str, str | i
 def _remembered_runs() -> Iterator[None]:
     """The registry with a tracker that remembers, instead of MLflow, which takes seconds to import and to set up."""
     from lambdas.registry import handler as registry
+    from registry.news import News
     from registry.record import Origin
 
     tracker = MemoryTracker()
@@ -119,7 +125,7 @@ def _remembered_runs() -> Iterator[None]:
         settings = RegistrySettings.from_env()
         origin = Origin(f"s3://{settings.lake}/", settings.lock)
         lake, models = S3Objects(settings.lake), S3Objects(settings.models)
-        return registry.Registry(lake, models, origin, tracker, _REMEMBERED)
+        return registry.Registry(lake, models, origin, tracker, _REMEMBERED, News(BusEvents(), settings.system))
 
     with patch.object(registry, "connect", connect):
         yield

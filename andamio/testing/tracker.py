@@ -6,13 +6,14 @@ from registry.record import Record, TrackedRun
 
 
 class MemoryTracker:
-    """A tracker that remembers: model versions by run, aliases, outcomes. It is its own factory, too."""
+    """A tracker that remembers: model versions by run, aliases, outcomes by run and version. It is a factory too."""
 
     def __init__(self) -> None:
         self.versions: dict[str, str] = {}
         self.releases: dict[str, str] = {}
         self.aliases: dict[str, str] = {}
         self.outcomes: dict[str, str] = {}
+        self.verdicts: dict[str, str] = {}
         self.records: list[Record] = []
 
     def __call__(self, problem: str) -> MemoryTracker:
@@ -44,6 +45,16 @@ class MemoryTracker:
         if self.aliases.get(alias) == version:
             del self.aliases[alias]
 
+    def version_with(self, alias: str) -> str | None:
+        """The model version that has an alias."""
+        return self.aliases.get(alias)
+
+    def tag_outcome(self, version: str, outcome: str) -> None:
+        """Note what became of a model version."""
+        self.verdicts[version] = outcome
+
     def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
         """Note what became of a run."""
         self.outcomes[run_id] = outcome
+        if version is not None:
+            self.verdicts[version] = outcome

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from andamio import names
@@ -36,9 +37,11 @@ ARCHITECTURES = {
 class BundledFunction(lambda_.Function):
     """A function out of a bundle, `lambdas/PART/handler.py`.
 
-    timeout in seconds, memory in MB (a vCPU is 1,769 MB), scratch (/tmp) in MiB. It has no dead-letter queue,
-    which only calls that nobody waits for would fill: state machines and API Gateway wait for theirs.
+    timeout in seconds, memory in MB (a vCPU is 1,769 MB), scratch (/tmp) in MiB. `dead_letters` is for calls that
+    nobody waits for; state machines and API Gateway wait for theirs. `lines` is where it logs.
     """
+
+    lines: logs.LogGroup
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class BundledFunction(lambda_.Function):
         scratch_mib: int = SCRATCH_MIB,
         layers: Sequence[lambda_.ILayerVersion] = (),
         snapstart: bool = False,
+        dead_letters: sqs.IQueue | None = None,
     ) -> None:
         name = names.resource(system, part)
         group = logs.LogGroup(
@@ -68,7 +72,10 @@ class BundledFunction(lambda_.Function):
             removal_policy=RemovalPolicy.DESTROY,
         )
         write_logs = Permission(("logs:CreateLogStream", "logs:PutLogEvents"), (group.log_group_arn,))
-        role = create_role(scope, f"{id}Role", trust.FUNCTIONS, [write_logs, *permissions], given_role)
+        give_up = [Permission(("sqs:SendMessage",), (dead_letters.queue_arn,))] if dead_letters else []
+        granted = [write_logs, *give_up, *permissions]
+        role = create_role(scope, f"{id}Role", trust.FUNCTIONS, granted, given_role)
+        self.lines = group
         super().__init__(
             scope,
             id,
@@ -85,6 +92,7 @@ class BundledFunction(lambda_.Function):
             timeout=Duration.seconds(timeout),
             role=role,
             log_group=group,
+            dead_letter_queue=dead_letters,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snapstart else None,
         )
         waive(

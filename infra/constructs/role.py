@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from aws_cdk import CfnElement, Stack
 from aws_cdk import aws_iam as iam
@@ -16,11 +17,15 @@ from infra.constructs.waivers import waive
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Actions on resources. `findings` are cdk-nag's names for wildcards among them -> why they are needed."""
+    """Actions on resources. `findings` are cdk-nag's names for wildcards among them -> why they are needed.
+
+    `conditions` are IAM's: operator -> key -> value.
+    """
 
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     findings: tuple[tuple[str, str], ...] = ()
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def objects(bucket: s3.Bucket, actions: Sequence[str], *prefixes: str) -> Permission:
@@ -55,7 +60,14 @@ def create_role(scope: Construct, id: str, trust: Trust, permissions: Iterable[P
         assumed_by=iam.ServicePrincipal(trust.service, conditions=dict(trust.conditions)),
         inline_policies={
             "permissions": iam.PolicyDocument(
-                statements=[iam.PolicyStatement(actions=list(p.actions), resources=list(p.resources)) for p in granted]
+                statements=[
+                    iam.PolicyStatement(
+                        actions=list(p.actions),
+                        resources=list(p.resources),
+                        conditions=dict(p.conditions) or None,
+                    )
+                    for p in granted
+                ]
             )
         }
         if granted

@@ -128,7 +128,8 @@ SCORE = Recipe(
     imports=("numpy", "onnxruntime", "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pydantic"),
     budget_mib=166,
 )
-RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, SEARCH, REGISTRY, SCORE)}
+CAPTURE = Recipe("capture", packages=("andamio", "monitoring"), imports=("pydantic",), budget_mib=12)
+RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, SEARCH, REGISTRY, SCORE, CAPTURE)}
 
 
 def sources(recipe: Recipe, repository: Path = REPOSITORY) -> dict[str, Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.asl.definition import every_state, has_children
+from infra.constructs.capture import LOGS
 from infra.constructs.machine import LOG_DELIVERY
 from infra.constructs.tracker import may_track
 from infra.proof.grants import Template, readable, resources
@@ -38,6 +39,8 @@ def needs(template: Template) -> frozenset[Need]:
         _of_functions,
         _of_tasks,
         _of_logs,
+        _of_subscriptions,
+        _of_dead_letters,
         _of_mlflow,
         _of_machines,
         _of_rules,
@@ -89,6 +92,20 @@ def _of_logs(template: Template) -> Iterator[Need]:
             yield Need(readable(properties["Role"]), f"logs:{action}", group, "Lambda writes the function's log")
 
 
+def _of_subscriptions(template: Template) -> Iterator[Need]:
+    for subscription, properties in resources(template, "AWS::Logs::SubscriptionFilter"):
+        function = readable(properties["DestinationArn"])
+        who = f"{LOGS} for {readable(properties['LogGroupName'])}"
+        yield Need(who, "lambda:InvokeFunction", function, f"subscription {subscription}")
+
+
+def _of_dead_letters(template: Template) -> Iterator[Need]:
+    for _, properties in resources(template, "AWS::Lambda::Function"):
+        if "DeadLetterConfig" in properties:
+            queue = readable(properties["DeadLetterConfig"]["TargetArn"])
+            yield Need(readable(properties["Role"]), "sqs:SendMessage", queue, "what Lambda gave up after its tries")
+
+
 def _of_mlflow(template: Template) -> Iterator[Need]:
     """What MLflow's client asks of SageMaker; the actions are held against recorded calls by test_track_calls.py."""
     for _, properties in resources(template, "AWS::Lambda::Function"):
@@ -119,6 +136,8 @@ def _of_task(state: dict[str, Any], template: Template) -> Iterator[tuple[str, s
         yield "sns:Publish", parameters["TopicArn"]
     elif resource.endswith(":states:::states:startExecution"):
         yield "states:StartExecution", parameters["StateMachineArn"]
+    elif resource.endswith(":states:::lambda:invoke.waitForTaskToken"):
+        yield "lambda:InvokeFunction", parameters["FunctionName"]
     elif resource.endswith(":states:::ecs:runTask.sync"):
         yield from _of_run_task(parameters["TaskDefinition"], template)
     elif ":" in resource:

@@ -13,7 +13,15 @@ from constructs import Construct
 
 import andamio
 from andamio import names
-from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, SearchSettings, Settings, TrainSettings
+from andamio.settings import (
+    ApiSettings,
+    CaptureSettings,
+    EtlSettings,
+    RegistrySettings,
+    SearchSettings,
+    Settings,
+    TrainSettings,
+)
 from andamio.storage import layout
 from infra.bundling import Bundle
 from infra.constructs.alerts import Alerts
@@ -21,9 +29,11 @@ from infra.constructs.api import Api, ApiLog, Throttle
 from infra.constructs.api_errors import ANY_ORIGIN
 from infra.constructs.arrivals import UploadRule
 from infra.constructs.bucket import DataBucket
+from infra.constructs.capture import Capture
 from infra.constructs.contract import ContractLayer
 from infra.constructs.function import MOST_SCRATCH_MIB, SCRATCH_MIB, BundledFunction
 from infra.constructs.machine import FileMachine
+from infra.constructs.queue import DeadLetterQueue
 from infra.constructs.scoring import Scoring
 from infra.constructs.table import PredictionsTable
 from infra.lock import lock_digest
@@ -45,7 +55,7 @@ ACCESS_LOG = "access/"
 
 
 class ProblemStack(Stack):
-    """Buckets and table, six functions, three state machines, the API, and what connects them."""
+    """Buckets and table, seven functions, three state machines, the API, and what connects them."""
 
     def __init__(
         self,
@@ -83,7 +93,14 @@ class ProblemStack(Stack):
         self._tracking()
         contract = ContractLayer(self, "Contract", system=system, toml=problem.toml, folder=work)
         self._stores = Stores(
-            problem.contract.problem.name, self._lake, self._models, self._batch, self._table, self._tracking_uri
+            problem.contract.problem.name,
+            self._lake,
+            self._models,
+            self._batch,
+            self._table,
+            self._tracking_uri,
+            system,
+            self.format_arn(service="events", resource="event-bus", resource_name="default"),
         )
         self._tasks = self._training_tasks()
         if self._tasks:
@@ -173,15 +190,29 @@ class ProblemStack(Stack):
             memory_mb=2048,
             timeout=600,
         )
+        self._capture = self._function(
+            "capture",
+            "What the API logs of predictions, to the lake and to the predictions table",
+            CaptureSettings(name, lake.bucket_name, self._table.table_name),
+            memory_mb=512,
+            timeout=120,
+            layers=[contract],
+            dead_letters=DeadLetterQueue(
+                self, "CaptureDeadLetters", name=names.resource(self._system, "capture-dead-letters")
+            ),
+        )
         self._api_function = self._function(
             "api",
             "Predictions over HTTP",
             ApiSettings(
                 name,
+                lake.bucket_name,
                 models.bucket_name,
                 self._batch.bucket_name,
                 self._table.table_name,
                 self._options.refresh_seconds,
+                self._problem.contract.monitor.capture_share,
+                self._problem.contract.monitor.audit_share,
             ),
             memory_mb=1769,  # one whole vCPU
             timeout=29,  # API Gateway waits no longer
@@ -224,6 +255,7 @@ class ProblemStack(Stack):
         layers: Sequence[lambda_.ILayerVersion] = (),
         scratch_mib: int = SCRATCH_MIB,
         snapstart: bool = False,
+        dead_letters: DeadLetterQueue | None = None,
     ) -> BundledFunction:
         return BundledFunction(
             self,
@@ -240,6 +272,7 @@ class ProblemStack(Stack):
             scratch_mib=scratch_mib,
             layers=layers,
             snapstart=snapstart,
+            dead_letters=dead_letters,
         )
 
     def _machines(self) -> None:
@@ -255,7 +288,10 @@ class ProblemStack(Stack):
                 "RegistryFunction": self._registry,
             },
             starts={},
-            numbers={"Parallel": self._problem.contract.training.parallel},
+            numbers={
+                "Parallel": self._problem.contract.training.parallel,
+                "ApprovalSeconds": 3600 * self._problem.contract.release.approve_hours,
+            },
             given_role=given_role,
             tasks=self._tasks,
         )
@@ -303,6 +339,7 @@ class ProblemStack(Stack):
             from infra.constructs.access_log import AccessLog
 
             log = AccessLog(self, "AccessLog", system=self._system, bucket=self._lake, prefix=ACCESS_LOG).log
+        Capture(self, "Capture", system=self._system, source=self._api_function, function=self._capture)
         throttle = Throttle(self._options.rate, self._options.burst)
         self._api = Api(self, "Api", system=self._system, handler=handler, log=log, throttle=throttle)
 

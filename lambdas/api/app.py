@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from andamio.errors import URN, AndamioError, InvalidRecord
 from lambdas.api import log
 from lambdas.api.champion.serving import Serving
+from lambdas.api.predictions.rejection import log_rejections
 from lambdas.api.replies import problems
 from lambdas.api.replies.docs import STATIC
 from lambdas.api.replies.reply import preflight, problem_reply
@@ -22,6 +23,8 @@ from lambdas.api.requests.body import malformed
 from lambdas.api.routes import batches, model, predictions, service
 from lambdas.api.stores import Stores
 
+PREDICTING = frozenset({"/predict", "/predict/batch", "/invocations"})
+"""Paths whose rejected records are logged: they would have been predictions."""
 SINGLE = frozenset({"/predict", "/explain"})
 """Paths that take one record: their errors have no index."""
 
@@ -100,6 +103,8 @@ async def _failure(request: Request, error: Exception) -> Response:
     request_id = str(getattr(request.scope.get("aws.context"), "aws_request_id", ""))  # "" where it was not Lambda
     path = request.scope["path"]
     loaded = request.app.state.connect().loaded if isinstance(error, InvalidRecord) else None
+    if isinstance(error, InvalidRecord) and loaded and path in PREDICTING:
+        log_rejections(error, loaded.contract, loaded.version, path[1:], request_id)
     body = problems.details(
         error, single=path in SINGLE, known=loaded.contract.features if loaded else {}, request_id=request_id
     )

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from lambdas.api.champion.champion import Champion
 from lambdas.api.champion.serving import Serving
+from lambdas.api.predictions.capture import Capture
 from lambdas.api.requests.body import JSON, media_type, parse_json, read_text
 from lambdas.api.requests.records import Records, many_records, one_record
 from lambdas.api.stores import Stores
@@ -33,6 +34,11 @@ async def _serving(request: Request) -> Serving:
 async def _champion(request: Request) -> Champion:
     serving: Serving = request.app.state.connect()
     return serving.champion()
+
+
+async def _capture(request: Request) -> Capture:
+    serving: Serving = request.app.state.connect()
+    return serving.capture
 
 
 async def _stores(request: Request) -> Stores:
@@ -57,6 +63,7 @@ ServingNow = Annotated[Serving, Depends(_serving)]
 ChampionNow = Annotated[Champion, Depends(_champion)]
 """The champion, after a look at the pointer if one is due. Where a body follows, it comes first: without a model
 nothing is read."""
+CaptureNow = Annotated[Capture, Depends(_capture)]
 StoresNow = Annotated[Stores, Depends(_stores)]
 JsonBody = Annotated[object, Depends(_json_body)]
 OneRecord = Annotated[Records, Depends(_one_record)]

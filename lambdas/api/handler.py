@@ -19,6 +19,7 @@ from andamio.settings import ApiSettings
 from lambdas.api import log
 from lambdas.api.app import create_app
 from lambdas.api.champion.serving import Serving
+from lambdas.api.predictions.capture import Capture
 from lambdas.api.replies import problems
 from lambdas.api.replies.reply import encode
 from lambdas.api.requests.gateway import RestApi
@@ -37,7 +38,8 @@ class WallClock:
 def connect() -> Serving:
     """The serving of the problem that this function was deployed for; raises `SettingsError`."""
     settings = ApiSettings.from_env()
-    return Serving(S3Objects(settings.models), settings.problem, WallClock(), settings.refresh_seconds)
+    capture = Capture(settings.capture_share, settings.audit_share)
+    return Serving(S3Objects(settings.models), settings.problem, WallClock(), settings.refresh_seconds, capture)
 
 
 @cache
@@ -83,7 +85,7 @@ def after_restore() -> None:
     try:
         connect().look()
     except Exception as error:
-        log.error(error, hook="after_restore")
+        log.error(error, quoted=True, hook="after_restore")
 
 
 with suppress(ImportError):  # there is such a module in Lambda's own runtime only

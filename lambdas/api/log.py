@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from fastapi import Request
 
+from andamio.errors import AndamioError
 from andamio.names import EVENT_ERROR, EVENT_REQUEST
 
 _PATH_SHOWN = 200
+WITHHELD = "(withheld: it may repeat a value of the request)"
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -32,10 +34,30 @@ def event(name: str, **fields: object) -> None:
     write(({"event": name, **fields},))
 
 
-def error(error: BaseException, **fields: object) -> None:
-    """Write one line about an unexpected error, with its traceback."""
-    trace = "".join(traceback.format_exception(error))
-    event(EVENT_ERROR, error=type(error).__name__, message=str(error), **fields, traceback=trace)
+def error(error: BaseException, *, quoted: bool = False, **fields: object) -> None:
+    """Write one line about an unexpected error, with its traceback.
+
+    A message is withheld that may repeat a value of the request, of which any may be private: all but those of our own
+    errors, of AWS, and of files and imports. `quoted` says that no request was being read.
+    """
+    trace = "".join(_trace(error, quoted))
+    event(EVENT_ERROR, error=type(error).__name__, message=_message(error, quoted), **fields, traceback=trace)
+
+
+def _message(error: BaseException, quoted: bool) -> str:
+    harmless = isinstance(error, AndamioError | ImportError | OSError) or type(error).__module__.startswith("botocore")
+    return str(error) if quoted or harmless else WITHHELD
+
+
+def _trace(error: BaseException, quoted: bool) -> Iterator[str]:
+    """The lines of a traceback, the first cause first, without the text of the errors that `_message` withholds."""
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if earlier is not None:
+        yield from _trace(earlier, quoted)
+        yield "\nwhich led to:\n\n"
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__name__}: {_message(error, quoted)}\n"
 
 
 def request(request: Request, status: int, problem: str | None = None) -> None:

@@ -1,4 +1,7 @@
-"""One step after the decision a call: register and promote; follow, after a promotion by hand. MLflow fits no other."""
+"""One step after the decision a call: register, ask for approval, promote or decline; and follow.
+
+`follow` comes after a change by hand. MLflow fits no other function.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from andamio.adapters.events import BusEvents
 from andamio.adapters.refusals import quoted_refusal
 from andamio.adapters.s3 import S3Objects
 from andamio.errors import AndamioError, TrainingError
@@ -15,21 +19,23 @@ from andamio.settings import RegistrySettings
 from andamio.step import Step, Steps, logged_step
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from registry import follow, reachable, register
-from registry.documents import AliasResult, Conflict, ModelResult, RunResult
-from registry.events import FollowEvent, PromoteEvent, RegisterEvent
+from registry import approve, follow, reachable, register
+from registry.documents import AliasResult, AskedResult, Conflict, ModelResult, RunResult
+from registry.events import AskApprovalEvent, DeclineEvent, FollowEvent, PromoteEvent, RegisterEvent
+from registry.news import News
 from registry.record import Origin, Tracker, Trackers
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """The buckets, where things come from, how to reach the tracker, and its address."""
+    """The buckets, where things come from, how to reach the tracker, its address, and where news are told."""
 
     lake: Objects
     models: Objects
     origin: Origin
     tracker: Trackers
     tracking_uri: str
+    news: News
 
 
 @cache
@@ -50,17 +56,37 @@ def connect() -> Registry:
         return connected()
 
     origin = Origin(f"s3://{settings.lake}/{layout.DATASETS}", settings.lock)
-    return Registry(S3Objects(settings.lake), S3Objects(settings.models), origin, tracker, settings.tracking_uri)
+    return Registry(
+        S3Objects(settings.lake),
+        S3Objects(settings.models),
+        origin,
+        tracker,
+        settings.tracking_uri,
+        News(BusEvents(), settings.system),
+    )
 
 
 def _register(to: Registry, event: RegisterEvent) -> RunResult | ModelResult:
-    return register.register(to.lake, to.models, event.run, event.decision, to.origin, to.tracker).summary()
+    now = datetime.now(UTC)
+    return register.register(
+        to.lake, to.models, event.run, event.decision, to.origin, to.tracker, to.news, now
+    ).summary()
 
 
 def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
     now = datetime.now(UTC)
-    promoted = register.promote(to.models, event.run, event.decision, to.tracker, now, attempt=event.attempt)
+    promoted = register.promote(to.models, event.run, event.decision, to.tracker, to.news, now, attempt=event.attempt)
     return promoted if isinstance(promoted, Conflict) else promoted.summary()
+
+
+def _ask_approval(to: Registry, event: AskApprovalEvent) -> AskedResult:
+    now = datetime.now(UTC)
+    asked = approve.ask_approval(to.models, event.run, event.decision, event.token, event.seconds, now)
+    return AskedResult(release=asked.release, expires=asked.expires)
+
+
+def _decline(to: Registry, event: DeclineEvent) -> ModelResult:
+    return approve.decline(to.models, event.run, event.decision, to.tracker, datetime.now(UTC)).summary()
 
 
 def _follow(to: Registry, event: FollowEvent) -> AliasResult:
@@ -69,6 +95,8 @@ def _follow(to: Registry, event: FollowEvent) -> AliasResult:
 
 STEPS: Steps[Registry] = {
     "register": Step(RegisterEvent, _register),
+    "ask_approval": Step(AskApprovalEvent, _ask_approval),
+    "decline": Step(DeclineEvent, _decline),
     "promote": Step(PromoteEvent, _promote),
     "follow": Step(FollowEvent, _follow),
 }

@@ -85,7 +85,8 @@ def _plan(to: Buckets, event: PlanEvent) -> PlanSummary:
             budget_minutes=event.input.budget_minutes,
             compute=to.compute,
             now=datetime.now(UTC),
-        )
+        ),
+        problem().release.approve,
     )
 
 

@@ -46,7 +46,7 @@ class Cloud(LocalAws):
         return self.execute(part, event)
 
     def answer(self, part: str, event: dict[str, Any], context: Any) -> Any:
-        with calling(part, str(event.get("step", ""))):
+        with calling(part, str(event.get("step", part))):
             return super().answer(part, event, context)
 
 

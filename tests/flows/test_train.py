@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import boto3
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
@@ -53,6 +54,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking: str) -> Ite
             "SearchFunction": deployed.function("search", search_handler),
             "RegistryFunction": deployed.function("registry", registry_handler),
             "Parallel": 2,
+            "ApprovalSeconds": 60,
             **tasks.VALUES,
         }
         for function in ("TrainFunction", "SearchFunction", "RegistryFunction"):
@@ -114,14 +116,36 @@ def test_training_again_on_the_same_data_ties_and_writes_nothing_new(cloud: Clou
 
 
 def test_a_model_no_better_than_the_champion_is_on_record_and_not_served(cloud: Cloud, tracking: str) -> None:
+    queue = listening("andamio.heart")
     champion = cloud.run("train", LINEAR).output["release"]
     ended = cloud.run("train", {"families": ["gradient_boosting"], "trials": 1})
     assert ended.output["status"] == "rejected"
+    told = [json.loads(message) for message in received(queue)]
+    assert [(event["detail-type"], event["detail"]["release"]) for event in told] == [
+        ("Model promoted", champion),
+        ("Model rejected", ended.output["release"]),
+    ]
     pointer = read_pointer(cloud.models, "heart")[0]
     assert pointer.champion is not None
     assert pointer.champion.release == champion
     challenger = MlflowClient(tracking, tracking).get_model_version_by_alias("heart", "challenger")
     assert challenger.tags["andamio.decision"] == "rejected"
+
+
+def listening(source: str) -> str:
+    """A queue that all events of a source come to; its address."""
+    events, sqs = boto3.client("events"), boto3.client("sqs")
+    address: str = sqs.create_queue(QueueName="told")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=address, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name="told", EventPattern=json.dumps({"source": [source]}))
+    events.put_targets(Rule="told", Targets=[{"Id": "queue", "Arn": arn}])
+    return address
+
+
+def received(address: str) -> list[str]:
+    """The bodies of the messages in a queue, in order."""
+    reply = boto3.client("sqs").receive_message(QueueUrl=address, MaxNumberOfMessages=10)
+    return [message["Body"] for message in reply.get("Messages", [])]
 
 
 def racing(cloud: Cloud, times: int) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
@@ -143,7 +167,7 @@ def test_the_alias_follows_a_promotion_by_hand(cloud: Cloud, tracking: str) -> N
     mlflow_client.delete_registered_model_alias("heart", "champion")
     said, is_error = cloud.invoke("registry", json.dumps({"step": "follow", "problem": "heart"}))
     assert not is_error
-    assert json.loads(said) == {"release": first, "mlflow_version": str(version)}
+    assert json.loads(said) == {"release": first, "mlflow_version": str(version), "repaired": True}
     assert mlflow_client.get_model_version_by_alias("heart", "champion").version == version
 
 

@@ -37,7 +37,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -
 
 def deploy_training(cloud: Cloud) -> None:
     """Deploy the functions and the machine of training; its tasks run in this process."""
-    values: dict[str, str | int] = {"Parallel": 1, **tasks.VALUES}
+    values: dict[str, str | int] = {"Parallel": 1, "ApprovalSeconds": 60, **tasks.VALUES}
     for name, module in {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}.items():
         values[f"{name}Function"] = cloud.function(name.lower(), module)
         values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)

@@ -7,7 +7,15 @@ import json
 import pytest
 
 from andamio import names
-from andamio.settings import ApiSettings, EtlSettings, RegistrySettings, ScoreSettings, SearchSettings, TrainSettings
+from andamio.settings import (
+    ApiSettings,
+    CaptureSettings,
+    EtlSettings,
+    RegistrySettings,
+    ScoreSettings,
+    SearchSettings,
+    TrainSettings,
+)
 from andamio.storage import layout
 from etl.extent import MOST_BYTES
 from infra.options import LARGEST_SHARD_MIB, read_options
@@ -20,6 +28,7 @@ FUNCTIONS = {
     "andamio-heart-search": SearchSettings,
     "andamio-heart-registry": RegistrySettings,
     "andamio-heart-score": ScoreSettings,
+    "andamio-heart-capture": CaptureSettings,
 }
 OUTPUTS = {
     "Problem", "Stage", "ApiUrl", "ApiKeyId", "LakeBucket", "ModelsBucket", "BatchBucket", "EtlMachine", "TrainMachine",
@@ -94,7 +103,7 @@ def test_the_largest_raw_file_fits_where_etl_copies_it_beside_what_it_is_unpacke
     assert scratch * 2**20 > 2 * MOST_BYTES + 2**31
 
 
-def test_the_contract_reaches_etl_and_training_alone(deployment):
+def test_the_contract_reaches_what_asks_the_deployed_one(deployment):
     (layer,) = deployment.of_type("AWS::Lambda::LayerVersion")
     layers = {
         function["FunctionName"]: function.get("Layers")
@@ -107,23 +116,40 @@ def test_the_contract_reaches_etl_and_training_alone(deployment):
         "andamio-heart-registry": None,
         "andamio-heart-score": None,
         "andamio-heart-api": None,
+        "andamio-heart-capture": [{"Ref": layer}],
     }
 
 
 def test_whatever_is_called_without_being_waited_for_has_a_dead_letter_queue(deployment):
-    """Rules alone: every function is called by a state machine or by API Gateway, which wait for the answer."""
+    """Rules, and the function that a log calls: a state machine and API Gateway wait for the answers of the others."""
     queues = set(deployment.of_type("AWS::SQS::Queue"))
+    (subscription,) = deployment.of_type("AWS::Logs::SubscriptionFilter").values()
     used = []
-    for function in deployment.of_type("AWS::Lambda::Function").values():
-        assert "DeadLetterConfig" not in function
+    for name, function in deployment.of_type("AWS::Lambda::Function").items():
+        assert ("DeadLetterConfig" in function) == (subscription["DestinationArn"] == {"Fn::GetAtt": [name, "Arn"]})
+        if "DeadLetterConfig" in function:
+            used.append(function["DeadLetterConfig"]["TargetArn"]["Fn::GetAtt"][0])
     assert not deployment.of_type("AWS::Lambda::EventInvokeConfig")
     assert not deployment.of_type("AWS::Lambda::EventSourceMapping")
-    assert not deployment.of_type("AWS::Logs::SubscriptionFilter")
     for rule in deployment.of_type("AWS::Events::Rule").values():
         for target in rule["Targets"]:
             used.append(target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0])
             assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
     assert sorted(used) == sorted(queues)
+
+
+def test_the_log_of_the_api_and_no_other_reaches_capture(deployment):
+    """A subscription to its own log would call a function for ever."""
+    ((name, subscription),) = deployment.of_type("AWS::Logs::SubscriptionFilter").items()
+    group = subscription["LogGroupName"]["Ref"]
+    assert deployment.of_type("AWS::Logs::LogGroup")[group]["LogGroupName"] == "/aws/lambda/andamio-heart-api"
+    for event in (names.EVENT_PREDICTION, names.EVENT_REJECTION):
+        assert subscription["FilterPattern"].strip('"') in event
+    permissions = deployment.of_type("AWS::Lambda::Permission")
+    (leave,) = [name for name, each in permissions.items() if each["Principal"] == "logs.amazonaws.com"]
+    assert permissions[leave]["SourceArn"] == {"Fn::GetAtt": [group, "Arn"]}
+    assert permissions[leave]["SourceAccount"] == {"Ref": "AWS::AccountId"}
+    assert leave in deployment.resources[name]["DependsOn"]
 
 
 def test_queues_are_encrypted_and_take_tls_only(deployment):

@@ -35,8 +35,20 @@ def test_policies_only_allow_and_name_what_they_allow(aws):
     for role in aws.of_type("AWS::IAM::Role").values():
         for policy in role["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
-                assert set(statement) == {"Effect", "Action", "Resource"}
+                condition = {"Condition"} if statement["Action"] == "events:PutEvents" else set()
+                assert set(statement) == {"Effect", "Action", "Resource"} | condition
                 assert statement["Effect"] == "Allow"
+
+
+def test_events_are_sent_as_this_system_and_of_the_types_that_a_role_has_to_tell(prod):
+    told = {}
+    for name, role in prod.of_type("AWS::IAM::Role").items():
+        for statement in (found for policy in role["Policies"] for found in policy["PolicyDocument"]["Statement"]):
+            if statement["Action"] == "events:PutEvents":
+                (asked,) = statement["Condition"].values()
+                assert asked["events:source"] == "andamio.heart--prod"
+                told[name[:-8]] = asked["events:detail-type"]
+    assert told["RegistryFunctionRole"] == ["Model promoted", "Model rejected"]
 
 
 def test_no_action_is_a_wildcard_and_one_list_of_actions_has_no_resource(aws):

@@ -25,6 +25,7 @@ COPIED = (
     "training",
     "registry",
     "scoring",
+    "monitoring",
     "lambdas",
     "infra",
     "stepfunctions",

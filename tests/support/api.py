@@ -16,6 +16,7 @@ from mangum import Mangum
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from lambdas.api.app import create_app
 from lambdas.api.champion.serving import Serving
+from lambdas.api.predictions.capture import Capture
 from lambdas.api.replies.docs import STATIC
 from lambdas.api.requests.gateway import RestApi
 from lambdas.api.stores import Stores
@@ -77,11 +78,12 @@ class Api:
     clock: ToldClock = field(default_factory=ToldClock)
     problem: str = "heart"
     refresh_seconds: int = 60
+    capture: Capture = field(default_factory=Capture)
     static: Path = STATIC
     request_id: str = ""
 
     def __post_init__(self) -> None:
-        self.serving = Serving(self.objects, self.problem, self.clock, self.refresh_seconds)
+        self.serving = Serving(self.objects, self.problem, self.clock, self.refresh_seconds, self.capture)
         self.stores = Stores(self.batch, self.table, self.clock)
         self.gateway = Mangum(
             create_app(lambda: self.serving, lambda: self.stores, self.static),

@@ -14,7 +14,7 @@ from andamio.errors import ReleaseError
 from andamio.gate import rules as gate
 from andamio.records.encode import encode
 from andamio.records.parse import parse_typed
-from andamio.release.pointer import Pointer, PointerEntry, read_pointer
+from andamio.release.pointer import Pointer, PointerEntry, Withdrawn, read_pointer
 from andamio.release.release import MODEL, Release
 from andamio.release.samples import OutOfFoldScores
 from andamio.storage import layout
@@ -49,6 +49,7 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
     def compute() -> GateDecision:
         candidate = load_candidate(run)
         verdict, refused_rows = judge(lake, run, plan, candidate, evaluation, champion)
+        verdict = _unless_withdrawn(verdict, pointer.withdrawal_of(run=run_id, graph=candidate.fit.files[MODEL]))
         verdict = gate.with_attempt_number(verdict, _attempt_number(models, name, plan.dataset, run_id))
         fields = dict(verdict)
         if unreadable:
@@ -72,6 +73,17 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
         )
 
     return run.once(decision_file(name), GateDecision, compute)
+
+
+def _unless_withdrawn(verdict: gate.Decision, withdrawal: Withdrawn | None) -> gate.Decision:
+    """The verdict, but a model that was rolled back is not promoted again, whatever the figures say."""
+    if withdrawal is None or verdict.outcome != "promoted":
+        return verdict
+    reason = (
+        f"This model served as release {withdrawal.release} and was rolled back at {withdrawal.at} "
+        f"({withdrawal.reason}). To let it serve nevertheless: andamio promote {withdrawal.release} --force"
+    )
+    return verdict.model_copy(update={"outcome": "rejected", "rule": "withdrawn", "reason": reason})
 
 
 def _incomplete_promotion(run: Run, pointer: Pointer) -> GateDecision | None:

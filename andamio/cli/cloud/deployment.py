@@ -21,7 +21,18 @@ from andamio.errors import AccountError, NotDeployed, ToolError, UsageError
 
 ECS_ROLE = "AWSServiceRoleForECS"
 """The service-linked role of ECS: AWS makes one an account."""
-_SOURCES = ("andamio", "etl", "training", "registry", "scoring", "lambdas", "infra", "stepfunctions")
+_SOURCES = (
+    "andamio",
+    "etl",
+    "training",
+    "registry",
+    "scoring",
+    "monitoring",
+    "rollout",
+    "lambdas",
+    "infra",
+    "stepfunctions",
+)
 _FILES = ("uv.lock", "package-lock.json", "cdk.json")
 
 

@@ -17,6 +17,8 @@ _POLL_SECONDS = 0.5
 _APPEAR_SECONDS = 30.0
 _FORGETFUL = "localstack"
 """The emulator whose state is in memory."""
+_WAITS = {"AskApproval": "waits for approval, in another terminal: andamio approve"}
+"""What is said of a state that waits for a person."""
 
 
 def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = str) -> Execution:
@@ -60,6 +62,7 @@ def _until_end(account: Account, arn: str, title: str, detail: Callable[[], str]
             if not execution.running:
                 return execution
             now = account.current_state(arn)
+            now = _WAITS.get(now, now)
             text = (f"{title}: {now}" if now else title) + (f" ({more})" if more else "")
             if text != last:
                 status.update(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,20 +16,19 @@ from andamio.adapters.aws import Account, Execution
 from andamio.cli.batches import report
 from andamio.cli.batches.batch import Batches, ResultOptions, find_predictions
 from andamio.cli.cloud import addresses, deployment, local
-from andamio.cli.console import done, err, note, step
+from andamio.cli.console import done, err, note
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api, show
-from andamio.cli.models import promote as promotion
 from andamio.cli.models.follow import follow, follow_etl, training_arn
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
+from andamio.cli.models.serving import await_release
 from andamio.cli.models.tracking import TrackingWatch
 from andamio.cli.models.trials import TrialProgress
 from andamio.contract import Contract
 from andamio.contract.tables import Family
 from andamio.dataset.documents import CurrentDataset
 from andamio.errors import (
-    AwsError,
     DataError,
     DocumentError,
     InputFileError,
@@ -45,14 +43,10 @@ from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from andamio.suggestion import nearest
 from etl.collect import Sources
-from registry import reachable
 from training.documents import TrainingPlan
 from training.run import PLAN_FILE
 
 _POLL_SECONDS = 0.5
-_SERVED_SECONDS = 60.0
-_FOLLOW_SECONDS = reachable.WAIT_SECONDS + 90
-"""What the function takes at most: it waits for MLflow, and imports MLflow's client."""
 _REJECTS_SHOWN = 3
 _ROWS_SHOWN = 3
 
@@ -244,49 +238,6 @@ def _plan(models: Objects, run: str) -> TrainingPlan | None:
         return documents.read(models, layout.run(run, PLAN_FILE), TrainingPlan)
     except DocumentError:
         return None
-
-
-def promote(deployed: dict[str, Any], release: str) -> None:
-    """Let an intact release serve, and wait until it does; MLflow's alias follows."""
-    account = account_of(deployed)
-    models = account.objects(deployed["buckets"]["models"])
-    if promotion.promote(models, deployed["problem"], release, datetime.now(UTC)):
-        done(f"Release {release} is champion now.")
-    else:
-        note(f"Release {release} is champion already, and intact.")
-    await_release(deployed, release)
-    follow_in_mlflow(deployed, account)
-
-
-def follow_in_mlflow(deployed: dict[str, Any], account: Account) -> None:
-    """Let MLflow's alias follow the pointer; where it cannot, say so: what serves does not depend on it."""
-    later = "what serves does not depend on it. To let it follow, give this command again, or train."
-    if deployed.get("mlflow_own") and not reachable.answers(deployed["mlflow_url"]):
-        note(
-            f"MLflow does not answer at {deployed['mlflow_url']}, so its alias 'champion' stays where it is; {later} "
-            "To start MLflow: andamio up"
-        )
-        return
-    function = names.resource(deployed["system"], "registry")
-    event = {"step": "follow", "problem": deployed["problem"]}
-    try:
-        with step("Letting MLflow's alias 'champion' follow"):
-            version = account.invoke(function, event, seconds=_FOLLOW_SECONDS)["mlflow_version"]
-    except AwsError as error:
-        note(f"MLflow's alias 'champion' did not follow: {str(error).rstrip('.')}. Note that {later}")
-        return
-    if version is None:
-        note("MLflow has no model version of this release: its alias 'champion' stays where it is.")
-    else:
-        done(f"MLflow's alias 'champion' is at version {version}.")
-
-
-def await_release(deployed: dict[str, Any], release: str) -> None:
-    """Wait until the API serves a release."""
-    deadline = time.monotonic() + _SERVED_SECONDS
-    with step("Waiting for the API to load the release"):
-        while api.call(deployed, "GET", "/version").get("release") != release and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
 
 
 def _champion(deployed: dict[str, Any], account: Account) -> PointerEntry | None:

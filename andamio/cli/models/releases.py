@@ -12,8 +12,8 @@ from andamio.release.release import MANIFEST, Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 
-ARCHIVED = "archived"
-"""The stage of a release that the pointer does not name."""
+ARCHIVED, WITHDRAWN = "archived", "withdrawn"
+"""The stages of a release that serves nothing: it was replaced, or rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def _summary(objects: Objects, pointer: Pointer, version: str, sealed: datetime)
     now = stage(pointer, version)
     try:
         release = Release.open(objects, version)
-        if now != ARCHIVED:
+        if now not in (ARCHIVED, WITHDRAWN):
             release.verify()
         evaluation = release.json("evaluation.json")
     except ReleaseError as error:
@@ -61,12 +61,12 @@ def _summary(objects: Objects, pointer: Pointer, version: str, sealed: datetime)
 
 
 def stage(pointer: Pointer, version: str) -> str:
-    """The stage of a release: champion, challenger, previous or archived."""
+    """The stage of a release: champion, challenger, previous, withdrawn or archived."""
     for name in ("champion", "challenger", "previous"):
         served = getattr(pointer, name)
         if served is not None and served.release == version:
             return name
-    return ARCHIVED
+    return WITHDRAWN if pointer.withdrawal_of(release=version) else ARCHIVED
 
 
 def figure(evaluation: dict[str, Any]) -> tuple[str, str]:

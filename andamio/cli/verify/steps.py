@@ -18,7 +18,7 @@ from andamio.cli.cloud.target import Target
 from andamio.cli.console import note
 from andamio.cli.home import REPO, home
 from andamio.cli.home import account as account_of
-from andamio.cli.models import api, pipeline
+from andamio.cli.models import api, pipeline, serving
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.contract import Contract
 from andamio.errors import NoModel, ServiceError, ToolError
@@ -77,7 +77,7 @@ def ingest(it: Verification) -> str:
     champion = read_pointer(models, it.deployed["problem"])[0].champion
     if champion is None:
         raise NoModel("ETL and training have ended, but the gate did not promote the first model.")
-    pipeline.await_release(it.deployed, champion.release)
+    serving.await_release(it.deployed, champion.release)
     return ""
 
 

@@ -33,6 +33,7 @@ _LONGEST_CHARACTER, _LONGEST_NUMBER = "\U0001f600", 1.1754943508222875e-38
 class Champion:
     """A release in service. `since` in ISO 8601 (UTC); `hidden` are the features that are never logged.
 
+    `allowed` are the names that a record may have: the inputs, and the column with its time.
     `mixtures` is how many rows its model may be asked about in one explanation.
     """
 
@@ -43,6 +44,7 @@ class Champion:
     model: Model
     threshold: float
     hidden: frozenset[str]
+    allowed: frozenset[str]
     mixtures: int
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -62,6 +64,7 @@ class Champion:
             "label_text": "",
             "probabilities": dict.fromkeys(self.contract.classes, _LONGEST_NUMBER),
             "model": {"name": self.contract.problem.name, "version": self.version},
+            "audit": False,
         }
         return travelling(encode_json(of_one)) + max(travelling(encode_json(label)) for label in texts.items())
 
@@ -112,6 +115,7 @@ def load(objects: Objects, served: PointerEntry) -> Champion:
         model=Model(contract, onnx),
         threshold=float(threshold),
         hidden=frozenset(name for name, feature in contract.features.items() if feature.private),
+        allowed=frozenset({*contract.inputs, *([contract.problem.time] if contract.problem.time is not None else [])}),
         mixtures=rows_for(len(onnx)),
     )
     _prove(champion)

@@ -17,6 +17,7 @@ from andamio.release.pointer import champion as champion_of
 from andamio.storage.ports import Clock, Objects
 from lambdas.api import log
 from lambdas.api.champion.champion import Champion, load
+from lambdas.api.predictions.capture import Capture
 
 SECONDS_WITHOUT_MODEL = 1.0
 
@@ -32,10 +33,13 @@ class Refusal:
 
 
 class Serving:
-    """The champion of one problem, kept up to date."""
+    """The champion of one problem, kept up to date, and which of its predictions are kept."""
 
-    def __init__(self, objects: Objects, problem: str, clock: Clock, refresh_seconds: float) -> None:
+    def __init__(
+        self, objects: Objects, problem: str, clock: Clock, refresh_seconds: float, capture: Capture | None = None
+    ) -> None:
         self.problem = problem
+        self.capture = capture or Capture()
         self.revision = 0
         self.loads = 0
         self.refusals = 0
@@ -129,7 +133,7 @@ class Serving:
                 "Promote another release: andamio promote VERSION."
             )
         if not known:
-            log.error(error, problem=self.problem, release=release)
+            log.error(error, quoted=True, problem=self.problem, release=release)
         log.event(
             names.EVENT_RELEASE_REFUSED,
             problem=self.problem,

@@ -26,6 +26,15 @@ type PredictionId = Annotated[
 """Its form is checked where the prediction is read."""
 
 
+type Audit = Annotated[
+    bool,
+    Field(
+        description="Whether the true label of this prediction is asked for, once it is known; such predictions are "
+        "chosen at random"
+    ),
+]
+
+
 class Label(RootModel[str], defer_build=True):
     """A class."""
 
@@ -50,6 +59,7 @@ class Prediction(ApiModel):
     label_text: str
     probabilities: Probabilities
     model: ModelVersion
+    audit: Audit
 
 
 class Predictions(ApiModel):
@@ -65,6 +75,7 @@ class InvocationsPrediction(ApiModel):
     label_text: str
     probabilities: Probabilities
     prediction_id: str
+    audit: Audit
 
 
 class InvocationsReply(ApiModel):

@@ -40,7 +40,8 @@ def stored_prediction(stores: Stores, prediction: str) -> Json:
         return _from_table(item)
     if place is None:
         raise _nothing(
-            "No prediction of this id is kept: those of batches are, those of a request are in the log alone."
+            "No prediction of this id is kept. That of a request is found some seconds after its answer, unless the "
+            'contract says [monitor] capture = "none"; all are kept for as long as [batch] keep_days says.'
         )
     return _from_batch(stores.bucket, *place)
 

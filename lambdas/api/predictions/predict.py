@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio import names
-from andamio.contract import Contract
 from andamio.errors import InvalidRecord, ReleaseError, Violation
 from andamio.records.encode import Encoded, encode
 from andamio.records.from_json import parse_records, unknown_field
+from andamio.records.names import in_contract_form
 from andamio.records.parse import parse
 from andamio.records.table import Table
 from andamio.release.threshold import labels_from
 from andamio.tabular.csv.request_body import CsvText
 from lambdas.api import log
 from lambdas.api.champion.champion import Champion
+from lambdas.api.predictions.capture import Capture
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.replies.reply import MOST_REPLY_BYTES, travelling
 from lambdas.api.replies.reply import encode as encode_json
@@ -30,22 +31,22 @@ from lambdas.api.requests.records import RecordId, Records, check_size
 Prediction = dict[str, Any]
 
 
-def predict(champion: Champion, records: Records, route: str, started: float) -> list[Prediction]:
+def predict(champion: Champion, capture: Capture, records: Records, route: str, started: float) -> list[Prediction]:
     """Score records, all or none; raises `InvalidRecord` that names every field that is wrong.
 
-    `started` is `time.perf_counter()` when the request came: each line's `duration_ms` counts from it.
+    `capture` says which lines hold the record. `started` is `time.perf_counter()` when the request came: each line's
+    `duration_ms` counts from it.
     """
     contract = champion.contract
     check_size(records.features, len(contract.inputs))
     table = parse_records(contract, records.features)
-    return _answer(champion, table, records.features, records.ids, route, started)
+    return _answer(champion, capture, table, records.features, records.ids, route, started)
 
 
-def predict_csv(champion: Champion, text: CsvText, route: str, started: float) -> list[Prediction]:
+def predict_csv(champion: Champion, capture: Capture, text: CsvText, route: str, started: float) -> list[Prediction]:
     """Score the rows of a CSV text, all of them or none; raises `InvalidRecord`."""
     contract = champion.contract
-    allowed = names_of(contract)
-    unknown = [unknown_field(contract, name) for name in text.columns if name not in allowed]
+    unknown = [unknown_field(contract, name) for name in text.columns if name not in champion.allowed]
     if unknown:
         raise InvalidRecord(
             [Violation(0, field or "header", reason, "unknown-field") for field, reason in unknown[:100]]
@@ -55,17 +56,12 @@ def predict_csv(champion: Champion, text: CsvText, route: str, started: float) -
         raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
     features = _values(table)
     check_size(features, len(contract.inputs))
-    return _answer(champion, table, features, [None] * len(text.lines), route, started)
-
-
-def names_of(contract: Contract) -> frozenset[str]:
-    """The names that a record may have: the inputs, and the column with its time."""
-    time = contract.problem.time
-    return frozenset(contract.inputs) | ({time} if time is not None else frozenset())
+    return _answer(champion, capture, table, features, [None] * len(text.lines), route, started)
 
 
 def _answer(
     champion: Champion,
+    capture: Capture,
     table: Table,
     features: Sequence[Any],
     ids: Sequence[RecordId],
@@ -80,19 +76,21 @@ def _answer(
     predictions = []
     for row, index, record_id in zip(probabilities.tolist(), chosen.tolist(), ids, strict=True):
         label = classes[index]
+        prediction_id = secrets.token_hex(16)
         predictions.append(
             {
-                "prediction_id": secrets.token_hex(16),
+                "prediction_id": prediction_id,
                 "record_id": record_id,
                 "label": label,
                 "label_text": texts[label],
                 "probabilities": dict(zip(classes, row, strict=True)),
                 "model": model,
+                "audit": capture.wants_label(prediction_id),
             }
         )
     if len(predictions) * champion.reply_bytes > MOST_REPLY_BYTES:
         _check_reply(predictions)
-    _log(champion, predictions, features, route, started)
+    _log(champion, capture, predictions, features, route, started)
     return predictions
 
 
@@ -134,10 +132,14 @@ def _answers(champion: Champion, one: Encoded) -> bool:
 
 
 def _log(
-    champion: Champion, predictions: Sequence[Prediction], features: Sequence[Any], route: str, started: float
+    champion: Champion,
+    capture: Capture,
+    predictions: Sequence[Prediction],
+    features: Sequence[Any],
+    route: str,
+    started: float,
 ) -> None:
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    hidden = champion.hidden
     duration = round((time.perf_counter() - started) * 1000, 3)
     log.write(
         {
@@ -145,11 +147,25 @@ def _log(
             "time": now,
             "route": route,
             **prediction,
-            "features": {name: value for name, value in record.items() if name not in hidden} if hidden else record,
+            **(
+                {"features": _shown(champion, record)}
+                if capture.keeps(prediction["prediction_id"], prediction["audit"])
+                else {}
+            ),
             "duration_ms": duration,
         }
         for prediction, record in zip(predictions, features, strict=True)
     )
+
+
+def _shown(champion: Champion, record: Mapping[str, object]) -> Mapping[str, object]:
+    """What a line may hold of a valid record: all but private features, however their names are spelled."""
+    hidden = champion.hidden
+    if not hidden:
+        return record
+    if not record.keys() <= champion.allowed:
+        record = in_contract_form(record, champion.allowed)
+    return {name: value for name, value in record.items() if name not in hidden}
 
 
 def _values(table: Table) -> list[dict[str, object]]:

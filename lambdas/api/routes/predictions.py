@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from lambdas.api.dependencies import ChampionNow, ManyRecords, OneRecord, StoresNow, body
+from lambdas.api.dependencies import CaptureNow, ChampionNow, ManyRecords, OneRecord, StoresNow, body
 from lambdas.api.models.predictions import (
     Explanation,
     InvocationsReply,
@@ -17,7 +17,7 @@ from lambdas.api.models.predictions import (
 from lambdas.api.models.problem import ALWAYS, problems
 from lambdas.api.models.records import BatchRequest, Invocations, PredictRequest
 from lambdas.api.predictions.explain import check_offered, explanation
-from lambdas.api.predictions.predict import names_of, predict, predict_csv
+from lambdas.api.predictions.predict import predict, predict_csv
 from lambdas.api.replies.reply import json_reply
 from lambdas.api.requests.body import CSV, JSON, media_type, parse_json, read_text
 from lambdas.api.requests.invocations import records_of, rows_of_csv
@@ -50,12 +50,14 @@ lookups = APIRouter(
     responses=_SCORING,
     openapi_extra=body(PredictRequest),
 )
-async def predict_one_record(request: Request, champion: ChampionNow, records: OneRecord) -> Response:
+async def predict_one_record(
+    request: Request, champion: ChampionNow, capture: CaptureNow, records: OneRecord
+) -> Response:
     """The caller's id is returned as record_id. prediction_id is new each time, and is in the log.
 
     Only predictions of batches can be looked up by it.
     """
-    return json_reply(predict(champion, records, "predict", request.scope["started"])[0])
+    return json_reply(predict(champion, capture, records, "predict", request.scope["started"])[0])
 
 
 @router.post(
@@ -66,9 +68,12 @@ async def predict_one_record(request: Request, champion: ChampionNow, records: O
     responses=_SCORING,
     openapi_extra=body(BatchRequest),
 )
-async def predict_up_to_1000_records(request: Request, champion: ChampionNow, records: ManyRecords) -> Response:
+async def predict_up_to_1000_records(
+    request: Request, champion: ChampionNow, capture: CaptureNow, records: ManyRecords
+) -> Response:
     """All or nothing: when one record is invalid, nothing is predicted. The errors name its index, from 0."""
-    return json_reply({"predictions": predict(champion, records, "predict/batch", request.scope["started"])})
+    predictions = predict(champion, capture, records, "predict/batch", request.scope["started"])
+    return json_reply({"predictions": predictions})
 
 
 @router.post(
@@ -79,7 +84,7 @@ async def predict_up_to_1000_records(request: Request, champion: ChampionNow, re
     responses=_SCORING,
     openapi_extra=body(Invocations, **{CSV: {"schema": {"type": "string"}}}),
 )
-async def predict_in_mlflows_scoring_protocol(request: Request, champion: ChampionNow) -> Response:
+async def predict_in_mlflows_scoring_protocol(request: Request, champion: ChampionNow, capture: CaptureNow) -> Response:
     """For clients of MLflow and SageMaker. Values are named as in the schema, never given by position.
 
     NaN, which MLflow's client writes for a missing number, is read as null. CSV has a header, and is read as a file is.
@@ -87,12 +92,12 @@ async def predict_in_mlflows_scoring_protocol(request: Request, champion: Champi
     kind, text = media_type(request, (JSON, CSV)), await read_text(request)
     started: float = request.scope["started"]
     if kind == CSV:
-        rows = rows_of_csv(text, champion.contract, names_of(champion.contract))
-        predictions = predict_csv(champion, rows, "invocations", started)
+        rows = rows_of_csv(text, champion.contract, champion.allowed)
+        predictions = predict_csv(champion, capture, rows, "invocations", started)
     else:
-        features = records_of(parse_json(text, nan_is_null=True), names_of(champion.contract))
-        predictions = predict(champion, Records(features, [None] * len(features)), "invocations", started)
-    columns_of_reply = ("label", "label_text", "probabilities", "prediction_id")
+        features = records_of(parse_json(text, nan_is_null=True), champion.allowed)
+        predictions = predict(champion, capture, Records(features, [None] * len(features)), "invocations", started)
+    columns_of_reply = ("label", "label_text", "probabilities", "prediction_id", "audit")
     return json_reply({"predictions": [{key: row[key] for key in columns_of_reply} for row in predictions]})
 
 

@@ -41,7 +41,7 @@ async def whether_a_model_is_loaded(request: Request) -> Response:
     except NotReady:
         raise
     except Exception as error:
-        log.error(error, path="/ping")
+        log.error(error, quoted=True, path="/ping")
         raise NotReady("The service cannot look for a model. What happened is in its log.") from error
     return json_reply({"status": "ok"})
 

@@ -75,7 +75,16 @@ def test_without_settings_the_answer_names_no_variable_and_the_log_does() -> Non
 def s3() -> Iterator[None]:
     """An environment with a bucket, on moto's S3."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
-        said = ApiSettings(problem="heart", models="models", batch="batch", table="predictions", refresh_seconds=60)
+        said = ApiSettings(
+            problem="heart",
+            lake="lake",
+            models="models",
+            batch="batch",
+            table="predictions",
+            refresh_seconds=60,
+            capture_share=1.0,
+            audit_share=0.0,
+        )
         for name, value in said.as_env().items():
             patch.setenv(name, value)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

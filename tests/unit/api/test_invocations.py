@@ -32,7 +32,7 @@ def test_every_form_gives_the_answer_of_predict(api: Api, body: object) -> None:
     answer = api.post("/invocations", body)
     assert answer.status == 200
     (row,) = answer.json["predictions"]
-    assert list(row) == ["label", "label_text", "probabilities", "prediction_id"]
+    assert list(row) == ["label", "label_text", "probabilities", "prediction_id", "audit"]
     assert {key: row[key] for key in ("label", "label_text", "probabilities")} == {
         key: expected[key] for key in ("label", "label_text", "probabilities")
     }

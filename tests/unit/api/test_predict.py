@@ -20,7 +20,7 @@ def test_the_request_of_the_course_works_as_it_is(api: Api) -> None:
     answer = api.send(event("api-predict"))
     assert answer.status == 200
     said = answer.json
-    assert list(said) == ["prediction_id", "record_id", "label", "label_text", "probabilities", "model"]
+    assert list(said) == ["prediction_id", "record_id", "label", "label_text", "probabilities", "model", "audit"]
     assert said["record_id"] is None
     assert (said["label"], said["label_text"]) == ("1", "Heart disease detected")
     assert list(said["probabilities"]) == ["0", "1"]

@@ -116,7 +116,7 @@ def test_an_unknown_batch_has_no_predictions_and_a_repeated_one_names_the_first(
 def test_an_online_prediction_is_looked_up_by_its_own_id(api: Api) -> None:
     online = "0123456789abcdef" * 2
     answer = api.get(f"/predictions/{online}")
-    assert (answer.status, "those of a request are in the log alone" in answer.json["detail"]) == (404, True)
+    assert (answer.status, "some seconds after its answer" in answer.json["detail"]) == (404, True)
     item = {key: value for key, value in ITEM.items() if key not in ("batch", "line", "record_id")}
     api.table.put_all([item | {"prediction_id": online}])
     body = api.get(f"/predictions/{online}").json

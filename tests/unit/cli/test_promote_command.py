@@ -6,15 +6,21 @@ from datetime import UTC, datetime
 
 import pytest
 
-from andamio.adapters.memory import MemoryObjects
-from andamio.cli.models import pipeline, show
-from andamio.cli.models.promote import promote
+from andamio.adapters.memory import MemoryEvents, MemoryObjects
+from andamio.cli.models import serving, show
 from andamio.cli.models.releases import list_releases
-from andamio.errors import AwsError, PreconditionFailed, ReleaseError, UsageError
+from andamio.errors import AccessRefused, AwsError, PreconditionFailed, ReleaseError, UsageError
 from andamio.release import pointer as pointers
 from andamio.release.pointer import read_pointer
 from andamio.storage import layout
+from rollout import promote as promotion
+from rollout.rollback import roll_back
 from tests.support.releases import heart, linear_onnx, seal_release, serve
+
+
+def promote(objects: MemoryObjects, problem: str, version: str, now: datetime) -> bool:
+    return promotion.promote(objects, problem, version, now, by="ada", reason="a test")
+
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 DEPLOYED = {"problem": "heart", "buckets": {"models": "models"}}
@@ -65,7 +71,7 @@ def test_of_two_promotions_at_once_one_is_told(objects: MemoryObjects, monkeypat
     def somebody_was_faster(*_: object) -> None:
         raise PreconditionFailed("serving/heart.json")
 
-    monkeypatch.setattr("andamio.cli.models.promote.swap_pointer", somebody_was_faster)
+    monkeypatch.setattr("rollout.promote.change_pointer", somebody_was_faster)
     with pytest.raises(UsageError, match="at the same moment"):
         promote(objects, "heart", other, NOW)
     assert pointers.read_pointer(objects, "heart")[0].revision == 1
@@ -107,8 +113,8 @@ def test_a_damaged_champion_is_listed_as_refused_with_what_to_do(
 class Functions:
     """An account whose registry function answers, or fails."""
 
-    def __init__(self, answer: str | AwsError | None) -> None:
-        self.answer = answer
+    def __init__(self, answer: str | AwsError | None, *, repaired: bool = False) -> None:
+        self.answer, self.repaired = answer, repaired
         self.called: list[tuple[str, object]] = []
 
     def invoke(self, function: str, payload: object, *, seconds: float) -> dict[str, object]:
@@ -116,22 +122,23 @@ class Functions:
         self.called.append((function, payload))
         if isinstance(self.answer, AwsError):
             raise self.answer
-        return {"mlflow_version": self.answer}
+        return {"mlflow_version": self.answer, "repaired": self.repaired}
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "repaired", "said"),
     [
-        ("7", "MLflow's alias 'champion' is at version 7."),
-        (None, "stays where it is"),
-        (AwsError("MLflow does not answer."), "did not follow: MLflow does not answer. Note that what serves"),
+        ("7", False, "MLflow's alias 'champion' is at version 7, the model that serves."),
+        ("7", True, "was elsewhere, and is at version 7 now."),
+        (None, False, "no version has the alias"),
+        (AwsError("MLflow does not answer."), False, "did not follow: MLflow does not answer. Note that what serves"),
     ],
 )
 def test_mlflow_s_alias_follows_a_promotion_or_it_is_said_that_it_does_not(
-    answer: str | AwsError | None, said: str, capsys: pytest.CaptureFixture[str]
+    answer: str | AwsError | None, repaired: bool, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    functions = Functions(answer)
-    pipeline.follow_in_mlflow({"problem": "heart", "system": "heart-prod"}, functions)  # type: ignore[arg-type]
+    functions = Functions(answer, repaired=repaired)
+    serving.follow_in_mlflow({"problem": "heart", "system": "heart-prod"}, functions)  # type: ignore[arg-type]
     assert functions.called == [("andamio-heart-prod-registry", {"step": "follow", "problem": "heart"})]
     assert said in " ".join(capsys.readouterr().err.split())
 
@@ -139,8 +146,57 @@ def test_mlflow_s_alias_follows_a_promotion_or_it_is_said_that_it_does_not(
 def test_where_mlflow_is_down_promote_says_so_and_calls_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     functions = Functions("7")
     deployed = {"problem": "heart", "system": "heart", "mlflow_own": True, "mlflow_url": "http://127.0.0.1:1"}
-    pipeline.follow_in_mlflow(deployed, functions)  # type: ignore[arg-type]
+    serving.follow_in_mlflow(deployed, functions)  # type: ignore[arg-type]
     assert functions.called == []
     said = " ".join(capsys.readouterr().err.split())
     assert "give this command again" in said
     assert said.endswith("andamio up")
+
+
+class Telling:
+    """An account with a bucket of models and a bus."""
+
+    def __init__(self, models: MemoryObjects, *failures: Exception) -> None:
+        self.models = models
+        self.bus = MemoryEvents(*failures)
+
+    def objects(self, bucket: str) -> MemoryObjects:
+        """The one bucket."""
+        return self.models
+
+    def events(self) -> MemoryEvents:
+        """The bus."""
+        return self.bus
+
+
+def test_a_change_by_hand_is_told_and_given_again_it_is_the_same_event(objects: MemoryObjects) -> None:
+    champion, other = two(objects)
+    account = Telling(objects)
+    deployed = {**DEPLOYED, "system": "heart--prod"}
+    for _ in range(2):
+        promote(objects, "heart", other, NOW)
+        serving.tell(deployed, account)  # type: ignore[arg-type]
+    first, second = account.bus.sent
+    assert first == second
+    assert (first.kind, first.detail.release, first.detail.system) == ("Model promoted", other, "heart--prod")
+    roll_back(objects, "heart", NOW, by="ada", reason="it is wrong")
+    serving.tell(deployed, account)  # type: ignore[arg-type]
+    last = account.bus.sent[-1]
+    assert (last.kind, last.detail.release) == ("Model rolled back", champion)
+    assert last.detail.id != first.detail.id
+    assert "it is wrong" in last.detail.message
+
+
+def test_what_the_gate_promoted_is_not_told_twice(objects: MemoryObjects) -> None:
+    two(objects)
+    account = Telling(objects)
+    serving.tell({**DEPLOYED, "system": "heart"}, account)  # type: ignore[arg-type]
+    assert not account.bus.sent
+
+
+def test_where_the_event_cannot_be_sent_it_is_said(objects: MemoryObjects, capsys: pytest.CaptureFixture[str]) -> None:
+    _, other = two(objects)
+    promote(objects, "heart", other, NOW)
+    account = Telling(objects, AccessRefused("The caller may not events:PutEvents."))
+    serving.tell({**DEPLOYED, "system": "heart"}, account)  # type: ignore[arg-type]
+    assert "was not sent: The caller may not events:PutEvents." in " ".join(capsys.readouterr().err.split())

@@ -13,7 +13,7 @@ import pytest
 from andamio.contract import Contract, tables
 
 REPO = Path(__file__).resolve().parents[3]
-SOURCES = ("andamio", "etl", "training", "registry", "scoring", "lambdas", "infra")
+SOURCES = ("andamio", "etl", "training", "registry", "scoring", "monitoring", "rollout", "lambdas", "infra")
 TABLES = {
     "problem": tables.ProblemTable,
     "data": tables.Data,
@@ -100,7 +100,7 @@ def test_every_key_is_read_by_something(table: str, key: str) -> None:
 
 
 def test_every_table_of_the_format_is_looked_at() -> None:
-    assert set(Contract.model_fields) - {"features"} <= set(TABLES)
+    assert set(Contract.model_fields) - {"features", "monitor"} <= set(TABLES)
 
 
 def test_a_key_that_nothing_reads_would_be_noticed() -> None:

@@ -47,7 +47,7 @@ def test_every_missing_variable_is_named_at_once(kind: type[Settings]) -> None:
 
 
 def test_a_malformed_variable_is_named_with_its_type() -> None:
-    good = settings.ApiSettings("heart", "models", "batch", "predictions", 60).as_env()
+    good = settings.ApiSettings("heart", "lake", "models", "batch", "predictions", 60, 1.0, 0.0).as_env()
     with pytest.raises(SettingsError, match="ANDAMIO_REFRESH_SECONDS must be of type int"):
         settings.ApiSettings.from_env(good | {"ANDAMIO_REFRESH_SECONDS": "soon"})
 

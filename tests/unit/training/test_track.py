@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from andamio.adapters.memory import MemoryObjects
+from andamio.adapters.memory import MemoryEvents, MemoryObjects
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
 from andamio.dataset.documents import DatasetAudit
@@ -26,6 +26,7 @@ from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from registry import card, flavor
 from registry.follow import follow
 from registry.mlflow import MlflowTracker
+from registry.news import News
 from registry.record import Origin, read_record
 from registry.register import promote, register, with_card
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
@@ -40,6 +41,7 @@ pytestmark = pytest.mark.slow
 FRUIT = Contract.load(FRUIT_FOLDER)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 ORIGIN = Origin("s3://lake/datasets/", lock="10c" * 21 + "1")
+NEWS = News(MemoryEvents(), "heart")
 FAMILIES = ("logistic_regression", "gradient_boosting")
 
 
@@ -323,8 +325,8 @@ def test_a_call_that_was_cut_off_is_completed_without_doubles(tracker, record, m
 def test_registering_and_promoting_set_alias_tags_and_release(tracker, trained):
     lake, kept, run, decision = trained
     models = copied(kept)
-    result = register(lake, models, run, decision, ORIGIN, tracker)
-    assert promote(models, run, decision, tracker, NOW).status == "promoted"
+    result = register(lake, models, run, decision, ORIGIN, tracker, NEWS, NOW)
+    assert promote(models, run, decision, tracker, NEWS, NOW).status == "promoted"
     champion = tracker.client.get_model_version_by_alias(tracker.name, "champion")
     assert str(champion.version) == result.mlflow_version
     assert champion.tags["andamio.release"] == result.release
@@ -335,10 +337,10 @@ def test_registering_and_promoting_set_alias_tags_and_release(tracker, trained):
 def test_a_second_model_that_is_rejected_is_the_challenger(tracker, trained):
     lake, kept, run, decision = trained
     models = copied(kept)
-    register(lake, models, run, decision, ORIGIN, tracker)
-    promote(models, run, decision, tracker, NOW)
+    register(lake, models, run, decision, ORIGIN, tracker, NEWS, NOW)
+    promote(models, run, decision, tracker, NEWS, NOW)
     second, _ = evaluated(lake, models, FRUIT, families=("gradient_boosting",))
-    result = register(lake, models, second, decide(lake, models, second).decision, ORIGIN, tracker)
+    result = register(lake, models, second, decide(lake, models, second).decision, ORIGIN, tracker, NEWS, NOW)
     assert result.status == "rejected"
     aliases = {
         alias: str(tracker.client.get_model_version_by_alias(tracker.name, alias).version)
@@ -360,7 +362,7 @@ def test_a_run_without_a_model_is_on_record_all_the_same(tracker, trained):
     lake, models = trained[0], MemoryObjects("models")
     run = planned(lake, models, FRUIT)
     fit(lake, models, run, exporter=broken)
-    assert register(lake, models, run, None, ORIGIN, tracker).status == "no_parity"
+    assert register(lake, models, run, None, ORIGIN, tracker, NEWS, NOW).status == "no_parity"
     (parent,) = tracker.runs("training")
     assert parent.data.tags["andamio.decision"] == "no_parity"
     assert "cannot be converted" in parent.data.tags["mlflow.note.content"]

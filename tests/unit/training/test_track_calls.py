@@ -17,10 +17,11 @@ from mlflow.protos.model_registry_pb2 import ModelRegistryService
 from mlflow.protos.service_pb2 import MlflowService
 from mlflow.tracking import MlflowClient
 
-from andamio.adapters.memory import MemoryObjects
+from andamio.adapters.memory import MemoryEvents, MemoryObjects
 from andamio.contract import Contract
 from infra.constructs.tracker import ACTIONS
 from registry.mlflow import MlflowTracker
+from registry.news import News
 from registry.record import Origin
 from registry.register import ATTEMPTS, promote, register
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
@@ -35,6 +36,7 @@ pytestmark = pytest.mark.slow
 FRUIT = Contract.load(FRUIT_FOLDER)
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 ORIGIN = Origin("s3://lake/datasets/", lock="10c" * 21 + "1")
+NEWS = News(MemoryEvents(), "heart")
 
 NAMED_OTHERWISE = {
     # What AWS's list of actions has for a method whose name is not on it.
@@ -93,16 +95,16 @@ def walk(trained, trackers, client, recorder) -> None:
     models, tracker = copied(kept), trackers("fruit")
 
     # A first model, promoted; the same again, as after a call whose answer was lost.
-    assert register(lake, models, run, decision, ORIGIN, tracker).status == "promoted"
-    assert promote(models, run, decision, tracker, NOW).status == "promoted"
+    assert register(lake, models, run, decision, ORIGIN, tracker, NEWS, NOW).status == "promoted"
+    assert promote(models, run, decision, tracker, NEWS, NOW).status == "promoted"
     forgotten = copied(kept)
-    assert register(lake, forgotten, run, decision, ORIGIN, tracker).status == "promoted"
-    assert promote(forgotten, run, decision, tracker, NOW).status == "promoted"
+    assert register(lake, forgotten, run, decision, ORIGIN, tracker, NEWS, NOW).status == "promoted"
+    assert promote(forgotten, run, decision, tracker, NEWS, NOW).status == "promoted"
 
     # A second run, rejected: the challenger. Then it is promoted after all, and the alias moves.
     second, _ = evaluated(lake, models, FRUIT, families=("gradient_boosting",))
     judged = decide(lake, models, second).decision
-    assert register(lake, models, second, judged, ORIGIN, tracker).status == "rejected"
+    assert register(lake, models, second, judged, ORIGIN, tracker, NEWS, NOW).status == "rejected"
     tracker("fruit").unpoint("challenger", "2")
 
     # A run without a model.
@@ -112,14 +114,14 @@ def walk(trained, trackers, client, recorder) -> None:
     lost = MemoryObjects("models")
     without = planned(lake, lost, FRUIT)
     fit(lake, lost, without, exporter=broken)
-    assert register(lake, lost, without, None, ORIGIN, tracker).status == "no_parity"
+    assert register(lake, lost, without, None, ORIGIN, tracker, NEWS, NOW).status == "no_parity"
 
     # Somebody else is promoted between decision and swap, three times.
     others, conflicted = copied(kept), trackers("conflict")
-    register(lake, others, run, decision, ORIGIN, conflicted)
+    register(lake, others, run, decision, ORIGIN, conflicted, NEWS, NOW)
     point_at(others, "fruit", "f" * 64)
-    assert promote(others, run, decision, conflicted, NOW, attempt=1).status == "conflict"
-    assert promote(others, run, decision, conflicted, NOW, attempt=ATTEMPTS).status == "rejected"
+    assert promote(others, run, decision, conflicted, NEWS, NOW, attempt=1).status == "conflict"
+    assert promote(others, run, decision, conflicted, NEWS, NOW, attempt=ATTEMPTS).status == "rejected"
 
     # A call that was cut off while it logged the model, and one while it registered it.
     for place, owner in {"log": Model, "register_model": mlflow}.items():
@@ -127,8 +129,8 @@ def walk(trained, trackers, client, recorder) -> None:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(owner, place, broken_call)
             with pytest.raises(ConnectionError):
-                register(lake, cut, run, decision, ORIGIN, system)
-        assert register(lake, cut, run, decision, ORIGIN, system).status == "promoted"
+                register(lake, cut, run, decision, ORIGIN, system, NEWS, NOW)
+        assert register(lake, cut, run, decision, ORIGIN, system, NEWS, NOW).status == "promoted"
 
     # Two that register the same run at once: what both have made is found, and the later one goes.
     doubled(lake, copied(kept), run, decision, trackers("double"), client, recorder)
@@ -158,10 +160,10 @@ def doubled(lake, models, run, decision, tracker, client, recorder) -> None:
         found = real(self, *args, **kwargs)
         return type(found)([], None) if state["calls"] in (1, 3) else found
 
-    register(lake, copied(models), run, decision, ORIGIN, tracker)
+    register(lake, copied(models), run, decision, ORIGIN, tracker, NEWS, NOW)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(MlflowClient, "search_runs", blind)
-        register(lake, copied(models), run, decision, ORIGIN, tracker)
+        register(lake, copied(models), run, decision, ORIGIN, tracker, NEWS, NOW)
 
 
 def test_every_call_is_one_that_the_role_may_make(called):
@@ -185,8 +187,8 @@ def test_a_model_is_of_its_system_and_a_data_set_of_its_problem(trained, tmp_pat
         for system in ("fruit", "fruit--prod"):
             models = copied(kept)
             tracker = MlflowTracker(uri, system, f"file://{tmp_path}/{system}")
-            register(lake, models, run, decision, ORIGIN, lambda problem, tracker=tracker: tracker)
-            promote(models, run, decision, lambda problem, tracker=tracker: tracker, NOW)
+            register(lake, models, run, decision, ORIGIN, lambda problem, tracker=tracker: tracker, NEWS, NOW)
+            promote(models, run, decision, lambda problem, tracker=tracker: tracker, NEWS, NOW)
         client = MlflowClient(uri, uri)
         assert {model.name for model in client.search_registered_models()} == {"fruit", "fruit--prod"}
         for system in ("fruit", "fruit--prod"):

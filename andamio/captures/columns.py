@@ -1,0 +1,166 @@
+"""Captured predictions as columns of Arrow: one row a prediction, one column `f.NAME` for each feature.
+
+prediction_id, record_id   texts; null where the caller gave no id
+time                       when it was made, UTC
+source                     the route of the API, or `batch:ID`
+model_version, variant     the release, and whether it was the champion
+label, probabilities       index of the class, float32 `[classes]`
+audit                      whether the reply asked for the true label
+truth                      index of the true class, null where the file had none
+f.NAME                     float64 (NaN = missing), text ("" = missing) or date; private features have no column
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.records.table import Table
+
+FEATURE = "f."
+NO_TRUTH = -1
+CHAMPION = "champion"
+COMPRESSION = "zstd"
+
+
+@dataclass(slots=True)
+class CapturedRows:
+    """Captured predictions, `rows` of them.
+
+    `times` datetime64[ms] `[rows]` in UTC, `labels` and `truth` class indices int64 `[rows]` (truth -1 = none),
+    `probabilities` float32 `[rows, classes]`, `audit` bool `[rows]`; `columns` by feature `[rows]` as
+    `andamio.records.table.Table` has them.
+    """
+
+    ids: list[str]
+    record_ids: list[str | None]
+    times: NDArray[np.datetime64]
+    sources: list[str]
+    model_versions: list[str]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    audit: NDArray[np.bool_]
+    truth: NDArray[np.int64]
+    columns: dict[str, NDArray[Any]]
+
+    @property
+    def rows(self) -> int:
+        """How many predictions."""
+        return len(self.ids)
+
+
+def features_of(contract: Contract) -> tuple[str, ...]:
+    """The features that are kept: the inputs that are not private."""
+    return tuple(name for name, feature in contract.inputs.items() if not feature.private)
+
+
+def schema(contract: Contract) -> pa.Schema:
+    """The columns under a contract."""
+    kinds = {"category": pa.string(), "date": pa.date32()}
+    return pa.schema(
+        [
+            pa.field("prediction_id", pa.string()),
+            pa.field("record_id", pa.string()),
+            pa.field("time", pa.timestamp("ms", "UTC")),
+            pa.field("source", pa.string()),
+            pa.field("model_version", pa.string()),
+            pa.field("variant", pa.string()),
+            pa.field("label", pa.int16()),
+            pa.field("probabilities", pa.list_(pa.float32(), len(contract.classes))),
+            pa.field("audit", pa.bool_()),
+            pa.field("truth", pa.int16()),
+            *(
+                pa.field(f"{FEATURE}{name}", kinds.get(contract.inputs[name].type, pa.float64()))
+                for name in features_of(contract)
+            ),
+        ]
+    )
+
+
+def to_arrow(
+    contract: Contract,
+    table: Table,
+    *,
+    ids: Sequence[str],
+    record_ids: Sequence[str | None] | pa.Array,
+    times: NDArray[np.datetime64],
+    sources: Sequence[str],
+    version: str,
+    labels: NDArray[np.integer[Any]],
+    probabilities: NDArray[np.float32],
+    audit: Sequence[bool] | NDArray[np.bool_],
+    truth: NDArray[np.integer[Any]] | None = None,
+) -> pa.RecordBatch:
+    """Rows as one batch; `table` holds their records `[rows]`, as the contract types them."""
+    rows = len(ids)
+    true = np.full(rows, NO_TRUTH) if truth is None else truth
+    found = schema(contract)
+    flat = pa.array(np.ascontiguousarray(probabilities, dtype=np.float32).reshape(-1))
+    arrays = [
+        pa.array(ids, pa.string()),
+        record_ids.cast(pa.string()) if isinstance(record_ids, pa.Array) else pa.array(record_ids, pa.string()),
+        pa.array(times.astype("datetime64[ms]"), pa.timestamp("ms")).cast(pa.timestamp("ms", "UTC")),
+        pa.array(sources, pa.string()),
+        pa.array([version] * rows, pa.string()),
+        pa.array([CHAMPION] * rows, pa.string()),
+        pa.array(labels.astype(np.int16)),
+        pa.FixedSizeListArray.from_arrays(flat, len(contract.classes)),
+        pa.array(np.asarray(audit, dtype=bool)),
+        pa.array(true.astype(np.int16), mask=true == NO_TRUTH),
+        *(_feature(table, name, found.field(f"{FEATURE}{name}").type) for name in features_of(contract)),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=found)
+
+
+def from_arrow(contract: Contract, batches: Sequence[pa.RecordBatch]) -> CapturedRows:
+    """Rows as arrays; none of them are none of each column."""
+    found = schema(contract)
+    table = pa.Table.from_batches([_plain(batch, found) for batch in batches], found).combine_chunks()
+    flat = table.column("probabilities").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    columns: dict[str, NDArray[Any]] = {}
+    for name in features_of(contract):
+        columns[name] = _array(table.column(f"{FEATURE}{name}").combine_chunks())
+    return CapturedRows(
+        ids=table.column("prediction_id").to_pylist(),
+        record_ids=table.column("record_id").to_pylist(),
+        times=table.column("time").cast(pa.timestamp("ms")).to_numpy(),
+        sources=table.column("source").to_pylist(),
+        model_versions=table.column("model_version").to_pylist(),
+        labels=table.column("label").to_numpy().astype(np.int64),
+        probabilities=flat.reshape(-1, len(contract.classes)).astype(np.float32),
+        audit=table.column("audit").to_numpy().astype(bool),
+        truth=table.column("truth").fill_null(NO_TRUTH).to_numpy().astype(np.int64),
+        columns=columns,
+    )
+
+
+def _feature(table: Table, name: str, kind: pa.DataType) -> pa.Array:
+    if name in table.coded:
+        coded = table.coded[name]
+        texts = pa.array([*map(str, coded.values), ""], pa.string())
+        codes = np.where(coded.codes < 0, len(texts) - 1, coded.codes)
+        return texts.take(pa.array(codes))
+    column = table.columns[name]
+    return pa.array(column, kind) if column.dtype != object else pa.array(column.tolist(), kind)
+
+
+def _array(column: pa.Array) -> NDArray[Any]:
+    if pa.types.is_string(column.type):
+        # Each distinct text once: a column of a million texts is a million pointers.
+        coded = column.dictionary_encode()
+        texts = np.array([*coded.dictionary.to_pylist(), ""], dtype=object)
+        return np.asarray(texts[coded.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)])
+    if pa.types.is_date32(column.type):
+        return np.asarray(column.to_numpy(zero_copy_only=False), dtype="datetime64[D]")
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _plain(batch: pa.RecordBatch, found: pa.Schema) -> pa.RecordBatch:
+    """A batch in the contract's own types and order."""
+    return batch.select(found.names).cast(found)

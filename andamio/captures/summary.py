@@ -1,0 +1,74 @@
+"""What is known of captured predictions without reading them: how many there were, kept and not, and what was refused.
+
+An hour of the API's predictions has one summary, and each shard of a batch has one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from pydantic import Field
+
+from andamio.storage.documents import Document, Part
+
+SUMMARY_ENDING, ROWS_ENDING = "json", "parquet"
+
+
+class ReleaseRows(Part):
+    """The predictions of one release.
+
+    There were `made` of them, `drawn` of these to be kept with their record; of them `kept` are, others cannot be read.
+    """
+
+    version: str
+    made: int = Field(ge=0)
+    drawn: int = Field(ge=0)
+    kept: int = Field(ge=0)
+
+
+class FieldFault(Part):
+    """How many records of a release had one fault; a record may have several."""
+
+    version: str
+    field: str
+    code: str
+    records: int = Field(ge=1)
+
+
+class CaptureSummary(Document):
+    """An hour of predictions, or a shard of a batch.
+
+    `made_of` is the digest of the deliveries. `rejected` are records that were refused, by release; `unreadable` what
+    is wrong with kept records that the release's contract no longer takes. `duplicates` were delivered more than once.
+    `truths` are labels that the rows of a file carried, `no_truths` those of them that are no label.
+    """
+
+    made_of: str
+    releases: tuple[ReleaseRows, ...] = ()
+    rejected: Mapping[str, int] = Field(default_factory=dict)
+    faults: tuple[FieldFault, ...] = ()
+    unreadable: tuple[FieldFault, ...] = ()
+    duplicates: int = 0
+    truths: int = 0
+    no_truths: int = 0
+
+
+def faults_of(counts: Mapping[tuple[str, str, str], int]) -> tuple[FieldFault, ...]:
+    """Counts by (version, field, code), in order."""
+    return tuple(
+        FieldFault(version=version, field=field, code=code, records=records)
+        for (version, field, code), records in sorted(counts.items())
+    )
+
+
+def digest(names: Iterable[str]) -> str:
+    """The digest of what something is made of."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:32]
+
+
+def count_faults(counts: Counter[tuple[str, str, str]], version: str, faults: Iterable[tuple[str, str]]) -> None:
+    """Count the faults of one record, (field, code), each once."""
+    for field, code in set(faults):
+        counts[version, field, code] += 1

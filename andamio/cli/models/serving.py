@@ -1,0 +1,148 @@
+"""Which release serves, changed by hand: `andamio promote` and `andamio rollback`; MLflow follows."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from andamio import names
+from andamio.adapters.aws import Account
+from andamio.cli.console import done, note, step
+from andamio.cli.home import account as account_of
+from andamio.cli.models import api
+from andamio.errors import AndamioError, AwsError, UsageError
+from andamio.release.pointer import read_pointer
+from andamio.storage.events import EventType, make_event
+from registry import reachable
+from rollout import promote as promotion
+from rollout import rollback as rollbacks
+
+_POLL_SECONDS = 0.5
+SERVED_SECONDS = 60.0
+"""Within so many seconds the API serves what the pointer names."""
+_FOLLOW_SECONDS = reachable.WAIT_SECONDS + 90
+"""What the function takes at most: it waits for MLflow, and imports MLflow's client."""
+_LONGEST_REASON = 500
+
+
+def promote(deployed: dict[str, Any], release: str, *, reason: str, force: bool) -> None:
+    """Let an intact release serve, and wait until it does; MLflow's alias follows."""
+    account = account_of(deployed)
+    models = account.objects(deployed["buckets"]["models"])
+    now = datetime.now(UTC)
+    promoted = promotion.promote(
+        models, deployed["problem"], release, now, by=who(), reason=reason_of(reason), force=force
+    )
+    if promoted:
+        done(f"Release {release} is champion now.")
+    else:
+        note(f"Release {release} is champion already, and intact.")
+    tell(deployed, account)
+    await_release(deployed, release)
+    follow_in_mlflow(deployed, account)
+
+
+def roll_back(deployed: dict[str, Any], release: str | None, *, reason: str, force: bool) -> None:
+    """Withdraw the champion, let the release before it or a named one serve, and wait until it does."""
+    account = account_of(deployed)
+    models = account.objects(deployed["buckets"]["models"])
+    found = rollbacks.roll_back(
+        models,
+        deployed["problem"],
+        datetime.now(UTC),
+        by=who(),
+        reason=reason_of(reason),
+        version=release,
+        force=force,
+    )
+    if found is None:
+        note(f"Release {release} is champion already: nothing is rolled back.")
+        serves = str(release)
+    else:
+        serves = found.serves
+        done(f"Release {found.withdrawn} is withdrawn, and release {serves} is champion again.")
+        note("The withdrawn release stays. Neither the gate nor andamio promote lets it serve again without --force.")
+    tell(deployed, account)
+    await_release(deployed, serves)
+    follow_in_mlflow(deployed, account)
+
+
+def tell(deployed: dict[str, Any], account: Account) -> None:
+    """Send the event of the last change by hand; where it cannot be sent, say so: what serves does not depend on it.
+
+    The same command once more sends the same event again.
+    """
+    pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
+    change = pointer.change
+    if change is None or change.decision is not None:
+        return  # the gate's own promotions are told by the registry
+    kind: EventType = "Model rolled back" if change.kind == "rolled_back" else "Model promoted"
+    event = make_event(
+        kind,
+        problem=deployed["problem"],
+        system=deployed["system"],
+        occasion=f"revision {pointer.revision}",
+        message=f"Release {change.after} is champion now, by hand, in place of {change.before}: {change.reason}",
+        release=change.after,
+    )
+    try:
+        account.events().put(event)
+    except AndamioError as error:
+        note(f"The event '{kind}' was not sent: {error}")
+
+
+def check_registry(deployed: dict[str, Any]) -> None:
+    """Compare MLflow with the pointer, let it follow where it does not, and say which it was."""
+    follow_in_mlflow(deployed, account_of(deployed))
+
+
+def follow_in_mlflow(deployed: dict[str, Any], account: Account) -> None:
+    """Let MLflow's alias follow the pointer; where it cannot, say so: what serves does not depend on it."""
+    later = "what serves does not depend on it. To let it follow, give this command again, or train."
+    if deployed.get("mlflow_own") and not reachable.answers(deployed["mlflow_url"]):
+        note(
+            f"MLflow does not answer at {deployed['mlflow_url']}, so its alias 'champion' stays where it is; {later} "
+            "To start MLflow: andamio up"
+        )
+        return
+    function = names.resource(deployed["system"], "registry")
+    event = {"step": "follow", "problem": deployed["problem"]}
+    try:
+        with step("Letting MLflow's alias 'champion' follow"):
+            answer = account.invoke(function, event, seconds=_FOLLOW_SECONDS)
+    except AwsError as error:
+        note(f"MLflow's alias 'champion' did not follow: {str(error).rstrip('.')}. Note that {later}")
+        return
+    version = answer["mlflow_version"]
+    if version is None:
+        note("MLflow has no model version of the release that serves: no version has the alias 'champion'.")
+    elif answer["repaired"]:
+        done(f"MLflow's alias 'champion' was elsewhere, and is at version {version} now.")
+    else:
+        done(f"MLflow's alias 'champion' is at version {version}, the model that serves.")
+
+
+def await_release(deployed: dict[str, Any], release: str) -> None:
+    """Wait until the API serves a release."""
+    deadline = time.monotonic() + SERVED_SECONDS
+    with step("Waiting for the API to load the release"):
+        while api.call(deployed, "GET", "/version").get("release") != release and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+
+def who() -> str:
+    """Whose hand it is, for the history."""
+    try:
+        return getpass.getuser()
+    except OSError:  # an account without a name, as containers have
+        return "somebody without a user name"
+
+
+def reason_of(text: str) -> str:
+    """A reason as the history keeps it: one line; raises `UsageError` for one that is too long."""
+    said = " ".join(text.split())
+    if len(said) > _LONGEST_REASON:
+        raise UsageError(f"A reason of up to {_LONGEST_REASON} characters was expected, and this has {len(said)}.")
+    return said or "no reason was given"

@@ -1,0 +1,94 @@
+"""The history of what served and what was refused: one record a promotion, rejection or rollback.
+
+A change of the pointer is part of the pointer that it led to, so it exists from the very moment that it holds. Its
+record under `decisions/` is written after that, and again before the next change: whatever is killed in between, no
+revision is missing from the history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Literal
+
+from andamio.release.pointer import Change, Pointer, read_pointer, swap_pointer
+from andamio.storage import documents, layout
+from andamio.storage.documents import Document
+from andamio.storage.ports import Objects
+
+Kind = Literal["promoted", "rejected", "rolled_back"]
+
+
+class HistoryRecord(Document):
+    """`decisions/ID.json`: what happened to which release, when (ISO 8601, UTC), by whom or what, and why.
+
+    `release` serves since a promotion or a rollback, and was refused by a rejection; `before` served before.
+    `revision` is that of the pointer, None where it did not move; `decision` names the gate's decision.
+    """
+
+    kind: Kind
+    at: str
+    by: str
+    reason: str
+    problem: str
+    release: str
+    before: str | None
+    run: str
+    revision: int | None
+    decision: str | None
+    numbers: dict[str, float]
+
+    @property
+    def id(self) -> str:
+        """What the record is stored under; two records are never the same."""
+        if self.revision is None:
+            return f"{self.kind}-{self.run}-{self.decision}"
+        # A pointer that was deleted to start over begins again at revision 1.
+        return f"{self.kind}-{self.revision:06d}-{hashlib.sha256(self.to_json()).hexdigest()[:8]}"
+
+
+def change_pointer(objects: Objects, before: Pointer, etag: str | None, after: Pointer) -> None:
+    """Swap the pointer, and record the change; raises `PreconditionFailed` when the pointer has changed meanwhile."""
+    record_change(objects, before)
+    swap_pointer(objects, after, etag)
+    record_change(objects, after)
+
+
+def record_change(objects: Objects, pointer: Pointer) -> None:
+    """Write the record of the change that led to a pointer; harmless when it is there."""
+    record = _of(pointer, pointer.change)
+    if record is not None:
+        _write(objects, record)
+
+
+def record_rejection(objects: Objects, record: HistoryRecord) -> None:
+    """Write the record of a rejection; the first one of a run's decision stays."""
+    _write(objects, record)
+
+
+def read_history(objects: Objects, problem: str) -> list[HistoryRecord]:
+    """Every record of a problem, the oldest first, that of the pointer as it is now included."""
+    pointer, _ = read_pointer(objects, problem)
+    records = {record.id: record for record in _stored(objects) if record.problem == problem}
+    newest = _of(pointer, pointer.change)
+    if newest is not None:
+        records[newest.id] = newest
+    return sorted(records.values(), key=lambda record: (record.at, record.revision or 0, record.id))
+
+
+def _stored(objects: Objects) -> Iterator[HistoryRecord]:
+    for item in objects.list(layout.DECISIONS):
+        yield documents.parse(objects.get(item.key).body, HistoryRecord, item.key)
+
+
+def _of(pointer: Pointer, change: Change | None) -> HistoryRecord | None:
+    if change is None:
+        return None
+    fields = asdict(change)
+    fields["release"] = fields.pop("after")
+    return HistoryRecord(problem=pointer.problem, revision=pointer.revision, **fields)
+
+
+def _write(objects: Objects, record: HistoryRecord) -> None:
+    objects.put_new(layout.history(record.id), record.to_json(), content_type=documents.JSON)

@@ -1,0 +1,54 @@
+"""How often the watch is right, and how far it carries: the tables of docs/monitoring.md.
+
+python -m benchmarks.watch                       # every part: hours
+python -m benchmarks.watch alarms --windows 50   # one part, small
+python -m benchmarks.watch labels --write        # and put its table into docs/monitoring.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.watch import alarms, labels
+
+PAGE = Path("docs/monitoring.md")
+
+PARTS: dict[str, tuple[int, Callable[[int], str]]] = {
+    "alarms": (alarms.WINDOWS, alarms.false_alarms),
+    "detection": (alarms.DETECTIONS, alarms.detection),
+    "labels": (200, labels.table),
+}
+"""By name, how many windows of each kind are drawn, and what makes the table."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and write on request."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.watch", description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all where none is named")
+    parser.add_argument("--windows", type=int, help="windows drawn of each kind")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
+    options = parser.parse_args(arguments)
+    for part in options.parts or PARTS:
+        if part not in PARTS:
+            parser.error(f"no part '{part}': {', '.join(PARTS)}")
+        windows, measure = PARTS[part]
+        text = measure(options.windows or windows)
+        print(f"\n{part}\n\n{text}", flush=True)
+        if options.write:
+            put(part, text)
+
+
+def put(part: str, text: str) -> None:
+    """Replace what stands between the marks of a part; raises `ValueError` where the page has none."""
+    page = PAGE.read_text(encoding="utf-8")
+    marked = re.compile(rf"(<!-- {part} -->\n).*?(\n<!-- /{part} -->)", re.DOTALL)
+    if not marked.search(page):
+        raise ValueError(f"{PAGE} has no <!-- {part} --> ... <!-- /{part} -->")
+    PAGE.write_text(marked.sub(lambda found: found[1] + text + found[2], page), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""False alarms and detection of the data drift, by rows of reference and window."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.watch import tables_of
+from benchmarks.watch.population import Columns, Population, World, population, world
+from benchmarks.watch.shifts import SHIFTS, Shift
+from monitoring.drift.compare import compare
+from monitoring.drift.limits import Limits
+
+TABLES = ("heart", "mixed", "wide")
+SIZES = (200, 1000, 5000, 20_000)
+PAIRS = [
+    *((rows, rows) for rows in SIZES[:3]),
+    (200, 1000),
+    (1000, 200),
+    (200, 20_000),
+    (20_000, 200),
+    (20_000, 20_000),
+]
+"""Rows of reference and window."""
+WINDOWS, DETECTIONS, JOINT_EVERY = 1000, 100, 5
+"""Windows drawn for false alarms and for each shift; of those for false alarms one in five has joint drift tested."""
+
+Detector = Callable[[World, Columns, NDArray[np.float64]], dict[str, bool]]
+"""What finds drift in a window's columns and probabilities: which kinds of alarm ring."""
+
+
+@dataclass
+class Rates:
+    """Windows by what rang in them, and windows in which it could ring."""
+
+    rang: Counter[str] = field(default_factory=Counter)
+    windows: Counter[str] = field(default_factory=Counter)
+
+    def add(self, alarms: dict[str, bool]) -> None:
+        """One window."""
+        for name, rings in alarms.items():
+            self.windows[name] += 1
+            self.rang[name] += rings
+
+    def text(self, name: str) -> str:
+        """The share of windows, with the count where it is small."""
+        windows = self.windows[name]
+        return "-" if not windows else f"{self.rang[name] / windows:.3f}".rstrip("0").rstrip(".")
+
+
+def ours(with_joint: bool, number: int) -> Detector:
+    """Andamio, with its defaults."""
+
+    def detect(place: World, columns: Columns, scores: NDArray[np.float64]) -> dict[str, bool]:
+        labels = (scores[:, 1] >= place.reference.threshold).astype(np.int64)
+        found = compare(place.reference, columns, scores, labels, Limits(), with_joint=with_joint, seed=number)
+        alarms = {
+            "features": bool(found.drifted),
+            "predictions": found.predictions.status == "drift",
+        }
+        if with_joint:
+            alarms |= {"joint": found.joint.status == "drift", "any": found.status == "drift"}
+        return alarms
+
+    return detect
+
+
+def rates(
+    place: Population,
+    reference_rows: int,
+    window_rows: int,
+    windows: int,
+    detector: Callable[[int], Detector],
+    shift: Shift | None = None,
+) -> Rates:
+    """Draw reference and window anew each time, and count what rings."""
+    found = Rates()
+    for number in range(windows):
+        rng = np.random.default_rng([number, reference_rows, window_rows])
+        known = world(place, rng, reference_rows)
+        columns, labels = place.draw(rng, window_rows)
+        if shift is not None:
+            shifted = shift(rng, columns, labels)
+            if shifted is None:
+                return found
+            columns, labels = shifted
+        found.add(detector(number)(known, columns, known.model.scores(columns)))
+    return found
+
+
+def false_alarms(windows: int, tables: Sequence[str] = TABLES) -> str:
+    """A table of the share of windows that ring where nothing has moved."""
+    lines = []
+    for name in tables:
+        place = population(name)
+        for m, n in PAIRS if name == "heart" else [(rows, rows) for rows in SIZES]:
+            found = rates(place, m, n, windows, lambda number: ours(number % JOINT_EVERY == 0, number))
+            kinds = [found.text(kind) for kind in ("features", "predictions", "joint", "any")]
+            drawn = f"{found.windows['features']:,}", f"{found.windows['joint']:,}"
+            lines.append([name, f"{m:,}", f"{n:,}", *kinds, *drawn])
+            print(lines[-1], flush=True)
+    head = ["table", "reference rows", "window rows", "a feature", "predictions", "joint", "any", "windows"]
+    return tables_of([*head, "of these with joint"], lines)
+
+
+def detection(windows: int, tables: Sequence[str] = TABLES, reference_rows: int = 1000) -> str:
+    """A table of the share of windows that ring after each shift of the data."""
+    lines = []
+    for name in tables:
+        place = population(name)
+        for label, shift in SHIFTS.items():
+            row = [name, label]
+            for n in SIZES:
+                found = rates(place, reference_rows, n, windows, lambda number: ours(True, number), shift)
+                row.append(found.text("any"))
+            lines.append(row)
+            print(row, flush=True)
+    return tables_of(["table", "shift", *(f"{n:,} rows" for n in SIZES)], lines)

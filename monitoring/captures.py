@@ -1,0 +1,159 @@
+"""The predictions of a window: those of one release, a uniform sample of them where they are too many."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+
+from andamio.captures import columns, files
+from andamio.captures.columns import CapturedRows as Captured
+from andamio.captures.summary import CaptureSummary, ReleaseRows
+from andamio.contract import Contract
+from andamio.storage import documents, layout
+from andamio.storage.ports import Objects
+from monitoring.compaction import compact_hour, compact_window, hours_between
+
+__all__ = ["Captured", "Window", "compact_hour", "compact_window", "read_window"]
+
+MOST_ROWS = 200_000
+"""Predictions that a window is compared by; of more, a uniform sample of about as many."""
+
+_ALL = 2**64
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a window holds of one release.
+
+    `captured` is a uniform sample, `share` of the predictions that the release made, which are `rows_seen`.
+    `rejected_rows` are the records that were refused, `rejections` how many of them by (field, code); `requests` are
+    all records that were asked about. `other_versions` are predictions of other releases. `unreadable` are kept records
+    that the release's contract does not take, by (field, code); `duplicates` came more than once.
+    """
+
+    captured: Captured
+    rows_seen: int = 0
+    share: float = 1.0
+    rejected_rows: int = 0
+    rejections: dict[tuple[str, str], int] = field(default_factory=dict)
+    other_versions: dict[str, int] = field(default_factory=dict)
+    unreadable: dict[tuple[str, str], int] = field(default_factory=dict)
+    duplicates: int = 0
+
+    @property
+    def requests(self) -> int:
+        """Records that the release was asked about."""
+        return self.rows_seen + self.rejected_rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file of rows of the release, and what is known of it; `origin` is its batch, "" for the API."""
+
+    origin: str
+    key: str
+    summary: CaptureSummary
+    rows: ReleaseRows | None
+
+
+def read_window(
+    lake: Objects,
+    contract: Contract,
+    version: str,
+    start: datetime,
+    end: datetime,
+    *,
+    most_rows: int = MOST_ROWS,
+) -> Window:
+    """Read the predictions that a release made in the whole hours from `start` to before `end`.
+
+    `contract` is the release's own. Hours are read as they were compacted (`compact_window`). Above `most_rows` each
+    prediction is kept by a digest of its id, so that the same window is the same sample, and one file is held at a
+    time. Where the API, or a batch, keeps a sample already it is thinned less: all predictions had the same chance.
+    """
+    sources = [source for hour in hours_between(start, end) for source in _sources(lake, hour, version)]
+    seen: Counter[str] = Counter()
+    rejections: Counter[tuple[str, str]] = Counter()
+    unreadable: Counter[tuple[str, str]] = Counter()
+    rejected = duplicates = 0
+    for source in sources:
+        summary = source.summary
+        for release in summary.releases:
+            seen[release.version] += release.made
+        rejected += summary.rejected.get(version, 0)
+        duplicates += summary.duplicates
+        for counts, faults in ((rejections, summary.faults), (unreadable, summary.unreadable)):
+            for fault in faults:
+                if fault.version == version:
+                    counts[fault.field, fault.code] += fault.records
+    rows_seen = seen.pop(version, 0)
+    shares = _shares(sources)
+    share = min([1.0, *shares.values(), *([most_rows / rows_seen] if rows_seen else [])])
+    with TemporaryDirectory(prefix="window-") as folder:
+        batches = [
+            batch
+            for source in sources
+            if source.rows is not None and source.rows.kept
+            for batch in _rows(lake, source.key, share / shares[source.origin], Path(folder))
+        ]
+        captured = columns.from_arrow(contract, batches)
+    return Window(
+        captured=captured,
+        rows_seen=rows_seen,
+        share=share,
+        rejected_rows=rejected,
+        rejections=dict(rejections),
+        other_versions=dict(seen),
+        unreadable=dict(unreadable),
+        duplicates=duplicates,
+    )
+
+
+def chance(prediction_id: str) -> int:
+    """A number below 2^64 that is a prediction's own, and drawn evenly."""
+    return int.from_bytes(hashlib.blake2b(prediction_id.encode(), digest_size=8, person=b"window").digest())
+
+
+def _shares(sources: Sequence[_Source]) -> dict[str, float]:
+    """By origin, the share of the release's predictions that were kept there; those that keep none have no say."""
+    made: Counter[str] = Counter()
+    drawn: Counter[str] = Counter()
+    for source in sources:
+        if source.rows is not None:
+            made[source.origin] += source.rows.made
+            drawn[source.origin] += source.rows.drawn
+    return {origin: count / made[origin] for origin, count in drawn.items() if count}
+
+
+def _sources(lake: Objects, hour: datetime, version: str) -> Iterator[_Source]:
+    """What is known of an hour, and where the rows of the release are."""
+    last = layout.captured_hour(hour)
+    for info in lake.list(layout.captures(hour)):
+        if info.key > last:
+            return  # deliveries, of which an hour may have thousands
+        if info.key != last and not info.key.endswith(".json"):
+            continue
+        summary = documents.read(lake, info.key, CaptureSummary)
+        rows = next((each for each in summary.releases if each.version == version), None)
+        if info.key == last:
+            yield _Source("", layout.captured_rows(hour, version), summary, rows)
+        else:
+            shard = info.key.removesuffix(".json")
+            yield _Source(shard.rsplit("-", 1)[0], f"{shard}.parquet", summary, rows)
+
+
+def _rows(lake: Objects, key: str, share: float, folder: Path) -> Iterator[pa.RecordBatch]:
+    """A share of the rows of a file."""
+    limit = int(share * _ALL)
+    for batch in files.read(lake, key, folder):
+        if limit < _ALL:
+            ids = batch.column("prediction_id").to_pylist()
+            batch = batch.filter(pa.array([chance(one) < limit for one in ids], pa.bool_()))
+        yield batch

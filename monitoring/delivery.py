@@ -1,0 +1,231 @@
+"""A delivery of log lines to the lake and to the predictions table.
+
+CloudWatch Logs delivers a line at least once, in any order. A delivery is kept under the digest of its lines' own ids,
+so that the same delivery is the same object; an item of the table is written over itself. What a line says twice in
+two deliveries is counted once when the hour is compacted (`monitoring.captures`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import hashlib
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from andamio import names
+from andamio.contract import Contract
+from andamio.contract.canonical import composed
+from andamio.errors import DataError
+from andamio.storage import layout
+from andamio.storage.ports import Objects, PredictionStore
+
+LARGEST_DELIVERY = 64 * 2**20
+"""Bytes of a delivery when unzipped: far above the megabyte that CloudWatch Logs collects before it delivers."""
+
+_PREDICTION_ID = re.compile(r"[0-9a-f]{32}")
+_REJECTION_TEXTS = ("time", "route", "request_id", "model_version")
+_LONGEST_TEXT = 256
+
+Line = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Delivery:
+    """The lines of a delivery that are kept, by the hour of their own time, and how many others there were.
+
+    `hours` is hour -> id of the log event -> line; `broken` are lines of ours that cannot be read, `others` the lines
+    about something else.
+    """
+
+    hours: dict[datetime, dict[str, Line]] = field(default_factory=dict)
+    predictions: int = 0
+    rejections: int = 0
+    broken: int = 0
+    others: int = 0
+    oldest: datetime | None = None
+
+    def add(self, event_id: str, line: Line) -> None:
+        """Keep a line."""
+        moment = moment_of(line["time"])
+        if moment is None:
+            raise ValueError("a line that is kept has a time")
+        self.hours.setdefault(moment.replace(minute=0, second=0, microsecond=0), {})[event_id] = line
+        self.oldest = moment if self.oldest is None else min(self.oldest, moment)
+
+
+def read(event: Mapping[str, Any], contract: Contract) -> Delivery:
+    """Read what CloudWatch Logs hands to a function; raises `DataError` where it is no delivery, or too large.
+
+    A field that the contract marks private is dropped, though the API logs none: its release may have an older
+    contract.
+    """
+    payload = _payload(event)
+    delivery = Delivery()
+    if payload.get("messageType") != "DATA_MESSAGE":
+        return delivery  # CloudWatch Logs asks whether it may deliver
+    private = frozenset(name for name, feature in contract.features.items() if feature.private)
+    for log_event in payload.get("logEvents") or ():
+        message = str(log_event.get("message", ""))
+        if f'"{names.EVENT_PREDICTION}"' in message:
+            line = _prediction(_object(message), private)
+        elif f'"{names.EVENT_REJECTION}"' in message:
+            line = _rejection(_object(message))
+        else:
+            delivery.others += 1
+            continue
+        if line is None:
+            delivery.broken += 1
+            continue
+        delivery.add(str(log_event["id"]), line)
+        if line["event"] == names.EVENT_PREDICTION:
+            delivery.predictions += 1
+        else:
+            delivery.rejections += 1
+    return delivery
+
+
+def store(delivery: Delivery, contract: Contract, lake: Objects, table: PredictionStore) -> int:
+    """Write a delivery, the lake first; returns how many objects are new. Nothing, where the contract captures none.
+
+    Raises `TableBusy` when the table goes on refusing: all of it may be written again.
+    """
+    if contract.monitor.capture == "none":
+        return 0
+    new = 0
+    for hour, lines in delivery.hours.items():
+        new += lake.put_new(layout.captures(hour, part_name(lines)), _packed(lines), content_type="application/gzip")
+    lifetime = timedelta(days=contract.batch.keep_days)
+    table.put_all(
+        [
+            _item(line, lifetime)
+            for lines in delivery.hours.values()
+            for line in lines.values()
+            if line["event"] == names.EVENT_PREDICTION
+        ]
+    )
+    return new
+
+
+def part_name(event_ids: Iterable[str]) -> str:
+    """The last part of the key of the lines that have these ids."""
+    digest = hashlib.sha256("\n".join(sorted(event_ids)).encode()).hexdigest()[:32]
+    return f"part-{digest}.jsonl.gz"
+
+
+def moment_of(text: object) -> datetime | None:
+    """A line's time in UTC; None where it has none."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _payload(event: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        packed = base64.b64decode(event["awslogs"]["data"], validate=True)
+        unpacking = zlib.decompressobj(wbits=31)
+        body = unpacking.decompress(packed, LARGEST_DELIVERY)
+        if unpacking.unconsumed_tail:
+            raise DataError(
+                f"A delivery has more than {LARGEST_DELIVERY} bytes when unzipped, as none of CloudWatch Logs has. "
+                "Look at who else may call this function."
+            )
+        payload = json.loads(body)
+        if isinstance(payload, dict):
+            return payload
+    except (KeyError, TypeError, ValueError, binascii.Error, zlib.error):
+        pass
+    raise DataError(
+        'Expected a delivery of CloudWatch Logs: {"awslogs": {"data": zipped JSON in base64}}. Only the subscription '
+        "of the API's log group calls this function."
+    )
+
+
+def _object(message: str) -> Line:
+    """A line as JSON, of which a runtime may have put something before the first brace; {} where it is none."""
+    try:
+        line = json.loads(message[message.index("{") :])
+    except ValueError:
+        return {}
+    return line if isinstance(line, dict) else {}
+
+
+def _prediction(line: Line, private: frozenset[str]) -> Line | None:
+    """A prediction's line without private fields; None where the line is not as the API writes it."""
+    model, probabilities = line.get("model"), line.get("probabilities")
+    if (
+        line.get("event") != names.EVENT_PREDICTION
+        or not _PREDICTION_ID.fullmatch(str(line.get("prediction_id")))
+        or moment_of(line.get("time")) is None
+        or not isinstance(line.get("label"), str)
+        or not isinstance(line.get("label_text"), str)
+        or not isinstance(model, dict)
+        or not all(isinstance(model.get(key), str) for key in ("name", "version"))
+        or not isinstance(probabilities, dict)
+        or not all(_is_finite(value) for value in probabilities.values())
+    ):
+        return None
+    features = line.get("features")
+    if isinstance(features, dict):
+        line["features"] = {name: value for name, value in features.items() if composed(name) not in private}
+    else:
+        line.pop("features", None)
+    return line
+
+
+def _rejection(line: Line) -> Line | None:
+    """What a rejected record's line says of fields and reasons, and nothing else that may stand in it."""
+    violations = line.get("violations")
+    texts = {key: line.get(key) for key in _REJECTION_TEXTS}
+    if (
+        line.get("event") != names.EVENT_REJECTION
+        or moment_of(line.get("time")) is None
+        or not all(isinstance(text, str) for text in texts.values())
+        or not isinstance(line.get("index"), int)
+        or not isinstance(violations, list)
+    ):
+        return None
+    kept = [
+        {"field": str(one.get("field", ""))[:_LONGEST_TEXT], "code": str(one.get("code", ""))[:_LONGEST_TEXT]}
+        for one in violations
+        if isinstance(one, dict)
+    ]
+    return {"event": names.EVENT_REJECTION, **texts, "index": line["index"], "violations": kept}
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _packed(lines: Mapping[str, Line]) -> bytes:
+    """Lines in the order of their ids, zipped: the same lines are the same bytes."""
+    texts = [json.dumps(lines[event_id], separators=(",", ":")) + "\n" for event_id in sorted(lines)]
+    return gzip.compress("".join(texts).encode(), 6, mtime=0)
+
+
+def _item(line: Line, lifetime: timedelta) -> dict[str, Any]:
+    """The item of the table, as a batch's predictions have it; without the record."""
+    moment = moment_of(line["time"])
+    if moment is None:
+        raise ValueError("a line that is kept has a time")
+    item = {
+        "prediction_id": line["prediction_id"],
+        "label": line["label"],
+        "label_text": line["label_text"],
+        "probabilities": line["probabilities"],
+        "model": line["model"]["name"],
+        "model_version": line["model"]["version"],
+        "created": line["time"],
+        "expires_at": int((moment + lifetime).timestamp()),
+    }
+    record = line.get("record_id")
+    return item if record is None else item | {"record_id": str(record)}

@@ -1,0 +1,114 @@
+"""A metric in the window against the reference, with an interval of their difference.
+
+Standard errors are by a Poisson bootstrap (Hanley & MacGibbon, "Creating non-parametric bootstrap samples using Poisson
+frequencies", 2006): each row, or each group of rows of one split key, counts a number of times that is Poisson with
+mean 1. So every metric has one, weighted or not, and the classes' shares vary as they do between windows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.gate.decision import Figure
+from andamio.stats import metrics
+from andamio.stats.bootstrap import Interval
+from monitoring.performance.window import Floats, Labels
+from monitoring.reference import HoldoutFigure
+from monitoring.results import Comparison
+
+RESAMPLES = 400
+MOST_ROWS = 20_000
+"""Rows of which a metric is bootstrapped at most."""
+Z = 2.5758293035489004
+"""Of a 99% interval: one window in 200 lies below by chance."""
+_Z_FIGURE = 1.959963984540054
+_Z_POWER = 0.8416212335729143
+_CELLS_AT_ONCE = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Which metric, of which positive class (-1: more than two), at which threshold."""
+
+    metric: str
+    positive: int
+    threshold: float
+
+    @property
+    def sign(self) -> int:
+        """-1 where less of the metric is better."""
+        return 1 if metrics.higher_is_better(self.metric) else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """A figure with its standard error, and the rows it is of."""
+
+    value: float
+    error: float
+    rows: int
+
+    def figure(self) -> Figure:
+        """With its 95% interval."""
+        reach = _Z_FIGURE * self.error
+        return Figure.of(Interval(self.value, self.value - reach, self.value + reach))
+
+
+def estimate(
+    measure: Measure, labels: Labels, probabilities: Floats, weights: Floats, groups: Labels | None, seed: int
+) -> Estimated:
+    """A metric of rows with labels `[rows]`, probabilities `[rows, classes]` and weights `[rows]`.
+
+    Rows of the same number in `groups` `[rows]` are one observation.
+    """
+    rng = np.random.default_rng(seed)
+    total = len(labels)
+    if total > MOST_ROWS:
+        chosen = np.sort(rng.choice(total, size=MOST_ROWS, replace=False))
+        labels, probabilities, weights = labels[chosen], probabilities[chosen], weights[chosen]
+        groups = None if groups is None else groups[chosen]
+    scored = metrics.prepare(
+        measure.metric, labels, probabilities, positive=measure.positive, threshold=measure.threshold
+    )
+    value = float(scored(weights))
+    number = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    observations = int(number.max()) + 1
+    drawn: list[NDArray[np.float64]] = []
+    at_once = max(1, _CELLS_AT_ONCE // len(labels))
+    for start in range(0, RESAMPLES, at_once):
+        times = rng.poisson(1.0, (min(at_once, RESAMPLES - start), observations)).astype(np.float64)
+        drawn.append(np.atleast_1d(scored(times[:, number] * weights)))
+    figures = np.concatenate(drawn)
+    figures = figures[np.isfinite(figures)]
+    error = float(figures.std(ddof=1)) if len(figures) > 1 else math.nan
+    # Where no row is wrong no resample is either: half a row is how far the figure may be from that.
+    return Estimated(value, max(error, 0.5 / observations) * math.sqrt(len(labels) / total), total)
+
+
+def together(out_of_fold: Estimated, holdout: HoldoutFigure | None) -> Estimated:
+    """The reference's figure: out-of-fold and holdout rows, each by how many they are."""
+    if holdout is None:
+        return out_of_fold
+    rows = out_of_fold.rows + holdout.rows
+    own, other = out_of_fold.rows / rows, holdout.rows / rows
+    value = own * out_of_fold.value + other * holdout.value
+    return Estimated(value, math.hypot(own * out_of_fold.error, other * holdout.error), rows)
+
+
+def compare(measure: Measure, reference: Estimated, window: Estimated, *, weighted: bool) -> Comparison | None:
+    """The two and their difference, below zero for the worse; None where a figure is undefined."""
+    if not all(map(math.isfinite, (reference.value, reference.error, window.value, window.error))):
+        return None
+    difference = measure.sign * (window.value - reference.value)
+    error = math.hypot(reference.error, window.error)
+    return Comparison(
+        weighted=weighted,
+        reference=reference.figure(),
+        window=window.figure(),
+        difference=Figure.of(Interval(difference, difference - Z * error, difference + Z * error)),
+        smallest_drop=(Z + _Z_POWER) * error,
+    )

@@ -1,0 +1,158 @@
+"""Predictions of like score: for which of them labels came, and what that does to a figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.release.threshold import labels_from
+from monitoring.drift import psi, two_samples
+from monitoring.performance.window import Floats, Labelled, Labels
+from monitoring.reference import Reference
+from monitoring.results import Coverage, Decile
+
+STRATA = 10
+FEWEST_LABELS = 5
+"""Labels of a stratum below which nothing is known of its predictions."""
+P_LIMIT = 0.001
+"""The p-value from which on coverage differs between scores; one test a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strata:
+    """Cells of predictions that name the same label with like score, about ten.
+
+    `label` `[cells]` is the class that a cell names, `low` and `high` bound its scores; a cell ends where the next one
+    of its label begins.
+    """
+
+    positive: int
+    threshold: float
+    label: Labels
+    low: Floats
+    high: Floats
+
+    def of(self, probabilities: Floats) -> Labels:
+        """The cell of each row of `[rows, classes]`; -1 where no cell names its label."""
+        named, scores = _named(probabilities, self.positive, self.threshold)
+        cell = np.full(len(scores), -1, dtype=np.int64)
+        for label in np.unique(self.label).tolist():
+            own, rows = np.flatnonzero(self.label == label), named == label
+            cell[rows] = own[np.searchsorted(self.high[own][:-1], scores[rows], side="left")]
+        return cell
+
+
+def _named(probabilities: Floats, positive: int, threshold: float) -> tuple[Labels, Floats]:
+    """The label that each row names, and its score."""
+    named = labels_from(probabilities, positive, threshold)
+    scores = probabilities[:, positive] if positive >= 0 else probabilities.max(axis=1)
+    return named, scores
+
+
+def divide(reference: Reference, probabilities: Floats) -> Strata:
+    """Strata of these predictions `[rows, classes]`: each label has cells by its share, at least one."""
+    named, scores = _named(probabilities, reference.positive, reference.threshold)
+    labels, lows, highs = [], [], []
+    order = np.unique(named).tolist()
+    if reference.positive >= 0:
+        order.sort(key=lambda label: label == reference.positive)
+    for label in order:
+        own = scores[named == label]
+        cells = max(1, round(STRATA * len(own) / len(scores)))
+        inner = np.quantile(own, np.arange(1, cells) / cells, method="inverted_cdf")
+        ends = np.unique(np.append(inner, own.max()))
+        labels += [label] * len(ends)
+        lows += [float(own.min()), *ends[:-1].tolist()]
+        highs += ends.tolist()
+    return Strata(
+        reference.positive,
+        reference.threshold,
+        np.array(labels, dtype=np.int64),
+        np.array(lows, dtype=np.float64),
+        np.array(highs, dtype=np.float64),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Rows that are due a label, by cell: `cell` `[rows]`, and `due` and `labelled` rows `[cells]`."""
+
+    strata: Strata
+    cell: Labels
+    due: Floats
+    labelled: Floats
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Cells of which there are labels enough, `[cells]`."""
+        return self.labelled >= np.minimum(FEWEST_LABELS, np.maximum(1, self.due))
+
+    def weights(self) -> Floats:
+        """How many predictions a labelled row of each cell stands for, `[cells]`; 0 where too few are known."""
+        return np.where(self.known, self.due / np.maximum(1, self.labelled), 0.0)
+
+
+def cover(reference: Reference, due: Labelled) -> Covered:
+    """Count rows that are due by cell; there is at least one row."""
+    strata = divide(reference, due.probabilities)
+    cell = strata.of(due.probabilities)
+    cells = len(strata.label)
+    return Covered(
+        strata,
+        cell,
+        np.bincount(cell, minlength=cells).astype(np.float64),
+        np.bincount(cell[due.labels >= 0], minlength=cells).astype(np.float64),
+    )
+
+
+def coverage(reference: Reference, due: Labelled, waiting: int, min_rows: int, psi_limit: float) -> Coverage:
+    """For which scores labels came: uneven where the labelled ones' scores are others than all, by test and PSI."""
+    rows, labelled = len(due.labels), int((due.labels >= 0).sum())
+    if rows < min_rows:
+        return Coverage(
+            status="waiting" if rows + waiting >= min_rows else "not-enough-data",
+            message=f"{rows} predictions are old enough to have a label; {min_rows} are needed.",
+            rows=rows,
+            labelled=labelled,
+            share=labelled / max(1, rows),
+            p=None,
+            deciles=[],
+        )
+    covered = cover(reference, due)
+    _, p = two_samples.chi_square(covered.labelled, covered.due - covered.labelled)
+    uneven = p is not None and p <= P_LIMIT and psi.index(covered.due, covered.labelled).value > psi_limit
+    deciles = [_decile(reference, due, covered, cell) for cell in range(len(covered.due))]
+    message = f"{labelled} of {rows} predictions have a label, evenly by score."
+    if uneven:
+        most, least = (pick(deciles, key=lambda one: one.coverage) for pick in (max, min))
+        message = (
+            f"Labels came for {most.coverage:.0%} of the predictions scored {most.low:.2f} to {most.high:.2f} "
+            f"and {least.coverage:.0%} of those scored {least.low:.2f} to {least.high:.2f}: plain figures mislead."
+        )
+    elif not labelled:
+        message = f"None of {rows} predictions has a label yet."
+    return Coverage(
+        status="uneven" if uneven else "ok",
+        message=message,
+        rows=rows,
+        labelled=labelled,
+        share=labelled / rows,
+        p=p,
+        deciles=deciles,
+    )
+
+
+def _decile(reference: Reference, due: Labelled, covered: Covered, cell: int) -> Decile:
+    delays = due.delay[(covered.cell == cell) & (due.labels >= 0)]
+    delays = delays[~np.isnan(delays)]
+    return Decile(
+        label=reference.classes[int(covered.strata.label[cell])],
+        low=float(covered.strata.low[cell]),
+        high=float(covered.strata.high[cell]),
+        rows=int(covered.due[cell]),
+        labelled=int(covered.labelled[cell]),
+        coverage=float(covered.labelled[cell] / max(1.0, covered.due[cell])),
+        delay_median=float(np.median(delays)) if len(delays) else None,
+    )

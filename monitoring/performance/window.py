@@ -1,0 +1,28 @@
+"""Predictions of a window and the labels that came for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Predictions `[rows]`: probabilities `[rows, classes]`, the true class index or -1 where none came.
+
+    `age` is hours from prediction to now, `delay` hours from prediction to its label (NaN where none came).
+    """
+
+    probabilities: Floats
+    labels: Labels
+    age: Floats
+    delay: Floats
+
+    def take(self, rows: NDArray[np.bool_]) -> Labelled:
+        """Some of the rows `[rows]`."""
+        return Labelled(self.probabilities[rows], self.labels[rows], self.age[rows], self.delay[rows])

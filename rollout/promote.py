@@ -1,0 +1,78 @@
+"""Promotion by hand: let an intact release serve, whatever the one that serves now is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from andamio.errors import PreconditionFailed, ReleaseError, UsageError
+from andamio.release.history import change_pointer
+from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
+from andamio.release.release import Release
+from andamio.storage.ports import Objects
+
+
+def promote(
+    objects: Objects, problem: str, version: str, now: datetime, *, by: str, reason: str, force: bool = False
+) -> bool:
+    """Make an intact release champion; returns False when it was champion already.
+
+    Raises `ReleaseError` when the release is not intact, `UsageError` when it is another problem's, when it was
+    withdrawn and nobody forces it, or when somebody else promoted meanwhile.
+    """
+    pointer, etag = read_pointer(objects, problem)
+    release = intact(objects, problem, version, "Not promoted")
+    if pointer.champion is not None and pointer.champion.release == version:
+        return False
+    refuse_withdrawn(pointer, version, "Not promoted", force=force)
+    served = entry(release, now)
+    change = Change(
+        kind="promoted",
+        at=served.since,
+        by=by,
+        reason=reason,
+        before=None if pointer.champion is None else pointer.champion.release,
+        after=version,
+        run=served.run,
+    )
+    swap(objects, pointer, etag, pointer.promoted(served, change), "Not promoted")
+    return True
+
+
+def intact(objects: Objects, problem: str, version: str, outcome: str) -> Release:
+    """A release that can serve; raises `ReleaseError`, or `UsageError` when it is another problem's."""
+    try:
+        release = Release.open(objects, version)
+        release.verify()
+        release.model()
+    except ReleaseError as error:
+        raise ReleaseError(
+            f"{outcome}: {error}. andamio models lists the releases.", file=error.file, fault=error.fault
+        ) from None
+    if release.info["problem"] != problem:
+        raise UsageError(f"{outcome}: release {version} is of problem '{release.info['problem']}', not '{problem}'.")
+    return release
+
+
+def entry(release: Release, now: datetime) -> PointerEntry:
+    """A release as the pointer names it."""
+    return PointerEntry(release=release.version, since=now.isoformat(timespec="seconds"), run=release.info["run"])
+
+
+def refuse_withdrawn(pointer: Pointer, version: str, outcome: str, *, force: bool) -> None:
+    """Raise `UsageError` for a release that was withdrawn, unless it is forced."""
+    withdrawal = pointer.withdrawal_of(release=version)
+    if withdrawal is not None and not force:
+        raise UsageError(
+            f"{outcome}: release {version} was withdrawn at {withdrawal.at} ({withdrawal.reason}). To let it serve "
+            "nevertheless, add --force."
+        )
+
+
+def swap(objects: Objects, before: Pointer, etag: str | None, after: Pointer, outcome: str) -> None:
+    """Change the pointer, with its record; raises `UsageError` when somebody else did so meanwhile."""
+    try:
+        change_pointer(objects, before, etag, after)
+    except PreconditionFailed:
+        raise UsageError(
+            f"{outcome}: another release was promoted at the same moment. Look at andamio history, and ask again."
+        ) from None
