@@ -24,6 +24,7 @@ from andamio.settings import (
 )
 from andamio.storage import layout
 from infra.bundling import Bundle
+from infra.constructs.alarms import Alarms, Measured
 from infra.constructs.alerts import Alerts
 from infra.constructs.api import Api, ApiLog, Throttle
 from infra.constructs.api_errors import ANY_ORIGIN
@@ -108,6 +109,7 @@ class ProblemStack(Stack):
         self._functions(contract)
         self._machines()
         self._serve()
+        self._ring()
         self._outputs()
 
     def _store(self) -> None:
@@ -325,23 +327,54 @@ class ProblemStack(Stack):
             options=self._options,
             bundle=self._bundles["score"],
             stores=self._stores,
+            capture_share=self._problem.contract.monitor.capture_share,
         )
         machines = [self._etl_machine, self._train_machine, self._scoring.machine]
-        self._alerts = Alerts(self, "Alerts", system=system, machines=machines)
+        self._alerts = Alerts(
+            self,
+            "Alerts",
+            system=system,
+            machines=machines,
+            email=self._options.alert_email,
+            webhook=self._options.alert_webhook,
+        )
 
     def _serve(self) -> None:
         handler: lambda_.IFunction = self._api_function
         if self._options.snapstart:
             handler = lambda_.Alias(self, "ApiAlias", alias_name="live", version=self._api_function.current_version)
         log: ApiLog | None = None
+        self._access_stream = ""
         # An emulator keeps no access log, and a given role need not trust Firehose.
         if not self._options.local and not self._options.existing_role_arn:
             from infra.constructs.access_log import AccessLog
 
-            log = AccessLog(self, "AccessLog", system=self._system, bucket=self._lake, prefix=ACCESS_LOG).log
+            access = AccessLog(self, "AccessLog", system=self._system, bucket=self._lake, prefix=ACCESS_LOG)
+            log, self._access_stream = access.log, access.stream
         Capture(self, "Capture", system=self._system, source=self._api_function, function=self._capture)
         throttle = Throttle(self._options.rate, self._options.burst)
         self._api = Api(self, "Api", system=self._system, handler=handler, log=log, throttle=throttle)
+
+    def _ring(self) -> None:
+        """The alarms, and on AWS the dashboard; last, for they are on whatever there is."""
+        system, topic = self._system, self._alerts.topic
+        if self._options.local:
+            # What AWS measures itself is not measured there: an alarm on it would always say that all is well.
+            Alarms(self, "Alarms", system=system, topic=topic, measured=None)
+            return
+        from infra.constructs.dashboard import Dashboard
+
+        made = self.node.find_all()
+        measured = Measured(
+            api=names.resource(system, "api"),
+            functions={one.part: one.named for one in made if isinstance(one, BundledFunction)},
+            queues=[one.named for one in made if isinstance(one, DeadLetterQueue)],
+            stream=self._access_stream,
+            api_log=self._api_function.log_group,
+        )
+        machines = {one.part: one.state_machine_arn for one in made if isinstance(one, FileMachine)}
+        alarms = Alarms(self, "Alarms", system=system, topic=topic, measured=measured)
+        Dashboard(self, "Dashboard", system=system, alarms=alarms, measured=measured, machines=machines)
 
     def _outputs(self) -> None:
         outputs = {

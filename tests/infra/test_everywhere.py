@@ -46,6 +46,11 @@ def test_nothing_is_found_that_is_not_waived_with_a_reason(deployment):
     assert deployment.findings == []
 
 
+def test_cloudformations_own_schemas_find_nothing(validated, aws):
+    assert validated.findings == []
+    assert validated.template == aws.template
+
+
 def test_a_finding_without_a_waiver_fails_the_synth(empty_bundles, tmp_path):
     from aws_cdk import App
     from aws_cdk.aws_sns import Topic
@@ -121,7 +126,7 @@ def test_the_contract_reaches_what_asks_the_deployed_one(deployment):
 
 
 def test_whatever_is_called_without_being_waited_for_has_a_dead_letter_queue(deployment):
-    """Rules, and the function that a log calls: a state machine and API Gateway wait for the answers of the others."""
+    """Rules, webhooks, and the function that a log calls: machines and API Gateway wait for the answers of others."""
     queues = set(deployment.of_type("AWS::SQS::Queue"))
     (subscription,) = deployment.of_type("AWS::Logs::SubscriptionFilter").values()
     used = []
@@ -135,6 +140,11 @@ def test_whatever_is_called_without_being_waited_for_has_a_dead_letter_queue(dep
         for target in rule["Targets"]:
             used.append(target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0])
             assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    used += [
+        subscription["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for subscription in deployment.of_type("AWS::SNS::Subscription").values()
+        if subscription["Protocol"] == "https"
+    ]
     assert sorted(used) == sorted(queues)
 
 
@@ -213,13 +223,13 @@ def test_an_execution_that_did_not_end_well_reaches_the_alerts_topic(deployment)
     assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": topic}]
 
 
-def test_alerts_are_encrypted_under_a_key_that_eventbridge_may_use(deployment):
+def test_alerts_are_encrypted_under_a_key_that_eventbridge_and_alarms_may_use(deployment):
     (key,) = deployment.of_type("AWS::KMS::Key").items()
     topic = deployment.named("AWS::SNS::Topic", "Alerts")
     assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key[0], "Arn"]}
     assert key[1]["EnableKeyRotation"] is True
     users = [statement for statement in key[1]["KeyPolicy"]["Statement"] if "Service" in statement["Principal"]]
-    assert [user["Principal"]["Service"] for user in users] == ["events.amazonaws.com"]
+    assert [user["Principal"]["Service"] for user in users] == [["cloudwatch.amazonaws.com", "events.amazonaws.com"]]
     assert {"kms:Decrypt", "kms:GenerateDataKey"} <= set(users[0]["Action"])
     ((context, arn),) = users[0]["Condition"]["StringEquals"].items()
     assert context == "kms:EncryptionContext:aws:sns:topicArn", "SNS sends it; EventBridge sends no source"

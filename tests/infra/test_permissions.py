@@ -13,7 +13,7 @@ LOG_DELIVERY = {
 }  # fmt: skip
 
 ROLES = {
-    *(f"{part}FunctionRole" for part in ("Api", "Etl", "Train", "Search", "Registry", "Scoring")),
+    *(f"{part}FunctionRole" for part in ("Api", "Etl", "Train", "Search", "Registry", "Scoring", "Capture")),
     *(f"{part}MachineRole" for part in ("Etl", "Train", "Scoring")),
     "RawFilesRole",
     "ScoringArrivalsRole",
@@ -65,8 +65,11 @@ def test_every_role_is_taken_by_one_service(aws):
 
 
 def test_the_api_gateway_may_call_the_api_function_and_no_other(aws):
-    (permission,) = aws.of_type("AWS::Lambda::Permission").values()
-    assert permission["Principal"] == "apigateway.amazonaws.com"
+    (permission,) = [
+        permission
+        for permission in aws.of_type("AWS::Lambda::Permission").values()
+        if permission["Principal"] == "apigateway.amazonaws.com"
+    ]
     assert permission["FunctionName"]["Fn::GetAtt"][0].startswith("ApiFunction")
     assert ":execute-api:" in str(permission["SourceArn"])
 
