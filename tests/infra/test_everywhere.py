@@ -18,6 +18,7 @@ from andamio.settings import (
     TrainSettings,
 )
 from andamio.storage import layout
+from etl.extent import MOST_BYTES
 from infra.options import LARGEST_SHARD_MIB, read_options
 from tests.infra.conftest import LOCAL
 
@@ -102,6 +103,11 @@ def test_a_shard_of_a_narrow_file_fits_where_it_is_written(deployment):
     """A shard of one digit a row has a row every two bytes, and a hundred bytes are added to each."""
     scratch = deployment.named("AWS::Lambda::Function", "ScoringFunction")["EphemeralStorage"]["Size"]
     assert scratch > LARGEST_SHARD_MIB / 2 * 110
+
+
+def test_the_largest_raw_file_fits_where_etl_copies_it_beside_what_it_is_unpacked_to(deployment):
+    scratch = deployment.named("AWS::Lambda::Function", "EtlFunction")["EphemeralStorage"]["Size"]
+    assert scratch * 2**20 > 2 * MOST_BYTES + 2**31
 
 
 def test_the_contract_reaches_what_asks_the_deployed_one(deployment):
