@@ -4,8 +4,8 @@
     .venv/bin/python -m benchmarks.capture --hour 1000000      # one of a million: minutes
     .venv/bin/python -m benchmarks.capture --dollars           # the arithmetic alone
 
-The function is measured without the network: lines are unzipped, checked, zipped again and made into items of the table.
-Costs are list prices of us-east-1 times what was measured here, with what is assumed about AWS printed beside them.
+The function is measured without the network: lines are unzipped, checked, zipped again and made into items of the
+table. Costs are list prices of us-east-1 times what was measured here.
 """
 
 from __future__ import annotations
