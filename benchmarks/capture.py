@@ -141,7 +141,7 @@ def _hour(predictions: int) -> None:
 
 def _compact(folder: Path, what: str) -> None:
     contract, lake = Contract.load(HEART), FolderObjects(folder)
-    started = time.perf_counter()
+    started, working = time.perf_counter(), time.process_time()
     if what == "compact":
         summary = compact_hour(lake, lambda version: contract, NOON)
         rows = summary.releases[0].kept if summary else 0
@@ -149,9 +149,9 @@ def _compact(folder: Path, what: str) -> None:
     else:
         window = read_window(lake, contract, RELEASE, NOON, NOON + HOUR)
         did = f"A window of {window.rows_seen:,} predictions read, {window.captured.rows:,} of them kept"
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, time.process_time() - working
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{did}: {seconds:.1f} s, {memory:,.0f} MiB at the peak")
+    print(f"{did}: {seconds:.1f} s, {cpu:.1f} s of CPU, {memory:,.0f} MiB at the peak")
 
 
 if __name__ == "__main__":
