@@ -108,7 +108,7 @@ def registry(to: Stores) -> list[Permission]:
         objects(to.models, ["s3:PutObject"], layout.RELEASES, layout.DECISIONS),
         objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], layout.MLFLOW),
         *may_track(to.tracking_uri),
-        may_tell(to, "Model promoted", "Model rejected"),
+        may_tell(to, "Model promoted", "Model rejected", "Approval needed"),
     ]
 
 
@@ -122,6 +122,7 @@ def score(to: Stores) -> list[Permission]:
         objects(to.batch, ["s3:GetObject", "s3:GetObjectVersion"], layout.INCOMING, layout.BATCHES, layout.SCORED),
         objects(to.batch, ["s3:GetObject"], layout.REJECTED),
         objects(to.batch, ["s3:PutObject", "s3:AbortMultipartUpload"], layout.BATCHES, layout.SCORED, layout.REJECTED),
+        objects(to.lake, ["s3:PutObject"], layout.CAPTURES),
         Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
     ]
 
@@ -135,8 +136,12 @@ def capture(to: Stores) -> list[Permission]:
 
 
 def api(to: Stores) -> list[Permission]:
-    """Reads the release that serves, and batches; a presigned address may do what the function that signs it may do."""
+    """Reads the release that serves, and batches; writes labels, and nothing else into the lake.
+
+    A presigned address may do what the function that signs it may do.
+    """
     return [
+        objects(to.lake, ["s3:PutObject"], layout.FEEDBACK),
         listing(to.models),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
         listing(to.batch, versions=True),

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.watch import alarms, labels
+from benchmarks.watch import alarms, labels, others, scale
 
 PAGE = Path("docs/monitoring.md")
 
@@ -20,15 +20,17 @@ PARTS: dict[str, tuple[int, Callable[[int], str]]] = {
     "alarms": (alarms.WINDOWS, alarms.false_alarms),
     "detection": (alarms.DETECTIONS, alarms.detection),
     "labels": (200, labels.table),
+    "others": (100, others.table),
+    "scale": (scale.CURVE[-1], scale.curve),
 }
-"""By name, how many windows of each kind are drawn, and what makes the table."""
+"""By name, how many windows of each kind are drawn (of `scale` rows of the largest one), and what makes the table."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print, and write on request."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.watch", description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all where none is named")
-    parser.add_argument("--windows", type=int, help="windows drawn of each kind")
+    parser.add_argument("--windows", type=int, help="windows drawn of each kind; of scale: rows")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
     options = parser.parse_args(arguments)
     for part in options.parts or PARTS:

@@ -18,7 +18,7 @@ from infra.constructs.queue import DeadLetterQueue
 
 
 class Alerts(Construct):
-    """An encrypted topic, and a rule that sends it every execution that failed, timed out or was aborted.
+    """An encrypted topic, and rules that send it failed executions, and what waits for approval.
 
     Its messages go to an address of email and to an endpoint of HTTPS, where they are given; either has to confirm.
     """
@@ -102,6 +102,12 @@ class Alerts(Construct):
                 },
             )
         )
+        target = targets.SnsTopic(
+            self.topic,
+            dead_letter_queue=DeadLetterQueue(self, "DeadLetters", name=names.resource(system, "alerts-dead-letters")),
+            max_event_age=Duration.hours(12),
+            retry_attempts=50,
+        )
         events.Rule(
             self,
             "FailedExecutions",
@@ -115,16 +121,15 @@ class Alerts(Construct):
                     "stateMachineArn": [machine.state_machine_arn for machine in machines],
                 },
             ),
-            targets=[
-                targets.SnsTopic(
-                    self.topic,
-                    dead_letter_queue=DeadLetterQueue(
-                        self, "DeadLetters", name=names.resource(system, "alerts-dead-letters")
-                    ),
-                    max_event_age=Duration.hours(12),
-                    retry_attempts=50,
-                )
-            ],
+            targets=[target],
+        )
+        events.Rule(
+            self,
+            "Approvals",
+            rule_name=names.resource(system, "approvals"),
+            description="What the gate allows and a person has to approve",
+            event_pattern=events.EventPattern(source=[names.event_source(system)], detail_type=["Approval needed"]),
+            targets=[target],
         )
 
 

@@ -327,6 +327,7 @@ class ProblemStack(Stack):
             options=self._options,
             bundle=self._bundles["score"],
             stores=self._stores,
+            capture_share=self._problem.contract.monitor.capture_share,
         )
         machines = [self._etl_machine, self._train_machine, self._scoring.machine]
         self._alerts = Alerts(

@@ -115,8 +115,12 @@ def _simulated(reference: Reference, probabilities: Floats, rng: np.random.Gener
         drawn = (rng.random((rows, 1)) > ends).sum(axis=1).clip(max=classes - 1)
         areas = [_area(rank, drawn == label) for rank, label in zip(ranks, which, strict=True)]
         found.append((float((drawn == named).mean()), float(logs[np.arange(rows), drawn].mean()), np.mean(areas)))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.nanstd(found, axis=0, ddof=1), dtype=np.float64)
+    return np.array([_spread(np.array(values)) for values in zip(*found, strict=True)])
+
+
+def _spread(values: Floats) -> float:
+    there = values[np.isfinite(values)]
+    return float(there.std(ddof=1)) if len(there) > 1 else np.nan
 
 
 def _ranks(scores: Floats) -> Floats:

@@ -45,6 +45,11 @@ def test_nothing_is_found_that_is_not_waived_with_a_reason(deployment):
     assert deployment.findings == []
 
 
+def test_cloudformations_own_schemas_find_nothing(validated, aws):
+    assert validated.findings == []
+    assert validated.template == aws.template
+
+
 def test_a_finding_without_a_waiver_fails_the_synth(empty_bundles, tmp_path):
     from aws_cdk import App
     from aws_cdk.aws_sns import Topic
