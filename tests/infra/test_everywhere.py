@@ -11,12 +11,14 @@ from andamio.settings import (
     ApiSettings,
     CaptureSettings,
     EtlSettings,
+    MonitorSettings,
     RegistrySettings,
     ScoreSettings,
     SearchSettings,
     TrainSettings,
 )
 from andamio.storage import layout
+from etl.extent import MOST_BYTES
 from infra.options import LARGEST_SHARD_MIB, read_options
 from tests.infra.conftest import LOCAL
 
@@ -27,11 +29,12 @@ FUNCTIONS = {
     "andamio-heart-search": SearchSettings,
     "andamio-heart-registry": RegistrySettings,
     "andamio-heart-score": ScoreSettings,
+    "andamio-heart-monitor": MonitorSettings,
     "andamio-heart-capture": CaptureSettings,
 }
 OUTPUTS = {
     "Problem", "Stage", "ApiUrl", "ApiKeyId", "LakeBucket", "ModelsBucket", "BatchBucket", "EtlMachine", "TrainMachine",
-    "BatchMachine", "BatchTopic", "PredictionsTable", "AlertsTopic", "MlflowUri",
+    "BatchMachine", "MonitorMachine", "BatchTopic", "PredictionsTable", "AlertsTopic", "MlflowUri",
 }  # fmt: skip
 
 
@@ -102,6 +105,11 @@ def test_a_shard_of_a_narrow_file_fits_where_it_is_written(deployment):
     assert scratch > LARGEST_SHARD_MIB / 2 * 110
 
 
+def test_the_largest_raw_file_fits_where_etl_copies_it_beside_what_it_is_unpacked_to(deployment):
+    scratch = deployment.named("AWS::Lambda::Function", "EtlFunction")["EphemeralStorage"]["Size"]
+    assert scratch * 2**20 > 2 * MOST_BYTES + 2**31
+
+
 def test_the_contract_reaches_what_asks_the_deployed_one(deployment):
     (layer,) = deployment.of_type("AWS::Lambda::LayerVersion")
     layers = {
@@ -115,6 +123,7 @@ def test_the_contract_reaches_what_asks_the_deployed_one(deployment):
         "andamio-heart-registry": None,
         "andamio-heart-score": None,
         "andamio-heart-api": None,
+        "andamio-heart-monitor": [{"Ref": layer}],
         "andamio-heart-capture": [{"Ref": layer}],
     }
 
