@@ -106,6 +106,16 @@ class ScoreSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
+class MonitorSettings(Settings):
+    """`lambdas/monitor`: the buckets and the predictions table; `system` names metrics and events."""
+
+    system: str
+    lake: str
+    models: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaptureSettings(Settings):
     """`lambdas/capture`: where predictions are kept, and the table that they are looked up in."""
 

@@ -11,6 +11,7 @@ from andamio.settings import (
     ApiSettings,
     CaptureSettings,
     EtlSettings,
+    MonitorSettings,
     RegistrySettings,
     ScoreSettings,
     SearchSettings,
@@ -28,11 +29,12 @@ FUNCTIONS = {
     "andamio-heart-search": SearchSettings,
     "andamio-heart-registry": RegistrySettings,
     "andamio-heart-score": ScoreSettings,
+    "andamio-heart-monitor": MonitorSettings,
     "andamio-heart-capture": CaptureSettings,
 }
 OUTPUTS = {
     "Problem", "Stage", "ApiUrl", "ApiKeyId", "LakeBucket", "ModelsBucket", "BatchBucket", "EtlMachine", "TrainMachine",
-    "BatchMachine", "BatchTopic", "PredictionsTable", "AlertsTopic", "MlflowUri",
+    "BatchMachine", "MonitorMachine", "BatchTopic", "PredictionsTable", "AlertsTopic", "MlflowUri",
 }  # fmt: skip
 
 
@@ -121,6 +123,7 @@ def test_the_contract_reaches_what_asks_the_deployed_one(deployment):
         "andamio-heart-registry": None,
         "andamio-heart-score": None,
         "andamio-heart-api": None,
+        "andamio-heart-monitor": [{"Ref": layer}],
         "andamio-heart-capture": [{"Ref": layer}],
     }
 
