@@ -54,6 +54,7 @@ class Options:
     burst              requests that it takes at once (twice the rate)
     alert_email        who is told of alarms and failed executions by email; empty: nobody is
     alert_webhook      an endpoint of HTTPS that is told of them; empty: none is
+    monitor_minutes    how often the watch compares (60)
     tasks              whether training may run as Fargate tasks: not under a given role, which need not trust ECS, and
                        not on a local cloud that says it has no ECS
     """
@@ -73,6 +74,7 @@ class Options:
     burst: int
     alert_email: str
     alert_webhook: str
+    monitor_minutes: int
     tasks: bool
 
 
@@ -109,6 +111,7 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         burst=_requests(context, "burst", min(2 * rate, MOST_AT_ONCE), MOST_AT_ONCE, "at once"),
         alert_email=_email(context),
         alert_webhook=_webhook(context),
+        monitor_minutes=_minutes(context, "monitor_minutes", 60),
         tasks=not role and not (local and _local_cloud(environ).get("tasks") is False),
     )
 
@@ -181,6 +184,13 @@ def _seconds(context: Callable[[str], object], key: str, default: int, *, least:
     text = _text(context, key, str(default))
     if not text.isdecimal() or not least <= int(text) <= 86_400:
         raise OptionError(f"Context '{key}' must be whole seconds from {least} to 86400. Got '{text}' instead.")
+    return int(text)
+
+
+def _minutes(context: Callable[[str], object], key: str, default: int) -> int:
+    text = _text(context, key, str(default))
+    if not text.isdecimal() or not 5 <= int(text) <= 1440:
+        raise OptionError(f"Context '{key}' must be whole minutes from 5 to 1440. Got '{text}' instead.")
     return int(text)
 
 

@@ -24,6 +24,19 @@ if TYPE_CHECKING:
 
 READ = ("s3:GetObject",)
 READ_WRITE = ("s3:GetObject", "s3:PutObject")
+MAY_MEASURE = Permission(
+    ("cloudwatch:PutMetricData",),
+    ("*",),
+    (
+        (
+            "IAM5[Resource::*]",
+            "CloudWatch's metrics have no ARN: AWS asks for '*', and for a condition on the namespace.",
+        ),
+    ),
+    # AWS always says the namespace of a call; an emulator does not.
+    {"StringEqualsIfExists": {"cloudwatch:namespace": names.METRICS}},
+)
+"""Put metrics into our own namespace of CloudWatch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,7 @@ def score(to: Stores) -> list[Permission]:
         objects(to.batch, ["s3:GetObject", "s3:GetObjectVersion"], layout.INCOMING, layout.BATCHES, layout.SCORED),
         objects(to.batch, ["s3:GetObject"], layout.REJECTED),
         objects(to.batch, ["s3:PutObject", "s3:AbortMultipartUpload"], layout.BATCHES, layout.SCORED, layout.REJECTED),
+        objects(to.lake, ["s3:PutObject"], layout.CAPTURES),
         Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
     ]
 
@@ -151,6 +165,20 @@ def api(to: Stores) -> list[Permission]:
     ]
 
 
+def monitor(to: Stores) -> list[Permission]:
+    """Reads captures and the champion's release; writes reports, puts what was measured, and tells what was found."""
+    return [
+        listing(to.lake, versions=True),
+        listing(to.models),
+        # By version: what was written is looked at, whatever follows it.
+        objects(to.lake, [*READ_WRITE, "s3:GetObjectVersion"], layout.CAPTURES),
+        objects(to.lake, READ_WRITE, layout.MONITORING),
+        objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
+        MAY_MEASURE,
+        may_tell(to, "Drift seen", "Performance worse"),
+    ]
+
+
 OF_FUNCTIONS: dict[str, Callable[[Stores], list[Permission]]] = {
     "etl": etl,
     "train": train,
@@ -159,5 +187,6 @@ OF_FUNCTIONS: dict[str, Callable[[Stores], list[Permission]]] = {
     "score": score,
     "capture": capture,
     "api": api,
+    "monitor": monitor,
 }
 """By the name of the function's folder in lambdas/."""

@@ -37,6 +37,7 @@ from infra.constructs.machine import FileMachine
 from infra.constructs.queue import DeadLetterQueue
 from infra.constructs.scoring import Scoring
 from infra.constructs.table import PredictionsTable
+from infra.constructs.watch import Watch
 from infra.lock import lock_digest
 from infra.options import Options
 from infra.permissions import OF_FUNCTIONS, Stores, task
@@ -56,7 +57,7 @@ ACCESS_LOG = "access/"
 
 
 class ProblemStack(Stack):
-    """Buckets and table, seven functions, three state machines, the API, and what connects them."""
+    """Buckets and table, functions, four state machines, the API, and what connects them."""
 
     def __init__(
         self,
@@ -107,7 +108,7 @@ class ProblemStack(Stack):
         if self._tasks:
             self._stores = replace(self._stores, task_log=self._tasks.log_group)
         self._functions(contract)
-        self._machines()
+        self._machines(contract)
         self._serve()
         self._ring()
         self._outputs()
@@ -277,7 +278,7 @@ class ProblemStack(Stack):
             dead_letters=dead_letters,
         )
 
-    def _machines(self) -> None:
+    def _machines(self, contract: ContractLayer) -> None:
         system, given_role = self._system, self._options.existing_role_arn
         self._train_machine = FileMachine(
             self,
@@ -327,8 +328,18 @@ class ProblemStack(Stack):
             options=self._options,
             bundle=self._bundles["score"],
             stores=self._stores,
+            capture_share=self._problem.contract.monitor.capture_share,
         )
-        machines = [self._etl_machine, self._train_machine, self._scoring.machine]
+        self._watch = Watch(
+            self,
+            "Watch",
+            system=system,
+            options=self._options,
+            bundle=self._bundles["monitor"],
+            stores=self._stores,
+            contract=contract,
+        )
+        machines = [self._etl_machine, self._train_machine, self._scoring.machine, self._watch.machine]
         self._alerts = Alerts(
             self,
             "Alerts",
@@ -387,6 +398,7 @@ class ProblemStack(Stack):
             "EtlMachine": self._etl_machine.state_machine_arn,
             "TrainMachine": self._train_machine.state_machine_arn,
             "BatchMachine": self._scoring.machine.state_machine_arn,
+            "MonitorMachine": self._watch.machine.state_machine_arn,
             "BatchTopic": self._scoring.topic.topic_arn,
             "PredictionsTable": self._table.table_name,
             "AlertsTopic": self._alerts.topic.topic_arn,

@@ -68,7 +68,7 @@ def test_another_problem_is_deployed_beside_the_first(synthesize, tmp_path):
     environ = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "MLFLOW_TRACKING_URI": "http://127.0.0.1:2"}
     deployed = synthesize(environ, problem=str(tmp_path))
     assert {function["FunctionName"] for function in deployed.of_type("AWS::Lambda::Function").values()} == {
-        f"andamio-wine-{part}" for part in ("api", "etl", "train", "search", "registry", "score", "capture")
+        f"andamio-wine-{part}" for part in ("api", "etl", "train", "search", "registry", "score", "capture", "monitor")
     }
 
 

@@ -18,6 +18,7 @@ from etl import steps as etl_steps
 from lambdas.registry import handler as registry
 from lambdas.search import handler as search
 from lambdas.train import handler as train
+from monitoring import steps as monitoring_steps
 from scoring import steps as scoring_steps
 
 FUNCTIONS: dict[str, Mapping[str, Step[Any, Any]]] = {
@@ -26,6 +27,7 @@ FUNCTIONS: dict[str, Mapping[str, Step[Any, Any]]] = {
     "${SearchFunction}": search.STEPS,
     "${RegistryFunction}": registry.STEPS,
     "${ScoreFunction}": scoring_steps.STEPS,
+    "${MonitorFunction}": monitoring_steps.STEPS,
 }
 Json = dict[str, Any]
 
