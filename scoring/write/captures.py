@@ -36,6 +36,9 @@ from scoring.write.rejects import UNREADABLE_ROW
 
 MOST_ROWS = 100_000
 """Rows of a batch that are kept, about."""
+SPARE_ROWS = 20_000
+"""Rows above those that are held before they are thinned."""
+_GROUP_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class ShardCapture:
         )
         self._numbers.append(numbers[drawn])
         self._rows += rows
-        if self._rows > 2 * self._most:
+        if self._rows > self._most + SPARE_ROWS:
             self._thin()
 
     def reject(self, problems: Sequence[Violation], rows: Rows) -> None:
@@ -132,7 +135,8 @@ class ShardCapture:
         if self._rows:
             path = folder / "captures"
             with RowsFile(path, columns.schema(self._contract)) as file:
-                for batch in self._kept:
+                # Row groups of a good size, out of what was left of each block.
+                for batch in pa.Table.from_batches(self._kept).combine_chunks().to_batches(_GROUP_ROWS):
                     file.add(batch)
             lake.put_new_file(rows, path, content_type="application/vnd.apache.parquet")
         lake.put_new(summary, self._summary().to_json(), content_type=documents.JSON)
