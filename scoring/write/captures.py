@@ -30,7 +30,7 @@ from andamio.records.table import Table
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from andamio.tabular.rows import Rows
-from scoring.batch import BatchPlan, Cut, Shard, prediction_id
+from scoring.batch import BatchPlan, Cut, Shard
 from scoring.predictions import RowPredictions
 from scoring.write.rejects import UNREADABLE_ROW
 
@@ -95,10 +95,10 @@ class ShardCapture:
             columns.to_arrow(
                 self._contract,
                 table if rows == table.rows else table.take(drawn),
-                ids=[prediction_id(self._plan.batch, line) for line in predictions.lines[drawn].tolist()],
+                ids=self._prediction_ids(predictions.lines[drawn]),
                 record_ids=pc.if_else(pc.equal(ids, ""), None, ids),
                 times=np.full(rows, self._created(), dtype="datetime64[ms]"),
-                sources=[f"batch:{self._plan.batch}"] * rows,
+                sources=f"batch:{self._plan.batch}",
                 version=self._plan.release,
                 labels=predictions.labels[drawn],
                 probabilities=predictions.probabilities[drawn],
@@ -152,6 +152,10 @@ class ShardCapture:
             truths=self._truths,
             no_truths=self._no_truths,
         )
+
+    def _prediction_ids(self, lines: NDArray[np.int64]) -> pa.Array:
+        """As `scoring.batch.prediction_id` makes one of each line."""
+        return pc.binary_join_element_wise(self._plan.batch, pa.array(lines).cast(pa.string()), "-")
 
     def _created(self) -> np.datetime64:
         return np.datetime64(datetime.fromisoformat(self._plan.created).astimezone(UTC).replace(tzinfo=None), "ms")
