@@ -57,7 +57,7 @@ def stack(system: str) -> str:
     return f"{NAMESPACE}-{system}"
 
 
-FUNCTIONS = ("api", "etl", "train", "search", "registry", "score", "capture")
+FUNCTIONS = ("api", "etl", "train", "search", "registry", "score", "capture", "monitor")
 """The parts of a system that are functions."""
 
 

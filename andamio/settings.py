@@ -92,12 +92,27 @@ class RegistrySettings(Settings):
 
 @dataclass(frozen=True, slots=True)
 class ScoreSettings(Settings):
-    """`lambdas/score`: the buckets, the predictions table, and how many bytes of a file make a shard."""
+    """`lambdas/score`: the buckets, the predictions table, and how many bytes of a file make a shard.
 
+    `capture_share` of the scored rows are kept for the watch, from 0 to 1.
+    """
+
+    lake: str
     models: str
     batch: str
     table: str
     shard_bytes: int
+    capture_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorSettings(Settings):
+    """`lambdas/monitor`: the buckets and the predictions table; `system` names metrics and events."""
+
+    system: str
+    lake: str
+    models: str
+    table: str
 
 
 @dataclass(frozen=True, slots=True)

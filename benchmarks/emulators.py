@@ -32,9 +32,9 @@ import httpx
 import psutil
 from botocore.config import Config
 
+from andamio.names import FUNCTIONS
 from benchmarks.api import PATIENT
 from benchmarks.burst import CLIENTS, cool, deploy, local_cloud
-from infra.app import FUNCTIONS
 from infra.bundling import build_all
 from localstack.emulator import MINISTACK, Emulator
 from localstack.home import Home

@@ -43,14 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(HEAD)
     for rows in given.rows:
         with tempfile.TemporaryDirectory() as folder:
-            for line in _lines(Path(folder), rows):
+            for line in lines(Path(folder), rows):
                 written.append(line)
                 print(line, flush=True)
     if given.write:
         report.put("etl", "\n".join(written))
 
 
-def _lines(folder: Path, rows: int) -> Iterator[str]:
+def lines(folder: Path, rows: int) -> Iterator[str]:
+    """The table's lines of so many rows, one a step."""
     raw = folder / "raw" / "bench.csv"
     raw.parent.mkdir(parents=True)
     generate.write_csv(raw, rows, labelled=True)

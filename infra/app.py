@@ -52,7 +52,7 @@ def add_stack(app: App, options: Options, bundles: BundleProvider, work: Path) -
         problem=problem,
         system=system,
         options=options,
-        bundles=bundles(FUNCTIONS, options.bundle),
+        bundles=bundles(names.FUNCTIONS, options.bundle),
         work=work,
         synthesizer=synthesizer,
     )

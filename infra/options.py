@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from andamio import names
 from infra import REPOSITORY
 from infra.regions import lacks_mlflow_app
 
 PLATFORMS = ("host", "x86_64", "arm64")
+EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
 STAGE = re.compile(r"[a-z][a-z0-9]{0,11}")
 
 DEFAULT_SHARD_MIB = 32
@@ -50,6 +52,9 @@ class Options:
     workers            how many calls score at once (3; 2 on the local cloud)
     rate               requests a second that the API takes before it answers 429 (200)
     burst              requests that it takes at once (twice the rate)
+    alert_email        who is told of alarms and failed executions by email; empty: nobody is
+    alert_webhook      an endpoint of HTTPS that is told of them; empty: none is
+    monitor_minutes    how often the watch compares (60)
     tasks              whether training may run as Fargate tasks: not under a given role, which need not trust ECS, and
                        not on a local cloud that says it has no ECS
     """
@@ -67,6 +72,9 @@ class Options:
     workers: int
     rate: int
     burst: int
+    alert_email: str
+    alert_webhook: str
+    monitor_minutes: int
     tasks: bool
 
 
@@ -101,6 +109,9 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         workers=_workers(context, 2 if local else DEFAULT_WORKERS),
         rate=rate,
         burst=_requests(context, "burst", min(2 * rate, MOST_AT_ONCE), MOST_AT_ONCE, "at once"),
+        alert_email=_email(context),
+        alert_webhook=_webhook(context),
+        monitor_minutes=_minutes(context, "monitor_minutes", 60),
         tasks=not role and not (local and _local_cloud(environ).get("tasks") is False),
     )
 
@@ -176,6 +187,13 @@ def _seconds(context: Callable[[str], object], key: str, default: int, *, least:
     return int(text)
 
 
+def _minutes(context: Callable[[str], object], key: str, default: int) -> int:
+    text = _text(context, key, str(default))
+    if not text.isdecimal() or not 5 <= int(text) <= 1440:
+        raise OptionError(f"Context '{key}' must be whole minutes from 5 to 1440. Got '{text}' instead.")
+    return int(text)
+
+
 def _shard_bytes(context: Callable[[str], object]) -> int:
     text = _text(context, "shard_mib", str(DEFAULT_SHARD_MIB))
     try:
@@ -199,6 +217,36 @@ def _workers(context: Callable[[str], object], default: int) -> int:
             f"Got '{text}' instead."
         )
     return int(text)
+
+
+def _email(context: Callable[[str], object]) -> str:
+    text = _text(context, "alert_email", "")
+    if text and not EMAIL.fullmatch(text):
+        raise OptionError(f"Context 'alert_email' must be one address such as you@example.org. Got '{text}' instead.")
+    return text
+
+
+def _webhook(context: Callable[[str], object]) -> str:
+    """An address of HTTPS. What is wrong with it is said without it: it may hold a secret."""
+    text = _text(context, "alert_webhook", "")
+    if not text:
+        return ""
+    try:
+        address = urlsplit(text)
+        host, port = address.hostname, address.port
+    except ValueError:
+        host, port = None, None
+    asked = "Context 'alert_webhook' must be an address such as https://example.org/alerts"
+    if host is None or address.scheme != "https" or re.search(r"\s", text):
+        raise OptionError(f"{asked}: SNS sends alerts by HTTPS only. What was given is no such address.")
+    if address.username is not None or address.fragment:
+        raise OptionError(
+            f"{asked}, without a user name, a password or a fragment: messages are signed, and the endpoint checks the "
+            "signature (docs/deploy.md)."
+        )
+    if port not in (None, 443) and not 1024 <= port <= 65535:
+        raise OptionError(f"{asked}, on port 443 or one from 1024 to 65535. Got port {port} instead.")
+    return text
 
 
 def _requests(context: Callable[[str], object], key: str, default: int, most: int, when: str) -> int:

@@ -24,6 +24,19 @@ if TYPE_CHECKING:
 
 READ = ("s3:GetObject",)
 READ_WRITE = ("s3:GetObject", "s3:PutObject")
+MAY_MEASURE = Permission(
+    ("cloudwatch:PutMetricData",),
+    ("*",),
+    (
+        (
+            "IAM5[Resource::*]",
+            "CloudWatch's metrics have no ARN: AWS asks for '*', and for a condition on the namespace.",
+        ),
+    ),
+    # AWS always says the namespace of a call; an emulator does not.
+    {"StringEqualsIfExists": {"cloudwatch:namespace": names.METRICS}},
+)
+"""Put metrics into our own namespace of CloudWatch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +121,7 @@ def registry(to: Stores) -> list[Permission]:
         objects(to.models, ["s3:PutObject"], layout.RELEASES, layout.DECISIONS),
         objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], layout.MLFLOW),
         *may_track(to.tracking_uri),
-        may_tell(to, "Model promoted", "Model rejected"),
+        may_tell(to, "Model promoted", "Model rejected", "Approval needed"),
     ]
 
 
@@ -122,6 +135,7 @@ def score(to: Stores) -> list[Permission]:
         objects(to.batch, ["s3:GetObject", "s3:GetObjectVersion"], layout.INCOMING, layout.BATCHES, layout.SCORED),
         objects(to.batch, ["s3:GetObject"], layout.REJECTED),
         objects(to.batch, ["s3:PutObject", "s3:AbortMultipartUpload"], layout.BATCHES, layout.SCORED, layout.REJECTED),
+        objects(to.lake, ["s3:PutObject"], layout.CAPTURES),
         Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
     ]
 
@@ -135,8 +149,12 @@ def capture(to: Stores) -> list[Permission]:
 
 
 def api(to: Stores) -> list[Permission]:
-    """Reads the release that serves, and batches; a presigned address may do what the function that signs it may do."""
+    """Reads the release that serves, and batches; writes labels, and nothing else into the lake.
+
+    A presigned address may do what the function that signs it may do.
+    """
     return [
+        objects(to.lake, ["s3:PutObject"], layout.FEEDBACK),
         listing(to.models),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
         listing(to.batch, versions=True),
@@ -144,6 +162,20 @@ def api(to: Stores) -> list[Permission]:
         objects(to.batch, READ, layout.SCORED, layout.REJECTED, layout.BATCHES),
         Permission(("dynamodb:GetItem",), (to.table.table_arn,)),
         Permission(("dynamodb:Query",), (to.table.by_record_arn,)),
+    ]
+
+
+def monitor(to: Stores) -> list[Permission]:
+    """Reads captures and the champion's release; writes reports, puts what was measured, and tells what was found."""
+    return [
+        listing(to.lake, versions=True),
+        listing(to.models),
+        # By version: what was written is looked at, whatever follows it.
+        objects(to.lake, [*READ_WRITE, "s3:GetObjectVersion"], layout.CAPTURES),
+        objects(to.lake, READ_WRITE, layout.MONITORING),
+        objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
+        MAY_MEASURE,
+        may_tell(to, "Drift seen", "Performance worse"),
     ]
 
 
@@ -155,5 +187,6 @@ OF_FUNCTIONS: dict[str, Callable[[Stores], list[Permission]]] = {
     "score": score,
     "capture": capture,
     "api": api,
+    "monitor": monitor,
 }
 """By the name of the function's folder in lambdas/."""

@@ -33,6 +33,7 @@ CASES = {
     "existing role": Case({"existing_role_arn": GIVEN_ROLE}),
     "tracking URI": Case({"tracking_uri": "https://mlflow.test"}),
     "tracking server": Case({"tracking_uri": GIVEN_SERVER}),
+    "who is told": Case({"alert_email": "you@example.org", "alert_webhook": "https://example.org/alerts"}),
     "local": Case(environ=LOCAL),
     "stage prod": Case({"stage": "prod"}),
     "second problem": Case({"problem": "tests/problems/fruit"}),

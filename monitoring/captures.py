@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from andamio.captures import columns, files
 from andamio.captures.columns import CapturedRows as Captured
+from andamio.captures.sampling import ALL, chance
 from andamio.captures.summary import CaptureSummary, ReleaseRows
 from andamio.contract import Contract
 from andamio.storage import documents, layout
@@ -24,8 +24,6 @@ __all__ = ["Captured", "Window", "compact_hour", "compact_window", "read_window"
 
 MOST_ROWS = 200_000
 """Predictions that a window is compared by; of more, a uniform sample of about as many."""
-
-_ALL = 2**64
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +114,6 @@ def read_window(
     )
 
 
-def chance(prediction_id: str) -> int:
-    """A number below 2^64 that is a prediction's own, and drawn evenly."""
-    return int.from_bytes(hashlib.blake2b(prediction_id.encode(), digest_size=8, person=b"window").digest())
-
-
 def _shares(sources: Sequence[_Source]) -> dict[str, float]:
     """By origin, the share of the release's predictions that were kept there; those that keep none have no say."""
     made: Counter[str] = Counter()
@@ -151,9 +144,9 @@ def _sources(lake: Objects, hour: datetime, version: str) -> Iterator[_Source]:
 
 def _rows(lake: Objects, key: str, share: float, folder: Path) -> Iterator[pa.RecordBatch]:
     """A share of the rows of a file."""
-    limit = int(share * _ALL)
+    limit = int(share * ALL)
     for batch in files.read(lake, key, folder):
-        if limit < _ALL:
+        if limit < ALL:
             ids = batch.column("prediction_id").to_pylist()
-            batch = batch.filter(pa.array([chance(one) < limit for one in ids], pa.bool_()))
+            batch = batch.filter(pa.array([chance(one, "window") < limit for one in ids], pa.bool_()))
         yield batch

@@ -9,14 +9,20 @@ from andamio.release.history import HistoryRecord, record_rejection
 from andamio.storage.ports import Objects
 from registry.documents import RegisteredModel
 from registry.follow import CHALLENGER
+from registry.news import News
 from registry.record import Trackers
 from registry.register import numbers_of, problem_of
 from training.evaluate.documents import GateDecision
 from training.run import Run, decision_file, registered_file
 
 
-def ask_approval(models: Objects, run_id: str, decision: str, token: str, seconds: int, now: datetime) -> Approval:
-    """Write what waits for an answer; `token` is that of the task which waits for so many seconds."""
+def ask_approval(
+    models: Objects, run_id: str, decision: str, token: str, seconds: int, news: News, now: datetime
+) -> Approval:
+    """Write what waits for an answer, and tell of it; `token` is that of the task which waits for so many seconds.
+
+    Raises as `Events.put`.
+    """
     run = Run(run_id, models)
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
     registered = run.need(registered_file(decision), RegisteredModel, "register")
@@ -33,11 +39,17 @@ def ask_approval(models: Objects, run_id: str, decision: str, token: str, second
         expires=(now + timedelta(seconds=seconds)).isoformat(timespec="seconds"),
     )
     ask(models, approval)
+    news.asked(approval)
     return approval
 
 
-def decline(models: Objects, run_id: str, decision: str, trackers: Trackers, now: datetime) -> RegisteredModel:
-    """Reject what was declined, or not answered in time, in MLflow and in the history."""
+def decline(
+    models: Objects, run_id: str, decision: str, trackers: Trackers, news: News, now: datetime
+) -> RegisteredModel:
+    """Reject what was declined, or not answered in time, in MLflow and in the history, and tell of it.
+
+    Raises as `Events.put`.
+    """
     run = Run(run_id, models)
     registered = run.need(registered_file(decision), RegisteredModel, "register")
     approval = find_approval(models, registered.release)
@@ -73,4 +85,6 @@ def decline(models: Objects, run_id: str, decision: str, trackers: Trackers, now
             numbers=numbers_of(gate_decision),
         ),
     )
-    return registered.model_copy(update={"status": "rejected", "reason": reason})
+    rejected = registered.model_copy(update={"status": "rejected", "reason": reason})
+    news.rejected(problem_of(run), decision, rejected)
+    return rejected

@@ -1,9 +1,10 @@
-"""What the registry tells on EventBridge: a promotion, and a rejection."""
+"""What the registry tells on EventBridge: a promotion, a rejection, and what waits for approval."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from andamio.release.approval import Approval
 from andamio.storage.events import make_event
 from andamio.storage.ports import Events
 from registry.documents import ModelResult
@@ -39,5 +40,20 @@ class News:
                 occasion=f"{model.run}/{decision}",
                 message=f"Release {model.release} of run {model.run} was rejected. {model.reason}",
                 release=model.release,
+            )
+        )
+
+    def asked(self, approval: Approval) -> None:
+        """Tell that a release waits for a person; raises as `Events.put`."""
+        figures = ", ".join(f"{name} {value:.3f}" for name, value in approval.numbers.items())
+        self.events.put(
+            make_event(
+                "Approval needed",
+                problem=approval.problem,
+                system=self.system,
+                occasion=f"{approval.run}/{approval.decision}/{approval.asked}",
+                message=f"Release {approval.release} of run {approval.run} waits for approval until "
+                f"{approval.expires}: andamio approve {approval.release}. {approval.reason} ({figures})",
+                release=approval.release,
             )
         )

@@ -39,6 +39,8 @@ STORED_BYTES = 4 * 2**20
 class ScoringContext:
     """Buckets and table of one problem; `bucket` is the name of the batch bucket, `shard_bytes` how large a shard is.
 
+    `capture_share` of the scored rows, from 0 to 1, are kept in the lake for the watch.
+
     Releases never change, so one that was opened stays so, and a function that is used again need not
     read it again.
     """
@@ -49,6 +51,8 @@ class ScoringContext:
     models: Objects
     table: PredictionStore
     shard_bytes: int
+    lake: Objects | None = None
+    capture_share: float = 0.0
     _releases: dict[str, OpenRelease] = field(default_factory=dict, repr=False)
     _models: dict[str, Model] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -37,8 +37,8 @@ class ShardReader:
 
 @contextmanager
 def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract) -> Iterator[ShardReader]:
-    """Open a shard; raises `DataError` when it does not match its plan."""
-    kinds = column_kinds(contract, scored_columns(contract))
+    """Open a shard, with the target column where the file has one; raises `DataError` when it is not as planned."""
+    kinds = column_kinds(contract, [*scored_columns(contract), *_target(plan, contract)])
     exact = () if plan.record_column is None else (plan.record_column,)
     if plan.input.format == "parquet":
         ranges = Ranges(batch, plan.source, plan.source_version, plan.source_size)
@@ -54,6 +54,12 @@ def read_rows(batch: Objects, plan: BatchPlan, shard: Shard, contract: Contract)
     length = shard.end - shard.start
     with batch.stream(plan.source, version=plan.source_version or None, start=shard.start, length=length) as source:
         yield ShardReader(reader.read(source, shard.line))
+
+
+def _target(plan: BatchPlan, contract: Contract) -> tuple[str, ...]:
+    """The target column, unless the file has none, or two, of which neither is read."""
+    target = contract.problem.target
+    return (target,) if plan.input.format == "jsonl" or plan.head.columns.count(target) == 1 else ()
 
 
 def open_part(file: IO[bytes], plan: BatchPlan, schema: pa.Schema | None) -> Part:

@@ -91,7 +91,17 @@ def _score(call: Call, event: ShardEvent) -> NoResult:
         raise DataError(f"batch {batch} is not cut yet: the steps before have to run first")
     open_release = context.open(plan.release)
     shard = cut.shards[event.shard]
-    score_shard(context.batch, context.table, plan, cut, shard, open_release.contract, context.model(plan.release))
+    score_shard(
+        context.batch,
+        context.table,
+        plan,
+        cut,
+        shard,
+        open_release.contract,
+        context.model(plan.release),
+        lake=context.lake,
+        capture_share=context.capture_share,
+    )
     return NoResult()
 
 

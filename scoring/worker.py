@@ -26,6 +26,7 @@ from scoring.formats import open_part, read_rows
 from scoring.lookup import LookupWriter
 from scoring.predictions import NO_ANSWER, RowPredictions, probabilities_of, row_predictions
 from scoring.read.ids import record_ids
+from scoring.write.captures import ShardCapture, truths_of
 from scoring.write.rejects import NO_VALUES, Rejects, is_nothing
 from scoring.write.table_items import items
 
@@ -55,9 +56,20 @@ class Stopwatch:
 
 
 def score_shard(
-    batch: Objects, table: PredictionStore, plan: BatchPlan, cut: Cut, shard: Shard, contract: Contract, model: Model
+    batch: Objects,
+    table: PredictionStore,
+    plan: BatchPlan,
+    cut: Cut,
+    shard: Shard,
+    contract: Contract,
+    model: Model,
+    *,
+    lake: Objects | None = None,
+    capture_share: float = 0.0,
 ) -> ShardResult:
-    """Score one shard and write its part, rejects, lookup file, table items and, last, its result.
+    """Score one shard and write its part, rejects, lookup file, table items, captures and, last, its result.
+
+    `capture_share` of its rows, from 0 to 1, are kept in the lake for the watch; with 0 nothing is.
 
     What another try has written is kept: all of it is made of the plan alone, so it is the same. Raises
     `DataError` where the shard as a whole is not what its plan says.
@@ -67,8 +79,9 @@ def score_shard(
     if earlier is not None:
         return earlier
     watch = Stopwatch()
+    capture = ShardCapture(plan, cut, shard, contract, capture_share) if lake and capture_share > 0 else None
     with TemporaryDirectory(prefix="shard-") as folder:
-        scorer = _ShardScorer(Path(folder), batch, plan, shard, contract, model, watch)
+        scorer = _ShardScorer(Path(folder), batch, plan, shard, contract, model, watch, capture)
         scorer.score()
         part = layout.scored_part(plan.batch, shard.number, plan.ending)
         batch.put_new_file(part, scorer.part, content_type=_TYPES[plan.input.format])
@@ -81,6 +94,9 @@ def score_shard(
             for batch_items in items(scorer.lookup, plan):
                 table.put_all(batch_items)
             watch.lap("store")
+        if lake and capture:
+            capture.put(lake, Path(folder))
+            watch.lap("capture")
         info = batch.head(part)
     result = ShardResult(
         shard.number,
@@ -118,9 +134,10 @@ class _ShardScorer:
         contract: Contract,
         model: Model,
         watch: Stopwatch,
+        capture: ShardCapture | None,
     ) -> None:
         self._batch, self._plan, self._shard, self._contract, self._model = batch, plan, shard, contract, model
-        self._watch = watch
+        self._watch, self._capture = watch, capture
         self._all_optional = not any(feature.required for feature in contract.inputs.values())
         self._today = np.datetime64(plan.created[:10], "D")
         self.part, self.rejects, self.lookup = folder / "part", folder / "rejects", folder / "lookup"
@@ -138,34 +155,57 @@ class _ShardScorer:
             rejects = Rejects(rejects_file)
             lookup = LookupWriter(lookup_file, len(self._plan.classes), self._shard.line)
             for rows in self._timed(reading.rows()):
-                scored_rows, predictions, problems = self._predict(rows)
+                table, scored_rows, predictions, problems = self._predict(rows)
                 self._watch.lap("score")
                 part.write(rows, scored_rows, predictions)
                 ids = self._ids(rows, scored_rows)
-                lookup.add(predictions.lines, predictions.labels, predictions.probabilities, ids)
+                joined = None if ids is None else _joined(ids)
+                lookup.add(predictions.lines, predictions.labels, predictions.probabilities, joined)
                 if problems or rows.broken:
                     rejects.write(rows, problems)
                 self.scored += len(predictions.lines)
                 self._watch.lap("write")
+                if self._capture is not None:
+                    self._keep(self._capture, rows, table, scored_rows, predictions, ids, problems)
+                    self._watch.lap("capture")
             lookup.close()
             self.rejected, self.height = rejects.count, reading.height
         self._watch.lap("write")
 
-    def _ids(self, rows: Rows, scored_rows: NDArray[np.int64] | None) -> tuple[NDArray[np.int64], bytes] | None:
+    def _keep(
+        self,
+        capture: ShardCapture,
+        rows: Rows,
+        table: Table,
+        scored_rows: NDArray[np.int64] | None,
+        predictions: RowPredictions,
+        ids: pa.StringArray | None,
+        problems: list[Violation],
+    ) -> None:
+        """Keep the scored rows for the watch, and count what was wrong with the others."""
+        truths, labels = truths_of(rows, self._contract, self._plan.head.decimal), None
+        if truths is not None:
+            labels = truths.labels if scored_rows is None else truths.labels[scored_rows]
+            capture.unlabelled(truths.unknown)
+        capture.add(table, predictions, ids, labels)
+        if problems or rows.broken:
+            capture.reject(problems, rows)
+
+    def _ids(self, rows: Rows, scored_rows: NDArray[np.int64] | None) -> pa.StringArray | None:
         """The callers' own ids of the rows at `scored_rows`, None where the file has none."""
         column = None if self._plan.record_column is None else rows.exact.get(self._plan.record_column)
         if column is None:
             return None
         ids = record_ids(column, len(rows.lines), self._contract.data.missing)
-        return _joined(ids if scored_rows is None else ids.take(scored_rows))
+        return ids if scored_rows is None else ids.take(scored_rows)
 
     def _timed(self, blocks: Iterator[Rows]) -> Iterator[Rows]:
         for rows in blocks:
             self._watch.lap("read")
             yield rows
 
-    def _predict(self, rows: Rows) -> tuple[NDArray[np.int64] | None, RowPredictions, list[Violation]]:
-        """Which rows have a prediction (None: all of them), their predictions, and what is wrong with the others."""
+    def _predict(self, rows: Rows) -> tuple[Table, NDArray[np.int64] | None, RowPredictions, list[Violation]]:
+        """The rows with a prediction, which they are (None: all), their predictions, what is wrong with the others."""
         plan, contract = self._plan, self._contract
         table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=plan.head.decimal)
         problems, scored_rows = table.violations, None
@@ -184,9 +224,10 @@ class _ShardScorer:
                 *problems,
                 *(Violation(row, "", NO_ANSWER, "no-answer") for row in candidates[~finite].tolist()),
             ]
-            scored_rows, probabilities = candidates[finite], probabilities[finite]
+            scored_rows, probabilities, table = candidates[finite], probabilities[finite], table.take(finite)
         lines = rows.lines if scored_rows is None else rows.lines[scored_rows]
-        return scored_rows, row_predictions(lines, probabilities, contract.positive_index, plan.threshold), problems
+        predictions = row_predictions(lines, probabilities, contract.positive_index, plan.threshold)
+        return table, scored_rows, predictions, problems
 
 
 def _rows_of_nothing(rows: Rows, table: Table) -> list[Violation]:

@@ -118,7 +118,7 @@ def plan(
 
 def _drawn(lake: Objects, run: Run, contract: Contract, version: str) -> dict[str, Any]:
     """The folds of every trial of the run and the samples of a race, drawn once: what the plan says of them."""
-    columns = dataset.read_columns(lake, version, "train")
+    columns = dataset.read_columns(lake, version, "train", without={dataset.ROW})
     labels, keys = rows.labels_and_keys(rows.typed_table(contract, columns, version=version), columns, version=version)
     settings = contract.training
     assigned = folds.repeated(labels, keys, contract.classes, settings.seed, settings.repeats)

@@ -17,7 +17,7 @@ from andamio.cli.batches.batch import Batches, ResultOptions, find_predictions
 from andamio.cli.cloud import addresses, deployment, identity, local, outputs, teardown
 from andamio.cli.console import done, note, out
 from andamio.cli.home import REPO
-from andamio.cli.models import api, history, pipeline, reports, serving, show
+from andamio.cli.models import api, history, monitor, pipeline, reports, serving, show
 from andamio.cli.models import approve as approvals
 from andamio.cli.models import card as cards
 from andamio.cli.verify import run as verification
@@ -117,7 +117,7 @@ def down(
 
 @app.command()
 def status(problem: Name = None, stage: Stage = None) -> None:
-    """Show running services, the champion release, its data version and its holdout metric."""
+    """Show running services, the champion release, its data version and metric, and the alarms."""
     show.services()
     if problem is None and stage is None and outputs.last_deployed() is None and not any(outputs.all_outputs()):
         note("Nothing is deployed yet: andamio deploy")
@@ -130,7 +130,8 @@ def status(problem: Name = None, stage: Stage = None) -> None:
 @app.command()
 def logs(
     name: Annotated[
-        str | None, typer.Argument(help="A function (api, etl, train, search, registry, score) or a local service.")
+        str | None,
+        typer.Argument(help="A function (api, etl, train, search, registry, score, monitor) or a local service."),
     ] = None,
     problem: Name = None,
     stage: Stage = None,
@@ -333,6 +334,18 @@ def lookup(
             "100,000 "
             "rows are found by prediction_id only: see the scored file."
         )
+
+
+@app.command(name="monitor")
+def monitor_(
+    last: Annotated[bool, typer.Option("--last", help="Print the newest report instead of making one.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    problem: Name = None,
+    stage: Stage = None,
+) -> None:
+    """Compare the predictions of the last hours with the champion, and say what was found."""
+    (monitor.last if last else monitor.run)(_deployed(problem, stage), as_json=as_json, show=show)
 
 
 @app.command()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import io
+from collections.abc import Collection
+from typing import Any, Literal
 
-from andamio.dataset.columns import Columns, from_bytes
+from numpy.typing import NDArray
+
+from andamio.dataset.columns import ColumnFile
 from andamio.dataset.documents import CurrentDataset, DatasetManifest
 from andamio.errors import ObjectNotFound, TrainingError
 from andamio.storage import documents, layout
@@ -40,11 +44,16 @@ def manifest(lake: Objects, version: str) -> DatasetManifest:
     return found
 
 
-def read_columns(lake: Objects, version: str, side: Side) -> Columns:
-    """The columns of one side, as `andamio.dataset.columns` types them; raises `TrainingError` when it is missing."""
+def read_columns(lake: Objects, version: str, side: Side, *, without: Collection[str] = ()) -> dict[str, NDArray[Any]]:
+    """The columns of one side but for some, as `andamio.dataset.columns` types them.
+
+    Identities are a text a row, which takes as much memory as ten numbers: leave out what is not needed. Raises
+    `TrainingError` when the side is missing.
+    """
     key = layout.dataset_rows(version, side)
     try:
         body = lake.get(key).body
     except ObjectNotFound:
         raise TrainingError(f"{key} is missing: the data version is incomplete; run ETL again") from None
-    return from_bytes(body)
+    with ColumnFile(io.BytesIO(body)) as file:
+        return {name: file[name] for name in file if name not in without}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 
 INK = "#1f2933"
@@ -26,3 +28,21 @@ ACCENT, ALERT = SERIES[:2]
 ACCENT_LIGHT = "#b3d4e8"
 QUIET, FAINT = "#9aa5b1", "#cbd2d9"
 """What is within chance, and what is too small to be measured."""
+
+CHARTS: dict[str, Any] = {
+    "background": "transparent",
+    "font": FONT,
+    "view": {"stroke": "transparent"},
+    "axis": {
+        "labelColor": SOFT,
+        "titleColor": SOFT,
+        "titleFontWeight": 500,
+        "gridColor": LINE,
+        "domainColor": QUIET,
+        "tickColor": QUIET,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+    },
+    "legend": {"labelColor": INK, "labelFontSize": 11},
+}
+"""How all charts of a page look."""

@@ -14,7 +14,9 @@ from pydantic import Field
 
 from andamio.storage.documents import Document
 
-EventType = Literal["Model promoted", "Model rejected", "Drift seen", "Performance worse", "Model rolled back"]
+EventType = Literal[
+    "Model promoted", "Model rejected", "Drift seen", "Performance worse", "Model rolled back", "Approval needed"
+]
 """The detail-types of events."""
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 

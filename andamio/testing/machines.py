@@ -1,4 +1,4 @@
-"""The state machines with our own functions behind them: etl, train and batch, as the stack deploys them."""
+"""The state machines with our own functions behind them: etl, train, batch and monitor, as the stack deploys them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from andamio.testing.cloud import FUNCTION_SECONDS, LocalAws
 from andamio.testing.tracker import MemoryTracker
 from infra import asl
 
-MACHINES = ("etl", "train", "batch")
+MACHINES = ("etl", "train", "batch", "monitor")
 TRAINING_STARTED = {"StartAt": "Train", "States": {"Train": {"Type": "Pass", "End": True}}}
 """Takes the place of training where only its start matters."""
 TRACKING_URI = RegistrySettings.PREFIX + "TRACKING_URI"
@@ -55,7 +55,12 @@ def deployed(aws: LocalAws, machines: Sequence[str], environment: Mapping[str, s
     Training that ETL starts is a machine of its own, `started`, that does nothing: tests start `train` themselves.
     Raises `UsageError` for a machine that there is not.
     """
-    deploys: dict[str, Callable[[LocalAws], None]] = {"etl": _etl, "train": _train, "batch": _batch}
+    deploys: dict[str, Callable[[LocalAws], None]] = {
+        "etl": _etl,
+        "train": _train,
+        "batch": _batch,
+        "monitor": _monitor,
+    }
     if unknown := sorted(set(machines) - set(deploys)):
         raise UsageError(f"Expected machines among {', '.join(MACHINES)}. Got '{unknown[0]}'.")
     with ExitStack() as exits:
@@ -103,6 +108,12 @@ def _batch(aws: LocalAws) -> None:
         "Workers": _WORKERS,
     }
     aws.machine("batch", asl.FOLDER / "batch.asl.json", values)
+
+
+def _monitor(aws: LocalAws) -> None:
+    from lambdas.monitor import handler
+
+    aws.machine("monitor", asl.FOLDER / "monitor.asl.json", _function(aws, "monitor", handler))
 
 
 def _function(aws: LocalAws, part: str, module: ModuleType) -> dict[str, str | int]:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 from andamio.contract.tables import Feature
 from andamio.pages import theme
+from andamio.pages.text import day, number
+from andamio.pages.view import Cell, Figure, Section, Table
 from etl.report import charts
 from etl.report.figures import FeatureSummary
-from etl.report.text import day, number
 from etl.report.version import Version
-from etl.report.view import Cell, Figure, Section, Table
 
 CHARTED = 60
 """Columns that get a chart of their own; all are in the tables."""

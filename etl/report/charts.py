@@ -12,8 +12,8 @@ from typing import Any
 import altair as alt
 
 from andamio.pages import theme
+from andamio.pages.text import day, number
 from etl.report.figures import Association, Drift, FeatureSummary, LabelInformation
-from etl.report.text import day, number
 
 Spec = dict[str, Any]
 
@@ -21,23 +21,6 @@ WIDTH = 400
 LABELS = 200
 _ROW = 22
 _DIGITS = 6
-CONFIG: Spec = {
-    "background": "transparent",
-    "font": theme.FONT,
-    "view": {"stroke": "transparent"},
-    "axis": {
-        "labelColor": theme.SOFT,
-        "titleColor": theme.SOFT,
-        "titleFontWeight": 500,
-        "gridColor": theme.LINE,
-        "domainColor": theme.QUIET,
-        "tickColor": theme.QUIET,
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-    },
-    "legend": {"labelColor": theme.INK, "labelFontSize": 11},
-}
-"""How all charts of a page look."""
 
 
 def distribution(found: FeatureSummary, classes: Sequence[str]) -> Spec:

@@ -6,8 +6,9 @@ from functools import cache
 
 from jinja2 import Environment
 
+from andamio.pages import scripts, text
 from andamio.pages.templates import environment
-from etl.report import cards, scripts, sections, text
+from etl.report import cards, sections
 from etl.report.version import Version
 
 

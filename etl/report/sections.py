@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from andamio.pages.text import number, percent
+from andamio.pages.view import Cell, Figure, Section, Table
 from andamio.tabular.read_as import in_words
 from etl.report import charts
 from etl.report.cards import CHARTED, CLASSES
 from etl.report.figures import SAMPLE, duplicates, moved, related
-from etl.report.text import number, percent
 from etl.report.version import Version
-from etl.report.view import Cell, Figure, Section, Table
 
 CROSSED = 40
 """Columns that are set against each other."""

@@ -39,6 +39,7 @@ class AccessLog(Construct):
     """
 
     log: ApiLog
+    stream: str
 
     def __init__(self, scope: Construct, id: str, *, system: str, bucket: DataBucket, prefix: str) -> None:
         super().__init__(scope, id)
@@ -54,11 +55,12 @@ class AccessLog(Construct):
             ],
             given="",
         )
+        # API Gateway writes to streams of this prefix only.
+        self.stream = f"amazon-apigateway-{names.resource(system, 'access')}"
         stream = firehose.CfnDeliveryStream(
             self,
             "Stream",
-            # API Gateway writes to streams of this prefix only.
-            delivery_stream_name=f"amazon-apigateway-{names.resource(system, 'access')}",
+            delivery_stream_name=self.stream,
             delivery_stream_type="DirectPut",
             delivery_stream_encryption_configuration_input=(
                 firehose.CfnDeliveryStream.DeliveryStreamEncryptionConfigurationInputProperty(key_type="AWS_OWNED_CMK")

@@ -41,6 +41,8 @@ class BundledFunction(lambda_.Function):
     nobody waits for; state machines and API Gateway wait for theirs. `lines` is where it logs.
     """
 
+    part: str
+    named: str
     lines: logs.LogGroup
 
     def __init__(
@@ -95,6 +97,7 @@ class BundledFunction(lambda_.Function):
             dead_letter_queue=dead_letters,
             snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snapstart else None,
         )
+        self.part, self.named = part, name
         waive(
             self,
             {"L1": "Python 3.13 is the newest that all of this runs on: the bundles' wheels, and the emulators."},

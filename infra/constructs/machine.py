@@ -47,6 +47,8 @@ class FileMachine(sfn.StateMachine):
     the file has a Distributed Map, the role may start and follow its children.
     """
 
+    part: str
+
     def __init__(
         self,
         scope: Construct,
@@ -102,6 +104,7 @@ class FileMachine(sfn.StateMachine):
             logs=sfn.LogOptions(destination=group, level=sfn.LogLevel.ALL, include_execution_data=False),
             tracing_enabled=False,
         )
+        self.part = part
         waive(
             self,
             {"SF2": "The history of an execution already shows each step and its time; X-Ray would bill for it again."},

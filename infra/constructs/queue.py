@@ -10,7 +10,9 @@ from infra.constructs.waivers import waive
 
 
 class DeadLetterQueue(sqs.Queue):
-    """A dead-letter queue: encrypted, TLS only, kept for 14 days."""
+    """A dead-letter queue: encrypted, TLS only, kept for 14 days; its name is `named`."""
+
+    named: str
 
     def __init__(self, scope: Construct, id: str, *, name: str) -> None:
         super().__init__(
@@ -21,4 +23,5 @@ class DeadLetterQueue(sqs.Queue):
             enforce_ssl=True,
             retention_period=Duration.days(14),
         )
+        self.named = name
         waive(self, {"SQS3": "This queue is a dead-letter queue itself."})

@@ -33,6 +33,7 @@ class Scoring(Construct):
         options: Options,
         bundle: Bundle,
         stores: Stores,
+        capture_share: float,
     ) -> None:
         super().__init__(scope, id)
         batch = stores.batch
@@ -44,10 +45,12 @@ class Scoring(Construct):
             bundle=bundle,
             environment=ScoreSettings(
                 stores.problem,
+                stores.lake.bucket_name,
                 stores.models.bucket_name,
                 batch.bucket_name,
                 stores.table.table_name,
                 options.shard_bytes,
+                capture_share,
             ).as_env(),
             permissions=OF_FUNCTIONS["score"](stores),
             description="A file of records to their predictions: plan, cut, score, verify, publish",

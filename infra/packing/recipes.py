@@ -49,6 +49,18 @@ API = Recipe(
         ),
     ),
 )
+# The charts of a page are drawn by its reader's browser, from what the page brings along.
+CHARTS = (
+    "andamio/pages/static/",
+    tuple(
+        f"node_modules/{file}"
+        for file in (
+            "vega/build/vega.min.js",
+            "vega-lite/build/vega-lite.min.js",
+            "vega-interpreter/build/vega-interpreter.js",
+        )
+    ),
+)
 ETL = Recipe(
     "etl",
     packages=("andamio", "etl"),
@@ -64,20 +76,7 @@ ETL = Recipe(
         "pydantic",
     ),
     budget_mib=174,
-    # The charts of a report are drawn by its reader's browser, from what the page brings along.
-    assets=(
-        (
-            "etl/report/static/",
-            tuple(
-                f"node_modules/{file}"
-                for file in (
-                    "vega/build/vega.min.js",
-                    "vega-lite/build/vega-lite.min.js",
-                    "vega-interpreter/build/vega-interpreter.js",
-                )
-            ),
-        ),
-    ),
+    assets=(CHARTS,),
 )
 TRAIN = Recipe(
     "train",
@@ -129,7 +128,24 @@ SCORE = Recipe(
     budget_mib=166,
 )
 CAPTURE = Recipe("capture", packages=("andamio", "monitoring"), imports=("pydantic",), budget_mib=12)
-RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, SEARCH, REGISTRY, SCORE, CAPTURE)}
+MONITOR = Recipe(
+    "monitor",
+    packages=("andamio", "monitoring"),
+    imports=(
+        "altair",
+        "jinja2",
+        "numpy",
+        "pyarrow",
+        "pyarrow.compute",
+        "pyarrow.parquet",
+        "pydantic",
+        "scipy.special",
+        "scipy.stats",
+    ),
+    budget_mib=240,
+    assets=(CHARTS,),
+)
+RECIPES = {recipe.name: recipe for recipe in (API, ETL, TRAIN, SEARCH, REGISTRY, SCORE, CAPTURE, MONITOR)}
 
 
 def sources(recipe: Recipe, repository: Path = REPOSITORY) -> dict[str, Path]:

@@ -20,6 +20,7 @@ TASK, TASK_FAILED = "task", "task_failed"
 """The function that recorded calls of tasks have, and the step that reads their log."""
 
 EVENTS = "events.amazonaws.com"
+ALARMS = "cloudwatch.amazonaws.com"
 GATEWAY = "apigateway.amazonaws.com"
 
 
@@ -44,6 +45,8 @@ def needs(template: Template) -> frozenset[Need]:
         _of_mlflow,
         _of_machines,
         _of_rules,
+        _of_alarms,
+        _of_webhooks,
         _of_gateway,
         _of_streams,
         _of_tracking,
@@ -190,6 +193,27 @@ def _of_rules(template: Template) -> Iterator[Need]:
                         yield Need(EVENTS, action, readable(keys[to]), f"rule {rule}, whose topic is encrypted")
             queue = readable(target["DeadLetterConfig"]["Arn"])
             yield Need(f"{EVENTS} for {rule}", "sqs:SendMessage", queue, f"what rule {rule} could not deliver")
+
+
+def _of_alarms(template: Template) -> Iterator[Need]:
+    keys = {name: properties.get("KmsMasterKeyId") for name, properties in resources(template, "AWS::SNS::Topic")}
+    for _, properties in resources(template, "AWS::CloudWatch::Alarm"):
+        # The policy lets in the alarms of the system by their common name.
+        system, alarm, name = properties["AlarmName"].partition("-alarm-")
+        named = f"arn:<Partition>:cloudwatch:<Region>:<AccountId>:alarm:{system}{alarm}*"
+        for topic in map(readable, properties["AlarmActions"]):
+            yield Need(f"{ALARMS} for {named}", "sns:Publish", topic, f"alarm {name}")
+            if keys[topic]:
+                for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+                    yield Need(ALARMS, action, readable(keys[topic]), "alarms, whose topic is encrypted")
+
+
+def _of_webhooks(template: Template) -> Iterator[Need]:
+    for subscription, properties in resources(template, "AWS::SNS::Subscription"):
+        if "RedrivePolicy" in properties:
+            queue = readable(properties["RedrivePolicy"]["deadLetterTargetArn"])
+            who = f"sns.amazonaws.com for {readable(properties['TopicArn'])}"
+            yield Need(who, "sqs:SendMessage", queue, f"what {subscription} did not take")
 
 
 def _of_gateway(template: Template) -> Iterator[Need]:

@@ -24,6 +24,7 @@ from andamio.settings import (
 )
 from andamio.storage import layout
 from infra.bundling import Bundle
+from infra.constructs.alarms import Alarms, Measured
 from infra.constructs.alerts import Alerts
 from infra.constructs.api import Api, ApiLog, Throttle
 from infra.constructs.api_errors import ANY_ORIGIN
@@ -36,6 +37,7 @@ from infra.constructs.machine import FileMachine
 from infra.constructs.queue import DeadLetterQueue
 from infra.constructs.scoring import Scoring
 from infra.constructs.table import PredictionsTable
+from infra.constructs.watch import Watch
 from infra.lock import lock_digest
 from infra.options import Options
 from infra.permissions import OF_FUNCTIONS, Stores, task
@@ -55,7 +57,7 @@ ACCESS_LOG = "access/"
 
 
 class ProblemStack(Stack):
-    """Buckets and table, seven functions, three state machines, the API, and what connects them."""
+    """Buckets and table, functions, four state machines, the API, and what connects them."""
 
     def __init__(
         self,
@@ -106,8 +108,9 @@ class ProblemStack(Stack):
         if self._tasks:
             self._stores = replace(self._stores, task_log=self._tasks.log_group)
         self._functions(contract)
-        self._machines()
+        self._machines(contract)
         self._serve()
+        self._ring()
         self._outputs()
 
     def _store(self) -> None:
@@ -118,7 +121,11 @@ class ProblemStack(Stack):
             removal_policy=self._data_policy,
             announces=True,
             # What ETL stages can be made again from raw/; every version of raw/ is kept: data sets refer to them.
-            expire={layout.STAGING: 30, ACCESS_LOG: 90},
+            expire={
+                layout.STAGING: 30,
+                ACCESS_LOG: 90,
+                **dict.fromkeys((layout.CAPTURES, layout.FEEDBACK), self._problem.contract.monitor.keep_days),
+            },
             forget={layout.DATASETS: 365},
         )
         self._models = DataBucket(self, "Models", removal_policy=self._data_policy, forget={layout.SERVING: 365})
@@ -275,7 +282,7 @@ class ProblemStack(Stack):
             dead_letters=dead_letters,
         )
 
-    def _machines(self) -> None:
+    def _machines(self, contract: ContractLayer) -> None:
         system, given_role = self._system, self._options.existing_role_arn
         self._train_machine = FileMachine(
             self,
@@ -325,23 +332,63 @@ class ProblemStack(Stack):
             options=self._options,
             bundle=self._bundles["score"],
             stores=self._stores,
+            capture_share=self._problem.contract.monitor.capture_share,
         )
-        machines = [self._etl_machine, self._train_machine, self._scoring.machine]
-        self._alerts = Alerts(self, "Alerts", system=system, machines=machines)
+        self._watch = Watch(
+            self,
+            "Watch",
+            system=system,
+            options=self._options,
+            bundle=self._bundles["monitor"],
+            stores=self._stores,
+            contract=contract,
+        )
+        machines = [self._etl_machine, self._train_machine, self._scoring.machine, self._watch.machine]
+        self._alerts = Alerts(
+            self,
+            "Alerts",
+            system=system,
+            machines=machines,
+            email=self._options.alert_email,
+            webhook=self._options.alert_webhook,
+        )
 
     def _serve(self) -> None:
         handler: lambda_.IFunction = self._api_function
         if self._options.snapstart:
             handler = lambda_.Alias(self, "ApiAlias", alias_name="live", version=self._api_function.current_version)
         log: ApiLog | None = None
+        self._access_stream = ""
         # An emulator keeps no access log, and a given role need not trust Firehose.
         if not self._options.local and not self._options.existing_role_arn:
             from infra.constructs.access_log import AccessLog
 
-            log = AccessLog(self, "AccessLog", system=self._system, bucket=self._lake, prefix=ACCESS_LOG).log
+            access = AccessLog(self, "AccessLog", system=self._system, bucket=self._lake, prefix=ACCESS_LOG)
+            log, self._access_stream = access.log, access.stream
         Capture(self, "Capture", system=self._system, source=self._api_function, function=self._capture)
         throttle = Throttle(self._options.rate, self._options.burst)
         self._api = Api(self, "Api", system=self._system, handler=handler, log=log, throttle=throttle)
+
+    def _ring(self) -> None:
+        """The alarms, and on AWS the dashboard; last, for they are on whatever there is."""
+        system, topic = self._system, self._alerts.topic
+        if self._options.local:
+            # What AWS measures itself is not measured there: an alarm on it would always say that all is well.
+            Alarms(self, "Alarms", system=system, topic=topic, measured=None)
+            return
+        from infra.constructs.dashboard import Dashboard
+
+        made = self.node.find_all()
+        measured = Measured(
+            api=names.resource(system, "api"),
+            functions={one.part: one.named for one in made if isinstance(one, BundledFunction)},
+            queues=[one.named for one in made if isinstance(one, DeadLetterQueue)],
+            stream=self._access_stream,
+            api_log=self._api_function.log_group,
+        )
+        machines = {one.part: one.state_machine_arn for one in made if isinstance(one, FileMachine)}
+        alarms = Alarms(self, "Alarms", system=system, topic=topic, measured=measured)
+        Dashboard(self, "Dashboard", system=system, alarms=alarms, measured=measured, machines=machines)
 
     def _outputs(self) -> None:
         outputs = {
@@ -355,6 +402,7 @@ class ProblemStack(Stack):
             "EtlMachine": self._etl_machine.state_machine_arn,
             "TrainMachine": self._train_machine.state_machine_arn,
             "BatchMachine": self._scoring.machine.state_machine_arn,
+            "MonitorMachine": self._watch.machine.state_machine_arn,
             "BatchTopic": self._scoring.topic.topic_arn,
             "PredictionsTable": self._table.table_name,
             "AlertsTopic": self._alerts.topic.topic_arn,

@@ -20,7 +20,7 @@ from lambdas.api.replies import problems
 from lambdas.api.replies.docs import STATIC
 from lambdas.api.replies.reply import preflight, problem_reply
 from lambdas.api.requests.body import malformed
-from lambdas.api.routes import batches, model, predictions, service
+from lambdas.api.routes import batches, feedback, model, predictions, service
 from lambdas.api.stores import Stores
 
 PREDICTING = frozenset({"/predict", "/predict/batch", "/invocations"})
@@ -31,7 +31,14 @@ SINGLE = frozenset({"/predict", "/explain"})
 
 ROUTES: list[APIRoute] = [
     route
-    for router in (predictions.router, predictions.lookups, batches.router, service.router, model.router)
+    for router in (
+        predictions.router,
+        predictions.lookups,
+        feedback.router,
+        batches.router,
+        service.router,
+        model.router,
+    )
     for route in router.routes
     if isinstance(route, APIRoute)
 ]

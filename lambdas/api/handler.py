@@ -44,11 +44,13 @@ def connect() -> Serving:
 
 @cache
 def stores() -> Stores:
-    """The batches and predictions of that problem, of which a prediction needs nothing; raises `SettingsError`."""
+    """Batches, predictions and labels of that problem, of which a prediction needs nothing; raises `SettingsError`."""
     from andamio.adapters.dynamodb import DynamoPredictionStore
 
     settings = ApiSettings.from_env()
-    return Stores(S3Objects(settings.batch), DynamoPredictionStore(settings.table), WallClock())
+    return Stores(
+        S3Objects(settings.batch), DynamoPredictionStore(settings.table), WallClock(), S3Objects(settings.lake)
+    )
 
 
 _gateway = Mangum(

@@ -20,8 +20,10 @@ from pydantic.json_schema import models_json_schema
 
 from andamio import __version__
 from andamio.contract import Contract
+from andamio.contract.canonical import canonical
 from andamio.contract.schema import example_record, record_schema
-from lambdas.api.models import batches, problem, records
+from andamio.feedback import labels_of
+from lambdas.api.models import batches, feedback, problem, records
 from lambdas.api.requests.body import CSV, JSON, LIMIT
 from lambdas.api.requests.parameters import NOT_BLANK
 from lambdas.api.requests.records import LONGEST_TEXT, MOST_RECORDS
@@ -30,6 +32,7 @@ Json = dict[str, Any]
 
 TAGS = {
     "predictions": "Records in, labels and probabilities out, and why.",
+    "feedback": "What became of it: the true labels of predictions.",
     "batches": "Files in, files out: scored rows, and the rows that could not be scored.",
     "model": "What serves, and how good it is.",
     "service": "Whether it runs. No key needed.",
@@ -68,7 +71,8 @@ def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
     components["schemas"] = dict(
         sorted((components["schemas"] | _body_schemas() | (_contract_schemas(contract) if contract else {})).items())
     )
-    _add_examples(openapi["paths"], example_record(contract) if contract else {"age": 63})
+    example = example_record(contract) if contract else {"age": 63}
+    _add_examples(openapi["paths"], example, contract.classes[-1] if contract else "1")
     return openapi
 
 
@@ -99,6 +103,10 @@ def _contract_schemas(contract: Contract) -> Json:
             "type": "string",
             "enum": list(contract.classes),
             "description": "; ".join(f"{key} = {text}" for key, text in contract.texts.items()),
+        },
+        "TrueLabel": {
+            "description": "The true class, or a value of the target column that means it.",
+            **_texts_and_numbers(list(labels_of(contract))),
         },
         "Probabilities": {
             "type": "object",
@@ -137,6 +145,17 @@ def _one_type_each(schema: Json) -> Json:
     return {"anyOf": parts, **rest}
 
 
+def _texts_and_numbers(texts: Sequence[str]) -> Json:
+    """The schema of one of these canonical texts, or of the number or the boolean that has it."""
+    values: list[Any] = [*texts, *(int(text) for text in texts if canonical(_int(text)) == text)]
+    values += [text == "true" for text in texts if text in ("true", "false")]
+    return _one_type_each({"type": sorted({_JSON_TYPES[type(value)] for value in values}), "enum": values})
+
+
+def _int(text: str) -> int | None:
+    return int(text) if text.removeprefix("-").isdecimal() and text.isascii() else None
+
+
 def _or_blank(schema: Json, blank: bool) -> Json:
     """The schema with the empty text beside a date that may be missing, where the contract reads it as no value."""
     parts = schema.get("anyOf", [])
@@ -152,7 +171,14 @@ def _text(schema: Json) -> Json:
 
 def _body_schemas() -> Json:
     """The models of bodies, which FastAPI does not know of (`lambdas.api.dependencies`), and of problems."""
-    models = (records.PredictRequest, records.BatchRequest, records.Invocations, batches.UploadRequest, problem.Problem)
+    models = (
+        records.PredictRequest,
+        records.BatchRequest,
+        records.Invocations,
+        feedback.FeedbackRequest,
+        batches.UploadRequest,
+        problem.Problem,
+    )
     _, schemas = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
@@ -160,7 +186,7 @@ def _body_schemas() -> Json:
     return definitions
 
 
-def _add_examples(paths: Json, features: Json) -> None:
+def _add_examples(paths: Json, features: Json, label: str) -> None:
     one = {"one record": {"features": features, "id": "visit-17"}}
     examples: dict[str, Json] = {
         "/predict": one,
@@ -173,6 +199,10 @@ def _add_examples(paths: Json, features: Json) -> None:
             "dataframe_records": {"dataframe_records": [features]},
             "instances": {"instances": [features]},
             "inputs": {"inputs": {name: [value] for name, value in features.items()}},
+        },
+        "/feedback": {
+            "a prediction": {"prediction_id": "0" * 32, "label": label},
+            "records": [{"record_id": "visit-17", "label": label}, {"record_id": 18, "label": label}],
         },
         "/batches": {"a CSV file": {"name": "patients.csv"}},
     }

@@ -1,7 +1,7 @@
-"""Where the files and the predictions of batches are.
+"""Where the files and the predictions of batches are, and where labels go.
 
-What reads them is in `batches.py` and `predictions/lookup.py`, which are imported at the first request for one: a
-cold start that predicts pays nothing for them.
+What reads and writes them is in `batches.py`, `predictions/lookup.py` and `feedback.py`, which are imported at the
+first request for one: a cold start that predicts pays nothing for them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ class Bucket(Objects, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The batch bucket and the predictions table."""
+    """The batch bucket, the predictions table, and the lake, which keeps labels."""
 
     bucket: Bucket
     table: PredictionStore
     clock: Clock
+    lake: Objects

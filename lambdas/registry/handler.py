@@ -81,12 +81,12 @@ def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
 
 def _ask_approval(to: Registry, event: AskApprovalEvent) -> AskedResult:
     now = datetime.now(UTC)
-    asked = approve.ask_approval(to.models, event.run, event.decision, event.token, event.seconds, now)
+    asked = approve.ask_approval(to.models, event.run, event.decision, event.token, event.seconds, to.news, now)
     return AskedResult(release=asked.release, expires=asked.expires)
 
 
 def _decline(to: Registry, event: DeclineEvent) -> ModelResult:
-    return approve.decline(to.models, event.run, event.decision, to.tracker, datetime.now(UTC)).summary()
+    return approve.decline(to.models, event.run, event.decision, to.tracker, to.news, datetime.now(UTC)).summary()
 
 
 def _follow(to: Registry, event: FollowEvent) -> AliasResult:

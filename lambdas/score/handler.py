@@ -26,6 +26,8 @@ def connect() -> ScoringContext:
         S3Objects(settings.models),
         DynamoPredictionStore(settings.table),
         settings.shard_bytes,
+        S3Objects(settings.lake),
+        settings.capture_share,
     )
 
 

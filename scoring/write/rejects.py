@@ -12,6 +12,8 @@ from andamio.tabular.broken import Broken
 from andamio.tabular.rows import Rows
 
 NO_VALUES = "has no values"
+UNREADABLE_ROW = "unreadable-row"
+"""The code of a row that is none."""
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
 
 
@@ -47,7 +49,7 @@ class Rejects:
         )
 
     def _put_broken(self, row: Broken) -> None:
-        self._put(row.line, [{"field": "", "code": "unreadable-row", "reason": row.reason}], row.row)
+        self._put(row.line, [{"field": "", "code": UNREADABLE_ROW, "reason": row.reason}], row.row)
 
     def _put(self, line: int, errors: list[dict[str, str]], row: object) -> None:
         reason = "; ".join(

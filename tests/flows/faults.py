@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pytest
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
 
 from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.s3 import S3Objects
@@ -118,3 +119,16 @@ def _faulty(call: Callable[..., Any], name: str, seen: Seen, fault: Fault | None
         raise Killed(f"Runtime exited with error: signal: killed ({place})")
 
     return called
+
+
+def timing_out(step: str) -> Callable[[StateTaskLambda, Any], Any]:
+    """How moto begins a Lambda task, where one step never ends in time."""
+    evaluate = StateTaskLambda._eval_parameters
+
+    def begin(self: StateTaskLambda, env: Any) -> Any:
+        asked = evaluate(self, env)
+        if asked["Payload"]["step"] == step:
+            raise TimeoutError
+        return asked
+
+    return begin

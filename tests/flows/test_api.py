@@ -8,6 +8,7 @@ import pytest
 
 from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.s3 import S3Objects
+from andamio.feedback import read
 from andamio.storage import layout
 from scoring import remaining
 from scoring.batch import prediction_id
@@ -23,6 +24,7 @@ def api(scoring: Scoring) -> Api:
     api = Api(
         objects=S3Objects(cloud.models.bucket),  # type: ignore[arg-type]
         batch=S3Objects(cloud.batch.bucket),  # type: ignore[arg-type]
+        lake=S3Objects(cloud.lake.bucket),  # type: ignore[arg-type]
         table=DynamoPredictionStore(cloud.table.table),  # type: ignore[arg-type]
     )
     api.clock.time = datetime.now(UTC)
@@ -57,6 +59,19 @@ def test_a_prediction_reads_the_release_that_the_pointer_names(api: Api) -> None
     patient = dict(zip(FEATURES, map(float, LINES[0].split(",")[:-1]), strict=True))
     assert api.predict(patient).status == 200
     assert api.get("/version").json["release"]
+
+
+def test_labels_are_written_into_the_lake_and_nothing_else_is(scoring: Scoring, api: Api) -> None:
+    patient = dict(zip(FEATURES, map(float, LINES[0].split(",")[:-1]), strict=True))
+    prediction = api.predict(patient).json["prediction_id"]
+    said = [{"prediction_id": prediction, "label": 1}, {"record_id": "patient-0", "label": "0"}]
+    for _ in range(2):
+        answer = api.post("/feedback", said)
+        assert answer.status == 202, answer.text
+    (info,) = scoring.cloud.lake.list("")
+    assert info.key == layout.feedback(api.clock.time, f"{answer.json['feedback_id']}.jsonl")
+    found = [(one.prediction_id, one.record_id, one.label) for one in read(info.key, api.lake.get(info.key).body)]
+    assert found == [(prediction, None, "1"), (None, "patient-0", "0")]
 
 
 def test_before_the_first_release_there_is_no_pointer_to_read(scoring: Scoring, api: Api) -> None:

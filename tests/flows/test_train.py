@@ -29,6 +29,7 @@ from training.evaluate.decide import decide
 from . import tasks
 from .cloud import FUNCTION_SECONDS, Cloud, account, throttled
 from .conftest import HEART
+from .faults import timing_out
 
 LINEAR = {"families": ["logistic_regression"], "trials": 1}
 FAST = {"families": ["logistic_regression", "gradient_boosting"], "trials": 2}
@@ -294,19 +295,6 @@ def test_a_step_that_times_out_fails_the_execution_by_its_name(
     ended = cloud.run("train", LINEAR)
     assert (ended.status, ended.error) == ("FAILED", "Andamio.Fault")
     assert "States.Timeout" in ended.cause
-
-
-def timing_out(step: str) -> Callable[[StateTaskLambda, Any], Any]:
-    """How moto begins a Lambda task, where one step never ends in time."""
-    evaluate = StateTaskLambda._eval_parameters
-
-    def begin(self: StateTaskLambda, env: Any) -> Any:
-        asked = evaluate(self, env)
-        if asked["Payload"]["step"] == step:
-            raise TimeoutError
-        return asked
-
-    return begin
 
 
 def test_a_refusal_that_mlflow_quotes_ends_the_run_in_our_words(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

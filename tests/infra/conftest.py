@@ -67,7 +67,13 @@ def synthesize(empty_bundles, tmp_path_factory) -> Synthesize:
 
 @pytest.fixture(scope="session")
 def aws(synthesize) -> Deployment:
-    """What `cdk deploy` sends to AWS, checked against CloudFormation's own schemas too."""
+    """What `cdk deploy` sends to AWS."""
+    return synthesize()
+
+
+@pytest.fixture(scope="session")
+def validated(synthesize) -> Deployment:
+    """The same, checked against CloudFormation's own schemas too: what most of the time of a synth goes into."""
     return synthesize(schemas=True)
 
 
@@ -96,6 +102,8 @@ def switched(synthesize) -> Deployment:
         workers="100",
         rate="50",
         burst="60",
+        alert_email="you@example.org",
+        alert_webhook="https://example.org/alerts",
     )
 
 

@@ -103,8 +103,9 @@ def test_every_switch_has_a_case():
     assert any(case.environ for case in CASES.values()), "and the local cloud is among them"
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["default", "local"])
 def test_a_template_is_as_cloudformation_and_iam_want_it(name):
+    """Two of them; `make check` judges each."""
     assert check.check(CASES[name]) == []
 
 

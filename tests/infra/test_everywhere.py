@@ -11,12 +11,14 @@ from andamio.settings import (
     ApiSettings,
     CaptureSettings,
     EtlSettings,
+    MonitorSettings,
     RegistrySettings,
     ScoreSettings,
     SearchSettings,
     TrainSettings,
 )
 from andamio.storage import layout
+from etl.extent import MOST_BYTES
 from infra.options import LARGEST_SHARD_MIB, read_options
 from tests.infra.conftest import LOCAL
 
@@ -27,11 +29,12 @@ FUNCTIONS = {
     "andamio-heart-search": SearchSettings,
     "andamio-heart-registry": RegistrySettings,
     "andamio-heart-score": ScoreSettings,
+    "andamio-heart-monitor": MonitorSettings,
     "andamio-heart-capture": CaptureSettings,
 }
 OUTPUTS = {
     "Problem", "Stage", "ApiUrl", "ApiKeyId", "LakeBucket", "ModelsBucket", "BatchBucket", "EtlMachine", "TrainMachine",
-    "BatchMachine", "BatchTopic", "PredictionsTable", "AlertsTopic", "MlflowUri",
+    "BatchMachine", "MonitorMachine", "BatchTopic", "PredictionsTable", "AlertsTopic", "MlflowUri",
 }  # fmt: skip
 
 
@@ -43,6 +46,11 @@ def test_no_custom_resource_and_no_setting_of_the_whole_account(deployment):
 
 def test_nothing_is_found_that_is_not_waived_with_a_reason(deployment):
     assert deployment.findings == []
+
+
+def test_cloudformations_own_schemas_find_nothing(validated, aws):
+    assert validated.findings == []
+    assert validated.template == aws.template
 
 
 def test_a_finding_without_a_waiver_fails_the_synth(empty_bundles, tmp_path):
@@ -97,6 +105,11 @@ def test_a_shard_of_a_narrow_file_fits_where_it_is_written(deployment):
     assert scratch > LARGEST_SHARD_MIB / 2 * 110
 
 
+def test_the_largest_raw_file_fits_where_etl_copies_it_beside_what_it_is_unpacked_to(deployment):
+    scratch = deployment.named("AWS::Lambda::Function", "EtlFunction")["EphemeralStorage"]["Size"]
+    assert scratch * 2**20 > 2 * MOST_BYTES + 2**31
+
+
 def test_the_contract_reaches_what_asks_the_deployed_one(deployment):
     (layer,) = deployment.of_type("AWS::Lambda::LayerVersion")
     layers = {
@@ -110,12 +123,13 @@ def test_the_contract_reaches_what_asks_the_deployed_one(deployment):
         "andamio-heart-registry": None,
         "andamio-heart-score": None,
         "andamio-heart-api": None,
+        "andamio-heart-monitor": [{"Ref": layer}],
         "andamio-heart-capture": [{"Ref": layer}],
     }
 
 
 def test_whatever_is_called_without_being_waited_for_has_a_dead_letter_queue(deployment):
-    """Rules, and the function that a log calls: a state machine and API Gateway wait for the answers of the others."""
+    """Rules, webhooks, and the function that a log calls: machines and API Gateway wait for the answers of others."""
     queues = set(deployment.of_type("AWS::SQS::Queue"))
     (subscription,) = deployment.of_type("AWS::Logs::SubscriptionFilter").values()
     used = []
@@ -129,6 +143,11 @@ def test_whatever_is_called_without_being_waited_for_has_a_dead_letter_queue(dep
         for target in rule["Targets"]:
             used.append(target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0])
             assert target["RetryPolicy"]["MaximumRetryAttempts"] > 0
+    used += [
+        subscription["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for subscription in deployment.of_type("AWS::SNS::Subscription").values()
+        if subscription["Protocol"] == "https"
+    ]
     assert sorted(used) == sorted(queues)
 
 
@@ -207,13 +226,13 @@ def test_an_execution_that_did_not_end_well_reaches_the_alerts_topic(deployment)
     assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": topic}]
 
 
-def test_alerts_are_encrypted_under_a_key_that_eventbridge_may_use(deployment):
+def test_alerts_are_encrypted_under_a_key_that_eventbridge_and_alarms_may_use(deployment):
     (key,) = deployment.of_type("AWS::KMS::Key").items()
     topic = deployment.named("AWS::SNS::Topic", "Alerts")
     assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key[0], "Arn"]}
     assert key[1]["EnableKeyRotation"] is True
     users = [statement for statement in key[1]["KeyPolicy"]["Statement"] if "Service" in statement["Principal"]]
-    assert [user["Principal"]["Service"] for user in users] == ["events.amazonaws.com"]
+    assert [user["Principal"]["Service"] for user in users] == [["cloudwatch.amazonaws.com", "events.amazonaws.com"]]
     assert {"kms:Decrypt", "kms:GenerateDataKey"} <= set(users[0]["Action"])
     ((context, arn),) = users[0]["Condition"]["StringEquals"].items()
     assert context == "kms:EncryptionContext:aws:sns:topicArn", "SNS sends it; EventBridge sends no source"

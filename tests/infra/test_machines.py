@@ -12,7 +12,7 @@ from infra import asl
 from infra.asl.retries import longest_wait
 from infra.asl.validator import validate
 
-MACHINES = {"etl": "EtlMachine", "train": "TrainMachine", "batch": "ScoringMachine"}
+MACHINES = {"etl": "EtlMachine", "train": "TrainMachine", "batch": "ScoringMachine", "monitor": "WatchMachine"}
 NEW_ACCOUNT = 10
 ROOM_FOR_THE_API = 3
 FILES = sorted(asl.FOLDER.glob("*.asl.json"))
@@ -98,7 +98,8 @@ def test_a_batch_a_training_and_etl_at_once_leave_room_for_the_api_in_a_new_acco
                 ),
             ]
         )
-        for prefix in MACHINES.values()
+        for part, prefix in MACHINES.items()
+        if part != "monitor"  # a few seconds an hour, and it waits for room
     ]
     assert sum(widest) + ROOM_FOR_THE_API <= NEW_ACCOUNT
     assert min(widest[1:]) > 1, "and each map does several things at once"
@@ -122,7 +123,9 @@ def test_services_are_called_in_the_partition_that_the_stack_is_in(deployment, p
     text = json.dumps(definition(deployment, MACHINES[part]))
     assert "arn:aws" not in text
     tasks = 4 if deployment.of_type("AWS::ECS::TaskDefinition") else 0
-    assert text.count("arn:<AWS::Partition>:states:::") == {"etl": 1, "train": tasks, "batch": 3}[part]
+    assert (
+        text.count("arn:<AWS::Partition>:states:::") == {"etl": 1, "train": tasks + 1, "batch": 3, "monitor": 0}[part]
+    )
 
 
 def test_aws_would_take_each_definition_of_the_template(deployment):

@@ -13,10 +13,11 @@ LOG_DELIVERY = {
 }  # fmt: skip
 
 ROLES = {
-    *(f"{part}FunctionRole" for part in ("Api", "Etl", "Train", "Search", "Registry", "Scoring")),
-    *(f"{part}MachineRole" for part in ("Etl", "Train", "Scoring")),
+    *(f"{part}FunctionRole" for part in ("Api", "Etl", "Train", "Search", "Registry", "Scoring", "Capture", "Watch")),
+    *(f"{part}MachineRole" for part in ("Etl", "Train", "Scoring", "Watch")),
     "RawFilesRole",
     "ScoringArrivalsRole",
+    "WatchScheduleRole",
     "TrackingRole",
     "AccessLogRole",
     "TasksRole",
@@ -35,7 +36,8 @@ def test_policies_only_allow_and_name_what_they_allow(aws):
     for role in aws.of_type("AWS::IAM::Role").values():
         for policy in role["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
-                condition = {"Condition"} if statement["Action"] == "events:PutEvents" else set()
+                bounded = statement["Action"] in ("events:PutEvents", "cloudwatch:PutMetricData")
+                condition = {"Condition"} if bounded else set()
                 assert set(statement) == {"Effect", "Action", "Resource"} | condition
                 assert statement["Effect"] == "Allow"
 
@@ -49,12 +51,15 @@ def test_events_are_sent_as_this_system_and_of_the_types_that_a_role_has_to_tell
                 assert asked["events:source"] == "andamio.heart--prod"
                 told[name[:-8]] = asked["events:detail-type"]
     assert told["RegistryFunctionRole"] == ["Model promoted", "Model rejected"]
+    assert told["WatchFunctionRole"] == ["Drift seen", "Performance worse"]
 
 
 def test_no_action_is_a_wildcard_and_one_list_of_actions_has_no_resource(aws):
     everything = grants(aws.template)
     assert not [grant for grant in everything if "*" in grant.action]
-    assert {grant.action for grant in everything if grant.resource == "*"} == LOG_DELIVERY
+    assert {grant.action for grant in everything if grant.resource == "*"} == LOG_DELIVERY | {
+        "cloudwatch:PutMetricData"  # under a condition on its namespace
+    }
 
 
 def test_every_role_is_taken_by_one_service(aws):
@@ -65,8 +70,11 @@ def test_every_role_is_taken_by_one_service(aws):
 
 
 def test_the_api_gateway_may_call_the_api_function_and_no_other(aws):
-    (permission,) = aws.of_type("AWS::Lambda::Permission").values()
-    assert permission["Principal"] == "apigateway.amazonaws.com"
+    (permission,) = [
+        found
+        for found in aws.of_type("AWS::Lambda::Permission").values()
+        if found["Principal"] == "apigateway.amazonaws.com"
+    ]
     assert permission["FunctionName"]["Fn::GetAtt"][0].startswith("ApiFunction")
     assert ":execute-api:" in str(permission["SourceArn"])
 

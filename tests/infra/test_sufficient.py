@@ -170,7 +170,7 @@ def test_every_reason_to_keep_something_is_one_for_something_that_is_there(made)
 
 
 def test_calls_of_every_function_were_recorded(made):
-    parts = {"api", "etl", "train", "search", "registry", "score", "capture", "task"}
+    parts = {"api", "etl", "train", "search", "registry", "score", "capture", "monitor", "task"}
     assert {row[0] for row in recorded()} == set(roles(made)) == parts
 
 

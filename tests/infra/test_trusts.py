@@ -24,10 +24,15 @@ TASK = "ecs-tasks.amazonaws.com", {"StringEquals": ACCOUNT, "ArnLike": {"aws:Sou
 FUNCTION = ("lambda.amazonaws.com", None)
 
 EXPECTED = {
-    **{f"{part}FunctionRole": FUNCTION for part in ("Api", "Etl", "Train", "Search", "Registry", "Scoring")},
+    **{
+        f"{part}FunctionRole": FUNCTION
+        for part in ("Api", "Etl", "Train", "Search", "Registry", "Scoring", "Capture", "Watch")
+    },
     "EtlMachineRole": machine("etl"),
     "TrainMachineRole": machine("train"),
     "ScoringMachineRole": machine("batch"),
+    "WatchMachineRole": machine("monitor"),
+    "WatchScheduleRole": rule("monitor-schedule"),
     "RawFilesRole": rule("etl-arrivals"),
     "ScoringArrivalsRole": rule("batch-arrivals"),
     "TasksRole": TASK,

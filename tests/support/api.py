@@ -74,6 +74,7 @@ class Api:
 
     objects: MemoryObjects = field(default_factory=MemoryObjects)
     batch: SigningObjects = field(default_factory=lambda: SigningObjects("batch"))
+    lake: MemoryObjects = field(default_factory=lambda: MemoryObjects("lake"))
     table: MemoryPredictionStore = field(default_factory=MemoryPredictionStore)
     clock: ToldClock = field(default_factory=ToldClock)
     problem: str = "heart"
@@ -84,7 +85,7 @@ class Api:
 
     def __post_init__(self) -> None:
         self.serving = Serving(self.objects, self.problem, self.clock, self.refresh_seconds, self.capture)
-        self.stores = Stores(self.batch, self.table, self.clock)
+        self.stores = Stores(self.batch, self.table, self.clock, self.lake)
         self.gateway = Mangum(
             create_app(lambda: self.serving, lambda: self.stores, self.static),
             lifespan="off",

@@ -98,7 +98,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, places: Mapping[str, str]) -> None:
         service = model.service_model.service_name
         if _caller.get() is None or model.name == "CreateBucket":  # of which botocore makes a form's address
             return
-        if service not in ("s3", "dynamodb", "logs", "events"):
+        if service not in ("s3", "dynamodb", "logs", "events", "cloudwatch"):
             raise NotImplementedError(f"Say in {__name__} what {service}:{model.name} asks of IAM.")
         context["andamio"] = params
         for action, resource in _needs(service, model.name, params, places):
@@ -131,6 +131,9 @@ def _needs(
         index = f"/index/{params['IndexName']}" if "IndexName" in params else ""
         for table in tables:
             yield f"dynamodb:{operation}", places[table] + index
+        return
+    if service == "cloudwatch":
+        yield f"cloudwatch:{operation}", "*"
         return
     if service == "events":
         for entry in params["Entries"]:

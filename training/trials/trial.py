@@ -163,7 +163,7 @@ def rung(plan: TrainingPlan, places: sample.Places | None, given: int | None, ro
 def load_train(lake: Objects, run: Run, version: str, kept: Mask | None = None) -> tuple[Contract, TrainingRows]:
     """The run's contract sealed by train, and the rows of train that are `kept` (default: all), encoded by it."""
     contract = run.contract()
-    cells = dataset.read_columns(lake, version, "train")
+    cells = dataset.read_columns(lake, version, "train", without={dataset.ROW})
     sealed = rows.seal(contract, cells)
     if kept is not None and not kept.all():
         cells = {name: column[kept] for name, column in cells.items()}

@@ -198,6 +198,7 @@ def _outputs(
             "etl": stack_outputs["EtlMachine"],
             "train": stack_outputs["TrainMachine"],
             "batch": stack_outputs["BatchMachine"],
+            "monitor": stack_outputs["MonitorMachine"],
         },
         "predictions_table": stack_outputs["PredictionsTable"],
         "alerts_topic": stack_outputs["AlertsTopic"],

@@ -15,6 +15,8 @@ from andamio.errors import ExecutionFailed, ObjectNotFound
 
 _POLL_SECONDS = 0.5
 _APPEAR_SECONDS = 30.0
+_LOGS = {"ETL": "etl", "Monitor": "monitor"}
+"""The function whose log tells of an execution, by the first word of what it is called."""
 _FORGETFUL = "localstack"
 """The emulator whose state is in memory."""
 _WAITS = {"AskApproval": "waits for approval, in another terminal: andamio approve"}
@@ -37,7 +39,7 @@ def follow(account: Account, arn: str, title: str, detail: Callable[[], str] = s
     if execution.status != "SUCCEEDED":
         raise ExecutionFailed(
             f"{title} ended as {execution.status}: {reason(execution.cause)}\n"
-            f"  Log: andamio logs {'etl' if title.startswith('ETL') else 'train'}"
+            f"  Log: andamio logs {_LOGS.get(title.split(maxsplit=1)[0], 'train')}"
         )
     return execution
 

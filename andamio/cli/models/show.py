@@ -19,7 +19,7 @@ from andamio.cli.cloud import local
 from andamio.cli.console import ago, fail, note, out
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
-from andamio.cli.models import api
+from andamio.cli.models import api, monitor
 from andamio.cli.models.releases import figure, list_releases
 from andamio.dataset.documents import CurrentDataset, DatasetManifest, SourceFile
 from andamio.dataset.version import MANIFEST
@@ -120,6 +120,7 @@ def next_steps(deployed: dict[str, Any], features: dict[str, Any]) -> None:
         ("andamio report", "the report of the data; --open shows the page"),
         ("andamio explain --set NAME=VALUE", "the contribution of each feature to a prediction"),
         ("andamio batch FILE", "score a file"),
+        ("andamio monitor", "whether predictions go on as in training"),
         ("andamio models", "the releases, with stage and metric"),
         ("andamio ingest FILE", "add data: ETL and training follow"),
         ("andamio logs api", "the log of the API"),
@@ -207,7 +208,7 @@ def system(deployed: dict[str, Any]) -> None:
     table.add_row("API", deployed["api_url"])
     for row in _serving_rows(deployed):
         table.add_row(*row)
-    for row in file_rows(deployed):
+    for row in [*file_rows(deployed), *monitor.status_rows(deployed)]:
         table.add_row(*row)
     out.print(table)
     _executions(deployed)

@@ -10,7 +10,7 @@ problem is handed nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from andamio.errors import PROBLEM_TYPES, URN, AndamioError, InvalidRecord, NotReady, Violation
@@ -25,14 +25,29 @@ _LOGGED = "What happened is in the log of this function."
 
 
 class RequestError(AndamioError):
-    """A request that is answered with a problem of this code; `errors` are pairs of field and reason."""
+    """A request that is answered with a problem of this code; `errors` are pairs of field and reason.
 
-    def __init__(self, code: str, detail: str, *errors: tuple[str, str]) -> None:
-        super().__init__(detail)
+    What is wrong with entries of a list is told as `violations`, the first of them; `single` leaves the index out.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *errors: tuple[str, str],
+        violations: Sequence[Violation] = (),
+        single: bool = False,
+    ) -> None:
+        more = f" The first {MOST_LISTED} are listed." if len(violations) > MOST_LISTED else ""
+        super().__init__(detail + more)
         self.code = code
         self.status = PROBLEM_TYPES[code].status
-        names = _plain_names([field for field, _ in errors])
-        self.errors = tuple({"field": names[field], "reason": reason} for field, reason in errors)
+        listed = violations[:MOST_LISTED]
+        names = _plain_names([*(field for field, _ in errors), *(item.field for item in listed)])
+        self.errors: tuple[dict[str, Any], ...] = (
+            *({"field": names[field], "reason": reason} for field, reason in errors),
+            *(_entry(item, single, names) for item in listed),
+        )
 
 
 def plain_name(name: str) -> str:

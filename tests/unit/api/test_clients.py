@@ -109,6 +109,12 @@ def test_openapi_python_client(served: Served, tmp_path: Path, monkeypatch: pyte
     (row,) = call("predictions.predict_in_mlflows_scoring_protocol", body=rows).parsed.predictions
     assert row.probabilities.to_dict() == served.expected["probabilities"]
 
+    truth = {"prediction_id": prediction.prediction_id, "label": 1}
+    assert prediction.audit is False
+    assert call("feedback.send_true_labels", body=models.PredictionFeedback.from_dict(truth)).parsed.accepted == 1
+    both = [models.PredictionFeedback.from_dict(truth), models.RecordFeedback.from_dict({"record_id": 7, "label": "2"})]
+    assert call("feedback.send_true_labels", body=both).parsed.accepted == 2
+
     assert call("service.whether_a_model_is_loaded").parsed.status == "ok"
     assert call("model.which_release_serves").parsed.release == prediction.model.version
     wrong = call("predictions.look_up_a_prediction_by_its_id", prediction_id="f" * 32)
@@ -130,6 +136,9 @@ def test_models_of_datamodel_code_generator(served: Served, tmp_path: Path, monk
     reply = served.post("predict", body.model_dump(mode="json", exclude_unset=True))
     prediction = models.Prediction.model_validate_json(reply.text)
     assert prediction.model_dump(mode="json", by_alias=True)["probabilities"] == served.expected["probabilities"]
+    truth = models.FeedbackRequest.model_validate([{"record_id": 17, "label": 2}])
+    receipt = served.post("feedback", truth.model_dump(mode="json", exclude_unset=True))
+    assert models.FeedbackReceipt.model_validate_json(receipt.text).accepted == 1
     wrong = served.post("predict", {"features": {}})
     assert models.Problem.model_validate_json(wrong.text).status == 422
 
@@ -147,7 +156,11 @@ const missing = await client.GET("/predictions/{prediction_id}", {
   params: { path: { prediction_id: "f".repeat(32) } },
 });
 const label: components["schemas"]["Label"] = data.label;
-console.log(JSON.stringify({ label, probabilities: data.probabilities, status: missing.error?.status }));
+const kept = await client.POST("/feedback", {
+  body: [{ prediction_id: data.prediction_id, label }, { record_id: "visit-17", label: 1 }],
+});
+const { probabilities } = data;
+console.log(JSON.stringify({ label, probabilities, status: missing.error?.status, kept: kept.data?.accepted }));
 """
 COMPILER = {
     "strict": True, "noEmit": True, "target": "es2022", "module": "esnext", "moduleResolution": "bundler",
@@ -173,4 +186,5 @@ def test_typescript(served: Served, tmp_path: Path) -> None:
         "label": served.expected["label"],
         "probabilities": served.expected["probabilities"],
         "status": 404,
+        "kept": 2,
     }

@@ -24,7 +24,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=12,
 )
-paths = st.sampled_from(["/predict", "/predict/batch", "/invocations", "/explain"])
+paths = st.sampled_from(["/predict", "/predict/batch", "/invocations", "/explain", "/feedback"])
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ WITHIN = {
     "/invocations": '{"instances": [%s]}',
     "/explain": '{"features": %s}',
     "/batches": '{"name": %s}',
+    "/feedback": '{"prediction_id": "00000000000000000000000000000000", "label": %s}',
 }
 
 

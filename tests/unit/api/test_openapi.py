@@ -95,7 +95,7 @@ def test_every_example_is_what_its_schema_says_and_is_answered(api: Api, loans_a
                 reply = operation["responses"][good]["content"]["application/json"]["schema"]["$ref"]
                 validator(document, reply.rsplit("/", 1)[1]).validate(answer.json)
                 sent += 1
-        assert sent == 8
+        assert sent == 10
         csv = document["paths"]["/invocations"]["post"]["requestBody"]["content"]["text/csv"]["example"]
         assert served.post("/invocations", csv, "text/csv").status == 200
 
@@ -200,6 +200,7 @@ def test_operations_keep_the_names_that_generated_clients_call() -> None:
         "explain_the_prediction_of_one_record",
         "look_up_a_prediction_by_its_id",
         "list_the_predictions_of_a_record",
+        "send_true_labels",
         "ask_for_an_upload_of_a_file_to_score",
         "how_far_a_batch_is",
         "list_recent_batches",
@@ -237,7 +238,7 @@ def test_unknown_keys_are_refused_where_the_document_says_so(api: Api) -> None:
     strict = {name for name, schema in schemas.items() if schema.get("additionalProperties") is False}
     assert strict == {
         "BatchRequest", "Columns", "DataframeRecords", "DataframeSplit", "Features", "Inputs", "Instances", "NoParams",
-        "PredictRequest", "Record", "Table", "UploadRequest",
+        "PredictRequest", "PredictionFeedback", "Record", "RecordFeedback", "Table", "UploadRequest",
     }  # fmt: skip
 
 

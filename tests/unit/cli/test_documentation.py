@@ -104,7 +104,8 @@ def test_every_picture_of_the_tutorial_is_one_that_the_command_makes() -> None:
 
 TEXTS = [*PAGES, REPO / "localstack" / "gaps.md", *sorted((REPO / "docs").glob("*/*.md"))]
 FOLDERS = (
-    "andamio", "benchmarks", "etl", "infra", "lambdas", "localstack", "registry", "scoring", "scripts", "stepfunctions",
+    "andamio", "benchmarks", "etl", "infra", "lambdas", "localstack", "monitoring", "registry", "rollout", "scoring",
+    "scripts", "stepfunctions",
     "tests", "training",
 )  # fmt: skip
 SOURCES = {

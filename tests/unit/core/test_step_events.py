@@ -18,6 +18,7 @@ from etl import steps as etl_steps
 from lambdas.registry import handler as registry
 from lambdas.search import handler as search
 from lambdas.train import handler as train
+from monitoring import steps as monitoring_steps
 from scoring import steps as scoring_steps
 
 FUNCTIONS: dict[str, Mapping[str, Step[Any, Any]]] = {
@@ -26,6 +27,7 @@ FUNCTIONS: dict[str, Mapping[str, Step[Any, Any]]] = {
     "${SearchFunction}": search.STEPS,
     "${RegistryFunction}": registry.STEPS,
     "${ScoreFunction}": scoring_steps.STEPS,
+    "${MonitorFunction}": monitoring_steps.STEPS,
 }
 Json = dict[str, Any]
 
@@ -42,11 +44,20 @@ MACHINES = {
     path.name: json.loads(path.read_text())
     for path in sorted((Path(__file__).parents[3] / "stepfunctions").glob("*.asl.json"))
 }
+
+
+def called(state: Json) -> tuple[str, Json]:
+    """The function that a state calls, and what with; one that waits for its task's token says so in other places."""
+    if state.get("Resource", "").endswith(":lambda:invoke.waitForTaskToken"):
+        return state["Parameters"]["FunctionName"], state["Parameters"]["Payload"]
+    return state.get("Resource", ""), state.get("Parameters", {})
+
+
 TASKS = [
-    pytest.param(state["Resource"], state["Parameters"], id=f"{file} {name}")
+    pytest.param(*called(state), id=f"{file} {name}")
     for file, machine in MACHINES.items()
     for name, state in states(machine)
-    if state.get("Resource") in FUNCTIONS
+    if called(state)[0] in FUNCTIONS
 ]
 
 

@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 from andamio.contract import Contract
+from andamio.pages.text import number, percent
+from andamio.pages.view import Figure, Table
 from andamio.storage import layout
 from etl.report import charts
 from etl.report.figures import FeatureSummary, _chi_square, _cramer, _information, _ratio, _spearman, moved
 from etl.report.page import templates
-from etl.report.text import number, percent
-from etl.report.view import Figure, Table
 from tests.support.datasets import HEART_FOLDER
 from tests.support.etl import Lake
 

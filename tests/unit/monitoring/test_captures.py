@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
+from andamio.captures.sampling import chance
 from andamio.captures.summary import CaptureSummary
 from andamio.contract import Contract
 from andamio.errors import ReleaseError
 from andamio.records.from_json import parse_records
 from andamio.storage import documents, layout
 from lambdas.capture import handler as capture
-from monitoring.captures import Window, chance, compact_hour, compact_window, read_window
+from monitoring.captures import Window, compact_hour, compact_window, read_window
 from monitoring.delivery import read, store
 from tests.support.capture import NOON, PATIENT, RELEASE, delivery, identity, minutes, prediction, rejection
 from tests.support.releases import HEART_FOLDER, heart
@@ -236,6 +237,6 @@ def test_what_was_not_drawn_is_counted_and_has_no_row(lake: MemoryObjects) -> No
 
 
 def test_chances_are_even_and_differ_by_prediction() -> None:
-    drawn = np.array([chance(identity(number)) / 2**64 for number in range(2000)])
+    drawn = np.array([chance(identity(number), "window") / 2**64 for number in range(2000)])
     assert abs(drawn.mean() - 0.5) < 0.03
     assert len(set(drawn.tolist())) == 2000

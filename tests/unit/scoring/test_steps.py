@@ -79,7 +79,8 @@ class TestReleases:
 def test_the_desk_is_made_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "ANDAMIO_PROBLEM": "small", "ANDAMIO_MODELS": "m", "ANDAMIO_BATCH": "b", "ANDAMIO_TABLE": "t",
-        "ANDAMIO_SHARD_BYTES": "1000", "AWS_DEFAULT_REGION": "us-east-1",
+        "ANDAMIO_SHARD_BYTES": "1000", "ANDAMIO_LAKE": "l", "ANDAMIO_CAPTURE_SHARE": "0.5",
+        "AWS_DEFAULT_REGION": "us-east-1",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     function.connect.cache_clear()
@@ -87,3 +88,5 @@ def test_the_desk_is_made_of_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     function.connect.cache_clear()
     assert isinstance(context, ScoringContext)
     assert (context.problem, context.bucket, context.shard_bytes) == ("small", "b", 1000)
+    assert context.lake is not None
+    assert context.capture_share == 0.5

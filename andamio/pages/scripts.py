@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from andamio.errors import DataError
+from andamio.pages import theme
 from andamio.pages.templates import environment
-from etl.report import charts
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -27,11 +27,11 @@ def scripts() -> tuple[str, ...]:
     """Vega, Vega-Lite, Vega's interpreter of expressions, and what draws; raises `DataError` where one is lacking."""
     vega, vega_lite, interpreter = (_read(name) for name in LIBRARIES)
     if _IMPORT not in interpreter or _EXPORT not in interpreter:
-        raise DataError("vega-interpreter is not as etl/report/scripts.py knows it: pin the version it was made for")
+        raise DataError("vega-interpreter is not as andamio/pages/scripts.py knows it: pin the version it was made for")
     # It comes as a module only, and a page that is opened from a disk cannot import one.
     interpreter = interpreter.replace(_IMPORT, "const { ascending, isString, DisallowedObjectProperties } = vega;")
     interpreter = interpreter.replace(_EXPORT, "return expression;")
-    draw = environment("etl.report").get_template("draw.js").render(config=charts.CONFIG)
+    draw = environment("andamio.pages").get_template("draw.js").render(config=theme.CHARTS)
     found = (vega, vega_lite, f"var vegaInterpreter = (function () {{{_bare(interpreter)}}})();", draw)
     return tuple(_bare(text) for text in found)
 

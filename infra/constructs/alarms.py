@@ -1,0 +1,220 @@
+"""Alarms: on what the watch decides, and on what AWS measures of the service. Each goes to the alerts topic.
+
+One metric an alarm and no metric math: it costs the same, the name says which function or queue it is, and emulators
+take it. What the watch decides is a metric of 0 or 1: statistics decide, and the alarm rings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from andamio import names
+
+MANUAL = "docs/operations.md"
+
+CALLED_ALONE = ("api", "capture")
+"""Functions that no state machine calls: where Lambda has no room for them, nobody tries again for long."""
+
+STEP_ERRORS, STEP_SECONDS = 3, 900
+"""A state machine tries again what fails once, and says what fails for good. So many errors so soon are a crash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm: `name` is also its section in docs/operations.md, `means` its first sentence.
+
+    It rings when `statistic` of the metric is at least `least` in each of `periods` periods of `seconds`. `missing` is
+    what no data mean: "ignore" keeps the state, "notBreaching" is fine.
+    """
+
+    name: str
+    means: str
+    namespace: str
+    metric: str
+    dimensions: Mapping[str, str]
+    least: float
+    statistic: str = "Sum"
+    seconds: int = 300
+    periods: int = 1
+    missing: str = "notBreaching"
+    section: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What AWS measures of a system: the name of its API, functions, queues and access log, and the API's log group.
+
+    functions is part -> name of the function; queues are names; `stream` is empty where there is no access log.
+    """
+
+    api: str
+    functions: Mapping[str, str]
+    queues: Sequence[str]
+    stream: str
+    api_log: logs.ILogGroup
+
+
+def of_the_watch(system: str) -> Iterator[Alarm]:
+    """The alarms on metrics that the watch puts, once a window: between two windows the state stays."""
+    decided = {
+        "drift": ("DriftPersistent", "The data have moved, in several windows."),
+        "rejects": ("RejectAlarm", "More records are refused than before, in a field and for a reason."),
+        "performance": ("PerformanceWorse", "With the labels that have come, the champion is worse than it was."),
+        "label-coverage": ("LabelCoverageUneven", "Labels come for some scores more often than for others."),
+    }
+    for name, (metric, means) in decided.items():
+        yield _put(system, name, means, metric, 1)
+    yield _put(system, "capture-lag", "Predictions reach the lake an hour late, or later.", "CaptureLagSeconds", 3600)
+
+
+def of_the_service(system: str, measured: Measured) -> Iterator[Alarm]:
+    """The alarms on metrics that AWS measures itself, which no emulator does."""
+    api = {"ApiName": measured.api, "Stage": names.API_STAGE}
+    yield Alarm("server-errors", "The API answered 5xx.", "AWS/ApiGateway", "5XXError", api, 1)
+    yield Alarm(
+        "latency",
+        "One request in a hundred took five seconds or more, for a quarter of an hour.",
+        "AWS/ApiGateway",
+        "Latency",
+        api,
+        5000,
+        statistic="p99",
+        periods=3,
+    )
+    for part, function in measured.functions.items():
+        yield from _of_a_function(part, function)
+    for queue in measured.queues:
+        yield Alarm(
+            queue.removeprefix(names.resource(system, "")),
+            f"Something could not be delivered, and waits in the queue {queue}.",
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            {"QueueName": queue},
+            1,
+            statistic="Maximum",
+            # A queue that nobody uses is not measured, whatever is in it.
+            missing="ignore",
+            section="dead-letters",
+        )
+    if measured.stream:
+        yield Alarm(
+            "access-log-late",
+            "Lines of the access log have waited for S3 a quarter of an hour.",
+            "AWS/Firehose",
+            "DeliveryToS3.DataFreshness",
+            {"DeliveryStreamName": measured.stream},
+            900,
+            statistic="Maximum",
+            periods=3,
+        )
+    yield Alarm(
+        "release-refused",
+        "The API refused to serve a release.",
+        f"{names.METRICS}/{system}",
+        "ReleaseRefused",
+        {},
+        1,
+    )
+
+
+class Alarms(Construct):
+    """Every alarm of a system, with the alerts topic as its action; `measured` is None on the local cloud.
+
+    The topic's policy and its key let CloudWatch publish: see `Alerts`.
+    """
+
+    alarms: Sequence[Alarm]
+    arns: Sequence[str]
+
+    def __init__(self, scope: Construct, id: str, *, system: str, topic: sns.ITopic, measured: Measured | None) -> None:
+        super().__init__(scope, id)
+        self.alarms = [*of_the_watch(system), *(of_the_service(system, measured) if measured else ())]
+        if measured:
+            self._count_refusals(system, measured.api_log)
+        self.arns = [self._make(alarm, system, topic) for alarm in self.alarms]
+
+    def _make(self, alarm: Alarm, system: str, topic: sns.ITopic) -> str:
+        percentile = alarm.statistic.startswith("p")
+        made = cloudwatch.CfnAlarm(
+            self,
+            "".join(word.capitalize() for word in alarm.name.split("-")),
+            alarm_name=names.alarm(system, alarm.name),
+            alarm_description=f"{alarm.means} What to do: {MANUAL}, {alarm.section or alarm.name}.",
+            namespace=alarm.namespace,
+            metric_name=alarm.metric,
+            dimensions=[
+                cloudwatch.CfnAlarm.DimensionProperty(name=name, value=value)
+                for name, value in alarm.dimensions.items()
+            ],
+            statistic=None if percentile else alarm.statistic,
+            extended_statistic=alarm.statistic if percentile else None,
+            period=alarm.seconds,
+            evaluation_periods=alarm.periods,
+            threshold=alarm.least,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data=alarm.missing,
+            alarm_actions=[topic.topic_arn],
+        )
+        arn: str = made.attr_arn
+        return arn
+
+    def _count_refusals(self, system: str, group: logs.ILogGroup) -> None:
+        """A metric only while there is something to count: its price is by the hour in which it has data."""
+        logs.CfnMetricFilter(
+            self,
+            "ReleaseRefusedLines",
+            log_group_name=group.log_group_name,
+            filter_pattern=f'{{ $.event = "{names.EVENT_RELEASE_REFUSED}" }}',
+            metric_transformations=[
+                logs.CfnMetricFilter.MetricTransformationProperty(
+                    metric_namespace=f"{names.METRICS}/{system}", metric_name="ReleaseRefused", metric_value="1"
+                )
+            ],
+        )
+
+
+def _put(system: str, name: str, means: str, metric: str, least: float) -> Alarm:
+    return Alarm(
+        name,
+        means,
+        names.METRICS,
+        metric,
+        {names.SYSTEM_DIMENSION: system},
+        least,
+        statistic="Maximum",
+        seconds=60,
+        missing="ignore",
+    )
+
+
+def _of_a_function(part: str, function: str) -> Iterator[Alarm]:
+    by_name = {"FunctionName": function}
+    if part in CALLED_ALONE:
+        yield Alarm(
+            f"{part}-throttled",
+            f"Calls of {function} were refused, because as many functions run as the account may have.",
+            "AWS/Lambda",
+            "Throttles",
+            by_name,
+            1,
+            section="throttled",
+        )
+    if part == "api":
+        return  # each of its errors is a 5xx
+    alone = part in CALLED_ALONE
+    yield Alarm(
+        f"{part}-errors",
+        f"Calls of {function} failed.",
+        "AWS/Lambda",
+        "Errors",
+        by_name,
+        1 if alone else STEP_ERRORS,
+        seconds=300 if alone else STEP_SECONDS,
+        section="function-errors",
+    )

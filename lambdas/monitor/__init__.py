@@ -1,0 +1,1 @@
+"""The watch: one step of the state machine a call."""

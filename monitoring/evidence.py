@@ -1,0 +1,112 @@
+"""What a window holds: captures of the champion's predictions, refused records, and labels that came."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.captures.columns import CapturedRows
+from andamio.contract import Contract
+from andamio.contract.tables import Monitor
+from andamio.release.release import Release
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+from monitoring.captures import compact_window, read_window
+from monitoring.performance.window import Labelled
+from monitoring.window import Window
+
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a window holds.
+
+    `columns` by feature `[rows]`, `probabilities` `[rows, classes]`, `labels` and `times` `[rows]`: predictions of the
+    champion, a uniform sample of `rows_seen`. `rejections` by field and code; `other_releases` are predictions of
+    others, `unreadable` kept records that its contract does not take. `labelled` are predictions with the labels that
+    came: of these hours, and of as many before them as a label takes. `orphans` are labels for no prediction.
+    """
+
+    times: NDArray[np.datetime64]
+    columns: Mapping[str, NDArray[Any]]
+    probabilities: NDArray[np.floating]
+    labels: NDArray[np.int64]
+    rows_seen: int
+    requests: int = 0
+    other_releases: int = 0
+    rejected: int = 0
+    rejections: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    unreadable: int = 0
+    capture_lag: float | None = None
+    labelled: Labelled | None = None
+    orphans: int = 0
+
+
+def compact(lake: Objects, models: Objects, window: Window) -> int:
+    """Make one file of each hour's captures, and return the hours that have some."""
+
+    @cache
+    def contract_of(version: str) -> Contract:
+        return Release.open(models, version).contract()
+
+    return compact_window(lake, contract_of, window.start, window.whole)
+
+
+def read(lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor) -> Evidence:
+    """The evidence of a window about a release that was trained under `contract`."""
+    found = read_window(lake, contract, release, window.start, window.whole)
+    captured = found.captured
+    return Evidence(
+        times=captured.times,
+        columns=captured.columns,
+        probabilities=captured.probabilities.astype(np.float64),
+        labels=captured.labels,
+        rows_seen=found.rows_seen,
+        requests=found.requests,
+        other_releases=sum(found.other_versions.values()),
+        rejected=found.rejected_rows,
+        rejections=found.rejections,
+        unreadable=sum(found.unreadable.values()),
+        capture_lag=capture_lag(lake, window),
+        labelled=_labelled(lake, contract, window, release, settings, captured),
+    )
+
+
+def _labelled(
+    lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor, captured: CapturedRows
+) -> Labelled:
+    """Predictions with their labels: those of the window, and where labels take long, of as many hours before it."""
+    if settings.label_delay_hours:
+        start = window.start - timedelta(hours=settings.label_delay_hours)
+        captured = read_window(lake, contract, release, start, window.whole).captured
+    end = np.datetime64(window.end.replace(tzinfo=None), "ms")
+    age = (end - captured.times).astype("timedelta64[ms]").astype(np.float64) / _HOUR_MS
+    return Labelled(
+        captured.probabilities.astype(np.float64),
+        captured.truth,
+        age,
+        np.where(captured.truth >= 0, 0.0, np.nan),
+    )
+
+
+def capture_lag(lake: Objects, window: Window) -> float | None:
+    """Seconds from the oldest line of the newest delivery to when it was there; None where the window has none."""
+    hour = window.whole
+    while hour > window.start:
+        hour -= timedelta(hours=1)
+        parts = list(lake.list(layout.captures(hour, "part-")))
+        if parts:
+            newest = max(parts, key=lambda info: info.modified)
+            lines = gzip.decompress(lake.get(newest.key).body).splitlines()
+            oldest = min(datetime.fromisoformat(json.loads(line)["time"]) for line in lines)
+            return max(0.0, (newest.modified - oldest).total_seconds())
+    return None

@@ -1,0 +1,206 @@
+"""From what a window holds to its report: a function of values, without reading or writing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from andamio.contract.tables import Monitor
+from monitoring import words
+from monitoring.drift.compare import compare
+from monitoring.drift.limits import Limits
+from monitoring.drift.rejects import Refused
+from monitoring.evidence import Evidence
+from monitoring.performance.estimate import estimate
+from monitoring.performance.performance import Terms, performance
+from monitoring.reference import Reference
+from monitoring.report import (
+    PAGE,
+    Alarm,
+    Finding,
+    Labels,
+    Model,
+    Persistence,
+    Report,
+    Span,
+    Status,
+    Traffic,
+)
+from monitoring.results import DataDrift, Estimate, Performance
+from monitoring.trends import trends
+from monitoring.window import FixedWindow, Window, iso
+
+HEADLINES: dict[Alarm, str] = {
+    "drift": "The records of this window differ from those that the model was trained on.",
+    "rejects": "Far more records than usual are refused.",
+    "performance": "The model has become worse on records whose label came.",
+    "coverage": "Labels come far more often for some scores than for others.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Earlier reports against the same release.
+
+    `last` is the one right before, where it is near enough for a finding to go on; `apart` are windows that share no
+    prediction with this one or with each other, newest first, by their ends.
+    """
+
+    last: Report | None
+    apart: Sequence[tuple[datetime, Report]]
+
+
+def judge(
+    problem: str,
+    system: str,
+    fixed: FixedWindow,
+    settings: Monitor,
+    evidence: Evidence,
+    reference: Reference | None,
+    before: Before,
+    notes: Sequence[str],
+    now: datetime,
+) -> Report:
+    """The report of a window; without a `reference` it says so in a note, and nothing is compared."""
+    window = fixed.window()
+    data = None if reference is None else _data(reference, evidence, settings, before)
+    measured, estimated = (None, None) if reference is None else _performance(reference, evidence, settings)
+    alarms = _alarms(data, measured)
+    since: dict[str, str] = {alarm: _since(alarm, before.last, window) for alarm in alarms}
+    drifted = [] if data is None else data.drifted
+    features_since = {
+        name: before.last.features_since.get(name, window.name) if before.last else window.name for name in drifted
+    }
+    findings: list[Finding] = []
+    if measured is not None:
+        findings += words.of_performance(measured, since)
+    if data is not None:
+        findings += words.of_data(data, features_since, since)
+    findings += words.of_orphans(evidence.orphans, window.name)
+    compared = data is not None and data.status != "not-enough-data"
+    status: Status = "alarm" if alarms else "quiet" if compared else "not-enough-data"
+    persistence = _persistence(settings, window, "drift" in alarms or "rejects" in alarms, before)
+    return Report(
+        problem=problem,
+        system=system,
+        window=Span(start=iso(window.start), end=iso(window.end), hours=settings.window_hours),
+        model=Model(release=fixed.release, since=fixed.since, run=fixed.run),
+        created=iso(now),
+        status=status,
+        message=_message(status, alarms, data),
+        alarms=alarms,
+        new=[alarm for alarm in alarms if before.last is None or alarm not in before.last.alarms],
+        since=since,
+        features_since=features_since,
+        findings=findings,
+        notes=list(notes),
+        traffic=Traffic(
+            requests=evidence.requests,
+            rows=evidence.rows_seen,
+            compared=len(evidence.labels),
+            other_releases=evidence.other_releases,
+            rejected=evidence.rejected,
+            capture_lag_seconds=evidence.capture_lag,
+        ),
+        labels=Labels(joined=0 if measured is None else measured.labelled, orphans=evidence.orphans),
+        persistence=persistence,
+        data=data,
+        performance=measured,
+        estimate=estimated,
+        trends=[] if reference is None else trends(reference, window, drifted, evidence.times, evidence.columns),
+        metrics=_metrics(evidence, data, alarms, persistence),
+        page=window.key(PAGE),
+    )
+
+
+def _data(reference: Reference, evidence: Evidence, settings: Monitor, before: Before) -> DataDrift:
+    return compare(
+        reference,
+        evidence.columns,
+        evidence.probabilities,
+        evidence.labels,
+        Limits.of(settings),
+        rows_seen=evidence.rows_seen,
+        refused=Refused(evidence.rows_seen + evidence.rejected, evidence.rejected, evidence.rejections),
+        refused_before=_usual_rejects(before),
+    )
+
+
+def _performance(
+    reference: Reference, evidence: Evidence, settings: Monitor
+) -> tuple[Performance | None, Estimate | None]:
+    """How good the champion was where labels came, and what its probabilities let expect where none have."""
+    found = evidence.labelled
+    if found is None or not len(found.labels):
+        return None, None
+    terms = Terms(settings.margin, settings.label_delay_hours, settings.min_rows, settings.drift_psi)
+    return (
+        performance(reference, found, terms),
+        estimate(reference, found.probabilities, found.labels, settings.min_rows),
+    )
+
+
+def _usual_rejects(before: Before) -> Refused | None:
+    """What the newest earlier window without that alarm refused: a fault that stays must not become what is usual."""
+    for _, report in before.apart:
+        rejects = None if report.data is None else report.data.rejects
+        if rejects is not None and rejects.status == "ok":
+            reasons = {(one.field, one.code): one.rows for one in rejects.reasons}
+            return Refused(rejects.rows, rejects.rejected, reasons)
+    return None
+
+
+def _alarms(data: DataDrift | None, performance: Performance | None) -> list[Alarm]:
+    alarms: list[Alarm] = []
+    if performance is not None and performance.status == "worse":
+        alarms.append("performance")
+    if data is not None and (data.drifted or "drift" in (data.joint.status, data.predictions.status)):
+        alarms.append("drift")
+    if data is not None and data.rejects.status == "drift":
+        alarms.append("rejects")
+    if performance is not None and performance.coverage.status == "uneven":
+        alarms.append("coverage")
+    return alarms
+
+
+def _since(alarm: Alarm, last: Report | None, window: Window) -> str:
+    return window.name if last is None else last.since.get(alarm, window.name)
+
+
+def _persistence(settings: Monitor, window: Window, drift: bool, before: Before) -> Persistence:
+    earlier = before.apart[: settings.windows - 1]
+    had = [iso(end) for end, report in earlier if "drift" in report.alarms or "rejects" in report.alarms]
+    with_drift = [window.name, *had] if drift else had
+    return Persistence(
+        windows=settings.windows,
+        needed=settings.persistence,
+        looked_at=[window.name, *(iso(end) for end, _ in earlier)],
+        with_drift=with_drift,
+        persistent=drift and len(with_drift) >= settings.persistence,
+    )
+
+
+def _message(status: Status, alarms: Sequence[Alarm], data: DataDrift | None) -> str:
+    if alarms:
+        said = " ".join(HEADLINES[alarm] for alarm in alarms)
+        return said if data is None or data.status != "drift" else f"{said} {data.message}"
+    if data is None:
+        return "Nothing could be compared: see the notes."
+    return data.message if status != "quiet" else f"All quiet. {data.message}"
+
+
+def _metrics(
+    evidence: Evidence, data: DataDrift | None, alarms: Sequence[Alarm], persistence: Persistence
+) -> dict[str, float]:
+    metrics = {
+        "DriftPersistent": float(persistence.persistent),
+        "DriftedFeatures": float(0 if data is None else len(data.drifted)),
+        "RejectRate": evidence.rejected / max(1, evidence.rows_seen + evidence.rejected),
+        "RejectAlarm": float("rejects" in alarms),
+        "PerformanceWorse": float("performance" in alarms),
+        "LabelCoverageUneven": float("coverage" in alarms),
+        "OrphanFeedback": float(evidence.orphans),
+        "RowsCompared": float(len(evidence.labels)),
+    }
+    return metrics if evidence.capture_lag is None else metrics | {"CaptureLagSeconds": evidence.capture_lag}

@@ -1,0 +1,148 @@
+"""The report of a window, as it is stored, served by `GET /monitoring` and drawn: docs/monitoring.md describes it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from andamio.storage.documents import Document, Part
+from monitoring.results import DataDrift, Estimate, Performance
+
+Status = Literal["quiet", "alarm", "not-enough-data"]
+Alarm = Literal["drift", "rejects", "performance", "coverage"]
+Kind = Literal["drift", "joint", "predictions", "rejects", "performance", "coverage", "orphans"]
+
+REPORT, PAGE, WINDOW = "report.json", "report.html", "window.json"
+"""The files of a window."""
+
+
+class Span(Part):
+    """The hours compared; ISO 8601, UTC."""
+
+    start: str
+    end: str
+    hours: int
+
+
+class Model(Part):
+    """The champion that the window is compared with, since when it is served, and the run that made it."""
+
+    release: str
+    since: str
+    run: str
+
+
+class Traffic(Part):
+    """What was asked of the service in the window.
+
+    `rows` are predictions of the champion, `compared` of them are in this report (a uniform sample where there are
+    many), `other_releases` are predictions of other releases, which are not compared. `rejected` rows were refused.
+    `capture_lag_seconds` is how long the slowest delivery of the window took, null where none came.
+    """
+
+    requests: int
+    rows: int
+    compared: int
+    other_releases: int
+    rejected: int
+    capture_lag_seconds: float | None
+
+
+class Labels(Part):
+    """Labels that came for predictions of the window, and labels whose prediction is not found in time."""
+
+    joined: int
+    orphans: int
+
+
+class Persistence(Part):
+    """In which of the newest windows drift was seen: windows that follow each other and share no prediction.
+
+    `looked_at` has the ends of those that there are, newest first, at most `windows` of them; `with_drift` those that
+    had drift. It is `persistent` from `needed` on.
+    """
+
+    windows: int
+    needed: int
+    looked_at: list[str]
+    with_drift: list[str]
+    persistent: bool
+
+
+class Finding(Part):
+    """One thing that a person should know: what, since when, how sure, and what to do.
+
+    `since` is the end of the first window that had it, of windows without a break. `subject` is a feature or a field
+    where it is about one.
+    """
+
+    kind: Kind
+    alarm: bool
+    subject: str | None
+    message: str
+    since: str
+    certainty: str
+    advice: str
+
+
+class Point(Part):
+    """One stretch of the window: its start, predictions, the share without a value, and the mean of the others."""
+
+    time: str
+    rows: int
+    missing: float
+    mean: float | None
+
+
+class Trend(Part):
+    """How one feature went through the window; `reference_*` are what it was in training. Dates have no mean."""
+
+    feature: str
+    reference_missing: float
+    reference_mean: float | None
+    points: list[Point]
+
+
+class Report(Document):
+    """What was found in one window.
+
+    `status` "alarm": one of `alarms` is raised; "not-enough-data": nothing is, and too little could be compared to say
+    that all is well. `message` says it in a sentence, `findings` has what a person should know, the gravest first,
+    `notes` what limits the report. `new` are alarms that the report before did not have. `since` says of an alarm and
+    `features_since` of a feature which window had it first. `data`, `performance` and `estimate` are null where they
+    could not be made: a note says why. `metrics` are what CloudWatch gets.
+    """
+
+    problem: str
+    system: str
+    window: Span
+    model: Model
+    created: str
+    status: Status
+    message: str
+    alarms: list[Alarm]
+    new: list[Alarm]
+    since: dict[str, str]
+    features_since: dict[str, str]
+    findings: list[Finding]
+    notes: list[str]
+    traffic: Traffic
+    labels: Labels
+    persistence: Persistence
+    data: DataDrift | None
+    performance: Performance | None
+    estimate: Estimate | None
+    trends: list[Trend]
+    metrics: dict[str, float]
+    page: str = Field(description="The key of the page of this report, in the lake.")
+
+
+class LatestReport(Document):
+    """`monitoring/latest.json`: the newest window that has a report, and where its files are."""
+
+    window: str
+    release: str
+    status: Status
+    report: str
+    page: str

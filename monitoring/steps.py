@@ -1,0 +1,248 @@
+"""The steps of the watch, in the order of `stepfunctions/monitor.asl.json`: gather, compare, draw, publish, tell.
+
+The first fixes window and champion; each writes what it found under the window's key, once. An execution that is cut
+off and started again for the same window ends with the same files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from andamio import step
+from andamio.contract import Contract
+from andamio.errors import DataError, PreconditionFailed, ReleaseError
+from andamio.release.pointer import read_pointer
+from andamio.release.release import Release
+from andamio.step import Step
+from andamio.storage import documents, layout
+from andamio.storage.events import EventType, make_event
+from andamio.storage.ports import Events, Objects
+from monitoring import evidence, history
+from monitoring.events import (
+    ComparedWindow,
+    DrawnPage,
+    GatheredWindow,
+    GatherEvent,
+    NoModel,
+    Told,
+    Verdict,
+    WindowEvent,
+)
+from monitoring.judge import Before, judge
+from monitoring.ports import Metrics
+from monitoring.reference import Reference, of_release
+from monitoring.report import PAGE, REPORT, WINDOW, Alarm, LatestReport, Report
+from monitoring.window import FixedWindow, Window, iso, moment, of_event
+
+_MAX_ATTEMPTS = 20
+"""How often latest.json may change under a run before that is a fault and not a race."""
+_IN_WORDS = 5
+"""How many findings and features the state machine carries; the report has them all."""
+TOLD: dict[EventType, tuple[Alarm, ...]] = {
+    "Drift seen": ("drift", "rejects"),
+    "Performance worse": ("performance",),
+}
+"""The events, and the alarms that they tell of."""
+_BREAK = timedelta(hours=25)
+"""Findings go on from a report that is not older than this; after a longer break they begin anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the steps work with: the buckets, the contract of the deployment, and where things are told."""
+
+    lake: Objects
+    models: Objects
+    contract: Contract
+    system: str
+    metrics: Metrics
+    events: Events
+    now: datetime
+
+
+def gather_step(to: Watch, event: GatherEvent) -> GatheredWindow | NoModel:
+    """Fix the window and its champion, and make one file of each hour's captures."""
+    settings, problem = to.contract.monitor, to.contract.problem.name
+    window = of_event(event.event, event.started, settings.window_hours)
+    fixed = documents.find(to.lake, window.key(WINDOW), FixedWindow)
+    if fixed is None:
+        champion = read_pointer(to.models, problem)[0].champion
+        if champion is None:
+            return NoModel(
+                message=f"No model of '{problem}' is served yet, so there is nothing to watch. Put data under raw/ in "
+                "the lake (andamio ingest FILE): training follows."
+            )
+        fixed = documents.once(
+            to.lake,
+            window.key(WINDOW),
+            FixedWindow,
+            lambda: FixedWindow(
+                start=iso(window.start),
+                end=iso(window.end),
+                release=champion.release,
+                since=champion.since,
+                run=champion.run,
+            ),
+        )
+    hours = evidence.compact(to.lake, to.models, window)
+    return GatheredWindow(window=window.name, release=fixed.release, hours=hours)
+
+
+def compare_step(to: Watch, event: WindowEvent) -> ComparedWindow:
+    """Compare the window with its champion, unless its report is there."""
+    window, fixed = _fixed(to.lake, event)
+    report = documents.once(to.lake, window.key(REPORT), Report, lambda: _compared(to, window, fixed))
+    return ComparedWindow(window=window.name, status=report.status, report=window.key(REPORT))
+
+
+def draw_step(to: Watch, event: WindowEvent) -> DrawnPage:
+    """Draw the page of a window's report, unless it is there."""
+    from monitoring.page import page  # Altair takes a second to import, and no other step needs it
+
+    window, report = _report(to.lake, event)
+    if next(iter(to.lake.list(window.key(PAGE))), None) is None:
+        drawn = page(report, to.contract)
+        to.lake.put_new(window.key(PAGE), drawn, content_type="text/html; charset=utf-8")
+    return DrawnPage(page=window.key(PAGE))
+
+
+def publish_step(to: Watch, event: WindowEvent) -> Verdict:
+    """Make a window's report the latest one, unless a newer window has one, and put its metrics."""
+    window, report = _report(to.lake, event)
+    page = next((info.key for info in to.lake.list(window.key(PAGE))), None)
+    latest = _advance(to.lake, window, report)
+    if latest:
+        to.metrics.put(report.metrics)
+    return Verdict(
+        window=window.name,
+        release=report.model.release,
+        status=report.status,
+        message=report.message,
+        alarms=report.alarms,
+        persistent=report.persistence.persistent,
+        moved=[] if report.data is None else report.data.drifted[:_IN_WORDS],
+        findings=[finding.message for finding in report.findings[:_IN_WORDS]],
+        report=window.key(REPORT),
+        page=page,
+        latest=latest,
+        tell=latest and any(alarm in report.new for alarms in TOLD.values() for alarm in alarms),
+    )
+
+
+def tell_step(to: Watch, event: WindowEvent) -> Told:
+    """Send an event for each kind of alarm that the report before did not have."""
+    window, report = _report(to.lake, event)
+    sent = []
+    for kind, alarms in TOLD.items():
+        if any(alarm in report.new for alarm in alarms):
+            to.events.put(
+                make_event(
+                    kind,
+                    problem=report.problem,
+                    system=report.system,
+                    occasion=window.name,
+                    message=report.message,
+                    release=report.model.release,
+                    window=window.name,
+                    report=window.key(REPORT),
+                )
+            )
+            sent.append(kind)
+    return Told(sent=[*sent])
+
+
+def _fixed(lake: Objects, event: WindowEvent) -> tuple[Window, FixedWindow]:
+    key = layout.monitoring(moment(event.window), WINDOW)
+    fixed = documents.find(lake, key, FixedWindow)
+    if fixed is None:
+        raise DataError(f"{key} is not there: the step 'gather' has to run first")
+    return fixed.window(), fixed
+
+
+def _report(lake: Objects, event: WindowEvent) -> tuple[Window, Report]:
+    window, _ = _fixed(lake, event)
+    report = documents.find(lake, window.key(REPORT), Report)
+    if report is None:
+        raise DataError(f"{window.key(REPORT)} is not there: the step 'compare' has to run first")
+    return window, report
+
+
+def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
+    windows = to.contract.monitor.windows
+    ends = history.ends_before(to.lake, window, windows)
+    near = bool(ends) and window.end - ends[-1] <= max(_BREAK, window.end - window.start)
+    earlier = [(end, history.read(to.lake, end, fixed.release)) for end in history.apart(window, ends, windows)]
+    before = Before(
+        last=history.read(to.lake, ends[-1], fixed.release) if near else None,
+        apart=[(end, report) for end, report in earlier if report is not None],
+    )
+    notes: list[str] = []
+    release = Release.open(to.models, fixed.release)
+    contract = release.contract()
+    reference = _reference(release, notes)
+    found = evidence.read(to.lake, contract, window, fixed.release, to.contract.monitor)
+    if found.unreadable:
+        notes.append(f"{found.unreadable:,} kept records cannot be read under the contract of the release.")
+    if moment(fixed.since) > window.start:
+        notes.append(
+            f"The release is served since {fixed.since}: it answered only a part of the window, and only its own "
+            "predictions are compared."
+        )
+    return judge(
+        to.contract.problem.name,
+        to.system,
+        fixed,
+        to.contract.monitor,
+        found,
+        reference,
+        before,
+        notes,
+        to.now,
+    )
+
+
+def _reference(release: Release, notes: list[str]) -> Reference | None:
+    """What a release is compared by; None, and a note, where another version of Andamio sealed it without."""
+    try:
+        return of_release(release)
+    except ReleaseError as error:
+        if error.fault != "absent":
+            raise
+        notes.append(f"There is nothing to compare with: {error}. The next release that is trained brings it along.")
+        return None
+
+
+def _advance(lake: Objects, window: Window, report: Report) -> bool:
+    """Whether a window's report is the latest now; one of a newer window stays."""
+    latest = LatestReport(
+        window=window.name,
+        release=report.model.release,
+        status=report.status,
+        report=window.key(REPORT),
+        page=window.key(PAGE),
+    )
+    for _ in range(_MAX_ATTEMPTS):
+        if documents.write_once(lake, layout.LATEST_REPORT, latest):
+            return True
+        stored = lake.get(layout.LATEST_REPORT)
+        held = documents.parse(stored.body, LatestReport, layout.LATEST_REPORT)
+        if moment(held.window) > window.end:
+            return False
+        if held == latest:
+            return True
+        try:
+            documents.swap(lake, layout.LATEST_REPORT, latest, stored.etag)
+        except PreconditionFailed:
+            continue
+        return True
+    raise DataError(f"{layout.LATEST_REPORT} kept changing: start the execution of the watch again")
+
+
+STEPS: step.Steps[Watch] = {
+    "gather": Step(GatherEvent, gather_step),
+    "compare": Step(WindowEvent, compare_step),
+    "draw": Step(WindowEvent, draw_step),
+    "publish": Step(WindowEvent, publish_step),
+    "tell": Step(WindowEvent, tell_step),
+}

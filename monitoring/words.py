@@ -1,0 +1,161 @@
+"""What was found, in words: findings for the report, the page, the command line and events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from andamio.pages.text import number, percent
+from monitoring.report import Finding, Kind
+from monitoring.results import Comparison, DataDrift, FeatureDrift, Performance, Rate
+
+LOOK_AT_SOURCE = "Ask where these records come from what has changed: a form, a device, a unit, a code."
+RETRAIN = (
+    "If the new records are right, the model has to learn them: put labelled ones under raw/ in the lake "
+    "(andamio ingest FILE), and training follows."
+)
+LABEL_SOME = "Label some of the new records (POST /feedback): only labels tell whether the model is still right."
+
+
+def feature(one: FeatureDrift) -> str:
+    """How a feature has moved, in a sentence."""
+    return f"{one.feature}: {'; '.join(_reasons(one))}."
+
+
+def how_sure(one: FeatureDrift) -> str:
+    """How sure that is: the tests, with the rows of both sides."""
+    sides = f"{number(one.reference_rows)} training rows against {number(one.window_rows)} of the window"
+    tests = [("distribution", one.p), ("missing values", one.missing.p)]
+    if one.unseen is not None:
+        tests.append(("new values", one.unseen.p))
+    if one.out_of_range is not None:
+        tests.append(("values out of range", one.out_of_range.p))
+    said = ", ".join(f"{what} {p_value(p)}" for what, p in tests if p is not None)
+    return f"{sides}; {said}" if said else sides
+
+
+def p_value(p: float) -> str:
+    """A p-value: `p = 0.012`, or `p < 1e-10` where digits say nothing any more."""
+    return "p < 1e-10" if p < 1e-10 else f"p = {p:.2g}"
+
+
+def _reasons(one: FeatureDrift) -> Iterator[str]:
+    for reason in one.reasons:
+        if reason == "missing":
+            yield f"{percent(one.missing.window)} of its values are missing ({_before(one.missing)})"
+        elif reason == "distribution" and one.psi is not None:
+            yield f"its values are distributed otherwise (PSI {one.psi:.2f})"
+        elif reason == "unseen" and one.unseen is not None:
+            values = ", ".join(f"'{value}'" for value in list(one.unseen.values)[:3])
+            yield f"{percent(one.unseen.share)} of its values are new: {values}"
+        elif reason == "out-of-range" and one.out_of_range is not None:
+            outside = one.out_of_range
+            yield f"{percent(outside.window)} of its values lie outside the range of training ({_before(outside)})"
+
+
+def _before(rate: Rate) -> str:
+    return f"before: {percent(rate.reference)}"
+
+
+def of_data(data: DataDrift, first: dict[str, str], since: dict[str, str]) -> Iterator[Finding]:
+    """Findings about rows and predictions; `first` by feature, `since` by alarm: which window had it first."""
+    drift = since.get("drift", "")
+    for one in data.features:
+        if one.drifted:
+            advice = LOOK_AT_SOURCE if one.reasons != ["distribution"] else f"{LOOK_AT_SOURCE} {LABEL_SOME}"
+            yield _finding("drift", feature(one), first[one.feature], how_sure(one), advice, one.feature)
+    if data.joint.only_joint and data.joint.auc is not None:
+        joint = data.joint
+        yield _finding(
+            "joint",
+            "No feature alone has moved, but they no longer go together as in training: a classifier tells window "
+            f"from training (ROC AUC {joint.auc:.2f}, by chance 0.5).",
+            drift,
+            f"{number(joint.reference_rows)} training rows against {number(joint.window_rows)} of the window, by "
+            f"permutation{'' if joint.p is None else f', {p_value(joint.p)}'}",
+            f"{LOOK_AT_SOURCE} {LABEL_SOME}",
+        )
+    predicted = data.predictions
+    if predicted.status == "drift":
+        shares = "; ".join(
+            f"'{one.label}' {percent(one.window)} (before: {percent(one.reference)})" for one in predicted.labels
+        )
+        yield _finding(
+            "predictions",
+            f"Predictions are distributed otherwise than in training: {shares}.",
+            drift,
+            "scores of both sides" + ("" if predicted.p is None else f", {p_value(predicted.p)}"),
+            LABEL_SOME,
+        )
+    for reason in data.rejects.reasons:
+        if reason.drifted:
+            usual = "one in a hundred is taken as usual" if reason.reference is None else percent(reason.reference)
+            yield _finding(
+                "rejects",
+                f"{percent(reason.share)} of all records are refused because of {reason.field or 'the record'} "
+                f"({reason.code}; before: {usual}).",
+                since.get("rejects", ""),
+                f"{number(reason.rows)} of {number(data.rejects.rows)} records"
+                + ("" if reason.p is None else f", {p_value(reason.p)}"),
+                "Look at how the sender fills this field in: a refused record has no prediction. Change the sender, "
+                "or the contract where the value is right.",
+                reason.field or None,
+            )
+
+
+def of_performance(performance: Performance, since: dict[str, str]) -> Iterator[Finding]:
+    """Findings about labels that came."""
+    counted = performance.weighted or performance.plain
+    if performance.status == "worse" and counted is not None:
+        yield _finding(
+            "performance",
+            f"The model has become worse: {performance.metric} {_figure(counted)}.",
+            since.get("performance", ""),
+            f"99% interval of the difference {_interval(counted)}; {number(performance.labelled)} labels against "
+            f"{number(performance.reference_rows)} rows of training and holdout",
+            f"{RETRAIN} Until then say so to whoever relies on it; andamio promote goes back to an older release, "
+            "which helps only where the newest one is the fault.",
+        )
+    coverage = performance.coverage
+    if coverage.status == "uneven":
+        yield _finding(
+            "coverage",
+            f"Labels come for some scores far more often than for others ({percent(coverage.share)} overall). Figures "
+            "of performance then mislead.",
+            since.get("coverage", ""),
+            f"{number(coverage.labelled)} of {number(coverage.rows)} predictions have a label"
+            + ("" if coverage.p is None else f", {p_value(coverage.p)}"),
+            "Label records at random, not only those that the model calls positive: [monitor] audit_share asks for it "
+            "in replies.",
+        )
+
+
+def of_orphans(orphans: int, window: str) -> Iterator[Finding]:
+    """A finding about labels whose prediction is nowhere; no alarm."""
+    if orphans:
+        yield Finding(
+            kind="orphans",
+            alarm=False,
+            subject=None,
+            message=f"{number(orphans)} labels name a prediction or record that was never seen.",
+            since=window,
+            certainty="counted",
+            advice="Compare the ids that the sender uses with prediction_id and record_id of replies.",
+        )
+
+
+def _figure(compared: Comparison) -> str:
+    before, now = compared.reference.value, compared.window.value
+    if before is None or now is None:
+        return ""
+    return f"{now:.3f}, and {before:.3f} in training and holdout"
+
+
+def _interval(compared: Comparison) -> str:
+    low, high = compared.difference.low, compared.difference.high
+    return "unknown" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
+
+
+def _finding(kind: Kind, message: str, since: str, certainty: str, advice: str, subject: str | None = None) -> Finding:
+    return Finding(
+        kind=kind, alarm=True, subject=subject, message=message, since=since, certainty=certainty, advice=advice
+    )

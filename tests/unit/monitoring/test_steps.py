@@ -1,0 +1,296 @@
+"""The steps of the watch: what was found in a window is written once, under its key, and told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from andamio.adapters.memory import MemoryEvents, MemoryObjects
+from andamio.contract import Contract
+from andamio.errors import DataError
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
+from andamio.step import run_step
+from andamio.storage import documents, layout
+from monitoring import evidence as evidence_module
+from monitoring.evidence import Evidence
+from monitoring.report import REPORT, LatestReport, Report
+from monitoring.steps import STEPS, Watch
+from monitoring.window import Window
+from tests.support.releases import HEART_FOLDER, heart
+from tests.support.watched import evidence_of, hospital, labelled, model, watched_release
+
+END = datetime(2026, 11, 27, 18, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+class Figures:
+    """`Metrics` in a list."""
+
+    def __init__(self) -> None:
+        self.put_values: list[dict[str, float]] = []
+
+    def put(self, values: Mapping[str, float]) -> None:
+        self.put_values.append(dict(values))
+
+
+class World:
+    """A lake with a served release, and windows whose evidence the test chooses."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, models: MemoryObjects, contract: Contract) -> None:
+        self.lake = MemoryObjects("lake")
+        self.models = models
+        self.contract = contract
+        self.figures = Figures()
+        self.events = MemoryEvents()
+        self.find: Callable[[Window], Evidence] = quiet
+        monkeypatch.setattr(evidence_module, "read", lambda lake, contract, window, *_: self.find(window))
+
+    def step(self, name: str, end: datetime = END) -> dict[str, Any]:
+        window = Window(end - DAY, end)
+        event: dict[str, Any] = {"step": name, "window": window.name}
+        if name == "gather":
+            event = {"step": name, "event": {"end": window.name}, "started": window.name}
+        watch = Watch(
+            lake=self.lake,
+            models=self.models,
+            contract=self.contract,
+            system="heart",
+            metrics=self.figures,
+            events=self.events,
+            now=end,
+        )
+        return run_step(STEPS, watch, event)
+
+    def run(self, end: datetime = END, *, draw: bool = False) -> dict[str, Any]:
+        for name in ("gather", "compare", "draw") if draw else ("gather", "compare"):
+            self.step(name, end)
+        return self.step("publish", end)
+
+    def report(self, end: datetime = END) -> Report:
+        return documents.read(self.lake, layout.monitoring(end, REPORT), Report)
+
+    def keys(self) -> dict[str, bytes]:
+        return {info.key: self.lake.get(info.key).body for info in self.lake.list("")}
+
+
+def quiet(window: Window) -> Evidence:
+    _, _, train = model()
+    rows = np.random.default_rng(5).choice(train, 500)
+    return evidence_of(window, hospital(), rows, seen=True)
+
+
+def hungary(window: Window) -> Evidence:
+    found = hospital("heart-hungary")
+    return evidence_of(window, found, np.arange(len(found.labels)))
+
+
+def nothing(window: Window) -> Evidence:
+    return evidence_of(window, hospital(), np.arange(0), seen=True)
+
+
+@pytest.fixture(scope="module")
+def released() -> MemoryObjects:
+    models = MemoryObjects("models")
+    watched_release(models)
+    return models
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, released: MemoryObjects) -> World:
+    return World(monkeypatch, released, heart())
+
+
+def test_records_like_those_of_training_are_quiet(world: World) -> None:
+    verdict = world.run()
+    assert (verdict["status"], verdict["alarms"], verdict["tell"]) == ("quiet", [], False)
+    assert verdict["message"].startswith("All quiet.")
+    latest = documents.read(world.lake, layout.LATEST_REPORT, LatestReport)
+    assert (latest.window, latest.report) == ("2026-11-27T18:00:00Z", "monitoring/dt=2026-11-27/180000/report.json")
+    (values,) = world.figures.put_values
+    assert values["RowsCompared"] == 500
+    assert values["DriftPersistent"] == values["DriftedFeatures"] == 0
+
+
+def test_another_hospital_is_an_alarm_that_names_what_moved_most_first(world: World) -> None:
+    world.find = hungary
+    verdict = world.run(draw=True)
+    assert (verdict["status"], verdict["alarms"], verdict["tell"]) == ("alarm", ["drift"], True)
+    assert verdict["moved"][:3] == ["ca", "thal", "slope"]
+    assert verdict["findings"][0] == "ca: 99.0% of its values are missing (before: 0.8%)."
+    report = world.report()
+    assert all(finding.advice and finding.certainty for finding in report.findings)
+    assert [trend.feature for trend in report.trends][:3] == ["ca", "thal", "slope"]
+    assert all(point.missing > 0.9 for point in report.trends[0].points)
+    page = world.lake.get(report.page).body.decode()
+    assert "99.0% of its values are missing" in page
+    assert "What to do:" in page
+    assert 'name="viewport"' in page
+
+
+def test_drift_persists_in_windows_that_share_no_prediction(world: World) -> None:
+    world.find = hungary
+    assert world.run(END - DAY)["persistent"] is False
+    assert world.run(END - HOUR)["persistent"] is False, "it shares 23 hours with the one before"
+    verdict = world.run(END)
+    assert verdict["persistent"] is True
+    report = world.report()
+    assert report.persistence.with_drift == ["2026-11-27T18:00:00Z", "2026-11-26T18:00:00Z"]
+    assert report.since["drift"] == "2026-11-26T18:00:00Z", "since the first of the windows without a break"
+    assert report.features_since["ca"] == "2026-11-26T18:00:00Z"
+    assert [values["DriftPersistent"] for values in world.figures.put_values] == [0, 0, 1]
+
+
+def test_an_alarm_is_news_once(world: World) -> None:
+    world.find = hungary
+    assert world.run(END - HOUR)["tell"] is True
+    assert world.run(END)["tell"] is False
+    world.find = quiet
+    assert world.run(END + HOUR)["alarms"] == []
+    world.find = hungary
+    assert world.run(END + 2 * HOUR)["tell"] is True
+
+
+def test_what_is_told_has_the_same_id_each_time(world: World) -> None:
+    world.find = hungary
+    world.run()
+    assert world.step("tell") == world.step("tell") == {"sent": ["Drift seen"]}
+    first, second = world.events.sent
+    assert first == second
+    assert first.detail.window == "2026-11-27T18:00:00Z"
+    assert first.detail.report == world.step("publish")["report"]
+
+
+@pytest.mark.parametrize("done", [1, 2, 3, 4])
+def test_an_execution_that_is_cut_off_and_started_again_ends_with_the_same_files(world: World, done: int) -> None:
+    world.find = hungary
+    for name in ("gather", "compare", "draw", "publish")[:done]:
+        world.step(name)
+    kept = world.keys()
+    world.find = quiet  # what came late does not change what was written
+    first = world.run(draw=True)
+    ended = world.keys()
+    assert kept.items() <= ended.items()
+    assert world.run(draw=True) == first
+    assert world.keys() == ended
+
+
+def test_an_older_window_neither_replaces_the_latest_report_nor_puts_metrics(world: World) -> None:
+    world.run(END)
+    verdict = world.run(END - DAY)
+    assert verdict["latest"] is False
+    assert len(world.figures.put_values) == 1
+    assert documents.read(world.lake, layout.LATEST_REPORT, LatestReport).window == "2026-11-27T18:00:00Z"
+
+
+def test_without_a_champion_there_is_nothing_to_watch(world: World) -> None:
+    world.models = MemoryObjects("models")
+    gathered = world.step("gather")
+    assert gathered["status"] == "no-model"
+    assert "andamio ingest" in gathered["message"]
+    assert world.keys() == {}
+
+
+def test_a_window_without_predictions_is_not_enough_data(world: World) -> None:
+    world.find = nothing
+    verdict = world.run()
+    assert verdict["status"] == "not-enough-data"
+    assert verdict["message"].startswith("The window has 0 rows; 200 are needed")
+    assert world.figures.put_values[0]["DriftPersistent"] == 0
+
+
+def test_a_champion_that_came_in_the_middle_of_the_window_is_said(world: World, released: MemoryObjects) -> None:
+    models = MemoryObjects("models")
+    version = watched_release(models)
+    pointer, etag = read_pointer(models, "heart")
+    swap_pointer(models, pointer.promoted(PointerEntry(version, "2026-11-27T12:00:00+00:00", "run-2")), etag)
+    world.models = models
+    world.run()
+    assert any("served since 2026-11-27T12:00:00" in note for note in world.report().notes)
+
+
+def test_the_champion_is_fixed_with_the_window(world: World) -> None:
+    world.step("gather")
+    world.models = MemoryObjects("models")
+    assert world.step("gather")["status"] == "ready"
+
+
+def test_a_release_without_a_reference_is_a_note_and_no_fault(world: World) -> None:
+    models = MemoryObjects("models")
+    version = watched_release(models)
+    manifest = json.loads(models.get(layout.release(version, "manifest.json")).body)
+    del manifest["files"]["out_of_fold.json"]
+    body = json.dumps(manifest, indent=1, sort_keys=True).encode()
+    older = documents.digest(body)[:16]
+    for info in list(models.list(layout.release(version))):
+        models.put(layout.release(older, info.key.rsplit("/", 1)[1]), models.get(info.key).body)
+    models.put(layout.release(older, "manifest.json"), body)
+    pointer, etag = read_pointer(models, "heart")
+    swap_pointer(models, pointer.promoted(PointerEntry(older, "2026-01-01T00:00:00+00:00", "run-0")), etag)
+    world.models = models
+    verdict = world.run()
+    assert verdict["status"] == "not-enough-data"
+    report = world.report()
+    assert (report.data, report.performance) == (None, None)
+    assert "has no out_of_fold.json" in report.notes[0]
+
+
+def test_records_that_are_refused_alarm_and_a_fault_that_stays_does_not_become_usual(world: World) -> None:
+    def refusing(window: Window) -> Evidence:
+        return replace(nothing(window), rejected=294, rejections={("chol", "below-minimum"): 250})
+
+    world.find = refusing
+    for days in (2, 1, 0):
+        verdict = world.run(END - days * DAY)
+        assert verdict["alarms"] == ["rejects"]
+        assert "chol (below-minimum" in verdict["findings"][0]
+    assert world.figures.put_values[-1]["RejectAlarm"] == 1
+    assert world.figures.put_values[-1]["RejectRate"] == 1
+
+
+def test_flipped_labels_are_concept_drift_and_labels_for_positives_only_are_uneven_coverage(world: World) -> None:
+    def told(window: Window, labels: Any, known: Any = None) -> Evidence:
+        found = quiet(window)
+        truth = labels(found)
+        if known is not None:
+            truth = np.where(known(found), truth, -1)
+        return replace(found, labelled=labelled(found, truth))
+
+    def honest(found: Evidence) -> Any:
+        random = np.random.default_rng(9)
+        return (random.random(len(found.labels)) < found.probabilities[:, 1]).astype(np.int64)
+
+    world.find = lambda window: told(window, honest)
+    assert world.run(END - 2 * DAY)["alarms"] == []
+    world.find = lambda window: told(window, lambda found: 1 - honest(found))
+    verdict = world.run(END - DAY)
+    assert verdict["alarms"] == ["performance"]
+    assert verdict["findings"][0].startswith("The model has become worse: roc_auc")
+    assert world.figures.put_values[-1]["PerformanceWorse"] == 1
+    world.find = lambda window: told(window, honest, lambda found: found.labels == 1)
+    assert world.run(END)["alarms"] == ["coverage"]
+
+
+def test_steps_that_come_too_early_say_which_is_first(world: World) -> None:
+    with pytest.raises(DataError, match="the step 'gather' has to run first"):
+        world.step("compare")
+    world.step("gather")
+    with pytest.raises(DataError, match="the step 'compare' has to run first"):
+        world.step("draw")
+
+
+def test_the_contract_of_the_deployment_says_when_it_is_drift(world: World) -> None:
+    world.find = hungary
+    toml = (HEART_FOLDER / "problem.toml").read_text() + "\n[monitor]\nwindows = 1\npersistence = 1\ndrift_psi = 1.5\n"
+    world.contract = Contract.from_toml(toml, "problem.toml")
+    verdict = world.run()
+    assert verdict["persistent"] is True
+    assert world.report().data is not None
+    assert world.report().data.psi_limit == 1.5  # type: ignore[union-attr]
+    assert verdict["page"] is None, "nothing drew it"
