@@ -20,6 +20,8 @@ from andamio.release.release import Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from monitoring.captures import compact_window, read_window
+from monitoring.feedback import Elsewhere, join, read_feedback
+from monitoring.feedback import Labelled as Said
 from monitoring.performance.window import Labelled
 from monitoring.window import Window
 
@@ -61,10 +63,24 @@ def compact(lake: Objects, models: Objects, window: Window) -> int:
     return compact_window(lake, contract_of, window.start, window.whole)
 
 
-def read(lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor) -> Evidence:
+def read(
+    lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor, elsewhere: Elsewhere
+) -> Evidence:
     """The evidence of a window about a release that was trained under `contract`."""
     found = read_window(lake, contract, release, window.start, window.whole)
-    captured = found.captured
+    captured = due = found.captured
+    delay = timedelta(hours=settings.label_delay_hours)
+    if delay:
+        due = read_window(lake, contract, release, window.start - delay, window.whole).captured
+    since = window.start - max(delay, timedelta(hours=settings.orphan_hours))
+    said = join(
+        due,
+        read_feedback(lake, since, window.end),
+        contract.classes,
+        now=window.end,
+        orphan_hours=settings.orphan_hours,
+        elsewhere=elsewhere,
+    )
     return Evidence(
         times=captured.times,
         columns=captured.columns,
@@ -77,25 +93,24 @@ def read(lake: Objects, contract: Contract, window: Window, release: str, settin
         rejections=found.rejections,
         unreadable=sum(found.unreadable.values()),
         capture_lag=capture_lag(lake, window),
-        labelled=_labelled(lake, contract, window, release, settings, captured),
+        labelled=_labelled(due, said, window),
+        orphans=said.orphans,
     )
 
 
-def _labelled(
-    lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor, captured: CapturedRows
-) -> Labelled:
-    """Predictions with their labels: those of the window, and where labels take long, of as many hours before it."""
-    if settings.label_delay_hours:
-        start = window.start - timedelta(hours=settings.label_delay_hours)
-        captured = read_window(lake, contract, release, start, window.whole).captured
-    end = np.datetime64(window.end.replace(tzinfo=None), "ms")
-    age = (end - captured.times).astype("timedelta64[ms]").astype(np.float64) / _HOUR_MS
-    return Labelled(
-        captured.probabilities.astype(np.float64),
-        captured.truth,
-        age,
-        np.where(captured.truth >= 0, 0.0, np.nan),
-    )
+def _labelled(captured: CapturedRows, said: Said, window: Window) -> Labelled:
+    """Predictions with the labels that came for them."""
+    times = captured.times.astype("datetime64[ms]")
+    labels, delay = np.full(captured.rows, -1, dtype=np.int64), np.full(captured.rows, np.nan)
+    labels[said.rows] = said.labels
+    delay[said.rows] = np.maximum(0.0, _hours(said.received - times[said.rows]))
+    end = np.full(captured.rows, window.end.replace(tzinfo=None), dtype="datetime64[ms]")
+    age = _hours(end - times)
+    return Labelled(captured.probabilities.astype(np.float64), labels, age, delay)
+
+
+def _hours(spans: NDArray[np.timedelta64]) -> NDArray[np.float64]:
+    return spans.astype("timedelta64[ms]").astype(np.float64) / _HOUR_MS
 
 
 def capture_lag(lake: Objects, window: Window) -> float | None:

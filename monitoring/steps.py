@@ -29,6 +29,7 @@ from monitoring.events import (
     Verdict,
     WindowEvent,
 )
+from monitoring.feedback import Elsewhere
 from monitoring.judge import Before, judge
 from monitoring.ports import Metrics
 from monitoring.reference import Reference, of_release
@@ -58,6 +59,7 @@ class Watch:
     system: str
     metrics: Metrics
     events: Events
+    elsewhere: Elsewhere
     now: datetime
 
 
@@ -181,7 +183,7 @@ def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
     release = Release.open(to.models, fixed.release)
     contract = release.contract()
     reference = _reference(release, notes)
-    found = evidence.read(to.lake, contract, window, fixed.release, to.contract.monitor)
+    found = evidence.read(to.lake, contract, window, fixed.release, to.contract.monitor, to.elsewhere)
     if found.unreadable:
         notes.append(f"{found.unreadable:,} kept records cannot be read under the contract of the release.")
     if moment(fixed.since) > window.start:
