@@ -18,8 +18,8 @@ from andamio.storage.documents import to_json
 from andamio.storage.noise import is_noise
 from andamio.storage.ports import ObjectInfo, Objects
 
-RECIPE = 2
-"""Grows when the same raw objects would be read or checked differently: their results get new names."""
+RECIPE = 3
+"""Grows when the same raw objects would be read, checked or staged differently: their results get new names."""
 
 FILE = "sources.json"
 

@@ -21,7 +21,6 @@ from andamio.storage import layout
 from andamio.storage.ports import Objects
 from monitoring.captures import compact_window, read_window
 from monitoring.feedback import Elsewhere, join, read_feedback
-from monitoring.feedback import Labelled as Said
 from monitoring.performance.window import Labelled
 from monitoring.window import Window
 
@@ -66,21 +65,13 @@ def compact(lake: Objects, models: Objects, window: Window) -> int:
 def read(
     lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor, elsewhere: Elsewhere
 ) -> Evidence:
-    """The evidence of a window about a release that was trained under `contract`."""
+    """The evidence of a window about a release that was trained under `contract`.
+
+    Labels of predictions that are not in the window are looked for `elsewhere`.
+    """
     found = read_window(lake, contract, release, window.start, window.whole)
-    captured = due = found.captured
-    delay = timedelta(hours=settings.label_delay_hours)
-    if delay:
-        due = read_window(lake, contract, release, window.start - delay, window.whole).captured
-    since = window.start - max(delay, timedelta(hours=settings.orphan_hours))
-    said = join(
-        due,
-        read_feedback(lake, since, window.end),
-        contract.classes,
-        now=window.end,
-        orphan_hours=settings.orphan_hours,
-        elsewhere=elsewhere,
-    )
+    captured = found.captured
+    labelled, orphans = _labelled(lake, contract, window, release, settings, captured, elsewhere)
     return Evidence(
         times=captured.times,
         columns=captured.columns,
@@ -93,24 +84,43 @@ def read(
         rejections=found.rejections,
         unreadable=sum(found.unreadable.values()),
         capture_lag=capture_lag(lake, window),
-        labelled=_labelled(due, said, window),
-        orphans=said.orphans,
+        labelled=labelled,
+        orphans=orphans,
     )
 
 
-def _labelled(captured: CapturedRows, said: Said, window: Window) -> Labelled:
-    """Predictions with the labels that came for them."""
-    times = captured.times.astype("datetime64[ms]")
+def _labelled(
+    lake: Objects,
+    contract: Contract,
+    window: Window,
+    release: str,
+    settings: Monitor,
+    captured: CapturedRows,
+    elsewhere: Elsewhere,
+) -> tuple[Labelled, int]:
+    """Predictions with their labels: those of the window, and where labels take long, of as many hours before it.
+
+    And how many labels that are old enough, of as many hours as the window has, have no prediction anywhere.
+    """
+    start = window.start - timedelta(hours=settings.label_delay_hours)
+    if settings.label_delay_hours:
+        captured = read_window(lake, contract, release, start, window.whole).captured
+    end = np.datetime64(window.end.replace(tzinfo=None), "ms")
+    age = (end - captured.times).astype("timedelta64[ms]").astype(np.float64) / _HOUR_MS
+    said = read_feedback(lake, min(start, window.start - timedelta(hours=settings.orphan_hours)), window.end)
+    found = join(
+        captured,
+        said,
+        contract.classes,
+        now=window.end,
+        orphan_hours=settings.orphan_hours,
+        elsewhere=elsewhere,
+    )
     labels, delay = np.full(captured.rows, -1, dtype=np.int64), np.full(captured.rows, np.nan)
-    labels[said.rows] = said.labels
-    delay[said.rows] = np.maximum(0.0, _hours(said.received - times[said.rows]))
-    end = np.full(captured.rows, window.end.replace(tzinfo=None), dtype="datetime64[ms]")
-    age = _hours(end - times)
-    return Labelled(captured.probabilities.astype(np.float64), labels, age, delay)
-
-
-def _hours(spans: NDArray[np.timedelta64]) -> NDArray[np.float64]:
-    return spans.astype("timedelta64[ms]").astype(np.float64) / _HOUR_MS
+    labels[found.rows] = found.labels
+    waited = found.received - captured.times[found.rows].astype("datetime64[ms]")
+    delay[found.rows] = np.maximum(waited.astype(np.float64) / _HOUR_MS, 0.0)
+    return Labelled(captured.probabilities.astype(np.float64), labels, age, delay), found.orphans
 
 
 def capture_lag(lake: Objects, window: Window) -> float | None:

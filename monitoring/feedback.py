@@ -73,7 +73,7 @@ class StoredPredictions:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class Joined:
     """The labels of the rows of a window.
 
     `rows` ascending indices of the rows that have one, `labels` class indices, `received` datetime64[ms] in UTC, when
@@ -107,11 +107,14 @@ def read_feedback(lake: Objects, start: datetime, end: datetime) -> list[Feedbac
 
 
 def _keys(lake: Objects, start: datetime, end: datetime) -> Iterator[str]:
-    last = layout.feedback(end)
-    for info in lake.list(layout.FEEDBACK, after=layout.feedback(start)):
-        if info.key > last and not info.key.startswith(last):
-            return
-        yield info.key
+    """The objects of the hours of a time, day by day: emulators do not agree where a listing after a key begins."""
+    first, last = layout.feedback(start), layout.feedback(end)
+    day = start.astimezone(UTC).date()
+    while day <= end.astimezone(UTC).date():
+        for info in lake.list(f"{layout.FEEDBACK}dt={day.isoformat()}/"):
+            if info.key > first and (info.key < last or info.key.startswith(last)):
+                yield info.key
+        day += timedelta(days=1)
 
 
 def join(
@@ -122,7 +125,7 @@ def join(
     now: datetime,
     orphan_hours: float,
     elsewhere: Elsewhere | None = None,
-) -> Labelled:
+) -> Joined:
     """The labels of captured rows under a release's `classes`; `feedback` in the order in which it came.
 
     A record's newest prediction is looked for among the rows: where a record was predicted again after the window, its
@@ -172,11 +175,11 @@ class _Answers:
         if moment >= self._received[row]:
             self._labels[row], self._received[row] = index.get(one.label, _NONE), moment
 
-    def labelled(self, unknown: int, elsewhere: int, orphans: int, looked_up: int) -> Labelled:
+    def labelled(self, unknown: int, elsewhere: int, orphans: int, looked_up: int) -> Joined:
         """What was said of all rows."""
         rows = np.flatnonzero(self._labels >= 0).astype(np.int64)
         received = self._received[rows].astype("datetime64[ms]")
-        return Labelled(rows, self._labels[rows], received, unknown, elsewhere, orphans, looked_up)
+        return Joined(rows, self._labels[rows], received, unknown, elsewhere, orphans, looked_up)
 
 
 def _rows_of(record_ids: Iterable[str | None], asked: dict[str, list[Feedback]]) -> dict[str, list[int]]:

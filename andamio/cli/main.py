@@ -159,6 +159,8 @@ def deploy(
     """Deploy the stack of a problem to the local cloud, or with --aws to your account."""
     made = deployment.deploy(problem, aws=aws, context=context or [], stage=stage, yes=yes)
     done(f"{made['stack']} is deployed: {made['api_url']}")
+    if aws:
+        deployment.say_who_is_told(made)
 
 
 @app.command()

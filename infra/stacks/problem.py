@@ -121,7 +121,11 @@ class ProblemStack(Stack):
             removal_policy=self._data_policy,
             announces=True,
             # What ETL stages can be made again from raw/; every version of raw/ is kept: data sets refer to them.
-            expire={layout.STAGING: 30, ACCESS_LOG: 90},
+            expire={
+                layout.STAGING: 30,
+                ACCESS_LOG: 90,
+                **dict.fromkeys((layout.CAPTURES, layout.FEEDBACK), self._problem.contract.monitor.keep_days),
+            },
             forget={layout.DATASETS: 365},
         )
         self._models = DataBucket(self, "Models", removal_policy=self._data_policy, forget={layout.SERVING: 365})

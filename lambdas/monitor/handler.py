@@ -28,9 +28,9 @@ def connect() -> partial[Watch]:
         models=S3Objects(settings.models),
         contract=load_problem(),
         system=settings.system,
+        predictions=StoredPredictions(DynamoPredictionStore(settings.table), S3Objects(settings.batch)),
         metrics=CloudWatchMetrics(settings.system),
         events=BusEvents(),
-        elsewhere=StoredPredictions(DynamoPredictionStore(settings.table), S3Objects(settings.batch)),
     )
 
 

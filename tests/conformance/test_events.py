@@ -171,6 +171,48 @@ def test_a_new_object_under_a_prefix_starts_a_machine(account):
     came(given, ["raw/a"])
 
 
+@pytest.mark.needs("events")
+def test_an_event_of_a_program(account):
+    """PutEvents on the default bus: a rule takes the entries of its source, detail-type and detail, and no others.
+
+    Source: Amazon EventBridge User Guide, Creating Amazon EventBridge event patterns.
+
+    Here: promotions, rejections and drift are told this way.
+    """
+    events, queue, name = account.client("events"), account.queue(), account.name()
+    pattern = {"source": [f"andamio.{name}"], "detail-type": ["Model promoted"], "detail": {"system": ["heart"]}}
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    account.later(events.delete_rule, Name=name)
+    events.put_targets(Rule=name, Targets=[{"Id": "q", "Arn": queue.arn}])
+    account.later(events.remove_targets, Rule=name, Ids=["q"])
+    told = [
+        ("other", "Model promoted", {"system": "heart", "number": 1}),
+        (name, "Model rejected", {"system": "heart", "number": 2}),
+        (name, "Model promoted", {"system": "fruit", "number": 3}),
+        (name, "Model promoted", {"system": "heart", "number": 4}),
+    ]
+    entries = [
+        {"Source": f"andamio.{source}", "DetailType": kind, "Detail": json.dumps(detail)}
+        for source, kind, detail in told
+    ]
+
+    def arrives() -> dict | None:
+        # A rule takes a while on AWS until it takes events.
+        came(events.put_events(Entries=entries)["FailedEntryCount"], 0)
+        try:
+            return account.message(queue, seconds=10)
+        except Missing:
+            return None
+
+    message = eventually(arrives, 120 if account.target.is_aws else 1)
+    if message is None:
+        raise Missing("nothing came")
+    came(
+        (message["source"], message["detail-type"], message["detail"]["number"]),
+        (f"andamio.{name}", "Model promoted", 4),
+    )
+
+
 @pytest.mark.needs("clock")
 @pytest.mark.slow
 def test_a_rule_with_a_rate(account):

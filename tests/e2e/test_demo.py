@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shlex
 import shutil
 import subprocess
+import time
 
 import httpx
 import pytest
+
+from andamio.storage import layout
 
 from .conftest import COURSE, HEART, Clone, Deployed, Done, gap_of_localstack
 
@@ -178,6 +182,19 @@ def test_explain_says_why_and_its_numbers_add_up(clone: Clone, heart: Deployed) 
     said = clone.ok("explain", stdin=json.dumps(COURSE)).out
     assert f"{body['average']:.1%}" in said
     assert all(feature in said for feature in contributions)
+
+
+def test_a_prediction_is_captured_and_found_by_its_id(clone: Clone, heart: Deployed) -> None:
+    """By way of the log: no call of the API waits for it."""
+    made = heart.request("POST", "/predict", json=COURSE).json()
+    path, patience = f"/predictions/{made['prediction_id']}", time.monotonic() + 120
+    while (found := heart.request("GET", path)).status_code == 404 and time.monotonic() < patience:
+        time.sleep(0.2)
+    assert found.status_code == 200, found.text
+    assert (found.json()["label"], found.json()["probabilities"]) == (made["label"], made["probabilities"])
+    lake = heart.bucket("lake")
+    parts = [gzip.decompress(lake.get(info.key).body) for info in lake.list(layout.CAPTURES) if "/part-" in info.key]
+    assert any(made["prediction_id"].encode() in part for part in parts)
 
 
 def test_a_second_demo_starts_nothing_and_changes_nothing(clone: Clone, heart: Deployed) -> None:

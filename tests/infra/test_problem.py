@@ -62,6 +62,15 @@ def test_a_batch_is_kept_for_as_long_as_the_contract_says(synthesize, tmp_path):
     assert kept == dict.fromkeys(("incoming/", "scored/", "rejected/", "batches/"), 12)
 
 
+def test_captures_and_labels_are_kept_for_as_long_as_the_contract_says(synthesize, tmp_path):
+    (tmp_path / "problem.toml").write_text(f'[problem]\nname = "wine"\n{REST}[monitor]\nkeep_days = 33\n')
+    bucket = synthesize(LOCAL, problem=str(tmp_path)).named("AWS::S3::Bucket", "Lake")
+    kept = {rule["Prefix"]: rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]
+            if "ExpirationInDays" in rule}  # fmt: skip
+    assert (kept["captures/"], kept["feedback/"]) == (33, 33)
+    assert "raw/" not in kept
+
+
 def test_another_problem_is_deployed_beside_the_first(synthesize, tmp_path):
     toml = f'[problem]\nname = "wine"\n{REST}# "quotes", \\ and ünïcode stay as they are\n'
     (tmp_path / "problem.toml").write_bytes(toml.encode())

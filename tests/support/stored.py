@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from andamio.release.release import MANIFEST
 from andamio.storage import layout
 from andamio.storage.ports import Objects
@@ -38,12 +41,19 @@ _HOLD_TIMES = frozenset({"MLmodel", "card.html", "card.md", "decision.json", "ev
 """Files of a release that hold a time, an id or a duration, so that their digest differs; their content is compared."""
 _IDS = re.compile(
     r"(?<=/todo/)\d+|(?<=/known/)[0-9a-f]{64}|\d{8}T\d{6}-[\w-]+?(?=[-/.\"\s,]|$)"
-    r"|\d{4}-\d\d-\d\d(?:T[\d:.+]+Z?| \d\d:\d\d(?: UTC|:[\d.]+))?"
+    r"|\d{4}-\d\d-\d\d(?:T[\d:.+]+Z?| \d\d:\d\d(?: UTC|:[\d.]+))?|(?<=/hour=)\d\d"
+    r"|(?<=-\d{6}-)[0-9a-f]{8}(?=\.json|\")"
 )
 _LATENCY = re.compile(r"takes [\d.e-]+ ms")
 """How long a record takes, as the card says it."""
 _NOTES = re.compile(r"^runs/[^/]+/lost/|^batches/[^/]+/failures/")
 """What a death leaves besides: why something was lost. Nobody takes it for a result."""
+_WATCHED = re.compile(
+    rf"^{layout.CAPTURES}.*/(?:part-|hour\.json|predictions-)|^{layout.FEEDBACK}|^{layout.MONITORING}"
+)
+"""What the watch keeps of calls of the API, each hour anew: it comes by itself, some time after the calls."""
+_OF_A_BATCH = ["prediction_id", "time", "source"]
+"""Columns of a batch's captures that differ from run to run."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,9 @@ class Normal:
             if key.startswith(layout.RELEASES) and key.endswith(MANIFEST):
                 value["files"] |= dict.fromkeys(_HOLD_TIMES & value["files"].keys(), "there")
             return self.value(value)
+        if key.startswith(layout.CAPTURES):
+            rows = pq.read_table(pa.BufferReader(body)).drop_columns(_OF_A_BATCH).to_pylist()
+            return self.value(json.loads(json.dumps(rows, default=str)))
         try:
             return self.text(body.decode())
         except UnicodeDecodeError:
@@ -88,7 +101,7 @@ def stored(buckets: Mapping[str, Objects], normal: Normal) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for name, objects in buckets.items():
         for info in objects.list(""):
-            if not _NOTES.match(info.key):
+            if not _NOTES.match(info.key) and not _WATCHED.match(info.key):
                 content = normal.content(info.key, objects.get(info.key).body)
                 found.setdefault(f"{name}/{normal.text(info.key)}", set()).add(content)
     return {name: "\n".join(sorted(contents)) for name, contents in found.items()}

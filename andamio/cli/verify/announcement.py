@@ -8,6 +8,7 @@ from andamio.cli.cloud.target import Target
 from andamio.contract import Contract
 
 _CLUSTER, _MLFLOW, _ROLE = "AWS::ECS::Cluster", "AWS::SageMaker::MlflowApp", "AWS::IAM::Role"
+_DASHBOARD = "AWS::CloudWatch::Dashboard"
 _STREAM = "AWS::KinesisFirehose::DeliveryStream"
 _TASKS = {_CLUSTER, "AWS::EC2::VPC"}
 
@@ -25,6 +26,8 @@ CREATED = {
     "AWS::SNS::Topic": "SNS topics, with a KMS key",
     _ROLE: "IAM roles and policies",
     "AWS::Logs::LogGroup": "CloudWatch log groups",
+    "AWS::CloudWatch::Alarm": "CloudWatch alarms",
+    _DASHBOARD: "a CloudWatch dashboard",
 }
 """Types of resources, and what a person calls them."""
 _ALWAYS_TASKS = "an ECS cluster, on which training runs as Fargate tasks"
@@ -43,6 +46,8 @@ def created(contract: Contract, where: Target, context: Sequence[str]) -> dict[s
         without |= _TASKS
     if where.local or given(context, "tracking_uri"):
         without.add(_MLFLOW)
+    if where.local:
+        without.add(_DASHBOARD)
     if where.local or own_role:
         without.add(_STREAM)
     phrases = CREATED | ({_CLUSTER: _ALWAYS_TASKS} if compute == "task" else {})

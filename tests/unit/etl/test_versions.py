@@ -291,4 +291,4 @@ def test_the_input_is_named_by_versions_contract_and_settings() -> None:
     sources = Sources.now(lake, contract())
     sources.save(lake)
     assert Sources.load(lake, sources.digest) == sources
-    assert json.loads(lake.get(layout.staging(sources.digest, "sources.json")).body)["recipe"] == 2
+    assert json.loads(lake.get(layout.staging(sources.digest, "sources.json")).body)["recipe"] == 3

@@ -15,7 +15,7 @@ from andamio.errors import DocumentError
 from andamio.feedback import Feedback, Statement, keep
 from andamio.storage import layout
 from monitoring import feedback as joining
-from monitoring.feedback import Labelled, StoredPredictions, join, read_feedback
+from monitoring.feedback import Joined, StoredPredictions, join, read_feedback
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CLASSES = ("healthy", "ill")
@@ -50,11 +50,11 @@ def of_record(record: str, label: str, minutes: float) -> Feedback:
     return Feedback(None, record, label, at(minutes), "v1")
 
 
-def joined(captured: CapturedRows, *said: Feedback) -> Labelled:
+def joined(captured: CapturedRows, *said: Feedback) -> Joined:
     return join(captured, said, CLASSES, now=at(0) + timedelta(days=9), orphan_hours=24)
 
 
-def labels(found: Labelled) -> dict[int, str]:
+def labels(found: Joined) -> dict[int, str]:
     return {int(row): CLASSES[label] for row, label in zip(found.rows, found.labels, strict=True)}
 
 

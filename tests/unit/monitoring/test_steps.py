@@ -61,11 +61,11 @@ class World:
         watch = Watch(
             lake=self.lake,
             models=self.models,
+            predictions=StoredPredictions(MemoryPredictionStore(), MemoryObjects("batch")),
             contract=self.contract,
             system="heart",
             metrics=self.figures,
             events=self.events,
-            elsewhere=StoredPredictions(MemoryPredictionStore(), MemoryObjects("batch")),
             now=end,
         )
         return run_step(STEPS, watch, event)

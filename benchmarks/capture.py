@@ -1,0 +1,158 @@
+"""What capture holds and costs: lines a second through one function, an hour compacted, a window read, dollars on AWS.
+
+    .venv/bin/python -m benchmarks.capture                     # an hour of 100,000 predictions
+    .venv/bin/python -m benchmarks.capture --hour 1000000      # one of a million: minutes
+    .venv/bin/python -m benchmarks.capture --dollars           # the arithmetic alone
+
+The function is measured without the network: lines are unzipped, checked, zipped again and made into items of the
+table. Costs are list prices of us-east-1 times what was measured here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from andamio.adapters.dynamodb import DynamoPredictionStore
+from andamio.adapters.memory import MemoryObjects
+from andamio.contract import Contract
+from benchmarks.batch.folder import FolderObjects
+from monitoring.captures import read_window
+from monitoring.compaction import compact_hour
+from monitoring.delivery import read, store
+from tests.support.capture import NOON, RELEASE, delivery, prediction
+
+HEART = Path(__file__).resolve().parents[1] / "problems" / "heart"
+PER_DELIVERY = 1_000
+HOUR = timedelta(hours=1)
+
+VCPU_OF_FUNCTION = 512 / 1769
+"""The function has 512 MB, and a vCPU is 1,769 MB."""
+WAITING = 0.06
+"""Seconds of a delivery for S3 and DynamoDB: assumed."""
+DOLLARS = {
+    "log line, GB": 0.50,
+    "call, million": 0.20,
+    "GB second": 0.0000166667,
+    "S3 put, thousand": 0.005,
+    "table write, million": 0.625,
+    "S3 month, GB": 0.023,
+}
+"""List prices in us-east-1."""
+MONTH = 30 * 86400
+
+
+class NoTable:
+    """DynamoDB that takes everything at once."""
+
+    def batch_write_item(self, **_: Any) -> Mapping[str, Any]:
+        """Take a batch."""
+        return {}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--hour", type=int, default=100_000, help="predictions of the hour that is compacted")
+    parser.add_argument("--dollars", action="store_true", help="do not compact")
+    parser.add_argument("--compact", nargs=2, help=argparse.SUPPRESS)
+    said = parser.parse_args()
+    if said.compact:
+        _compact(Path(said.compact[0]), said.compact[1])
+        return
+    line = len(json.dumps(prediction(0)))
+    print(f"A line of the heart problem has {line} bytes.")
+    print(f"Cold start, without boto3: {_cold() * 1000:.0f} ms of CPU more than Python itself (median of 5).")
+    rates = {size: _rate(size) for size in (1, 10, 100, PER_DELIVERY)}
+    for size, rate in rates.items():
+        print(f"Deliveries of {size:>5} lines: {rate:>8,.0f} lines a second on one core")
+    for requests, size in ((1, 1), (1000, 100)):
+        _dollars(requests, size, line, rates[size])
+    if not said.dollars:
+        _hour(said.hour)
+
+
+def _cold() -> float:
+    def seconds(script: str) -> float:
+        found = []
+        for _ in range(5):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, "-c", script], check=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        return median(found)
+
+    return seconds("import lambdas.capture.handler") - seconds("pass")
+
+
+def _rate(size: int) -> float:
+    """Lines a second of CPU, by deliveries of a size."""
+    contract, lake = Contract.load(HEART), MemoryObjects("lake")
+    table = DynamoPredictionStore("table", client=NoTable())
+    count = max(1, 10_000 // size)
+    events = [delivery([prediction(at * size + row) for row in range(size)]) for at in range(count)]
+    started = time.process_time()
+    for event in events:
+        store(read(event, contract), contract, lake, table)
+    return count * size / (time.process_time() - started)
+
+
+def _dollars(requests: int, size: int, line: int, rate: float) -> None:
+    """Dollars a month at so many requests a second, of so many lines a delivery."""
+    deliveries = requests / size
+    seconds = size / rate / VCPU_OF_FUNCTION + WAITING
+    month = {
+        "log lines": requests * line / 1e9 * DOLLARS["log line, GB"],
+        "calls": deliveries / 1e6 * DOLLARS["call, million"],
+        "function": deliveries * seconds * 0.5 * DOLLARS["GB second"],
+        "S3 puts": deliveries / 1e3 * DOLLARS["S3 put, thousand"],
+        "table": requests * 2 / 1e6 * DOLLARS["table write, million"],  # the item, and its entry in the index
+    }
+    parts = ", ".join(f"{name} {MONTH * cost:,.0f}" for name, cost in month.items())
+    print(
+        f"{requests:,} requests a second, {size} lines a delivery: {deliveries:,.0f} deliveries a second of "
+        f"{seconds * 1000:.0f} ms, {deliveries * seconds:.1f} at once. Dollars a month: "
+        f"{MONTH * sum(month.values()):,.0f} ({parts})."
+    )
+
+
+def _hour(predictions: int) -> None:
+    """Compact an hour in a process of its own, and read it as a window, with the memory of each."""
+    contract = Contract.load(HEART)
+    with TemporaryDirectory(prefix="capture-") as folder:
+        lake, table = FolderObjects(Path(folder)), DynamoPredictionStore("table", client=NoTable())
+        for start in range(0, predictions, PER_DELIVERY):
+            lines = [prediction(n) for n in range(start, min(predictions, start + PER_DELIVERY))]
+            store(read(delivery(lines), contract), contract, lake, table)
+        for what in ("compact", "read"):
+            command = [sys.executable, "-m", "benchmarks.capture", "--compact", folder, what]
+            print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+
+
+def _compact(folder: Path, what: str) -> None:
+    contract, lake = Contract.load(HEART), FolderObjects(folder)
+    started, working = time.perf_counter(), time.process_time()
+    if what == "compact":
+        summary = compact_hour(lake, lambda version: contract, NOON)
+        rows = summary.releases[0].kept if summary else 0
+        did = f"An hour of {rows:,} predictions compacted"
+    else:
+        window = read_window(lake, contract, RELEASE, NOON, NOON + HOUR)
+        did = f"A window of {window.rows_seen:,} predictions read, {window.captured.rows:,} of them kept"
+    seconds, cpu = time.perf_counter() - started, time.process_time() - working
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{did}: {seconds:.1f} s, {cpu:.1f} s of CPU, {memory:,.0f} MiB at the peak")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""The watch: silent on familiar records, loud on the Hungarian hospital, and honest about labels.
+
+Each test promotes a twin of the champion first: a window compares the champion's own predictions, so that what other
+tests have asked is another release's.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
+from andamio.release.release import FILES, Release, seal
+from andamio.storage import documents, layout
+from monitoring.report import LatestReport, Report
+
+from .conftest import EMULATOR, HEART, Clone, Deployed, Done
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("demo")]
+
+SECONDS = 180
+REQUESTS = 500
+TARGET = "disease"
+Row = dict[str, str]
+Prediction = dict[str, Any]
+
+
+@pytest.fixture
+def heart(clone: Clone, demo: Done) -> Deployed:
+    return clone.deployed("heart")
+
+
+@pytest.fixture
+def twin(heart: Deployed, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A champion whose predictions are this test's alone."""
+    models = heart.bucket("models")
+    pointer, etag = read_pointer(models, "heart")
+    assert pointer.champion is not None
+    release = Release.open(models, pointer.champion.release)
+    files = {name: release.read(name) for name in release.files}
+    decision = json.loads(files["decision.json"])
+    files["decision.json"] = json.dumps({**decision, "reason": request.node.name}).encode()
+    assert set(FILES) <= set(files)
+    version = seal(models, files, release.info)
+    entry = PointerEntry(version, datetime.now(UTC).isoformat(timespec="seconds"), pointer.champion.run)
+    swap_pointer(models, pointer.promoted(entry), etag)
+    until(lambda: heart.request("GET", "/version").json()["release"] == version)
+    yield version
+    before, etag = read_pointer(models, "heart")
+    swap_pointer(models, before.promoted(pointer.champion), etag)
+    until(lambda: heart.request("GET", "/version").json()["release"] == pointer.champion.release)
+
+
+def until[T](found: Any, seconds: float = SECONDS) -> Any:
+    """What a function returns, as soon as it is something."""
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.5)
+    return value
+
+
+def rows_of(file: Path) -> list[Row]:
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def familiar(count: int, seed: int) -> list[Row]:
+    """Rows drawn from the Cleveland data, again and again."""
+    rows = rows_of(HEART / "heart.csv")
+    chosen = np.random.default_rng(seed).integers(len(rows), size=count)
+    return [rows[index] for index in chosen.tolist()]
+
+
+def ask(heart: Deployed, rows: Sequence[Row]) -> list[Prediction]:
+    records = [
+        {name: value if value not in ("", "?") else None for name, value in row.items() if name != TARGET}
+        for row in rows
+    ]
+    reply = heart.request("POST", "/predict", json=[{"features": record} for record in records])
+    assert reply.status_code == 200, reply.text
+    found: list[Prediction] = reply.json()["predictions"]
+    assert len(found) == len(rows)
+    return found
+
+
+def tell(heart: Deployed, labels: Mapping[str, str]) -> None:
+    body = [{"prediction_id": prediction, "label": label} for prediction, label in labels.items()]
+    reply = heart.request("POST", "/feedback", json=body)
+    assert (reply.status_code, reply.json()["accepted"]) == (202, len(body)), reply.text
+
+
+def captured(heart: Deployed, predictions: Sequence[Prediction]) -> None:
+    """Wait until the last predictions are kept: lines come in any order, and each writes its item of the table."""
+    for prediction in (predictions[0], predictions[-1]):
+        until(lambda p=prediction: heart.request("GET", f"/predictions/{p['prediction_id']}").status_code == 200)
+
+
+def compared(clone: Clone, heart: Deployed, version: str, rows: int) -> Report:
+    """The report of `andamio monitor` once it has seen all rows."""
+
+    def report() -> Report | None:
+        clone.ok("monitor")
+        lake = heart.bucket("lake")
+        latest = documents.read(lake, layout.LATEST_REPORT, LatestReport)
+        found = documents.read(lake, latest.report, Report)
+        return found if found.traffic.rows >= rows else None
+
+    found: Report = until(report)
+    assert found.model.release == version
+    assert found.traffic.rows == rows
+    return found
+
+
+def etags(heart: Deployed) -> dict[str, str]:
+    """Raw files and data versions as they are."""
+    lake = heart.bucket("lake")
+    return {info.key: info.etag for prefix in (layout.RAW, layout.DATASETS) for info in lake.list(prefix)}
+
+
+def test_five_hundred_familiar_records_stay_silent(clone: Clone, heart: Deployed, twin: str) -> None:
+    predictions = ask(heart, familiar(REQUESTS, 1))
+    captured(heart, predictions)
+    report = compared(clone, heart, twin, REQUESTS)
+    assert report.status == "quiet", report.message
+    assert report.alarms == []
+    assert report.data is not None
+    assert report.data.drifted == []
+    served = heart.request("GET", "/monitoring").json()
+    assert served["window"]["end"] == report.window.end
+    assert heart.bucket("lake").head(report.page).size > 100_000
+
+
+@pytest.mark.skipif(EMULATOR == "localstack", reason="the alarm's way to a queue is tested on ministack")
+def test_the_hungarian_hospital_rings_with_what_moved_in_the_right_order(
+    clone: Clone, heart: Deployed, twin: str
+) -> None:
+    queue = Queue(heart)
+    rows = rows_of(HEART / "heart-hungary.csv")
+    predictions = ask(heart, rows)
+    captured(heart, predictions)
+    report = compared(clone, heart, twin, len(rows))
+    assert report.status == "alarm"
+    assert "drift" in report.alarms
+    assert report.data is not None
+    # Most of the patients were not asked for these.
+    assert set(report.data.drifted[:3]) == {"ca", "thal", "slope"}
+    message = queue.receive()
+    assert "drift" in message["AlarmName"]
+    said = clone.ok("monitor", "--last").out
+    assert [name for name in ("ca", "slope", "thal") if name not in said] == []
+    assert "drift" in clone.ok("status").said
+
+
+def test_flipped_labels_are_concept_drift_and_leave_raw_data_and_holdout_as_they_were(
+    clone: Clone, heart: Deployed, twin: str
+) -> None:
+    before = etags(heart)
+    rows = familiar(REQUESTS, 3)
+    predictions = ask(heart, rows)
+    flipped = {p["prediction_id"]: {"0": "1", "1": "0"}[row[TARGET]] for p, row in zip(predictions, rows, strict=True)}
+    tell(heart, flipped)
+    captured(heart, predictions)
+    report = compared(clone, heart, twin, REQUESTS)
+    assert report.alarms == ["performance"]
+    assert report.performance is not None
+    assert report.performance.labelled == REQUESTS
+    assert report.performance.status == "worse"
+    assert etags(heart) == before
+
+
+def test_labels_of_predicted_positives_only_are_uneven_coverage_and_no_concept_drift(
+    clone: Clone, heart: Deployed, twin: str
+) -> None:
+    rows = familiar(REQUESTS, 4)
+    predictions = ask(heart, rows)
+    positives = {p["prediction_id"]: row[TARGET] for p, row in zip(predictions, rows, strict=True) if p["label"] == "1"}
+    tell(heart, positives)
+    captured(heart, predictions)
+    report = compared(clone, heart, twin, REQUESTS)
+    assert report.alarms == ["coverage"]
+    assert report.performance is not None
+    assert report.performance.status != "worse"
+    assert report.labels.joined == len(positives)
+
+
+class Queue:
+    """A queue that hears the alerts topic."""
+
+    def __init__(self, heart: Deployed) -> None:
+        sqs, sns = heart.account.client("sqs"), heart.account.client("sns")
+        topic = heart.outputs["alerts_topic"]
+        self._sqs, self._url = sqs, sqs.create_queue(QueueName="andamio-watch-test")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        may_send = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [may_send]})
+        sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": policy})
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+
+    def receive(self) -> dict[str, Any]:
+        """The message of the next alarm."""
+
+        def alarm() -> dict[str, Any] | None:
+            reply = self._sqs.receive_message(QueueUrl=self._url, WaitTimeSeconds=1)
+            for message in reply.get("Messages", []):
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+                content: dict[str, Any] = json.loads(json.loads(message["Body"])["Message"])
+                if content.get("NewStateValue") == "ALARM":
+                    return content
+            return None
+
+        found: dict[str, Any] = until(alarm)
+        return found
