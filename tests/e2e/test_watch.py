@@ -82,7 +82,7 @@ def familiar(count: int, seed: int) -> list[Row]:
 
 def ask(heart: Deployed, rows: Sequence[Row]) -> list[Prediction]:
     records = [
-        {name: value if value not in ("", "?") else None for name, value in row.items() if name != TARGET}
+        {name: float(value) if value not in ("", "?") else None for name, value in row.items() if name != TARGET}
         for row in rows
     ]
     reply = heart.request("POST", "/predict/batch", json={"records": [{"features": record} for record in records]})
