@@ -149,12 +149,14 @@ def capture(to: Stores) -> list[Permission]:
 
 
 def api(to: Stores) -> list[Permission]:
-    """Reads the release that serves, and batches; writes labels, and nothing else into the lake.
+    """Reads the release that serves, batches and reports of the watch; writes labels, and nothing else into the lake.
 
     A presigned address may do what the function that signs it may do.
     """
     return [
+        listing(to.lake),
         objects(to.lake, ["s3:PutObject"], layout.FEEDBACK),
+        objects(to.lake, READ, layout.MONITORING),
         listing(to.models),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
         listing(to.batch, versions=True),
@@ -166,8 +168,16 @@ def api(to: Stores) -> list[Permission]:
 
 
 def monitor(to: Stores) -> list[Permission]:
-    """Reads captures and the champion's release; writes reports, puts what was measured, and tells what was found."""
+    """Reads captures, labels and the champion's release; writes reports, puts what was measured, tells what was found.
+
+    A label whose prediction is not in the window is looked up in the predictions table, or its batch in the bucket.
+    """
     return [
+        objects(to.lake, READ, layout.FEEDBACK),
+        listing(to.batch),
+        objects(to.batch, READ, layout.batch("*", "plan.json")),
+        Permission(("dynamodb:GetItem",), (to.table.table_arn,)),
+        Permission(("dynamodb:Query",), (to.table.by_record_arn,)),
         listing(to.lake, versions=True),
         listing(to.models),
         # By version: what was written is looked at, whatever follows it.

@@ -68,6 +68,12 @@ def test_each_alarm_says_what_it_means_and_has_a_section_in_the_manual(aws):
         assert section
 
 
+def test_the_page_says_what_as_many_alarms_cost(aws):
+    page = (REPOSITORY / "docs" / "deploy.md").read_text()
+    (row,) = re.findall(r"\| alarms, one metric each.* \| (\d+) \| \$0.10 \| \$([\d.]+) \|", page)
+    assert row == (str(len(alarms(aws))), f"{len(alarms(aws)) / 10:.2f}")
+
+
 def test_what_the_watch_decides_has_an_alarm_everywhere_that_keeps_its_state_between_two_windows(deployment):
     found = {name: alarm for name, alarm in alarms(deployment).items() if alarm["Namespace"] == names.METRICS}
     assert set(found) == WATCH

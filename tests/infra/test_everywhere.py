@@ -90,6 +90,11 @@ def test_functions_get_the_settings_that_they_read(deployment):
         assert settings.from_env(variables).as_env() == variables
 
 
+def test_the_api_keeps_the_share_of_predictions_that_the_contract_says(deployment):
+    variables = deployment.named("AWS::Lambda::Function", "ApiFunction")["Environment"]["Variables"]
+    assert (variables["ANDAMIO_CAPTURE_SHARE"], variables["ANDAMIO_AUDIT_SHARE"]) == ("1.0", "0.0")
+
+
 def test_functions_fit_a_new_account(deployment):
     for function in deployment.of_type("AWS::Lambda::Function").values():
         assert function["MemorySize"] <= 3008
@@ -148,7 +153,7 @@ def test_whatever_is_called_without_being_waited_for_has_a_dead_letter_queue(dep
         for subscription in deployment.of_type("AWS::SNS::Subscription").values()
         if subscription["Protocol"] == "https"
     ]
-    assert sorted(used) == sorted(queues)
+    assert set(used) == queues
 
 
 def test_the_log_of_the_api_and_no_other_reaches_capture(deployment):
@@ -217,13 +222,16 @@ def test_a_raw_file_starts_etl_and_nothing_else_does(deployment):
 
 
 def test_an_execution_that_did_not_end_well_reaches_the_alerts_topic(deployment):
-    rule = deployment.named("AWS::Events::Rule", "Alerts")
+    rule = deployment.named("AWS::Events::Rule", "AlertsFailedExecutions")
     machines = deployment.of_type("AWS::StepFunctions::StateMachine")
     assert rule["EventPattern"]["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
     watched = [machine["Ref"] for machine in rule["EventPattern"]["detail"]["stateMachineArn"]]
     assert sorted(watched) == sorted(machines)
     (topic,) = [name for name in deployment.of_type("AWS::SNS::Topic") if name.startswith("Alerts")]
     assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": topic}]
+    approvals = deployment.named("AWS::Events::Rule", "AlertsApprovals")
+    assert approvals["EventPattern"] == {"source": ["andamio.heart"], "detail-type": ["Approval needed"]}
+    assert [target["Arn"] for target in approvals["Targets"]] == [{"Ref": topic}]
 
 
 def test_alerts_are_encrypted_under_a_key_that_eventbridge_and_alarms_may_use(deployment):

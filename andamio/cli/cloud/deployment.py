@@ -11,13 +11,15 @@ from platform import machine
 from typing import Any
 
 from andamio import names
+from andamio.adapters.alarms import has_subscriber
 from andamio.adapters.aws import API_ID
 from andamio.cli.cloud import addresses, cdk, local, outputs
 from andamio.cli.cloud.target import Target, stage_of, system_of, target
 from andamio.cli.console import note
 from andamio.cli.home import REPO, home
+from andamio.cli.home import account as account_of
 from andamio.contract import Contract
-from andamio.errors import AccountError, NotDeployed, ToolError, UsageError
+from andamio.errors import AccountError, AwsError, NotDeployed, ToolError, UsageError
 
 ECS_ROLE = "AWSServiceRoleForECS"
 """The service-linked role of ECS: AWS makes one an account."""
@@ -110,6 +112,19 @@ def require_role_of_ecs(contract: Contract, where: Target, context: list[str]) -
             f"ECS, which runs training that is larger than a function, needs its own role {ECS_ROLE} {where}, once. "
             "Create it: aws iam create-service-linked-role --aws-service-name ecs.amazonaws.com\n"
             'Or do without tasks: compute = "function" in [training] of problem.toml.'
+        )
+
+
+def say_who_is_told(deployed: dict[str, Any]) -> None:
+    """Say so where nobody hears of alarms and failed executions; nothing where the subscribers cannot be read."""
+    try:
+        heard = has_subscriber(account_of(deployed), deployed["alerts_topic"])
+    except AwsError:
+        return
+    if not heard:
+        note(
+            "Nobody is told of alarms and failed executions: the alerts topic has no subscriber that confirmed. Deploy "
+            "with -c alert_email=you@example.org, and follow the link in the message that comes."
         )
 
 
