@@ -112,6 +112,7 @@ class MonitorSettings(Settings):
     system: str
     lake: str
     models: str
+    batch: str
     table: str
 
 

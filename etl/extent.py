@@ -12,11 +12,11 @@ from andamio.tabular.extent import rows_about
 from etl.collect import Source
 
 MOST_CELLS = 390_000_000
-"""Rows times columns of the contract: numbers and short texts are read in a third of a function's 15 minutes
-(benchmarks/etl.py). Other cells cost more, and a function's CPU is another."""
+"""Rows times columns of the contract: numbers and short texts are read in a third of a function's 15 minutes, and
+published in half of them (benchmarks/etl.py). Other cells cost more, and a function's CPU is another."""
 MOST_ROWS = 12_000_000
-"""What a function has memory for where a column, such as an id, has another text in each row. Else it takes half of
-its 3,008 MB (benchmarks/etl.py)."""
+"""What a function has memory for where a column, such as an id, has another text in each row. Else it takes under
+two thirds of its 3,008 MB (benchmarks/etl.py)."""
 MOST_BYTES = 4 * 10**9
 """Of one file as it lies there: it is copied to the function's disk, where the rows of all files need room, too."""
 LOOKED_INTO_FROM = 20_000_000

@@ -23,8 +23,8 @@ from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 
-CHUNK = 262_144
-"""Rows of a chunk, or a few more: it is written when it has so many."""
+CHUNK = 4_194_304
+"""Cells of a chunk, or a few more: it is written when it has so many, wide tables after fewer rows."""
 INDEX = "index.npy"
 _PIECE = 8 * 2**20
 
@@ -62,7 +62,7 @@ class Chunks:
         """Add some rows; they are in a file once there are as many as a chunk has, or at `finish`."""
         self._waiting.append(columns)
         self._rows += len(next(iter(columns.values())))
-        if self._rows >= CHUNK:
+        if self._rows * len(columns) >= CHUNK:
             self.finish()
 
     def finish(self) -> None:

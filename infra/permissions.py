@@ -149,12 +149,14 @@ def capture(to: Stores) -> list[Permission]:
 
 
 def api(to: Stores) -> list[Permission]:
-    """Reads the release that serves, and batches; writes labels, and nothing else into the lake.
+    """Reads the release that serves, batches and reports of the watch; writes labels, and nothing else into the lake.
 
     A presigned address may do what the function that signs it may do.
     """
     return [
+        listing(to.lake),
         objects(to.lake, ["s3:PutObject"], layout.FEEDBACK),
+        objects(to.lake, READ, layout.MONITORING),
         listing(to.models),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
         listing(to.batch, versions=True),
@@ -166,14 +168,20 @@ def api(to: Stores) -> list[Permission]:
 
 
 def monitor(to: Stores) -> list[Permission]:
-    """Reads captures and the champion's release; writes reports, puts what was measured, and tells what was found."""
+    """Reads captures, labels and the release; writes reports, puts what was measured, tells what was found."""
     return [
         listing(to.lake, versions=True),
         listing(to.models),
         # By version: what was written is looked at, whatever follows it.
         objects(to.lake, [*READ_WRITE, "s3:GetObjectVersion"], layout.CAPTURES),
         objects(to.lake, READ_WRITE, layout.MONITORING),
+        objects(to.lake, READ, layout.FEEDBACK),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
+        # Whether the prediction of a label is there at all.
+        Permission(("dynamodb:GetItem",), (to.table.table_arn,)),
+        Permission(("dynamodb:Query",), (to.table.by_record_arn,)),
+        listing(to.batch),
+        objects(to.batch, READ, layout.batch("*", "plan.json")),
         MAY_MEASURE,
         may_tell(to, "Drift seen", "Performance worse"),
     ]

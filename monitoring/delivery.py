@@ -22,7 +22,7 @@ from typing import Any
 
 from andamio import names
 from andamio.contract import Contract
-from andamio.contract.canonical import composed
+from andamio.contract.canonical import canonical, composed
 from andamio.errors import DataError
 from andamio.storage import layout
 from andamio.storage.ports import Objects, PredictionStore
@@ -227,5 +227,6 @@ def _item(line: Line, lifetime: timedelta) -> dict[str, Any]:
         "created": line["time"],
         "expires_at": int((moment + lifetime).timestamp()),
     }
-    record = line.get("record_id")
-    return item if record is None else item | {"record_id": str(record)}
+    # As a batch's item has it, and a client asks for it: 7, "7" and 7.0 are one record. An index takes no empty text.
+    record = canonical(line.get("record_id"))
+    return item | {"record_id": record} if record else item

@@ -20,6 +20,7 @@ from andamio.release.release import Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from monitoring.captures import compact_window, read_window
+from monitoring.feedback import Elsewhere, join, read_feedback
 from monitoring.performance.window import Labelled
 from monitoring.window import Window
 
@@ -61,10 +62,16 @@ def compact(lake: Objects, models: Objects, window: Window) -> int:
     return compact_window(lake, contract_of, window.start, window.whole)
 
 
-def read(lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor) -> Evidence:
-    """The evidence of a window about a release that was trained under `contract`."""
+def read(
+    lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor, elsewhere: Elsewhere
+) -> Evidence:
+    """The evidence of a window about a release that was trained under `contract`.
+
+    Labels of predictions that are not in the window are looked for `elsewhere`.
+    """
     found = read_window(lake, contract, release, window.start, window.whole)
     captured = found.captured
+    labelled, orphans = _labelled(lake, contract, window, release, settings, captured, elsewhere)
     return Evidence(
         times=captured.times,
         columns=captured.columns,
@@ -77,25 +84,43 @@ def read(lake: Objects, contract: Contract, window: Window, release: str, settin
         rejections=found.rejections,
         unreadable=sum(found.unreadable.values()),
         capture_lag=capture_lag(lake, window),
-        labelled=_labelled(lake, contract, window, release, settings, captured),
+        labelled=labelled,
+        orphans=orphans,
     )
 
 
 def _labelled(
-    lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor, captured: CapturedRows
-) -> Labelled:
-    """Predictions with their labels: those of the window, and where labels take long, of as many hours before it."""
+    lake: Objects,
+    contract: Contract,
+    window: Window,
+    release: str,
+    settings: Monitor,
+    captured: CapturedRows,
+    elsewhere: Elsewhere,
+) -> tuple[Labelled, int]:
+    """Predictions with their labels: those of the window, and where labels take long, of as many hours before it.
+
+    And how many labels that are old enough, of as many hours as the window has, have no prediction anywhere.
+    """
+    start = window.start - timedelta(hours=settings.label_delay_hours)
     if settings.label_delay_hours:
-        start = window.start - timedelta(hours=settings.label_delay_hours)
         captured = read_window(lake, contract, release, start, window.whole).captured
     end = np.datetime64(window.end.replace(tzinfo=None), "ms")
     age = (end - captured.times).astype("timedelta64[ms]").astype(np.float64) / _HOUR_MS
-    return Labelled(
-        captured.probabilities.astype(np.float64),
-        captured.truth,
-        age,
-        np.where(captured.truth >= 0, 0.0, np.nan),
+    said = read_feedback(lake, min(start, window.start - timedelta(hours=settings.orphan_hours)), window.end)
+    found = join(
+        captured,
+        said,
+        contract.classes,
+        now=window.end,
+        orphan_hours=settings.orphan_hours,
+        elsewhere=elsewhere,
     )
+    labels, delay = np.full(captured.rows, -1, dtype=np.int64), np.full(captured.rows, np.nan)
+    labels[found.rows] = found.labels
+    waited = found.received - captured.times[found.rows].astype("datetime64[ms]")
+    delay[found.rows] = np.maximum(waited.astype(np.float64) / _HOUR_MS, 0.0)
+    return Labelled(captured.probabilities.astype(np.float64), labels, age, delay), found.orphans
 
 
 def capture_lag(lake: Objects, window: Window) -> float | None:

@@ -29,6 +29,7 @@ from monitoring.events import (
     Verdict,
     WindowEvent,
 )
+from monitoring.feedback import Elsewhere
 from monitoring.judge import Before, judge
 from monitoring.ports import Metrics
 from monitoring.reference import Reference, of_release
@@ -50,10 +51,11 @@ _BREAK = timedelta(hours=25)
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What the steps work with: the buckets, the contract of the deployment, and where things are told."""
+    """What the steps work with: buckets, predictions of other windows, the deployment's contract, and who is told."""
 
     lake: Objects
     models: Objects
+    predictions: Elsewhere
     contract: Contract
     system: str
     metrics: Metrics
@@ -181,7 +183,7 @@ def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
     release = Release.open(to.models, fixed.release)
     contract = release.contract()
     reference = _reference(release, notes)
-    found = evidence.read(to.lake, contract, window, fixed.release, to.contract.monitor)
+    found = evidence.read(to.lake, contract, window, fixed.release, to.contract.monitor, to.predictions)
     if found.unreadable:
         notes.append(f"{found.unreadable:,} kept records cannot be read under the contract of the release.")
     if moment(fixed.since) > window.start:

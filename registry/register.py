@@ -13,7 +13,7 @@ from datetime import datetime
 from andamio.errors import PreconditionFailed, TrainingError
 from andamio.release import release as releases
 from andamio.release.approval import find_approval
-from andamio.release.history import HistoryRecord, change_pointer, record_rejection
+from andamio.release.history import HistoryRecord, change_pointer, record_change, record_rejection
 from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
 from andamio.storage.ports import Objects
 from registry import card
@@ -179,6 +179,7 @@ def _swap(models: Objects, run: Run, gate_decision: GateDecision, release: str, 
     """Whether the pointer names the release: swapped now, or by an earlier call that was cut off."""
     pointer, etag = read_pointer(models, problem_of(run))
     if _serves(pointer, release):
+        record_change(models, pointer)  # the call that swapped it may have been cut off before
         return True
     if (pointer.revision, etag) != (gate_decision.revision, gate_decision.etag):
         return False
@@ -198,7 +199,10 @@ def _swap(models: Objects, run: Run, gate_decision: GateDecision, release: str, 
         change_pointer(models, pointer, etag, pointer.promoted(entry, change))
     except PreconditionFailed:
         # A write that was retried after its answer got lost fails too: look whether it was ours.
-        return _serves(read_pointer(models, pointer.problem)[0], release)
+        found, _ = read_pointer(models, pointer.problem)
+        if not _serves(found, release):
+            return False
+        record_change(models, found)
     return True
 
 

@@ -87,28 +87,28 @@ def to_arrow(
     contract: Contract,
     table: Table,
     *,
-    ids: Sequence[str],
+    ids: Sequence[str] | pa.Array,
     record_ids: Sequence[str | None] | pa.Array,
     times: NDArray[np.datetime64],
-    sources: Sequence[str],
+    sources: Sequence[str] | str,
     version: str,
     labels: NDArray[np.integer[Any]],
     probabilities: NDArray[np.float32],
     audit: Sequence[bool] | NDArray[np.bool_],
     truth: NDArray[np.integer[Any]] | None = None,
 ) -> pa.RecordBatch:
-    """Rows as one batch; `table` holds their records `[rows]`, as the contract types them."""
+    """Rows as one batch; `table` holds their records `[rows]`, as the contract types them. One source may be of all."""
     rows = len(ids)
     true = np.full(rows, NO_TRUTH) if truth is None else truth
     found = schema(contract)
     flat = pa.array(np.ascontiguousarray(probabilities, dtype=np.float32).reshape(-1))
     arrays = [
-        pa.array(ids, pa.string()),
-        record_ids.cast(pa.string()) if isinstance(record_ids, pa.Array) else pa.array(record_ids, pa.string()),
+        _texts(ids),
+        _texts(record_ids),
         pa.array(times.astype("datetime64[ms]"), pa.timestamp("ms")).cast(pa.timestamp("ms", "UTC")),
-        pa.array(sources, pa.string()),
-        pa.array([version] * rows, pa.string()),
-        pa.array([CHAMPION] * rows, pa.string()),
+        pa.repeat(sources, rows) if isinstance(sources, str) else _texts(sources),
+        pa.repeat(version, rows),
+        pa.repeat(CHAMPION, rows),
         pa.array(labels.astype(np.int16)),
         pa.FixedSizeListArray.from_arrays(flat, len(contract.classes)),
         pa.array(np.asarray(audit, dtype=bool)),
@@ -138,6 +138,10 @@ def from_arrow(contract: Contract, batches: Sequence[pa.RecordBatch]) -> Capture
         truth=table.column("truth").fill_null(NO_TRUTH).to_numpy().astype(np.int64),
         columns=columns,
     )
+
+
+def _texts(texts: Sequence[str | None] | pa.Array) -> pa.Array:
+    return texts.cast(pa.string()) if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
 
 
 def _feature(table: Table, name: str, kind: pa.DataType) -> pa.Array:

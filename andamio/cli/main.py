@@ -20,6 +20,7 @@ from andamio.cli.home import REPO
 from andamio.cli.models import api, history, monitor, pipeline, reports, serving, show
 from andamio.cli.models import approve as approvals
 from andamio.cli.models import card as cards
+from andamio.cli.models import feedback as true_labels
 from andamio.cli.verify import run as verification
 from andamio.contract import Contract
 from andamio.errors import CommandError, UsageError
@@ -336,6 +337,32 @@ def lookup(
             "100,000 "
             "rows are found by prediction_id only: see the scored file."
         )
+
+
+@app.command()
+def feedback(
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV with the target column and prediction_id, record_id or [problem] id.")
+    ] = None,
+    prediction: Annotated[
+        str | None, typer.Option("--prediction", help="Prediction id, from a reply or a scored file.")
+    ] = None,
+    record: Annotated[
+        str | None, typer.Option("--record", help="Your own id of a record, instead of a prediction id.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option("--label", help="The true class, or a value of the target column.")
+    ] = None,
+    problem: Name = None,
+    stage: Stage = None,
+) -> None:
+    """Send the true labels of predictions, of a file or a single one."""
+    if file is None:
+        true_labels.send_one(_deployed(problem, stage), prediction, record, label)
+        return
+    if (prediction, record, label) != (None, None, None):
+        raise UsageError("Expected a file, or one label by --prediction or --record and --label, not both.")
+    true_labels.send_file(_deployed(problem, stage), file)
 
 
 @app.command(name="monitor")

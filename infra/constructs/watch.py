@@ -48,6 +48,7 @@ class Watch(Construct):
                 system,
                 stores.lake.bucket_name,
                 stores.models.bucket_name,
+                stores.batch.bucket_name,
                 stores.table.table_name,
             ).as_env(),
             permissions=OF_FUNCTIONS["monitor"](stores),

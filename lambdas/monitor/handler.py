@@ -7,12 +7,14 @@ from functools import cache, partial
 from typing import Any
 
 from andamio.adapters.cloudwatch import CloudWatchMetrics
+from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.events import BusEvents
 from andamio.adapters.s3 import S3Objects
 from andamio.contract.deployed import load_problem
 from andamio.names import EVENT_MONITOR
 from andamio.settings import MonitorSettings
 from andamio.step import logged_step
+from monitoring.feedback import StoredPredictions
 from monitoring.steps import STEPS, Watch
 
 
@@ -26,6 +28,7 @@ def connect() -> partial[Watch]:
         models=S3Objects(settings.models),
         contract=load_problem(),
         system=settings.system,
+        predictions=StoredPredictions(DynamoPredictionStore(settings.table), S3Objects(settings.batch)),
         metrics=CloudWatchMetrics(settings.system),
         events=BusEvents(),
     )

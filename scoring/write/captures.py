@@ -30,12 +30,15 @@ from andamio.records.table import Table
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from andamio.tabular.rows import Rows
-from scoring.batch import BatchPlan, Cut, Shard, prediction_id
+from scoring.batch import BatchPlan, Cut, Shard
 from scoring.predictions import RowPredictions
 from scoring.write.rejects import UNREADABLE_ROW
 
 MOST_ROWS = 100_000
 """Rows of a batch that are kept, about."""
+SPARE_ROWS = 20_000
+"""Rows above those that are held before they are thinned."""
+_GROUP_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,10 @@ class ShardCapture:
             columns.to_arrow(
                 self._contract,
                 table if rows == table.rows else table.take(drawn),
-                ids=[prediction_id(self._plan.batch, line) for line in predictions.lines[drawn].tolist()],
+                ids=self._prediction_ids(predictions.lines[drawn]),
                 record_ids=pc.if_else(pc.equal(ids, ""), None, ids),
                 times=np.full(rows, self._created(), dtype="datetime64[ms]"),
-                sources=[f"batch:{self._plan.batch}"] * rows,
+                sources=f"batch:{self._plan.batch}",
                 version=self._plan.release,
                 labels=predictions.labels[drawn],
                 probabilities=predictions.probabilities[drawn],
@@ -105,7 +108,7 @@ class ShardCapture:
         )
         self._numbers.append(numbers[drawn])
         self._rows += rows
-        if self._rows > 2 * self._most:
+        if self._rows > self._most + SPARE_ROWS:
             self._thin()
 
     def reject(self, problems: Sequence[Violation], rows: Rows) -> None:
@@ -132,7 +135,8 @@ class ShardCapture:
         if self._rows:
             path = folder / "captures"
             with RowsFile(path, columns.schema(self._contract)) as file:
-                for batch in self._kept:
+                # Row groups of a good size, out of what was left of each block.
+                for batch in pa.Table.from_batches(self._kept).combine_chunks().to_batches(_GROUP_ROWS):
                     file.add(batch)
             lake.put_new_file(rows, path, content_type="application/vnd.apache.parquet")
         lake.put_new(summary, self._summary().to_json(), content_type=documents.JSON)
@@ -148,6 +152,10 @@ class ShardCapture:
             truths=self._truths,
             no_truths=self._no_truths,
         )
+
+    def _prediction_ids(self, lines: NDArray[np.int64]) -> pa.Array:
+        """As `scoring.batch.prediction_id` makes one of each line."""
+        return pc.binary_join_element_wise(self._plan.batch, pa.array(lines).cast(pa.string()), "-")
 
     def _created(self) -> np.datetime64:
         return np.datetime64(datetime.fromisoformat(self._plan.created).astimezone(UTC).replace(tzinfo=None), "ms")

@@ -206,9 +206,10 @@ def sample(clone: Clone, demo: Done) -> Path:
     return clone.home / "demo" / "heart" / "sample.csv"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _heart_as_its_defaults_say(clone: Clone, demo: Done) -> None:
-    """Each file finds heart deployed last, and with the default options, whatever ran before."""
+@pytest.fixture(scope="module")
+def heart_again(clone: Clone, demo: Done) -> Iterator[None]:
+    """For a file that deploys something else: the next one finds heart deployed last, and with the default options."""
+    yield
     clone.ok("deploy")
 
 

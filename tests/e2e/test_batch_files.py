@@ -31,7 +31,7 @@ HEADER, *LINES = PATIENTS.splitlines()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _small_shards(clone: Clone, heart: Deployed) -> None:
+def _small_shards(clone: Clone, heart: Deployed, heart_again: None) -> None:
     """Shards of a megabyte, so that a file that is made in a second has many."""
     clone.ok("deploy", "--context", "shard_mib=1")
 

@@ -14,7 +14,7 @@ from localstack.process import wait_until
 
 from .conftest import REPO, Clone, Deployed, Done
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("heart_again")]
 
 FRUIT = REPO / "tests" / "problems" / "fruit"
 

@@ -16,7 +16,7 @@ import pytest
 
 from .conftest import HEART, REPO, Clone, Deployed
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("heart_again")]
 
 PAGES = ("README.md", "docs/tutorial.md", "docs/batch.md")
 BLOCK = re.compile(r"(?:^<!-- (?P<why>not run: [^>]*) -->\n)?^```sh\n(?P<lines>.*?)^```", re.MULTILINE | re.DOTALL)

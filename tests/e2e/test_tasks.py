@@ -12,7 +12,7 @@ from andamio import names
 
 from .conftest import HEART, Clone, Deployed, gap_of_localstack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("heart_again")]
 
 SYSTEM = "tasks"
 

@@ -205,11 +205,18 @@ def died(world: World, fault: Fault, expected: dict[str, Any]) -> str:
     return "; ".join(each for each in differences(found, expected) if not (is_second and world.second.match(each)))
 
 
+@pytest.fixture(scope="module", params=WORLDS, ids=lambda kind: kind.__name__)
+def ran(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[World, list[Place], dict[str, Any]]:
+    """A world, with every call of a run to which nothing happened, and what it stored."""
+    world: World = request.param(tmp_path_factory.mktemp("world"))
+    return world, *undisturbed(world)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", WORLDS, ids=lambda kind: kind.__name__)
-def test_undisturbed_runs_store_the_same(kind: type[World], tmp_path: Path) -> None:
-    world = kind(tmp_path)
-    places, expected = undisturbed(world)
+def test_undisturbed_runs_store_the_same(ran: tuple[World, list[Place], dict[str, Any]]) -> None:
+    world, places, expected = ran
     again, once_more = undisturbed(world)
     assert sorted(again) == sorted(places)
     assert not differences(once_more, expected)
@@ -217,16 +224,14 @@ def test_undisturbed_runs_store_the_same(kind: type[World], tmp_path: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(3 * 3600 if EXPLORES else 600)
-@pytest.mark.parametrize("kind", WORLDS, ids=lambda kind: kind.__name__)
-def test_whatever_dies_the_same_command_ends_right(kind: type[World], tmp_path: Path) -> None:
-    world = kind(tmp_path)
-    places, expected = undisturbed(world)
+def test_whatever_dies_the_same_command_ends_right(ran: tuple[World, list[Place], dict[str, Any]]) -> None:
+    world, places, expected = ran
     if EXPLORES:
         faults = [Fault(place, when) for place in places for when in HOW]
     else:
         chosen = [
             next(each for each in places if (each.step, each.call) == (step, call) and each.key.startswith(key))
-            for step, call, key in kind.quick
+            for step, call, key in world.quick
         ]
         faults = [Fault(place, when) for place, when in zip(chosen, HOW, strict=True)]
     wrong = {f"{fault.when} {fault.place}": said for fault in faults if (said := died(world, fault, expected))}

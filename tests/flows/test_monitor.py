@@ -13,11 +13,13 @@ import pytest
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
 
 from andamio.adapters.events import BusEvents
+from andamio.feedback import Statement, keep
 from andamio.storage import layout
 from andamio.storage.events import Event
 from infra import asl
 from lambdas.monitor import handler as monitor_handler
 from monitoring.window import Window
+from tests.support.capture import identity
 from tests.support.watched import capture, hospital, watched_release
 
 from .cloud import FUNCTION_SECONDS, Cloud, account, throttled
@@ -110,12 +112,56 @@ def test_drift_is_reported_measured_and_told_and_the_same_event_again_changes_no
     assert written(hungary) == before
 
 
+def test_labels_that_came_are_joined_and_those_without_a_prediction_are_counted(
+    hungary: Cloud, sent: list[Event]
+) -> None:
+    """Flipped labels show a model that is worse, and leave raw data and data versions as they were."""
+    untouched = {"raw/heart.csv", "datasets/current.json", "datasets/v1/holdout.npz"}
+    for key in untouched:
+        hungary.lake.put(key, b"as it was")
+    before = {(info.key, info.version) for info in hungary.lake.list("") if info.key in untouched}
+    truth = hospital("heart-hungary").labels
+    said = [Statement(identity(row), None, "01"[1 - label]) for row, label in enumerate(truth)]
+    end = datetime(2026, 11, 27, 18, tzinfo=UTC)
+    keep(hungary.lake, said, end - timedelta(minutes=1), "v1")
+    scored, unknown = "20261101T100000-0123456789ab", "20261101T100000-0123456789ac"
+    hungary.batch.put(layout.batch(scored, "plan.json"), b"{}")
+    early = [
+        *(Statement(prediction, None, "1") for prediction in (f"{scored}-7", f"{unknown}-7", "f" * 32)),
+        *(Statement(None, record, "1") for record in ("patient-3", "nobody")),
+    ]
+    keep(hungary.lake, early, end - timedelta(hours=30), "v1")
+    ended = hungary.run("monitor", SCHEDULED)
+    assert ended.status == "SUCCEEDED", ended.cause
+    report = json.loads(hungary.lake.get(FOLDER + "report.json").body)
+    assert report["labels"] == {"joined": len(truth), "orphans": 4}, "of patient-3 nothing was predicted by then"
+    assert report["performance"]["status"] == "worse"
+    assert {event.kind for event in sent} == {"Drift seen", "Performance worse"}
+    assert {(info.key, info.version) for info in hungary.lake.list("") if info.key in untouched} == before
+
+
 def test_a_start_by_hand_watches_up_to_now(hungary: Cloud) -> None:
     ended = hungary.run("monitor", {})
     assert ended.status == "SUCCEEDED", ended.cause
     assert ended.output["window"] > "2026-11-27T18"
     latest = json.loads(hungary.lake.get(layout.LATEST_REPORT).body)
     assert latest["window"] == ended.output["window"]
+
+
+def test_labels_are_joined_and_those_for_no_prediction_are_orphans(hungary: Cloud) -> None:
+    moment = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    nowhere = [
+        Statement("0" * 32, None, "1"),
+        Statement(None, "nobody", "1"),
+        Statement("20261126T100000-0123456789ab-7", None, "0"),
+    ]
+    keep(hungary.lake, nowhere, moment, "0" * 16)
+    keep(hungary.lake, [Statement(None, "patient-3", "1")], moment + timedelta(days=1), "0" * 16)
+    ended = hungary.run("monitor", SCHEDULED)
+    assert ended.status == "SUCCEEDED", ended.cause
+    report = json.loads(hungary.lake.get(FOLDER + "report.json").body)
+    assert report["labels"] == {"joined": 1, "orphans": 3}
+    assert report["metrics"]["OrphanFeedback"] == 3
 
 
 def test_a_page_that_cannot_be_drawn_keeps_no_finding_back(hungary: Cloud, waits: list[float]) -> None:

@@ -42,6 +42,7 @@ _HOLD_TIMES = frozenset({"MLmodel", "card.html", "card.md", "decision.json", "ev
 _IDS = re.compile(
     r"(?<=/todo/)\d+|(?<=/known/)[0-9a-f]{64}|\d{8}T\d{6}-[\w-]+?(?=[-/.\"\s,]|$)"
     r"|\d{4}-\d\d-\d\d(?:T[\d:.+]+Z?| \d\d:\d\d(?: UTC|:[\d.]+))?|(?<=/hour=)\d\d"
+    r"|(?<=-\d{6}-)[0-9a-f]{8}(?=\.json|\")"
 )
 _LATENCY = re.compile(r"takes [\d.e-]+ ms")
 """How long a record takes, as the card says it."""

@@ -16,7 +16,9 @@ _TIMEOUT_SECONDS = 60.0
 _SERVER_ERROR = 500
 
 
-def call(deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def call(
+    deployed: dict[str, Any], method: str, path: str, body: dict[str, Any] | list[Any] | None = None
+) -> dict[str, Any]:
     """One request with the API key; raises `ServiceError` with the reply of the API when it is an error."""
     url = deployed["api_url"] + path
     headers = {"x-api-key": deployed["api_key"], "content-type": "application/json"}

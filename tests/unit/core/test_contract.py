@@ -44,6 +44,15 @@ def test_every_key_of_the_format_is_read() -> None:
     within(said, read, "")
 
 
+@pytest.mark.parametrize(
+    ("said", "share"),
+    [("", 1.0), ('capture = "all"', 1.0), ('capture = "sample"\nsample = 0.25', 0.25), ('capture = "none"', 0.0)],
+)
+def test_what_is_captured_is_a_share_of_predictions(said: str, share: float) -> None:
+    text = '[problem]\nname = "small"\ntarget = "y"\nlabels = { a = "A", b = "B" }\n[features.age]\ntype = "number"\n'
+    assert Contract.from_toml(f"{text}[monitor]\n{said}").monitor.capture_share == share
+
+
 def test_only_problem_and_features_are_needed() -> None:
     small = one('type = "number"')
     assert small.training.trials == 24

@@ -57,7 +57,7 @@ def lines(count: int, seed: int) -> list[str]:
 
 
 def stored(monkeypatch: pytest.MonkeyPatch, chunk: int) -> tuple[dict[str, object], dict[str, bytes], int]:
-    """What ETL says, the objects that it leaves, and the number of chunks, with so many rows of a chunk."""
+    """What ETL says, the objects that it leaves, and the number of chunks, with so many cells of a chunk."""
     monkeypatch.setattr(staging, "CHUNK", chunk)
     lake = Lake(CONTRACT)
     for number in range(6):
@@ -73,7 +73,7 @@ def stored(monkeypatch: pytest.MonkeyPatch, chunk: int) -> tuple[dict[str, objec
 
 def test_the_data_version_is_the_same_whatever_a_chunk_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, objects, one = stored(monkeypatch, 1_000_000)
-    in_parts, same, several = stored(monkeypatch, 100)
+    in_parts, same, several = stored(monkeypatch, 800)
     assert (one, several) == (1, 7)
     assert in_parts == whole
     assert whole["rows"]["replaced"] > 100

@@ -77,6 +77,12 @@ def test_a_prediction_is_found_by_its_id_and_by_the_callers_own(kept: Kept) -> N
     assert "record_id" not in kept.table.items[identity(1)]
 
 
+@pytest.mark.parametrize(("given", "found"), [("7.0", "7"), (" 7 ", "7"), ("007", "007"), (" ", None)])
+def test_a_record_is_listed_under_the_text_that_clients_ask_by(kept: Kept, given: str, found: str | None) -> None:
+    kept(delivery([prediction(0, record_id=given)]))
+    assert kept.table.items[identity(0)].get("record_id") == found
+
+
 def test_what_the_contract_marks_private_is_dropped_once_more() -> None:
     """The API logs no private field of its release's contract; the deployed one may have marked another since."""
     hidden = HEART.features["age"].model_copy(update={"private": True})

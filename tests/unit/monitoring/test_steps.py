@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from andamio.adapters.memory import MemoryEvents, MemoryObjects
+from andamio.adapters.memory import MemoryEvents, MemoryObjects, MemoryPredictionStore
 from andamio.contract import Contract
 from andamio.errors import DataError
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
@@ -19,6 +19,7 @@ from andamio.step import run_step
 from andamio.storage import documents, layout
 from monitoring import evidence as evidence_module
 from monitoring.evidence import Evidence
+from monitoring.feedback import StoredPredictions
 from monitoring.report import REPORT, LatestReport, Report
 from monitoring.steps import STEPS, Watch
 from monitoring.window import Window
@@ -60,6 +61,7 @@ class World:
         watch = Watch(
             lake=self.lake,
             models=self.models,
+            predictions=StoredPredictions(MemoryPredictionStore(), MemoryObjects("batch")),
             contract=self.contract,
             system="heart",
             metrics=self.figures,

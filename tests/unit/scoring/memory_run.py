@@ -102,7 +102,10 @@ def main() -> None:
     plan = type(scored.plan)(**(fields | more))
     shard = Shard(0, 0, end, plan.head.line)
     bucket: Any = Nowhere(scored, row, size, file)
-    result = score_shard(bucket, MemoryPredictionStore(), plan, Cut((shard,), False), shard, HEART, scored.model)
+    result = score_shard(
+        bucket, MemoryPredictionStore(), plan, Cut((shard,), False), shard, HEART, scored.model,
+        lake=bucket, capture_share=1.0,
+    )  # fmt: skip
     print(json.dumps({"rows": result.rows, "rejected": result.rejected, "peak": peak()}))
 
 

@@ -152,6 +152,30 @@ def test_a_swap_whose_answer_was_lost_counts_as_done(lake, models, tracker, run)
     decision, result = registered(lake, models, run, tracker)
     assert promote(models, run, decision, tracker, NEWS, NOW).status == "promoted"
     assert read_pointer(models, "heart")[0].champion.release == result.release
+    assert [info.key for info in models.list(layout.DECISIONS)] != [], "and it is recorded"
+
+
+def test_a_promotion_that_died_before_its_record_is_recorded_by_the_same_step(lake, models, tracker, run):
+    class Killed(Exception):
+        pass
+
+    class Dies(MemoryObjects):
+        def put_new(self, key, body, **said):
+            if key.startswith(layout.DECISIONS) and read_pointer(self, "heart")[0].champion and not self.died:
+                self.died = True
+                raise Killed
+            return super().put_new(key, body, **said)
+
+        died = False
+
+    models = copied(models, Dies("models"))
+    decision, _ = registered(lake, models, run, tracker)
+    with pytest.raises(Killed):
+        promote(models, run, decision, tracker, NEWS, NOW)
+    assert list(models.list(layout.DECISIONS)) == []
+    assert promote(models, run, decision, tracker, NEWS, NOW).status == "promoted"
+    (record,) = models.list(layout.DECISIONS)
+    assert record.key.startswith(f"{layout.DECISIONS}promoted-000001-")
 
 
 def test_somebody_else_s_promotion_in_between_is_a_conflict_that_is_decided_again(lake, models, tracker, run):
