@@ -168,20 +168,22 @@ def api(to: Stores) -> list[Permission]:
 
 
 def monitor(to: Stores) -> list[Permission]:
-    """Reads captures, labels and the release; writes reports, puts what was measured, tells what was found."""
+    """Reads captures, labels and the champion's release; writes reports, puts what was measured, tells what was found.
+
+    A label whose prediction is not in the window is looked up in the predictions table, or its batch in the bucket.
+    """
     return [
+        objects(to.lake, READ, layout.FEEDBACK),
+        listing(to.batch),
+        objects(to.batch, READ, layout.batch("*", "plan.json")),
+        Permission(("dynamodb:GetItem",), (to.table.table_arn,)),
+        Permission(("dynamodb:Query",), (to.table.by_record_arn,)),
         listing(to.lake, versions=True),
         listing(to.models),
         # By version: what was written is looked at, whatever follows it.
         objects(to.lake, [*READ_WRITE, "s3:GetObjectVersion"], layout.CAPTURES),
         objects(to.lake, READ_WRITE, layout.MONITORING),
-        objects(to.lake, READ, layout.FEEDBACK),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
-        # Whether the prediction of a label is there at all.
-        Permission(("dynamodb:GetItem",), (to.table.table_arn,)),
-        Permission(("dynamodb:Query",), (to.table.by_record_arn,)),
-        listing(to.batch),
-        objects(to.batch, READ, layout.batch("*", "plan.json")),
         MAY_MEASURE,
         may_tell(to, "Drift seen", "Performance worse"),
     ]

@@ -148,22 +148,6 @@ def test_a_start_by_hand_watches_up_to_now(hungary: Cloud) -> None:
     assert latest["window"] == ended.output["window"]
 
 
-def test_labels_are_joined_and_those_for_no_prediction_are_orphans(hungary: Cloud) -> None:
-    moment = datetime(2026, 11, 26, 12, tzinfo=UTC)
-    nowhere = [
-        Statement("0" * 32, None, "1"),
-        Statement(None, "nobody", "1"),
-        Statement("20261126T100000-0123456789ab-7", None, "0"),
-    ]
-    keep(hungary.lake, nowhere, moment, "0" * 16)
-    keep(hungary.lake, [Statement(None, "patient-3", "1")], moment + timedelta(days=1), "0" * 16)
-    ended = hungary.run("monitor", SCHEDULED)
-    assert ended.status == "SUCCEEDED", ended.cause
-    report = json.loads(hungary.lake.get(FOLDER + "report.json").body)
-    assert report["labels"] == {"joined": 1, "orphans": 3}
-    assert report["metrics"]["OrphanFeedback"] == 3
-
-
 def test_a_page_that_cannot_be_drawn_keeps_no_finding_back(hungary: Cloud, waits: list[float]) -> None:
     hungary.fake_function("monitor", failing("draw"))
     ended = hungary.run("monitor", SCHEDULED)

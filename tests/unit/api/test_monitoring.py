@@ -38,7 +38,7 @@ def watched(api: Api) -> Api:
         system="heart",
         metrics=Unmeasured(),
         events=MemoryEvents(),
-        elsewhere=StoredPredictions(MemoryPredictionStore(), MemoryObjects("batch")),
+        predictions=StoredPredictions(MemoryPredictionStore(), MemoryObjects("batch")),
         now=datetime(2026, 11, 27, 18, tzinfo=UTC),
     )
     gather_step(watch, GatherEvent(event={"end": END}, started=END))
