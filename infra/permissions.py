@@ -149,12 +149,14 @@ def capture(to: Stores) -> list[Permission]:
 
 
 def api(to: Stores) -> list[Permission]:
-    """Reads the release that serves, and batches; writes labels, and nothing else into the lake.
+    """Reads the release that serves, batches and reports of the watch; writes labels, and nothing else into the lake.
 
     A presigned address may do what the function that signs it may do.
     """
     return [
+        listing(to.lake),
         objects(to.lake, ["s3:PutObject"], layout.FEEDBACK),
+        objects(to.lake, READ, layout.MONITORING),
         listing(to.models),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
         listing(to.batch, versions=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -72,6 +73,14 @@ def test_labels_are_written_into_the_lake_and_nothing_else_is(scoring: Scoring, 
     assert info.key == layout.feedback(api.clock.time, f"{answer.json['feedback_id']}.jsonl")
     found = [(one.prediction_id, one.record_id, one.label) for one in read(info.key, api.lake.get(info.key).body)]
     assert found == [(prediction, None, "1"), (None, "patient-0", "0")]
+
+
+def test_the_newest_report_of_the_watch_is_read_where_there_is_one(scoring: Scoring, api: Api) -> None:
+    assert api.get("/monitoring").status == 404
+    key = layout.monitoring(api.clock.time, "report.json")
+    scoring.cloud.lake.put(key, b'{"status": "quiet"}')
+    scoring.cloud.lake.put(layout.LATEST_REPORT, json.dumps({"report": key}).encode())
+    assert api.get("/monitoring").json == {"status": "quiet"}
 
 
 def test_before_the_first_release_there_is_no_pointer_to_read(scoring: Scoring, api: Api) -> None:

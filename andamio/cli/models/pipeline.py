@@ -19,7 +19,7 @@ from andamio.cli.cloud import addresses, deployment, local
 from andamio.cli.console import done, err, note
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
-from andamio.cli.models import api, show
+from andamio.cli.models import api, show, story
 from andamio.cli.models.follow import follow, follow_etl, training_arn
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.cli.models.serving import await_release
@@ -77,6 +77,7 @@ def demo(folder: Path, emulator: str | None = None) -> None:
     done("A prediction, through API Gateway:")
     show.prediction(reply, api.texts(deployed))
     _demo_batch(deployed, files[0], release.contract())
+    story.watch(deployed, folder, files[0], release.contract())
     show.next_steps(deployed, features)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -70,18 +71,22 @@ def _names_in(file: Path, contract: Contract) -> list[str]:
 def first_record(file: Path, contract: Contract) -> dict[str, Any]:
     """A real record to predict: the first of a file that the contract accepts, else the schema's example."""
     try:
-        kinds = column_kinds(contract, contract.inputs)
-        read_as, blocks = read_file(file.name, file.read_bytes(), contract, kinds)
-        for some in blocks:
-            table = parse(contract, some.columns, len(some.lines), text=some.text, decimal=read_as.decimal or ".")
-            for row in np.flatnonzero(~table.bad)[:1]:
-                return {
-                    name: _as_written(feature, json_value(_cell(table, name, int(row))))
-                    for name, feature in contract.inputs.items()
-                }
+        return next(records(file, contract), None) or example_record(contract)
     except (OSError, DataError):
-        pass  # ETL reports what is wrong with a file
-    return example_record(contract)
+        return example_record(contract)  # ETL reports what is wrong with a file
+
+
+def records(file: Path, contract: Contract) -> Iterator[dict[str, Any]]:
+    """The records of a file that the contract accepts, as a client would send them; raises as `read_file` does."""
+    kinds = column_kinds(contract, contract.inputs)
+    read_as, blocks = read_file(file.name, file.read_bytes(), contract, kinds)
+    for some in blocks:
+        table = parse(contract, some.columns, len(some.lines), text=some.text, decimal=read_as.decimal or ".")
+        for row in np.flatnonzero(~table.bad):
+            yield {
+                name: _as_written(feature, json_value(_cell(table, name, int(row))))
+                for name, feature in contract.inputs.items()
+            }
 
 
 def _cell(table: Table, name: str, row: int) -> Any:

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query, Request, Response
 from andamio import __version__
 from andamio.contract.schema import record_schema
 from andamio.errors import AccessRefused, NotReady
-from lambdas.api.dependencies import ChampionNow, ServingNow
+from lambdas.api.dependencies import ChampionNow, ServingNow, StoresNow
 from lambdas.api.models.model import JsonSchema, Model, Version
+from lambdas.api.models.monitoring import MonitoringReport
 from lambdas.api.models.problem import ALWAYS, problems
 from lambdas.api.replies.card import FILES, Format, card_reply, preferred_format
 from lambdas.api.replies.reply import json_reply
@@ -87,6 +88,20 @@ async def the_model_card(
 ) -> Response:
     """For people: whether to trust the model that serves, and why."""
     return card_reply(champion.release, format or preferred_format(request.headers.get("accept", "")))
+
+
+@router.get(
+    "/monitoring",
+    summary="What the watch found",
+    response_model=MonitoringReport,
+    response_description="The newest report",
+    responses=problems(404),
+)
+async def what_the_watch_found(stores: StoresNow) -> Response:
+    """Whether the predictions of the last hours go on as in training, and what to do where they do not."""
+    from lambdas.api.monitoring import newest_report
+
+    return json_reply(newest_report(stores.lake))
 
 
 @router.get(

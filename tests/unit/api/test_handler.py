@@ -40,7 +40,13 @@ def test_importing_the_handler_imports_nothing_heavy_and_needs_no_environment() 
 
 def test_importing_the_handler_imports_nothing_that_a_prediction_does_not_need() -> None:
     said = run("import sys, lambdas.api.handler; print(*sys.modules)").split()
-    others = {"lambdas.api.batches", "lambdas.api.feedback", "lambdas.api.predictions.lookup", "lambdas.api.openapi"}
+    others = {
+        "lambdas.api.batches",
+        "lambdas.api.feedback",
+        "lambdas.api.monitoring",
+        "lambdas.api.predictions.lookup",
+        "lambdas.api.openapi",
+    }
     assert {"scoring.batch", "scoring.lookup", "andamio.adapters.dynamodb", *others}.isdisjoint(said)
 
 
