@@ -86,7 +86,7 @@ def _contestant(tool: str, file: Path, rows: int) -> list[list[str]]:
     python = interpreter(tool)
     if python is None:
         return [[tool, "cannot be installed here", f"{rows:,}", *("-" for _ in CASES)]]
-    command = [python, Path(__file__).with_name("contestant.py"), tool, file]
+    command = [str(python), str(Path(__file__).with_name("contestant.py")), tool, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return [[tool, f"failed: {done.stderr.strip().splitlines()[-1][:100]}", f"{rows:,}", *("-" for _ in CASES)]]

@@ -92,10 +92,10 @@ def _line(known: World, rows: int) -> list[str]:
     found = compare(known.reference, sample, scores, (scores[:, 1] >= 0.5).astype(np.int64), Limits(), rows_seen=rows)
     seconds = time.process_time() - started
     errors = []
-    for one in found.features:
-        if one.feature in cells and one.psi is not None and one.statistic is not None:
-            exact = _exact(ordered[one.feature].counts, cells[one.feature], below[one.feature])
-            errors.append((abs(one.psi - exact[0]), abs(one.statistic - exact[1])))
+    for moved in found.features:
+        if moved.feature in cells and moved.psi is not None and moved.statistic is not None:
+            exact = _exact(ordered[moved.feature].counts, cells[moved.feature], below[moved.feature])
+            errors.append((abs(moved.psi - exact[0]), abs(moved.statistic - exact[1])))
     worst = np.max(errors, axis=0)
     named = f"{len(found.drifted)} of {len(range(0, NUMBERS, 10))}"
     other = _evidently(known.columns, sample) if rows <= EVIDENTLY_UP_TO else "-"
@@ -120,6 +120,8 @@ def _evidently(reference: Columns, window: Columns) -> str:
     with tempfile.TemporaryDirectory(prefix="watch-") as folder:
         file = Path(folder) / "window.pickle"
         file.write_bytes(pickle.dumps([("scale", reference, window)]))
-        command = [python, Path(others.__file__).with_name("contestant.py"), "evidently", file]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        script = Path(others.__file__).with_name("contestant.py")
+        done = subprocess.run(
+            [str(python), str(script), "evidently", str(file)], capture_output=True, text=True, check=True
+        )
     return f"{json.loads(done.stdout.strip().splitlines()[-1])['seconds']:.0f}"

@@ -147,15 +147,16 @@ def test_more_labels_show_a_smaller_drop(known, rng):
 
 def test_the_drop_that_could_be_seen_is_seen_in_about_four_cases_of_five():
     rng = np.random.default_rng(3)
-    known = replace(reference({}, *calibrated(rng, 4000, 2.5)), metric="accuracy")
-    own = performance(known, window_of(*calibrated(rng, 1000, 2.5)), Terms()).plain
+    known = replace(reference({}, *calibrated(rng, 1500, 2.5)), metric="accuracy")
+    known = replace(known, holdout={"accuracy": HoldoutFigure(0.811, 0.0001, 10**9)})  # the truth, for 2.5
+    own = performance(known, window_of(*calibrated(rng, 500, 2.5)), Terms()).plain
     share = own.smallest_drop / (2 * own.reference.value - 1)
     seen = [
         performance(known, window_of(scores, flipped(rng, labels, share)), Terms(), seed=number).status == "worse"
-        for number in range(60)
-        for scores, labels in [calibrated(rng, 1000, 2.5)]
+        for number in range(40)
+        for scores, labels in [calibrated(rng, 500, 2.5)]
     ]
-    assert 0.6 <= np.mean(seen) <= 0.95
+    assert 0.6 <= np.mean(seen) <= 0.97
 
 
 def test_three_classes_are_compared_and_covered_by_predicted_label(rng):
