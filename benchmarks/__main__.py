@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
-from benchmarks import api, burst, emulators, execution, explain, gate, racing, training
+from benchmarks import api, burst, capture, emulators, execution, explain, gate, racing, training
 
 api.main()
 explain.main()
 burst.main()
+capture.main([])
 emulators.main([])
 gate.main([])
 training.main([])

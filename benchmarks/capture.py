@@ -16,7 +16,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -60,13 +60,13 @@ class NoTable:
         return {}
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--hour", type=int, default=100_000, help="predictions of the hour that is compacted")
     parser.add_argument("--dollars", action="store_true", help="do not compact")
     parser.add_argument("--compact", nargs=2, help=argparse.SUPPRESS)
-    said = parser.parse_args()
+    said = parser.parse_args(argv)
     if said.compact:
         _compact(Path(said.compact[0]), said.compact[1])
         return

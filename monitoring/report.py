@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 from pydantic import Field
@@ -146,3 +147,12 @@ class LatestReport(Document):
     status: Status
     report: str
     page: str
+
+
+def schema() -> str:
+    """The JSON Schema of a report, as docs/monitoring.schema.json has it."""
+    return json.dumps(Report.model_json_schema(), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    print(schema(), end="")

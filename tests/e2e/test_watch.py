@@ -82,10 +82,10 @@ def familiar(count: int, seed: int) -> list[Row]:
 
 def ask(heart: Deployed, rows: Sequence[Row]) -> list[Prediction]:
     records = [
-        {name: value if value not in ("", "?") else None for name, value in row.items() if name != TARGET}
+        {name: float(value) if value not in ("", "?") else None for name, value in row.items() if name != TARGET}
         for row in rows
     ]
-    reply = heart.request("POST", "/predict", json=[{"features": record} for record in records])
+    reply = heart.request("POST", "/predict/batch", json={"records": [{"features": record} for record in records]})
     assert reply.status_code == 200, reply.text
     found: list[Prediction] = reply.json()["predictions"]
     assert len(found) == len(rows)

@@ -257,7 +257,7 @@ def test_every_budget_leaves_ten_mebibytes_of_lambdas_limit():
 
 def test_the_command_says_what_it_does_not_know(capsys):
     assert bundling.main(["apo"]) == 1
-    assert "one of api, etl, train, search, registry, score, capture. Got 'apo'" in capsys.readouterr().err
+    assert f"one of {', '.join(RECIPES)}. Got 'apo'" in capsys.readouterr().err
     assert bundling.main(["api", "--platform", "sparc"]) == 1
     assert "one of arm64, host, x86_64. Got 'sparc'" in capsys.readouterr().err
 

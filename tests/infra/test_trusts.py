@@ -79,9 +79,9 @@ def test_what_a_trust_names_is_what_the_stack_makes(aws):
 def test_events_are_published_by_rules_of_the_account_and_messages_of_alerts_without_a_condition(aws):
     """EventBridge names no source when it publishes: a condition would refuse every alert, without a word."""
     policy = aws.named("AWS::SNS::TopicPolicy", "Alerts")["PolicyDocument"]["Statement"]
-    (publishing,) = [statement for statement in policy if statement["Effect"] == "Allow"]
-    assert publishing["Principal"] == {"Service": "events.amazonaws.com"}
-    assert "Condition" not in publishing
+    publishing = [statement for statement in policy if statement["Effect"] == "Allow"]
+    conditions = {(statement["Principal"]["Service"], "Condition" in statement) for statement in publishing}
+    assert conditions == {("events.amazonaws.com", False), ("cloudwatch.amazonaws.com", True)}
     for queue in aws.of_type("AWS::SQS::QueuePolicy").values():
         for statement in queue["PolicyDocument"]["Statement"]:
             if statement["Effect"] == "Allow":

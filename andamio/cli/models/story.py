@@ -44,6 +44,7 @@ def watch(deployed: dict[str, Any], folder: Path, sample: Path, contract: Contra
         _predict(deployed, others)
         done(f"{len(others)} predictions of records of another place, {file.name}. What the watch says:")
         monitor.run(deployed)
+        note(f"They have labels: send them with andamio feedback, or learn from them: andamio ingest {file}")
 
 
 def _elsewhere(folder: Path, contract: Contract) -> list[Path]:

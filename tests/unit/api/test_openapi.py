@@ -198,6 +198,7 @@ def test_operations_keep_the_names_that_generated_clients_call() -> None:
         "predict_up_to_1000_records",
         "predict_in_mlflows_scoring_protocol",
         "explain_the_prediction_of_one_record",
+        "what_the_watch_found",
         "look_up_a_prediction_by_its_id",
         "list_the_predictions_of_a_record",
         "send_true_labels",

@@ -30,6 +30,8 @@ COMMANDS = (
     ["ingest"],
     ["batch", "{file}"],
     ["batches"],
+    ["feedback", "--prediction", "20261121T100000-0123456789ab-2", "--label", "1"],
+    ["monitor"],
     ["lookup", "20261121T100000-0123456789ab-2"],
     ["models"],
     ["promote", "0123456789abcdef"],

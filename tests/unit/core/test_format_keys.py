@@ -22,6 +22,7 @@ TABLES = {
     "gate": tables.Gate,
     "release": tables.ReleaseTable,
     "batch": tables.Batch,
+    "monitor": tables.Monitor,
     "label": tables.Label,
     "costs": tables.Costs,
 }

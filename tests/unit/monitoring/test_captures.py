@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from andamio.captures.sampling import chance
@@ -24,6 +25,7 @@ from monitoring.delivery import read, store
 from tests.support.capture import NOON, PATIENT, RELEASE, delivery, identity, minutes, prediction, rejection
 from tests.support.releases import HEART_FOLDER, heart
 from tests.unit.core.making import contract as contract_of
+from tests.unit.core.making import tables, typed_records
 
 HEART = heart()
 HOUR = timedelta(hours=1)
@@ -151,6 +153,27 @@ def test_a_record_has_the_columns_that_the_api_read(lake: MemoryObjects) -> None
     assert set(found.labels.tolist()) == {0}
     assert found.times.tolist() == [NOON.replace(tzinfo=None)] * 3
     assert set(found.truth.tolist()) == {-1}
+
+
+@settings(max_examples=40)
+@given(tables())
+def test_any_record_that_the_api_takes_is_kept_as_it_was_read(drawn: tuple[Contract, list[dict[str, Any]]]) -> None:
+    lake, (contract, cells) = MemoryObjects("lake"), drawn
+    records = typed_records(cells)
+    probabilities = dict.fromkeys(contract.classes, 0.5)
+    lines = [
+        prediction(number, features=record, label=contract.classes[0], probabilities=probabilities)
+        for number, record in enumerate(records)
+    ]
+    deliver(lake, lines, contract=contract)
+    compact_hour(lake, lambda version: contract, NOON)
+    found = window(lake, contract)
+    assert found.unreadable == {}
+    places = [found.captured.ids.index(identity(number)) for number in range(len(records))]
+    for name, column in parse_records(contract, records).columns.items():
+        back = found.captured.columns[name][places]
+        assert back.dtype == column.dtype
+        assert back.tolist() == column.tolist() or np.array_equal(back, column, equal_nan=True), name
 
 
 def test_a_day_that_the_api_read_from_csv_is_read_again() -> None:
