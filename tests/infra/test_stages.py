@@ -17,6 +17,8 @@ from tests.infra.test_problem import REST
 
 # What has a name of its own, and where it stands.
 NAMED = {
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
     "AWS::Events::Rule": "Name",
