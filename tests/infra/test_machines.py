@@ -8,6 +8,7 @@ import re
 import pytest
 
 from andamio.contract.tables import Training
+from andamio.errors import EventNotSent
 from infra import asl
 from infra.asl.retries import longest_wait
 from infra.asl.validator import validate
@@ -116,6 +117,26 @@ def test_a_throttled_call_is_waited_for_wherever_a_function_is_called(deployment
             first = task["Retry"][0]
             assert first["ErrorEquals"] == ["Lambda.TooManyRequestsException"], where
             assert longest_wait(first) / 2 >= 900, f"{where}: by then the longest call has ended"
+
+
+@pytest.mark.parametrize(("part", "step"), [("train", "register"), ("train", "promote"), ("monitor", "tell")])
+def test_an_event_that_was_not_sent_is_sent_again_before_its_execution_fails(deployment, part, step):
+    machine = definition(deployment, MACHINES[part])
+    sending = [task for _, task in asl.tasks(machine) if task["Parameters"].get("step") == step]
+    told = [task for task in sending if part == "monitor" or "decision.$" in task["Parameters"]]
+    assert told, "a run without a model sends no event"
+    for task in told:
+        (retry,) = [retry for retry in task["Retry"] if EventNotSent.__name__ in retry["ErrorEquals"]]
+        assert longest_wait(retry) / 2 >= 120, "an outage of minutes"
+
+
+@pytest.mark.parametrize("step", ["publish", "tell"])
+def test_what_the_watch_found_is_not_lost_with_one_call(deployment, step):
+    (task,) = [
+        task for _, task in asl.tasks(definition(deployment, "WatchMachine")) if task["Parameters"]["step"] == step
+    ]
+    assert task["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
+    assert task["Retry"][-1]["MaxAttempts"] > 0
 
 
 @pytest.mark.parametrize("part", MACHINES)
