@@ -124,7 +124,9 @@ class ProblemStack(Stack):
             expire={
                 layout.STAGING: 30,
                 ACCESS_LOG: 90,
-                **dict.fromkeys((layout.CAPTURES, layout.FEEDBACK), self._problem.contract.monitor.keep_days),
+                **dict.fromkeys(
+                    (layout.CAPTURES, layout.FEEDBACK, layout.MONITORING), self._problem.contract.monitor.keep_days
+                ),
             },
             forget={layout.DATASETS: 365},
         )
