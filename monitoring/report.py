@@ -112,7 +112,7 @@ class Report(Document):
     that all is well. `message` says it in a sentence, `findings` has what a person should know, the gravest first,
     `notes` what limits the report. `new` are alarms that the report before did not have. `since` says of an alarm and
     `features_since` of a feature which window had it first. `data`, `performance` and `estimate` are null where they
-    could not be made: a note says why. `metrics` are what CloudWatch gets.
+    could not be made: a note says why. `metrics` are what CloudWatch gets; a decision that could not be made has none.
     """
 
     problem: str

@@ -23,7 +23,7 @@ from monitoring.feedback import StoredPredictions
 from monitoring.report import REPORT, LatestReport, Report
 from monitoring.steps import STEPS, Watch
 from monitoring.window import Window
-from tests.support.releases import HEART_FOLDER, heart
+from tests.support.releases import heart
 from tests.support.watched import evidence_of, hospital, labelled, model, watched_release
 
 END = datetime(2026, 11, 27, 18, tzinfo=UTC)
@@ -97,6 +97,11 @@ def nothing(window: Window) -> Evidence:
     return evidence_of(window, hospital(), np.arange(0), seen=True)
 
 
+def heart_with(**monitor: Any) -> Contract:
+    contract = heart()
+    return contract.model_copy(update={"monitor": contract.monitor.model_copy(update=monitor)})
+
+
 @pytest.fixture(scope="module")
 def released() -> MemoryObjects:
     models = MemoryObjects("models")
@@ -106,7 +111,7 @@ def released() -> MemoryObjects:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, released: MemoryObjects) -> World:
-    return World(monkeypatch, released, heart())
+    return World(monkeypatch, released, heart_with(windows=3, persistence=2))
 
 
 def test_records_like_those_of_training_are_quiet(world: World) -> None:
@@ -204,7 +209,34 @@ def test_a_window_without_predictions_is_not_enough_data(world: World) -> None:
     verdict = world.run()
     assert verdict["status"] == "not-enough-data"
     assert verdict["message"].startswith("The window has 0 rows; 200 are needed")
-    assert world.figures.put_values[0]["DriftPersistent"] == 0
+    assert world.figures.put_values == [{"RejectRate": 0, "OrphanFeedback": 0, "RowsCompared": 0}]
+
+
+def test_an_alarm_keeps_its_state_through_a_window_that_could_not_decide(world: World) -> None:
+    """CloudWatch keeps the state while no figure comes: a night without traffic must not say that all is well."""
+    world.contract = heart_with(windows=1, persistence=1)
+    world.find = hungary
+    world.run(END - HOUR)
+    assert world.figures.put_values[-1]["DriftPersistent"] == 1
+    world.find = lambda window: replace(nothing(window), rejected=294, rejections={("chol", "below-minimum"): 250})
+    world.run(END)
+    assert world.figures.put_values[-1]["RejectAlarm"] == 1, "refused records are enough for this one"
+    assert not {"DriftPersistent", "DriftedFeatures"} & set(world.figures.put_values[-1])
+    world.find = quiet
+    world.run(END + HOUR)
+    assert world.figures.put_values[-1]["DriftPersistent"] == world.figures.put_values[-1]["RejectAlarm"] == 0
+    assert not {"PerformanceWorse", "LabelCoverageUneven"} & set(world.figures.put_values[-1]), "no label has come"
+
+
+def test_refused_records_ring_their_own_alarm_and_not_that_of_drift(world: World) -> None:
+    world.find = lambda window: replace(quiet(window), rejected=500, rejections={("chol", "below-minimum"): 500})
+    for days in (2, 1, 0):
+        verdict = world.run(END - days * DAY)
+    assert (verdict["alarms"], verdict["persistent"]) == (["rejects"], False)
+    assert world.report().persistence.with_drift == []
+    assert {key: world.figures.put_values[-1][key] for key in ("DriftPersistent", "RejectAlarm")} == {
+        "DriftPersistent": 0, "RejectAlarm": 1
+    }  # fmt: skip
 
 
 def test_a_champion_that_came_in_the_middle_of_the_window_is_said(world: World, released: MemoryObjects) -> None:
@@ -289,8 +321,7 @@ def test_steps_that_come_too_early_say_which_is_first(world: World) -> None:
 
 def test_the_contract_of_the_deployment_says_when_it_is_drift(world: World) -> None:
     world.find = hungary
-    toml = (HEART_FOLDER / "problem.toml").read_text() + "\n[monitor]\nwindows = 1\npersistence = 1\ndrift_psi = 1.5\n"
-    world.contract = Contract.from_toml(toml, "problem.toml")
+    world.contract = heart_with(windows=1, persistence=1, drift_psi=1.5)
     verdict = world.run()
     assert verdict["persistent"] is True
     assert world.report().data is not None
