@@ -140,13 +140,17 @@ class Report(Document):
 
 
 class LatestReport(Document):
-    """`monitoring/latest.json`: the newest window that has a report, and where its files are."""
+    """`monitoring/latest.json`: the newest window that has a report, where its files are, and what was told.
+
+    `told` are alarms that an event was sent for, and that no window since has found to be over.
+    """
 
     window: str
     release: str
     status: Status
     report: str
     page: str
+    told: list[Alarm] = Field(default_factory=list)
 
 
 def schema() -> str:
