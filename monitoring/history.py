@@ -22,7 +22,7 @@ def near(window: Window, end: datetime) -> bool:
 def ends_before(lake: Objects, window: Window, windows: int) -> list[datetime]:
     """The ends of earlier windows that have a report, oldest first; far enough back for so many windows."""
     length = window.end - window.start
-    oldest = window.end - (windows + 1) * length
+    oldest = window.end - windows * (length + _BREAK)  # short windows may lie a day apart
     found = []
     for info in lake.list(layout.MONITORING, after=layout.monitoring(oldest)):
         day, _, rest = info.key.removeprefix(f"{layout.MONITORING}dt=").partition("/")
