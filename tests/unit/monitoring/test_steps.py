@@ -13,6 +13,7 @@ import pytest
 
 from andamio.adapters.memory import MemoryEvents, MemoryObjects, MemoryPredictionStore
 from andamio.contract import Contract
+from andamio.contract.tables import Monitor
 from andamio.errors import DataError
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.step import run_step
@@ -103,11 +104,6 @@ def nothing(window: Window) -> Evidence:
     return evidence_of(window, hospital(), np.arange(0), seen=True)
 
 
-def heart_with(**monitor: Any) -> Contract:
-    contract = heart()
-    return contract.model_copy(update={"monitor": contract.monitor.model_copy(update=monitor)})
-
-
 @pytest.fixture(scope="module")
 def released() -> MemoryObjects:
     models = MemoryObjects("models")
@@ -117,7 +113,8 @@ def released() -> MemoryObjects:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, released: MemoryObjects) -> World:
-    return World(monkeypatch, released, heart_with(windows=3, persistence=2))
+    # The problem's own settings are the demo's, which has one window.
+    return World(monkeypatch, released, heart().model_copy(update={"monitor": Monitor()}))
 
 
 def test_records_like_those_of_training_are_quiet(world: World) -> None:
@@ -246,7 +243,7 @@ def test_a_window_without_predictions_is_not_enough_data(world: World) -> None:
 
 def test_an_alarm_keeps_its_state_through_a_window_that_could_not_decide(world: World) -> None:
     """CloudWatch keeps the state while no figure comes: a night without traffic must not say that all is well."""
-    world.contract = heart_with(windows=1, persistence=1)
+    world.contract = heart().model_copy(update={"monitor": Monitor(windows=1, persistence=1)})
     world.find = hungary
     world.run(END - HOUR)
     assert world.figures.put_values[-1]["DriftPersistent"] == 1
@@ -353,7 +350,7 @@ def test_steps_that_come_too_early_say_which_is_first(world: World) -> None:
 
 def test_the_contract_of_the_deployment_says_when_it_is_drift(world: World) -> None:
     world.find = hungary
-    world.contract = heart_with(windows=1, persistence=1, drift_psi=1.5)
+    world.contract = heart().model_copy(update={"monitor": Monitor(windows=1, persistence=1, drift_psi=1.5)})
     verdict = world.run()
     assert verdict["persistent"] is True
     assert world.report().data is not None
