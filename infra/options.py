@@ -54,7 +54,7 @@ class Options:
     burst              requests that it takes at once (twice the rate)
     alert_email        who is told of alarms and failed executions by email; empty: nobody is
     alert_webhook      an endpoint of HTTPS that is told of them; empty: none is
-    monitor_minutes    how often the watch compares (60)
+    monitor_minutes    how often the watch compares (60); whole hours
     tasks              whether training may run as Fargate tasks: not under a given role, which need not trust ECS, and
                        not on a local cloud that says it has no ECS
     """
@@ -111,7 +111,7 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         burst=_requests(context, "burst", min(2 * rate, MOST_AT_ONCE), MOST_AT_ONCE, "at once"),
         alert_email=_email(context),
         alert_webhook=_webhook(context),
-        monitor_minutes=_minutes(context, "monitor_minutes", 60),
+        monitor_minutes=_whole_hours(context, "monitor_minutes", 60),
         tasks=not role and not (local and _local_cloud(environ).get("tasks") is False),
     )
 
@@ -187,10 +187,14 @@ def _seconds(context: Callable[[str], object], key: str, default: int, *, least:
     return int(text)
 
 
-def _minutes(context: Callable[[str], object], key: str, default: int) -> int:
+def _whole_hours(context: Callable[[str], object], key: str, default: int) -> int:
+    """Minutes that are whole hours: captures are kept by the hour, and a scheduled window ends with a full one."""
     text = _text(context, key, str(default))
-    if not text.isdecimal() or not 5 <= int(text) <= 1440:
-        raise OptionError(f"Context '{key}' must be whole minutes from 5 to 1440. Got '{text}' instead.")
+    if not text.isdecimal() or not 60 <= int(text) <= 1440 or int(text) % 60:
+        raise OptionError(
+            f"Context '{key}' must be minutes that make whole hours: 60, 120, up to 1440. Got '{text}' instead. "
+            "To compare at once: andamio monitor."
+        )
     return int(text)
 
 
