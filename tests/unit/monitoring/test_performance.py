@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from andamio.stats import metrics
+from monitoring.performance import difference
+from monitoring.performance import estimate as estimates
+from monitoring.performance.difference import Measure
 from monitoring.performance.estimate import estimate
 from monitoring.performance.performance import Terms, performance
 from monitoring.performance.window import Labelled
@@ -140,6 +143,20 @@ def test_rows_of_a_group_make_a_wider_interval(rng):
     assert 1.8 < (grouped.high - grouped.low) / (alone.high - alone.low) < 2.7
 
 
+@pytest.mark.parametrize("of_a_group", [1, 4])
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
+def test_the_error_of_many_rows_is_how_far_their_figures_lie_apart(monkeypatch, metric, of_a_group):
+    monkeypatch.setattr(difference, "MOST_ROWS", 200)
+    monkeypatch.setattr(difference, "RESAMPLES", 100)
+    rng, measure, found = np.random.default_rng(4), Measure(metric, 1, 0.5), []
+    groups = np.repeat(np.arange(2000 // of_a_group), of_a_group)
+    for seed in range(200):
+        scores, labels = (np.repeat(one, of_a_group, axis=0) for one in calibrated(rng, 2000 // of_a_group, 2.5))
+        found.append(difference.estimate(measure, labels, scores, np.ones(2000), groups, seed))
+    spread = np.std([one.value for one in found])
+    assert 0.85 < np.mean([one.error for one in found]) / spread < 1.15
+
+
 def test_more_labels_show_a_smaller_drop(known, rng):
     few, many = (performance(known, window_of(*calibrated(rng, n, 2.5)), Terms()).plain for n in (200, 5000))
     assert many.smallest_drop < few.smallest_drop < 0.2
@@ -201,6 +218,15 @@ def test_probabilities_that_are_right_let_expect_what_comes(known, rng, rows):
         assert abs(figure.expected - truth) < spread
         assert abs(figure.error) < spread
         assert spread < (0.2 if rows < 1000 else 0.03)
+
+
+def test_what_many_probabilities_let_expect_is_of_all_of_them(known, rng, monkeypatch):
+    monkeypatch.setattr(estimates, "MOST_ROWS", 500)
+    scores = calibrated(rng, 5000, 2.5)[0]
+    figure = estimate(known, scores, np.full(5000, -1), 200).figures[0]
+    assert figure.expected == pytest.approx(scores.max(axis=1).mean())
+    chance = np.sqrt((scores[:, 0] * scores[:, 1]).sum()) / 5000
+    assert (figure.high - figure.low) / (2 * 1.96 * chance) == pytest.approx(1, abs=0.15)
 
 
 def test_expected_roc_auc_is_exact_on_few_rows():
