@@ -33,7 +33,8 @@ class Window:
     `captured` is a uniform sample, `share` of the predictions that the release made, which are `rows_seen`.
     `rejected_rows` are the records that were refused, `rejections` how many of them by (field, code); `requests` are
     all records that were asked about. `other_versions` are predictions of other releases. `unreadable` are kept records
-    that the release's contract does not take, by (field, code); `duplicates` came more than once.
+    that the release's contract does not take, by (field, code); `duplicates` came more than once. `made` are the
+    release's predictions by hour.
     """
 
     captured: Captured
@@ -44,6 +45,7 @@ class Window:
     other_versions: dict[str, int] = field(default_factory=dict)
     unreadable: dict[tuple[str, str], int] = field(default_factory=dict)
     duplicates: int = 0
+    made: dict[datetime, int] = field(default_factory=dict)
 
     @property
     def requests(self) -> int:
@@ -53,8 +55,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file of rows of the release, and what is known of it; `origin` is its batch, "" for the API."""
+    """A file of rows of the release, and what is known of it, of an `hour`; `origin` is its batch, "" for the API."""
 
+    hour: datetime
     origin: str
     key: str
     summary: CaptureSummary
@@ -78,6 +81,7 @@ def read_window(
     """
     sources = [source for hour in hours_between(start, end) for source in _sources(lake, hour, version)]
     seen: Counter[str] = Counter()
+    made: Counter[datetime] = Counter()
     rejections: Counter[tuple[str, str]] = Counter()
     unreadable: Counter[tuple[str, str]] = Counter()
     rejected = duplicates = 0
@@ -85,6 +89,7 @@ def read_window(
         summary = source.summary
         for release in summary.releases:
             seen[release.version] += release.made
+        made[source.hour] += 0 if source.rows is None else source.rows.made
         rejected += summary.rejected.get(version, 0)
         duplicates += summary.duplicates
         for counts, faults in ((rejections, summary.faults), (unreadable, summary.unreadable)):
@@ -111,6 +116,7 @@ def read_window(
         other_versions=dict(seen),
         unreadable=dict(unreadable),
         duplicates=duplicates,
+        made=dict(made),
     )
 
 
@@ -136,10 +142,10 @@ def _sources(lake: Objects, hour: datetime, version: str) -> Iterator[_Source]:
         summary = documents.read(lake, info.key, CaptureSummary)
         rows = next((each for each in summary.releases if each.version == version), None)
         if info.key == last:
-            yield _Source("", layout.captured_rows(hour, version), summary, rows)
+            yield _Source(hour, "", layout.captured_rows(hour, version), summary, rows)
         else:
             shard = info.key.removesuffix(".json")
-            yield _Source(shard.rsplit("-", 1)[0], f"{shard}.parquet", summary, rows)
+            yield _Source(hour, shard.rsplit("-", 1)[0], f"{shard}.parquet", summary, rows)
 
 
 def _rows(lake: Objects, key: str, share: float, folder: Path) -> Iterator[pa.RecordBatch]:

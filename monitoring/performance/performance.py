@@ -53,7 +53,7 @@ def performance(reference: Reference, window: Labelled, terms: Terms, *, seed: i
     labels are among like scores.
     """
     is_due = window.age >= terms.label_delay_hours
-    due, waiting = window.take(is_due), int((~is_due).sum())
+    due, waiting = window.take(is_due), window.waiting + int((~is_due).sum())
     coverage = strata.coverage(reference, due, waiting, terms.min_rows, terms.psi)
     labelled = int((due.labels >= 0).sum())
     if labelled < MIN_LABELLED:
@@ -172,7 +172,7 @@ def _performance(
         metric=reference.metric,
         margin=terms.margin,
         reference_rows=len(reference.scores.labels) + (0 if holdout is None else holdout.rows),
-        rows=len(window.labels) - waiting,
+        rows=coverage.rows,
         labelled=labelled,
         waiting=waiting,
         restricted=known is not None and known.restricted,

@@ -15,13 +15,15 @@ Labels = NDArray[np.int64]
 class Labelled:
     """Predictions `[rows]`: probabilities `[rows, classes]`, the true class index or -1 where none came.
 
-    `age` is hours from prediction to now, `delay` hours from prediction to its label (NaN where none came).
+    `age` is hours from prediction to now, `delay` hours from prediction to its label (NaN where none came). So many
+    more predictions are `waiting`: they are too young for a label.
     """
 
     probabilities: Floats
     labels: Labels
     age: Floats
     delay: Floats
+    waiting: int = 0
 
     def take(self, rows: NDArray[np.bool_]) -> Labelled:
         """Some of the rows `[rows]`."""
