@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.captures.columns import CapturedRows
 from andamio.contract import Contract
 from andamio.contract.tables import Monitor
 from andamio.release.release import Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from monitoring.captures import compact_window, read_window
+from monitoring.captures import Wanted, compact_window, read_window
+from monitoring.captures import Window as Captures
 from monitoring.feedback import Elsewhere, Joined, join, read_feedback
 from monitoring.performance.window import Labelled
 from monitoring.window import Window
@@ -71,22 +71,28 @@ def read(
 
     Labels of predictions that are not in the window are looked for `elsewhere`.
     """
-    found = read_window(lake, contract, release, window.start, window.whole)
-    captured = found.captured
     delay = timedelta(hours=settings.label_delay_hours)
     since = window.start - max(delay, timedelta(hours=settings.orphan_hours))
     said = read_feedback(lake, since, window.end)
-    due = (
-        read_window(lake, contract, release, window.start - delay, window.whole - delay).captured if delay else captured
+    wanted = Wanted(
+        {one.prediction_id for one in said if one.prediction_id is not None},
+        {one.record_id for one in said if one.record_id is not None},
     )
+    found = read_window(lake, contract, release, window.start, window.whole, wanted=None if delay else wanted)
+    due_found = found
+    if delay:
+        start, end = window.start - delay, window.whole - delay
+        due_found = read_window(lake, contract, release, start, end, wanted=wanted)
+    captured, due = found.captured, due_found.captured
     joined = join(due, said, contract.classes, now=window.end, orphan_hours=settings.orphan_hours, elsewhere=elsewhere)
     own = join(captured, said, contract.classes, now=window.end, orphan_hours=0) if delay else joined
     waiting = sum(made for hour, made in found.made.items() if hour >= window.whole - delay)
+    drawn = found.sampled
     return Evidence(
-        times=captured.times,
-        columns=captured.columns,
-        probabilities=captured.probabilities.astype(np.float64),
-        labels=captured.labels,
+        times=captured.times[drawn],
+        columns={name: column[drawn] for name, column in captured.columns.items()},
+        probabilities=captured.probabilities[drawn].astype(np.float64),
+        labels=captured.labels[drawn],
         rows_seen=found.rows_seen,
         requests=found.requests,
         other_releases=sum(found.other_versions.values()),
@@ -94,20 +100,21 @@ def read(
         rejections=found.rejections,
         unreadable=sum(found.unreadable.values()),
         capture_lag=capture_lag(lake, window),
-        truth=_by_row(captured.rows, own.rows, own.labels),
-        labelled=_labelled(due, joined, window.end, waiting),
+        truth=_by_row(captured.rows, own.rows, own.labels)[drawn],
+        labelled=_labelled(due_found, joined, window.end, waiting),
         orphans=joined.orphans,
     )
 
 
-def _labelled(due: CapturedRows, joined: Joined, now: datetime, waiting: int) -> Labelled:
+def _labelled(found: Captures, joined: Joined, now: datetime, waiting: int) -> Labelled:
     """Predictions with their labels, at a moment, beside so many that wait for one."""
+    due = found.captured
     age = (np.datetime64(now.replace(tzinfo=None), "ms") - due.times).astype("timedelta64[ms]").astype(np.float64)
     waited = (joined.received - due.times[joined.rows].astype("datetime64[ms]")).astype(np.float64)
     delay = np.full(due.rows, np.nan)
     delay[joined.rows] = np.maximum(waited / _HOUR_MS, 0.0)
     labels = _by_row(due.rows, joined.rows, joined.labels)
-    return Labelled(due.probabilities.astype(np.float64), labels, age / _HOUR_MS, delay, waiting)
+    return Labelled(due.probabilities.astype(np.float64), labels, age / _HOUR_MS, delay, found.stands_for, waiting)
 
 
 def _by_row(rows: int, known: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:

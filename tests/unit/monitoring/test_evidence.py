@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from andamio.contract.tables import Monitor
 from andamio.feedback import Statement, keep
 from monitoring import evidence
-from monitoring.captures import compact_hour
+from monitoring.captures import compact_hour, read_window
 from monitoring.delivery import read, store
 from monitoring.evidence import Evidence
 from monitoring.feedback import StoredPredictions
@@ -89,3 +90,18 @@ def test_without_a_delay_all_of_the_window_is_judged(world: World) -> None:
     assert found.labelled.waiting == 0
     assert np.array_equal(found.labelled.labels, found.truth)
     assert sorted(found.labelled.delay[~np.isnan(found.labelled.delay)].tolist()) == [0.5, 0.5]
+
+
+def test_labels_of_a_large_window_all_count_and_drift_is_of_the_sample(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "read_window", partial(read_window, most_rows=200))
+    world.predict(range(2000), NOON)
+    world.say(range(150), NOON + minutes(30))
+    found = world.read(Window(NOON, NOON + HOUR))
+    assert found.labelled is not None
+    assert (found.labelled.labels >= 0).sum() == 150
+    assert found.labelled.counts.sum() == pytest.approx(2000, rel=0.2)
+    assert len(found.labels) == len(found.columns["age"]) == len(found.probabilities) == pytest.approx(200, rel=0.3)
+    assert found.truth is not None
+    assert (found.truth >= 0).sum() < 40

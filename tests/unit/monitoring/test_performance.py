@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from andamio.stats import metrics
-from monitoring.performance import difference
+from monitoring.performance import difference, strata
 from monitoring.performance import estimate as estimates
 from monitoring.performance.difference import Measure
 from monitoring.performance.estimate import estimate
@@ -89,6 +89,38 @@ def test_half_of_the_labels_at_random_is_even_coverage(known, rng):
     found = performance(known, window_of(scores, np.where(rng.random(1500) < 0.5, labels, -1)), Terms())
     assert (found.status, found.coverage.status) == ("ok", "ok")
     assert found.coverage.message == f"{found.labelled} of 1500 predictions have a label, evenly by score."
+
+
+def thinned(rng, scores, labels, share):
+    """All labelled rows, and a share of the others."""
+    kept = (labels >= 0) | (rng.random(len(labels)) < share)
+    window = window_of(scores[kept], labels[kept])
+    return replace(window, stands_for=np.where(labels[kept] >= 0, 1.0, 1 / share))
+
+
+def test_where_few_of_many_are_labelled_the_others_stand_for_those_that_were_not_read(known, rng):
+    scores, labels = calibrated(rng, 60_000, 2.5)
+    even = np.where(rng.random(60_000) < 0.02, labels, -1)
+    found = performance(known, thinned(rng, scores, even, 0.05), Terms())
+    assert (found.status, found.coverage.status, found.labelled) == ("ok", "ok", (even >= 0).sum())
+    assert found.rows == pytest.approx(60_000, rel=0.1)
+    assert found.coverage.share == pytest.approx(0.02, rel=0.15)
+    came = np.where(rng.random(60_000) < np.where(scores[:, 1] >= 0.5, 0.02, 0.002), labels, -1)
+    uneven = performance(known, thinned(rng, scores, came, 0.05), Terms())
+    whole = performance(known, window_of(scores, came), Terms())
+    assert (uneven.status, uneven.coverage.status) == ("ok", "uneven")
+    assert uneven.weighted.window.value == pytest.approx(whole.weighted.window.value, abs=0.01)
+    for one in uneven.coverage.deciles:
+        assert one.coverage == pytest.approx(0.02 if one.label == "b" else 0.002, rel=0.7)
+
+
+def test_even_coverage_of_a_thinned_window_is_hardly_ever_called_uneven(known):
+    rng, p = np.random.default_rng(6), []
+    for _ in range(100):
+        scores, labels = calibrated(rng, 8000, 2.5)
+        even = np.where(rng.random(8000) < 0.05, labels, -1)
+        p.append(strata.coverage(known, thinned(rng, scores, even, 0.1), 0, 200, 0.1).p)
+    assert np.mean(np.array(p) < 0.1) < 0.25
 
 
 def test_young_predictions_wait_and_their_early_labels_do_not_count(known, rng):
