@@ -38,7 +38,7 @@ class Window:
     `rejected_rows` are the records that were refused, `rejections` how many of them by (field, code); `requests` are
     all records that were asked about. `other_versions` are predictions of other releases. `unreadable` are kept records
     that the release's contract does not take, by (field, code); `duplicates` came more than once. `made` are the
-    release's predictions by hour.
+    release's predictions by hour, `batches` those that were scored by whatever release.
     """
 
     captured: Captured
@@ -52,6 +52,7 @@ class Window:
     unreadable: dict[tuple[str, str], int] = field(default_factory=dict)
     duplicates: int = 0
     made: dict[datetime, int] = field(default_factory=dict)
+    batches: frozenset[str] = frozenset()
 
     @property
     def requests(self) -> int:
@@ -154,6 +155,7 @@ def read_window(
         unreadable=dict(unreadable),
         duplicates=duplicates,
         made=dict(made),
+        batches=frozenset(source.origin for source in sources if source.origin),
     )
 
 

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.contract.tables import Monitor
+from andamio.contract.tables import Batch, Monitor
 from andamio.release.release import Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from monitoring.captures import Wanted, compact_window, read_window
 from monitoring.captures import Window as Captures
-from monitoring.feedback import Elsewhere, Joined, join, read_feedback
+from monitoring.feedback import Elsewhere, Joined, Lookup, join, read_feedback
 from monitoring.performance.window import Labelled
 from monitoring.window import Window
 
@@ -35,7 +35,7 @@ class Evidence:
     champion, a uniform sample of `rows_seen`. `rejections` by field and code; `other_releases` are predictions of
     others, `unreadable` kept records that its contract does not take. `truth` `[rows]` are labels that came for these
     predictions, -1 where none did. `labelled` are predictions that became due a label in these hours, with those that
-    came. `orphans` are labels for no prediction.
+    came. `orphans` are labels for no prediction, `late` ones came when no window looks at their prediction any more.
     """
 
     times: NDArray[np.datetime64]
@@ -52,6 +52,7 @@ class Evidence:
     truth: NDArray[np.int64] | None = None
     labelled: Labelled | None = None
     orphans: int = 0
+    late: int = 0
 
 
 def compact(lake: Objects, models: Objects, window: Window) -> int:
@@ -65,7 +66,13 @@ def compact(lake: Objects, models: Objects, window: Window) -> int:
 
 
 def read(
-    lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor, elsewhere: Elsewhere
+    lake: Objects,
+    contract: Contract,
+    window: Window,
+    release: str,
+    settings: Monitor,
+    batch: Batch,
+    elsewhere: Elsewhere,
 ) -> Evidence:
     """The evidence of a window about a release that was trained under `contract`.
 
@@ -84,8 +91,9 @@ def read(
         start, end = window.start - delay, window.whole - delay
         due_found = read_window(lake, contract, release, start, end, wanted=wanted)
     captured, due = found.captured, due_found.captured
-    joined = join(due, said, contract.classes, now=window.end, orphan_hours=settings.orphan_hours, elsewhere=elsewhere)
-    own = join(captured, said, contract.classes, now=window.end, orphan_hours=0) if delay else joined
+    batches = bool(found.batches or due_found.batches)
+    joined = join(due, said, contract.classes, _lookup(window, settings, batch, elsewhere, batches=batches))
+    own = join(captured, said, contract.classes) if delay else joined
     waiting = sum(made for hour, made in found.made.items() if hour >= window.whole - delay)
     drawn = found.sampled
     return Evidence(
@@ -103,6 +111,25 @@ def read(
         truth=_by_row(captured.rows, own.rows, own.labels)[drawn],
         labelled=_labelled(due_found, joined, window.end, waiting),
         orphans=joined.orphans,
+        late=joined.late,
+    )
+
+
+def _lookup(window: Window, settings: Monitor, batch: Batch, elsewhere: Elsewhere, *, batches: bool) -> Lookup | None:
+    """Of as many hours as the window has, labels that are old enough; None where the table has no predictions.
+
+    Where there are `batches` that may not be in the table, nothing can be said of records that it does not have.
+    """
+    if settings.capture == "none":
+        return None
+    orphan = timedelta(hours=settings.orphan_hours)
+    return Lookup(
+        elsewhere,
+        window.start - orphan,
+        window.end - orphan,
+        timedelta(hours=settings.label_delay_hours + settings.window_hours),
+        timedelta(days=batch.keep_days),
+        records=batch.store == "always" or (batch.store == "auto" and not batches),
     )
 
 

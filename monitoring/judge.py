@@ -96,7 +96,7 @@ def judge(
         since=since,
         features_since=features_since,
         findings=findings,
-        notes=list(notes),
+        notes=[*notes, *words.of_late(evidence.late)],
         traffic=Traffic(
             requests=evidence.requests,
             rows=evidence.rows_seen,
@@ -105,7 +105,9 @@ def judge(
             rejected=evidence.rejected,
             capture_lag_seconds=evidence.capture_lag,
         ),
-        labels=Labels(joined=0 if measured is None else measured.labelled, orphans=evidence.orphans),
+        labels=Labels(
+            joined=0 if measured is None else measured.labelled, orphans=evidence.orphans, elsewhere=evidence.late
+        ),
         persistence=persistence,
         data=data,
         performance=measured,

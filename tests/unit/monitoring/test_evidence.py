@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
-from andamio.contract.tables import Monitor
+from andamio.captures.summary import CaptureSummary
+from andamio.contract.tables import Batch, Monitor
 from andamio.feedback import Statement, keep
+from andamio.storage import layout
 from monitoring import evidence
 from monitoring.captures import compact_hour, read_window
 from monitoring.delivery import read, store
@@ -29,6 +31,8 @@ HOUR = timedelta(hours=1)
 class World:
     """A lake, a predictions table, and the batches."""
 
+    store: Literal["auto", "always", "never"] = "auto"
+
     def __init__(self) -> None:
         self.lake, self.table, self.batches = MemoryObjects("lake"), MemoryPredictionStore(), MemoryObjects("batch")
 
@@ -42,7 +46,8 @@ class World:
 
     def read(self, window: Window, **settings: Any) -> Evidence:
         found = StoredPredictions(self.table, self.batches)
-        return evidence.read(self.lake, HEART, window, RELEASE, Monitor(**settings), found)
+        monitor, batch = Monitor(**settings), Batch(store=self.store)
+        return evidence.read(self.lake, HEART, window, RELEASE, monitor, batch, found)
 
 
 @pytest.fixture
@@ -105,3 +110,36 @@ def test_labels_of_a_large_window_all_count_and_drift_is_of_the_sample(
     assert len(found.labels) == len(found.columns["age"]) == len(found.probabilities) == pytest.approx(200, rel=0.3)
     assert found.truth is not None
     assert (found.truth >= 0).sum() < 40
+
+
+TOMORROW = Window(NOON + 25 * HOUR, NOON + 49 * HOUR)
+"""The window that looks up the labels of the day before."""
+
+
+def test_labels_that_come_later_than_the_delay_lets_expect_are_told(world: World) -> None:
+    world.predict(range(3), NOON - 30 * HOUR)
+    world.say(range(3), NOON + 2 * HOUR)
+    world.say([99], NOON + 2 * HOUR)
+    found = world.read(TOMORROW)
+    assert (found.late, found.orphans) == (3, 1)
+    assert world.read(TOMORROW, label_delay_hours=12).late == 0
+
+
+def test_without_captures_no_label_is_an_orphan(world: World) -> None:
+    """The table has no prediction of the API then."""
+    world.say([1], NOON + 2 * HOUR)
+    assert world.read(TOMORROW).orphans == 1
+    assert world.read(TOMORROW, capture="none").orphans == 0
+
+
+def test_where_batches_are_not_in_the_table_a_record_that_it_does_not_have_is_no_orphan(world: World) -> None:
+    keep(world.lake, [Statement(None, "somebody", "1")], NOON + 2 * HOUR, RELEASE)
+    assert world.read(TOMORROW).orphans == 1
+    world.store = "never"
+    assert world.read(TOMORROW).orphans == 0
+    world.store = "auto"
+    body = CaptureSummary(made_of="", releases=()).to_json()
+    world.lake.put(layout.captures(NOON + 30 * HOUR, "batch-20261121T100000-0123456789ab-0.json"), body)
+    assert world.read(TOMORROW).orphans == 0
+    world.store = "always"
+    assert world.read(TOMORROW).orphans == 1
