@@ -87,7 +87,7 @@ def gather_step(to: Watch, event: GatherEvent) -> GatheredWindow | NoModel:
                 run=champion.run,
             ),
         )
-    hours = evidence.compact(to.lake, to.models, window)
+    hours = evidence.compact(to.lake, to.models, window, to.contract.private)
     return GatheredWindow(window=window.name, release=fixed.release, hours=hours)
 
 
@@ -181,8 +181,8 @@ def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
     )
     notes: list[str] = []
     release = Release.open(to.models, fixed.release)
-    contract = release.contract()
-    reference = _reference(release, notes)
+    contract = release.contract().hiding(to.contract.private)
+    reference = _reference(release, contract, notes)
     found = evidence.read(to.lake, contract, window, fixed.release, to.contract.monitor, to.predictions)
     if found.unreadable:
         notes.append(f"{found.unreadable:,} kept records cannot be read under the contract of the release.")
@@ -204,10 +204,10 @@ def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
     )
 
 
-def _reference(release: Release, notes: list[str]) -> Reference | None:
+def _reference(release: Release, contract: Contract, notes: list[str]) -> Reference | None:
     """What a release is compared by; None, and a note, where another version of Andamio sealed it without."""
     try:
-        return of_release(release)
+        return of_release(release, contract)
     except ReleaseError as error:
         if error.fault != "absent":
             raise

@@ -93,6 +93,7 @@ def test_functions_get_the_settings_that_they_read(deployment):
 def test_the_api_keeps_the_share_of_predictions_that_the_contract_says(deployment):
     variables = deployment.named("AWS::Lambda::Function", "ApiFunction")["Environment"]["Variables"]
     assert (variables["ANDAMIO_CAPTURE_SHARE"], variables["ANDAMIO_AUDIT_SHARE"]) == ("1.0", "0.0")
+    assert json.loads(variables["ANDAMIO_PRIVATE"]) == []
 
 
 def test_functions_fit_a_new_account(deployment):
