@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from andamio.captures import columns, files
 from andamio.captures.columns import CapturedRows as Captured
-from andamio.captures.sampling import ALL, chance
+from andamio.captures.sampling import ALL
 from andamio.captures.summary import CaptureSummary, ReleaseRows
 from andamio.contract import Contract
 from andamio.storage import documents, layout
@@ -53,9 +53,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file of rows of the release, and what is known of it; `origin` is its batch, "" for the API."""
+    """A file of rows of the release, and what is known of it; `of` is its hour of the API, or its batch."""
 
-    origin: str
+    of: str
     key: str
     summary: CaptureSummary
     rows: ReleaseRows | None
@@ -74,7 +74,7 @@ def read_window(
 
     `contract` is the release's own. Hours are read as they were compacted (`compact_window`). Above `most_rows` each
     prediction is kept by a digest of its id, so that the same window is the same sample, and one file is held at a
-    time. Where the API, or a batch, keeps a sample already it is thinned less: all predictions had the same chance.
+    time. What is a sample already, of the API or of a batch, is thinned less: all predictions had the same chance.
     """
     sources = [source for hour in hours_between(start, end) for source in _sources(lake, hour, version)]
     seen: Counter[str] = Counter()
@@ -99,7 +99,7 @@ def read_window(
             batch
             for source in sources
             if source.rows is not None and source.rows.kept
-            for batch in _rows(lake, source.key, share / shares[source.origin], Path(folder))
+            for batch in _rows(lake, source.key, share / shares[source.of], Path(folder))
         ]
         captured = columns.from_arrow(contract, batches)
     return Window(
@@ -115,14 +115,17 @@ def read_window(
 
 
 def _shares(sources: Sequence[_Source]) -> dict[str, float]:
-    """By origin, the share of the release's predictions that were kept there; those that keep none have no say."""
+    """The chance of a prediction to be kept in an hour of the API, and in a batch; those that keep none have no say.
+
+    Shards of a batch each keep their part of its rows, so that their shares differ by the length of a row alone.
+    """
     made: Counter[str] = Counter()
-    drawn: Counter[str] = Counter()
+    kept: dict[str, float] = {}
     for source in sources:
-        if source.rows is not None:
-            made[source.origin] += source.rows.made
-            drawn[source.origin] += source.rows.drawn
-    return {origin: count / made[origin] for origin, count in drawn.items() if count}
+        if source.rows is not None and source.rows.kept:
+            made[source.of] += source.rows.made
+            kept[source.of] = kept.get(source.of, 0.0) + source.rows.made * source.rows.share
+    return {of: count / made[of] for of, count in kept.items() if count}
 
 
 def _sources(lake: Objects, hour: datetime, version: str) -> Iterator[_Source]:
@@ -136,7 +139,7 @@ def _sources(lake: Objects, hour: datetime, version: str) -> Iterator[_Source]:
         summary = documents.read(lake, info.key, CaptureSummary)
         rows = next((each for each in summary.releases if each.version == version), None)
         if info.key == last:
-            yield _Source("", layout.captured_rows(hour, version), summary, rows)
+            yield _Source(last, layout.captured_rows(hour, version), summary, rows)
         else:
             shard = info.key.removesuffix(".json")
             yield _Source(shard.rsplit("-", 1)[0], f"{shard}.parquet", summary, rows)
@@ -147,6 +150,5 @@ def _rows(lake: Objects, key: str, share: float, folder: Path) -> Iterator[pa.Re
     limit = int(share * ALL)
     for batch in files.read(lake, key, folder):
         if limit < ALL:
-            ids = batch.column("prediction_id").to_pylist()
-            batch = batch.filter(pa.array([chance(one, "window") < limit for one in ids], pa.bool_()))
+            batch = files.drawn(batch, "window", limit)
         yield batch

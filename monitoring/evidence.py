@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -52,14 +52,17 @@ class Evidence:
     orphans: int = 0
 
 
-def compact(lake: Objects, models: Objects, window: Window, private: Collection[str]) -> int:
-    """Make one file of each hour's captures, without the features in `private`; return the hours that have some."""
+def compact(lake: Objects, models: Objects, window: Window, deployed: Contract) -> int:
+    """Make one file of each hour's captures, and return the hours that have some.
+
+    Features that the `deployed` contract marks private are left out.
+    """
 
     @cache
     def contract_of(version: str) -> Contract:
-        return Release.open(models, version).contract().hiding(private)
+        return Release.open(models, version).contract().hiding(deployed.private)
 
-    return compact_window(lake, contract_of, window.start, window.whole)
+    return compact_window(lake, contract_of, window.start, window.whole, deployed.monitor.drawn_share)
 
 
 def read(

@@ -87,7 +87,7 @@ def gather_step(to: Watch, event: GatherEvent) -> GatheredWindow | NoModel:
                 run=champion.run,
             ),
         )
-    hours = evidence.compact(to.lake, to.models, window, to.contract.private)
+    hours = evidence.compact(to.lake, to.models, window, to.contract)
     return GatheredWindow(window=window.name, release=fixed.release, hours=hours)
 
 

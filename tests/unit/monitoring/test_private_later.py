@@ -48,7 +48,7 @@ def test_predictions_of_the_api_are_kept_without_it(capsys: pytest.CaptureFixtur
     assert (str(HIDDEN) in lines[0]) is not bool(hidden)
     store(read(delivery(lines), DEPLOYED), DEPLOYED, lake, MemoryPredictionStore())
     window = day()
-    assert evidence.compact(lake, api.objects, window, DEPLOYED.private) == 1
+    assert evidence.compact(lake, api.objects, window, DEPLOYED) == 1
     contract = Release.open(api.objects, version).contract().hiding(DEPLOYED.private)
     elsewhere = StoredPredictions(MemoryPredictionStore(), MemoryObjects("batch"))
     found = evidence.read(lake, contract, window, version, Monitor(), elsewhere)
