@@ -20,7 +20,7 @@ from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from monitoring.compaction import compact_hour, compact_window, hours_between
 
-__all__ = ["Captured", "Window", "compact_hour", "compact_window", "read_window"]
+__all__ = ["Captured", "Window", "compact_hour", "compact_window", "hours_between", "read_window"]
 
 MOST_ROWS = 200_000
 """Predictions that a window is compared by; of more, a uniform sample of about as many."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +17,7 @@ from andamio.contract.tables import Monitor
 from andamio.release.release import Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from monitoring.captures import compact_window, read_window
+from monitoring.captures import compact_window, hours_between, read_window
 from monitoring.feedback import Elsewhere, join, read_feedback
 from monitoring.performance.window import Labelled
 from monitoring.window import Window
@@ -31,10 +29,11 @@ _HOUR_MS = 3_600_000
 class Evidence:
     """What a window holds.
 
-    `columns` by feature `[rows]`, `probabilities` `[rows, classes]`, `labels` and `times` `[rows]`: predictions of the
-    champion, a uniform sample of `rows_seen`. `rejections` by field and code; `other_releases` are predictions of
-    others, `unreadable` kept records that its contract does not take. `labelled` are predictions with the labels that
-    came: of these hours, and of as many before them as a label takes. `orphans` are labels for no prediction.
+    `columns` by feature `[rows]`, `probabilities` `[rows, classes]`, `labels` and `times` `[rows]`: predictions of
+    the champion, a uniform sample of `rows_seen`. `rejections` by field and code; `other_releases` are predictions
+    of others, `unreadable` kept records that its contract does not take. `capture_lag` and `silent_since` are as
+    `Arrivals` has them. `labelled` are predictions with the labels that came: of these hours, and of as many before
+    them as a label takes. `orphans` are labels for no prediction.
     """
 
     times: NDArray[np.datetime64]
@@ -48,6 +47,7 @@ class Evidence:
     rejections: Mapping[tuple[str, str], int] = field(default_factory=dict)
     unreadable: int = 0
     capture_lag: float | None = None
+    silent_since: datetime | None = None
     labelled: Labelled | None = None
     orphans: int = 0
 
@@ -75,6 +75,7 @@ def read(
     found = read_window(lake, contract, release, window.start, window.whole)
     captured = found.captured
     labelled, orphans = _labelled(lake, contract, window, release, settings, captured, elsewhere)
+    came = arrivals(lake, window)
     return Evidence(
         times=captured.times,
         columns=captured.columns,
@@ -86,7 +87,8 @@ def read(
         rejected=found.rejected_rows,
         rejections=found.rejections,
         unreadable=sum(found.unreadable.values()),
-        capture_lag=capture_lag(lake, window),
+        capture_lag=came.lag,
+        silent_since=came.silent_since,
         labelled=labelled,
         orphans=orphans,
     )
@@ -126,15 +128,28 @@ def _labelled(
     return Labelled(captured.probabilities.astype(np.float64), labels, age, delay), found.orphans
 
 
-def capture_lag(lake: Objects, window: Window) -> float | None:
-    """Seconds from the oldest line of the newest delivery to when it was there; None where the window has none."""
-    hour = window.whole
-    while hour > window.start:
-        hour -= timedelta(hours=1)
-        parts = list(lake.list(layout.captures(hour, "part-")))
-        if parts:
-            newest = max(parts, key=lambda info: info.modified)
-            lines = gzip.decompress(lake.get(newest.key).body).splitlines()
-            oldest = min(datetime.fromisoformat(json.loads(line)["time"]) for line in lines)
-            return max(0.0, (newest.modified - oldest).total_seconds())
-    return None
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """How deliveries of the API's log came, by the times at which they were written.
+
+    `lag` is the most seconds that one came after its hour was over, None where none came. `silent_since` is the end of
+    the last hour with a delivery, the window's start where there is none, and None where only batches were scored.
+    """
+
+    lag: float | None
+    silent_since: datetime | None
+
+
+def arrivals(lake: Objects, window: Window) -> Arrivals:
+    """What a listing of the window's captures says."""
+    lag: float | None = None
+    last: datetime | None = None
+    batches = False
+    for hour in hours_between(window.start, window.whole):
+        end = hour + timedelta(hours=1)
+        for info in lake.list(layout.captures(hour)):
+            name = info.key.rsplit("/", 1)[1]
+            if name.startswith("part-"):
+                lag, last = max(lag or 0.0, (info.modified - end).total_seconds()), end
+            batches = batches or name.startswith("batch-")
+    return Arrivals(lag, last or (None if batches else window.start))
