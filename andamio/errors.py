@@ -154,6 +154,12 @@ class TrainingError(AndamioError):
     code = "training"
 
 
+class ApprovalAnswered(AndamioError):
+    """Somebody answered for a release while it was asked about: the state machine looks at the answer."""
+
+    code = "approval-answered"
+
+
 class TableBusy(AndamioError):
     """The predictions table refuses writes: the same writes may succeed later."""
 

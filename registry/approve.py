@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from andamio.release.approval import Answer, Approval, ask, find_approval
+from andamio.errors import ApprovalAnswered
+from andamio.release.approval import Approval, ask, find_approval
 from andamio.release.history import HistoryRecord, record_rejection
+from andamio.release.pointer import read_pointer
 from andamio.storage.ports import Objects
-from registry.documents import RegisteredModel
+from registry.documents import ApprovalState, RegisteredModel
 from registry.follow import CHALLENGER
 from registry.news import News
 from registry.record import Trackers
@@ -15,30 +17,50 @@ from registry.register import numbers_of, problem_of
 from training.evaluate.documents import GateDecision
 from training.run import Run, decision_file, registered_file
 
+_MARGIN_SECONDS = 120
+"""So much earlier an answer comes too late than its task ends: what is answered in time is heard."""
+
+
+def approval_state(models: Objects, run_id: str, decision: str) -> ApprovalState:
+    """Whether a decision is approved, declined, or to be asked about; what serves already needs no answer."""
+    registered = Run(run_id, models).need(registered_file(decision), RegisteredModel, "register")
+    champion = read_pointer(models, problem_of(Run(run_id, models)))[0].champion
+    if champion is not None and champion.release == registered.release:
+        return ApprovalState(status="approved", release=registered.release)
+    approval = find_approval(models, registered.release)
+    if approval is None or approval.decision != decision or approval.answer is None:
+        return ApprovalState(status="open", release=registered.release)
+    return ApprovalState(status="approved" if approval.answer.approved else "declined", release=registered.release)
+
 
 def ask_approval(
     models: Objects, run_id: str, decision: str, token: str, seconds: int, news: News, now: datetime
 ) -> Approval:
     """Write what waits for an answer, and tell of it; `token` is that of the task which waits for so many seconds.
 
-    Raises as `Events.put`.
+    Raises `ApprovalAnswered` when it was answered meanwhile, else as `Events.put`.
     """
     run = Run(run_id, models)
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
     registered = run.need(registered_file(decision), RegisteredModel, "register")
-    approval = Approval(
-        problem=problem_of(run),
-        release=registered.release,
-        run=run_id,
-        decision=decision,
-        champion=None if gate_decision.champion is None else gate_decision.champion.release,
-        reason=gate_decision.reason,
-        numbers=numbers_of(gate_decision),
-        token=token,
-        asked=now.isoformat(timespec="seconds"),
-        expires=(now + timedelta(seconds=seconds)).isoformat(timespec="seconds"),
+    margin = min(_MARGIN_SECONDS, seconds // 10)
+    approval = ask(
+        models,
+        Approval(
+            problem=problem_of(run),
+            release=registered.release,
+            run=run_id,
+            decision=decision,
+            champion=None if gate_decision.champion is None else gate_decision.champion.release,
+            reason=gate_decision.reason,
+            numbers=numbers_of(gate_decision),
+            tokens=[token],
+            asked=now.isoformat(timespec="seconds"),
+            expires=(now + timedelta(seconds=seconds - margin)).isoformat(timespec="seconds"),
+        ),
     )
-    ask(models, approval)
+    if approval.answer is not None:
+        raise ApprovalAnswered(f"Release {approval.release} was answered for by {approval.answer.by} meanwhile")
     news.asked(approval)
     return approval
 
@@ -46,29 +68,21 @@ def ask_approval(
 def decline(
     models: Objects, run_id: str, decision: str, trackers: Trackers, news: News, now: datetime
 ) -> RegisteredModel:
-    """Reject what was declined, or not answered in time, in MLflow and in the history, and tell of it.
+    """Reject what was declined, or not answered in time, in the history and in MLflow, and tell of it.
 
     Raises as `Events.put`.
     """
     run = Run(run_id, models)
     registered = run.need(registered_file(decision), RegisteredModel, "register")
+    gate_decision = run.need(decision_file(decision), GateDecision, "decide")
     approval = find_approval(models, registered.release)
     answer = approval.answer if approval is not None else None
-    if answer is not None and not answer.approved:
+    if answer is not None:
         by, reason = answer.by, f"Declined by {answer.by}: {answer.reason}"
     else:
-        by, reason = (
-            "the approval",
-            "Nobody approved it in time. Train again, or: andamio promote " + registered.release,
-        )
-        if approval is not None:
-            # From now on an answer is told that it comes too late.
-            late = Answer(approved=False, by=by, at=now.isoformat(timespec="seconds"), reason="the time was over")
-            ask(models, approval.model_copy(update={"answer": late}))
-    tracker = trackers(problem_of(run))
-    tracker.point(CHALLENGER, registered.mlflow_version)
-    tracker.conclude(registered.mlflow_run, registered.mlflow_version, "rejected")
-    gate_decision = run.need(decision_file(decision), GateDecision, "decide")
+        until = "in time" if approval is None else f"until {approval.expires}"
+        by = "the approval"
+        reason = f"Nobody approved it {until}. Train again to ask again, or: andamio promote {registered.release}"
     record_rejection(
         models,
         HistoryRecord(
@@ -85,6 +99,9 @@ def decline(
             numbers=numbers_of(gate_decision),
         ),
     )
+    tracker = trackers(problem_of(run))
+    tracker.point(CHALLENGER, registered.mlflow_version)
+    tracker.conclude(registered.mlflow_run, registered.mlflow_version, "rejected")
     rejected = registered.model_copy(update={"status": "rejected", "reason": reason})
-    news.rejected(problem_of(run), decision, rejected)
+    news.rejected(problem_of(run), f"{decision}/{reason}", rejected)
     return rejected

@@ -40,6 +40,13 @@ class Conflict(StepResult):
     status: Literal["conflict"] = "conflict"
 
 
+class ApprovalState(StepResult):
+    """Whether a release is approved, declined, or waits to be asked about."""
+
+    status: Literal["approved", "declined", "open"]
+    release: str
+
+
 class AskedResult(StepResult):
     """The release that waits for approval, and until when."""
 

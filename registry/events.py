@@ -23,6 +23,13 @@ class PromoteEvent(StepEvent):
     attempt: int
 
 
+class ApprovalEvent(StepEvent):
+    """The step `approval`: the run, and its decision."""
+
+    run: str
+    decision: str
+
+
 class AskApprovalEvent(StepEvent):
     """The step `ask_approval`: the run, its decision, the token of the task that waits, and for how many seconds."""
 

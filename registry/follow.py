@@ -18,12 +18,13 @@ def follow(models: Objects, problem: str, trackers: Trackers) -> AliasResult:
     model version of that release: then no version has the alias. `repaired` says whether the alias was elsewhere.
     """
     pointer, _ = read_pointer(models, problem)
-    if pointer.champion is None:
-        return AliasResult(release=None, mlflow_version=None, repaired=False)
     tracker = trackers(problem)
     was = tracker.version_with(CHAMPION)
     version = align(models, pointer, tracker)
-    return AliasResult(release=pointer.champion.release, mlflow_version=version, repaired=version != was)
+    champion = pointer.champion
+    return AliasResult(
+        release=None if champion is None else champion.release, mlflow_version=version, repaired=version != was
+    )
 
 
 def align(models: Objects, pointer: Pointer, tracker: Tracker) -> str | None:

@@ -49,6 +49,8 @@ CHOSEN, DATA_REPORT = "andamio.chosen", "andamio.report"
 PARENT, NAME, NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
 KIND_OF_EXPERIMENT, MODELS = "mlflow.experimentKind", "custom_model_development"
 """What MLflow's page goes by: runs and models, not prompts and traces."""
+PENDING = "pending"
+"""The outcome of what the gate allows and the pointer does not name yet."""
 ENDS = {"done": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 """How a trial's run ends in MLflow."""
 _PAGE = 1000
@@ -83,17 +85,23 @@ class MlflowTracker:
             mlmodel = self._mlmodel(model_id, record.onnx)
             version = self._version(record, record.contract, model_id, run_id)
         outcome = record.decision.outcome if record.decision else record.fit.status
-        self.conclude(run_id, version, outcome)
+        # It is not promoted before the pointer names it, which may take a person's approval.
+        self.conclude(run_id, version, PENDING if outcome == "promoted" else outcome)
         return TrackedRun(run_id, version, mlmodel)
 
     def record_release(self, tracked_version: str, release: str) -> None:
-        """Note which release a model version became."""
+        """Note which release a model version became; decided on again, it becomes another one besides."""
         self._client.set_model_version_tag(self.system, tracked_version, RELEASE, release)
+        self._client.set_model_version_tag(self.system, tracked_version, f"{RELEASE}.{release}", "true")
 
     def version_of(self, release: str) -> str | None:
         """The model version that became a release; None where there is none."""
-        found = self._client.search_model_versions(f"name = '{self.system}' and tags.`{RELEASE}` = '{release}'")
-        return min((str(version.version) for version in found), key=int, default=None)
+        # Versions of before have no tag for each release.
+        for tag in (f"tags.`{RELEASE}.{release}` = 'true'", f"tags.`{RELEASE}` = '{release}'"):
+            found = self._client.search_model_versions(f"name = '{self.system}' and {tag}")
+            if found:
+                return str(min(int(version.version) for version in found))
+        return None
 
     def point(self, alias: str, version: str) -> None:
         """Give a model version an alias, taking it from whichever had it."""

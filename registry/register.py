@@ -78,6 +78,8 @@ def register(
                 models, rejection(record.problem, gate_decision, release_version, gate_decision.reason, now)
             )
             news.rejected(record.problem, decision, result)
+        # A run that is decided on again has one model version for all of its releases: one of them may serve.
+        align(models, read_pointer(models, record.problem)[0], tracker)
         return result
 
     return run.once(registered_file(decision or "none"), REGISTERED, compute)

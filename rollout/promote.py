@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from andamio.errors import PreconditionFailed, ReleaseError, UsageError
-from andamio.release.history import change_pointer
+from andamio.release.history import change_pointer, record_change
 from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
 from andamio.release.release import Release
 from andamio.storage.ports import Objects
@@ -23,7 +23,7 @@ def promote(
     release = intact(objects, problem, version, "Not promoted")
     if pointer.champion is not None and pointer.champion.release == version:
         return False
-    refuse_withdrawn(pointer, version, "Not promoted", force=force)
+    refuse_withdrawn(pointer, release, "Not promoted", force=force)
     served = entry(release, now)
     change = Change(
         kind="promoted",
@@ -34,7 +34,7 @@ def promote(
         after=version,
         run=served.run,
     )
-    swap(objects, pointer, etag, pointer.promoted(served, change), "Not promoted")
+    swap(objects, pointer, etag, pointer.promoted(served, change, release.identity()), "Not promoted")
     return True
 
 
@@ -58,14 +58,16 @@ def entry(release: Release, now: datetime) -> PointerEntry:
     return PointerEntry(release=release.version, since=now.isoformat(timespec="seconds"), run=release.info["run"])
 
 
-def refuse_withdrawn(pointer: Pointer, version: str, outcome: str, *, force: bool) -> None:
-    """Raise `UsageError` for a release that was withdrawn, unless it is forced."""
-    withdrawal = pointer.withdrawal_of(release=version)
-    if withdrawal is not None and not force:
-        raise UsageError(
-            f"{outcome}: release {version} was withdrawn at {withdrawal.at} ({withdrawal.reason}). To let it serve "
-            "nevertheless, add --force."
-        )
+def refuse_withdrawn(pointer: Pointer, release: Release, outcome: str, *, force: bool) -> None:
+    """Raise `UsageError` for a release that was withdrawn, or whose model was, unless it is forced."""
+    withdrawal = pointer.withdrawal_of(release=release.version, run=release.info["run"], identity=release.identity())
+    if withdrawal is None or force:
+        return
+    same = "" if withdrawal.release == release.version else f", whose model was served as release {withdrawal.release},"
+    raise UsageError(
+        f"{outcome}: release {release.version}{same} was withdrawn at {withdrawal.at} ({withdrawal.reason}). To let it "
+        "serve nevertheless, add --force."
+    )
 
 
 def swap(objects: Objects, before: Pointer, etag: str | None, after: Pointer, outcome: str) -> None:
@@ -73,6 +75,10 @@ def swap(objects: Objects, before: Pointer, etag: str | None, after: Pointer, ou
     try:
         change_pointer(objects, before, etag, after)
     except PreconditionFailed:
-        raise UsageError(
-            f"{outcome}: another release was promoted at the same moment. Look at andamio history, and ask again."
-        ) from None
+        # A write that was retried after its answer got lost fails too: look whether it was ours.
+        found, _ = read_pointer(objects, before.problem)
+        if found != after:
+            raise UsageError(
+                f"{outcome}: another release was promoted at the same moment. Look at andamio history, and ask again."
+            ) from None
+        record_change(objects, found)

@@ -1,7 +1,7 @@
 """An approval: a promotion that the gate allows, and that waits for a person.
 
-One document a release, `approvals/RELEASE.json`. The execution that waits is told by its task token; the document is
-what holds, so an answer that does not reach the execution is given again by the same command.
+One document a release, `approvals/RELEASE.json`. Executions that wait are told by their task tokens; the document is
+what holds: an answer counts for every execution that asks about the same decision, whenever it does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from andamio.errors import ObjectNotFound, PreconditionFailed, UsageError
 from andamio.storage import documents, layout
 from andamio.storage.documents import Document, Part
 from andamio.storage.ports import Objects
+
+_ATTEMPTS, _TOKENS = 20, 20
 
 
 class Answer(Part):
@@ -24,9 +26,10 @@ class Answer(Part):
 
 
 class Approval(Document):
-    """`approvals/RELEASE.json`: what waits for an answer until `expires` (ISO 8601, UTC); `token` is its task's.
+    """`approvals/RELEASE.json`: what waits for an answer until `expires` (ISO 8601, UTC).
 
-    `reason` and `numbers` are the gate's, `champion` is the release that it was compared with.
+    `tokens` are those of the tasks that wait; two executions may ask about one decision. `reason` and `numbers` are the
+    gate's, `champion` is the release that it was compared with.
     """
 
     problem: str
@@ -36,7 +39,7 @@ class Approval(Document):
     champion: str | None
     reason: str
     numbers: dict[str, float]
-    token: str
+    tokens: list[str]
     asked: str
     expires: str
     answer: Answer | None = None
@@ -46,9 +49,29 @@ class Approval(Document):
         return self.answer is None and now < datetime.fromisoformat(self.expires)
 
 
-def ask(objects: Objects, approval: Approval) -> None:
-    """Write what waits; asked again, an earlier answer to the same release no longer counts."""
-    objects.put(layout.approval(approval.release), approval.to_json(), content_type=documents.JSON)
+def ask(objects: Objects, approval: Approval) -> Approval:
+    """Write what waits and return it; an answer to the same decision stays, and tokens that wait for it too.
+
+    Raises `PreconditionFailed` where others keep writing at the same moment.
+    """
+    key = layout.approval(approval.release)
+    for _ in range(_ATTEMPTS):
+        if documents.write_once(objects, key, approval):
+            return approval
+        stored = objects.get(key)
+        found = documents.parse(stored.body, Approval, key)
+        asked = approval
+        if found.decision == approval.decision:
+            if found.answer is not None:
+                return found
+            tokens = [*found.tokens, *(token for token in approval.tokens if token not in found.tokens)]
+            asked = approval.model_copy(update={"tokens": tokens[-_TOKENS:]})
+        try:
+            documents.swap(objects, key, asked, stored.etag)
+        except PreconditionFailed:
+            continue
+        return asked
+    raise PreconditionFailed(f"{key} kept changing")
 
 
 def find_approval(objects: Objects, release: str) -> Approval | None:

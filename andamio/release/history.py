@@ -43,7 +43,9 @@ class HistoryRecord(Document):
     def id(self) -> str:
         """What the record is stored under; two records are never the same."""
         if self.revision is None:
-            return f"{self.kind}-{self.run}-{self.decision}"
+            # The gate, a person who declines, a time that was over: each has its own words.
+            words = hashlib.sha256(f"{self.by}\n{self.reason}".encode()).hexdigest()[:8]
+            return f"{self.kind}-{self.run}-{self.decision}-{words}"
         # A pointer that was deleted to start over begins again at revision 1.
         return f"{self.kind}-{self.revision:06d}-{hashlib.sha256(self.to_json()).hexdigest()[:8]}"
 
@@ -74,7 +76,26 @@ def read_history(objects: Objects, problem: str) -> list[HistoryRecord]:
     newest = _of(pointer, pointer.change)
     if newest is not None:
         records[newest.id] = newest
-    return sorted(records.values(), key=lambda record: (record.at, record.revision or 0, record.id))
+    return _in_order(list(records.values()))
+
+
+def _in_order(records: list[HistoryRecord]) -> list[HistoryRecord]:
+    """By time; but revisions of one pointer in their order, for clocks of those who write differ.
+
+    A pointer that was deleted to start over begins again at revision 1.
+    """
+    by_time = sorted(records, key=lambda record: (record.at, record.revision or 0, record.id))
+    starts = [record.at for record in by_time if record.revision == 1]
+    pointers: dict[int, list[HistoryRecord]] = {}
+    for record in by_time:
+        if record.revision is not None:
+            pointers.setdefault(max(1, sum(start <= record.at for start in starts)), []).append(record)
+    times = {record.id: record.at for record in by_time}
+    for chain in pointers.values():
+        latest = ""
+        for record in sorted(chain, key=lambda record: record.revision or 0):
+            latest = times[record.id] = max(latest, record.at)
+    return sorted(by_time, key=lambda record: (times[record.id], record.revision or 0, record.id))
 
 
 def _stored(objects: Objects) -> Iterator[HistoryRecord]:

@@ -53,12 +53,13 @@ class Change:
 class Withdrawn:
     """A release that was taken out of service: neither it nor its model is promoted again unless somebody forces it.
 
-    `graph` is the digest of its model file, by which the same model of another run is known.
+    `identity` is all that a client can tell of its model, by which the same model of another run is known; "" where the
+    release could not be read.
     """
 
     release: str
     run: str
-    graph: str
+    identity: str
     at: str
     reason: str
 
@@ -85,10 +86,10 @@ class Pointer:
         """The pointer as it is stored."""
         return json.dumps(asdict(self), indent=1).encode()
 
-    def promoted(self, served: PointerEntry, change: Change | None = None) -> Pointer:
+    def promoted(self, served: PointerEntry, change: Change | None = None, identity: str = "") -> Pointer:
         """The pointer after a promotion: the champion becomes the previous one, the challenger's place is free.
 
-        A release that was withdrawn is so no longer.
+        A release that was withdrawn, or whose model was, is so no longer.
         """
         return replace(
             self,
@@ -97,13 +98,17 @@ class Pointer:
             challenger=None,
             share=0.0,
             previous=self.champion,
-            withdrawn=tuple(one for one in self.withdrawn if one.release != served.release),
+            withdrawn=self._withdrawn_without(served, identity),
             change=change,
         )
 
-    def rolled_back(self, served: PointerEntry, withdrawn: Withdrawn, change: Change) -> Pointer:
-        """The pointer after a rollback: the champion is withdrawn, and nothing is left to go back to by default."""
-        marked = (*(one for one in self.withdrawn if one.release not in (served.release, withdrawn.release)), withdrawn)
+    def rolled_back(self, served: PointerEntry, identity: str, withdrawn: Withdrawn, change: Change) -> Pointer:
+        """The pointer after a rollback: the champion is withdrawn, and nothing is left to go back to by default.
+
+        `identity` is that of the model that serves now.
+        """
+        others = [one for one in self._withdrawn_without(served, identity) if one.release != withdrawn.release]
+        marked = (*others, withdrawn)
         return replace(
             self,
             revision=self.revision + 1,
@@ -115,13 +120,21 @@ class Pointer:
             change=change,
         )
 
-    def withdrawal_of(self, *, release: str = "", run: str = "", graph: str = "") -> Withdrawn | None:
-        """The withdrawal of a release, or of the model of a run or a graph; None where there was none."""
-        for one in self.withdrawn:
-            # A damaged champion was withdrawn without the digest of its model.
-            if one.release == release or one.run == run or (one.graph and one.graph == graph):
-                return one
-        return None
+    def withdrawal_of(self, *, release: str = "", run: str = "", identity: str = "") -> Withdrawn | None:
+        """The withdrawal of a release, or of its model by `identity` or run; None where there was none."""
+        return next((one for one in self.withdrawn if _is_of(one, release, run, identity)), None)
+
+    def _withdrawn_without(self, served: PointerEntry, identity: str) -> tuple[Withdrawn, ...]:
+        return tuple(one for one in self.withdrawn if not _is_of(one, served.release, served.run, identity))
+
+
+def _is_of(withdrawn: Withdrawn, release: str, run: str, identity: str) -> bool:
+    if withdrawn.release == release:
+        return True
+    if withdrawn.identity and identity:
+        return withdrawn.identity == identity
+    # A damaged champion was withdrawn without its identity: the run that made it is known.
+    return bool(run) and withdrawn.run == run
 
 
 def read_pointer(objects: Objects, problem: str) -> tuple[Pointer, str | None]:

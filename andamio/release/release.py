@@ -67,6 +67,11 @@ def version_of(manifest: bytes) -> str:
     return hashlib.sha256(manifest).hexdigest()[:16]
 
 
+def identity(model: str, contract: Contract, threshold: float) -> str:
+    """A digest of everything that a client can observe of a model, without its training; `model` is its digest."""
+    return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
+
+
 def _changed(version: str, file: str) -> ReleaseError:
     message = f"release {version}: {file} was changed after it was sealed; it must not be served"
     return ReleaseError(message, file=file, fault="changed")
@@ -136,6 +141,10 @@ class Release:
     def contract(self) -> Contract:
         """The contract that the model was trained under."""
         return Contract.from_json(self.read(CONTRACT))
+
+    def identity(self) -> str:
+        """What it is to a client: its graph, the contract it was sealed with, its threshold."""
+        return identity(self.files[MODEL], self.contract(), self.info["threshold"])
 
     def model(self) -> Model:
         """The model, ready to score."""

@@ -30,11 +30,11 @@ class MemoryTracker:
 
     def record_release(self, tracked_version: str, release: str) -> None:
         """Note which release a model version became."""
-        self.releases[tracked_version] = release
+        self.releases[release] = tracked_version
 
     def version_of(self, release: str) -> str | None:
         """The model version that became a release."""
-        return next((version for version, became in self.releases.items() if became == release), None)
+        return self.releases.get(release)
 
     def point(self, alias: str, version: str) -> None:
         """Give a model version an alias."""

@@ -20,8 +20,8 @@ from andamio.step import Step, Steps, logged_step
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from registry import approve, follow, reachable, register
-from registry.documents import AliasResult, AskedResult, Conflict, ModelResult, RunResult
-from registry.events import AskApprovalEvent, DeclineEvent, FollowEvent, PromoteEvent, RegisterEvent
+from registry.documents import AliasResult, ApprovalState, AskedResult, Conflict, ModelResult, RunResult
+from registry.events import ApprovalEvent, AskApprovalEvent, DeclineEvent, FollowEvent, PromoteEvent, RegisterEvent
 from registry.news import News
 from registry.record import Origin, Tracker, Trackers
 
@@ -79,6 +79,10 @@ def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
     return promoted if isinstance(promoted, Conflict) else promoted.summary()
 
 
+def _approval(to: Registry, event: ApprovalEvent) -> ApprovalState:
+    return approve.approval_state(to.models, event.run, event.decision)
+
+
 def _ask_approval(to: Registry, event: AskApprovalEvent) -> AskedResult:
     now = datetime.now(UTC)
     asked = approve.ask_approval(to.models, event.run, event.decision, event.token, event.seconds, to.news, now)
@@ -95,6 +99,7 @@ def _follow(to: Registry, event: FollowEvent) -> AliasResult:
 
 STEPS: Steps[Registry] = {
     "register": Step(RegisterEvent, _register),
+    "approval": Step(ApprovalEvent, _approval),
     "ask_approval": Step(AskApprovalEvent, _ask_approval),
     "decline": Step(DeclineEvent, _decline),
     "promote": Step(PromoteEvent, _promote),

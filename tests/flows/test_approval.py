@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from andamio.contract import Contract
 from andamio.errors import UsageError
@@ -21,6 +23,7 @@ from infra import asl
 from lambdas.registry import handler as registry_handler
 from lambdas.search import handler as search_handler
 from lambdas.train import handler as train_handler
+from rollout.promote import promote
 from tests.support.datasets import heart_cells, publish
 
 from . import tasks
@@ -73,10 +76,9 @@ def say(cloud: Cloud, *, approved: bool) -> Callable[[], Any]:
         release = asked(cloud).release
         now = datetime.now(UTC)
         given = Answer(approved=approved, by="ada", at=now.isoformat(timespec="seconds"), reason="she has looked")
-        token = answer(cloud.models, release, given, now).token
-        boto3.client("stepfunctions").send_task_success(
-            taskToken=token, output='{"approved": true}' if approved else '{"approved": false}'
-        )
+        for token in answer(cloud.models, release, given, now).tokens:
+            with suppress(ClientError):  # of an execution that ended
+                boto3.client("stepfunctions").send_task_success(taskToken=token, output="{}")
 
     return answered
 
@@ -132,9 +134,50 @@ def test_without_an_answer_it_is_rejected_and_a_late_one_is_told_so(cloud: Cloud
     release = ended.output["release"]
     assert f"andamio promote {release}" in ended.output["reason"]
     assert read_pointer(cloud.models, "heart")[0].champion is None
-    with pytest.raises(UsageError, match=r"was declined by the approval at .*: the time was over"):
+    with pytest.raises(UsageError, match=r"The time to approve .* was over"):
         say_yes(cloud, release)
     assert open_approvals(cloud.models, "heart", datetime.now(UTC)) == []
+
+
+@pytest.mark.parametrize("cloud", [4], indirect=True)
+def test_an_answer_that_never_reached_its_execution_counts_when_the_time_is_over(cloud: Cloud) -> None:
+    def answered_and_killed() -> None:
+        say_yes(cloud, asked(cloud).release)  # and no token is returned
+
+    assert run_while(cloud, answered_and_killed).output["status"] == "promoted"
+    (record,) = read_history(cloud.models, "heart")
+    assert record.by == "the gate, approved by bob"
+
+
+def test_of_two_trainings_that_ask_one_answer_ends_both_and_nothing_is_rejected(
+    cloud: Cloud, tracker: MemoryTracker
+) -> None:
+    first = cloud.start("train", LINEAR)
+    asked(cloud)
+
+    def second() -> None:
+        tick = threading.Event()
+        while len(asked(cloud).tokens) < 2:
+            tick.wait(0.1)
+        say(cloud, approved=True)()
+
+    assert run_while(cloud, second).output["status"] == "promoted"
+    assert cloud.ended(first).output["status"] == "promoted"
+    assert [record.kind for record in read_history(cloud.models, "heart")] == ["promoted"]
+    assert tracker.aliases == {"champion": "1"}
+    assert tracker.verdicts == {"1": "promoted"}
+
+
+def test_what_was_promoted_by_hand_while_it_waited_is_not_rejected(cloud: Cloud, tracker: MemoryTracker) -> None:
+    def by_hand() -> None:
+        release = asked(cloud).release
+        promote(cloud.models, "heart", release, datetime.now(UTC), by="ada", reason="it is urgent")
+        for token in asked(cloud).tokens:
+            boto3.client("stepfunctions").send_task_success(taskToken=token, output="{}")
+
+    assert run_while(cloud, by_hand).output["status"] == "promoted"
+    assert [record.by for record in read_history(cloud.models, "heart")] == ["ada"]
+    assert tracker.verdicts == {"1": "promoted"}
 
 
 def test_a_training_that_ended_while_it_waited_is_asked_again_by_the_same_command(cloud: Cloud) -> None:
@@ -144,8 +187,16 @@ def test_a_training_that_ended_while_it_waited_is_asked_again_by_the_same_comman
 
     def second() -> None:
         tick = threading.Event()
-        while (found := find_approval(cloud.models, first.release)) is None or found.token == first.token:
+        while (found := find_approval(cloud.models, first.release)) is None or found.tokens == first.tokens:
             tick.wait(0.1)
         say(cloud, approved=True)()
 
     assert run_while(cloud, second).output["status"] == "promoted"
+
+
+def test_an_approval_is_kept_for_the_next_training_where_none_waits_any_more(cloud: Cloud) -> None:
+    arn = cloud.start("train", LINEAR)
+    release = asked(cloud).release
+    boto3.client("stepfunctions").stop_execution(executionArn=arn)
+    say_yes(cloud, release)
+    assert cloud.run("train", LINEAR).output["status"] == "promoted"

@@ -144,7 +144,7 @@ class Train(World):
 
     def others(self, cloud: Cloud) -> dict[str, Any]:
         tracker = self.tracker
-        releases = {version: normal(cloud).text(release) for version, release in tracker.releases.items()}
+        releases = sorted((version, normal(cloud).text(release)) for release, version in tracker.releases.items())
         return {"mlflow": [tracker.versions, releases, tracker.aliases, tracker.outcomes]}
 
 

@@ -17,6 +17,8 @@ from tests.infra.test_problem import REST
 
 # What has a name of its own, and where it stands.
 NAMED = {
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
     "AWS::Events::Rule": "Name",
@@ -55,7 +57,8 @@ def test_nothing_else_has_a_name_that_two_stages_could_fight_over(aws, prod):
         for kind in {resource["Type"] for resource in deployment.resources.values()} - set(NAMED):
             for properties in deployment.of_type(kind).values():
                 fixed = [key for key, value in properties.items() if key.endswith("Name") and isinstance(value, str)]
-                assert fixed in ([], ["StageName"]), (kind, fixed)
+                # A stage is the API's own, and a filter its log group's.
+                assert fixed in ([], ["StageName"], ["FilterName"]), (kind, fixed)
 
 
 def test_the_first_stage_keeps_the_names_of_a_deployment_without_one(aws, synthesize):

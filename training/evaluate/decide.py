@@ -15,7 +15,7 @@ from andamio.gate import rules as gate
 from andamio.records.encode import encode
 from andamio.records.parse import parse_typed
 from andamio.release.pointer import Pointer, PointerEntry, Withdrawn, read_pointer
-from andamio.release.release import MODEL, Release
+from andamio.release.release import MODEL, Release, identity
 from andamio.release.samples import OutOfFoldScores
 from andamio.storage import layout
 from andamio.storage.ports import Objects
@@ -49,7 +49,8 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
     def compute() -> GateDecision:
         candidate = load_candidate(run)
         verdict, refused_rows = judge(lake, run, plan, candidate, evaluation, champion)
-        verdict = _unless_withdrawn(verdict, pointer.withdrawal_of(run=run_id, graph=candidate.fit.files[MODEL]))
+        model = identity(candidate.fit.files[MODEL], candidate.contract, candidate.fit.threshold)
+        verdict = _unless_withdrawn(verdict, pointer.withdrawal_of(run=run_id, identity=model))
         verdict = gate.with_attempt_number(verdict, _attempt_number(models, name, plan.dataset, run_id))
         fields = dict(verdict)
         if unreadable:
@@ -141,8 +142,8 @@ class ScoredChampion:
 
     @property
     def identity(self) -> str:
-        """What it is to a client: its graph, the contract it was sealed with, its threshold."""
-        return identity(self.release.files[MODEL], self.contract, self.release.info["threshold"])
+        """What it is to a client."""
+        return self.release.identity()
 
 
 def judge(
@@ -232,11 +233,6 @@ def _other_classes(verdict: gate.Decision, champion: ScoredChampion, contract: C
     )
     changed = {"outcome": "rejected", "rule": "other_classes", "against": f"release {release}", "reason": reason}
     return verdict.model_copy(update=changed)
-
-
-def identity(model: str, contract: Contract, threshold: float) -> str:
-    """A digest of everything that a client can observe of a model, without its training."""
-    return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
 
 
 def summary(decision: GateDecision, attempt: int) -> DecisionSummary:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from andamio.adapters.aws import Account
 from andamio.cli.console import done, note
 from andamio.cli.home import account as account_of
 from andamio.cli.models.serving import reason_of, who
 from andamio.errors import UsageError
-from andamio.release.approval import Answer, Approval, answer, open_approvals
+from andamio.release.approval import Answer, answer, open_approvals
 from andamio.storage.ports import Objects
 
 
@@ -22,9 +21,16 @@ def respond(deployed: dict[str, Any], release: str | None, *, approved: bool, re
     version = release or _only(models, deployed["problem"], now)
     said = Answer(approved=approved, by=who(), at=now.isoformat(timespec="seconds"), reason=reason_of(reason))
     approval = answer(models, version, said, now)
-    _tell(account, approval, approved=approved)
-    if approved:
+    # Each of them, for two executions may wait.
+    heard = [account.end_task(token, {"approved": approved}) for token in approval.tokens]
+    is_heard = any(heard)
+    if approved and is_heard:
         done(f"Release {version} is approved: it serves in a moment, unless another was promoted since. andamio status")
+    elif approved:
+        note(
+            f"Release {version} is approved, and no training waits for it any more. The approval is kept: andamio "
+            "train promotes it, unless another was promoted since."
+        )
     else:
         done(f"Release {version} is declined, and what serves stays as it is. andamio history")
 
@@ -45,12 +51,6 @@ def _only(models: Objects, problem: str, now: datetime) -> str:
         lines = "\n".join(f"  {one.release}  until {one.expires}: {one.reason}" for one in waiting)
         raise UsageError(f"{len(waiting)} releases wait for approval: name one.\n{lines}")
     return waiting[0].release
-
-
-def _tell(account: Account, approval: Approval, *, approved: bool) -> None:
-    """Let the execution go on; one that has ended already needs no answer."""
-    if not account.end_task(approval.token, {"approved": approved}):
-        note("The training that asked goes on no more. Its answer is kept. andamio history says what became of it.")
 
 
 def _now() -> datetime:

@@ -62,7 +62,13 @@ def roll_back(deployed: dict[str, Any], release: str | None, *, reason: str, for
         serves = str(release)
     else:
         serves = found.serves
-        done(f"Release {found.withdrawn} is withdrawn, and release {serves} is champion again.")
+        if found.again:
+            note(
+                f"The champion was rolled back already, from {found.withdrawn} to {serves}. To go back further, name a "
+                "release: andamio models lists them."
+            )
+        else:
+            done(f"Release {found.withdrawn} is withdrawn, and release {serves} is champion again.")
         note("The withdrawn release stays. Neither the gate nor andamio promote lets it serve again without --force.")
     tell(deployed, account)
     await_release(deployed, serves)
@@ -100,7 +106,7 @@ def check_registry(deployed: dict[str, Any]) -> None:
 
 def follow_in_mlflow(deployed: dict[str, Any], account: Account) -> None:
     """Let MLflow's alias follow the pointer; where it cannot, say so: what serves does not depend on it."""
-    later = "what serves does not depend on it. To let it follow, give this command again, or train."
+    later = "what serves does not depend on it. To let it follow: andamio check --registry"
     if deployed.get("mlflow_own") and not reachable.answers(deployed["mlflow_url"]):
         note(
             f"MLflow does not answer at {deployed['mlflow_url']}, so its alias 'champion' stays where it is; {later} "
@@ -125,11 +131,20 @@ def follow_in_mlflow(deployed: dict[str, Any], account: Account) -> None:
 
 
 def await_release(deployed: dict[str, Any], release: str) -> None:
-    """Wait until the API serves a release."""
+    """Wait until the API serves a release; where it does not within a minute, say what it serves and why."""
     deadline = time.monotonic() + SERVED_SECONDS
     with step("Waiting for the API to load the release"):
-        while api.call(deployed, "GET", "/version").get("release") != release and time.monotonic() < deadline:
+        while (serving := api.call(deployed, "GET", "/version")).get("release") != release:
+            if time.monotonic() > deadline:
+                break
             time.sleep(_POLL_SECONDS)
+    if serving.get("release") != release:
+        refusal = serving.get("last_refusal") or {}
+        why = f" It refused {refusal.get('release')}: {refusal.get('reason')}." if refusal else ""
+        note(
+            f"The API serves release {serving.get('release')} still.{why} If it was deployed by an older version of "
+            "Andamio: andamio deploy"
+        )
 
 
 def who() -> str:

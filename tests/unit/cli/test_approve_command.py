@@ -79,7 +79,9 @@ def test_a_training_that_waits_no_more_is_said(account: Account, capsys: pytest.
     put(account, "a" * 16)
     account.waits = False
     approve.respond(DEPLOYED, None, approved=True, reason="")
-    assert "goes on no more" in " ".join(capsys.readouterr().err.split())
+    said = " ".join(capsys.readouterr().err.split())
+    assert "no training waits for it any more" in said
+    assert "it serves in a moment" not in said
 
 
 def test_status_names_what_waits_with_the_command(account: Account, capsys: pytest.CaptureFixture[str]) -> None:

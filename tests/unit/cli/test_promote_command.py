@@ -149,7 +149,7 @@ def test_where_mlflow_is_down_promote_says_so_and_calls_nothing(capsys: pytest.C
     serving.follow_in_mlflow(deployed, functions)  # type: ignore[arg-type]
     assert functions.called == []
     said = " ".join(capsys.readouterr().err.split())
-    assert "give this command again" in said
+    assert "andamio check --registry" in said
     assert said.endswith("andamio up")
 
 

@@ -24,7 +24,7 @@ def waiting(release: str, *, hours: int = 0, problem: str = "heart", token: str 
         champion=None,
         reason="better than the majority class",
         numbers={"roc_auc": 0.9},
-        token=token,
+        tokens=[token],
         asked=asked.isoformat(),
         expires=(asked + timedelta(hours=72)).isoformat(),
     )
@@ -56,7 +56,7 @@ def test_the_same_answer_twice_is_one_answer_and_returns_the_token_again(objects
     first = answer(objects, "a" * 16, said(approved=True), NOW)
     again = answer(objects, "a" * 16, said(approved=True, by="bob"), LATER)
     assert first == again
-    assert (again.token, again.answer) == ("a-token", said(approved=True))
+    assert (again.tokens, again.answer) == (["a-token"], said(approved=True))
 
 
 def test_another_answer_is_told_who_answered_and_how(objects: MemoryObjects) -> None:
@@ -87,7 +87,33 @@ def test_of_two_answers_at_once_the_second_is_told(objects: MemoryObjects, monke
         answer(objects, "a" * 16, said(approved=True), NOW)
 
 
-def test_asked_again_an_earlier_answer_no_longer_counts(objects: MemoryObjects) -> None:
+def test_two_executions_that_ask_about_one_decision_wait_for_one_answer(objects: MemoryObjects) -> None:
+    asked = ask(objects, waiting("a" * 16, hours=3, token="another-token"))
+    assert asked.tokens == ["a-token", "another-token"]
+    assert answer(objects, "a" * 16, said(approved=True), NOW).tokens == asked.tokens
+
+
+def test_an_answer_counts_for_whoever_asks_about_the_same_decision_later(objects: MemoryObjects) -> None:
+    given = answer(objects, "a" * 16, said(approved=True), NOW)
+    assert ask(objects, waiting("a" * 16, hours=3, token="another-token")) == given
+    assert find_approval(objects, "a" * 16) == given
+
+
+def test_another_decision_about_the_release_is_asked_anew(objects: MemoryObjects) -> None:
     answer(objects, "a" * 16, said(approved=True), NOW)
-    ask(objects, waiting("a" * 16, hours=3, token="another-token"))
-    assert open_approvals(objects, "heart", NOW)[-1].token == "another-token"
+    other = waiting("a" * 16, hours=3, token="another-token").model_copy(update={"decision": "7-abc"})
+    assert ask(objects, other) == other
+    assert open_approvals(objects, "heart", NOW)[-1] == other
+
+
+def test_of_two_who_ask_at_once_neither_token_is_lost(objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    put, raced = MemoryObjects.put, []
+
+    def somebody_asks_first(self: MemoryObjects, key: str, body: bytes, **said: object) -> str:
+        if not raced:
+            raced.append(key)
+            ask(self, waiting("a" * 16, token="faster"))
+        return put(self, key, body, **said)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(MemoryObjects, "put", somebody_asks_first)
+    assert ask(objects, waiting("a" * 16, token="slower")).tokens == ["a-token", "faster", "slower"]

@@ -13,6 +13,7 @@ import pytest
 
 from andamio.adapters.memory import MemoryEvents, MemoryObjects, MemoryPredictionStore
 from andamio.contract import Contract
+from andamio.contract.tables import Monitor
 from andamio.errors import DataError
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.step import run_step
@@ -23,7 +24,7 @@ from monitoring.feedback import StoredPredictions
 from monitoring.report import REPORT, LatestReport, Report
 from monitoring.steps import STEPS, Watch
 from monitoring.window import Window
-from tests.support.releases import HEART_FOLDER, heart
+from tests.support.releases import heart
 from tests.support.watched import evidence_of, hospital, labelled, model, watched_release
 
 END = datetime(2026, 11, 27, 18, tzinfo=UTC)
@@ -106,7 +107,8 @@ def released() -> MemoryObjects:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, released: MemoryObjects) -> World:
-    return World(monkeypatch, released, heart())
+    # The problem's own settings are the demo's, which has one window.
+    return World(monkeypatch, released, heart().model_copy(update={"monitor": Monitor()}))
 
 
 def test_records_like_those_of_training_are_quiet(world: World) -> None:
@@ -314,8 +316,7 @@ def test_steps_that_come_too_early_say_which_is_first(world: World) -> None:
 
 def test_the_contract_of_the_deployment_says_when_it_is_drift(world: World) -> None:
     world.find = hungary
-    toml = (HEART_FOLDER / "problem.toml").read_text() + "\n[monitor]\nwindows = 1\npersistence = 1\ndrift_psi = 1.5\n"
-    world.contract = Contract.from_toml(toml, "problem.toml")
+    world.contract = heart().model_copy(update={"monitor": Monitor(windows=1, persistence=1, drift_psi=1.5)})
     verdict = world.run()
     assert verdict["persistent"] is True
     assert world.report().data is not None

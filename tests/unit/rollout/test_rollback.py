@@ -63,14 +63,56 @@ def test_there_is_no_way_back_from_a_rollback_but_by_name_and_force(
 ) -> None:
     first, second = two
     back(objects)
-    with pytest.raises(UsageError, match=f"no release served before {first}.* Name the release"):
-        back(objects)
+    assert back(objects) == Rollback(withdrawn=second, serves=first, again=True), "the same command, cut off before"
+    assert read_pointer(objects, "heart")[0].revision == 3
     with pytest.raises(UsageError, match=r"was withdrawn at .* \(it is wrong\).*--force"):
         back(objects, second)
     assert back(objects, first) is None, "it serves already"
     assert back(objects, second, force=True) == Rollback(withdrawn=first, serves=second)
     pointer, _ = read_pointer(objects, "heart")
     assert [one.release for one in pointer.withdrawn] == [first]
+
+
+def test_with_one_release_there_is_nothing_to_go_back_to(objects: MemoryObjects) -> None:
+    only = seal_release(objects, heart(), linear_onnx(heart()))
+    promote(objects, "heart", only, NOW, by="ada", reason="the first")
+    with pytest.raises(UsageError, match=f"no release served before {only}.* Name the one"):
+        back(objects)
+
+
+def test_another_release_of_the_withdrawn_model_is_refused_too_and_forced_it_is_withdrawn_no_longer(
+    objects: MemoryObjects, two: tuple[str, str]
+) -> None:
+    _, second = two
+    back(objects)
+    decided_again = {"decision.json": b'{"reason": "decided again"}'}
+    same = seal_release(objects, heart(), linear_onnx(heart(), favour=1), changed=decided_again)
+    assert same != second
+    with pytest.raises(UsageError, match=f"whose model was served as release {second}, was withdrawn"):
+        promote(objects, "heart", same, NOW, by="ada", reason="")
+    assert promote(objects, "heart", same, NOW, by="ada", reason="", force=True)
+    assert read_pointer(objects, "heart")[0].withdrawn == ()
+
+
+def test_a_swap_whose_answer_was_lost_counts_as_done(
+    objects: MemoryObjects, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = MemoryObjects.put
+
+    def answer_lost(self: MemoryObjects, key: str, body: bytes, **said: object) -> str:
+        put(self, key, body, **said)  # type: ignore[arg-type]
+        raise PreconditionFailed("the client tried again, and found its own write")
+
+    monkeypatch.setattr(MemoryObjects, "put", answer_lost)
+    assert back(objects) == Rollback(withdrawn=two[1], serves=two[0])
+    assert [each.revision for each in read_history(objects, "heart")] == [1, 2, 3]
+
+
+def test_a_slow_clock_does_not_turn_the_history_around(objects: MemoryObjects, two: tuple[str, str]) -> None:
+    slow = NOW - timedelta(minutes=5)
+    roll_back(objects, "heart", slow, by="ada", reason="it is wrong")
+    promote(objects, "heart", two[1], NOW + timedelta(hours=1), by="ada", reason="again", force=True)
+    assert [each.revision for each in read_history(objects, "heart")] == [1, 2, 3, 4]
 
 
 def test_before_the_first_model_nothing_can_be_rolled_back(objects: MemoryObjects) -> None:
@@ -90,7 +132,7 @@ def test_what_is_damaged_is_not_gone_back_to_and_is_gone_back_from(
     objects.put(layout.release(first, "model.onnx"), whole)
     assert back(objects) == Rollback(withdrawn=second, serves=first)
     pointer, _ = read_pointer(objects, "heart")
-    assert pointer.withdrawal_of(graph="") is None, "a model without a digest is not every model"
+    assert pointer.withdrawal_of(identity="") is None, "a model without an identity is not every model"
 
 
 def test_the_history_tells_what_happened_to_whom_and_why(objects: MemoryObjects, two: tuple[str, str]) -> None:

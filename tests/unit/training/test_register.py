@@ -253,7 +253,7 @@ def test_a_rollback_in_the_middle_of_a_promotion_has_the_last_word_in_mlflow(lak
     """The rollback's own `follow` runs before promotion sets the alias: promotion looks at the pointer once more."""
     theirs = somebody_else(models)
     decision, result = registered(lake, models, run, tracker)
-    tracker.releases["77"] = theirs
+    tracker.releases[theirs] = "77"
 
     class RolledBack(MemoryTracker):
         def conclude(self, run_id, version, outcome):
