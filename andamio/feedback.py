@@ -58,7 +58,8 @@ def keep(lake: Objects, said: Sequence[Statement], received: datetime, model_ver
     """Write the statements of one request as one object, and return its digest; later ones win over earlier ones.
 
     The same request within an hour is the same object, with the time at which it was said last: a label that is taken
-    back and then said again counts as said again.
+    back and then said again counts as said again. What it
+    replaces is an earlier version of the object, which is not read.
     """
     digest = hashlib.sha256(_encode([[one.prediction_id, one.record_id, one.label] for one in said]).encode())
     name = digest.hexdigest()[:32]

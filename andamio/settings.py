@@ -6,8 +6,9 @@ spelled in one place, and a missing variable is an error at cold start that name
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar, Self
 
@@ -16,7 +17,10 @@ from andamio.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings that come from `ANDAMIO_*` variables, a field each; fields are `str`, `int` or `float`."""
+    """Settings that come from `ANDAMIO_*` variables, a field each.
+
+    A field is `str`, `int`, `float`, or `tuple[str, ...]`, which is a JSON list in its variable.
+    """
 
     PREFIX: ClassVar[str] = "ANDAMIO_"
 
@@ -26,7 +30,7 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Read every field; raises `SettingsError` that names each variable missing or malformed."""
         source = os.environ if environ is None else environ
-        values: dict[str, str | int | float] = {}
+        values: dict[str, str | int | float | tuple[str, ...]] = {}
         wrong: list[str] = []
         for field in fields(cls):
             name = cls.PREFIX + field.name.upper()
@@ -35,7 +39,7 @@ class Settings:
                 wrong.append(f"{name} is not set")
                 continue
             try:
-                values[field.name] = {"str": str, "int": int, "float": float}[str(field.type)](text)
+                values[field.name] = _READ[str(field.type)](text)
             except ValueError:
                 wrong.append(f"{name} must be of type {field.type}")
         if wrong:
@@ -44,7 +48,26 @@ class Settings:
 
     def as_env(self) -> dict[str, str]:
         """The variables that `from_env` reads back as these settings."""
-        return {self.PREFIX + field.name.upper(): str(getattr(self, field.name)) for field in fields(self)}
+        return {self.PREFIX + field.name.upper(): _text(getattr(self, field.name)) for field in fields(self)}
+
+
+def _texts(text: str) -> tuple[str, ...]:
+    found = json.loads(text)
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ValueError("not a list of texts")
+    return tuple(found)
+
+
+def _text(value: str | int | float | tuple[str, ...]) -> str:
+    return json.dumps(value) if isinstance(value, tuple) else str(value)
+
+
+_READ: Mapping[str, Callable[[str], str | int | float | tuple[str, ...]]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "tuple[str, ...]": _texts,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +117,8 @@ class RegistrySettings(Settings):
 class ScoreSettings(Settings):
     """`lambdas/score`: the buckets, the predictions table, and how many bytes of a file make a shard.
 
-    `capture_share` of the scored rows are kept for the watch, from 0 to 1.
+    `capture_share` of the scored rows are kept for the watch, from 0 to 1, without the features in `private`: those
+    that the deployed contract marks so, whatever the release's says.
     """
 
     lake: str
@@ -103,6 +127,7 @@ class ScoreSettings(Settings):
     table: str
     shard_bytes: int
     capture_share: float
+    private: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +154,7 @@ class ApiSettings(Settings):
     """`lambdas/api`: where releases, batches, predictions and labels are; seconds between reads of the pointer.
 
     `capture_share` of predictions are logged with their record, `audit_share` ask for their label: each from 0 to 1.
+    `private` are features that are not logged: those that the deployed contract marks so, whatever the release's says.
     """
 
     lake: str
@@ -138,3 +164,4 @@ class ApiSettings(Settings):
     refresh_seconds: int
     capture_share: float
     audit_share: float
+    private: tuple[str, ...]

@@ -2,6 +2,7 @@
 
     .venv/bin/python -m benchmarks.capture                     # an hour of 100,000 predictions
     .venv/bin/python -m benchmarks.capture --hour 1000000      # one of a million: minutes
+    .venv/bin/python -m benchmarks.capture --hour 1000000 --features 100
     .venv/bin/python -m benchmarks.capture --dollars           # the arithmetic alone
 
 The function is measured without the network: lines are unzipped, checked, zipped again and made into items of the
@@ -15,13 +16,18 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
 
 from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.memory import MemoryObjects
@@ -30,7 +36,7 @@ from benchmarks.batch.folder import FolderObjects
 from monitoring.captures import read_window
 from monitoring.compaction import compact_hour
 from monitoring.delivery import read, store
-from tests.support.capture import NOON, RELEASE, delivery, prediction
+from tests.support.capture import NOON, PATIENT, RELEASE, delivery, prediction
 
 HEART = Path(__file__).resolve().parents[1] / "problems" / "heart"
 PER_DELIVERY = 1_000
@@ -64,11 +70,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--hour", type=int, default=100_000, help="predictions of the hour that is compacted")
+    parser.add_argument("--features", type=int, default=0, help="of each of them, all numbers; else heart's 13")
     parser.add_argument("--dollars", action="store_true", help="do not compact")
     parser.add_argument("--compact", nargs=2, help=argparse.SUPPRESS)
     said = parser.parse_args(argv)
     if said.compact:
-        _compact(Path(said.compact[0]), said.compact[1])
+        _compact(Path(said.compact[0]), said.compact[1], said.features)
+        return
+    if said.features:
+        _hour(said.hour, said.features)
         return
     line = len(json.dumps(prediction(0)))
     print(f"A line of the heart problem has {line} bytes.")
@@ -126,32 +136,77 @@ def _dollars(requests: int, size: int, line: int, rate: float) -> None:
     )
 
 
-def _hour(predictions: int) -> None:
+def _contract(features: int) -> Contract:
+    """Heart's, or with so many numbers for features."""
+    heart = Contract.load(HEART)
+    if not features:
+        return heart
+    made = "".join(f'[features.n{n}]\ntype = "number"\n' for n in range(features))
+    return Contract.from_toml(
+        '[problem]\nname = "heart"\ntarget = "y"\nlabels = { 0 = "Well", 1 = "Ill" }\n' + made, "problem.toml"
+    )
+
+
+def _record(number: int, features: int) -> Mapping[str, float]:
+    if not features:
+        return PATIENT
+    # Seventeen digits: of what a prediction may hold, that takes most room.
+    return {f"n{n}": float(value) for n, value in enumerate(np.random.default_rng(number).random(features))}
+
+
+def _hour(predictions: int, features: int = 0) -> None:
     """Compact an hour in a process of its own, and read it as a window, with the memory of each."""
-    contract = Contract.load(HEART)
+    contract = _contract(features)
     with TemporaryDirectory(prefix="capture-") as folder:
         lake, table = FolderObjects(Path(folder)), DynamoPredictionStore("table", client=NoTable())
         for start in range(0, predictions, PER_DELIVERY):
-            lines = [prediction(n) for n in range(start, min(predictions, start + PER_DELIVERY))]
+            numbers = range(start, min(predictions, start + PER_DELIVERY))
+            lines = [prediction(n, features=_record(n, features)) for n in numbers]
             store(read(delivery(lines), contract), contract, lake, table)
         for what in ("compact", "read"):
-            command = [sys.executable, "-m", "benchmarks.capture", "--compact", folder, what]
+            command = [
+                *(sys.executable, "-m", "benchmarks.capture", "--compact", folder, what),
+                *("--features", str(features)),
+            ]
             print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
 
 
-def _compact(folder: Path, what: str) -> None:
-    contract, lake = Contract.load(HEART), FolderObjects(folder)
+def _compact(folder: Path, what: str, features: int) -> None:
+    contract, lake = _contract(features), FolderObjects(folder)
+    scratch, ended, most = folder.with_name(f"{folder.name}-scratch"), threading.Event(), 0
+
+    def look() -> None:
+        nonlocal most
+        while not ended.wait(0.05):
+            most = max(most, _bytes(scratch))
+
+    scratch.mkdir(exist_ok=True)
+    tempfile.tempdir = str(scratch)
+    looking = threading.Thread(target=look)
+    looking.start()
     started, working = time.perf_counter(), time.process_time()
     if what == "compact":
         summary = compact_hour(lake, lambda version: contract, NOON)
-        rows = summary.releases[0].kept if summary else 0
-        did = f"An hour of {rows:,} predictions compacted"
+        release = summary.releases[0] if summary else None
+        did = f"An hour of {release.made:,} predictions compacted, {release.kept:,} kept" if release else "Nothing"
     else:
         window = read_window(lake, contract, RELEASE, NOON, NOON + HOUR)
         did = f"A window of {window.rows_seen:,} predictions read, {window.captured.rows:,} of them kept"
     seconds, cpu = time.perf_counter() - started, time.process_time() - working
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{did}: {seconds:.1f} s, {cpu:.1f} s of CPU, {memory:,.0f} MiB at the peak")
+    ended.set()
+    looking.join()
+    scratch.rmdir()
+    print(f"{did}: {seconds:.1f} s, {cpu:.1f} s of CPU, {memory:,.0f} MiB and {most / 2**20:,.0f} MiB of /tmp at most")
+
+
+def _bytes(folder: Path) -> int:
+    """Bytes of the files below a folder, of which some may go meanwhile."""
+    found = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            found += path.stat().st_size
+    return found
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from monitoring.compaction import compact_hour, compact_window, hours_between
 
-__all__ = ["Captured", "Wanted", "Window", "compact_hour", "compact_window", "read_window"]
+__all__ = ["Captured", "Wanted", "Window", "compact_hour", "compact_window", "hours_between", "read_window"]
 
 MOST_ROWS = 200_000
 """Predictions that a window is compared by; of more, a uniform sample of about as many."""
@@ -79,10 +79,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file of rows of the release, and what is known of it, of an `hour`; `origin` is its batch, "" for the API."""
+    """A file of rows of the release, and what is known of it; `of` is its hour of the API, or its batch."""
 
     hour: datetime
-    origin: str
+    of: str
     key: str
     summary: CaptureSummary
     rows: ReleaseRows | None
@@ -102,7 +102,7 @@ def read_window(
 
     `contract` is the release's own. Hours are read as they were compacted (`compact_window`). Above `most_rows` each
     prediction is kept by a digest of its id, so that the same window is the same sample, and one file is held at a
-    time. Where the API, or a batch, keeps a sample already it is thinned less: all predictions had the same chance.
+    time. What is a sample already, of the API or of a batch, is thinned less: all predictions had the same chance.
     Those `wanted` are read beside the sample, up to about `most_rows` of them.
     """
     sources = [source for hour in hours_between(start, end) for source in _sources(lake, hour, version)]
@@ -135,7 +135,7 @@ def read_window(
         for source in sources:
             if source.rows is None or not source.rows.kept:
                 continue
-            kept = shares[source.origin]
+            kept = shares[source.of]
             for batch in files.read(lake, source.key, Path(folder)):
                 drawn, chances = _drawn(batch, share / kept, wanted, asked)
                 inside = chances > 0
@@ -155,19 +155,22 @@ def read_window(
         unreadable=dict(unreadable),
         duplicates=duplicates,
         made=dict(made),
-        batches=frozenset(source.origin for source in sources if source.origin),
+        batches=frozenset(source.of for source in sources if not source.of.endswith(".json")),
     )
 
 
 def _shares(sources: Sequence[_Source]) -> dict[str, float]:
-    """By origin, the share of the release's predictions that were kept there; those that keep none have no say."""
+    """The chance of a prediction to be kept in an hour of the API, and in a batch; those that keep none have no say.
+
+    Shards of a batch each keep their part of its rows, so that their shares differ by the length of a row alone.
+    """
     made: Counter[str] = Counter()
-    drawn: Counter[str] = Counter()
+    kept: dict[str, float] = {}
     for source in sources:
-        if source.rows is not None:
-            made[source.origin] += source.rows.made
-            drawn[source.origin] += source.rows.drawn
-    return {origin: count / made[origin] for origin, count in drawn.items() if count}
+        if source.rows is not None and source.rows.kept:
+            made[source.of] += source.rows.made
+            kept[source.of] = kept.get(source.of, 0.0) + source.rows.made * source.rows.share
+    return {of: count / made[of] for of, count in kept.items() if count}
 
 
 def _sources(lake: Objects, hour: datetime, version: str) -> Iterator[_Source]:
@@ -181,7 +184,7 @@ def _sources(lake: Objects, hour: datetime, version: str) -> Iterator[_Source]:
         summary = documents.read(lake, info.key, CaptureSummary)
         rows = next((each for each in summary.releases if each.version == version), None)
         if info.key == last:
-            yield _Source(hour, "", layout.captured_rows(hour, version), summary, rows)
+            yield _Source(hour, last, layout.captured_rows(hour, version), summary, rows)
         else:
             shard = info.key.removesuffix(".json")
             yield _Source(hour, shard.rsplit("-", 1)[0], f"{shard}.parquet", summary, rows)

@@ -1,5 +1,7 @@
 """An hour of deliveries to one file for each release: each prediction once, typed as the API typed it.
 
+Of a release that made more than `MOST_KEPT` of them a uniform sample is kept: a window is compared by no more.
+
 A delivery may come after its hour was compacted: what an hour is made of is written with it, and an hour that has
 another delivery since is made again. A line whose record the release's contract does not take, which the API took, is
 counted with the reason.
@@ -9,6 +11,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +27,7 @@ import numpy as np
 
 from andamio import names
 from andamio.captures import columns, files
+from andamio.captures.sampling import ALL, chance
 from andamio.captures.summary import CaptureSummary, ReleaseRows, count_faults, digest, faults_of
 from andamio.contract import Contract
 from andamio.contract.dates import date_format
@@ -39,8 +44,13 @@ ContractOf = Callable[[str], Contract]
 Line = dict[str, Any]
 Faults = Counter[tuple[str, str, str]]
 
+MOST_KEPT = 200_000
+"""Predictions of a release that are kept of an hour; all are counted."""
+_SPARE = 50_000
+"""Predictions above those that are taken before they are thinned."""
 _CHUNK = 16_384
 """Lines that are parsed together: a row group."""
+_PURPOSE = "hour"
 _AT_ONCE, _AHEAD = 8, 64
 """Deliveries that are read at once, and that are held."""
 
@@ -51,15 +61,16 @@ def hours_between(start: datetime, end: datetime) -> list[datetime]:
     return [first + timedelta(hours=count) for count in range(int((last - first) / timedelta(hours=1)))]
 
 
-def compact_window(lake: Objects, contract_of: ContractOf, start: datetime, end: datetime) -> int:
+def compact_window(lake: Objects, contract_of: ContractOf, start: datetime, end: datetime, share: float = 1.0) -> int:
     """Compact the hours of a window that have deliveries; returns how many have."""
-    found = [compact_hour(lake, contract_of, hour) for hour in hours_between(start, end)]
+    found = [compact_hour(lake, contract_of, hour, share) for hour in hours_between(start, end)]
     return sum(summary is not None for summary in found)
 
 
-def compact_hour(lake: Objects, contract_of: ContractOf, hour: datetime) -> CaptureSummary | None:
+def compact_hour(lake: Objects, contract_of: ContractOf, hour: datetime, share: float = 1.0) -> CaptureSummary | None:
     """Make the files of an hour, unless they are made of the deliveries that there are; None for an hour without any.
 
+    `share` of its predictions were to be logged with their record, as the deployment says now.
     Of two that do it at once the later one stays; a reader in between may see a few predictions too many.
     """
     prefix = layout.captures(hour, "part-")
@@ -81,8 +92,9 @@ def compact_hour(lake: Objects, contract_of: ContractOf, hour: datetime) -> Capt
         compaction.flush()
         exits.close()
         for version, release in compaction.releases.items():
+            release.thin()
             files.put(lake, layout.captured_rows(hour, version), release.file.path)
-    summary = compaction.summary(made_of)
+    summary = compaction.summary(made_of, share)
     lake.put(key, summary.to_json(), content_type=documents.JSON)
     return summary
 
@@ -95,6 +107,35 @@ class _Release:
         self.classes = {name: index for index, name in enumerate(contract.classes)}
         self.file = files.RowsFile(path, columns.schema(contract))
         self.pending: list[Line] = []
+        self._numbers = array("Q")
+        self._limit = ALL
+
+    def take(self, line: Line) -> None:
+        """Keep a line, unless there are so many that it is not drawn."""
+        number = chance(line["prediction_id"], _PURPOSE)
+        if number >= self._limit:
+            return
+        self._numbers.append(number)
+        self.pending.append(line)
+        if len(self._numbers) > MOST_KEPT + _SPARE:
+            self._draw()
+
+    def thin(self) -> None:
+        """Leave the rows in the file, which is closed, that are drawn of all."""
+        self._draw()
+        if self._limit == ALL:
+            return
+        whole, self.file = self.file, files.RowsFile(self.file.path.with_suffix(".drawn"), self.file.schema)
+        with self.file as drawn:
+            for batch in files.rows_of(whole.path):
+                drawn.add(files.drawn(batch, _PURPOSE, self._limit))
+
+    def _draw(self) -> None:
+        if len(self._numbers) > MOST_KEPT:
+            numbers = np.frombuffer(self._numbers, dtype=np.uint64)
+            smallest = np.partition(numbers, MOST_KEPT - 1)[:MOST_KEPT]
+            self._limit = int(smallest.max()) + 1
+            self._numbers = array("Q", smallest.tobytes())
 
     def write(self, unreadable: Faults) -> None:
         """Write the lines that wait; what cannot be read is counted."""
@@ -161,7 +202,7 @@ class _Compaction:
         for release in self.releases.values():
             release.write(self.unreadable)
 
-    def summary(self, made_of: str) -> CaptureSummary:
+    def summary(self, made_of: str, share: float) -> CaptureSummary:
         """What there is."""
         return CaptureSummary(
             made_of=made_of,
@@ -171,6 +212,7 @@ class _Compaction:
                     made=made,
                     drawn=self.drawn[version],
                     kept=self.releases[version].file.rows if version in self.releases else 0,
+                    share=_chance(made, self.drawn[version], share),
                 )
                 for version, made in sorted(self.made.items())
             ),
@@ -195,7 +237,7 @@ class _Compaction:
         if release is None:
             self.unreadable[version, "", "unknown-release"] += 1
             return
-        release.pending.append(line)
+        release.take(line)
         if len(release.pending) >= _CHUNK:
             release.write(self.unreadable)
 
@@ -222,6 +264,16 @@ class _Compaction:
             self._exits.enter_context(release.file)
             self.releases[version] = release
         return self.releases[version]
+
+
+def _chance(made: int, drawn: int, share: float) -> float:
+    """The chance of a prediction to be kept, of which `drawn` were logged with their record where `share` is meant.
+
+    An hour in which another share was meant shows how many there were instead; of few that tells little.
+    """
+    luck = 5 * math.sqrt(made * share * (1 - share))
+    logged = share if abs(drawn - made * share) <= luck else drawn / made
+    return logged * min(1.0, MOST_KEPT / max(1, drawn))
 
 
 def _table(contract: Contract, records: Sequence[Line]) -> Table:

@@ -71,7 +71,7 @@ def read(event: Mapping[str, Any], contract: Contract) -> Delivery:
     delivery = Delivery()
     if payload.get("messageType") != "DATA_MESSAGE":
         return delivery  # CloudWatch Logs asks whether it may deliver
-    private = frozenset(name for name, feature in contract.features.items() if feature.private)
+    private = frozenset(contract.private)
     for log_event in payload.get("logEvents") or ():
         message = str(log_event.get("message", ""))
         if f'"{names.EVENT_PREDICTION}"' in message:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +16,7 @@ from andamio.contract.tables import Batch, Monitor
 from andamio.release.release import Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from monitoring.captures import Wanted, compact_window, read_window
+from monitoring.captures import Wanted, compact_window, hours_between, read_window
 from monitoring.captures import Window as Captures
 from monitoring.feedback import Elsewhere, Joined, Lookup, join, read_feedback
 from monitoring.performance.window import Labelled
@@ -33,7 +31,8 @@ class Evidence:
 
     `columns` by feature `[rows]`, `probabilities` `[rows, classes]`, `labels` and `times` `[rows]`: predictions of the
     champion, a uniform sample of `rows_seen`. `rejections` by field and code; `other_releases` are predictions of
-    others, `unreadable` kept records that its contract does not take. `truth` `[rows]` are labels that came for these
+    others, `unreadable` kept records that its contract does not take. `capture_lag` and `silent_since` are as
+    `Arrivals` has them. `truth` `[rows]` are labels that came for these
     predictions, -1 where none did. `labelled` are predictions that became due a label in these hours, with those that
     came. `orphans` are labels for no prediction, `late` ones came when no window looks at their prediction any more.
     """
@@ -50,19 +49,23 @@ class Evidence:
     unreadable: int = 0
     capture_lag: float | None = None
     truth: NDArray[np.int64] | None = None
+    silent_since: datetime | None = None
     labelled: Labelled | None = None
     orphans: int = 0
     late: int = 0
 
 
-def compact(lake: Objects, models: Objects, window: Window) -> int:
-    """Make one file of each hour's captures, and return the hours that have some."""
+def compact(lake: Objects, models: Objects, window: Window, deployed: Contract) -> int:
+    """Make one file of each hour's captures, and return the hours that have some.
+
+    Features that the `deployed` contract marks private are left out.
+    """
 
     @cache
     def contract_of(version: str) -> Contract:
-        return Release.open(models, version).contract()
+        return Release.open(models, version).contract().hiding(deployed.private)
 
-    return compact_window(lake, contract_of, window.start, window.whole)
+    return compact_window(lake, contract_of, window.start, window.whole, deployed.monitor.drawn_share)
 
 
 def read(
@@ -96,6 +99,7 @@ def read(
     own = join(captured, said, contract.classes) if delay else joined
     waiting = sum(made for hour, made in found.made.items() if hour >= window.whole - delay)
     drawn = found.sampled
+    came = arrivals(lake, window)
     return Evidence(
         times=captured.times[drawn],
         columns={name: column[drawn] for name, column in captured.columns.items()},
@@ -107,7 +111,8 @@ def read(
         rejected=found.rejected_rows,
         rejections=found.rejections,
         unreadable=sum(found.unreadable.values()),
-        capture_lag=capture_lag(lake, window),
+        capture_lag=came.lag,
+        silent_since=came.silent_since,
         truth=_by_row(captured.rows, own.rows, own.labels)[drawn],
         labelled=_labelled(due_found, joined, window.end, waiting),
         orphans=joined.orphans,
@@ -150,15 +155,28 @@ def _by_row(rows: int, known: NDArray[np.int64], labels: NDArray[np.int64]) -> N
     return found
 
 
-def capture_lag(lake: Objects, window: Window) -> float | None:
-    """Seconds from the oldest line of the newest delivery to when it was there; None where the window has none."""
-    hour = window.whole
-    while hour > window.start:
-        hour -= timedelta(hours=1)
-        parts = list(lake.list(layout.captures(hour, "part-")))
-        if parts:
-            newest = max(parts, key=lambda info: info.modified)
-            lines = gzip.decompress(lake.get(newest.key).body).splitlines()
-            oldest = min(datetime.fromisoformat(json.loads(line)["time"]) for line in lines)
-            return max(0.0, (newest.modified - oldest).total_seconds())
-    return None
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """How deliveries of the API's log came, by the times at which they were written.
+
+    `lag` is the most seconds that one came after its hour was over, None where none came. `silent_since` is the end of
+    the last hour with a delivery, the window's start where there is none, and None where only batches were scored.
+    """
+
+    lag: float | None
+    silent_since: datetime | None
+
+
+def arrivals(lake: Objects, window: Window) -> Arrivals:
+    """What a listing of the window's captures says."""
+    lag: float | None = None
+    last: datetime | None = None
+    batches = False
+    for hour in hours_between(window.start, window.whole):
+        end = hour + timedelta(hours=1)
+        for info in lake.list(layout.captures(hour)):
+            name = info.key.rsplit("/", 1)[1]
+            if name.startswith("part-"):
+                lag, last = max(lag or 0.0, (info.modified - end).total_seconds()), end
+            batches = batches or name.startswith("batch-")
+    return Arrivals(lag, last or (None if batches else window.start))

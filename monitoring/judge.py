@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -31,8 +31,10 @@ from monitoring.report import (
 )
 from monitoring.results import DataDrift, Estimate, Performance
 from monitoring.trends import trends
-from monitoring.window import FixedWindow, Window, iso
+from monitoring.window import FixedWindow, Window, iso, moment
 
+_SILENCE = timedelta(hours=3)
+"""Without captures for so long a report is not quiet."""
 HEADLINES: dict[Alarm, str] = {
     "drift": "The records of this window differ from those that the model was trained on.",
     "rejects": "Far more records than usual are refused.",
@@ -88,8 +90,11 @@ def judge(
     if data is not None:
         findings += words.of_data(data, features_since, since)
     findings += words.of_orphans(evidence.orphans, window.name)
+    silent = _silent_since(settings, fixed, evidence)
+    if silent is not None:
+        findings += words.of_silence(iso(silent), window.name)
     compared = data is not None and data.status != "not-enough-data"
-    status: Status = "alarm" if alarms else "quiet" if compared else "not-enough-data"
+    status: Status = "alarm" if alarms else "quiet" if compared and silent is None else "not-enough-data"
     persistence = _persistence(settings, window, "drift" in alarms, before)
     return Report(
         problem=problem,
@@ -98,7 +103,7 @@ def judge(
         model=Model(release=fixed.release, since=fixed.since, run=fixed.run),
         created=iso(now),
         status=status,
-        message=_message(status, alarms, data),
+        message=_message(status, alarms, data, silent),
         alarms=alarms,
         new=[alarm for alarm in alarms if before.last is None or alarm not in before.last.alarms],
         since=since,
@@ -193,12 +198,24 @@ def _persistence(settings: Monitor, window: Window, drift: bool, before: Before)
     )
 
 
-def _message(status: Status, alarms: Sequence[Alarm], data: DataDrift | None) -> str:
+def _silent_since(settings: Monitor, fixed: FixedWindow, evidence: Evidence) -> datetime | None:
+    """Since when nothing of the API was captured, where that is for hours, and something was to be."""
+    window, since = fixed.window(), evidence.silent_since
+    if since is None or settings.capture == "none":
+        return None
+    if since == window.start:
+        since = max(since, moment(fixed.since))
+    return since if window.end - since >= min(_SILENCE, window.end - window.start) else None
+
+
+def _message(status: Status, alarms: Sequence[Alarm], data: DataDrift | None, silent: datetime | None) -> str:
     if alarms:
         said = " ".join(HEADLINES[alarm] for alarm in alarms)
         return said if data is None or data.status != "drift" else f"{said} {data.message}"
     if data is None:
         return "Nothing could be compared: see the notes."
+    if silent is not None:
+        return f"Nothing was captured since {iso(silent)}. {data.message}"
     return data.message if status != "quiet" else f"All quiet. {data.message}"
 
 

@@ -91,10 +91,13 @@ def is_ordered(feature_type: str) -> bool:
     return feature_type not in ("category", "boolean")
 
 
-def of_release(release: Release) -> Reference:
-    """The reference of an open release; raises `ReleaseError` where a file is missing, changed or unreadable."""
+def of_release(release: Release, contract: Contract | None = None) -> Reference:
+    """The reference of an open release, under its own contract or one that hides more of it.
+
+    Raises `ReleaseError` where a file is missing, changed or unreadable.
+    """
     return build(
-        release.contract(),
+        contract or release.contract(),
         release.document("reference.json", ReferenceRows),
         release.document("profile.json", DatasetProfile),
         release.document("out_of_fold.json", OutOfFoldScores),

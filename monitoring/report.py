@@ -12,7 +12,7 @@ from monitoring.results import DataDrift, Estimate, Performance
 
 Status = Literal["quiet", "alarm", "not-enough-data"]
 Alarm = Literal["drift", "rejects", "performance", "coverage"]
-Kind = Literal["drift", "joint", "predictions", "rejects", "performance", "coverage", "orphans"]
+Kind = Literal["drift", "joint", "predictions", "rejects", "performance", "coverage", "orphans", "capture"]
 
 REPORT, PAGE, WINDOW = "report.json", "report.html", "window.json"
 """The files of a window."""
@@ -39,7 +39,8 @@ class Traffic(Part):
 
     `rows` are predictions of the champion, `compared` of them are in this report (a uniform sample where there are
     many), `other_releases` are predictions of other releases, which are not compared. `rejected` rows were refused.
-    `capture_lag_seconds` is how long the slowest delivery of the window took, null where none came.
+    `capture_lag_seconds` is how long after the end of its hour the latest delivery of the window came, 0 where all came
+    within their hour, null where none came.
     """
 
     requests: int
@@ -113,11 +114,12 @@ class Trend(Part):
 class Report(Document):
     """What was found in one window.
 
-    `status` "alarm": one of `alarms` is raised; "not-enough-data": nothing is, and too little could be compared to say
-    that all is well. `message` says it in a sentence, `findings` has what a person should know, the gravest first,
-    `notes` what limits the report. `new` are alarms that the report before did not have. `since` says of an alarm and
-    `features_since` of a feature which window had it first. `data`, `performance` and `estimate` are null where they
-    could not be made: a note says why. `metrics` are what CloudWatch gets; a decision that could not be made has none.
+    `status` "alarm": one of `alarms` is raised; "not-enough-data": nothing is, and too little could be compared, or
+    nothing was captured for hours, to say that all is well. `message` says it in a sentence, `findings` has what a
+    person should know, the gravest first, `notes` what limits the report. `new` are alarms that the report before
+    did not have. `since` says of an alarm and `features_since` of a feature which window had it first. `data`,
+    `performance` and `estimate` are null where they could not be made: a note says why. `metrics` are what
+    CloudWatch gets; a decision that could not be made has none.
     """
 
     problem: str

@@ -84,7 +84,7 @@ def gather_step(to: Watch, event: GatherEvent) -> GatheredWindow | NoModel:
                 run=champion.run,
             ),
         )
-    hours = evidence.compact(to.lake, to.models, window)
+    hours = evidence.compact(to.lake, to.models, window, to.contract)
     return GatheredWindow(window=window.name, release=fixed.release, hours=hours)
 
 
@@ -183,9 +183,9 @@ def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
     )
     notes: list[str] = []
     release = Release.open(to.models, fixed.release)
-    contract = release.contract()
-    reference = _reference(release, notes)
     deployed = to.contract
+    contract = release.contract().hiding(deployed.private)
+    reference = _reference(release, contract, notes)
     found = evidence.read(to.lake, contract, window, fixed.release, deployed.monitor, deployed.batch, to.predictions)
     if found.unreadable:
         notes.append(f"{found.unreadable:,} kept records cannot be read under the contract of the release.")
@@ -207,10 +207,10 @@ def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
     )
 
 
-def _reference(release: Release, notes: list[str]) -> Reference | None:
+def _reference(release: Release, contract: Contract, notes: list[str]) -> Reference | None:
     """What a release is compared by; None, and a note, where another version of Andamio sealed it without."""
     try:
-        return of_release(release)
+        return of_release(release, contract)
     except ReleaseError as error:
         if error.fault != "absent":
             raise

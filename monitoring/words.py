@@ -153,6 +153,20 @@ def of_late(late: int) -> Iterator[str]:
         )
 
 
+def of_silence(since: str, window: str) -> Iterator[Finding]:
+    """A finding about hours in which the API's predictions left no trace; no alarm, since there may be none."""
+    yield Finding(
+        kind="capture",
+        alarm=False,
+        subject=None,
+        message=f"Nothing was captured since {since}.",
+        since=window,
+        certainty="counted",
+        advice="Ask whether the API was asked anything since. If it was, captures do not come: look at the function "
+        "capture, its dead letters, and the subscription filter of the API's log group.",
+    )
+
+
 def _figure(compared: Comparison) -> str:
     before, now = compared.reference.value, compared.window.value
     if before is None or now is None:

@@ -39,7 +39,8 @@ STORED_BYTES = 4 * 2**20
 class ScoringContext:
     """Buckets and table of one problem; `bucket` is the name of the batch bucket, `shard_bytes` how large a shard is.
 
-    `capture_share` of the scored rows, from 0 to 1, are kept in the lake for the watch.
+    `capture_share` of the scored rows, from 0 to 1, are kept in the lake for the watch, without the features in
+    `private`.
 
     Releases never change, so one that was opened stays so, and a function that is used again need not
     read it again.
@@ -53,6 +54,7 @@ class ScoringContext:
     shard_bytes: int
     lake: Objects | None = None
     capture_share: float = 0.0
+    private: tuple[str, ...] = ()
     _releases: dict[str, OpenRelease] = field(default_factory=dict, repr=False)
     _models: dict[str, Model] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -101,6 +101,7 @@ def _score(call: Call, event: ShardEvent) -> NoResult:
         context.model(plan.release),
         lake=context.lake,
         capture_share=context.capture_share,
+        private=context.private,
     )
     return NoResult()
 

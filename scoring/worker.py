@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -66,10 +66,12 @@ def score_shard(
     *,
     lake: Objects | None = None,
     capture_share: float = 0.0,
+    private: Collection[str] = (),
 ) -> ShardResult:
     """Score one shard and write its part, rejects, lookup file, table items, captures and, last, its result.
 
-    `capture_share` of its rows, from 0 to 1, are kept in the lake for the watch; with 0 nothing is.
+    `capture_share` of its rows, from 0 to 1, are kept in the lake for the watch; with 0 nothing is. Features in
+    `private` are left out of them, as are those that the release's contract marks so.
 
     What another try has written is kept: all of it is made of the plan alone, so it is the same. Raises
     `DataError` where the shard as a whole is not what its plan says.
@@ -79,7 +81,9 @@ def score_shard(
     if earlier is not None:
         return earlier
     watch = Stopwatch()
-    capture = ShardCapture(plan, cut, shard, contract, capture_share) if lake and capture_share > 0 else None
+    capture = None
+    if lake and capture_share > 0:
+        capture = ShardCapture(plan, cut, shard, contract.hiding(private), capture_share)
     with TemporaryDirectory(prefix="shard-") as folder:
         scorer = _ShardScorer(Path(folder), batch, plan, shard, contract, model, watch, capture)
         scorer.score()

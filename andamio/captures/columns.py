@@ -119,7 +119,7 @@ def to_arrow(
 
 
 def from_arrow(contract: Contract, batches: Sequence[pa.RecordBatch]) -> CapturedRows:
-    """Rows as arrays; none of them are none of each column."""
+    """Rows as arrays; none of them are none of each column, and of a feature that was private then all are missing."""
     found = schema(contract)
     table = pa.Table.from_batches([_plain(batch, found) for batch in batches], found).combine_chunks()
     flat = table.column("probabilities").combine_chunks().flatten().to_numpy(zero_copy_only=False)
@@ -167,4 +167,7 @@ def _array(column: pa.Array) -> NDArray[Any]:
 
 def _plain(batch: pa.RecordBatch, found: pa.Schema) -> pa.RecordBatch:
     """A batch in the contract's own types and order."""
+    absent = [field for field in found if field.name not in batch.schema.names]
+    for field in absent:
+        batch = batch.append_column(field, pa.nulls(batch.num_rows, field.type))
     return batch.select(found.names).cast(found)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from andamio.captures.columns import COMPRESSION
+from andamio.captures.sampling import chance
 from andamio.storage.ports import Objects
 
 _PIECE = 8 * 2**20
@@ -21,7 +22,7 @@ class RowsFile:
     """A local Parquet file of captured predictions that is being written; `rows` are in it."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self.path, self.rows = path, 0
+        self.path, self.schema, self.rows = path, schema, 0
         # Of ids and times hardly two are alike: a dictionary would be built for nothing.
         self._writer = pq.ParquetWriter(
             path,
@@ -58,10 +59,21 @@ def read(objects: Objects, key: str, folder: Path) -> Iterator[pa.RecordBatch]:
         while piece := source.read(_PIECE):
             file.write(piece)
     try:
-        with pq.ParquetFile(path) as parquet:
-            yield from parquet.iter_batches(_BATCH_ROWS)
+        yield from rows_of(path)
     finally:
         path.unlink()
+
+
+def rows_of(path: Path) -> Iterator[pa.RecordBatch]:
+    """The rows of a local file, some at a time."""
+    with pq.ParquetFile(path) as parquet:
+        yield from parquet.iter_batches(_BATCH_ROWS)
+
+
+def drawn(batch: pa.RecordBatch, purpose: str, limit: int) -> pa.RecordBatch:
+    """The predictions whose number for a purpose (`andamio.captures.sampling`) is below a limit."""
+    ids = batch.column("prediction_id").to_pylist()
+    return batch.filter(pa.array([chance(one, purpose) < limit for one in ids], pa.bool_()))
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

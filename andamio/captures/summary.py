@@ -19,13 +19,15 @@ SUMMARY_ENDING, ROWS_ENDING = "json", "parquet"
 class ReleaseRows(Part):
     """The predictions of one release.
 
-    There were `made` of them, `drawn` of these to be kept with their record; of them `kept` are, others cannot be read.
+    There were `made` of them, `drawn` of these to be kept with their record; of them `kept` are, others cannot be read
+    or are more than a file takes. `share` is the chance that each had to be kept.
     """
 
     version: str
     made: int = Field(ge=0)
     drawn: int = Field(ge=0)
     kept: int = Field(ge=0)
+    share: float = Field(ge=0, le=1)
 
 
 class FieldFault(Part):

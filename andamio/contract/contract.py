@@ -10,7 +10,7 @@ import hashlib
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
@@ -187,9 +187,23 @@ class Contract(Section):
             features[name] = features[name].model_copy(
                 update={"values": {value: value for value in listed}, "unknown": "other"}
             )
+        return self._with(features)
+
+    @property
+    def private(self) -> tuple[str, ...]:
+        """The features that are never logged or captured."""
+        return tuple(name for name, feature in self.features.items() if feature.private)
+
+    def hiding(self, names: Collection[str]) -> Self:
+        """The same contract with these features private as well; names that it does not have are left out."""
+        new = [name for name in names if name in self.features and not self.features[name].private]
+        hidden = {name: self.features[name].model_copy(update={"private": True}) for name in new}
+        return self._with({**self.features, **hidden}) if hidden else self
+
+    def _with(self, features: Mapping[str, Feature]) -> Self:
         # Made anew: a copy would keep what was worked out from the old features.
         tables = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**{**tables, "features": features})
+        return type(self)(**{**tables, "features": dict(features)})
 
     @cached_property
     def label_index(self) -> dict[str, int]:

@@ -467,6 +467,12 @@ class Monitor(Section):
         """The share of predictions whose records are kept, from 0 to 1."""
         return {"all": 1.0, "sample": self.sample, "none": 0.0}[self.capture]
 
+    @property
+    def drawn_share(self) -> float:
+        """The share of the API's predictions whose records are kept: of a sample also those that want a label."""
+        share = self.capture_share
+        return share + (1 - share) * self.audit_share if 0 < share < 1 else share
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.persistence > self.windows:

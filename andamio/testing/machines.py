@@ -40,6 +40,7 @@ ENVIRONMENT: Mapping[str, str] = {
     ScoreSettings.PREFIX + "SHARD_BYTES": str(_SHARD_BYTES),
     ApiSettings.PREFIX + "REFRESH_SECONDS": "60",
     ApiSettings.PREFIX + "CAPTURE_SHARE": "1",
+    ApiSettings.PREFIX + "PRIVATE": "[]",
     ApiSettings.PREFIX + "AUDIT_SHARE": "0",
     TrainSettings.PREFIX + "COMPUTE": "function",
     TrainSettings.PREFIX + "SECONDS": str(FUNCTION_SECONDS),

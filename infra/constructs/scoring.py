@@ -34,6 +34,7 @@ class Scoring(Construct):
         bundle: Bundle,
         stores: Stores,
         capture_share: float,
+        private: tuple[str, ...],
     ) -> None:
         super().__init__(scope, id)
         batch = stores.batch
@@ -51,6 +52,7 @@ class Scoring(Construct):
                 stores.table.table_name,
                 options.shard_bytes,
                 capture_share,
+                private,
             ).as_env(),
             permissions=OF_FUNCTIONS["score"](stores),
             description="A file of records to their predictions: plan, cut, score, verify, publish",

@@ -54,6 +54,8 @@ class Watch(Construct):
             permissions=OF_FUNCTIONS["monitor"](stores),
             description="The last hours of predictions against the champion: gather, compare, draw, publish, tell",
             memory_mb=3008,
+            # The predictions of an hour are there while they are made one file, before they are thinned.
+            scratch_mib=8192,
             timeout=900,
             given_role=options.existing_role_arn,
             layers=[contract],

@@ -222,6 +222,7 @@ class ProblemStack(Stack):
                 self._options.refresh_seconds,
                 self._problem.contract.monitor.capture_share,
                 self._problem.contract.monitor.audit_share,
+                self._problem.contract.private,
             ),
             memory_mb=1769,  # one whole vCPU
             timeout=29,  # API Gateway waits no longer
@@ -335,6 +336,7 @@ class ProblemStack(Stack):
             bundle=self._bundles["score"],
             stores=self._stores,
             capture_share=self._problem.contract.monitor.capture_share,
+            private=self._problem.contract.private,
         )
         self._watch = Watch(
             self,

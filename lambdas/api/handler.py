@@ -38,7 +38,7 @@ class WallClock:
 def connect() -> Serving:
     """The serving of the problem that this function was deployed for; raises `SettingsError`."""
     settings = ApiSettings.from_env()
-    capture = Capture(settings.capture_share, settings.audit_share)
+    capture = Capture(settings.capture_share, settings.audit_share, frozenset(settings.private))
     return Serving(S3Objects(settings.models), settings.problem, WallClock(), settings.refresh_seconds, capture)
 
 

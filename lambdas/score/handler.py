@@ -28,6 +28,7 @@ def connect() -> ScoringContext:
         settings.shard_bytes,
         S3Objects(settings.lake),
         settings.capture_share,
+        settings.private,
     )
 
 

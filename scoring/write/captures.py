@@ -68,7 +68,9 @@ class ShardCapture:
         self._plan, self._shard, self._contract = plan, shard, contract
         whole = sum(each.end - each.start for each in cut.shards)
         self._most = math.ceil(MOST_ROWS * (shard.end - shard.start) / whole)
+        self._share = share
         self._limit = min(int(share * ALL), ALL - 1)
+        self._thinned = False
         self._kept: list[pa.RecordBatch] = []
         self._numbers: list[NDArray[np.uint64]] = []
         self._rows = self._made = self._rejected = self._truths = self._no_truths = 0
@@ -143,7 +145,9 @@ class ShardCapture:
 
     def _summary(self) -> CaptureSummary:
         version = self._plan.release
-        made = ReleaseRows(version=version, made=self._made, drawn=self._rows, kept=self._rows)
+        # What was drawn by a share has that chance, however many it came to; above the most rows it is a part of all.
+        share = self._rows / self._made if self._thinned else self._share
+        made = ReleaseRows(version=version, made=self._made, drawn=self._rows, kept=self._rows, share=share)
         return CaptureSummary(
             made_of=f"{self._plan.batch}-{self._shard.number}",
             releases=(made,) if self._made else (),
@@ -169,5 +173,5 @@ class ShardCapture:
             chosen = numbers <= limit
             self._kept[place] = self._kept[place].filter(pa.array(chosen))
             self._numbers[place] = numbers[chosen]
-        self._limit = int(limit) + 1
+        self._limit, self._thinned = int(limit) + 1, True
         self._rows = sum(map(len, self._numbers))

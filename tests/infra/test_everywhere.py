@@ -20,6 +20,7 @@ from andamio.settings import (
 from andamio.storage import layout
 from etl.extent import MOST_BYTES
 from infra.options import LARGEST_SHARD_MIB, read_options
+from monitoring.compaction import MOST_KEPT
 from tests.infra.conftest import LOCAL
 
 FUNCTIONS = {
@@ -93,6 +94,7 @@ def test_functions_get_the_settings_that_they_read(deployment):
 def test_the_api_keeps_the_share_of_predictions_that_the_contract_says(deployment):
     variables = deployment.named("AWS::Lambda::Function", "ApiFunction")["Environment"]["Variables"]
     assert (variables["ANDAMIO_CAPTURE_SHARE"], variables["ANDAMIO_AUDIT_SHARE"]) == ("1.0", "0.0")
+    assert json.loads(variables["ANDAMIO_PRIVATE"]) == []
 
 
 def test_functions_fit_a_new_account(deployment):
@@ -113,6 +115,12 @@ def test_a_shard_of_a_narrow_file_fits_where_it_is_written(deployment):
 def test_the_largest_raw_file_fits_where_etl_copies_it_beside_what_it_is_unpacked_to(deployment):
     scratch = deployment.named("AWS::Lambda::Function", "EtlFunction")["EphemeralStorage"]["Size"]
     assert scratch * 2**20 > 2 * MOST_BYTES + 2**31
+
+
+def test_the_watch_has_room_for_an_hour_of_predictions(deployment):
+    """Of a hundred features a prediction takes less than a kilobyte; some are written before they are thinned."""
+    scratch = deployment.named("AWS::Lambda::Function", "WatchFunction")["EphemeralStorage"]["Size"]
+    assert scratch * 2**20 > 20 * MOST_KEPT * 1000
 
 
 def test_the_contract_reaches_what_asks_the_deployed_one(deployment):

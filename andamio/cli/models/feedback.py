@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def _why_not(key: str, said: str) -> str:
 def _rows(file: Path, contract: Contract) -> tuple[str, str, Iterator[tuple[int, dict[str, str]]]]:
     """The column of the id, the key that it is sent under, and the rows with the line that each ends on."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+        text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise InputFileError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -126,12 +127,12 @@ def _rows(file: Path, contract: Contract) -> tuple[str, str, Iterator[tuple[int,
     if contract.problem.id is not None:
         subjects.setdefault(contract.problem.id, "record_id")
     for delimiter in _DELIMITERS:
-        rows = csv.DictReader(lines, delimiter=delimiter)
+        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         names = rows.fieldnames or []
         subject = next((name for name in subjects if name in names), None)
         if target in names and subject is not None:
             return subject, subjects[subject], ((rows.line_num, row) for row in rows)
     raise InputFileError(
         f"{file}: expected CSV with a header that has '{target}', the true label, and one of {', '.join(subjects)}. "
-        f"The first line is: {lines[0].strip()[:100] if lines else '(nothing)'}"
+        f"The first line is: {text.lstrip().partition(chr(10))[0].strip()[:100] or '(nothing)'}"
     )

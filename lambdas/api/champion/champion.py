@@ -99,8 +99,11 @@ class Champion:
         return found
 
 
-def load(objects: Objects, served: PointerEntry) -> Champion:
-    """Open a release and score its example; raises `ReleaseError` when it must not be served."""
+def load(objects: Objects, served: PointerEntry, hidden: frozenset[str] = frozenset()) -> Champion:
+    """Open a release and score its example; raises `ReleaseError` when it must not be served.
+
+    Features in `hidden` are not logged, nor are those that the release's own contract marks private.
+    """
     release = Release.open(objects, served.release)
     contract = release.contract()
     threshold = release.info.get("threshold")
@@ -114,7 +117,7 @@ def load(objects: Objects, served: PointerEntry) -> Champion:
         contract=contract,
         model=Model(contract, onnx),
         threshold=float(threshold),
-        hidden=frozenset(name for name, feature in contract.features.items() if feature.private),
+        hidden=frozenset(contract.private) | hidden,
         allowed=frozenset({*contract.inputs, *([contract.problem.time] if contract.problem.time is not None else [])}),
         mixtures=rows_for(len(onnx)),
     )

@@ -76,7 +76,7 @@ class Serving:
             if current is not None and current.version == served.release:
                 self._champion = replace(current, since=served.since, run=served.run)
             else:
-                self._champion = load(self._objects, served)
+                self._champion = load(self._objects, served, self.capture.hidden)
                 self.loads += 1
                 log.event(
                     names.EVENT_RELEASE_LOADED,

@@ -16,11 +16,13 @@ class Capture:
     """Shares of all predictions, from 0 to 1: `share` of them are logged with the record, `audit_share` want a label.
 
     A prediction that wants a label is logged with the record too, where any is: its label is compared with the record.
-    What is kept is still a random sample, since neither choice looks at the record.
+    What is kept is still a random sample, since neither choice looks at the record. Features in `hidden` are
+    in no line.
     """
 
     share: float = 1.0
     audit_share: float = 0.0
+    hidden: frozenset[str] = frozenset()
 
     def wants_label(self, prediction_id: str) -> bool:
         """Whether the reply asks for the true label of a prediction (32 hexadecimal digits)."""

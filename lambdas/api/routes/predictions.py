@@ -55,7 +55,7 @@ async def predict_one_record(
 ) -> Response:
     """The caller's id is returned as record_id. prediction_id is new each time, and is in the log.
 
-    Only predictions of batches can be looked up by it.
+    Where the deployment captures predictions, this one can be looked up by it soon after.
     """
     return json_reply(predict(champion, capture, records, "predict", request.scope["started"])[0])
 
@@ -129,7 +129,10 @@ async def explain_the_prediction_of_one_record(request: Request, champion: Champ
     responses=problems(404, 422),
 )
 async def look_up_a_prediction_by_its_id(prediction_id: PredictionId, stores: StoresNow) -> Response:
-    """The prediction for a row of a batch. When the row was rejected, detail has the reason and its place."""
+    """The prediction for a row of a batch, or one that was made here and captured.
+
+    When the row was rejected, detail has the reason and its place.
+    """
     from lambdas.api.predictions.lookup import stored_prediction
 
     return json_reply(stored_prediction(stores, prediction_id))

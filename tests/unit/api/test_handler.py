@@ -90,6 +90,7 @@ def s3() -> Iterator[None]:
             refresh_seconds=60,
             capture_share=1.0,
             audit_share=0.0,
+            private=("oldpeak",),
         )
         for name, value in said.as_env().items():
             patch.setenv(name, value)

@@ -97,6 +97,17 @@ def test_wrong_rows_are_told_by_line_and_the_others_are_sent(served: Api, tmp_pa
     assert kept(served) == [(ID, None, "1"), ("f" * 32, None, "0")]
 
 
+@pytest.mark.parametrize("character", ["\f", "\v", "\x1c", "\x85", "\u2028", "\u2029"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_row_ends_with_a_line_and_not_with_what_looks_like_one(tmp_path: Path, character: str, end: str) -> None:
+    rows = ["note,prediction_id,num", f"a{character}b,{ID},1", f'"two{end}lines",{"f" * 32},0', f"c,{ID},9"]
+    text = '[problem]\nname = "small"\ntarget = "num"\nlabels = { 0 = "A", 1 = "B" }\n[features.age]\ntype = "number"\n'
+    (tmp_path / "truth.csv").write_bytes((end.join(rows) + end).encode())
+    found = feedback.read(tmp_path / "truth.csv", Contract.from_toml(text))
+    assert [entry["label"] for entry in found.entries] == ["1", "0"]
+    assert (found.waiting, found.wrong) == (0, [(5, "num is none of 0, 1")])
+
+
 @pytest.mark.parametrize("text", ["", "prediction_id,label\n" + ID + ",1\n", "num\n1\n"])
 def test_a_file_without_the_two_columns_is_told_what_is_expected(served: Api, tmp_path: Path, text: str) -> None:
     with pytest.raises(InputFileError, match="expected CSV with a header"):

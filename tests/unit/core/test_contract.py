@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 
 from andamio.contract import Contract
+from andamio.contract.tables import Monitor
 from andamio.errors import ContractError
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
@@ -51,6 +52,12 @@ def test_every_key_of_the_format_is_read() -> None:
 def test_what_is_captured_is_a_share_of_predictions(said: str, share: float) -> None:
     text = '[problem]\nname = "small"\ntarget = "y"\nlabels = { a = "A", b = "B" }\n[features.age]\ntype = "number"\n'
     assert Contract.from_toml(f"{text}[monitor]\n{said}").monitor.capture_share == share
+
+
+def test_of_a_sample_the_predictions_that_want_a_label_are_kept_besides() -> None:
+    monitor = Monitor(capture="sample", sample=0.2, audit_share=0.5)
+    assert monitor.drawn_share == pytest.approx(0.6)
+    assert [Monitor(capture=kind, audit_share=0.5).drawn_share for kind in ("all", "none")] == [1, 0]
 
 
 def test_only_problem_and_features_are_needed() -> None:

@@ -17,7 +17,7 @@ ERRORS = [kind for kind in vars(errors).values() if inspect.isclass(kind) and is
 
 
 def example(kind: type[Settings]) -> Settings:
-    values: dict[str, Any] = {"str": "some text", "int": 60, "float": 0.1}
+    values: dict[str, Any] = {"str": "some text", "int": 60, "float": 0.1, "tuple[str, ...]": ("a", "größe, b")}
     return kind(**{field.name: values[str(field.type)] for field in fields(kind)})
 
 
@@ -47,9 +47,12 @@ def test_every_missing_variable_is_named_at_once(kind: type[Settings]) -> None:
 
 
 def test_a_malformed_variable_is_named_with_its_type() -> None:
-    good = settings.ApiSettings("heart", "lake", "models", "batch", "predictions", 60, 1.0, 0.0).as_env()
+    good = settings.ApiSettings("heart", "lake", "models", "batch", "predictions", 60, 1.0, 0.0, ("a, b",)).as_env()
     with pytest.raises(SettingsError, match="ANDAMIO_REFRESH_SECONDS must be of type int"):
         settings.ApiSettings.from_env(good | {"ANDAMIO_REFRESH_SECONDS": "soon"})
+    for text in ("age", '"age"', "[1]"):
+        with pytest.raises(SettingsError, match="ANDAMIO_PRIVATE must be of type tuple"):
+            settings.ApiSettings.from_env(good | {"ANDAMIO_PRIVATE": text})
 
 
 def test_every_error_has_a_code_of_its_own_a_status_and_a_place_in_the_tree() -> None:

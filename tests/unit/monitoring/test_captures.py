@@ -20,6 +20,7 @@ from andamio.errors import ReleaseError
 from andamio.records.from_json import parse_records
 from andamio.storage import documents, layout
 from lambdas.capture import handler as capture
+from monitoring import compaction
 from monitoring.captures import Wanted, Window, compact_hour, compact_window, read_window
 from monitoring.delivery import read, store
 from tests.support.capture import NOON, PATIENT, RELEASE, delivery, identity, minutes, prediction, rejection
@@ -281,6 +282,41 @@ def test_what_was_not_drawn_is_counted_and_has_no_row(lake: MemoryObjects) -> No
     compact_hour(lake, known, NOON)
     found = window(lake)
     assert (found.rows_seen, found.captured.rows, found.share) == (400, 100, 0.25)
+
+
+def test_of_an_hour_with_very_many_predictions_a_uniform_sample_is_kept(
+    lake: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However they are delivered: the first ones have the chance of the last ones."""
+    monkeypatch.setattr(compaction, "MOST_KEPT", 400)
+    monkeypatch.setattr(compaction, "_SPARE", 100)
+    monkeypatch.setattr(compaction, "_CHUNK", 64)
+    lines = [prediction(number, at=NOON + minutes(number / 100)) for number in range(4000)]
+    deliver(lake, *(lines[start : start + 250] for start in range(0, 4000, 250)))
+    deliver(lake, [prediction(number, at=NOON + HOUR) for number in range(4000, 4300)])
+    assert compact_window(lake, known, *DAY) == 2
+    (release,) = summary(lake).releases
+    assert (release.made, release.drawn, release.kept, release.share) == (4000, 4000, 400, 0.1)
+    found = window(lake)
+    assert (found.rows_seen, found.share) == (4300, 0.1)
+    first = np.array([time.hour == 12 for time in found.captured.times.tolist()])
+    assert first.sum() == 400, "a sample is thinned no more"
+    assert abs((~first).sum() - 30) < 5 * np.sqrt(27), "and the other hour to the same share"
+    minute = np.array([time.minute for time in found.captured.times.tolist()])[first]
+    assert abs(minute.mean() - 19.5) < 5 * 40 / np.sqrt(12 * 400)
+
+
+def test_of_a_sample_the_share_is_what_was_meant_and_not_what_luck_drew(lake: MemoryObjects) -> None:
+    lines = [prediction(number, features=PATIENT if number < 7 else None) for number in range(40)]
+    deliver(lake, lines)
+    compact_hour(lake, known, NOON, 0.25)
+    assert (window(lake).share, window(lake).captured.rows) == (0.25, 7)
+
+
+def test_an_hour_in_which_another_share_was_meant_shows_what_it_was(lake: MemoryObjects) -> None:
+    deliver(lake, [prediction(number) for number in range(40)])
+    compact_hour(lake, known, NOON, 0.1)
+    assert window(lake).share == 1
 
 
 def test_chances_are_even_and_differ_by_prediction() -> None:

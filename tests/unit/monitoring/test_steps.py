@@ -268,6 +268,31 @@ def test_refused_records_ring_their_own_alarm_and_not_that_of_drift(world: World
     }  # fmt: skip
 
 
+def test_hours_without_captures_are_said_and_are_not_quiet(world: World) -> None:
+    world.find = lambda window: replace(quiet(window), silent_since=window.end - 3 * HOUR, capture_lag=3.0)
+    verdict = world.run()
+    assert (verdict["status"], verdict["alarms"]) == ("not-enough-data", [])
+    assert verdict["message"].startswith("Nothing was captured since 2026-11-27T15:00:00Z.")
+    (finding,) = world.report().findings
+    assert (finding.kind, finding.alarm) == ("capture", False)
+    world.find = lambda window: replace(quiet(window), silent_since=window.end - 2 * HOUR)
+    assert world.run(END + HOUR)["status"] == "quiet"
+
+
+def test_a_release_that_served_without_a_capture_is_said_and_not_where_none_is_wanted(world: World) -> None:
+    models = MemoryObjects("models")
+    version = watched_release(models)
+    pointer, etag = read_pointer(models, "heart")
+    swap_pointer(models, pointer.promoted(PointerEntry(version, "2026-11-27T12:00:00+00:00", "run-2")), etag)
+    world.models = models
+    world.find = lambda window: replace(nothing(window), silent_since=window.start)
+    assert world.run()["findings"] == ["Nothing was captured since 2026-11-27T12:00:00Z."]
+    assert world.run(END - 4 * HOUR)["findings"] == [], "it serves for two hours"
+    monitor = world.contract.monitor.model_copy(update={"capture": "none"})
+    world.contract = world.contract.model_copy(update={"monitor": monitor})
+    assert world.run(END + HOUR)["findings"] == []
+
+
 def test_a_champion_that_came_in_the_middle_of_the_window_is_said(world: World, released: MemoryObjects) -> None:
     models = MemoryObjects("models")
     version = watched_release(models)

@@ -12,7 +12,9 @@ import pytest
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.captures.columns import features_of
+from andamio.captures.summary import CaptureSummary
 from andamio.contract import Contract
+from andamio.storage import documents
 from monitoring.captures import Window, read_window
 from scoring.batch import Cut, Shard
 from scoring.worker import score_shard
@@ -129,6 +131,21 @@ def test_none_keeps_nothing_and_a_sample_keeps_its_share() -> None:
     count = len(GOOD) * 10
     assert found.rows_seen == count
     assert abs(found.captured.rows - 0.3 * count) < 5 * np.sqrt(0.21 * count)
+
+
+def test_small_batches_are_not_thinned_to_the_luck_of_the_smallest() -> None:
+    """Of a sample each row had the chance that the contract says, whatever came of it."""
+    lake, kept = MemoryObjects("lake"), 0
+    for number in range(30):
+        scored = planned(HEART, csv_of(GOOD[:20]), batch=f"20260102T030405-{number:012x}")
+        capture(scored, 0.3, lake)
+    found = window(lake, scored)
+    for info in lake.list("captures/"):
+        if info.key.endswith(".json"):
+            kept += documents.read(lake, info.key, CaptureSummary).releases[0].kept
+    assert found.rows_seen == 600
+    assert found.share == pytest.approx(0.3)
+    assert found.captured.rows == kept
 
 
 def test_of_a_large_batch_a_uniform_sample_is_kept_whatever_the_shards(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,7 @@ def test_the_desk_is_made_of_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     for name, value in {
         "ANDAMIO_PROBLEM": "small", "ANDAMIO_MODELS": "m", "ANDAMIO_BATCH": "b", "ANDAMIO_TABLE": "t",
         "ANDAMIO_SHARD_BYTES": "1000", "ANDAMIO_LAKE": "l", "ANDAMIO_CAPTURE_SHARE": "0.5",
+        "ANDAMIO_PRIVATE": '["inc"]',
         "AWS_DEFAULT_REGION": "us-east-1",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
@@ -89,4 +90,4 @@ def test_the_desk_is_made_of_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert isinstance(context, ScoringContext)
     assert (context.problem, context.bucket, context.shard_bytes) == ("small", "b", 1000)
     assert context.lake is not None
-    assert context.capture_share == 0.5
+    assert (context.capture_share, context.private) == (0.5, ("inc",))
