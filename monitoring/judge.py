@@ -8,7 +8,7 @@ from datetime import datetime
 
 from andamio.contract.tables import Monitor
 from monitoring import words
-from monitoring.drift.compare import compare
+from monitoring.drift.compare import compare, compared
 from monitoring.drift.limits import Limits
 from monitoring.drift.rejects import Refused
 from monitoring.evidence import Evidence
@@ -86,8 +86,8 @@ def judge(
     if data is not None:
         findings += words.of_data(data, features_since, since)
     findings += words.of_orphans(evidence.orphans, window.name)
-    compared = data is not None and data.status != "not-enough-data"
-    status: Status = "alarm" if alarms else "quiet" if compared else "not-enough-data"
+    enough = data is not None and data.status != "not-enough-data"
+    status: Status = "alarm" if alarms else "quiet" if enough else "not-enough-data"
     persistence = _persistence(settings, window, "drift" in alarms, before)
     return Report(
         problem=problem,
@@ -117,7 +117,7 @@ def judge(
         performance=measured,
         estimate=estimated,
         trends=[] if reference is None else trends(reference, window, drifted, evidence.times, evidence.columns),
-        metrics=_metrics(evidence, settings, data, measured, alarms, persistence),
+        metrics=_metrics(evidence, data, measured, alarms, persistence),
         page=window.key(PAGE),
     )
 
@@ -200,7 +200,6 @@ def _message(status: Status, alarms: Sequence[Alarm], data: DataDrift | None) ->
 
 def _metrics(
     evidence: Evidence,
-    settings: Monitor,
     data: DataDrift | None,
     performance: Performance | None,
     alarms: Sequence[Alarm],
@@ -214,7 +213,7 @@ def _metrics(
     }
     if evidence.capture_lag is not None:
         metrics["CaptureLagSeconds"] = evidence.capture_lag
-    if data is not None and data.window_rows >= settings.min_rows:
+    if data is not None and compared(data.features, data.predictions):
         metrics["DriftedFeatures"] = float(len(data.drifted))
         metrics[DECISIONS["drift"]] = float(persistence.persistent)
     if data is not None and data.rejects.status != "not-enough-data":

@@ -70,6 +70,14 @@ def test_rows_of_the_same_kind_are_silent(known, rng):
     assert (found.reference_rows, found.window_rows, found.rows_seen) == (800, 700, 700)
 
 
+def test_a_window_of_which_nothing_can_be_compared_is_not_called_well(rng):
+    private = references.reference({}, *calibrated(rng, 4))
+    found = seen(private, rows_of(rng, 700))
+    assert (found.status, found.features, found.predictions.status) == ("not-enough-data", [], "not-enough-data")
+    assert found.message.startswith("Nothing of the records can be compared")
+    assert seen(references.reference({}, *calibrated(rng, 800)), rows_of(rng, 700)).status == "ok", "predictions were"
+
+
 @pytest.mark.parametrize(
     ("name", "change", "reason"),
     [
