@@ -10,7 +10,7 @@ from andamio.contract.tables import Monitor
 from monitoring import words
 from monitoring.drift.compare import compare, compared
 from monitoring.drift.limits import Limits
-from monitoring.drift.rejects import Refused
+from monitoring.drift.rejects import Refused, lowest
 from monitoring.evidence import Evidence
 from monitoring.performance.estimate import estimate
 from monitoring.performance.performance import Terms, performance
@@ -150,13 +150,9 @@ def _performance(
 
 
 def _usual_rejects(before: Before) -> Refused | None:
-    """What the newest earlier window without that alarm refused: a fault that stays must not become what is usual."""
-    for _, report in before.apart:
-        rejects = None if report.data is None else report.data.rejects
-        if rejects is not None and rejects.status == "ok":
-            reasons = {(one.field, one.code): one.rows for one in rejects.reasons}
-            return Refused(rejects.rows, rejects.rejected, reasons)
-    return None
+    """What is usual among refused records, by the earlier reports."""
+    reports = [report for _, report in before.apart] + ([] if before.last is None else [before.last])
+    return lowest(report.data.rejects for report in reports if report.data is not None)
 
 
 def _alarms(data: DataDrift | None, performance: Performance | None) -> list[Alarm]:

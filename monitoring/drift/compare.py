@@ -114,6 +114,8 @@ def _message(
     if worst:
         names = ", ".join(f"{one.field or 'the record'} ({one.code}, {one.share:.0%})" for one in worst)
         said.append(f"Far more records than usual are refused: {names}.")
+    elif refused.drifted:
+        said.append(f"Far more records than usual are refused: {refused.share:.0%} of all, for several reasons.")
     if rows < limits.min_rows:
         said.append(f"The window has {rows} rows; {limits.min_rows} are needed to compare distributions.")
     elif not compared(features, scores):

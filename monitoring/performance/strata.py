@@ -134,9 +134,7 @@ def coverage(reference: Reference, due: Labelled, waiting: int, min_rows: int, p
             f"and {least.coverage:.0%} of those scored {least.low:.2f} to {least.high:.2f}: plain figures mislead."
         )
     elif labelled < MIN_LABELLED:
-        message = (
-            f"{labelled} of {rows} predictions have a label; {MIN_LABELLED} are needed to say for which."
-        )
+        message = f"{labelled} of {rows} predictions have a label; {MIN_LABELLED} are needed to say for which."
     return Coverage(
         status="uneven" if uneven else "ok" if labelled >= MIN_LABELLED else "not-enough-data",
         message=message,

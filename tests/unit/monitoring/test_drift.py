@@ -276,3 +276,12 @@ def test_a_small_change_is_no_drift_however_many_rows_show_it(rng):
     first = next(one for one in found.features if one.feature == "size")
     assert first.p <= found.p_limit
     assert (first.psi < 0.1, first.drifted, found.status) == (True, False, "ok")
+
+
+def test_many_rare_reasons_are_together_a_change(known, rng):
+    """Of 1,000 records 400 are refused: 40 for each of ten fields, which is no change of any of them."""
+    refused = Refused(1000, 400, {(f"f{index}", "not-a-number"): 40 for index in range(10)})
+    found = seen(known, rows_of(rng, 600), refused=refused, refused_before=Refused(1000, 10, {}))
+    assert found.rejects.drifted
+    assert (found.rejects.status, [one.drifted for one in found.rejects.reasons]) == ("drift", [False] * 10)
+    assert "40% of all, for several reasons" in found.message
