@@ -23,8 +23,8 @@ DEFAULT_SHARD_MIB = 32
 SMALLEST_SHARD_MIB, LARGEST_SHARD_MIB = 0.001, 128
 MOST_WORKERS = 10_000
 """What a Distributed Map runs at once."""
-DEFAULT_WORKERS = 3
-"""With as many, a batch, a training and ETL at the same time leave room for the API in a new account (ADR 20)."""
+DEFAULT_WORKERS = 2
+"""With as many, all state machines at once leave room for the API and for captures in a new account (ADR 20)."""
 
 DEFAULT_RATE = 200
 # What API Gateway gives an account in a region, unless it is asked for more.
@@ -49,7 +49,7 @@ class Options:
     quiet_seconds      how long ETL waits for more files
     refresh_seconds    how often the API looks for a new champion (60; 5 on the local cloud)
     shard_bytes        how much of a batch's file one call scores (context `shard_mib`, 32; fractions are fine)
-    workers            how many calls score at once (3; 2 on the local cloud)
+    workers            how many calls score at once (2)
     rate               requests a second that the API takes before it answers 429 (200)
     burst              requests that it takes at once (twice the rate)
     alert_email        who is told of alarms and failed executions by email; empty: nobody is
@@ -106,7 +106,7 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         quiet_seconds=_seconds(context, "quiet_seconds", 2 if local else 30, least=1),
         refresh_seconds=_seconds(context, "refresh_seconds", 5 if local else 60, least=1),
         shard_bytes=_shard_bytes(context),
-        workers=_workers(context, 2 if local else DEFAULT_WORKERS),
+        workers=_workers(context, DEFAULT_WORKERS),
         rate=rate,
         burst=_requests(context, "burst", min(2 * rate, MOST_AT_ONCE), MOST_AT_ONCE, "at once"),
         alert_email=_email(context),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from andamio.contract.tables import Monitor
 from monitoring import words
 from monitoring.drift.compare import compare, compared
@@ -102,7 +104,7 @@ def judge(
         since=since,
         features_since=features_since,
         findings=findings,
-        notes=list(notes),
+        notes=[*notes, *words.of_late(evidence.late)],
         traffic=Traffic(
             requests=evidence.requests,
             rows=evidence.rows_seen,
@@ -111,7 +113,9 @@ def judge(
             rejected=evidence.rejected,
             capture_lag_seconds=evidence.capture_lag,
         ),
-        labels=Labels(joined=0 if measured is None else measured.labelled, orphans=evidence.orphans),
+        labels=Labels(
+            joined=0 if measured is None else measured.labelled, orphans=evidence.orphans, elsewhere=evidence.late
+        ),
         persistence=persistence,
         data=data,
         performance=measured,
@@ -139,14 +143,14 @@ def _performance(
     reference: Reference, evidence: Evidence, settings: Monitor
 ) -> tuple[Performance | None, Estimate | None]:
     """How good the champion was where labels came, and what its probabilities let expect where none have."""
-    found = evidence.labelled
-    if found is None or not len(found.labels):
-        return None, None
-    terms = Terms(settings.margin, settings.label_delay_hours, settings.min_rows, settings.drift_psi)
-    return (
-        performance(reference, found, terms),
-        estimate(reference, found.probabilities, found.labels, settings.min_rows),
-    )
+    found, measured = evidence.labelled, None
+    if found is not None and (len(found.labels) or found.waiting):
+        terms = Terms(settings.margin, settings.label_delay_hours, settings.min_rows, settings.drift_psi)
+        measured = performance(reference, found, terms)
+    if not len(evidence.probabilities):
+        return measured, None
+    truth = np.full(len(evidence.labels), -1, dtype=np.int64) if evidence.truth is None else evidence.truth
+    return measured, estimate(reference, evidence.probabilities.astype(np.float64), truth, settings.min_rows)
 
 
 def _usual_rejects(before: Before) -> Refused | None:

@@ -51,10 +51,15 @@ class Traffic(Part):
 
 
 class Labels(Part):
-    """Labels that came for predictions of the window, and labels whose prediction is not found in time."""
+    """Labels that came for predictions that are judged, and others.
+
+    `orphans` have a prediction that is not found in time, `elsewhere` one that was made before the hours that a window
+    looks at: they came later than `[monitor] label_delay_hours` lets expect.
+    """
 
     joined: int
     orphans: int
+    elsewhere: int = 0
 
 
 class Persistence(Part):

@@ -185,7 +185,8 @@ def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
     release = Release.open(to.models, fixed.release)
     contract = release.contract()
     reference = _reference(release, notes)
-    found = evidence.read(to.lake, contract, window, fixed.release, to.contract.monitor, to.predictions)
+    deployed = to.contract
+    found = evidence.read(to.lake, contract, window, fixed.release, deployed.monitor, deployed.batch, to.predictions)
     if found.unreadable:
         notes.append(f"{found.unreadable:,} kept records cannot be read under the contract of the release.")
     if moment(fixed.since) > window.start:

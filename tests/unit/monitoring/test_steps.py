@@ -353,6 +353,14 @@ def test_flipped_labels_are_concept_drift_and_labels_for_positives_only_are_unev
     assert world.run(END)["alarms"] == ["coverage"]
 
 
+def test_labels_that_come_too_late_are_a_note(world: World) -> None:
+    world.find = lambda window: replace(quiet(window), late=1200)
+    assert world.run()["alarms"] == []
+    report = world.report()
+    assert report.labels.elsewhere == 1200
+    assert any(note.startswith("1,200 labels came for predictions before the hours") for note in report.notes)
+
+
 def test_steps_that_come_too_early_say_which_is_first(world: World) -> None:
     with pytest.raises(DataError, match="the step 'gather' has to run first"):
         world.step("compare")
