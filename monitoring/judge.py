@@ -10,9 +10,9 @@ import numpy as np
 
 from andamio.contract.tables import Monitor
 from monitoring import words
-from monitoring.drift.compare import compare
+from monitoring.drift.compare import compare, compared
 from monitoring.drift.limits import Limits
-from monitoring.drift.rejects import Refused
+from monitoring.drift.rejects import Refused, lowest
 from monitoring.evidence import Evidence
 from monitoring.performance.estimate import estimate
 from monitoring.performance.performance import Terms, performance
@@ -93,8 +93,8 @@ def judge(
     silent = _silent_since(settings, fixed, evidence)
     if silent is not None:
         findings += words.of_silence(iso(silent), window.name)
-    compared = data is not None and data.status != "not-enough-data"
-    status: Status = "alarm" if alarms else "quiet" if compared and silent is None else "not-enough-data"
+    enough = data is not None and data.status != "not-enough-data"
+    status: Status = "alarm" if alarms else "quiet" if enough and silent is None else "not-enough-data"
     persistence = _persistence(settings, window, "drift" in alarms, before)
     return Report(
         problem=problem,
@@ -126,7 +126,7 @@ def judge(
         performance=measured,
         estimate=estimated,
         trends=[] if reference is None else trends(reference, window, drifted, evidence.times, evidence.columns),
-        metrics=_metrics(evidence, settings, data, measured, alarms, persistence),
+        metrics=_metrics(evidence, data, measured, alarms, persistence),
         page=window.key(PAGE),
     )
 
@@ -159,13 +159,9 @@ def _performance(
 
 
 def _usual_rejects(before: Before) -> Refused | None:
-    """What the newest earlier window without that alarm refused: a fault that stays must not become what is usual."""
-    for _, report in before.apart:
-        rejects = None if report.data is None else report.data.rejects
-        if rejects is not None and rejects.status == "ok":
-            reasons = {(one.field, one.code): one.rows for one in rejects.reasons}
-            return Refused(rejects.rows, rejects.rejected, reasons)
-    return None
+    """What is usual among refused records, by the earlier reports."""
+    reports = [report for _, report in before.apart] + ([] if before.last is None else [before.last])
+    return lowest(report.data.rejects for report in reports if report.data is not None)
 
 
 def _alarms(data: DataDrift | None, performance: Performance | None) -> list[Alarm]:
@@ -221,7 +217,6 @@ def _message(status: Status, alarms: Sequence[Alarm], data: DataDrift | None, si
 
 def _metrics(
     evidence: Evidence,
-    settings: Monitor,
     data: DataDrift | None,
     performance: Performance | None,
     alarms: Sequence[Alarm],
@@ -235,7 +230,7 @@ def _metrics(
     }
     if evidence.capture_lag is not None:
         metrics["CaptureLagSeconds"] = evidence.capture_lag
-    if data is not None and data.window_rows >= settings.min_rows:
+    if data is not None and compared(data.features, data.predictions):
         metrics["DriftedFeatures"] = float(len(data.drifted))
         metrics[DECISIONS["drift"]] = float(persistence.persistent)
     if data is not None and data.rejects.status != "not-enough-data":

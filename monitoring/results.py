@@ -133,15 +133,38 @@ class RejectDrift(Part):
     drifted: bool
 
 
+class FieldRows(Part):
+    """How many records were refused for one reason in one field."""
+
+    field: str
+    code: str
+    rows: int
+
+
+class UsualRejects(Part):
+    """What is usual: of earlier windows of the release that had no such alarm, the one that refused least."""
+
+    rows: int
+    rejected: int
+    reasons: list[FieldRows]
+
+
 class Rejects(Part):
-    """Refused records of the window. `rows` were sent, `rejected` of them refused; `reasons` has the worst first."""
+    """Refused records of the window. `rows` were sent, `rejected` of them refused; `reasons` has the worst first.
+
+    `drifted` says that all reasons together are a change, whatever each of them is. `usual` is null where no earlier
+    window says what is: then one record in a hundred is.
+    """
 
     status: DriftStatus
     rows: int
     rejected: int
     share: float
     reference: float | None
+    p: float | None
+    drifted: bool
     reasons: list[RejectDrift]
+    usual: UsualRejects | None
 
 
 class DataDrift(Part):

@@ -86,6 +86,17 @@ def of_data(data: DataDrift, first: dict[str, str], since: dict[str, str]) -> It
             "scores of both sides" + ("" if predicted.p is None else f", {p_value(predicted.p)}"),
             LABEL_SOME,
         )
+    refused = data.rejects
+    if refused.drifted and not any(reason.drifted for reason in refused.reasons):
+        usual = "one in a hundred is taken as usual" if refused.reference is None else percent(refused.reference)
+        yield _finding(
+            "rejects",
+            f"{percent(refused.share)} of all records are refused, for several reasons (before: {usual}).",
+            since.get("rejects", ""),
+            f"{number(refused.rejected)} of {number(refused.rows)} records"
+            + ("" if refused.p is None else f", {p_value(refused.p)}"),
+            "Look at who sends these records: each reason alone is rare, but together they are not.",
+        )
     for reason in data.rejects.reasons:
         if reason.drifted:
             usual = "one in a hundred is taken as usual" if reason.reference is None else percent(reason.reference)

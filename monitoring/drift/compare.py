@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,7 @@ def compare(
     reasons = rejected.result(p_limit, limits)
     has_drifted = bool(drifted) or "drift" in (whole.status, scores.status, reasons.status)
     return DataDrift(
-        status="drift" if has_drifted else "ok" if enough else "not-enough-data",
+        status="drift" if has_drifted else "ok" if compared(found, scores) else "not-enough-data",
         message=_message(rows, limits, found, whole, scores, reasons),
         reference_rows=reference.rows,
         reference_sample=reference.sample,
@@ -81,6 +81,11 @@ def compare(
         share_limit=limits.share,
         skipped=skipped,
     )
+
+
+def compared(features: Sequence[FeatureDrift], scores: PredictionDrift) -> bool:
+    """Whether there was enough of the records, or of what was predicted for them, to say that nothing has moved."""
+    return bool(features) or scores.status != "not-enough-data"
 
 
 def _absent(reference: Reference, columns: Mapping[str, NDArray[Any]]) -> dict[str, str]:
@@ -109,6 +114,10 @@ def _message(
     if worst:
         names = ", ".join(f"{one.field or 'the record'} ({one.code}, {one.share:.0%})" for one in worst)
         said.append(f"Far more records than usual are refused: {names}.")
+    elif refused.drifted:
+        said.append(f"Far more records than usual are refused: {refused.share:.0%} of all, for several reasons.")
     if rows < limits.min_rows:
         said.append(f"The window has {rows} rows; {limits.min_rows} are needed to compare distributions.")
+    elif not compared(features, scores):
+        said.append("Nothing of the records can be compared: the report says of each feature why.")
     return " ".join(said) if said else f"No feature has moved, of {len(features)}."

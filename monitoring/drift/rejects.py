@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from monitoring.drift import two_samples
 from monitoring.drift.limits import Limits
-from monitoring.results import RejectDrift, Rejects
+from monitoring.results import FieldRows, RejectDrift, Rejects, UsualRejects
 
 ASSUMED_SHARE = 0.01
 """The share of refused records that a reference is taken to have where nobody knows it."""
@@ -32,9 +32,11 @@ class MeasuredRejects:
     window: Refused
     before: Refused | None
     p: Mapping[tuple[str, str], float | None]
+    whole: float | None
 
     def p_values(self) -> Iterator[float | None]:
         """Of every test."""
+        yield self.whole
         yield from self.p.values()
 
     def result(self, p_limit: float, limits: Limits) -> Rejects:
@@ -42,13 +44,21 @@ class MeasuredRejects:
         enough = self.window.rows >= limits.min_rows
         reasons = [self._reason(key, p_limit, limits, enough) for key in self.window.reasons]
         reasons.sort(key=lambda reason: (not reason.drifted, -reason.share, reason.field, reason.code))
+        own = share(self.window)
+        reference = None if self.before is None else share(self.before)
+        assumed = ASSUMED_SHARE if reference is None else reference
+        drifted = enough and self.whole is not None and self.whole <= p_limit and own - assumed >= limits.share
+        alarm = drifted or any(one.drifted for one in reasons)
         return Rejects(
-            status="not-enough-data" if not enough else "drift" if any(one.drifted for one in reasons) else "ok",
+            status="not-enough-data" if not enough else "drift" if alarm else "ok",
             rows=self.window.rows,
             rejected=self.window.rejected,
-            share=self.window.rejected / max(1, self.window.rows),
-            reference=None if self.before is None else self.before.rejected / max(1, self.before.rows),
+            share=own,
+            reference=reference,
+            p=self.whole,
+            drifted=drifted,
             reasons=reasons,
+            usual=None if self.before is None else _usual(self.before),
         )
 
     def _reason(self, key: tuple[str, str], p_limit: float, limits: Limits, enough: bool) -> RejectDrift:
@@ -67,19 +77,47 @@ class MeasuredRejects:
         )
 
 
-def measure(window: Refused, before: Refused | None) -> MeasuredRejects:
-    """Whether more records are refused than `before`, by field and code.
+def share(refused: Refused) -> float:
+    """The share of the records sent that was refused."""
+    return refused.rejected / max(1, refused.rows)
 
-    `before` is what ETL refused of the reference's data, or what earlier windows had; None where nobody knows it: then
-    one record in a hundred is taken as usual.
+
+def lowest(rejects: Iterable[Rejects]) -> Refused | None:
+    """What is usual by the refused records of earlier windows; None where none of them says.
+
+    It is the window that refused least, of those without the alarm and of what was usual in each of them: neither a
+    fault that stays becomes what is usual, nor one that grows from day to day.
     """
-    known = before is not None and before.rows > 0
-    found = {}
-    for key, rows in window.reasons.items():
+    known: list[Refused] = []
+    for one in rejects:
+        if one.usual is not None:
+            reasons = {(reason.field, reason.code): reason.rows for reason in one.usual.reasons}
+            known.append(Refused(one.usual.rows, one.usual.rejected, reasons))
+        if one.status == "ok":
+            known.append(Refused(one.rows, one.rejected, {(each.field, each.code): each.rows for each in one.reasons}))
+    return min(known, key=share, default=None)
+
+
+def measure(window: Refused, before: Refused | None) -> MeasuredRejects:
+    """Whether more records are refused than `before`: all of them, and by field and code.
+
+    `before` is what earlier windows had; None where nobody knows it: then one record in a hundred is taken as usual.
+    """
+    known = before if before is not None and before.rows > 0 else None
+
+    def p_value(rows: int, had: int) -> float | None:
         rows = min(rows, window.rows)
-        if before is not None and known:
-            had = min(before.reasons.get(key, 0), before.rows)
-            found[key] = two_samples.two_shares(had, before.rows, rows, window.rows, greater=True)
-        else:
-            found[key] = two_samples.beyond_share(rows, window.rows, ASSUMED_SHARE)
-    return MeasuredRejects(window, before if known else None, found)
+        if known is None:
+            return two_samples.beyond_share(rows, window.rows, ASSUMED_SHARE)
+        return two_samples.two_shares(min(had, known.rows), known.rows, rows, window.rows, greater=True)
+
+    found = {
+        key: p_value(rows, 0 if known is None else known.reasons.get(key, 0)) for key, rows in window.reasons.items()
+    }
+    whole = p_value(window.rejected, 0 if known is None else known.rejected) if window.rejected else None
+    return MeasuredRejects(window, known, found, whole)
+
+
+def _usual(before: Refused) -> UsualRejects:
+    reasons = [FieldRows(field=field, code=code, rows=rows) for (field, code), rows in sorted(before.reasons.items())]
+    return UsualRejects(rows=before.rows, rejected=before.rejected, reasons=reasons)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from monitoring.performance import difference, strata
 from monitoring.performance.calibration import calibration
 from monitoring.performance.difference import MOST_ROWS, Estimated, Measure
-from monitoring.performance.strata import Strata
+from monitoring.performance.strata import MIN_LABELLED, Strata
 from monitoring.performance.window import Floats, Labelled
 from monitoring.reference import Reference
 from monitoring.results import Comparison, Coverage, Delay, Performance, PerformanceStatus
 
-MIN_LABELLED, MIN_OF_CLASS = 50, 10
-"""Labels below which a metric is not compared, and labels of each class where the metric needs every class."""
+MIN_OF_CLASS = 10
+"""Labels of each class below which a metric that needs every class is not compared."""
 _NEEDS_CLASSES = frozenset({"roc_auc", "average_precision", "f1"})
 
 

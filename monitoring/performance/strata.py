@@ -14,6 +14,8 @@ from monitoring.reference import Reference
 from monitoring.results import Coverage, Decile
 
 STRATA = 10
+MIN_LABELLED = 50
+"""Labels without which nothing is said to be well."""
 FEWEST_LABELS = 5
 """Labels of a stratum below which nothing is known of its predictions."""
 P_LIMIT = 0.001
@@ -148,10 +150,10 @@ def coverage(reference: Reference, due: Labelled, waiting: int, min_rows: int, p
             f"Labels came for {most.coverage:.0%} of the predictions scored {most.low:.2f} to {most.high:.2f} "
             f"and {least.coverage:.0%} of those scored {least.low:.2f} to {least.high:.2f}: plain figures mislead."
         )
-    elif not labelled:
-        message = f"None of {rows} predictions has a label yet."
+    elif labelled < MIN_LABELLED:
+        message = f"{labelled} of {rows} predictions have a label; {MIN_LABELLED} are needed to say for which."
     return Coverage(
-        status="uneven" if uneven else "ok",
+        status="uneven" if uneven else "ok" if labelled >= MIN_LABELLED else "not-enough-data",
         message=message,
         rows=rows,
         labelled=labelled,

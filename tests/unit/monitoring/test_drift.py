@@ -70,6 +70,14 @@ def test_rows_of_the_same_kind_are_silent(known, rng):
     assert (found.reference_rows, found.window_rows, found.rows_seen) == (800, 700, 700)
 
 
+def test_a_window_of_which_nothing_can_be_compared_is_not_called_well(rng):
+    private = references.reference({}, *calibrated(rng, 4))
+    found = seen(private, rows_of(rng, 700))
+    assert (found.status, found.features, found.predictions.status) == ("not-enough-data", [], "not-enough-data")
+    assert found.message.startswith("Nothing of the records can be compared")
+    assert seen(references.reference({}, *calibrated(rng, 800)), rows_of(rng, 700)).status == "ok", "predictions were"
+
+
 @pytest.mark.parametrize(
     ("name", "change", "reason"),
     [
@@ -268,3 +276,12 @@ def test_a_small_change_is_no_drift_however_many_rows_show_it(rng):
     first = next(one for one in found.features if one.feature == "size")
     assert first.p <= found.p_limit
     assert (first.psi < 0.1, first.drifted, found.status) == (True, False, "ok")
+
+
+def test_many_rare_reasons_are_together_a_change(known, rng):
+    """Of 1,000 records 400 are refused: 40 for each of ten fields, which is no change of any of them."""
+    refused = Refused(1000, 400, {(f"f{index}", "not-a-number"): 40 for index in range(10)})
+    found = seen(known, rows_of(rng, 600), refused=refused, refused_before=Refused(1000, 10, {}))
+    assert found.rejects.drifted
+    assert (found.rejects.status, [one.drifted for one in found.rejects.reasons]) == ("drift", [False] * 10)
+    assert "40% of all, for several reasons" in found.message

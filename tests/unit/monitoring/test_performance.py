@@ -140,6 +140,8 @@ def test_few_labels_are_not_enough(known, rng, rows):
     labels[rows:] = -1
     found = performance(known, window_of(scores, labels), Terms())
     assert (found.status, found.weighted, found.labelled) == ("not-enough-data", None, rows)
+    assert found.coverage.status == "not-enough-data"
+    assert found.coverage.message.startswith(f"{rows} of 500 predictions have a label; 50 are needed")
 
 
 def test_an_empty_window_is_not_enough(known):

@@ -342,6 +342,19 @@ def test_records_that_are_refused_alarm_and_a_fault_that_stays_does_not_become_u
     assert world.figures.put_values[-1]["RejectRate"] == 1
 
 
+def test_a_share_of_refused_records_that_grows_slowly_does_not_become_usual(world: World) -> None:
+    """Four points a day are below the limit of five each day, and eighty points after twenty days."""
+    alarms = []
+    for day in range(4):
+        refused = 25 + 25 * day
+        world.find = lambda window, rows=refused: replace(
+            quiet(window), rejected=rows, rejections={("chol", "below-minimum"): rows}
+        )
+        alarms.append(world.run(END + day * DAY)["alarms"])
+    assert alarms == [[], [], ["rejects"], ["rejects"]]
+    assert world.report(END + 3 * DAY).findings[0].kind == "rejects"
+
+
 def test_flipped_labels_are_concept_drift_and_labels_for_positives_only_are_uneven_coverage(world: World) -> None:
     def told(window: Window, labels: Any, known: Any = None) -> Evidence:
         found = quiet(window)
