@@ -55,13 +55,18 @@ class Evidence:
     late: int = 0
 
 
-def compact(lake: Objects, models: Objects, window: Window) -> int:
-    """Make one file of each hour's captures, and return the hours that have some."""
+def compact(lake: Objects, models: Objects, window: Window, settings: Monitor) -> int:
+    """Make one file of each hour's captures, and return the hours of the window that have some.
+
+    Hours whose predictions become due a label in the window are made again where deliveries came late.
+    """
 
     @cache
     def contract_of(version: str) -> Contract:
         return Release.open(models, version).contract()
 
+    delay = timedelta(hours=settings.label_delay_hours)
+    compact_window(lake, contract_of, window.start - delay, min(window.start, window.whole - delay))
     return compact_window(lake, contract_of, window.start, window.whole)
 
 

@@ -87,7 +87,7 @@ def gather_step(to: Watch, event: GatherEvent) -> GatheredWindow | NoModel:
                 run=champion.run,
             ),
         )
-    hours = evidence.compact(to.lake, to.models, window)
+    hours = evidence.compact(to.lake, to.models, window, settings)
     return GatheredWindow(window=window.name, release=fixed.release, hours=hours)
 
 
