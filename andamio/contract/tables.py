@@ -458,7 +458,7 @@ class Monitor(Section):
     sample: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
     """The share that is kept where `capture` is `sample`."""
     keep_days: Annotated[int, Field(strict=True, ge=1)] = 400
-    """How long kept records and labels stay in the lake."""
+    """How long kept records, labels and reports of the watch stay in the lake."""
     orphan_hours: Annotated[int, Field(strict=True, ge=1)] = 24
     """A label whose prediction is not found after so many hours is an orphan, and reported."""
 
