@@ -56,16 +56,19 @@ class Evidence:
 
 
 def compact(lake: Objects, models: Objects, window: Window, deployed: Contract) -> int:
-    """Make one file of each hour's captures, and return the hours that have some.
+    """Make one file of each hour's captures, and return the hours of the window that have some.
 
-    Features that the `deployed` contract marks private are left out.
+    Hours whose predictions become due a label in the window are made again where deliveries came late. Features that
+    the `deployed` contract marks private are left out.
     """
 
     @cache
     def contract_of(version: str) -> Contract:
         return Release.open(models, version).contract().hiding(deployed.private)
 
-    return compact_window(lake, contract_of, window.start, window.whole, deployed.monitor.drawn_share)
+    delay, share = timedelta(hours=deployed.monitor.label_delay_hours), deployed.monitor.drawn_share
+    compact_window(lake, contract_of, window.start - delay, min(window.start, window.whole - delay), share)
+    return compact_window(lake, contract_of, window.start, window.whole, share)
 
 
 def read(

@@ -16,6 +16,7 @@ ACTIONS = (
     "GetLoggedModel",
     "GetMetricHistory",
     "GetModelVersion",
+    "GetModelVersionByAlias",
     "GetRegisteredModel",
     "GetRun",
     "LogBatch",

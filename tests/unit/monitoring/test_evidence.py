@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from andamio.captures.summary import CaptureSummary
 from andamio.contract.tables import Batch, Monitor
 from andamio.feedback import Statement, keep
+from andamio.release.release import Release
 from andamio.storage import layout
 from monitoring import evidence
 from monitoring.captures import compact_hour, read_window
@@ -36,9 +38,12 @@ class World:
     def __init__(self) -> None:
         self.lake, self.table, self.batches = MemoryObjects("lake"), MemoryPredictionStore(), MemoryObjects("batch")
 
-    def predict(self, numbers: Sequence[int], at: datetime, **more: Any) -> None:
-        lines = [prediction(number, at=at, **more) for number in numbers]
+    def deliver(self, numbers: Sequence[int], at: datetime) -> None:
+        lines = [prediction(number, at=at) for number in numbers]
         store(read(delivery(lines), HEART), HEART, self.lake, self.table)
+
+    def predict(self, numbers: Sequence[int], at: datetime) -> None:
+        self.deliver(numbers, at)
         compact_hour(self.lake, lambda version: HEART, at)
 
     def say(self, numbers: Sequence[int], at: datetime) -> None:
@@ -77,6 +82,22 @@ def test_with_a_label_delay_the_predictions_that_became_due_are_judged(
     assert found.labelled.waiting == found.rows_seen == 2
     assert found.truth is not None
     assert sorted(found.truth.tolist()) == [-1, 1], "a label that came early is of the window's own predictions"
+
+
+@pytest.mark.parametrize("delay", [0, 1, 2, 30])
+def test_what_was_delivered_late_is_there_when_its_labels_are_due(
+    world: World, monkeypatch: pytest.MonkeyPatch, delay: int
+) -> None:
+    monkeypatch.setattr(Release, "open", lambda *_: SimpleNamespace(contract=lambda: HEART))
+    end = NOON + HOUR * (delay + 2)
+    world.predict(range(3), NOON)
+    world.deliver(range(3, 5), NOON)
+    world.deliver([5], NOON - HOUR)
+    settings = {"window_hours": 2, "label_delay_hours": delay}
+    hours = evidence.compact(world.lake, MemoryObjects("models"), Window(end - 2 * HOUR, end), Monitor(**settings))
+    found = world.read(Window(end - 2 * HOUR, end), **settings)
+    assert found.labelled is not None
+    assert (hours, len(found.labelled.labels)) == (int(delay == 0), 5)
 
 
 def test_a_window_that_is_longer_than_the_delay_counts_the_rest_of_it_as_waiting(world: World) -> None:
