@@ -40,6 +40,7 @@ from etl.events import (
 )
 from etl.extent import too_large
 from etl.publish import CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
+from etl.staging import remove_abandoned
 from etl.validate import absent_columns, read_info, validate
 
 _CHANGED = "Raw files changed while this execution ran; the execution of the newest one reads them all."
@@ -79,6 +80,7 @@ def collect_step(etl: Etl, event: CollectEvent) -> InputSummary | NewerInput | N
 
 def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | NewerInput:
     """Read and check what was collected; what is more than a function can take is refused before it is read."""
+    remove_abandoned()
     sources = Sources.load(etl.lake, event.input)
     if sources.digest != event.input or sources.contract != etl.contract.data_digest:
         message = "The contract changed while this execution ran. Start another execution."
@@ -96,6 +98,7 @@ def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | Newer
 
 def publish_step(etl: Etl, event: InputEvent) -> NewVersion | Rejection:
     """Make the data version of staged rows."""
+    remove_abandoned()
     try:
         manifest = publish(etl.lake, etl.contract, event.input, etl.now)
     except CannotSplit as error:
@@ -110,6 +113,7 @@ def report_step(etl: Etl, event: ReportEvent) -> ReportSummary:
     """
     from etl.report import report  # Altair takes a second to import, and no other step needs it
 
+    remove_abandoned()
     return ReportSummary(report=report(etl.lake, etl.contract, event.version))
 
 

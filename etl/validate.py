@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -95,11 +93,11 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> StagedInput
 
 def _quarantine(lake: Objects, digest: str, rejects: Rejects) -> None:
     """Write quarantine/INPUT/rejects.jsonl; the same input has the same rejects, so that what is there stays."""
-    with tempfile.NamedTemporaryFile(prefix="andamio-etl-") as file:
+    scratch = staging.Scratch()
+    path = scratch.folder / quarantine.FILE
+    with path.open("wb") as file:
         file.writelines(quarantine.to_json_lines(rejects))
-        file.flush()
-        key = layout.quarantine(digest, quarantine.FILE)
-        lake.put_new_file(key, Path(file.name), content_type="application/x-ndjson")
+    lake.put_new_file(layout.quarantine(digest, quarantine.FILE), path, content_type="application/x-ndjson")
 
 
 def _info(

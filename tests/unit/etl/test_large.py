@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import random
+import subprocess
+import sys
+import tempfile
 
 import numpy as np
 import pyarrow as pa
@@ -124,6 +128,49 @@ def test_a_column_is_read_when_it_is_asked_for_and_not_before(tmp_path, monkeypa
         assert list(columns) == ["a", "b"]
         assert "b" in columns
         assert columns["a"].tolist() == [0, 1, 2]
+
+
+MAKES_A_FOLDER_AND_WAITS = """
+import etl.staging
+scratch = etl.staging.Scratch()
+scratch.folder.joinpath("raw").write_text("somebody's rows")
+print(scratch.folder.name, flush=True)
+input()
+"""
+
+
+@pytest.mark.parametrize("step", ["validate", "publish", "report"])
+def test_a_step_removes_the_files_of_killed_steps_and_of_no_other(step: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", HEADER, *lines(300, 1))
+    version = lake.run()["version"]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MAKES_A_FOLDER_AND_WAITS],
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    try:
+        killed, running = (process.stdout.readline().strip() for process in processes)
+        processes[0].kill()
+        processes[0].wait()
+        used, same_id = staging.Scratch(), tmp_path / f"andamio-etl-{os.getpid()}-earlier"
+        same_id.mkdir()
+        digest = lake.manifest(version)["input"]
+        lake.step(step, **({"version": version} if step == "report" else {"input": digest}))
+        assert not (tmp_path / killed).exists()
+        assert (tmp_path / running / "raw").exists()
+        assert used.folder.exists()
+        assert not same_id.exists()
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
 
 
 def test_rejects_are_in_the_order_of_their_lines_whatever_they_are_packed_with() -> None:
