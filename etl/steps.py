@@ -38,7 +38,7 @@ from etl.events import (
     ValidInput,
     VersionSummary,
 )
-from etl.extent import too_large
+from etl.extent import TooManyRows, too_large
 from etl.publish import CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
 from etl.staging import remove_abandoned
 from etl.validate import absent_columns, read_info, validate
@@ -79,7 +79,7 @@ def collect_step(etl: Etl, event: CollectEvent) -> InputSummary | NewerInput | N
 
 
 def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | NewerInput:
-    """Read and check what was collected; what is more than a function can take is refused before it is read."""
+    """Read and check what was collected; what is more than a function can take is refused, if possible unread."""
     remove_abandoned()
     sources = Sources.load(etl.lake, event.input)
     if sources.digest != event.input or sources.contract != etl.contract.data_digest:
@@ -88,7 +88,10 @@ def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | Newer
     message = too_large(etl.lake, etl.contract, sources.objects)
     if message:
         return Rejection(input=event.input, message=message)
-    info = validate(etl.lake, etl.contract, sources)
+    try:
+        info = validate(etl.lake, etl.contract, sources)
+    except TooManyRows as error:
+        return Rejection(input=event.input, message=str(error))
     if info is None:
         return NewerInput(input=event.input, message=_CHANGED)
     if info.status == "rejected":

@@ -196,6 +196,9 @@ FILES = {
     "a.csv": (TABLE, 60_000),
     "a.tsv": (TABLE.replace(b"\n", b"\r"), 60_000),
     "a.csv.gz": (gzip.compress(TABLE), 60_000),
+    "members.csv.gz": (b"".join(gzip.compress(TABLE[at : at + 20_000]) for at in range(0, len(TABLE), 20_000)), 60_000),
+    "notes.csv": (b"n;m\n" + b'1;"a\nnote ""of"" lines\n\n5"" pipe;"\n' * 50_000, 50_000),
+    "utf-16.csv": ("n,m\n".encode("utf-16") + '1,"a\nnote"\n'.encode("utf-16-le") * 50_000, 50_000),
     "a.jsonl": (b'{"n": 1}\n' * 1_000, 1_000),
     "a.parquet": (parquet(70_000, 3), 70_000),
     "wide.parquet": (parquet(10, 1_000), 10),
@@ -222,17 +225,39 @@ def test_a_file_is_not_read_to_tell_about_how_many_rows_it_has(name: str) -> Non
 
 def test_more_rows_than_a_function_can_take_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extent, "MOST_ROWS", 1_000)
+    monkeypatch.setattr(extent, "LOOKED_INTO_FROM", 1_000)
+    monkeypatch.setattr("etl.steps.validate", lambda *_: pytest.fail("the files were read"))
     lake = Lake(CONTRACT)
     lake.drop("a.csv", HEADER, *lines(700, 1))
     lake.drop("b.csv", HEADER, *lines(700, 2))
-    assert lake.run()["status"] == "published", "so small files are not looked into"
-    monkeypatch.setattr(extent, "LOOKED_INTO_FROM", 1_000)
-    monkeypatch.setattr("etl.steps.validate", lambda *_: pytest.fail("the files were read"))
-    lake.drop("c.csv", HEADER, "1,g,2026-01-01,1,,red,,a")
     said = lake.run()
     assert said["status"] == "rejected"
     for part in ("1,40", "up to 1,000 of 8 columns", "andamio ingest --remove NAME", "random sample"):
         assert part in said["message"]
+
+
+@pytest.mark.parametrize("looked_into_from", [1_000, extent.LOOKED_INTO_FROM])
+def test_the_limit_is_kept_to_the_row_where_an_estimate_is_not_clear(
+    looked_into_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extent, "MOST_ROWS", 1_000)
+    monkeypatch.setattr(extent, "LOOKED_INTO_FROM", looked_into_from)
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", HEADER, *lines(500, 1))
+    lake.drop("b.csv", HEADER, *lines(500, 2))
+    assert lake.run()["status"] == "published"
+    lake.drop("c.csv", HEADER, *lines(6, 3)[:1])
+    said = lake.run()
+    assert said["status"] == "rejected"
+    assert said["message"].startswith("The raw files have more than 1,000 rows, and ETL takes up to 1,000 of 8 columns")
+
+
+def test_a_small_parquet_file_of_too_many_rows_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extent, "MOST_ROWS", 1_000)
+    monkeypatch.setattr("etl.steps.validate", lambda *_: pytest.fail("the file was read"))
+    lake = Lake(CONTRACT)
+    lake.drop_bytes("a.parquet", parquet(1_001, 3))
+    assert lake.run()["message"].startswith("The raw files have 1,001 rows, and ETL takes up to 1,000 of 8 columns")
 
 
 def test_a_file_larger_than_the_disk_has_room_for_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
