@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +19,10 @@ import pytest
 from andamio.contract import Contract
 from andamio.dataset.columns import ColumnFile, content_digest, from_bytes, to_bytes
 from andamio.dataset.digests import DigestTexts, digest_of
+from andamio.storage import layout
 from andamio.tabular.extent import rows_about
 from benchmarks import etl as benchmark
-from etl import extent, staging
+from etl import extent, quarantine, staging
 from etl.quarantine import PackedRejects, Reject, Rejects
 from tests.support.etl import Lake
 
@@ -182,6 +184,34 @@ def test_rejects_are_in_the_order_of_their_lines_whatever_they_are_packed_with()
     rejects.put_first([file])
     assert list(rejects) == [file, made[2], made[0]]
     assert len(rejects) == 3
+
+
+def test_the_file_of_rejects_ends_with_the_first_of_many_and_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quarantine, "MOST_STORED", 1_000)
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", HEADER, *[f"{row},g,2026-01-02,99,,red,,a" for row in range(1_500)])
+    said = lake.run()
+    assert "The first 1,000 of 1,501 rejects, with line and reasons, are in quarantine/" in said["message"]
+    assert len(lake.rejects(said)) == 1_000
+    info = lake.read(layout.staging(said["input"], "info.json"))
+    assert info["rows"]["rejected"] == info["reasons"][0]["rows"] == 1_500
+
+
+def test_of_each_file_without_a_usable_row_only_its_own_rejects_are_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked = 0
+    unpack = PackedRejects.__iter__
+
+    def counted(rejects: PackedRejects) -> Iterator[Reject]:
+        nonlocal unpacked
+        unpacked += 1
+        return unpack(rejects)
+
+    monkeypatch.setattr(PackedRejects, "__iter__", counted)
+    lake = Lake(CONTRACT)
+    for number in range(10):
+        lake.drop(f"{number}.csv", HEADER, f"{number},g,2026-01-02,{100 + number},,red,,a")
+    assert lake.run()["status"] == "rejected"
+    assert unpacked <= 50, "once for each file, and once for each document of all of them"
 
 
 def parquet(rows: int, columns: int) -> bytes:
