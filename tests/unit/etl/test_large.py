@@ -122,6 +122,17 @@ def test_digests_are_written_and_hashed_as_the_texts_that_they_are(rows: list[in
     assert f"{digest_of('a'):016x}" == "ca978112ca1bbdca"
 
 
+@pytest.mark.parametrize(
+    ("texts", "are_digests"),
+    [(["00000000000000ff", "ca978112ca1bbdca", "00000000000000ff"], True), (["ab", "b"], False), (["G" * 16], False)],
+)
+def test_a_column_of_digests_is_read_as_numbers_and_any_other_as_it_is(texts: list[str], are_digests: bool) -> None:
+    with ColumnFile(io.BytesIO(to_bytes({"k": np.array(texts, dtype=object)}))) as file:
+        column = file.digests("k")
+    assert column.dtype == (np.uint64 if are_digests else object)
+    assert (list(DigestTexts(column)) if are_digests else column.tolist()) == texts
+
+
 def test_a_column_is_read_when_it_is_asked_for_and_not_before(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "rows.npz"
     file.write_bytes(to_bytes({"a": np.arange(3.0), "b": np.array(["x", "y", "x"], dtype=object)}))
