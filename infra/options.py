@@ -23,8 +23,8 @@ DEFAULT_SHARD_MIB = 32
 SMALLEST_SHARD_MIB, LARGEST_SHARD_MIB = 0.001, 128
 MOST_WORKERS = 10_000
 """What a Distributed Map runs at once."""
-DEFAULT_WORKERS = 3
-"""With as many, a batch, a training and ETL at the same time leave room for the API in a new account (ADR 20)."""
+DEFAULT_WORKERS = 2
+"""With as many, all state machines at once leave room for the API and for captures in a new account (ADR 20)."""
 
 DEFAULT_RATE = 200
 # What API Gateway gives an account in a region, unless it is asked for more.
@@ -49,12 +49,12 @@ class Options:
     quiet_seconds      how long ETL waits for more files
     refresh_seconds    how often the API looks for a new champion (60; 5 on the local cloud)
     shard_bytes        how much of a batch's file one call scores (context `shard_mib`, 32; fractions are fine)
-    workers            how many calls score at once (3; 2 on the local cloud)
+    workers            how many calls score at once (2)
     rate               requests a second that the API takes before it answers 429 (200)
     burst              requests that it takes at once (twice the rate)
     alert_email        who is told of alarms and failed executions by email; empty: nobody is
     alert_webhook      an endpoint of HTTPS that is told of them; empty: none is
-    monitor_minutes    how often the watch compares (60)
+    monitor_minutes    how often the watch compares (60); whole hours
     tasks              whether training may run as Fargate tasks: not under a given role, which need not trust ECS, and
                        not on a local cloud that says it has no ECS
     """
@@ -106,12 +106,12 @@ def read_options(context: Callable[[str], object], environ: Mapping[str, str] | 
         quiet_seconds=_seconds(context, "quiet_seconds", 2 if local else 30, least=1),
         refresh_seconds=_seconds(context, "refresh_seconds", 5 if local else 60, least=1),
         shard_bytes=_shard_bytes(context),
-        workers=_workers(context, 2 if local else DEFAULT_WORKERS),
+        workers=_workers(context, DEFAULT_WORKERS),
         rate=rate,
         burst=_requests(context, "burst", min(2 * rate, MOST_AT_ONCE), MOST_AT_ONCE, "at once"),
         alert_email=_email(context),
         alert_webhook=_webhook(context),
-        monitor_minutes=_minutes(context, "monitor_minutes", 60),
+        monitor_minutes=_whole_hours(context, "monitor_minutes", 60),
         tasks=not role and not (local and _local_cloud(environ).get("tasks") is False),
     )
 
@@ -187,10 +187,14 @@ def _seconds(context: Callable[[str], object], key: str, default: int, *, least:
     return int(text)
 
 
-def _minutes(context: Callable[[str], object], key: str, default: int) -> int:
+def _whole_hours(context: Callable[[str], object], key: str, default: int) -> int:
+    """Minutes that are whole hours: captures are kept by the hour, and a scheduled window ends with a full one."""
     text = _text(context, key, str(default))
-    if not text.isdecimal() or not 5 <= int(text) <= 1440:
-        raise OptionError(f"Context '{key}' must be whole minutes from 5 to 1440. Got '{text}' instead.")
+    if not text.isdecimal() or not 60 <= int(text) <= 1440 or int(text) % 60:
+        raise OptionError(
+            f"Context '{key}' must be minutes that make whole hours: 60, 120, up to 1440. Got '{text}' instead. "
+            "To compare at once: andamio monitor."
+        )
     return int(text)
 
 

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.captures.columns import CapturedRows
 from andamio.contract import Contract
-from andamio.contract.tables import Monitor
+from andamio.contract.tables import Batch, Monitor
 from andamio.release.release import Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
-from monitoring.captures import compact_window, read_window
-from monitoring.feedback import Elsewhere, join, read_feedback
+from monitoring.captures import Wanted, compact_window, read_window
+from monitoring.captures import Window as Captures
+from monitoring.feedback import Elsewhere, Joined, Lookup, join, read_feedback
 from monitoring.performance.window import Labelled
 from monitoring.window import Window
 
@@ -33,8 +33,9 @@ class Evidence:
 
     `columns` by feature `[rows]`, `probabilities` `[rows, classes]`, `labels` and `times` `[rows]`: predictions of the
     champion, a uniform sample of `rows_seen`. `rejections` by field and code; `other_releases` are predictions of
-    others, `unreadable` kept records that its contract does not take. `labelled` are predictions with the labels that
-    came: of these hours, and of as many before them as a label takes. `orphans` are labels for no prediction.
+    others, `unreadable` kept records that its contract does not take. `truth` `[rows]` are labels that came for these
+    predictions, -1 where none did. `labelled` are predictions that became due a label in these hours, with those that
+    came. `orphans` are labels for no prediction, `late` ones came when no window looks at their prediction any more.
     """
 
     times: NDArray[np.datetime64]
@@ -48,8 +49,10 @@ class Evidence:
     rejections: Mapping[tuple[str, str], int] = field(default_factory=dict)
     unreadable: int = 0
     capture_lag: float | None = None
+    truth: NDArray[np.int64] | None = None
     labelled: Labelled | None = None
     orphans: int = 0
+    late: int = 0
 
 
 def compact(lake: Objects, models: Objects, window: Window) -> int:
@@ -63,20 +66,41 @@ def compact(lake: Objects, models: Objects, window: Window) -> int:
 
 
 def read(
-    lake: Objects, contract: Contract, window: Window, release: str, settings: Monitor, elsewhere: Elsewhere
+    lake: Objects,
+    contract: Contract,
+    window: Window,
+    release: str,
+    settings: Monitor,
+    batch: Batch,
+    elsewhere: Elsewhere,
 ) -> Evidence:
     """The evidence of a window about a release that was trained under `contract`.
 
     Labels of predictions that are not in the window are looked for `elsewhere`.
     """
-    found = read_window(lake, contract, release, window.start, window.whole)
-    captured = found.captured
-    labelled, orphans = _labelled(lake, contract, window, release, settings, captured, elsewhere)
+    delay = timedelta(hours=settings.label_delay_hours)
+    since = window.start - max(delay, timedelta(hours=settings.orphan_hours))
+    said = read_feedback(lake, since, window.end)
+    wanted = Wanted(
+        {one.prediction_id for one in said if one.prediction_id is not None},
+        {one.record_id for one in said if one.record_id is not None},
+    )
+    found = read_window(lake, contract, release, window.start, window.whole, wanted=None if delay else wanted)
+    due_found = found
+    if delay:
+        start, end = window.start - delay, window.whole - delay
+        due_found = read_window(lake, contract, release, start, end, wanted=wanted)
+    captured, due = found.captured, due_found.captured
+    batches = bool(found.batches or due_found.batches)
+    joined = join(due, said, contract.classes, _lookup(window, settings, batch, elsewhere, batches=batches))
+    own = join(captured, said, contract.classes) if delay else joined
+    waiting = sum(made for hour, made in found.made.items() if hour >= window.whole - delay)
+    drawn = found.sampled
     return Evidence(
-        times=captured.times,
-        columns=captured.columns,
-        probabilities=captured.probabilities.astype(np.float64),
-        labels=captured.labels,
+        times=captured.times[drawn],
+        columns={name: column[drawn] for name, column in captured.columns.items()},
+        probabilities=captured.probabilities[drawn].astype(np.float64),
+        labels=captured.labels[drawn],
         rows_seen=found.rows_seen,
         requests=found.requests,
         other_releases=sum(found.other_versions.values()),
@@ -84,43 +108,46 @@ def read(
         rejections=found.rejections,
         unreadable=sum(found.unreadable.values()),
         capture_lag=capture_lag(lake, window),
-        labelled=labelled,
-        orphans=orphans,
+        truth=_by_row(captured.rows, own.rows, own.labels)[drawn],
+        labelled=_labelled(due_found, joined, window.end, waiting),
+        orphans=joined.orphans,
+        late=joined.late,
     )
 
 
-def _labelled(
-    lake: Objects,
-    contract: Contract,
-    window: Window,
-    release: str,
-    settings: Monitor,
-    captured: CapturedRows,
-    elsewhere: Elsewhere,
-) -> tuple[Labelled, int]:
-    """Predictions with their labels: those of the window, and where labels take long, of as many hours before it.
+def _lookup(window: Window, settings: Monitor, batch: Batch, elsewhere: Elsewhere, *, batches: bool) -> Lookup | None:
+    """Of as many hours as the window has, labels that are old enough; None where the table has no predictions.
 
-    And how many labels that are old enough, of as many hours as the window has, have no prediction anywhere.
+    Where there are `batches` that may not be in the table, nothing can be said of records that it does not have.
     """
-    start = window.start - timedelta(hours=settings.label_delay_hours)
-    if settings.label_delay_hours:
-        captured = read_window(lake, contract, release, start, window.whole).captured
-    end = np.datetime64(window.end.replace(tzinfo=None), "ms")
-    age = (end - captured.times).astype("timedelta64[ms]").astype(np.float64) / _HOUR_MS
-    said = read_feedback(lake, min(start, window.start - timedelta(hours=settings.orphan_hours)), window.end)
-    found = join(
-        captured,
-        said,
-        contract.classes,
-        now=window.end,
-        orphan_hours=settings.orphan_hours,
-        elsewhere=elsewhere,
+    if settings.capture == "none":
+        return None
+    orphan = timedelta(hours=settings.orphan_hours)
+    return Lookup(
+        elsewhere,
+        window.start - orphan,
+        window.end - orphan,
+        timedelta(hours=settings.label_delay_hours + settings.window_hours),
+        timedelta(days=batch.keep_days),
+        records=batch.store == "always" or (batch.store == "auto" and not batches),
     )
-    labels, delay = np.full(captured.rows, -1, dtype=np.int64), np.full(captured.rows, np.nan)
-    labels[found.rows] = found.labels
-    waited = found.received - captured.times[found.rows].astype("datetime64[ms]")
-    delay[found.rows] = np.maximum(waited.astype(np.float64) / _HOUR_MS, 0.0)
-    return Labelled(captured.probabilities.astype(np.float64), labels, age, delay), found.orphans
+
+
+def _labelled(found: Captures, joined: Joined, now: datetime, waiting: int) -> Labelled:
+    """Predictions with their labels, at a moment, beside so many that wait for one."""
+    due = found.captured
+    age = (np.datetime64(now.replace(tzinfo=None), "ms") - due.times).astype("timedelta64[ms]").astype(np.float64)
+    waited = (joined.received - due.times[joined.rows].astype("datetime64[ms]")).astype(np.float64)
+    delay = np.full(due.rows, np.nan)
+    delay[joined.rows] = np.maximum(waited / _HOUR_MS, 0.0)
+    labels = _by_row(due.rows, joined.rows, joined.labels)
+    return Labelled(due.probabilities.astype(np.float64), labels, age / _HOUR_MS, delay, found.stands_for, waiting)
+
+
+def _by_row(rows: int, known: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    found = np.full(rows, -1, dtype=np.int64)
+    found[known] = labels
+    return found
 
 
 def capture_lag(lake: Objects, window: Window) -> float | None:

@@ -39,11 +39,11 @@ _MOST_OF_A_RECORD = 100
 class Elsewhere(Protocol):
     """Where a prediction may be that is not among the rows of a window."""
 
-    def has(self, prediction_id: str) -> bool:
-        """Whether there was such a prediction."""
+    def made(self, prediction_id: str) -> datetime | None:
+        """When a prediction was made; None where there is none."""
 
-    def has_of_record(self, record_id: str, before: datetime) -> bool:
-        """Whether there was a prediction of a record before a moment."""
+    def made_of_record(self, record_id: str, before: datetime) -> datetime | None:
+        """When the newest prediction of a record before a moment was made; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +53,66 @@ class StoredPredictions:
     table: PredictionStore
     batches: Objects
 
-    def has(self, prediction_id: str) -> bool:
-        """Whether the table has it, or its batch was planned."""
-        if self.table.find(prediction_id) is not None:
-            return True
-        batch, _, line = prediction_id.rpartition("-")
-        if not batch or not line:
-            return False
+    def made(self, prediction_id: str) -> datetime | None:
+        """As the table has it, or when its batch was planned."""
+        item = self.table.find(prediction_id)
+        if item is not None:
+            return datetime.fromisoformat(item["created"])
+        planned = _planned(prediction_id)
+        if planned is None:
+            return None
         try:
-            self.batches.head(layout.batch(batch, "plan.json"))
+            self.batches.head(layout.batch(prediction_id.rpartition("-")[0], "plan.json"))
         except ObjectNotFound:
-            return False
-        return True
+            return None
+        return planned
 
-    def has_of_record(self, record_id: str, before: datetime) -> bool:
-        """Whether the table has one that was made before."""
+    def made_of_record(self, record_id: str, before: datetime) -> datetime | None:
+        """As the table has it."""
         found = self.table.of_record(record_id, limit=_MOST_OF_A_RECORD)
-        return any(datetime.fromisoformat(item["created"]) <= before for item in found)
+        made = [datetime.fromisoformat(item["created"]) for item in found]
+        return max((one for one in made if one <= before), default=None)
+
+
+def _planned(prediction_id: str) -> datetime | None:
+    """When the batch of a prediction was planned, as its id says; None for an id of no batch."""
+    batch, _, line = prediction_id.rpartition("-")
+    try:
+        planned = datetime.strptime(batch.partition("-")[0], "%Y%m%dT%H%M%S")
+    except ValueError:
+        return None
+    return planned.replace(tzinfo=UTC) if line.isdecimal() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What labels without a prediction among the rows are looked up for, and which: those of `since` to `before`.
+
+    A label that came `useless` or longer after its prediction is used by no window. Predictions that are older than
+    `kept` are found nowhere, and so are predictions of records where `records` is false: a batch is not in the table.
+    """
+
+    elsewhere: Elsewhere
+    since: datetime
+    before: datetime
+    useless: timedelta
+    kept: timedelta
+    records: bool = True
+
+    def made(self, one: Feedback) -> datetime | None:
+        """When the prediction of a label was made."""
+        if one.prediction_id is not None:
+            return self.elsewhere.made(one.prediction_id)
+        return self.elsewhere.made_of_record(one.record_id or "", one.received)
+
+    def may_be_gone(self, one: Feedback) -> bool:
+        """Whether there may have been a prediction that is found nowhere now."""
+        if self.useless >= self.kept:
+            return True
+        if one.prediction_id is None:
+            return not self.records
+        planned = _planned(one.prediction_id)
+        return planned is not None and planned < self.before - self.kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +121,8 @@ class Joined:
 
     `rows` ascending indices of the rows that have one, `labels` class indices, `received` datetime64[ms] in UTC, when
     each was said: each `[labelled]`. `unknown` labels are of no class of this release. `elsewhere` labels are about
-    predictions that are not among the rows; `orphans` of them are old and their prediction is found nowhere: a number
-    that is estimated from `looked_up` of them where they are many.
+    predictions that are not among the rows. Of them `orphans` have a prediction that is found nowhere, and `late` ones
+    came when no window looks at theirs any more: numbers that are estimated from `looked_up` where they are many.
     """
 
     rows: NDArray[np.int64]
@@ -88,6 +131,7 @@ class Joined:
     unknown: int = 0
     elsewhere: int = 0
     orphans: int = 0
+    late: int = 0
     looked_up: int = 0
 
 
@@ -121,15 +165,12 @@ def join(
     captured: CapturedRows,
     feedback: Sequence[Feedback],
     classes: Sequence[str],
-    *,
-    now: datetime,
-    orphan_hours: float,
-    elsewhere: Elsewhere | None = None,
+    lookup: Lookup | None = None,
 ) -> Joined:
     """The labels of captured rows under a release's `classes`; `feedback` in the order in which it came.
 
     A record's newest prediction is looked for among the rows: where a record was predicted again after the window, its
-    label counts for the one in the window. Without `elsewhere` nothing is an orphan.
+    label counts for the one in the window. Without a `lookup` nothing is an orphan.
     """
     index = {key: number for number, key in enumerate(classes)}
     answers = _Answers(captured)
@@ -156,9 +197,10 @@ def join(
         if (latest := by_prediction.pop(prediction, None)) is not None:
             answers.say(row, latest, index)
     away.extend(by_prediction.values())
-    orphans, looked_up = _orphans(away, now - timedelta(hours=orphan_hours), elsewhere)
+    orphans, late, looked_up = (0, 0, 0) if lookup is None else _looked_up(away, lookup)
+    known, labels, received = answers.labelled()
     unknown = sum(one.label not in index for one in feedback)
-    return answers.labelled(unknown, len(away), orphans, looked_up)
+    return Joined(known, labels, received, unknown, len(away), orphans, late, looked_up)
 
 
 class _Answers:
@@ -175,11 +217,10 @@ class _Answers:
         if moment >= self._received[row]:
             self._labels[row], self._received[row] = index.get(one.label, _NONE), moment
 
-    def labelled(self, unknown: int, elsewhere: int, orphans: int, looked_up: int) -> Joined:
-        """What was said of all rows."""
+    def labelled(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.datetime64]]:
+        """The rows that have a label, their labels, and when each was said."""
         rows = np.flatnonzero(self._labels >= 0).astype(np.int64)
-        received = self._received[rows].astype("datetime64[ms]")
-        return Joined(rows, self._labels[rows], received, unknown, elsewhere, orphans, looked_up)
+        return rows, self._labels[rows], self._received[rows].astype("datetime64[ms]")
 
 
 def _rows_of(record_ids: Iterable[str | None], asked: dict[str, list[Feedback]]) -> dict[str, list[int]]:
@@ -192,25 +233,22 @@ def _rows_of(record_ids: Iterable[str | None], asked: dict[str, list[Feedback]])
     return found
 
 
-def _orphans(away: Sequence[Feedback], before: datetime, elsewhere: Elsewhere | None) -> tuple[int, int]:
-    """How many labels that came before a moment have no prediction anywhere, and how many were looked up."""
-    old = [one for one in away if one.received < before]
-    if elsewhere is None or not old:
-        return 0, 0
-    sample = sorted(old, key=_drawn)[:MOST_LOOKED_UP] if len(old) > MOST_LOOKED_UP else old
-    missing = sum(not _is_there(one, elsewhere) for one in sample)
-    return round(missing * len(old) / len(sample)), len(sample)
+def _looked_up(away: Sequence[Feedback], lookup: Lookup) -> tuple[int, int, int]:
+    """How many labels have no prediction anywhere, how many came too late, and how many were looked up."""
+    asked = [one for one in away if lookup.since <= one.received < lookup.before]
+    sample = sorted(asked, key=_drawn)[:MOST_LOOKED_UP] if len(asked) > MOST_LOOKED_UP else asked
+    orphans = late = 0
+    for one in sample:
+        made = lookup.made(one)
+        orphans += made is None and not lookup.may_be_gone(one)
+        late += made is not None and one.received - made >= lookup.useless
+    whole = len(asked) / max(1, len(sample))
+    return round(orphans * whole), round(late * whole), len(sample)
 
 
 def _drawn(one: Feedback) -> bytes:
     """A number that draws the same labels each time, whatever their ids look like."""
     return hashlib.sha256((one.prediction_id or one.record_id or "").encode(errors="replace")).digest()
-
-
-def _is_there(one: Feedback, elsewhere: Elsewhere) -> bool:
-    if one.prediction_id is not None:
-        return elsewhere.has(one.prediction_id)
-    return elsewhere.has_of_record(one.record_id or "", one.received)
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from andamio.errors import DocumentError
 from andamio.storage import documents, layout
@@ -10,11 +10,19 @@ from andamio.storage.ports import Objects
 from monitoring.report import REPORT, Report
 from monitoring.window import Window
 
+_BREAK = timedelta(hours=25)
+"""Findings go on from a report that is not older than this; after a longer break they begin anew."""
+
+
+def near(window: Window, end: datetime) -> bool:
+    """Whether findings of an earlier window, by its end, go on in this one."""
+    return window.end - end <= max(_BREAK, window.end - window.start)
+
 
 def ends_before(lake: Objects, window: Window, windows: int) -> list[datetime]:
     """The ends of earlier windows that have a report, oldest first; far enough back for so many windows."""
     length = window.end - window.start
-    oldest = window.end - (windows + 1) * length
+    oldest = window.end - windows * (length + _BREAK)  # short windows may lie a day apart
     found = []
     for info in lake.list(layout.MONITORING, after=layout.monitoring(oldest)):
         day, _, rest = info.key.removeprefix(f"{layout.MONITORING}dt=").partition("/")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from andamio.contract.tables import Monitor
 from monitoring import words
 from monitoring.drift.compare import compare
@@ -37,6 +39,14 @@ HEADLINES: dict[Alarm, str] = {
     "performance": "The model has become worse on records whose label came.",
     "coverage": "Labels come far more often for some scores than for others.",
 }
+
+DECISIONS: dict[Alarm, str] = {
+    "drift": "DriftPersistent",
+    "rejects": "RejectAlarm",
+    "performance": "PerformanceWorse",
+    "coverage": "LabelCoverageUneven",
+}
+"""The metric, 0 or 1, of each alarm. Only a window that could decide puts it: others leave the alarm as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ def judge(
     findings += words.of_orphans(evidence.orphans, window.name)
     compared = data is not None and data.status != "not-enough-data"
     status: Status = "alarm" if alarms else "quiet" if compared else "not-enough-data"
-    persistence = _persistence(settings, window, "drift" in alarms or "rejects" in alarms, before)
+    persistence = _persistence(settings, window, "drift" in alarms, before)
     return Report(
         problem=problem,
         system=system,
@@ -94,7 +104,7 @@ def judge(
         since=since,
         features_since=features_since,
         findings=findings,
-        notes=list(notes),
+        notes=[*notes, *words.of_late(evidence.late)],
         traffic=Traffic(
             requests=evidence.requests,
             rows=evidence.rows_seen,
@@ -103,13 +113,15 @@ def judge(
             rejected=evidence.rejected,
             capture_lag_seconds=evidence.capture_lag,
         ),
-        labels=Labels(joined=0 if measured is None else measured.labelled, orphans=evidence.orphans),
+        labels=Labels(
+            joined=0 if measured is None else measured.labelled, orphans=evidence.orphans, elsewhere=evidence.late
+        ),
         persistence=persistence,
         data=data,
         performance=measured,
         estimate=estimated,
         trends=[] if reference is None else trends(reference, window, drifted, evidence.times, evidence.columns),
-        metrics=_metrics(evidence, data, alarms, persistence),
+        metrics=_metrics(evidence, settings, data, measured, alarms, persistence),
         page=window.key(PAGE),
     )
 
@@ -131,14 +143,14 @@ def _performance(
     reference: Reference, evidence: Evidence, settings: Monitor
 ) -> tuple[Performance | None, Estimate | None]:
     """How good the champion was where labels came, and what its probabilities let expect where none have."""
-    found = evidence.labelled
-    if found is None or not len(found.labels):
-        return None, None
-    terms = Terms(settings.margin, settings.label_delay_hours, settings.min_rows, settings.drift_psi)
-    return (
-        performance(reference, found, terms),
-        estimate(reference, found.probabilities, found.labels, settings.min_rows),
-    )
+    found, measured = evidence.labelled, None
+    if found is not None and (len(found.labels) or found.waiting):
+        terms = Terms(settings.margin, settings.label_delay_hours, settings.min_rows, settings.drift_psi)
+        measured = performance(reference, found, terms)
+    if not len(evidence.probabilities):
+        return measured, None
+    truth = np.full(len(evidence.labels), -1, dtype=np.int64) if evidence.truth is None else evidence.truth
+    return measured, estimate(reference, evidence.probabilities.astype(np.float64), truth, settings.min_rows)
 
 
 def _usual_rejects(before: Before) -> Refused | None:
@@ -170,7 +182,7 @@ def _since(alarm: Alarm, last: Report | None, window: Window) -> str:
 
 def _persistence(settings: Monitor, window: Window, drift: bool, before: Before) -> Persistence:
     earlier = before.apart[: settings.windows - 1]
-    had = [iso(end) for end, report in earlier if "drift" in report.alarms or "rejects" in report.alarms]
+    had = [iso(end) for end, report in earlier if "drift" in report.alarms]
     with_drift = [window.name, *had] if drift else had
     return Persistence(
         windows=settings.windows,
@@ -191,16 +203,28 @@ def _message(status: Status, alarms: Sequence[Alarm], data: DataDrift | None) ->
 
 
 def _metrics(
-    evidence: Evidence, data: DataDrift | None, alarms: Sequence[Alarm], persistence: Persistence
+    evidence: Evidence,
+    settings: Monitor,
+    data: DataDrift | None,
+    performance: Performance | None,
+    alarms: Sequence[Alarm],
+    persistence: Persistence,
 ) -> dict[str, float]:
+    """What was counted, and each decision that this window had enough data for."""
     metrics = {
-        "DriftPersistent": float(persistence.persistent),
-        "DriftedFeatures": float(0 if data is None else len(data.drifted)),
         "RejectRate": evidence.rejected / max(1, evidence.rows_seen + evidence.rejected),
-        "RejectAlarm": float("rejects" in alarms),
-        "PerformanceWorse": float("performance" in alarms),
-        "LabelCoverageUneven": float("coverage" in alarms),
         "OrphanFeedback": float(evidence.orphans),
         "RowsCompared": float(len(evidence.labels)),
     }
-    return metrics if evidence.capture_lag is None else metrics | {"CaptureLagSeconds": evidence.capture_lag}
+    if evidence.capture_lag is not None:
+        metrics["CaptureLagSeconds"] = evidence.capture_lag
+    if data is not None and data.window_rows >= settings.min_rows:
+        metrics["DriftedFeatures"] = float(len(data.drifted))
+        metrics[DECISIONS["drift"]] = float(persistence.persistent)
+    if data is not None and data.rejects.status != "not-enough-data":
+        metrics[DECISIONS["rejects"]] = float("rejects" in alarms)
+    if performance is not None and performance.status in ("ok", "worse"):
+        metrics[DECISIONS["performance"]] = float("performance" in alarms)
+    if performance is not None and performance.coverage.status in ("ok", "uneven"):
+        metrics[DECISIONS["coverage"]] = float("coverage" in alarms)
+    return metrics

@@ -51,10 +51,15 @@ class Traffic(Part):
 
 
 class Labels(Part):
-    """Labels that came for predictions of the window, and labels whose prediction is not found in time."""
+    """Labels that came for predictions that are judged, and others.
+
+    `orphans` have a prediction that is not found in time, `elsewhere` one that was made before the hours that a window
+    looks at: they came later than `[monitor] label_delay_hours` lets expect.
+    """
 
     joined: int
     orphans: int
+    elsewhere: int = 0
 
 
 class Persistence(Part):
@@ -112,7 +117,7 @@ class Report(Document):
     that all is well. `message` says it in a sentence, `findings` has what a person should know, the gravest first,
     `notes` what limits the report. `new` are alarms that the report before did not have. `since` says of an alarm and
     `features_since` of a feature which window had it first. `data`, `performance` and `estimate` are null where they
-    could not be made: a note says why. `metrics` are what CloudWatch gets.
+    could not be made: a note says why. `metrics` are what CloudWatch gets; a decision that could not be made has none.
     """
 
     problem: str
@@ -140,13 +145,17 @@ class Report(Document):
 
 
 class LatestReport(Document):
-    """`monitoring/latest.json`: the newest window that has a report, and where its files are."""
+    """`monitoring/latest.json`: the newest window that has a report, where its files are, and what was told.
+
+    `told` are alarms that an event was sent for, and that no window since has found to be over.
+    """
 
     window: str
     release: str
     status: Status
     report: str
     page: str
+    told: list[Alarm] = Field(default_factory=list)
 
 
 def schema() -> str:

@@ -6,19 +6,20 @@ off and started again for the same window ends with the same files.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from andamio import step
 from andamio.contract import Contract
-from andamio.errors import DataError, PreconditionFailed, ReleaseError
+from andamio.errors import DataError, ReleaseError
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
 from andamio.step import Step
 from andamio.storage import documents, layout
 from andamio.storage.events import EventType, make_event
 from andamio.storage.ports import Events, Objects
-from monitoring import evidence, history
+from monitoring import evidence, history, latest
 from monitoring.events import (
     ComparedWindow,
     DrawnPage,
@@ -33,11 +34,9 @@ from monitoring.feedback import Elsewhere
 from monitoring.judge import Before, judge
 from monitoring.ports import Metrics
 from monitoring.reference import Reference, of_release
-from monitoring.report import PAGE, REPORT, WINDOW, Alarm, LatestReport, Report
+from monitoring.report import PAGE, REPORT, WINDOW, Alarm, Report
 from monitoring.window import FixedWindow, Window, iso, moment, of_event
 
-_MAX_ATTEMPTS = 20
-"""How often latest.json may change under a run before that is a fault and not a race."""
 _IN_WORDS = 5
 """How many findings and features the state machine carries; the report has them all."""
 TOLD: dict[EventType, tuple[Alarm, ...]] = {
@@ -45,8 +44,6 @@ TOLD: dict[EventType, tuple[Alarm, ...]] = {
     "Performance worse": ("performance",),
 }
 """The events, and the alarms that they tell of."""
-_BREAK = timedelta(hours=25)
-"""Findings go on from a report that is not older than this; after a longer break they begin anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +110,8 @@ def publish_step(to: Watch, event: WindowEvent) -> Verdict:
     """Make a window's report the latest one, unless a newer window has one, and put its metrics."""
     window, report = _report(to.lake, event)
     page = next((info.key for info in to.lake.list(window.key(PAGE))), None)
-    latest = _advance(to.lake, window, report)
-    if latest:
+    held = latest.advance(to.lake, window, report)
+    if held is not None:
         to.metrics.put(report.metrics)
     return Verdict(
         window=window.name,
@@ -127,31 +124,36 @@ def publish_step(to: Watch, event: WindowEvent) -> Verdict:
         findings=[finding.message for finding in report.findings[:_IN_WORDS]],
         report=window.key(REPORT),
         page=page,
-        latest=latest,
-        tell=latest and any(alarm in report.new for alarms in TOLD.values() for alarm in alarms),
+        latest=held is not None,
+        tell=held is not None and bool(_untold(latest.untold(held, report))),
     )
 
 
 def tell_step(to: Watch, event: WindowEvent) -> Told:
-    """Send an event for each kind of alarm that the report before did not have."""
+    """Send an event for each kind of alarm that nobody was told of yet, and note that."""
     window, report = _report(to.lake, event)
-    sent = []
-    for kind, alarms in TOLD.items():
-        if any(alarm in report.new for alarm in alarms):
-            to.events.put(
-                make_event(
-                    kind,
-                    problem=report.problem,
-                    system=report.system,
-                    occasion=window.name,
-                    message=report.message,
-                    release=report.model.release,
-                    window=window.name,
-                    report=window.key(REPORT),
-                )
+    kinds = _untold(latest.news(to.lake, report))
+    for kind in kinds:
+        to.events.put(
+            make_event(
+                kind,
+                problem=report.problem,
+                system=report.system,
+                occasion=window.name,
+                message=report.message,
+                release=report.model.release,
+                window=window.name,
+                report=window.key(REPORT),
             )
-            sent.append(kind)
-    return Told(sent=[*sent])
+        )
+    if kinds:
+        latest.told(to.lake, window, [alarm for kind in kinds for alarm in TOLD[kind] if alarm in report.alarms])
+    return Told(sent=[*kinds])
+
+
+def _untold(alarms: Sequence[Alarm]) -> list[EventType]:
+    """The events that alarms are told by."""
+    return [kind for kind, told in TOLD.items() if any(alarm in alarms for alarm in told)]
 
 
 def _fixed(lake: Objects, event: WindowEvent) -> tuple[Window, FixedWindow]:
@@ -173,7 +175,7 @@ def _report(lake: Objects, event: WindowEvent) -> tuple[Window, Report]:
 def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
     windows = to.contract.monitor.windows
     ends = history.ends_before(to.lake, window, windows)
-    near = bool(ends) and window.end - ends[-1] <= max(_BREAK, window.end - window.start)
+    near = bool(ends) and history.near(window, ends[-1])
     earlier = [(end, history.read(to.lake, end, fixed.release)) for end in history.apart(window, ends, windows)]
     before = Before(
         last=history.read(to.lake, ends[-1], fixed.release) if near else None,
@@ -183,7 +185,8 @@ def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
     release = Release.open(to.models, fixed.release)
     contract = release.contract()
     reference = _reference(release, notes)
-    found = evidence.read(to.lake, contract, window, fixed.release, to.contract.monitor, to.predictions)
+    deployed = to.contract
+    found = evidence.read(to.lake, contract, window, fixed.release, deployed.monitor, deployed.batch, to.predictions)
     if found.unreadable:
         notes.append(f"{found.unreadable:,} kept records cannot be read under the contract of the release.")
     if moment(fixed.since) > window.start:
@@ -213,32 +216,6 @@ def _reference(release: Release, notes: list[str]) -> Reference | None:
             raise
         notes.append(f"There is nothing to compare with: {error}. The next release that is trained brings it along.")
         return None
-
-
-def _advance(lake: Objects, window: Window, report: Report) -> bool:
-    """Whether a window's report is the latest now; one of a newer window stays."""
-    latest = LatestReport(
-        window=window.name,
-        release=report.model.release,
-        status=report.status,
-        report=window.key(REPORT),
-        page=window.key(PAGE),
-    )
-    for _ in range(_MAX_ATTEMPTS):
-        if documents.write_once(lake, layout.LATEST_REPORT, latest):
-            return True
-        stored = lake.get(layout.LATEST_REPORT)
-        held = documents.parse(stored.body, LatestReport, layout.LATEST_REPORT)
-        if moment(held.window) > window.end:
-            return False
-        if held == latest:
-            return True
-        try:
-            documents.swap(lake, layout.LATEST_REPORT, latest, stored.etag)
-        except PreconditionFailed:
-            continue
-        return True
-    raise DataError(f"{layout.LATEST_REPORT} kept changing: start the execution of the watch again")
 
 
 STEPS: step.Steps[Watch] = {

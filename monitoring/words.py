@@ -136,10 +136,20 @@ def of_orphans(orphans: int, window: str) -> Iterator[Finding]:
             kind="orphans",
             alarm=False,
             subject=None,
-            message=f"{number(orphans)} labels name a prediction or record that was never seen.",
+            message=f"{number(orphans)} labels name a prediction or record that is not known.",
             since=window,
             certainty="counted",
-            advice="Compare the ids that the sender uses with prediction_id and record_id of replies.",
+            advice="Compare the ids that the sender uses with prediction_id and record_id of replies. Where they are "
+            "right, the predictions are older than [batch] keep_days.",
+        )
+
+
+def of_late(late: int) -> Iterator[str]:
+    """A note about labels that no window uses."""
+    if late:
+        yield (
+            f"{number(late)} labels came for predictions before the hours that are looked at, and count for nothing: "
+            "set [monitor] label_delay_hours to the time that labels take."
         )
 
 

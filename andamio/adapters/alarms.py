@@ -41,11 +41,14 @@ def ringing(account: Account, prefix: str) -> list[Ringing]:
 
 
 def has_subscriber(account: Account, topic: str) -> bool:
-    """Whether somebody is told what a topic is sent; raises `AwsError`. One that was not confirmed does not count."""
+    """Whether somebody is told what a topic is sent; raises `AwsError`.
+
+    One that is not confirmed, or was deleted, has a word in the place of its ARN, and does not count.
+    """
     client = account.guarded("sns")
     try:
         pages = list(client.pages("list_subscriptions_by_topic", TopicArn=topic))
     except ClientError as error:
         raise AwsError(f"The subscribers of {topic} cannot be read: {error}") from error
     arns = [found["SubscriptionArn"] for page in pages for found in page["Subscriptions"]]
-    return any(arn != "PendingConfirmation" for arn in arns)
+    return any(arn.startswith("arn:") for arn in arns)

@@ -17,9 +17,9 @@ class BusEvents:
         # Imported here: a cold start pays for boto3 only when it first has something to tell.
         import boto3
         from botocore.config import Config
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
-        self._error = ClientError
+        self._refused, self._unreachable = ClientError, BotoCoreError
         self._events: Any = client or boto3.client(
             "events",
             config=Config(retries={"mode": "standard", "max_attempts": 5}, connect_timeout=3, read_timeout=10),
@@ -31,7 +31,9 @@ class BusEvents:
         entry = {"Source": source, "DetailType": event.kind, "Detail": event.detail.to_json().decode()}
         try:
             reply = self._events.put_events(Entries=[entry])
-        except self._error as error:
+        except self._unreachable as error:
+            raise EventNotSent(_not_sent(event, str(error))) from error
+        except self._refused as error:
             refused = refusal(error, "events", "the default event bus")
             if refused is not None:
                 raise refused from error

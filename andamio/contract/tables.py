@@ -447,7 +447,8 @@ class Monitor(Section):
     persistence: Annotated[int, Field(strict=True, ge=1, le=100)] = 2
     """See `windows`; at most as many."""
     label_delay_hours: Annotated[int, Field(strict=True, ge=0, le=87600)] = 0
-    """How long the truth takes to become known: a younger prediction without a label is waiting, not uncovered."""
+    """How long the truth takes to become known: a younger prediction without a label is waiting, not uncovered. A label
+    that comes more than `window_hours` later than this is too late to be used."""
     margin: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
     """How far below zero the interval of the difference in the metric must lie before the model counts as worse."""
     audit_share: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
@@ -457,7 +458,7 @@ class Monitor(Section):
     sample: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
     """The share that is kept where `capture` is `sample`."""
     keep_days: Annotated[int, Field(strict=True, ge=1)] = 400
-    """How long kept records and labels stay in the lake."""
+    """How long kept records, labels and reports of the watch stay in the lake."""
     orphan_hours: Annotated[int, Field(strict=True, ge=1)] = 24
     """A label whose prediction is not found after so many hours is an orphan, and reported."""
 
@@ -471,5 +472,11 @@ class Monitor(Section):
         if self.persistence > self.windows:
             raise ValueError(
                 f"[monitor] persistence: {self.persistence} of {self.windows} windows cannot be; at most windows"
+            )
+        hours = self.window_hours + self.label_delay_hours
+        if self.keep_days * 24 < hours:
+            raise ValueError(
+                f"[monitor] keep_days: {self.keep_days} days are shorter than window_hours and label_delay_hours "
+                f"together ({hours} hours); at least {-(-hours // 24)}"
             )
         return self

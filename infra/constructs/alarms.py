@@ -51,6 +51,7 @@ class Measured:
     """What AWS measures of a system: the name of its API, functions, queues and access log, and the API's log group.
 
     functions is part -> name of the function; queues are names; `stream` is empty where there is no access log.
+    `subscription` is the name of the filter through which the API's log reaches `capture`.
     """
 
     api: str
@@ -58,6 +59,7 @@ class Measured:
     queues: Sequence[str]
     stream: str
     api_log: logs.ILogGroup
+    subscription: str
 
 
 def of_the_watch(system: str) -> Iterator[Alarm]:
@@ -113,6 +115,18 @@ def of_the_service(system: str, measured: Measured) -> Iterator[Alarm]:
             statistic="Maximum",
             periods=3,
         )
+    yield Alarm(
+        "capture-undelivered",
+        "CloudWatch Logs could not hand log lines of the API to the function capture.",
+        "AWS/Logs",
+        "DeliveryErrors",
+        {
+            "LogGroupName": names.log_group(measured.functions["api"]),
+            "DestinationType": "Lambda",
+            "FilterName": measured.subscription,
+        },
+        1,
+    )
     yield Alarm(
         "release-refused",
         "The API refused to serve a release.",

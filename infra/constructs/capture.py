@@ -20,12 +20,18 @@ LOGS = "logs.amazonaws.com"
 
 
 class Capture(Construct):
-    """The subscription of a function to the log of another one, and leave for CloudWatch Logs to call it."""
+    """The subscription of a function to the log of another one, and leave for CloudWatch Logs to call it.
+
+    `subscription` is the name of its filter.
+    """
+
+    subscription: str
 
     def __init__(
         self, scope: Construct, id: str, *, system: str, source: BundledFunction, function: BundledFunction
     ) -> None:
         super().__init__(scope, id)
+        self.subscription = names.resource(system, "capture")
         permission = lambda_.CfnPermission(
             self,
             "Leave",
@@ -38,7 +44,7 @@ class Capture(Construct):
         subscription = logs.CfnSubscriptionFilter(
             self,
             "Subscription",
-            filter_name=names.resource(system, "capture"),
+            filter_name=self.subscription,
             log_group_name=source.lines.log_group_name,
             filter_pattern=PATTERN,
             destination_arn=function.function_arn,

@@ -124,7 +124,9 @@ class ProblemStack(Stack):
             expire={
                 layout.STAGING: 30,
                 ACCESS_LOG: 90,
-                **dict.fromkeys((layout.CAPTURES, layout.FEEDBACK), self._problem.contract.monitor.keep_days),
+                **dict.fromkeys(
+                    (layout.CAPTURES, layout.FEEDBACK, layout.MONITORING), self._problem.contract.monitor.keep_days
+                ),
             },
             forget={layout.DATASETS: 365},
         )
@@ -365,7 +367,8 @@ class ProblemStack(Stack):
 
             access = AccessLog(self, "AccessLog", system=self._system, bucket=self._lake, prefix=ACCESS_LOG)
             log, self._access_stream = access.log, access.stream
-        Capture(self, "Capture", system=self._system, source=self._api_function, function=self._capture)
+        capture = Capture(self, "Capture", system=self._system, source=self._api_function, function=self._capture)
+        self._subscription = capture.subscription
         throttle = Throttle(self._options.rate, self._options.burst)
         self._api = Api(self, "Api", system=self._system, handler=handler, log=log, throttle=throttle)
 
@@ -385,6 +388,7 @@ class ProblemStack(Stack):
             queues=[one.named for one in made if isinstance(one, DeadLetterQueue)],
             stream=self._access_stream,
             api_log=self._api_function.log_group,
+            subscription=self._subscription,
         )
         machines = {one.part: one.state_machine_arn for one in made if isinstance(one, FileMachine)}
         alarms = Alarms(self, "Alarms", system=system, topic=topic, measured=measured)

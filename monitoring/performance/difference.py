@@ -66,19 +66,18 @@ def estimate(
 ) -> Estimated:
     """A metric of rows with labels `[rows]`, probabilities `[rows, classes]` and weights `[rows]`.
 
-    Rows of the same number in `groups` `[rows]` are one observation.
+    Rows of the same number in `groups` `[rows]` are one observation. The value is of all rows; above 20,000 its error
+    is that of so many rows, made smaller by the root of how many more there are.
     """
-    rng = np.random.default_rng(seed)
     total = len(labels)
+    value = float(_prepared(measure, labels, probabilities)(weights))
+    rng = np.random.default_rng(seed)
+    number = np.arange(total) if groups is None else np.unique(groups, return_inverse=True)[1]
     if total > MOST_ROWS:
-        chosen = np.sort(rng.choice(total, size=MOST_ROWS, replace=False))
+        chosen = np.flatnonzero(_some(number, rng))
         labels, probabilities, weights = labels[chosen], probabilities[chosen], weights[chosen]
-        groups = None if groups is None else groups[chosen]
-    scored = metrics.prepare(
-        measure.metric, labels, probabilities, positive=measure.positive, threshold=measure.threshold
-    )
-    value = float(scored(weights))
-    number = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+        number = np.unique(number[chosen], return_inverse=True)[1]
+    scored = _prepared(measure, labels, probabilities)
     observations = int(number.max()) + 1
     drawn: list[NDArray[np.float64]] = []
     at_once = max(1, _CELLS_AT_ONCE // len(labels))
@@ -90,6 +89,22 @@ def estimate(
     error = float(figures.std(ddof=1)) if len(figures) > 1 else math.nan
     # Where no row is wrong no resample is either: half a row is how far the figure may be from that.
     return Estimated(value, max(error, 0.5 / observations) * math.sqrt(len(labels) / total), total)
+
+
+def _prepared(measure: Measure, labels: Labels, probabilities: Floats) -> metrics.Weighted:
+    return metrics.prepare(
+        measure.metric, labels, probabilities, positive=measure.positive, threshold=measure.threshold
+    )
+
+
+def _some(number: Labels, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Whether each row is of the observations that are drawn: whole ones, of about 20,000 rows together."""
+    sizes = np.bincount(number)
+    order = rng.permutation(len(sizes))
+    count = max(1, int(np.searchsorted(sizes[order].cumsum(), MOST_ROWS, side="right")))
+    drawn = np.zeros(len(sizes), dtype=np.bool_)
+    drawn[order[:count]] = True
+    return drawn[number]
 
 
 def together(out_of_fold: Estimated, holdout: HoldoutFigure | None) -> Estimated:

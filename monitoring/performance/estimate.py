@@ -24,8 +24,8 @@ _METRICS = ("accuracy", "log_loss", "roc_auc")
 def estimate(reference: Reference, probabilities: Floats, labels: Labels, min_rows: int, *, seed: int = 0) -> Estimate:
     """Expected accuracy, log loss and ROC AUC of `[rows, classes]`; `labels` `[rows]` are -1 where none came.
 
-    Of more than 20,000 rows so many are drawn. Where labels came, the same estimate on these rows stands beside what
-    they had.
+    Above 20,000 rows the bounds are those of so many, made narrower by the root of how many more there are. Where
+    labels came, the same estimate on these rows stands beside what they had.
     """
     rows = len(probabilities)
     known = labels >= 0
@@ -37,7 +37,7 @@ def estimate(reference: Reference, probabilities: Floats, labels: Labels, min_ro
     drawn = probabilities
     if rows > MOST_ROWS:
         drawn = probabilities[rng.choice(rows, size=MOST_ROWS, replace=False)]
-    whole = _expected(reference, drawn)
+    whole = _expected(reference, probabilities)
     spread = _simulated(reference, drawn, rng) * np.sqrt(len(drawn) / rows)
     part = _expected(reference, probabilities[known]) if known.any() else dict.fromkeys(_METRICS, np.nan)
     figures = []

@@ -53,7 +53,8 @@ def performance(reference: Reference, window: Labelled, terms: Terms, *, seed: i
     labels are among like scores.
     """
     is_due = window.age >= terms.label_delay_hours
-    due, waiting = window.take(is_due), int((~is_due).sum())
+    due, young = window.take(is_due), (~is_due) if window.stands_for is None else window.stands_for[~is_due]
+    waiting = window.waiting + round(float(young.sum()))
     coverage = strata.coverage(reference, due, waiting, terms.min_rows, terms.psi)
     labelled = int((due.labels >= 0).sum())
     if labelled < MIN_LABELLED:
@@ -86,7 +87,7 @@ def performance(reference: Reference, window: Labelled, terms: Terms, *, seed: i
 
 def _known(reference: Reference, due: Labelled) -> _Known:
     covered = strata.cover(reference, due)
-    weights = covered.weights()[covered.cell]
+    weights = covered.weights()[covered.cell] * due.counts
     rows = (due.labels >= 0) & (weights > 0)
     return _Known(due.take(rows), weights[rows], covered.strata, covered.known)
 
@@ -172,7 +173,7 @@ def _performance(
         metric=reference.metric,
         margin=terms.margin,
         reference_rows=len(reference.scores.labels) + (0 if holdout is None else holdout.rows),
-        rows=len(window.labels) - waiting,
+        rows=coverage.rows,
         labelled=labelled,
         waiting=waiting,
         restricted=known is not None and known.restricted,

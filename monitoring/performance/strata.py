@@ -77,34 +77,51 @@ def divide(reference: Reference, probabilities: Floats) -> Strata:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """Rows that are due a label, by cell: `cell` `[rows]`, and `due` and `labelled` rows `[cells]`."""
+    """Predictions that are due a label, by cell: `cell` `[rows]`, and `due` and `labelled` predictions `[cells]`.
+
+    They stand in `rows` and `came` rows `[cells]`: where there are many, one that has no label may stand for more.
+    """
 
     strata: Strata
     cell: Labels
     due: Floats
     labelled: Floats
+    rows: Floats
+    came: Floats
 
     @property
     def known(self) -> NDArray[np.bool_]:
         """Cells of which there are labels enough, `[cells]`."""
-        return self.labelled >= np.minimum(FEWEST_LABELS, np.maximum(1, self.due))
+        return self.came >= np.minimum(FEWEST_LABELS, np.maximum(1, self.rows))
+
+    def uneven(self, psi_limit: float) -> tuple[bool, float | None]:
+        """Whether labelled scores are others than all, and the p-value: by a test of rows, and by the PSI."""
+        _, p = two_samples.chi_square(self.came, self.rows - self.came)
+        if p is None or p > P_LIMIT:
+            return False, p
+        # Counts as large as the rows that they come from: the index takes off what chance adds.
+        due, labelled = (
+            some * rows.sum() / some.sum() for some, rows in ((self.due, self.rows), (self.labelled, self.came))
+        )
+        return psi.index(due, labelled).value > psi_limit, p
 
     def weights(self) -> Floats:
         """How many predictions a labelled row of each cell stands for, `[cells]`; 0 where too few are known."""
-        return np.where(self.known, self.due / np.maximum(1, self.labelled), 0.0)
+        return np.where(self.known, self.due / np.maximum(1.0, self.labelled), 0.0)
 
 
 def cover(reference: Reference, due: Labelled) -> Covered:
     """Count rows that are due by cell; there is at least one row."""
     strata = divide(reference, due.probabilities)
     cell = strata.of(due.probabilities)
-    cells = len(strata.label)
-    return Covered(
-        strata,
-        cell,
-        np.bincount(cell, minlength=cells).astype(np.float64),
-        np.bincount(cell[due.labels >= 0], minlength=cells).astype(np.float64),
-    )
+    known, counts = due.labels >= 0, due.counts
+
+    def count(rows: NDArray[np.bool_], weights: Floats | None) -> Floats:
+        weights = None if weights is None else weights[rows]
+        return np.bincount(cell[rows], weights, minlength=len(strata.label)).astype(np.float64)
+
+    whole = np.ones(len(cell), dtype=np.bool_)
+    return Covered(strata, cell, count(whole, counts), count(known, counts), count(whole, None), count(known, None))
 
 
 def coverage(reference: Reference, due: Labelled, waiting: int, min_rows: int, psi_limit: float) -> Coverage:
@@ -121,8 +138,8 @@ def coverage(reference: Reference, due: Labelled, waiting: int, min_rows: int, p
             deciles=[],
         )
     covered = cover(reference, due)
-    _, p = two_samples.chi_square(covered.labelled, covered.due - covered.labelled)
-    uneven = p is not None and p <= P_LIMIT and psi.index(covered.due, covered.labelled).value > psi_limit
+    rows = round(float(covered.due.sum()))
+    uneven, p = covered.uneven(psi_limit)
     deciles = [_decile(reference, due, covered, cell) for cell in range(len(covered.due))]
     message = f"{labelled} of {rows} predictions have a label, evenly by score."
     if uneven:
@@ -138,7 +155,7 @@ def coverage(reference: Reference, due: Labelled, waiting: int, min_rows: int, p
         message=message,
         rows=rows,
         labelled=labelled,
-        share=labelled / rows,
+        share=float(covered.labelled.sum() / covered.due.sum()),
         p=p,
         deciles=deciles,
     )
@@ -151,8 +168,8 @@ def _decile(reference: Reference, due: Labelled, covered: Covered, cell: int) ->
         label=reference.classes[int(covered.strata.label[cell])],
         low=float(covered.strata.low[cell]),
         high=float(covered.strata.high[cell]),
-        rows=int(covered.due[cell]),
-        labelled=int(covered.labelled[cell]),
+        rows=round(float(covered.due[cell])),
+        labelled=int(covered.came[cell]),
         coverage=float(covered.labelled[cell] / max(1.0, covered.due[cell])),
         delay_median=float(np.median(delays)) if len(delays) else None,
     )

@@ -320,7 +320,7 @@ def test_a_subscription_by_phrase(account):
 
     Source: CloudWatch Logs User Guide, Log group-level subscription filters; Filter pattern syntax.
 
-    Here: no log is subscribed to yet.
+    Here: the API's log reaches `capture` by the phrase `"andamio."`; `capture` passes over lines that are not its own.
     """
     said = subscribed(account, '"andamio.prediction"')
     came([json.loads(it["message"])["event"] for it in said["logEvents"]], ["andamio.prediction"])

@@ -277,7 +277,7 @@ def test_a_subscription_that_may_not_call_its_function(account):
 
     Source: CloudWatch Logs User Guide, Log group-level subscription filters.
 
-    Here: no log is subscribed to yet.
+    Here: the template gives `capture` its policy before the subscription, and the proof of permissions has it.
     """
     logs, group = account.client("logs"), account.name()
     logs.create_log_group(logGroupName=group)

@@ -14,7 +14,7 @@ from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import FILES, Release, seal
 from andamio.storage import layout
 
-from .conftest import COURSE, Deployed
+from .conftest import COURSE, Clone, Deployed
 
 pytestmark = pytest.mark.e2e
 
@@ -83,3 +83,24 @@ def test_a_release_that_was_tampered_with_is_refused_and_the_old_one_goes_on(hea
     finally:
         now, etag = read_pointer(models, "heart")
         swap_pointer(models, replace(pointer, revision=now.revision + 1), etag)
+
+
+def test_a_rollback_is_served_within_a_minute_and_the_twin_is_not_promoted_again(clone: Clone, heart: Deployed) -> None:
+    before = heart.request("GET", "/version").json()["release"]
+    twin = _twin(heart, "a twin, to take it back")
+    clone.ok("promote", twin, "--reason", "to see it taken back")
+    assert heart.request("GET", "/version").json()["release"] == twin
+    started = time.monotonic()
+    said = clone.ok("rollback", "--reason", "it is wrong").said
+    assert time.monotonic() - started < 2 * SWAP_SECONDS
+    assert f"Release {twin} is withdrawn, and release {before} is champion again." in " ".join(said.split())
+    assert heart.request("POST", "/predict", json=COURSE).json()["model"]["version"] == before
+    refused = clone.run("promote", twin)
+    assert refused.code != 0
+    assert "it is wrong" in refused.said
+    records = json.loads(clone.ok("history", "--json").out)
+    assert [(each["kind"], each["release"]) for each in records[-2:]] == [("promoted", twin), ("rolled_back", before)]
+    assert "is at version" in " ".join(clone.ok("check", "--registry").said.split())
+    # The twin is the champion's own model: forced, it is withdrawn no longer, and the champion serves again after it.
+    clone.ok("promote", twin, "--force")
+    clone.ok("promote", before)

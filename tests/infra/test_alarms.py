@@ -175,6 +175,18 @@ def test_the_api_and_its_access_log_have_alarms_on_what_aws_measures(aws, given_
     assert "access-log-late" not in alarms(given_role)
 
 
+def test_lines_that_capture_never_got_ring_an_alarm_on_the_subscription_as_it_is_deployed(aws):
+    (subscription,) = aws.of_type("AWS::Logs::SubscriptionFilter").values()
+    group = aws.resources[subscription["LogGroupName"]["Ref"]]["Properties"]
+    alarm = alarms(aws)["capture-undelivered"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Logs", "DeliveryErrors")
+    assert dimensions(alarm) == {
+        "LogGroupName": group["LogGroupName"],
+        "DestinationType": "Lambda",
+        "FilterName": subscription["FilterName"],
+    }
+
+
 def test_a_release_that_the_api_refuses_is_counted_by_its_log_line(aws):
     (counts,) = aws.of_type("AWS::Logs::MetricFilter").values()
     assert counts["LogGroupName"]["Ref"].startswith("ApiFunction")

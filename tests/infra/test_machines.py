@@ -8,13 +8,15 @@ import re
 import pytest
 
 from andamio.contract.tables import Training
-from infra import asl
+from andamio.errors import EventNotSent
+from infra import REPOSITORY, asl
 from infra.asl.retries import longest_wait
 from infra.asl.validator import validate
 
 MACHINES = {"etl": "EtlMachine", "train": "TrainMachine", "batch": "ScoringMachine", "monitor": "WatchMachine"}
 NEW_ACCOUNT = 10
-ROOM_FOR_THE_API = 3
+ROOM_FOR_THE_API = 2
+CAPTURES = 1  # CloudWatch Logs hands over the lines of each environment of the API by itself
 FILES = sorted(asl.FOLDER.glob("*.asl.json"))
 
 
@@ -85,24 +87,24 @@ def test_etl_as_a_whole_may_take_what_its_steps_may_take_and_wait_for(deployment
     assert quiet + steps <= machine["TimeoutSeconds"] <= quiet + 1.1 * steps
 
 
-def test_a_batch_a_training_and_etl_at_once_leave_room_for_the_api_in_a_new_account(aws):
+def test_all_machines_at_once_and_capture_leave_room_for_the_api_in_a_new_account(aws):
     """A new account runs ten functions at once; a machine outside of its maps runs one at a time."""
-    widest = [
-        max(
-            [
-                1,
-                *(
-                    state["MaxConcurrency"]
-                    for state in definition(aws, prefix)["States"].values()
-                    if state["Type"] == "Map"
-                ),
-            ]
-        )
+    maps = {
+        part: [
+            state["MaxConcurrency"] for state in definition(aws, prefix)["States"].values() if state["Type"] == "Map"
+        ]
         for part, prefix in MACHINES.items()
-        if part != "monitor"  # a few seconds an hour, and it waits for room
+    }
+    widest = {part: max([1, *at_once]) for part, at_once in maps.items()}
+    assert sum(widest.values()) + CAPTURES + ROOM_FOR_THE_API <= NEW_ACCOUNT
+    assert all(min(at_once) > 1 for at_once in maps.values() if at_once), "each map does several things at once"
+    page = (REPOSITORY / "docs" / "deploy.md").read_text().partition("## In a new account")[2]
+    rows = re.findall(r"^\| [^|]+ \| (\d+)", page.partition("Work beyond")[0], re.M)
+    assert [int(row) for row in rows] == [
+        *(widest[part] for part in ("batch", "train", "etl", "monitor")),
+        CAPTURES,
+        ROOM_FOR_THE_API,
     ]
-    assert sum(widest) + ROOM_FOR_THE_API <= NEW_ACCOUNT
-    assert min(widest[1:]) > 1, "and each map does several things at once"
 
 
 def test_numbers_arrive_as_numbers(aws):
@@ -116,6 +118,32 @@ def test_a_throttled_call_is_waited_for_wherever_a_function_is_called(deployment
             first = task["Retry"][0]
             assert first["ErrorEquals"] == ["Lambda.TooManyRequestsException"], where
             assert longest_wait(first) / 2 >= 900, f"{where}: by then the longest call has ended"
+
+
+SEND_EVENTS = [*(("train", step) for step in ("register", "ask_approval", "decline", "promote")), ("monitor", "tell")]
+
+
+@pytest.mark.parametrize(("part", "step"), SEND_EVENTS)
+def test_an_event_that_was_not_sent_is_sent_again_before_its_execution_fails(deployment, part, step):
+    machine = definition(deployment, MACHINES[part])
+    called = [(task.get("Parameters", {}), task) for _, task in asl.tasks(machine)]
+    sending = [(given.get("Payload", given), task) for given, task in called]
+    told = [
+        task for given, task in sending if given.get("step") == step and (part == "monitor" or "decision.$" in given)
+    ]
+    assert told, "a run without a model sends no event"
+    for task in told:
+        (retry,) = [retry for retry in task["Retry"] if EventNotSent.__name__ in retry["ErrorEquals"]]
+        assert longest_wait(retry) / 2 >= 120, "an outage of minutes"
+
+
+@pytest.mark.parametrize("step", ["publish", "tell"])
+def test_what_the_watch_found_is_not_lost_with_one_call(deployment, step):
+    (task,) = [
+        task for _, task in asl.tasks(definition(deployment, "WatchMachine")) if task["Parameters"]["step"] == step
+    ]
+    assert task["Retry"][-1]["ErrorEquals"] == ["States.ALL"]
+    assert task["Retry"][-1]["MaxAttempts"] > 0
 
 
 @pytest.mark.parametrize("part", MACHINES)

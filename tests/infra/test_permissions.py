@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from infra import REPOSITORY
 from infra.proof.grants import grants
 
 LOG_DELIVERY = {
@@ -87,6 +90,26 @@ def test_with_a_given_role_there_is_no_iam_and_everything_runs_as_it(given_role)
     assert {item["RoleArn"] for item in given_role.of_type("AWS::StepFunctions::StateMachine").values()} == {role}
     for rule in ("RawFiles", "Scoring"):
         assert given_role.named("AWS::Events::Rule", rule)["Targets"][0]["RoleArn"] == role
+
+
+def test_what_a_given_role_must_allow_is_listed(aws):
+    """All that the roles may do which it stands for: without tasks, which do not run then, and without Firehose."""
+    needed = {
+        grant.action
+        for grant in grants(aws.template)
+        if grant.who in ROLES - {"TasksRole", "TasksStartRole", "AccessLogRole"}
+        and not grant.action.startswith(("ecs:", "iam:"))
+        and not re.search("StepFunctionsGetEventsForECS|TasksLogs", grant.resource)
+    }
+    page = (REPOSITORY / "docs" / "deploy.md").read_text()
+    section = page.partition("### What a given role must allow")[2].partition("\n## ")[0]
+    listed = set()
+    for cell in re.findall(r"^\| [^|]+ \| (`[a-z0-9-]+:.+?) \|", section, re.M):
+        service = ""
+        for action in re.findall(r"`(.+?)`", cell):
+            service, _, name = action.rpartition(":") if ":" in action else (service, "", action)
+            listed.add(f"{service}:{name}")
+    assert {re.sub("^sagemaker-mlflow:.*", "sagemaker-mlflow:*", action) for action in needed} == listed
 
 
 def test_with_a_given_role_no_bootstrap_is_asked_for(given_role):

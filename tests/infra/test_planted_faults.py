@@ -136,7 +136,7 @@ FAULTS = {
     ),
     "more run at once than a new account lets": Fault(
         "infra/options.py",
-        "DEFAULT_WORKERS = 3",
+        "DEFAULT_WORKERS = 2",
         "DEFAULT_WORKERS = 8",
         pytest_of("tests/infra/test_machines.py", "leave_room_for_the_api"),
         "leave_room_for_the_api",

@@ -62,12 +62,12 @@ def test_a_batch_is_kept_for_as_long_as_the_contract_says(synthesize, tmp_path):
     assert kept == dict.fromkeys(("incoming/", "scored/", "rejected/", "batches/"), 12)
 
 
-def test_captures_and_labels_are_kept_for_as_long_as_the_contract_says(synthesize, tmp_path):
+def test_captures_labels_and_reports_are_kept_for_as_long_as_the_contract_says(synthesize, tmp_path):
     (tmp_path / "problem.toml").write_text(f'[problem]\nname = "wine"\n{REST}[monitor]\nkeep_days = 33\n')
     bucket = synthesize(LOCAL, problem=str(tmp_path)).named("AWS::S3::Bucket", "Lake")
     kept = {rule["Prefix"]: rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]
             if "ExpirationInDays" in rule}  # fmt: skip
-    assert (kept["captures/"], kept["feedback/"]) == (33, 33)
+    assert (kept["captures/"], kept["feedback/"], kept["monitoring/"]) == (33, 33, 33)
     assert "raw/" not in kept
 
 

@@ -99,6 +99,13 @@ def test_functions_are_built_for_where_they_run(switched, aws):
     assert processors(switched) == {("arm64",)}
 
 
+def test_each_switch_is_in_the_table_of_the_page():
+    asked: list[str] = []
+    read_options(asked.append)
+    page = (REPOSITORY / "docs" / "deploy.md").read_text().partition("## Switches")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)`", page, re.M)) == set(asked)
+
+
 def test_waits_are_what_was_asked_for(switched):
     api = switched.named("AWS::Lambda::Function", "ApiFunction")
     assert api["Environment"]["Variables"]["ANDAMIO_REFRESH_SECONDS"] == "11"
@@ -111,8 +118,7 @@ def test_shards_and_workers_are_what_was_asked_for(aws, local, switched):
         maps = [state for state in machine["States"].values() if state["Type"] == "Map"]
         return function["Environment"]["Variables"]["ANDAMIO_SHARD_BYTES"], {each["MaxConcurrency"] for each in maps}
 
-    assert asked(aws) == (str(32 * 2**20), {3})
-    assert asked(local) == (str(32 * 2**20), {2})
+    assert asked(aws) == asked(local) == (str(32 * 2**20), {2})
     assert asked(switched) == (str(2**19), {100})
 
 
@@ -162,6 +168,9 @@ def test_defaults():
         ({"workers": "0"}, "whole number from 1 to 10000"),
         ({"workers": "10001"}, "how many calls score at once"),
         ({"workers": "many"}, "Got 'many'"),
+        ({"monitor_minutes": "15"}, "60, 120, up to 1440. Got '15'"),
+        ({"monitor_minutes": "90"}, "Got '90'"),
+        ({"monitor_minutes": "hourly"}, "minutes that make whole hours"),
         ({"rate": "0"}, "from 1 to 10000: how many requests a second"),
         ({"rate": "1.5"}, "Got '1.5'"),
         ({"burst": "5001"}, "from 1 to 5000: how many requests at once"),

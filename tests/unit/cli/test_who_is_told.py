@@ -36,10 +36,11 @@ class Account:
     [
         ([], True),
         (["PendingConfirmation"], True),
+        (["Deleted", "PendingConfirmation"], True),
         (["PendingConfirmation", CONFIRMED], False),
         (ClientError({"Error": {"Code": "AuthorizationError"}}, "ListSubscriptionsByTopic"), False),
     ],
-    ids=["nobody", "nobody confirmed", "somebody", "not allowed to look"],
+    ids=["nobody", "nobody confirmed", "nobody any more", "somebody", "not allowed to look"],
 )
 def test_it_is_said_where_nobody_is_told(
     subscriptions: list[str] | ClientError,

@@ -89,6 +89,11 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         (("explanations = true", "share = 0.1"), "[release] share: is reserved and not built yet; leave it out"),
         (("explanations = true", "minutes = 30"), "[release] minutes: is reserved and not built yet; leave it out"),
         (("[batch]", "[monitor]\nretrain = true\n[batch]"), "[monitor] retrain: is reserved and not built yet"),
+        (
+            ("[batch]", "[monitor]\nkeep_days = 30\nlabel_delay_hours = 720\n[batch]"),
+            "[monitor] keep_days: 30 days are shorter than window_hours and label_delay_hours together (744 hours); at "
+            "least 31",
+        ),
         (('"roc_auc"\nfam', '"auc"\nfam'), "[training] metric: expected 'roc_auc', 'log_loss'"),
         (
             ('type        = "integer"', 'type = "text"'),

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from andamio.adapters.events import BusEvents
 from andamio.errors import AccessRefused, EventNotSent
@@ -63,6 +63,11 @@ def test_a_call_that_fails_and_one_that_iam_refuses_are_told_apart():
         BusEvents(Bus(refused("InternalException", "sorry"))).put(promoted())
     with pytest.raises(AccessRefused, match="events:PutEvents on the default event bus"):
         BusEvents(Bus(refused("AccessDeniedException"))).put(promoted())
+
+
+def test_an_event_bus_that_cannot_be_reached_took_no_event():
+    with pytest.raises(EventNotSent, match="Could not connect"):
+        BusEvents(Bus(EndpointConnectionError(endpoint_url="https://events.invalid"))).put(promoted())
 
 
 def test_the_id_is_the_occasion_s_whatever_the_message_says():

@@ -20,7 +20,7 @@ from andamio.errors import ReleaseError
 from andamio.records.from_json import parse_records
 from andamio.storage import documents, layout
 from lambdas.capture import handler as capture
-from monitoring.captures import Window, compact_hour, compact_window, read_window
+from monitoring.captures import Wanted, Window, compact_hour, compact_window, read_window
 from monitoring.delivery import read, store
 from tests.support.capture import NOON, PATIENT, RELEASE, delivery, identity, minutes, prediction, rejection
 from tests.support.releases import HEART_FOLDER, heart
@@ -249,6 +249,30 @@ def test_above_the_most_rows_a_window_is_a_sample_that_is_the_same_each_time(lak
     by_hour = Counter(time.hour for time in found.captured.times.tolist())
     assert all(abs(count - 500) < 5 * np.sqrt(500) for count in by_hour.values())
     assert set(window(lake, most_rows=700).captured.ids) < set(found.captured.ids)
+
+
+def test_predictions_that_have_a_label_are_read_beside_the_sample(lake: MemoryObjects) -> None:
+    deliver(lake, [prediction(number) for number in range(4000)])
+    compact_window(lake, known, *DAY)
+    plain = window(lake, most_rows=400)
+    wanted = Wanted({identity(number) for number in range(100)}, {f"patient-{number}" for number in range(100, 200)})
+    found = window(lake, most_rows=400, wanted=wanted)
+    ids = np.array(found.captured.ids)
+    assert {identity(number) for number in range(200)} <= set(ids)
+    assert ids[found.sampled].tolist() == plain.captured.ids
+    assert found.stands_for.sum() == pytest.approx(4000, rel=0.2)
+    asked = np.isin(ids, [identity(number) for number in range(200)])
+    assert set(found.stands_for[asked]) == {1}
+    assert set(found.stands_for[~asked]) == {10}
+    assert plain.sampled.all()
+
+
+def test_of_too_many_labels_a_sample_is_read(lake: MemoryObjects) -> None:
+    deliver(lake, [prediction(number) for number in range(4000)])
+    compact_window(lake, known, *DAY)
+    found = window(lake, most_rows=400, wanted=Wanted({identity(number) for number in range(2000)}))
+    assert found.captured.rows == pytest.approx(600, rel=0.2)
+    assert found.stands_for.sum() == pytest.approx(4000, rel=0.2)
 
 
 def test_what_was_not_drawn_is_counted_and_has_no_row(lake: MemoryObjects) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from andamio.errors import DocumentError
 from andamio.feedback import Feedback, Statement, keep
 from andamio.storage import layout
 from monitoring import feedback as joining
-from monitoring.feedback import Joined, StoredPredictions, join, read_feedback
+from monitoring.feedback import Joined, Lookup, StoredPredictions, join, read_feedback
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CLASSES = ("healthy", "ill")
@@ -51,7 +53,7 @@ def of_record(record: str, label: str, minutes: float) -> Feedback:
 
 
 def joined(captured: CapturedRows, *said: Feedback) -> Joined:
-    return join(captured, said, CLASSES, now=at(0) + timedelta(days=9), orphan_hours=24)
+    return join(captured, said, CLASSES)
 
 
 def labels(found: Joined) -> dict[int, str]:
@@ -164,6 +166,12 @@ def stored() -> StoredPredictions:
     return StoredPredictions(table, batches)
 
 
+def lookup(store: StoredPredictions, **more: Any) -> Lookup:
+    """Of what came within a day of noon."""
+    day, year = timedelta(days=1), timedelta(days=365)
+    return replace(Lookup(store, at(0) - day, at(0) + day, year, 2 * year), **more)
+
+
 def test_an_orphan_is_old_and_found_nowhere() -> None:
     said = [
         of_prediction("in-table", "ill", 0),
@@ -176,9 +184,41 @@ def test_an_orphan_is_old_and_found_nowhere() -> None:
         of_record("unknown", "ill", 1),
         of_prediction("1" * 32, "ill", 24 * 60),
     ]
-    found = join(rows(), said, CLASSES, now=at(25 * 60), orphan_hours=24, elsewhere=stored())
+    found = join(rows(), said, CLASSES, lookup(stored()))
     assert (found.elsewhere, found.orphans, found.looked_up) == (9, 5, 8)
-    assert join(rows(), said, CLASSES, now=at(25 * 60), orphan_hours=24).orphans == 0, "nobody looked"
+    assert join(rows(), said, CLASSES).orphans == 0, "nobody looked"
+
+
+def test_a_label_that_came_when_no_window_looks_at_its_prediction_any_more_is_late() -> None:
+    said = [
+        of_prediction("in-table", "ill", 300),
+        of_prediction("in-table-too", "ill", 299),
+        of_record("r", "ill", 600),
+        of_prediction("20261121T100000-0123456789ab-17", "ill", 180),
+        of_prediction("0" * 32, "ill", 600),
+    ]
+    store = stored()
+    store.table.put_all([{"prediction_id": "in-table-too", "created": at(0).isoformat()}])
+    found = join(rows(), said, CLASSES, lookup(store, useless=timedelta(hours=5)))
+    assert (found.late, found.orphans) == (3, 1)
+
+
+def test_what_may_have_been_predicted_and_is_no_longer_kept_is_no_orphan() -> None:
+    said = [
+        of_prediction("20260821T100000-0123456789ac-17", "ill", 0),
+        of_prediction("20261120T100000-0123456789ac-17", "ill", 0),
+        of_prediction("0" * 32, "ill", 0),
+        of_record("unknown", "ill", 1),
+    ]
+    month = {"kept": timedelta(days=30), "useless": timedelta(days=1)}
+    assert join(rows(), said, CLASSES, lookup(stored(), **month)).orphans == 3
+    assert join(rows(), said, CLASSES, lookup(stored(), **month, records=False)).orphans == 2
+    assert join(rows(), said, CLASSES, lookup(stored(), kept=timedelta(days=30))).orphans == 0
+
+
+def test_labels_that_an_earlier_window_looked_up_are_not_looked_up_again() -> None:
+    said = [of_prediction("0" * 32, "ill", -60), of_prediction("1" * 32, "ill", 60)]
+    assert join(rows(), said, CLASSES, lookup(stored(), since=at(0))).looked_up == 1
 
 
 def test_of_many_labels_without_a_prediction_a_sample_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +226,7 @@ def test_of_many_labels_without_a_prediction_a_sample_is_looked_up(monkeypatch: 
     store = stored()
     store.table.put_all([{"prediction_id": f"{n:032x}", "created": at(0).isoformat()} for n in range(1500)])
     said = [of_prediction(f"{n:032x}", "ill", 0) for n in range(2000)]
-    found = join(rows(), said, CLASSES, now=at(48 * 60), orphan_hours=24, elsewhere=store)
+    found = join(rows(), said, CLASSES, lookup(store))
     assert found.looked_up == 200
     assert found.orphans == pytest.approx(500, abs=250)
 

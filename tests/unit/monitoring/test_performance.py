@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from andamio.stats import metrics
+from monitoring.performance import difference, strata
+from monitoring.performance import estimate as estimates
+from monitoring.performance.difference import Measure
 from monitoring.performance.estimate import estimate
 from monitoring.performance.performance import Terms, performance
 from monitoring.performance.window import Labelled
@@ -88,6 +91,38 @@ def test_half_of_the_labels_at_random_is_even_coverage(known, rng):
     assert found.coverage.message == f"{found.labelled} of 1500 predictions have a label, evenly by score."
 
 
+def thinned(rng, scores, labels, share):
+    """All labelled rows, and a share of the others."""
+    kept = (labels >= 0) | (rng.random(len(labels)) < share)
+    window = window_of(scores[kept], labels[kept])
+    return replace(window, stands_for=np.where(labels[kept] >= 0, 1.0, 1 / share))
+
+
+def test_where_few_of_many_are_labelled_the_others_stand_for_those_that_were_not_read(known, rng):
+    scores, labels = calibrated(rng, 60_000, 2.5)
+    even = np.where(rng.random(60_000) < 0.02, labels, -1)
+    found = performance(known, thinned(rng, scores, even, 0.05), Terms())
+    assert (found.status, found.coverage.status, found.labelled) == ("ok", "ok", (even >= 0).sum())
+    assert found.rows == pytest.approx(60_000, rel=0.1)
+    assert found.coverage.share == pytest.approx(0.02, rel=0.15)
+    came = np.where(rng.random(60_000) < np.where(scores[:, 1] >= 0.5, 0.02, 0.002), labels, -1)
+    uneven = performance(known, thinned(rng, scores, came, 0.05), Terms())
+    whole = performance(known, window_of(scores, came), Terms())
+    assert (uneven.status, uneven.coverage.status) == ("ok", "uneven")
+    assert uneven.weighted.window.value == pytest.approx(whole.weighted.window.value, abs=0.01)
+    for one in uneven.coverage.deciles:
+        assert one.coverage == pytest.approx(0.02 if one.label == "b" else 0.002, rel=0.7)
+
+
+def test_even_coverage_of_a_thinned_window_is_hardly_ever_called_uneven(known):
+    rng, p = np.random.default_rng(6), []
+    for _ in range(100):
+        scores, labels = calibrated(rng, 8000, 2.5)
+        even = np.where(rng.random(8000) < 0.05, labels, -1)
+        p.append(strata.coverage(known, thinned(rng, scores, even, 0.1), 0, 200, 0.1).p)
+    assert np.mean(np.array(p) < 0.1) < 0.25
+
+
 def test_young_predictions_wait_and_their_early_labels_do_not_count(known, rng):
     scores, labels = calibrated(rng, 1000, 2.5)
     age = np.where(np.arange(1000) < 400, 10.0, 100.0)
@@ -138,6 +173,20 @@ def test_rows_of_a_group_make_a_wider_interval(rng):
         reference({}, *fivefold, groups=np.repeat(np.arange(300), 5)), window, Terms()
     ).plain.reference
     assert 1.8 < (grouped.high - grouped.low) / (alone.high - alone.low) < 2.7
+
+
+@pytest.mark.parametrize("of_a_group", [1, 4])
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
+def test_the_error_of_many_rows_is_how_far_their_figures_lie_apart(monkeypatch, metric, of_a_group):
+    monkeypatch.setattr(difference, "MOST_ROWS", 200)
+    monkeypatch.setattr(difference, "RESAMPLES", 100)
+    rng, measure, found = np.random.default_rng(4), Measure(metric, 1, 0.5), []
+    groups = np.repeat(np.arange(2000 // of_a_group), of_a_group)
+    for seed in range(200):
+        scores, labels = (np.repeat(one, of_a_group, axis=0) for one in calibrated(rng, 2000 // of_a_group, 2.5))
+        found.append(difference.estimate(measure, labels, scores, np.ones(2000), groups, seed))
+    spread = np.std([one.value for one in found])
+    assert 0.85 < np.mean([one.error for one in found]) / spread < 1.15
 
 
 def test_more_labels_show_a_smaller_drop(known, rng):
@@ -201,6 +250,15 @@ def test_probabilities_that_are_right_let_expect_what_comes(known, rng, rows):
         assert abs(figure.expected - truth) < spread
         assert abs(figure.error) < spread
         assert spread < (0.2 if rows < 1000 else 0.03)
+
+
+def test_what_many_probabilities_let_expect_is_of_all_of_them(known, rng, monkeypatch):
+    monkeypatch.setattr(estimates, "MOST_ROWS", 500)
+    scores = calibrated(rng, 5000, 2.5)[0]
+    figure = estimate(known, scores, np.full(5000, -1), 200).figures[0]
+    assert figure.expected == pytest.approx(scores.max(axis=1).mean())
+    chance = np.sqrt((scores[:, 0] * scores[:, 1]).sum()) / 5000
+    assert (figure.high - figure.low) / (2 * 1.96 * chance) == pytest.approx(1, abs=0.15)
 
 
 def test_expected_roc_auc_is_exact_on_few_rows():

@@ -74,7 +74,13 @@ class World:
     def run(self, end: datetime = END, *, draw: bool = False) -> dict[str, Any]:
         for name in ("gather", "compare", "draw") if draw else ("gather", "compare"):
             self.step(name, end)
-        return self.step("publish", end)
+        verdict = self.step("publish", end)
+        if verdict["tell"]:
+            self.step("tell", end)
+        return verdict
+
+    def sent(self) -> list[tuple[str, str]]:
+        return [(event.kind, event.detail.window) for event in self.events.sent]
 
     def report(self, end: datetime = END) -> Report:
         return documents.read(self.lake, layout.monitoring(end, REPORT), Report)
@@ -161,10 +167,34 @@ def test_an_alarm_is_news_once(world: World) -> None:
     assert world.run(END + 2 * HOUR)["tell"] is True
 
 
-def test_what_is_told_has_the_same_id_each_time(world: World) -> None:
+@pytest.mark.parametrize("dies", ["publish", "tell"])
+def test_what_an_execution_died_before_telling_is_told_by_the_next_window(world: World, dies: str) -> None:
     world.find = hungary
-    world.run()
-    assert world.step("tell") == world.step("tell") == {"sent": ["Drift seen"]}
+    for name in ("gather", "compare", "publish")[: 2 if dies == "publish" else 3]:
+        world.step(name, END)
+    assert world.sent() == []
+    assert world.run(END + HOUR)["tell"] is True
+    assert world.run(END + 2 * HOUR)["tell"] is False
+    assert world.sent() == [("Drift seen", "2026-11-27T19:00:00Z")]
+
+
+def test_a_window_that_could_not_decide_makes_no_alarm_news_again(world: World) -> None:
+    for hours, find in enumerate((hungary, nothing, hungary)):
+        world.find = find
+        world.run(END + hours * HOUR)
+    assert world.sent() == [("Drift seen", "2026-11-27T18:00:00Z")]
+
+
+def test_what_is_told_has_the_same_id_each_time_and_is_told_once(world: World) -> None:
+    world.find = hungary
+    for name in ("gather", "compare", "publish"):
+        world.step(name)
+    before = world.lake.get(layout.LATEST_REPORT).body
+    assert world.step("tell") == {"sent": ["Drift seen"]}
+    assert world.step("tell") == {"sent": []}
+    assert world.step("publish")["tell"] is False
+    world.lake.put(layout.LATEST_REPORT, before)  # it died between the event and the note of it
+    assert world.step("tell") == {"sent": ["Drift seen"]}
     first, second = world.events.sent
     assert first == second
     assert first.detail.window == "2026-11-27T18:00:00Z"
@@ -180,9 +210,11 @@ def test_an_execution_that_is_cut_off_and_started_again_ends_with_the_same_files
     world.find = quiet  # what came late does not change what was written
     first = world.run(draw=True)
     ended = world.keys()
-    assert kept.items() <= ended.items()
-    assert world.run(draw=True) == first
+    changed = {key for key, body in kept.items() if ended[key] != body}
+    assert changed <= {layout.LATEST_REPORT}, "it has what was told since"
+    assert world.run(draw=True) == first | {"tell": False}
     assert world.keys() == ended
+    assert len(world.sent()) == (0 if done == 1 else 1), "what came late was quiet"
 
 
 def test_an_older_window_neither_replaces_the_latest_report_nor_puts_metrics(world: World) -> None:
@@ -206,7 +238,34 @@ def test_a_window_without_predictions_is_not_enough_data(world: World) -> None:
     verdict = world.run()
     assert verdict["status"] == "not-enough-data"
     assert verdict["message"].startswith("The window has 0 rows; 200 are needed")
-    assert world.figures.put_values[0]["DriftPersistent"] == 0
+    assert world.figures.put_values == [{"RejectRate": 0, "OrphanFeedback": 0, "RowsCompared": 0}]
+
+
+def test_an_alarm_keeps_its_state_through_a_window_that_could_not_decide(world: World) -> None:
+    """CloudWatch keeps the state while no figure comes: a night without traffic must not say that all is well."""
+    world.contract = heart().model_copy(update={"monitor": Monitor(windows=1, persistence=1)})
+    world.find = hungary
+    world.run(END - HOUR)
+    assert world.figures.put_values[-1]["DriftPersistent"] == 1
+    world.find = lambda window: replace(nothing(window), rejected=294, rejections={("chol", "below-minimum"): 250})
+    world.run(END)
+    assert world.figures.put_values[-1]["RejectAlarm"] == 1, "refused records are enough for this one"
+    assert not {"DriftPersistent", "DriftedFeatures"} & set(world.figures.put_values[-1])
+    world.find = quiet
+    world.run(END + HOUR)
+    assert world.figures.put_values[-1]["DriftPersistent"] == world.figures.put_values[-1]["RejectAlarm"] == 0
+    assert not {"PerformanceWorse", "LabelCoverageUneven"} & set(world.figures.put_values[-1]), "no label has come"
+
+
+def test_refused_records_ring_their_own_alarm_and_not_that_of_drift(world: World) -> None:
+    world.find = lambda window: replace(quiet(window), rejected=500, rejections={("chol", "below-minimum"): 500})
+    for days in (2, 1, 0):
+        verdict = world.run(END - days * DAY)
+    assert (verdict["alarms"], verdict["persistent"]) == (["rejects"], False)
+    assert world.report().persistence.with_drift == []
+    assert {key: world.figures.put_values[-1][key] for key in ("DriftPersistent", "RejectAlarm")} == {
+        "DriftPersistent": 0, "RejectAlarm": 1
+    }  # fmt: skip
 
 
 def test_a_champion_that_came_in_the_middle_of_the_window_is_said(world: World, released: MemoryObjects) -> None:
@@ -279,6 +338,14 @@ def test_flipped_labels_are_concept_drift_and_labels_for_positives_only_are_unev
     assert world.figures.put_values[-1]["PerformanceWorse"] == 1
     world.find = lambda window: told(window, honest, lambda found: found.labels == 1)
     assert world.run(END)["alarms"] == ["coverage"]
+
+
+def test_labels_that_come_too_late_are_a_note(world: World) -> None:
+    world.find = lambda window: replace(quiet(window), late=1200)
+    assert world.run()["alarms"] == []
+    report = world.report()
+    assert report.labels.elsewhere == 1200
+    assert any(note.startswith("1,200 labels came for predictions before the hours") for note in report.notes)
 
 
 def test_steps_that_come_too_early_say_which_is_first(world: World) -> None:

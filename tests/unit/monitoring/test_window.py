@@ -49,3 +49,14 @@ def test_windows_that_count_for_persistence_share_no_prediction() -> None:
     assert iso(ends[-1]) == "2026-11-27T06:00:00Z"
     assert [iso(end) for end in history.apart(now, ends, 3)] == ["2026-11-26T12:00:00Z", "2026-11-25T12:00:00Z"]
     assert history.apart(now, ends, 1) == []
+
+
+def test_short_windows_that_lie_a_day_apart_are_found() -> None:
+    lake = MemoryObjects("lake")
+    days = [datetime(2026, 11, day, 12, tzinfo=UTC) for day in (24, 25, 26, 27)]
+    for moment in days:
+        lake.put(Window(moment, moment).key(REPORT), b"{}")
+    now = window("2026-11-27T12:00:00Z", hours=4)
+    ends = history.ends_before(lake, now, 3)
+    assert ends[-2:] == history.apart(now, ends, 3)[::-1] == days[1:3]
+    assert history.near(now, ends[-1]), "an alarm of yesterday goes on"

@@ -1,0 +1,145 @@
+"""What a window holds: its own predictions for drift, and those that became due a label in it for performance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
+from andamio.captures.summary import CaptureSummary
+from andamio.contract.tables import Batch, Monitor
+from andamio.feedback import Statement, keep
+from andamio.storage import layout
+from monitoring import evidence
+from monitoring.captures import compact_hour, read_window
+from monitoring.delivery import read, store
+from monitoring.evidence import Evidence
+from monitoring.feedback import StoredPredictions
+from monitoring.window import Window
+from tests.support.capture import NOON, RELEASE, delivery, identity, minutes, prediction
+from tests.support.releases import heart
+
+HEART = heart()
+HOUR = timedelta(hours=1)
+
+
+class World:
+    """A lake, a predictions table, and the batches."""
+
+    store: Literal["auto", "always", "never"] = "auto"
+
+    def __init__(self) -> None:
+        self.lake, self.table, self.batches = MemoryObjects("lake"), MemoryPredictionStore(), MemoryObjects("batch")
+
+    def predict(self, numbers: Sequence[int], at: datetime, **more: Any) -> None:
+        lines = [prediction(number, at=at, **more) for number in numbers]
+        store(read(delivery(lines), HEART), HEART, self.lake, self.table)
+        compact_hour(self.lake, lambda version: HEART, at)
+
+    def say(self, numbers: Sequence[int], at: datetime) -> None:
+        keep(self.lake, [Statement(identity(number), None, "1") for number in numbers], at, RELEASE)
+
+    def read(self, window: Window, **settings: Any) -> Evidence:
+        found = StoredPredictions(self.table, self.batches)
+        monitor, batch = Monitor(**settings), Batch(store=self.store)
+        return evidence.read(self.lake, HEART, window, RELEASE, monitor, batch, found)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def ages(found: Evidence) -> list[float]:
+    assert found.labelled is not None
+    return sorted(found.labelled.age.tolist())
+
+
+def test_with_a_label_delay_the_predictions_that_became_due_are_judged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hours in (0, 1, 2, 500, 720, 721, 722):
+        world.predict([hours], NOON - HOUR * hours)
+    world.say([0, 720, 722], NOON + minutes(10))
+    listed: list[str] = []
+    plain = world.lake.list
+    monkeypatch.setattr(world.lake, "list", lambda prefix, *more: listed.append(prefix) or plain(prefix, *more))
+    found = world.read(Window(NOON - HOUR, NOON + HOUR), window_hours=2, label_delay_hours=720)
+    assert found.labelled is not None
+    assert ages(found) == [721, 722], "hours between these and the window are not looked at"
+    assert sum("captures/" in prefix for prefix in listed) < 10
+    assert (found.labelled.labels >= 0).sum() == 1
+    assert found.labelled.waiting == found.rows_seen == 2
+    assert found.truth is not None
+    assert sorted(found.truth.tolist()) == [-1, 1], "a label that came early is of the window's own predictions"
+
+
+def test_a_window_that_is_longer_than_the_delay_counts_the_rest_of_it_as_waiting(world: World) -> None:
+    world.predict(range(3), NOON)
+    world.predict(range(3, 8), NOON + 2 * HOUR)
+    found = world.read(Window(NOON, NOON + 3 * HOUR), window_hours=3, label_delay_hours=2)
+    assert found.labelled is not None
+    assert (ages(found), found.labelled.waiting, found.rows_seen) == ([3] * 3, 5, 8)
+
+
+def test_without_a_delay_all_of_the_window_is_judged(world: World) -> None:
+    world.predict(range(4), NOON)
+    world.say([1, 2], NOON + minutes(30))
+    found = world.read(Window(NOON, NOON + HOUR))
+    assert found.labelled is not None
+    assert found.labelled.waiting == 0
+    assert np.array_equal(found.labelled.labels, found.truth)
+    assert sorted(found.labelled.delay[~np.isnan(found.labelled.delay)].tolist()) == [0.5, 0.5]
+
+
+def test_labels_of_a_large_window_all_count_and_drift_is_of_the_sample(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "read_window", partial(read_window, most_rows=200))
+    world.predict(range(2000), NOON)
+    world.say(range(150), NOON + minutes(30))
+    found = world.read(Window(NOON, NOON + HOUR))
+    assert found.labelled is not None
+    assert (found.labelled.labels >= 0).sum() == 150
+    assert found.labelled.counts.sum() == pytest.approx(2000, rel=0.2)
+    assert len(found.labels) == len(found.columns["age"]) == len(found.probabilities) == pytest.approx(200, rel=0.3)
+    assert found.truth is not None
+    assert (found.truth >= 0).sum() < 40
+
+
+TOMORROW = Window(NOON + 25 * HOUR, NOON + 49 * HOUR)
+"""The window that looks up the labels of the day before."""
+
+
+def test_labels_that_come_later_than_the_delay_lets_expect_are_told(world: World) -> None:
+    world.predict(range(3), NOON - 30 * HOUR)
+    world.say(range(3), NOON + 2 * HOUR)
+    world.say([99], NOON + 2 * HOUR)
+    found = world.read(TOMORROW)
+    assert (found.late, found.orphans) == (3, 1)
+    assert world.read(TOMORROW, label_delay_hours=12).late == 0
+
+
+def test_without_captures_no_label_is_an_orphan(world: World) -> None:
+    """The table has no prediction of the API then."""
+    world.say([1], NOON + 2 * HOUR)
+    assert world.read(TOMORROW).orphans == 1
+    assert world.read(TOMORROW, capture="none").orphans == 0
+
+
+def test_where_batches_are_not_in_the_table_a_record_that_it_does_not_have_is_no_orphan(world: World) -> None:
+    keep(world.lake, [Statement(None, "somebody", "1")], NOON + 2 * HOUR, RELEASE)
+    assert world.read(TOMORROW).orphans == 1
+    world.store = "never"
+    assert world.read(TOMORROW).orphans == 0
+    world.store = "auto"
+    body = CaptureSummary(made_of="", releases=()).to_json()
+    world.lake.put(layout.captures(NOON + 30 * HOUR, "batch-20261121T100000-0123456789ab-0.json"), body)
+    assert world.read(TOMORROW).orphans == 0
+    world.store = "always"
+    assert world.read(TOMORROW).orphans == 1
