@@ -19,8 +19,9 @@ MOST_CELLS = 390_000_000
 """Rows times columns of the contract: numbers and short texts are read in a third of a function's 15 minutes, and
 published in half of them (benchmarks/etl.py). Other cells cost more, and a function's CPU is another."""
 MOST_ROWS = 12_000_000
-"""What a function has memory for where a column, such as an id, has another text in each row. Else it takes under
-two thirds of its 3,008 MB (benchmarks/etl.py)."""
+"""What a function has memory for where a column, such as an id, has another short text in each row. Else it takes under
+two thirds of its 3,008 MB (benchmarks/etl.py). Long texts that differ in each row need more than it has: 64 characters
+take about 290 bytes a row, so that some 9 million rows are the most. That is not refused beforehand."""
 MOST_BYTES = 4 * 10**9
 """Of one file as it lies there: it is copied to the function's disk, where the rows of all files need room, too."""
 LOOKED_INTO_FROM = 20_000_000

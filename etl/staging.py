@@ -1,7 +1,8 @@
 """Rows while they are made into a data version: in chunks on disk, read a column at a time.
 
-Numbers of rows alone decide what is in memory: a column, and a few numbers for each row, however many columns there
-are and however long their texts. A chunk is a file of columns as a data version has them.
+What is in memory is a column, and a few numbers for each row, however many columns there are. The largest column
+decides: one whose texts differ in each row takes the texts themselves, some 290 bytes a row of 64 characters. A chunk
+is a file of columns as a data version has them.
 """
 
 from __future__ import annotations
