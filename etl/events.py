@@ -56,7 +56,7 @@ class InputSummary(StepResult):
 
 
 class Rejects(StepResult):
-    """The first rows that were rejected, in words, and the key of all of them (null where there are none)."""
+    """The first rows that were rejected, in words, and the key of their file (null where there are none)."""
 
     first: list[str]
     all: str | None

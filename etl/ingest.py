@@ -29,6 +29,7 @@ from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
 from etl.collect import Source
+from etl.extent import TooManyRows, most_rows, too_many
 from etl.quarantine import PackedRejects, Reject, Rejects, Violations, masked_cells
 from etl.split import SealedSplit, key_columns, row_keys
 from etl.staging import Chunks, Scratch, StagedRows
@@ -99,7 +100,8 @@ class Ingested:
 def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: SealedSplit | None) -> Ingested:
     """Read every source in its very version, from the oldest to the newest, so that the latest row of an id wins.
 
-    What is in memory does not grow with the files but by about 50 bytes for each row, and by what is rejected.
+    What is in memory does not grow with the files but by about 50 bytes for each row, and by what is rejected. Raises
+    `TooManyRows`.
     """
     reader = _Reader(contract, split)
     for source in sources:
@@ -140,6 +142,7 @@ class _Reader:
         self._files: list[FileReport] = []
         self._parts: list[_Part] = []
         self._of_no_use: set[int] = set()
+        self._rows = 0
 
     def read(self, report: FileReport, path: Path) -> None:
         """One file; of a file that is refused, or lacks a column, no row counts."""
@@ -165,12 +168,18 @@ class _Reader:
                 # The names of JSON Lines are only complete at the end: any line may bring a new one.
                 if report.read_as.format != "jsonl" and self._compare(report, report.read_as.names):
                     break
+                self._count(rows.count)
                 self._parts.append(self._part(report, report.read_as, rows, rows.places(read)))
                 read += rows.count
         except RefusedFile as error:
             report.refused = str(error)
             return False
         return not self._compare(report, report.read_as.names)
+
+    def _count(self, rows: int) -> None:
+        self._rows += rows
+        if self._rows > most_rows(self._contract):
+            raise TooManyRows(too_many(self._contract, f"more than {most_rows(self._contract):,}"))
 
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""

@@ -7,7 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import compress, islice
+from itertools import chain, compress, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from andamio.contract import Contract
 from andamio.dataset.documents import RejectReason
 
 FILE = "rejects.jsonl"
+MOST_STORED = 100_000
+"""Rejects that the file holds at most, the first ones: all are counted, and nobody reads millions of them."""
 PRIVATE = "(private)"
 _MAX_CELL_LENGTH = 200
 _MAX_REASONS = 50
@@ -50,7 +52,7 @@ class PackedRejects:
     """Rejects of one file, packed: of a large file there may be millions."""
 
     def __init__(self, rejects: Sequence[Reject]) -> None:
-        self._of = (rejects[0].key, rejects[0].version) if rejects else ("", "")
+        self.file = (rejects[0].key, rejects[0].version) if rejects else ("", "")
         self._lines = [reject.line for reject in rejects]
         self._violations = [reject.violations for reject in rejects]
         # JSON has no line feed in it.
@@ -62,7 +64,7 @@ class PackedRejects:
     def __iter__(self) -> Iterator[Reject]:
         cells = zlib.decompress(self._cells).decode("utf-8", "surrogatepass").split("\n")
         for line, violations, texts in zip(self._lines, self._violations, cells, strict=False):
-            yield Reject(*self._of, line, violations, texts)
+            yield Reject(*self.file, line, violations, texts)
 
 
 class Rejects:
@@ -70,7 +72,7 @@ class Rejects:
 
     def __init__(self) -> None:
         self._first: list[Reject] = []
-        self._parts: list[tuple[PackedRejects, NDArray[np.bool_]]] = []
+        self._parts: dict[tuple[str, str], list[tuple[PackedRejects, NDArray[np.bool_]]]] = {}
 
     def put_first(self, rejects: Iterable[Reject]) -> None:
         """Put some before all others."""
@@ -79,14 +81,20 @@ class Rejects:
     def add(self, rejects: PackedRejects, chosen: NDArray[np.bool_]) -> None:
         """Add those that are chosen `[rejects]`."""
         if chosen.any():
-            self._parts.append((rejects, chosen))
+            self._parts.setdefault(rejects.file, []).append((rejects, chosen))
 
     def __len__(self) -> int:
-        return len(self._first) + sum(int(chosen.sum()) for _, chosen in self._parts)
+        parts = chain.from_iterable(self._parts.values())
+        return len(self._first) + sum(int(chosen.sum()) for _, chosen in parts)
 
     def __iter__(self) -> Iterator[Reject]:
         yield from self._first
-        for rejects, chosen in self._parts:
+        for key, version in self._parts:
+            yield from self.of_file(key, version)
+
+    def of_file(self, key: str, version: str) -> Iterator[Reject]:
+        """The rows of one file."""
+        for rejects, chosen in self._parts.get((key, version), ()):
             yield from sorted(compress(rejects, chosen), key=lambda reject: reject.line or 0)
 
 
@@ -106,8 +114,8 @@ def masked_cells(contract: Contract, row: Mapping[str, object]) -> str:
 
 
 def to_json_lines(rejects: Iterable[Reject]) -> Iterator[bytes]:
-    """quarantine/INPUT/rejects.jsonl: a row a line, in the order of the files and their lines."""
-    for reject in rejects:
+    """quarantine/INPUT/rejects.jsonl: a row a line, in the order of the files and their lines, the first of many."""
+    for reject in islice(rejects, MOST_STORED):
         document = {
             "file": reject.key,
             "version": reject.version,

@@ -1,12 +1,14 @@
 """Rows while they are made into a data version: in chunks on disk, read a column at a time.
 
-Numbers of rows alone decide what is in memory: a column, and a few numbers for each row, however many columns there
-are and however long their texts. A chunk is a file of columns as a data version has them.
+What is in memory is a column, and a few numbers for each row, however many columns there are. The largest column
+decides: one whose texts differ in each row takes the texts themselves, some 290 bytes a row of 64 characters. A chunk
+is a file of columns as a data version has them.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import tempfile
 import weakref
@@ -27,16 +29,21 @@ CHUNK = 4_194_304
 """Cells of a chunk, or a few more: it is written when it has so many, wide tables after fewer rows."""
 INDEX = "index.npy"
 _PIECE = 8 * 2**20
+_PREFIX = "andamio-etl-"
+
+_own: set[Path] = set()
+"""The folders of this process that are in use."""
 
 _RECORD = np.dtype([("row", "<u8"), ("key", "<u8"), ("chunk", "<u2"), ("valid", "?")])
 
 
 class Scratch:
-    """A folder on this machine, gone when nothing uses it any more."""
+    """A folder on this machine, gone when nothing uses it any more; its name has the id of the process."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="andamio-etl-"))
-        self._end = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        _own.add(self.folder)
+        self._end = weakref.finalize(self, _remove, self.folder)
 
     def fetch(self, lake: Objects, key: str, name: str, *, version: str | None = None) -> Path:
         """An object as a file; raises `ObjectNotFound`."""
@@ -45,6 +52,33 @@ class Scratch:
             while piece := source.read(_PIECE):
                 out.write(piece)
         return file
+
+
+def remove_abandoned() -> None:
+    """Remove the folders of processes that were killed: the disk of a warm function outlives them.
+
+    Folders of processes that run stay, since the functions of a local cloud share one folder for temporary files. One
+    with the id of this process that it did not make was left by an earlier one of the same id.
+    """
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdecimal() and folder not in _own and (int(pid) == os.getpid() or not _runs(int(pid))):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    _own.discard(folder)
 
 
 class Chunks:

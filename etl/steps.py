@@ -38,8 +38,9 @@ from etl.events import (
     ValidInput,
     VersionSummary,
 )
-from etl.extent import too_large
+from etl.extent import TooManyRows, too_large
 from etl.publish import CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
+from etl.staging import remove_abandoned
 from etl.validate import absent_columns, read_info, validate
 
 _CHANGED = "Raw files changed while this execution ran; the execution of the newest one reads them all."
@@ -78,7 +79,8 @@ def collect_step(etl: Etl, event: CollectEvent) -> InputSummary | NewerInput | N
 
 
 def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | NewerInput:
-    """Read and check what was collected; what is more than a function can take is refused before it is read."""
+    """Read and check what was collected; what is more than a function can take is refused, if possible unread."""
+    remove_abandoned()
     sources = Sources.load(etl.lake, event.input)
     if sources.digest != event.input or sources.contract != etl.contract.data_digest:
         message = "The contract changed while this execution ran. Start another execution."
@@ -86,7 +88,10 @@ def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | Newer
     message = too_large(etl.lake, etl.contract, sources.objects)
     if message:
         return Rejection(input=event.input, message=message)
-    info = validate(etl.lake, etl.contract, sources)
+    try:
+        info = validate(etl.lake, etl.contract, sources)
+    except TooManyRows as error:
+        return Rejection(input=event.input, message=str(error))
     if info is None:
         return NewerInput(input=event.input, message=_CHANGED)
     if info.status == "rejected":
@@ -96,6 +101,7 @@ def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | Newer
 
 def publish_step(etl: Etl, event: InputEvent) -> NewVersion | Rejection:
     """Make the data version of staged rows."""
+    remove_abandoned()
     try:
         manifest = publish(etl.lake, etl.contract, event.input, etl.now)
     except CannotSplit as error:
@@ -110,6 +116,7 @@ def report_step(etl: Etl, event: ReportEvent) -> ReportSummary:
     """
     from etl.report import report  # Altair takes a second to import, and no other step needs it
 
+    remove_abandoned()
     return ReportSummary(report=report(etl.lake, etl.contract, event.version))
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -94,12 +92,12 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> StagedInput
 
 
 def _quarantine(lake: Objects, digest: str, rejects: Rejects) -> None:
-    """Write quarantine/INPUT/rejects.jsonl; the same input has the same rejects, so that what is there stays."""
-    with tempfile.NamedTemporaryFile(prefix="andamio-etl-") as file:
+    """Write quarantine/INPUT/rejects.jsonl, the first rejects of many; what is there stays: it is of the same input."""
+    scratch = staging.Scratch()
+    path = scratch.folder / quarantine.FILE
+    with path.open("wb") as file:
         file.writelines(quarantine.to_json_lines(rejects))
-        file.flush()
-        key = layout.quarantine(digest, quarantine.FILE)
-        lake.put_new_file(key, Path(file.name), content_type="application/x-ndjson")
+    lake.put_new_file(layout.quarantine(digest, quarantine.FILE), path, content_type="application/x-ndjson")
 
 
 def _info(
@@ -167,9 +165,9 @@ def _file_reject(report: FileReport) -> Reject:
     return Reject(report.source.key, report.source.version, None, (("", reason, "unusable-file"),))
 
 
-def _all_bad(report: FileReport, rejects: Iterable[Reject]) -> str:
+def _all_bad(report: FileReport, rejects: Rejects) -> str:
     """What to tell a person about a file of which no row can be used."""
-    own = (reject for reject in rejects if (reject.key, reject.version) == (report.source.key, report.source.version))
+    own = rejects.of_file(report.source.key, report.source.version)
     reasons = "; ".join(
         f"{reason.column}: {reason.reason}" if reason.column else reason.reason
         for reason in quarantine.count_reasons(own)[:_REASONS_SHOWN]
@@ -201,9 +199,14 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects,
             else f"{reason.reason} ({reason.rows} rows)"
             for reason in quarantine.count_reasons(rejects)[:5]
         )
+        stored = f"Every row with its line and reasons is in {key}"
+        if len(rejects) > quarantine.MOST_STORED:
+            stored = (
+                f"The first {quarantine.MOST_STORED:,} of {len(rejects):,} rejects, with line and reasons, are in {key}"
+            )
         return (
             f"{rejected} of {total} rows break the contract, more than {MAX_BAD_SHARE:.0%}: {top}. "
-            f"Every row with its line and reasons is in {key}. Fix the files or problem.toml, or remove a file: "
+            f"{stored}. Fix the files or problem.toml, or remove a file: "
             f"{_removal_command(max(ingested.files, key=lambda report: report.rejected))}"
         )
     unreadable = [report for report in ingested.files if report.refused]

@@ -118,8 +118,8 @@ def plan(
 
 def _drawn(lake: Objects, run: Run, contract: Contract, version: str) -> dict[str, Any]:
     """The folds of every trial of the run and the samples of a race, drawn once: what the plan says of them."""
-    columns = dataset.read_columns(lake, version, "train", without={dataset.ROW})
-    labels, keys = rows.labels_and_keys(rows.typed_table(contract, columns, version=version), columns, version=version)
+    with dataset.open_columns(lake, version, "train") as columns:
+        labels, keys = rows.labels_and_key_digests(contract, columns, version=version)
     settings = contract.training
     assigned = folds.repeated(labels, keys, contract.classes, settings.seed, settings.repeats)
     found: dict[str, Any] = {"folds": run.write(FOLDS_FILE, to_npy(assigned)), "rows": len(labels)}

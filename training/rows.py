@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.columns import Columns
+from andamio.dataset.columns import ColumnFile, Columns
 from andamio.dataset.version import KEY
 from andamio.errors import TrainingError
+from andamio.records.columns import TypedReader
 from andamio.records.encode import OTHER, Encoded, encode
 from andamio.records.parse import parse_typed
 from andamio.records.table import Table
+
+_WITHOUT_KEY = f"The data version has no column '{KEY}': it was not made by this version's ETL"
 
 LEARNED_VALUES = 100
 LONGEST_VALUE = 200  # what the contract's format lets a value be
@@ -49,15 +53,33 @@ def seal(contract: Contract, train: Columns) -> Contract:
 
 def typed_table(contract: Contract, columns: Columns, *, version: str) -> Table:
     """The table of a data version's columns; raises `TrainingError` when a contract no longer fits the data."""
-    number = _length(columns)
-    table = parse_typed(contract, columns, number)
+    table = parse_typed(contract, columns, _length(columns))
+    _check(table, version)
+    return table
+
+
+def _check(table: Table, version: str) -> None:
     if table.violations:
         first = table.violations[0]
         raise TrainingError(
-            f"Data version {version} breaks the contract in {int(table.bad.sum())} of {number} rows (first: "
+            f"Data version {version} breaks the contract in {int(table.bad.sum())} of {table.rows} rows (first: "
             f"'{first.field}' {first.reason}). The contract changed since ETL checked the data: run ETL again."
         )
-    return table
+
+
+def labels_and_key_digests(
+    contract: Contract, columns: ColumnFile, *, version: str
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Class index and split key of each row, with no other column in memory; raises `TrainingError` as others here."""
+    if contract.problem.target not in columns:
+        raise TrainingError(f"Data version {version} has no target column")
+    if KEY not in columns:
+        raise TrainingError(_WITHOUT_KEY)
+    keys = columns.digests(KEY)
+    table = Table(len(keys))
+    labels = TypedReader(table).labels(contract.problem.target, columns[contract.problem.target], contract.label_index)
+    _check(table, version)
+    return labels, keys
 
 
 def labels_and_keys(table: Table, columns: Columns, *, version: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -78,4 +100,4 @@ def _length(columns: Columns) -> int:
     try:
         return len(columns[KEY])
     except KeyError:
-        raise TrainingError(f"The data version has no column '{KEY}': it was not made by this version's ETL") from None
+        raise TrainingError(_WITHOUT_KEY) from None

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.digests import DIGITS, hexadecimal
+from andamio.dataset.digests import DIGITS, from_hexadecimal, hexadecimal
 from andamio.errors import DataError
 from andamio.records.table import Table
 
@@ -139,6 +139,21 @@ class ColumnFile(Columns):
                 return _texts(self._arrays, place)
             values: NDArray[Any] = self._arrays[f"{place}.values"]
             return values
+
+    def digests(self, name: str) -> NDArray[Any]:
+        """A column of text as numbers `[rows]` where all texts are digests, else as it is.
+
+        They are equal and ordered as the texts are, in a tenth of the memory.
+        """
+        place = self._places[name]
+        with _readable():
+            if self.types[place][1] != _TEXT or not (self._arrays[f"{place}.lengths"] == DIGITS).all():
+                return self[name]
+            distinct = from_hexadecimal(self._arrays[f"{place}.texts"].tobytes())
+            codes = f"{place}.codes"
+            if distinct is None:
+                return self[name]
+            return distinct[self._arrays[codes]] if codes in self._arrays else distinct
 
     def __contains__(self, name: object) -> bool:
         return name in self._places

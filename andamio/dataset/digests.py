@@ -25,6 +25,15 @@ def hexadecimal(digests: DigestArray) -> str:
     return digests.astype(">u8").tobytes().hex()
 
 
+def from_hexadecimal(text: bytes) -> DigestArray | None:
+    """The digests whose texts stand one behind the other; None where they are not as `hexadecimal` writes them."""
+    try:
+        digests = np.frombuffer(bytes.fromhex(text.decode("ascii")), dtype=">u8").astype(np.uint64)
+    except ValueError:
+        return None
+    return digests if hexadecimal(digests).encode() == text else None
+
+
 class DigestTexts(Sequence[str]):
     """Digests `[rows]` as their texts, each made when it is asked for."""
 

@@ -44,16 +44,21 @@ def manifest(lake: Objects, version: str) -> DatasetManifest:
     return found
 
 
+def open_columns(lake: Objects, version: str, side: Side) -> ColumnFile:
+    """The columns of one side, each read when it is asked for; raises `TrainingError` when the side is missing."""
+    key = layout.dataset_rows(version, side)
+    try:
+        body = lake.get(key).body
+    except ObjectNotFound:
+        raise TrainingError(f"{key} is missing: the data version is incomplete; run ETL again") from None
+    return ColumnFile(io.BytesIO(body))
+
+
 def read_columns(lake: Objects, version: str, side: Side, *, without: Collection[str] = ()) -> dict[str, NDArray[Any]]:
     """The columns of one side but for some, as `andamio.dataset.columns` types them.
 
     Identities are a text a row, which takes as much memory as ten numbers: leave out what is not needed. Raises
     `TrainingError` when the side is missing.
     """
-    key = layout.dataset_rows(version, side)
-    try:
-        body = lake.get(key).body
-    except ObjectNotFound:
-        raise TrainingError(f"{key} is missing: the data version is incomplete; run ETL again") from None
-    with ColumnFile(io.BytesIO(body)) as file:
+    with open_columns(lake, version, side) as file:
         return {name: file[name] for name in file if name not in without}

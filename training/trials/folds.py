@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,23 +12,31 @@ from andamio.errors import TrainingError
 
 FOLDS = 5
 
+Keys = Sequence[str] | NDArray[Any]
+"""Split keys `[rows]`: texts, or the numbers of 64 bits whose texts they are, which are ordered alike."""
+
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def repeated(
-    labels: NDArray[np.int64], keys: Sequence[str], classes: Sequence[str], seed: int, repeats: int
+    labels: NDArray[np.int64], keys: Keys, classes: Sequence[str], seed: int, repeats: int
 ) -> NDArray[np.int8]:
     """The fold in which each row is scored, for each repeat: [repeats, rows], drawn anew each time.
 
     Five folds, or fewer when a class has fewer distinct keys: each class should be in each fold. Raises
     `TrainingError` when a class has no rows, or all of them under one key.
     """
-    groups = np.unique(np.asarray(keys, dtype=str), return_inverse=True)[1]
+    groups = np.unique(comparable(keys), return_inverse=True)[1]
     number = min(FOLDS, *_distinct_keys(labels, groups, classes).values())
     drawn = [
         assign(labels, groups, number, len(classes), np.random.default_rng((seed, turn))) for turn in range(repeats)
     ]
     return np.stack(drawn)
+
+
+def comparable(keys: Keys) -> NDArray[Any]:
+    """Keys as an array that can be sorted fast."""
+    return keys if isinstance(keys, np.ndarray) and keys.dtype.kind == "u" else np.asarray(keys, dtype=str)
 
 
 def parts(assigned: NDArray[np.int8]) -> list[Fold]:

@@ -6,10 +6,10 @@ below it. So a sample holds every smaller one, and of each fold it holds about t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
+
+from training.trials.folds import Keys, comparable
 
 SAMPLED_FROM = 5_000
 """Rows of train from which there are samples: below, a trial of all of them is soon done."""
@@ -24,11 +24,9 @@ FEWEST_OF_CLASS = 40
 Places = NDArray[np.float32]
 
 
-def places(
-    labels: NDArray[np.int64], keys: Sequence[str], assigned: NDArray[np.int8], draw: np.random.Generator
-) -> Places:
+def places(labels: NDArray[np.int64], keys: Keys, assigned: NDArray[np.int8], draw: np.random.Generator) -> Places:
     """The place of each row, from 0 up to 1, by class and by fold in the first of `assigned` [repeats, rows]."""
-    groups = np.unique(np.asarray(keys, dtype=str), return_index=True, return_inverse=True)
+    groups = np.unique(comparable(keys), return_index=True, return_inverse=True)
     _, first, group_of_row = groups
     stratum = assigned[0][first].astype(np.int64) * (labels.max() + 1) + labels[first]
     shuffled = draw.permutation(len(first))

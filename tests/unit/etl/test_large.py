@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +19,10 @@ import pytest
 from andamio.contract import Contract
 from andamio.dataset.columns import ColumnFile, content_digest, from_bytes, to_bytes
 from andamio.dataset.digests import DigestTexts, digest_of
+from andamio.storage import layout
 from andamio.tabular.extent import rows_about
 from benchmarks import etl as benchmark
-from etl import extent, staging
+from etl import extent, quarantine, staging
 from etl.quarantine import PackedRejects, Reject, Rejects
 from tests.support.etl import Lake
 
@@ -116,6 +122,17 @@ def test_digests_are_written_and_hashed_as_the_texts_that_they_are(rows: list[in
     assert f"{digest_of('a'):016x}" == "ca978112ca1bbdca"
 
 
+@pytest.mark.parametrize(
+    ("texts", "are_digests"),
+    [(["00000000000000ff", "ca978112ca1bbdca", "00000000000000ff"], True), (["ab", "b"], False), (["G" * 16], False)],
+)
+def test_a_column_of_digests_is_read_as_numbers_and_any_other_as_it_is(texts: list[str], are_digests: bool) -> None:
+    with ColumnFile(io.BytesIO(to_bytes({"k": np.array(texts, dtype=object)}))) as file:
+        column = file.digests("k")
+    assert column.dtype == (np.uint64 if are_digests else object)
+    assert (list(DigestTexts(column)) if are_digests else column.tolist()) == texts
+
+
 def test_a_column_is_read_when_it_is_asked_for_and_not_before(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "rows.npz"
     file.write_bytes(to_bytes({"a": np.arange(3.0), "b": np.array(["x", "y", "x"], dtype=object)}))
@@ -124,6 +141,49 @@ def test_a_column_is_read_when_it_is_asked_for_and_not_before(tmp_path, monkeypa
         assert list(columns) == ["a", "b"]
         assert "b" in columns
         assert columns["a"].tolist() == [0, 1, 2]
+
+
+MAKES_A_FOLDER_AND_WAITS = """
+import etl.staging
+scratch = etl.staging.Scratch()
+scratch.folder.joinpath("raw").write_text("somebody's rows")
+print(scratch.folder.name, flush=True)
+input()
+"""
+
+
+@pytest.mark.parametrize("step", ["validate", "publish", "report"])
+def test_a_step_removes_the_files_of_killed_steps_and_of_no_other(step: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", HEADER, *lines(300, 1))
+    version = lake.run()["version"]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", MAKES_A_FOLDER_AND_WAITS],
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    try:
+        killed, running = (process.stdout.readline().strip() for process in processes)
+        processes[0].kill()
+        processes[0].wait()
+        used, same_id = staging.Scratch(), tmp_path / f"andamio-etl-{os.getpid()}-earlier"
+        same_id.mkdir()
+        digest = lake.manifest(version)["input"]
+        lake.step(step, **({"version": version} if step == "report" else {"input": digest}))
+        assert not (tmp_path / killed).exists()
+        assert (tmp_path / running / "raw").exists()
+        assert used.folder.exists()
+        assert not same_id.exists()
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
 
 
 def test_rejects_are_in_the_order_of_their_lines_whatever_they_are_packed_with() -> None:
@@ -135,6 +195,34 @@ def test_rejects_are_in_the_order_of_their_lines_whatever_they_are_packed_with()
     rejects.put_first([file])
     assert list(rejects) == [file, made[2], made[0]]
     assert len(rejects) == 3
+
+
+def test_the_file_of_rejects_ends_with_the_first_of_many_and_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quarantine, "MOST_STORED", 1_000)
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", HEADER, *[f"{row},g,2026-01-02,99,,red,,a" for row in range(1_500)])
+    said = lake.run()
+    assert "The first 1,000 of 1,501 rejects, with line and reasons, are in quarantine/" in said["message"]
+    assert len(lake.rejects(said)) == 1_000
+    info = lake.read(layout.staging(said["input"], "info.json"))
+    assert info["rows"]["rejected"] == info["reasons"][0]["rows"] == 1_500
+
+
+def test_of_each_file_without_a_usable_row_only_its_own_rejects_are_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked = 0
+    unpack = PackedRejects.__iter__
+
+    def counted(rejects: PackedRejects) -> Iterator[Reject]:
+        nonlocal unpacked
+        unpacked += 1
+        return unpack(rejects)
+
+    monkeypatch.setattr(PackedRejects, "__iter__", counted)
+    lake = Lake(CONTRACT)
+    for number in range(10):
+        lake.drop(f"{number}.csv", HEADER, f"{number},g,2026-01-02,{100 + number},,red,,a")
+    assert lake.run()["status"] == "rejected"
+    assert unpacked <= 50, "once for each file, and once for each document of all of them"
 
 
 def parquet(rows: int, columns: int) -> bytes:
@@ -149,6 +237,9 @@ FILES = {
     "a.csv": (TABLE, 60_000),
     "a.tsv": (TABLE.replace(b"\n", b"\r"), 60_000),
     "a.csv.gz": (gzip.compress(TABLE), 60_000),
+    "members.csv.gz": (b"".join(gzip.compress(TABLE[at : at + 20_000]) for at in range(0, len(TABLE), 20_000)), 60_000),
+    "notes.csv": (b"n;m\n" + b'1;"a\nnote ""of"" lines\n\n5"" pipe;"\n' * 50_000, 50_000),
+    "utf-16.csv": ("n,m\n".encode("utf-16") + '1,"a\nnote"\n'.encode("utf-16-le") * 50_000, 50_000),
     "a.jsonl": (b'{"n": 1}\n' * 1_000, 1_000),
     "a.parquet": (parquet(70_000, 3), 70_000),
     "wide.parquet": (parquet(10, 1_000), 10),
@@ -175,17 +266,39 @@ def test_a_file_is_not_read_to_tell_about_how_many_rows_it_has(name: str) -> Non
 
 def test_more_rows_than_a_function_can_take_are_refused_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extent, "MOST_ROWS", 1_000)
+    monkeypatch.setattr(extent, "LOOKED_INTO_FROM", 1_000)
+    monkeypatch.setattr("etl.steps.validate", lambda *_: pytest.fail("the files were read"))
     lake = Lake(CONTRACT)
     lake.drop("a.csv", HEADER, *lines(700, 1))
     lake.drop("b.csv", HEADER, *lines(700, 2))
-    assert lake.run()["status"] == "published", "so small files are not looked into"
-    monkeypatch.setattr(extent, "LOOKED_INTO_FROM", 1_000)
-    monkeypatch.setattr("etl.steps.validate", lambda *_: pytest.fail("the files were read"))
-    lake.drop("c.csv", HEADER, "1,g,2026-01-01,1,,red,,a")
     said = lake.run()
     assert said["status"] == "rejected"
     for part in ("1,40", "up to 1,000 of 8 columns", "andamio ingest --remove NAME", "random sample"):
         assert part in said["message"]
+
+
+@pytest.mark.parametrize("looked_into_from", [1_000, extent.LOOKED_INTO_FROM])
+def test_the_limit_is_kept_to_the_row_where_an_estimate_is_not_clear(
+    looked_into_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extent, "MOST_ROWS", 1_000)
+    monkeypatch.setattr(extent, "LOOKED_INTO_FROM", looked_into_from)
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", HEADER, *lines(500, 1))
+    lake.drop("b.csv", HEADER, *lines(500, 2))
+    assert lake.run()["status"] == "published"
+    lake.drop("c.csv", HEADER, *lines(6, 3)[:1])
+    said = lake.run()
+    assert said["status"] == "rejected"
+    assert said["message"].startswith("The raw files have more than 1,000 rows, and ETL takes up to 1,000 of 8 columns")
+
+
+def test_a_small_parquet_file_of_too_many_rows_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extent, "MOST_ROWS", 1_000)
+    monkeypatch.setattr("etl.steps.validate", lambda *_: pytest.fail("the file was read"))
+    lake = Lake(CONTRACT)
+    lake.drop_bytes("a.parquet", parquet(1_001, 3))
+    assert lake.run()["message"].startswith("The raw files have 1,001 rows, and ETL takes up to 1,000 of 8 columns")
 
 
 def test_a_file_larger_than_the_disk_has_room_for_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

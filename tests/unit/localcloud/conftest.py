@@ -36,7 +36,7 @@ class CommandLine:
             env={**os.environ, **variables},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,  # a start may take 180 s
             check=False,
         )
 

@@ -151,7 +151,7 @@ def test_localstack_with_many_functions_ends_at_once_in_the_middle_of_a_call(new
         began = time.monotonic()
         emulator.terminate()
         assert wait_until(lambda: not runs(emulator.pid), 30)
-        assert time.monotonic() - began < 3, "LocalStack would wait for polls of 2 s"
+        assert time.monotonic() - began < 10, "LocalStack would wait for polls of 2 s, and for the call"
         assert not any(runs(process.pid) for process in processes)
         assert call.exception() is not None
 

@@ -6,8 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
 
+from andamio.dataset.digests import DigestTexts
 from andamio.errors import TrainingError
 from training.trials.folds import Fold, assign, parts, repeated
+from training.trials.sample import places
+
+
+def test_keys_as_numbers_make_the_folds_and_samples_that_their_texts_make():
+    rng = np.random.default_rng(3)
+    numbers = rng.integers(0, 2**64, size=90, dtype=np.uint64)[rng.integers(0, 90, size=400)]
+    numbers[:20] >>= np.uint64(40)
+    labels, texts = rng.integers(0, 3, size=400), list(DigestTexts(numbers))
+    assigned = repeated(labels, texts, ["a", "b", "c"], 7, 2)
+    assert (repeated(labels, numbers, ["a", "b", "c"], 7, 2) == assigned).all()
+    by_text, by_number = (places(labels, keys, assigned, np.random.default_rng(1)) for keys in (texts, numbers))
+    assert (by_text == by_number).all()
 
 
 def folds(labels, keys, classes, seed) -> list[Fold]:

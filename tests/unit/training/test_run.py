@@ -8,6 +8,7 @@ import pytest
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
+from andamio.dataset.columns import ColumnFile
 from andamio.errors import TrainingError
 from andamio.storage import layout
 from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, fruit_cells, heart_cells, publish, take
@@ -423,3 +424,13 @@ def test_at_most_a_hundred_values_are_learned_the_most_frequent_ones():
     learned = read(models, run, "candidate/contract.json")["features"]["c"]["values"]
     assert len(learned) == 100
     assert {text for text in texts if text.startswith("common")} <= set(learned)
+
+
+def test_a_plan_reads_the_keys_and_the_target_alone_and_no_text_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    lake, models = MemoryObjects("lake"), MemoryObjects("models")
+    publish(lake, HEART, heart_cells())
+    read = []
+    whole = ColumnFile.__getitem__
+    monkeypatch.setattr(ColumnFile, "__getitem__", lambda file, name: read.append(name) or whole(file, name))
+    assert plan(lake, models, HEART).rows == 242
+    assert read == [HEART.problem.target]
