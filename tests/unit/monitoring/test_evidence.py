@@ -94,7 +94,8 @@ def test_what_was_delivered_late_is_there_when_its_labels_are_due(
     world.deliver(range(3, 5), NOON)
     world.deliver([5], NOON - HOUR)
     settings = {"window_hours": 2, "label_delay_hours": delay}
-    hours = evidence.compact(world.lake, MemoryObjects("models"), Window(end - 2 * HOUR, end), Monitor(**settings))
+    deployed = heart().model_copy(update={"monitor": Monitor(**settings)})
+    hours = evidence.compact(world.lake, MemoryObjects("models"), Window(end - 2 * HOUR, end), deployed)
     found = world.read(Window(end - 2 * HOUR, end), **settings)
     assert found.labelled is not None
     assert (hours, len(found.labelled.labels)) == (int(delay == 0), 5)
