@@ -12,6 +12,7 @@ AndamioError
 │   └── NotReady         there is no champion yet
 ├── DataError            a raw or batch file cannot be used
 ├── TrainingError        a step of a training run cannot continue
+├── ApprovalAnswered     somebody answered for a release while it was asked about
 ├── TableBusy            the predictions table refuses writes for now
 ├── EventNotSent         EventBridge did not take an event
 └── CommandError         a command failed
