@@ -91,7 +91,7 @@ def _train(aws: LocalAws) -> None:
     from lambdas.search import handler as search
     from lambdas.train import handler as train
 
-    values: dict[str, str | int] = {"Parallel": _PARALLEL, "ApprovalSeconds": _APPROVAL_SECONDS}
+    values: dict[str, str | int] = {"Parallel": _PARALLEL, "ApprovalSeconds": _APPROVAL_SECONDS, "Partition": "aws"}
     for part, module in {"train": train, "search": search, "registry": registry}.items():
         values |= _function(aws, part, module)
     # Tasks are for large data; steps here run in the process of the test, whatever their size.

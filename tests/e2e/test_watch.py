@@ -104,15 +104,15 @@ def captured(heart: Deployed, predictions: Sequence[Prediction]) -> None:
         until(lambda p=prediction: heart.request("GET", f"/predictions/{p['prediction_id']}").status_code == 200)
 
 
-def compared(clone: Clone, heart: Deployed, version: str, rows: int) -> Report:
-    """The report of `andamio monitor` once it has seen all rows."""
+def compared(clone: Clone, heart: Deployed, version: str, rows: int, labels: int = 0) -> Report:
+    """The report of `andamio monitor` once it has seen all rows, and the labels: those of its last second are not in."""
 
     def report() -> Report | None:
         clone.ok("monitor")
         lake = heart.bucket("lake")
         latest = documents.read(lake, layout.LATEST_REPORT, LatestReport)
         found = documents.read(lake, latest.report, Report)
-        return found if found.traffic.rows >= rows else None
+        return found if found.traffic.rows >= rows and found.labels.joined >= labels else None
 
     found: Report = until(report)
     assert found.model.release == version
@@ -169,7 +169,7 @@ def test_flipped_labels_are_concept_drift_and_leave_raw_data_and_holdout_as_they
     flipped = {p["prediction_id"]: {"0": "1", "1": "0"}[row[TARGET]] for p, row in zip(predictions, rows, strict=True)}
     tell(heart, flipped)
     captured(heart, predictions)
-    report = compared(clone, heart, twin, REQUESTS)
+    report = compared(clone, heart, twin, REQUESTS, REQUESTS)
     assert report.alarms == ["performance"]
     assert report.performance is not None
     assert report.performance.labelled == REQUESTS
@@ -185,7 +185,7 @@ def test_labels_of_predicted_positives_only_are_uneven_coverage_and_no_concept_d
     positives = {p["prediction_id"]: row[TARGET] for p, row in zip(predictions, rows, strict=True) if p["label"] == "1"}
     tell(heart, positives)
     captured(heart, predictions)
-    report = compared(clone, heart, twin, REQUESTS)
+    report = compared(clone, heart, twin, REQUESTS, len(positives))
     assert report.alarms == ["coverage"]
     assert report.performance is not None
     assert report.performance.status != "worse"

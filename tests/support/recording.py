@@ -46,8 +46,8 @@ _READS = frozenset({"GetObject", "HeadObject"})
 _WRITES = frozenset({"PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"})
 _LISTS = {"ListObjectVersions": "ListBucketVersions", "ListObjectsV2": "ListBucket", "ListObjects": "ListBucket"}
 _CHANGING = re.compile(
-    r"\d{8}T\d{6}-[\w-]+|(?:\w+-)?[0-9a-f]{8,}|\b\d+\b|(?<=/incoming/).*|(?<=/raw/).*|(?<=/trials/)\w+|(?<=/lost/)\w+"
-    r"|(?<=/artifacts/code/).*"
+    r"(?<=/decisions/)[a-z_]+-[\w-]+|\d{8}T\d{6}-[\w-]+|(?:\w+-)?[0-9a-f]{8,}|\b\d+\b|(?<=/incoming/).*|(?<=/raw/).*|(?<=/trials/)\w+"
+    r"|(?<=/lost/)\w+|(?<=/artifacts/code/).*"
 )
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 
