@@ -105,7 +105,7 @@ def captured(heart: Deployed, predictions: Sequence[Prediction]) -> None:
 
 
 def compared(clone: Clone, heart: Deployed, version: str, rows: int, labels: int = 0) -> Report:
-    """The report of `andamio monitor` once it has seen all rows, and the labels: those of its last second are not in."""
+    """The report of `andamio monitor` once it has seen all rows and labels; those of its last second are not in it."""
 
     def report() -> Report | None:
         clone.ok("monitor")
