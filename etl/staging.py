@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ _PREFIX = "andamio-etl-"
 
 _own: set[Path] = set()
 """The folders of this process that are in use."""
+_making = threading.Lock()
+"""Held while a folder is made and known: steps of one process may run at once in a test."""
 
 _RECORD = np.dtype([("row", "<u8"), ("key", "<u8"), ("chunk", "<u2"), ("valid", "?")])
 
@@ -41,8 +44,9 @@ class Scratch:
     """A folder on this machine, gone when nothing uses it any more; its name has the id of the process."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-        _own.add(self.folder)
+        with _making:
+            self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+            _own.add(self.folder)
         self._end = weakref.finalize(self, _remove, self.folder)
 
     def fetch(self, lake: Objects, key: str, name: str, *, version: str | None = None) -> Path:
@@ -60,10 +64,11 @@ def remove_abandoned() -> None:
     Folders of processes that run stay, since the functions of a local cloud share one folder for temporary files. One
     with the id of this process that it did not make was left by an earlier one of the same id.
     """
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if pid.isdecimal() and folder not in _own and (int(pid) == os.getpid() or not _runs(int(pid))):
-            shutil.rmtree(folder, ignore_errors=True)
+    with _making:
+        for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+            pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+            if pid.isdecimal() and folder not in _own and (int(pid) == os.getpid() or not _runs(int(pid))):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _runs(pid: int) -> bool:
