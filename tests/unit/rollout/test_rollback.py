@@ -202,10 +202,12 @@ def test_fifty_racing_promotions_and_rollbacks_leave_one_history_without_holes(
             now = NOW + timedelta(days=1, seconds=step)
             try:
                 if chance.random() < 0.5:
-                    made = promote(objects, "heart", chance.choice(two), now, by="p", reason="", force=True)
+                    made = promote(objects, "heart", chance.choice(two), now, by=f"p{seed}", reason="", force=True)
                 else:
                     made = bool(
-                        roll_back(objects, "heart", now, by="r", reason="", version=chance.choice(two), force=True)
+                        roll_back(
+                            objects, "heart", now, by=f"r{seed}", reason="", version=chance.choice(two), force=True
+                        )
                     )
             except UsageError as error:
                 refused.append(str(error))
