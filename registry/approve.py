@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from andamio.errors import ApprovalAnswered
 from andamio.release.approval import Approval, ask, find_approval
-from andamio.release.history import HistoryRecord, record_rejection
+from andamio.release.history import record_rejection
 from andamio.release.pointer import read_pointer
 from andamio.storage.ports import Objects
 from registry.documents import ApprovalState, RegisteredModel
 from registry.follow import CHALLENGER
 from registry.news import News
 from registry.record import Trackers
-from registry.register import numbers_of, problem_of
+from registry.register import numbers_of, problem_of, rejection
 from training.evaluate.documents import GateDecision
 from training.run import Run, decision_file, registered_file
 
@@ -23,8 +23,9 @@ _MARGIN_SECONDS = 120
 
 def approval_state(models: Objects, run_id: str, decision: str) -> ApprovalState:
     """Whether a decision is approved, declined, or to be asked about; what serves already needs no answer."""
-    registered = Run(run_id, models).need(registered_file(decision), RegisteredModel, "register")
-    champion = read_pointer(models, problem_of(Run(run_id, models)))[0].champion
+    run = Run(run_id, models)
+    registered = run.need(registered_file(decision), RegisteredModel, "register")
+    champion = read_pointer(models, problem_of(run))[0].champion
     if champion is not None and champion.release == registered.release:
         return ApprovalState(status="approved", release=registered.release)
     approval = find_approval(models, registered.release)
@@ -83,25 +84,11 @@ def decline(
         until = "in time" if approval is None else f"until {approval.expires}"
         by = "the approval"
         reason = f"Nobody approved it {until}. Train again to ask again, or: andamio promote {registered.release}"
-    record_rejection(
-        models,
-        HistoryRecord(
-            kind="rejected",
-            at=now.isoformat(timespec="seconds"),
-            by=by,
-            reason=reason,
-            problem=problem_of(run),
-            release=registered.release,
-            before=None if gate_decision.champion is None else gate_decision.champion.release,
-            run=run_id,
-            revision=None,
-            decision=decision,
-            numbers=numbers_of(gate_decision),
-        ),
-    )
-    tracker = trackers(problem_of(run))
+    problem = problem_of(run)
+    record_rejection(models, rejection(problem, gate_decision, registered.release, reason, now, by))
+    tracker = trackers(problem)
     tracker.point(CHALLENGER, registered.mlflow_version)
     tracker.conclude(registered.mlflow_run, registered.mlflow_version, "rejected")
     rejected = registered.model_copy(update={"status": "rejected", "reason": reason})
-    news.rejected(problem_of(run), f"{decision}/{reason}", rejected)
+    news.rejected(problem, f"{decision}/{reason}", rejected)
     return rejected

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from andamio.release.approval import Approval
-from andamio.storage.events import make_event
+from andamio.storage.events import EventType, make_event
 from andamio.storage.ports import Events
 from registry.documents import ModelResult
 
@@ -19,41 +19,25 @@ class News:
 
     def promoted(self, problem: str, decision: str, model: ModelResult) -> None:
         """Tell that a run's release serves; raises as `Events.put`."""
-        self.events.put(
-            make_event(
-                "Model promoted",
-                problem=problem,
-                system=self.system,
-                occasion=f"{model.run}/{decision}",
-                message=f"Release {model.release} of run {model.run} is champion now. {model.reason}",
-                release=model.release,
-            )
-        )
+        message = f"Release {model.release} of run {model.run} is champion now. {model.reason}"
+        self._tell("Model promoted", problem, f"{model.run}/{decision}", message, model.release)
 
     def rejected(self, problem: str, decision: str, model: ModelResult) -> None:
         """Tell that a run's release is not served; raises as `Events.put`."""
-        self.events.put(
-            make_event(
-                "Model rejected",
-                problem=problem,
-                system=self.system,
-                occasion=f"{model.run}/{decision}",
-                message=f"Release {model.release} of run {model.run} was rejected. {model.reason}",
-                release=model.release,
-            )
-        )
+        message = f"Release {model.release} of run {model.run} was rejected. {model.reason}"
+        self._tell("Model rejected", problem, f"{model.run}/{decision}", message, model.release)
 
     def asked(self, approval: Approval) -> None:
         """Tell that a release waits for a person; raises as `Events.put`."""
         figures = ", ".join(f"{name} {value:.3f}" for name, value in approval.numbers.items())
+        message = (
+            f"Release {approval.release} of run {approval.run} waits for approval until {approval.expires}: "
+            f"andamio approve {approval.release}. {approval.reason} ({figures})"
+        )
+        occasion = f"{approval.run}/{approval.decision}/{approval.asked}"
+        self._tell("Approval needed", approval.problem, occasion, message, approval.release)
+
+    def _tell(self, kind: EventType, problem: str, occasion: str, message: str, release: str) -> None:
         self.events.put(
-            make_event(
-                "Approval needed",
-                problem=approval.problem,
-                system=self.system,
-                occasion=f"{approval.run}/{approval.decision}/{approval.asked}",
-                message=f"Release {approval.release} of run {approval.run} waits for approval until "
-                f"{approval.expires}: andamio approve {approval.release}. {approval.reason} ({figures})",
-                release=approval.release,
-            )
+            make_event(kind, problem=problem, system=self.system, occasion=occasion, message=message, release=release)
         )

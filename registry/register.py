@@ -218,12 +218,14 @@ def _by(models: Objects, release: str, decision: str) -> str:
     return f"{GATE}, approved by {approval.answer.by}"
 
 
-def rejection(problem: str, decision: GateDecision, release: str, reason: str, now: datetime) -> HistoryRecord:
+def rejection(
+    problem: str, decision: GateDecision, release: str, reason: str, now: datetime, by: str = GATE
+) -> HistoryRecord:
     """The record of a decision by which a release does not serve."""
     return HistoryRecord(
         kind="rejected",
         at=now.isoformat(timespec="seconds"),
-        by=GATE,
+        by=by,
         reason=reason,
         problem=problem,
         release=release,
