@@ -8,12 +8,13 @@ from andamio.storage.documents import Document, Part, to_json
 
 
 class InputRows(Part):
-    """Rows of raw files: read, valid, rejected, and replaced by a later one with the same id."""
+    """Rows of raw files: read, valid, rejected, replaced by a later one with the same id, left out by prepare.py."""
 
     read: int
     valid: int
     rejected: int
     replaced: int
+    left_out: int = 0
 
 
 class VersionRows(InputRows):

@@ -7,11 +7,13 @@ wrong in a look, the champion that was loaded goes on serving, and the reason is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from andamio import names
 from andamio.errors import AccessRefused, AndamioError, NotReady
+from andamio.prepare.code import OwnCode
 from andamio.release.pointer import PointerEntry, read_pointer
 from andamio.release.pointer import champion as champion_of
 from andamio.storage.ports import Clock, Objects
@@ -33,10 +35,19 @@ class Refusal:
 
 
 class Serving:
-    """The champion of one problem, kept up to date, and which of its predictions are kept."""
+    """The champion of one problem, kept up to date, and which of its predictions are kept.
+
+    `code` gives the problem's own code, as it was deployed; it may raise `PrepareError`.
+    """
 
     def __init__(
-        self, objects: Objects, problem: str, clock: Clock, refresh_seconds: float, capture: Capture | None = None
+        self,
+        objects: Objects,
+        problem: str,
+        clock: Clock,
+        refresh_seconds: float,
+        capture: Capture | None = None,
+        code: Callable[[], OwnCode | None] = lambda: None,
     ) -> None:
         self.problem = problem
         self.capture = capture or Capture()
@@ -46,6 +57,7 @@ class Serving:
         self.last_refusal: Refusal | None = None
         self.looked: datetime | None = None
         self._objects = objects
+        self._code = code
         self._clock = clock
         self._refresh = refresh_seconds
         self._champion: Champion | None = None
@@ -76,7 +88,7 @@ class Serving:
             if current is not None and current.version == served.release:
                 self._champion = replace(current, since=served.since, run=served.run)
             else:
-                self._champion = load(self._objects, served, self.capture.hidden)
+                self._champion = load(self._objects, served, self.capture.hidden, self._code())
                 self.loads += 1
                 log.event(
                     names.EVENT_RELEASE_LOADED,

@@ -18,7 +18,7 @@ from andamio.release.explain import explain, seed_of
 from andamio.release.threshold import labels_from
 from lambdas.api import log
 from lambdas.api.champion.champion import Champion
-from lambdas.api.predictions.predict import probabilities_of
+from lambdas.api.predictions.predict import features_of, probabilities_of
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.records import Records, check_size
 
@@ -39,8 +39,8 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
     Raises `RequestError` (503) when the release keeps no rows to explain against.
     """
     contract = champion.contract
-    check_size(records.features, len(contract.inputs))
-    table = parse_records(contract, records.features)
+    check_size(records.features, len(contract.sent.inputs))
+    table = features_of(champion, parse_records(contract.sent, records.features))
     encoded = encode(contract, table)
     probabilities = probabilities_of(champion, encoded)
     (label,) = labels_from(probabilities, contract.positive_index, champion.threshold).tolist()

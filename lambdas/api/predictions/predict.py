@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from andamio import names
 from andamio.errors import InvalidRecord, ReleaseError, Violation
+from andamio.prepare.rows import prepared
 from andamio.records.encode import Encoded, encode
 from andamio.records.from_json import parse_records, unknown_field
 from andamio.records.names import in_contract_form
@@ -38,24 +39,34 @@ def predict(champion: Champion, capture: Capture, records: Records, route: str, 
     `duration_ms` counts from it.
     """
     contract = champion.contract
-    check_size(records.features, len(contract.inputs))
-    table = parse_records(contract, records.features)
-    return _answer(champion, capture, table, records.features, records.ids, route, started)
+    check_size(records.features, len(contract.sent.inputs))
+    table = features_of(champion, parse_records(contract.sent, records.features))
+    features = _values(table) if contract.prepares else records.features
+    return _answer(champion, capture, table, features, records.ids, route, started)
+
+
+def features_of(champion: Champion, sent: Table) -> Table:
+    """What the model sees of records that were parsed; raises `InvalidRecord`, and `PrepareError` (500)."""
+    table = prepared(champion.contract, champion.code, sent)
+    if table.violations:
+        raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
+    return table
 
 
 def predict_csv(champion: Champion, capture: Capture, text: CsvText, route: str, started: float) -> list[Prediction]:
     """Score the rows of a CSV text, all of them or none; raises `InvalidRecord`."""
     contract = champion.contract
-    unknown = [unknown_field(contract, name) for name in text.columns if name not in champion.allowed]
+    unknown = [unknown_field(contract.sent, name) for name in text.columns if name not in champion.allowed]
     if unknown:
         raise InvalidRecord(
             [Violation(0, field or "header", reason, "unknown-field") for field, reason in unknown[:100]]
         )
-    table = parse(contract, text.columns, len(text.lines), text=True, decimal=text.decimal)
-    if table.violations:
-        raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
+    sent = parse(contract.sent, text.columns, len(text.lines), text=True, decimal=text.decimal)
+    if sent.violations:
+        raise InvalidRecord(sorted(sent.violations, key=lambda problem: problem.row))
+    check_size(_values(sent), len(contract.sent.inputs))
+    table = features_of(champion, sent)
     features = _values(table)
-    check_size(features, len(contract.inputs))
     return _answer(champion, capture, table, features, [None] * len(text.lines), route, started)
 
 
