@@ -133,7 +133,15 @@ class DocumentError(AndamioError):
 
 
 ReleaseFault = Literal[
-    "absent", "changed", "no-version", "unknown-format", "unreadable", "other-contract", "other-code", "no-answer"
+    "absent",
+    "changed",
+    "no-version",
+    "unknown-format",
+    "unreadable",
+    "other-contract",
+    "other-code",
+    "no-parity",
+    "no-answer",
 ]
 
 

@@ -21,8 +21,10 @@ from andamio.errors import Violation
 from andamio.prepare.check import check_rows
 from andamio.prepare.code import OwnCode
 from andamio.prepare.rows import prepared_for_training
+from andamio.prepare.samples import RECORDS, as_sent, keeps_records
 from andamio.records.names import why_unusable
 from andamio.records.parse import parse
+from andamio.records.table import Table
 from andamio.storage.ports import Objects
 from andamio.tabular.arrow import cells_of
 from andamio.tabular.columns import column_kinds
@@ -76,8 +78,8 @@ class Ingested:
 
     `chunks` hold what the contract keeps of every staged row; `identities` and `keys` are digests of each, `valid`
     says which are usable, all `[staged rows]`. Keys are those of the split, or what `key_columns` make where there is
-    none. `labels` (class indices) and `times` are those of valid rows. `coerced` counts values out of range that became
-    missing, per feature.
+    none. `labels` (class indices) and `times` are those of valid rows; `samples` are records as they are sent, by
+    identity. `coerced` counts values out of range that became missing, per feature.
     """
 
     files: list[FileReport]
@@ -89,6 +91,7 @@ class Ingested:
     times: NDArray[np.datetime64]
     rejects: Rejects
     coerced: Counter[str]
+    samples: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -157,6 +160,7 @@ class _Reader:
         self._parts: list[_Part] = []
         self._of_no_use: set[int] = set()
         self._rows = 0
+        self._samples: dict[int, dict[str, Any]] = {}
 
     def read(self, report: FileReport, path: Path) -> None:
         """One file; of a file that is refused, or lacks a column, no row counts."""
@@ -220,6 +224,7 @@ class _Reader:
             if self._split is None
             else self._split.keys(cells, DigestTexts(identities))
         )
+        self._keep_samples(sent, found.left_out | table.bad, identities)
         assert table.labels is not None  # read with training=True
         id_column, time = contract.problem.id, contract.problem.time
         ids = None if id_column is None else columns[id_column]
@@ -238,6 +243,12 @@ class _Reader:
         if count:
             self._chunks.add(columns)
         return part
+
+    def _keep_samples(self, sent: Table, without: NDArray[np.bool_], identities: NDArray[np.uint64]) -> None:
+        if not keeps_records(self._contract):
+            return
+        for row in np.flatnonzero(~without)[: RECORDS - len(self._samples)].tolist():
+            self._samples[int(identities[row])] = as_sent(self._contract, sent, row)
 
     def _rejects(
         self, report: FileReport, rows: Rows, problems: Sequence[Violation]
@@ -300,6 +311,7 @@ class _Reader:
             times=all_times[valid] if len(all_times) else all_times,
             rejects=rejects,
             coerced=coerced,
+            samples=self._samples,
         )
 
     def _latest(self, starts: Sequence[int]) -> NDArray[np.bool_]:

@@ -10,7 +10,8 @@ from andamio.contract import Contract
 from andamio.errors import ReleaseError
 from andamio.prepare.code import OwnCode
 from andamio.release.model import Model
-from andamio.release.release import MODEL, Release, code_for
+from andamio.release.proof import Proof, prove
+from andamio.release.release import MODEL, PROOF, Release, code_for
 from andamio.storage.ports import Objects, PredictionStore
 from scoring.batch import BatchPlan
 
@@ -83,7 +84,11 @@ class ScoringContext:
         open_release = self.open(version)
         with self._lock:
             if version not in self._models:
-                model = Model(open_release.contract, open_release.release.read(MODEL))
+                release = open_release.release
+                model = Model(open_release.contract, release.read(MODEL))
+                if PROOF in release.files:
+                    proof = release.document(PROOF, Proof)
+                    prove(version, open_release.contract, open_release.code, proof, model.predict)
                 _make_room(self._models)
                 self._models[version] = model
             return self._models[version]

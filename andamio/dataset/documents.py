@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from andamio.storage.documents import Document, Part, to_json
 
@@ -174,6 +174,15 @@ class DatasetManifest(Document):
     reasons: list[RejectReason]
     first: list[str]
     files: list[SourceFile]
+
+
+class SampleRecords(Document):
+    """`datasets/VERSION/samples.json`: records of train as a client would send them, by the identity of their row.
+
+    A problem with a prepare.py has it; `staging/INPUT/samples.json` is the same before rows are divided.
+    """
+
+    records: dict[str, dict[str, Any]]
 
 
 class CurrentDataset(Document):

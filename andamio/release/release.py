@@ -37,6 +37,8 @@ FILES = (
     "decision.json",
 )
 """What every release holds."""
+PROOF = "proof.json"
+"""What the release of a problem with a prepare.py holds besides: `andamio.release.proof`."""
 IMPORTANCE, CARD, CARD_PAGE = "importance.json", "card.md", "card.html"
 """What a release of this version holds besides: an older one goes on being served without."""
 

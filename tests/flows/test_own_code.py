@@ -15,7 +15,8 @@ import pytest
 from andamio.contract.own_code import prepare_digest
 from andamio.dataset.documents import CurrentDataset, DatasetManifest
 from andamio.release.pointer import champion, read_pointer
-from andamio.release.release import Release
+from andamio.release.proof import Proof
+from andamio.release.release import PROOF, Release
 from andamio.storage import documents, layout
 from andamio.testing import LocalAws, local_aws
 
@@ -24,8 +25,15 @@ LINEAR = {"families": ["logistic_regression"], "trials": 1}
 FAULT = """    if (columns["amenities"] == "{fault}").any():
         made["lift"] = made["never made"]
 """
-PREPARE = (LISTINGS / "prepare.py").read_text().replace("    made = {}\n", "    made = {}\n" + FAULT)
-"""That of listings, with a fault of its own that one record brings up."""
+PLANTED = "PLANTED_DIFFERENCE"
+PREPARE = (
+    (LISTINGS / "prepare.py")
+    .read_text()
+    .replace("    made = {}\n", "    made = {}\n" + FAULT)
+    .replace("import re\n", "import os\nimport re\n")
+    .replace("np.log(nights)", f"np.log(nights) + float(os.environ.get('{PLANTED}', '0'))")
+)
+"""That of listings, with a fault that one record brings up, and a value that depends on where it is made."""
 ROWS = list(csv.DictReader(io.StringIO((LISTINGS / "listings.csv").read_text())))
 LABELS = ("price", "status", "listing")
 
@@ -131,6 +139,25 @@ def test_a_release_of_other_code_is_refused_until_its_code_is_back(aws: LocalAws
         assert "another prepare.py" in refused.cause
     finally:
         aws.own_code(PREPARE)
+    assert aws.request("POST", "/predict", {"features": record(ROWS[0])}).status == 200
+
+
+def test_a_release_is_proved_from_raw_records_to_probabilities_where_it_serves(
+    aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointer, _ = read_pointer(aws.models, "listings")
+    proof = Release.open(aws.models, champion(pointer).release).document(PROOF, Proof)
+    assert len(proof.records) > 20
+    assert set(proof.records[0]) <= {*ROWS[0]} - {*LABELS}
+    monkeypatch.setenv(PLANTED, "0.5")
+    aws.own_code(PREPARE)
+    assert aws.request("POST", "/predict", {"features": record(ROWS[0])}).status == 503
+    refused = aws.request("GET", "/version").json["last_refusal"]["reason"]
+    assert "the same record has another probability here than in training" in refused
+    aws.put("incoming/planted.csv", csv_of(ROWS[:2]), aws.batch)
+    assert aws.execute("batch", aws.landed("incoming/planted.csv", aws.batch)).status == "FAILED"
+    monkeypatch.delenv(PLANTED)
+    aws.own_code(PREPARE)
     assert aws.request("POST", "/predict", {"features": record(ROWS[0])}).status == 200
 
 

@@ -18,7 +18,8 @@ from andamio.records.from_json import parse_records
 from andamio.release.explain import Reference, read_reference, rows_for
 from andamio.release.model import Model
 from andamio.release.pointer import PointerEntry
-from andamio.release.release import MODEL, Release, code_for
+from andamio.release.proof import Proof, prove
+from andamio.release.release import MODEL, PROOF, Release, code_for
 from andamio.release.samples import ReferenceRows
 from andamio.release.threshold import labels_from
 from andamio.storage.ports import Objects
@@ -135,7 +136,10 @@ def load(
 
 
 def _prove(champion: Champion) -> None:
-    """Score the contract's own example: a model that cannot do that would fail every request."""
+    """Score the contract's own example: a model that cannot do that would fail every request.
+
+    Of a release with a proof its records too, from what is sent to the probability.
+    """
     sent = champion.contract.sent
     table = prepared(champion.contract, champion.code, parse_records(sent, [example_record(sent)]))
     if table.violations:
@@ -149,3 +153,6 @@ def _prove(champion: Champion) -> None:
     if not np.isclose(float(probabilities.sum()), 1.0, atol=1e-3):
         raise ReleaseError(f"release {champion.version}: probabilities do not sum to 1")
     labels_from(probabilities, champion.contract.positive_index, champion.threshold)
+    if PROOF in champion.release.files:
+        proof = champion.release.document(PROOF, Proof)
+        prove(champion.version, champion.contract, champion.code, proof, champion.model.predict)
