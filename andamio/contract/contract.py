@@ -250,17 +250,12 @@ def _without_what_is_not_built(raw: object) -> object:
     """A sealed contract without reserved settings: they were accepted once, and changed nothing."""
     if not isinstance(raw, dict):
         return raw
-    kept = {
+    return {
         table: {key: said for key, said in keys.items() if (table, key) not in NOT_BUILT}
         if isinstance(keys, dict)
         else keys
         for table, keys in raw.items()
     }
-    release = kept.get("release")
-    if isinstance(release, dict):
-        # Every release was served directly, whatever strategy it names.
-        kept["release"] = {key: said for key, said in release.items() if key != "strategy"}
-    return kept
 
 
 def _canonical(value: object) -> bytes:
