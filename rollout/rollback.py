@@ -1,4 +1,4 @@
-"""Rollback: the challenger is withdrawn; without one the champion, and the release before it or a named one serves."""
+"""Rollback: the challenger is withdrawn; without one the champion, and a release before it serves again."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def roll_back(
 
     While there is a challenger, that is what is withdrawn, unless the `version` of another release is given: the
     champion then goes back to it, and the challenger is one no longer.
-    Without a `version` it is the release that served before the champion; right after such a rollback the same call is
-    taken for the same one, which may have been cut off; so is it after a challenger was withdrawn. A withdrawn release stays, and is not
-    promoted again, by the gate or by hand, unless somebody forces it. Raises `UsageError` where there is nothing to go
-    back to, where the release was withdrawn itself, or when somebody else changed what serves meanwhile;
-    `ReleaseError` when the release is not intact.
+    Without a `version` it is the release that served before the champion; right after such a rollback, and after a
+    challenger was withdrawn, the same call is taken for the same one, which may have been cut off. A withdrawn release
+    stays, and is not promoted again, by the gate or by hand, unless somebody forces it. Raises `UsageError` where there
+    is nothing to go back to, where the release was withdrawn itself, or when somebody else changed what serves
+    meanwhile; `ReleaseError` when the release is not intact.
     """
     pointer, etag = read_pointer(objects, problem)
     champion = pointer.champion
@@ -98,4 +98,3 @@ def _before(pointer: Pointer, champion: PointerEntry) -> str:
             "lists them."
         )
     return pointer.previous.release
-

@@ -391,7 +391,7 @@ def promote(
     reason: Reason = "",
     force: Annotated[bool, typer.Option("--force", help="Also a release that was withdrawn.")] = False,
 ) -> None:
-    """Let an intact release serve, without the gate: also where the champion cannot be read, or a challenger is tried."""
+    """Let an intact release serve, without the gate, and whatever challenger is tried."""
     serving.promote(_deployed(problem, stage), release, reason=reason, force=force)
 
 

@@ -23,8 +23,8 @@ Kind = Literal["promoted", "rejected", "rolled_back", "challenged", "withdrawn"]
 class HistoryRecord(Document):
     """`decisions/ID.json`: what happened to which release, when (ISO 8601, UTC), by whom or what, and why.
 
-    `release` serves since a promotion or a rollback, was refused by a rejection, became the challenger ("challenged") or
-    was one until it was withdrawn; `before` served before.
+    `release` serves since a promotion or a rollback, was refused by a rejection, became the challenger ("challenged"),
+    or was one until it was withdrawn; `before` served before.
     `revision` is that of the pointer, None where it did not move; `decision` names the gate's decision.
     """
 

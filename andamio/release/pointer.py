@@ -18,7 +18,6 @@ from andamio.storage import documents, layout
 from andamio.storage.documents import STRICT
 from andamio.storage.ports import Objects
 
-
 type Strategy = Literal["shadow", "canary"]
 """How a challenger is tried: scored beside the champion, or with records of its own to answer."""
 
