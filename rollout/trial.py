@@ -23,9 +23,10 @@ ALARM = "the alarm"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look led to; `pointer` is as it is now. "ended" says that somebody else ended the trial."""
+    """What a look led to; `pointer` is as it is now. "ended" says that somebody else ended the trial `rollout`."""
 
     status: Literal["wait", "promoted", "withdrawn", "ended"]
+    rollout: str
     reason: str
     pointer: Pointer
     seconds: int = 0
@@ -43,7 +44,7 @@ def look(lake: Objects, models: Objects, contract: Contract, rollout: str, now: 
     evidence = gather(lake, rollout, since, now)
     verdict = judge(contract, str(pointer.strategy), evidence, (now - since).total_seconds())
     if verdict.status == "wait":
-        return Look("wait", verdict.reason, pointer, verdict.seconds)
+        return Look("wait", rollout, verdict.reason, pointer, verdict.seconds)
     return _end(models, pointer, etag, rollout, _after(models, pointer, now, verdict, evidence))
 
 
@@ -55,10 +56,11 @@ def withdraw_by_alarm(models: Objects, problem: str, alarm: str, raised: datetim
         by_alarm = pointer.change is not None and pointer.change.by == f"{ALARM} {alarm}"
         if by_alarm and pointer.change is not None and pointer.change.kind == "withdrawn":
             record_change(models, pointer)
-            return Look("withdrawn", pointer.change.reason, pointer)
-        return Look("ended", "There is no challenger any more.", pointer)
+            rollout = f"{pointer.change.after}-{pointer.revision - 1}"
+            return Look("withdrawn", rollout, pointer.change.reason, pointer)
+        return Look("ended", "", "There is no challenger any more.", pointer)
     if datetime.fromisoformat(challenger.since) > raised:
-        return Look("ended", f"Release {challenger.release} became the challenger after the alarm.", pointer)
+        return Look("ended", "", f"Release {challenger.release} became the challenger after the alarm.", pointer)
     reason = f"The alarm {alarm} rang: its section in docs/operations.md says what it means."
     decision = None if pointer.change is None else pointer.change.decision
     after = withdrawal(models, pointer, now, by=f"{ALARM} {alarm}", reason=reason, decision=decision)
@@ -112,8 +114,8 @@ def _over(models: Objects, pointer: Pointer, rollout: str) -> Look:
     change = pointer.change
     release, _, revision = rollout.rpartition("-")
     if change is None or change.after != release or pointer.revision != int(revision) + 1:
-        return Look("ended", "Another change of what serves ended the trial.", pointer)
+        return Look("ended", rollout, "Another change of what serves ended the trial.", pointer)
     if change.by != RULE and not change.by.startswith(ALARM):
-        return Look("ended", f"{change.by} ended the trial: {change.reason}", pointer)
+        return Look("ended", rollout, f"{change.by} ended the trial: {change.reason}", pointer)
     record_change(models, pointer)
-    return Look("promoted" if change.kind == "promoted" else "withdrawn", change.reason, pointer)
+    return Look("promoted" if change.kind == "promoted" else "withdrawn", rollout, change.reason, pointer)

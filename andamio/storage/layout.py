@@ -2,8 +2,8 @@
 
 The *lake* holds data (`raw/`, `staging/`, `quarantine/`, `datasets/`) and what the watch keeps (`captures/`,
 `feedback/`, `monitoring/`, `trials/`); the *models* bucket holds what training makes (`runs/`, `releases/`,
-`mlflow/`) and what becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files to score and their results
-(`incoming/`, `scored/`, `rejected/`, `batches/`).
+`mlflow/`) and what becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files to score
+and their results (`incoming/`, `scored/`, `rejected/`, `batches/`).
 """
 
 from __future__ import annotations

@@ -50,9 +50,7 @@ class Version(ApiModel):
     last_refusal: Annotated[Object | None, Field(description="When, which release, code and reason")]
     challenger: Annotated[
         Object | None,
-        Field(
-            description="The release on trial: since when, its strategy, the share that it answers, whether it is loaded"
-        ),
+        Field(description="The release on trial: since when, its strategy, the share it answers, whether it is loaded"),
     ]
     andamio: Annotated[str, Field(description="The version of Andamio")]
 
