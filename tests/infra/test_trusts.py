@@ -32,6 +32,7 @@ EXPECTED = {
     "TrainMachineRole": machine("train"),
     "ScoringMachineRole": machine("batch"),
     "WatchMachineRole": machine("monitor"),
+    "RolloutMachineRole": machine("rollout"),
     "WatchScheduleRole": rule("monitor-schedule"),
     "RawFilesRole": rule("etl-arrivals"),
     "ScoringArrivalsRole": rule("batch-arrivals"),

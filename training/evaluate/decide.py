@@ -88,7 +88,10 @@ def _unless_withdrawn(verdict: gate.Decision, withdrawal: Withdrawn | None) -> g
 
 
 def _incomplete_promotion(run: Run, pointer: Pointer) -> GateDecision | None:
-    """The decision by which this run came to serve, where promotion stopped between the pointer and MLflow."""
+    """The decision by which this run came to serve, where promotion stopped between the pointer and MLflow.
+
+    That of a challenger holds as long as its trial, which would begin anew with another.
+    """
     entry = next((one for one in (pointer.champion, pointer.challenger) if one is not None and one.run == run.id), None)
     if entry is None:
         return None
@@ -96,7 +99,7 @@ def _incomplete_promotion(run: Run, pointer: Pointer) -> GateDecision | None:
         decision = Release.open(run.models, entry.release).document("decision.json", GateDecision)
     except ReleaseError:
         return None
-    is_complete = run.find(promotion_file(decision.decision), Promotion) is not None
+    is_complete = entry is not pointer.challenger and run.find(promotion_file(decision.decision), Promotion) is not None
     return None if is_complete or decision.outcome != "promoted" else decision
 
 
