@@ -6,9 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from andamio.gate.decision import Figure, Outcome
+from andamio.gate.decision import Figure
 from andamio.step import StepResult
 from andamio.storage.documents import Document
+
+
+ModelStatus = Literal["promoted", "rejected", "tied", "challenged"]
+"""The gate's outcome, and "challenged": what the gate allows is tried first."""
 
 
 class RunResult(StepResult):
@@ -29,7 +33,7 @@ class ModelResult(StepResult, Figure):
     run: str
     mlflow_run: str
     metric: str
-    status: Outcome | Literal["challenged"]
+    status: ModelStatus
     mlflow_version: str
     release: str
     reason: str

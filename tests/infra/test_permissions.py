@@ -21,6 +21,8 @@ ROLES = {
     "RawFilesRole",
     "ScoringArrivalsRole",
     "WatchScheduleRole",
+    "RolloutMachineRole",
+    "RolloutAlarmsRole",
     "TrackingRole",
     "AccessLogRole",
     "TasksRole",

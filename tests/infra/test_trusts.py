@@ -33,6 +33,7 @@ EXPECTED = {
     "ScoringMachineRole": machine("batch"),
     "WatchMachineRole": machine("monitor"),
     "RolloutMachineRole": machine("rollout"),
+    "RolloutAlarmsRole": rule("challenger-alarms"),
     "WatchScheduleRole": rule("monitor-schedule"),
     "RawFilesRole": rule("etl-arrivals"),
     "ScoringArrivalsRole": rule("batch-arrivals"),
