@@ -86,6 +86,55 @@ def demo(problem: Folder = HEART, emulator: EmulatorChoice = None) -> None:
 
 
 @app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the problem: lower-case letters, digits and hyphens.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="CSV, JSON Lines, Parquet or .xlsx file. May be repeated: rows are joined."),
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column to predict. Default: asked, or guessed.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="classification or regression. Default: by the target's values.")
+    ] = None,
+    positive: Annotated[str | None, typer.Option("--positive", help="The positive class of two, as in the data.")] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="The column that identifies a record.")] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="The column whose rows stay together, such as a patient's.")
+    ] = None,
+    time: Annotated[str | None, typer.Option("--time", help="The column that orders rows.")] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="The sheet of a workbook. Default: the first one.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Encoding of text files, such as latin-1. Default: detected.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="The folder to write. Default: problems/NAME.")] = None,
+    source: Annotated[str, typer.Option("--source", help="Where the data come from, for DATA.md.")] = "",
+    licence: Annotated[str, typer.Option("--licence", help="Their licence, for DATA.md.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: decide, and say why.")] = False,
+) -> None:
+    """Write a problem folder from data files: problem.toml with findings as comments, and a data card."""
+    from andamio.cli.new import new as drafting  # pandas, and what ETL needs, take a second to import
+
+    drafting.new(
+        name,
+        files or [],
+        drafting.Options(
+            target=target,
+            task=task,
+            positive=positive,
+            id=id_,
+            group=group,
+            time=time,
+            sheet=sheet,
+            encoding=encoding,
+            folder=to,
+            source=source,
+            licence=licence,
+            ask=not yes and drafting.is_asked(),
+        ),
+    )
+
+
+@app.command()
 def up(
     iam: Annotated[
         bool | None,
