@@ -483,16 +483,36 @@ def history_(
 
 @app.command()
 def check(
+    path: Annotated[
+        Path | None, typer.Argument(help="The folder of a problem. Default: this folder, if it has a problem.toml.")
+    ] = None,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Rewrite problem.toml in the format of this version. Comments stay.")
+    ] = False,
     registry: Annotated[
         bool, typer.Option("--registry", help="Whether MLflow's alias and tags say what serves; repaired if not.")
     ] = False,
     problem: Name = None,
     stage: Stage = None,
 ) -> None:
-    """Check that MLflow says what serves, and repair it."""
-    if not registry:
-        raise UsageError("Expected what to check: andamio check --registry")
-    serving.check_registry(_deployed(problem, stage))
+    """Check a problem folder in seconds, without a cloud: contract, data, leaks, training, bad values."""
+    if registry:
+        if path is not None or upgrade:
+            raise UsageError("--registry is about a deployed problem: andamio check --registry --problem NAME")
+        serving.check_registry(_deployed(problem, stage))
+        return
+    if problem is not None or stage is not None:
+        raise UsageError("--problem and --stage are for --registry; a folder is named alone: andamio check FOLDER")
+    folder = path or (Path() if Path("problem.toml").exists() else HEART)
+    if upgrade:
+        from andamio.cli.check.upgrade import upgrade as rewrite
+
+        changes = rewrite(folder)
+        done("; ".join(changes) if changes else "problem.toml has the format of this version already")
+        return
+    from andamio.cli.check import check as checking  # scikit-learn takes seconds to import
+
+    checking.check(folder)
 
 
 @app.command()
