@@ -92,17 +92,23 @@ def new(
         list[Path] | None,
         typer.Option("--from", help="CSV, JSON Lines, Parquet or .xlsx file. May be repeated: rows are joined."),
     ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="The column to predict. Default: asked, or guessed.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="The column to predict. Default: asked, or guessed.")
+    ] = None,
     task: Annotated[
         str | None, typer.Option("--task", help="classification or regression. Default: by the target's values.")
     ] = None,
-    positive: Annotated[str | None, typer.Option("--positive", help="The positive class of two, as in the data.")] = None,
+    positive: Annotated[
+        str | None, typer.Option("--positive", help="The positive class of two, as in the data.")
+    ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="The column that identifies a record.")] = None,
     group: Annotated[
         str | None, typer.Option("--group", help="The column whose rows stay together, such as a patient's.")
     ] = None,
     time: Annotated[str | None, typer.Option("--time", help="The column that orders rows.")] = None,
-    sheet: Annotated[str | None, typer.Option("--sheet", help="The sheet of a workbook. Default: the first one.")] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", help="The sheet of a workbook. Default: the first one.")
+    ] = None,
     encoding: Annotated[
         str | None, typer.Option("--encoding", help="Encoding of text files, such as latin-1. Default: detected.")
     ] = None,

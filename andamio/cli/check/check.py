@@ -15,7 +15,7 @@ from andamio.cli.console import done, err, fail, out, step
 from andamio.cli.home import REPO
 from andamio.cli.models.sample import first_record, sample_files
 from andamio.contract import Contract
-from andamio.errors import AndamioError, CommandError, InvalidRecord
+from andamio.errors import AndamioError, CheckFailed, InvalidRecord
 from andamio.tabular.read_as import assumptions
 from etl.validate import absent_columns
 from training.rows import TrainingRows
@@ -23,12 +23,6 @@ from training.rows import TrainingRows
 _REASONS = 8
 _SHOWN = 8
 _EXAMPLES = 6
-
-
-class CheckFailed(CommandError):
-    """A problem folder is not sound: what was printed says why."""
-
-    code = "check-failed"
 
 
 @dataclass
@@ -70,7 +64,7 @@ def check(folder: Path) -> Findings:
             f"then: andamio check {place}"
         )
     note = f" {len(findings.warnings)} to look at." if findings.warnings else ""
-    out.print(f"{escape(place)} is sound.{note} Next: make demo PROBLEM={escape(place)}")
+    out.print(f"{escape(place)} is sound.{note} Next: make demo PROBLEM={escape(place)}", soft_wrap=True)
     return findings
 
 
@@ -124,7 +118,9 @@ def _data(folder: Path, contract: Contract, findings: Findings) -> Rehearsal | N
     assert rehearsal.manifest is not None
     assert info is not None
     rows_of = rehearsal.manifest.rows
-    findings.passed(f"data: {info.rows.valid:,} valid rows, {rows_of.train:,} to train on and {rows_of.holdout:,} held out")
+    findings.passed(
+        f"data: {info.rows.valid:,} valid rows, {rows_of.train:,} to train on and {rows_of.holdout:,} held out"
+    )
     _audit(contract, rehearsal, findings)
     return rehearsal
 
@@ -155,7 +151,9 @@ def _bad_values(folder: Path, contract: Contract, findings: Findings) -> None:
         findings.failed(f"bad values: '{refusal.field}' accepts {refusal.sent}")
     if accepted:
         return
-    findings.passed(f"bad values: {len(refusals)} of {len(refusals)} are refused with their field and a reason, such as")
+    findings.passed(
+        f"bad values: {len(refusals)} of {len(refusals)} are refused with their field and a reason, such as"
+    )
     examples = {refusal.code: refusal for refusal in refusals}
     for refusal in list(examples.values())[:_EXAMPLES]:
         err.print(f"    {escape(f'{refusal.field} ({refusal.sent}): {refusal.reason}')}", soft_wrap=True)
@@ -180,26 +178,31 @@ def _training(contract: Contract, rehearsal: Rehearsal, findings: Findings) -> N
     slowest = max(works, key=lambda result: result.latency_ms)
     exact = max(result.difference for result in works)
     findings.passed(
-        f"training: {len(works)} of {len(results)} families train on {works[0].rows[1]} rows and export with parity (largest "
-        f"difference {exact:.1g})"
+        f"training: {len(works)} of {len(results)} families train on {works[0].rows[1]} rows and export with parity "
+        f"(largest difference {exact:.1g})"
     )
     limit = contract.gate.max_latency_ms
     if slowest.latency_ms > limit:
         findings.warn(
-            f"training: {slowest.family} answers in {slowest.latency_ms:.1f} ms here, and [gate] max_latency_ms is {limit:g}"
+            f"training: {slowest.family} answers in {slowest.latency_ms:.1f} ms here, and [gate] max_latency_ms is "
+            f"{limit:g}"
         )
     _estimate(contract, works, train, largest, findings)
 
 
 def _estimate(
-    contract: Contract, works: list[families.Trained], train: TrainingRows, largest: families.Trained, findings: Findings
+    contract: Contract,
+    works: list[families.Trained],
+    train: TrainingRows,
+    largest: families.Trained,
+    findings: Findings,
 ) -> None:
     rows = len(train.labels)
     found = estimate.estimate(contract, works, rows)
     where = "functions" if found.function else "Fargate tasks, for the data are too large for a function"
     findings.passed(
-        f"estimate: {found.fits} fits on {rows:,} rows, about {_minutes(found.here)} here and {_minutes(found.aws)} on AWS "
-        f"(in {where}); a model of {largest.size_bytes / 2**20:.1f} MB or more ({largest.family}, on the sample)"
+        f"estimate: {found.fits} fits on {rows:,} rows, about {_minutes(found.here)} here and {_minutes(found.aws)} on "
+        f"AWS (in {where}); a model of {largest.size_bytes / 2**20:.1f} MB or more ({largest.family}, on the sample)"
     )
 
 

@@ -128,7 +128,8 @@ def _inline(values: Mapping[str, Any]) -> tomlkit.items.InlineTable:
 
 def _value(value: Any) -> tomlkit.items.Item:
     if not isinstance(value, list):
-        return tomlkit.item(value)
+        plain: tomlkit.items.Item = tomlkit.item(value)
+        return plain
     array = tomlkit.array()
     array.extend(value)
     if len(array.as_string()) > _INLINE:

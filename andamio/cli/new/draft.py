@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from andamio.cli.new import roles
 from andamio.cli.new.column import Column
-from andamio.cli.new.marks import Marks, Missing
+from andamio.cli.new.marks import Missing
 from andamio.contract.tables import EXACT_INTEGER, LARGEST_NUMBER, RESERVED
 
 LISTED = 30
@@ -35,6 +36,12 @@ _GROUP_ROWS = (1.2, 50.0)
 """Rows a group has in the mean, from and up to: with more it is a category."""
 _GROUPS = 10
 _ZERO_APART = 0.5
+_TWO_DIGITS = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2}(\s.*)?")
+_SPOKEN = re.compile(
+    r"\d.*\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|am|pm)|\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\w*"
+    r".*\d|\d{1,2}:\d{2}|\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}",
+    re.IGNORECASE,
+)
 
 
 @dataclass
@@ -126,7 +133,7 @@ def _is_group(column: Column) -> bool:
     )
 
 
-def decide(column: Column, marks: Marks, missing: Missing, *, nested: bool) -> Decision:
+def decide(column: Column, missing: Missing, *, nested: bool) -> Decision:
     """What a column that has no role is to be."""
     decision = Decision(column.name)
     if column.name in RESERVED or len(column.name) > _LONGEST or not column.name.isprintable():
@@ -162,6 +169,8 @@ def decide(column: Column, marks: Marks, missing: Missing, *, nested: bool) -> D
 
 
 def _typed(decision: Decision, column: Column, missing: Missing) -> None:
+    if not column.text:
+        decision.comments.append("The file has its numbers in quotes, so they are read as texts.")
     lower = {text.lower() for text in column.counts}
     if lower == {"true", "false"}:
         decision.keys["type"] = "boolean"
@@ -208,10 +217,12 @@ def _number(decision: Decision, column: Column, missing: Missing) -> None:
     if column.whole and len(amounts) == 2 and not alone:
         decision.keys["type"] = "category"
         decision.keys["values"] = sorted(column.counts, key=lambda text: column.numbers.get(text, math.inf))
-        decision.comments.append("Two whole numbers: most often a code. Say what each means: { 0 = \"no\", 1 = \"yes\" }")
+        decision.comments.append('Two whole numbers: most often a code. Say what each means: { 0 = "no", 1 = "yes" }')
         return
     if _counts_rows(column) and column.rows >= _FEW_ROWS:
-        decision.leave_out("it counts the rows of the file, as an index does. If it identifies a record, make it the id.")
+        decision.leave_out(
+            "it counts the rows of the file, as an index does. If it identifies a record, make it the id."
+        )
         return
     if roles.is_identifier(column.name) and column.distinct >= _DISTINCT * column.values and column.whole:
         decision.leave_out(
@@ -229,11 +240,13 @@ def _number(decision: Decision, column: Column, missing: Missing) -> None:
     decision.keys["type"] = "integer" if whole else "number"
     decision.keys["min"], decision.keys["max"] = bounds(low, high, whole=whole)
     shown = f"{low:.10g} to {high:.10g}"
-    decision.comments.append(f"Seen: {shown}, {len(amounts)} values. min and max are a guess: a value outside is rejected.")
+    decision.comments.append(
+        f"Seen: {shown}, {len(amounts)} values. min and max are a guess: a value outside is rejected."
+    )
     if alone:
         decision.comments.append(
-            f"{', '.join(f'{number:.0f}' for number in alone)} means no value here by its place far from the others; in "
-            "other columns it is a value. So what is outside the range counts as missing."
+            f"{', '.join(f'{number:.0f}' for number in alone)} means no value here, for it lies far from the others; "
+            "in other columns it is a value. So what is outside the range counts as missing."
         )
     if whole and len(amounts) <= _CODES:
         decision.comments.append(
@@ -281,7 +294,11 @@ def bounds(low: float, high: float, *, whole: bool) -> tuple[float, float]:
 def _text(decision: Decision, column: Column) -> None:
     repeats = column.values / column.distinct
     length = sum(len(text) * rows for text, rows in column.counts.items()) / column.values
-    if any(map(_is_money, column.counts)) and column.distinct > _CODES:
+    if column.distinct > _CODES and all(map(_TWO_DIGITS.fullmatch, column.counts)):
+        decision.leave_out("its dates have years of two digits, which do not say the century: write four to use it.")
+    elif column.distinct > _CODES and roles.is_time(column.name) and all(map(_SPOKEN.search, column.counts)):
+        decision.leave_out("its dates are written in a way that is not read: write them as 2026-03-31 to use it.")
+    elif any(map(_is_money, column.counts)) and column.distinct > _CODES:
         decision.leave_out(
             "its numbers have signs around them (a currency, a percent sign): write them as plain numbers to use them."
         )
@@ -302,7 +319,9 @@ def _category(decision: Decision, column: Column) -> None:
     decision.keys["type"] = "category"
     if column.distinct > LISTED:
         more = f", the {_LEARNED} most frequent ones" if column.distinct > _LEARNED else ""
-        decision.comments.append(f"{column.distinct} values: they are learned from train{more}; others are read as one.")
+        decision.comments.append(
+            f"{column.distinct} values: they are learned from train{more}; others are read as one."
+        )
         return
     decision.keys["values"] = sorted(column.counts)
     once = sum(rows == 1 for rows in column.counts.values())

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from andamio.cli.new.column import Column, Marks
 
-SURE = frozenset({"?", "NA", "N/A", "n/a", "#N/A", "#NA", "NaN", "nan", "NULL", "null", "Null", "<NA>", "#NULL!", "N.A."})
+SURE = frozenset(
+    {"?", "NA", "N/A", "n/a", "#N/A", "#NA", "NaN", "nan", "NULL", "null", "Null", "<NA>", "#NULL!", "N.A."}
+)
 """Texts that mean no value wherever they stand."""
 LIKELY = frozenset(
     {
-        "-", "--", "---", ".", "..", "...", "*", "**", "na", "nd", "ND", "n.d.", "none", "None", "NONE", "nil", "missing",
-        "Missing", "unknown", "Unknown", "UNKNOWN", "not available", "Not Available", "not reported", "#VALUE!", "#REF!",
-        "#DIV/0!", "inf", "-inf", "Inf", "-Inf", "x", "X", "k.A.", "s/d", "NR", "nr",
+        "-", "--", "---", ".", "..", "...", "*", "**", "na", "nd", "ND", "n.d.", "none", "None", "NONE", "nil",
+        "missing", "Missing", "unknown", "Unknown", "UNKNOWN", "not available", "Not Available", "not reported",
+        "#VALUE!", "#REF!", "#DIV/0!", "inf", "-inf", "Inf", "-Inf", "x", "X", "k.A.", "s/d", "NR", "nr",
     }
 )  # fmt: skip
 """Texts that mean no value where they stand between numbers."""
@@ -75,8 +77,10 @@ def _between(counts: Mapping[str, Counter[str]], decimal: str, mark: str) -> boo
     for texts in counts.values():
         values = [text for text in texts if text and text not in SURE]
         marked = [text for text in values if (found := _GROUPED.fullmatch(text)) and found[1] == mark]
-        if marked and all(grouped.number(text) is not None for text in values) and any(
-            plain.number(text) is None for text in marked
+        if (
+            marked
+            and all(grouped.number(text) is not None for text in values)
+            and any(plain.number(text) is None for text in marked)
         ):
             return True
     return False

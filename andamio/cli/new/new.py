@@ -18,10 +18,11 @@ from andamio.cli.check.sample import sampled
 from andamio.cli.console import done, err, note, out, step
 from andamio.cli.home import REPO
 from andamio.cli.new import roles
-from andamio.cli.new.column import Column
+from andamio.cli.new.column import Column, Marks
 from andamio.cli.new.document import Draft, data_card, toml_of
 from andamio.cli.new.draft import Decision, Role, decide, find_roles
-from andamio.cli.new.marks import Marks, Missing, marks_of, missing_of
+from andamio.cli.new.labelled import labelled
+from andamio.cli.new.marks import Missing, marks_of, missing_of
 from andamio.cli.new.source import Source, joined, read_source
 from andamio.cli.new.target import CLASSIFICATION, guess_target, target_of, task_of
 from andamio.cli.new.workbook import is_workbook, sheet_as_csv
@@ -31,6 +32,7 @@ from andamio.errors import ContractError, InputFileError, UsageError
 from andamio.suggestion import did_you_mean
 from andamio.tabular.read_as import in_words
 from etl.audit.suspects import COPY, IDENTIFIER, LATER, MISSING
+from etl.validate import MAX_BAD_SHARE
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
 _HIDES = (COPY, MISSING, LATER)
@@ -77,13 +79,14 @@ def new(name: str, files: Sequence[Path], options: Options) -> Path:
         with step("Reading the columns"):
             sources = [read_source(path, options.target, options.encoding) for path in paths]
         draft, columns = _drafted(name, sources, options)
-        bodies = {path.name: path for path in paths}
+        copied = _labelled(draft, columns[draft.target.column], paths, options, Path(scratch))
+        bodies = {path.name: path for path in copied}
         rehearsal = _correct(draft, columns, bodies)
         facts = _facts(sources, rehearsal)
         source, licence = _origin(options)
         part = Path(scratch) / "folder"
         part.mkdir()
-        for path in paths:
+        for path in copied:
             shutil.copyfile(path, part / path.name)
         (part / "problem.toml").write_text(toml_of(draft), encoding="utf-8")
         (part / "DATA.md").write_text(data_card(draft, facts, source, licence), encoding="utf-8")
@@ -96,8 +99,8 @@ def new(name: str, files: Sequence[Path], options: Options) -> Path:
 def _check(name: str, files: Sequence[Path], folder: Path) -> None:
     if not _NAME.fullmatch(name) or "--" in name:
         raise UsageError(
-            f"The name '{name}' would not do for what is deployed: expected 2 to 31 lower-case letters, digits and hyphens "
-            "that start with a letter, no two hyphens in a row."
+            f"The name '{name}' would not do for what is deployed: expected 2 to 31 lower-case letters, digits and "
+            "hyphens that start with a letter, no two hyphens in a row."
         )
     if not files:
         raise UsageError("Expected a file to start from: andamio new NAME --from FILE --target COLUMN")
@@ -129,8 +132,9 @@ def _drafted(name: str, sources: Sequence[Source], options: Options) -> tuple[Dr
     cells = joined(sources)
     if len(cells) < 2:
         raise InputFileError(
-            f"{sources[0].path.name} has one column ({', '.join(cells) or 'without a name'}): a target and a feature need "
-            "two. If the file is delimited by another character than comma, semicolon, tab or bar, write it as CSV."
+            f"{sources[0].path.name} has one column ({', '.join(cells) or 'without a name'}): a target and a "
+            "feature need two. If the file is delimited by another character than comma, semicolon, tab or bar, write "
+            "it as CSV."
         )
     delimiters = {source.read_as.delimiter for source in sources}
     delimiter = delimiters.pop() if len(delimiters) == 1 else ""
@@ -152,7 +156,7 @@ def _drafted(name: str, sources: Sequence[Source], options: Options) -> tuple[Dr
     taken = {target_name, *(role.column for role in found_roles.values() if role.set)}
     nested = {found for source in sources for found in source.nested}
     decisions = [
-        decide(column, marks, missing, nested=found in nested) for found, column in columns.items() if found not in taken
+        decide(column, missing, nested=found in nested) for found, column in columns.items() if found not in taken
     ]
     draft = Draft(name, [source.path.name for source in sources], target, found_roles, decisions)
     _data(draft, sources, marks, missing, options.encoding)
@@ -193,7 +197,9 @@ def _task(column: Column, options: Options) -> tuple[str | None, str | None]:
         task = str(typer.prompt(f"{column.name} has {why}: classification or regression", default=guessed, err=True))
     if (task or guessed) == CLASSIFICATION and positive is None and column.distinct == 2:
         values = sorted(column.counts, key=lambda text: (roles.positive_rank(text), column.counts[text]))
-        asked = typer.prompt(f"Which is the positive class, the one to find: {' or '.join(values)}", values[0], err=True)
+        asked = typer.prompt(
+            f"Which is the positive class, the one to find: {' or '.join(values)}", values[0], err=True
+        )
         positive = str(asked)
     return task, positive
 
@@ -250,6 +256,19 @@ def _data(draft: Draft, sources: Sequence[Source], marks: Marks, missing: Missin
     if marks.thousands:
         draft.data["thousands"] = marks.thousands
         draft.data.setdefault("decimal", marks.decimal)
+
+
+def _labelled(draft: Draft, target: Column, paths: Sequence[Path], options: Options, scratch: Path) -> Sequence[Path]:
+    """The files, or copies without the rows that have no target where these are more than ETL takes."""
+    if target.empty <= MAX_BAD_SHARE * target.rows:
+        return paths
+    text = f"The {target.empty:,} of {target.rows:,} rows without '{target.name}' were left out of the copy"
+    note(f"{text}: nothing can be learned from them.")
+    draft.data_comments.append(f"{text}, which is in UTF-8.")
+    draft.data.pop("encoding", None)
+    written = [labelled(path, target.name, target.missing, options.encoding, scratch) for path in paths]
+    draft.files = [path.name for path in written]
+    return written
 
 
 # What ETL says of the draft
@@ -361,7 +380,11 @@ def _say(folder: Path, draft: Draft, rehearsal: Rehearsal) -> None:
     if rehearsal.refused:
         note(f"ETL would refuse these data as they are: {rehearsal.refused}")
     place = shown if _UNQUOTED.fullmatch(shown) else f"'{shown}'"
-    out.print(f"Next: read the comments in {escape(shown)}/problem.toml, fill in DATA.md, then: andamio check {escape(place)}")
+    out.print(
+        f"Next: read the comments in {escape(shown)}/problem.toml, fill in DATA.md, then: "
+        f"andamio check {escape(place)}",
+        soft_wrap=True,
+    )
 
 
 def _listed(title: str, names: Sequence[str]) -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_TARGETS = ("target", "label", "class", "y", "outcome", "response", "diagnosis", "churn", "default", "survived", "species")
+_TARGETS = (
+    "target",
+    "label",
+    "class",
+    "y",
+    "outcome",
+    "response",
+    "diagnosis",
+    "churn",
+    "default",
+    "survived",
+    "species",
+)
 _IDENTIFIERS = {"id", "ids", "uuid", "guid", "key", "code", "number", "no", "nr", "num", "ref", "index", "idx"}
 _PERSONS = {
     "patient", "customer", "client", "user", "subject", "person", "household", "family", "member", "account", "student",
@@ -19,7 +31,7 @@ _AFTERWARDS = {
     "outcome", "result", "results", "reason", "closed", "closing", "resolved", "resolution", "cancelled", "canceled",
     "cancellation", "discharge", "discharged", "ended", "end", "final", "refund", "refunded", "returned", "paid",
     "recovered", "recoveries", "settlement", "settled", "died", "death", "survival", "verdict", "after", "actual",
-    "approved", "rejected", "status",
+    "approved", "rejected", "status", "duration", "closeprice",
 }  # fmt: skip
 _CODES = {"zip", "zipcode", "postal", "postcode", "plz", "phone", "telephone", "isbn", "ean", "sku", "fips"}
 _POSITIVE = (

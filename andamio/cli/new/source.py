@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
@@ -60,8 +62,10 @@ def read_source(path: Path, target: str | None, encoding: str | None) -> Source:
         wanted = [name for name in counts if name and counts[name] == 1]
         source = Source(path, read_as, {name: [] for name in wanted})
         source.doubled = [name for name, times in counts.items() if name and times > 1]
+        source.nested = _nested(path, read_as)
+        flat = [name for name in wanted if name not in source.nested]
         with path.open("rb") as body:
-            source.read_as, blocks = read_file(path.name, body, stub, {}, exact=wanted)
+            source.read_as, blocks = read_file(path.name, body, stub, {}, exact=flat)
             for rows in blocks:
                 _add(source, rows)
                 if source.rows >= MOST_ROWS:
@@ -95,6 +99,13 @@ def _names(path: Path, stub: Contract) -> tuple[ReadAs, list[str]]:
                 if read_as.format == "parquet" or read >= MOST_ROWS:
                     break
     return read_as, [composed(name) for name in read_as.names]
+
+
+def _nested(path: Path, read_as: ReadAs) -> set[str]:
+    """The columns of a Parquet file whose cells are lists or objects: no reader takes them."""
+    if read_as.format != "parquet":
+        return set()
+    return {composed(field.name) for field in pq.read_schema(path) if pa.types.is_nested(field.type)}
 
 
 def _add(source: Source, rows: Rows) -> None:

@@ -38,7 +38,9 @@ class Target:
 
 def guess_target(columns: Mapping[str, Column]) -> tuple[str, str] | None:
     """The column that is most likely the target, and why; None where none is."""
-    fit = [column for column in columns.values() if 2 <= column.distinct <= MOST_CLASSES and column.values > column.empty]
+    fit = [
+        column for column in columns.values() if 2 <= column.distinct <= MOST_CLASSES and column.values > column.empty
+    ]
     named = [column for column in fit if roles.target_rank(column.name) < roles.NO_TARGET]
     if named:
         best = min(named, key=lambda column: roles.target_rank(column.name))
@@ -46,6 +48,9 @@ def guess_target(columns: Mapping[str, Column]) -> tuple[str, str] | None:
     last = list(columns.values())[-1] if columns else None
     if last is not None and last in fit and last.distinct <= _NUMBERS:
         return last.name, f"it is the last column, and has {last.distinct} values"
+    words = [column for column in fit if column.numeric_share < 1 and column.distinct <= _NUMBERS]
+    if len(words) == 1 and all(column.numeric_share == 1 for column in columns.values() if column is not words[0]):
+        return words[0].name, "it is the only column that is no number"
     return None
 
 
@@ -65,15 +70,15 @@ def target_of(column: Column, task: str | None, positive: str | None) -> Target:
     """What is predicted; raises `InputFileError` for a column that cannot be predicted, `UsageError` for options."""
     if column.distinct < 2:
         raise InputFileError(
-            f"The target '{column.name}' has {column.distinct} value{'s' * (column.distinct != 1)} in {column.rows} rows: "
-            "a model needs at least two."
+            f"The target '{column.name}' has {column.distinct} value{'s' * (column.distinct != 1)} in "
+            f"{column.rows} rows: a model needs at least two."
         )
     guessed, why = task_of(column)
     chosen = task or guessed
     if chosen not in built_tasks():
         raise UsageError(
-            f"'{column.name}' is a number to predict ({why}), and this version does {', '.join(built_tasks())} alone: make "
-            "a column of classes of it (bins such as low, middle, high), or say --task classification."
+            f"'{column.name}' is a number to predict ({why}), and this version does {', '.join(built_tasks())} alone: "
+            "make a column of classes of it (bins such as low, middle, high), or say --task classification."
         )
     if chosen == REGRESSION:
         if positive is not None:
@@ -108,7 +113,7 @@ def _regression(column: Column, why: str) -> Target:
 
 
 def _skew(column: Column) -> float:
-    numbers = np.repeat(*map(np.array, zip(*((column.numbers[text], rows) for text, rows in column.counts.items()))))
+    numbers = np.repeat([column.numbers[text] for text in column.counts], list(column.counts.values()))
     spread = float(numbers.std())
     return float((((numbers - numbers.mean()) / spread) ** 3).mean()) if spread else 0.0
 
@@ -122,12 +127,16 @@ def _classification(column: Column, positive: str | None) -> Target:
     target = Target(column.name, CLASSIFICATION, {"task": CLASSIFICATION, "target": column.name})
     order = sorted(column.counts, key=lambda text: (column.numbers.get(text, math.inf), text))
     shown = ", ".join(f"{text}: {column.counts[text]}" for text in order[:_SHOWN]) + ", ..." * (len(order) > _SHOWN)
-    target.comments.append(f"Rows by value: {shown}." + (f" {column.empty} rows have none, and are rejected." if column.empty else ""))
+    target.comments.append(
+        f"Rows by value: {shown}." + (f" {column.empty} rows have none, and are rejected." if column.empty else "")
+    )
     if len(order) == 2:
         _two_classes(target, column, order, positive)
     else:
         if positive is not None:
-            raise UsageError(f"--positive is for two classes, and '{column.name}' has {len(order)} values: leave it out.")
+            raise UsageError(
+                f"--positive is for two classes, and '{column.name}' has {len(order)} values: leave it out."
+            )
         target.labels = _enough_rows(target, column, order)
     return target
 
@@ -140,7 +149,9 @@ def _two_classes(target: Target, column: Column, order: list[str], positive: str
         positive = ranked[0]
         by_name = roles.positive_rank(ranked[0]) < roles.positive_rank(ranked[1])
         why = "by its name" if by_name else "the rarer one"
-        target.comments.append(f"The positive class is '{positive}', {why}: the one to find. If it is the other: change positive.")
+        target.comments.append(
+            f"The positive class is '{positive}', {why}: the one to find. If it is the other: change positive."
+        )
     target.labels = {text: text for text in sorted(order, key=lambda text: text == positive)}
     target.keys["positive"] = positive
 
@@ -159,7 +170,9 @@ def _enough_rows(target: Target, column: Column, order: list[str]) -> dict[str, 
         return _merged_with_neighbours(target, column, order, needed)
     rows = column.places(rare)
     if rows >= needed:
-        target.comments.append(f"Classes of fewer than {needed} rows are one class, 'other classes': {', '.join(rare)}.")
+        target.comments.append(
+            f"Classes of fewer than {needed} rows are one class, 'other classes': {', '.join(rare)}."
+        )
         return {text: text for text in kept} | {"other classes": {"text": "other classes", "values": rare}}
     target.comments.append(
         f"Too few rows for a class, so their {rows} rows are rejected: {', '.join(rare)}. Gather more, or merge them "
