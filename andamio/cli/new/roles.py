@@ -40,10 +40,10 @@ _POSITIVE = (
     "approved", "present", "case", "attrited",
 )  # fmt: skip
 _UNITS = {
-    "mm": "mm", "cm": "cm", "m": "m", "km": "km", "kg": "kg", "g": "g", "mg": "mg", "years": "years", "yrs": "years",
+    "mm": "mm", "cm": "cm", "km": "km", "kg": "kg", "mg": "mg", "years": "years", "yrs": "years",
     "months": "months", "days": "days", "hours": "hours", "minutes": "minutes", "mins": "minutes", "seconds": "s",
     "usd": "USD", "eur": "EUR", "pct": "%", "percent": "%", "kwh": "kWh", "mph": "mph", "kmh": "km/h", "sqft": "sq ft",
-    "sqm": "sq m", "c": "degrees C", "celsius": "degrees C", "lbs": "lb", "lb": "lb",
+    "sqm": "sq m", "celsius": "degrees C", "lbs": "lb", "lb": "lb",
 }  # fmt: skip
 _BRACKETS = re.compile(r".*[(\[]\s*([^()\[\]]{1,12}?)\s*[)\]]\s*$")
 
@@ -110,4 +110,6 @@ def unit_of(name: str) -> str:
     if match:
         return _UNITS.get(match[1].lower(), match[1] if not match[1].isdigit() else "")
     found = words(name)
+    if name.endswith("_g"):  # one letter alone says nothing, but for this
+        return "g"
     return _UNITS.get(found[-1], "") if len(found) > 1 and len(found[-1]) > 1 else ""
