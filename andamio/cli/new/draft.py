@@ -32,8 +32,10 @@ _DISTINCT = 0.95
 _FEW_ROWS = 20
 _MERGED = 0.5
 _SHOWN = 4
-_GROUP_ROWS = (1.2, 50.0)
-"""Rows a group has in the mean, from and up to: with more it is a category."""
+_GROUP_ROWS = 50.0
+"""Rows a group has in the mean, up to: with more it is a category."""
+_ENTITY_ROWS = 5.0
+"""The same of a column that is called an id and does not say of whom: with more it is of a kind, such as a model's."""
 _GROUPS = 10
 _ZERO_APART = 0.5
 _TWO_DIGITS = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2}(\s.*)?")
@@ -125,12 +127,8 @@ def _counts_rows(column: Column) -> bool:
 
 def _is_group(column: Column) -> bool:
     rows = column.values / column.distinct
-    return (
-        roles.names_someone(column.name)
-        and column.distinct > _GROUPS
-        and _GROUP_ROWS[0] <= rows <= _GROUP_ROWS[1]
-        and (not column.numbers or column.whole)
-    )
+    most = _GROUP_ROWS if roles.names_someone(column.name) else _ENTITY_ROWS if roles.is_entity(column.name) else 0
+    return column.distinct > _GROUPS and 1 < rows <= most and (not column.numbers or column.whole)
 
 
 def decide(column: Column, missing: Missing, *, nested: bool) -> Decision:
@@ -175,12 +173,15 @@ def _typed(decision: Decision, column: Column, missing: Missing) -> None:
     if lower == {"true", "false"}:
         decision.keys["type"] = "boolean"
         return
-    if roles.is_row_number(column.name) and _counts_rows(column):
+    if roles.is_row_number(column.name) and column.whole and column.distinct == column.values:
         decision.leave_out("it counts the rows of the file.")
         return
     dates = column.dates
     if dates is not None and not (dates.format == "%Y%m%d" and not _plausible_days(column)):
         _date(decision, column)
+    elif roles.is_entity(column.name) and column.whole and column.distinct < _DISTINCT * column.values:
+        decision.comments.append("By its name these are codes and no amounts.")
+        _text(decision, column)
     elif column.numeric_share == 1 and not column.has_leading_zeros and not roles.is_code(column.name):
         _number(decision, column, missing)
     elif column.numeric_share >= _MOSTLY_NUMBERS and not column.has_leading_zeros and not roles.is_code(column.name):

@@ -8,7 +8,6 @@ _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _TARGETS = (
     "target",
     "label",
-    "class",
     "y",
     "outcome",
     "response",
@@ -19,6 +18,7 @@ _TARGETS = (
     "species",
 )
 _IDENTIFIERS = {"id", "ids", "uuid", "guid", "key", "code", "number", "no", "nr", "num", "ref", "index", "idx"}
+_ENTITIES = {"id", "ids", "uuid", "guid"}
 _PERSONS = {
     "patient", "customer", "client", "user", "subject", "person", "household", "family", "member", "account", "student",
     "device", "machine", "vehicle", "store", "shop", "school", "hospital", "site", "session", "company", "animal",
@@ -69,6 +69,11 @@ def is_identifier(name: str) -> bool:
     """Whether a name says that the column identifies something."""
     found = words(name)
     return found[-1] in _IDENTIFIERS or "uuid" in found or "guid" in found or name.lower().endswith("id_")
+
+
+def is_entity(name: str) -> bool:
+    """Whether a name says that the column is the id of something, which several rows may be about."""
+    return words(name)[-1] in _ENTITIES
 
 
 def names_someone(name: str) -> bool:

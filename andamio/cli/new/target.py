@@ -163,12 +163,12 @@ def _enough_rows(target: Target, column: Column, order: list[str]) -> dict[str, 
     if not rare:
         return {text: text for text in order}
     kept = [text for text in order if text not in rare]
-    if len(kept) < 2:
+    rows = column.places(rare)
+    if len(kept) < 2 and not (kept and rows >= needed):
         target.comments.append(f"Classes of fewer than {needed} rows may be missing on one side of the split.")
         return {text: text for text in order}
-    if column.numeric_share == 1:
+    if column.numeric_share == 1 and len(kept) > 1:
         return _merged_with_neighbours(target, column, order, needed)
-    rows = column.places(rare)
     if rows >= needed:
         target.comments.append(
             f"Classes of fewer than {needed} rows are one class, 'other classes': {', '.join(rare)}."
