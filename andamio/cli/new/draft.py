@@ -159,6 +159,9 @@ def decide(column: Column, missing: Missing, *, nested: bool) -> Decision:
     unit = roles.unit_of(column.name)
     if unit and decision.keys["type"] in ("integer", "number"):
         decision.keys = {"type": decision.keys["type"], "unit": unit} | decision.keys
+    if roles.is_personal(column.name):
+        decision.keys["private"] = True
+        decision.comments.append("By its name it says who a person is, so it is never logged. Is it needed at all?")
     if roles.is_afterwards(column.name):
         decision.comments.append(
             "By its name it may be known only after what is to be predicted. If so: available_at_prediction = false"

@@ -133,8 +133,8 @@ def _drafted(name: str, sources: Sequence[Source], options: Options) -> tuple[Dr
     if len(cells) < 2:
         raise InputFileError(
             f"{sources[0].path.name} has one column ({', '.join(cells) or 'without a name'}): a target and a "
-            "feature need two. If the file is delimited by another character than comma, semicolon, tab or bar, write "
-            "it as CSV."
+            "feature need two. If lines stand above the header, name the target (--target COLUMN). If the file is "
+            "delimited by another character than comma, semicolon, tab or bar, write it as CSV."
         )
     delimiters = {source.read_as.delimiter for source in sources}
     delimiter = delimiters.pop() if len(delimiters) == 1 else ""
@@ -159,6 +159,10 @@ def _drafted(name: str, sources: Sequence[Source], options: Options) -> tuple[Dr
         decide(column, missing, nested=found in nested) for found, column in columns.items() if found not in taken
     ]
     draft = Draft(name, [source.path.name for source in sources], target, found_roles, decisions)
+    for role in found_roles.values():
+        decision = None if role.set else draft.of(role.column)
+        if decision is not None and decision.used:
+            decision.leave_out("it identifies whom or what a row is about: a model can only learn it by heart.")
     _data(draft, sources, marks, missing, options.encoding)
     return draft, columns
 
@@ -374,7 +378,8 @@ def _say(folder: Path, draft: Draft, rehearsal: Rehearsal) -> None:
     _listed("left out ", [one.name for one in draft.decisions if not one.used])
     if rehearsal.info is not None and rehearsal.info.rows.rejected:
         reasons = "; ".join(
-            f"{reason.column}: {reason.reason} ({reason.rows})" for reason in rehearsal.info.reasons[:3]
+            f"{reason.column}: {reason.reason} ({reason.rows})".removeprefix(": ")
+            for reason in rehearsal.info.reasons[:3]
         )
         note(f"{rehearsal.info.rows.rejected} of {rehearsal.info.rows.read} rows are rejected: {reasons}")
     if rehearsal.refused:

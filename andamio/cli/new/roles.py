@@ -33,6 +33,19 @@ _AFTERWARDS = {
     "recovered", "recoveries", "settlement", "settled", "died", "death", "survival", "verdict", "after", "actual",
     "approved", "rejected", "status", "duration", "closeprice",
 }  # fmt: skip
+_PERSONAL = {
+    "surname",
+    "lastname",
+    "firstname",
+    "email",
+    "mail",
+    "phone",
+    "telephone",
+    "address",
+    "ssn",
+    "passport",
+    "iban",
+}
 _CODES = {"zip", "zipcode", "postal", "postcode", "plz", "phone", "telephone", "isbn", "ean", "sku", "fips"}
 _POSITIVE = (
     "1", "true", "yes", "y", "t", "positive", "pos", "bad", "default", "churn", "churned", "ill", "sick", "disease",
@@ -96,6 +109,12 @@ def is_time(name: str) -> bool:
 def is_afterwards(name: str) -> bool:
     """Whether a name says that the column may be known only after what is to be predicted."""
     return bool(set(words(name)) & _AFTERWARDS)
+
+
+def is_personal(name: str) -> bool:
+    """Whether a name says that the column tells who a person is."""
+    found = set(words(name))
+    return bool(found & _PERSONAL) or ("name" in found and bool(found & {"first", "last", "family", "full", "given"}))
 
 
 def is_code(name: str) -> bool:

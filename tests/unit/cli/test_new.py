@@ -364,6 +364,42 @@ def test_what_cannot_be_a_problem_is_refused_and_nothing_is_written(
     assert not (tmp_path / "made").exists()
 
 
+def test_on_a_terminal_three_questions_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {"patient_id": [f"P{place // 3}" for place in range(ROWS)], **drawn()}
+    (tmp_path / "data.csv").write_text(table(columns))
+    questions: list[str] = []
+    replies = iter(["label", "no", False, "a colleague", ""])
+
+    def reply(question: str, *_: Any, **__: Any) -> Any:
+        questions.append(question)
+        return next(replies)
+
+    monkeypatch.setattr("typer.prompt", reply)
+    monkeypatch.setattr("typer.confirm", reply)
+    folder = new("made", [tmp_path / "data.csv"], Options(folder=tmp_path / "made", ask=True))
+    contract = Contract.load(folder)
+    assert [question.split()[0] for question in questions] == ["Which", "Which", "Is", "Where", "Under"]
+    assert (contract.problem.positive, contract.problem.group) == ("no", None)
+    assert "patient_id" not in contract.features
+    assert "| source | a colleague |" in (folder / "DATA.md").read_text()
+
+
+def test_what_says_who_a_person_is_is_private(make: Any) -> None:
+    columns = {"first_name": ["Ana", "Bo", "Cy", "Di"] * (ROWS // 4), **drawn()}
+    assert Contract.load(make(table(columns))).private == ("first_name",)
+
+
+def test_an_id_that_a_few_rows_share_groups_them_and_one_of_a_kind_is_a_category(make: Any) -> None:
+    columns = {
+        "ID": [1000 + 17 * (place // 2) for place in range(ROWS)],
+        "model_id": [place % 9 + 100 for place in range(ROWS)],
+        **drawn(),
+    }
+    contract = Contract.load(make(table(columns)))
+    assert contract.problem.group == "ID"
+    assert contract.features["model_id"].type == "category"
+
+
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12).map(str.strip).filter(bool)
 VALUES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8).map(str.strip).filter(bool)
 
