@@ -36,6 +36,8 @@ from andamio.contract.tables import (
 )
 from andamio.errors import ContractError
 
+FORMAT = 1
+"""The version of the format of `problem.toml` that this version reads. `andamio check --upgrade` writes it."""
 _DATA_HALF = {"target", "labels", "id", "group", "time", "time_format"}
 """The keys of [problem] that decide what a data version holds."""
 
@@ -49,6 +51,7 @@ class Contract(Section):
 
     model_config = ConfigDict(ignored_types=(cached_property,))
 
+    format: Annotated[int, Field(strict=True, ge=1, le=FORMAT)] = FORMAT
     problem: ProblemTable
     data: Data = Field(default_factory=Data)
     features: Annotated[dict[Column, Feature], Field(min_length=1)]
@@ -100,6 +103,11 @@ class Contract(Section):
     def _checked(cls, raw: object, file: str) -> Self:
         if not isinstance(raw, dict):
             raise ContractError(f"{file}: expected tables such as [problem] and [features.age]")
+        version = raw.get("format")
+        if isinstance(version, int) and version > FORMAT:  # all else that is unknown follows from it
+            raise ContractError(
+                f"{file}: has format {version}, and this version of Andamio reads up to format {FORMAT}: update Andamio"
+            )
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
