@@ -18,7 +18,7 @@ from andamio.release.threshold import labels_from
 from lambdas.api import log
 from lambdas.api.champion.challenger import Challenger, failed
 from lambdas.api.champion.champion import Champion
-from lambdas.api.predictions.predict import probabilities_of
+from lambdas.api.predictions.predict import features_of, probabilities_of
 from lambdas.api.predictions.trial import code_of
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.records import Records, check_size
@@ -44,7 +44,7 @@ def explain_record(
     record_id = records.ids[0]
     if challenger is not None and record_id is not None and challenger.answers(record_id, ""):
         # What the champion does not take is refused, whoever answers.
-        table = parse_records(champion.contract, records.features)
+        table = features_of(champion, parse_records(champion.contract.sent, records.features))
         probabilities_of(champion, encode(champion.contract, table))
         try:
             return explanation(challenger.model, records, started)
@@ -59,8 +59,8 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
     Raises `RequestError` (503) when the release keeps no rows to explain against.
     """
     contract = champion.contract
-    check_size(records.features, len(contract.inputs))
-    table = parse_records(contract, records.features)
+    check_size(records.features, len(contract.sent.inputs))
+    table = features_of(champion, parse_records(contract.sent, records.features))
     encoded = encode(contract, table)
     probabilities = probabilities_of(champion, encoded)
     (label,) = labels_from(probabilities, contract.positive_index, champion.threshold).tolist()

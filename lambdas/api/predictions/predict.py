@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from andamio import names
 from andamio.errors import InvalidRecord, ReleaseError, Violation
+from andamio.prepare.rows import prepared
 from andamio.records.encode import Encoded, encode
 from andamio.records.from_json import parse_records, unknown_field
 from andamio.records.names import in_contract_form
@@ -48,14 +49,23 @@ def predict(
     `capture` says which lines hold the record. `started` is `time.perf_counter()` when the request came: each line's
     `duration_ms` counts from it.
     """
-    contract, features = champion.contract, records.features
-    check_size(features, len(contract.inputs))
+    contract, sent = champion.contract, records.features
+    check_size(sent, len(contract.sent.inputs))
 
     def read(model: Champion, rows: Sequence[int]) -> Table:
-        return parse_records(model.contract, [features[row] for row in rows])
+        return features_of(model, parse_records(model.contract.sent, [sent[row] for row in rows]))
 
-    asked = Asked(parse_records(contract, features), features, records.ids, read)
-    return _answer(champion, challenger, capture, asked, route, started)
+    table = read(champion, range(len(sent)))
+    features = _values(table) if contract.prepares else sent
+    return _answer(champion, challenger, capture, Asked(table, features, records.ids, read), route, started)
+
+
+def features_of(champion: Champion, sent: Table) -> Table:
+    """What the model sees of records that were parsed; raises `InvalidRecord`, and `PrepareError` (500)."""
+    table = prepared(champion.contract, champion.code, sent)
+    if table.violations:
+        raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
+    return table
 
 
 def predict_csv(
@@ -67,22 +77,22 @@ def predict_csv(
     challenger: Challenger | None = None,
 ) -> list[Prediction]:
     """Score the rows of a CSV text, all of them or none; raises `InvalidRecord`."""
-    table = _parsed(champion, text, range(len(text.lines)))
-    features = _values(table)
-    check_size(features, len(champion.contract.inputs))
+    sent = _parsed(champion, text, range(len(text.lines)))
+    check_size(_values(sent), len(champion.contract.sent.inputs))
+    table = features_of(champion, sent)
 
     def read(model: Champion, rows: Sequence[int]) -> Table:
-        return _parsed(model, text, rows)
+        return features_of(model, _parsed(model, text, rows))
 
-    asked = Asked(table, features, [None] * len(text.lines), read)
+    asked = Asked(table, _values(table), [None] * len(text.lines), read)
     return _answer(champion, challenger, capture, asked, route, started)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The records of a request: as the champion's contract reads them, as they came, and their ids `[rows]`.
+    """The records of a request: as the champion's model sees them, as they are logged, and their ids `[rows]`.
 
-    `read` reads some of them as another release's contract does.
+    `read` reads some of them as another release does.
     """
 
     table: Table
@@ -92,8 +102,8 @@ class Asked:
 
 
 def _parsed(model: Champion, text: CsvText, rows: Sequence[int]) -> Table:
-    """Rows of a CSV text as a release's contract reads them; raises `InvalidRecord`."""
-    contract = model.contract
+    """Rows of a CSV text as a release's contract has them sent; raises `InvalidRecord`."""
+    contract = model.contract.sent
     unknown = [unknown_field(contract, name) for name in text.columns if name not in model.allowed]
     if unknown:
         raise InvalidRecord(

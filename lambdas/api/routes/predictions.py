@@ -94,7 +94,7 @@ async def predict_in_mlflows_scoring_protocol(
     kind, text = media_type(request, (JSON, CSV)), await read_text(request)
     started: float = request.scope["started"]
     if kind == CSV:
-        rows = rows_of_csv(text, champion.contract, champion.allowed)
+        rows = rows_of_csv(text, champion.contract.sent, champion.allowed)
         predictions = predict_csv(champion, capture, rows, "invocations", started, challenger)
     else:
         features = records_of(parse_json(text, nan_is_null=True), champion.allowed)
