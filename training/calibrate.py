@@ -19,7 +19,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import checker, helper, numpy_helper
 
-from andamio.records.encode import PROBABILITIES
+from andamio.contract.task import PROBABILITIES
 from training.documents import CalibrationResult
 
 Floats = NDArray[np.float64]

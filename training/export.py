@@ -16,7 +16,8 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
-from andamio.records.encode import CATEGORIES, NUMBERS, OTHER, PROBABILITIES, Encoded
+from andamio.contract.task import PROBABILITIES
+from andamio.records.encode import CATEGORIES, NUMBERS, OTHER, Encoded
 from training.documents import ParityResult
 from training.families.catalog import Fitted
 
