@@ -18,7 +18,6 @@ from andamio.records.from_json import parse_records, unknown_field
 from andamio.records.names import in_contract_form
 from andamio.records.parse import parse
 from andamio.records.table import Table
-from andamio.release.threshold import labels_from
 from andamio.tabular.csv.request_body import CsvText
 from lambdas.api import log
 from lambdas.api.champion.champion import Champion
@@ -69,21 +68,17 @@ def _answer(
     started: float,
 ) -> list[Prediction]:
     contract = champion.contract
-    probabilities = probabilities_of(champion, encode(contract, table))
-    chosen = labels_from(probabilities, contract.positive_index, champion.threshold)
+    indices, numbers = champion.answers.split(scores_of(champion, encode(contract, table)))
     model = {"name": contract.problem.name, "version": champion.version}
-    classes, texts = contract.classes, contract.texts
+    fields = champion.answers.told.fields
     predictions = []
-    for row, index, record_id in zip(probabilities.tolist(), chosen.tolist(), ids, strict=True):
-        label = classes[index]
+    for row, index, record_id in zip(numbers.tolist(), indices.tolist(), ids, strict=True):
         prediction_id = secrets.token_hex(16)
         predictions.append(
             {
                 "prediction_id": prediction_id,
                 "record_id": record_id,
-                "label": label,
-                "label_text": texts[label],
-                "probabilities": dict(zip(classes, row, strict=True)),
+                **fields(index, row),
                 "model": model,
                 "audit": capture.wants_label(prediction_id),
             }
@@ -106,7 +101,7 @@ def _check_reply(predictions: Sequence[Prediction]) -> None:
         )
 
 
-def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
+def scores_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
     """The model's answer; raises `InvalidRecord` where it has none that is finite.
 
     A release that cannot answer is refused when it is loaded, so here it is the record that is out of
