@@ -28,8 +28,8 @@ from training import rows
 from training.compute import computing
 from training.documents import Identity, SearchPlan, SkippedFamily, TrainingPlan
 from training.events import PlanSummary
-from training.families.catalog import FAMILIES
 from training.families.spaces import OPTUNA
+from training.families.trainable import families_of
 from training.npy import to_npy
 from training.outcome import imported
 from training.run import CONTRACT, FOLDS_FILE, PLACES_FILE, PLAN_FILE, Run
@@ -80,11 +80,12 @@ def plan(
             f"Data version {version} was made under another contract: its columns, labels, [data] or [features] "
             "differ from the one deployed now. Run ETL again (andamio ingest FILE, or start its state machine)."
         )
+    known = families_of(contract.task)
     requested = tuple(dict.fromkeys(families or contract.training.families))
-    trainable = [name for name in requested if name in FAMILIES]
+    trainable = [name for name in requested if name in known]
     if not trainable:
         raise TrainingError(
-            f"None of the families asked for can be trained: {', '.join(requested)}. Known are {', '.join(FAMILIES)}."
+            f"None of the families asked for can be trained: {', '.join(requested)}. Known are {', '.join(known)}."
         )
     identity = Identity(
         dataset=version,
@@ -100,7 +101,7 @@ def plan(
     models.put_new(run.key(CONTRACT), contract.to_json(), content_type="application/json")
 
     def planned() -> TrainingPlan:
-        skipped = [name for name in requested if name not in FAMILIES]
+        skipped = [name for name in requested if name not in known]
         return TrainingPlan(
             **identity.model_dump(),
             run=run.id,

@@ -23,6 +23,15 @@ def read_target(reader: Reader, contract: Contract, cells: Cells | None) -> NDAr
             return reader.measured(name, cells, task.low, task.high)
 
 
+def truth_of_kept(contract: Contract, column: NDArray[Any]) -> NDArray[Any]:
+    """The truth of each row from the column that `kept_target` made."""
+    match contract.task:
+        case Classification():
+            return np.fromiter(map(contract.label_index.__getitem__, column), dtype=np.int64, count=len(column))
+        case Regression():
+            return column
+
+
 def kept_target(contract: Contract, truth: NDArray[Any]) -> NDArray[Any]:
     """The truth of each row as a data version keeps it: the first value that means a class, or the number."""
     match contract.task:

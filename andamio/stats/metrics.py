@@ -162,8 +162,11 @@ def _brier(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     return _mean(losses("brier", y, p, positive))
 
 
-def losses(metric: str, y: Labels, p: Floats, positive: int) -> Floats:
-    """What each row adds to log loss or to the Brier score, `[n]`."""
+def losses(metric: str, y: Target, p: Floats, positive: int) -> Floats:
+    """What each row adds to a loss, `[n]`: log loss, Brier score, absolute errors, or squared ones (rmse and r2)."""
+    if metric in REGRESSION_METRICS:
+        errors: Floats = np.abs(p[:, 0] - y)
+        return errors / 2 if metric == "pinball" else errors if metric == "mae" else errors**2
     if metric == "log_loss":
         return -np.log(np.clip(p[np.arange(len(y)), y], _EPS, 1.0))
     if positive >= 0:
