@@ -89,6 +89,13 @@ def _answer(
     return predictions
 
 
+def invocation_of(prediction: Prediction) -> Prediction:
+    """A prediction as MLflow's protocol has it: what was answered first, without what all rows share."""
+    left_out = ("prediction_id", "record_id", "model", "audit")
+    answer = {key: value for key, value in prediction.items() if key not in left_out}
+    return {**answer, "prediction_id": prediction["prediction_id"], "audit": prediction["audit"]}
+
+
 def _check_reply(predictions: Sequence[Prediction]) -> None:
     """Refuse what Lambda would not carry, before a prediction is logged; raises `RequestError` (413)."""
     size, count = travelling(encode_json(predictions)), len(predictions)
