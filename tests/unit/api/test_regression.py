@@ -62,10 +62,12 @@ def test_a_prediction_is_the_model_s_own_number_with_its_interval_and_unit(numbe
 
 def test_an_interval_never_leaves_the_range_of_the_target() -> None:
     api = Api(problem="diabetes")
-    narrow = Contract.from_toml(TEXT.replace("target_max  = 500", "target_max = 1"))
+    narrow = Contract.from_toml(
+        TEXT.replace("target_min  = 0", "target_min = 90").replace("target_max  = 500", "target_max = 110")
+    )
     serve(api.objects, narrow)
     said = api.predict(PATIENT).json
-    assert (said["interval"]["low"], said["interval"]["high"]) == (0.0, 1.0)
+    assert (said["interval"]["low"], said["interval"]["high"]) == (90.0, 110.0)
 
 
 def test_many_records_invocations_and_csv_say_what_one_record_says(numbers: Api) -> None:
