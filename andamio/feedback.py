@@ -65,6 +65,13 @@ class Truths(Protocol):
     def read(self, value: object) -> str | float | None:
         """The class's key, or the number; None where the value is neither."""
 
+    def read_text(self, text: str) -> str | float | None:
+        """What a cell of a file says, as it is sent: the text, or the number; None where it is neither."""
+
+    @property
+    def refused(self) -> str:
+        """What is wrong with a cell that is neither, for a message."""
+
     @property
     def expected(self) -> str:
         """What a value must be, for a message."""
@@ -84,6 +91,15 @@ class TrueClasses:
     def read(self, value: object) -> str | None:
         """The key of the class that a text, a number or a boolean means."""
         return self.known.get(canonical(value)) if isinstance(value, str | int | float) else None
+
+    def read_text(self, text: str) -> str | None:
+        """The text, where it means a class."""
+        return text if text in self.known else None
+
+    @property
+    def refused(self) -> str:
+        """It is no class."""
+        return f"is none of {', '.join(self.known)}"
 
     @property
     def missing(self) -> str:
@@ -109,6 +125,18 @@ class TrueNumbers:
             return None
         low, high = self.task.low, self.task.high
         return float(value) if (low is None or value >= low) and (high is None or value <= high) else None
+
+    def read_text(self, text: str) -> float | None:
+        """The number that is written, with a point."""
+        try:
+            return self.read(float(text))
+        except ValueError:
+            return None
+
+    @property
+    def refused(self) -> str:
+        """It is no number of the target."""
+        return f"cannot be: {self.expected}"
 
     @property
     def missing(self) -> str:
