@@ -23,12 +23,18 @@ ClassificationMetric = Literal["roc_auc", "log_loss", "brier", "f1", "accuracy",
 RegressionMetric = Literal["rmse", "mae", "r2", "pinball"]
 Metric = Literal[ClassificationMetric, RegressionMetric]
 Classifier = Literal[
-    "logistic_regression", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"
+    "logistic_regression",
+    "random_forest",
+    "extra_trees",
+    "gradient_boosting",
+    "hist_gradient_boosting",
+    "mlp",
+    "svm",
 ]
 Regressor = Literal["ridge", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"]
-Family = Literal[
-    "logistic_regression", "ridge", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"
-]
+Family = Literal[Classifier, "ridge"]
+DEFAULT_FAMILIES: tuple[Family, ...] = get_args(Classifier)[:6]
+"""Those that are tried where a contract names none; `svm` keeps rows of train in the model that is served."""
 Compute = Literal["auto", "function", "task"]
 FeatureType = Literal["integer", "number", "boolean", "category", "date"]
 
@@ -385,9 +391,10 @@ class Training(Section):
     metric: Metric = "roc_auc"
     """The metric that models are compared by: macro, one against the rest, for more than two classes. A regression
     has `rmse` (left out, this one), `mae`, `r2` or `pinball`."""
-    families: Annotated[tuple[Family, ...], Field(min_length=1)] = get_args(Classifier)
-    """The families of models to try. A run's plan lists those that it skipped. A regression has `ridge` in place of
-    `logistic_regression`."""
+    families: Annotated[tuple[Family, ...], Field(min_length=1)] = DEFAULT_FAMILIES
+    """The families of models to try; left out, all but `svm`, which [keeps rows of train](../contract.md#svm) in
+    the model. A run's plan lists those that it skipped. A regression has `ridge` in place of `logistic_regression`, and
+    no `svm`."""
     trials: Annotated[int, Field(strict=True, ge=1, le=2000)] = 24
     """The maximum number of trials. First every family with its defaults, logistic regression before all others, then
     the suggestions of the search. The majority class is scored too, and logistic regression with its defaults when

@@ -48,11 +48,10 @@ def compare(
     A gain is positive where the model is better, whatever the metric's direction. A baseline's threshold is 0.5.
     """
     names = contract.task.metrics
-    others = {name: _unless_same(scores, probabilities, holdout.labels) for name, scores in others.items()}
     rows = intervals.Rows.of(holdout.labels, np.asarray(holdout.keys, dtype=np.str_))
     positive = contract.positive_index
     models: dict[str, tuple[NDArray[np.floating], float]] = {"": (probabilities, threshold)}
-    models |= {name: (scores, 0.5) for name, scores in others.items()}
+    models |= {name: (_unless_same(scores, probabilities, holdout.labels), 0.5) for name, scores in others.items()}
     found = {
         name: {metric: intervals.estimate(metric, rows, scores, positive=positive, threshold=limit) for metric in names}
         for name, (scores, limit) in models.items()
