@@ -499,7 +499,8 @@ class Monitor(Section):
     """How long the truth takes to become known: a younger prediction without a label is waiting, not uncovered. A label
     that comes more than `window_hours` later than this is too late to be used."""
     margin: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
-    """How far below zero the interval of the difference in the metric must lie before the model counts as worse."""
+    """How far below zero the interval of the difference in the metric must lie before the model counts as worse; of a
+    metric in the target's unit, as a share of what the metric was."""
     audit_share: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     """The share of predictions, chosen at random, whose reply asks for a label."""
     capture: Literal["all", "sample", "none"] = "all"
