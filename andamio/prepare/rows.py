@@ -20,6 +20,7 @@ from andamio.errors import PrepareError, Violation
 from andamio.prepare.code import OwnCode
 from andamio.records.columns import NoValue, Reader, no_value
 from andamio.records.table import Table
+from andamio.records.target import read_target
 
 Columns = dict[str, NDArray[Any]]
 
@@ -68,7 +69,7 @@ def prepared_for_training(contract: Contract, code: OwnCode | None, sent: Table)
         cells = np.full(sent.rows, None, dtype=object)
         cells[good] = made.tolist()
         labels = Table(sent.rows)
-        sent.labels = _reader(labels, contract).labels(contract.problem.target, cells, contract.label_index)
+        sent.labels = read_target(_reader(labels, contract), contract, cells)
         asked = set(good.tolist()).difference(problem.row for problem in sent.violations)
         sent.violations += [problem for problem in labels.violations if problem.row in asked]
         good = np.flatnonzero(~(sent.bad | left_out))

@@ -142,3 +142,15 @@ def test_the_digest_is_of_the_code_and_not_of_its_line_ends(folder: Path) -> Non
     changed = Contract.load(folder)
     assert changed.data_digest != before.data_digest
     assert changed.served_digest != before.served_digest
+
+
+def test_a_number_can_be_made_to_be_predicted_as_a_class_can() -> None:
+    toml = TOML.replace('labels = { "no" = "Cheap", "yes" = "Dear" }', 'task = "regression"\ntarget_max = 600')
+    contract, code = problem(
+        PREPARE.replace('np.where(columns["price"] > 100, "yes", "no")', 'columns["price"] / 2'), toml
+    )
+    cells = RAW | {"price": ["500", "50", "", "20", "1400", "9"], "rate": ["5%"] * 6}
+    found = prepared_for_training(contract, code, parse(contract.sent, cells, 6, text=True, training=True))
+    assert found.table.labels is not None
+    np.testing.assert_array_equal(found.table.labels[[0, 1, 3]], [250, 25, 10])
+    assert {each.row for each in found.table.violations} == {2, 4}
