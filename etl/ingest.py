@@ -1,4 +1,8 @@
-"""From raw objects to rows: reading, replacement by id, validation, rejects."""
+"""From raw objects to rows: reading, replacement by id, validation, rejects.
+
+Captured records are read by the same reader. A row of theirs is called by its prediction, so that it stays the same
+row in a file that grows, and has the key of a raw row whose record it equals, so that both are on one side.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +19,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.columns import contract_columns, table_columns
-from andamio.dataset.digests import DigestTexts, digest_of
+from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
+from andamio.dataset.records import record_digests
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import Violation
 from andamio.records.names import why_unusable
 from andamio.records.parse import parse
+from andamio.storage import layout
 from andamio.storage.ports import Objects
 from andamio.tabular.arrow import cells_of
 from andamio.tabular.columns import column_kinds
@@ -103,7 +109,7 @@ def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: 
     What is in memory does not grow with the files but by about 50 bytes for each row, and by what is rejected. Raises
     `TooManyRows`.
     """
-    reader = _Reader(contract, split)
+    reader = _Reader(contract, split, captured=any(source.captured for source in sources))
     for source in sources:
         scratch = Scratch()
         reader.read(FileReport(source), scratch.fetch(lake, source.key, "raw", version=source.version or None))
@@ -114,7 +120,8 @@ def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: 
 class _Part:
     """What stays in memory of some rows, `[rows]` each: digests, labels and times of all, the unusable ones by index.
 
-    `broken` are rows that are none, and so have no place among the others.
+    `records` are digests of the records, None where nothing was captured; `named` says which rows have an id that is
+    not only the prediction's. `broken` are rows that are none, and so have no place among the others.
     """
 
     report: FileReport
@@ -127,13 +134,16 @@ class _Part:
     bad: NDArray[np.int64]
     rejects: PackedRejects
     coerced: Mapping[str, int]
+    records: DigestArray | None = None
+    named: NDArray[np.bool_] | None = None
 
 
 class _Reader:
     """Reads files into chunks."""
 
-    def __init__(self, contract: Contract, split: SealedSplit | None) -> None:
+    def __init__(self, contract: Contract, split: SealedSplit | None, *, captured: bool) -> None:
         self._contract = contract
+        self._captured = captured
         self._split = split
         self._keys = key_columns(contract) if split is None else split.columns
         self._contract_columns = contract_columns(contract)
@@ -161,7 +171,7 @@ class _Reader:
                 body,
                 self._contract,
                 column_kinds(self._contract, self._contract_columns),
-                exact=self._keys,
+                exact=(*self._keys, ROW) if report.source.captured else self._keys,
             )
             read = 0
             for rows in blocks:
@@ -184,7 +194,8 @@ class _Reader:
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
         present = set(names)
-        report.extra = [name for name in names if name and name not in self._contract_columns]
+        own = {ROW} if report.source.captured else set()
+        report.extra = [name for name in names if name and name not in self._contract_columns and name not in own]
         report.absent = [name for name in self._contract_columns if name not in present]
         report.unusable = why_unusable(names, self._contract)
         return bool(report.unusable)
@@ -193,8 +204,9 @@ class _Reader:
         contract, count = self._contract, len(rows.lines)
         table = parse(contract, rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or ".")
         columns = table_columns(contract, table)
-        digests = (digest_of(f"{report.sha256}/{place}") for place in places.tolist())
-        identities = np.fromiter(digests, dtype=np.uint64, count=count)
+        called = cells_of(rows.exact[ROW]) if report.source.captured else places.tolist()
+        where = layout.CAPTURED if report.source.captured else f"{report.sha256}/"
+        identities = np.fromiter((digest_of(f"{where}{one}") for one in called), dtype=np.uint64, count=count)
         cells = {name: _key_cells(rows, name) for name in self._keys}
         keys = (
             row_keys(self._keys, contract.data.missing, cells, count)
@@ -214,6 +226,8 @@ class _Reader:
             columns[time] if time in columns else np.array([], dtype="datetime64[s]"),
             *self._rejects(report, rows, table.violations),
             dict(table.coerced),
+            record_digests(columns, list(contract.inputs)) if self._captured else None,
+            None if ids is None or not report.source.captured else ids != np.array(called, dtype=object),
         )
         if count:
             self._chunks.add(columns)
@@ -267,6 +281,8 @@ class _Reader:
         identities = _joined([part.identities for part in parts], np.uint64)
         keys = _joined([part.keys for part in parts], np.uint64)
         all_times = _joined(known, np.dtype("datetime64[s]"))
+        if self._captured:
+            self._beside_equal(keys, valid)
         self._parts = []
         return Ingested(
             files=self._files,
@@ -279,6 +295,23 @@ class _Reader:
             rejects=rejects,
             coerced=coerced,
         )
+
+    def _beside_equal(self, keys: NDArray[np.uint64], valid: NDArray[np.bool_]) -> None:
+        """Give captured rows that equal a raw row its key, unless they have a group or an id of their own."""
+        if self._contract.problem.group is not None if self._split is None else self._split.key == "group":
+            return
+        parts = self._parts
+        records = np.concatenate([part.records for part in parts if part.records is not None])
+        captured = np.concatenate([np.full(len(part.labels), part.report.source.captured) for part in parts])
+        own = [np.zeros(len(part.labels), dtype=bool) if part.named is None else part.named for part in parts]
+        named = np.concatenate(own)
+        raw = np.flatnonzero(valid & ~captured)
+        known, first = np.unique(records[raw], return_index=True)
+        if len(known):
+            rows = np.flatnonzero(valid & captured & ~named)
+            places = np.minimum(np.searchsorted(known, records[rows]), len(known) - 1)
+            equal = known[places] == records[rows]
+            keys[rows[equal]] = keys[raw[first[places[equal]]]]
 
     def _latest(self, starts: Sequence[int]) -> NDArray[np.bool_]:
         """Which rows of usable files have no later row of their id there: `[rows]`."""

@@ -74,10 +74,10 @@ def may_tell(to: Stores, *types: EventType) -> Permission:
 
 
 def etl(to: Stores) -> list[Permission]:
-    """Reads raw files by version, writes data versions and rejected rows."""
+    """Reads raw files and captured records by version, writes data versions and rejected rows."""
     return [
         listing(to.lake, versions=True),
-        objects(to.lake, ["s3:GetObjectVersion"], layout.RAW),
+        objects(to.lake, ["s3:GetObjectVersion"], layout.RAW, layout.CAPTURED),
         objects(to.lake, READ_WRITE, layout.STAGING, layout.DATASETS),
         objects(to.lake, ["s3:PutObject"], layout.QUARANTINE),
     ]

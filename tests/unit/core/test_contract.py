@@ -95,7 +95,13 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         (('"direct"', '"shadow"'), '[release] strategy: "shadow" is reserved and not built yet; this version'),
         (("explanations = true", "share = 0.1"), "[release] share: is reserved and not built yet; leave it out"),
         (("explanations = true", "minutes = 30"), "[release] minutes: is reserved and not built yet; leave it out"),
-        (("[batch]", "[monitor]\nretrain = true\n[batch]"), "[monitor] retrain: is reserved and not built yet"),
+        (
+            ("[batch]", '[monitor]\nretrain = true\ncapture = "none"\n[batch]'),
+            '[monitor] retrain: true needs the records of predictions, and capture = "none" keeps none; set capture to '
+            '"all"',
+        ),
+        (("[batch]", "[monitor]\ncooldown_hours = 0\n[batch]"), "[monitor] cooldown_hours: expected greater than or"),
+        (("[batch]", "[monitor]\nretrain_per_week = 0\n[batch]"), "[monitor] retrain_per_week: expected greater than"),
         (
             ("[batch]", "[monitor]\nkeep_days = 30\nlabel_delay_hours = 720\n[batch]"),
             "[monitor] keep_days: 30 days are shorter than window_hours and label_delay_hours together (744 hours); at "
@@ -309,7 +315,7 @@ def test_a_contract_that_was_sealed_with_settings_of_later_is_read_without_them(
     now = Contract.from_toml(EVERYTHING)
     sealed = json.loads(now.to_json())
     sealed["release"] |= {"strategy": "canary", "share": 0.1, "minutes": 30}
-    sealed["monitor"] |= {"window_hours": 24, "retrain": True, "capture": "all", "sample": 0.1}
+    sealed["monitor"] |= {"window_hours": 24, "capture": "all", "sample": 0.1}
     assert Contract.from_json(json.dumps(sealed)) == now
     sealed["release"]["shere"] = 0.1
     with pytest.raises(ContractError, match=r"\[release\] shere: unknown key"):
