@@ -1,4 +1,4 @@
-"""The sources of a data version: the raw objects at one moment and the records that the watch captured; their digest."""
+"""The sources of a data version: raw objects and captured records at one moment, and their digest."""
 
 from __future__ import annotations
 

@@ -170,6 +170,8 @@ def api(to: Stores) -> list[Permission]:
 def monitor(to: Stores) -> list[Permission]:
     """Reads captures, labels and the champion's release; writes reports, puts what was measured, tells what was found.
 
+    For a retraining it reads the current data version and writes the records that were captured and labelled.
+
     A label whose prediction is not in the window is looked up in the predictions table, or its batch in the bucket.
     """
     return [
@@ -182,10 +184,11 @@ def monitor(to: Stores) -> list[Permission]:
         listing(to.models),
         # By version: what was written is looked at, whatever follows it.
         objects(to.lake, [*READ_WRITE, "s3:GetObjectVersion"], layout.CAPTURES),
-        objects(to.lake, READ_WRITE, layout.MONITORING),
+        objects(to.lake, READ_WRITE, layout.MONITORING, layout.CAPTURED),
+        objects(to.lake, READ, layout.DATASETS),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
         MAY_MEASURE,
-        may_tell(to, "Drift seen", "Performance worse"),
+        may_tell(to, "Drift seen", "Performance worse", "Retraining started"),
     ]
 
 

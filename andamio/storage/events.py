@@ -15,7 +15,13 @@ from pydantic import Field
 from andamio.storage.documents import Document
 
 EventType = Literal[
-    "Model promoted", "Model rejected", "Drift seen", "Performance worse", "Model rolled back", "Approval needed"
+    "Model promoted",
+    "Model rejected",
+    "Drift seen",
+    "Performance worse",
+    "Model rolled back",
+    "Approval needed",
+    "Retraining started",
 ]
 """The detail-types of events."""
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)

@@ -1,9 +1,9 @@
 """The layout of the three buckets: all prefixes and keys.
 
 The *lake* holds data (`raw/`, `captured/`, `staging/`, `quarantine/`, `datasets/`) and what the watch keeps
-(`captures/`, `feedback/`, `monitoring/`); the *models* bucket holds what training makes (`runs/`, `releases/`, `mlflow/`) and what
-becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files to score and their results
-(`incoming/`, `scored/`, `rejected/`, `batches/`).
+(`captures/`, `feedback/`, `monitoring/`); the *models* bucket holds what training makes (`runs/`, `releases/`,
+`mlflow/`) and what becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files to score and
+their results (`incoming/`, `scored/`, `rejected/`, `batches/`).
 """
 
 from __future__ import annotations

@@ -53,7 +53,8 @@ ENVIRONMENT: Mapping[str, str] = {
 def deployed(aws: LocalAws, machines: Sequence[str], environment: Mapping[str, str]) -> Iterator[None]:
     """The named state machines with their functions, for the time of an account; a retry waits for 50 ms at most.
 
-    Training that ETL starts is a machine of its own, `started`, that does nothing: tests start `train` themselves.
+    Training that ETL starts is a machine of its own, `started`, that does nothing: tests start `train` themselves. So
+    is ETL that the watch starts, `asked`.
     Raises `UsageError` for a machine that there is not.
     """
     deploys: dict[str, Callable[[LocalAws], None]] = {
@@ -114,7 +115,12 @@ def _batch(aws: LocalAws) -> None:
 def _monitor(aws: LocalAws) -> None:
     from lambdas.monitor import handler
 
-    aws.machine("monitor", asl.FOLDER / "monitor.asl.json", _function(aws, "monitor", handler))
+    values = {
+        **_function(aws, "monitor", handler),
+        "EtlMachine": aws.machine("asked", TRAINING_STARTED, {}),
+        "Partition": "aws",
+    }
+    aws.machine("monitor", asl.FOLDER / "monitor.asl.json", values)
 
 
 def _function(aws: LocalAws, part: str, module: ModuleType) -> dict[str, str | int]:

@@ -30,7 +30,7 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
             "TaskSecurityGroup",
         }
     ),
-    "monitor": frozenset({"MonitorFunction", "MonitorFunctionSeconds"}),
+    "monitor": frozenset({"MonitorFunction", "MonitorFunctionSeconds", "EtlMachine", "Partition"}),
     "batch": frozenset({"ScoreFunction", "ScoreFunctionSeconds", "BatchBucket", "BatchTopic", "Workers", "Partition"}),
 }
 """Of each state machine: what the stack fills in."""
