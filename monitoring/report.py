@@ -187,7 +187,7 @@ class LatestReport(Document):
 
 def schema() -> str:
     """The JSON Schema of a report, as docs/monitoring.schema.json has it."""
-    return json.dumps(Report.model_json_schema(), indent=1) + "\n"
+    return json.dumps(Report.model_json_schema(mode="serialization"), indent=1) + "\n"
 
 
 if __name__ == "__main__":
