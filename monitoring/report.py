@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from andamio.storage.documents import Document, Part
 from monitoring.results import DataDrift, Estimate, Performance
@@ -145,6 +145,9 @@ class Report(Document):
     contract does not ask for it. `metrics` are what
     CloudWatch gets; a decision that could not be made has none.
     """
+
+    # Reports of before are read without a field that came later; those of now have all.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     problem: str
     system: str
