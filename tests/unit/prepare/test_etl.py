@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from andamio.dataset.version import KEY
+from andamio.dataset.version import KEY, ROW
 from rollout.retraining.records import LabelledRecords, keep
 from tests.support.etl import Lake
 from tests.support.own_code import TOML, problem
@@ -22,7 +22,7 @@ def captured() -> LabelledRecords:
         times=np.datetime64("2026-11-27T10", "ms") + np.arange(COUNT).astype("timedelta64[ms]"),
         labels=["yes", "no"] * (COUNT // 2),
         columns={
-            "rate": count / 100,
+            "rate": np.full(COUNT, 0.5),
             "beds": np.full(COUNT, 3.0),
             "kind": np.array(["flat"] * COUNT, dtype=object),
             "more": np.full(COUNT, 1000.0),
@@ -56,3 +56,14 @@ def test_captured_records_are_taken_as_features_and_never_prepared() -> None:
     more, keys = list(made.column(version, "more")), list(made.column(version, KEY))
     ours = [key for key, value in zip(keys, more, strict=True) if value == 1000.0]
     assert len(set(ours)) == COUNT  # one key would put them all on one side
+
+
+def test_a_row_never_moves_to_another_side_when_data_are_added() -> None:
+    made = lake()
+    first = made.run()["version"]
+    sides = made.sides(first, ROW)
+    made.drop("more.csv", "price,rate,built,beds,kind,seen", "500,7%,1990-01-01,3,flat,2026-02-02")
+    second = made.run()["version"]
+    assert second != first
+    assert sides.items() <= made.sides(second, ROW).items()
+    assert made.read("datasets/split.json")["columns"] == list(made.contract.sent.inputs)
