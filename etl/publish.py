@@ -65,8 +65,9 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
         content_type="application/json",
     )
     suspects, checked = audit(contract, rows, labels, holdout, split, places)
-    documents.write_once(lake, layout.dataset(version, AUDIT), audit_document(suspects, checked, found))
     sides = {"train": int((~holdout).sum()), "holdout": int(holdout.sum())}
+    audited = audit_document(suspects, checked, found, sides["train"])
+    documents.write_once(lake, layout.dataset(version, AUDIT), audited)
     manifest = DatasetManifest(
         version=version,
         created=now.isoformat(timespec="seconds"),

@@ -200,8 +200,12 @@ class AuditEntry(Part):
 
 
 class DatasetAudit(Document):
-    """`datasets/VERSION/audit.json`: what looks like a leak, which kinds were looked for, what values look odd."""
+    """`datasets/VERSION/audit.json`: what looks like a leak, which kinds were looked for, what values look odd.
+
+    Features were checked on `rows` of train, a sample where it has more; None in an audit that did not note it.
+    """
 
     suspects: list[AuditEntry]
     checked: list[str]
+    rows: int | None = None
     findings: list[AuditEntry]
