@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
 from andamio.dataset.columns import Columns, missing
-from andamio.dataset.documents import Bins, DatasetProfile, FeatureProfile, LabelConflicts, ProfileClasses, ProfileRows
+from andamio.dataset.documents import (
+    Bins,
+    DatasetProfile,
+    FeatureProfile,
+    LabelConflicts,
+    ProfileClasses,
+    ProfileRows,
+    RefusedRows,
+)
 
 BINS = 64
 FREQUENCIES = 100
@@ -26,7 +34,11 @@ _TRUTH = {0.0: "false", 1.0: "true"}
 
 
 def profile(
-    contract: Contract, columns: Columns, labels: NDArray[np.int64], holdout: NDArray[np.bool_]
+    contract: Contract,
+    columns: Columns,
+    labels: NDArray[np.int64],
+    holdout: NDArray[np.bool_],
+    refused: RefusedRows | None = None,
 ) -> DatasetProfile:
     """The profile of a data version from all of its rows: `labels` `[rows]` class indices, `holdout` `[rows]`."""
     train = ~holdout
@@ -37,6 +49,7 @@ def profile(
         ),
         conflicts=label_conflicts(contract, columns, labels),
         features={name: _feature(feature, columns[name][train]) for name, feature in contract.features.items()},
+        refused=refused,
     )
 
 

@@ -61,7 +61,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
         lake.put_new_file(layout.dataset_rows(version, side), file)
     lake.put_new(
         layout.dataset(version, PROFILE),
-        profile(contract, rows, labels, holdout).to_json(),
+        profile(contract, rows, labels, holdout, info.refused).to_json(),
         content_type="application/json",
     )
     suspects, checked = audit(contract, rows, labels, holdout, split, places)

@@ -15,6 +15,7 @@ from andamio.dataset.documents import DatasetProfile, FeatureProfile
 from andamio.errors import ReleaseError
 from andamio.release.release import Release
 from andamio.release.samples import OutOfFoldScores, ReferenceRows
+from monitoring.drift.rejects import Refused
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -70,7 +71,8 @@ class Reference:
     """A release as the watch sees it.
 
     `features` by name, private ones and those that the model ignores left out, with the reason in `skipped`; `rows` of
-    train were profiled, `sample` of them are held as they are. `positive` is the positive class of two or -1.
+    train were profiled, `sample` of them are held as they are. `positive` is the positive class of two or -1. `refused`
+    is what the contract refused of the data.
     """
 
     release: str
@@ -84,6 +86,7 @@ class Reference:
     metric: str
     scores: Scores
     holdout: Mapping[str, HoldoutFigure]
+    refused: Refused | None = None
 
 
 def is_ordered(feature_type: str) -> bool:
@@ -150,7 +153,16 @@ def build(
             np.asarray(out_of_fold.groups, dtype=np.int64),
         ),
         holdout=_holdout(evaluation),
+        refused=_refused(profile),
     )
+
+
+def _refused(profile: DatasetProfile) -> Refused | None:
+    """What the contract refused of the data."""
+    found = profile.refused
+    if found is None:
+        return None
+    return Refused(found.rows, found.refused, {(one.column, one.code): one.rows for one in found.reasons})
 
 
 def _feature(profile: FeatureProfile, cells: Sequence[str | float | None]) -> FeatureReference:

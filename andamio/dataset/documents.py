@@ -55,6 +55,25 @@ class RejectReason(Part):
     rows: int
 
 
+class RefusedField(Part):
+    """How many rows one kind of fault in an input concerns."""
+
+    column: str
+    code: str
+    rows: int
+
+
+class RefusedRows(Part):
+    """How often the contract refuses records like these for their inputs: what is usual for the watch.
+
+    `rows` were read, `refused` of them have a fault in an input; files of which no row is used are left out.
+    """
+
+    rows: int
+    refused: int
+    reasons: list[RefusedField]
+
+
 class SplitRule(Part):
     """How rows are divided; see `etl.split.SealedSplit`."""
 
@@ -82,6 +101,7 @@ class StagedInput(Document):
     reasons: list[RejectReason]
     first: list[str]
     coerced: dict[str, int]
+    refused: RefusedRows | None = None
 
 
 class Bins(Part):
@@ -137,13 +157,17 @@ class LabelConflicts(Part):
 
 
 class DatasetProfile(Document):
-    """`datasets/VERSION/profile.json`: statistics, those of features of train alone. A release seals it as it is."""
+    """`datasets/VERSION/profile.json`: statistics, those of features of train alone. A release seals it as it is.
+
+    `refused` is of the raw rows; a profile of an earlier version of Andamio has none.
+    """
 
     features_of: Literal["train"] = "train"
     rows: ProfileRows
     classes: ProfileClasses
     conflicts: LabelConflicts
     features: dict[str, FeatureProfile]
+    refused: RefusedRows | None = None
 
     def to_json(self) -> bytes:
         """The profile's bytes; what a feature does not have is left out."""
