@@ -13,7 +13,7 @@ from andamio.errors import PrepareError
 from andamio.prepare.code import OwnCode
 from andamio.storage import layout
 from etl.collect import Sources
-from etl.extent import TooManyRows, too_large
+from etl.extent import TooMuch, too_large
 from etl.publish import CannotSplit, publish, read_audit
 from etl.staging import remove_abandoned
 from etl.validate import validate
@@ -54,7 +54,7 @@ def rehearse(contract: Contract, files: Mapping[str, bytes], code: OwnCode | Non
             result.refused = (result.info and result.info.message) or "The files changed while they were read."
             return result
         result.manifest = publish(lake, contract, result.info.input, datetime.now(UTC))
-    except (TooManyRows, CannotSplit, PrepareError) as error:
+    except (TooMuch, CannotSplit, PrepareError) as error:
         result.refused = str(error)
         return result
     result.audit = read_audit(lake, result.manifest.version)
