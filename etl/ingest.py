@@ -231,7 +231,7 @@ class _Reader:
         where = layout.CAPTURED if report.source.captured else f"{report.sha256}/"
         identities = np.fromiter((digest_of(f"{where}{one}") for one in called), dtype=np.uint64, count=count)
         cells = {name: _key_cells(rows, name) for name in self._keys}
-        if report.source.captured and contract.prepares:
+        if report.source.captured and contract.has_raw:
             # What was sent is not captured: a record is a key of its own, unless its id or group is known.
             cells |= {name: list(called) for name in self._keys if name not in read_as.names}
         keys = (
