@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from andamio.contract import Contract
 from andamio.contract.own_code import find_source, prepare_digest
 from andamio.contract.schema import example_record
@@ -22,7 +24,7 @@ from andamio.prepare.rows import prepared
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
 
-COLUMNS, CALLS, ROUNDS, STARTS = 10, 3000, 9, 15
+COLUMNS, CALLS, ROUNDS, STARTS, ROWS = 10, 3000, 9, 15, 100_000
 LISTINGS = Path(__file__).parents[1] / "problems" / "listings"
 HEAD = '[problem]\nname = "cost"\ntarget = "y"\nlabels = { a = "A", b = "B" }\n'
 SENT = "".join(f'[features.s{n}]\ntype = "number"\nmin = 0\nmax = 100\n' for n in range(COLUMNS))
@@ -68,6 +70,10 @@ def main() -> None:
     own = load(source)
     sent = parse_records(listings.sent, [example_record(listings.sent)])
     print(f"problems/listings, 38 features made     {microseconds(lambda: prepared(listings, own, sent)):7.1f} us")
+    many = sent.take(np.zeros(ROWS, dtype=np.int64))
+    started = time.process_time()
+    prepared(listings, own, many)
+    print(f"the same for {ROWS:,} rows at once      {time.process_time() - started:7.1f} s")
     starts = [
         tuple(map(float, subprocess.check_output([sys.executable, "-c", COLD], text=True).split()))
         for _ in range(STARTS)
