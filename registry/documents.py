@@ -10,7 +10,6 @@ from andamio.gate.decision import Figure
 from andamio.step import StepResult
 from andamio.storage.documents import Document
 
-
 ModelStatus = Literal["promoted", "rejected", "tied", "challenged"]
 """The gate's outcome, and "challenged": what the gate allows is tried first."""
 
