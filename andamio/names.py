@@ -42,6 +42,9 @@ BY_RECORD = "by_record"
 # The contract travels to functions as a layer: this package, holding this file.
 PROBLEM_PACKAGE = "andamio_problem"
 PROBLEM_FILE = "problem.toml"
+# So does the code that a problem may bring, in a layer of its own.
+CODE_PACKAGE = "andamio_code"
+PREPARE_FILE = "prepare.py"
 
 
 def system(problem: str, stage: str = "") -> str:
@@ -100,3 +103,8 @@ def task_log_group(cluster: str) -> str:
 def training_execution(version: str) -> str:
     """The name of the execution that trains on a new data version; a name is used once."""
     return f"data-{version}"
+
+
+def retraining_execution(release: str, window: str) -> str:
+    """The name of the execution of ETL that the watch starts for a window (by its end, ISO 8601) of a release."""
+    return f"retrain-{release}-{window.replace('-', '').replace(':', '')}"

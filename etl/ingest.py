@@ -1,4 +1,8 @@
-"""From raw objects to rows: reading, replacement by id, validation, rejects."""
+"""From raw objects to rows: reading, replacement by id, validation, rejects.
+
+Captured records are read by the same reader. A row of theirs is called by its prediction, so that it stays the same
+row in a file that grows, and has the key of a raw row whose record it equals, so that both are on one side.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,19 @@ import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.columns import contract_columns, table_columns
-from andamio.dataset.digests import DigestTexts, digest_of
+from andamio.dataset.columns import contract_columns, file_columns, table_columns
+from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
+from andamio.dataset.records import record_digests
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import Violation
+from andamio.prepare.check import check_rows
+from andamio.prepare.code import OwnCode
+from andamio.prepare.rows import prepared_for_training
+from andamio.prepare.samples import RECORDS, as_sent, keeps_records
 from andamio.records.names import why_unusable
 from andamio.records.parse import parse
+from andamio.records.table import Table
+from andamio.storage import layout
 from andamio.storage.ports import Objects
 from andamio.tabular.arrow import cells_of
 from andamio.tabular.columns import column_kinds
@@ -29,7 +40,7 @@ from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
 from etl.collect import Source
-from etl.extent import TooManyRows, most_rows, too_many
+from etl.extent import MOST_TEXT, TooMuch, most_rows, too_long, too_many
 from etl.quarantine import PackedRejects, Reject, Rejects, Violations, masked_cells
 from etl.split import SealedSplit, key_columns, row_keys
 from etl.staging import Chunks, Scratch, StagedRows
@@ -37,7 +48,7 @@ from etl.staging import Chunks, Scratch, StagedRows
 
 @dataclass(slots=True)
 class FileReport:
-    """The result of reading one raw object: each row is valid, rejected or replaced.
+    """The result of reading one raw object: each row is valid, rejected, replaced, or left out by the problem's `keep`.
 
     `extra` are columns that the contract does not name, `absent` columns of the contract that the
     file lacks. `unusable` says why its columns make the file of no use: required ones are lacking, or have nearly
@@ -50,6 +61,7 @@ class FileReport:
     valid: int = 0
     rejected: int = 0
     replaced: int = 0
+    left_out: int = 0
     extra: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     unusable: str = ""
@@ -58,7 +70,7 @@ class FileReport:
     @property
     def rows(self) -> int:
         """How many rows were read."""
-        return self.valid + self.rejected + self.replaced
+        return self.valid + self.rejected + self.replaced + self.left_out
 
     @property
     def all_bad(self) -> bool:
@@ -72,8 +84,8 @@ class Ingested:
 
     `chunks` hold what the contract keeps of every staged row; `identities` and `keys` are digests of each, `valid`
     says which are usable, all `[staged rows]`. Keys are those of the split, or what `key_columns` make where there is
-    none. `labels` (class indices) and `times` are those of valid rows. `coerced` counts values out of range that became
-    missing, per feature.
+    none. `labels` (class indices, or numbers) and `times` are those of valid rows; `samples` are records as they are
+    sent, by identity. `coerced` counts values out of range that became missing, per feature.
     """
 
     files: list[FileReport]
@@ -81,10 +93,11 @@ class Ingested:
     identities: NDArray[np.uint64]
     keys: NDArray[np.uint64]
     valid: NDArray[np.bool_]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     times: NDArray[np.datetime64]
     rejects: Rejects
     coerced: Counter[str]
+    samples: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -97,13 +110,19 @@ class Ingested:
         return StagedRows(self.chunks, {ROW: self.identities, KEY: self.keys}, np.flatnonzero(self.valid))
 
 
-def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: SealedSplit | None) -> Ingested:
+def ingest(
+    lake: Objects,
+    contract: Contract,
+    sources: Sequence[Source],
+    split: SealedSplit | None,
+    code: OwnCode | None = None,
+) -> Ingested:
     """Read every source in its very version, from the oldest to the newest, so that the latest row of an id wins.
 
     What is in memory does not grow with the files but by about 50 bytes for each row, and by what is rejected. Raises
-    `TooManyRows`.
+    `TooMuch`, and `PrepareError` where the problem's own code is at fault.
     """
-    reader = _Reader(contract, split)
+    reader = _Reader(contract, split, code, captured=any(source.captured for source in sources))
     for source in sources:
         scratch = Scratch()
         reader.read(FileReport(source), scratch.fetch(lake, source.key, "raw", version=source.version or None))
@@ -114,7 +133,8 @@ def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: 
 class _Part:
     """What stays in memory of some rows, `[rows]` each: digests, labels and times of all, the unusable ones by index.
 
-    `broken` are rows that are none, and so have no place among the others.
+    `records` are digests of the records, None where nothing was captured; `named` says which rows have an id that is
+    not only the prediction's. `broken` are rows that are none, and so have no place among the others.
     """
 
     report: FileReport
@@ -122,27 +142,35 @@ class _Part:
     keys: NDArray[np.uint64]
     ids: NDArray[np.uint64] | None
     has_id: NDArray[np.bool_] | None
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     times: NDArray[np.datetime64]
     bad: NDArray[np.int64]
     rejects: PackedRejects
     coerced: Mapping[str, int]
+    left_out: NDArray[np.int64]
+    records: DigestArray | None = None
+    named: NDArray[np.bool_] | None = None
 
 
 class _Reader:
     """Reads files into chunks."""
 
-    def __init__(self, contract: Contract, split: SealedSplit | None) -> None:
+    def __init__(self, contract: Contract, split: SealedSplit | None, code: OwnCode | None, *, captured: bool) -> None:
         self._contract = contract
+        self._sent = contract.sent
+        self._code = code
+        self._unchecked = code is not None
+        self._captured = captured
         self._split = split
-        self._keys = key_columns(contract) if split is None else split.columns
-        self._contract_columns = contract_columns(contract)
+        self._keys = key_columns(self._sent) if split is None else split.columns
+        self._columns = file_columns(contract)
         self._problems: dict[Violations, Violations] = {}
         self._chunks = Chunks()
         self._files: list[FileReport] = []
         self._parts: list[_Part] = []
         self._of_no_use: set[int] = set()
         self._rows = 0
+        self._samples: dict[int, dict[str, Any]] = {}
 
     def read(self, report: FileReport, path: Path) -> None:
         """One file; of a file that is refused, or lacks a column, no row counts."""
@@ -159,9 +187,9 @@ class _Reader:
             report.read_as, blocks = read_file(
                 report.source.key,
                 body,
-                self._contract,
-                column_kinds(self._contract, self._contract_columns),
-                exact=self._keys,
+                self._read_by(report),
+                column_kinds(self._read_by(report), self._columns_of(report)),
+                exact=(*self._keys, ROW) if report.source.captured else self._keys,
             )
             read = 0
             for rows in blocks:
@@ -179,28 +207,37 @@ class _Reader:
     def _count(self, rows: int) -> None:
         self._rows += rows
         if self._rows > most_rows(self._contract):
-            raise TooManyRows(too_many(self._contract, f"more than {most_rows(self._contract):,}"))
+            raise TooMuch(too_many(self._contract, f"more than {most_rows(self._contract):,}"))
 
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
         present = set(names)
-        report.extra = [name for name in names if name and name not in self._contract_columns]
-        report.absent = [name for name in self._contract_columns if name not in present]
-        report.unusable = why_unusable(names, self._contract)
+        own = {ROW} if report.source.captured else set()
+        columns = self._columns_of(report)
+        report.extra = [name for name in names if name and name not in columns and name not in own]
+        report.absent = [name for name in columns if name not in present]
+        report.unusable = why_unusable(names, self._read_by(report))
         return bool(report.unusable)
 
     def _part(self, report: FileReport, read_as: ReadAs, rows: Rows, places: NDArray[np.int64]) -> _Part:
         contract, count = self._contract, len(rows.lines)
-        table = parse(contract, rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or ".")
+        sent = parse(
+            self._read_by(report), rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or "."
+        )
+        table, without = self._prepared(sent) if not report.source.captured else (sent, np.zeros(count, dtype=bool))
+        left_out = np.flatnonzero(without)
         columns = table_columns(contract, table)
-        digests = (digest_of(f"{report.sha256}/{place}") for place in places.tolist())
-        identities = np.fromiter(digests, dtype=np.uint64, count=count)
+        called = cells_of(rows.exact[ROW]) if report.source.captured else places.tolist()
+        where = layout.CAPTURED if report.source.captured else f"{report.sha256}/"
+        identities = np.fromiter((digest_of(f"{where}{one}") for one in called), dtype=np.uint64, count=count)
         cells = {name: _key_cells(rows, name) for name in self._keys}
         keys = (
             row_keys(self._keys, contract.data.missing, cells, count)
             if self._split is None
             else self._split.keys(cells, DigestTexts(identities))
         )
+        if not report.source.captured:
+            self._keep_samples(sent, without | table.bad, identities)
         assert table.labels is not None  # read with training=True
         id_column, time = contract.problem.id, contract.problem.time
         ids = None if id_column is None else columns[id_column]
@@ -210,14 +247,44 @@ class _Reader:
             keys,
             None if ids is None else np.fromiter(map(digest_of, ids), dtype=np.uint64, count=count),
             None if ids is None else ids != "",
-            table.labels.astype(np.int32),
+            table.labels if table.labels.dtype.kind == "f" else table.labels.astype(np.int32),
             columns[time] if time in columns else np.array([], dtype="datetime64[s]"),
             *self._rejects(report, rows, table.violations),
             dict(table.coerced),
+            left_out,
+            record_digests(columns, list(contract.inputs)) if self._captured else None,
+            None if ids is None or not report.source.captured else ids != np.array(called, dtype=object),
         )
         if count:
             self._chunks.add(columns)
+            self._weigh()
         return part
+
+    def _prepared(self, sent: Table) -> tuple[Table, NDArray[np.bool_]]:
+        """The features of rows as they are sent, and which of them are left out of training `[rows]`."""
+        if self._unchecked and sent.rows:
+            check_rows(self._contract, self._code, sent, training=True)
+            self._unchecked = False
+        found = prepared_for_training(self._contract, self._code, sent)
+        return found.table, found.left_out
+
+    def _read_by(self, report: FileReport) -> Contract:
+        """The contract of a file's columns: a captured record holds features already."""
+        return self._contract if report.source.captured else self._sent
+
+    def _columns_of(self, report: FileReport) -> tuple[str, ...]:
+        return contract_columns(self._contract) if report.source.captured else self._columns
+
+    def _keep_samples(self, sent: Table, without: NDArray[np.bool_], identities: NDArray[np.uint64]) -> None:
+        if not keeps_records(self._contract):
+            return
+        for row in np.flatnonzero(~without)[: RECORDS - len(self._samples)].tolist():
+            self._samples[int(identities[row])] = as_sent(self._contract, sent, row)
+
+    def _weigh(self) -> None:
+        name, size = self._chunks.largest_text()
+        if size > MOST_TEXT:
+            raise TooMuch(too_long(name, self._rows))
 
     def _rejects(
         self, report: FileReport, rows: Rows, problems: Sequence[Violation]
@@ -232,7 +299,7 @@ class _Reader:
             violations = tuple(by_row[row])
             violations = self._problems.setdefault(violations, violations)
             original = rows.original(row)
-            cells = masked_cells(self._contract, {name: original.get(name) for name in self._contract_columns})
+            cells = masked_cells(self._read_by(report), {name: original.get(name) for name in self._columns_of(report)})
             found.append(Reject(source.key, source.version, int(rows.lines[row]), violations, cells))
         for broken in rows.broken:
             violations = (("", broken.reason, "unreadable-row"),)
@@ -254,19 +321,24 @@ class _Reader:
                 continue
             kept = is_latest[start:stop]
             unusable = kept[part.bad]
-            valid[start + part.bad] = False
+            left_out = kept[part.left_out]
+            valid[start + part.bad] = valid[start + part.left_out] = False
             broken = len(part.rejects) - len(part.bad)
             rejects.add(part.rejects, np.append(unusable, np.ones(broken, dtype=bool)))
             report = part.report
             report.rejected += int(unusable.sum()) + broken
             report.replaced += int((~kept).sum())
-            report.valid += int(kept.sum() - unusable.sum())
+            report.left_out += int(left_out.sum())
+            report.valid += int(kept.sum() - unusable.sum() - left_out.sum())
             coerced.update(part.coerced)
-        labels, times = _joined([part.labels for part in parts], np.int32), [part.times for part in parts]
+        truths, times = [part.labels for part in parts], [part.times for part in parts]
+        labels = _joined(truths, truths[0].dtype if truths else np.int32)[valid]
         known = [part for part in times if len(part)]
         identities = _joined([part.identities for part in parts], np.uint64)
         keys = _joined([part.keys for part in parts], np.uint64)
         all_times = _joined(known, np.dtype("datetime64[s]"))
+        if self._captured:
+            self._beside_equal(keys, valid)
         self._parts = []
         return Ingested(
             files=self._files,
@@ -274,11 +346,29 @@ class _Reader:
             identities=identities,
             keys=keys,
             valid=valid,
-            labels=labels[valid].astype(np.int64),
+            labels=labels if labels.dtype.kind == "f" else labels.astype(np.int64),
             times=all_times[valid] if len(all_times) else all_times,
             rejects=rejects,
             coerced=coerced,
+            samples=self._samples,
         )
+
+    def _beside_equal(self, keys: NDArray[np.uint64], valid: NDArray[np.bool_]) -> None:
+        """Give captured rows that equal a raw row its key, unless they have a group or an id of their own."""
+        if self._contract.problem.group is not None if self._split is None else self._split.key == "group":
+            return
+        parts = self._parts
+        records = np.concatenate([part.records for part in parts if part.records is not None])
+        captured = np.concatenate([np.full(len(part.labels), part.report.source.captured) for part in parts])
+        own = [np.zeros(len(part.labels), dtype=bool) if part.named is None else part.named for part in parts]
+        named = np.concatenate(own)
+        raw = np.flatnonzero(valid & ~captured)
+        known, first = np.unique(records[raw], return_index=True)
+        if len(known):
+            rows = np.flatnonzero(valid & captured & ~named)
+            places = np.minimum(np.searchsorted(known, records[rows]), len(known) - 1)
+            equal = known[places] == records[rows]
+            keys[rows[equal]] = keys[raw[first[places[equal]]]]
 
     def _latest(self, starts: Sequence[int]) -> NDArray[np.bool_]:
         """Which rows of usable files have no later row of their id there: `[rows]`."""

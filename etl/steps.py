@@ -14,7 +14,8 @@ from andamio import names, step
 from andamio.contract import Contract
 from andamio.dataset.documents import CurrentDataset, StagedInput, VersionRows
 from andamio.dataset.version import REPORT
-from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
+from andamio.errors import DataError, ObjectNotFound, PreconditionFailed, PrepareError
+from andamio.prepare.code import OwnCode
 from andamio.step import Step
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
@@ -38,7 +39,7 @@ from etl.events import (
     ValidInput,
     VersionSummary,
 )
-from etl.extent import TooManyRows, too_large
+from etl.extent import TooMuch, too_large
 from etl.publish import CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
 from etl.staging import remove_abandoned
 from etl.validate import absent_columns, read_info, validate
@@ -52,11 +53,12 @@ _WARNINGS = 5
 
 @dataclass(frozen=True, slots=True)
 class Etl:
-    """What the steps work with: the lake, the contract, and the time of the call."""
+    """What the steps work with: the lake, the contract, the time of the call, and the problem's own code."""
 
     lake: Objects
     contract: Contract
     now: datetime
+    code: OwnCode | None = None
 
 
 def collect_step(etl: Etl, event: CollectEvent) -> InputSummary | NewerInput | NoRawFiles:
@@ -89,8 +91,8 @@ def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | Newer
     if message:
         return Rejection(input=event.input, message=message)
     try:
-        info = validate(etl.lake, etl.contract, sources)
-    except TooManyRows as error:
+        info = validate(etl.lake, etl.contract, sources, etl.code)
+    except (TooMuch, PrepareError) as error:
         return Rejection(input=event.input, message=str(error))
     if info is None:
         return NewerInput(input=event.input, message=_CHANGED)
@@ -148,6 +150,7 @@ def commit_step(etl: Etl, event: CommitEvent) -> VersionSummary | NewerInput | M
         warnings=[suspect.message for suspect in suspects[:_WARNINGS]],
         findings=findings[:_WARNINGS],
         report=_report(lake, version),
+        request={"dataset": version, **_because(event)},
     )
     for _ in range(_MAX_ATTEMPTS):
         current = read_current(lake)
@@ -186,6 +189,12 @@ def _write(lake: Objects, current: CurrentDataset, etag: str | None) -> bool:
     except PreconditionFailed:
         return False
     return True
+
+
+def _because(event: CommitEvent) -> dict[str, str]:
+    """Why the watch started this execution; nothing where new data did."""
+    said = event.event.get("because")
+    return {"because": said} if isinstance(said, str) else {}
 
 
 def _report(lake: Objects, version: str) -> str | None:

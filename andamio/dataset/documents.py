@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from andamio.storage.documents import Document, Part, to_json
 
 
 class InputRows(Part):
-    """Rows of raw files: read, valid, rejected, and replaced by a later one with the same id."""
+    """Rows of raw files: read, valid, rejected, replaced by a later one with the same id, left out by prepare.py."""
 
     read: int
     valid: int
     rejected: int
     replaced: int
+    left_out: int = 0
 
 
 class VersionRows(InputRows):
@@ -55,6 +56,25 @@ class RejectReason(Part):
     rows: int
 
 
+class RefusedField(Part):
+    """How many rows one kind of fault in an input concerns."""
+
+    column: str
+    code: str
+    rows: int
+
+
+class RefusedRows(Part):
+    """How often the contract refuses records like these for their inputs: what is usual for the watch.
+
+    `rows` were read, `refused` of them have a fault in an input; files of which no row is used are left out.
+    """
+
+    rows: int
+    refused: int
+    reasons: list[RefusedField]
+
+
 class SplitRule(Part):
     """How rows are divided; see `etl.split.SealedSplit`."""
 
@@ -82,6 +102,7 @@ class StagedInput(Document):
     reasons: list[RejectReason]
     first: list[str]
     coerced: dict[str, int]
+    refused: RefusedRows | None = None
 
 
 class Bins(Part):
@@ -122,7 +143,7 @@ class ProfileRows(Part):
 
 
 class ProfileClasses(Part):
-    """Rows by class of both sides."""
+    """Rows by class of both sides; of a regression, by quarter of its target."""
 
     train: dict[str, int]
     holdout: dict[str, int]
@@ -137,13 +158,19 @@ class LabelConflicts(Part):
 
 
 class DatasetProfile(Document):
-    """`datasets/VERSION/profile.json`: statistics, those of features of train alone. A release seals it as it is."""
+    """`datasets/VERSION/profile.json`: statistics, those of features of train alone. A release seals it as it is.
+
+    `refused` is of the raw rows; a profile of an earlier version of Andamio has none.
+    """
 
     features_of: Literal["train"] = "train"
     rows: ProfileRows
     classes: ProfileClasses
     conflicts: LabelConflicts
     features: dict[str, FeatureProfile]
+    target: FeatureProfile | None = None
+    """Of a regression: the statistics of its target in train."""
+    refused: RefusedRows | None = None
 
     def to_json(self) -> bytes:
         """The profile's bytes; what a feature does not have is left out."""
@@ -175,6 +202,15 @@ class DatasetManifest(Document):
     files: list[SourceFile]
 
 
+class SampleRecords(Document):
+    """`datasets/VERSION/samples.json`: records of train as a client would send them, by the identity of their row.
+
+    A problem with a prepare.py has it; `staging/INPUT/samples.json` is the same before rows are divided.
+    """
+
+    records: dict[str, dict[str, Any]]
+
+
 class CurrentDataset(Document):
     """`datasets/current.json`: the data version that trainings use.
 
@@ -200,8 +236,12 @@ class AuditEntry(Part):
 
 
 class DatasetAudit(Document):
-    """`datasets/VERSION/audit.json`: what looks like a leak, which kinds were looked for, what values look odd."""
+    """`datasets/VERSION/audit.json`: what looks like a leak, which kinds were looked for, what values look odd.
+
+    Features were checked on `rows` of train, a sample where it has more; None in an audit that did not note it.
+    """
 
     suspects: list[AuditEntry]
     checked: list[str]
+    rows: int | None = None
     findings: list[AuditEntry]
