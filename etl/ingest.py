@@ -18,13 +18,18 @@ import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.columns import contract_columns, table_columns
+from andamio.dataset.columns import contract_columns, file_columns, table_columns
 from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
 from andamio.dataset.records import record_digests
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import Violation
+from andamio.prepare.check import check_rows
+from andamio.prepare.code import OwnCode
+from andamio.prepare.rows import prepared_for_training
+from andamio.prepare.samples import RECORDS, as_sent, keeps_records
 from andamio.records.names import why_unusable
 from andamio.records.parse import parse
+from andamio.records.table import Table
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from andamio.tabular.arrow import cells_of
@@ -43,7 +48,7 @@ from etl.staging import Chunks, Scratch, StagedRows
 
 @dataclass(slots=True)
 class FileReport:
-    """The result of reading one raw object: each row is valid, rejected or replaced.
+    """The result of reading one raw object: each row is valid, rejected, replaced, or left out by the problem's `keep`.
 
     `extra` are columns that the contract does not name, `absent` columns of the contract that the
     file lacks. `unusable` says why its columns make the file of no use: required ones are lacking, or have nearly
@@ -56,6 +61,7 @@ class FileReport:
     valid: int = 0
     rejected: int = 0
     replaced: int = 0
+    left_out: int = 0
     extra: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     unusable: str = ""
@@ -64,7 +70,7 @@ class FileReport:
     @property
     def rows(self) -> int:
         """How many rows were read."""
-        return self.valid + self.rejected + self.replaced
+        return self.valid + self.rejected + self.replaced + self.left_out
 
     @property
     def all_bad(self) -> bool:
@@ -78,8 +84,8 @@ class Ingested:
 
     `chunks` hold what the contract keeps of every staged row; `identities` and `keys` are digests of each, `valid`
     says which are usable, all `[staged rows]`. Keys are those of the split, or what `key_columns` make where there is
-    none. `labels` (class indices) and `times` are those of valid rows. `coerced` counts values out of range that became
-    missing, per feature.
+    none. `labels` (class indices) and `times` are those of valid rows; `samples` are records as they are sent, by
+    identity. `coerced` counts values out of range that became missing, per feature.
     """
 
     files: list[FileReport]
@@ -91,6 +97,7 @@ class Ingested:
     times: NDArray[np.datetime64]
     rejects: Rejects
     coerced: Counter[str]
+    samples: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -103,13 +110,19 @@ class Ingested:
         return StagedRows(self.chunks, {ROW: self.identities, KEY: self.keys}, np.flatnonzero(self.valid))
 
 
-def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: SealedSplit | None) -> Ingested:
+def ingest(
+    lake: Objects,
+    contract: Contract,
+    sources: Sequence[Source],
+    split: SealedSplit | None,
+    code: OwnCode | None = None,
+) -> Ingested:
     """Read every source in its very version, from the oldest to the newest, so that the latest row of an id wins.
 
     What is in memory does not grow with the files but by about 50 bytes for each row, and by what is rejected. Raises
-    `TooManyRows`.
+    `TooManyRows`, and `PrepareError` where the problem's own code is at fault.
     """
-    reader = _Reader(contract, split, captured=any(source.captured for source in sources))
+    reader = _Reader(contract, split, code, captured=any(source.captured for source in sources))
     for source in sources:
         scratch = Scratch()
         reader.read(FileReport(source), scratch.fetch(lake, source.key, "raw", version=source.version or None))
@@ -134,6 +147,7 @@ class _Part:
     bad: NDArray[np.int64]
     rejects: PackedRejects
     coerced: Mapping[str, int]
+    left_out: NDArray[np.int64]
     records: DigestArray | None = None
     named: NDArray[np.bool_] | None = None
 
@@ -141,18 +155,22 @@ class _Part:
 class _Reader:
     """Reads files into chunks."""
 
-    def __init__(self, contract: Contract, split: SealedSplit | None, *, captured: bool) -> None:
+    def __init__(self, contract: Contract, split: SealedSplit | None, code: OwnCode | None, *, captured: bool) -> None:
         self._contract = contract
         self._captured = captured
+        self._sent = contract.sent
+        self._code = code
+        self._unchecked = code is not None
         self._split = split
-        self._keys = key_columns(contract) if split is None else split.columns
-        self._contract_columns = contract_columns(contract)
+        self._keys = key_columns(self._sent) if split is None else split.columns
+        self._columns = file_columns(contract)
         self._problems: dict[Violations, Violations] = {}
         self._chunks = Chunks()
         self._files: list[FileReport] = []
         self._parts: list[_Part] = []
         self._of_no_use: set[int] = set()
         self._rows = 0
+        self._samples: dict[int, dict[str, Any]] = {}
 
     def read(self, report: FileReport, path: Path) -> None:
         """One file; of a file that is refused, or lacks a column, no row counts."""
@@ -169,8 +187,8 @@ class _Reader:
             report.read_as, blocks = read_file(
                 report.source.key,
                 body,
-                self._contract,
-                column_kinds(self._contract, self._contract_columns),
+                self._held(report),
+                column_kinds(self._held(report), self._columns_of(report)),
                 exact=(*self._keys, ROW) if report.source.captured else self._keys,
             )
             read = 0
@@ -194,25 +212,25 @@ class _Reader:
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
         present = set(names)
-        own = {ROW} if report.source.captured else set()
-        report.extra = [name for name in names if name and name not in self._contract_columns and name not in own]
-        report.absent = [name for name in self._contract_columns if name not in present]
-        report.unusable = why_unusable(names, self._contract)
+        columns = self._columns_of(report)
+        report.extra = [name for name in names if name and name not in columns]
+        report.absent = [name for name in columns if name not in present and name != ROW]
+        report.unusable = why_unusable(names, self._held(report))
         return bool(report.unusable)
 
     def _part(self, report: FileReport, read_as: ReadAs, rows: Rows, places: NDArray[np.int64]) -> _Part:
         contract, count = self._contract, len(rows.lines)
-        table = parse(contract, rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or ".")
+        table, left_out, sent = self._features(report, read_as, rows)
         columns = table_columns(contract, table)
         called = cells_of(rows.exact[ROW]) if report.source.captured else places.tolist()
         where = layout.CAPTURED if report.source.captured else f"{report.sha256}/"
         identities = np.fromiter((digest_of(f"{where}{one}") for one in called), dtype=np.uint64, count=count)
         cells = {name: _key_cells(rows, name) for name in self._keys}
-        keys = (
-            row_keys(self._keys, contract.data.missing, cells, count)
-            if self._split is None
-            else self._split.keys(cells, DigestTexts(identities))
-        )
+        keys = self._keys_of(cells, identities)
+        if report.source.captured and any(name not in rows.exact for name in self._keys):
+            keys = identities  # what was sent is not captured, only what was made of it
+        if sent is not None:
+            self._keep_samples(sent, left_out | table.bad, identities)
         assert table.labels is not None  # read with training=True
         id_column, time = contract.problem.id, contract.problem.time
         ids = None if id_column is None else columns[id_column]
@@ -226,12 +244,48 @@ class _Reader:
             columns[time] if time in columns else np.array([], dtype="datetime64[s]"),
             *self._rejects(report, rows, table.violations),
             dict(table.coerced),
+            np.flatnonzero(left_out),
             record_digests(columns, list(contract.inputs)) if self._captured else None,
             None if ids is None or not report.source.captured else ids != np.array(called, dtype=object),
         )
         if count:
             self._chunks.add(columns)
         return part
+
+    def _features(
+        self, report: FileReport, read_as: ReadAs, rows: Rows
+    ) -> tuple[Table, NDArray[np.bool_], Table | None]:
+        """Features and labels, which rows were left out, and what was sent: of captured records the features alone."""
+        contract, count = self._contract, len(rows.lines)
+        decimal = read_as.decimal or "."
+        if report.source.captured:
+            table = parse(contract, rows.columns, count, text=rows.text, training=True, decimal=decimal)
+            return table, np.zeros(count, dtype=bool), None
+        sent = parse(self._sent, rows.columns, count, text=rows.text, training=True, decimal=decimal)
+        if self._unchecked and count:
+            check_rows(contract, self._code, sent, training=True)
+            self._unchecked = False
+        found = prepared_for_training(contract, self._code, sent)
+        return found.table, found.left_out, sent
+
+    def _keys_of(self, cells: Mapping[str, Sequence[object]], identities: NDArray[np.uint64]) -> DigestArray:
+        if self._split is None:
+            return row_keys(self._keys, self._contract.data.missing, cells, len(identities))
+        return self._split.keys(cells, DigestTexts(identities))
+
+    def _held(self, report: FileReport) -> Contract:
+        """The contract that a file is held against: captured records are features already."""
+        return self._contract if report.source.captured else self._sent
+
+    def _columns_of(self, report: FileReport) -> tuple[str, ...]:
+        """The columns of a file that are read."""
+        return (*contract_columns(self._contract), ROW) if report.source.captured else self._columns
+
+    def _keep_samples(self, sent: Table, without: NDArray[np.bool_], identities: NDArray[np.uint64]) -> None:
+        if not keeps_records(self._contract):
+            return
+        for row in np.flatnonzero(~without)[: RECORDS - len(self._samples)].tolist():
+            self._samples[int(identities[row])] = as_sent(self._contract, sent, row)
 
     def _rejects(
         self, report: FileReport, rows: Rows, problems: Sequence[Violation]
@@ -246,7 +300,7 @@ class _Reader:
             violations = tuple(by_row[row])
             violations = self._problems.setdefault(violations, violations)
             original = rows.original(row)
-            cells = masked_cells(self._contract, {name: original.get(name) for name in self._contract_columns})
+            cells = masked_cells(self._held(report), {name: original.get(name) for name in self._columns_of(report)})
             found.append(Reject(source.key, source.version, int(rows.lines[row]), violations, cells))
         for broken in rows.broken:
             violations = (("", broken.reason, "unreadable-row"),)
@@ -268,13 +322,15 @@ class _Reader:
                 continue
             kept = is_latest[start:stop]
             unusable = kept[part.bad]
-            valid[start + part.bad] = False
+            left_out = kept[part.left_out]
+            valid[start + part.bad] = valid[start + part.left_out] = False
             broken = len(part.rejects) - len(part.bad)
             rejects.add(part.rejects, np.append(unusable, np.ones(broken, dtype=bool)))
             report = part.report
             report.rejected += int(unusable.sum()) + broken
             report.replaced += int((~kept).sum())
-            report.valid += int(kept.sum() - unusable.sum())
+            report.left_out += int(left_out.sum())
+            report.valid += int(kept.sum() - unusable.sum() - left_out.sum())
             coerced.update(part.coerced)
         labels, times = _joined([part.labels for part in parts], np.int32), [part.times for part in parts]
         known = [part for part in times if len(part)]
@@ -294,6 +350,7 @@ class _Reader:
             times=all_times[valid] if len(all_times) else all_times,
             rejects=rejects,
             coerced=coerced,
+            samples=self._samples,
         )
 
     def _beside_equal(self, keys: NDArray[np.uint64], valid: NDArray[np.bool_]) -> None:

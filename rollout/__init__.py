@@ -1,1 +1,1 @@
-"""How a model comes into service by hand and out of it again, and when the watch starts a training."""
+"""How a model comes into service and out of it again: by hand, by rule, and by a training that the watch starts."""

@@ -22,6 +22,8 @@ EventType = Literal[
     "Model rolled back",
     "Approval needed",
     "Retraining started",
+    "Model challenged",
+    "Model withdrawn",
 ]
 """The detail-types of events."""
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)

@@ -10,13 +10,14 @@ thresholds of histogram-boosted trees *down*, so that `x <= threshold` keeps its
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -27,8 +28,10 @@ from sklearn.ensemble import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectFromModel, SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import ThreadpoolController
 
@@ -58,6 +61,24 @@ def _net(seed: int, params: Mapping[str, Any]) -> MLPClassifier:
     return MLPClassifier(hidden_layer_sizes=sizes, early_stopping=False, random_state=seed, **given)
 
 
+class _UpToFiveFolds:
+    """Stratified folds: five, or as many as the rarest class has rows. Raises `ValueError` where that is one."""
+
+    def split(self, values: Any, labels: NDArray[np.int64], groups: None = None) -> Iterator[tuple[Any, Any]]:
+        fewest = int(np.unique(labels, return_counts=True)[1].min())
+        if fewest < 2:
+            raise ValueError("a class has a single row here, and a margin becomes a probability by two folds or more")
+        return iter(StratifiedKFold(min(5, fewest)).split(values, labels))
+
+    def get_n_splits(self, *_: object) -> int:
+        return 5
+
+
+def _kernel_machine(seed: int, params: Mapping[str, Any]) -> CalibratedClassifierCV:
+    """It scores by a margin; a sigmoid over the margins of folds makes probabilities of it (Platt, 1999)."""
+    return CalibratedClassifierCV(SVC(random_state=seed, **params), ensemble=False, cv=_UpToFiveFolds())
+
+
 FAMILIES: Mapping[str, Family] = {
     family.name: family
     for family in (
@@ -79,6 +100,7 @@ FAMILIES: Mapping[str, Family] = {
             lambda seed, params: HistGradientBoostingClassifier(early_stopping=False, random_state=seed, **params),
         ),
         Family("mlp", True, _net),
+        Family("svm", True, _kernel_machine),
     )
 }
 MAJORITY = Family("majority_class", False, lambda seed, params: DummyClassifier(strategy="prior"))

@@ -35,6 +35,9 @@ def _model(model: Any) -> int:
         # A forest's leaf holds a weight for each class (one where there are two), a boosted tree's leaf one.
         weights = max(1, trees[0].value.shape[2] if trees[0].value.shape[2] > 2 else 1)
         return sum(_NODE * tree.node_count + _LEAF * weights * tree.n_leaves for tree in trees)
+    if hasattr(model, "calibrated_classifiers_"):
+        machine = model.calibrated_classifiers_[0].estimator
+        return _NUMBER * int(machine.support_vectors_.size + machine.dual_coef_.size)
     if hasattr(model, "coefs_"):
         return sum(_NUMBER * layer.size for layer in (*model.coefs_, *model.intercepts_))
     if hasattr(model, "coef_"):

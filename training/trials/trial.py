@@ -20,6 +20,7 @@ from training import rows
 from training.documents import TRIAL, RoundTrials, ScoredTrial, TrainingPlan, TrialSpec, UnscoredTrial
 from training.families import catalog, sizes
 from training.families.catalog import Fitted
+from training.families.spaces import KEEP_ROWS
 from training.npy import from_npy, to_npy
 from training.rows import TrainingRows
 from training.run import FOLDS_FILE, PLACES_FILE, Run, round_trials_file, scores_file, trial_file
@@ -130,7 +131,9 @@ def within(
     None, too, where a sample cannot be fitted: it says nothing of all rows.
     """
     rows = int(given.sum())
-    if rows * (train.encoded.numbers.shape[1] + train.encoded.categories.shape[1]) < estimate.CELLS:
+    kernel = spec.family in KEEP_ROWS
+    cells = rows * (train.encoded.numbers.shape[1] + train.encoded.categories.shape[1])
+    if cells < (estimate.CELLS_OF_KERNELS if kernel else estimate.CELLS):
         return None
     held = estimate.resident()
     among = np.flatnonzero(given)
@@ -140,7 +143,8 @@ def within(
         return fit_spec(contract, few, train.labels[among[taken]], spec, seed).predict(few)
 
     try:
-        cost = estimate.measure(fit_and_predict, places[given], train.labels[given])
+        steepest = estimate.STEEPEST_OF_KERNELS if kernel else estimate.STEEPEST
+        cost = estimate.measure(fit_and_predict, places[given], train.labels[given], steepest)
     except (ValueError, FloatingPointError, TrainingError):
         cost = None
     if cost is None:
