@@ -40,7 +40,7 @@ from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
 from etl.collect import Source
-from etl.extent import TooManyRows, most_rows, too_many
+from etl.extent import MOST_TEXT, TooMuch, most_rows, too_long, too_many
 from etl.quarantine import PackedRejects, Reject, Rejects, Violations, masked_cells
 from etl.split import SealedSplit, key_columns, row_keys
 from etl.staging import Chunks, Scratch, StagedRows
@@ -84,8 +84,8 @@ class Ingested:
 
     `chunks` hold what the contract keeps of every staged row; `identities` and `keys` are digests of each, `valid`
     says which are usable, all `[staged rows]`. Keys are those of the split, or what `key_columns` make where there is
-    none. `labels` (class indices) and `times` are those of valid rows; `samples` are records as they are sent, by
-    identity. `coerced` counts values out of range that became missing, per feature.
+    none. `labels` (class indices, or numbers) and `times` are those of valid rows; `samples` are records as they are
+    sent, by identity. `coerced` counts values out of range that became missing, per feature.
     """
 
     files: list[FileReport]
@@ -93,7 +93,7 @@ class Ingested:
     identities: NDArray[np.uint64]
     keys: NDArray[np.uint64]
     valid: NDArray[np.bool_]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     times: NDArray[np.datetime64]
     rejects: Rejects
     coerced: Counter[str]
@@ -120,7 +120,7 @@ def ingest(
     """Read every source in its very version, from the oldest to the newest, so that the latest row of an id wins.
 
     What is in memory does not grow with the files but by about 50 bytes for each row, and by what is rejected. Raises
-    `TooManyRows`, and `PrepareError` where the problem's own code is at fault.
+    `TooMuch`, and `PrepareError` where the problem's own code is at fault.
     """
     reader = _Reader(contract, split, code, captured=any(source.captured for source in sources))
     for source in sources:
@@ -142,7 +142,7 @@ class _Part:
     keys: NDArray[np.uint64]
     ids: NDArray[np.uint64] | None
     has_id: NDArray[np.bool_] | None
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     times: NDArray[np.datetime64]
     bad: NDArray[np.int64]
     rejects: PackedRejects
@@ -157,10 +157,10 @@ class _Reader:
 
     def __init__(self, contract: Contract, split: SealedSplit | None, code: OwnCode | None, *, captured: bool) -> None:
         self._contract = contract
-        self._captured = captured
         self._sent = contract.sent
         self._code = code
         self._unchecked = code is not None
+        self._captured = captured
         self._split = split
         self._keys = key_columns(self._sent) if split is None else split.columns
         self._columns = file_columns(contract)
@@ -187,8 +187,8 @@ class _Reader:
             report.read_as, blocks = read_file(
                 report.source.key,
                 body,
-                self._held(report),
-                column_kinds(self._held(report), self._columns_of(report)),
+                self._read_by(report),
+                column_kinds(self._read_by(report), self._columns_of(report)),
                 exact=(*self._keys, ROW) if report.source.captured else self._keys,
             )
             read = 0
@@ -207,30 +207,39 @@ class _Reader:
     def _count(self, rows: int) -> None:
         self._rows += rows
         if self._rows > most_rows(self._contract):
-            raise TooManyRows(too_many(self._contract, f"more than {most_rows(self._contract):,}"))
+            raise TooMuch(too_many(self._contract, f"more than {most_rows(self._contract):,}"))
 
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
         present = set(names)
+        own = {ROW} if report.source.captured else set()
         columns = self._columns_of(report)
-        report.extra = [name for name in names if name and name not in columns]
-        report.absent = [name for name in columns if name not in present and name != ROW]
-        report.unusable = why_unusable(names, self._held(report))
+        report.extra = [name for name in names if name and name not in columns and name not in own]
+        report.absent = [name for name in columns if name not in present]
+        report.unusable = why_unusable(names, self._read_by(report))
         return bool(report.unusable)
 
     def _part(self, report: FileReport, read_as: ReadAs, rows: Rows, places: NDArray[np.int64]) -> _Part:
         contract, count = self._contract, len(rows.lines)
-        table, left_out, sent = self._features(report, read_as, rows)
+        sent = parse(
+            self._read_by(report), rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or "."
+        )
+        table, without = self._prepared(sent) if not report.source.captured else (sent, np.zeros(count, dtype=bool))
+        left_out = np.flatnonzero(without)
         columns = table_columns(contract, table)
         called = cells_of(rows.exact[ROW]) if report.source.captured else places.tolist()
         where = layout.CAPTURED if report.source.captured else f"{report.sha256}/"
         identities = np.fromiter((digest_of(f"{where}{one}") for one in called), dtype=np.uint64, count=count)
         cells = {name: _key_cells(rows, name) for name in self._keys}
-        keys = self._keys_of(cells, identities)
+        keys = (
+            row_keys(self._keys, contract.data.missing, cells, count)
+            if self._split is None
+            else self._split.keys(cells, DigestTexts(identities))
+        )
         if report.source.captured and any(name not in rows.exact for name in self._keys):
             keys = identities  # what was sent is not captured, only what was made of it
-        if sent is not None:
-            self._keep_samples(sent, left_out | table.bad, identities)
+        if not report.source.captured:
+            self._keep_samples(sent, without | table.bad, identities)
         assert table.labels is not None  # read with training=True
         id_column, time = contract.problem.id, contract.problem.time
         ids = None if id_column is None else columns[id_column]
@@ -240,52 +249,44 @@ class _Reader:
             keys,
             None if ids is None else np.fromiter(map(digest_of, ids), dtype=np.uint64, count=count),
             None if ids is None else ids != "",
-            table.labels.astype(np.int32),
+            table.labels if table.labels.dtype.kind == "f" else table.labels.astype(np.int32),
             columns[time] if time in columns else np.array([], dtype="datetime64[s]"),
             *self._rejects(report, rows, table.violations),
             dict(table.coerced),
-            np.flatnonzero(left_out),
+            left_out,
             record_digests(columns, list(contract.inputs)) if self._captured else None,
             None if ids is None or not report.source.captured else ids != np.array(called, dtype=object),
         )
         if count:
             self._chunks.add(columns)
+            self._weigh()
         return part
 
-    def _features(
-        self, report: FileReport, read_as: ReadAs, rows: Rows
-    ) -> tuple[Table, NDArray[np.bool_], Table | None]:
-        """Features and labels, which rows were left out, and what was sent: of captured records the features alone."""
-        contract, count = self._contract, len(rows.lines)
-        decimal = read_as.decimal or "."
-        if report.source.captured:
-            table = parse(contract, rows.columns, count, text=rows.text, training=True, decimal=decimal)
-            return table, np.zeros(count, dtype=bool), None
-        sent = parse(self._sent, rows.columns, count, text=rows.text, training=True, decimal=decimal)
-        if self._unchecked and count:
-            check_rows(contract, self._code, sent, training=True)
+    def _prepared(self, sent: Table) -> tuple[Table, NDArray[np.bool_]]:
+        """The features of rows as they are sent, and which of them are left out of training `[rows]`."""
+        if self._unchecked and sent.rows:
+            check_rows(self._contract, self._code, sent, training=True)
             self._unchecked = False
-        found = prepared_for_training(contract, self._code, sent)
-        return found.table, found.left_out, sent
+        found = prepared_for_training(self._contract, self._code, sent)
+        return found.table, found.left_out
 
-    def _keys_of(self, cells: Mapping[str, Sequence[object]], identities: NDArray[np.uint64]) -> DigestArray:
-        if self._split is None:
-            return row_keys(self._keys, self._contract.data.missing, cells, len(identities))
-        return self._split.keys(cells, DigestTexts(identities))
-
-    def _held(self, report: FileReport) -> Contract:
-        """The contract that a file is held against: captured records are features already."""
+    def _read_by(self, report: FileReport) -> Contract:
+        """The contract of a file's columns: a captured record holds features already."""
         return self._contract if report.source.captured else self._sent
 
     def _columns_of(self, report: FileReport) -> tuple[str, ...]:
-        """The columns of a file that are read."""
-        return (*contract_columns(self._contract), ROW) if report.source.captured else self._columns
+        return contract_columns(self._contract) if report.source.captured else self._columns
 
     def _keep_samples(self, sent: Table, without: NDArray[np.bool_], identities: NDArray[np.uint64]) -> None:
         if not keeps_records(self._contract):
             return
         for row in np.flatnonzero(~without)[: RECORDS - len(self._samples)].tolist():
             self._samples[int(identities[row])] = as_sent(self._contract, sent, row)
+
+    def _weigh(self) -> None:
+        name, size = self._chunks.largest_text()
+        if size > MOST_TEXT:
+            raise TooMuch(too_long(name, self._rows))
 
     def _rejects(
         self, report: FileReport, rows: Rows, problems: Sequence[Violation]
@@ -300,7 +301,7 @@ class _Reader:
             violations = tuple(by_row[row])
             violations = self._problems.setdefault(violations, violations)
             original = rows.original(row)
-            cells = masked_cells(self._held(report), {name: original.get(name) for name in self._columns_of(report)})
+            cells = masked_cells(self._read_by(report), {name: original.get(name) for name in self._columns_of(report)})
             found.append(Reject(source.key, source.version, int(rows.lines[row]), violations, cells))
         for broken in rows.broken:
             violations = (("", broken.reason, "unreadable-row"),)
@@ -332,7 +333,8 @@ class _Reader:
             report.left_out += int(left_out.sum())
             report.valid += int(kept.sum() - unusable.sum() - left_out.sum())
             coerced.update(part.coerced)
-        labels, times = _joined([part.labels for part in parts], np.int32), [part.times for part in parts]
+        truths, times = [part.labels for part in parts], [part.times for part in parts]
+        labels = _joined(truths, truths[0].dtype if truths else np.int32)[valid]
         known = [part for part in times if len(part)]
         identities = _joined([part.identities for part in parts], np.uint64)
         keys = _joined([part.keys for part in parts], np.uint64)
@@ -346,7 +348,7 @@ class _Reader:
             identities=identities,
             keys=keys,
             valid=valid,
-            labels=labels[valid].astype(np.int64),
+            labels=labels if labels.dtype.kind == "f" else labels.astype(np.int64),
             times=all_times[valid] if len(all_times) else all_times,
             rejects=rejects,
             coerced=coerced,

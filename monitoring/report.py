@@ -7,13 +7,24 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from andamio.contract.tables import TaskName
 from andamio.storage.documents import Document, Part
 from monitoring.results import DataDrift, Estimate, Performance
 
 Status = Literal["quiet", "alarm", "not-enough-data"]
 Alarm = Literal["drift", "rejects", "performance", "coverage"]
 Kind = Literal[
-    "drift", "joint", "predictions", "rejects", "performance", "coverage", "orphans", "capture", "retraining"
+    "drift",
+    "joint",
+    "predictions",
+    "rejects",
+    "performance",
+    "coverage",
+    "bias",
+    "intervals",
+    "orphans",
+    "capture",
+    "retraining",
 ]
 
 REPORT, PAGE, WINDOW = "report.json", "report.html", "window.json"
@@ -29,11 +40,16 @@ class Span(Part):
 
 
 class Model(Part):
-    """The champion that the window is compared with, since when it is served, and the run that made it."""
+    """The champion that the window is compared with, since when it is served, and the run that made it.
+
+    `task` is what it predicts, `unit` that of a regression's target.
+    """
 
     release: str
     since: str
     run: str
+    task: TaskName = "classification"
+    unit: str = ""
 
 
 class Traffic(Part):

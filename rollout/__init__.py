@@ -1,1 +1,1 @@
-"""How a model comes into service and out of it again: by hand, by rule, and by a training that the watch starts."""
+"""How a model comes into service and out of it: by hand, by a trial, and when the watch starts a training."""

@@ -21,9 +21,9 @@ EventType = Literal[
     "Performance worse",
     "Model rolled back",
     "Approval needed",
-    "Retraining started",
     "Model challenged",
     "Model withdrawn",
+    "Retraining started",
 ]
 """The detail-types of events."""
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)

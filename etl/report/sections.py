@@ -40,6 +40,8 @@ def audit(version: Version) -> Section:
     ]
     content = {
         "checked": [KINDS.get(kind, kind) for kind in version.audit.checked],
+        "rows": version.audit.rows,
+        "train": version.manifest.rows.train,
         "suspects": [(KINDS.get(one.kind, one.kind), one.message) for one in version.suspects],
         "evidence": Table("Evidence", ["kind", "feature", "numbers"], rows),
         "findings": [finding.message for finding in version.audit.findings],
@@ -52,7 +54,7 @@ def label(version: Version) -> Section:
     counts = [version.profile.classes.train, version.profile.classes.holdout]
     rows = [
         (text, int(counts[0][key]), int(counts[1][key]))
-        for key, text in zip(version.contract.classes, version.classes, strict=True)
+        for key, text in zip(version.by_class.classes, version.classes, strict=True)
     ]
     totals = max(sum(row[1] for row in rows), 1), max(sum(row[2] for row in rows), 1)
     content = {

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from andamio.captures.columns import CapturedRows, features_of
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical
+from andamio.contract.task import Classification, Regression
 from andamio.dataset import version as dataset
 from andamio.dataset.digests import DigestArray, digest_of
 from andamio.dataset.documents import CurrentDataset
@@ -64,20 +65,29 @@ def gather(lake: Objects, models: Objects, contract: Contract, window: Window, r
             continue
         read = read_window(lake, own, version, start, window.whole, wanted=wanted)
         made |= {other: count for other, count in read.other_versions.items() if other not in made}
-        joined = join(read.captured, said, own.classes)
+        joined = join(read.captured, said, own.task)
         found.note(read.captured, joined.rows)
         why = _of_no_use(contract, own)
         if why is not None:
             left_out[why] += len(joined.rows)
             continue
-        labels = [own.classes[index] for index in joined.labels.tolist()]
-        known = [row for row, label in enumerate(labels) if label in contract.problem.labels]
-        left_out["contract"] += len(labels) - len(known)
-        texts = [contract.problem.labels[labels[row]].values[0] for row in known]
-        parts.append((read.captured, joined.rows[known], texts))
+        texts = [_text(contract, own, label) for label in joined.labels.tolist()]
+        known = [row for row, text in enumerate(texts) if text is not None]
+        left_out["contract"] += len(texts) - len(known)
+        parts.append((read.captured, joined.rows[known], [text for text in texts if text is not None]))
     left_out["not kept"] += found.absent(said)
     records = _newest(_joined(contract, parts))
     return Gathered(records, _counted(lake, contract, records, left_out))
+
+
+def _text(contract: Contract, own: Contract, label: float) -> str | None:
+    """A label of a release as raw data have it; None where the contract has no such class now."""
+    match own.task:
+        case Classification():
+            known = contract.problem.labels.get(own.classes[int(label)])
+            return None if known is None else known.values[0]
+        case Regression():
+            return repr(float(label))
 
 
 class _Found:
@@ -109,6 +119,8 @@ def _of_no_use(contract: Contract, own: Contract) -> str | None:
     group = contract.problem.group
     if group is not None and group not in contract.inputs:
         return "incomplete"
+    if contract.task.name != own.task.name:
+        return "contract"
     types = {name: feature.type for name, feature in contract.inputs.items()}
     captured = {name: own.inputs[name].type for name in features_of(own)}
     return None if captured == types else "contract"
@@ -158,14 +170,22 @@ def _counted(lake: Objects, contract: Contract, records: LabelledRecords, left_o
     is_equal = np.array([one in same for one in digests.tolist()], dtype=bool)
     agrees = np.array([one in labelled for one in (digests ^ labels).tolist()], dtype=bool)
     is_new = ~is_equal & np.array([one not in there for one in own.tolist()], dtype=bool)
-    classes = {label.values[0]: key for key, label in contract.problem.labels.items()}
-    new = Counter(classes[records.labels[row]] for row in np.flatnonzero(is_new).tolist())
+    classes: dict[str, int] = {}
+    contradicting = 0
+    match contract.task:
+        case Classification():
+            keys = {label.values[0]: key for key, label in contract.problem.labels.items()}
+            new = Counter(keys[records.labels[row]] for row in np.flatnonzero(is_new).tolist())
+            classes = {key: new[key] for key in contract.classes}
+            contradicting = int((is_equal & ~agrees).sum())
+        case Regression():
+            pass  # equal records may well be measured differently
     return Labelled(
         records=len(records.ids),
         new=int(is_new.sum()),
-        classes={key: new[key] for key in contract.classes},
+        classes=classes,
         equal=int(is_equal.sum()),
-        contradicting=int((is_equal & ~agrees).sum()),
+        contradicting=contradicting,
         left_out={why: count for why, count in left_out.items() if count},
     )
 
@@ -182,5 +202,7 @@ def _rows(lake: Objects, names: Sequence[str], target: str) -> Iterator[tuple[Di
 
 
 def _labels(texts: Sequence[str] | NDArray[Any]) -> DigestArray:
+    if isinstance(texts, np.ndarray) and texts.dtype.kind == "f":
+        texts = [repr(one) for one in texts.tolist()]
     known = {text: digest_of(text) for text in set(texts)}
     return np.fromiter((known[text] for text in texts), np.uint64, len(texts))

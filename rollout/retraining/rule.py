@@ -108,7 +108,7 @@ def missing(report: Report, labelled: Labelled) -> list[str]:
             f"{labelled.new:,} labelled records are new, and {NEW_RECORDS} are needed: send labels (andamio feedback "
             "FILE, POST /feedback), or put labelled rows under raw/ (andamio ingest FILE)."
         )
-    elif sum(count >= OF_A_CLASS for count in labelled.classes.values()) < 2:
+    elif labelled.classes and sum(count >= OF_A_CLASS for count in labelled.classes.values()) < 2:
         counts = ", ".join(f"'{key}': {count:,}" for key, count in labelled.classes.items())
         found.append(
             f"The new labels are {counts}, and two classes need {OF_A_CLASS} each: label records of the other classes."
