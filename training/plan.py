@@ -28,8 +28,8 @@ from training import rows
 from training.compute import computing
 from training.documents import Identity, SearchPlan, SkippedFamily, TrainingPlan
 from training.events import PlanSummary
-from training.families.catalog import FAMILIES
-from training.families.spaces import OPTUNA
+from training.families.spaces import KEEP_ROWS, OPTUNA
+from training.families.trainable import families_of
 from training.npy import to_npy
 from training.outcome import imported
 from training.run import CONTRACT, FOLDS_FILE, PLACES_FILE, PLAN_FILE, Run
@@ -81,10 +81,13 @@ def plan(
             "differ from the one deployed now. Run ETL again (andamio ingest FILE, or start its state machine)."
         )
     requested = tuple(dict.fromkeys(families or contract.training.families))
-    trainable = [name for name in requested if name in FAMILIES]
+    skipped = [SkippedFamily(family=name, why=why) for name in requested if (why := _why_not(name, contract))]
+    trainable = [name for name in requested if name not in {each.family for each in skipped}]
     if not trainable:
+        reasons = "; ".join(f"{each.family}: {each.why}" for each in skipped)
         raise TrainingError(
-            f"None of the families asked for can be trained: {', '.join(requested)}. Known are {', '.join(FAMILIES)}."
+            f"None of the families asked for can be trained. {reasons}. Known are "
+            f"{', '.join(families_of(contract.task))}."
         )
     identity = Identity(
         dataset=version,
@@ -100,7 +103,6 @@ def plan(
     models.put_new(run.key(CONTRACT), contract.to_json(), content_type="application/json")
 
     def planned() -> TrainingPlan:
-        skipped = [name for name in requested if name not in FAMILIES]
         return TrainingPlan(
             **identity.model_dump(),
             run=run.id,
@@ -109,11 +111,21 @@ def plan(
             split=manifest.split,
             **_drawn(lake, run, contract, version),
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
-            skipped=[SkippedFamily(family=name, why="this version does not train it") for name in skipped],
+            skipped=skipped,
             computing=computing(compute, manifest.rows.train, len(contract.features)),
         )
 
     return run.once(PLAN_FILE, TrainingPlan, planned)
+
+
+def _why_not(name: str, contract: Contract) -> str | None:
+    """Why a family cannot be trained under a contract; None where it can."""
+    if name not in families_of(contract.task):
+        return "this version does not train it"
+    private = [name for name in contract.private if name in contract.inputs]
+    if name in KEEP_ROWS and private:
+        return f"its model would hold values of {', '.join(private)}, which is private"
+    return None
 
 
 def _drawn(lake: Objects, run: Run, contract: Contract, version: str) -> dict[str, Any]:

@@ -18,18 +18,29 @@ LARGEST_NUMBER = (2 - 2**-23) * 2.0**127
 RESERVED = ("_key", "_row")
 """Columns that a data version adds: no column of the data may be called so."""
 
-Metric = Literal["roc_auc", "log_loss", "brier", "f1", "accuracy", "average_precision"]
-Family = Literal[
-    "logistic_regression", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"
+TaskName = Literal["classification", "regression"]
+ClassificationMetric = Literal["roc_auc", "log_loss", "brier", "f1", "accuracy", "average_precision"]
+RegressionMetric = Literal["rmse", "mae", "r2", "pinball"]
+Metric = Literal[ClassificationMetric, RegressionMetric]
+Classifier = Literal[
+    "logistic_regression",
+    "random_forest",
+    "extra_trees",
+    "gradient_boosting",
+    "hist_gradient_boosting",
+    "mlp",
+    "svm",
 ]
+Regressor = Literal["ridge", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"]
+Family = Literal[Classifier, "ridge"]
+DEFAULT_FAMILIES: tuple[Family, ...] = get_args(Classifier)[:6]
+"""Those that are tried where a contract names none; `svm` keeps rows of train in the model that is served."""
 Compute = Literal["auto", "function", "task"]
 FeatureType = Literal["integer", "number", "boolean", "category", "date"]
 
 NOT_BUILT = frozenset(
     {
         ("data", "images"),
-        ("release", "share"),
-        ("release", "minutes"),
         ("monitor", "retrain"),
         ("monitor", "cooldown_hours"),
     }
@@ -83,15 +94,27 @@ class ProblemTable(Section):
     success: str = ""
     """A figure to reach on the holdout, such as `"roc_auc >= 0.85"`; checked in every evaluation, stated in
     every decision, and a bar with `[gate] success = "bar"`."""
-    task: Literal["classification"] = "classification"
-    """What is predicted; `regression` is reserved."""
+    task: TaskName = "classification"
+    """What is predicted: one of several classes, or a number ([regression](../regression.md))."""
     target: Column
-    """The column with the label."""
-    labels: dict[CanonicalText, Label]
+    """The column with the label, or with the number."""
+    labels: dict[CanonicalText, Label] = Field(default_factory=dict)
     """`{ "0" = "Healthy", "1" = "Ill" }`: value in the data = text shown; their order is the order of classes.
-    When several values mean one class: `ill = { text = "Ill", values = ["1", "2"] }`."""
+    When several values mean one class: `ill = { text = "Ill", values = ["1", "2"] }`. Needed for classification, and
+    for it alone."""
     positive: CanonicalText | None = None
     """The positive class of two; left out, the second."""
+    target_min: Annotated[float, Field(strict=True)] | None = None
+    """Of a regression: the smallest number that the target can be. A row below it is rejected, no prediction is."""
+    target_max: Annotated[float, Field(strict=True)] | None = None
+    """Of a regression: the largest number that the target can be."""
+    unit: str | None = None
+    """Of a regression: the unit of the target, for people and in every reply."""
+    scale: Literal["linear", "log"] | None = None
+    """Of a regression: `log` fits the logarithm of the target (which needs a `target_min` above 0), so that errors
+    are ratios; predictions are numbers in the target's unit all the same. Left out, `linear`."""
+    interval: Annotated[float, Field(strict=True, ge=0.5, le=0.99)] | None = None
+    """Of a regression: how often the interval of a prediction shall hold the truth; left out, 0.9."""
     id: Column | None = None
     """The column that identifies a record; only with it does a later row replace an earlier one."""
     group: Column | None = None
@@ -100,6 +123,9 @@ class ProblemTable(Section):
     """The column that orders rows; never a feature. The age of a date is counted up to it."""
     time_format: str | None = None
     """How the times in that column are written, such as `"%d/%m/%Y %H:%M"`; left out, in ISO 8601."""
+    target_from: Literal["prepare"] | None = None
+    """`"prepare"`: the label is made by `target` of [prepare.py](../prepare.md), and files have no column of that
+    name."""
 
     @field_validator("name")
     @classmethod
@@ -108,13 +134,6 @@ class ProblemTable(Section):
             raise ValueError("expected 2 to 31 lower-case letters, digits and hyphens that start with a letter")
         if "--" in value:
             raise ValueError("expected no '--', which stands before a stage in the names of what is deployed")
-        return value
-
-    @field_validator("task", mode="before")
-    @classmethod
-    def _regression_is_reserved(cls, value: object) -> object:
-        if value == "regression":
-            raise ValueError('"regression" is reserved and not built yet; this version does "classification"')
         return value
 
     @field_validator("labels", mode="before")
@@ -154,7 +173,35 @@ class ProblemTable(Section):
         return self
 
     @model_validator(mode="after")
+    def _keys_fit_the_task(self) -> Self:
+        if self.task == "classification":
+            for key in ("target_min", "target_max", "unit", "scale", "interval"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f'{key}: only a regression has one; leave it out, or set task = "regression"')
+            if "labels" not in self.model_fields_set:
+                raise ValueError("labels: is missing")
+            return self
+        for key in ("labels", "positive"):
+            if getattr(self, key):
+                raise ValueError(f"{key}: a regression has no classes; leave it out")
+        for key in ("target_min", "target_max"):
+            bound = getattr(self, key)
+            if bound is not None and abs(bound) > LARGEST_NUMBER:
+                raise ValueError(f"{key}: a number beyond 3.4e38 cannot be held; use another unit")
+        low, high = self.target_min, self.target_max
+        if low is not None and high is not None and low >= high:
+            raise ValueError(f"target_min: {low:.15g} must be below target_max, which is {high:.15g}")
+        if self.scale == "log" and (low is None or low <= 0):
+            raise ValueError(
+                'scale: "log" needs a target_min above 0, since no other number has a logarithm; set target_min to the '
+                "smallest number that can be, or leave scale out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _labels_are_distinct(self) -> Self:
+        if self.task == "regression":
+            return self
         if not 2 <= len(self.labels) <= 100:
             raise ValueError(
                 f"labels: expected 2 to 100 classes, each a value and the text shown; got {len(self.labels)}"
@@ -244,6 +291,8 @@ class Feature(Section):
     copied."""
     available_at_prediction: Annotated[bool, Field(strict=True)] = True
     """`false`: known only after the prediction; kept in the lake, never a feature."""
+    derived: Literal[True] | None = None
+    """`true`: made by `prepare` of [prepare.py](../prepare.md), no column of files and requests. [features] alone."""
 
     @property
     def accepts_unknown(self) -> bool:
@@ -320,6 +369,35 @@ class Feature(Section):
         return self
 
 
+class RawColumn(Feature):
+    """[raw.NAME]: one column of files and requests that is not what the model sees, with the keys of a feature."""
+
+    type: FeatureType | Literal["text"]  # type: ignore[assignment]
+    """As of a feature, or `text`: any text."""
+    example: str | int | float | None = None
+    """A value for the examples of the API's page, as a client sends it; a `text` needs one."""
+
+    @model_validator(mode="after")
+    def _fits_a_column(self) -> Self:
+        if self.derived:
+            raise ValueError("derived: only a feature is made by prepare")
+        if self.type == "text" and self.available_at_prediction and self.example is None:
+            raise ValueError('example: a text needs one, such as example = "$1,250.00": the API shows and tries it')
+        return self
+
+    def as_sent(self) -> Sent:
+        """The column as it is read: a text is a category of any value."""
+        said = self.model_dump()
+        return Sent(**{**said, "type": "category" if self.type == "text" else self.type})
+
+
+class Sent(Feature):
+    """A column of [raw] as it is read from files and requests, and shown."""
+
+    example: str | int | float | None = None
+    """A value for the examples of the API's page."""
+
+
 class Costs(Section):
     """What a false positive and a false negative cost, in any one unit."""
 
@@ -343,9 +421,12 @@ class Training(Section):
     """[training]: how a model is searched for."""
 
     metric: Metric = "roc_auc"
-    """The metric that models are compared by: macro, one against the rest, for more than two classes."""
-    families: Annotated[tuple[Family, ...], Field(min_length=1)] = get_args(Family)
-    """The families of models to try. A run's plan lists those that it skipped."""
+    """The metric that models are compared by: macro, one against the rest, for more than two classes. A regression
+    has `rmse` (left out, this one), `mae`, `r2` or `pinball`."""
+    families: Annotated[tuple[Family, ...], Field(min_length=1)] = DEFAULT_FAMILIES
+    """The families of models to try; left out, all but `svm`, which [keeps rows of train](../contract.md#svm) in
+    the model. A run's plan lists those that it skipped. A regression has `ridge` in place of `logistic_regression`, and
+    no `svm`."""
     trials: Annotated[int, Field(strict=True, ge=1, le=2000)] = 24
     """The maximum number of trials. First every family with its defaults, logistic regression before all others, then
     the suggestions of the search. The majority class is scored too, and logistic regression with its defaults when
@@ -405,8 +486,18 @@ class Gate(Section):
 class ReleaseTable(Section):
     """[release]: how a new champion takes over, and whether it explains itself."""
 
-    strategy: Literal["direct"] = "direct"
-    """A new champion answers every request at once; `shadow` and `canary` are reserved."""
+    strategy: Literal["direct", "shadow", "canary"] = "direct"
+    """How a model that the gate allows [takes over](../rollout.md): at once; after it was scored beside the champion
+    (`shadow`); or after it answered a `share` of the requests (`canary`)."""
+    share: Annotated[float, Field(strict=True, gt=0, le=0.5)] = 0.1
+    """With `canary`, the share of records that the challenger answers."""
+    minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] = 30
+    """So long a challenger is watched before it is promoted or withdrawn."""
+    min_requests: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 100
+    """With fewer records scored by the challenger it is watched for longer, up to ten times `minutes`; then it is
+    withdrawn."""
+    max_disagreement: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.2
+    """With `shadow`, the largest share of records whose label may differ between champion and challenger."""
     approve: Literal["auto", "manual"] = "auto"
     """With `manual`, what the gate allows waits for `andamio approve` before it serves, the first model too."""
     approve_hours: Annotated[int, Field(strict=True, ge=1, le=720)] = 72
@@ -414,13 +505,6 @@ class ReleaseTable(Section):
     explanations: Annotated[bool, Field(strict=True)] = True
     """`false`: `POST /explain` answers 404. Sealed with the release: it changes with the next one that is
     promoted."""
-
-    @field_validator("strategy", mode="before")
-    @classmethod
-    def _others_are_reserved(cls, value: object) -> object:
-        if value in ("shadow", "canary"):
-            raise ValueError(f'"{value}" is reserved and not built yet; this version does "direct"')
-        return value
 
 
 class Batch(Section):
@@ -450,7 +534,8 @@ class Monitor(Section):
     """How long the truth takes to become known: a younger prediction without a label is waiting, not uncovered. A label
     that comes more than `window_hours` later than this is too late to be used."""
     margin: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
-    """How far below zero the interval of the difference in the metric must lie before the model counts as worse."""
+    """How far below zero the interval of the difference in the metric must lie before the model counts as worse; of a
+    metric in the target's unit, as a share of what the metric was."""
     audit_share: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     """The share of predictions, chosen at random, whose reply asks for a label."""
     capture: Literal["all", "sample", "none"] = "all"

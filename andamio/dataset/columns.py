@@ -2,8 +2,8 @@
 
 Numbers and booleans are float64 (NaN = no value), dates datetime64[D] and the time column datetime64[s]
 (NaT = no value), everything else is text (dtype object, "" = no value): categories, ids and groups in
-canonical text, the target as the first value that means its class. A column of uint64 in memory is text, too: of
-digests (`andamio.dataset.digests`), which are too many to be objects.
+canonical text, the target as the first value that means its class, or as a number. A column of uint64 in memory
+is text, too: of digests (`andamio.dataset.digests`), which are too many to be objects.
 
 The file is a zip archive of `.npy` arrays, as `numpy.load` reads it without pickle: `columns` is UTF-8 JSON
 (`{"format": 1, "columns": [[name, type], ...]}`), `0.values`, `1.values`, ... are the columns in that order.
@@ -30,6 +30,7 @@ from andamio.contract import Contract
 from andamio.dataset.digests import DIGITS, from_hexadecimal, hexadecimal
 from andamio.errors import DataError
 from andamio.records.table import Table
+from andamio.records.target import kept_target
 
 FORMAT = 1
 
@@ -52,15 +53,22 @@ def contract_columns(contract: Contract) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*contract.features, *roles)))
 
 
+def file_columns(contract: Contract) -> tuple[str, ...]:
+    """The columns of raw data that are read: [raw] instead of features where it says so, no label that is made."""
+    return tuple(
+        name
+        for name in contract_columns(contract.sent)
+        if name != contract.problem.target or contract.label_column is not None
+    )
+
+
 def table_columns(contract: Contract, table: Table) -> dict[str, NDArray[Any]]:
     """The columns to keep of a table that was parsed for training, rows in its order."""
     columns = {name: kept(column) for name, column in table.columns.items()}
     if contract.problem.time is not None and table.time is not None:
         columns[contract.problem.time] = kept(table.time)
     if table.labels is not None:
-        values = [label.values[0] for label in contract.problem.labels.values()]
-        # A row without a usable label is never kept; the last place stands for it until it is left out.
-        columns[contract.problem.target] = np.array([*values, ""], dtype=object)[table.labels]
+        columns[contract.problem.target] = kept_target(contract, table.labels)
     return columns
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from andamio.storage.documents import Document, Part, to_json
 
 
 class InputRows(Part):
-    """Rows of raw files: read, valid, rejected, and replaced by a later one with the same id."""
+    """Rows of raw files: read, valid, rejected, replaced by a later one with the same id, left out by prepare.py."""
 
     read: int
     valid: int
     rejected: int
     replaced: int
+    left_out: int = 0
 
 
 class VersionRows(InputRows):
@@ -142,7 +143,7 @@ class ProfileRows(Part):
 
 
 class ProfileClasses(Part):
-    """Rows by class of both sides."""
+    """Rows by class of both sides; of a regression, by quarter of its target."""
 
     train: dict[str, int]
     holdout: dict[str, int]
@@ -168,6 +169,8 @@ class DatasetProfile(Document):
     conflicts: LabelConflicts
     features: dict[str, FeatureProfile]
     refused: RefusedRows | None = None
+    target: FeatureProfile | None = None
+    """Of a regression: the statistics of its target in train."""
 
     def to_json(self) -> bytes:
         """The profile's bytes; what a feature does not have is left out."""
@@ -197,6 +200,15 @@ class DatasetManifest(Document):
     reasons: list[RejectReason]
     first: list[str]
     files: list[SourceFile]
+
+
+class SampleRecords(Document):
+    """`datasets/VERSION/samples.json`: records of train as a client would send them, by the identity of their row.
+
+    A problem with a prepare.py has it; `staging/INPUT/samples.json` is the same before rows are divided.
+    """
+
+    records: dict[str, dict[str, Any]]
 
 
 class CurrentDataset(Document):

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from andamio.contract import Contract
-from andamio.errors import DocumentError, ObjectNotFound, ReleaseError
+from andamio.errors import DocumentError, ObjectNotFound, OtherCode, ReleaseError
+from andamio.prepare.code import OwnCode
+from andamio.stats.conformal import Margins
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 
@@ -36,6 +38,8 @@ FILES = (
     "decision.json",
 )
 """What every release holds."""
+PROOF = "proof.json"
+"""What the release of a problem with a prepare.py holds besides: `andamio.release.proof`."""
 IMPORTANCE, CARD, CARD_PAGE = "importance.json", "card.md", "card.html"
 """What a release of this version holds besides: an older one goes on being served without."""
 
@@ -67,14 +71,33 @@ def version_of(manifest: bytes) -> str:
     return hashlib.sha256(manifest).hexdigest()[:16]
 
 
-def identity(model: str, contract: Contract, threshold: float) -> str:
-    """A digest of everything that a client can observe of a model, without its training; `model` is its digest."""
-    return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
+def identity(model: str, contract: Contract, decides: float | Margins | None) -> str:
+    """A digest of everything that a client can observe of a model, without its training; `model` is its digest.
+
+    `decides` is what a release seals beside the graph: the threshold of a classification, the margins of a regression.
+    """
+    return hashlib.sha256(f"{model}\n{contract.served_digest}\n{decides}".encode()).hexdigest()
 
 
 def _changed(version: str, file: str) -> ReleaseError:
     message = f"release {version}: {file} was changed after it was sealed; it must not be served"
     return ReleaseError(message, file=file, fault="changed")
+
+
+def code_for(version: str, contract: Contract, code: OwnCode | None) -> OwnCode | None:
+    """The deployed code, for a release whose records are prepared by it; None for one that needs none.
+
+    Raises `OtherCode` where the release was trained with another prepare.py than the deployed one.
+    """
+    if not contract.prepares:
+        return None
+    if code is None or code.digest != contract.prepare:
+        message = (
+            f"release {version} was trained with another prepare.py than the deployed one. Ingest data again "
+            "(andamio ingest), or deploy the prepare.py that it was trained with."
+        )
+        raise OtherCode(message)
+    return code
 
 
 @dataclass(frozen=True)
@@ -144,7 +167,13 @@ class Release:
 
     def identity(self) -> str:
         """What it is to a client: its graph, the contract it was sealed with, its threshold."""
-        return identity(self.files[MODEL], self.contract(), self.info["threshold"])
+        margins = self.margins()
+        return identity(self.files[MODEL], self.contract(), self.info["threshold"] if margins is None else margins)
+
+    def margins(self) -> Margins | None:
+        """How far the truth may lie from a prediction; None of a classification."""
+        said = self.info.get("interval")
+        return None if said is None else Margins(**said)
 
     def model(self) -> Model:
         """The model, ready to score."""

@@ -61,7 +61,8 @@ _FOREST: Mapping[str, Dimension] = {
 }
 _FOREST_DEFAULTS = {"n_estimators": 300, "min_samples_leaf": 5, "max_features": "sqrt", "max_leaf_nodes": 512}
 
-# In order of simplicity: what a person can read off, then votes of trees, then sums of trees, then a net.
+# In order of simplicity: what a person can read off, then votes of trees, then sums of trees, then a net, then what
+# carries rows of train with it.
 SPACES: Mapping[str, Space] = {
     "logistic_regression": Space(0, {"C": 1.0, "max_iter": 2000}, {"C": Real(1e-3, 1e2, log=True)}),
     "random_forest": Space(1, _FOREST_DEFAULTS, _FOREST),
@@ -105,7 +106,15 @@ SPACES: Mapping[str, Space] = {
             "max_iter": Whole(100, 500, step=100),
         },
     ),
+    "svm": Space(
+        6,
+        {"C": 1.0, "gamma": "scale"},
+        {"C": Real(1e-2, 1e2, log=True), "gamma": OneOf(("scale", 0.003, 0.01, 0.03, 0.1, 0.3))},
+    ),
 }
+
+KEEP_ROWS = frozenset({"svm"})
+"""Families whose model holds rows of train, and whose time grows with the square of the rows or faster."""
 
 SELECTIONS = ("none", "univariate", "model")
 """How columns are chosen inside the pipeline: not at all, each by its F statistic, or by a forest's importances."""
@@ -113,11 +122,24 @@ SELECTIONS = ("none", "univariate", "model")
 SHARE = Real(0.2, 0.9)
 """The share of encoded columns that a selection keeps."""
 
+RIDGE = Space(0, {"alpha": 1.0}, {"alpha": Real(1e-3, 1e4, log=True)})
+"""In place of logistic regression, where the target is a number: all other families are the same."""
+
 BASELINES: Mapping[str, Space] = {"majority_class": Space(-1, {})}
 """Scored beside the trials so that theirs can be judged; never exported."""
+BASELINES_OF_NUMBERS: Mapping[str, Space] = {"median": Space(-1, {})}
 
-PLAIN = "logistic_regression"
+PLAIN, PLAIN_OF_NUMBERS = "logistic_regression", "ridge"
 """The family whose defaults are always scored in the first round, whichever families were asked for."""
+PLAINS = frozenset({PLAIN, PLAIN_OF_NUMBERS})
+
+
+def space_of(family: str) -> Space:
+    """The space of a family or of a baseline, of whichever task."""
+    if family == PLAIN_OF_NUMBERS:
+        return RIDGE
+    return SPACES[family] if family in SPACES else {**BASELINES, **BASELINES_OF_NUMBERS}[family]
+
 
 OPTUNA = "4.9.0"
 """The version whose suggestions make a run repeatable; it is part of a run's identity."""

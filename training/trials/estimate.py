@@ -27,8 +27,12 @@ APART = 2
 """The larger sample has so many times the rows of the smaller one at least: else their difference says nothing."""
 CELLS = 1_000_000
 """Rows times columns below which nothing is estimated: such a trial fits into any function."""
+CELLS_OF_KERNELS = 50_000
+"""The same for families that compare rows with rows."""
 STEEPEST = 1.5
-"""Time grows with the rows to a power from 1 to this, in every family; below 1 only what does not grow was measured."""
+"""Time grows with the rows to a power from 1 to this; below 1 only what does not grow was measured."""
+STEEPEST_OF_KERNELS = 2.5
+"""The same for families that compare rows with rows."""
 SAFETY = 0.8
 """Of the time and the memory of a function, what a trial may be estimated to take."""
 _MIB = 2**20
@@ -49,13 +53,14 @@ class Cost:
     rows: tuple[int, int]
     seconds: tuple[float, float]
     held: tuple[int, int]
+    steepest: float = STEEPEST
 
     @property
     def power(self) -> float:
         """How the time grows with the rows."""
         (small, larger), (one, other) = self.rows, self.seconds
         measured = math.log(max(other, 1e-6) / max(one, 1e-6)) / math.log(larger / small)
-        return min(STEEPEST, max(1.0, measured))
+        return min(self.steepest, max(1.0, measured))
 
     @property
     def bytes_a_row(self) -> float:
@@ -88,11 +93,15 @@ def rows_that_fit(rows: int, times: int, cost: Cost, limits: Limits, resident: i
 
 
 def measure(
-    fit_and_predict: Callable[[NDArray[np.int64]], object], places: sample.Places, labels: NDArray[np.int64]
+    fit_and_predict: Callable[[NDArray[np.int64]], object],
+    places: sample.Places,
+    labels: NDArray[np.int64],
+    steepest: float = STEEPEST,
 ) -> Cost | None:
     """The cost of a fit on two nested samples of rows with these places and labels, each with rows of every class.
 
-    Each is fitted for time and then for memory. None where there are too few rows for two samples.
+    Each is fitted for time and then for memory; `steepest` is the power of the rows to which time may grow. None where
+    there are too few rows for two samples.
     """
     total = len(places)
     few = max(int(total * SMALL), min(FEWEST, int(total * MOST)), 1)
@@ -113,7 +122,7 @@ def measure(
             held.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-    return Cost((rows[0], rows[1]), (seconds[0], seconds[1]), (held[0], held[1]))
+    return Cost((rows[0], rows[1]), (seconds[0], seconds[1]), (held[0], held[1]), steepest)
 
 
 def resident() -> int:

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
-from andamio.records.encode import Encoded
 from andamio.stats import metrics
 from andamio.stats.undefined import undefined_as_null
 from andamio.storage.ports import Objects
 from training import rows
 from training.documents import TRIAL, RoundTrials, ScoredTrial, TrainingPlan, TrialSpec, UnscoredTrial
-from training.families import catalog, sizes
-from training.families.catalog import Fitted
+from training.families import sizes
+from training.families.spaces import KEEP_ROWS
+from training.families.trainable import fit_spec
 from training.npy import from_npy, to_npy
 from training.rows import TrainingRows
 from training.run import FOLDS_FILE, PLACES_FILE, Run, round_trials_file, scores_file, trial_file
@@ -36,7 +36,7 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CrossValidation:
-    """The figures of one trial, as `ScoredTrial` has them, and its out-of-fold probabilities [rows, classes]."""
+    """The figures of one trial, as `ScoredTrial` has them, and its out-of-fold scores [rows, outputs]."""
 
     folds: list[float | None]
     fold_rows: list[int]
@@ -132,7 +132,9 @@ def within(
     None, too, where a sample cannot be fitted: it says nothing of all rows.
     """
     rows = int(given.sum())
-    if rows * (train.encoded.numbers.shape[1] + train.encoded.categories.shape[1]) < estimate.CELLS:
+    kernel = spec.family in KEEP_ROWS
+    cells = rows * (train.encoded.numbers.shape[1] + train.encoded.categories.shape[1])
+    if cells < (estimate.CELLS_OF_KERNELS if kernel else estimate.CELLS):
         return None
     held = estimate.resident()
     among = np.flatnonzero(given)
@@ -142,7 +144,8 @@ def within(
         return fit_spec(contract, few, train.labels[among[taken]], spec, seed).predict(few)
 
     try:
-        cost = estimate.measure(fit_and_predict, places[given], train.labels[given])
+        steepest = estimate.STEEPEST_OF_KERNELS if kernel else estimate.STEEPEST
+        cost = estimate.measure(fit_and_predict, places[given], train.labels[given], steepest)
     except (ValueError, FloatingPointError, TrainingError):
         cost = None
     if cost is None:
@@ -172,21 +175,6 @@ def load_train(lake: Objects, run: Run, version: str, kept: Mask | None = None) 
     return sealed, rows.encode_rows(sealed, cells, version=version)
 
 
-def fit_spec(contract: Contract, encoded: Encoded, labels: NDArray[np.int64], spec: TrialSpec, seed: int) -> Fitted:
-    """Fit a trial by its specification, in cross-validation and on all of train."""
-    return catalog.fit(
-        spec.family,
-        encoded,
-        labels,
-        classes=len(contract.classes),
-        seed=seed,
-        class_weight=contract.training.class_weight,
-        params=spec.params,
-        selection=spec.selection,
-        share=spec.share,
-    )
-
-
 def cross_validate(
     contract: Contract,
     train: TrainingRows,
@@ -206,7 +194,7 @@ def cross_validate(
     """
     fold_sets = [folds.parts(repeat) for repeat in assigned]
     limit = contract.gate.max_size_mb * 2**20
-    shape = (len(train.labels), len(contract.classes))
+    shape = (len(train.labels), len(contract.task.outputs))
     total, scores, columns, ratios, largest_bytes = np.zeros(shape), [], [], [], 0
 
     def score(probabilities: Floats, rows: NDArray[Any]) -> float:

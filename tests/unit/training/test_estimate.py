@@ -33,6 +33,8 @@ def test_time_grows_with_the_rows_from_a_line_to_a_power_of_one_and_a_half():
     assert Cost((1_000, 4_000), (1.0, 2.0), (0, 0)).power == 1.0, "what does not depend on rows is no reason for hope"
     assert Cost((1_000, 4_000), (1.0, 5.0), (0, 0)).power == pytest.approx(1.161, abs=1e-3)
     assert Cost((1_000, 4_000), (1.0, 16.0), (0, 0)).power == estimate.STEEPEST
+    quadratic = Cost((1_000, 4_000), (1.0, 16.0), (0, 0), estimate.STEEPEST_OF_KERNELS)
+    assert quadratic.seconds_of(8_000) == pytest.approx(64.0)
 
 
 def test_a_trial_that_takes_too_long_gets_the_rows_of_its_time():

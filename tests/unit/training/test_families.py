@@ -19,6 +19,7 @@ from training.families.catalog import FAMILIES, fit
 NAMES = sorted(FAMILIES)
 TREES = {name: {"n_estimators": 10} for name in ("random_forest", "extra_trees", "gradient_boosting")}
 SMALL = {**TREES, "logistic_regression": {}, "hist_gradient_boosting": {"max_iter": 10}, "mlp": {"max_iter": 40}}
+SMALL["svm"] = {}
 
 
 @pytest.mark.parametrize("name", NAMES)

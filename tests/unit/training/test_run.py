@@ -99,6 +99,19 @@ def test_families_that_are_not_built_are_skipped_with_a_note():
     assert [skipped.family for skipped in written.skipped] == ["perceptron"]
 
 
+def test_a_family_that_keeps_rows_is_skipped_where_a_feature_is_private():
+    lake, models, _ = buckets()
+    asked = ["svm", "random_forest"]
+    assert plan(lake, models, HEART, families=asked).families == asked
+    secret = HEART.hiding(["chol"])
+    lake, models, _ = buckets(secret)
+    written = plan(lake, models, secret, families=asked)
+    assert written.families == ["random_forest"]
+    assert [(skipped.family, "chol" in skipped.why) for skipped in written.skipped] == [("svm", True)]
+    with pytest.raises(TrainingError, match="chol, which is private"):
+        plan(lake, models, secret, families=["svm"])
+
+
 def test_a_plan_without_a_family_that_is_built_says_which_are():
     lake, models, _ = buckets()
     with pytest.raises(TrainingError, match="logistic_regression"):
