@@ -56,8 +56,8 @@ def profile(
         ),
         conflicts=label_conflicts(contract, columns, labels),
         features={name: _feature(feature, columns[name][train]) for name, feature in contract.features.items()},
-        refused=refused,
         target=None if numbers is None else _feature(Feature(type="number"), numbers),
+        refused=refused,
     )
 
 

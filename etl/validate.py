@@ -206,7 +206,8 @@ def _removal_command(report: FileReport) -> str:
 
 def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects, key: str) -> str:
     """Why no data version can be published from these rows, or ""."""
-    lacking = [report for report in ingested.files if report.unusable]
+    raw = [report for report in ingested.files if not report.source.captured]
+    lacking = [report for report in raw if report.unusable]
     if lacking:
         more = f" ({len(lacking) - 1} more files lack columns)" if len(lacking) > 1 else ""
         return (
@@ -214,7 +215,7 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects,
             "problem.toml. Fix "
             f"the file and upload it again under the same name, or remove it: {_removal_command(lacking[0])}"
         )
-    rejected = sum(report.rejected for report in ingested.files)
+    rejected = sum(report.rejected for report in raw)
     total = rejected + ingested.rows
     if rejected > MAX_BAD_SHARE * total:
         top = "; ".join(
@@ -231,9 +232,9 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects,
         return (
             f"{rejected} of {total} rows break the contract, more than {MAX_BAD_SHARE:.0%}: {top}. "
             f"{stored}. Fix the files or problem.toml, or remove a file: "
-            f"{_removal_command(max(ingested.files, key=lambda report: report.rejected))}"
+            f"{_removal_command(max(raw, key=lambda report: report.rejected))}"
         )
-    unreadable = [report for report in ingested.files if report.refused]
+    unreadable = [report for report in raw if report.refused]
     if total == 0:
         if unreadable:
             first = unreadable[0]

@@ -75,7 +75,8 @@ class TrainingPlan(Document, Identity):
     `split` is the digest of the split, `folds` that of `folds.npy`, `rows` are those of train, `started` is a time (ISO
     8601, UTC). `places` is the digest of `places.npy`, null where train is too small for samples of it; `rungs` are the
     rows that trials are given before they get all of them, fewest first, and none where trials do not race. `computing`
-    is null in a plan of an earlier version, whose run is computed by functions.
+    is null in a plan of an earlier version, whose run is computed by functions. `because` says why the watch started
+    the run, null where a person or new data did.
     """
 
     run: str
@@ -89,6 +90,7 @@ class TrainingPlan(Document, Identity):
     places: str | None = None
     rungs: list[int] = Field(default_factory=list)
     computing: Computing | None = None
+    because: str | None = None
 
 
 class TrialSpec(Part):

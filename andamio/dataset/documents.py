@@ -168,9 +168,9 @@ class DatasetProfile(Document):
     classes: ProfileClasses
     conflicts: LabelConflicts
     features: dict[str, FeatureProfile]
-    refused: RefusedRows | None = None
     target: FeatureProfile | None = None
     """Of a regression: the statistics of its target in train."""
+    refused: RefusedRows | None = None
 
     def to_json(self) -> bytes:
         """The profile's bytes; what a feature does not have is left out."""

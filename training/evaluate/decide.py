@@ -56,6 +56,8 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
         fields = dict(verdict)
         if unreadable:
             fields["reason"] = f"{verdict.reason} {unreadable}"
+        if plan.because:
+            fields["reason"] = f"{fields['reason']} The watch started this training. {plan.because}."
         return GateDecision(
             **fields,
             run=run_id,
