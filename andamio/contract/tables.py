@@ -41,8 +41,6 @@ FeatureType = Literal["integer", "number", "boolean", "category", "date"]
 NOT_BUILT = frozenset(
     {
         ("data", "images"),
-        ("release", "share"),
-        ("release", "minutes"),
         ("monitor", "retrain"),
         ("monitor", "cooldown_hours"),
     }
@@ -454,8 +452,18 @@ class Gate(Section):
 class ReleaseTable(Section):
     """[release]: how a new champion takes over, and whether it explains itself."""
 
-    strategy: Literal["direct"] = "direct"
-    """A new champion answers every request at once; `shadow` and `canary` are reserved."""
+    strategy: Literal["direct", "shadow", "canary"] = "direct"
+    """How a model that the gate allows [takes over](../rollout.md): at once; after it was scored beside the champion
+    (`shadow`); or after it answered a `share` of the requests (`canary`)."""
+    share: Annotated[float, Field(strict=True, gt=0, le=0.5)] = 0.1
+    """With `canary`, the share of records that the challenger answers."""
+    minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] = 30
+    """So long a challenger is watched before it is promoted or withdrawn."""
+    min_requests: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 100
+    """With fewer records scored by the challenger it is watched for longer, up to ten times `minutes`; then it is
+    withdrawn."""
+    max_disagreement: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.2
+    """With `shadow`, the largest share of records whose label may differ between champion and challenger."""
     approve: Literal["auto", "manual"] = "auto"
     """With `manual`, what the gate allows waits for `andamio approve` before it serves, the first model too."""
     approve_hours: Annotated[int, Field(strict=True, ge=1, le=720)] = 72
@@ -463,13 +471,6 @@ class ReleaseTable(Section):
     explanations: Annotated[bool, Field(strict=True)] = True
     """`false`: `POST /explain` answers 404. Sealed with the release: it changes with the next one that is
     promoted."""
-
-    @field_validator("strategy", mode="before")
-    @classmethod
-    def _others_are_reserved(cls, value: object) -> object:
-        if value in ("shadow", "canary"):
-            raise ValueError(f'"{value}" is reserved and not built yet; this version does "direct"')
-        return value
 
 
 class Batch(Section):
