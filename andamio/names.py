@@ -42,6 +42,9 @@ BY_RECORD = "by_record"
 # The contract travels to functions as a layer: this package, holding this file.
 PROBLEM_PACKAGE = "andamio_problem"
 PROBLEM_FILE = "problem.toml"
+# So does the code that a problem may bring, in a layer of its own.
+CODE_PACKAGE = "andamio_code"
+PREPARE_FILE = "prepare.py"
 
 
 def system(problem: str, stage: str = "") -> str:

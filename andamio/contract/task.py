@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from andamio.contract.tables import ClassificationMetric, Classifier, RegressionMetric, Regressor
+from andamio.contract.tables import ClassificationMetric, Classifier, RegressionMetric, Regressor, TaskName
 
 PROBABILITIES, VALUE = "probabilities", "value"
 """The tensor that an exported model gives: float32 `[rows, outputs]`."""
@@ -24,7 +24,7 @@ class Classification:
     """The keys of the classes: column j of every matrix of probabilities is class j."""
     positive: int
 
-    name: ClassVar = "classification"
+    name: ClassVar[TaskName] = "classification"
     tensor: ClassVar = PROBABILITIES
     metrics: ClassVar[tuple[str, ...]] = get_args(ClassificationMetric)
     default_metric: ClassVar = "roc_auc"
@@ -60,7 +60,7 @@ class Regression:
     level: float
     """How often the interval of a prediction holds the truth: 0.9 for nine in ten."""
 
-    name: ClassVar = "regression"
+    name: ClassVar[TaskName] = "regression"
     outputs: ClassVar[tuple[str, ...]] = (VALUE,)
     tensor: ClassVar = VALUE
     positive: ClassVar = -1
