@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from andamio.cli.check.rehearsal import Rehearsal, rehearse
 from andamio.cli.new.marks import SURE
-from andamio.cli.new.new import Options, new
+from andamio.cli.new.new import new
+from andamio.cli.new.questions import Options
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical
 from andamio.errors import InputFileError, UsageError
