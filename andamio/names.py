@@ -24,8 +24,13 @@ EVENT_REGISTRY = "andamio.registry"
 EVENT_BATCH = "andamio.batch"
 EVENT_CAPTURE = "andamio.capture"
 EVENT_MONITOR = "andamio.monitor"
+EVENT_SHADOW = "andamio.shadow"
+EVENT_CHALLENGER_FAILED = "andamio.challenger.failed"
 EVENT_RELEASE_LOADED = "andamio.release.loaded"
 EVENT_RELEASE_REFUSED = "andamio.release.refused"
+
+CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
+"""The variants of a prediction: which model made it. What a shadow says is compared, and answers nobody."""
 
 METRICS = "Andamio"
 """The namespace of the metrics that a system puts into CloudWatch, by the dimension `SYSTEM_DIMENSION`."""
@@ -37,6 +42,9 @@ BY_RECORD = "by_record"
 # The contract travels to functions as a layer: this package, holding this file.
 PROBLEM_PACKAGE = "andamio_problem"
 PROBLEM_FILE = "problem.toml"
+# So does the code that a problem may bring, in a layer of its own.
+CODE_PACKAGE = "andamio_code"
+PREPARE_FILE = "prepare.py"
 
 
 def system(problem: str, stage: str = "") -> str:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.errors import ObjectNotFound, Violation
+from andamio.prepare.code import OwnCode
+from andamio.prepare.rows import prepared
 from andamio.records.encode import encode
 from andamio.records.parse import parse
 from andamio.records.table import Table
@@ -63,6 +65,7 @@ def score_shard(
     shard: Shard,
     contract: Contract,
     model: Model,
+    code: OwnCode | None = None,
     *,
     lake: Objects | None = None,
     capture_share: float = 0.0,
@@ -71,7 +74,8 @@ def score_shard(
     """Score one shard and write its part, rejects, lookup file, table items, captures and, last, its result.
 
     `capture_share` of its rows, from 0 to 1, are kept in the lake for the watch; with 0 nothing is. Features in
-    `private` are left out of them, as are those that the release's contract marks so.
+    `private` are left out of them, as are those that the release's contract marks so. `code` prepares the rows of a
+    contract that asks for it.
 
     What another try has written is kept: all of it is made of the plan alone, so it is the same. Raises
     `DataError` where the shard as a whole is not what its plan says.
@@ -85,7 +89,7 @@ def score_shard(
     if lake and capture_share > 0:
         capture = ShardCapture(plan, cut, shard, contract.hiding(private), capture_share)
     with TemporaryDirectory(prefix="shard-") as folder:
-        scorer = _ShardScorer(Path(folder), batch, plan, shard, contract, model, watch, capture)
+        scorer = _ShardScorer(Path(folder), batch, plan, shard, contract, model, code, watch, capture)
         scorer.score()
         part = layout.scored_part(plan.batch, shard.number, plan.ending)
         batch.put_new_file(part, scorer.part, content_type=_TYPES[plan.input.format])
@@ -137,12 +141,13 @@ class _ShardScorer:
         shard: Shard,
         contract: Contract,
         model: Model,
+        code: OwnCode | None,
         watch: Stopwatch,
         capture: ShardCapture | None,
     ) -> None:
         self._batch, self._plan, self._shard, self._contract, self._model = batch, plan, shard, contract, model
-        self._watch, self._capture = watch, capture
-        self._all_optional = not any(feature.required for feature in contract.inputs.values())
+        self._watch, self._capture, self._code = watch, capture, code
+        self._all_optional = not any(feature.required for feature in contract.sent.inputs.values())
         self._today = np.datetime64(plan.created[:10], "D")
         self.part, self.rejects, self.lookup = folder / "part", folder / "rejects", folder / "lookup"
         self.scored = self.rejected = self.height = 0
@@ -153,7 +158,7 @@ class _ShardScorer:
             self.part.open("wb") as part_file,
             self.rejects.open("wb") as rejects_file,
             self.lookup.open("wb") as lookup_file,
-            read_rows(self._batch, self._plan, self._shard, self._contract) as reading,
+            read_rows(self._batch, self._plan, self._shard, self._contract.sent) as reading,
             closing(open_part(part_file, self._plan, reading.schema)) as part,
         ):
             rejects = Rejects(rejects_file)
@@ -211,10 +216,11 @@ class _ShardScorer:
     def _predict(self, rows: Rows) -> tuple[Table, NDArray[np.int64] | None, RowPredictions, list[Violation]]:
         """The rows with a prediction, which they are (None: all), their predictions, what is wrong with the others."""
         plan, contract = self._plan, self._contract
-        table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=plan.head.decimal)
-        problems, scored_rows = table.violations, None
+        table = parse(contract.sent, rows.columns, len(rows.lines), text=rows.text, decimal=plan.head.decimal)
         if self._all_optional:
-            problems += _rows_of_nothing(rows, table)
+            table.violations += _rows_of_nothing(rows, table)
+        table = prepared(contract, self._code, table)
+        problems, scored_rows = table.violations, None
         if problems:
             scored_rows = np.flatnonzero(~table.bad)
             table = table.take(scored_rows)

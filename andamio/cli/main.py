@@ -447,7 +447,7 @@ def promote(
     reason: Reason = "",
     force: Annotated[bool, typer.Option("--force", help="Also a release that was withdrawn.")] = False,
 ) -> None:
-    """Let an intact release serve, without the gate: the way out where the champion cannot be read."""
+    """Let an intact release serve, without the gate, and whatever challenger is tried."""
     serving.promote(_deployed(problem, stage), release, reason=reason, force=force)
 
 
@@ -461,7 +461,7 @@ def rollback(
     reason: Reason = "",
     force: Annotated[bool, typer.Option("--force", help="Also to a release that was withdrawn.")] = False,
 ) -> None:
-    """Withdraw the champion: the release before it serves again within a minute."""
+    """Withdraw the challenger; without one the champion, and the release before it serves again within a minute."""
     serving.roll_back(_deployed(problem, stage), release, reason=reason, force=force)
 
 
@@ -484,7 +484,7 @@ def history_(
     stage: Stage = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print what was promoted, rejected and rolled back: when, by whom, why."""
+    """Print what was promoted, tried, rejected, rolled back and withdrawn: when, by whom, why."""
     history.show(_deployed(problem, stage), limit, as_json=as_json)
 
 

@@ -36,8 +36,6 @@ FeatureType = Literal["integer", "number", "boolean", "category", "date"]
 NOT_BUILT = frozenset(
     {
         ("data", "images"),
-        ("release", "share"),
-        ("release", "minutes"),
         ("monitor", "retrain"),
         ("monitor", "cooldown_hours"),
     }
@@ -108,6 +106,9 @@ class ProblemTable(Section):
     """The column that orders rows; never a feature. The age of a date is counted up to it."""
     time_format: str | None = None
     """How the times in that column are written, such as `"%d/%m/%Y %H:%M"`; left out, in ISO 8601."""
+    target_from: Literal["prepare"] | None = None
+    """`"prepare"`: the label is made by `target` of [prepare.py](../prepare.md), and files have no column of that
+    name."""
 
     @field_validator("name")
     @classmethod
@@ -252,6 +253,8 @@ class Feature(Section):
     copied."""
     available_at_prediction: Annotated[bool, Field(strict=True)] = True
     """`false`: known only after the prediction; kept in the lake, never a feature."""
+    derived: Literal[True] | None = None
+    """`true`: made by `prepare` of [prepare.py](../prepare.md), no column of files and requests. [features] alone."""
 
     @property
     def accepts_unknown(self) -> bool:
@@ -326,6 +329,35 @@ class Feature(Section):
         if self.on_invalid == "missing" and self.required:
             raise ValueError('on_invalid: "missing" needs required = false, or the row is rejected all the same')
         return self
+
+
+class RawColumn(Feature):
+    """[raw.NAME]: one column of files and requests that is not what the model sees, with the keys of a feature."""
+
+    type: FeatureType | Literal["text"]  # type: ignore[assignment]
+    """As of a feature, or `text`: any text."""
+    example: str | int | float | None = None
+    """A value for the examples of the API's page, as a client sends it; a `text` needs one."""
+
+    @model_validator(mode="after")
+    def _fits_a_column(self) -> Self:
+        if self.derived:
+            raise ValueError("derived: only a feature is made by prepare")
+        if self.type == "text" and self.available_at_prediction and self.example is None:
+            raise ValueError('example: a text needs one, such as example = "$1,250.00": the API shows and tries it')
+        return self
+
+    def as_sent(self) -> Sent:
+        """The column as it is read: a text is a category of any value."""
+        said = self.model_dump()
+        return Sent(**{**said, "type": "category" if self.type == "text" else self.type})
+
+
+class Sent(Feature):
+    """A column of [raw] as it is read from files and requests, and shown."""
+
+    example: str | int | float | None = None
+    """A value for the examples of the API's page."""
 
 
 class Costs(Section):
@@ -414,8 +446,18 @@ class Gate(Section):
 class ReleaseTable(Section):
     """[release]: how a new champion takes over, and whether it explains itself."""
 
-    strategy: Literal["direct"] = "direct"
-    """A new champion answers every request at once; `shadow` and `canary` are reserved."""
+    strategy: Literal["direct", "shadow", "canary"] = "direct"
+    """How a model that the gate allows [takes over](../rollout.md): at once; after it was scored beside the champion
+    (`shadow`); or after it answered a `share` of the requests (`canary`)."""
+    share: Annotated[float, Field(strict=True, gt=0, le=0.5)] = 0.1
+    """With `canary`, the share of records that the challenger answers."""
+    minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] = 30
+    """So long a challenger is watched before it is promoted or withdrawn."""
+    min_requests: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 100
+    """With fewer records scored by the challenger it is watched for longer, up to ten times `minutes`; then it is
+    withdrawn."""
+    max_disagreement: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.2
+    """With `shadow`, the largest share of records whose label may differ between champion and challenger."""
     approve: Literal["auto", "manual"] = "auto"
     """With `manual`, what the gate allows waits for `andamio approve` before it serves, the first model too."""
     approve_hours: Annotated[int, Field(strict=True, ge=1, le=720)] = 72
@@ -423,13 +465,6 @@ class ReleaseTable(Section):
     explanations: Annotated[bool, Field(strict=True)] = True
     """`false`: `POST /explain` answers 404. Sealed with the release: it changes with the next one that is
     promoted."""
-
-    @field_validator("strategy", mode="before")
-    @classmethod
-    def _others_are_reserved(cls, value: object) -> object:
-        if value in ("shadow", "canary"):
-            raise ValueError(f'"{value}" is reserved and not built yet; this version does "direct"')
-        return value
 
 
 class Batch(Section):

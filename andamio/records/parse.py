@@ -74,5 +74,6 @@ def _table(
         for column in dict.fromkeys((problem.id, problem.group)):
             if column is not None:
                 table.columns[column] = source.identifiers(column, columns.get(column))
-        table.labels = source.labels(problem.target, columns.get(problem.target), contract.label_index)
+        if problem.target_from is None or problem.target in columns:
+            table.labels = source.labels(problem.target, columns.get(problem.target), contract.label_index)
     return table

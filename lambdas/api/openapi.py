@@ -71,7 +71,7 @@ def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
     components["schemas"] = dict(
         sorted((components["schemas"] | _body_schemas() | (_contract_schemas(contract) if contract else {})).items())
     )
-    example = example_record(contract) if contract else {"age": 63}
+    example = example_record(contract.sent) if contract else {"age": 63}
     _add_examples(openapi["paths"], example, contract.classes[-1] if contract else "1")
     return openapi
 
@@ -84,7 +84,7 @@ def at(openapi: Json, address: str) -> Json:
 def _contract_schemas(contract: Contract) -> Json:
     """The schemas of the contract that replace general models."""
     share = {"type": "number", "minimum": 0, "maximum": 1}
-    features = {key: value for key, value in record_schema(contract).items() if key != "$schema"}
+    features = {key: value for key, value in record_schema(contract.sent).items() if key != "$schema"}
     blank = "" in contract.data.missing
     properties = {key: _or_blank(_one_type_each(one), blank) for key, one in features["properties"].items()}
     lists = {

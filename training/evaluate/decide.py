@@ -77,25 +77,29 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
 
 
 def _unless_withdrawn(verdict: gate.Decision, withdrawal: Withdrawn | None) -> gate.Decision:
-    """The verdict, but a model that was rolled back is not promoted again, whatever the figures say."""
+    """The verdict, but a model that was withdrawn is not promoted again, whatever the figures say."""
     if withdrawal is None or verdict.outcome != "promoted":
         return verdict
     reason = (
-        f"This model served as release {withdrawal.release} and was rolled back at {withdrawal.at} "
+        f"This model served as release {withdrawal.release} and was withdrawn at {withdrawal.at} "
         f"({withdrawal.reason}). To let it serve nevertheless: andamio promote {withdrawal.release} --force"
     )
     return verdict.model_copy(update={"outcome": "rejected", "rule": "withdrawn", "reason": reason})
 
 
 def _incomplete_promotion(run: Run, pointer: Pointer) -> GateDecision | None:
-    """The decision by which this run came to serve, where promotion stopped between the pointer and MLflow."""
-    if pointer.champion is None or pointer.champion.run != run.id:
+    """The decision by which this run came to serve, where promotion stopped between the pointer and MLflow.
+
+    That of a challenger holds as long as its trial, which would begin anew with another.
+    """
+    entry = next((one for one in (pointer.champion, pointer.challenger) if one is not None and one.run == run.id), None)
+    if entry is None:
         return None
     try:
-        decision = Release.open(run.models, pointer.champion.release).document("decision.json", GateDecision)
+        decision = Release.open(run.models, entry.release).document("decision.json", GateDecision)
     except ReleaseError:
         return None
-    is_complete = run.find(promotion_file(decision.decision), Promotion) is not None
+    is_complete = entry is not pointer.challenger and run.find(promotion_file(decision.decision), Promotion) is not None
     return None if is_complete or decision.outcome != "promoted" else decision
 
 

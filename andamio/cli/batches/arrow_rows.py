@@ -49,7 +49,7 @@ class Kinds:
         """The columns of a plan under the contract of its release."""
         features: dict[str, Kind] = {
             name: feature.type if feature.type in ("integer", "number", "boolean") else "text"
-            for name, feature in contract.features.items()
+            for name, feature in contract.sent.features.items()
         }
         added: dict[str, Kind] = {
             name: "number" if own.startswith("probability_") else "text" for own, name in plan.names_out.items()

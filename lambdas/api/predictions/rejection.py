@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from andamio import names
 from andamio.contract import Contract
 from andamio.errors import InvalidRecord
@@ -18,7 +16,7 @@ _OF_A_REQUEST = ("features", "id")
 
 def log_rejections(error: InvalidRecord, contract: Contract, version: str, route: str, request_id: str) -> None:
     """Write a line for each record that was rejected; `version` is of the release whose contract rejected it."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    now = log.now()
     known = _names_known(contract)
     by_record: dict[int, dict[tuple[str, str], None]] = {}
     for item in error.violations:
@@ -46,4 +44,6 @@ def _names_known(contract: Contract) -> frozenset[str]:
     """The names that the contract itself says, and those of a request."""
     problem = contract.problem
     roles = (problem.target, problem.id, problem.group, problem.time)
-    return frozenset({*contract.features, *(name for name in roles if name is not None), *_OF_A_REQUEST})
+    return frozenset(
+        {*contract.features, *contract.sent.features, *(name for name in roles if name is not None), *_OF_A_REQUEST}
+    )

@@ -112,4 +112,4 @@ async def what_the_watch_found(stores: StoresNow) -> Response:
 )
 async def json_schema_of_a_record(champion: ChampionNow) -> Response:
     """Of the value of features in a request."""
-    return json_reply(record_schema(champion.contract))
+    return json_reply(record_schema(champion.contract.sent))
