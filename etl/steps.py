@@ -150,6 +150,7 @@ def commit_step(etl: Etl, event: CommitEvent) -> VersionSummary | NewerInput | M
         warnings=[suspect.message for suspect in suspects[:_WARNINGS]],
         findings=findings[:_WARNINGS],
         report=_report(lake, version),
+        request={"dataset": version, **_because(event)},
     )
     for _ in range(_MAX_ATTEMPTS):
         current = read_current(lake)
@@ -188,6 +189,12 @@ def _write(lake: Objects, current: CurrentDataset, etag: str | None) -> bool:
     except PreconditionFailed:
         return False
     return True
+
+
+def _because(event: CommitEvent) -> dict[str, str]:
+    """Why the watch started this execution; nothing where new data did."""
+    said = event.event.get("because")
+    return {"because": said} if isinstance(said, str) else {}
 
 
 def _report(lake: Objects, version: str) -> str | None:

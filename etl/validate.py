@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.contract.task import Regression
 from andamio.dataset.digests import DigestTexts
 from andamio.dataset.documents import InputRows, SampleRecords, SourceFile, StagedInput
 from andamio.dataset.version import SAMPLES
@@ -25,6 +28,9 @@ from etl.split import SealedSplit, seal_split
 
 MAX_BAD_SHARE = 0.2
 """The share of rejected rows above which nothing is published."""
+
+MIN_NUMBERS = 20
+"""Rows below which a regression cannot be split, fitted and judged."""
 
 INFO = "info.json"
 _MAX_NAMES = 20
@@ -110,7 +116,6 @@ def _quarantine(lake: Objects, digest: str, rejects: Rejects) -> None:
 def _info(
     contract: Contract, sources: Sources, ingested: Ingested, rejects: Rejects, message: str, split: str | None
 ) -> StagedInput:
-    counts = np.bincount(ingested.labels, minlength=len(contract.classes))
     files = ingested.files
     return StagedInput(
         input=sources.digest,
@@ -126,11 +131,19 @@ def _info(
             replaced=sum(report.replaced for report in files),
             left_out=sum(report.left_out for report in files),
         ),
-        classes=dict(zip(contract.classes, counts.tolist(), strict=True)),
+        classes=_class_counts(contract, ingested.labels),
         reasons=quarantine.count_reasons(rejects),
         first=quarantine.first_messages(rejects),
         coerced=dict(sorted(ingested.coerced.items())),
     )
+
+
+def _class_counts(contract: Contract, truth: NDArray[Any]) -> dict[str, int]:
+    """Rows by class; a regression has none."""
+    if isinstance(contract.task, Regression):
+        return {}
+    counts = np.bincount(truth, minlength=len(contract.classes))
+    return dict(zip(contract.classes, counts.tolist(), strict=True))
 
 
 def _file(report: FileReport) -> SourceFile:
@@ -190,7 +203,8 @@ def _removal_command(report: FileReport) -> str:
 
 def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects, key: str) -> str:
     """Why no data version can be published from these rows, or ""."""
-    lacking = [report for report in ingested.files if report.unusable]
+    raw = [report for report in ingested.files if not report.source.captured]
+    lacking = [report for report in raw if report.unusable]
     if lacking:
         more = f" ({len(lacking) - 1} more files lack columns)" if len(lacking) > 1 else ""
         return (
@@ -198,7 +212,7 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects,
             "problem.toml. Fix "
             f"the file and upload it again under the same name, or remove it: {_removal_command(lacking[0])}"
         )
-    rejected = sum(report.rejected for report in ingested.files)
+    rejected = sum(report.rejected for report in raw)
     total = rejected + ingested.rows
     if rejected > MAX_BAD_SHARE * total:
         top = "; ".join(
@@ -215,9 +229,9 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects,
         return (
             f"{rejected} of {total} rows break the contract, more than {MAX_BAD_SHARE:.0%}: {top}. "
             f"{stored}. Fix the files or problem.toml, or remove a file: "
-            f"{_removal_command(max(ingested.files, key=lambda report: report.rejected))}"
+            f"{_removal_command(max(raw, key=lambda report: report.rejected))}"
         )
-    unreadable = [report for report in ingested.files if report.refused]
+    unreadable = [report for report in raw if report.refused]
     if total == 0:
         if unreadable:
             first = unreadable[0]
@@ -226,7 +240,13 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects,
             return "keep of prepare.py leaves every row out: there is nothing to train on."
         return "The raw files have a header and no rows. Add rows."
     present = np.unique(ingested.labels)
-    if len(present) < 2:
+    if isinstance(contract.task, Regression):
+        if len(present) < 2 or ingested.rows < MIN_NUMBERS:
+            return (
+                f"{ingested.rows} valid rows with {len(present)} different values of '{contract.problem.target}': a "
+                f"regression needs {MIN_NUMBERS} rows and two values at least. Gather more."
+            )
+    elif len(present) < 2:
         text = contract.texts[contract.classes[int(present[0])]]
         return f"All {ingested.rows} valid rows have the label '{text}': a model needs rows of at least two classes."
     about = findings(contract, ingested.columns)

@@ -45,7 +45,7 @@ logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ER
 RUN, KIND, TRIAL = "andamio.run", "andamio.kind", "andamio.trial"
 DATASET, DECISION, RELEASE = "andamio.dataset", "andamio.decision", "andamio.release"
 SPLIT, LOCK, VERDICT, STATUS = "andamio.split", "andamio.lock", "andamio.verdict", "andamio.status"
-CHOSEN, DATA_REPORT = "andamio.chosen", "andamio.report"
+CHOSEN, DATA_REPORT, BECAUSE = "andamio.chosen", "andamio.report", "andamio.because"
 PARENT, NAME, NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
 KIND_OF_EXPERIMENT, MODELS = "mlflow.experimentKind", "custom_model_development"
 """What MLflow's page goes by: runs and models, not prompts and traces."""
@@ -81,7 +81,7 @@ class MlflowTracker:
         self._trials(record, run_id)
         version = mlmodel = None
         if isinstance(record.fit, FittedModel) and record.onnx is not None and record.contract is not None:
-            model_id = self._model(record, record.contract, record.onnx, record.fit.threshold, run_id)
+            model_id = self._model(record, record.contract, record.onnx, record.fit.serving, run_id)
             mlmodel = self._mlmodel(model_id, record.onnx)
             version = self._version(record, record.contract, model_id, run_id)
         outcome = record.decision.outcome if record.decision else record.fit.status
@@ -258,7 +258,7 @@ class MlflowTracker:
 
     # Model and version
 
-    def _model(self, record: Record, contract: Contract, body: bytes, threshold: float, run_id: str) -> str:
+    def _model(self, record: Record, contract: Contract, body: bytes, serving: dict[str, object], run_id: str) -> str:
         """The id of the run's logged model; one that was not finished is logged again."""
         logged = self._client.search_logged_models([self._experiment], f"source_run_id = '{run_id}'")
         ready = [model for model in logged if model.status == LoggedModelStatus.READY]
@@ -272,7 +272,7 @@ class MlflowTracker:
                 name=self.system,
                 body=body,
                 contract=contract,
-                threshold=threshold,
+                serving=serving,
                 metadata={"run": record.run, "dataset": record.plan.dataset, "model": hashlib.sha256(body).hexdigest()},
             )
         made: str = info.model_id
@@ -309,8 +309,9 @@ class MlflowTracker:
 
 
 def _tags(record: Record) -> dict[str, str]:
-    """What a run and a model version are found by: data version, split, lock file."""
+    """What a run and a model version are found by: data version, split, lock file, why the watch started it."""
     found = {DATASET: record.plan.dataset, SPLIT: record.plan.split, LOCK: record.lock}
+    found[BECAUSE] = record.plan.because or ""
     if record.report is not None:
         found[DATA_REPORT] = record.source + REPORT
     return {name: value for name, value in found.items() if value}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
+from typing import Any
 
 from andamio.contract.tables import ReleaseTable
 from andamio.errors import PreconditionFailed, TrainingError
@@ -112,7 +113,7 @@ def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
         **(record.card.files() if record.card else {}),
         releases.IMPORTANCE: facts.importance.to_json(),
     }
-    info = {
+    info: dict[str, Any] = {
         "problem": record.problem,
         "run": run.id,
         "dataset": record.plan.dataset,
@@ -122,6 +123,8 @@ def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
         "metric": record.plan.metric,
         "ignored": fit.ignored,
     }
+    if fit.interval is not None:
+        info["interval"] = fit.interval.model_dump()
     return releases.seal(run.models, files, info)
 
 

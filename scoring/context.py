@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from andamio.contract import Contract
-from andamio.errors import ReleaseError
 from andamio.prepare.code import OwnCode
+from andamio.release.answers import Answers, sealed_answers
 from andamio.release.model import Model
 from andamio.release.proof import Proof, prove
 from andamio.release.release import MODEL, PROOF, Release, code_for
@@ -27,12 +27,9 @@ class OpenRelease:
     code: OwnCode | None = None
 
     @property
-    def threshold(self) -> float:
-        """The probability from which on the label is the positive class; raises `ReleaseError`."""
-        threshold = self.release.info.get("threshold")
-        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-            raise ReleaseError(f"release {self.release.version}: its threshold must be a number between 0 and 1")
-        return float(threshold)
+    def answers(self) -> Answers:
+        """How its scores are told; raises `ReleaseError`."""
+        return sealed_answers(self.release, self.contract)
 
 
 STORED_BYTES = 4 * 2**20

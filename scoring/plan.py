@@ -189,6 +189,7 @@ def _write(
     contract = open_release.contract.sent
     created = datetime.fromisoformat(claimed.created)
     head = _read_head(context.batch, source, contract, file.format, transcoded_from)
+    sealed = open_release.release.info
     plan = BatchPlan(
         batch=batch,
         problem=context.problem,
@@ -202,10 +203,12 @@ def _write(
         release=release,
         classes=contract.classes,
         texts=contract.texts,
-        threshold=open_release.threshold,
-        names_out=names_out(head.columns, contract.classes),
+        threshold=sealed.get("threshold"),
+        names_out=names_out(head.columns, open_release.answers.told.columns),
         store=contract.batch.store,
         expires=int((created + timedelta(days=contract.batch.keep_days)).timestamp()),
+        interval=sealed.get("interval"),
+        unit=contract.problem.unit or "",
         absent=() if file.format == "jsonl" else tuple(name for name in contract.inputs if name not in head.columns),
     )
     if file.format != "parquet":

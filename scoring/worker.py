@@ -19,6 +19,7 @@ from andamio.prepare.rows import prepared
 from andamio.records.encode import encode
 from andamio.records.parse import parse
 from andamio.records.table import Table
+from andamio.release.answers import answers_of
 from andamio.release.model import Model
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects, PredictionStore
@@ -26,7 +27,7 @@ from andamio.tabular.rows import Rows
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.formats import open_part, read_rows
 from scoring.lookup import LookupWriter
-from scoring.predictions import NO_ANSWER, RowPredictions, probabilities_of, row_predictions
+from scoring.predictions import NO_ANSWER, RowPredictions, row_predictions, scores_of
 from scoring.read.ids import record_ids
 from scoring.write.captures import ShardCapture, truths_of
 from scoring.write.rejects import NO_VALUES, Rejects, is_nothing
@@ -147,6 +148,7 @@ class _ShardScorer:
     ) -> None:
         self._batch, self._plan, self._shard, self._contract, self._model = batch, plan, shard, contract, model
         self._watch, self._capture, self._code = watch, capture, code
+        self._answers = answers_of(contract, plan.sealed)
         self._all_optional = not any(feature.required for feature in contract.sent.inputs.values())
         self._today = np.datetime64(plan.created[:10], "D")
         self.part, self.rejects, self.lookup = folder / "part", folder / "rejects", folder / "lookup"
@@ -162,14 +164,14 @@ class _ShardScorer:
             closing(open_part(part_file, self._plan, reading.schema)) as part,
         ):
             rejects = Rejects(rejects_file)
-            lookup = LookupWriter(lookup_file, len(self._plan.classes), self._shard.line)
+            lookup = LookupWriter(lookup_file, len(self._answers.told.numbers), self._shard.line)
             for rows in self._timed(reading.rows()):
                 table, scored_rows, predictions, problems = self._predict(rows)
                 self._watch.lap("score")
                 part.write(rows, scored_rows, predictions)
                 ids = self._ids(rows, scored_rows)
                 joined = None if ids is None else _joined(ids)
-                lookup.add(predictions.lines, predictions.labels, predictions.probabilities, joined)
+                lookup.add(predictions.lines, predictions.indices, predictions.numbers, joined)
                 if problems or rows.broken:
                     rejects.write(rows, problems)
                 self.scored += len(predictions.lines)
@@ -226,17 +228,17 @@ class _ShardScorer:
             table = table.take(scored_rows)
         encoded = encode(contract, table, today=self._today)
         self._watch.lap("parse")
-        probabilities = probabilities_of(self._model, encoded)
-        finite = np.isfinite(probabilities).all(axis=1)
+        scores = scores_of(self._model, encoded)
+        finite = np.isfinite(scores).all(axis=1)
         if not finite.all():
             candidates = np.arange(len(finite)) if scored_rows is None else scored_rows
             problems = [
                 *problems,
                 *(Violation(row, "", NO_ANSWER, "no-answer") for row in candidates[~finite].tolist()),
             ]
-            scored_rows, probabilities, table = candidates[finite], probabilities[finite], table.take(finite)
+            scored_rows, scores, table = candidates[finite], scores[finite], table.take(finite)
         lines = rows.lines if scored_rows is None else rows.lines[scored_rows]
-        predictions = row_predictions(lines, probabilities, contract.positive_index, plan.threshold)
+        predictions = row_predictions(lines, scores, self._answers)
         return table, scored_rows, predictions, problems
 
 

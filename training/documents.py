@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from andamio.contract.tables import Compute
+from andamio.stats.conformal import Margins
 from andamio.storage.documents import Document, Part
 
 Params = dict[str, bool | int | float | str | None]
@@ -74,7 +75,8 @@ class TrainingPlan(Document, Identity):
     `split` is the digest of the split, `folds` that of `folds.npy`, `rows` are those of train, `started` is a time (ISO
     8601, UTC). `places` is the digest of `places.npy`, null where train is too small for samples of it; `rungs` are the
     rows that trials are given before they get all of them, fewest first, and none where trials do not race. `computing`
-    is null in a plan of an earlier version, whose run is computed by functions.
+    is null in a plan of an earlier version, whose run is computed by functions. `because` says why the watch started
+    the run, null where a person or new data did.
     """
 
     run: str
@@ -88,6 +90,7 @@ class TrainingPlan(Document, Identity):
     places: str | None = None
     rungs: list[int] = Field(default_factory=list)
     computing: Computing | None = None
+    because: str | None = None
 
 
 class TrialSpec(Part):
@@ -287,12 +290,22 @@ class Fit(Document):
     class_rows: list[int]
 
 
+class IntervalResult(Part):
+    """How far the truth may lie from a prediction: as `andamio.stats.conformal.Margins` has it."""
+
+    level: float
+    low: float
+    high: float
+    scale: Literal["linear", "log"]
+
+
 class FittedModel(Fit):
     """`fit.json` of a run that offers a model.
 
     `selected` and `left_out` are encoded columns, `ignored` features that are empty or constant in train;
     `cross_validation` has each metric of the out-of-fold scores at the `threshold`; `model` is the SHA-256 of the
-    graph, `files` that of each file of the candidate.
+    graph, `files` that of each file of the candidate. A regression has the `interval` of its predictions and the
+    `median` of train, no `class_rows`, and a threshold that nothing reads.
     """
 
     status: Literal["fitted"] = "fitted"
@@ -305,10 +318,22 @@ class FittedModel(Fit):
     ignored: list[str]
     calibration: CalibrationResult
     threshold: float
+    interval: IntervalResult | None = None
+    median: float | None = None
     cross_validation: dict[str, float | None]
     size_bytes: int
     model: str
     files: dict[str, str]
+
+    @property
+    def decides(self) -> float | Margins:
+        """What a release seals beside the graph: a threshold, or the margins of a regression."""
+        return self.threshold if self.interval is None else Margins(**self.interval.model_dump())
+
+    @property
+    def serving(self) -> dict[str, object]:
+        """The same as a registered model keeps it: `threshold`, or `interval`."""
+        return {"threshold": self.threshold} if self.interval is None else {"interval": self.interval.model_dump()}
 
     @property
     def parity(self) -> ParityResult:

@@ -28,8 +28,8 @@ from training import rows
 from training.compute import computing
 from training.documents import Identity, SearchPlan, SkippedFamily, TrainingPlan
 from training.events import PlanSummary
-from training.families.catalog import FAMILIES
 from training.families.spaces import KEEP_ROWS, OPTUNA
+from training.families.trainable import families_of
 from training.npy import to_npy
 from training.outcome import imported
 from training.run import CONTRACT, FOLDS_FILE, PLACES_FILE, PLAN_FILE, Run
@@ -63,12 +63,13 @@ def plan(
     trials: int | None = None,
     budget_minutes: float | None = None,
     compute: Compute = "function",
+    because: str | None = None,
     now: datetime | None = None,
 ) -> TrainingPlan:
     """Plan a run on a data version (default: the current one) and write its plan.
 
     `families`, `trials` and `budget_minutes` take the place of what the contract says; `compute` is what the
-    deployment offers, `now` is when the plan is written first.
+    deployment offers, `because` is why it is started, `now` is when the plan is written first.
 
     The run's id is a digest of all that decides its outcome, so asking again finds the same run. Raises
     `TrainingError` when there are no data, too few of a class, or no family that can be trained.
@@ -86,7 +87,8 @@ def plan(
     if not trainable:
         reasons = "; ".join(f"{each.family}: {each.why}" for each in skipped)
         raise TrainingError(
-            f"None of the families asked for can be trained. {reasons}. Known are {', '.join(FAMILIES)}."
+            f"None of the families asked for can be trained. {reasons}. Known are "
+            f"{', '.join(families_of(contract.task))}."
         )
     identity = Identity(
         dataset=version,
@@ -112,6 +114,7 @@ def plan(
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
             skipped=skipped,
             computing=computing(compute, manifest.rows.train, len(contract.features)),
+            because=because,
         )
 
     return run.once(PLAN_FILE, TrainingPlan, planned)
@@ -119,7 +122,7 @@ def plan(
 
 def _why_not(name: str, contract: Contract) -> str | None:
     """Why a family cannot be trained under a contract; None where it can."""
-    if name not in FAMILIES:
+    if name not in families_of(contract.task):
         return "this version does not train it"
     private = [name for name in contract.private if name in contract.inputs]
     if name in KEEP_ROWS and private:

@@ -84,6 +84,7 @@ def _plan(to: Buckets, event: PlanEvent) -> PlanSummary:
             trials=event.input.trials,
             budget_minutes=event.input.budget_minutes,
             compute=to.compute,
+            because=event.input.because,
             now=datetime.now(UTC),
         ),
         problem().release.approve,

@@ -51,9 +51,8 @@ class Kinds:
             name: feature.type if feature.type in ("integer", "number", "boolean") else "text"
             for name, feature in contract.sent.features.items()
         }
-        added: dict[str, Kind] = {
-            name: "number" if own.startswith("probability_") else "text" for own, name in plan.names_out.items()
-        }
+        numbers = plan.told.numbers
+        added: dict[str, Kind] = {name: "number" if own in numbers else "text" for own, name in plan.names_out.items()}
         missing = frozenset({"", *(text.strip() for text in contract.data.missing)})
         return cls(features, added, missing, plan.head.decimal)
 

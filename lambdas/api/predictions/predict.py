@@ -23,7 +23,6 @@ from andamio.records.from_json import parse_records, unknown_field
 from andamio.records.names import in_contract_form
 from andamio.records.parse import parse
 from andamio.records.table import Table
-from andamio.release.threshold import labels_from
 from andamio.tabular.csv.request_body import CsvText
 from lambdas.api import log
 from lambdas.api.champion.challenger import Challenger
@@ -128,22 +127,18 @@ def _answer(
 ) -> list[Prediction]:
     contract = champion.contract
     scored = time.perf_counter()
-    probabilities = probabilities_of(champion, encode(contract, asked.table))
-    chosen = labels_from(probabilities, contract.positive_index, champion.threshold)
+    indices, numbers = champion.answers.split(scores_of(champion, encode(contract, asked.table)))
     took = time.perf_counter() - scored
     model = {"name": contract.problem.name, "version": champion.version}
-    classes, texts = contract.classes, contract.texts
+    fields = champion.answers.told.fields
     predictions = []
-    for row, index, record_id in zip(probabilities.tolist(), chosen.tolist(), asked.ids, strict=True):
-        label = classes[index]
+    for row, index, record_id in zip(numbers.tolist(), indices.tolist(), asked.ids, strict=True):
         prediction_id = secrets.token_hex(16)
         predictions.append(
             {
                 "prediction_id": prediction_id,
                 "record_id": record_id,
-                "label": label,
-                "label_text": texts[label],
-                "probabilities": dict(zip(classes, row, strict=True)),
+                **fields(index, row),
                 "model": model,
                 "audit": capture.wants_label(prediction_id),
             }
@@ -158,6 +153,13 @@ def _answer(
     return predictions
 
 
+def invocation_of(prediction: Prediction) -> Prediction:
+    """A prediction as MLflow's protocol has it: what was answered first, without what all rows share."""
+    left_out = ("prediction_id", "record_id", "model", "audit")
+    answer = {key: value for key, value in prediction.items() if key not in left_out}
+    return {**answer, "prediction_id": prediction["prediction_id"], "audit": prediction["audit"]}
+
+
 def _check_reply(predictions: Sequence[Prediction]) -> None:
     """Refuse what Lambda would not carry, before a prediction is logged; raises `RequestError` (413)."""
     size, count = travelling(encode_json(predictions)), len(predictions)
@@ -170,7 +172,7 @@ def _check_reply(predictions: Sequence[Prediction]) -> None:
         )
 
 
-def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
+def scores_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
     """The model's answer; raises `InvalidRecord` where it has none that is finite.
 
     A release that cannot answer is refused when it is loaded, so here it is the record that is out of

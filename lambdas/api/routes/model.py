@@ -49,7 +49,6 @@ async def which_release_serves(serving: ServingNow) -> Response:
 async def the_model_that_serves(champion: ChampionNow) -> Response:
     """Metrics on the holdout, with intervals."""
     contract, evaluation = champion.contract, champion.document("evaluation.json")
-    positive = contract.positive_index
     return json_reply(
         {
             "name": contract.problem.name,
@@ -58,9 +57,7 @@ async def the_model_that_serves(champion: ChampionNow) -> Response:
             "since": champion.since,
             "run": champion.run,
             "data_version": evaluation.get("dataset"),
-            "classes": contract.texts,
-            "positive": contract.classes[positive] if positive >= 0 else None,
-            "threshold": champion.threshold,
+            **champion.answers.about(),
             "ignored": list(champion.ignored),
             "metric": evaluation.get("metric"),
             "metrics": evaluation.get("metrics"),

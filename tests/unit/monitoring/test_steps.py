@@ -24,6 +24,7 @@ from monitoring.feedback import StoredPredictions
 from monitoring.report import REPORT, LatestReport, Report
 from monitoring.steps import STEPS, Watch
 from monitoring.window import Window
+from rollout.retraining.retrainer import ContractRetrainer
 from tests.support.releases import heart
 from tests.support.watched import evidence_of, hospital, labelled, model, watched_release
 
@@ -67,6 +68,7 @@ class World:
             system="heart",
             metrics=self.figures,
             events=self.events,
+            retrainer=ContractRetrainer(self.lake, self.models, self.contract),
             now=end,
         )
         return run_step(STEPS, watch, event)
