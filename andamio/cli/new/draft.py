@@ -225,12 +225,17 @@ def _text(decision: Decision, column: Column) -> None:
     repeats = column.values / column.distinct
     length = sum(len(text) * rows for text, rows in column.counts.items()) / column.values
     if column.distinct > _CODES and all(map(_TWO_DIGITS.fullmatch, column.counts)):
-        decision.leave_out("its dates have years of two digits, which do not say the century: write four, or read it in prepare.py.")
+        decision.leave_out(
+            "its dates have years of two digits, which do not say the century: write four, or read it in prepare.py."
+        )
     elif column.distinct > _CODES and roles.is_time(column.name) and all(map(_SPOKEN.search, column.counts)):
-        decision.leave_out("its dates are written in a way that is not read: write them as 2026-03-31, or read them in prepare.py.")
+        decision.leave_out(
+            "its dates are written in a way that is not read: write them as 2026-03-31, or read them in prepare.py."
+        )
     elif any(map(_is_money, column.counts)) and column.distinct > _CODES:
         decision.leave_out(
-            "its numbers have signs around them (a currency, a percent sign): write them as plain numbers, or read them in prepare.py."
+            "its numbers have signs around them (a currency, a percent sign): write them as plain numbers, or read "
+            "them in prepare.py."
         )
     elif column.distinct > LISTED and length > _LONG:
         decision.leave_out(f"it is prose, {length:.0f} characters in the mean. A model here reads categories.")
