@@ -40,7 +40,7 @@ from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
 from etl.collect import Source
-from etl.extent import TooManyRows, most_rows, too_many
+from etl.extent import MOST_TEXT, TooMuch, most_rows, too_long, too_many
 from etl.quarantine import PackedRejects, Reject, Rejects, Violations, masked_cells
 from etl.split import SealedSplit, key_columns, row_keys
 from etl.staging import Chunks, Scratch, StagedRows
@@ -120,7 +120,7 @@ def ingest(
     """Read every source in its very version, from the oldest to the newest, so that the latest row of an id wins.
 
     What is in memory does not grow with the files but by about 50 bytes for each row, and by what is rejected. Raises
-    `TooManyRows`, and `PrepareError` where the problem's own code is at fault.
+    `TooMuch`, and `PrepareError` where the problem's own code is at fault.
     """
     reader = _Reader(contract, split, code, captured=any(source.captured for source in sources))
     for source in sources:
@@ -207,7 +207,7 @@ class _Reader:
     def _count(self, rows: int) -> None:
         self._rows += rows
         if self._rows > most_rows(self._contract):
-            raise TooManyRows(too_many(self._contract, f"more than {most_rows(self._contract):,}"))
+            raise TooMuch(too_many(self._contract, f"more than {most_rows(self._contract):,}"))
 
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
@@ -257,6 +257,7 @@ class _Reader:
         )
         if count:
             self._chunks.add(columns)
+            self._weigh()
         return part
 
     def _prepared(self, sent: Table) -> tuple[Table, NDArray[np.bool_]]:
@@ -279,6 +280,11 @@ class _Reader:
             return
         for row in np.flatnonzero(~without)[: RECORDS - len(self._samples)].tolist():
             self._samples[int(identities[row])] = as_sent(self._contract, sent, row)
+
+    def _weigh(self) -> None:
+        name, size = self._chunks.largest_text()
+        if size > MOST_TEXT:
+            raise TooMuch(too_long(name, self._rows))
 
     def _rejects(
         self, report: FileReport, rows: Rows, problems: Sequence[Violation]

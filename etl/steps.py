@@ -39,7 +39,7 @@ from etl.events import (
     ValidInput,
     VersionSummary,
 )
-from etl.extent import TooManyRows, too_large
+from etl.extent import TooMuch, too_large
 from etl.publish import CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
 from etl.staging import remove_abandoned
 from etl.validate import absent_columns, read_info, validate
@@ -92,7 +92,7 @@ def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | Newer
         return Rejection(input=event.input, message=message)
     try:
         info = validate(etl.lake, etl.contract, sources, etl.code)
-    except (TooManyRows, PrepareError) as error:
+    except (TooMuch, PrepareError) as error:
         return Rejection(input=event.input, message=str(error))
     if info is None:
         return NewerInput(input=event.input, message=_CHANGED)

@@ -117,6 +117,8 @@ def _info(
     contract: Contract, sources: Sources, ingested: Ingested, rejects: Rejects, message: str, split: str | None
 ) -> StagedInput:
     files = ingested.files
+    used = [report for report in files if not (report.refused or report.unusable)]
+    of_used = (reject for report in used for reject in rejects.of_file(report.source.key, report.source.version))
     return StagedInput(
         input=sources.digest,
         contract=sources.contract,
@@ -135,6 +137,7 @@ def _info(
         reasons=quarantine.count_reasons(rejects),
         first=quarantine.first_messages(rejects),
         coerced=dict(sorted(ingested.coerced.items())),
+        refused=quarantine.refused_rows(contract, of_used, sum(report.valid + report.rejected for report in used)),
     )
 
 

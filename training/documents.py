@@ -120,10 +120,10 @@ class TrialSpec(Part):
 class ScoredTrial(Document, TrialSpec):
     """`trials/ID.json` of a trial that was scored.
 
-    `folds` holds the metric of each fold (null where it is undefined), `fold_rows` the rows of each; `mean` and its
-    standard error `se`; `columns` that the model sees, `size_bytes` when exported, estimated; `scores` the SHA-256 of
-    the out-of-fold probabilities; `seconds` of wall time. `limited` says why it was fitted on fewer `rows` than it was
-    asked for.
+    `folds` holds the metric of each fold (null where it is undefined, and for folds that a rung of a race leaves out),
+    `fold_rows` the rows of each; `mean` and its standard error `se`; `columns` that the model sees, `size_bytes` when
+    exported, estimated; `scores` the SHA-256 of the out-of-fold probabilities; `seconds` of wall time. `limited` says
+    why it was fitted on fewer `rows` than it was asked for.
     """
 
     status: Literal["done"] = "done"
