@@ -239,6 +239,8 @@ class _Reader:
             if self._split is None
             else self._split.keys(cells, DigestTexts(identities))
         )
+        if report.source.captured and any(name not in rows.exact for name in self._keys):
+            keys = identities  # what was sent is not captured, only what was made of it
         if not report.source.captured:
             self._keep_samples(sent, without | table.bad, identities)
         assert table.labels is not None  # read with training=True

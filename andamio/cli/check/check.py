@@ -51,10 +51,11 @@ class Findings:
 
 def check(folder: Path) -> Findings:
     """Check a problem folder; raises `CheckFailed` when something would fail, after all has been printed."""
+    folder = folder.parent if folder.is_file() else folder
     findings = Findings()
     contract = _contract(folder, findings)
-    if contract is not None and _own_code(folder, contract, findings):
-        rehearsal = _data(folder, contract, findings)
+    if contract is not None:
+        rehearsal = _data(folder, contract, findings) if _own_code(folder, contract, findings) else None
         _bad_values(folder, contract, findings)
         if rehearsal is not None and rehearsal.manifest is not None:
             _training(contract, rehearsal, findings)
@@ -85,11 +86,12 @@ def _contract(folder: Path, findings: Findings) -> Contract | None:
 
 
 def _own_code(folder: Path, contract: Contract, findings: Findings) -> bool:
-    """Whether the problem's prepare.py is what is expected, or there is none."""
+    """Whether prepare.py can be used; true where there is none."""
     if contract.prepare is None:
         return True
     try:
-        check_prepare(folder, contract)
+        with step("Trying prepare.py row by row"):
+            check_prepare(folder, contract)
     except AndamioError as error:
         findings.failed(str(error))
         return False
