@@ -33,6 +33,7 @@ from tests.support.datasets import publish
 from training.documents import ScoredTrial, TrialSpec
 from training.families import sizes
 from training.families.spaces import PLAIN, SPACES
+from training.families.trainable import fit_spec
 from training.fit import order
 from training.npy import from_npy
 from training.plan import plan
@@ -40,7 +41,7 @@ from training.run import FOLDS_FILE, Run
 from training.search import racing, rounds
 from training.trials import folds, sample
 from training.trials.selection import Score, error_of_difference
-from training.trials.trial import fit_spec, load_places, load_train
+from training.trials.trial import load_places, load_train
 
 ROWS, TRIALS = (20_000, 80_000), 12
 TABLES = ("steps", "mixed")

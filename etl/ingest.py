@@ -72,8 +72,8 @@ class Ingested:
 
     `chunks` hold what the contract keeps of every staged row; `identities` and `keys` are digests of each, `valid`
     says which are usable, all `[staged rows]`. Keys are those of the split, or what `key_columns` make where there is
-    none. `labels` (class indices) and `times` are those of valid rows. `coerced` counts values out of range that became
-    missing, per feature.
+    none. `labels` (class indices, or numbers) and `times` are those of valid rows. `coerced` counts values out of range
+    that became missing, per feature.
     """
 
     files: list[FileReport]
@@ -81,7 +81,7 @@ class Ingested:
     identities: NDArray[np.uint64]
     keys: NDArray[np.uint64]
     valid: NDArray[np.bool_]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     times: NDArray[np.datetime64]
     rejects: Rejects
     coerced: Counter[str]
@@ -122,7 +122,7 @@ class _Part:
     keys: NDArray[np.uint64]
     ids: NDArray[np.uint64] | None
     has_id: NDArray[np.bool_] | None
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     times: NDArray[np.datetime64]
     bad: NDArray[np.int64]
     rejects: PackedRejects
@@ -210,7 +210,7 @@ class _Reader:
             keys,
             None if ids is None else np.fromiter(map(digest_of, ids), dtype=np.uint64, count=count),
             None if ids is None else ids != "",
-            table.labels.astype(np.int32),
+            table.labels if table.labels.dtype.kind == "f" else table.labels.astype(np.int32),
             columns[time] if time in columns else np.array([], dtype="datetime64[s]"),
             *self._rejects(report, rows, table.violations),
             dict(table.coerced),
@@ -262,7 +262,8 @@ class _Reader:
             report.replaced += int((~kept).sum())
             report.valid += int(kept.sum() - unusable.sum())
             coerced.update(part.coerced)
-        labels, times = _joined([part.labels for part in parts], np.int32), [part.times for part in parts]
+        truths, times = [part.labels for part in parts], [part.times for part in parts]
+        labels = _joined(truths, truths[0].dtype if truths else np.int32)[valid]
         known = [part for part in times if len(part)]
         identities = _joined([part.identities for part in parts], np.uint64)
         keys = _joined([part.keys for part in parts], np.uint64)
@@ -274,7 +275,7 @@ class _Reader:
             identities=identities,
             keys=keys,
             valid=valid,
-            labels=labels[valid].astype(np.int64),
+            labels=labels if labels.dtype.kind == "f" else labels.astype(np.int64),
             times=all_times[valid] if len(all_times) else all_times,
             rejects=rejects,
             coerced=coerced,

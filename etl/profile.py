@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
+from andamio.contract.task import Regression
 from andamio.dataset.columns import Columns, missing
 from andamio.dataset.documents import Bins, DatasetProfile, FeatureProfile, LabelConflicts, ProfileClasses, ProfileRows
+from etl.bands import in_bands
 
 BINS = 64
 FREQUENCIES = 100
@@ -25,22 +27,26 @@ _LONGEST_VALUE = 200
 _TRUTH = {0.0: "false", 1.0: "true"}
 
 
-def profile(
-    contract: Contract, columns: Columns, labels: NDArray[np.int64], holdout: NDArray[np.bool_]
-) -> DatasetProfile:
-    """The profile of a data version from all of its rows: `labels` `[rows]` class indices, `holdout` `[rows]`."""
+def profile(contract: Contract, columns: Columns, labels: NDArray[Any], holdout: NDArray[np.bool_]) -> DatasetProfile:
+    """The profile of a data version from all of its rows: `labels` `[rows]` the truth, `holdout` `[rows]`.
+
+    The classes of a regression are bands of its target, whose own statistics are those of train.
+    """
     train = ~holdout
+    by_class, bands = in_bands(contract, labels, train)
+    numbers = labels[train] if isinstance(contract.task, Regression) else None
     return DatasetProfile(
         rows=ProfileRows(all=len(labels), train=int(train.sum()), holdout=int(holdout.sum())),
         classes=ProfileClasses(
-            train=_class_counts(contract, labels[train]), holdout=_class_counts(contract, labels[holdout])
+            train=_class_counts(by_class, bands[train]), holdout=_class_counts(by_class, bands[holdout])
         ),
         conflicts=label_conflicts(contract, columns, labels),
         features={name: _feature(feature, columns[name][train]) for name, feature in contract.features.items()},
+        target=None if numbers is None else _feature(Feature(type="number"), numbers),
     )
 
 
-def label_conflicts(contract: Contract, columns: Columns, labels: NDArray[np.int64]) -> LabelConflicts:
+def label_conflicts(contract: Contract, columns: Columns, labels: NDArray[Any]) -> LabelConflicts:
     """Groups of rows that agree in every input and disagree in the label, and the rows in them.
 
     No model can be right about all of them: their share bounds what is possible.
@@ -52,7 +58,7 @@ def label_conflicts(contract: Contract, columns: Columns, labels: NDArray[np.int
         codes = pd.factorize(columns[name], use_na_sentinel=False)[0]
         member = pd.factorize(member * (codes.max() + 1) + codes)[0]
     groups = int(member.max()) + 1
-    any_label = np.zeros(groups, dtype=np.int64)
+    any_label = np.zeros(groups, dtype=labels.dtype)
     any_label[member] = labels
     in_conflict = np.zeros(groups, dtype=bool)
     in_conflict[member[labels != any_label[member]]] = True

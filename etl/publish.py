@@ -7,19 +7,23 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.contract.task import Regression
 from andamio.dataset.columns import Columns, ColumnWriter, add_content
 from andamio.dataset.documents import CurrentDataset, DatasetAudit, DatasetManifest, SplitRule, VersionRows
 from andamio.dataset.version import AUDIT, KEY, MANIFEST, PROFILE, Side
 from andamio.errors import DataError, ObjectNotFound
+from andamio.records.target import truth_of_kept
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from etl import staging
 from etl.audit import audit, audit_document, findings
+from etl.bands import in_bands
 from etl.profile import profile
 from etl.split import SealedSplit, rows_needed
 from etl.staging import Scratch, StagedRows
@@ -45,7 +49,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
         raise DataError(f"{layout.SPLIT} changed since the rows were staged: start the ETL execution again")
     scratch = Scratch()
     rows, places = staging.load(lake, digest)
-    labels = _labels(contract, rows)
+    labels = truth_of_kept(contract, rows[contract.problem.target])
     holdout, cutoff = _sides(lake, contract, split, rows)
     _both_sides(contract, labels, holdout, cutoff, split.share)
     found = findings(contract, rows.where(~holdout))
@@ -64,7 +68,8 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
         profile(contract, rows, labels, holdout).to_json(),
         content_type="application/json",
     )
-    suspects, checked = audit(contract, rows, labels, holdout, split, places)
+    by_class, bands = in_bands(contract, labels, ~holdout)
+    suspects, checked = audit(by_class, rows, bands, holdout, split, places)
     documents.write_once(lake, layout.dataset(version, AUDIT), audit_document(suspects, checked, found))
     sides = {"train": int((~holdout).sum()), "holdout": int(holdout.sum())}
     manifest = DatasetManifest(
@@ -134,11 +139,19 @@ def _sides(
 
 def _both_sides(
     contract: Contract,
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     holdout: NDArray[np.bool_],
     cutoff: np.datetime64 | None,
     share: float,
 ) -> None:
+    if isinstance(contract.task, Regression):
+        for side, mask in (("train", ~holdout), ("holdout", holdout)):
+            if len(np.unique(labels[mask])) < 2:
+                raise CannotSplit(
+                    f"The {side} would have {int(mask.sum())} rows, and they need two different values of "
+                    f"'{contract.problem.target}' at least: gather more."
+                )
+        return
     for side, mask in (("train", ~holdout), ("holdout", holdout)):
         counts = np.bincount(labels[mask], minlength=len(contract.classes))
         if (counts == 0).any():
@@ -151,12 +164,6 @@ def _both_sides(
                 f"every class. A class of about {rows_needed(1, share)} rows is on both sides of a split like this one "
                 "with a chance of 95%: gather more, merge classes in [problem] labels, or take one out."
             )
-
-
-def _labels(contract: Contract, rows: Columns) -> NDArray[np.int64]:
-    index = contract.label_index
-    texts = rows[contract.problem.target]
-    return np.fromiter(map(index.__getitem__, texts), dtype=np.int64, count=len(texts))
 
 
 def _write_sides(rows: StagedRows, files: Mapping[Side, tuple[NDArray[np.bool_], Path]]) -> str:

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical_number
+from andamio.contract.task import Classification
 from andamio.dataset.columns import Columns
 from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
 from andamio.errors import DataError
 from andamio.records.cells import read_each
+from etl.bands import in_bands
 from etl.twins import Records, codes_of
 
 FORMAT = 2
@@ -118,7 +120,7 @@ def seal_split(
     columns: Columns,
     keys: DigestArray,
     identities: Sequence[str],
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     times: NDArray[np.datetime64],
 ) -> tuple[SealedSplit, DigestArray]:
     """Decide the split on the first data version, and its key of each row; a split by time goes by `times` `[rows]`.
@@ -141,21 +143,24 @@ def seal_split(
     )
     if by_row:
         keys = split.keys({}, identities)
+    # Of a number its quarters shall be alike on both sides, and need not be: only classes must be there.
+    every = isinstance(contract.task, Classification)
+    contract, labels = in_bands(contract, labels)
     classes = len(contract.classes)
     if len(np.unique(labels)) < classes:
         raise DataError(_cannot_split(contract, split, keys, labels, "a class of [problem] labels has no rows"))
     if split.rule == "time":
         held, cutoff = split.holdout_by_time(keys, times)
-        if _one_sided(held, labels, classes):
+        if _one_sided(held, labels, classes, every=every):
             both = f"the holdout (rows from {cutoff} on) would have {_counts(labels[held], contract)}"
             raise DataError(_cannot_split(contract, split, keys, labels, f"not every class is on both sides, {both}"))
         return split, keys
-    cost, salt = _best_salt(keys, labels, classes, training.seed, split.share)
+    cost, salt = _best_salt(keys, labels, classes, training.seed, split.share, every=every)
     if not np.isfinite(cost) and repeated and not by_row:
         # Too few records to divide: what repeats so often is no copy of a row.
         of_rows = replace(split, key="row", columns=())
         own_keys = of_rows.keys({}, identities)
-        row_cost, row_salt = _best_salt(own_keys, labels, classes, training.seed, split.share)
+        row_cost, row_salt = _best_salt(own_keys, labels, classes, training.seed, split.share, every=every)
         if np.isfinite(row_cost):
             return replace(of_rows, salt=row_salt), own_keys
     if not np.isfinite(cost):
@@ -245,7 +250,7 @@ def _side(keys: DigestArray, salt: str, share: float) -> NDArray[np.bool_]:
 
 
 def _best_salt(
-    keys: DigestArray, labels: NDArray[np.int64], classes: int, seed: int, share: float
+    keys: DigestArray, labels: NDArray[np.int64], classes: int, seed: int, share: float, *, every: bool
 ) -> tuple[float, str]:
     """The cheapest of 64 salts, or the first that is good enough: on many rows, nearly all are.
 
@@ -257,7 +262,7 @@ def _best_salt(
         if index >= SALTS and math.isfinite(best[0]):
             break
         salt = hashlib.sha256(f"{seed}/{index}".encode()).hexdigest()[:16]
-        cost = _cost(_side(unique, salt, share)[member], labels, classes, share)
+        cost = _cost(_side(unique, salt, share)[member], labels, classes, share, every=every)
         if cost < best[0]:
             best = cost, salt
         if cost <= MAX_COST:
@@ -265,9 +270,11 @@ def _best_salt(
     return best
 
 
-def _cost(is_held_out: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float) -> float:
+def _cost(
+    is_held_out: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, share: float, *, every: bool
+) -> float:
     """How far a holdout is from the size asked for and from the classes' shares; infinite when a class is one-sided."""
-    if _one_sided(is_held_out, labels, classes):
+    if _one_sided(is_held_out, labels, classes, every=every):
         return math.inf
     total = np.bincount(labels, minlength=classes)
     inside = np.bincount(labels[is_held_out], minlength=classes)
@@ -276,8 +283,10 @@ def _cost(is_held_out: NDArray[np.bool_], labels: NDArray[np.int64], classes: in
     return float(size + 2 * drift)
 
 
-def _one_sided(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int) -> bool:
-    """Whether some class lacks rows on one of the sides."""
+def _one_sided(held: NDArray[np.bool_], labels: NDArray[np.int64], classes: int, *, every: bool) -> bool:
+    """Whether some class lacks rows on one of the sides; without `every`, whether a side has no rows."""
+    if not every:
+        return bool(held.all() or not held.any())
     total = np.bincount(labels, minlength=classes)
     inside = np.bincount(labels[held], minlength=classes)
     return bool((inside == 0).any() or (inside == total).any())

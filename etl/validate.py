@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.contract.task import Regression
 from andamio.dataset.digests import DigestTexts
 from andamio.dataset.documents import InputRows, SourceFile, StagedInput
 from andamio.errors import DataError, ObjectNotFound
@@ -22,6 +25,9 @@ from etl.split import SealedSplit, seal_split
 
 MAX_BAD_SHARE = 0.2
 """The share of rejected rows above which nothing is published."""
+
+MIN_NUMBERS = 20
+"""Rows below which a regression cannot be split, fitted and judged."""
 
 INFO = "info.json"
 _MAX_NAMES = 20
@@ -103,7 +109,6 @@ def _quarantine(lake: Objects, digest: str, rejects: Rejects) -> None:
 def _info(
     contract: Contract, sources: Sources, ingested: Ingested, rejects: Rejects, message: str, split: str | None
 ) -> StagedInput:
-    counts = np.bincount(ingested.labels, minlength=len(contract.classes))
     files = ingested.files
     return StagedInput(
         input=sources.digest,
@@ -118,11 +123,19 @@ def _info(
             rejected=sum(report.rejected for report in files),
             replaced=sum(report.replaced for report in files),
         ),
-        classes=dict(zip(contract.classes, counts.tolist(), strict=True)),
+        classes=_class_counts(contract, ingested.labels),
         reasons=quarantine.count_reasons(rejects),
         first=quarantine.first_messages(rejects),
         coerced=dict(sorted(ingested.coerced.items())),
     )
+
+
+def _class_counts(contract: Contract, truth: NDArray[Any]) -> dict[str, int]:
+    """Rows by class; a regression has none."""
+    if isinstance(contract.task, Regression):
+        return {}
+    counts = np.bincount(truth, minlength=len(contract.classes))
+    return dict(zip(contract.classes, counts.tolist(), strict=True))
 
 
 def _file(report: FileReport) -> SourceFile:
@@ -216,7 +229,13 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects,
             return f"No file could be read: {first.source.key} {first.refused}. Remove it: {_removal_command(first)}"
         return "The raw files have a header and no rows. Add rows."
     present = np.unique(ingested.labels)
-    if len(present) < 2:
+    if isinstance(contract.task, Regression):
+        if len(present) < 2 or ingested.rows < MIN_NUMBERS:
+            return (
+                f"{ingested.rows} valid rows with {len(present)} different values of '{contract.problem.target}': a "
+                f"regression needs {MIN_NUMBERS} rows and two values at least. Gather more."
+            )
+    elif len(present) < 2:
         text = contract.texts[contract.classes[int(present[0])]]
         return f"All {ingested.rows} valid rows have the label '{text}': a model needs rows of at least two classes."
     about = findings(contract, ingested.columns)

@@ -19,7 +19,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import checker, helper, numpy_helper
 
-from andamio.records.encode import PROBABILITIES
+from andamio.contract.task import PROBABILITIES
 from training.documents import CalibrationResult
 
 Floats = NDArray[np.float64]
@@ -79,8 +79,13 @@ class Calibration:
 Attach = Callable[[bytes, Calibration, int], bytes]
 
 
-def fit(out_of_fold: Floats, labels: Labels, positive: int) -> Calibration:
-    """Fit a curve to out-of-fold probabilities `[rows, classes]`; `positive` is -1 for more than two classes."""
+def fit(out_of_fold: Floats, labels: NDArray[Any], positive: int) -> Calibration:
+    """Fit a curve to out-of-fold probabilities `[rows, classes]`; `positive` is -1 for more than two classes.
+
+    Numbers `[rows, 1]`, whose labels are numbers too, have none.
+    """
+    if labels.dtype.kind == "f":
+        return _none("a regression has no probabilities")
     counts = np.bincount(labels, minlength=out_of_fold.shape[1])
     if counts.min() < MIN_ROWS:
         return _none(f"a class has {counts.min()} rows in train, and {MIN_ROWS} of each are needed")

@@ -287,12 +287,22 @@ class Fit(Document):
     class_rows: list[int]
 
 
+class IntervalResult(Part):
+    """How far the truth may lie from a prediction: as `andamio.stats.conformal.Margins` has it."""
+
+    level: float
+    low: float
+    high: float
+    scale: Literal["linear", "log"]
+
+
 class FittedModel(Fit):
     """`fit.json` of a run that offers a model.
 
     `selected` and `left_out` are encoded columns, `ignored` features that are empty or constant in train;
     `cross_validation` has each metric of the out-of-fold scores at the `threshold`; `model` is the SHA-256 of the
-    graph, `files` that of each file of the candidate.
+    graph, `files` that of each file of the candidate. A regression has the `interval` of its predictions and the
+    `median` of train, no `class_rows`, and a threshold that nothing reads.
     """
 
     status: Literal["fitted"] = "fitted"
@@ -305,6 +315,8 @@ class FittedModel(Fit):
     ignored: list[str]
     calibration: CalibrationResult
     threshold: float
+    interval: IntervalResult | None = None
+    median: float | None = None
     cross_validation: dict[str, float | None]
     size_bytes: int
     model: str

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, checker, helper
+from onnx import ModelProto, checker, helper, numpy_helper
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
-from andamio.records.encode import CATEGORIES, NUMBERS, OTHER, PROBABILITIES, Encoded
+from andamio.contract.task import PROBABILITIES, VALUE
+from andamio.records.encode import CATEGORIES, NUMBERS, OTHER, Encoded
 from training.documents import ParityResult
-from training.families.catalog import Fitted
+from training.families.catalog import Fitted, FittedPipeline
+from training.families.regression import LARGEST_LOG, SMALLEST_LOG, FittedRegressor, Scale
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 TOLERANCE = 1e-5
@@ -26,29 +28,28 @@ TRAIN_ROWS, PERTURBED_ROWS = 20_000, 2_000
 """How many rows parity is proven on, at most: of train as they are, and of each kind of perturbed copies."""
 
 Predict = Callable[[Encoded], NDArray[np.floating]]
-Exporter = Callable[[Fitted], bytes]
+Exporter = Callable[[FittedPipeline], bytes]
 
 
-def to_onnx(fitted: Fitted) -> bytes:
+def to_onnx(fitted: FittedPipeline) -> bytes:
     """The pipeline as an ONNX model: `numbers` float32 [N, k] and/or `categories` string [N, m] in,
-    `probabilities` float32 [N, classes] out, nothing else; opset 18, ai.onnx.ml 3."""
+    `probabilities` float32 [N, classes] or `value` float32 [N, 1] out, nothing else; opset 18, ai.onnx.ml 3."""
     inputs: list[tuple[str, object]] = []
     if fitted.numbers:
         inputs.append((NUMBERS, FloatTensorType([None, fitted.numbers])))
     if fitted.categories:
         inputs.append((CATEGORIES, StringTensorType([None, fitted.categories])))
-    classifier = fitted.pipeline.named_steps["model"]
+    options = {id(fitted.pipeline.named_steps["model"]): {"zipmap": False}} if isinstance(fitted, Fitted) else None
     converted = convert_sklearn(
-        fitted.pipeline,
-        name="andamio",
-        initial_types=inputs,
-        target_opset=OPSETS,
-        options={id(classifier): {"zipmap": False}},
+        fitted.pipeline, name="andamio", initial_types=inputs, target_opset=OPSETS, options=options
     )
-    model = _only_probabilities(converted)
-    model.graph.output[0].CopyFrom(
-        helper.make_tensor_value_info(PROBABILITIES, onnx.TensorProto.FLOAT, [None, fitted.classes])
-    )
+    if isinstance(fitted, FittedRegressor):
+        model, output, width = _with_value(converted, fitted.scale), VALUE, 1
+    elif isinstance(fitted, Fitted):
+        model, output, width = _only_probabilities(converted), PROBABILITIES, fitted.classes
+    else:
+        raise TypeError(f"{type(fitted).__name__} cannot be exported")
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, [None, width]))
     # The converter declares the lowest opset that each node needs, some twice; we declare what we ask of a runtime.
     del model.opset_import[:]
     model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in OPSETS.items())
@@ -65,6 +66,30 @@ def _only_probabilities(model: ModelProto) -> ModelProto:
         raise ValueError(f"the converter named its second output '{output}', not '{PROBABILITIES}'")
     selected: ModelProto = select_model_inputs_outputs(model, [PROBABILITIES])
     return selected
+
+
+def _with_value(model: ModelProto, scale: Scale) -> ModelProto:
+    """Put the model's answer back into the target's unit and range: the nodes of `Scale.put_back`."""
+    graph, answer = model.graph, model.graph.output[0].name
+    ends = {"low": scale.low, "high": scale.high}
+    constants: dict[str, float] = {"spread": scale.spread, "centre": scale.centre}
+    constants |= {name: end for name, end in ends.items() if end is not None}
+    steps: list[tuple[str, list[str]]] = [("Mul", ["spread"]), ("Add", ["centre"])]
+    if scale.log:
+        constants |= {"smallest": SMALLEST_LOG, "largest": LARGEST_LOG}
+        steps += [("Clip", ["smallest", "largest"]), ("Exp", [])]
+    if scale.low is not None or scale.high is not None:
+        steps.append(("Clip", ["" if end is None else name for name, end in ends.items()]))
+    graph.initializer.extend(
+        numpy_helper.from_array(np.array(value, dtype=np.float32), f"target_{name}")
+        for name, value in constants.items()
+    )
+    for number, (operator, others) in enumerate(steps, start=1):
+        output = VALUE if number == len(steps) else f"target_{number}"
+        inputs = [answer, *(other and f"target_{other}" for other in others)]
+        graph.node.append(helper.make_node(operator, inputs, [output], name=f"target_{operator}_{number}"))
+        answer = output
+    return model
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +130,40 @@ class Parity:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Ruler:
+    """In what two predictions are compared: probabilities as they are, numbers in `spread`s of what was fitted on."""
+
+    tolerance: float = TOLERANCE
+    log: bool = False
+    spread: float = 1.0
+
+    @classmethod
+    def of(cls, fitted: FittedPipeline) -> Ruler:
+        """The ruler of a model; float32 cannot tell numbers apart that lie far from 0 and close together."""
+        if not isinstance(fitted, FittedRegressor):
+            return cls()
+        scale = fitted.scale
+        return cls(TOLERANCE + 2**-22 * scale.largest / scale.spread, scale.log, scale.spread)
+
+    def difference(self, one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+        """The largest difference of two predictions."""
+        first, second = (np.asarray(each, dtype=np.float64) for each in (one, other))
+        if self.log:
+            first, second = np.log(first), np.log(second)
+        return float(np.max(np.abs(first - second))) / self.spread
+
+
+_PLAIN_RULER = Ruler()
+
+
 def parity(
-    fitted: Predict, exported: Predict, train: Encoded, ranges: dict[int, tuple[float, ...]], seed: int
+    fitted: Predict,
+    exported: Predict,
+    train: Encoded,
+    ranges: dict[int, tuple[float, ...]],
+    seed: int,
+    ruler: Ruler = _PLAIN_RULER,
 ) -> Parity:
     """Compare two predictors on training rows (at most 20,000) and perturbed copies (2,000 of each kind), by seed.
 
@@ -119,7 +176,7 @@ def parity(
     rows = train.take(sample[:PERTURBED_ROWS])
 
     def max_difference(encoded: Encoded) -> float:
-        return float(np.max(np.abs(fitted(encoded) - exported(encoded)))) if encoded.rows else 0.0
+        return ruler.difference(fitted(encoded), exported(encoded)) if encoded.rows else 0.0
 
     ends = _ends(train, ranges)
     return Parity(
@@ -128,6 +185,7 @@ def parity(
         missing=max_difference(_missing(rows, rng)),
         unknown=max_difference(_unknown(rows, rng)),
         range_ends=max_difference(_at_ends(rows, ends, rng)),
+        tolerance=ruler.tolerance,
     )
 
 

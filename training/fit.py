@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from andamio.contract import Contract
+from andamio.contract.task import Classification, Regression
 from andamio.errors import AndamioError, ObjectNotFound, TrainingError
 from andamio.release.model import Model
 from andamio.stats import metrics
+from andamio.stats.conformal import margins
 from andamio.stats.undefined import undefined_as_null
 from andamio.storage import layout
 from andamio.storage.documents import digest
 from andamio.storage.ports import Objects
 from training import calibrate, export, reference, threshold
-from training.documents import FIT, ExportAttempt, FittedModel, NoModel, ScoredTrial, UnscoredTrial
+from training.documents import FIT, ExportAttempt, FittedModel, IntervalResult, NoModel, ScoredTrial, UnscoredTrial
 from training.events import FitSummary
-from training.families.catalog import Fitted
+from training.families.catalog import FittedPipeline
 from training.families.selected import ignored_columns, used_columns
+from training.families.trainable import fit_spec
 from training.npy import from_npy
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
 from training.trials.loss_guard import LossGuard
 from training.trials.sample import Places, with_each_class
-from training.trials.trial import Floats, fit_spec, load_places, load_train
+from training.trials.trial import Floats, load_places, load_train
 
 MAX_EXPORTS = 3
 """How many trials are offered to the exporter before the run ends without a model."""
@@ -42,7 +45,7 @@ class Exported:
 
     trial: ScoredTrial
     onnx: bytes
-    fitted: Fitted
+    fitted: FittedPipeline
     calibration: calibrate.Calibration
     out_of_fold: Floats
 
@@ -69,7 +72,9 @@ def fit(
         def scores(trial: ScoredTrial) -> Floats:
             return from_npy(run.read(scores_file(trial.id), trial.scores, "trial"))
 
-        guard = LossGuard.against_plain(trials, scores, train, contract.positive_index, plan.search.repeats)
+        guard = LossGuard.against_plain(
+            trials, scores, train, contract.positive_index, plan.search.repeats, _loss(contract)
+        )
         ordered = order(trials, plan.metric, plan.search.repeats, guard)
         places = load_places(run, plan)
         exported, attempts = try_exports(contract, train, ordered, scores, plan.seed, exporter, attach, places)
@@ -82,7 +87,7 @@ def fit(
             "guarded": guard.asked,
             "attempts": attempts,
             "rows": len(train.labels),
-            "class_rows": np.bincount(train.labels, minlength=len(contract.classes)).tolist(),
+            "class_rows": _class_rows(contract, train),
         }
         if exported is None:
             return NoModel(**fields)
@@ -108,6 +113,7 @@ def fit(
             ignored=ignored_columns(exported.fitted, contract),
             calibration=exported.calibration.result(),
             threshold=limit,
+            **_of_numbers(contract, train, out_of_fold),
             cross_validation=_out_of_fold_metrics(contract, train, out_of_fold, limit),
             size_bytes=len(exported.onnx),
             model=digest(exported.onnx),
@@ -164,7 +170,8 @@ def try_exports(
         try:
             onnx = attach(exporter(fitted), curve, contract.positive_index)
             expected = _calibrated(fitted, curve, contract.positive_index)
-            proof = export.parity(expected, Model(contract, onnx).predict, train.encoded, ranges, seed)
+            ruler = export.Ruler.of(fitted)
+            proof = export.parity(expected, Model(contract, onnx).predict, train.encoded, ranges, seed, ruler)
         except Exception as error:  # converters raise whatever they like, and any of it means: not exported
             is_ours = isinstance(error, AndamioError)
             text = (str(error) if is_ours else f"{type(error).__name__}: {error}")[:500]
@@ -181,7 +188,7 @@ def try_exports(
     return None, attempts
 
 
-def _calibrated(fitted: Fitted, curve: calibrate.Calibration, positive: int) -> export.Predict:
+def _calibrated(fitted: FittedPipeline, curve: calibrate.Calibration, positive: int) -> export.Predict:
     """What scikit-learn and NumPy say: the fitted pipeline, and the curve over it."""
     return lambda encoded: curve.apply(fitted.predict(encoded), positive)
 
@@ -196,9 +203,31 @@ def _ranges(contract: Contract) -> dict[int, tuple[float, ...]]:
     return ends
 
 
+def _loss(contract: Contract) -> str:
+    """The loss that the guard at choice compares."""
+    return contract.training.metric if isinstance(contract.task, Regression) else "log_loss"
+
+
+def _class_rows(contract: Contract, train: TrainingRows) -> list[int]:
+    if isinstance(contract.task, Regression):
+        return []
+    counts: list[int] = np.bincount(train.labels, minlength=len(contract.classes)).tolist()
+    return counts
+
+
+def _of_numbers(contract: Contract, train: TrainingRows, out_of_fold: Floats) -> dict[str, Any]:
+    """What the fit of a regression says besides."""
+    match contract.task:
+        case Classification():
+            return {}
+        case Regression() as task:
+            found = margins(train.labels, out_of_fold[:, 0], task.level, log=task.log)
+            return {"interval": IntervalResult(**asdict(found)), "median": float(np.median(train.labels))}
+
+
 def _threshold(contract: Contract, train: TrainingRows, out_of_fold: Floats) -> float:
     if contract.positive_index < 0:
-        return threshold.DEFAULT  # more than two classes: the most probable one, whatever the threshold
+        return threshold.DEFAULT  # more than two classes, or none: nothing is decided by a threshold
     positive = train.labels == contract.positive_index
     return threshold.choose(contract.training.threshold, positive, out_of_fold[:, contract.positive_index])
 
@@ -209,7 +238,7 @@ def _out_of_fold_metrics(
     """Every metric on all out-of-fold rows together, at the chosen threshold."""
     values = {
         name: metrics.score(name, train.labels, out_of_fold, positive=contract.positive_index, threshold=limit)
-        for name in metrics.METRICS
+        for name in contract.task.metrics
     }
     return {name: undefined_as_null(float(value)) for name, value in values.items()}
 

@@ -28,8 +28,8 @@ from training import rows
 from training.compute import computing
 from training.documents import Identity, SearchPlan, SkippedFamily, TrainingPlan
 from training.events import PlanSummary
-from training.families.catalog import FAMILIES
 from training.families.spaces import KEEP_ROWS, OPTUNA
+from training.families.trainable import families_of
 from training.npy import to_npy
 from training.outcome import imported
 from training.run import CONTRACT, FOLDS_FILE, PLACES_FILE, PLAN_FILE, Run
@@ -80,13 +80,14 @@ def plan(
             f"Data version {version} was made under another contract: its columns, labels, [data] or [features] "
             "differ from the one deployed now. Run ETL again (andamio ingest FILE, or start its state machine)."
         )
+    known = families_of(contract.task)
     requested = tuple(dict.fromkeys(families or contract.training.families))
     skipped = [SkippedFamily(family=name, why=why) for name in requested if (why := _why_not(name, contract))]
     trainable = [name for name in requested if name not in {each.family for each in skipped}]
     if not trainable:
         reasons = "; ".join(f"{each.family}: {each.why}" for each in skipped)
         raise TrainingError(
-            f"None of the families asked for can be trained. {reasons}. Known are {', '.join(FAMILIES)}."
+            f"None of the families asked for can be trained. {reasons}. Known are {', '.join(known)}."
         )
     identity = Identity(
         dataset=version,
@@ -119,7 +120,7 @@ def plan(
 
 def _why_not(name: str, contract: Contract) -> str | None:
     """Why a family cannot be trained under a contract; None where it can."""
-    if name not in FAMILIES:
+    if name not in families_of(contract.task):
         return "this version does not train it"
     private = [name for name in contract.private if name in contract.inputs]
     if name in KEEP_ROWS and private:

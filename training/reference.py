@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.contract.task import Regression
 from andamio.gate.decision import OutOfFold
 from andamio.release.samples import OutOfFoldScores, ReferenceRows
 from training.rows import TrainingRows
@@ -33,12 +34,12 @@ def reference(contract: Contract, train: TrainingRows, seed: int) -> ReferenceRo
 
 
 def out_of_fold(contract: Contract, train: TrainingRows, scores: NDArray[np.float64], seed: int) -> OutOfFoldScores:
-    """At most 5,000 rows drawn by seed, of calibrated out-of-fold `scores` `[rows, classes]`."""
+    """At most 5,000 rows drawn by seed, of calibrated out-of-fold `scores` `[rows, outputs]`."""
     picked = _draw(len(train.labels), OUT_OF_FOLD_ROWS, seed)
     groups = np.unique(np.asarray(train.keys, dtype=np.str_)[picked], return_inverse=True)[1]
     return OutOfFoldScores(
         rows=len(picked),
-        classes=tuple(contract.classes),
+        classes=contract.task.outputs,
         labels=tuple(train.labels[picked].tolist()),
         groups=tuple(groups.tolist()),
         scores=tuple(map(tuple, np.round(scores[picked], 9).tolist())),
@@ -47,7 +48,8 @@ def out_of_fold(contract: Contract, train: TrainingRows, scores: NDArray[np.floa
 
 def out_of_fold_of(document: OutOfFoldScores) -> OutOfFold:
     """The scores as the gate takes them."""
-    labels = np.asarray(document.labels, dtype=np.int64)
+    of_numbers = document.classes == Regression.outputs
+    labels = np.asarray(document.labels, dtype=np.float64 if of_numbers else np.int64)
     scores = np.asarray(document.scores, dtype=np.float64).reshape(len(labels), -1)
     return OutOfFold(labels, np.asarray(document.groups).astype(np.str_), scores)
 

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
@@ -17,6 +16,7 @@ from andamio.records.columns import TypedReader
 from andamio.records.encode import OTHER, Encoded, encode
 from andamio.records.parse import parse_typed
 from andamio.records.table import Table
+from andamio.records.target import read_target
 
 _WITHOUT_KEY = f"The data version has no column '{KEY}': it was not made by this version's ETL"
 
@@ -26,10 +26,10 @@ LONGEST_VALUE = 200  # what the contract's format lets a value be
 
 @dataclass(frozen=True, slots=True)
 class TrainingRows:
-    """One side of a data version: `encoded`, class indices, split keys, and the typed `table`."""
+    """One side of a data version: `encoded`, the truth (classes or numbers), split keys, and the typed `table`."""
 
     encoded: Encoded
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     keys: tuple[str, ...]
     table: Table
 
@@ -69,21 +69,21 @@ def _check(table: Table, version: str) -> None:
 
 def labels_and_key_digests(
     contract: Contract, columns: ColumnFile, *, version: str
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Class index and split key of each row, with no other column in memory; raises `TrainingError` as others here."""
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The truth and key of each row, with no other column in memory; raises `TrainingError` as others here."""
     if contract.problem.target not in columns:
         raise TrainingError(f"Data version {version} has no target column")
     if KEY not in columns:
         raise TrainingError(_WITHOUT_KEY)
     keys = columns.digests(KEY)
     table = Table(len(keys))
-    labels = TypedReader(table).labels(contract.problem.target, columns[contract.problem.target], contract.label_index)
+    labels = read_target(TypedReader(table), contract, columns[contract.problem.target])
     _check(table, version)
     return labels, keys
 
 
-def labels_and_keys(table: Table, columns: Columns, *, version: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Class index and split key of each row; raises `TrainingError` when there are none."""
+def labels_and_keys(table: Table, columns: Columns, *, version: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The truth and the split key of each row; raises `TrainingError` when there are none."""
     if table.labels is None:
         raise TrainingError(f"Data version {version} has no target column")
     return table.labels, tuple(map(str, columns[KEY]))

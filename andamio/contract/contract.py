@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
@@ -34,9 +34,12 @@ from andamio.contract.tables import (
     Section,
     Training,
 )
+from andamio.contract.task import Classification, Regression, Task
 from andamio.errors import ContractError
 
-_DATA_HALF = {"target", "labels", "id", "group", "time", "time_format"}
+_LEVEL = 0.9
+"""How often the interval of a regression holds the truth, where the contract does not say."""
+_DATA_HALF = {"task", "target", "labels", "target_min", "target_max", "id", "group", "time", "time_format"}
 """The keys of [problem] that decide what a data version holds."""
 
 
@@ -125,7 +128,8 @@ class Contract(Section):
         )
         half.get("data", {}).pop("files", None)  # sample files are where data come from, not what they mean
         # Nor do data depend on the texts that people are shown.
-        half["problem"]["labels"] = {key: label["values"] for key, label in half["problem"]["labels"].items()}
+        if "labels" in half["problem"]:
+            half["problem"]["labels"] = {key: label["values"] for key, label in half["problem"]["labels"].items()}
         for feature in half["features"].values():
             for said in ("description", "unit"):
                 feature.pop(said, None)
@@ -144,8 +148,21 @@ class Contract(Section):
     # What it says
 
     @cached_property
+    def task(self) -> Task:
+        """What is predicted, and everything that depends on it."""
+        problem = self.problem
+        if problem.task == "regression":
+            level = _LEVEL if problem.interval is None else problem.interval
+            log = problem.scale == "log"
+            return Regression(problem.target_min, problem.target_max, problem.unit or "", log, level)
+        return Classification(self.classes, self.positive_index)
+
+    @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The keys of the classes, in the order of `labels`: column j of every probability matrix is class j."""
+        """The keys of the classes, in the order of `labels`: column j of every probability matrix is class j.
+
+        A regression has none.
+        """
         return tuple(self.problem.labels)
 
     @cached_property
@@ -212,6 +229,16 @@ class Contract(Section):
 
     # What must agree between tables
 
+    @model_validator(mode="before")
+    @classmethod
+    def _task_has_defaults(cls, raw: Any) -> Any:
+        """What a regression takes for metric and families where the file does not say."""
+        problem, training = (raw.get(table, {}) for table in ("problem", "training"))
+        if isinstance(problem, dict) and isinstance(training, dict) and problem.get("task") == Regression.name:
+            defaults = {"metric": Regression.default_metric, "families": list(Regression.families)}
+            return {**raw, "training": {**defaults, **training}}
+        return raw
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         problem = self.problem
@@ -241,9 +268,26 @@ class Contract(Section):
             raise ValueError("[features]: at least one feature must be available at prediction")
         if self.training.split == "time" and problem.time is None:
             raise ValueError('[training] split: "time" needs the column that orders rows: set time in [problem]')
+        _fits_the_task(self.task, self.training, problem)
         if not isinstance(self.training.threshold, float) and len(problem.labels) != 2:
             raise ValueError("[training] threshold: a chosen threshold needs exactly two classes")
         return self
+
+
+def _fits_the_task(task: Task, training: Training, problem: ProblemTable) -> None:
+    success = problem.success_rule()
+    for place, metric in (("[training] metric", training.metric), ("[problem] success", success and success[0])):
+        if metric and metric not in task.metrics:
+            raise ValueError(f"{place}: {metric} is no metric of a {task.name}; expected {', '.join(task.metrics)}")
+    for family in training.families:
+        if family not in task.families:
+            raise ValueError(
+                f"[training] families: {family} is no family of a {task.name}; expected {', '.join(task.families)}"
+            )
+    if isinstance(task, Regression):
+        for key in ("threshold", "class_weight"):
+            if getattr(training, key) != Training.model_fields[key].default:
+                raise ValueError(f"[training] {key}: a regression has no classes; leave it out")
 
 
 def _without_what_is_not_built(raw: object) -> object:

@@ -18,8 +18,11 @@ LARGEST_NUMBER = (2 - 2**-23) * 2.0**127
 RESERVED = ("_key", "_row")
 """Columns that a data version adds: no column of the data may be called so."""
 
-Metric = Literal["roc_auc", "log_loss", "brier", "f1", "accuracy", "average_precision"]
-Family = Literal[
+TaskName = Literal["classification", "regression"]
+ClassificationMetric = Literal["roc_auc", "log_loss", "brier", "f1", "accuracy", "average_precision"]
+RegressionMetric = Literal["rmse", "mae", "r2", "pinball"]
+Metric = Literal[ClassificationMetric, RegressionMetric]
+Classifier = Literal[
     "logistic_regression",
     "random_forest",
     "extra_trees",
@@ -28,7 +31,18 @@ Family = Literal[
     "mlp",
     "svm",
 ]
-DEFAULT_FAMILIES: tuple[Family, ...] = get_args(Family)[:6]
+Regressor = Literal["ridge", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"]
+Family = Literal[
+    "logistic_regression",
+    "ridge",
+    "random_forest",
+    "extra_trees",
+    "gradient_boosting",
+    "hist_gradient_boosting",
+    "mlp",
+    "svm",
+]
+DEFAULT_FAMILIES: tuple[Family, ...] = get_args(Classifier)[:6]
 """Those that are tried where a contract names none; `svm` keeps rows of train in the model that is served."""
 Compute = Literal["auto", "function", "task"]
 FeatureType = Literal["integer", "number", "boolean", "category", "date"]
@@ -91,15 +105,27 @@ class ProblemTable(Section):
     success: str = ""
     """A figure to reach on the holdout, such as `"roc_auc >= 0.85"`; checked in every evaluation, stated in
     every decision, and a bar with `[gate] success = "bar"`."""
-    task: Literal["classification"] = "classification"
-    """What is predicted; `regression` is reserved."""
+    task: TaskName = "classification"
+    """What is predicted: one of several classes, or a number ([regression](../regression.md))."""
     target: Column
-    """The column with the label."""
-    labels: dict[CanonicalText, Label]
+    """The column with the label, or with the number."""
+    labels: dict[CanonicalText, Label] = Field(default_factory=dict)
     """`{ "0" = "Healthy", "1" = "Ill" }`: value in the data = text shown; their order is the order of classes.
-    When several values mean one class: `ill = { text = "Ill", values = ["1", "2"] }`."""
+    When several values mean one class: `ill = { text = "Ill", values = ["1", "2"] }`. Needed for classification, and
+    for it alone."""
     positive: CanonicalText | None = None
     """The positive class of two; left out, the second."""
+    target_min: Annotated[float, Field(strict=True)] | None = None
+    """Of a regression: the smallest number that the target can be. A row below it is rejected, no prediction is."""
+    target_max: Annotated[float, Field(strict=True)] | None = None
+    """Of a regression: the largest number that the target can be."""
+    unit: str | None = None
+    """Of a regression: the unit of the target, for people and in every reply."""
+    scale: Literal["linear", "log"] | None = None
+    """Of a regression: `log` fits the logarithm of the target (which needs a `target_min` above 0), so that errors
+    are ratios; predictions are numbers in the target's unit all the same. Left out, `linear`."""
+    interval: Annotated[float, Field(strict=True, ge=0.5, le=0.99)] | None = None
+    """Of a regression: how often the interval of a prediction shall hold the truth; left out, 0.9."""
     id: Column | None = None
     """The column that identifies a record; only with it does a later row replace an earlier one."""
     group: Column | None = None
@@ -116,13 +142,6 @@ class ProblemTable(Section):
             raise ValueError("expected 2 to 31 lower-case letters, digits and hyphens that start with a letter")
         if "--" in value:
             raise ValueError("expected no '--', which stands before a stage in the names of what is deployed")
-        return value
-
-    @field_validator("task", mode="before")
-    @classmethod
-    def _regression_is_reserved(cls, value: object) -> object:
-        if value == "regression":
-            raise ValueError('"regression" is reserved and not built yet; this version does "classification"')
         return value
 
     @field_validator("labels", mode="before")
@@ -162,7 +181,35 @@ class ProblemTable(Section):
         return self
 
     @model_validator(mode="after")
+    def _keys_fit_the_task(self) -> Self:
+        if self.task == "classification":
+            for key in ("target_min", "target_max", "unit", "scale", "interval"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f'{key}: only a regression has one; leave it out, or set task = "regression"')
+            if "labels" not in self.model_fields_set:
+                raise ValueError("labels: is missing")
+            return self
+        for key in ("labels", "positive"):
+            if getattr(self, key):
+                raise ValueError(f"{key}: a regression has no classes; leave it out")
+        for key in ("target_min", "target_max"):
+            bound = getattr(self, key)
+            if bound is not None and abs(bound) > LARGEST_NUMBER:
+                raise ValueError(f"{key}: a number beyond 3.4e38 cannot be held; use another unit")
+        low, high = self.target_min, self.target_max
+        if low is not None and high is not None and low >= high:
+            raise ValueError(f"target_min: {low:.15g} must be below target_max, which is {high:.15g}")
+        if self.scale == "log" and (low is None or low <= 0):
+            raise ValueError(
+                'scale: "log" needs a target_min above 0, since no other number has a logarithm; set target_min to the '
+                "smallest number that can be, or leave scale out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _labels_are_distinct(self) -> Self:
+        if self.task == "regression":
+            return self
         if not 2 <= len(self.labels) <= 100:
             raise ValueError(
                 f"labels: expected 2 to 100 classes, each a value and the text shown; got {len(self.labels)}"
@@ -351,10 +398,11 @@ class Training(Section):
     """[training]: how a model is searched for."""
 
     metric: Metric = "roc_auc"
-    """The metric that models are compared by: macro, one against the rest, for more than two classes."""
+    """The metric that models are compared by: macro, one against the rest, for more than two classes. A regression
+    has `rmse` (left out, this one), `mae`, `r2` or `pinball`."""
     families: Annotated[tuple[Family, ...], Field(min_length=1)] = DEFAULT_FAMILIES
     """The families of models to try; left out, all but `svm`, which [keeps rows of train](../contract.md#svm) in
-    the model. A run's plan lists those that it skipped."""
+    the model. A run's plan lists those that it skipped. A regression has `ridge` in place of `logistic_regression`."""
     trials: Annotated[int, Field(strict=True, ge=1, le=2000)] = 24
     """The maximum number of trials. First every family with its defaults, logistic regression before all others, then
     the suggestions of the search. The majority class is scored too, and logistic regression with its defaults when

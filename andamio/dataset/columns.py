@@ -2,8 +2,8 @@
 
 Numbers and booleans are float64 (NaN = no value), dates datetime64[D] and the time column datetime64[s]
 (NaT = no value), everything else is text (dtype object, "" = no value): categories, ids and groups in
-canonical text, the target as the first value that means its class. A column of uint64 in memory is text, too: of
-digests (`andamio.dataset.digests`), which are too many to be objects.
+canonical text, the target as the first value that means its class, or as a number. A column of uint64 in memory
+is text, too: of digests (`andamio.dataset.digests`), which are too many to be objects.
 
 The file is a zip archive of `.npy` arrays, as `numpy.load` reads it without pickle: `columns` is UTF-8 JSON
 (`{"format": 1, "columns": [[name, type], ...]}`), `0.values`, `1.values`, ... are the columns in that order.
@@ -30,6 +30,7 @@ from andamio.contract import Contract
 from andamio.dataset.digests import DIGITS, from_hexadecimal, hexadecimal
 from andamio.errors import DataError
 from andamio.records.table import Table
+from andamio.records.target import kept_target
 
 FORMAT = 1
 
@@ -58,9 +59,7 @@ def table_columns(contract: Contract, table: Table) -> dict[str, NDArray[Any]]:
     if contract.problem.time is not None and table.time is not None:
         columns[contract.problem.time] = kept(table.time)
     if table.labels is not None:
-        values = [label.values[0] for label in contract.problem.labels.values()]
-        # A row without a usable label is never kept; the last place stands for it until it is left out.
-        columns[contract.problem.target] = np.array([*values, ""], dtype=object)[table.labels]
+        columns[contract.problem.target] = kept_target(contract, table.labels)
     return columns
 
 

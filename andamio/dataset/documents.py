@@ -122,7 +122,7 @@ class ProfileRows(Part):
 
 
 class ProfileClasses(Part):
-    """Rows by class of both sides."""
+    """Rows by class of both sides; of a regression, by quarter of its target."""
 
     train: dict[str, int]
     holdout: dict[str, int]
@@ -144,6 +144,8 @@ class DatasetProfile(Document):
     classes: ProfileClasses
     conflicts: LabelConflicts
     features: dict[str, FeatureProfile]
+    target: FeatureProfile | None = None
+    """Of a regression: the statistics of its target in train."""
 
     def to_json(self) -> bytes:
         """The profile's bytes; what a feature does not have is left out."""

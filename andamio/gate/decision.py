@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,12 @@ Rule = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Holdout:
-    """The rows that both models are compared on: class indices `[n]`, split keys `[n]`, and the split's digest.
+    """The rows that both models are compared on: the truth `[n]`, split keys `[n]`, and the split's digest.
 
     `recent` says which rows `[n]` arrived after the champion's data; None when nobody knows.
     """
 
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     keys: NDArray[np.str_]
     split: str
     recent: NDArray[np.bool_] | None = None
@@ -50,9 +50,9 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """A model's honest scores on its training rows: class indices `[n]`, keys `[n]`, probabilities `[n, classes]`."""
+    """A model's honest scores on its training rows: the truth `[n]`, keys `[n]`, probabilities `[n, outputs]`."""
 
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     keys: NDArray[np.str_]
     probabilities: NDArray[np.floating]
 

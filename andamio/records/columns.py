@@ -134,6 +134,14 @@ class Reader:
                 self.problem(row, name, reasons.of(texts[row]), "unknown-label")
         return labels
 
+    def measured(self, name: str, cells: Cells | None, low: float | None, high: float | None) -> NDArray[np.float64]:
+        """The numbers of the target column, NaN for a missing one, or one that the target cannot be."""
+        before = len(self.table.violations)
+        column = self._numbers(name, cells)
+        self._check_range(name, Feature(type="number", min=low, max=high), column)
+        self._require(name, column, before, "has no value to learn from", "missing-label")
+        return column
+
     # Kinds of columns
 
     def _each(self, name: str, cells: Cells | None, read: Callable[[Any], Any]) -> list[Any]:

@@ -17,8 +17,6 @@ from andamio.records.table import Table
 
 NUMBERS, CATEGORIES = "numbers", "categories"
 """The tensors that every exported model takes."""
-PROBABILITIES = "probabilities"
-"""The tensor that every exported model gives: float32 `[rows, classes]`."""
 OTHER = "__other__"
 """The text that stands for every category that is not listed."""
 

@@ -17,6 +17,7 @@ from andamio.contract import Contract
 from andamio.records.cells import Cells, DictionaryColumn
 from andamio.records.columns import Reader, TypedReader
 from andamio.records.table import Table
+from andamio.records.target import read_target
 
 
 def parse(
@@ -74,5 +75,5 @@ def _table(
         for column in dict.fromkeys((problem.id, problem.group)):
             if column is not None:
                 table.columns[column] = source.identifiers(column, columns.get(column))
-        table.labels = source.labels(problem.target, columns.get(problem.target), contract.label_index)
+        table.labels = read_target(source, contract, columns.get(problem.target))
     return table

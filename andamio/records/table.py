@@ -18,8 +18,9 @@ class Table:
 
     A column is float64 (NaN = missing; booleans are 0 and 1), text (dtype object, "" = missing) or
     datetime64[D] (NaT = missing). Categories that came coded stay so: they are in `coded` instead, their
-    values canonical texts, -1 = missing. `labels` holds class indices (training only; -1 where unusable),
-    `coerced` counts, per feature, values that were out of range and became missing.
+    values canonical texts, -1 = missing. `labels` holds the truth (training only): class indices, -1
+    where unusable, or numbers (float64), NaN where unusable. `coerced` counts, per feature, values that were out of
+    range and became missing.
     """
 
     rows: int
@@ -27,7 +28,7 @@ class Table:
     coded: dict[str, DictionaryColumn] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
     coerced: dict[str, int] = field(default_factory=dict)
-    labels: NDArray[np.int64] | None = None
+    labels: NDArray[Any] | None = None
     time: NDArray[np.datetime64] | None = None
 
     @property

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.errors import ReleaseError
-from andamio.records.encode import PROBABILITIES, Encoded
+from andamio.records.encode import Encoded
 
 _FILE = "model.onnx"
 
@@ -35,7 +35,7 @@ class Model:
         self._check_signature()
 
     def predict(self, encoded: Encoded) -> NDArray[np.float32]:
-        """Probabilities `[rows, classes]`, in the order of the contract's classes.
+        """Scores `[rows, outputs]`: probabilities in the order of the contract's classes, or one number in its unit.
 
         Raises `ReleaseError` when the model answers in another shape, or with a number that is not finite.
         """
@@ -49,12 +49,12 @@ class Model:
 
         Raises `ReleaseError` when the model answers in another shape.
         """
-        (probabilities,) = self._session.run([PROBABILITIES], encoded.feeds())
-        result: NDArray[np.float32] = probabilities
-        if result.shape != (encoded.rows, len(self.contract.classes)):
+        task = self.contract.task
+        (scores,) = self._session.run([task.tensor], encoded.feeds())
+        result: NDArray[np.float32] = scores
+        if result.shape != (encoded.rows, len(task.outputs)):
             raise ReleaseError(
-                f"the model answered {list(result.shape)} numbers for {encoded.rows} records of "
-                f"{len(self.contract.classes)} classes",
+                f"the model answered {list(result.shape)} numbers for {encoded.rows} records of {task.described}",
                 file=_FILE,
                 fault="other-contract",
             )
@@ -71,6 +71,7 @@ class Model:
             message = f"{_FILE} takes {found}, its contract gives {expected}"
             raise ReleaseError(message, file=_FILE, fault="other-contract")
         outputs = {tensor.name: tensor.shape for tensor in self._session.get_outputs()}
-        if PROBABILITIES not in outputs:
-            message = f"{_FILE} has no output '{PROBABILITIES}', only {', '.join(outputs)}"
+        tensor = self.contract.task.tensor
+        if tensor not in outputs:
+            message = f"{_FILE} has no output '{tensor}', only {', '.join(outputs)}"
             raise ReleaseError(message, file=_FILE, fault="other-contract")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from andamio.contract import Contract
 from andamio.errors import DocumentError, ObjectNotFound, ReleaseError
+from andamio.stats.conformal import Margins
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 
@@ -67,9 +68,12 @@ def version_of(manifest: bytes) -> str:
     return hashlib.sha256(manifest).hexdigest()[:16]
 
 
-def identity(model: str, contract: Contract, threshold: float) -> str:
-    """A digest of everything that a client can observe of a model, without its training; `model` is its digest."""
-    return hashlib.sha256(f"{model}\n{contract.served_digest}\n{threshold}".encode()).hexdigest()
+def identity(model: str, contract: Contract, decides: float | Margins | None) -> str:
+    """A digest of everything that a client can observe of a model, without its training; `model` is its digest.
+
+    `decides` is what a release seals beside the graph: the threshold of a classification, the margins of a regression.
+    """
+    return hashlib.sha256(f"{model}\n{contract.served_digest}\n{decides}".encode()).hexdigest()
 
 
 def _changed(version: str, file: str) -> ReleaseError:
@@ -144,7 +148,13 @@ class Release:
 
     def identity(self) -> str:
         """What it is to a client: its graph, the contract it was sealed with, its threshold."""
-        return identity(self.files[MODEL], self.contract(), self.info["threshold"])
+        margins = self.margins()
+        return identity(self.files[MODEL], self.contract(), self.info["threshold"] if margins is None else margins)
+
+    def margins(self) -> Margins | None:
+        """How far the truth may lie from a prediction; None of a classification."""
+        said = self.info.get("interval")
+        return None if said is None else Margins(**said)
 
     def model(self) -> Model:
         """The model, ready to score."""

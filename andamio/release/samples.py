@@ -36,12 +36,13 @@ class ReferenceRows:
 class OutOfFoldScores:
     """`out_of_fold.json`: class indices, probabilities in the order of `classes`, and a number for each split key.
 
+    Of a regression `classes` is ("value",), `labels` are the true numbers, and each row of `scores` has one.
     Rows of one split key have the same number in `groups`, which says nothing else of them.
     """
 
     rows: int
     classes: tuple[str, ...]
-    labels: tuple[int, ...]
+    labels: tuple[int, ...] | tuple[float, ...]
     groups: tuple[int, ...]
     scores: tuple[tuple[float, ...], ...]
     format_number: Literal[1] = 1

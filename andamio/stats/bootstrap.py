@@ -1,4 +1,4 @@
-"""Resampling the holdout: stratified by class, clustered by the split's key.
+"""Resampling the holdout: stratified by class (the numbers of a regression are one stratum), clustered by the key.
 
 Rows that share a key (a patient's visits) are drawn together, since they are not independent; classes
 keep their number of clusters, since a metric needs both (Efron & Tibshirani, An Introduction to the
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,18 +39,23 @@ class Scorer:
     positive: int
     threshold: float = 0.5
 
-    def on(self, labels: NDArray[np.int64], probabilities: NDArray[np.floating]) -> Weighted:
+    def on(self, labels: NDArray[Any], probabilities: NDArray[np.floating]) -> Weighted:
         """The score of these predictions as a function of the rows' weights."""
         return prepare(self.metric, labels, probabilities, positive=self.positive, threshold=self.threshold)
 
 
+def strata_of(truth: NDArray[Any]) -> NDArray[np.int64]:
+    """The stratum of each row `[n]`: its class, or one for all where the truth is numbers."""
+    return np.zeros(len(truth), dtype=np.int64) if truth.dtype.kind == "f" else truth
+
+
 def blocks(
-    labels: NDArray[np.int64], keys: NDArray[np.str_], seed: int, count: int = RESAMPLES
+    labels: NDArray[Any], keys: NDArray[np.str_], seed: int, count: int = RESAMPLES
 ) -> Iterator[NDArray[np.float64]]:
     """How often each row is drawn, in `count` resamples: arrays `[some resamples, rows]`."""
     rng = np.random.default_rng(seed)
     unique, first, cluster = np.unique(keys, return_index=True, return_inverse=True)
-    stratum = labels[first]
+    stratum = strata_of(labels)[first]
     strata = [np.flatnonzero(stratum == label) for label in np.unique(stratum)]
     at_once = max(1, _CELLS_AT_ONCE // len(labels))
     for start in range(0, count, at_once):
@@ -63,7 +69,7 @@ def blocks(
 
 
 def resamples(
-    labels: NDArray[np.int64], keys: NDArray[np.str_], seed: int, count: int = RESAMPLES
+    labels: NDArray[Any], keys: NDArray[np.str_], seed: int, count: int = RESAMPLES
 ) -> Iterator[NDArray[np.float64]]:
     """How often each row is drawn: `count` vectors `[rows]`."""
     for block in blocks(labels, keys, seed, count):
@@ -72,7 +78,7 @@ def resamples(
 
 def draw(
     scorers: Sequence[Weighted],
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     keys: NDArray[np.str_],
     seed: int,
     count: int = RESAMPLES,
@@ -94,7 +100,7 @@ class Comparison:
 
 
 def compare(
-    labels: NDArray[np.int64],
+    labels: NDArray[Any],
     keys: NDArray[np.str_],
     challenger: tuple[Scorer, NDArray[np.floating]],
     baseline: tuple[Scorer, NDArray[np.floating]],
@@ -119,7 +125,7 @@ def compare(
     )
 
 
-Prepared = tuple[NDArray[np.int64], NDArray[np.str_], Weighted]
+Prepared = tuple[NDArray[Any], NDArray[np.str_], Weighted]
 """Labels, keys, and a score of predictions for these rows."""
 
 

@@ -1,6 +1,7 @@
 """The metrics of the contract, weighted, so that a bootstrap resample is a vector of counts.
 
-Shapes: `labels` int `[n]`, `probabilities` `[n, classes]`, `weights` `[n]` or None. For more than two
+Shapes: `labels` int `[n]`, `probabilities` `[n, classes]`, `weights` `[n]` or None. Of a regression the labels are
+float64 numbers, and its predictions, in the same unit, stand where probabilities do: `[n, 1]`. For more than two
 classes ROC AUC and average precision are one-vs-rest macro averages, F1 is a macro average. A metric
 that is undefined (one class only) is NaN.
 
@@ -12,27 +13,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+Target = NDArray[Any]
 Truth = NDArray[np.bool_]
 Weighted = Callable[[Floats], Floats]
 """A metric of fixed predictions as a function of the rows' weights: one for `[n]`, a vector for `[resamples, n]`."""
 
 _EPS = 1e-15
 
+_LESS_IS_BETTER = frozenset({"log_loss", "brier", "rmse", "mae", "pinball"})
+_IN_UNITS = frozenset({"rmse", "mae", "pinball"})
+
 
 def higher_is_better(metric: str) -> bool:
-    """Whether more of it is better: all but log loss and the Brier score."""
-    return metric not in ("log_loss", "brier")
+    """Whether more of it is better: all but losses and errors."""
+    return metric not in _LESS_IS_BETTER
+
+
+def in_units(metric: str) -> bool:
+    """Whether it is in the target's unit, so that only a share of it means the same for every problem."""
+    return metric in _IN_UNITS
 
 
 def score(
     metric: str,
-    labels: Labels,
+    labels: Target,
     probabilities: NDArray[np.floating],
     *,
     positive: int = -1,
@@ -48,10 +59,10 @@ def score(
 
 
 def prepare(
-    metric: str, labels: Labels, probabilities: NDArray[np.floating], *, positive: int = -1, threshold: float = 0.5
+    metric: str, labels: Target, probabilities: NDArray[np.floating], *, positive: int = -1, threshold: float = 0.5
 ) -> Weighted:
     """`score` of the same predictions as a function of weights alone."""
-    return METRICS[metric](labels, np.asarray(probabilities, dtype=np.float64), positive, threshold)
+    return _ALL[metric](labels, np.asarray(probabilities, dtype=np.float64), positive, threshold)
 
 
 def predicted(probabilities: Floats, positive: int, threshold: float) -> Labels:
@@ -151,8 +162,11 @@ def _brier(y: Labels, p: Floats, positive: int, threshold: float) -> Weighted:
     return _mean(losses("brier", y, p, positive))
 
 
-def losses(metric: str, y: Labels, p: Floats, positive: int) -> Floats:
-    """What each row adds to log loss or to the Brier score, `[n]`."""
+def losses(metric: str, y: Target, p: Floats, positive: int) -> Floats:
+    """What each row adds to a loss, `[n]`: log loss, Brier score, absolute errors, or squared ones (rmse and r2)."""
+    if metric in REGRESSION_METRICS:
+        errors: Floats = np.abs(p[:, 0] - y)
+        return errors / 2 if metric == "pinball" else errors if metric == "mae" else errors**2
     if metric == "log_loss":
         return -np.log(np.clip(p[np.arange(len(y)), y], _EPS, 1.0))
     if positive >= 0:
@@ -185,7 +199,43 @@ def _binary_f1(truth: Truth, predictions: Truth) -> Weighted:
     return lambda w: np.where(w @ there > 0, _ratio(2 * (w @ hits), w @ either, math.nan), math.nan)
 
 
-METRICS: dict[str, Callable[[Labels, Floats, int, float], Weighted]] = {
+def _rmse(y: Floats, p: Floats, positive: int, threshold: float) -> Weighted:
+    """Root of the mean squared error, in the target's unit."""
+    mean = _mean((p[:, 0] - y) ** 2)
+    return lambda w: np.sqrt(mean(w))
+
+
+def _mae(y: Floats, p: Floats, positive: int, threshold: float) -> Weighted:
+    """Mean absolute error, in the target's unit."""
+    return _mean(np.abs(p[:, 0] - y))
+
+
+def _r2(y: Floats, p: Floats, positive: int, threshold: float) -> Weighted:
+    """Share of the target's variance on these rows that is explained; undefined where the target is constant."""
+    errors, centred = (p[:, 0] - y) ** 2, y - np.mean(y)
+
+    def r2(w: Floats) -> Floats:
+        total = np.sum(w, axis=-1)
+        spread = w @ centred**2 - (w @ centred) ** 2 / total
+        tiny = 1e-12 * np.sum(centred**2)
+        return np.where(spread > tiny, 1.0 - _ratio(w @ errors, spread, math.nan), math.nan)
+
+    return r2
+
+
+def _pinball(y: Floats, p: Floats, positive: int, threshold: float) -> Weighted:
+    """Pinball loss at the median, in the target's unit: half of the mean absolute error."""
+    return _mean(pinball_losses(y, p[:, 0], 0.5))
+
+
+def pinball_losses(y: Floats, quantile: Floats, level: float) -> Floats:
+    """What each row adds to the pinball loss of a predicted quantile, `[n]` (Koenker & Bassett, 1978)."""
+    above = y - quantile
+    lost: Floats = np.maximum(level * above, (level - 1) * above)
+    return lost
+
+
+METRICS: dict[str, Callable[[Target, Floats, int, float], Weighted]] = {
     "roc_auc": _roc_auc,
     "log_loss": _log_loss,
     "brier": _brier,
@@ -193,3 +243,12 @@ METRICS: dict[str, Callable[[Labels, Floats, int, float], Weighted]] = {
     "accuracy": _accuracy,
     "average_precision": _average_precision,
 }
+"""Of probabilities of classes."""
+REGRESSION_METRICS: dict[str, Callable[[Target, Floats, int, float], Weighted]] = {
+    "rmse": _rmse,
+    "mae": _mae,
+    "r2": _r2,
+    "pinball": _pinball,
+}
+"""Of numbers; all but r2 in the target's unit."""
+_ALL = {**METRICS, **REGRESSION_METRICS}

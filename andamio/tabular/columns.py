@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from andamio.contract import Contract
+from andamio.contract.task import Regression
 from andamio.tabular.refused import RefusedFile
 
 Kind = Literal["number", "moment", "text"]
@@ -43,6 +44,8 @@ def check_doubled(names: Sequence[str], wanted: Iterable[str]) -> None:
 
 def _kind(contract: Contract, name: str) -> Kind:
     feature = contract.features.get(name)
+    if name == contract.problem.target and isinstance(contract.task, Regression):
+        return "number"
     if feature is not None and feature.type in ("integer", "number"):
         return "number"
     return "moment" if name == contract.problem.time or (feature and feature.type == "date") else "text"

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from andamio.contract import Contract
+from andamio.contract.task import PROBABILITIES
 from andamio.dataset import version as dataset
-from andamio.records.encode import CATEGORIES, NUMBERS, PROBABILITIES, Encoded, encode
+from andamio.records.encode import CATEGORIES, NUMBERS, Encoded, encode
 from andamio.records.parse import parse
 from andamio.release import release as releases
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer

@@ -21,8 +21,8 @@ from benchmarks.selection.tables import CACHE, RealTable, Source, load, uv
 from training import calibrate, export
 from training.documents import TrialSpec
 from training.evaluate.evaluate import latency_ms
+from training.families.trainable import fit_spec
 from training.rows import encode_rows, seal
-from training.trials.trial import fit_spec
 
 Rows = NDArray[np.int64]
 

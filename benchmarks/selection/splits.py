@@ -25,10 +25,11 @@ from benchmarks.selection.tables import CACHE, RealTable, Source, load
 from training import calibrate
 from training.documents import SearchPlan, StudyTrial, TrainingPlan, TrialSpec
 from training.families import catalog
+from training.families.trainable import fit_spec
 from training.rows import TrainingRows, encode_rows, seal
 from training.search.rounds import next_trials
 from training.trials import folds
-from training.trials.trial import CrossValidation, cross_validate, fit_spec
+from training.trials.trial import CrossValidation, cross_validate
 
 FAMILIES = ("logistic_regression", "random_forest", "gradient_boosting", "hist_gradient_boosting")
 """The other two families take most of the time and are chosen least."""

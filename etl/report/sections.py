@@ -52,7 +52,7 @@ def label(version: Version) -> Section:
     counts = [version.profile.classes.train, version.profile.classes.holdout]
     rows = [
         (text, int(counts[0][key]), int(counts[1][key]))
-        for key, text in zip(version.contract.classes, version.classes, strict=True)
+        for key, text in zip(version.by_class.classes, version.classes, strict=True)
     ]
     totals = max(sum(row[1] for row in rows), 1), max(sum(row[2] for row in rows), 1)
     content = {

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns
 from andamio.dataset.documents import AuditEntry, DatasetAudit, DatasetManifest, DatasetProfile
+from andamio.records.target import truth_of_kept
+from etl.bands import in_bands
 from etl.report.figures import FeatureSummary, LabelInformation, label_information, summarize
 
 
@@ -29,15 +31,23 @@ class Version:
     @cached_property
     def labels(self) -> NDArray[np.int64]:
         """Class indices of train's rows."""
-        index = self.contract.label_index
-        texts = self.train[self.contract.problem.target]
-        return np.fromiter(map(index.__getitem__, texts), dtype=np.int64, count=len(texts))
+        return self._by_class[1]
+
+    @cached_property
+    def by_class(self) -> Contract:
+        """The contract as one of classes: the bands of a number."""
+        return self._by_class[0]
+
+    @cached_property
+    def _by_class(self) -> tuple[Contract, NDArray[np.int64]]:
+        return in_bands(self.contract, truth_of_kept(self.contract, self.train[self.contract.problem.target]))
 
     @cached_property
     def classes(self) -> list[str]:
         """The names of classes; when two have the same text, their keys are added."""
-        texts = list(self.contract.texts.values())
-        return [text if texts.count(text) == 1 else f"{text} ({key})" for key, text in self.contract.texts.items()]
+        by_key = self.by_class.texts
+        texts = list(by_key.values())
+        return [text if texts.count(text) == 1 else f"{text} ({key})" for key, text in by_key.items()]
 
     @cached_property
     def feature_summaries(self) -> list[FeatureSummary]:
@@ -50,7 +60,7 @@ class Version:
     @cached_property
     def label_information(self) -> list[LabelInformation]:
         """What features tell of the label."""
-        return label_information(self.contract, self.train, self.labels)
+        return label_information(self.by_class, self.train, self.labels)
 
     @cached_property
     def suspects(self) -> list[AuditEntry]:

@@ -17,7 +17,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from andamio.contract import Contract
-from andamio.records.encode import CATEGORIES, NUMBERS, PROBABILITIES
+from andamio.contract.task import PROBABILITIES
+from andamio.records.encode import CATEGORIES, NUMBERS
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import seal
 from andamio.release.samples import ReferenceRows

@@ -10,6 +10,7 @@ thresholds of histogram-boosted trees *down*, so that `x <= threshold` keeps its
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,15 +22,17 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
+    ExtraTreesRegressor,
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
     RandomForestClassifier,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_selection import SelectFromModel, SelectKBest, f_classif
+from sklearn.feature_selection import SelectFromModel, SelectKBest, f_classif, f_regression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
@@ -38,7 +41,7 @@ from threadpoolctl import ThreadpoolController
 from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
 from training.families import preprocessing
-from training.families.spaces import BASELINES, SPACES, Space
+from training.families.spaces import Space, space_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Family:
     @property
     def space(self) -> Space:
         """Its defaults and what of them is searched."""
-        return SPACES[self.name] if self.name in SPACES else BASELINES[self.name]
+        return space_of(self.name)
 
 
 def _net(seed: int, params: Mapping[str, Any]) -> MLPClassifier:
@@ -133,7 +136,7 @@ def _distinct(column: NDArray[np.float32]) -> int:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedPipeline(ABC):
     """A fitted pipeline; its input is a frame of `numbers` columns, then `categories` columns.
 
     `used` are those of them that tell rows apart: no other column reaches the model.
@@ -142,15 +145,29 @@ class Fitted:
     pipeline: Pipeline
     numbers: int
     categories: int
-    classes: int
     used: Columns
 
+    @abstractmethod
     def predict(self, encoded: Encoded) -> NDArray[np.float64]:
-        """Probabilities [rows, classes]; a class that was not among the fitted rows gets 0. On one thread, as `fit`."""
+        """Scores [rows, outputs] of the contract's task."""
+
+    def answers(self, encoded: Encoded, method: str) -> NDArray[np.float64]:
+        """What the model itself says by one of its methods. On one thread, as `fit`."""
         with threads().limit(limits=1):
             values = preprocessing.transform(self.pipeline.named_steps["columns"], encoded)
             # The steps after the columns take the matrix; what is exported is the whole pipeline.
-            found = np.asarray(Pipeline(self.pipeline.steps[1:]).predict_proba(values), dtype=np.float64)
+            return np.asarray(getattr(Pipeline(self.pipeline.steps[1:]), method)(values), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Fitted(FittedPipeline):
+    """A fitted pipeline of so many classes."""
+
+    classes: int
+
+    def predict(self, encoded: Encoded) -> NDArray[np.float64]:
+        """Probabilities [rows, classes]; a class that was not among the fitted rows gets 0."""
+        found = self.answers(encoded, "predict_proba")
         result = np.zeros((encoded.rows, self.classes))
         result[:, np.asarray(self.pipeline.classes_, dtype=int)] = found
         return result
@@ -191,31 +208,53 @@ def fit(
             f"{name}: all {len(labels)} rows to fit on are of one class; a classifier needs rows of at least two"
         )
     family = MAJORITY if name == MAJORITY.name else FAMILIES[name]
-    numbers, categories = encoded.numbers.shape[1], encoded.categories.shape[1]
+    weight = compute_sample_weight("balanced", labels) if class_weight == "balanced" else None
+    pipeline, used = fit_pipeline(
+        family, encoded, labels, seed=seed, params=params, selection=selection, share=share, weight=weight,
+        any_columns=family is MAJORITY,
+    )  # fmt: skip
+    return Fitted(pipeline, encoded.numbers.shape[1], encoded.categories.shape[1], used, classes)
+
+
+def fit_pipeline(
+    family: Family,
+    encoded: Encoded,
+    target: NDArray[Any],
+    *,
+    seed: int,
+    params: Mapping[str, Any] | None,
+    selection: str,
+    share: float,
+    weight: NDArray[np.float64] | None = None,
+    any_columns: bool = False,
+) -> tuple[Pipeline, Columns]:
+    """The fitted pipeline of a family and the columns that it uses; `target` has class indices or numbers [rows].
+
+    Raises `ValueError` when no column tells rows apart, unless it may take `any_columns`.
+    """
     used = informative(encoded)
     if not used.numbers and not used.categories:
-        if family is not MAJORITY:
+        if not any_columns:
             raise ValueError(f"every feature is empty or constant in the {encoded.rows} rows to fit on")
-        used = Columns(tuple(range(numbers)), tuple(range(categories)))
-    weight = compute_sample_weight("balanced", labels) if class_weight == "balanced" else None
-    classifier = family.build(seed, family.space.params(params))
+        used = Columns(tuple(range(encoded.numbers.shape[1])), tuple(range(encoded.categories.shape[1])))
+    model = family.build(seed, family.space.params(params))
     with warnings.catch_warnings(), threads().limit(limits=1):
         warnings.simplefilter("ignore", ConvergenceWarning)  # it shows in the score, which is what decides
         columns = preprocessing.fit(encoded, used.numbers, used.categories, scaled=family.scaled)
         values = preprocessing.transform(columns, encoded)
         steps: list[tuple[str, Any]] = [("columns", columns)]
-        selector = _selector(selection, share, values.shape[1], seed)
+        selector = _selector(selection, share, values.shape[1], seed, numbers=target.dtype.kind == "f")
         if selector is not None:
             warnings.simplefilter("ignore", UserWarning)  # "features are constant": they are left out first
             warnings.simplefilter("ignore", RuntimeWarning)
-            values = selector.fit(values, labels).transform(values)
+            values = selector.fit(values, target).transform(values)
             steps.append(("select", selector))
-        classifier.fit(values, labels, sample_weight=weight)
-        _round_model(classifier)
-    return Fitted(Pipeline([*steps, ("model", classifier)]), numbers, categories, classes, used)
+        model.fit(values, target, **({} if weight is None else {"sample_weight": weight}))
+        _round_model(model)
+    return Pipeline([*steps, ("model", model)]), used
 
 
-def _selector(selection: str, share: float, width: int, seed: int) -> Any:
+def _selector(selection: str, share: float, width: int, seed: int, *, numbers: bool) -> Any:
     """What keeps a share of the encoded columns; None keeps them all.
 
     At least two are kept: the converter takes the first column alone for none at all.
@@ -224,22 +263,23 @@ def _selector(selection: str, share: float, width: int, seed: int) -> Any:
     if selection == "none" or columns_kept >= width:
         return None
     if selection == "univariate":
-        return SelectKBest(f_classif, k=columns_kept)
+        return SelectKBest(f_regression if numbers else f_classif, k=columns_kept)
     if selection == "model":
-        forest = ExtraTreesClassifier(n_estimators=50, min_samples_leaf=5, n_jobs=1, random_state=seed)
+        of = ExtraTreesRegressor if numbers else ExtraTreesClassifier
+        forest = of(n_estimators=50, min_samples_leaf=5, n_jobs=1, random_state=seed)
         return SelectFromModel(forest, threshold=-np.inf, max_features=columns_kept)
     raise TrainingError(f"There is no feature selection '{selection}'")
 
 
-def _round_model(classifier: Any) -> None:
+def _round_model(model: Any) -> None:
     """Round what the converter would round otherwise, or what shows far out: thresholds down, a net's weights."""
-    if isinstance(classifier, HistGradientBoostingClassifier):
-        for predictors in classifier._predictors:
+    if isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
+        for predictors in model._predictors:
             for predictor in predictors:
                 predictor.nodes["num_threshold"] = _float32_below(predictor.nodes["num_threshold"])
-    if isinstance(classifier, MLPClassifier):
-        classifier.coefs_ = [preprocessing.float32(layer) for layer in classifier.coefs_]
-        classifier.intercepts_ = [preprocessing.float32(layer) for layer in classifier.intercepts_]
+    if isinstance(model, MLPClassifier | MLPRegressor):
+        model.coefs_ = [preprocessing.float32(layer) for layer in model.coefs_]
+        model.intercepts_ = [preprocessing.float32(layer) for layer in model.intercepts_]
 
 
 def _float32_below(values: NDArray[np.float64]) -> NDArray[np.float64]:

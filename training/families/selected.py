@@ -8,12 +8,12 @@ import numpy as np
 
 from andamio.contract import Contract
 from andamio.contract.columns import feature_columns
-from training.families.catalog import Fitted
+from training.families.catalog import FittedPipeline
 
 MISSING = "(missing)"
 
 
-def used_columns(fitted: Fitted, contract: Contract) -> tuple[list[str], list[str]]:
+def used_columns(fitted: FittedPipeline, contract: Contract) -> tuple[list[str], list[str]]:
     """(columns that the model sees, columns that were left out), in the pipeline's order.
 
     A number column goes by its name, one value of a category by `NAME=value`; no value is `NAME=(missing)`.
@@ -27,7 +27,7 @@ def used_columns(fitted: Fitted, contract: Contract) -> tuple[list[str], list[st
     )
 
 
-def ignored_columns(fitted: Fitted, contract: Contract) -> list[str]:
+def ignored_columns(fitted: FittedPipeline, contract: Contract) -> list[str]:
     """The features of which no column tells rows apart, so that nothing of them reaches the model."""
     numbers, categories = set(fitted.used.numbers), set(fitted.used.categories)
     return [
@@ -37,7 +37,7 @@ def ignored_columns(fitted: Fitted, contract: Contract) -> list[str]:
     ]
 
 
-def encoded_columns(fitted: Fitted, contract: Contract) -> list[str]:
+def encoded_columns(fitted: FittedPipeline, contract: Contract) -> list[str]:
     """Every column that the model is fitted on: numbers first, then a column for each value seen of each category."""
     texts = fitted.pipeline.named_steps["columns"].named_transformers_.get("categories")
     names = [contract.number_columns[place] for place in fitted.used.numbers]

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from training.families.catalog import Fitted
+from training.families.catalog import FittedPipeline
 
 _NODE, _LEAF, _NUMBER, _FIXED = 33, 12, 4, 4096
 """Bytes of a tree's node, of one weight of a leaf, of a coefficient, and of the graph around them (measured)."""
 
 
-def estimate(fitted: Fitted) -> int:
+def estimate(fitted: FittedPipeline) -> int:
     """The bytes of the ONNX file that the pipeline becomes, within a quarter of it for ensembles that matter."""
     model = fitted.pipeline.named_steps["model"]
     columns = fitted.pipeline.named_steps["columns"]
@@ -21,7 +21,7 @@ def estimate(fitted: Fitted) -> int:
     return int(_FIXED + words + 4 * _NUMBER * fitted.numbers + _model(model))
 
 
-def columns(fitted: Fitted) -> int:
+def columns(fitted: FittedPipeline) -> int:
     """How many encoded columns the model itself sees, after any selection."""
     return int(fitted.pipeline.named_steps["model"].n_features_in_)
 

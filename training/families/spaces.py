@@ -122,11 +122,24 @@ SELECTIONS = ("none", "univariate", "model")
 SHARE = Real(0.2, 0.9)
 """The share of encoded columns that a selection keeps."""
 
+RIDGE = Space(0, {"alpha": 1.0}, {"alpha": Real(1e-3, 1e4, log=True)})
+"""In place of logistic regression, where the target is a number: all other families are the same."""
+
 BASELINES: Mapping[str, Space] = {"majority_class": Space(-1, {})}
 """Scored beside the trials so that theirs can be judged; never exported."""
+BASELINES_OF_NUMBERS: Mapping[str, Space] = {"median": Space(-1, {})}
 
-PLAIN = "logistic_regression"
+PLAIN, PLAIN_OF_NUMBERS = "logistic_regression", "ridge"
 """The family whose defaults are always scored in the first round, whichever families were asked for."""
+PLAINS = frozenset({PLAIN, PLAIN_OF_NUMBERS})
+
+
+def space_of(family: str) -> Space:
+    """The space of a family or of a baseline, of whichever task."""
+    if family == PLAIN_OF_NUMBERS:
+        return RIDGE
+    return SPACES[family] if family in SPACES else {**BASELINES, **BASELINES_OF_NUMBERS}[family]
+
 
 OPTUNA = "4.9.0"
 """The version whose suggestions make a run repeatable; it is part of a run's identity."""

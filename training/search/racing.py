@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from andamio.stats.metrics import higher_is_better
 from training.documents import ScoredTrial
-from training.families.spaces import PLAIN
+from training.families.spaces import PLAINS
 from training.trials.selection import standard_error
 
 KEPT = 4
@@ -47,7 +47,7 @@ def judge(results: Sequence[ScoredTrial], metric: str, rows: int) -> Verdict:
     simplest = min(near, key=lambda trial: (trial.simplicity, trial.columns, trial.size_bytes))
     kept = {best.id, simplest.id}
     kept |= {trial.id for trial in first if behind[trial.id] <= NOISE * noise[trial.id]}
-    kept |= {trial.id for trial in ranked if trial.trial == PLAIN}
+    kept |= {trial.id for trial in ranked if trial.trial in PLAINS}
     return Verdict(
         [trial for trial in ranked if trial.id in kept],
         {

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from andamio.errors import TrainingError
-from andamio.stats.metrics import higher_is_better
+from andamio.stats.metrics import REGRESSION_METRICS, higher_is_better
 from andamio.step import CaughtError
 from andamio.storage.ports import Objects
 from training.compute import of_trial
@@ -31,7 +31,7 @@ from training.documents import (
     UnscoredTrial,
 )
 from training.events import RoundResultSummary, RoundTrialsSummary, TrialSummary
-from training.families.spaces import BASELINES, PLAIN, SPACES
+from training.families.spaces import BASELINES, BASELINES_OF_NUMBERS, PLAIN, PLAIN_OF_NUMBERS, PLAINS, space_of
 from training.run import CONTINUE, ENOUGH, Run, lost_file, round_result_file, round_trials_file, trial_file
 from training.search import racing, suggest
 from training.search.suggest import Suggestion
@@ -55,10 +55,10 @@ def ask(models: Objects, run_id: str, *, after: int) -> RoundTrials:
 def next_trials(plan: TrainingPlan, study: Sequence[StudyTrial], number: int) -> list[TrialSpec]:
     """The trials of round `number`, given the results of earlier ones in the study.
 
-    First every family as it is by default, plain logistic regression before all others; then what the sampler
+    First every family as it is by default, the linear one before all others; then what the sampler
     suggests. The first round also has the baselines, which are scored and never offered for export: the
-    majority class, and plain logistic regression where its family was not asked for. In a race, all but these start
-    at the first rung.
+    majority class (or the median), and the plain linear family where it was not asked for. In a race, all but these
+    start at the first rung.
     """
     search, families = plan.search, _families(plan)
     size = min(search.round, search.trials - len(study))
@@ -79,7 +79,7 @@ def next_trials(plan: TrainingPlan, study: Sequence[StudyTrial], number: int) ->
     ]
     if plan.rungs:
         specs = [_at(spec, plan.rungs[0], number) for spec in specs]
-    return [*(_baselines(families) if number == 1 else []), *specs]
+    return [*(_baselines(families, plan.metric) if number == 1 else []), *specs]
 
 
 def _at(spec: TrialSpec, rows: int | None, number: int) -> TrialSpec:
@@ -93,8 +93,8 @@ def _specification(trial: TrialSpec) -> dict[str, Any]:
 
 
 def _families(plan: TrainingPlan) -> list[str]:
-    """The families in the order in which their defaults are tried: plain logistic regression first."""
-    return sorted(plan.families, key=lambda family: family != PLAIN)
+    """The families in the order in which their defaults are tried: the linear one first."""
+    return sorted(plan.families, key=lambda family: family not in PLAINS)
 
 
 def _spec(suggestion: Suggestion, position: int, number: int, defaults: Sequence[Suggestion]) -> TrialSpec:
@@ -105,13 +105,16 @@ def _spec(suggestion: Suggestion, position: int, number: int, defaults: Sequence
         params=suggestion.params,
         selection=suggestion.selection,
         share=suggestion.share,
-        simplicity=SPACES[suggestion.family].simplicity,
+        simplicity=space_of(suggestion.family).simplicity,
         round=number,
     )
 
 
-def _baselines(families: Sequence[str]) -> list[TrialSpec]:
-    spaces = dict(BASELINES) | ({} if PLAIN in families else {PLAIN: SPACES[PLAIN]})
+def _baselines(families: Sequence[str], metric: str) -> list[TrialSpec]:
+    of_numbers = metric in REGRESSION_METRICS
+    spaces = dict(BASELINES_OF_NUMBERS if of_numbers else BASELINES)
+    plain = PLAIN_OF_NUMBERS if of_numbers else PLAIN
+    spaces |= {} if plain in families else {plain: space_of(plain)}
     return [
         TrialSpec(id=name, family=name, params=space.params(), simplicity=space.simplicity, round=1, baseline=True)
         for name, space in spaces.items()

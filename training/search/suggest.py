@@ -24,7 +24,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from training.documents import StudyTrial
-from training.families.spaces import SELECTIONS, SHARE, SPACES, Dimension, OneOf, Real
+from training.families.spaces import SELECTIONS, SHARE, Dimension, OneOf, Real, space_of
 
 FAMILY, SELECTION, KEPT_SHARE = "family", "selection", "share"
 STARTUP_TRIALS = 12
@@ -54,7 +54,7 @@ class Suggestion:
 
 def default(family: str) -> Suggestion:
     """A family as it is without any search."""
-    return Suggestion(family, SPACES[family].params())
+    return Suggestion(family, space_of(family).params())
 
 
 def suggest(
@@ -107,7 +107,7 @@ def _frozen(trial: StudyTrial, families: Sequence[str]) -> FrozenTrial:
         FAMILY: CategoricalDistribution(tuple(families)),
         SELECTION: CategoricalDistribution(SELECTIONS),
     }
-    for name, dimension in SPACES[suggestion.family].varied.items():
+    for name, dimension in space_of(suggestion.family).varied.items():
         params[f"{suggestion.family}.{name}"] = suggestion.params[name]
         distributions[f"{suggestion.family}.{name}"] = _distribution(dimension)
     if suggestion.selection != "none":
@@ -123,10 +123,10 @@ def _draw(trial: optuna.Trial, families: Sequence[str]) -> Suggestion:
     selection = str(trial.suggest_categorical(SELECTION, SELECTIONS))
     varied = {
         name: trial._suggest(f"{family}.{name}", _distribution(dimension))
-        for name, dimension in SPACES[family].varied.items()
+        for name, dimension in space_of(family).varied.items()
     }
     share = 1.0 if selection == "none" else float(trial._suggest(KEPT_SHARE, _distribution(SHARE)))
-    return Suggestion(family, SPACES[family].params(varied), selection, share)
+    return Suggestion(family, space_of(family).params(varied), selection, share)
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:

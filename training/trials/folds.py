@@ -1,4 +1,4 @@
-"""The folds of cross-validation: stratified by class, rows of one split key together."""
+"""The folds of cross-validation: stratified by class or by tenths of a number, rows of one split key together."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.errors import TrainingError
+from andamio.stats.quantiles import strata_of
 
 FOLDS = 5
 
@@ -18,19 +19,19 @@ Keys = Sequence[str] | NDArray[Any]
 Fold = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def repeated(
-    labels: NDArray[np.int64], keys: Keys, classes: Sequence[str], seed: int, repeats: int
-) -> NDArray[np.int8]:
+def repeated(labels: NDArray[Any], keys: Keys, classes: Sequence[str], seed: int, repeats: int) -> NDArray[np.int8]:
     """The fold in which each row is scored, for each repeat: [repeats, rows], drawn anew each time.
 
     Five folds, or fewer when a class has fewer distinct keys: each class should be in each fold. Raises
-    `TrainingError` when a class has no rows, or all of them under one key.
+    `TrainingError` when a class has no rows, or all of them under one key; or all rows of a regression, which has no
+    `classes`, are under one.
     """
     groups = np.unique(comparable(keys), return_inverse=True)[1]
-    number = min(FOLDS, *_distinct_keys(labels, groups, classes).values())
-    drawn = [
-        assign(labels, groups, number, len(classes), np.random.default_rng((seed, turn))) for turn in range(repeats)
-    ]
+    of_numbers = labels.dtype.kind == "f"
+    counts = _distinct_keys_of_all(groups) if of_numbers else _distinct_keys(labels, groups, classes).values()
+    number, strata = min(FOLDS, *counts), strata_of(labels)
+    groups_of = int(strata.max()) + 1 if of_numbers else len(classes)
+    drawn = [assign(strata, groups, number, groups_of, np.random.default_rng((seed, turn))) for turn in range(repeats)]
     return np.stack(drawn)
 
 
@@ -54,6 +55,16 @@ def _distinct_keys(labels: NDArray[np.int64], groups: NDArray[np.int64], classes
             f"{counts_text}. Add data, or take the class out of [problem] labels."
         )
     return counts
+
+
+def _distinct_keys_of_all(groups: NDArray[np.int64]) -> list[int]:
+    number = len(np.unique(groups))
+    if number < 2:
+        raise TrainingError(
+            f"Cross-validation needs at least 2 independent rows (distinct split keys) in train: there is {number}. "
+            "Add data."
+        )
+    return [number]
 
 
 def assign(

@@ -6,9 +6,12 @@ below it. So a sample holds every smaller one, and of each fold it holds about t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.stats.quantiles import strata_of
 from training.trials.folds import Keys, comparable
 
 SAMPLED_FROM = 5_000
@@ -24,8 +27,9 @@ FEWEST_OF_CLASS = 40
 Places = NDArray[np.float32]
 
 
-def places(labels: NDArray[np.int64], keys: Keys, assigned: NDArray[np.int8], draw: np.random.Generator) -> Places:
+def places(labels: NDArray[Any], keys: Keys, assigned: NDArray[np.int8], draw: np.random.Generator) -> Places:
     """The place of each row, from 0 up to 1, by class and by fold in the first of `assigned` [repeats, rows]."""
+    labels = strata_of(labels)
     groups = np.unique(comparable(keys), return_index=True, return_inverse=True)
     _, first, group_of_row = groups
     stratum = assigned[0][first].astype(np.int64) * (labels.max() + 1) + labels[first]
@@ -39,10 +43,11 @@ def places(labels: NDArray[np.int64], keys: Keys, assigned: NDArray[np.int8], dr
     return result
 
 
-def rungs(labels: NDArray[np.int64], row_places: Places) -> list[int]:
+def rungs(labels: NDArray[Any], row_places: Places) -> list[int]:
     """The rows of each rung of a race, fewest first; none where trials do not race."""
     if len(labels) < RACED_FROM:
         return []
+    labels = strata_of(labels)
     samples = [row_places < share for share in SHARES]
     classes = int(labels.max()) + 1
     return [
@@ -61,9 +66,10 @@ def of(row_places: Places, rows: int) -> NDArray[np.bool_]:
     return result
 
 
-def with_each_class(row_places: Places, rows: int, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+def with_each_class(row_places: Places, rows: int, labels: NDArray[Any]) -> NDArray[np.bool_]:
     """Like `of`, and with the first `FEWEST_OF_CLASS` rows of each class by place, so that it can be fitted on."""
     result = of(row_places, rows)
+    labels = strata_of(labels)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         result[members] |= of(row_places[members], FEWEST_OF_CLASS)

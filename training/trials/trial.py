@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
-from andamio.records.encode import Encoded
 from andamio.stats import metrics
 from andamio.stats.undefined import undefined_as_null
 from andamio.storage.ports import Objects
 from training import rows
 from training.documents import TRIAL, RoundTrials, ScoredTrial, TrainingPlan, TrialSpec, UnscoredTrial
-from training.families import catalog, sizes
-from training.families.catalog import Fitted
+from training.families import sizes
 from training.families.spaces import KEEP_ROWS
+from training.families.trainable import fit_spec
 from training.npy import from_npy, to_npy
 from training.rows import TrainingRows
 from training.run import FOLDS_FILE, PLACES_FILE, Run, round_trials_file, scores_file, trial_file
@@ -37,7 +36,7 @@ class TooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CrossValidation:
-    """The figures of one trial, as `ScoredTrial` has them, and its out-of-fold probabilities [rows, classes]."""
+    """The figures of one trial, as `ScoredTrial` has them, and its out-of-fold scores [rows, outputs]."""
 
     folds: list[float | None]
     fold_rows: list[int]
@@ -174,21 +173,6 @@ def load_train(lake: Objects, run: Run, version: str, kept: Mask | None = None) 
     return sealed, rows.encode_rows(sealed, cells, version=version)
 
 
-def fit_spec(contract: Contract, encoded: Encoded, labels: NDArray[np.int64], spec: TrialSpec, seed: int) -> Fitted:
-    """Fit a trial by its specification, in cross-validation and on all of train."""
-    return catalog.fit(
-        spec.family,
-        encoded,
-        labels,
-        classes=len(contract.classes),
-        seed=seed,
-        class_weight=contract.training.class_weight,
-        params=spec.params,
-        selection=spec.selection,
-        share=spec.share,
-    )
-
-
 def cross_validate(
     contract: Contract,
     train: TrainingRows,
@@ -206,7 +190,7 @@ def cross_validate(
     """
     fold_sets = [folds.parts(repeat) for repeat in assigned]
     limit = contract.gate.max_size_mb * 2**20
-    shape = (len(train.labels), len(contract.classes))
+    shape = (len(train.labels), len(contract.task.outputs))
     total, scores, columns, ratios, largest_bytes = np.zeros(shape), [], [], [], 0
 
     def score(probabilities: Floats, rows: NDArray[Any]) -> float:

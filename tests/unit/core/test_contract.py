@@ -108,7 +108,7 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         ),
         (('type        = "integer"', 'type = "image"'), '[features.age] type: "image" is not supported yet'),
         (('type        = "integer"', 'kind = "integer"'), "[features.age] type: is missing"),
-        (("classification", "regression"), '[problem] task: "regression" is reserved and not built yet'),
+        (("classification", "ranking"), "[problem] task: expected 'classification' or 'regression'; got \"ranking\""),
         (('decimal   = ","', 'images = "x/"'), "[data] images: is reserved and not built yet; leave it out"),
         (("latin-1", "latin-99"), "[data] encoding: 'latin-99' is not an encoding that Python knows"),
         (("latin-1", "punycode"), "[data] encoding: 'punycode' is not an encoding that Python knows"),

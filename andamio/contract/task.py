@@ -1,0 +1,68 @@
+"""What a problem asks for: a class of several, or a number. One object says how the two differ.
+
+A room that has to treat them differently matches on the type of `contract.task`, in one place; everything else
+takes `outputs`, `tensor` and the truth as they are. The truth is class indices (int64) or numbers (float64), and a
+score matrix is `[rows, len(outputs)]` for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, get_args
+
+from andamio.contract.tables import ClassificationMetric, Classifier, RegressionMetric, Regressor
+
+PROBABILITIES, VALUE = "probabilities", "value"
+"""The tensor that an exported model gives: float32 `[rows, outputs]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """A class of several: `positive` is the column of the positive one, -1 where there are more than two."""
+
+    outputs: tuple[str, ...]
+    """The keys of the classes: column j of every matrix of probabilities is class j."""
+    positive: int
+
+    name: ClassVar = "classification"
+    tensor: ClassVar = PROBABILITIES
+    metrics: ClassVar[tuple[str, ...]] = get_args(ClassificationMetric)
+    default_metric: ClassVar = "roc_auc"
+    families: ClassVar[tuple[str, ...]] = get_args(Classifier)
+    linear: ClassVar = "logistic_regression"
+    """The family that every other is compared with."""
+
+    @property
+    def described(self) -> str:
+        """What a row's answer is, for a message."""
+        return f"{len(self.outputs)} classes"
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A number in `unit`, from `low` to `high` (None: no bound), with an interval that holds it at a `level`."""
+
+    low: float | None
+    high: float | None
+    unit: str
+    log: bool
+    """Whether the model is fitted to the logarithm: its errors are ratios then. What it answers is no logarithm."""
+    level: float
+    """How often the interval of a prediction holds the truth: 0.9 for nine in ten."""
+
+    name: ClassVar = "regression"
+    outputs: ClassVar[tuple[str, ...]] = (VALUE,)
+    tensor: ClassVar = VALUE
+    positive: ClassVar = -1
+    metrics: ClassVar[tuple[str, ...]] = get_args(RegressionMetric)
+    default_metric: ClassVar = "rmse"
+    families: ClassVar[tuple[str, ...]] = get_args(Regressor)
+    linear: ClassVar = "ridge"
+
+    @property
+    def described(self) -> str:
+        """What a row's answer is, for a message."""
+        return "one number each"
+
+
+Task = Classification | Regression

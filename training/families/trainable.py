@@ -1,0 +1,45 @@
+"""The families of a task, and the fit of one: the one place of training that asks which task it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.contract.task import Classification, Regression, Task
+from andamio.records.encode import Encoded
+from training.documents import TrialSpec
+from training.families import catalog, regression
+from training.families.catalog import Family, FittedPipeline
+
+
+def families_of(task: Task) -> Mapping[str, Family]:
+    """The families that a task can be trained with, by name."""
+    match task:
+        case Classification():
+            return catalog.FAMILIES
+        case Regression():
+            return regression.REGRESSORS
+
+
+def fit_spec(contract: Contract, encoded: Encoded, truth: NDArray[Any], spec: TrialSpec, seed: int) -> FittedPipeline:
+    """Fit a trial by its specification, in cross-validation and on all of train."""
+    given: dict[str, Any] = {"params": spec.params, "selection": spec.selection, "share": spec.share, "seed": seed}
+    match contract.task:
+        case Classification() as task:
+            weight = contract.training.class_weight
+            return catalog.fit(spec.family, encoded, truth, classes=len(task.outputs), class_weight=weight, **given)
+        case Regression() as task:
+            return regression.fit(spec.family, encoded, truth, task, **given)
+
+
+def floor(contract: Contract, truth: NDArray[Any]) -> NDArray[np.float64]:
+    """What a model without any feature says of every row `[outputs]`: the classes' shares, or the median."""
+    match contract.task:
+        case Classification() as task:
+            return np.bincount(truth, minlength=len(task.outputs)) / len(truth)
+        case Regression():
+            return np.array([np.median(truth)])
