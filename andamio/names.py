@@ -37,6 +37,9 @@ BY_RECORD = "by_record"
 # The contract travels to functions as a layer: this package, holding this file.
 PROBLEM_PACKAGE = "andamio_problem"
 PROBLEM_FILE = "problem.toml"
+# So does the code that a problem may bring, in a layer of its own.
+CODE_PACKAGE = "andamio_code"
+PIPELINE_FILE = "pipeline.py"
 
 
 def system(problem: str, stage: str = "") -> str:

@@ -10,7 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
-from andamio.contract.tables import ClassificationMetric, Classifier, RegressionMetric, Regressor
+from andamio.contract.tables import (
+    DEFAULT_FAMILIES,
+    DEFAULT_REGRESSORS,
+    ClassificationMetric,
+    Classifier,
+    RegressionMetric,
+    Regressor,
+)
 
 PROBABILITIES, VALUE = "probabilities", "value"
 """The tensor that an exported model gives: float32 `[rows, outputs]`."""
@@ -29,6 +36,7 @@ class Classification:
     metrics: ClassVar[tuple[str, ...]] = get_args(ClassificationMetric)
     default_metric: ClassVar = "roc_auc"
     families: ClassVar[tuple[str, ...]] = get_args(Classifier)
+    default_families: ClassVar[tuple[str, ...]] = DEFAULT_FAMILIES
     linear: ClassVar = "logistic_regression"
     """The family that every other is compared with."""
 
@@ -57,6 +65,7 @@ class Regression:
     metrics: ClassVar[tuple[str, ...]] = get_args(RegressionMetric)
     default_metric: ClassVar = "rmse"
     families: ClassVar[tuple[str, ...]] = get_args(Regressor)
+    default_families: ClassVar[tuple[str, ...]] = DEFAULT_REGRESSORS
     linear: ClassVar = "ridge"
 
     @property

@@ -14,6 +14,9 @@ from andamio.records.encode import Encoded
 from training.documents import TrialSpec
 from training.families import catalog, regression
 from training.families.catalog import Family, FittedPipeline
+from training.families.spaces import OWN
+from training.own.fit import OwnPipeline
+from training.own.fit import fit as fit_own
 
 
 def families_of(task: Task) -> Mapping[str, Family]:
@@ -25,8 +28,21 @@ def families_of(task: Task) -> Mapping[str, Family]:
             return regression.REGRESSORS
 
 
-def fit_spec(contract: Contract, encoded: Encoded, truth: NDArray[Any], spec: TrialSpec, seed: int) -> FittedPipeline:
-    """Fit a trial by its specification, in cross-validation and on all of train."""
+def fit_spec(
+    contract: Contract,
+    encoded: Encoded,
+    truth: NDArray[Any],
+    spec: TrialSpec,
+    seed: int,
+    own: OwnPipeline | None = None,
+) -> FittedPipeline:
+    """Fit a trial by its specification, in cross-validation and on all of train.
+
+    `own` is the problem's pipeline.py, which only a trial of it needs.
+    """
+    if spec.family == OWN:
+        assert own is not None, "what is not there was refused when the step began"
+        return fit_own(own, contract, encoded, truth, spec.params, seed)
     given: dict[str, Any] = {"params": spec.params, "selection": spec.selection, "share": spec.share, "seed": seed}
     match contract.task:
         case Classification() as task:

@@ -1,0 +1,32 @@
+"""The code that a problem may bring beside its contract: where it lies, and its digest. It is not run here."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from pathlib import Path
+
+from andamio.names import CODE_PACKAGE, PIPELINE_FILE
+
+__all__ = ["PIPELINE_FILE", "deployed_source", "find_source", "source_digest"]
+
+
+def find_source(folder: Path, name: str) -> bytes | None:
+    """The bytes of one file of code in a problem's folder, None where it has none."""
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def deployed_source(name: str, package: str = CODE_PACKAGE) -> bytes | None:
+    """The bytes of the file that this function was deployed with, None where it was deployed without."""
+    try:
+        return resources.files(package).joinpath(name).read_bytes()
+    except (ModuleNotFoundError, FileNotFoundError):
+        return None
+
+
+def source_digest(source: bytes) -> str:
+    """SHA-256 (hex) of a file of code, the same whatever its line ends are."""
+    return hashlib.sha256(source.replace(b"\r\n", b"\n")).hexdigest()
