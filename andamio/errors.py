@@ -18,6 +18,7 @@ AndamioError
 └── CommandError         a command failed
     ├── UsageError       an argument or option is not valid
     ├── InputFileError   a local file or a record in it cannot be used
+    ├── CheckFailed      a problem folder is not sound
     ├── LocalCloudError  the local cloud is not running, or another one answers
     ├── AccountError     credentials, account, region or endpoint are not those of the system
     ├── AwsError         AWS, or the emulator, refused a call or did not answer
@@ -193,6 +194,12 @@ class InputFileError(CommandError):
     """A local file, or a record in it, cannot be used."""
 
     code = "input-file"
+
+
+class CheckFailed(CommandError):
+    """A problem folder is not sound: `andamio check` printed what would fail."""
+
+    code = "check-failed"
 
 
 class LocalCloudError(CommandError):

@@ -24,8 +24,13 @@ EVENT_REGISTRY = "andamio.registry"
 EVENT_BATCH = "andamio.batch"
 EVENT_CAPTURE = "andamio.capture"
 EVENT_MONITOR = "andamio.monitor"
+EVENT_SHADOW = "andamio.shadow"
+EVENT_CHALLENGER_FAILED = "andamio.challenger.failed"
 EVENT_RELEASE_LOADED = "andamio.release.loaded"
 EVENT_RELEASE_REFUSED = "andamio.release.refused"
+
+CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
+"""The variants of a prediction: which model made it. What a shadow says is compared, and answers nobody."""
 
 METRICS = "Andamio"
 """The namespace of the metrics that a system puts into CloudWatch, by the dimension `SYSTEM_DIMENSION`."""

@@ -112,16 +112,16 @@ def search(to: Stores) -> list[Permission]:
 
 
 def registry(to: Stores) -> list[Permission]:
-    """Reads runs, seals releases, swaps the pointer and records it, logs to MLflow."""
+    """Reads runs, seals releases, swaps the pointer and records it, judges a challenger, logs to MLflow."""
     return [
         listing(to.lake),
         listing(to.models),
-        objects(to.lake, READ, layout.DATASETS),
-        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem), layout.APPROVALS),
-        objects(to.models, ["s3:PutObject"], layout.RELEASES, layout.DECISIONS),
+        objects(to.lake, READ, layout.DATASETS, layout.TRIALS, layout.FEEDBACK),
+        objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem), layout.APPROVALS, layout.RELEASES),
+        objects(to.models, ["s3:PutObject"], layout.DECISIONS),
         objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], layout.MLFLOW),
         *may_track(to.tracking_uri),
-        may_tell(to, "Model promoted", "Model rejected", "Approval needed"),
+        may_tell(to, "Model promoted", "Model rejected", "Approval needed", "Model challenged", "Model withdrawn"),
     ]
 
 
@@ -143,7 +143,7 @@ def score(to: Stores) -> list[Permission]:
 def capture(to: Stores) -> list[Permission]:
     """Writes what the API logged of predictions, to the lake and to the table."""
     return [
-        objects(to.lake, ["s3:PutObject"], layout.CAPTURES),
+        objects(to.lake, ["s3:PutObject"], layout.CAPTURES, layout.TRIALS),
         Permission(("dynamodb:BatchWriteItem",), (to.table.table_arn,)),
     ]
 

@@ -170,6 +170,7 @@ class _Release:
                 [[line["probabilities"][name] for name in self.classes] for line in lines], dtype=np.float32
             ),
             audit=[line.get("audit") is True for line in lines],
+            variants=[str(line.get("variant", names.CHAMPION)) for line in lines],
         )
 
 

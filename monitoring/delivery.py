@@ -21,10 +21,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from andamio import names
+from andamio.captures import trials
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical, composed
 from andamio.errors import DataError
 from andamio.storage import layout
+from andamio.storage.documents import JSON
 from andamio.storage.ports import Objects, PredictionStore
 
 LARGEST_DELIVERY = 64 * 2**20
@@ -42,7 +44,7 @@ class Delivery:
     """The lines of a delivery that are kept, by the hour of their own time, and how many others there were.
 
     `hours` is hour -> id of the log event -> line; `broken` are lines of ours that cannot be read, `others` the lines
-    about something else.
+    about something else. `trials` is challenger's trial -> id of the log event -> line: predictions are there twice.
     """
 
     hours: dict[datetime, dict[str, Line]] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Delivery:
     rejections: int = 0
     broken: int = 0
     others: int = 0
+    trials: dict[str, dict[str, Line]] = field(default_factory=dict)
     oldest: datetime | None = None
 
     def add(self, event_id: str, line: Line) -> None:
@@ -78,6 +81,13 @@ def read(event: Mapping[str, Any], contract: Contract) -> Delivery:
             line = _prediction(_object(message), private)
         elif f'"{names.EVENT_REJECTION}"' in message:
             line = _rejection(_object(message))
+        elif f'"{names.EVENT_SHADOW}"' in message or f'"{names.EVENT_CHALLENGER_FAILED}"' in message:
+            line = _object(message)
+            if trials.read_line(line):
+                delivery.trials.setdefault(line["rollout"], {})[str(log_event["id"])] = line
+            else:
+                delivery.broken += 1
+            continue
         else:
             delivery.others += 1
             continue
@@ -87,19 +97,26 @@ def read(event: Mapping[str, Any], contract: Contract) -> Delivery:
         delivery.add(str(log_event["id"]), line)
         if line["event"] == names.EVENT_PREDICTION:
             delivery.predictions += 1
+            if trials.read_line(line):
+                delivery.trials.setdefault(line["rollout"], {})[str(log_event["id"])] = line
         else:
             delivery.rejections += 1
     return delivery
 
 
 def store(delivery: Delivery, contract: Contract, lake: Objects, table: PredictionStore) -> int:
-    """Write a delivery, the lake first; returns how many objects are new. Nothing, where the contract captures none.
+    """Write a delivery, the lake first; returns how many objects are new. Where the contract captures none, nothing but
+    what a trial is judged by, without ids.
 
     Raises `TableBusy` when the table goes on refusing: all of it may be written again.
     """
-    if contract.monitor.capture == "none":
-        return 0
     new = 0
+    for rollout, found in delivery.trials.items():
+        part = trials.part_of(rollout, found.values(), rows=contract.monitor.capture != "none")
+        key = layout.trial_of_challenger(rollout, part_name(found).replace(".jsonl.gz", ".json"))
+        new += lake.put_new(key, part.to_json(), content_type=JSON)
+    if contract.monitor.capture == "none":
+        return new
     for hour, lines in delivery.hours.items():
         new += lake.put_new(layout.captures(hour, part_name(lines)), _packed(lines), content_type="application/gzip")
     lifetime = timedelta(days=contract.batch.keep_days)

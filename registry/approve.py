@@ -10,7 +10,7 @@ from andamio.release.history import record_rejection
 from andamio.release.pointer import read_pointer
 from andamio.storage.ports import Objects
 from registry.documents import ApprovalState, RegisteredModel
-from registry.follow import CHALLENGER
+from registry.follow import CHALLENGER, align
 from registry.news import News
 from registry.record import Trackers
 from registry.register import numbers_of, problem_of, rejection
@@ -25,8 +25,8 @@ def approval_state(models: Objects, run_id: str, decision: str) -> ApprovalState
     """Whether a decision is approved, declined, or to be asked about; what serves already needs no answer."""
     run = Run(run_id, models)
     registered = run.need(registered_file(decision), RegisteredModel, "register")
-    champion = read_pointer(models, problem_of(run))[0].champion
-    if champion is not None and champion.release == registered.release:
+    pointer, _ = read_pointer(models, problem_of(run))
+    if any(one is not None and one.release == registered.release for one in (pointer.champion, pointer.challenger)):
         return ApprovalState(status="approved", release=registered.release)
     approval = find_approval(models, registered.release)
     if approval is None or approval.decision != decision or approval.answer is None:
@@ -89,6 +89,7 @@ def decline(
     tracker = trackers(problem)
     tracker.point(CHALLENGER, registered.mlflow_version)
     tracker.conclude(registered.mlflow_run, registered.mlflow_version, "rejected")
+    align(models, read_pointer(models, problem)[0], tracker)
     rejected = registered.model_copy(update={"status": "rejected", "reason": reason})
     news.rejected(problem, f"{decision}/{reason}", rejected)
     return rejected

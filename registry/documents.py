@@ -6,9 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from andamio.gate.decision import Figure, Outcome
+from andamio.gate.decision import Figure
 from andamio.step import StepResult
 from andamio.storage.documents import Document
+
+ModelStatus = Literal["promoted", "rejected", "tied", "challenged"]
+"""The gate's outcome, and "challenged": what the gate allows is tried first."""
 
 
 class RunResult(StepResult):
@@ -21,15 +24,19 @@ class RunResult(StepResult):
 
 
 class ModelResult(StepResult, Figure):
-    """A decided model: its version in MLflow, its release, the metric with its interval, and the gate's reason."""
+    """A decided model: its version in MLflow, its release, the metric with its interval, and the gate's reason.
+
+    "challenged": it is the challenger, and `rollout` names its trial, which decides whether it is promoted.
+    """
 
     run: str
     mlflow_run: str
     metric: str
-    status: Outcome
+    status: ModelStatus
     mlflow_version: str
     release: str
     reason: str
+    rollout: str | None = None
 
 
 class Conflict(StepResult):
@@ -52,6 +59,16 @@ class AskedResult(StepResult):
 
     release: str
     expires: str
+
+
+class LookResult(StepResult):
+    """What a look at a challenger's trial led to, and in how many `seconds` the next one is due; 0 where it is over."""
+
+    status: Literal["wait", "promoted", "withdrawn", "ended"]
+    release: str
+    rollout: str
+    reason: str
+    seconds: int
 
 
 class AliasResult(StepResult):

@@ -1,6 +1,6 @@
 """What the steps of the registry are called with; their results are in `documents`.
 
-`stepfunctions/train.asl.json` calls them, `andamio promote` and `andamio rollback` call `follow`.
+`stepfunctions/train.asl.json` and `rollout.asl.json` call them, `andamio promote` and `andamio rollback` call `follow`.
 """
 
 from __future__ import annotations
@@ -44,6 +44,20 @@ class DeclineEvent(StepEvent):
 
     run: str
     decision: str
+
+
+class LookEvent(StepEvent):
+    """The step `look`: the trial of a challenger, and its run in MLflow."""
+
+    rollout: str
+    mlflow_run: str
+
+
+class WithdrawEvent(StepEvent):
+    """The step `withdraw`: the alarm that rang, and when (ISO 8601)."""
+
+    alarm: str
+    raised: str
 
 
 class FollowEvent(StepEvent):

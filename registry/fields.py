@@ -32,8 +32,12 @@ def params(record: Record) -> Json:
         **{f"version.{name}": version for name, version in plan.libraries.items()},
     }
     if isinstance(fit, FittedModel):
-        found |= fit.model_dump(include={"trial", "family", "selection", "threshold"})
-        found["calibration"] = json.dumps(fit.calibration.model_dump(exclude_none=True), sort_keys=True)
+        found |= fit.model_dump(include={"trial", "family", "selection"})
+        if fit.interval is None:
+            found["threshold"] = fit.threshold
+            found["calibration"] = json.dumps(fit.calibration.model_dump(exclude_none=True), sort_keys=True)
+        else:
+            found |= {f"interval.{name}": value for name, value in fit.interval.model_dump().items()}
         found |= fit.params
     return found
 
@@ -49,7 +53,12 @@ def figures(record: Record) -> dict[str, float]:
         found |= _with_intervals("holdout", evaluation.metrics)
         for name, baseline in evaluation.baselines.items():
             found |= {f"{name}_{metric}": figure.value for metric, figure in baseline.items()}
-        found["holdout_calibration_error"] = evaluation.calibration.error
+        if evaluation.calibration is not None:
+            found["holdout_calibration_error"] = evaluation.calibration.error
+        if evaluation.numbers is not None:
+            coverage = evaluation.numbers.coverage
+            found |= {"holdout_coverage": coverage.share, "holdout_interval_width": coverage.width}
+            found |= {"holdout_bias": evaluation.numbers.bias.value}
         found["holdout_rows"] = evaluation.rows
         found["slices_worse"] = sum(item.worse for item in evaluation.slices)
         found |= {"latency_ms": evaluation.latency_ms, "size_bytes": evaluation.size_bytes}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import mlflow.onnx
@@ -24,6 +24,7 @@ from mlflow.types.schema import AnyType
 
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
+from andamio.contract.task import Classification, Regression
 from andamio.errors import TrainingError
 from andamio.release import pyfunc
 
@@ -33,6 +34,7 @@ MODULES = (
     "andamio/contract/*.py",
     "andamio/records/*.py",
     "andamio/stats/__init__.py",
+    "andamio/stats/conformal.py",
     "andamio/stats/metrics.py",
     "andamio/release/__init__.py",
     "andamio/release/model.py",
@@ -46,9 +48,12 @@ SOURCES = "sources"
 """Where a bundle, whose modules are bytecode, has them as `PATH.txt` (infra/packing/recipes.py)."""
 
 
-def save_model(path: str, mlflow_model: Model, *, body: bytes, contract: Contract, threshold: float) -> None:
-    """Write the folder of a model: what MLflow's ONNX flavour writes, contract, threshold and code.
+def save_model(
+    path: str, mlflow_model: Model, *, body: bytes, contract: Contract, serving: Mapping[str, object]
+) -> None:
+    """Write the folder of a model: what MLflow's ONNX flavour writes, contract, `serving` and code.
 
+    `serving` is the threshold of a classification, or the interval of a regression.
     Raises `TrainingError` when the code is not there to be read.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -68,7 +73,7 @@ def save_model(path: str, mlflow_model: Model, *, body: bytes, contract: Contrac
             save_as_external_data=False,
         )
     Path(path, pyfunc.CONTRACT).write_bytes(contract.to_json())
-    Path(path, pyfunc.SERVING).write_text(json.dumps({"threshold": threshold}))
+    Path(path, pyfunc.SERVING).write_text(json.dumps(serving))
     function = mlflow_model.flavors["python_function"]
     function["loader_module"] = LOADER
     del function["data"]  # without it the loader is given the whole folder
@@ -101,6 +106,11 @@ def signature(contract: Contract) -> ModelSignature:
     """
     anything = AnyType()  # type: ignore[no-untyped-call]
     inputs: list[ColSpec | TensorSpec] = [ColSpec(anything, name) for name in columns(contract)]
-    outputs: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, name) for name in (pyfunc.LABEL, pyfunc.TEXT)]
-    outputs += [ColSpec(DataType.double, pyfunc.PROBABILITY + key) for key in contract.classes]
+    outputs: list[ColSpec | TensorSpec] = []
+    match contract.task:
+        case Classification() as task:
+            outputs += [ColSpec(DataType.string, name) for name in (pyfunc.LABEL, pyfunc.TEXT)]
+            outputs += [ColSpec(DataType.double, pyfunc.PROBABILITY + key) for key in task.outputs]
+        case Regression():
+            outputs += [ColSpec(DataType.double, name) for name in ("value", "interval_low", "interval_high")]
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))

@@ -1,4 +1,4 @@
-"""MLflow's alias and tags after a promotion or a rollback: they say what the pointer says."""
+"""MLflow's aliases and tags after a promotion, a trial or a rollback: they say what the pointer says."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ WITHDRAWN = "withdrawn"
 
 
 def follow(models: Objects, problem: str, trackers: Trackers) -> AliasResult:
-    """Give the alias "champion" to the model version of the release that serves; harmless when it has it.
+    """Give the aliases to the model versions of the champion and of the challenger; harmless when they have them.
 
-    Model versions of withdrawn releases are tagged so. `mlflow_version` is None where nothing serves, or MLflow has no
-    model version of that release: then no version has the alias. `repaired` says whether the alias was elsewhere.
+    Model versions of withdrawn releases are tagged so. Without a challenger its alias stays at the model that was
+    rejected last. `mlflow_version` is None where nothing serves, or MLflow has no
+    model version of that release: then no version has the alias. `repaired` says whether an alias was elsewhere.
     """
     pointer, _ = read_pointer(models, problem)
     tracker = trackers(problem)
-    was = tracker.version_with(CHAMPION)
+    was = tracker.version_with(CHAMPION), tracker.version_with(CHALLENGER)
     version = align(models, pointer, tracker)
+    now = tracker.version_with(CHAMPION), tracker.version_with(CHALLENGER)
     champion = pointer.champion
     return AliasResult(
-        release=None if champion is None else champion.release, mlflow_version=version, repaired=version != was
+        release=None if champion is None else champion.release, mlflow_version=version, repaired=was != now
     )
 
 
@@ -41,10 +43,12 @@ def align(models: Objects, pointer: Pointer, tracker: Tracker) -> str | None:
 
 
 def _point(pointer: Pointer, tracker: Tracker) -> str | None:
+    challenger = None if pointer.challenger is None else tracker.version_of(pointer.challenger.release)
     for withdrawal in pointer.withdrawn:
         withdrawn = tracker.version_of(withdrawal.release)
         if withdrawn is not None:
             tracker.tag_outcome(withdrawn, WITHDRAWN)
+            tracker.unpoint(CHALLENGER, withdrawn)
     version = None if pointer.champion is None else tracker.version_of(pointer.champion.release)
     if version is not None:
         tracker.point(CHAMPION, version)
@@ -52,4 +56,7 @@ def _point(pointer: Pointer, tracker: Tracker) -> str | None:
         tracker.tag_outcome(version, "promoted")
     elif (other := tracker.version_with(CHAMPION)) is not None:
         tracker.unpoint(CHAMPION, other)  # it names a model that does not serve
+    if challenger is not None and challenger != version:
+        tracker.point(CHALLENGER, challenger)
+        tracker.tag_outcome(challenger, CHALLENGER)
     return version

@@ -81,7 +81,7 @@ class MlflowTracker:
         self._trials(record, run_id)
         version = mlmodel = None
         if isinstance(record.fit, FittedModel) and record.onnx is not None and record.contract is not None:
-            model_id = self._model(record, record.contract, record.onnx, record.fit.threshold, run_id)
+            model_id = self._model(record, record.contract, record.onnx, record.fit.serving, run_id)
             mlmodel = self._mlmodel(model_id, record.onnx)
             version = self._version(record, record.contract, model_id, run_id)
         outcome = record.decision.outcome if record.decision else record.fit.status
@@ -258,7 +258,7 @@ class MlflowTracker:
 
     # Model and version
 
-    def _model(self, record: Record, contract: Contract, body: bytes, threshold: float, run_id: str) -> str:
+    def _model(self, record: Record, contract: Contract, body: bytes, serving: dict[str, object], run_id: str) -> str:
         """The id of the run's logged model; one that was not finished is logged again."""
         logged = self._client.search_logged_models([self._experiment], f"source_run_id = '{run_id}'")
         ready = [model for model in logged if model.status == LoggedModelStatus.READY]
@@ -272,7 +272,7 @@ class MlflowTracker:
                 name=self.system,
                 body=body,
                 contract=contract,
-                threshold=threshold,
+                serving=serving,
                 metadata={"run": record.run, "dataset": record.plan.dataset, "model": hashlib.sha256(body).hexdigest()},
             )
         made: str = info.model_id

@@ -1,4 +1,4 @@
-"""What the registry tells on EventBridge: a promotion, a rejection, and what waits for approval."""
+"""What the registry tells on EventBridge: a promotion, a trial, a rejection, and what waits for approval."""
 
 from __future__ import annotations
 
@@ -21,6 +21,22 @@ class News:
         """Tell that a run's release serves; raises as `Events.put`."""
         message = f"Release {model.release} of run {model.run} is champion now. {model.reason}"
         self._tell("Model promoted", problem, f"{model.run}/{decision}", message, model.release)
+
+    def challenged(self, problem: str, decision: str, model: ModelResult, strategy: str) -> None:
+        """Tell that a run's release is the challenger; raises as `Events.put`."""
+        how = "answers a share of the records" if strategy == "canary" else "is scored beside the champion"
+        message = f"Release {model.release} of run {model.run} is the challenger now, and {how}. {model.reason}"
+        self._tell("Model challenged", problem, f"{model.run}/{decision}/{model.rollout}", message, model.release)
+
+    def won(self, problem: str, rollout: str, release: str, reason: str) -> None:
+        """Tell that a challenger was promoted; raises as `Events.put`."""
+        message = f"The challenger, release {release}, is champion now. {reason}"
+        self._tell("Model promoted", problem, rollout, message, release)
+
+    def withdrawn(self, problem: str, rollout: str, release: str, reason: str) -> None:
+        """Tell that a challenger was withdrawn; raises as `Events.put`."""
+        message = f"The challenger, release {release}, was withdrawn; the champion goes on serving. {reason}"
+        self._tell("Model withdrawn", problem, rollout, message, release)
 
     def rejected(self, problem: str, decision: str, model: ModelResult) -> None:
         """Tell that a run's release is not served; raises as `Events.put`."""

@@ -1,4 +1,4 @@
-"""After the decision: MLflow's record, the sealed release, and the pointer's swap.
+"""After the decision: MLflow's record, the sealed release, and the pointer's swap, to a champion or to a challenger.
 
 The record is written before the pointer moves, so whatever is served can be looked up; the aliases are
 moved after it, so that they never claim what did not happen. The event comes last, before the step is marked as done: a
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
+from typing import Any
 
+from andamio.contract.tables import ReleaseTable
 from andamio.errors import PreconditionFailed, TrainingError
 from andamio.release import release as releases
 from andamio.release.approval import find_approval
@@ -111,7 +113,7 @@ def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
         **(record.card.files() if record.card else {}),
         releases.IMPORTANCE: facts.importance.to_json(),
     }
-    info = {
+    info: dict[str, Any] = {
         "problem": record.problem,
         "run": run.id,
         "dataset": record.plan.dataset,
@@ -121,6 +123,8 @@ def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
         "metric": record.plan.metric,
         "ignored": fit.ignored,
     }
+    if fit.interval is not None:
+        info["interval"] = fit.interval.model_dump()
     return releases.seal(run.models, files, info)
 
 
@@ -133,11 +137,14 @@ def promote(
     now: datetime,
     *,
     attempt: int = 1,
+    rules: ReleaseTable | None = None,
 ) -> RegisteredModel | Conflict:
     """Swap the pointer to the run's release if it is still the one that the gate decided on, then the aliases.
 
-    Status "promoted", "rejected" (the decision says so), or "conflict": somebody promoted another meanwhile,
-    and the gate has to decide again. After three attempts a conflict is a rejection. What is written last says that
+    `rules` are those of the deployed contract: with the strategy "shadow" or "canary" the release becomes the
+    challenger of a champion (status "challenged"); without rules it is promoted. Status "promoted", "rejected" (the
+    decision says so), or "conflict": somebody promoted another meanwhile, and the gate has to decide again. After three
+    attempts a conflict is a rejection. What is written last says that
     the promotion is complete: until then the gate returns the same decision, and this step completes it. Raises as
     `Events.put`.
     """
@@ -147,25 +154,34 @@ def promote(
     if gate_decision.outcome != "promoted":
         return registered
     version = registered.mlflow_version
-    is_swapped = _swap(models, run, gate_decision, registered.release, now)
-    if not is_swapped and attempt < ATTEMPTS:
+    swapped = _swap(models, run, gate_decision, registered.release, now, rules or ReleaseTable())
+    if swapped is None and attempt < ATTEMPTS:
         return Conflict(run=run_id, attempt=attempt)
     problem = problem_of(run)
     tracker = trackers(problem)
-    if not is_swapped:
+    if swapped is None:
         tracker.point(CHALLENGER, version)
         tracker.conclude(registered.mlflow_run, version, "rejected")
         reason = f"Another model was promoted during this run, {attempt} times. Train again to compare with it."
         record_rejection(models, rejection(problem, gate_decision, registered.release, reason, now))
         rejected = registered.model_copy(update={"status": "rejected", "reason": reason})
+        align(models, read_pointer(models, problem)[0], tracker)
         news.rejected(problem, decision, rejected)
         return rejected
-    tracker.unpoint(CHALLENGER, version)
-    tracker.conclude(registered.mlflow_run, version, "promoted")
+    if swapped.champion is None or swapped.champion.release != registered.release:
+        registered = registered.model_copy(update={"status": "challenged", "rollout": swapped.rollout})
+    if registered.status == "challenged":
+        tracker.conclude(registered.mlflow_run, version, CHALLENGER)
+    else:
+        tracker.unpoint(CHALLENGER, version)
+        tracker.conclude(registered.mlflow_run, version, "promoted")
     align(models, read_pointer(models, problem)[0], tracker)
 
     def complete() -> Promotion:
-        news.promoted(problem, decision, registered)
+        if registered.status == "challenged":
+            news.challenged(problem, decision, registered, str(swapped.strategy))
+        else:
+            news.promoted(problem, decision, registered)
         return Promotion(run=run_id, decision=decision, release=registered.release)
 
     run.once(promotion_file(decision), Promotion, complete)
@@ -177,17 +193,21 @@ def problem_of(run: Run) -> str:
     return run.plan().problem
 
 
-def _swap(models: Objects, run: Run, gate_decision: GateDecision, release: str, now: datetime) -> bool:
-    """Whether the pointer names the release: swapped now, or by an earlier call that was cut off."""
+def _swap(
+    models: Objects, run: Run, gate_decision: GateDecision, release: str, now: datetime, rules: ReleaseTable
+) -> Pointer | None:
+    """The pointer that names the release: swapped now, or by an earlier call that was cut off; None when it moved."""
     pointer, etag = read_pointer(models, problem_of(run))
-    if _serves(pointer, release):
+    if _names(pointer, release):
         record_change(models, pointer)  # the call that swapped it may have been cut off before
-        return True
+        return pointer
     if (pointer.revision, etag) != (gate_decision.revision, gate_decision.etag):
-        return False
+        return None
     entry = PointerEntry(release=release, since=now.isoformat(timespec="seconds"), run=run.id)
+    # The first model has no champion to be compared with.
+    strategy = None if rules.strategy == "direct" or pointer.champion is None else rules.strategy
     change = Change(
-        kind="promoted",
+        kind="promoted" if strategy is None else "challenged",
         at=entry.since,
         by=_by(models, release, gate_decision.decision),
         reason=gate_decision.reason,
@@ -197,15 +217,21 @@ def _swap(models: Objects, run: Run, gate_decision: GateDecision, release: str, 
         decision=gate_decision.decision,
         numbers=numbers_of(gate_decision),
     )
+    after = (
+        pointer.promoted(entry, change)
+        if strategy is None
+        else pointer.challenged(entry, strategy, rules.share, change)
+    )
     try:
-        change_pointer(models, pointer, etag, pointer.promoted(entry, change))
+        change_pointer(models, pointer, etag, after)
     except PreconditionFailed:
         # A write that was retried after its answer got lost fails too: look whether it was ours.
         found, _ = read_pointer(models, pointer.problem)
-        if not _serves(found, release):
-            return False
+        if not _names(found, release):
+            return None
         record_change(models, found)
-    return True
+        return found
+    return after
 
 
 def _by(models: Objects, release: str, decision: str) -> str:
@@ -248,5 +274,5 @@ def numbers_of(decision: GateDecision) -> dict[str, float]:
     return {name: value for name, value in figures.items() if value is not None}
 
 
-def _serves(pointer: Pointer, release: str) -> bool:
-    return pointer.champion is not None and pointer.champion.release == release
+def _names(pointer: Pointer, release: str) -> bool:
+    return any(entry is not None and entry.release == release for entry in (pointer.champion, pointer.challenger))

@@ -9,12 +9,16 @@ from andamio.release.history import change_pointer, record_change
 from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
 from andamio.release.release import Release
 from andamio.storage.ports import Objects
+from rollout.challenge import withdrawal
 
 
 def promote(
     objects: Objects, problem: str, version: str, now: datetime, *, by: str, reason: str, force: bool = False
 ) -> bool:
-    """Make an intact release champion; returns False when it was champion already.
+    """Make an intact release champion; returns False when it was champion already, and nothing challenged it.
+
+    A challenger is one no longer: it is the release that is promoted, or another one takes its place. Where the
+    champion is promoted, its challenger is withdrawn.
 
     Raises `ReleaseError` when the release is not intact, `UsageError` when it is another problem's, when it was
     withdrawn and nobody forces it, or when somebody else promoted meanwhile.
@@ -22,7 +26,10 @@ def promote(
     pointer, etag = read_pointer(objects, problem)
     release = intact(objects, problem, version, "Not promoted")
     if pointer.champion is not None and pointer.champion.release == version:
-        return False
+        if pointer.challenger is None:
+            return False
+        swap(objects, pointer, etag, withdrawal(objects, pointer, now, by=by, reason=reason), "Not promoted")
+        return True
     refuse_withdrawn(pointer, release, "Not promoted", force=force)
     served = entry(release, now)
     change = Change(

@@ -1,14 +1,14 @@
-"""Rollback: the champion is withdrawn, and the release before it, or one that is named, serves again."""
+"""Rollback: the challenger is withdrawn; without one the champion, and a release before it serves again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from andamio.errors import ReleaseError, UsageError
+from andamio.errors import UsageError
 from andamio.release.pointer import Change, Pointer, PointerEntry, Withdrawn, read_pointer
-from andamio.release.release import Release
 from andamio.storage.ports import Objects
+from rollout.challenge import identity_of, withdrawal
 from rollout.promote import entry, intact, refuse_withdrawn, swap
 
 OUTCOME = "Not rolled back"
@@ -16,11 +16,15 @@ OUTCOME = "Not rolled back"
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """A rollback: the release that was withdrawn, and the one that serves now; `again`: an earlier call made it."""
+    """A rollback: the release that was withdrawn, and the one that serves now; `again`: an earlier call made it.
+
+    `challenger`: it was the challenger that was withdrawn, and the champion goes on serving.
+    """
 
     withdrawn: str
     serves: str
     again: bool = False
+    challenger: bool = False
 
 
 def roll_back(
@@ -35,11 +39,13 @@ def roll_back(
 ) -> Rollback | None:
     """Withdraw the champion and let another release serve, in one write; None when that one serves already.
 
-    Without a `version` it is the release that served before the champion; right after such a rollback the same call is
-    taken for the same one, which may have been cut off. A withdrawn release stays, and is not
-    promoted again, by the gate or by hand, unless somebody forces it. Raises `UsageError` where there is nothing to go
-    back to, where the release was withdrawn itself, or when somebody else changed what serves meanwhile;
-    `ReleaseError` when the release is not intact.
+    While there is a challenger, that is what is withdrawn, unless the `version` of another release is given: the
+    champion then goes back to it, and the challenger is one no longer.
+    Without a `version` it is the release that served before the champion; right after such a rollback, and after a
+    challenger was withdrawn, the same call is taken for the same one, which may have been cut off. A withdrawn release
+    stays, and is not promoted again, by the gate or by hand, unless somebody forces it. Raises `UsageError` where there
+    is nothing to go back to, where the release was withdrawn itself, or when somebody else changed what serves
+    meanwhile; `ReleaseError` when the release is not intact.
     """
     pointer, etag = read_pointer(objects, problem)
     champion = pointer.champion
@@ -48,6 +54,17 @@ def roll_back(
     made = pointer.change
     if version is None and pointer.previous is None and made is not None and made.kind == "rolled_back":
         return Rollback(withdrawn=str(made.before), serves=champion.release, again=True)
+    challenger = pointer.challenger
+    if challenger is not None and version in (None, champion.release):
+        swap(objects, pointer, etag, withdrawal(objects, pointer, now, by=by, reason=reason), OUTCOME)
+        return Rollback(withdrawn=challenger.release, serves=champion.release, challenger=True)
+    if challenger is not None and version == challenger.release:
+        raise UsageError(
+            f"{OUTCOME}: release {version} is the challenger. To withdraw it: andamio rollback. To let it serve: "
+            f"andamio promote {version}"
+        )
+    if version is None and made is not None and made.kind == "withdrawn":
+        return Rollback(withdrawn=made.after, serves=champion.release, again=True, challenger=True)
     target = version or _before(pointer, champion)
     if target == champion.release:
         return None
@@ -66,7 +83,7 @@ def roll_back(
     withdrawn = Withdrawn(
         release=champion.release,
         run=champion.run,
-        identity=_identity(objects, champion),
+        identity=identity_of(objects, champion),
         at=served.since,
         reason=reason,
     )
@@ -81,11 +98,3 @@ def _before(pointer: Pointer, champion: PointerEntry) -> str:
             "lists them."
         )
     return pointer.previous.release
-
-
-def _identity(objects: Objects, champion: PointerEntry) -> str:
-    """All that a client can tell of the champion's model; "" where it cannot be read, which is a reason to go back."""
-    try:
-        return Release.open(objects, champion.release).identity()
-    except ReleaseError:
-        return ""

@@ -24,7 +24,9 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "contract.md
 HEAD = """# Keys of `problem.toml`
 
 Made from `andamio/contract/tables.py` by `python scripts/contract_reference.py --write`. [The contract](../contract.md)
-describes how the keys work together. An unknown key is an error that names the key and the nearest known one.
+describes how the keys work together. An unknown key is an error that names the key and the nearest known one. Above all
+tables stands `format = 1`, the version of this format: a newer one is refused, `andamio check --upgrade` rewrites
+an older.
 """
 
 

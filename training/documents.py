@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, TypeAdapter
 
 from andamio.contract.tables import Compute
+from andamio.stats.conformal import Margins
 from andamio.storage.documents import Document, Part
 from training.families.spaces import OWN_SIMPLICITY, Dimension, OneOf, Real, Space, Whole
 
@@ -370,6 +371,16 @@ class FittedModel(Fit):
     size_bytes: int
     model: str
     files: dict[str, str]
+
+    @property
+    def decides(self) -> float | Margins:
+        """What a release seals beside the graph: a threshold, or the margins of a regression."""
+        return self.threshold if self.interval is None else Margins(**self.interval.model_dump())
+
+    @property
+    def serving(self) -> dict[str, object]:
+        """The same as a registered model keeps it: `threshold`, or `interval`."""
+        return {"threshold": self.threshold} if self.interval is None else {"interval": self.interval.model_dump()}
 
     @property
     def parity(self) -> ParityResult:

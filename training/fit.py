@@ -164,7 +164,7 @@ def try_exports(
     `scores` gives a trial's out-of-fold probabilities. A trial that was given fewer rows is fitted on these `places`.
     """
     attempts: list[ExportAttempt] = []
-    ranges = _ranges(contract)
+    ranges = range_ends(contract)
     for trial in ordered[:MAX_EXPORTS]:
         encoded, labels = train.encoded, train.labels
         if trial.rows is not None and places is not None:
@@ -200,7 +200,7 @@ def _calibrated(fitted: FittedPipeline, curve: calibrate.Calibration, positive: 
     return lambda encoded: curve.apply(fitted.predict(encoded), positive)
 
 
-def _ranges(contract: Contract) -> dict[int, tuple[float, ...]]:
+def range_ends(contract: Contract) -> dict[int, tuple[float, ...]]:
     """The range ends that the contract states, by column of `numbers`."""
     ends = {}
     for index, column in enumerate(contract.number_columns):

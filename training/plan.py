@@ -86,13 +86,15 @@ def plan(
             f"Data version {version} was made under another contract: its columns, labels, [data] or [features] "
             "differ from the one deployed now. Run ETL again (andamio ingest FILE, or start its state machine)."
         )
-    known = families_of(contract.task)
     requested = _requested(contract, families, code)
     skipped = [SkippedFamily(family=name, why=why) for name in requested if (why := _why_not(name, contract, code))]
     trainable = [name for name in requested if name not in {each.family for each in skipped}]
     if not trainable:
         reasons = "; ".join(f"{each.family}: {each.why}" for each in skipped)
-        raise TrainingError(f"None of the families asked for can be trained. {reasons}. Known are {', '.join(known)}.")
+        raise TrainingError(
+            f"None of the families asked for can be trained. {reasons}. Known are "
+            f"{', '.join(families_of(contract.task))}."
+        )
     identity = Identity(
         dataset=version,
         contract=contract.digest,

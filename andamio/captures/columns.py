@@ -3,7 +3,7 @@
 prediction_id, record_id   texts; null where the caller gave no id
 time                       when it was made, UTC
 source                     the route of the API, or `batch:ID`
-model_version, variant     the release, and whether it was the champion
+model_version, variant     the release, and whether it was the champion or the challenger then
 label, probabilities       index of the class, float32 `[classes]`
 audit                      whether the reply asked for the true label
 truth                      index of the true class, null where the file had none
@@ -21,11 +21,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.names import CHAMPION
 from andamio.records.table import Table
 
 FEATURE = "f."
 NO_TRUTH = -1
-CHAMPION = "champion"
 COMPRESSION = "zstd"
 
 
@@ -96,8 +96,12 @@ def to_arrow(
     probabilities: NDArray[np.float32],
     audit: Sequence[bool] | NDArray[np.bool_],
     truth: NDArray[np.integer[Any]] | None = None,
+    variants: Sequence[str] | None = None,
 ) -> pa.RecordBatch:
-    """Rows as one batch; `table` holds their records `[rows]`, as the contract types them. One source may be of all."""
+    """Rows as one batch; `table` holds their records `[rows]`, as the contract types them. One source may be of all.
+
+    Without `variants` the champion made them.
+    """
     rows = len(ids)
     true = np.full(rows, NO_TRUTH) if truth is None else truth
     found = schema(contract)
@@ -108,7 +112,7 @@ def to_arrow(
         pa.array(times.astype("datetime64[ms]"), pa.timestamp("ms")).cast(pa.timestamp("ms", "UTC")),
         pa.repeat(sources, rows) if isinstance(sources, str) else _texts(sources),
         pa.repeat(version, rows),
-        pa.repeat(CHAMPION, rows),
+        pa.repeat(CHAMPION, rows) if variants is None else _texts(variants),
         pa.array(labels.astype(np.int16)),
         pa.FixedSizeListArray.from_arrays(flat, len(contract.classes)),
         pa.array(np.asarray(audit, dtype=bool)),

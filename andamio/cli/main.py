@@ -86,6 +86,61 @@ def demo(problem: Folder = HEART, emulator: EmulatorChoice = None) -> None:
 
 
 @app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the problem: lower-case letters, digits and hyphens.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="CSV, JSON Lines, Parquet or .xlsx file. May be repeated: rows are joined."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="The column to predict. Default: asked, or guessed.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="classification or regression. Default: by the target's values.")
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option("--positive", help="The positive class of two, as in the data.")
+    ] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="The column that identifies a record.")] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="The column whose rows stay together, such as a patient's.")
+    ] = None,
+    time: Annotated[str | None, typer.Option("--time", help="The column that orders rows.")] = None,
+    sheet: Annotated[
+        str | None, typer.Option("--sheet", help="The sheet of a workbook. Default: the first one.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Encoding of text files, such as latin-1. Default: detected.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="The folder to write. Default: problems/NAME.")] = None,
+    source: Annotated[str, typer.Option("--source", help="Where the data come from, for DATA.md.")] = "",
+    licence: Annotated[str, typer.Option("--licence", help="Their licence, for DATA.md.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: decide, and say why.")] = False,
+) -> None:
+    """Write a problem folder from data files: problem.toml with findings as comments, and a data card."""
+    from andamio.cli.new import new as drafting  # pandas, and what ETL needs, take a second to import
+
+    drafting.new(
+        name,
+        files or [],
+        drafting.Options(
+            target=target,
+            task=task,
+            positive=positive,
+            id=id_,
+            group=group,
+            time=time,
+            sheet=sheet,
+            encoding=encoding,
+            folder=to,
+            source=source,
+            licence=licence,
+            ask=not yes and drafting.is_asked(),
+        ),
+    )
+
+
+@app.command()
 def up(
     iam: Annotated[
         bool | None,
@@ -391,7 +446,7 @@ def promote(
     reason: Reason = "",
     force: Annotated[bool, typer.Option("--force", help="Also a release that was withdrawn.")] = False,
 ) -> None:
-    """Let an intact release serve, without the gate: the way out where the champion cannot be read."""
+    """Let an intact release serve, without the gate, and whatever challenger is tried."""
     serving.promote(_deployed(problem, stage), release, reason=reason, force=force)
 
 
@@ -405,7 +460,7 @@ def rollback(
     reason: Reason = "",
     force: Annotated[bool, typer.Option("--force", help="Also to a release that was withdrawn.")] = False,
 ) -> None:
-    """Withdraw the champion: the release before it serves again within a minute."""
+    """Withdraw the challenger; without one the champion, and the release before it serves again within a minute."""
     serving.roll_back(_deployed(problem, stage), release, reason=reason, force=force)
 
 
@@ -428,22 +483,42 @@ def history_(
     stage: Stage = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print what was promoted, rejected and rolled back: when, by whom, why."""
+    """Print what was promoted, tried, rejected, rolled back and withdrawn: when, by whom, why."""
     history.show(_deployed(problem, stage), limit, as_json=as_json)
 
 
 @app.command()
 def check(
+    path: Annotated[
+        Path | None, typer.Argument(help="The folder of a problem. Default: this folder, if it has a problem.toml.")
+    ] = None,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Rewrite problem.toml in the format of this version. Comments stay.")
+    ] = False,
     registry: Annotated[
         bool, typer.Option("--registry", help="Whether MLflow's alias and tags say what serves; repaired if not.")
     ] = False,
     problem: Name = None,
     stage: Stage = None,
 ) -> None:
-    """Check that MLflow says what serves, and repair it."""
-    if not registry:
-        raise UsageError("Expected what to check: andamio check --registry")
-    serving.check_registry(_deployed(problem, stage))
+    """Check a problem folder in seconds, without a cloud: contract, data, leaks, training, bad values."""
+    if registry:
+        if path is not None or upgrade:
+            raise UsageError("--registry is about a deployed problem: andamio check --registry --problem NAME")
+        serving.check_registry(_deployed(problem, stage))
+        return
+    if problem is not None or stage is not None:
+        raise UsageError("--problem and --stage are for --registry; a folder is named alone: andamio check FOLDER")
+    folder = path or (Path() if Path("problem.toml").exists() else HEART)
+    if upgrade:
+        from andamio.cli.check.upgrade import upgrade as rewrite
+
+        changes = rewrite(folder)
+        done("; ".join(changes) if changes else "problem.toml has the format of this version already")
+        return
+    from andamio.cli.check import check as checking  # scikit-learn takes seconds to import
+
+    checking.check(folder)
 
 
 @app.command()

@@ -37,6 +37,8 @@ from andamio.contract.tables import (
 from andamio.contract.task import Classification, Regression, Task
 from andamio.errors import ContractError
 
+FORMAT = 1
+"""The version of the format of `problem.toml` that this version reads. `andamio check --upgrade` writes it."""
 _LEVEL = 0.9
 """How often the interval of a regression holds the truth, where the contract does not say."""
 _DATA_HALF = {"task", "target", "labels", "target_min", "target_max", "id", "group", "time", "time_format"}
@@ -52,6 +54,7 @@ class Contract(Section):
 
     model_config = ConfigDict(ignored_types=(cached_property,))
 
+    format: Annotated[int, Field(strict=True, ge=1, le=FORMAT)] = FORMAT
     problem: ProblemTable
     data: Data = Field(default_factory=Data)
     features: Annotated[dict[Column, Feature], Field(min_length=1)]
@@ -103,6 +106,11 @@ class Contract(Section):
     def _checked(cls, raw: object, file: str) -> Self:
         if not isinstance(raw, dict):
             raise ContractError(f"{file}: expected tables such as [problem] and [features.age]")
+        version = raw.get("format")
+        if isinstance(version, int) and version > FORMAT:  # all else that is unknown follows from it
+            raise ContractError(
+                f"{file}: has format {version}, and this version of Andamio reads up to format {FORMAT}: update Andamio"
+            )
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
@@ -294,17 +302,12 @@ def _without_what_is_not_built(raw: object) -> object:
     """A sealed contract without reserved settings: they were accepted once, and changed nothing."""
     if not isinstance(raw, dict):
         return raw
-    kept = {
+    return {
         table: {key: said for key, said in keys.items() if (table, key) not in NOT_BUILT}
         if isinstance(keys, dict)
         else keys
         for table, keys in raw.items()
     }
-    release = kept.get("release")
-    if isinstance(release, dict):
-        # Every release was served directly, whatever strategy it names.
-        kept["release"] = {key: said for key, said in release.items() if key != "strategy"}
-    return kept
 
 
 def _canonical(value: object) -> bytes:

@@ -93,6 +93,8 @@ def _place(path: list[str]) -> str:
     """`[features.age] min: ` for ("features", "age", "min"); nothing when the message names its place itself."""
     if not path:
         return ""
+    if path == ["format"]:  # the one key outside of all tables
+        return "format: "
     depth = 2 if path[0] == "features" else 1
     table, key = [json.dumps(part) if not part.isprintable() else part for part in path[:depth]], path[depth:]
     return f"[{'.'.join(table)}] {'.'.join(key)}: " if key else f"[{'.'.join(table)}] "

@@ -35,17 +35,7 @@ Classifier = Literal[
 Regressor = Literal[
     "ridge", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp", "pipeline"
 ]
-Family = Literal[
-    "logistic_regression",
-    "ridge",
-    "random_forest",
-    "extra_trees",
-    "gradient_boosting",
-    "hist_gradient_boosting",
-    "mlp",
-    "svm",
-    "pipeline",
-]
+Family = Literal[Classifier, "ridge"]
 DEFAULT_FAMILIES: tuple[Family, ...] = get_args(Classifier)[:6]
 """Those that are tried where a contract names none; `svm` keeps rows of train in the model that is served."""
 DEFAULT_REGRESSORS: tuple[Family, ...] = get_args(Regressor)[:6]
@@ -55,8 +45,6 @@ FeatureType = Literal["integer", "number", "boolean", "category", "date"]
 NOT_BUILT = frozenset(
     {
         ("data", "images"),
-        ("release", "share"),
-        ("release", "minutes"),
         ("monitor", "retrain"),
         ("monitor", "cooldown_hours"),
     }
@@ -111,7 +99,7 @@ class ProblemTable(Section):
     """A figure to reach on the holdout, such as `"roc_auc >= 0.85"`; checked in every evaluation, stated in
     every decision, and a bar with `[gate] success = "bar"`."""
     task: TaskName = "classification"
-    """What is predicted: one of several classes, or a number ([regression](../regression.md))."""
+    """What is predicted: one of several classes, or a number ([regression](../adr/0060-regression-is-a-task.md))."""
     target: Column
     """The column with the label, or with the number."""
     labels: dict[CanonicalText, Label] = Field(default_factory=dict)
@@ -407,8 +395,8 @@ class Training(Section):
     has `rmse` (left out, this one), `mae`, `r2` or `pinball`."""
     families: Annotated[tuple[Family, ...], Field(min_length=1)] = DEFAULT_FAMILIES
     """The families of models to try; left out, all but `svm`, which [keeps rows of train](../contract.md#svm) in
-    the model. A run's plan lists those that it skipped. A regression has `ridge` in place of `logistic_regression`.
-    `pipeline` is the problem's own [pipeline.py](../pipeline.md), and is tried too where this is left out."""
+    the model. A run's plan lists those that it skipped. A regression has `ridge` in place of `logistic_regression`, and
+    no `svm`. `pipeline` is the problem's own [pipeline.py](../pipeline.md), tried too where this is left out."""
     trials: Annotated[int, Field(strict=True, ge=1, le=2000)] = 24
     """The maximum number of trials. First every family with its defaults, logistic regression before all others, then
     the suggestions of the search. The majority class is scored too, and logistic regression with its defaults when
@@ -468,8 +456,18 @@ class Gate(Section):
 class ReleaseTable(Section):
     """[release]: how a new champion takes over, and whether it explains itself."""
 
-    strategy: Literal["direct"] = "direct"
-    """A new champion answers every request at once; `shadow` and `canary` are reserved."""
+    strategy: Literal["direct", "shadow", "canary"] = "direct"
+    """How a model that the gate allows [takes over](../rollout.md): at once; after it was scored beside the champion
+    (`shadow`); or after it answered a `share` of the requests (`canary`)."""
+    share: Annotated[float, Field(strict=True, gt=0, le=0.5)] = 0.1
+    """With `canary`, the share of records that the challenger answers."""
+    minutes: Annotated[int, Field(strict=True, ge=1, le=1440)] = 30
+    """So long a challenger is watched before it is promoted or withdrawn."""
+    min_requests: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 100
+    """With fewer records scored by the challenger it is watched for longer, up to ten times `minutes`; then it is
+    withdrawn."""
+    max_disagreement: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.2
+    """With `shadow`, the largest share of records whose label may differ between champion and challenger."""
     approve: Literal["auto", "manual"] = "auto"
     """With `manual`, what the gate allows waits for `andamio approve` before it serves, the first model too."""
     approve_hours: Annotated[int, Field(strict=True, ge=1, le=720)] = 72
@@ -477,13 +475,6 @@ class ReleaseTable(Section):
     explanations: Annotated[bool, Field(strict=True)] = True
     """`false`: `POST /explain` answers 404. Sealed with the release: it changes with the next one that is
     promoted."""
-
-    @field_validator("strategy", mode="before")
-    @classmethod
-    def _others_are_reserved(cls, value: object) -> object:
-        if value in ("shadow", "canary"):
-            raise ValueError(f'"{value}" is reserved and not built yet; this version does "direct"')
-        return value
 
 
 class Batch(Section):

@@ -8,7 +8,7 @@ score matrix is `[rows, len(outputs)]` for both.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, get_args
 
 from andamio.contract.tables import (
     DEFAULT_FAMILIES,
@@ -39,11 +39,21 @@ class Classification:
     default_families: ClassVar[tuple[str, ...]] = DEFAULT_FAMILIES
     linear: ClassVar = "logistic_regression"
     """The family that every other is compared with."""
+    floor: ClassVar[Literal["majority_class", "median"]] = "majority_class"
+    """The baseline that looks at no feature."""
 
     @property
     def described(self) -> str:
         """What a row's answer is, for a message."""
         return f"{len(self.outputs)} classes"
+
+    @property
+    def answers(self) -> str:
+        """What a model of it does, as a verb with its object."""
+        return f"tells {', '.join(self.outputs)} apart"
+
+    start_over: ClassVar = "the new classes"
+    """What a model would start over with, that cannot be compared with the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +77,19 @@ class Regression:
     families: ClassVar[tuple[str, ...]] = get_args(Regressor)
     default_families: ClassVar[tuple[str, ...]] = DEFAULT_REGRESSORS
     linear: ClassVar = "ridge"
+    floor: ClassVar[Literal["majority_class", "median"]] = "median"
 
     @property
     def described(self) -> str:
         """What a row's answer is, for a message."""
         return "one number each"
+
+    @property
+    def answers(self) -> str:
+        """What a model of it does, as a verb with its object."""
+        return f"predicts a number{f' of {self.unit}' if self.unit else ''}"
+
+    start_over: ClassVar = "another target"
 
 
 Task = Classification | Regression

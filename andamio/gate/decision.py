@@ -14,8 +14,18 @@ from andamio.stats.undefined import undefined_as_null
 from andamio.storage.documents import Part
 
 Outcome = Literal["promoted", "rejected", "tied"]
+Floor = Literal["majority_class", "median"]
+"""What looks at no feature: the first model is compared with it."""
 Rule = Literal[
-    "majority_class", "champion", "recent", "same_model", "same_graph", "other_split", "other_classes", "withdrawn"
+    "majority_class",
+    "median",
+    "champion",
+    "recent",
+    "same_model",
+    "same_graph",
+    "other_split",
+    "other_classes",
+    "withdrawn",
 ]
 
 
@@ -59,7 +69,10 @@ class OutOfFold:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of the contract: metric, confidence, strict minimal gain; the positive class (-1: more than two)."""
+    """The rules of the contract: metric, confidence, strict minimal gain; the positive class (-1: more than two).
+
+    `min_gain` is a share of the champion's score where the metric is in the target's unit.
+    """
 
     metric: str
     confidence: float
@@ -67,6 +80,7 @@ class Rules:
     positive: int
     seed: int
     resamples: int = RESAMPLES
+    floor: Floor = "majority_class"
 
 
 class Figure(Part):
@@ -83,7 +97,7 @@ class Figure(Part):
 
 
 class Recent(Part):
-    """The rows since the champion's data: how many, of which classes, both scores, and P(gain > 0)."""
+    """The rows since the champion's data: how many, of which classes (if any), both scores, and P(gain > 0)."""
 
     rows: int
     class_rows: list[int]
@@ -108,7 +122,8 @@ class Guard(Part):
 class Decision(Part):
     """What was decided, by which rule, on which numbers, and the reason as a sentence.
 
-    `probability` is the share of resamples in which the gain on all rows exceeds `min_gain`; it, `gain` and
+    `probability` is the share of resamples in which the gain on all rows exceeds `min_gain` (a share of the baseline's
+    score, where the metric is in the target's unit); it, `gain` and
     `baseline` are None where nothing was compared. `tries` is how many models were judged on these rows against the
     same champion so far, this one included. `evidence` is "holdout", or "cross_validation" where the
     holdout is too small to judge on.

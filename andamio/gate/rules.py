@@ -1,7 +1,7 @@
 """The promotion gate: may this challenger be served? A pure function of scores, and its reasons in words.
 
 Both models are scored now, on the same current holdout. Without a champion the challenger must beat
-the majority class. With one there are two rules:
+the majority class, or of a regression the median. With one there are two rules:
 
 - *champion*: no (or too few) rows arrived since the champion's data. Only being better counts: the gain
   must exceed `min_gain`, strictly, in a share `confidence` of paired bootstrap resamples.
@@ -16,7 +16,7 @@ and nothing to lose. Guards come last: what else must hold, whatever the scores 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from andamio.gate.decision import Contender, Decision, Figure, Guard, Holdout, Outcome, OutOfFold, Recent, Rule, Rules
 from andamio.stats.bootstrap import Comparison, Interval, Scorer, compare, compare_unpaired
-from andamio.stats.metrics import higher_is_better
+from andamio.stats.metrics import higher_is_better, in_units
 
 _ROUNDING = 1e-12
 """Less than this is no gain: 0.86 - 0.85 is not more than 0.01."""
@@ -48,9 +48,24 @@ __all__ = [
 ]
 
 
-def low_evidence(counts: Sequence[int]) -> bool:
-    """Whether a holdout with so many rows of each class is too small to judge on."""
-    return min(counts) < MIN_HOLDOUT_CLASS_ROWS
+def class_rows(truth: NDArray[Any], classes: int) -> list[int]:
+    """The rows of each class; none of numbers."""
+    if truth.dtype.kind == "f":
+        return []
+    return [int(count) for count in np.bincount(truth, minlength=classes)]
+
+
+def low_evidence(counts: Sequence[int], rows: int = 0) -> bool:
+    """Whether a holdout with so many rows of each class is too small to judge on; of numbers, with twice as many rows.
+
+    `rows` is needed where there are no classes.
+    """
+    return _fewest(counts, rows) < MIN_HOLDOUT_CLASS_ROWS
+
+
+def _fewest(counts: Sequence[int], rows: int) -> int:
+    """The rows of the rarest class; of numbers half of all."""
+    return min(counts) if counts else rows // 2
 
 
 def decide(
@@ -62,13 +77,14 @@ def decide(
     *,
     out_of_fold: tuple[OutOfFold, OutOfFold | None] | None = None,
 ) -> Decision:
-    """Judge a challenger; `prior` holds the classes' shares in train `[classes]`, which the majority class predicts.
+    """Judge a challenger; `prior` is what the floor says of every row `[outputs]`: the classes' shares, or the median.
 
     `out_of_fold` (the challenger's, the champion's) is what a holdout with too few rows of a class is replaced by.
     """
-    against = champion.name if champion else "the majority class"
-    rule: Rule = "champion" if champion else "majority_class"
-    counts = [int(count) for count in np.bincount(holdout.labels, minlength=len(prior))]
+    floor = f"the {rules.floor.replace('_', ' ')}"
+    against = champion.name if champion else floor
+    rule: Rule = "champion" if champion else rules.floor
+    counts = class_rows(holdout.labels, len(prior))
 
     def decision(outcome: Outcome, rule: Any, reason: str, **numbers: Any) -> Decision:
         return Decision(
@@ -104,13 +120,14 @@ def decide(
             "other_split",
             f"{against} was trained under split {champion.split}, the challenger under {challenger.split}: it may have "
             "seen the rows that both would be judged on, so they cannot be compared. To start over under the new "
-            "split, delete the pointer serving/NAME.json: the next model is then judged against the majority class.",
+            "split, delete the pointer serving/NAME.json: the next model is then judged against " + floor + ".",
         )
     if champion and champion.graph == challenger.graph and _same_probabilities(champion, challenger):
         return decision(
             "promoted",
             "same_graph",
-            f"The model is that of {against}, byte for byte, and gives every holdout row the same probabilities: "
+            f"The model is that of {against}, byte for byte, and gives every holdout row the same "
+            f"{'probabilities' if counts else 'prediction'}: "
             "only the contract around it was edited, so there is nothing to judge and the edited contract is served.",
         )
 
@@ -120,14 +137,20 @@ def decide(
         if champion
         else (Scorer(rules.metric, rules.positive), np.tile(prior, (len(holdout.labels), 1)))
     )
-    required_gain = rules.min_gain if champion else 0.0
-    if out_of_fold is not None and low_evidence(counts):
+
+    def required_gain(baseline: float) -> float:
+        share = rules.min_gain if champion else 0.0
+        return share * abs(baseline) if in_units(rules.metric) else share
+
+    if out_of_fold is not None and low_evidence(counts, len(holdout.labels)):
         promoted, reason, numbers = _by_cross_validation(
             out_of_fold, candidate[0], baseline[0], prior, against, rules, required_gain
         )
         low_evidence_text = (
             f"The holdout has {_counts_text(counts)} rows by class, and the gate needs at least "
             f"{MIN_HOLDOUT_CLASS_ROWS} of each. "
+            if counts
+            else f"The holdout has {len(holdout.labels)} rows, and the gate needs {2 * MIN_HOLDOUT_CLASS_ROWS}. "
         )
         return decision(
             "promoted" if promoted else "rejected",
@@ -145,15 +168,19 @@ def decide(
             "rejected",
             rule,
             f"{rules.metric} is undefined on these {len(holdout.labels)} rows, which show {_classes_text(counts)} "
-            "classes: gather rows of every class, or choose another metric in [training].",
+            "classes: gather rows of every class, or choose another metric in [training]."
+            if counts
+            else f"{rules.metric} is undefined on these {len(holdout.labels)} rows, whose targets are all the same: "
+            "gather more, or choose another metric in [training].",
         )
-    probability = _share_of_gains(comparison, required_gain)
+    required = required_gain(comparison.baseline.value)
+    probability = _share_of_gains(comparison, required)
     recent, newer = _recent(holdout, candidate, baseline, sign, len(prior), rules) if champion else (None, None)
     if recent is not None and newer is not None:
         rule = "recent"
         promoted, explanation = _not_worse(comparison.gain, newer, recent.rows, rules)
     else:
-        promoted, explanation = _confidently_better(probability, required_gain, recent, rules)
+        promoted, explanation = _confidently_better(probability, required, recent, rules)
     reason = (
         f"On {len(holdout.labels)} rows that no training run saw, {rules.metric} is {comparison.score.value:.4f} "
         "against "
@@ -182,8 +209,8 @@ def _recent(
         return None, None
     rows = np.flatnonzero(holdout.recent)
     labels = holdout.labels[rows]
-    counts = [int(count) for count in np.bincount(labels, minlength=classes)]
-    if min(counts) < MIN_ROWS:
+    counts = class_rows(labels, classes)
+    if _fewest(counts, len(rows)) < MIN_ROWS:
         return Recent(rows=len(rows), class_rows=counts, enough=False), None
     new = compare(
         labels,
@@ -215,7 +242,7 @@ def _by_cross_validation(
     prior: NDArray[np.float64],
     against: str,
     rules: Rules,
-    required_gain: float,
+    required_gain: Callable[[float], float],
 ) -> tuple[bool, str, dict[str, Any]]:
     """Whether to promote by out-of-fold scores, why, and the numbers. Two models' are of different rows: unpaired."""
     own, other = out_of_fold
@@ -236,8 +263,9 @@ def _by_cross_validation(
             count=rules.resamples,
         )
         caveat = ", each on its own training rows, so that only a large gain shows"
-    probability = _share_of_gains(comparison, required_gain)
-    promoted, explanation = _confidently_better(probability, required_gain, None, rules)
+    required = required_gain(comparison.baseline.value)
+    probability = _share_of_gains(comparison, required)
+    promoted, explanation = _confidently_better(probability, required, None, rules)
     reason = (
         f"By repeated cross-validation, on {len(own.labels)} training rows out of fold{caveat}, {rules.metric} is "
         f"{comparison.score.value:.4f} against {comparison.baseline.value:.4f} of {against}: a gain of "
@@ -256,10 +284,14 @@ def _confidently_better(
         f"It is better {more} in {probability:.1%} of {rules.resamples} resamples; {rules.confidence:.1%} is asked for"
     )
     if recent is not None and recent.rows:
+        needed = (
+            f"by class {_counts_text(recent.class_rows)}, and {MIN_ROWS} of each are needed"
+            if recent.class_rows
+            else f"and {2 * MIN_ROWS} are needed"
+        )
         explanation = (
-            f"Only {recent.rows} of them arrived since the champion's data (by class "
-            f"{_counts_text(recent.class_rows)}, and "
-            f"{MIN_ROWS} of each are needed to judge by them), so it must be surely better on all. {explanation}"
+            f"Only {recent.rows} of them arrived since the champion's data ({needed} to judge by them), so it must be "
+            f"surely better on all. {explanation}"
         )
     return probability >= rules.confidence, explanation
 
@@ -300,7 +332,7 @@ def apply_guards(decision: Decision, guards: Sequence[Guard]) -> Decision:
 
 def with_attempt_number(decision: Decision, tries: int) -> Decision:
     """The decision with how often it was tried: the gate does not count throws of the dice, so a reader has to."""
-    if decision.rule not in ("champion", "majority_class"):
+    if decision.rule not in ("champion", "majority_class", "median"):
         return decision
     reason = decision.reason
     if tries > 1:

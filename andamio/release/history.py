@@ -1,4 +1,4 @@
-"""The history of what served and what was refused: one record a promotion, rejection or rollback.
+"""The history of what served and what was refused: one record a change of what serves, or a rejection.
 
 A change of the pointer is part of the pointer that it led to, so it exists from the very moment that it holds. Its
 record under `decisions/` is written after that, and again before the next change: whatever is killed in between, no
@@ -17,13 +17,14 @@ from andamio.storage import documents, layout
 from andamio.storage.documents import Document
 from andamio.storage.ports import Objects
 
-Kind = Literal["promoted", "rejected", "rolled_back"]
+Kind = Literal["promoted", "rejected", "rolled_back", "challenged", "withdrawn"]
 
 
 class HistoryRecord(Document):
     """`decisions/ID.json`: what happened to which release, when (ISO 8601, UTC), by whom or what, and why.
 
-    `release` serves since a promotion or a rollback, and was refused by a rejection; `before` served before.
+    `release` serves since a promotion or a rollback, was refused by a rejection, became the challenger ("challenged"),
+    or was one until it was withdrawn; `before` served before.
     `revision` is that of the pointer, None where it did not move; `decision` names the gate's decision.
     """
 

@@ -18,6 +18,9 @@ from andamio.storage import documents, layout
 from andamio.storage.documents import STRICT
 from andamio.storage.ports import Objects
 
+type Strategy = Literal["shadow", "canary"]
+"""How a challenger is tried: scored beside the champion, or with records of its own to answer."""
+
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,11 @@ class PointerEntry:
 class Change:
     """What led to a revision of the pointer: from which release to which, when (ISO 8601, UTC), who or what, and why.
 
+    `after` serves since a promotion or a rollback, became the challenger, or is the challenger that was withdrawn.
     `decision` names the gate's decision where it was one, `numbers` what it stands on.
     """
 
-    kind: Literal["promoted", "rolled_back"]
+    kind: Literal["promoted", "rolled_back", "challenged", "withdrawn"]
     at: str
     by: str
     reason: str
@@ -67,9 +71,10 @@ class Withdrawn:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What is served: the champion, a challenger with its `share` of traffic, and the champion before.
+    """What is served: the champion, the champion before, and a challenger that is to become the champion.
 
-    `withdrawn` are the releases that were rolled back, `change` is what led to this revision.
+    `strategy` is how the challenger is tried, `share` the share of records that it answers. `withdrawn` are the
+    releases that were rolled back or failed as a challenger, `change` is what led to this revision.
     """
 
     problem: str
@@ -80,11 +85,47 @@ class Pointer:
     previous: PointerEntry | None = None
     withdrawn: tuple[Withdrawn, ...] = ()
     change: Change | None = None
+    strategy: Strategy | None = None
     format_number: Literal[1] = 1
 
     def to_json(self) -> bytes:
-        """The pointer as it is stored."""
-        return json.dumps(asdict(self), indent=1).encode()
+        """The pointer as it is stored; without a challenger it has the fields that every version reads."""
+        fields = asdict(self)
+        if self.strategy is None:
+            del fields["strategy"]
+        return json.dumps(fields, indent=1).encode()
+
+    @property
+    def rollout(self) -> str | None:
+        """The name of the trial of the challenger, which no other has; None without a challenger.
+
+        Every other change of the pointer ends the trial, so that the revision tells it apart.
+        """
+        return None if self.challenger is None else f"{self.challenger.release}-{self.revision}"
+
+    def challenged(self, entry: PointerEntry, strategy: Strategy, share: float, change: Change) -> Pointer:
+        """The pointer after a release became the challenger, in place of one that there may have been."""
+        return replace(
+            self,
+            revision=self.revision + 1,
+            challenger=entry,
+            strategy=strategy,
+            share=share if strategy == "canary" else 0.0,
+            change=change,
+        )
+
+    def withdrew(self, change: Change, mark: Withdrawn | None = None) -> Pointer:
+        """The pointer after the challenger was withdrawn; marked, neither it nor its model is promoted unforced."""
+        others = [one for one in self.withdrawn if mark is None or one.release != mark.release]
+        return replace(
+            self,
+            revision=self.revision + 1,
+            challenger=None,
+            strategy=None,
+            share=0.0,
+            withdrawn=(*others, *([mark] if mark is not None else [])),
+            change=change,
+        )
 
     def promoted(self, served: PointerEntry, change: Change | None = None, identity: str = "") -> Pointer:
         """The pointer after a promotion: the champion becomes the previous one, the challenger's place is free.
@@ -96,6 +137,7 @@ class Pointer:
             revision=self.revision + 1,
             champion=served,
             challenger=None,
+            strategy=None,
             share=0.0,
             previous=self.champion,
             withdrawn=self._withdrawn_without(served, identity),
@@ -114,6 +156,7 @@ class Pointer:
             revision=self.revision + 1,
             champion=served,
             challenger=None,
+            strategy=None,
             share=0.0,
             previous=None,
             withdrawn=marked,

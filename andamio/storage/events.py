@@ -15,7 +15,14 @@ from pydantic import Field
 from andamio.storage.documents import Document
 
 EventType = Literal[
-    "Model promoted", "Model rejected", "Drift seen", "Performance worse", "Model rolled back", "Approval needed"
+    "Model promoted",
+    "Model rejected",
+    "Drift seen",
+    "Performance worse",
+    "Model rolled back",
+    "Approval needed",
+    "Model challenged",
+    "Model withdrawn",
 ]
 """The detail-types of events."""
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)

@@ -1,9 +1,9 @@
 """The layout of the three buckets: all prefixes and keys.
 
 The *lake* holds data (`raw/`, `staging/`, `quarantine/`, `datasets/`) and what the watch keeps (`captures/`,
-`feedback/`, `monitoring/`); the *models* bucket holds what training makes (`runs/`, `releases/`, `mlflow/`) and what
-becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files to score and their results
-(`incoming/`, `scored/`, `rejected/`, `batches/`).
+`feedback/`, `monitoring/`, `trials/`); the *models* bucket holds what training makes (`runs/`, `releases/`,
+`mlflow/`) and what becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files to score
+and their results (`incoming/`, `scored/`, `rejected/`, `batches/`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ DATASETS = "datasets/"
 CAPTURES = "captures/"
 FEEDBACK = "feedback/"
 MONITORING = "monitoring/"
+TRIALS = "trials/"
 # Prefixes of the models bucket.
 RUNS = "runs/"
 RELEASES = "releases/"
@@ -65,6 +66,11 @@ def dataset(version: str, file: str = "") -> str:
 def dataset_rows(version: str, side: str) -> str:
     """The rows of one side of a data version, "train" or "holdout"."""
     return dataset(version, f"{side}.npz")
+
+
+def trial_of_challenger(rollout: str, part: str = "") -> str:
+    """What is known of a challenger's trial, or one part of it."""
+    return f"{TRIALS}{rollout}/{part}"
 
 
 def staging(digest: str, file: str = "") -> str:

@@ -15,13 +15,14 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from andamio import names
 from andamio.adapters.events import BusEvents
 from andamio.adapters.s3 import S3Objects
+from andamio.contract.deployed import load_problem
 from andamio.errors import UsageError
 from andamio.settings import ApiSettings, RegistrySettings, ScoreSettings, TrainSettings
 from andamio.testing.cloud import FUNCTION_SECONDS, LocalAws
 from andamio.testing.tracker import MemoryTracker
 from infra import asl
 
-MACHINES = ("etl", "train", "batch", "monitor")
+MACHINES = ("etl", "train", "batch", "monitor", "rollout")
 TRAINING_STARTED = {"StartAt": "Train", "States": {"Train": {"Type": "Pass", "End": True}}}
 """Takes the place of training where only its start matters."""
 TRACKING_URI = RegistrySettings.PREFIX + "TRACKING_URI"
@@ -53,7 +54,8 @@ ENVIRONMENT: Mapping[str, str] = {
 def deployed(aws: LocalAws, machines: Sequence[str], environment: Mapping[str, str]) -> Iterator[None]:
     """The named state machines with their functions, for the time of an account; a retry waits for 50 ms at most.
 
-    Training that ETL starts is a machine of its own, `started`, that does nothing: tests start `train` themselves.
+    Training that ETL starts is a machine of its own, `started`, that does nothing: tests start `train` themselves. So
+    is the trial that training starts, `trial`.
     Raises `UsageError` for a machine that there is not.
     """
     deploys: dict[str, Callable[[LocalAws], None]] = {
@@ -61,6 +63,7 @@ def deployed(aws: LocalAws, machines: Sequence[str], environment: Mapping[str, s
         "train": _train,
         "batch": _batch,
         "monitor": _monitor,
+        "rollout": _rollout,
     }
     if unknown := sorted(set(machines) - set(deploys)):
         raise UsageError(f"Expected machines among {', '.join(MACHINES)}. Got '{unknown[0]}'.")
@@ -68,7 +71,7 @@ def deployed(aws: LocalAws, machines: Sequence[str], environment: Mapping[str, s
         exits.enter_context(patch.object(retrier_decl, "time", SimpleNamespace(sleep=_sleep)))
         for part in machines:
             deploys[part](aws)
-        if "train" in machines and environment[TRACKING_URI] == _REMEMBERED:
+        if {"train", "rollout"} & set(machines) and environment[TRACKING_URI] == _REMEMBERED:
             exits.enter_context(_remembered_runs())
         yield
 
@@ -94,6 +97,7 @@ def _train(aws: LocalAws) -> None:
     values: dict[str, str | int] = {"Parallel": _PARALLEL, "ApprovalSeconds": _APPROVAL_SECONDS, "Partition": "aws"}
     for part, module in {"train": train, "search": search, "registry": registry}.items():
         values |= _function(aws, part, module)
+    values["RolloutMachine"] = aws.machine("trial", TRAINING_STARTED, {})
     # Tasks are for large data; steps here run in the process of the test, whatever their size.
     aws.machine("train", asl.without(asl.load(asl.FOLDER / "train.asl.json"), "ecs:runTask"), values)
 
@@ -109,6 +113,12 @@ def _batch(aws: LocalAws) -> None:
         "Workers": _WORKERS,
     }
     aws.machine("batch", asl.FOLDER / "batch.asl.json", values)
+
+
+def _rollout(aws: LocalAws) -> None:
+    from lambdas.registry import handler
+
+    aws.machine("rollout", asl.FOLDER / "rollout.asl.json", _function(aws, "registry", handler))
 
 
 def _monitor(aws: LocalAws) -> None:
@@ -137,7 +147,9 @@ def _remembered_runs() -> Iterator[None]:
         settings = RegistrySettings.from_env()
         origin = Origin(f"s3://{settings.lake}/", settings.lock)
         lake, models = S3Objects(settings.lake), S3Objects(settings.models)
-        return registry.Registry(lake, models, origin, tracker, _REMEMBERED, News(BusEvents(), settings.system))
+        return registry.Registry(
+            lake, models, origin, tracker, _REMEMBERED, News(BusEvents(), settings.system), load_problem()
+        )
 
     with patch.object(registry, "connect", connect):
         yield

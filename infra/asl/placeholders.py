@@ -23,6 +23,7 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
             "Partition",
             "TaskCluster",
             "ApprovalSeconds",
+            "RolloutMachine",
             "TaskDefinition",
             "TaskSeconds",
             "TaskSubnetOne",
@@ -30,6 +31,7 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
             "TaskSecurityGroup",
         }
     ),
+    "rollout": frozenset({"RegistryFunction", "RegistryFunctionSeconds"}),
     "monitor": frozenset({"MonitorFunction", "MonitorFunctionSeconds"}),
     "batch": frozenset({"ScoreFunction", "ScoreFunctionSeconds", "BatchBucket", "BatchTopic", "Workers", "Partition"}),
 }

@@ -21,6 +21,12 @@ MANUAL = "docs/operations.md"
 CALLED_ALONE = ("api", "capture")
 """Functions that no state machine calls: where Lambda has no room for them, nobody tries again for long."""
 
+OF_A_CHALLENGER = ("challenger-errors", "challenger-latency")
+"""Alarms that withdraw the challenger by themselves."""
+FAULTS = 3
+SLOWER = 10
+"""An alarm does not wait for the rule: its median is so many times what the gate allows."""
+
 STEP_ERRORS, STEP_SECONDS = 3, 900
 """A state machine tries again what fails once, and says what fails for good. So many errors so soon are a crash."""
 
@@ -51,6 +57,7 @@ class Measured:
     """What AWS measures of a system: the name of its API, functions, queues and access log, and the API's log group.
 
     functions is part -> name of the function; queues are names; `stream` is empty where there is no access log.
+    `max_latency_ms` is what the gate allows a model.
     `subscription` is the name of the filter through which the API's log reaches `capture`.
     """
 
@@ -60,6 +67,7 @@ class Measured:
     stream: str
     api_log: logs.ILogGroup
     subscription: str
+    max_latency_ms: float
 
 
 def of_the_watch(system: str) -> Iterator[Alarm]:
@@ -137,20 +145,52 @@ def of_the_service(system: str, measured: Measured) -> Iterator[Alarm]:
     )
 
 
+def of_a_challenger(system: str, max_latency_ms: float) -> Iterator[Alarm]:
+    """The alarms that end a trial: on metrics that are counted from the API's log, in which no emulator counts."""
+    errors, latency = OF_A_CHALLENGER
+    yield Alarm(
+        errors,
+        f"A challenger had no answer in {FAULTS} requests of five minutes, which the champion answered.",
+        f"{names.METRICS}/{system}",
+        "ChallengerFaults",
+        {},
+        FAULTS,
+    )
+    yield Alarm(
+        latency,
+        f"A challenger takes {SLOWER * max_latency_ms:g} ms a record, or more, for three minutes.",
+        f"{names.METRICS}/{system}",
+        "ChallengerMilliseconds",
+        {},
+        SLOWER * max_latency_ms,
+        statistic="p50",
+        seconds=60,
+        periods=3,
+    )
+
+
 class Alarms(Construct):
     """Every alarm of a system, with the alerts topic as its action; `measured` is None on the local cloud.
 
     The topic's policy and its key let CloudWatch publish: see `Alerts`.
     """
 
-    alarms: Sequence[Alarm]
+    alarms: list[Alarm]
     arns: Sequence[str]
 
     def __init__(self, scope: Construct, id: str, *, system: str, topic: sns.ITopic, measured: Measured | None) -> None:
         super().__init__(scope, id)
-        self.alarms = [*of_the_watch(system), *(of_the_service(system, measured) if measured else ())]
+        self.alarms = list(of_the_watch(system))
         if measured:
-            self._count_refusals(system, measured.api_log)
+            self.alarms += [*of_the_service(system, measured), *of_a_challenger(system, measured.max_latency_ms)]
+            counted = f"{names.METRICS}/{system}"
+            refused = f'{{ $.event = "{names.EVENT_RELEASE_REFUSED}" }}'
+            self._count("ReleaseRefused", "ReleaseRefusedLines", refused, "1", counted, measured.api_log)
+            failed = f'{{ $.event = "{names.EVENT_CHALLENGER_FAILED}" }}'
+            self._count("ChallengerFaults", "ChallengerFaultLines", failed, "1", counted, measured.api_log)
+            variants = f'($.variant = "{names.CHALLENGER}" || $.variant = "{names.SHADOW}")'
+            timed = f"{{ {variants} && $.model_ms >= 0 }}"
+            self._count("ChallengerMilliseconds", "ChallengerTimes", timed, "$.model_ms", counted, measured.api_log)
         self.arns = [self._make(alarm, system, topic) for alarm in self.alarms]
 
     def _make(self, alarm: Alarm, system: str, topic: sns.ITopic) -> str:
@@ -178,16 +218,16 @@ class Alarms(Construct):
         arn: str = made.attr_arn
         return arn
 
-    def _count_refusals(self, system: str, group: logs.ILogGroup) -> None:
+    def _count(self, metric: str, id: str, pattern: str, value: str, namespace: str, group: logs.ILogGroup) -> None:
         """A metric only while there is something to count: its price is by the hour in which it has data."""
         logs.CfnMetricFilter(
             self,
-            "ReleaseRefusedLines",
+            id,
             log_group_name=group.log_group_name,
-            filter_pattern=f'{{ $.event = "{names.EVENT_RELEASE_REFUSED}" }}',
+            filter_pattern=pattern,
             metric_transformations=[
                 logs.CfnMetricFilter.MetricTransformationProperty(
-                    metric_namespace=f"{names.METRICS}/{system}", metric_name="ReleaseRefused", metric_value="1"
+                    metric_namespace=namespace, metric_name=metric, metric_value=value
                 )
             ],
         )

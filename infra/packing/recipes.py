@@ -105,7 +105,7 @@ SEARCH = Recipe(
 )
 REGISTRY = Recipe(
     "registry",
-    packages=("andamio", "training", "registry"),
+    packages=("andamio", "training", "monitoring", "registry", "rollout"),
     readable=("andamio",),
     imports=(
         "jinja2",

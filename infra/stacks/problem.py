@@ -35,6 +35,7 @@ from infra.constructs.contract import ContractLayer
 from infra.constructs.function import MOST_SCRATCH_MIB, SCRATCH_MIB, BundledFunction
 from infra.constructs.machine import FileMachine
 from infra.constructs.queue import DeadLetterQueue
+from infra.constructs.rollout import Rollout
 from infra.constructs.scoring import Scoring
 from infra.constructs.table import PredictionsTable
 from infra.constructs.watch import Watch
@@ -57,7 +58,7 @@ ACCESS_LOG = "access/"
 
 
 class ProblemStack(Stack):
-    """Buckets and table, functions, four state machines, the API, and what connects them."""
+    """Buckets and table, functions, five state machines, the API, and what connects them."""
 
     def __init__(
         self,
@@ -125,7 +126,8 @@ class ProblemStack(Stack):
                 layout.STAGING: 30,
                 ACCESS_LOG: 90,
                 **dict.fromkeys(
-                    (layout.CAPTURES, layout.FEEDBACK, layout.MONITORING), self._problem.contract.monitor.keep_days
+                    (layout.CAPTURES, layout.FEEDBACK, layout.MONITORING, layout.TRIALS),
+                    self._problem.contract.monitor.keep_days,
                 ),
             },
             forget={layout.DATASETS: 365},
@@ -192,12 +194,13 @@ class ProblemStack(Stack):
         )
         self._registry = self._function(
             "registry",
-            "A candidate into MLflow, and a release to be served: register, promote",
+            "A candidate into MLflow, and a release to be served: register, promote, look at a trial",
             RegistrySettings(
                 name, self._system, lake.bucket_name, models.bucket_name, self._tracking_uri, lock_digest()
             ),
             memory_mb=2048,
             timeout=600,
+            layers=[contract],
         )
         self._capture = self._function(
             "capture",
@@ -287,6 +290,14 @@ class ProblemStack(Stack):
 
     def _machines(self, contract: ContractLayer) -> None:
         system, given_role = self._system, self._options.existing_role_arn
+        self._rollout = Rollout(
+            self,
+            "Rollout",
+            system=system,
+            registry=self._registry,
+            given_role=given_role,
+            rings=not self._options.local,
+        )
         self._train_machine = FileMachine(
             self,
             "TrainMachine",
@@ -297,7 +308,7 @@ class ProblemStack(Stack):
                 "SearchFunction": self._search,
                 "RegistryFunction": self._registry,
             },
-            starts={},
+            starts={"RolloutMachine": self._rollout.machine},
             numbers={
                 "Parallel": self._problem.contract.training.parallel,
                 "ApprovalSeconds": 3600 * self._problem.contract.release.approve_hours,
@@ -348,6 +359,7 @@ class ProblemStack(Stack):
             contract=contract,
         )
         machines = [self._etl_machine, self._train_machine, self._scoring.machine, self._watch.machine]
+        machines.append(self._rollout.machine)
         self._alerts = Alerts(
             self,
             "Alerts",
@@ -391,6 +403,7 @@ class ProblemStack(Stack):
             stream=self._access_stream,
             api_log=self._api_function.log_group,
             subscription=self._subscription,
+            max_latency_ms=self._problem.contract.gate.max_latency_ms,
         )
         machines = {one.part: one.state_machine_arn for one in made if isinstance(one, FileMachine)}
         alarms = Alarms(self, "Alarms", system=system, topic=topic, measured=measured)
@@ -408,6 +421,7 @@ class ProblemStack(Stack):
             "EtlMachine": self._etl_machine.state_machine_arn,
             "TrainMachine": self._train_machine.state_machine_arn,
             "BatchMachine": self._scoring.machine.state_machine_arn,
+            "RolloutMachine": self._rollout.machine.state_machine_arn,
             "MonitorMachine": self._watch.machine.state_machine_arn,
             "BatchTopic": self._scoring.topic.topic_arn,
             "PredictionsTable": self._table.table_name,

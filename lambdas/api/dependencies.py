@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
+from lambdas.api.champion.challenger import Challenger
 from lambdas.api.champion.champion import Champion
 from lambdas.api.champion.serving import Serving
 from lambdas.api.predictions.capture import Capture
@@ -34,6 +35,11 @@ async def _serving(request: Request) -> Serving:
 async def _champion(request: Request) -> Champion:
     serving: Serving = request.app.state.connect()
     return serving.champion()
+
+
+async def _challenger(request: Request) -> Challenger | None:
+    serving: Serving = request.app.state.connect()
+    return serving.challenger
 
 
 async def _capture(request: Request) -> Capture:
@@ -63,6 +69,8 @@ ServingNow = Annotated[Serving, Depends(_serving)]
 ChampionNow = Annotated[Champion, Depends(_champion)]
 """The champion, after a look at the pointer if one is due. Where a body follows, it comes first: without a model
 nothing is read."""
+ChallengerNow = Annotated[Challenger | None, Depends(_challenger)]
+"""The challenger that the look of `ChampionNow`, which stands before it, led to."""
 CaptureNow = Annotated[Capture, Depends(_capture)]
 StoresNow = Annotated[Stores, Depends(_stores)]
 JsonBody = Annotated[object, Depends(_json_body)]

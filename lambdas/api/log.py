@@ -10,6 +10,7 @@ import json
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from fastapi import Request
 
@@ -27,6 +28,11 @@ def write(lines: Iterable[Mapping[str, object]]) -> None:
     out = sys.stdout
     out.write("".join([_encode(line) + "\n" for line in lines]))
     out.flush()
+
+
+def now() -> str:
+    """This moment as lines have it: ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def event(name: str, **fields: object) -> None:

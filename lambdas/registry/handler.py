@@ -1,4 +1,4 @@
-"""One step after the decision a call: register, ask for approval, promote or decline; and follow.
+"""One step after the decision a call: register, ask for approval, promote or decline; look at a trial; and follow.
 
 `follow` comes after a change by hand. MLflow fits no other function.
 """
@@ -13,6 +13,8 @@ from typing import Any
 from andamio.adapters.events import BusEvents
 from andamio.adapters.refusals import quoted_refusal
 from andamio.adapters.s3 import S3Objects
+from andamio.contract import Contract
+from andamio.contract.deployed import load_problem
 from andamio.errors import AndamioError, TrainingError
 from andamio.names import EVENT_REGISTRY
 from andamio.settings import RegistrySettings
@@ -20,10 +22,21 @@ from andamio.step import Step, Steps, logged_step
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from registry import approve, follow, reachable, register
-from registry.documents import AliasResult, ApprovalState, AskedResult, Conflict, ModelResult, RunResult
-from registry.events import ApprovalEvent, AskApprovalEvent, DeclineEvent, FollowEvent, PromoteEvent, RegisterEvent
+from registry.documents import AliasResult, ApprovalState, AskedResult, Conflict, LookResult, ModelResult, RunResult
+from registry.events import (
+    ApprovalEvent,
+    AskApprovalEvent,
+    DeclineEvent,
+    FollowEvent,
+    LookEvent,
+    PromoteEvent,
+    RegisterEvent,
+    WithdrawEvent,
+)
 from registry.news import News
 from registry.record import Origin, Tracker, Trackers
+from registry.trial import conclude_trial
+from rollout import trial as trials
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +49,7 @@ class Registry:
     tracker: Trackers
     tracking_uri: str
     news: News
+    contract: Contract
 
 
 @cache
@@ -63,6 +77,7 @@ def connect() -> Registry:
         tracker,
         settings.tracking_uri,
         News(BusEvents(), settings.system),
+        load_problem(),
     )
 
 
@@ -75,7 +90,16 @@ def _register(to: Registry, event: RegisterEvent) -> RunResult | ModelResult:
 
 def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
     now = datetime.now(UTC)
-    promoted = register.promote(to.models, event.run, event.decision, to.tracker, to.news, now, attempt=event.attempt)
+    promoted = register.promote(
+        to.models,
+        event.run,
+        event.decision,
+        to.tracker,
+        to.news,
+        now,
+        attempt=event.attempt,
+        rules=to.contract.release,
+    )
     return promoted if isinstance(promoted, Conflict) else promoted.summary()
 
 
@@ -93,6 +117,27 @@ def _decline(to: Registry, event: DeclineEvent) -> ModelResult:
     return approve.decline(to.models, event.run, event.decision, to.tracker, to.news, datetime.now(UTC)).summary()
 
 
+def _look(to: Registry, event: LookEvent) -> LookResult:
+    found = trials.look(to.lake, to.models, to.contract, event.rollout, datetime.now(UTC))
+    return conclude_trial(
+        to.models,
+        found.pointer,
+        event.rollout,
+        found.status,
+        found.reason,
+        to.tracker,
+        to.news,
+        seconds=found.seconds,
+        mlflow_run=event.mlflow_run,
+    )
+
+
+def _withdraw(to: Registry, event: WithdrawEvent) -> LookResult:
+    raised = datetime.fromisoformat(event.raised)
+    found = trials.withdraw_by_alarm(to.models, to.contract.problem.name, event.alarm, raised, datetime.now(UTC))
+    return conclude_trial(to.models, found.pointer, found.rollout, found.status, found.reason, to.tracker, to.news)
+
+
 def _follow(to: Registry, event: FollowEvent) -> AliasResult:
     return follow.follow(to.models, event.problem, to.tracker)
 
@@ -103,6 +148,8 @@ STEPS: Steps[Registry] = {
     "ask_approval": Step(AskApprovalEvent, _ask_approval),
     "decline": Step(DeclineEvent, _decline),
     "promote": Step(PromoteEvent, _promote),
+    "look": Step(LookEvent, _look),
+    "withdraw": Step(WithdrawEvent, _withdraw),
     "follow": Step(FollowEvent, _follow),
 }
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import registry.card.choosing as choosing
 import registry.card.making as making
+import registry.card.numbers as numbers
 import registry.card.page as page
 import registry.card.quality as quality
 from andamio.release.release import CARD, CARD_PAGE
@@ -41,8 +42,7 @@ def make(facts: Facts, plots: Mapping[str, bytes] | None = None) -> Card:
     found = [
         quality.figures(facts),
         making.purpose(facts),
-        quality.threshold(facts),
-        quality.calibration(facts),
+        *_answers(facts),
         quality.slices(facts),
         quality.importance(facts),
         making.data(facts),
@@ -60,6 +60,14 @@ def make(facts: Facts, plots: Mapping[str, bytes] | None = None) -> Card:
         summary=f"{verdict.words}\n\n{quality.brief_table(facts)}\n",
         verdict=verdict,
     )
+
+
+def _answers(facts: Facts) -> list[Section]:
+    """What its answers are worth: a class with probabilities, or a number with an interval."""
+    found, measured = facts.evaluation.numbers, facts.evaluation.calibration
+    if found is not None:
+        return [numbers.errors(facts, found), numbers.intervals(facts, found)]
+    return [quality.threshold(facts), *([] if measured is None else [quality.calibration(facts, measured)])]
 
 
 def _markdown(title: str, verdict: Verdict, sections: list[Section]) -> str:

@@ -10,7 +10,7 @@ from registry.card.facts import Facts
 from registry.card.markdown import Section, escaped, paragraphs, table
 from registry.card.wording import counted, family, interval, listed, metric, number
 from training.documents import ScoredTrial, UnscoredTrial
-from training.families.spaces import PLAIN
+from training.evaluate.plots import loss_text
 from training.trials.selection import Score, error_of_difference
 
 TRIALS_SHOWN = 8
@@ -77,9 +77,13 @@ def _folds(facts: Facts) -> str:
     folds = max(len(trial.folds) for trial in facts.done) // repeats
     repeated = f", repeated {counted(repeats, 'time')}" if repeats > 1 else ""
     return (
-        f"Each was scored by cross-validation on train alone ({counted(folds, 'fold')}{repeated}, stratified by class, "
-        "grouped by the split's key); the holdout took no part."
+        f"Each was scored by cross-validation on train alone ({counted(folds, 'fold')}{repeated}, stratified by "
+        f"{_strata(facts)}, grouped by the split's key); the holdout took no part."
     )
+
+
+def _strata(facts: Facts) -> str:
+    return "class" if facts.evaluation.numbers is None else "tenths of the target"
 
 
 def _ranked(facts: Facts) -> list[list[str]]:
@@ -119,8 +123,10 @@ def _guard(facts: Facts) -> str:
     """What the guard at choice said of the trials that it was asked for."""
     if not facts.fit.guarded:
         return ""
+    task = facts.contract.task
+    loss = "calibrated log loss" if facts.evaluation.numbers is None else loss_text(facts.metric).lower()
     text = (
-        "Guard: the calibrated log loss of a model, out of fold, is not above that of a plain logistic regression by "
+        f"Guard: the {loss} of a model, out of fold, is not above that of a plain {family(task.linear)} by "
         "more than one standard error of the difference"
     )
     failed = [each for each in facts.fit.guarded if not each.passed]
@@ -135,8 +141,8 @@ def _guard(facts: Facts) -> str:
 
 
 def _any_passed(facts: Facts) -> bool:
-    """Whether a trial passed the guard; plain logistic regression always does, and the guard is not asked for it."""
-    return PLAIN in facts.fit.order or any(each.passed for each in facts.fit.guarded)
+    """Whether a trial passed the guard; the plain linear family always does, and the guard is not asked for it."""
+    return facts.contract.task.linear in facts.fit.order or any(each.passed for each in facts.fit.guarded)
 
 
 def _curse(facts: Facts) -> str:
@@ -165,9 +171,13 @@ def _parity(facts: Facts) -> str:
         return ""
     return (
         f"Parity: the exported model differs from what was trained by at most {parity.largest:.1e} in any "
-        f"probability ({parity.tolerance:.0e} is allowed), on {counted(parity.rows, 'row')} of "
+        f"{_in_any(facts)} ({parity.tolerance:.0e} is allowed), on {counted(parity.rows, 'row')} of "
         "train and on perturbed ones."
     )
+
+
+def _in_any(facts: Facts) -> str:
+    return "probability" if facts.evaluation.numbers is None else "prediction, in standard deviations of the target"
 
 
 def left_out(facts: Facts) -> Section:
@@ -236,8 +246,9 @@ def _worth(facts: Facts, whole: ScoredTrial, selected: ScoredTrial) -> str:
 
 def _on_holdout(facts: Facts, selected: ScoredTrial) -> str:
     """Where the holdout tells the chosen regression from plain regression with every column; "" where it does not."""
-    gains = facts.evaluation.gains.get(PLAIN, {})
-    if facts.low_evidence or selected.id != facts.fit.trial or selected.family != PLAIN:
+    plain = facts.contract.task.linear
+    gains = facts.evaluation.gains.get(plain, {})
+    if facts.low_evidence or selected.id != facts.fit.trial or selected.family != plain:
         return ""
     told = []
     for name, gain in sorted(gains.items()):
@@ -246,9 +257,7 @@ def _on_holdout(facts: Facts, selected: ScoredTrial) -> str:
         ends = sorted((abs(gain.low), abs(gain.high)))
         better = "better" if gain.value > 0 else "worse"
         told.append(f"{better} in {metric(name)} by {number(abs(gain.value))} ({number(ends[0])} to {number(ends[1])})")
-    return (
-        f"The holdout tells it from a plain logistic regression with all columns: {' and '.join(told)}." if told else ""
-    )
+    return f"The holdout tells it from a plain {family(plain)} with all columns: {' and '.join(told)}." if told else ""
 
 
 def _best(facts: Facts, trials: Sequence[ScoredTrial]) -> ScoredTrial:

@@ -134,7 +134,9 @@ def limits(facts: Facts) -> Section:
     """Where its answers stop meaning anything."""
     found = []
     counts = facts.evaluation.classes
-    if facts.low_evidence:
+    if facts.low_evidence and not counts:
+        found.append(f"Low evidence: the holdout has {counted(facts.evaluation.rows, 'row')}; at least 20 are needed.")
+    elif facts.low_evidence:
         held = listed([f"{count:,} of “{escaped(facts.text(key))}”" for key, count in counts.items()])
         found.append(
             f"Low evidence: the holdout has {held}; at least {FEW_ROWS_OF_A_CLASS} of each are needed to judge by it."
@@ -149,8 +151,8 @@ def limits(facts: Facts) -> Section:
     conflicting_rows = facts.profile.conflicts.rows if facts.profile else 0
     if conflicting_rows:
         found.append(
-            f"{counted(conflicting_rows, 'row')} of the data agree in every feature and disagree in the class: "
-            "no model can be right about all of them."
+            f"{counted(conflicting_rows, 'row')} of the data agree in every feature and disagree in the "
+            f"{'class' if counts else 'target'}: no model can be right about all of them."
         )
     if facts.audit is None:
         found.append("This data version was not audited for leakage.")

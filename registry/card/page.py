@@ -24,6 +24,8 @@ CAPTIONS = {
     "precision_recall": "Precision and recall",
     "confusion": "Confusion at the threshold",
     "calibration": "Calibration",
+    "predicted": "Prediction and truth",
+    "residuals": "What is left over",
     "slices": "Slices",
     "importance": "Permutation importance",
 }

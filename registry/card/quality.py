@@ -6,9 +6,10 @@ from andamio.contract.tables import Costs
 from andamio.gate.decision import Figure
 from registry.card.facts import Facts
 from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
-from registry.card.verdict import PLAIN, gain_over, visible_slices
+from registry.card.verdict import gain_over, visible_slices
 from registry.card.wording import MEANINGS, counted, family, interval, listed, metric, number
-from training.evaluate.documents import CalibrationFigures, FeatureImportance, order_of_slices
+from training.evaluate.documents import CalibrationFigures, FeatureImportance, SliceFigure, order_of_slices
+from training.evaluate.plots import loss_text
 
 SLICES_SHOWN = 15
 FEATURES_SHOWN = 20
@@ -20,7 +21,8 @@ def figures(facts: Facts) -> Section:
     groups = evaluation.groups
     grouped = f" in {groups:,} groups that stay together" if groups != evaluation.rows else ""
     classes = evaluation.classes
-    by_class = f" ({', '.join(f'{count:,} {escaped(facts.text(key))}' for key, count in classes.items())})"
+    by_class = ", ".join(f"{count:,} {escaped(facts.text(key))}" for key, count in classes.items())
+    by_class = f" ({by_class})" if by_class else ""
     parts = [
         f"Measured on the holdout: {counted(evaluation.rows, 'row')}{by_class}{grouped}, which "
         "no training run, search or threshold ever saw. In brackets: the 95% interval.",
@@ -29,8 +31,9 @@ def figures(facts: Facts) -> Section:
     ]
     if facts.low_evidence:
         parts.append(
-            "**Low evidence.** The holdout has fewer than 10 rows of a class: too few for an interval. The model is "
-            "therefore judged by repeated cross-validation, on rows that helped to choose it: that is optimistic."
+            f"**Low evidence.** The holdout has fewer than {'10 rows of a class' if classes else '20 rows'}: too few "
+            "for an interval. The model is therefore judged by repeated cross-validation, on rows that helped to "
+            "choose it: that is optimistic."
         )
     success = evaluation.success
     if success:
@@ -48,17 +51,18 @@ def figures(facts: Facts) -> Section:
 
 def _against_plain(facts: Facts) -> str:
     """The paired comparison with a plain logistic regression, and in what else it is worse than that."""
-    gain = gain_over(facts, PLAIN)
+    plain = facts.contract.task.linear
+    gain = gain_over(facts, plain)
     if gain is None:
         return ""
     told = "" if gain.low > 0 or gain.high < 0 else ": these rows show no difference"
     worse = [
         f"{metric(name)} by {interval(_loss(each))}"
-        for name, each in sorted(facts.evaluation.gains[PLAIN].items())
+        for name, each in sorted(facts.evaluation.gains[plain].items())
         if name != facts.metric and each.high is not None and each.high < 0
     ]
     return (
-        f"Compared row by row, its gain over a plain logistic regression in {metric(facts.metric)} is "
+        f"Compared row by row, its gain over a plain {family(plain)} in {metric(facts.metric)} is "
         f"{interval(gain.figure)}{told}."
         + (f" Beyond chance it is worse than that in {' and in '.join(worse)}." if worse else "")
     )
@@ -150,9 +154,9 @@ def _row_in_words(texts: list[str], confusion: list[list[int]], index: int) -> s
     return f"{_rows_that_are(sum(row))} “{texts[index]}”: {right}{', ' + mistaken if mistaken else ''}"
 
 
-def calibration(facts: Facts) -> Section:
+def calibration(facts: Facts, measured: CalibrationFigures) -> Section:
     """Whether the probabilities are calibrated."""
-    measured, fitted = facts.evaluation.calibration, facts.fit.calibration
+    fitted = facts.fit.calibration
     kinds = {
         "platt": "Scores were turned into probabilities by Platt scaling",
         "temperature": "Scores were turned into probabilities by one temperature",
@@ -213,7 +217,7 @@ def slices(facts: Facts) -> Section | None:
             f"{escaped(item.feature)}: {escaped(item.slice)}",
             f"{item.rows:,}",
             interval(item),
-            number(item.brier),
+            number(item.brier if item.brier is not None else _loss_of(item)),
             number(item.expected),
             "**worse**" if item.worse else "" if item.enough else "too few rows",
         ]
@@ -228,15 +232,31 @@ def slices(facts: Facts) -> Section | None:
     few = len(found) - len(judged)
     less = f" Another {counted(few, 'slice')} {'has' if few == 1 else 'have'} too few rows to be judged." if few else ""
     less += " Small slices have wide intervals: one that is not marked is not proven to be served alike."
+    loss, beside = _expectation(facts)
     parts = [
-        f"{lead}{less} For every category and the quarters of every number: {metric(facts.metric)}, and the Brier "
-        "score beside the one that the model's own probabilities expect of these rows. Rows may be harder than others, "
-        "and the model may say so; worse is where it is wrong more than it says.",
-        table(["slice", "rows", metric(facts.metric), "Brier score", "expected", ""], rows),
+        f"{lead}{less} For every category and the quarters of every number: {metric(facts.metric)}, and the {loss} "
+        f"{beside}",
+        table(["slice", "rows", metric(facts.metric), loss, "expected", ""], rows),
     ]
     if len(shown) < len(found):
         parts.append(f"The other {len(found) - len(shown):,} are in evaluation.json.")
     return Section("Where it is worse", paragraphs(parts), ("slices",))
+
+
+def _expectation(facts: Facts) -> tuple[str, str]:
+    """The loss that slices are judged by, and what it is compared with."""
+    if facts.evaluation.numbers is not None:
+        return loss_text(facts.metric).lower(), "beside that of all rows. Some rows are harder than others."
+    return (
+        "Brier score",
+        "beside the one that the model's own probabilities expect of these rows. Rows may be harder than others, and "
+        "the model may say so; worse is where it is wrong more than it says.",
+    )
+
+
+def _loss_of(item: SliceFigure) -> float | None:
+    excess = item.excess.value
+    return None if item.expected is None or excess is None else item.expected + excess
 
 
 def importance(facts: Facts) -> Section | None:

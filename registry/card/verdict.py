@@ -12,6 +12,7 @@ from andamio.gate.decision import Figure
 from andamio.stats.metrics import higher_is_better
 from registry.card.facts import Facts
 from registry.card.markdown import code, escaped
+from registry.card.numbers import falls_short
 from registry.card.wording import counted, family, interval, listed, metric, number
 from training.evaluate.documents import GateDecision, SliceFigure
 
@@ -19,7 +20,6 @@ SMALL_HOLDOUT = 200
 """Rows below which one figure on a holdout is too coarse to be read without its interval."""
 POOR_CALIBRATION = 0.1
 """Probabilities that are this far off on average, and further than by chance, are not to be taken at their word."""
-PLAIN = "logistic_regression"
 
 Level = Literal["no", "care", "yes"]
 _LEADS: dict[Level, str] = {
@@ -86,7 +86,8 @@ def _evidence(facts: Facts) -> str:
     rows, name = facts.evaluation.rows, metric(facts.metric)
     shown = interval(facts.figure).replace(" (", " (95% interval ")
     if facts.low_evidence:
-        few = f", {min(facts.evaluation.classes.values())} of one class"
+        classes = facts.evaluation.classes
+        few = f", {min(classes.values())} of one class" if classes else ""
         return (
             f"**The evidence is low**: only {counted(rows, 'row')} were held out{few}, too few to judge by. "
             f"{name[:1].upper() + name[1:]} in repeated cross-validation is {shown}."
@@ -98,8 +99,9 @@ def _forbids(facts: Facts) -> list[str]:
     found = []
     if facts.figure.value is None:
         found.append("The metric is undefined on these rows: nothing is known of how good it is.")
-    if beats(facts, "majority_class") is False or _failed_against_majority(facts.decision):
-        found.append("It is not provably better than always saying the most frequent class.")
+    if beats(facts, facts.contract.task.floor) is False or _failed_against_floor(facts.decision):
+        always = "median" if facts.evaluation.numbers is not None else "most frequent class"
+        found.append(f"It is not provably better than always saying the {always}.")
     success = facts.evaluation.success
     if success is not None and not success.holds:
         found.append(f"The contract asks for {code(success.rule)}, and that is **not met**.")
@@ -124,8 +126,11 @@ def _cares(facts: Facts) -> list[str]:
     if worse:
         names = listed([f"{escaped(item.feature)}: {escaped(item.slice)}" for item in worse], 3)
         found.append(f"It is worse than elsewhere for {names}.")
-    measured = facts.evaluation.calibration
-    if measured.error > max(POOR_CALIBRATION, measured.by_chance_high):
+    measured, numbers = facts.evaluation.calibration, facts.evaluation.numbers
+    if numbers is not None and falls_short(numbers.coverage):
+        covered = numbers.coverage
+        found.append(f"Its intervals hold {covered.share:.0%} of rows, where {covered.level:.0%} are promised.")
+    if measured is not None and measured.error > max(POOR_CALIBRATION, measured.by_chance_high):
         found.append(
             f"Its probabilities are off by {number(measured.error)} on average: use its ranking, not their size."
         )
@@ -138,15 +143,16 @@ def _cares(facts: Facts) -> list[str]:
 
 
 def _plain_regression(facts: Facts) -> list[str]:
-    """What is to be said beside a plain logistic regression; nothing, when it is one and no worse than by default."""
-    gain = gain_over(facts, PLAIN)
+    """What is to be said beside a plain linear model; nothing, when it is one and no worse than by default."""
+    plain = facts.contract.task.linear
+    gain = gain_over(facts, plain)
     by = "" if gain is None else f": on the same rows its {metric(facts.metric)} gains {interval(gain.figure)}"
     if gain is not None and gain.high < 0:
-        return [f"**A plain logistic regression is better**{by}."]
-    itself = facts.fit.family == PLAIN and facts.fit.selection == "none"
-    if itself or beats(facts, PLAIN) is not False:
+        return [f"**A plain {family(plain)} is better**{by}."]
+    itself = facts.fit.family == plain and facts.fit.selection == "none"
+    if itself or beats(facts, plain) is not False:
         return []
-    return [f"It is not provably better than a plain logistic regression{by}."]
+    return [f"It is not provably better than a plain {family(plain)}{by}."]
 
 
 def _gate(facts: Facts) -> str:
@@ -173,8 +179,8 @@ def suspects(facts: Facts) -> int:
     return 0 if facts.manifest is None else facts.manifest.suspects
 
 
-def _failed_against_majority(decision: GateDecision) -> bool:
-    return decision.rule == "majority_class" and decision.outcome == "rejected" and not _slow(decision)
+def _failed_against_floor(decision: GateDecision) -> bool:
+    return decision.rule in ("majority_class", "median") and decision.outcome == "rejected" and not _slow(decision)
 
 
 def _slow(decision: GateDecision) -> bool:

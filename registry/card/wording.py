@@ -14,6 +14,10 @@ METRICS = {
     "accuracy": "accuracy",
     "log_loss": "log loss",
     "brier": "Brier score",
+    "rmse": "root mean squared error",
+    "mae": "mean absolute error",
+    "r2": "R²",
+    "pinball": "pinball loss",
 }
 MEANINGS = {
     "roc_auc": "how well it ranks: 0.5 is chance, 1 is perfect",
@@ -22,6 +26,10 @@ MEANINGS = {
     "accuracy": "share of rows that it gets right, at the threshold",
     "log_loss": "how wrong its probabilities are: 0 is perfect",
     "brier": "squared error of its probabilities: 0 is perfect",
+    "rmse": "how far it is off, far misses counting more, in the target's unit",
+    "mae": "how far it is off on average, in the target's unit",
+    "r2": "share of the target's variance that it explains: 1 is perfect, 0 is the mean of these rows",
+    "pinball": "at the median: half of the mean absolute error",
 }
 
 

@@ -68,7 +68,7 @@ def test_outputs_are_there_for_programs(clone: Clone, heart: Deployed) -> None:
     assert outputs["problem"] == "heart"
     assert outputs["emulator"] is True
     assert set(outputs["buckets"]) == {"lake", "models", "batch"}
-    assert set(outputs["state_machines"]) == {"etl", "train", "batch", "monitor"}
+    assert set(outputs["state_machines"]) == {"etl", "train", "batch", "monitor", "rollout"}
     wanted = {
         "stack",
         "endpoint_url",

@@ -188,13 +188,45 @@ def test_lines_that_capture_never_got_ring_an_alarm_on_the_subscription_as_it_is
 
 
 def test_a_release_that_the_api_refuses_is_counted_by_its_log_line(aws):
-    (counts,) = aws.of_type("AWS::Logs::MetricFilter").values()
+    counts = aws.named("AWS::Logs::MetricFilter", "AlarmsReleaseRefusedLines")
     assert counts["LogGroupName"]["Ref"].startswith("ApiFunction")
     assert counts["FilterPattern"] == '{ $.event = "andamio.release.refused" }'
     (counted,) = counts["MetricTransformations"]
     alarm = alarms(aws)["release-refused"]
     assert (counted["MetricNamespace"], counted["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
     assert not dimensions(alarm)
+
+
+@pytest.mark.parametrize(
+    ("name", "filter_", "pattern", "value"),
+    [
+        ("challenger-errors", "ChallengerFaultLines", '{ $.event = "andamio.challenger.failed" }', "1"),
+        (
+            "challenger-latency",
+            "ChallengerTimes",
+            '{ ($.variant = "challenger" || $.variant = "shadow") && $.model_ms >= 0 }',
+            "$.model_ms",
+        ),
+    ],
+)
+def test_an_alarm_on_a_challenger_counts_log_lines_and_starts_the_machine_that_withdraws_it(
+    aws, name, filter_, pattern, value
+):
+    counts = aws.named("AWS::Logs::MetricFilter", f"Alarms{filter_}")
+    assert counts["FilterPattern"] == pattern
+    (counted,) = counts["MetricTransformations"]
+    alarm = alarms(aws)[name]
+    assert (counted["MetricNamespace"], counted["MetricName"]) == (alarm["Namespace"], alarm["MetricName"])
+    assert counted["MetricValue"] == value
+    rule = aws.named("AWS::Events::Rule", "RolloutAlarms")
+    assert f"andamio-heart-alarm-{name}" in rule["EventPattern"]["detail"]["alarmName"]
+    assert rule["EventPattern"]["detail"]["state"] == {"value": ["ALARM"]}
+    (target,) = rule["Targets"]
+    assert target["Arn"]["Ref"].startswith("RolloutMachine")
+    assert target["InputTransformer"]["InputPathsMap"] == {
+        "detail-alarmName": "$.detail.alarmName",
+        "time": "$.time",
+    }
 
 
 def test_the_dashboard_shows_every_alarm_and_every_machine_function_and_queue(aws):

@@ -188,7 +188,7 @@ def test_the_command_fails_with_every_sentence(tmp_path, capsys):
 
 def test_the_command_is_content_with_the_files_that_there_are(capsys):
     assert main([]) == 0
-    assert "batch.asl.json, etl.asl.json, monitor.asl.json, train.asl.json" in capsys.readouterr().out
+    assert "batch.asl.json, etl.asl.json, monitor.asl.json, rollout.asl.json, train.asl.json" in capsys.readouterr().out
 
 
 def test_a_file_is_printed_as_it_is_deployed(capsys):

@@ -35,7 +35,7 @@ FUNCTIONS = {
 }
 OUTPUTS = {
     "Problem", "Stage", "ApiUrl", "ApiKeyId", "LakeBucket", "ModelsBucket", "BatchBucket", "EtlMachine", "TrainMachine",
-    "BatchMachine", "MonitorMachine", "BatchTopic", "PredictionsTable", "AlertsTopic", "MlflowUri",
+    "BatchMachine", "MonitorMachine", "RolloutMachine", "BatchTopic", "PredictionsTable", "AlertsTopic", "MlflowUri",
 }  # fmt: skip
 
 

@@ -21,6 +21,8 @@ ROLES = {
     "RawFilesRole",
     "ScoringArrivalsRole",
     "WatchScheduleRole",
+    "RolloutMachineRole",
+    "RolloutAlarmsRole",
     "TrackingRole",
     "AccessLogRole",
     "TasksRole",
@@ -53,7 +55,13 @@ def test_events_are_sent_as_this_system_and_of_the_types_that_a_role_has_to_tell
                 (asked,) = statement["Condition"].values()
                 assert asked["events:source"] == "andamio.heart--prod"
                 told[name[:-8]] = asked["events:detail-type"]
-    assert told["RegistryFunctionRole"] == ["Model promoted", "Model rejected", "Approval needed"]
+    assert told["RegistryFunctionRole"] == [
+        "Model promoted",
+        "Model rejected",
+        "Approval needed",
+        "Model challenged",
+        "Model withdrawn",
+    ]
     assert told["WatchFunctionRole"] == ["Drift seen", "Performance worse"]
     assert told["WatchFunctionRole"] == ["Drift seen", "Performance worse"]
 

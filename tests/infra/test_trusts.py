@@ -32,6 +32,8 @@ EXPECTED = {
     "TrainMachineRole": machine("train"),
     "ScoringMachineRole": machine("batch"),
     "WatchMachineRole": machine("monitor"),
+    "RolloutMachineRole": machine("rollout"),
+    "RolloutAlarmsRole": rule("challenger-alarms"),
     "WatchScheduleRole": rule("monitor-schedule"),
     "RawFilesRole": rule("etl-arrivals"),
     "ScoringArrivalsRole": rule("batch-arrivals"),

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from andamio.contract import Contract
 from andamio.contract.task import PROBABILITIES
 from andamio.records.encode import CATEGORIES, NUMBERS
-from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
+from andamio.release.pointer import Change, PointerEntry, Strategy, read_pointer, swap_pointer
 from andamio.release.release import seal
 from andamio.release.samples import ReferenceRows
 from andamio.storage.ports import Objects
@@ -35,11 +35,18 @@ def heart() -> Contract:
     return Contract.load(HEART_FOLDER)
 
 
-def linear_onnx(contract: Contract, *, favour: int = -1, scale: float = 0.01, broken: bool = False) -> bytes:
+def linear_onnx(
+    contract: Contract,
+    *,
+    favour: int = -1,
+    scale: float = 0.01,
+    broken: bool = False,
+    silent_above: float | None = None,
+) -> bytes:
     """A multinomial logistic regression over a contract's tensors, missing values counted as 0, as ONNX bytes.
 
     Weights are drawn from a fixed seed, times `scale`; the class `favour` is made the likely one. With
-    `broken`, every probability is NaN.
+    `broken`, every probability is NaN; so it is of a record whose first number is larger than `silent_above`.
     """
     random = np.random.default_rng(7)
     k, classes = len(contract.number_columns), len(contract.classes)
@@ -83,8 +90,16 @@ def linear_onnx(contract: Contract, *, favour: int = -1, scale: float = 0.01, br
     nodes += [
         helper.make_node("Concat", parts, ["row"], axis=1),
         helper.make_node("Gemm", ["row", "weights", "bias"], ["scores"]),
-        helper.make_node("Softmax", ["scores"], [PROBABILITIES], axis=1),
+        helper.make_node("Softmax", ["scores"], [PROBABILITIES if silent_above is None else "said"], axis=1),
     ]
+    if silent_above is not None:
+        constants |= {"first": np.array([0], dtype=np.int64), "limit": np.array([silent_above], dtype=np.float32)}
+        constants["nan"] = np.array([np.nan], dtype=np.float32)
+        nodes += [
+            helper.make_node("Gather", [NUMBERS, "first"], ["number"], axis=1),
+            helper.make_node("Greater", ["number", "limit"], ["silent"]),
+            helper.make_node("Where", ["silent", "nan", "said"], [PROBABILITIES]),
+        ]
     graph = helper.make_graph(
         nodes,
         "linear",
@@ -170,6 +185,18 @@ def promote(objects: Objects, problem: str, version: str, since: str = SINCE) ->
     promoted = pointer.promoted(PointerEntry(version, since, "run-1"))
     swap_pointer(objects, promoted, etag)
     return promoted.revision
+
+
+def challenge(
+    objects: Objects, problem: str, version: str, strategy: Strategy = "canary", share: float = 0.1, since: str = SINCE
+) -> str:
+    """Make a release the challenger; returns the name of the trial."""
+    pointer, etag = read_pointer(objects, problem)
+    before = None if pointer.champion is None else pointer.champion.release
+    change = Change("challenged", since, "the gate", "it is better", before, version, "run-2")
+    challenged = pointer.challenged(PointerEntry(version, since, "run-2"), strategy, share, change)
+    swap_pointer(objects, challenged, etag)
+    return str(challenged.rollout)
 
 
 def serve(objects: Objects, contract: Contract, onnx: bytes | None = None, *, threshold: float = 0.5) -> str:

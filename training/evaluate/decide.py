@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
@@ -20,7 +21,7 @@ from andamio.release.samples import OutOfFoldScores
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from training import reference, rows
-from training.documents import TrainingPlan
+from training.documents import FittedModel, TrainingPlan
 from training.evaluate import guards, slices
 from training.evaluate import recent as recent_rows
 from training.evaluate.documents import Evaluation, GateDecision, Promotion
@@ -49,7 +50,7 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
     def compute() -> GateDecision:
         candidate = load_candidate(run)
         verdict, refused_rows = judge(lake, run, plan, candidate, evaluation, champion)
-        model = identity(candidate.fit.files[MODEL], candidate.contract, candidate.fit.threshold)
+        model = identity(candidate.fit.files[MODEL], candidate.contract, candidate.fit.decides)
         verdict = _unless_withdrawn(verdict, pointer.withdrawal_of(run=run_id, identity=model))
         verdict = gate.with_attempt_number(verdict, _attempt_number(models, name, plan.dataset, run_id))
         fields = dict(verdict)
@@ -77,25 +78,29 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
 
 
 def _unless_withdrawn(verdict: gate.Decision, withdrawal: Withdrawn | None) -> gate.Decision:
-    """The verdict, but a model that was rolled back is not promoted again, whatever the figures say."""
+    """The verdict, but a model that was withdrawn is not promoted again, whatever the figures say."""
     if withdrawal is None or verdict.outcome != "promoted":
         return verdict
     reason = (
-        f"This model served as release {withdrawal.release} and was rolled back at {withdrawal.at} "
+        f"This model served as release {withdrawal.release} and was withdrawn at {withdrawal.at} "
         f"({withdrawal.reason}). To let it serve nevertheless: andamio promote {withdrawal.release} --force"
     )
     return verdict.model_copy(update={"outcome": "rejected", "rule": "withdrawn", "reason": reason})
 
 
 def _incomplete_promotion(run: Run, pointer: Pointer) -> GateDecision | None:
-    """The decision by which this run came to serve, where promotion stopped between the pointer and MLflow."""
-    if pointer.champion is None or pointer.champion.run != run.id:
+    """The decision by which this run came to serve, where promotion stopped between the pointer and MLflow.
+
+    That of a challenger holds as long as its trial, which would begin anew with another.
+    """
+    entry = next((one for one in (pointer.champion, pointer.challenger) if one is not None and one.run == run.id), None)
+    if entry is None:
         return None
     try:
-        decision = Release.open(run.models, pointer.champion.release).document("decision.json", GateDecision)
+        decision = Release.open(run.models, entry.release).document("decision.json", GateDecision)
     except ReleaseError:
         return None
-    is_complete = run.find(promotion_file(decision.decision), Promotion) is not None
+    is_complete = entry is not pointer.challenger and run.find(promotion_file(decision.decision), Promotion) is not None
     return None if is_complete or decision.outcome != "promoted" else decision
 
 
@@ -167,23 +172,24 @@ def judge(
         min_gain=contract.gate.min_gain,
         positive=contract.positive_index,
         seed=plan.seed,
+        floor=contract.task.floor,
     )
     files = candidate.fit.files
     challenger = gate.Contender(
         name=f"the {candidate.fit.family.replace('_', ' ')} of run {candidate.fit.run}",
-        identity=identity(files[MODEL], contract, candidate.fit.threshold),
+        identity=identity(files[MODEL], contract, candidate.fit.decides),
         graph=files[MODEL],
         split=plan.split,
         probabilities=candidate.model.predict(holdout_rows.encoded),
         threshold=candidate.fit.threshold,
     )
-    shares = np.asarray(candidate.fit.class_rows, dtype=np.float64)
-    prior = shares / shares.sum()
+    prior = _floor(candidate.fit)
     holdout = gate.Holdout(holdout_rows.labels, np.asarray(holdout_rows.keys, dtype=np.str_), plan.split)
-    has_low_evidence = gate.low_evidence(np.bincount(holdout_rows.labels, minlength=len(contract.classes)).tolist())
+    counts = gate.class_rows(holdout_rows.labels, len(contract.classes))
+    has_low_evidence = gate.low_evidence(counts, len(holdout_rows.labels))
     out_of_fold_scores = out_of_fold(run, candidate) if has_low_evidence else None
     own_scores = (out_of_fold_scores, None) if out_of_fold_scores else None
-    if champion is not None and champion.contract.classes != contract.classes:
+    if champion is not None and not _comparable(champion.contract, contract):
         verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=own_scores)
         return gate.apply_guards(
             _other_classes(verdict, champion, contract), guards.of_figures(candidate, evaluation)
@@ -206,6 +212,20 @@ def judge(
     return gate.apply_guards(verdict, guard_results), refused_rows
 
 
+def _floor(fit: FittedModel) -> NDArray[np.float64]:
+    """What a model without a feature says of every row `[outputs]`."""
+    if fit.median is not None:
+        return np.array([fit.median])
+    shares = np.asarray(fit.class_rows, dtype=np.float64)
+    return shares / shares.sum()
+
+
+def _comparable(one: Contract, other: Contract) -> bool:
+    """Whether two models answer the same question: the same classes, or numbers in the same unit."""
+    first, second = one.task, other.task
+    return first.name == second.name and first.outputs == second.outputs and one.problem.unit == other.problem.unit
+
+
 def _contender(
     champion: ScoredChampion, columns: Columns, holdout: TrainingRows, positive: int
 ) -> tuple[gate.Contender, int]:
@@ -225,11 +245,12 @@ def _contender(
 
 
 def _other_classes(verdict: gate.Decision, champion: ScoredChampion, contract: Contract) -> gate.Decision:
-    release, classes = champion.pointer_entry.release, champion.contract.classes
+    release, task = champion.pointer_entry.release, contract.task
     reason = (
-        f"Release {release} tells {', '.join(classes)} apart, this model {', '.join(contract.classes)}: they cannot be "
-        "compared. To start over with the new classes, delete the pointer "
-        f"serving/{contract.problem.name}.json: the next model is then judged against the majority class."
+        f"Release {release} {champion.contract.task.answers}, this model {task.answers}: they cannot be "
+        f"compared. To start over with {task.start_over}, delete the pointer "
+        f"serving/{contract.problem.name}.json: the next model is then judged against the "
+        f"{task.floor.replace('_', ' ')}."
     )
     changed = {"outcome": "rejected", "rule": "other_classes", "against": f"release {release}", "reason": reason}
     return verdict.model_copy(update=changed)

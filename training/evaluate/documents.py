@@ -40,6 +40,50 @@ class CalibrationFigures(Part):
     by_chance_high: float
 
 
+class Coverage(Part):
+    """How often the interval of a prediction held the truth, as a `share` with its own interval; and how wide it is.
+
+    `level` is what it promises, `width` the mean of what it spans in the target's unit, `pinball` the mean pinball loss
+    of its two ends, which a narrower interval lowers as long as it holds the truth.
+    """
+
+    level: float
+    rows: int
+    share: float
+    low: float
+    high: float
+    width: float
+    pinball: float
+
+
+class ValueBin(Part):
+    """Rows whose prediction is from `low` to `high`: the means of both sides, and how far single rows lie from it."""
+
+    low: float
+    high: float
+    rows: int
+    mean_predicted: float
+    mean_actual: float
+    error: float
+    coverage: float
+
+
+class Numbers(Part):
+    """What is found of a regression: its errors, and its intervals.
+
+    `spread` is the standard deviation of the target on these rows, `bias` the mean of prediction less truth with its
+    interval. `points` are [prediction, truth] of at most 500 rows, `bins` at most ten of about equal count.
+    """
+
+    unit: str
+    log: bool
+    spread: float
+    bias: Figure
+    coverage: Coverage
+    bins: list[ValueBin]
+    points: Points
+
+
 class Curves(Part):
     """Points `[x, y]` of the positive class; of more than two classes by class key, each against the rest."""
 
@@ -49,6 +93,9 @@ class Curves(Part):
 
 class SliceFigure(Part):
     """The contract's metric on one slice, and its Brier score against the `expected` one.
+
+    A regression has no Brier score: its loss (squared or absolute errors, as the metric has them) is compared with that
+    of all rows.
 
     `excess` is by how much the Brier score is above what the probabilities themselves expect of these rows; it has an
     interval, and `worse` a verdict, where rows are `enough`. An evaluation of an earlier version has none of the three.
@@ -95,7 +142,8 @@ class Assessment(Part):
     `metrics` with intervals, those of the `baselines` and the `gains` over them, all by metric; `confusion` has a row
     per true class and a column per predicted one, in `class_order`, whose `texts` people are shown; `classes` holds
     rows by class. A holdout with fewer than 10 rows of a class is `low_evidence`: then there are `cross_validated`
-    figures, of out-of-fold scores on train, and `success` goes by these.
+    figures, of out-of-fold scores on train, and `success` goes by these. A regression has `numbers`, and nothing of
+    what speaks of classes.
     """
 
     metric: str
@@ -110,8 +158,9 @@ class Assessment(Part):
     texts: dict[str, str]
     positive: str | None
     confusion: list[list[int]]
-    calibration: CalibrationFigures
-    curves: Curves
+    calibration: CalibrationFigures | None
+    curves: Curves | None
+    numbers: Numbers | None = None
     slices: list[SliceFigure]
     low_evidence: bool
     cross_validated: dict[str, Figure] | None

@@ -6,10 +6,13 @@ import operator
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.contract.task import Regression
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
 from andamio.gate import rules
@@ -18,12 +21,12 @@ from andamio.records.encode import Encoded
 from andamio.release.model import Model
 from andamio.release.samples import OutOfFoldScores
 from andamio.release.threshold import labels_from
-from andamio.stats import metrics
+from andamio.stats.conformal import Margins
 from andamio.storage import documents
 from andamio.storage.ports import Objects
 from training import reference, rows
-from training.documents import FittedModel
-from training.evaluate import baselines, curves, intervals, plots, slices
+from training.documents import FittedModel, IntervalResult
+from training.evaluate import baselines, curves, intervals, numbers, plots, slices
 from training.evaluate.documents import Assessment, Evaluation, Success
 from training.evaluate.importance import IMPORTANCE, importance
 from training.events import EvaluationSummary
@@ -76,7 +79,7 @@ def evaluate(lake: Objects, models: Objects, run_id: str) -> Evaluation:
             for side in ("train", "holdout")
         )
         arguments = contract, candidate.model, holdout, limit, plan.seed
-        found = assess(*arguments, train, out_of_fold(run, candidate))
+        found = assess(*arguments, train, out_of_fold(run, candidate), candidate.fit.interval)
         feature_importance = importance(*arguments)
         files = {IMPORTANCE: feature_importance.to_json(), **plots.plots(found, feature_importance)}
         return Evaluation(
@@ -102,19 +105,18 @@ def assess(
     seed: int,
     train: TrainingRows,
     out_of_fold_scores: rules.OutOfFold,
+    interval: IntervalResult | None = None,
 ) -> Assessment:
-    """Assess a model on rows of the holdout; rows of one split key are one observation."""
+    """Assess a model on rows of the holdout; rows of one split key are one observation.
+
+    `interval` is that of a regression, which has one.
+    """
     probabilities = model.predict(holdout.encoded)
-    classes = len(contract.classes)
-    counts = np.bincount(holdout.labels, minlength=classes)
+    counts = rules.class_rows(holdout.labels, len(contract.classes))
     others = baselines.baselines(contract, train, holdout, seed)
     figures, baseline_figures, gains = baselines.compare(contract, holdout, probabilities, threshold, others)
-    low = rules.low_evidence(counts.tolist())
+    low = rules.low_evidence(counts, len(holdout.labels))
     cross_validated = _cross_validated(contract, out_of_fold_scores, threshold) if low else None
-    predicted_labels = labels_from(probabilities, contract.positive_index, threshold)
-    confusion = np.zeros((classes, classes), dtype=int)
-    np.add.at(confusion, (holdout.labels, predicted_labels), 1)
-    as_float = probabilities.astype(np.float64)
     return Assessment(
         metric=contract.training.metric,
         metrics=figures,
@@ -123,13 +125,11 @@ def assess(
         threshold=threshold,
         rows=len(holdout.labels),
         groups=len(set(holdout.keys)),
-        classes=dict(zip(contract.classes, counts.tolist(), strict=True)),
+        classes=dict(zip(contract.classes, counts, strict=True)),
         class_order=list(contract.classes),
         texts=dict(contract.texts),
         positive=contract.classes[contract.positive_index] if contract.positive_index >= 0 else None,
-        confusion=confusion.tolist(),
-        calibration=curves.calibration(contract, holdout.labels, as_float, seed),
-        curves=curves.curves(contract, holdout.labels, as_float),
+        **_by_task(contract, holdout, probabilities.astype(np.float64), threshold, interval, seed),
         slices=slices.assess(
             contract,
             probabilities,
@@ -141,6 +141,31 @@ def assess(
         cross_validated=cross_validated,
         success=success(contract, cross_validated or figures),
     )
+
+
+def _by_task(
+    contract: Contract,
+    holdout: TrainingRows,
+    scores: NDArray[np.float64],
+    threshold: float,
+    interval: IntervalResult | None,
+    seed: int,
+) -> dict[str, Any]:
+    """The parts of an assessment that speak of classes, or of numbers."""
+    task, truth = contract.task, holdout.labels
+    if isinstance(task, Regression):
+        if interval is None:
+            raise TrainingError("The fit of a regression left no interval: train again")
+        keys, margins = np.asarray(holdout.keys, dtype=np.str_), Margins(**interval.model_dump())
+        found = numbers.numbers(task, truth, scores[:, 0], keys, margins, seed)
+        return {"confusion": [], "calibration": None, "curves": None, "numbers": found}
+    confusion = np.zeros((len(task.outputs), len(task.outputs)), dtype=int)
+    np.add.at(confusion, (truth, labels_from(scores, task.positive, threshold)), 1)
+    return {
+        "confusion": confusion.tolist(),
+        "calibration": curves.calibration(contract, truth, scores, seed),
+        "curves": curves.curves(contract, truth, scores),
+    }
 
 
 def out_of_fold(run: Run, candidate: Candidate) -> rules.OutOfFold:
@@ -155,7 +180,7 @@ def _cross_validated(contract: Contract, out_of_fold_scores: rules.OutOfFold, th
     scores, positive = out_of_fold_scores.probabilities, contract.positive_index
     return {
         name: Figure.of(intervals.estimate(name, rows, scores, positive=positive, threshold=threshold).interval)
-        for name in metrics.METRICS
+        for name in contract.task.metrics
     }
 
 

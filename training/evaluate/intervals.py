@@ -12,6 +12,7 @@ figure where that is biased (average precision of a rare class). So each kind of
   1992);
 - macro averages: the intervals of the classes, put together (Zou & Donner, "Construction of confidence limits about
   effect measures: a general approach", 2008);
+- errors of numbers (mae, pinball, and rmse as the root of a mean; r2 by what each row adds to it): as log loss;
 - gains: as of a mean, from what each row does to the difference.
 
 Rows of one split key are one observation. `benchmarks/coverage.py` measures how often these intervals hold the truth.
@@ -22,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,14 +70,14 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows to measure on: class indices `[n]`, the number of each row's observation `[n]`, and of observations."""
+    """Rows to measure on: the truth `[n]`, the number of each row's observation `[n]`, and of observations."""
 
-    labels: Labels
+    labels: NDArray[Any]
     observation: Labels
     observations: int
 
     @classmethod
-    def of(cls, labels: Labels, keys: NDArray[np.str_]) -> Rows:
+    def of(cls, labels: NDArray[Any], keys: NDArray[np.str_]) -> Rows:
         """Rows of the same split key are one observation."""
         unique, number = np.unique(keys, return_inverse=True)
         return cls(labels, number.astype(np.int64), len(unique))
@@ -94,7 +96,9 @@ class Rows:
         return len(np.unique(self.observation[members]))
 
     def enough(self, classes: int) -> bool:
-        """Whether there are observations enough of each class for an interval."""
+        """Whether there are observations enough of each class for an interval; of numbers, twice as many in all."""
+        if self.labels.dtype.kind == "f":
+            return self.observations >= 2 * MIN_OBSERVATIONS
         return all(self.count(self.labels == label) >= MIN_OBSERVATIONS for label in range(classes))
 
 
@@ -109,6 +113,8 @@ def estimate(
     value = metrics.score(metric, rows.labels, scores, positive=positive, threshold=threshold)
     if not math.isfinite(value) or not rows.enough(scores.shape[1]):
         return Estimate(value, math.nan, math.nan, np.zeros(rows.observations))
+    if metric in metrics.REGRESSION_METRICS:
+        return _of_numbers(metric, rows, scores, value)
     classes = [positive] if positive >= 0 else list(range(scores.shape[1]))
     if metric in ("roc_auc", "average_precision"):
         of = _roc_auc if metric == "roc_auc" else _average_precision
@@ -289,6 +295,35 @@ def leave_one_out(truth: Truth, scores: Floats) -> tuple[float, Floats]:
     without = np.empty(len(scores))
     without[order] = np.where(truth[order], of_positive[group], of_negative[group])
     return float(kept.sum() / total), without
+
+
+def _of_numbers(metric: str, rows: Rows, predicted: Floats, value: float) -> Estimate:
+    """Rmse as the root of a mean, r2 as a ratio of two means (by what each row adds to it), the others as means."""
+    found = _mean(rows, metrics.losses(metric, rows.labels, predicted, positive=-1))
+    if metric == "rmse":
+        low, high = (math.sqrt(end) if end >= 0 else end for end in (found.low, found.high))
+        return Estimate(value, low, high, found.influence / (2 * value) if value > 0 else found.influence)
+    if metric == "r2":
+        squared = (rows.labels - rows.labels.mean()) ** 2
+        spread = float(squared.mean())
+        added = ((1 - value) * squared - metrics.losses(metric, rows.labels, predicted, positive=-1)) / spread
+        influence = rows.total((added - added.mean()) / len(added))
+        low, high = bounds.skewed(value, influence)
+        return Estimate(value, low, min(1.0, high), influence)
+    return found
+
+
+def mean_of(rows: Rows, values: Floats) -> Interval:
+    """A mean of values `[n]` that may have any sign, with its interval; without bounds on too few rows."""
+    value = float(values.mean())
+    if not rows.enough(1):
+        return Interval(value, math.nan, math.nan)
+    return Interval(value, *bounds.skewed(value, rows.total((values - value) / len(values))))
+
+
+def share_of(rows: Rows, hits: Truth) -> Estimate:
+    """The share of rows that hit, with its interval."""
+    return _rate(rows, hits, np.ones(len(hits), dtype=bool))
 
 
 def _mean(rows: Rows, values: Floats) -> Estimate:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from andamio.gate.decision import Figure
 from andamio.pages import theme
-from training.evaluate.documents import Assessment, Importance, Points, order_of_slices
+from training.evaluate import number_plots
+from training.evaluate.documents import Assessment, CalibrationFigures, Curves, Importance, Points, order_of_slices
 from training.evaluate.svg import Chart, short
 
 FOLDER = "plots/"
@@ -19,12 +20,26 @@ Lines = Mapping[str, Sequence[Sequence[float]]]
 
 
 def plots(evaluation: Assessment, importance: Importance | None = None) -> dict[str, bytes]:
-    """`plots/roc.svg`, and so on: precision_recall, calibration, confusion, slices, importance.
+    """`plots/roc.svg`, and so on: precision_recall, calibration, confusion; of a regression predicted, residuals.
 
+    And of both slices and importance.
     A curve of a class without rows is not drawn, nor are slices where none is judged.
     """
-    drawn = {"confusion.svg": _confusion(evaluation)}
-    curves = evaluation.curves
+    numbers, curves, calibration = evaluation.numbers, evaluation.curves, evaluation.calibration
+    drawn = {} if numbers is None else dict(number_plots.plots(numbers, evaluation.rows))
+    if curves is not None:
+        drawn |= {"confusion.svg": _confusion(evaluation), **_curves(evaluation, curves)}
+    if calibration is not None and calibration.bins:
+        drawn["calibration.svg"] = _calibration(evaluation, calibration)
+    if any(part.enough for part in evaluation.slices):
+        drawn["slices.svg"] = _slices(evaluation)
+    if importance and importance.features:
+        drawn["importance.svg"] = _importance(importance)
+    return {FOLDER + name: body for name, body in sorted(drawn.items())}
+
+
+def _curves(evaluation: Assessment, curves: Curves) -> dict[str, bytes]:
+    drawn = {}
     for name, of, curve in (
         ("roc", _roc, curves.roc),
         ("precision_recall", _precision_recall, curves.precision_recall),
@@ -32,13 +47,7 @@ def plots(evaluation: Assessment, importance: Importance | None = None) -> dict[
         lines = _by_class(evaluation, curve)
         if lines:
             drawn[f"{name}.svg"] = of(evaluation, lines)
-    if evaluation.calibration.bins:
-        drawn["calibration.svg"] = _calibration(evaluation)
-    if any(part.enough for part in evaluation.slices):
-        drawn["slices.svg"] = _slices(evaluation)
-    if importance and importance.features:
-        drawn["importance.svg"] = _importance(importance)
-    return {FOLDER + name: body for name, body in sorted(drawn.items())}
+    return drawn
 
 
 def _by_class(evaluation: Assessment, curve: Points | dict[str, Points]) -> Lines:
@@ -102,8 +111,7 @@ def _rarest(evaluation: Assessment, lines: Lines) -> Lines:
     return {name: points for name, points in lines.items() if name in kept}
 
 
-def _calibration(evaluation: Assessment) -> bytes:
-    found = evaluation.calibration
+def _calibration(evaluation: Assessment, found: CalibrationFigures) -> bytes:
     many = evaluation.positive is None
     chart = Chart(
         "Calibration",
@@ -156,17 +164,24 @@ def _lines_of(text: str, width: int) -> list[str]:
 
 
 def _slices(evaluation: Assessment) -> bytes:
-    """How far the Brier score of each slice is above the expected one, the worst first.
+    """How far the Brier score (of a regression, the loss) of each slice is above the expected one, the worst first.
 
     The figure of a handful of rows may be anything, and would draw the eye.
     """
     judged = sorted((part for part in evaluation.slices if part.enough), key=order_of_slices)
     rows = [(f"{part.feature}: {part.slice} ({part.rows})", part.excess, part.worse) for part in judged]
     few = len(evaluation.slices) - len(rows)
-    note = "dashed: as its own probabilities expect" + (
+    of_numbers = evaluation.numbers is not None
+    note = f"dashed: as {'on all rows' if of_numbers else 'its own probabilities expect'}" + (
         f"; {few} slices with too few rows are not drawn" if few else ""
     )
-    return _intervals("Brier score above the expected one, by slice (rows)", "Brier score", rows, 0.0, note)
+    loss = loss_text(evaluation.metric) if of_numbers else "Brier score"
+    return _intervals(f"{loss} above the expected one, by slice (rows)", loss, rows, 0.0, note)
+
+
+def loss_text(metric: str) -> str:
+    """The loss that slices of a regression are compared by."""
+    return "Absolute error" if metric in ("mae", "pinball") else "Squared error"
 
 
 def _importance(importance: Importance) -> bytes:

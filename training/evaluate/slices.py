@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.contract.tables import Feature
+from andamio.contract.task import Regression
 from andamio.gate.decision import Figure
 from andamio.gate.rules import MIN_ROWS
 from andamio.records.table import Table
@@ -75,14 +76,19 @@ def assess(
     A metric says little of that: ROC AUC falls wherever a strong feature is fixed, and some rows are harder than
     others. So the Brier score is compared with what the model's own probabilities expect of the same rows, plus what
     it is above that on all rows. `worse` says that it is above by more than chance, for so many judged slices
-    (Bonferroni): benchmarks/slices.py measures the false alarms. A slice that is too small to say so is listed with
+    (Bonferroni): benchmarks/slices.py measures the false alarms. A regression expects nothing of single rows: its loss
+    on a slice is compared with that on all rows. A slice that is too small to say so is listed with
     `enough` false.
     """
     metric, positive = contract.training.metric, contract.positive_index
     scores = np.asarray(probabilities, dtype=np.float64)
     rows = Rows.of(holdout.labels, np.asarray(holdout.keys, dtype=np.str_))
     overall = estimate(metric, rows, scores, positive=positive, threshold=threshold).value
-    surprise = _Surprise(rows, scores, positive)
+    surprise = (
+        _ErrorSurprise(rows, losses(metric, rows.labels, scores, positive))
+        if isinstance(contract.task, Regression)
+        else _BrierSurprise(rows, scores, positive)
+    )
     enough = [rows.count(part.rows) >= MIN_ROWS for part in parts]
     level = 1 - 0.025 / max(1, sum(enough))
     found = []
@@ -98,7 +104,7 @@ def assess(
                 rows=len(inside.labels),
                 overall=undefined_as_null(overall),
                 **undefined_as_null(figure.interval),
-                brier=expected + excess,
+                brier=None if isinstance(contract.task, Regression) else expected + excess,
                 expected=expected,
                 excess=Figure.of(Interval(excess, low, high)),
                 worse=is_enough and surprise.bounds(part.rows, level)[0] > 0,
@@ -109,26 +115,16 @@ def assess(
 
 
 class _Surprise:
-    """By how much each row's Brier score is above what its probabilities expect, and how much that varies by chance."""
+    """By how much each row's loss is above what is expected, and how much that varies by chance: all `[n]`."""
 
-    def __init__(self, rows: Rows, scores: Floats, positive: int) -> None:
-        brier = losses("brier", rows.labels, scores, positive)
-        if positive >= 0:
-            likely = np.column_stack([1 - scores[:, positive], scores[:, positive]])
-            outcomes = np.column_stack([scores[:, positive] ** 2, (1 - scores[:, positive]) ** 2])
-        else:
-            likely = scores
-            outcomes = (scores**2).sum(axis=1, keepdims=True) - 2 * scores + 1
+    def __init__(self, rows: Rows, loss: Floats, expected: Floats, variance: Floats, third: Floats) -> None:
         self._rows = rows
-        self._expected = (likely * outcomes).sum(axis=1)
-        away = outcomes - self._expected[:, None]
-        self._variance = (likely * away**2).sum(axis=1)
-        self._third = (likely * away**3).sum(axis=1)
-        self._excess = brier - self._expected
+        self._expected, self._variance, self._third = expected, variance, third
+        self._excess = loss - expected
         self._overall = float(self._excess.mean())
 
     def of(self, part: Truth) -> tuple[float, float]:
-        """The expected Brier score of a slice `[n]`, and by how much its own is above."""
+        """The expected loss of a slice `[n]`, and by how much its own is above."""
         return float(self._expected[part].mean()) + self._overall, float(self._excess[part].mean()) - self._overall
 
     def bounds(self, part: Truth, level: float) -> tuple[float, float]:
@@ -141,6 +137,32 @@ class _Surprise:
         variance = max(seen, float((weights**2 * self._variance).sum()))
         third = float((weights**3 * self._third).sum())
         return bounds.known(self.of(part)[1], variance, third, level)
+
+
+class _ErrorSurprise(_Surprise):
+    """Errors of a regression: every row is expected to have the mean loss of all, and to vary as all do."""
+
+    def __init__(self, rows: Rows, loss: Floats) -> None:
+        away = loss - loss.mean()
+        flat = np.ones(len(loss))
+        super().__init__(rows, loss, flat * loss.mean(), flat * np.mean(away**2), flat * np.mean(away**3))
+
+
+class _BrierSurprise(_Surprise):
+    """By how much each row's Brier score is above what its probabilities expect."""
+
+    def __init__(self, rows: Rows, scores: Floats, positive: int) -> None:
+        brier = losses("brier", rows.labels, scores, positive)
+        if positive >= 0:
+            likely = np.column_stack([1 - scores[:, positive], scores[:, positive]])
+            outcomes = np.column_stack([scores[:, positive] ** 2, (1 - scores[:, positive]) ** 2])
+        else:
+            likely = scores
+            outcomes = (scores**2).sum(axis=1, keepdims=True) - 2 * scores + 1
+        expected = (likely * outcomes).sum(axis=1)
+        away = outcomes - expected[:, None]
+        variance, third = ((likely * away**power).sum(axis=1) for power in (2, 3))
+        super().__init__(rows, brier, expected, variance, third)
 
 
 def _is_category(feature: Feature) -> bool:

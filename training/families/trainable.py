@@ -52,6 +52,15 @@ def fit_spec(
             return regression.fit(spec.family, encoded, truth, task, **given)
 
 
+def fit_plain(contract: Contract, encoded: Encoded, truth: NDArray[Any], seed: int) -> FittedPipeline:
+    """Fit the linear family of a task as it is by default: what any other is compared with."""
+    match contract.task:
+        case Classification() as task:
+            return catalog.fit(task.linear, encoded, truth, classes=len(task.outputs), seed=seed)
+        case Regression() as task:
+            return regression.fit(task.linear, encoded, truth, task, seed=seed)
+
+
 def floor(contract: Contract, truth: NDArray[Any]) -> NDArray[np.float64]:
     """What a model without any feature says of every row `[outputs]`: the classes' shares, or the median."""
     match contract.task:

@@ -214,6 +214,7 @@ def _outputs(
             "train": stack_outputs["TrainMachine"],
             "batch": stack_outputs["BatchMachine"],
             "monitor": stack_outputs["MonitorMachine"],
+            "rollout": stack_outputs["RolloutMachine"],
         },
         "predictions_table": stack_outputs["PredictionsTable"],
         "alerts_topic": stack_outputs["AlertsTopic"],

@@ -12,7 +12,13 @@ from andamio.cli.console import note, out
 from andamio.cli.home import account as account_of
 from andamio.release.history import HistoryRecord, read_history
 
-_SAID = {"promoted": "[green]promoted[/green]", "rejected": "rejected", "rolled_back": "[yellow]rolled back[/yellow]"}
+_SAID = {
+    "promoted": "[green]promoted[/green]",
+    "rejected": "rejected",
+    "rolled_back": "[yellow]rolled back[/yellow]",
+    "challenged": "challenger",
+    "withdrawn": "[yellow]withdrawn[/yellow]",
+}
 
 
 def show(deployed: dict[str, Any], limit: int, *, as_json: bool) -> None:
@@ -40,6 +46,10 @@ def _what(record: HistoryRecord) -> str:
     if record.kind == "rejected":
         against = f"; release {record.before} goes on serving" if record.before else ""
         return f"{record.release}{against}"
+    if record.kind == "challenged":
+        return f"{record.release}, against {record.before}"
+    if record.kind == "withdrawn":
+        return f"{record.release}; {record.before} goes on serving"
     if record.kind == "rolled_back":
         return f"from {record.before} to {record.release}"
     return f"{record.release}, in place of {record.before}" if record.before else f"{record.release}, the first"

@@ -272,6 +272,7 @@ def _report_training(execution: Execution) -> None:
     output = execution.output
     what = {
         "promoted": "The new model is the champion",
+        "challenged": "The new model is the challenger, whose trial goes on: andamio status",
         "rejected": "The new model was not promoted",
         "tied": "The new model equals the champion, which stays",
         "no_parity": "No model could be exported with parity. The champion stays",

@@ -25,6 +25,13 @@ SERVED_SECONDS = 60.0
 _FOLLOW_SECONDS = reachable.WAIT_SECONDS + 90
 """What the function takes at most: it waits for MLflow, and imports MLflow's client."""
 _LONGEST_REASON = 500
+_EVENTS: dict[str, EventType] = {
+    "promoted": "Model promoted",
+    "rolled_back": "Model rolled back",
+    "challenged": "Model challenged",
+    "withdrawn": "Model withdrawn",
+}
+"""The event of each kind of change."""
 
 
 def promote(deployed: dict[str, Any], release: str, *, reason: str, force: bool) -> None:
@@ -35,7 +42,10 @@ def promote(deployed: dict[str, Any], release: str, *, reason: str, force: bool)
     promoted = promotion.promote(
         models, deployed["problem"], release, now, by=who(), reason=reason_of(reason), force=force
     )
-    if promoted:
+    change = read_pointer(models, deployed["problem"])[0].change
+    if promoted and change is not None and change.kind == "withdrawn":
+        done(f"Release {release} stays champion, and its challenger {change.after} is withdrawn.")
+    elif promoted:
         done(f"Release {release} is champion now.")
     else:
         note(f"Release {release} is champion already, and intact.")
@@ -62,7 +72,11 @@ def roll_back(deployed: dict[str, Any], release: str | None, *, reason: str, for
         serves = str(release)
     else:
         serves = found.serves
-        if found.again:
+        if found.challenger:
+            already = " already" if found.again else ""
+            done(f"The challenger {found.withdrawn} is withdrawn{already}. The champion {serves} goes on serving.")
+            note("To take the champion out of service, name the release that is to serve: andamio models lists them.")
+        elif found.again:
             note(
                 f"The champion was rolled back already, from {found.withdrawn} to {serves}. To go back further, name a "
                 "release: andamio models lists them."
@@ -84,13 +98,16 @@ def tell(deployed: dict[str, Any], account: Account) -> None:
     change = pointer.change
     if change is None or change.decision is not None:
         return  # the gate's own promotions are told by the registry
-    kind: EventType = "Model rolled back" if change.kind == "rolled_back" else "Model promoted"
+    kind = _EVENTS[change.kind]
+    message = f"Release {change.after} is champion now, by hand, in place of {change.before}: {change.reason}"
+    if change.kind == "withdrawn":
+        message = f"The challenger {change.after} was withdrawn, by hand; {change.before} serves: {change.reason}"
     event = make_event(
         kind,
         problem=deployed["problem"],
         system=deployed["system"],
         occasion=f"revision {pointer.revision}",
-        message=f"Release {change.after} is champion now, by hand, in place of {change.before}: {change.reason}",
+        message=message,
         release=change.after,
     )
     try:

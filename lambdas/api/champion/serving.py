@@ -2,7 +2,8 @@
 
 A request looks when the last look is `refresh_seconds` old by the clock on the wall (a frozen and
 restored environment has slept through them), or a second old while there is no model. Whatever goes
-wrong in a look, the champion that was loaded goes on serving, and the reason is logged and counted.
+wrong in a look, the champion that was loaded goes on serving, and the reason is logged and counted. A challenger that
+cannot be loaded is no challenger until the next look: the champion answers its records.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from datetime import datetime
 
 from andamio import names
 from andamio.errors import AccessRefused, AndamioError, NotReady
-from andamio.release.pointer import PointerEntry, read_pointer
+from andamio.release.pointer import Pointer, PointerEntry, read_pointer
 from andamio.release.pointer import champion as champion_of
 from andamio.storage.ports import Clock, Objects
 from lambdas.api import log
+from lambdas.api.champion import challenger as challengers
+from lambdas.api.champion.challenger import Challenger
 from lambdas.api.champion.champion import Champion, load
 from lambdas.api.predictions.capture import Capture
 
@@ -49,12 +52,24 @@ class Serving:
         self._clock = clock
         self._refresh = refresh_seconds
         self._champion: Champion | None = None
+        self._challenger: Challenger | None = None
+        self._trial: dict[str, object] | None = None
         self._missing: AndamioError = NotReady("The pointer was not looked at yet.")
 
     @property
     def loaded(self) -> Champion | None:
         """The champion that was loaded last, without a look."""
         return self._champion
+
+    @property
+    def challenger(self) -> Challenger | None:
+        """The challenger that was loaded last, without a look."""
+        return self._challenger
+
+    @property
+    def trial(self) -> str | None:
+        """Whether the challenger that the pointer names is loaded, "ok" or "failing"; None without one."""
+        return None if self._trial is None else "ok" if self._trial["loaded"] else "failing"
 
     def champion(self) -> Champion:
         """The champion, after a look if one is due; raises `NotReady`, or `AccessRefused`, when there is none."""
@@ -86,6 +101,7 @@ class Serving:
                     previous=current.version if current else None,
                 )
             self.revision = pointer.revision
+            self._try(pointer, self._champion)
         except NotReady as error:
             self._missing = error
             if self._champion is not None:
@@ -105,7 +121,33 @@ class Serving:
             "loads": self.loads,
             "refusals": self.refusals,
             "last_refusal": asdict(self.last_refusal) if self.last_refusal else None,
+            "challenger": self._trial if champion else None,
         }
+
+    def _try(self, pointer: Pointer, champion: Champion) -> None:
+        """Load the challenger that the pointer names, unless it is loaded."""
+        entry, rollout, strategy = pointer.challenger, pointer.rollout, pointer.strategy
+        if entry is None or rollout is None or strategy is None:
+            self._challenger = self._trial = None
+            return
+        current = self._challenger
+        trial = {"release": entry.release, "since": entry.since, "strategy": strategy, "share": pointer.share}
+        try:
+            if current is None or current.rollout != rollout:
+                self._challenger = None
+                hidden = self.capture.hidden | champion.hidden
+                self._challenger = Challenger(load(self._objects, entry, hidden), rollout, strategy, pointer.share)
+                log.event(
+                    names.EVENT_RELEASE_LOADED,
+                    problem=self.problem,
+                    release=entry.release,
+                    revision=pointer.revision,
+                    variant=names.CHALLENGER,
+                )
+            self._trial = {**trial, "loaded": True}
+        except Exception as error:  # an error of any type must not stop requests from being answered
+            challengers.failed(rollout, entry.release, error, "not-loaded")
+            self._trial = {**trial, "loaded": False}
 
     def _due(self, now: datetime) -> bool:
         if self.looked is None:

@@ -1,6 +1,6 @@
 """The model that serves, and the state of the service."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, RootModel
 
@@ -48,6 +48,10 @@ class Version(ApiModel):
     loads: Annotated[int, Field(description="How many releases this environment has loaded")]
     refusals: Annotated[int, Field(description="How many looks did not lead to the release that is named")]
     last_refusal: Annotated[Object | None, Field(description="When, which release, code and reason")]
+    challenger: Annotated[
+        Object | None,
+        Field(description="The release on trial: since when, its strategy, the share it answers, whether it is loaded"),
+    ]
     andamio: Annotated[str, Field(description="The version of Andamio")]
 
 
@@ -59,3 +63,6 @@ class Pong(ApiModel):
     """A model is loaded."""
 
     status: Annotated[str, one_value("ok")]
+    challenger: Annotated[
+        Literal["ok", "failing"] | None, Field(description="Whether the model on trial is loaded; null without one")
+    ]

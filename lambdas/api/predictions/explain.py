@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from andamio import names
@@ -17,8 +16,10 @@ from andamio.records.table import Table
 from andamio.release.explain import explain, seed_of
 from andamio.release.threshold import labels_from
 from lambdas.api import log
+from lambdas.api.champion.challenger import Challenger, failed
 from lambdas.api.champion.champion import Champion
 from lambdas.api.predictions.predict import probabilities_of
+from lambdas.api.predictions.trial import code_of
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.records import Records, check_size
 
@@ -31,6 +32,25 @@ def check_offered(champion: Champion) -> None:
             "The contract that this release was trained under says [release] explanations = false. To turn them on, "
             "take that line out of problem.toml, deploy, and train: the next release explains.",
         )
+
+
+def explain_record(
+    champion: Champion, challenger: Challenger | None, records: Records, started: float
+) -> dict[str, Any]:
+    """The explanation by the model that answers the record; raises as `explanation`.
+
+    Without an id of its own a record is explained by the champion: a prediction's id is new each time.
+    """
+    record_id = records.ids[0]
+    if challenger is not None and record_id is not None and challenger.answers(record_id, ""):
+        # What the champion does not take is refused, whoever answers.
+        table = parse_records(champion.contract, records.features)
+        probabilities_of(champion, encode(champion.contract, table))
+        try:
+            return explanation(challenger.model, records, started)
+        except Exception as error:  # an error of any type must not stop the champion's answer
+            failed(challenger.rollout, challenger.model.version, error, code_of(error))
+    return explanation(champion, records, started)
 
 
 def explanation(champion: Champion, records: Records, started: float) -> dict[str, Any]:
@@ -99,7 +119,7 @@ def _log(reply: dict[str, Any], started: float) -> None:
     contributions = {item["feature"]: round(item["contribution"], 6) for item in reply["contributions"]}
     log.event(
         names.EVENT_EXPLANATION,
-        time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        time=log.now(),
         **fields,
         contributions=contributions,
         duration_ms=round((time.perf_counter() - started) * 1000, 3),

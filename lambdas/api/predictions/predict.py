@@ -1,11 +1,15 @@
-"""Scoring: records in, predictions out, and a log line for each."""
+"""Scoring: records in, predictions out, and a log line for each.
+
+The champion scores every record, so that what is valid does not depend on who answers. A challenger's answers take the
+place of the champion's where they are the challenger's to give (`lambdas.api.predictions.trial`).
+"""
 
 from __future__ import annotations
 
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,60 +25,106 @@ from andamio.records.table import Table
 from andamio.release.threshold import labels_from
 from andamio.tabular.csv.request_body import CsvText
 from lambdas.api import log
+from lambdas.api.champion.challenger import Challenger
 from lambdas.api.champion.champion import Champion
 from lambdas.api.predictions.capture import Capture
+from lambdas.api.predictions.trial import Prediction, Reader, Trial, try_challenger
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.replies.reply import MOST_REPLY_BYTES, travelling
 from lambdas.api.replies.reply import encode as encode_json
 from lambdas.api.requests.records import RecordId, Records, check_size
 
-Prediction = dict[str, Any]
 
-
-def predict(champion: Champion, capture: Capture, records: Records, route: str, started: float) -> list[Prediction]:
+def predict(
+    champion: Champion,
+    capture: Capture,
+    records: Records,
+    route: str,
+    started: float,
+    challenger: Challenger | None = None,
+) -> list[Prediction]:
     """Score records, all or none; raises `InvalidRecord` that names every field that is wrong.
 
     `capture` says which lines hold the record. `started` is `time.perf_counter()` when the request came: each line's
     `duration_ms` counts from it.
     """
-    contract = champion.contract
-    check_size(records.features, len(contract.inputs))
-    table = parse_records(contract, records.features)
-    return _answer(champion, capture, table, records.features, records.ids, route, started)
+    contract, features = champion.contract, records.features
+    check_size(features, len(contract.inputs))
+
+    def read(model: Champion, rows: Sequence[int]) -> Table:
+        return parse_records(model.contract, [features[row] for row in rows])
+
+    asked = Asked(parse_records(contract, features), features, records.ids, read)
+    return _answer(champion, challenger, capture, asked, route, started)
 
 
-def predict_csv(champion: Champion, capture: Capture, text: CsvText, route: str, started: float) -> list[Prediction]:
+def predict_csv(
+    champion: Champion,
+    capture: Capture,
+    text: CsvText,
+    route: str,
+    started: float,
+    challenger: Challenger | None = None,
+) -> list[Prediction]:
     """Score the rows of a CSV text, all of them or none; raises `InvalidRecord`."""
-    contract = champion.contract
-    unknown = [unknown_field(contract, name) for name in text.columns if name not in champion.allowed]
+    table = _parsed(champion, text, range(len(text.lines)))
+    features = _values(table)
+    check_size(features, len(champion.contract.inputs))
+
+    def read(model: Champion, rows: Sequence[int]) -> Table:
+        return _parsed(model, text, rows)
+
+    asked = Asked(table, features, [None] * len(text.lines), read)
+    return _answer(champion, challenger, capture, asked, route, started)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The records of a request: as the champion's contract reads them, as they came, and their ids `[rows]`.
+
+    `read` reads some of them as another release's contract does.
+    """
+
+    table: Table
+    features: Sequence[Any]
+    ids: Sequence[RecordId]
+    read: Reader
+
+
+def _parsed(model: Champion, text: CsvText, rows: Sequence[int]) -> Table:
+    """Rows of a CSV text as a release's contract reads them; raises `InvalidRecord`."""
+    contract = model.contract
+    unknown = [unknown_field(contract, name) for name in text.columns if name not in model.allowed]
     if unknown:
         raise InvalidRecord(
             [Violation(0, field or "header", reason, "unknown-field") for field, reason in unknown[:100]]
         )
-    table = parse(contract, text.columns, len(text.lines), text=True, decimal=text.decimal)
+    columns = text.columns
+    if len(rows) < len(text.lines):
+        columns = {name: [cells[row] for row in rows] for name, cells in columns.items()}
+    table = parse(contract, columns, len(rows), text=True, decimal=text.decimal)
     if table.violations:
         raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
-    features = _values(table)
-    check_size(features, len(contract.inputs))
-    return _answer(champion, capture, table, features, [None] * len(text.lines), route, started)
+    return table
 
 
 def _answer(
     champion: Champion,
+    challenger: Challenger | None,
     capture: Capture,
-    table: Table,
-    features: Sequence[Any],
-    ids: Sequence[RecordId],
+    asked: Asked,
     route: str,
     started: float,
 ) -> list[Prediction]:
     contract = champion.contract
-    probabilities = probabilities_of(champion, encode(contract, table))
+    scored = time.perf_counter()
+    probabilities = probabilities_of(champion, encode(contract, asked.table))
     chosen = labels_from(probabilities, contract.positive_index, champion.threshold)
+    took = time.perf_counter() - scored
     model = {"name": contract.problem.name, "version": champion.version}
     classes, texts = contract.classes, contract.texts
     predictions = []
-    for row, index, record_id in zip(probabilities.tolist(), chosen.tolist(), ids, strict=True):
+    for row, index, record_id in zip(probabilities.tolist(), chosen.tolist(), asked.ids, strict=True):
         label = classes[index]
         prediction_id = secrets.token_hex(16)
         predictions.append(
@@ -88,9 +138,13 @@ def _answer(
                 "audit": capture.wants_label(prediction_id),
             }
         )
-    if len(predictions) * champion.reply_bytes > MOST_REPLY_BYTES:
+    largest, trial = champion.reply_bytes, None
+    if challenger is not None:
+        trial = try_challenger(challenger, predictions, asked.read, took)
+        largest = max(largest, challenger.model.reply_bytes)
+    if len(predictions) * largest > MOST_REPLY_BYTES:
         _check_reply(predictions)
-    _log(champion, capture, predictions, features, route, started)
+    _log(champion, capture, predictions, asked.features, route, started, trial)
     return predictions
 
 
@@ -138,8 +192,11 @@ def _log(
     features: Sequence[Any],
     route: str,
     started: float,
+    trial: Trial | None,
 ) -> None:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    now, hidden = log.now(), champion.hidden
+    if trial is not None:
+        hidden = trial.challenger.model.hidden  # its contract's private features, and the champion's
     duration = round((time.perf_counter() - started) * 1000, 3)
     log.write(
         {
@@ -148,23 +205,25 @@ def _log(
             "route": route,
             **prediction,
             **(
-                {"features": _shown(champion, record)}
+                {"features": _shown(record, hidden, champion.allowed)}
                 if capture.keeps(prediction["prediction_id"], prediction["audit"])
                 else {}
             ),
             "duration_ms": duration,
+            **(trial.fields(prediction["prediction_id"]) if trial is not None else {}),
         }
         for prediction, record in zip(predictions, features, strict=True)
     )
+    if trial is not None:
+        log.write(trial.shadows(predictions, now))
 
 
-def _shown(champion: Champion, record: Mapping[str, object]) -> Mapping[str, object]:
+def _shown(record: Mapping[str, object], hidden: frozenset[str], allowed: frozenset[str]) -> Mapping[str, object]:
     """What a line may hold of a valid record: all but private features, however their names are spelled."""
-    hidden = champion.hidden
     if not hidden:
         return record
-    if not record.keys() <= champion.allowed:
-        record = in_contract_form(record, champion.allowed)
+    if not record.keys() <= allowed:
+        record = in_contract_form(record, allowed)
     return {name: value for name, value in record.items() if name not in hidden}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from andamio import names
 from andamio.contract import Contract
 from andamio.errors import InvalidRecord
@@ -18,7 +16,7 @@ _OF_A_REQUEST = ("features", "id")
 
 def log_rejections(error: InvalidRecord, contract: Contract, version: str, route: str, request_id: str) -> None:
     """Write a line for each record that was rejected; `version` is of the release whose contract rejected it."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    now = log.now()
     known = _names_known(contract)
     by_record: dict[int, dict[tuple[str, str], None]] = {}
     for item in error.violations:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from lambdas.api.dependencies import CaptureNow, ChampionNow, ManyRecords, OneRecord, StoresNow, body
+from lambdas.api.dependencies import CaptureNow, ChallengerNow, ChampionNow, ManyRecords, OneRecord, StoresNow, body
 from lambdas.api.models.predictions import (
     Explanation,
     InvocationsReply,
@@ -16,7 +16,7 @@ from lambdas.api.models.predictions import (
 )
 from lambdas.api.models.problem import ALWAYS, problems
 from lambdas.api.models.records import BatchRequest, Invocations, PredictRequest
-from lambdas.api.predictions.explain import check_offered, explanation
+from lambdas.api.predictions.explain import check_offered, explain_record
 from lambdas.api.predictions.predict import predict, predict_csv
 from lambdas.api.replies.reply import json_reply
 from lambdas.api.requests.body import CSV, JSON, media_type, parse_json, read_text
@@ -51,13 +51,13 @@ lookups = APIRouter(
     openapi_extra=body(PredictRequest),
 )
 async def predict_one_record(
-    request: Request, champion: ChampionNow, capture: CaptureNow, records: OneRecord
+    request: Request, champion: ChampionNow, challenger: ChallengerNow, capture: CaptureNow, records: OneRecord
 ) -> Response:
     """The caller's id is returned as record_id. prediction_id is new each time, and is in the log.
 
     Where the deployment captures predictions, this one can be looked up by it soon after.
     """
-    return json_reply(predict(champion, capture, records, "predict", request.scope["started"])[0])
+    return json_reply(predict(champion, capture, records, "predict", request.scope["started"], challenger)[0])
 
 
 @router.post(
@@ -69,10 +69,10 @@ async def predict_one_record(
     openapi_extra=body(BatchRequest),
 )
 async def predict_up_to_1000_records(
-    request: Request, champion: ChampionNow, capture: CaptureNow, records: ManyRecords
+    request: Request, champion: ChampionNow, challenger: ChallengerNow, capture: CaptureNow, records: ManyRecords
 ) -> Response:
     """All or nothing: when one record is invalid, nothing is predicted. The errors name its index, from 0."""
-    predictions = predict(champion, capture, records, "predict/batch", request.scope["started"])
+    predictions = predict(champion, capture, records, "predict/batch", request.scope["started"], challenger)
     return json_reply({"predictions": predictions})
 
 
@@ -84,7 +84,9 @@ async def predict_up_to_1000_records(
     responses=_SCORING,
     openapi_extra=body(Invocations, **{CSV: {"schema": {"type": "string"}}}),
 )
-async def predict_in_mlflows_scoring_protocol(request: Request, champion: ChampionNow, capture: CaptureNow) -> Response:
+async def predict_in_mlflows_scoring_protocol(
+    request: Request, champion: ChampionNow, challenger: ChallengerNow, capture: CaptureNow
+) -> Response:
     """For clients of MLflow and SageMaker. Values are named as in the schema, never given by position.
 
     NaN, which MLflow's client writes for a missing number, is read as null. CSV has a header, and is read as a file is.
@@ -93,10 +95,12 @@ async def predict_in_mlflows_scoring_protocol(request: Request, champion: Champi
     started: float = request.scope["started"]
     if kind == CSV:
         rows = rows_of_csv(text, champion.contract, champion.allowed)
-        predictions = predict_csv(champion, capture, rows, "invocations", started)
+        predictions = predict_csv(champion, capture, rows, "invocations", started, challenger)
     else:
         features = records_of(parse_json(text, nan_is_null=True), champion.allowed)
-        predictions = predict(champion, capture, Records(features, [None] * len(features)), "invocations", started)
+        predictions = predict(
+            champion, capture, Records(features, [None] * len(features)), "invocations", started, challenger
+        )
     columns_of_reply = ("label", "label_text", "probabilities", "prediction_id", "audit")
     return json_reply({"predictions": [{key: row[key] for key in columns_of_reply} for row in predictions]})
 
@@ -109,16 +113,20 @@ async def predict_in_mlflows_scoring_protocol(request: Request, champion: Champi
     responses=_SCORING | problems(404),
     openapi_extra=body(PredictRequest),
 )
-async def explain_the_prediction_of_one_record(request: Request, champion: ChampionNow) -> Response:
+async def explain_the_prediction_of_one_record(
+    request: Request, champion: ChampionNow, challenger: ChallengerNow
+) -> Response:
     """What each feature contributed, in probability, against the release's reference rows (Shapley values).
 
     The contributions sum to probability minus average: of the positive class of two, of the predicted one of more. The
     same request has the same answer. Private features are held at the record's values: what they do is in the average.
+    While a challenger answers a share of the records, the model that answers the record with this id explains it;
+    without an id it is the champion.
     """
     check_offered(champion)
     media_type(request, (JSON,))
     records = one_record(parse_json(await read_text(request)))
-    return json_reply(explanation(champion, records, request.scope["started"]))
+    return json_reply(explain_record(champion, challenger, records, request.scope["started"]))
 
 
 @lookups.get(

@@ -37,13 +37,14 @@ router = APIRouter(
 async def whether_a_model_is_loaded(request: Request) -> Response:
     """200 with a model, else 503."""
     try:
-        request.app.state.connect().champion()
+        serving = request.app.state.connect()
+        serving.champion()
     except NotReady:
         raise
     except Exception as error:
         log.error(error, quoted=True, path="/ping")
         raise NotReady("The service cannot look for a model. What happened is in its log.") from error
-    return json_reply({"status": "ok"})
+    return json_reply({"status": "ok", "challenger": serving.trial})
 
 
 @router.get("/openapi.json", summary="This document", response_description="The document", openapi_extra=KEYLESS)

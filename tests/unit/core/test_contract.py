@@ -88,13 +88,10 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         (("trials       = 24", 'trials = "many"'), '[training] trials: expected a whole number; got "many"'),
         (("explanations = true", "explanations = 7"), "[release] explanations: expected true or false; got 7"),
         # What is not built is refused by name: a model behind it would be served to everybody all the same.
-        (
-            ('"direct"', '"canary"'),
-            '[release] strategy: "canary" is reserved and not built yet',
-        ),
-        (('"direct"', '"shadow"'), '[release] strategy: "shadow" is reserved and not built yet; this version'),
-        (("explanations = true", "share = 0.1"), "[release] share: is reserved and not built yet; leave it out"),
-        (("explanations = true", "minutes = 30"), "[release] minutes: is reserved and not built yet; leave it out"),
+        (('"direct"', '"blue-green"'), "[release] strategy: expected 'direct', 'shadow' or 'canary'"),
+        (("explanations = true", "share = 0.6"), "[release] share: expected less than or equal to 0.5"),
+        (("explanations = true", "minutes = 0"), "[release] minutes: expected greater than or equal to 1"),
+        (("explanations = true", "max_disagreement = 0.0"), "[release] max_disagreement: expected greater than 0"),
         (("[batch]", "[monitor]\nretrain = true\n[batch]"), "[monitor] retrain: is reserved and not built yet"),
         (
             ("[batch]", "[monitor]\nkeep_days = 30\nlabel_delay_hours = 720\n[batch]"),
@@ -308,7 +305,6 @@ def test_only_a_sealed_contract_encodes_and_sealing_takes_the_rest_as_other() ->
 def test_a_contract_that_was_sealed_with_settings_of_later_is_read_without_them() -> None:
     now = Contract.from_toml(EVERYTHING)
     sealed = json.loads(now.to_json())
-    sealed["release"] |= {"strategy": "canary", "share": 0.1, "minutes": 30}
     sealed["monitor"] |= {"window_hours": 24, "retrain": True, "capture": "all", "sample": 0.1}
     assert Contract.from_json(json.dumps(sealed)) == now
     sealed["release"]["shere"] = 0.1

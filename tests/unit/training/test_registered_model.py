@@ -26,7 +26,7 @@ RECORD = {"age": 50, "weight": 70.5, "colour": "red", "seen": "2026-03-01"}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = str(tmp_path_factory.mktemp("registered") / "model")
-    flavor.save_model(path, MlflowModel(), body=linear_onnx(SEEN), contract=SEEN, threshold=0.5)
+    flavor.save_model(path, MlflowModel(), body=linear_onnx(SEEN), contract=SEEN, serving={"threshold": 0.5})
     return path
 
 

@@ -1,0 +1,131 @@
+"""What a delivery of log lines says of a trial: who answered, how long it took, and what went wrong.
+
+One object a delivery under `trials/ROLLOUT/` of the lake; the rule that ends the trial adds them up. It has no records,
+only the labels by the ids of predictions and records, with which the true labels are joined.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from andamio import names
+from andamio.contract.canonical import canonical
+from andamio.storage.documents import Document, Part
+
+STEPS_PER_DOUBLING = 4
+"""Buckets of the histogram of times for each factor of two: a median is right to within a fifth."""
+
+Line = Mapping[str, Any]
+_ROLLOUT = re.compile(r"[0-9a-f]{16}-\d{1,9}")
+
+
+class TrialRow(Part):
+    """A prediction of a trial: who answered, the label, and the shadow's label where there was one."""
+
+    prediction_id: str
+    record_id: str | None
+    time: str
+    variant: str
+    label: str
+    shadow: str | None
+
+
+class TrialPart(Document):
+    """`trials/ROLLOUT/part-DIGEST.json`: one delivery.
+
+    `scored` are records by variant, `times` by variant and bucket (`bucket_of`). `faults` are the challenger's by code,
+    a line each, of `failed` records. Of `pairs` the two models disagreed on `disagreed`.
+    """
+
+    rollout: str
+    scored: dict[str, int]
+    times: dict[str, dict[str, int]]
+    faults: dict[str, int]
+    failed: int
+    pairs: int
+    disagreed: int
+    rows: list[TrialRow]
+
+
+def bucket_of(milliseconds: float) -> int:
+    """The bucket of a time."""
+    return round(STEPS_PER_DOUBLING * math.log2(max(milliseconds, 1e-4)))
+
+
+def milliseconds_of(bucket: int) -> float:
+    """The time that stands for a bucket."""
+    return float(2.0 ** (bucket / STEPS_PER_DOUBLING))
+
+
+def part_of(rollout: str, lines: Iterable[Line], *, rows: bool) -> TrialPart:
+    """Lines of one trial, which are as `read_line` takes them; without `rows` no prediction is told apart."""
+    scored: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    times: dict[str, Counter[str]] = {}
+    kept: list[TrialRow] = []
+    failed = pairs = disagreed = 0
+    shadows = {}
+    predictions = []
+    for line in lines:
+        if line["event"] == names.EVENT_CHALLENGER_FAILED:
+            faults[line["code"]] += 1
+            failed += line["records"]
+            continue
+        variant = str(line["variant"])
+        scored[variant] += 1
+        times.setdefault(variant, Counter())[str(bucket_of(line["model_ms"]))] += 1
+        if line["event"] == names.EVENT_SHADOW:
+            pairs += 1
+            disagreed += line["label"] != line["champion"]["label"]
+            shadows[line["prediction_id"]] = line
+        else:
+            predictions.append(line)
+    known = {line["prediction_id"] for line in predictions}
+    for line in predictions:
+        shadow = shadows.get(line["prediction_id"])
+        kept.append(_row(line, str(line["variant"]), line["label"], shadow["label"] if shadow else None))
+    for name, line in shadows.items():
+        if name not in known:  # its prediction came with another delivery
+            kept.append(_row(line, names.CHAMPION, line["champion"]["label"], line["label"]))
+    return TrialPart(
+        rollout=rollout,
+        scored=dict(scored),
+        times={variant: dict(found) for variant, found in times.items()},
+        faults=dict(faults),
+        failed=failed,
+        pairs=pairs,
+        disagreed=disagreed,
+        rows=kept if rows else [],
+    )
+
+
+def read_line(line: Line) -> bool:
+    """Whether a line is one of a trial, as the API writes it."""
+    if not _ROLLOUT.fullmatch(str(line.get("rollout"))) or not isinstance(line.get("variant"), str):
+        return False
+    if line.get("event") == names.EVENT_CHALLENGER_FAILED:
+        return isinstance(line.get("code"), str) and type(line.get("records")) is int
+    champion = line.get("champion", {"label": ""})
+    return (
+        isinstance(line.get("model_ms"), int | float)
+        and math.isfinite(line["model_ms"])
+        and all(isinstance(line.get(key), str) for key in ("prediction_id", "label", "time"))
+        and isinstance(champion, dict)
+        and isinstance(champion.get("label"), str)
+        and (line.get("event") == names.EVENT_PREDICTION or "champion" in line)
+    )
+
+
+def _row(line: Line, variant: str, label: str, shadow: str | None) -> TrialRow:
+    return TrialRow(
+        prediction_id=line["prediction_id"],
+        record_id=canonical(line.get("record_id")) or None,
+        time=line["time"],
+        variant=variant,
+        label=label,
+        shadow=shadow,
+    )

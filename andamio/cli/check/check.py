@@ -1,0 +1,218 @@
+"""The command: one check after another, each printed as it ends, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.markup import escape
+
+from andamio.cli.check import bad_values, estimate, families
+from andamio.cli.check.rehearsal import Rehearsal, rehearse
+from andamio.cli.check.sample import sampled
+from andamio.cli.console import done, err, fail, out, step
+from andamio.cli.home import REPO
+from andamio.cli.models.sample import first_record, sample_files
+from andamio.contract import Contract
+from andamio.errors import AndamioError, CheckFailed, InvalidRecord
+from andamio.tabular.read_as import assumptions
+from etl.validate import absent_columns
+from training.rows import TrainingRows
+
+_REASONS = 8
+_SHOWN = 8
+_EXAMPLES = 6
+
+
+@dataclass
+class Findings:
+    """What the checks found: `failures` would stop a deployment or a training, `warnings` would not."""
+
+    failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def passed(self, text: str) -> None:
+        """Print what is in order."""
+        done(text)
+
+    def warn(self, text: str) -> None:
+        """Note and print what a person should look at."""
+        self.warnings.append(text)
+        err.print(f"[yellow]![/yellow] {escape(text)}")
+
+    def failed(self, text: str) -> None:
+        """Note and print what would fail."""
+        self.failures.append(text)
+        fail(text)
+
+
+def check(folder: Path) -> Findings:
+    """Check a problem folder; raises `CheckFailed` when something would fail, after all has been printed."""
+    findings = Findings()
+    contract = _contract(folder, findings)
+    if contract is not None:
+        rehearsal = _data(folder, contract, findings)
+        _bad_values(folder, contract, findings)
+        if rehearsal is not None and rehearsal.manifest is not None:
+            _training(contract, rehearsal, findings)
+    place = _short(folder)
+    if findings.failures:
+        many = len(findings.failures)
+        raise CheckFailed(
+            f"{many} {'thing' if many == 1 else 'things'} would fail. Correct {place}/problem.toml or the data, "
+            f"then: andamio check {place}"
+        )
+    note = f" {len(findings.warnings)} to look at." if findings.warnings else ""
+    out.print(f"{escape(place)} is sound.{note} Next: make demo PROBLEM={escape(place)}", soft_wrap=True)
+    return findings
+
+
+def _contract(folder: Path, findings: Findings) -> Contract | None:
+    try:
+        contract = Contract.load(folder)
+    except AndamioError as error:
+        findings.failed(str(error))
+        return None
+    kinds = [feature.type for feature in contract.inputs.values()]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    hidden = len(contract.features) - len(contract.inputs)
+    also = f"; {hidden} known only afterwards" if hidden else ""
+    findings.passed(f"contract: {contract.problem.task}, target '{contract.problem.target}', {counts}{also}")
+    return contract
+
+
+def _data(folder: Path, contract: Contract, findings: Findings) -> Rehearsal | None:
+    try:
+        files = sample_files(folder, contract)
+        with step("Reading the data as ETL does"):
+            read = {path.name: sampled(path, contract) for path in files}
+            rehearsal = rehearse(contract, {name: body for name, (body, _) in read.items()})
+    except AndamioError as error:
+        findings.failed(str(error))
+        return None
+    for name, (_, rows) in read.items():
+        if rows is not None:
+            err.print(f"  {escape(name)} has {rows:,} rows: what follows is about a random sample of them")
+    info = rehearsal.info
+    if info is not None:
+        for file in info.files:
+            if file.refused:
+                findings.failed(f"data: {file.key.removeprefix('raw/')} {file.refused}")
+            for text in assumptions(file.read_as):
+                findings.warn(f"data: {file.key.removeprefix('raw/')} {text}")
+        for text in absent_columns(info.files):
+            findings.warn(f"data: {text}")
+        if info.rows.rejected:
+            findings.warn(f"data: {info.rows.rejected:,} of {info.rows.read:,} rows are rejected, by reason:")
+            for reason in info.reasons[:_REASONS]:
+                where = f"{reason.column}: " if reason.column else ""
+                err.print(f"    {reason.rows:>7,}  {escape(where + reason.reason)}")
+            for text in info.first[:2]:
+                err.print(f"    such as {escape(text.removeprefix('raw/'))}")
+        for name, rows in info.coerced.items():
+            findings.warn(f"data: {rows:,} values of '{name}' are out of range and count as missing")
+    if rehearsal.refused:
+        findings.failed(f"data: {rehearsal.refused}")
+        return rehearsal
+    assert rehearsal.manifest is not None
+    assert info is not None
+    rows_of = rehearsal.manifest.rows
+    findings.passed(
+        f"data: {info.rows.valid:,} valid rows, {rows_of.train:,} to train on and {rows_of.holdout:,} held out"
+    )
+    _audit(contract, rehearsal, findings)
+    return rehearsal
+
+
+def _audit(contract: Contract, rehearsal: Rehearsal, findings: Findings) -> None:
+    assert rehearsal.audit is not None
+    audit = rehearsal.audit
+    report = findings.failed if contract.training.leakage == "stop" else findings.warn
+    for suspect in audit.suspects:
+        report(f"leakage: {suspect.message}")
+    for finding in audit.findings:
+        findings.warn(f"data: {finding.message}")
+    if not audit.suspects:
+        findings.passed(f"leakage audit: no suspect among {len(contract.inputs)} features")
+
+
+def _bad_values(folder: Path, contract: Contract, findings: Findings) -> None:
+    try:
+        record = first_record(sample_files(folder, contract)[0], contract)
+        refusals = list(bad_values.refusals(contract, record))
+    except InvalidRecord as error:
+        findings.failed(f"bad values: not even the example is a record: {error}")
+        return
+    except AndamioError:
+        return  # the data were reported already
+    accepted = [refusal for refusal in refusals if not refusal.reason]
+    for refusal in accepted:
+        findings.failed(f"bad values: '{refusal.field}' accepts {refusal.sent}")
+    if accepted:
+        return
+    findings.passed(
+        f"bad values: {len(refusals)} of {len(refusals)} are refused with their field and a reason, such as"
+    )
+    examples = {refusal.code: refusal for refusal in refusals}
+    for refusal in list(examples.values())[:_EXAMPLES]:
+        err.print(f"    {escape(f'{refusal.field} ({refusal.sent}): {refusal.reason}')}", soft_wrap=True)
+
+
+def _training(contract: Contract, rehearsal: Rehearsal, findings: Findings) -> None:
+    assert rehearsal.manifest is not None
+    with step("Training each family on a sample"):
+        sealed, train = families.training_rows(rehearsal.lake, contract, rehearsal.manifest.version)
+    results = []
+    for name in contract.training.families:
+        with step(f"Training {name}"):
+            results.append(families.trained(sealed, train, name))
+    works = [result for result in results if not result.why]
+    report: Callable[[str], None] = findings.warn if works else findings.failed
+    for result in results:
+        if result.why:
+            report(f"training: {result.family} would be left out: {result.why}")
+    if not works:
+        return
+    largest = max(works, key=lambda result: result.size_bytes)
+    slowest = max(works, key=lambda result: result.latency_ms)
+    exact = max(result.difference for result in works)
+    findings.passed(
+        f"training: {len(works)} of {len(results)} families train on {works[0].rows[1]} rows and export with parity "
+        f"(largest difference {exact:.1g})"
+    )
+    limit = contract.gate.max_latency_ms
+    if slowest.latency_ms > limit:
+        findings.warn(
+            f"training: {slowest.family} answers in {slowest.latency_ms:.1f} ms here, and [gate] max_latency_ms is "
+            f"{limit:g}"
+        )
+    _estimate(contract, works, train, largest, findings)
+
+
+def _estimate(
+    contract: Contract,
+    works: list[families.Trained],
+    train: TrainingRows,
+    largest: families.Trained,
+    findings: Findings,
+) -> None:
+    rows = len(train.labels)
+    found = estimate.estimate(contract, works, rows)
+    where = "functions" if found.function else "Fargate tasks, for the data are too large for a function"
+    findings.passed(
+        f"estimate: {found.fits} fits on {rows:,} rows, about {_minutes(found.here)} here and {_minutes(found.aws)} on "
+        f"AWS (in {where}); a model of {largest.size_bytes / 2**20:.1f} MB or more ({largest.family}, on the sample)"
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _short(folder: Path) -> str:
+    place = folder.resolve()
+    for base in (Path.cwd(), REPO):
+        if place.is_relative_to(base):
+            return str(place.relative_to(base))
+    return str(folder)

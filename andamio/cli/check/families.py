@@ -1,0 +1,112 @@
+"""Every family of a contract, fitted on a sample of train and exported: does it train, and is the export the same?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.dataset import version as dataset
+from andamio.records.encode import Encoded
+from andamio.release.model import Model
+from andamio.storage.ports import Objects
+from training import export
+from training.families import catalog
+from training.fit import range_ends
+from training.rows import TrainingRows, encode_rows, seal
+
+SAMPLE = 400
+"""Rows of train that a family is fitted on."""
+_OF_CLASS = 5
+_PART = 4
+_CALLS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One family: how long a fit took on `rows` and on a `part` of them (seconds), the export's bytes, and its parity.
+
+    `difference` is the largest one between fitted and exported model, `latency_ms` the median of a call with one row.
+    `why` says why it cannot be trained, "" where it can.
+    """
+
+    family: str
+    rows: tuple[int, int] = (0, 0)
+    seconds: tuple[float, float] = (0.0, 0.0)
+    size_bytes: int = 0
+    difference: float = 0.0
+    latency_ms: float = 0.0
+    why: str = ""
+
+
+def training_rows(lake: Objects, contract: Contract, version: str) -> tuple[Contract, TrainingRows]:
+    """The contract sealed by train, and the rows of train, encoded by it."""
+    columns = dataset.read_columns(lake, version, "train", without={dataset.ROW})
+    sealed = seal(contract, columns)
+    return sealed, encode_rows(sealed, columns, version=version)
+
+
+def trained(contract: Contract, train: TrainingRows, family: str) -> Trained:
+    """A family of a sealed contract, by its defaults, on a sample that has every class."""
+    chosen = _sample(train.labels, SAMPLE, contract.training.seed)
+    try:
+        return _one(contract, family, train.encoded.take(chosen), train.labels[chosen])
+    except Exception as error:  # libraries raise whatever they like, and any of it means: not trained
+        return Trained(family, why=f"{type(error).__name__}: {error}"[:300])
+
+
+def _one(contract: Contract, family: str, encoded: Encoded, labels: NDArray[np.int64]) -> Trained:
+    seed = contract.training.seed
+    part = _sample(labels, len(labels) // _PART, seed)
+    seconds = []
+    for rows in (part, np.arange(len(labels))):
+        started = time.perf_counter()
+        fitted = catalog.fit(
+            family,
+            encoded.take(rows),
+            labels[rows],
+            classes=len(contract.classes),
+            seed=seed,
+            class_weight=contract.training.class_weight,
+        )
+        seconds.append(time.perf_counter() - started)
+    onnx = export.to_onnx(fitted)
+    model = Model(contract, onnx)
+    proof = export.parity(fitted.predict, model.predict, encoded, range_ends(contract), seed)
+    limit = contract.gate.max_size_mb * 2**20
+    why = ""
+    if not proof.holds:
+        why = f"the exported model differs by {proof.largest:.2g}, and {proof.tolerance:g} is allowed"
+    elif len(onnx) > limit:
+        why = f"it has {len(onnx) / 2**20:.1f} MB, and [gate] max_size_mb is {contract.gate.max_size_mb:g}"
+    return Trained(
+        family,
+        (len(part), len(labels)),
+        (seconds[0], seconds[1]),
+        len(onnx),
+        proof.largest,
+        _latency(model, encoded),
+        why,
+    )
+
+
+def _latency(model: Model, encoded: Encoded) -> float:
+    row = encoded.take(np.array([0]))
+    model.predict(row)
+    times = []
+    for _ in range(_CALLS):
+        started = time.perf_counter()
+        model.predict(row)
+        times.append(time.perf_counter() - started)
+    return median(times) * 1000
+
+
+def _sample(labels: NDArray[np.int64], rows: int, seed: int) -> NDArray[np.int64]:
+    """So many rows at random, and some of every class besides."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    by_class = [order[labels[order] == index][:_OF_CLASS] for index in np.unique(labels)]
+    return np.unique(np.concatenate([order[:rows], *by_class]))

@@ -1,0 +1,112 @@
+"""What is known of a trial: the parts that captures wrote, added up, and the labels that came."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from itertools import batched
+
+from andamio import names
+from andamio.captures.trials import TrialPart, TrialRow, milliseconds_of
+from andamio.feedback import Feedback
+from andamio.storage import documents, layout
+from andamio.storage.ports import Objects
+from monitoring.feedback import read_feedback
+from rollout.rule import Evidence
+
+MOST_ROWS = 200_000
+"""Predictions that labels are looked for among: those of the parts that come first. Counts are of all."""
+_READERS, _AT_ONCE = 16, 256
+
+
+def gather(lake: Objects, rollout: str, since: datetime, now: datetime) -> Evidence:
+    """Add up what there is of a trial; raises `DocumentError` for a part that cannot be read."""
+    scored: Counter[str] = Counter()
+    times: dict[str, Counter[int]] = {}
+    faults = failed = pairs = disagreed = 0
+    rows: dict[str, TrialRow] = {}
+    for part in _parts(lake, rollout):
+        scored.update(part.scored)
+        for variant, found in part.times.items():
+            times.setdefault(variant, Counter()).update({int(bucket): count for bucket, count in found.items()})
+        faults += sum(part.faults.values())
+        failed += part.failed
+        pairs += part.pairs
+        disagreed += part.disagreed
+        for row in part.rows:
+            # A pair may have come in two deliveries: as a prediction, and as what the shadow said.
+            if row.prediction_id in rows or len(rows) < MOST_ROWS:
+                known = rows.get(row.prediction_id)
+                rows[row.prediction_id] = row if known is None or known.shadow is None else known
+    labels = _labelled(rows.values(), read_feedback(lake, since, now + timedelta(seconds=1)))
+    said = [(rows[name], label) for name, label in labels.items()]
+    by_champion = [row.label == label for row, label in said if row.variant == names.CHAMPION]
+    by_challenger = [row.label == label for row, label in said if row.variant == names.CHALLENGER]
+    shadowed = [(row.label == label, row.shadow == label) for row, label in said if row.shadow is not None]
+    if shadowed:
+        by_champion, by_challenger = [one for one, _ in shadowed], [other for _, other in shadowed]
+    challenger = names.SHADOW if scored[names.SHADOW] else names.CHALLENGER
+    return Evidence(
+        champion_scored=scored[names.CHAMPION],
+        challenger_scored=scored[challenger],
+        champion_ms=_median(times.get(names.CHAMPION)),
+        challenger_ms=_median(times.get(challenger)),
+        faults=faults,
+        failed=failed,
+        pairs=pairs,
+        disagreed=disagreed,
+        champion_labelled=len(by_champion),
+        champion_right=sum(by_champion),
+        challenger_labelled=len(by_challenger),
+        challenger_right=sum(by_challenger),
+        only_champion=sum(one and not other for one, other in shadowed),
+        only_challenger=sum(other and not one for one, other in shadowed),
+    )
+
+
+def _parts(lake: Objects, rollout: str) -> Iterator[TrialPart]:
+    keys = (info.key for info in lake.list(layout.trial_of_challenger(rollout)))
+
+    def read(key: str) -> TrialPart:
+        return documents.read(lake, key, TrialPart)
+
+    with ThreadPoolExecutor(_READERS) as readers:
+        for some in batched(keys, _AT_ONCE, strict=False):
+            yield from readers.map(read, some)
+
+
+def _labelled(rows: Iterable[TrialRow], feedback: list[Feedback]) -> dict[str, str]:
+    """The latest label of each prediction, by its id; one of a record is of its newest prediction before it came."""
+    ids: set[str] = set()
+    by_record: dict[str, list[tuple[datetime, str]]] = {}
+    for row in rows:
+        ids.add(row.prediction_id)
+        if row.record_id is not None:
+            by_record.setdefault(row.record_id, []).append((datetime.fromisoformat(row.time), row.prediction_id))
+    for made in by_record.values():
+        made.sort()
+    labels: dict[str, str] = {}
+    for one in feedback:
+        if one.prediction_id is not None:
+            if one.prediction_id in ids:
+                labels[one.prediction_id] = one.label
+        elif one.record_id in by_record:
+            made = by_record[one.record_id]
+            place = bisect_right([moment for moment, _ in made], one.received) - 1
+            if place >= 0:
+                labels[made[place][1]] = one.label
+    return labels
+
+
+def _median(times: Counter[int] | None) -> float | None:
+    if not times:
+        return None
+    half, passed = times.total() / 2, 0
+    for bucket in sorted(times):
+        passed += times[bucket]
+        if passed >= half:
+            return milliseconds_of(bucket)
+    return None

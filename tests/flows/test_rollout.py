@@ -1,0 +1,243 @@
+"""A trial from the gate's promotion to its end: every branch of the machine, and deaths in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from andamio.adapters.events import BusEvents
+from andamio.adapters.s3 import S3Objects
+from andamio.contract import Contract
+from andamio.release.history import read_history
+from andamio.release.pointer import read_pointer
+from andamio.release.release import seal
+from andamio.testing.machines import TRAINING_STARTED
+from andamio.testing.tracker import MemoryTracker
+from infra import asl
+from lambdas.capture import handler as capture_handler
+from lambdas.registry import handler as registry_handler
+from lambdas.search import handler as search_handler
+from lambdas.train import handler as train_handler
+from tests.support.capture import delivery, prediction
+from tests.support.datasets import SPLIT, heart_cells, publish
+from tests.support.releases import challenge, heart, linear_onnx, promote, release_files, seal_release
+
+from . import tasks
+from .cloud import FUNCTION_SECONDS, Cloud, Killed, account
+from .conftest import HEART
+
+LINEAR = {"families": ["logistic_regression"], "trials": 1}
+MORE = {"ANDAMIO_TRACKING_URI": "memory", "ANDAMIO_LOCK": "10c" * 21 + "1"}
+RULES = '\n[release]\nstrategy = "canary"\nshare = 0.2\nminutes = 1\nmin_requests = 20\n'
+
+
+class Trial:
+    """An account with a challenger, and what is logged of it."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        versions = [seal_release(cloud.models, heart(), linear_onnx(heart(), favour=favour)) for favour in (0, 1)]
+        self.champion, self.challenger = versions
+        promote(cloud.models, "heart", self.champion)
+        self.rollout = ""
+        self.told: list[str] = []
+
+    def begin(self, seconds_ago: float, strategy: Any = "canary") -> None:
+        since = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+        self.rollout = challenge(self.cloud.models, "heart", self.challenger, strategy, since=since.isoformat())
+
+    def log(self, count: int = 100, faults: int = 0) -> None:
+        now = datetime.now(UTC)
+        lines = [
+            prediction(
+                number,
+                at=now,
+                release=self.champion if number % 2 else self.challenger,
+                rollout=self.rollout,
+                variant="champion" if number % 2 else "challenger",
+                model_ms=0.2,
+            )
+            for number in range(count)
+        ]
+        lines += [
+            {
+                "event": "andamio.challenger.failed",
+                "time": now.isoformat(),
+                "rollout": self.rollout,
+                "variant": "challenger",
+                "code": "no-answer",
+                "records": 1,
+                "request": number,
+            }
+            for number in range(faults)
+        ]
+        self.cloud.answer("capture", delivery(lines), None)
+
+    def run(self, **event: Any) -> Any:
+        return self.cloud.run("rollout", event or {"rollout": self.rollout, "mlflow_run": "run-1"})
+
+    def serving(self) -> tuple[str, str | None]:
+        pointer, _ = read_pointer(self.cloud.models, "heart")
+        assert pointer.champion is not None
+        return pointer.champion.release, pointer.challenger.release if pointer.challenger else None
+
+
+@pytest.fixture
+def tracker(monkeypatch: pytest.MonkeyPatch) -> MemoryTracker:
+    memory = MemoryTracker()
+    monkeypatch.setattr("registry.mlflow.MlflowTracker", lambda *_: memory)
+    return memory
+
+
+@pytest.fixture
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: MemoryTracker) -> Iterator[Trial]:
+    with account(HEART, tmp_path, monkeypatch, MORE) as cloud:
+        cloud.contract((HEART / "problem.toml").read_text() + RULES)
+        cloud.function("capture", capture_handler)
+        values = {"RegistryFunction": cloud.function("registry", registry_handler)}
+        values |= asl.task_seconds("RegistryFunction", FUNCTION_SECONDS)
+        cloud.machine("rollout", asl.FOLDER / "rollout.asl.json", values)
+        made = Trial(cloud)
+        put = BusEvents.put
+        monkeypatch.setattr(BusEvents, "put", lambda bus, event: (made.told.append(event.kind), put(bus, event))[1])
+        yield made
+
+
+@pytest.fixture
+def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: MemoryTracker) -> Iterator[Cloud]:
+    """An account with a weak champion, data to train on, training, and a machine that stands in for the trial's."""
+    with account(HEART, tmp_path, monkeypatch, MORE) as cloud:
+        text = (HEART / "problem.toml").read_text() + RULES
+        cloud.contract(text)
+        values: dict[str, str | int] = {
+            "Parallel": 1,
+            "ApprovalSeconds": 60,
+            "RolloutMachine": cloud.machine("rollout", TRAINING_STARTED, {}),
+            **tasks.VALUES,
+        }
+        for name, module in {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}.items():
+            values[f"{name}Function"] = cloud.function(name.lower(), module)
+            values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)
+        cloud.machine("train", asl.FOLDER / "train.asl.json", values)
+        contract = Contract.from_toml(text)
+        publish(cloud.lake, contract, heart_cells())
+        info = {"problem": "heart", "run": "another", "dataset": "old", "split": SPLIT, "threshold": 0.5}
+        champion = seal(cloud.models, release_files(contract, linear_onnx(contract)), info)
+        promote(cloud.models, "heart", champion)
+        yield cloud
+
+
+def test_what_the_gate_allows_becomes_the_challenger_and_its_trial_is_started_once(
+    training: Cloud, tracker: MemoryTracker
+) -> None:
+    ended = training.run("train", LINEAR)
+    assert ended.output["status"] == "challenged", ended.cause
+    pointer, _ = read_pointer(training.models, "heart")
+    assert pointer.challenger is not None
+    assert (pointer.challenger.release, pointer.strategy, pointer.share) == (ended.output["release"], "canary", 0.2)
+    assert ended.output["rollout"] == pointer.rollout
+    assert tracker.aliases["challenger"] == ended.output["mlflow_version"]
+    (started,) = training.executions("rollout")
+    assert started.endswith(f":{pointer.rollout}")
+    assert training.ended(started).output == {"rollout": pointer.rollout, "mlflow_run": ended.output["mlflow_run"]}
+    last = read_history(training.models, "heart")[-1]
+    assert (last.kind, last.by, last.decision) == ("challenged", "the gate", pointer.change and pointer.change.decision)
+    assert last.numbers
+    again = training.run("train", LINEAR)
+    assert again.status == "SUCCEEDED"
+    assert len(training.executions("rollout")) == 1
+
+
+def test_a_good_challenger_is_promoted_when_its_minutes_are_over(trial: Trial, tracker: MemoryTracker) -> None:
+    trial.begin(seconds_ago=58)
+    trial.log()
+    ended = trial.run()
+    looks = [call.result for call in trial.cloud.calls if call.event.get("step") == "look"]
+    assert ended.output["status"] == "promoted", ended.cause
+    assert [one["status"] for one in looks][-1] == "promoted"
+    assert looks[0]["status"] == "wait"
+    assert looks[0]["seconds"] <= 2
+    assert trial.serving() == (trial.challenger, None)
+    assert trial.told[-1] == "Model promoted"
+
+
+def test_faults_withdraw_it_before(trial: Trial) -> None:
+    trial.begin(seconds_ago=5)
+    trial.log(faults=3)
+    ended = trial.run()
+    assert ended.output["status"] == "withdrawn"
+    assert "It had no answer for 3 of 53 records" in ended.output["reason"]
+    assert trial.serving() == (trial.champion, None)
+    assert trial.told[-1] == "Model withdrawn"
+
+
+def test_without_enough_records_it_ends_after_ten_times_its_minutes(trial: Trial) -> None:
+    trial.begin(seconds_ago=601)
+    trial.log(20)
+    assert trial.run().output["status"] == "withdrawn"
+    assert read_pointer(trial.cloud.models, "heart")[0].withdrawn == ()
+
+
+def test_an_alarm_withdraws_it_at_once_and_the_waiting_execution_ends(trial: Trial) -> None:
+    trial.begin(seconds_ago=5)
+    raised = datetime.now(UTC).isoformat()
+    for _ in range(2):
+        ended = trial.run(alarm="andamio-heart-alarm-challenger-errors", raised=raised)
+        assert ended.output["status"] == "withdrawn"
+    assert trial.serving() == (trial.champion, None)
+    assert trial.run().output["status"] == "withdrawn"
+
+
+def test_an_alarm_of_an_earlier_trial_withdraws_nothing(trial: Trial) -> None:
+    raised = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    trial.begin(seconds_ago=5)
+    assert trial.run(alarm="andamio-heart-alarm-challenger-errors", raised=raised).output["status"] == "ended"
+    assert trial.serving() == (trial.champion, trial.challenger)
+
+
+def test_a_trial_that_is_over_ends_its_execution(trial: Trial) -> None:
+    trial.begin(seconds_ago=5)
+    rollout = trial.rollout
+    promote(trial.cloud.models, "heart", trial.champion)
+    assert trial.run(rollout=rollout, mlflow_run="run-1").output["status"] == "ended"
+
+
+def test_a_part_that_cannot_be_read_fails_the_execution_and_leaves_the_trial(trial: Trial) -> None:
+    trial.begin(seconds_ago=61)
+    trial.cloud.lake.put(f"trials/{trial.rollout}/part-x.json", b"{}")
+    ended = trial.run()
+    assert ended.status == "FAILED"
+    assert "trials/" in ended.cause
+    assert trial.serving() == (trial.champion, trial.challenger)
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_killed_at_any_write_the_end_of_a_trial_is_right_when_started_again(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    trial.begin(seconds_ago=61)
+    trial.log()
+    left = [writes]
+    puts = {name: getattr(S3Objects, name) for name in ("put", "put_new")}
+
+    def dies(name: str) -> Any:
+        def put(self: S3Objects, *args: Any, **more: Any) -> Any:
+            made = puts[name](self, *args, **more)
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed("after a write")
+            return made
+
+        return put
+
+    for name in puts:
+        monkeypatch.setattr(S3Objects, name, dies(name))
+    ended = trial.run()
+    assert ended.output["status"] == "promoted", ended.cause
+    assert trial.serving() == (trial.challenger, None)
+    kinds = [record.kind for record in read_history(trial.cloud.models, "heart")]
+    assert kinds == ["challenged", "promoted"]

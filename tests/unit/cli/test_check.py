@@ -1,0 +1,210 @@
+"""`andamio check`: what would go wrong later is said in seconds, and a sound folder passes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from andamio.cli.check import sample
+from andamio.cli.check.bad_values import Refusal, refusals
+from andamio.cli.check.check import check
+from andamio.cli.check.estimate import estimate, seconds_of
+from andamio.cli.check.families import Trained
+from andamio.cli.check.rehearsal import rehearse
+from andamio.cli.check.upgrade import upgrade, upgraded
+from andamio.cli.home import REPO
+from andamio.cli.models.sample import first_record
+from andamio.contract import Contract
+from andamio.contract.contract import FORMAT
+from andamio.errors import CheckFailed, ContractError
+from training import export
+
+HEART = REPO / "problems" / "heart"
+QUICK = '\n[training]\nfamilies = ["logistic_regression"]\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the heart problem that trains one family."""
+    copy = shutil.copytree(HEART, tmp_path / "heart")
+    text = (copy / "problem.toml").read_text()
+    (copy / "problem.toml").write_text(text.partition("[training]")[0] + QUICK)
+    return copy
+
+
+def edit(folder: Path, old: str, new: str) -> None:
+    file = folder / "problem.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    printed = capsys.readouterr()
+    return " ".join((printed.err + printed.out).split())
+
+
+def test_a_sound_folder_passes_and_the_next_command_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    findings = check(folder)
+    text = said(capsys)
+    assert (findings.failures, findings.warnings) == ([], [])
+    for part in (
+        "303 valid rows, 242 to train on",
+        "no suspect",
+        "1 of 1 families train",
+        "refused",
+        "make demo PROBLEM=",
+    ):
+        assert part in text, part
+
+
+def test_a_broken_contract_ends_the_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(folder, 'type        = "integer"', 'type        = "whole"')
+    with pytest.raises(CheckFailed, match="1 thing would fail"):
+        check(folder)
+    assert "[features.age] type: expected" in said(capsys)
+
+
+def test_rejected_rows_are_summed_by_reason(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(folder, "max         = 120", "max         = 70")
+    findings = check(folder)
+    rows = sum(float(line.split(",")[0]) > 70 for line in (folder / "heart.csv").read_text().splitlines()[1:])
+    assert rows > 0
+    assert findings.warnings == [f"data: {rows} of 303 rows are rejected, by reason:"]
+    assert f"{rows} age: must be between 0 and 70" in said(capsys)
+
+
+def test_more_rejected_rows_than_etl_takes_fail(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(folder, "max         = 120", "max         = 55")
+    with pytest.raises(CheckFailed):
+        check(folder)
+    assert "rows break the contract, more than 20%" in said(capsys)
+
+
+def test_a_file_that_is_not_there_fails_by_name(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit(folder, '"heart.csv"', '"Heart.csv"')
+    with pytest.raises(CheckFailed):
+        check(folder)
+    assert "Did you mean 'heart.csv'" in said(capsys)
+
+
+@pytest.mark.parametrize("leakage", ["warn", "stop"])
+def test_a_leak_is_a_warning_or_stops_as_the_contract_says(folder: Path, leakage: str) -> None:
+    lines = (folder / "heart.csv").read_text().splitlines()
+    place = lines[0].split(",").index("disease")
+    copied = [f"{line},{'copy' if row == 0 else line.split(',')[place]}" for row, line in enumerate(lines)]
+    (folder / "heart.csv").write_text("\n".join(copied) + "\n")
+    text = (folder / "problem.toml").read_text() + f'leakage = "{leakage}"\n[features.copy]\ntype = "category"\n'
+    (folder / "problem.toml").write_text(text)
+    if leakage == "stop":
+        with pytest.raises(CheckFailed):
+            check(folder)
+    else:
+        assert any("'copy' copies the label" in warning for warning in check(folder).warnings)
+
+
+def test_a_family_that_cannot_be_exported_is_said_to_be_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(fitted: object) -> bytes:
+        raise NotImplementedError("no converter")
+
+    monkeypatch.setattr(export, "to_onnx", refuse)
+    with pytest.raises(CheckFailed):
+        check(folder)
+    assert "logistic_regression would be left out: NotImplementedError: no converter" in said(capsys)
+
+
+def test_every_rule_of_a_contract_refuses_its_bad_value_by_field() -> None:
+    contract = Contract.load(HEART)
+    found = list(refusals(contract, first_record(HEART / "heart.csv", contract)))
+    assert all(refusal.reason for refusal in found)
+    assert {refusal.field for refusal in found} >= {*contract.inputs, "disease"}
+    codes = {refusal.code for refusal in found}
+    assert codes >= {
+        "not-a-number",
+        "out-of-range",
+        "unknown-category",
+        "missing-value",
+        "unknown-field",
+        "not-one-value",
+    }
+
+
+def test_a_bad_value_that_is_accepted_fails(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("andamio.cli.check.bad_values.refusals", lambda *_: iter([Refusal("age", "a word")]))
+    with pytest.raises(CheckFailed):
+        check(folder)
+    assert "'age' accepts a word" in said(capsys)
+
+
+def test_a_large_file_is_sampled_over_all_of_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sample, "WHOLE", 1000)
+    monkeypatch.setattr(sample, "ROWS", 50)
+    contract = Contract.from_toml(
+        '[problem]\nname = "ab"\ntarget = "y"\nlabels = { a = "a", b = "b" }\n[features.x]\ntype = "category"\n'
+    )
+    rows = [f'"row {place},\nsecond line",{"ab"[place >= 500]}' for place in range(1000)]
+    (tmp_path / "large.csv").write_text("x,y\n" + "\n".join(rows) + "\n")
+    body, total = sample.sampled(tmp_path / "large.csv", contract)
+    result = rehearse(contract, {"large.csv": body})
+    assert total == 1000
+    assert result.info is not None
+    assert result.info.rows.valid == 50
+    assert min(result.info.classes.values()) > 10
+
+
+def test_time_grows_with_rows_and_trials() -> None:
+    contract = Contract.load(HEART)
+    family = Trained("a", (100, 400), (1.0, 1.3))
+    assert seconds_of(family, 400) == pytest.approx(1.3)
+    assert seconds_of(family, 4000) == pytest.approx(1.3 + 3600 * 0.001)
+    few, many = (estimate(contract, [family], rows) for rows in (400, 2_000_000))
+    assert (few.fits, few.function, many.function) == (12 * 5 * contract.training.repeats, True, False)
+    assert np.isfinite(many.here)
+    assert many.aws > few.aws
+
+
+# The format
+
+
+def test_a_file_without_a_version_gets_one_and_keeps_its_comments() -> None:
+    text = (HEART / "problem.toml").read_text().replace(f"format = {FORMAT}\n\n", "")
+    result, changes = upgraded(text)
+    assert changes == [f"format is {FORMAT}"]
+    assert result.replace(f"format = {FORMAT}\n\n", "") == text
+    assert Contract.from_toml(result).digest == Contract.from_toml(text).digest
+    assert upgraded(result) == (result, [])
+
+
+def test_settings_that_never_had_an_effect_are_taken_out(tmp_path: Path) -> None:
+    text = (HEART / "problem.toml").read_text().replace("[data]\n", '[data]  # the files\nimages = "pictures/"\n')
+    (tmp_path / "problem.toml").write_text(text.replace(f"format = {FORMAT}\n\n", ""))
+    with pytest.raises(ContractError, match="reserved"):
+        Contract.load(tmp_path)
+    assert upgrade(tmp_path) == ["[data] images is taken out: it never had an effect", f"format is {FORMAT}"]
+    assert "[data]  # the files" in (tmp_path / "problem.toml").read_text()
+    Contract.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [("2", "has format 2, and this version of Andamio reads up to format 1"), ("0", "format: "), ('"1"', "format: ")],
+)
+def test_a_newer_format_and_what_is_none_are_refused(version: str, message: str) -> None:
+    text = (HEART / "problem.toml").read_text().replace(f"format = {FORMAT}\n", "")
+    with pytest.raises(ContractError, match=message) as caught:
+        Contract.from_toml(f"format = {version}\n[future]\nkey = 1\n{text}")
+    assert ("future" in str(caught.value)) is (version != "2")
+
+
+def test_an_upgrade_of_a_file_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "problem.toml").write_text("[problem]\nname = 'x'\n")
+    with pytest.raises(ContractError):
+        upgrade(tmp_path)
+    assert (tmp_path / "problem.toml").read_text() == "[problem]\nname = 'x'\n"

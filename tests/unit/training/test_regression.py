@@ -1,0 +1,323 @@
+"""A problem with a number for a target, from its file to a release: nothing promised for classes is weaker here."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from andamio.adapters.memory import MemoryEvents, MemoryObjects
+from andamio.contract import Contract
+from andamio.contract.task import Regression
+from andamio.dataset import version as dataset
+from andamio.dataset.documents import DatasetManifest, DatasetProfile
+from andamio.errors import TrainingError
+from andamio.records.encode import Encoded
+from andamio.release.model import Model
+from andamio.release.pointer import read_pointer
+from andamio.release.release import CARD, Release
+from andamio.stats.conformal import Margins
+from andamio.storage import documents, layout
+from andamio.testing.tracker import MemoryTracker
+from etl.publish import read_audit
+from etl.report import report
+from registry.news import News
+from registry.record import Origin
+from registry.register import promote, register
+from tests.support.datasets import publish
+from tests.support.etl import Lake
+from tests.support.runs import copied, planned
+from training import export
+from training.documents import FittedModel
+from training.evaluate.decide import decide
+from training.evaluate.documents import Evaluation, GateDecision
+from training.evaluate.evaluate import evaluate
+from training.evaluate.slices import Slice, assess
+from training.families import regression, sizes
+from training.fit import fit
+from training.rows import TrainingRows
+from training.trials import folds
+from training.trials.loss_guard import loss_gap
+
+FOLDER = Path(__file__).parents[3] / "problems" / "diabetes"
+DIABETES = Contract.load(FOLDER)
+NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
+NEWS = News(MemoryEvents(), "diabetes")
+
+
+@dataclasses.dataclass
+class World:
+    """A lake, the models' bucket, and a run on it."""
+
+    lake: Lake
+    models: MemoryObjects
+    version: str
+    run: str
+    fit: FittedModel
+    evaluation: Evaluation
+
+
+def trained(contract: Contract, lake: Lake) -> World:
+    models = MemoryObjects("models")
+    version = dataset.current_version(lake)
+    run = planned(lake, models, contract, families=("ridge",))
+    found = fit(lake, models, run)
+    assert isinstance(found, FittedModel)
+    return World(lake, models, version, run, found, evaluate(lake, models, run))
+
+
+@pytest.fixture(scope="module")
+def once() -> World:
+    lake = Lake(DIABETES)
+    lake.run(lake.drop_bytes("diabetes.csv", (FOLDER / "diabetes.csv").read_bytes()))
+    return trained(DIABETES, lake)
+
+
+@pytest.fixture
+def world(once: World) -> World:
+    return dataclasses.replace(once, models=copied(once.models))
+
+
+# Data
+
+
+def test_a_data_version_keeps_numbers_and_counts_them_by_quarters(once: World) -> None:
+    manifest = documents.read(once.lake, layout.dataset(once.version, "manifest.json"), DatasetManifest)
+    profile = documents.read(once.lake, layout.dataset(once.version, "profile.json"), DatasetProfile)
+    columns = dataset.read_columns(once.lake, once.version, "train")
+
+    assert columns["progression"].dtype == np.float64
+    assert manifest.classes == {}
+    assert len(profile.classes.train) == 4
+    assert max(profile.classes.train.values()) - min(profile.classes.train.values()) <= 4
+    assert all(count > 0 for count in profile.classes.holdout.values())
+    assert profile.target is not None
+    assert profile.target.mean == pytest.approx(columns["progression"].mean())
+    assert read_audit(once.lake, once.version).suspects == []
+
+
+def test_the_report_shows_features_by_the_quarters_of_the_target(once: World) -> None:
+    page = once.lake.get(report(once.lake, DIABETES, once.version)).body.decode()
+
+    assert page.count("up to 8") > 3
+    assert "What tells the label" in page
+
+
+def test_a_column_that_gives_the_number_away_is_a_suspect() -> None:
+    lines = (FOLDER / "diabetes.csv").read_text().splitlines()
+    rows = [line.split(",") for line in lines[1:]]
+    leaking = [lines[0], *(",".join([*row[:9], f"{float(row[10]) / 3 + index % 2:.3f}", row[10]])
+                           for index, row in enumerate(rows))]  # fmt: skip
+    text = (FOLDER / "problem.toml").read_text().replace("max         = 500\nrequired", "required")
+    lake = Lake(Contract.from_toml(text))
+
+    lake.run(lake.drop_bytes("diabetes.csv", "\n".join(leaking).encode()))
+
+    suspects = read_audit(lake, dataset.current_version(lake)).suspects
+    assert [(suspect.kind, suspect.feature) for suspect in suspects] == [("predicts_alone", "glu")]
+
+
+def test_too_few_numbers_are_refused_with_what_is_needed() -> None:
+    lake = Lake(DIABETES)
+    head = (FOLDER / "diabetes.csv").read_text().splitlines()[:12]
+
+    said = lake.run(lake.drop("few.csv", *head))
+
+    assert said["status"] == "rejected"
+    assert "a regression needs 20 rows" in said["message"]
+
+
+# Training
+
+
+def a_table(rows: int = 400, seed: int = 1) -> tuple[Encoded, np.ndarray]:
+    """Two numbers (one with gaps) and a category, and a positive number that depends on them."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.normal(size=(rows, 2)).astype(np.float32)
+    kinds = rng.choice(np.array(["a", "b", "c"], dtype=object), size=(rows, 1))
+    truth = np.exp(4 + 0.5 * numbers[:, 0] + 0.3 * (kinds[:, 0] == "a") + 0.2 * rng.normal(size=rows))
+    numbers[rng.random(rows) < 0.1, 1] = np.nan
+    return Encoded(numbers, kinds), truth.astype(np.float64)
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["linear", "log"])
+@pytest.mark.parametrize("family", Regression.families)
+def test_the_graph_of_every_family_answers_what_was_fitted_in_the_target_s_unit(family: str, log: bool) -> None:
+    encoded, truth = a_table()
+    task = Regression(1.0, 200.0, "EUR", log, 0.9)
+    few = {"n_estimators": 10} if "forest" in family or "trees" in family else {}
+    fitted = regression.fit(family, encoded, truth, task, seed=3, params=few)
+
+    body = export.to_onnx(fitted)
+
+    graph = onnx.load_model_from_string(body).graph
+    assert [output.name for output in graph.output] == ["value"]
+    contract = Contract.from_toml(
+        '[problem]\nname = "sales"\ntask = "regression"\ntarget = "y"\ntarget_min = 1\ntarget_max = 200\n'
+        f'scale = "{"log" if log else "linear"}"\n[features.a]\ntype = "number"\n[features.b]\ntype = "number"\n'
+        'required = false\n[features.c]\ntype = "category"\nvalues = ["a", "b", "c"]'
+    )
+    model = Model(contract, body)
+    proof = export.parity(fitted.predict, model.predict, encoded, {0: (-50.0, 50.0)}, 1, export.Ruler.of(fitted))
+    assert proof.holds, proof
+    far = Encoded(np.full((2, 2), [[60.0], [-60.0]], dtype=np.float32), encoded.categories[:2])
+    assert ((model.predict(far) >= 1) & (model.predict(far) <= 200)).all()
+    assert np.corrcoef(model.predict(encoded)[:, 0], truth)[0, 1] > 0.5
+    assert sizes.estimate(fitted) < 20 * len(body)
+
+
+def test_a_graph_without_the_exponential_has_no_parity() -> None:
+    encoded, truth = a_table(100)
+    fitted = regression.fit("ridge", encoded, truth, Regression(1.0, None, "", True, 0.9), seed=3)
+    other = dataclasses.replace(fitted, scale=dataclasses.replace(fitted.scale, spread=fitted.scale.spread * 1.001))
+
+    proof = export.parity(fitted.predict, other.predict, encoded, {}, 1, export.Ruler.of(fitted))
+
+    assert not proof.holds
+
+
+def test_rows_with_one_target_cannot_be_fitted() -> None:
+    encoded, truth = a_table(50)
+
+    with pytest.raises(TrainingError, match="have the same target"):
+        regression.fit("ridge", encoded, np.full_like(truth, 3.0), Regression(None, None, "", False, 0.9), seed=1)
+
+
+def test_every_fold_has_the_range_of_the_target_and_keys_stay_together() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.lognormal(size=500)
+    keys = [f"{number // 2}" for number in range(500)]
+
+    assigned = folds.repeated(truth, keys, (), 1, 2)
+
+    assert (assigned[:, 0::2] == assigned[:, 1::2]).all()
+    top = truth >= np.quantile(truth, 0.9)
+    for repeat in assigned:
+        assert sorted(np.bincount(repeat[top], minlength=5)) == pytest.approx([10] * 5, abs=2)
+
+
+def test_the_guard_compares_the_losses_that_the_metric_sums_up() -> None:
+    truth = np.arange(40.0)
+    near, far = (truth + 1)[:, None], (truth + 3)[:, None]
+    groups = np.arange(40)
+
+    squared = loss_gap(far, near, truth, groups, 0.25, "rmse")
+    absolute = loss_gap(far, near, truth, groups, 0.25, "mae")
+
+    assert (squared.value, absolute.value) == (8.0, 2.0)
+    assert squared.beyond_noise
+    assert not loss_gap(near, far, truth, groups, 0.25, "rmse").beyond_noise
+
+
+# Evaluation, gate and release
+
+
+def test_the_evaluation_says_what_the_interval_held_and_what_the_median_would_have_done(once: World) -> None:
+    found = once.evaluation
+
+    assert set(found.metrics) == {"rmse", "mae", "r2", "pinball"}
+    assert set(found.baselines) == {"median", "ridge"}
+    assert found.metrics["rmse"].low < found.metrics["rmse"].value < found.metrics["rmse"].high
+    assert found.gains["median"]["rmse"].low > 0
+    assert found.gains["ridge"]["rmse"].value == 0  # it is the plain ridge
+    assert found.success is not None
+    assert found.success.holds
+    assert found.numbers is not None
+    assert found.numbers.coverage.low < 0.9 < found.numbers.coverage.high
+    assert found.calibration is None
+    assert {"plots/predicted.svg", "plots/residuals.svg", "plots/importance.svg"} <= set(found.files)
+
+
+def promoted(world: World) -> tuple[GateDecision, Release]:
+    tracker = MemoryTracker()
+    decision = decide(world.lake, world.models, world.run)
+    origin = Origin("s3://lake/datasets/", lock="10c" * 21 + "1")
+    register(world.lake, world.models, world.run, decision.decision, origin, tracker, NEWS, NOW)
+    promote(world.models, world.run, decision.decision, lambda problem: tracker, NEWS, NOW)
+    champion = read_pointer(world.models, "diabetes")[0].champion
+    assert champion is not None
+    return decision, Release.open(world.models, champion.release)
+
+
+def test_a_model_that_beats_the_median_is_sealed_with_its_interval_and_a_card(world: World) -> None:
+    decision, release = promoted(world)
+
+    assert (decision.outcome, decision.rule, decision.against) == ("promoted", "median", "the median")
+    assert decision.class_rows == []
+    margins = release.margins()
+    assert margins == Margins(0.9, **{key: getattr(world.fit.interval, key) for key in ("low", "high", "scale")})
+    assert release.identity() != dataclasses.replace(release, info={**release.info, "interval": None}).identity()
+    sealed = release.json("out_of_fold.json")
+    assert sealed["classes"] == ["value"]
+    truth, scores = np.array(sealed["labels"]), np.array(sealed["scores"])[:, 0]
+    low, high = margins.around(scores)
+    assert np.mean((low <= truth) & (truth <= high)) == pytest.approx(0.9, abs=0.02)
+    card = release.read(CARD).decode()
+    assert "Whether its intervals hold" in card
+    assert "better than always saying" not in card
+    assert "class" not in card.split("## Where it comes from")[0].replace("classes of", "")
+
+
+def test_the_same_model_ties_with_itself(world: World) -> None:
+    promoted(world)
+
+    assert decide(world.lake, world.models, world.run).outcome == "tied"
+
+
+def test_a_champion_in_another_unit_is_not_compared_with(world: World) -> None:
+    promoted(world)
+    text = (FOLDER / "problem.toml").read_text().replace('"points"', '"thousand points"')
+    other = Contract.from_toml(text)
+    run = planned(world.lake, world.models, other, families=("ridge",))
+    fit(world.lake, world.models, run)
+    evaluate(world.lake, world.models, run)
+
+    decision = decide(world.lake, world.models, run)
+
+    assert (decision.outcome, decision.rule) == ("rejected", "other_classes")
+    assert "predicts a number of points, this model predicts a number of thousand points" in decision.reason
+
+
+def test_a_slice_with_larger_errors_is_named_and_equal_ones_are_not() -> None:
+    rng = np.random.default_rng(5)
+    rows = 600
+    truth = rng.normal(size=rows)
+    bad = np.arange(rows) % 6 == 0
+    predicted = truth + rng.normal(size=rows) * np.where(bad, 3.0, 1.0)
+    keys = tuple(map(str, range(rows)))
+    holdout = TrainingRows(Encoded(np.empty((rows, 0), np.float32), np.empty((rows, 0), object)), truth, keys, None)
+    parts = [Slice("kind", "bad", bad), Slice("half", "one", np.arange(rows) % 12 >= 6)]
+
+    found = assess(DIABETES, predicted[:, None], holdout, 0.5, parts)
+
+    assert [part.worse for part in found] == [True, False]
+    assert found[0].brier is None
+
+
+def test_a_log_scale_trains_to_a_model_whose_intervals_are_ratios() -> None:
+    rng = np.random.default_rng(2)
+    size = rng.uniform(1, 100, 300)
+    price = 50 * size * np.exp(0.3 * rng.normal(size=300))
+    contract = Contract.from_toml(
+        '[problem]\nname = "flats"\ntask = "regression"\ntarget = "price"\ntarget_min = 1\nscale = "log"\n'
+        'unit = "EUR"\n[features.size]\ntype = "number"\n[training]\nmetric = "mae"\n'
+    )
+    lake, models = MemoryObjects("lake"), MemoryObjects("models")
+    cells = {"size": [f"{value:.3f}" for value in size], "price": [f"{value:.2f}" for value in price]}
+    publish(lake, contract, cells, holdout=[row % 5 == 0 for row in range(300)])
+    run = planned(lake, models, contract, families=("gradient_boosting",))
+
+    found = fit(lake, models, run)
+
+    assert isinstance(found, FittedModel)
+    assert found.interval is not None
+    assert found.interval.scale == "log"
+    assert 0.4 < found.interval.low < 1 < found.interval.high < 2.5
+    assert {trial.id for trial in found.trials} == {"median", "ridge", "gradient_boosting"}
+    evaluation = evaluate(lake, models, run)
+    assert evaluation.numbers is not None
+    assert evaluation.numbers.coverage.share == pytest.approx(0.9, abs=0.1)
