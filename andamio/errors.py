@@ -2,6 +2,7 @@
 
 AndamioError
 ├── ContractError        problem.toml is not what the format says
+├── PrepareError         prepare.py is not what is expected, or fails
 ├── InvalidRecord        a record, or a list of records, breaks the contract
 ├── SettingsError        a deployed function lacks an environment variable, or a recent boto3
 ├── AccessRefused        IAM refused a call of a deployed function
@@ -9,7 +10,8 @@ AndamioError
 ├── PreconditionFailed   another writer was first (If-Match, If-None-Match)
 ├── DocumentError        a JSON document in storage cannot be read
 ├── ReleaseError         a release is incomplete, or its digest does not match
-│   └── NotReady         there is no champion yet
+│   ├── NotReady         there is no champion yet
+│   └── OtherCode        a release was trained with another prepare.py than the deployed one
 ├── DataError            a raw or batch file cannot be used
 ├── TrainingError        a step of a training run cannot continue
 ├── ApprovalAnswered     somebody answered for a release while it was asked about
@@ -55,6 +57,19 @@ class ContractError(AndamioError):
 
     code = "contract"
     status = 500
+
+
+class PrepareError(AndamioError):
+    """prepare.py is not what is expected, or fails: the message names file, line, row and column where they are known.
+
+    `detail` is what Python said of it, which may repeat a value: for a terminal, never for a log or a reply.
+    """
+
+    code = "prepare"
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +133,17 @@ class DocumentError(AndamioError):
     code = "document"
 
 
-ReleaseFault = Literal["absent", "changed", "no-version", "unknown-format", "unreadable", "other-contract", "no-answer"]
+ReleaseFault = Literal[
+    "absent",
+    "changed",
+    "no-version",
+    "unknown-format",
+    "unreadable",
+    "other-contract",
+    "other-code",
+    "no-parity",
+    "no-answer",
+]
 
 
 class ReleaseError(AndamioError):
@@ -141,6 +166,15 @@ class NotReady(ReleaseError):
 
     code = "not-ready"
     retryable = True
+
+
+class OtherCode(ReleaseError):
+    """A release was trained with another prepare.py than the deployed one."""
+
+    code = "other-code"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, fault="other-code")
 
 
 class DataError(AndamioError):
@@ -336,6 +370,7 @@ REASON_CODES = {
     "not-an-object": "The record is not an object of feature names and values",
     "no-values": "No cell of the row has a value",
     "no-answer": "The model has no finite answer for the row",
+    "not-prepared": "prepare.py of the problem refused the record",
     "unreadable-row": "The row cannot be read as cells",
     "unusable-file": "The whole file cannot be used",
     "invalid-value": "The value breaks the contract in another way",

@@ -8,30 +8,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from sys import intern
+from typing import Protocol
 
 from andamio.contract import Contract
+from andamio.contract.canonical import canonical
+from andamio.contract.tables import LARGEST_NUMBER
+from andamio.contract.task import Classification, Regression
 from andamio.errors import DocumentError
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 
+_CLASSES_SHOWN = 20
 _PREDICTION, _RECORD = "prediction_id", "record_id"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a client says: the class (its key in the contract) of a prediction, or of a record's newest prediction.
+    """What a client says of a prediction, or of a record's newest prediction: the class (its key), or the number.
 
     One of `prediction_id` and `record_id` is None; a record id is canonical text.
     """
 
     prediction_id: str | None
     record_id: str | None
-    label: str
+    label: str | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,109 @@ def labels_of(contract: Contract) -> dict[str, str]:
     meant = {value: classes[index] for value, index in contract.label_index.items()}
     ambiguous = {key for key in classes if meant.get(key, key) != key}
     return {text: key for text, key in ({key: key for key in classes} | meant).items() if text not in ambiguous}
+
+
+class Truths(Protocol):
+    """Reads what clients say is true, by the task of a contract: `truths_of` is the dispatch."""
+
+    def read(self, value: object) -> str | float | None:
+        """The class's key, or the number; None where the value is neither."""
+
+    def read_text(self, text: str) -> str | float | None:
+        """What a cell of a file says, as it is sent: the text, or the number; None where it is neither."""
+
+    @property
+    def refused(self) -> str:
+        """What is wrong with a cell that is neither, for a message."""
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, for a message."""
+
+    @property
+    def missing(self) -> str:
+        """What must be there, for a message where nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrueClasses:
+    """`known` has what may be said, as canonical text, and the key of the class that it means; `texts` are shown."""
+
+    known: Mapping[str, str]
+    texts: Mapping[str, str]
+
+    def read(self, value: object) -> str | None:
+        """The key of the class that a text, a number or a boolean means."""
+        return self.known.get(canonical(value)) if isinstance(value, str | int | float) else None
+
+    def read_text(self, text: str) -> str | None:
+        """The text, where it means a class."""
+        return text if text in self.known else None
+
+    @property
+    def refused(self) -> str:
+        """It is no class."""
+        return f"is none of {', '.join(self.known)}"
+
+    @property
+    def missing(self) -> str:
+        """A class."""
+        return "expected the true class"
+
+    @property
+    def expected(self) -> str:
+        """The first classes with their texts."""
+        shown = [f"{text} ({self.texts[key]})" for text, key in list(self.known.items())[:_CLASSES_SHOWN]]
+        return f"expected one of {', '.join(shown)}{', ...' if len(self.known) > _CLASSES_SHOWN else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrueNumbers:
+    """A number of a regression's target, in its unit."""
+
+    task: Regression
+
+    def read(self, value: object) -> float | None:
+        """A finite number within the target's range; a text is none."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
+            return None
+        low, high = self.task.low, self.task.high
+        return float(value) if (low is None or value >= low) and (high is None or value <= high) else None
+
+    def read_text(self, text: str) -> float | None:
+        """The number that is written, with a point."""
+        try:
+            return self.read(float(text))
+        except ValueError:
+            return None
+
+    @property
+    def refused(self) -> str:
+        """It is no number of the target."""
+        return f"cannot be: {self.expected}"
+
+    @property
+    def missing(self) -> str:
+        """The range and the unit."""
+        return self.expected
+
+    @property
+    def expected(self) -> str:
+        """The range and the unit."""
+        low, high, unit = self.task.low, self.task.high, self.task.unit
+        ends = [f"at least {low:.15g}"] * (low is not None) + [f"at most {high:.15g}"] * (high is not None)
+        return " ".join(
+            ["expected a number", *([f"in {unit}"] if unit else []), *([" and ".join(ends)] if ends else [])]
+        )
+
+
+def truths_of(contract: Contract) -> Truths:
+    """What may be said to be true under a contract."""
+    match contract.task:
+        case Classification():
+            return TrueClasses(labels_of(contract), contract.texts)
+        case Regression() as task:
+            return TrueNumbers(task)
 
 
 def keep(lake: Objects, said: Sequence[Statement], received: datetime, model_version: str) -> str:
@@ -79,7 +187,8 @@ def read(key: str, body: bytes) -> Iterator[Feedback]:
             if text not in moments:
                 moments[text] = datetime.fromisoformat(text)
             # Labels and versions are few, and a window may hold a million statements.
-            yield Feedback(said.get(_PREDICTION), said.get(_RECORD), intern(label), moments[text], intern(version))
+            label = intern(label) if isinstance(label, str) else float(label)
+            yield Feedback(said.get(_PREDICTION), said.get(_RECORD), label, moments[text], intern(version))
         except (ValueError, KeyError, TypeError) as error:
             raise DocumentError(f"{key}, line {number}: no statement of a label ({type(error).__name__})") from error
 

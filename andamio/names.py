@@ -44,6 +44,7 @@ PROBLEM_PACKAGE = "andamio_problem"
 PROBLEM_FILE = "problem.toml"
 # So does the code that a problem may bring, in a layer of its own.
 CODE_PACKAGE = "andamio_code"
+PREPARE_FILE = "prepare.py"
 PIPELINE_FILE = "pipeline.py"
 
 

@@ -14,12 +14,17 @@ import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.columns import contract_columns, table_columns
+from andamio.dataset.columns import file_columns, table_columns
 from andamio.dataset.digests import DigestTexts, digest_of
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import Violation
+from andamio.prepare.check import check_rows
+from andamio.prepare.code import OwnCode
+from andamio.prepare.rows import prepared_for_training
+from andamio.prepare.samples import RECORDS, as_sent, keeps_records
 from andamio.records.names import why_unusable
 from andamio.records.parse import parse
+from andamio.records.table import Table
 from andamio.storage.ports import Objects
 from andamio.tabular.arrow import cells_of
 from andamio.tabular.columns import column_kinds
@@ -37,7 +42,7 @@ from etl.staging import Chunks, Scratch, StagedRows
 
 @dataclass(slots=True)
 class FileReport:
-    """The result of reading one raw object: each row is valid, rejected or replaced.
+    """The result of reading one raw object: each row is valid, rejected, replaced, or left out by the problem's `keep`.
 
     `extra` are columns that the contract does not name, `absent` columns of the contract that the
     file lacks. `unusable` says why its columns make the file of no use: required ones are lacking, or have nearly
@@ -50,6 +55,7 @@ class FileReport:
     valid: int = 0
     rejected: int = 0
     replaced: int = 0
+    left_out: int = 0
     extra: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     unusable: str = ""
@@ -58,7 +64,7 @@ class FileReport:
     @property
     def rows(self) -> int:
         """How many rows were read."""
-        return self.valid + self.rejected + self.replaced
+        return self.valid + self.rejected + self.replaced + self.left_out
 
     @property
     def all_bad(self) -> bool:
@@ -72,8 +78,8 @@ class Ingested:
 
     `chunks` hold what the contract keeps of every staged row; `identities` and `keys` are digests of each, `valid`
     says which are usable, all `[staged rows]`. Keys are those of the split, or what `key_columns` make where there is
-    none. `labels` (class indices, or numbers) and `times` are those of valid rows. `coerced` counts values out of range
-    that became missing, per feature.
+    none. `labels` (class indices, or numbers) and `times` are those of valid rows; `samples` are records as they are
+    sent, by identity. `coerced` counts values out of range that became missing, per feature.
     """
 
     files: list[FileReport]
@@ -85,6 +91,7 @@ class Ingested:
     times: NDArray[np.datetime64]
     rejects: Rejects
     coerced: Counter[str]
+    samples: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -97,13 +104,19 @@ class Ingested:
         return StagedRows(self.chunks, {ROW: self.identities, KEY: self.keys}, np.flatnonzero(self.valid))
 
 
-def ingest(lake: Objects, contract: Contract, sources: Sequence[Source], split: SealedSplit | None) -> Ingested:
+def ingest(
+    lake: Objects,
+    contract: Contract,
+    sources: Sequence[Source],
+    split: SealedSplit | None,
+    code: OwnCode | None = None,
+) -> Ingested:
     """Read every source in its very version, from the oldest to the newest, so that the latest row of an id wins.
 
     What is in memory does not grow with the files but by about 50 bytes for each row, and by what is rejected. Raises
-    `TooManyRows`.
+    `TooManyRows`, and `PrepareError` where the problem's own code is at fault.
     """
-    reader = _Reader(contract, split)
+    reader = _Reader(contract, split, code)
     for source in sources:
         scratch = Scratch()
         reader.read(FileReport(source), scratch.fetch(lake, source.key, "raw", version=source.version or None))
@@ -127,22 +140,27 @@ class _Part:
     bad: NDArray[np.int64]
     rejects: PackedRejects
     coerced: Mapping[str, int]
+    left_out: NDArray[np.int64]
 
 
 class _Reader:
     """Reads files into chunks."""
 
-    def __init__(self, contract: Contract, split: SealedSplit | None) -> None:
+    def __init__(self, contract: Contract, split: SealedSplit | None, code: OwnCode | None) -> None:
         self._contract = contract
+        self._sent = contract.sent
+        self._code = code
+        self._unchecked = code is not None
         self._split = split
-        self._keys = key_columns(contract) if split is None else split.columns
-        self._contract_columns = contract_columns(contract)
+        self._keys = key_columns(self._sent) if split is None else split.columns
+        self._columns = file_columns(contract)
         self._problems: dict[Violations, Violations] = {}
         self._chunks = Chunks()
         self._files: list[FileReport] = []
         self._parts: list[_Part] = []
         self._of_no_use: set[int] = set()
         self._rows = 0
+        self._samples: dict[int, dict[str, Any]] = {}
 
     def read(self, report: FileReport, path: Path) -> None:
         """One file; of a file that is refused, or lacks a column, no row counts."""
@@ -159,8 +177,8 @@ class _Reader:
             report.read_as, blocks = read_file(
                 report.source.key,
                 body,
-                self._contract,
-                column_kinds(self._contract, self._contract_columns),
+                self._sent,
+                column_kinds(self._sent, self._columns),
                 exact=self._keys,
             )
             read = 0
@@ -184,14 +202,19 @@ class _Reader:
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
         present = set(names)
-        report.extra = [name for name in names if name and name not in self._contract_columns]
-        report.absent = [name for name in self._contract_columns if name not in present]
-        report.unusable = why_unusable(names, self._contract)
+        report.extra = [name for name in names if name and name not in self._columns]
+        report.absent = [name for name in self._columns if name not in present]
+        report.unusable = why_unusable(names, self._sent)
         return bool(report.unusable)
 
     def _part(self, report: FileReport, read_as: ReadAs, rows: Rows, places: NDArray[np.int64]) -> _Part:
         contract, count = self._contract, len(rows.lines)
-        table = parse(contract, rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or ".")
+        sent = parse(self._sent, rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or ".")
+        if self._unchecked and count:
+            check_rows(contract, self._code, sent, training=True)
+            self._unchecked = False
+        found = prepared_for_training(contract, self._code, sent)
+        table, left_out = found.table, np.flatnonzero(found.left_out)
         columns = table_columns(contract, table)
         digests = (digest_of(f"{report.sha256}/{place}") for place in places.tolist())
         identities = np.fromiter(digests, dtype=np.uint64, count=count)
@@ -201,6 +224,7 @@ class _Reader:
             if self._split is None
             else self._split.keys(cells, DigestTexts(identities))
         )
+        self._keep_samples(sent, found.left_out | table.bad, identities)
         assert table.labels is not None  # read with training=True
         id_column, time = contract.problem.id, contract.problem.time
         ids = None if id_column is None else columns[id_column]
@@ -214,10 +238,17 @@ class _Reader:
             columns[time] if time in columns else np.array([], dtype="datetime64[s]"),
             *self._rejects(report, rows, table.violations),
             dict(table.coerced),
+            left_out,
         )
         if count:
             self._chunks.add(columns)
         return part
+
+    def _keep_samples(self, sent: Table, without: NDArray[np.bool_], identities: NDArray[np.uint64]) -> None:
+        if not keeps_records(self._contract):
+            return
+        for row in np.flatnonzero(~without)[: RECORDS - len(self._samples)].tolist():
+            self._samples[int(identities[row])] = as_sent(self._contract, sent, row)
 
     def _rejects(
         self, report: FileReport, rows: Rows, problems: Sequence[Violation]
@@ -232,7 +263,7 @@ class _Reader:
             violations = tuple(by_row[row])
             violations = self._problems.setdefault(violations, violations)
             original = rows.original(row)
-            cells = masked_cells(self._contract, {name: original.get(name) for name in self._contract_columns})
+            cells = masked_cells(self._sent, {name: original.get(name) for name in self._columns})
             found.append(Reject(source.key, source.version, int(rows.lines[row]), violations, cells))
         for broken in rows.broken:
             violations = (("", broken.reason, "unreadable-row"),)
@@ -254,13 +285,15 @@ class _Reader:
                 continue
             kept = is_latest[start:stop]
             unusable = kept[part.bad]
-            valid[start + part.bad] = False
+            left_out = kept[part.left_out]
+            valid[start + part.bad] = valid[start + part.left_out] = False
             broken = len(part.rejects) - len(part.bad)
             rejects.add(part.rejects, np.append(unusable, np.ones(broken, dtype=bool)))
             report = part.report
             report.rejected += int(unusable.sum()) + broken
             report.replaced += int((~kept).sum())
-            report.valid += int(kept.sum() - unusable.sum())
+            report.left_out += int(left_out.sum())
+            report.valid += int(kept.sum() - unusable.sum() - left_out.sum())
             coerced.update(part.coerced)
         truths, times = [part.labels for part in parts], [part.times for part in parts]
         labels = _joined(truths, truths[0].dtype if truths else np.int32)[valid]
@@ -279,6 +312,7 @@ class _Reader:
             times=all_times[valid] if len(all_times) else all_times,
             rejects=rejects,
             coerced=coerced,
+            samples=self._samples,
         )
 
     def _latest(self, starts: Sequence[int]) -> NDArray[np.bool_]:

@@ -15,9 +15,17 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.contract.task import Regression
 from andamio.dataset.columns import Columns, ColumnWriter, add_content
-from andamio.dataset.documents import CurrentDataset, DatasetAudit, DatasetManifest, SplitRule, VersionRows
-from andamio.dataset.version import AUDIT, KEY, MANIFEST, PROFILE, Side
+from andamio.dataset.documents import (
+    CurrentDataset,
+    DatasetAudit,
+    DatasetManifest,
+    SampleRecords,
+    SplitRule,
+    VersionRows,
+)
+from andamio.dataset.version import AUDIT, KEY, MANIFEST, PROFILE, ROW, SAMPLES, Side
 from andamio.errors import DataError, ObjectNotFound
+from andamio.prepare.samples import keeps_records
 from andamio.records.target import truth_of_kept
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
@@ -71,6 +79,8 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
     by_class, bands = in_bands(contract, labels, ~holdout)
     suspects, checked = audit(by_class, rows, bands, holdout, split, places)
     documents.write_once(lake, layout.dataset(version, AUDIT), audit_document(suspects, checked, found))
+    if keeps_records(contract):
+        _publish_samples(lake, digest, version, rows[ROW][~holdout])
     sides = {"train": int((~holdout).sum()), "holdout": int(holdout.sum())}
     manifest = DatasetManifest(
         version=version,
@@ -93,6 +103,15 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
     # Last: a version is there when its manifest is.
     documents.write_once(lake, layout.dataset(version, MANIFEST), manifest)
     return manifest
+
+
+def _publish_samples(lake: Objects, digest: str, version: str, train: NDArray[np.uint64]) -> None:
+    """Keep the staged records whose rows are in train, whose identities are given: those of the holdout stay unread."""
+    records = documents.read(lake, layout.staging(digest, SAMPLES), SampleRecords).records
+    wanted = np.array([int(identity, 16) for identity in records], dtype=np.uint64)
+    known = [identity for identity, is_in in zip(records, np.isin(wanted, train).tolist(), strict=True) if is_in]
+    kept = SampleRecords(records={identity: records[identity] for identity in known})
+    documents.write_once(lake, layout.dataset(version, SAMPLES), kept)
 
 
 def read_manifest(lake: Objects, version: str) -> DatasetManifest | None:

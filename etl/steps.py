@@ -14,7 +14,8 @@ from andamio import names, step
 from andamio.contract import Contract
 from andamio.dataset.documents import CurrentDataset, StagedInput, VersionRows
 from andamio.dataset.version import REPORT
-from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
+from andamio.errors import DataError, ObjectNotFound, PreconditionFailed, PrepareError
+from andamio.prepare.code import OwnCode
 from andamio.step import Step
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
@@ -52,11 +53,12 @@ _WARNINGS = 5
 
 @dataclass(frozen=True, slots=True)
 class Etl:
-    """What the steps work with: the lake, the contract, and the time of the call."""
+    """What the steps work with: the lake, the contract, the time of the call, and the problem's own code."""
 
     lake: Objects
     contract: Contract
     now: datetime
+    code: OwnCode | None = None
 
 
 def collect_step(etl: Etl, event: CollectEvent) -> InputSummary | NewerInput | NoRawFiles:
@@ -89,8 +91,8 @@ def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | Newer
     if message:
         return Rejection(input=event.input, message=message)
     try:
-        info = validate(etl.lake, etl.contract, sources)
-    except TooManyRows as error:
+        info = validate(etl.lake, etl.contract, sources, etl.code)
+    except (TooManyRows, PrepareError) as error:
         return Rejection(input=event.input, message=str(error))
     if info is None:
         return NewerInput(input=event.input, message=_CHANGED)

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.contract.task import Regression
 from andamio.dataset.digests import DigestTexts
-from andamio.dataset.documents import InputRows, SourceFile, StagedInput
+from andamio.dataset.documents import InputRows, SampleRecords, SourceFile, StagedInput
+from andamio.dataset.version import SAMPLES
 from andamio.errors import DataError, ObjectNotFound
+from andamio.prepare.code import OwnCode
+from andamio.prepare.samples import keeps_records
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from etl import quarantine, staging
@@ -47,7 +50,7 @@ def read_info(lake: Objects, digest: str) -> StagedInput | None:
     return documents.find(lake, layout.staging(digest, INFO), StagedInput)
 
 
-def validate(lake: Objects, contract: Contract, sources: Sources) -> StagedInput | None:
+def validate(lake: Objects, contract: Contract, sources: Sources, code: OwnCode | None = None) -> StagedInput | None:
     """Read and check the sources; returns info.json, whose status is "valid" or "rejected" with a message.
 
     None when the sources are no longer what is there and that matters: one of them is gone, or the split
@@ -62,7 +65,7 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> StagedInput
     if earlier is not None and (earlier.status == "rejected" or (split and earlier.split == split.digest)):
         return earlier
     try:
-        ingested = ingest(lake, contract, sources.objects, split)
+        ingested = ingest(lake, contract, sources.objects, split, code)
     except ObjectNotFound:  # a version was deleted for good since it was listed
         return None
     for report in ingested.files:
@@ -88,10 +91,14 @@ def validate(lake: Objects, contract: Contract, sources: Sources) -> StagedInput
         else:
             lake.put_new(layout.SPLIT, split.to_json(), content_type="application/json")
             if read_split(lake) != split:  # another run sealed another one first: read again with its keys
-                return validate(lake, contract, sources)
+                return validate(lake, contract, sources, code)
     valid_for = None if message or split is None else split.digest
     if valid_for is not None:
         staging.save(lake, digest, ingested.chunks, ingested.identities, keys, ingested.valid)
+        if keeps_records(contract):
+            texts = DigestTexts(np.array(list(ingested.samples), dtype=np.uint64))
+            samples = SampleRecords(records=dict(zip(texts, ingested.samples.values(), strict=True)))
+            lake.put(layout.staging(digest, SAMPLES), samples.to_json(), content_type=documents.JSON)
     info = _info(contract, sources, ingested, rejects, message, valid_for)
     lake.put(layout.staging(digest, INFO), info.to_json(), content_type=documents.JSON)
     return info
@@ -122,6 +129,7 @@ def _info(
             valid=ingested.rows,
             rejected=sum(report.rejected for report in files),
             replaced=sum(report.replaced for report in files),
+            left_out=sum(report.left_out for report in files),
         ),
         classes=_class_counts(contract, ingested.labels),
         reasons=quarantine.count_reasons(rejects),
@@ -227,6 +235,8 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects,
         if unreadable:
             first = unreadable[0]
             return f"No file could be read: {first.source.key} {first.refused}. Remove it: {_removal_command(first)}"
+        if any(report.left_out for report in ingested.files):
+            return "keep of prepare.py leaves every row out: there is nothing to train on."
         return "The raw files have a header and no rows. Add rows."
     present = np.unique(ingested.labels)
     if isinstance(contract.task, Regression):

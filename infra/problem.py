@@ -7,17 +7,19 @@ from pathlib import Path
 
 from andamio import names
 from andamio.contract import Contract
+from andamio.contract.own_code import find_source
 
 
 @dataclass(frozen=True, slots=True)
 class DeployedProblem:
-    """A problem to deploy: its contract, and the bytes of its `problem.toml`."""
+    """A problem to deploy: its contract, and the bytes of its `problem.toml` and of its `prepare.py`, if it has one."""
 
     contract: Contract
     toml: bytes
+    prepare: bytes | None = None
 
 
 def read_problem(folder: Path) -> DeployedProblem:
     """Read a problem folder; raises `ContractError` that names file, table and key."""
     file = folder / names.PROBLEM_FILE
-    return DeployedProblem(Contract.load(file), file.read_bytes())
+    return DeployedProblem(Contract.load(file), file.read_bytes(), find_source(folder))

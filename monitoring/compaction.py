@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from andamio import names
 from andamio.captures import columns, files
@@ -31,6 +32,7 @@ from andamio.captures.sampling import ALL, chance
 from andamio.captures.summary import CaptureSummary, ReleaseRows, count_faults, digest, faults_of
 from andamio.contract import Contract
 from andamio.contract.dates import date_format
+from andamio.contract.task import Classification, Regression, Task
 from andamio.errors import ObjectNotFound, ReleaseError
 from andamio.records.names import in_contract_form
 from andamio.records.parse import parse
@@ -104,7 +106,6 @@ class _Release:
 
     def __init__(self, path: Path, contract: Contract, version: str) -> None:
         self.contract, self.version = contract, version
-        self.classes = {name: index for index, name in enumerate(contract.classes)}
         self.file = files.RowsFile(path, columns.schema(contract))
         self.pending: list[Line] = []
         self._numbers = array("Q")
@@ -140,7 +141,7 @@ class _Release:
     def write(self, unreadable: Faults) -> None:
         """Write the lines that wait; what cannot be read is counted."""
         lines, self.pending = self.pending, []
-        known = [line for line in lines if self._of_contract(line)]
+        known = [line for line in lines if _is_of(self.contract.task, line)]
         if len(known) < len(lines):
             unreadable[self.version, "", "other-classes"] += len(lines) - len(known)
         if not known:
@@ -152,10 +153,8 @@ class _Release:
         if kept:
             self.file.add(self._batch(table.take(rows), kept))
 
-    def _of_contract(self, line: Line) -> bool:
-        return line["label"] in self.classes and line["probabilities"].keys() == self.classes.keys()
-
     def _batch(self, table: Table, lines: Sequence[Line]) -> Any:
+        labels, probabilities = _answers(self.contract.task, lines)
         times = [datetime.fromisoformat(line["time"]).astimezone(UTC).replace(tzinfo=None) for line in lines]
         return columns.to_arrow(
             self.contract,
@@ -165,13 +164,32 @@ class _Release:
             times=np.array(times, dtype="datetime64[ms]"),
             sources=[str(line.get("route", "")) for line in lines],
             version=self.version,
-            labels=np.array([self.classes[line["label"]] for line in lines]),
-            probabilities=np.array(
-                [[line["probabilities"][name] for name in self.classes] for line in lines], dtype=np.float32
-            ),
+            labels=labels,
+            probabilities=probabilities,
             audit=[line.get("audit") is True for line in lines],
             variants=[str(line.get("variant", names.CHAMPION)) for line in lines],
         )
+
+
+def _is_of(task: Task, line: Line) -> bool:
+    """Whether a line has an answer of this task."""
+    match task:
+        case Classification():
+            return line.get("label") in task.outputs and line["probabilities"].keys() == {*task.outputs}
+        case Regression():
+            return "value" in line
+
+
+def _answers(task: Task, lines: Sequence[Line]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Labels `[rows]` and scores `[rows, outputs]` of lines."""
+    match task:
+        case Classification():
+            index = {name: place for place, name in enumerate(task.outputs)}
+            scores = [[line["probabilities"][name] for name in task.outputs] for line in lines]
+            return np.array([index[line["label"]] for line in lines]), np.array(scores, dtype=np.float32)
+        case Regression():
+            values = np.array([[line["value"]] for line in lines], dtype=np.float32)
+            return np.zeros(len(values), dtype=np.int64), values
 
 
 class _Compaction:

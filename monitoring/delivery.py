@@ -35,6 +35,7 @@ LARGEST_DELIVERY = 64 * 2**20
 _PREDICTION_ID = re.compile(r"[0-9a-f]{32}")
 _REJECTION_TEXTS = ("time", "route", "request_id", "model_version")
 _LONGEST_TEXT = 256
+_INTERVAL = ("low", "high", "level")
 
 Line = dict[str, Any]
 
@@ -178,17 +179,14 @@ def _object(message: str) -> Line:
 
 def _prediction(line: Line, private: frozenset[str]) -> Line | None:
     """A prediction's line without private fields; None where the line is not as the API writes it."""
-    model, probabilities = line.get("model"), line.get("probabilities")
+    model = line.get("model")
     if (
         line.get("event") != names.EVENT_PREDICTION
         or not _PREDICTION_ID.fullmatch(str(line.get("prediction_id")))
         or moment_of(line.get("time")) is None
-        or not isinstance(line.get("label"), str)
-        or not isinstance(line.get("label_text"), str)
         or not isinstance(model, dict)
         or not all(isinstance(model.get(key), str) for key in ("name", "version"))
-        or not isinstance(probabilities, dict)
-        or not all(_is_finite(value) for value in probabilities.values())
+        or _answer(line) is None
     ):
         return None
     features = line.get("features")
@@ -197,6 +195,23 @@ def _prediction(line: Line, private: frozenset[str]) -> Line | None:
     else:
         line.pop("features", None)
     return line
+
+
+def _answer(line: Line) -> dict[str, Any] | None:
+    """What a line says of its answer, a class or a number; None where it is not as the API writes it."""
+    if "value" in line:
+        interval = line.get("interval")
+        numbers = [line["value"], *(interval.get(end) for end in _INTERVAL)] if isinstance(interval, dict) else [None]
+        is_one = all(_is_finite(number) for number in numbers) and isinstance(line.get("unit"), str)
+        return {name: line[name] for name in ("value", "interval", "unit")} if is_one else None
+    probabilities = line.get("probabilities")
+    is_one = (
+        isinstance(line.get("label"), str)
+        and isinstance(line.get("label_text"), str)
+        and isinstance(probabilities, dict)
+        and all(_is_finite(value) for value in probabilities.values())
+    )
+    return {name: line[name] for name in ("label", "label_text", "probabilities")} if is_one else None
 
 
 def _rejection(line: Line) -> Line | None:
@@ -236,9 +251,7 @@ def _item(line: Line, lifetime: timedelta) -> dict[str, Any]:
         raise ValueError("a line that is kept has a time")
     item = {
         "prediction_id": line["prediction_id"],
-        "label": line["label"],
-        "label_text": line["label_text"],
-        "probabilities": line["probabilities"],
+        **(_answer(line) or {}),
         "model": line["model"]["name"],
         "model_version": line["model"]["version"],
         "created": line["time"],

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.captures.columns import Truth, no_truth
 from andamio.contract import Contract
 from andamio.contract.tables import Batch, Monitor
+from andamio.contract.task import Task
 from andamio.release.release import Release
 from andamio.storage import layout
 from andamio.storage.ports import Objects
@@ -29,11 +31,11 @@ _HOUR_MS = 3_600_000
 class Evidence:
     """What a window holds.
 
-    `columns` by feature `[rows]`, `probabilities` `[rows, classes]`, `labels` and `times` `[rows]`: predictions of the
-    champion, a uniform sample of `rows_seen`. `rejections` by field and code; `other_releases` are predictions of
-    others, `unreadable` kept records that its contract does not take. `capture_lag` and `silent_since` are as
-    `Arrivals` has them. `truth` `[rows]` are labels that came for these
-    predictions, -1 where none did. `labelled` are predictions that became due a label in these hours, with those that
+    `columns` by feature `[rows]`, `probabilities` `[rows, classes]` or values `[rows, 1]`, `labels` and `times`
+    `[rows]`: predictions of the champion, a uniform sample of `rows_seen`. `rejections` by field and code;
+    `other_releases` are predictions of others, `unreadable` kept records that its contract does not take.
+    `capture_lag` and `silent_since` are as `Arrivals` has them. `truth` `[rows]` are labels that came for these
+    predictions, or none. `labelled` are predictions that became due a label in these hours, with those that
     came. `orphans` are labels for no prediction, `late` ones came when no window looks at their prediction any more.
     """
 
@@ -48,7 +50,7 @@ class Evidence:
     rejections: Mapping[tuple[str, str], int] = field(default_factory=dict)
     unreadable: int = 0
     capture_lag: float | None = None
-    truth: NDArray[np.int64] | None = None
+    truth: Truth | None = None
     silent_since: datetime | None = None
     labelled: Labelled | None = None
     orphans: int = 0
@@ -98,8 +100,8 @@ def read(
         due_found = read_window(lake, contract, release, start, end, wanted=wanted)
     captured, due = found.captured, due_found.captured
     batches = bool(found.batches or due_found.batches)
-    joined = join(due, said, contract.classes, _lookup(window, settings, batch, elsewhere, batches=batches))
-    own = join(captured, said, contract.classes) if delay else joined
+    joined = join(due, said, contract.task, _lookup(window, settings, batch, elsewhere, batches=batches))
+    own = join(captured, said, contract.task) if delay else joined
     waiting = sum(made for hour, made in found.made.items() if hour >= window.whole - delay)
     drawn = found.sampled
     came = arrivals(lake, window)
@@ -116,8 +118,8 @@ def read(
         unreadable=sum(found.unreadable.values()),
         capture_lag=came.lag,
         silent_since=came.silent_since,
-        truth=_by_row(captured.rows, own.rows, own.labels)[drawn],
-        labelled=_labelled(due_found, joined, window.end, waiting),
+        truth=_by_row(contract.task, captured.rows, own)[drawn],
+        labelled=_labelled(contract.task, due_found, joined, window.end, waiting),
         orphans=joined.orphans,
         late=joined.late,
     )
@@ -141,20 +143,20 @@ def _lookup(window: Window, settings: Monitor, batch: Batch, elsewhere: Elsewher
     )
 
 
-def _labelled(found: Captures, joined: Joined, now: datetime, waiting: int) -> Labelled:
+def _labelled(task: Task, found: Captures, joined: Joined, now: datetime, waiting: int) -> Labelled:
     """Predictions with their labels, at a moment, beside so many that wait for one."""
     due = found.captured
     age = (np.datetime64(now.replace(tzinfo=None), "ms") - due.times).astype("timedelta64[ms]").astype(np.float64)
     waited = (joined.received - due.times[joined.rows].astype("datetime64[ms]")).astype(np.float64)
     delay = np.full(due.rows, np.nan)
     delay[joined.rows] = np.maximum(waited / _HOUR_MS, 0.0)
-    labels = _by_row(due.rows, joined.rows, joined.labels)
+    labels = _by_row(task, due.rows, joined)
     return Labelled(due.probabilities.astype(np.float64), labels, age / _HOUR_MS, delay, found.stands_for, waiting)
 
 
-def _by_row(rows: int, known: NDArray[np.int64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    found = np.full(rows, -1, dtype=np.int64)
-    found[known] = labels
+def _by_row(task: Task, rows: int, joined: Joined) -> Truth:
+    found = no_truth(task, rows)
+    found[joined.rows] = joined.labels
     return found
 
 

@@ -8,31 +8,31 @@ several labels of one prediction the latest counts.
 from __future__ import annotations
 
 import hashlib
+import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.captures import columns
+from andamio.captures.columns import CapturedRows, Truth
 from andamio.contract.canonical import canonical
+from andamio.contract.task import Classification, Regression, Task
 from andamio.errors import ObjectNotFound
 from andamio.feedback import Feedback, read
 from andamio.storage import layout
 from andamio.storage.ports import Objects, PredictionStore
 
-if TYPE_CHECKING:
-    from andamio.captures.columns import CapturedRows
-
 MOST_LOOKED_UP = 1000
 """Labels without a prediction that are looked up one by one; of more, a sample stands for all."""
 _READERS = 16
 _AT_ONCE = 512
-_NONE = -1
 _MOST_OF_A_RECORD = 100
 
 
@@ -119,14 +119,15 @@ class Lookup:
 class Joined:
     """The labels of the rows of a window.
 
-    `rows` ascending indices of the rows that have one, `labels` class indices, `received` datetime64[ms] in UTC, when
-    each was said: each `[labelled]`. `unknown` labels are of no class of this release. `elsewhere` labels are about
-    predictions that are not among the rows. Of them `orphans` have a prediction that is found nowhere, and `late` ones
-    came when no window looks at theirs any more: numbers that are estimated from `looked_up` where they are many.
+    `rows` ascending indices of the rows that have one, `labels` class indices or numbers, `received` datetime64[ms] in
+    UTC, when each was said: each `[labelled]`. `unknown` labels are of no class of this release, or no numbers.
+    `elsewhere` labels are about predictions that are not among the rows. Of them `orphans` have a prediction that is
+    found nowhere, and `late` ones came when no window looks at theirs any more: numbers that are estimated from
+    `looked_up` where they are many.
     """
 
     rows: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    labels: Truth
     received: NDArray[np.datetime64]
     unknown: int = 0
     elsewhere: int = 0
@@ -164,15 +165,15 @@ def _keys(lake: Objects, start: datetime, end: datetime) -> Iterator[str]:
 def join(
     captured: CapturedRows,
     feedback: Sequence[Feedback],
-    classes: Sequence[str],
+    task: Task,
     lookup: Lookup | None = None,
 ) -> Joined:
-    """The labels of captured rows under a release's `classes`; `feedback` in the order in which it came.
+    """The labels of captured rows of a release's `task`; `feedback` in the order in which it came.
 
     A record's newest prediction is looked for among the rows: where a record was predicted again after the window, its
     label counts for the one in the window. Without a `lookup` nothing is an orphan.
     """
-    index = {key: number for number, key in enumerate(classes)}
+    meaning = _meaning(task)
     answers = _Answers(captured)
     by_prediction: dict[str, Feedback] = {}
     by_record: dict[str, list[Feedback]] = {}
@@ -192,34 +193,44 @@ def join(
             if place < 0:
                 away.append(one)
             else:
-                answers.say(rows[place], one, index)
+                answers.say(rows[place], one, meaning(one.label))
     for row, prediction in enumerate(captured.ids):
         if (latest := by_prediction.pop(prediction, None)) is not None:
-            answers.say(row, latest, index)
+            answers.say(row, latest, meaning(latest.label))
     away.extend(by_prediction.values())
     orphans, late, looked_up = (0, 0, 0) if lookup is None else _looked_up(away, lookup)
     known, labels, received = answers.labelled()
-    unknown = sum(one.label not in index for one in feedback)
+    unknown = int((~columns.known(np.array([meaning(one.label) for one in feedback], dtype=labels.dtype))).sum())
     return Joined(known, labels, received, unknown, len(away), orphans, late, looked_up)
+
+
+def _meaning(task: Task) -> Callable[[str | float], float]:
+    """What a label means to a release: the index of a class or a number, and what stands for none."""
+    match task:
+        case Classification():
+            index: dict[object, int] = {key: number for number, key in enumerate(task.outputs)}
+            return lambda label: index.get(label, columns.NO_TRUTH)
+        case Regression():
+            return lambda label: label if isinstance(label, float) else math.nan
 
 
 class _Answers:
     """The latest label of each row, and when it was said; a batch's own labels come first."""
 
     def __init__(self, captured: CapturedRows) -> None:
-        self._labels = captured.truth.astype(np.int64, copy=True)
+        self._labels = captured.truth.copy()
         said = captured.times.astype("datetime64[ms]").astype(np.int64)
-        self._received = np.where(self._labels >= 0, said, np.iinfo(np.int64).min)
+        self._received = np.where(columns.known(self._labels), said, np.iinfo(np.int64).min)
 
-    def say(self, row: int, one: Feedback, index: dict[str, int]) -> None:
+    def say(self, row: int, one: Feedback, label: float) -> None:
         """One label of a row, which counts unless a later one was said."""
         moment = _milliseconds(one.received)
         if moment >= self._received[row]:
-            self._labels[row], self._received[row] = index.get(one.label, _NONE), moment
+            self._labels[row], self._received[row] = label, moment
 
-    def labelled(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.datetime64]]:
+    def labelled(self) -> tuple[NDArray[np.int64], Truth, NDArray[np.datetime64]]:
         """The rows that have a label, their labels, and when each was said."""
-        rows = np.flatnonzero(self._labels >= 0).astype(np.int64)
+        rows = np.flatnonzero(columns.known(self._labels)).astype(np.int64)
         return rows, self._labels[rows], self._received[rows].astype("datetime64[ms]")
 
 

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from andamio.captures.columns import no_truth
 from andamio.contract.tables import Monitor
+from andamio.contract.task import Classification, Regression
 from monitoring import words
 from monitoring.drift.compare import compare, compared
 from monitoring.drift.limits import Limits
@@ -76,6 +78,8 @@ def judge(
 ) -> Report:
     """The report of a window; without a `reference` it says so in a note, and nothing is compared."""
     window = fixed.window()
+    task = None if reference is None else reference.task
+    unit = task.unit if isinstance(task, Regression) else ""
     data = None if reference is None else _data(reference, evidence, settings, before)
     measured, estimated = (None, None) if reference is None else _performance(reference, evidence, settings)
     alarms = _alarms(data, measured)
@@ -87,6 +91,7 @@ def judge(
     findings: list[Finding] = []
     if measured is not None:
         findings += words.of_performance(measured, since)
+        findings += words.of_residuals(measured, unit, window.name)
     if data is not None:
         findings += words.of_data(data, features_since, since)
     findings += words.of_orphans(evidence.orphans, window.name)
@@ -100,7 +105,13 @@ def judge(
         problem=problem,
         system=system,
         window=Span(start=iso(window.start), end=iso(window.end), hours=settings.window_hours),
-        model=Model(release=fixed.release, since=fixed.since, run=fixed.run),
+        model=Model(
+            release=fixed.release,
+            since=fixed.since,
+            run=fixed.run,
+            task="classification" if task is None else task.name,
+            unit=unit,
+        ),
         created=iso(now),
         status=status,
         message=_message(status, alarms, data, silent),
@@ -109,7 +120,7 @@ def judge(
         since=since,
         features_since=features_since,
         findings=findings,
-        notes=[*notes, *words.of_late(evidence.late)],
+        notes=[*notes, *words.of_task(task), *words.of_late(evidence.late)],
         traffic=Traffic(
             requests=evidence.requests,
             rows=evidence.rows_seen,
@@ -154,8 +165,12 @@ def _performance(
         measured = performance(reference, found, terms)
     if not len(evidence.probabilities):
         return measured, None
-    truth = np.full(len(evidence.labels), -1, dtype=np.int64) if evidence.truth is None else evidence.truth
-    return measured, estimate(reference, evidence.probabilities.astype(np.float64), truth, settings.min_rows)
+    match reference.task:
+        case Classification() as task:
+            truth = no_truth(task, len(evidence.labels)) if evidence.truth is None else evidence.truth
+            return measured, estimate(reference, evidence.probabilities.astype(np.float64), truth, settings.min_rows)
+        case Regression():
+            return measured, None
 
 
 def _usual_rejects(before: Before) -> Refused | None:

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.captures.columns import Truth, no_truth
 from andamio.contract import Contract
+from andamio.contract.task import Task
 from andamio.dataset.documents import DatasetProfile, FeatureProfile
 from andamio.errors import ReleaseError
 from andamio.release.release import Release
 from andamio.release.samples import OutOfFoldScores, ReferenceRows
+from andamio.stats.conformal import Margins
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -49,9 +52,12 @@ class FeatureReference:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of rows with labels: class indices `[n]`, probabilities `[n, classes]`, the number of each row's group."""
+    """Scores of rows with labels: class indices `[n]`, probabilities `[n, classes]`, the number of each row's group.
 
-    labels: Labels
+    Of a regression: true numbers `[n]` and values `[n, 1]`.
+    """
+
+    labels: Truth
     probabilities: Floats
     groups: Labels
 
@@ -70,7 +76,8 @@ class Reference:
     """A release as the watch sees it.
 
     `features` by name, private ones and those that the model ignores left out, with the reason in `skipped`; `rows` of
-    train were profiled, `sample` of them are held as they are. `positive` is the positive class of two or -1.
+    train were profiled, `sample` of them are held as they are. A classifier has a `threshold`, a regression the
+    `margins` of its intervals.
     """
 
     release: str
@@ -78,12 +85,22 @@ class Reference:
     sample: int
     features: Mapping[str, FeatureReference]
     skipped: Mapping[str, str]
-    classes: tuple[str, ...]
-    positive: int
-    threshold: float
+    task: Task
     metric: str
     scores: Scores
     holdout: Mapping[str, HoldoutFigure]
+    threshold: float = 0.5
+    margins: Margins | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The outputs of the model: its classes."""
+        return self.task.outputs
+
+    @property
+    def positive(self) -> int:
+        """The positive class of two, or -1."""
+        return self.task.positive
 
 
 def is_ordered(feature_type: str) -> bool:
@@ -103,7 +120,8 @@ def of_release(release: Release, contract: Contract | None = None) -> Reference:
         release.document("out_of_fold.json", OutOfFoldScores),
         release.json("evaluation.json"),
         release=release.version,
-        threshold=float(release.info["threshold"]),
+        threshold=float(release.info.get("threshold") or 0.5),
+        margins=release.margins(),
         ignored=release.info.get("ignored") or (),
     )
 
@@ -116,7 +134,8 @@ def build(
     evaluation: Mapping[str, Any],
     *,
     release: str,
-    threshold: float,
+    threshold: float = 0.5,
+    margins: Margins | None = None,
     ignored: Sequence[str] = (),
 ) -> Reference:
     """The reference out of a release's documents; `evaluation` is that of the holdout, as JSON."""
@@ -131,8 +150,8 @@ def build(
             skipped[name] = "the release keeps no reference of it"
         else:
             features[name] = _feature(profile.features[name], rows.columns[name])
-    labels = np.asarray(out_of_fold.labels, dtype=np.int64)
-    if tuple(out_of_fold.classes) != contract.classes:
+    labels = np.asarray(out_of_fold.labels, dtype=no_truth(contract.task, 0).dtype)
+    if tuple(out_of_fold.classes) != contract.task.outputs:
         raise ReleaseError("out_of_fold.json has other classes than contract.json", file="out_of_fold.json")
     return Reference(
         release=release,
@@ -140,9 +159,9 @@ def build(
         sample=rows.rows,
         features=features,
         skipped=skipped,
-        classes=contract.classes,
-        positive=contract.positive_index,
+        task=contract.task,
         threshold=threshold,
+        margins=margins,
         metric=str(evaluation["metric"]),
         scores=Scores(
             labels,

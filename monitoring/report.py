@@ -7,12 +7,15 @@ from typing import Literal
 
 from pydantic import Field
 
+from andamio.contract.tables import TaskName
 from andamio.storage.documents import Document, Part
 from monitoring.results import DataDrift, Estimate, Performance
 
 Status = Literal["quiet", "alarm", "not-enough-data"]
 Alarm = Literal["drift", "rejects", "performance", "coverage"]
-Kind = Literal["drift", "joint", "predictions", "rejects", "performance", "coverage", "orphans", "capture"]
+Kind = Literal[
+    "drift", "joint", "predictions", "rejects", "performance", "coverage", "bias", "intervals", "orphans", "capture"
+]
 
 REPORT, PAGE, WINDOW = "report.json", "report.html", "window.json"
 """The files of a window."""
@@ -27,11 +30,16 @@ class Span(Part):
 
 
 class Model(Part):
-    """The champion that the window is compared with, since when it is served, and the run that made it."""
+    """The champion that the window is compared with, since when it is served, and the run that made it.
+
+    `task` is what it predicts, `unit` that of a regression's target.
+    """
 
     release: str
     since: str
     run: str
+    task: TaskName = "classification"
+    unit: str = ""
 
 
 class Traffic(Part):

@@ -106,6 +106,8 @@ class LabelShare(Part):
 class PredictionDrift(Part):
     """Scores of the window against out-of-fold scores: of the positive class, of more than two of each class.
 
+    A regression has values in the place of scores, and no `labels`.
+
     `psi` and `statistic` (Kolmogorov-Smirnov) are those of the class that moved most, `p` counts all of them.
     """
 
@@ -215,11 +217,30 @@ class Calibration(Part):
     by_chance_high: float
 
 
+class Residuals(Part):
+    """Errors of a regression where labels came, predicted minus true, in the target's unit.
+
+    `bias` is their mean in the window, `reference_bias` that out of fold, `shift` the difference, each with its 99%
+    interval; `biased` says that the interval of `shift` leaves out zero. `held` is the share of labels that lie in the
+    interval of their prediction (99% interval), which was to be `level`; `too_narrow` says that it is below beyond
+    chance.
+    """
+
+    bias: Figure
+    reference_bias: Figure
+    shift: Figure
+    biased: bool
+    level: float
+    held: Figure
+    too_narrow: bool
+
+
 class Decile(Part):
     """About a tenth of the predictions, of like score: how many are due a label, how many have one, how long it took.
 
     They all name the `label`; the score, from `low` to `high`, is the probability of the positive class, of more than
-    two classes that of the class named. Delay in hours, null where no label came.
+    two classes that of the class named; of a regression it is the value predicted, and `label` is "value". Delay in
+    hours, null where no label came.
     """
 
     label: str
@@ -274,7 +295,9 @@ class Performance(Part):
 
     `status` "worse" is concept drift: the interval of the `weighted` difference lies below `-margin`. "waiting": labels
     are not due yet. `rows` predictions are old enough for a label, `labelled` of them have one, `waiting` are younger
-    than the label delay. `restricted`: figures are those of the scores for which labels came at all.
+    than the label delay. `restricted`: figures are those of the scores for which labels came at all. `brier` and
+    `calibration` are of a classification, `residuals` of a regression. A `margin` of a metric in the target's unit is a
+    share of the reference's figure.
     """
 
     status: PerformanceStatus
@@ -292,6 +315,7 @@ class Performance(Part):
     calibration: Calibration | None
     coverage: Coverage
     delay: Delay
+    residuals: Residuals | None = None
 
 
 class EstimatedFigure(Part):

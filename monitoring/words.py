@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from andamio.contract.task import Regression, Task
 from andamio.pages.text import number, percent
+from monitoring.figures import figure
 from monitoring.report import Finding, Kind
 from monitoring.results import Comparison, DataDrift, FeatureDrift, Performance, Rate
 
@@ -81,7 +83,7 @@ def of_data(data: DataDrift, first: dict[str, str], since: dict[str, str]) -> It
         )
         yield _finding(
             "predictions",
-            f"Predictions are distributed otherwise than in training: {shares}.",
+            f"Predictions are distributed otherwise than in training: {shares or f'PSI {predicted.psi or 0.0:.2f}'}.",
             drift,
             "scores of both sides" + ("" if predicted.p is None else f", {p_value(predicted.p)}"),
             LABEL_SOME,
@@ -119,10 +121,10 @@ def of_performance(performance: Performance, since: dict[str, str]) -> Iterator[
     if performance.status == "worse" and counted is not None:
         yield _finding(
             "performance",
-            f"The model has become worse: {performance.metric} {_figure(counted)}.",
+            f"The model has become worse: {performance.metric} {_figure(performance.metric, counted)}.",
             since.get("performance", ""),
-            f"99% interval of the difference {_interval(counted)}; {number(performance.labelled)} labels against "
-            f"{number(performance.reference_rows)} rows of training and holdout",
+            f"99% interval of the difference {_interval(performance.metric, counted)}; {number(performance.labelled)} "
+            f"labels against {number(performance.reference_rows)} rows of training and holdout",
             f"{RETRAIN} Until then say so to whoever relies on it; andamio promote goes back to an older release, "
             "which helps only where the newest one is the fault.",
         )
@@ -137,6 +139,46 @@ def of_performance(performance: Performance, since: dict[str, str]) -> Iterator[
             + ("" if coverage.p is None else f", {p_value(coverage.p)}"),
             "Label records at random, not only those that the model calls positive: [monitor] audit_share asks for it "
             "in replies.",
+        )
+
+
+def of_residuals(performance: Performance, unit: str, window: str) -> Iterator[Finding]:
+    """Findings about the errors of a regression; no alarm, since the metric decides whether it has become worse."""
+    found = performance.residuals
+    if found is None:
+        return
+    labels = f"99% interval, {number(performance.labelled)} labels"
+    if found.biased and found.shift.value is not None:
+        side, size = ("high", "above") if found.shift.value > 0 else ("low", "below"), abs(found.shift.value)
+        yield Finding(
+            kind="bias",
+            alarm=False,
+            subject=None,
+            message=f"Predictions are too {side[0]}: {' '.join(filter(None, (number(size), unit)))} {side[1]} what "
+            "came true on average, against training.",
+            since=window,
+            certainty=labels,
+            advice=RETRAIN,
+        )
+    if found.too_narrow and found.held.value is not None:
+        yield Finding(
+            kind="intervals",
+            alarm=False,
+            subject=None,
+            message=f"The intervals of predictions are too narrow: {percent(found.held.value)} of them hold what came "
+            f"true, and {percent(found.level)} were to.",
+            since=window,
+            certainty=labels,
+            advice=f"Do not rely on the intervals. {RETRAIN}",
+        )
+
+
+def of_task(task: Task | None) -> Iterator[str]:
+    """A note about what a task has no figure of."""
+    if isinstance(task, Regression):
+        yield (
+            "There is no estimate of performance before labels come: what a regression predicts does not say how wrong "
+            "it is, and its intervals are as wide as its errors were in training."
         )
 
 
@@ -178,16 +220,18 @@ def of_silence(since: str, window: str) -> Iterator[Finding]:
     )
 
 
-def _figure(compared: Comparison) -> str:
+def _figure(metric: str, compared: Comparison) -> str:
     before, now = compared.reference.value, compared.window.value
     if before is None or now is None:
         return ""
-    return f"{now:.3f}, and {before:.3f} in training and holdout"
+    return f"{figure(metric, now)}, and {figure(metric, before)} in training and holdout"
 
 
-def _interval(compared: Comparison) -> str:
+def _interval(metric: str, compared: Comparison) -> str:
     low, high = compared.difference.low, compared.difference.high
-    return "unknown" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
+    if low is None or high is None:
+        return "unknown"
+    return f"{figure(metric, low, signed=True)} to {figure(metric, high, signed=True)}"
 
 
 def _finding(kind: Kind, message: str, since: str, certainty: str, advice: str, subject: str | None = None) -> Finding:

@@ -37,6 +37,7 @@ MODULES = (
     "andamio/stats/conformal.py",
     "andamio/stats/metrics.py",
     "andamio/release/__init__.py",
+    "andamio/release/answers.py",
     "andamio/release/model.py",
     "andamio/release/pyfunc.py",
     "andamio/release/threshold.py",

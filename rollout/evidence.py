@@ -92,12 +92,12 @@ def _labelled(rows: Iterable[TrialRow], feedback: list[Feedback]) -> dict[str, s
     for one in feedback:
         if one.prediction_id is not None:
             if one.prediction_id in ids:
-                labels[one.prediction_id] = one.label
+                labels[one.prediction_id] = str(one.label)
         elif one.record_id in by_record:
             made = by_record[one.record_id]
             place = bisect_right([moment for moment, _ in made], one.received) - 1
             if place >= 0:
-                labels[made[place][1]] = one.label
+                labels[made[place][1]] = str(one.label)
     return labels
 
 

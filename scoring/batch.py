@@ -26,11 +26,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import with_config
 
 from andamio.contract.canonical import composed
+from andamio.release.answers import Told, told_of
 from andamio.storage import documents, layout
 from andamio.storage.documents import STRICT
 from andamio.tabular.signature import format_of
@@ -109,7 +110,8 @@ class BatchPlan:
     says how the text of `source` is written; of a Parquet file it has the columns alone. `names_out` is what the
     added columns are called: their own names unless the file has one of that name. `expires` in seconds since 1970.
     `absent` are the features that the file has no column of; of JSON Lines, where any line may bring one, none are
-    named.
+    named. `classes`, `texts` and `threshold` are those of a classifier; a regression has the `interval` of its
+    release and a `unit` instead.
     """
 
     batch: str
@@ -124,13 +126,25 @@ class BatchPlan:
     release: str
     classes: tuple[str, ...]
     texts: Mapping[str, str]
-    threshold: float
+    threshold: float | None
     names_out: Mapping[str, str]
     store: Literal["auto", "always", "never"]
     expires: int
+    interval: Mapping[str, float | str] | None = None
+    unit: str = ""
     chunks: tuple[tuple[int, int], ...] = ()
     absent: tuple[str, ...] = ()
     format_number: Literal[2] = 2
+
+    @property
+    def told(self) -> Told:
+        """How its answers are told."""
+        return told_of(self.classes, self.texts, self.interval, self.unit)
+
+    @property
+    def sealed(self) -> Mapping[str, Any]:
+        """What its release was sealed with."""
+        return {"threshold": self.threshold, "interval": self.interval}
 
     @property
     def ending(self) -> str:

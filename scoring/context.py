@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from andamio.contract import Contract
-from andamio.errors import ReleaseError
+from andamio.prepare.code import OwnCode
+from andamio.release.answers import Answers, sealed_answers
 from andamio.release.model import Model
-from andamio.release.release import MODEL, Release
+from andamio.release.proof import Proof, prove
+from andamio.release.release import MODEL, PROOF, Release, code_for
 from andamio.storage.ports import Objects, PredictionStore
 from scoring.batch import BatchPlan
 
@@ -17,18 +20,16 @@ _CACHE_SIZE = 2
 
 @dataclass(frozen=True, slots=True)
 class OpenRelease:
-    """A release in memory; its model is loaded when a shard is scored."""
+    """A release in memory; its model is loaded when a shard is scored, `code` prepares its rows."""
 
     release: Release
     contract: Contract
+    code: OwnCode | None = None
 
     @property
-    def threshold(self) -> float:
-        """The probability from which on the label is the positive class; raises `ReleaseError`."""
-        threshold = self.release.info.get("threshold")
-        if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-            raise ReleaseError(f"release {self.release.version}: its threshold must be a number between 0 and 1")
-        return float(threshold)
+    def answers(self) -> Answers:
+        """How its scores are told; raises `ReleaseError`."""
+        return sealed_answers(self.release, self.contract)
 
 
 STORED_BYTES = 4 * 2**20
@@ -40,7 +41,7 @@ class ScoringContext:
     """Buckets and table of one problem; `bucket` is the name of the batch bucket, `shard_bytes` how large a shard is.
 
     `capture_share` of the scored rows, from 0 to 1, are kept in the lake for the watch, without the features in
-    `private`.
+    `private`. `code` gives the problem's own code, as it was deployed; it may raise `PrepareError`.
 
     Releases never change, so one that was opened stays so, and a function that is used again need not
     read it again.
@@ -55,6 +56,7 @@ class ScoringContext:
     lake: Objects | None = None
     capture_share: float = 0.0
     private: tuple[str, ...] = ()
+    code: Callable[[], OwnCode | None] = lambda: None
     _releases: dict[str, OpenRelease] = field(default_factory=dict, repr=False)
     _models: dict[str, Model] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -68,8 +70,10 @@ class ScoringContext:
         with self._lock:
             if version not in self._releases:
                 release = Release.open(self.models, version)
+                contract = release.contract()
+                code = code_for(version, contract, self.code()) if contract.prepares else None
                 _make_room(self._releases)
-                self._releases[version] = OpenRelease(release, release.contract())
+                self._releases[version] = OpenRelease(release, contract, code)
             return self._releases[version]
 
     def model(self, version: str) -> Model:
@@ -77,7 +81,11 @@ class ScoringContext:
         open_release = self.open(version)
         with self._lock:
             if version not in self._models:
-                model = Model(open_release.contract, open_release.release.read(MODEL))
+                release = open_release.release
+                model = Model(open_release.contract, release.read(MODEL))
+                if PROOF in release.files:
+                    proof = release.document(PROOF, Proof)
+                    prove(version, open_release.contract, open_release.code, proof, model.predict)
                 _make_room(self._models)
                 self._models[version] = model
             return self._models[version]

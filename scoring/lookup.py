@@ -5,8 +5,8 @@ offsets that it names:
 
     fences         uint32 [rows / STRIDE]   every STRIDE-th of `lines`; absent when dense
     lines          uint32 [rows]            counted from `first_line`, ascending; absent when row i is on first_line + i
-    labels         uint8  [rows]            class indices
-    probabilities  float32 [rows, classes]
+    labels         uint8  [rows]            indices of answers, such as classes
+    probabilities  float32 [rows, classes]  their numbers, of which the header calls the count `classes`
     id_ends        uint64 [rows]            where each record id ends in `ids`; absent without record ids
     ids            bytes                    UTF-8; a row without an id has an empty one
 """
@@ -39,28 +39,28 @@ ReadRange = Callable[[int, int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class RowPrediction:
-    """A row's prediction: class index, probabilities in class order, the caller's id or None."""
+    """A row's prediction: the index of its answer and its numbers, the caller's id or None."""
 
-    label: int
-    probabilities: tuple[float, ...]
+    index: int
+    numbers: tuple[float, ...]
     record_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ShardPredictions:
-    """Some rows of a lookup file: lines, class indices `[rows]`, probabilities `[rows, classes]`, ids or None."""
+    """Some rows of a lookup file: lines and indices `[rows]`, numbers `[rows, numbers]`, ids or None."""
 
     lines: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
+    indices: NDArray[np.int64]
+    numbers: NDArray[np.float32]
     ids: list[str] | None
 
 
 class LookupWriter:
     """Writes a lookup file, block after block of rows in ascending order of lines; `close` finishes it."""
 
-    def __init__(self, file: IO[bytes], classes: int, first_line: int) -> None:
-        self._file, self._classes, self._first = file, classes, first_line
+    def __init__(self, file: IO[bytes], numbers: int, first_line: int) -> None:
+        self._file, self._width, self._first = file, numbers, first_line
         self._sections: dict[str, IO[bytes]] = {
             name: TemporaryFile()  # noqa: SIM115 - closed when they are put together
             for name in ("fences", "lines", "labels", "probabilities", "id_ends", "ids")
@@ -71,8 +71,8 @@ class LookupWriter:
     def add(
         self,
         lines: NDArray[np.integer[Any]],
-        labels: NDArray[np.integer[Any]],
-        probabilities: NDArray[np.floating[Any]],
+        indices: NDArray[np.integer[Any]],
+        numbers: NDArray[np.floating[Any]],
         ids: tuple[NDArray[np.integer[Any]], bytes] | None = None,
     ) -> None:
         """Add rows; `ids` are the end of each id among the bytes of all, the same for every block or for none."""
@@ -80,8 +80,8 @@ class LookupWriter:
         self._dense = self._dense and np.array_equal(offsets, np.arange(self._rows, self._rows + len(lines)))
         self._put("fences", offsets[-self._rows % STRIDE :: STRIDE])
         self._put("lines", offsets)
-        self._put("labels", labels.astype("u1"))
-        self._put("probabilities", probabilities.astype("<f4"))
+        self._put("labels", indices.astype("u1"))
+        self._put("probabilities", numbers.astype("<f4"))
         self._rows += len(lines)
         if ids is not None:
             ends, texts = ids
@@ -118,7 +118,7 @@ class LookupWriter:
     def _header(self, offsets: dict[str, int]) -> bytes:
         header = {
             "rows": self._rows,
-            "classes": self._classes,
+            "classes": self._width,
             "first_line": self._first,
             "dense": self._dense,
             "offsets": offsets,
@@ -137,7 +137,7 @@ class Lookup:
         (length,) = struct.unpack("<I", self._head[4:8])
         header = json.loads(self._read(8, length))
         self.rows: int = header["rows"]
-        self.classes: int = header["classes"]
+        self.width: int = header["classes"]
         self.first_line: int = header["first_line"]
         self._dense: bool = header["dense"]
         self._offsets: dict[str, int] = header["offsets"]
@@ -157,9 +157,9 @@ class Lookup:
         row = self._row(line - self.first_line)
         if row is None:
             return None
-        (label,) = self._section("labels", "u1", row, 1)
-        probabilities = self._section("probabilities", "<f4", row * self.classes, self.classes)
-        return RowPrediction(int(label), tuple(probabilities.tolist()), self._id(row))
+        (index,) = self._section("labels", "u1", row, 1)
+        numbers = self._section("probabilities", "<f4", row * self.width, self.width)
+        return RowPrediction(int(index), tuple(numbers.tolist()), self._id(row))
 
     def blocks(self, rows: int = 10_000) -> Iterator[ShardPredictions]:
         """All of it, so many rows at a time."""
@@ -173,11 +173,11 @@ class Lookup:
                 texts = self._read(self._offsets["ids"] + begin, int(ends[-1]) - begin)
                 edges = [0, *(ends - begin).tolist()]
                 ids = [texts[a:b].decode() for a, b in pairwise(edges)]
-            probabilities = self._section("probabilities", "<f4", start * self.classes, count * self.classes)
+            numbers = self._section("probabilities", "<f4", start * self.width, count * self.width)
             yield ShardPredictions(
                 self.first_line + offsets.astype(np.int64),
                 self._section("labels", "u1", start, count).astype(np.int64),
-                probabilities.reshape(count, self.classes),
+                numbers.reshape(count, self.width),
                 ids,
             )
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from andamio.contract import Contract
-from andamio.errors import NotReady, ObjectNotFound
+from andamio.errors import NotReady, ObjectNotFound, OtherCode
 from andamio.release.pointer import champion, read_pointer
 from andamio.storage import documents, layout
 from andamio.storage.ports import ObjectInfo, Objects
@@ -50,7 +50,7 @@ def plan_step(context: ScoringContext, event: Mapping[str, Any], execution: str,
         return _not_owned_reply(batch, claimed)
     try:
         return _plan_batch(context, incoming, claimed, now)
-    except (RefusedFile, NotReady) as error:
+    except (RefusedFile, NotReady, OtherCode) as error:
         return refuse(context, batch, incoming.info.key, error, now, execution=execution)
 
 
@@ -64,13 +64,13 @@ def unpack_step(context: ScoringContext, batch: str, now: datetime) -> NextStep:
         plan = read_plan(context.batch, batch)
         if plan is None:
             file = _input_file(info)
-            contract = context.open(champion(read_pointer(context.models, context.problem)[0]).release).contract
+            contract = context.open(champion(read_pointer(context.models, context.problem)[0]).release).contract.sent
             sample, whole = _sample(context.batch, info, file.compression)
             how = transcoding_of(sample, contract.data.encoding, whole=whole)
             source = unpack(context.batch, info, batch, file.format, zipped=bool(file.compression), how=how)
             plan = _write(context, batch, claimed, file, source, "" if how is None else how.encoding)
         return remaining_work(context, plan, claimed.attempt)
-    except (RefusedFile, NotReady) as error:
+    except (RefusedFile, NotReady, OtherCode) as error:
         return refuse(context, batch, info.key, error, now)
 
 
@@ -127,7 +127,7 @@ def _plan_batch(context: ScoringContext, incoming: IncomingFile, claimed: state.
         if earlier is not None and earlier.batch != batch:
             return _same_file_reply(context.batch, batch, info.key, earlier, now)
         if file.format != "parquet":
-            contract = context.open(release).contract
+            contract = context.open(release).contract.sent
             sample, whole = _sample(context.batch, info, file.compression)
             check_text(sample, file.format, stated=contract.data.encoding)
             how = transcoding_of(sample, contract.data.encoding, whole=whole)
@@ -186,9 +186,10 @@ def _write(
     """Write the plan, or read the plan that another execution wrote first; raises `RefusedFile`, `NotReady`."""
     release = champion(read_pointer(context.models, context.problem)[0]).release
     open_release = context.open(release)
-    contract = open_release.contract
+    contract = open_release.contract.sent
     created = datetime.fromisoformat(claimed.created)
     head = _read_head(context.batch, source, contract, file.format, transcoded_from)
+    sealed = open_release.release.info
     plan = BatchPlan(
         batch=batch,
         problem=context.problem,
@@ -202,10 +203,12 @@ def _write(
         release=release,
         classes=contract.classes,
         texts=contract.texts,
-        threshold=open_release.threshold,
-        names_out=names_out(head.columns, contract.classes),
+        threshold=sealed.get("threshold"),
+        names_out=names_out(head.columns, open_release.answers.told.columns),
         store=contract.batch.store,
         expires=int((created + timedelta(days=contract.batch.keep_days)).timestamp()),
+        interval=sealed.get("interval"),
+        unit=contract.problem.unit or "",
         absent=() if file.format == "jsonl" else tuple(name for name in contract.inputs if name not in head.columns),
     )
     if file.format != "parquet":

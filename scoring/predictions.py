@@ -1,4 +1,4 @@
-"""Predictions of the model for rows: labels and probabilities."""
+"""Predictions of the model for rows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.records.encode import Encoded
+from andamio.release.answers import Answers
 from andamio.release.model import Model
-from andamio.release.threshold import labels_from
 
 SLICE = 8_192
 """Most rows in one call of the model, so that its intermediate results stay small."""
@@ -19,21 +19,19 @@ NO_ANSWER = "the model has no finite answer: a number without a range is too lar
 
 @dataclass(frozen=True, slots=True)
 class RowPredictions:
-    """Lines `[rows]`, class indices `[rows]` and probabilities float32 `[rows, classes]`."""
+    """Lines `[rows]`, and answers as a release splits them: indices `[rows]`, numbers float32 `[rows, numbers]`."""
 
     lines: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
+    indices: NDArray[np.int64]
+    numbers: NDArray[np.float32]
 
 
-def probabilities_of(model: Model, encoded: Encoded) -> NDArray[np.float32]:
-    """The model's answers `[rows, classes]`, finite or not."""
-    answers = [model.answers(encoded.take(slice(start, start + SLICE))) for start in range(0, encoded.rows, SLICE)]
-    return np.concatenate(answers) if answers else np.empty((0, len(model.contract.classes)), dtype=np.float32)
+def scores_of(model: Model, encoded: Encoded) -> NDArray[np.float32]:
+    """The model's scores `[rows, outputs]`, finite or not."""
+    scores = [model.answers(encoded.take(slice(start, start + SLICE))) for start in range(0, encoded.rows, SLICE)]
+    return np.concatenate(scores) if scores else np.empty((0, len(model.contract.task.outputs)), dtype=np.float32)
 
 
-def row_predictions(
-    lines: NDArray[np.int64], probabilities: NDArray[np.float32], positive: int, threshold: float
-) -> RowPredictions:
-    """Labels by the release's own threshold."""
-    return RowPredictions(lines, labels_from(probabilities, positive, threshold), probabilities)
+def row_predictions(lines: NDArray[np.int64], scores: NDArray[np.float32], answers: Answers) -> RowPredictions:
+    """The answers of scores `[rows, outputs]`."""
+    return RowPredictions(lines, *answers.split(scores))

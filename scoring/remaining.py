@@ -78,7 +78,7 @@ def _cut_text(objects: Objects, plan: BatchPlan) -> Cut:
 def _cut_parquet(context: ScoringContext, plan: BatchPlan) -> Cut:
     from scoring.read.parquet_foot import read_foot  # pyarrow, only where there is a Parquet file
 
-    contract = context.open(plan.release).contract
+    contract = context.open(plan.release).contract.sent
     foot = read_foot(context.batch, plan.source, plan.source_version, plan.source_size, contract)
     return Cut(foot.cut(context.bytes_of_a_shard(plan)), _is_stored(plan, foot.rows))
 

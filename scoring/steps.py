@@ -99,6 +99,7 @@ def _score(call: Call, event: ShardEvent) -> NoResult:
         shard,
         open_release.contract,
         context.model(plan.release),
+        open_release.code,
         lake=context.lake,
         capture_share=context.capture_share,
         private=context.private,

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.errors import ObjectNotFound, Violation
+from andamio.prepare.code import OwnCode
+from andamio.prepare.rows import prepared
 from andamio.records.encode import encode
 from andamio.records.parse import parse
 from andamio.records.table import Table
+from andamio.release.answers import answers_of
 from andamio.release.model import Model
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects, PredictionStore
@@ -24,7 +27,7 @@ from andamio.tabular.rows import Rows
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.formats import open_part, read_rows
 from scoring.lookup import LookupWriter
-from scoring.predictions import NO_ANSWER, RowPredictions, probabilities_of, row_predictions
+from scoring.predictions import NO_ANSWER, RowPredictions, row_predictions, scores_of
 from scoring.read.ids import record_ids
 from scoring.write.captures import ShardCapture, truths_of
 from scoring.write.rejects import NO_VALUES, Rejects, is_nothing
@@ -63,6 +66,7 @@ def score_shard(
     shard: Shard,
     contract: Contract,
     model: Model,
+    code: OwnCode | None = None,
     *,
     lake: Objects | None = None,
     capture_share: float = 0.0,
@@ -71,7 +75,8 @@ def score_shard(
     """Score one shard and write its part, rejects, lookup file, table items, captures and, last, its result.
 
     `capture_share` of its rows, from 0 to 1, are kept in the lake for the watch; with 0 nothing is. Features in
-    `private` are left out of them, as are those that the release's contract marks so.
+    `private` are left out of them, as are those that the release's contract marks so. `code` prepares the rows of a
+    contract that asks for it.
 
     What another try has written is kept: all of it is made of the plan alone, so it is the same. Raises
     `DataError` where the shard as a whole is not what its plan says.
@@ -85,7 +90,7 @@ def score_shard(
     if lake and capture_share > 0:
         capture = ShardCapture(plan, cut, shard, contract.hiding(private), capture_share)
     with TemporaryDirectory(prefix="shard-") as folder:
-        scorer = _ShardScorer(Path(folder), batch, plan, shard, contract, model, watch, capture)
+        scorer = _ShardScorer(Path(folder), batch, plan, shard, contract, model, code, watch, capture)
         scorer.score()
         part = layout.scored_part(plan.batch, shard.number, plan.ending)
         batch.put_new_file(part, scorer.part, content_type=_TYPES[plan.input.format])
@@ -137,12 +142,14 @@ class _ShardScorer:
         shard: Shard,
         contract: Contract,
         model: Model,
+        code: OwnCode | None,
         watch: Stopwatch,
         capture: ShardCapture | None,
     ) -> None:
         self._batch, self._plan, self._shard, self._contract, self._model = batch, plan, shard, contract, model
-        self._watch, self._capture = watch, capture
-        self._all_optional = not any(feature.required for feature in contract.inputs.values())
+        self._watch, self._capture, self._code = watch, capture, code
+        self._answers = answers_of(contract, plan.sealed)
+        self._all_optional = not any(feature.required for feature in contract.sent.inputs.values())
         self._today = np.datetime64(plan.created[:10], "D")
         self.part, self.rejects, self.lookup = folder / "part", folder / "rejects", folder / "lookup"
         self.scored = self.rejected = self.height = 0
@@ -153,18 +160,18 @@ class _ShardScorer:
             self.part.open("wb") as part_file,
             self.rejects.open("wb") as rejects_file,
             self.lookup.open("wb") as lookup_file,
-            read_rows(self._batch, self._plan, self._shard, self._contract) as reading,
+            read_rows(self._batch, self._plan, self._shard, self._contract.sent) as reading,
             closing(open_part(part_file, self._plan, reading.schema)) as part,
         ):
             rejects = Rejects(rejects_file)
-            lookup = LookupWriter(lookup_file, len(self._plan.classes), self._shard.line)
+            lookup = LookupWriter(lookup_file, len(self._answers.told.numbers), self._shard.line)
             for rows in self._timed(reading.rows()):
                 table, scored_rows, predictions, problems = self._predict(rows)
                 self._watch.lap("score")
                 part.write(rows, scored_rows, predictions)
                 ids = self._ids(rows, scored_rows)
                 joined = None if ids is None else _joined(ids)
-                lookup.add(predictions.lines, predictions.labels, predictions.probabilities, joined)
+                lookup.add(predictions.lines, predictions.indices, predictions.numbers, joined)
                 if problems or rows.broken:
                     rejects.write(rows, problems)
                 self.scored += len(predictions.lines)
@@ -211,26 +218,27 @@ class _ShardScorer:
     def _predict(self, rows: Rows) -> tuple[Table, NDArray[np.int64] | None, RowPredictions, list[Violation]]:
         """The rows with a prediction, which they are (None: all), their predictions, what is wrong with the others."""
         plan, contract = self._plan, self._contract
-        table = parse(contract, rows.columns, len(rows.lines), text=rows.text, decimal=plan.head.decimal)
-        problems, scored_rows = table.violations, None
+        table = parse(contract.sent, rows.columns, len(rows.lines), text=rows.text, decimal=plan.head.decimal)
         if self._all_optional:
-            problems += _rows_of_nothing(rows, table)
+            table.violations += _rows_of_nothing(rows, table)
+        table = prepared(contract, self._code, table)
+        problems, scored_rows = table.violations, None
         if problems:
             scored_rows = np.flatnonzero(~table.bad)
             table = table.take(scored_rows)
         encoded = encode(contract, table, today=self._today)
         self._watch.lap("parse")
-        probabilities = probabilities_of(self._model, encoded)
-        finite = np.isfinite(probabilities).all(axis=1)
+        scores = scores_of(self._model, encoded)
+        finite = np.isfinite(scores).all(axis=1)
         if not finite.all():
             candidates = np.arange(len(finite)) if scored_rows is None else scored_rows
             problems = [
                 *problems,
                 *(Violation(row, "", NO_ANSWER, "no-answer") for row in candidates[~finite].tolist()),
             ]
-            scored_rows, probabilities, table = candidates[finite], probabilities[finite], table.take(finite)
+            scored_rows, scores, table = candidates[finite], scores[finite], table.take(finite)
         lines = rows.lines if scored_rows is None else rows.lines[scored_rows]
-        predictions = row_predictions(lines, probabilities, contract.positive_index, plan.threshold)
+        predictions = row_predictions(lines, scores, self._answers)
         return table, scored_rows, predictions, problems
 
 

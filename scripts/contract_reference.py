@@ -11,6 +11,7 @@ import ast
 import inspect
 import json
 import sys
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,14 +36,14 @@ def page() -> str:
     said = _texts()
     parts = [HEAD]
     for table, model in sections():
-        title = "[features.NAME]" if table == "features" else f"[{table}]"
+        title = f"[{table}.NAME]" if table in ("features", "raw") else f"[{table}]"
         parts += [f"## {title}", "", "| key | type | default | meaning |", "|---|---|---|---|"]
         properties = model.model_json_schema(mode="validation")
         for key, field in model.model_fields.items():
             name = field.alias or key
             if (table, name) in NOT_BUILT:
                 continue
-            text = said.get((model.__name__, key))
+            text = next((said[kind.__name__, key] for kind in model.__mro__ if (kind.__name__, key) in said), None)
             if text is None:
                 raise ValueError(f"tables.py says nothing of '{name}' of [{table}]: write a text under the key")
             kind = _kind(properties["properties"][name], properties.get("$defs", {}))
@@ -51,12 +52,19 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def _parts(annotation: Any) -> Iterator[Any]:
+    """An annotation and all that it is made of."""
+    yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _parts(part)
+
+
 def sections() -> list[tuple[str, type[Section]]]:
     """The tables of the file in their order, with their models."""
     return [
         (table, part)
         for table, field in Contract.model_fields.items()
-        for part in (field.annotation, *getattr(field.annotation, "__args__", ()))
+        for part in _parts(field.annotation)
         if isinstance(part, type) and issubclass(part, Section)
     ]
 

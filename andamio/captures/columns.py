@@ -4,9 +4,9 @@ prediction_id, record_id   texts; null where the caller gave no id
 time                       when it was made, UTC
 source                     the route of the API, or `batch:ID`
 model_version, variant     the release, and whether it was the champion or the challenger then
-label, probabilities       index of the class, float32 `[classes]`
+label, probabilities       index of the class, float32 `[classes]`; of a regression instead: value, float32
 audit                      whether the reply asked for the true label
-truth                      index of the true class, null where the file had none
+truth                      index of the true class, or the true number (float64); null where the file had none
 f.NAME                     float64 (NaN = missing), text ("" = missing) or date; private features have no column
 """
 
@@ -21,11 +21,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.contract.task import Classification, Regression, Task
 from andamio.names import CHAMPION
 from andamio.records.table import Table
 
 FEATURE = "f."
 NO_TRUTH = -1
+Truth = NDArray[Any]
+"""Class indices int64 `[rows]`, -1 where none is known, or numbers float64 `[rows]`, then NaN."""
 COMPRESSION = "zstd"
 
 
@@ -35,7 +38,8 @@ class CapturedRows:
 
     `times` datetime64[ms] `[rows]` in UTC, `labels` and `truth` class indices int64 `[rows]` (truth -1 = none),
     `probabilities` float32 `[rows, classes]`, `audit` bool `[rows]`; `columns` by feature `[rows]` as
-    `andamio.records.table.Table` has them.
+    `andamio.records.table.Table` has them. Of a regression the values `[rows, 1]` stand where probabilities do, all
+    `labels` are 0, and `truth` is float64 (NaN = none).
     """
 
     ids: list[str]
@@ -46,7 +50,7 @@ class CapturedRows:
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     audit: NDArray[np.bool_]
-    truth: NDArray[np.int64]
+    truth: Truth
     columns: dict[str, NDArray[Any]]
 
     @property
@@ -71,10 +75,9 @@ def schema(contract: Contract) -> pa.Schema:
             pa.field("source", pa.string()),
             pa.field("model_version", pa.string()),
             pa.field("variant", pa.string()),
-            pa.field("label", pa.int16()),
-            pa.field("probabilities", pa.list_(pa.float32(), len(contract.classes))),
+            *_answer_fields(contract.task),
             pa.field("audit", pa.bool_()),
-            pa.field("truth", pa.int16()),
+            pa.field("truth", _truth_type(contract.task)),
             *(
                 pa.field(f"{FEATURE}{name}", kinds.get(contract.inputs[name].type, pa.float64()))
                 for name in features_of(contract)
@@ -95,7 +98,7 @@ def to_arrow(
     labels: NDArray[np.integer[Any]],
     probabilities: NDArray[np.float32],
     audit: Sequence[bool] | NDArray[np.bool_],
-    truth: NDArray[np.integer[Any]] | None = None,
+    truth: Truth | None = None,
     variants: Sequence[str] | None = None,
 ) -> pa.RecordBatch:
     """Rows as one batch; `table` holds their records `[rows]`, as the contract types them. One source may be of all.
@@ -103,9 +106,8 @@ def to_arrow(
     Without `variants` the champion made them.
     """
     rows = len(ids)
-    true = np.full(rows, NO_TRUTH) if truth is None else truth
+    true = no_truth(contract.task, rows) if truth is None else truth
     found = schema(contract)
-    flat = pa.array(np.ascontiguousarray(probabilities, dtype=np.float32).reshape(-1))
     arrays = [
         _texts(ids),
         _texts(record_ids),
@@ -113,10 +115,9 @@ def to_arrow(
         pa.repeat(sources, rows) if isinstance(sources, str) else _texts(sources),
         pa.repeat(version, rows),
         pa.repeat(CHAMPION, rows) if variants is None else _texts(variants),
-        pa.array(labels.astype(np.int16)),
-        pa.FixedSizeListArray.from_arrays(flat, len(contract.classes)),
+        *_answers(contract.task, labels, probabilities),
         pa.array(np.asarray(audit, dtype=bool)),
-        pa.array(true.astype(np.int16), mask=true == NO_TRUTH),
+        pa.array(true, mask=~known(true)).cast(found.field("truth").type),
         *(_feature(table, name, found.field(f"{FEATURE}{name}").type) for name in features_of(contract)),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=found)
@@ -126,7 +127,7 @@ def from_arrow(contract: Contract, batches: Sequence[pa.RecordBatch]) -> Capture
     """Rows as arrays; none of them are none of each column, and of a feature that was private then all are missing."""
     found = schema(contract)
     table = pa.Table.from_batches([_plain(batch, found) for batch in batches], found).combine_chunks()
-    flat = table.column("probabilities").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    labels, probabilities = _read_answers(contract.task, table)
     columns: dict[str, NDArray[Any]] = {}
     for name in features_of(contract):
         columns[name] = _array(table.column(f"{FEATURE}{name}").combine_chunks())
@@ -136,12 +137,65 @@ def from_arrow(contract: Contract, batches: Sequence[pa.RecordBatch]) -> Capture
         times=table.column("time").cast(pa.timestamp("ms")).to_numpy(),
         sources=table.column("source").to_pylist(),
         model_versions=table.column("model_version").to_pylist(),
-        labels=table.column("label").to_numpy().astype(np.int64),
-        probabilities=flat.reshape(-1, len(contract.classes)).astype(np.float32),
+        labels=labels,
+        probabilities=probabilities,
         audit=table.column("audit").to_numpy().astype(bool),
-        truth=table.column("truth").fill_null(NO_TRUTH).to_numpy().astype(np.int64),
+        truth=_read_truth(contract.task, table.column("truth")),
         columns=columns,
     )
+
+
+def known(truth: Truth) -> NDArray[np.bool_]:
+    """Which truths `[rows]` there are."""
+    return ~np.isnan(truth) if truth.dtype.kind == "f" else truth != NO_TRUTH
+
+
+def no_truth(task: Task, rows: int) -> Truth:
+    """So many truths of which none is known."""
+    match task:
+        case Classification():
+            return np.full(rows, NO_TRUTH, dtype=np.int64)
+        case Regression():
+            return np.full(rows, np.nan)
+
+
+def _truth_type(task: Task) -> pa.DataType:
+    return pa.int16() if isinstance(task, Classification) else pa.float64()
+
+
+def _answer_fields(task: Task) -> list[pa.Field]:
+    match task:
+        case Classification():
+            probabilities = pa.list_(pa.float32(), len(task.outputs))
+            return [pa.field("label", pa.int16()), pa.field("probabilities", probabilities)]
+        case Regression():
+            return [pa.field("value", pa.float32())]
+
+
+def _answers(task: Task, labels: NDArray[np.integer[Any]], probabilities: NDArray[np.float32]) -> list[pa.Array]:
+    flat = pa.array(np.ascontiguousarray(probabilities, dtype=np.float32).reshape(-1))
+    match task:
+        case Classification():
+            return [pa.array(labels.astype(np.int16)), pa.FixedSizeListArray.from_arrays(flat, len(task.outputs))]
+        case Regression():
+            return [flat]
+
+
+def _read_answers(task: Task, table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    match task:
+        case Classification():
+            flat = table.column("probabilities").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+            labels = table.column("label").to_numpy().astype(np.int64)
+            return labels, flat.reshape(-1, len(task.outputs)).astype(np.float32)
+        case Regression():
+            values = table.column("value").to_numpy().astype(np.float32)
+            return np.zeros(len(values), dtype=np.int64), values.reshape(-1, 1)
+
+
+def _read_truth(task: Task, column: pa.ChunkedArray) -> Truth:
+    none = no_truth(task, 1)
+    filled = column.fill_null(none.item()).to_numpy()
+    return np.asarray(filled, dtype=none.dtype)
 
 
 def _texts(texts: Sequence[str | None] | pa.Array) -> pa.Array:

@@ -406,7 +406,7 @@ def feedback(
         str | None, typer.Option("--record", help="Your own id of a record, instead of a prediction id.")
     ] = None,
     label: Annotated[
-        str | None, typer.Option("--label", help="The true class, or a value of the target column.")
+        str | None, typer.Option("--label", help="The true class, a value of the target column, or the true number.")
     ] = None,
     problem: Name = None,
     stage: Stage = None,

@@ -20,6 +20,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 from andamio.contract.canonical import composed
 from andamio.contract.columns import category_columns, number_columns
 from andamio.contract.messages import explain, unquoted_name
+from andamio.contract.own_code import PREPARE_FILE, find_source, prepare_digest
 from andamio.contract.tables import (
     NOT_BUILT,
     RESERVED,
@@ -30,6 +31,7 @@ from andamio.contract.tables import (
     Gate,
     Monitor,
     ProblemTable,
+    RawColumn,
     ReleaseTable,
     Section,
     Training,
@@ -41,7 +43,18 @@ FORMAT = 1
 """The version of the format of `problem.toml` that this version reads. `andamio check --upgrade` writes it."""
 _LEVEL = 0.9
 """How often the interval of a regression holds the truth, where the contract does not say."""
-_DATA_HALF = {"task", "target", "labels", "target_min", "target_max", "id", "group", "time", "time_format"}
+_DATA_HALF = {
+    "task",
+    "target",
+    "target_from",
+    "labels",
+    "target_min",
+    "target_max",
+    "id",
+    "group",
+    "time",
+    "time_format",
+}
 """The keys of [problem] that decide what a data version holds."""
 
 
@@ -58,6 +71,9 @@ class Contract(Section):
     problem: ProblemTable
     data: Data = Field(default_factory=Data)
     features: Annotated[dict[Column, Feature], Field(min_length=1)]
+    raw: dict[Column, RawColumn] | None = None
+    prepare: str | None = None
+    """SHA-256 (hex) of the problem's prepare.py: no key of the file, but set where the file is read."""
     training: Training = Field(default_factory=Training)
     gate: Gate = Field(default_factory=Gate)
     release: ReleaseTable = Field(default_factory=ReleaseTable)
@@ -78,17 +94,25 @@ class Contract(Section):
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise ContractError(f"{file}: cannot be read as UTF-8 text: {error}") from None
-        return cls.from_toml(text, str(file))
+        contract = cls.from_toml(text, str(file), prepare=prepare_digest(find_source(file.parent)))
+        if contract.needs_prepare and contract.prepare is None:
+            raise ContractError(
+                f"{file}: [raw], derived features and target_from need {PREPARE_FILE} beside the file, and there is "
+                "none: docs/prepare.md says what stands in it."
+            )
+        return contract
 
     @classmethod
-    def from_toml(cls, text: str, file: str = "problem.toml") -> Self:
-        """Read the format as people write it; raises `ContractError`."""
+    def from_toml(cls, text: str, file: str = "problem.toml", *, prepare: str | None = None) -> Self:
+        """Read the format as people write it, with the digest of its prepare.py; raises `ContractError`."""
         text = composed(text)
         try:
             raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ContractError(f"{file}: not valid TOML: {error}{unquoted_name(text, str(error))}") from None
-        return cls._checked(raw, file)
+        if "prepare" in raw:
+            raise ContractError(f"{file}: prepare: unknown key; a {PREPARE_FILE} beside the file is found by itself")
+        return cls._checked(raw if prepare is None else {**raw, "prepare": prepare}, file)
 
     @classmethod
     def from_json(cls, body: bytes | str) -> Self:
@@ -128,18 +152,21 @@ class Contract(Section):
 
     @property
     def data_digest(self) -> str:
-        """SHA-256 (hex) of the half that decides what a data version holds: columns, labels, [data], [features]."""
+        """SHA-256 (hex) of the half that decides what a data version holds: columns, labels, [data], [features], [raw].
+
+        prepare.py is a part of it.
+        """
         half = self.model_dump(
             mode="json",
             exclude_defaults=True,
-            include={"problem": _DATA_HALF, "data": True, "features": True},
+            include={"problem": _DATA_HALF, "data": True, "features": True, "raw": True, "prepare": True},
         )
         half.get("data", {}).pop("files", None)  # sample files are where data come from, not what they mean
         # Nor do data depend on the texts that people are shown.
         if "labels" in half["problem"]:
             half["problem"]["labels"] = {key: label["values"] for key, label in half["problem"]["labels"].items()}
-        for feature in half["features"].values():
-            for said in ("description", "unit"):
+        for feature in (*half["features"].values(), *half.get("raw", {}).values()):
+            for said in ("description", "unit", "example"):
                 feature.pop(said, None)
             if "values" in feature:
                 feature["values"] = list(feature["values"])
@@ -147,8 +174,10 @@ class Contract(Section):
 
     @property
     def served_digest(self) -> str:
-        """SHA-256 (hex) of what a client can tell: [problem], [data], [features], and whether it is explained."""
-        said = self.model_dump(mode="json", exclude_defaults=True, include={"problem", "data", "features"})
+        """SHA-256 (hex) of what a client can tell: [problem], [data], columns, prepare.py, whether it is explained."""
+        said = self.model_dump(
+            mode="json", exclude_defaults=True, include={"problem", "data", "features", "raw", "prepare"}
+        )
         if not self.release.explanations:
             said["explanations"] = False
         return hashlib.sha256(_canonical(said)).hexdigest()
@@ -190,6 +219,34 @@ class Contract(Section):
         """The features that the model sees, in the order of the file."""
         return {name: feature for name, feature in self.features.items() if feature.available_at_prediction}
 
+    @property
+    def needs_prepare(self) -> bool:
+        """Whether features or labels are made by code of the problem's own."""
+        return self.prepares or self.problem.target_from is not None
+
+    @cached_property
+    def prepares(self) -> bool:
+        """Whether files and requests have other columns than the features: those of [raw]."""
+        return bool(self.raw) or any(feature.derived for feature in self.features.values())
+
+    @cached_property
+    def made(self) -> tuple[str, ...]:
+        """The features that `prepare` makes: derived ones, and those that [raw] reads otherwise under the same name."""
+        raw = self.raw or {}
+        return tuple(name for name, feature in self.features.items() if feature.derived or name in raw)
+
+    @cached_property
+    def sent(self) -> Self:
+        """The contract of what files and requests hold: this one itself, unless there is a [raw] or a derived feature.
+
+        Its features are columns of [raw], and the features that are sent as they are; a text is a category of any
+        value.
+        """
+        if not self.prepares:
+            return self
+        tables = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**tables, "features": self._columns_sent(), "raw": None, "prepare": None})
+
     @cached_property
     def number_columns(self) -> tuple[str, ...]:
         """The columns of the tensor `numbers`; a date makes three."""
@@ -218,6 +275,11 @@ class Contract(Section):
     def private(self) -> tuple[str, ...]:
         """The features that are never logged or captured."""
         return tuple(name for name, feature in self.features.items() if feature.private)
+
+    @cached_property
+    def label_column(self) -> str | None:
+        """The column of files that holds the label, None where `target` of prepare.py makes it."""
+        return self.problem.target if self.problem.target_from is None else None
 
     def hiding(self, names: Collection[str]) -> Self:
         """The same contract with these features private as well; names that it does not have are left out."""
@@ -258,13 +320,16 @@ class Contract(Section):
             if column in columns and {role, columns[column]} != {"id", "group"}:
                 raise ValueError(f"[problem] {role}: '{column}' is already the {columns[column]}")
             columns[column] = role
+            if column in (self.raw or {}):
+                raise ValueError(f"[raw.{column}]: '{column}' is the {role} of [problem]: take one of the two out")
             if column in self.features:
                 raise ValueError(
                     f"[features.{column}]: '{column}' is the {role} of [problem]; a {role} is never a feature: "
                     "take one of the two out"
                 )
+        self._raw_agrees()
         for column in RESERVED:
-            if column in columns or column in self.features:
+            if column in columns or column in self.features or column in (self.raw or {}):
                 raise ValueError(f"'{column}' is a column that data versions add: call yours otherwise")
         for column, times in Counter(number_columns(self.inputs)).items():
             if times > 1:
@@ -280,6 +345,26 @@ class Contract(Section):
         if not isinstance(self.training.threshold, float) and len(problem.labels) != 2:
             raise ValueError("[training] threshold: a chosen threshold needs exactly two classes")
         return self
+
+    def _columns_sent(self) -> dict[str, Feature]:
+        raw = {name: column.as_sent() for name, column in (self.raw or {}).items()}
+        kept = {name: raw.get(name, feature) for name, feature in self.features.items() if not feature.derived}
+        return {**kept, **{name: column for name, column in raw.items() if name not in kept}}
+
+    def _raw_agrees(self) -> None:
+        for name, feature in self.features.items():
+            if feature.derived and name in (self.raw or {}):
+                raise ValueError(
+                    f"[features.{name}] derived: it is a column of [raw] too, from which prepare makes it: leave it out"
+                )
+        for name, column in (self.raw or {}).items():
+            feature_of_it = self.features.get(name)
+            if column.private and feature_of_it is not None and not feature_of_it.private:
+                raise ValueError(
+                    f"[features.{name}] private: [raw.{name}] is private, and it is made of that: say true"
+                )
+        if self.prepares and not any(column.available_at_prediction for column in self._columns_sent().values()):
+            raise ValueError("[raw]: at least one column must be available at prediction")
 
 
 def _fits_the_task(task: Task, training: Training, problem: ProblemTable) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 from andamio.contract import Contract
+from andamio.contract.own_code import deployed_source, prepare_digest
 from andamio.errors import SettingsError
 from andamio.names import PROBLEM_FILE, PROBLEM_PACKAGE
 
@@ -18,4 +19,4 @@ def load_problem(package: str = PROBLEM_PACKAGE) -> Contract:
             f"The package '{package}' with {PROBLEM_FILE} is not importable: the function needs the contract's "
             "layer. Deploy again: infra/ builds it."
         ) from None
-    return Contract.from_toml(text, PROBLEM_FILE)
+    return Contract.from_toml(text, PROBLEM_FILE, prepare=prepare_digest(deployed_source()))

@@ -95,7 +95,7 @@ def _place(path: list[str]) -> str:
         return ""
     if path == ["format"]:  # the one key outside of all tables
         return "format: "
-    depth = 2 if path[0] == "features" else 1
+    depth = 2 if path[0] in ("features", "raw") else 1
     table, key = [json.dumps(part) if not part.isprintable() else part for part in path[:depth]], path[depth:]
     return f"[{'.'.join(table)}] {'.'.join(key)}: " if key else f"[{'.'.join(table)}] "
 

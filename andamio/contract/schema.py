@@ -10,7 +10,7 @@ from typing import Any
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical
 from andamio.contract.dates import date_format
-from andamio.contract.tables import EXACT_INTEGER, LARGEST_NUMBER, Feature
+from andamio.contract.tables import EXACT_INTEGER, LARGEST_NUMBER, Feature, Sent
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -102,6 +102,8 @@ def example_record(contract: Contract) -> dict[str, Any]:
 
 
 def _example(feature: Feature, missing: Collection[str]) -> Any:
+    if isinstance(feature, Sent) and feature.example is not None:
+        return feature.example
     if feature.type == "category":
         listed = [value for value in feature.values or {} if value not in missing]
         return _typed(listed[0]) if listed else "example"

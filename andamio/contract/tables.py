@@ -127,6 +127,9 @@ class ProblemTable(Section):
     """The column that orders rows; never a feature. The age of a date is counted up to it."""
     time_format: str | None = None
     """How the times in that column are written, such as `"%d/%m/%Y %H:%M"`; left out, in ISO 8601."""
+    target_from: Literal["prepare"] | None = None
+    """`"prepare"`: the label is made by `target` of [prepare.py](../prepare.md), and files have no column of that
+    name."""
 
     @field_validator("name")
     @classmethod
@@ -292,6 +295,8 @@ class Feature(Section):
     copied."""
     available_at_prediction: Annotated[bool, Field(strict=True)] = True
     """`false`: known only after the prediction; kept in the lake, never a feature."""
+    derived: Literal[True] | None = None
+    """`true`: made by `prepare` of [prepare.py](../prepare.md), no column of files and requests. [features] alone."""
 
     @property
     def accepts_unknown(self) -> bool:
@@ -366,6 +371,35 @@ class Feature(Section):
         if self.on_invalid == "missing" and self.required:
             raise ValueError('on_invalid: "missing" needs required = false, or the row is rejected all the same')
         return self
+
+
+class RawColumn(Feature):
+    """[raw.NAME]: one column of files and requests that is not what the model sees, with the keys of a feature."""
+
+    type: FeatureType | Literal["text"]  # type: ignore[assignment]
+    """As of a feature, or `text`: any text."""
+    example: str | int | float | None = None
+    """A value for the examples of the API's page, as a client sends it; a `text` needs one."""
+
+    @model_validator(mode="after")
+    def _fits_a_column(self) -> Self:
+        if self.derived:
+            raise ValueError("derived: only a feature is made by prepare")
+        if self.type == "text" and self.available_at_prediction and self.example is None:
+            raise ValueError('example: a text needs one, such as example = "$1,250.00": the API shows and tries it')
+        return self
+
+    def as_sent(self) -> Sent:
+        """The column as it is read: a text is a category of any value."""
+        said = self.model_dump()
+        return Sent(**{**said, "type": "category" if self.type == "text" else self.type})
+
+
+class Sent(Feature):
+    """A column of [raw] as it is read from files and requests, and shown."""
+
+    example: str | int | float | None = None
+    """A value for the examples of the API's page."""
 
 
 class Costs(Section):
@@ -504,7 +538,8 @@ class Monitor(Section):
     """How long the truth takes to become known: a younger prediction without a label is waiting, not uncovered. A label
     that comes more than `window_hours` later than this is too late to be used."""
     margin: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
-    """How far below zero the interval of the difference in the metric must lie before the model counts as worse."""
+    """How far below zero the interval of the difference in the metric must lie before the model counts as worse; of a
+    metric in the target's unit, as a share of what the metric was."""
     audit_share: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
     """The share of predictions, chosen at random, whose reply asks for a label."""
     capture: Literal["all", "sample", "none"] = "all"

@@ -17,6 +17,7 @@ from andamio.contract.tables import (
     Classifier,
     RegressionMetric,
     Regressor,
+    TaskName,
 )
 
 PROBABILITIES, VALUE = "probabilities", "value"
@@ -31,7 +32,7 @@ class Classification:
     """The keys of the classes: column j of every matrix of probabilities is class j."""
     positive: int
 
-    name: ClassVar = "classification"
+    name: ClassVar[TaskName] = "classification"
     tensor: ClassVar = PROBABILITIES
     metrics: ClassVar[tuple[str, ...]] = get_args(ClassificationMetric)
     default_metric: ClassVar = "roc_auc"
@@ -68,7 +69,7 @@ class Regression:
     level: float
     """How often the interval of a prediction holds the truth: 0.9 for nine in ten."""
 
-    name: ClassVar = "regression"
+    name: ClassVar[TaskName] = "regression"
     outputs: ClassVar[tuple[str, ...]] = (VALUE,)
     tensor: ClassVar = VALUE
     positive: ClassVar = -1

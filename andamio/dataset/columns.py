@@ -53,6 +53,15 @@ def contract_columns(contract: Contract) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*contract.features, *roles)))
 
 
+def file_columns(contract: Contract) -> tuple[str, ...]:
+    """The columns of raw data that are read: [raw] instead of features where it says so, no label that is made."""
+    return tuple(
+        name
+        for name in contract_columns(contract.sent)
+        if name != contract.problem.target or contract.label_column is not None
+    )
+
+
 def table_columns(contract: Contract, table: Table) -> dict[str, NDArray[Any]]:
     """The columns to keep of a table that was parsed for training, rows in its order."""
     columns = {name: kept(column) for name, column in table.columns.items()}

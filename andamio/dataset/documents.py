@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from andamio.storage.documents import Document, Part, to_json
 
 
 class InputRows(Part):
-    """Rows of raw files: read, valid, rejected, and replaced by a later one with the same id."""
+    """Rows of raw files: read, valid, rejected, replaced by a later one with the same id, left out by prepare.py."""
 
     read: int
     valid: int
     rejected: int
     replaced: int
+    left_out: int = 0
 
 
 class VersionRows(InputRows):
@@ -175,6 +176,15 @@ class DatasetManifest(Document):
     reasons: list[RejectReason]
     first: list[str]
     files: list[SourceFile]
+
+
+class SampleRecords(Document):
+    """`datasets/VERSION/samples.json`: records of train as a client would send them, by the identity of their row.
+
+    A problem with a prepare.py has it; `staging/INPUT/samples.json` is the same before rows are divided.
+    """
+
+    records: dict[str, dict[str, Any]]
 
 
 class CurrentDataset(Document):

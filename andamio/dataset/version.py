@@ -17,6 +17,7 @@ from andamio.storage.ports import Objects
 Side = Literal["train", "holdout"]
 
 MANIFEST, AUDIT, PROFILE, REPORT = "manifest.json", "audit.json", "profile.json", "report.html"
+SAMPLES = "samples.json"
 """Files of a data version, beside its rows."""
 
 KEY, ROW = "_key", "_row"

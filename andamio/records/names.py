@@ -127,7 +127,7 @@ def in_contract_form(record: Mapping[str, object], allowed: Collection[str]) -> 
 
 def _asked(contract: Contract, *, training: bool) -> tuple[str, ...]:
     problem = contract.problem
-    roles = (problem.id, problem.time, *((problem.target, problem.group) if training else ()))
+    roles = (problem.id, problem.time, *((contract.label_column, problem.group) if training else ()))
     features = contract.features if training else contract.inputs
     return tuple(dict.fromkeys((*features, *(role for role in roles if role is not None))))
 
@@ -138,7 +138,7 @@ def _known(contract: Contract) -> frozenset[str]:
 
 def _roles(contract: Contract) -> list[str]:
     problem = contract.problem
-    return [name for name in (problem.target, problem.id, problem.group, problem.time) if name is not None]
+    return [name for name in (contract.label_column, problem.id, problem.group, problem.time) if name is not None]
 
 
 def _folded(name: str) -> str:

@@ -75,5 +75,6 @@ def _table(
         for column in dict.fromkeys((problem.id, problem.group)):
             if column is not None:
                 table.columns[column] = source.identifiers(column, columns.get(column))
-        table.labels = read_target(source, contract, columns.get(problem.target))
+        if problem.target_from is None or problem.target in columns:
+            table.labels = read_target(source, contract, columns.get(problem.target))
     return table

@@ -14,26 +14,27 @@ from andamio.contract import Contract
 from andamio.errors import InvalidRecord
 from andamio.records.encode import encode
 from andamio.records.parse import parse
+from andamio.release.answers import Answers, answers_of
 from andamio.release.model import Model
-from andamio.release.threshold import labels_from
 
 MODEL, CONTRACT, SERVING = "model.onnx", "contract.json", "serving.json"
-"""The files of the model's folder: the graph, what a record is, and `{"threshold": number}`."""
+"""The files of the model's folder: graph, contract, and the `threshold` or the `interval` of the release."""
 LABEL, TEXT, PROBABILITY = "label", "label_text", "probability_"
-"""The columns of an answer; the last is a prefix of each class's key."""
+"""The columns of a classifier's answer; the last is a prefix of each class's key."""
 
 
 class RawRecords:
     """Scores a DataFrame of raw columns: features, and [problem] time where dates are counted up to it."""
 
-    def __init__(self, contract: Contract, model: Model, threshold: float) -> None:
+    def __init__(self, contract: Contract, model: Model, answers: Answers) -> None:
         self.contract = contract
         self._model = model
-        self._threshold = threshold
+        self._answers = answers
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> Any:
-        """A DataFrame of the label, its text and each class's probability, a row for each row of a DataFrame.
+        """A DataFrame with the columns of a scored file, a row for each row of a DataFrame.
 
+        Those are the label, its text and each class's probability, or a number and the ends of its interval.
         None, NaN and NaT are no value; columns that are no feature are left out. Raises `InvalidRecord` that names
         the rows that break the contract.
         """
@@ -48,12 +49,14 @@ class RawRecords:
         )
         if table.violations:
             raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
-        probabilities = self._model.predict(encode(contract, table))
-        indices = labels_from(probabilities, contract.positive_index, self._threshold)
-        chosen = [contract.classes[index] for index in indices]
-        columns: dict[str, Any] = {LABEL: chosen, TEXT: [contract.texts[key] for key in chosen]}
-        for place, key in enumerate(contract.classes):
-            columns[PROBABILITY + key] = probabilities[:, place].astype(float)
+        indices, numbers = self._answers.split(self._model.predict(encode(contract, table)))
+        told = self._answers.told
+        texts = range(len(told.columns) - len(told.numbers))
+        cells: list[Any] = [
+            *([told.texts[index][text] for index in indices] for text in texts),
+            *numbers.T.astype(float),
+        ]
+        columns = dict(zip(told.columns, cells, strict=True))
         return type(model_input)(columns, index=model_input.index)
 
 
@@ -61,5 +64,5 @@ def _load_pyfunc(path: str) -> RawRecords:
     """The model of a folder, as MLflow asks for it; raises `ReleaseError` when graph and contract do not fit."""
     folder = Path(path)
     contract = Contract.from_json((folder / CONTRACT).read_bytes())
-    threshold = json.loads((folder / SERVING).read_bytes())["threshold"]
-    return RawRecords(contract, Model(contract, (folder / MODEL).read_bytes()), threshold)
+    answers = answers_of(contract, json.loads((folder / SERVING).read_bytes()))
+    return RawRecords(contract, Model(contract, (folder / MODEL).read_bytes()), answers)

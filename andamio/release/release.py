@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from andamio.contract import Contract
-from andamio.errors import DocumentError, ObjectNotFound, ReleaseError
+from andamio.errors import DocumentError, ObjectNotFound, OtherCode, ReleaseError
+from andamio.prepare.code import OwnCode
 from andamio.stats.conformal import Margins
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
@@ -37,6 +38,8 @@ FILES = (
     "decision.json",
 )
 """What every release holds."""
+PROOF = "proof.json"
+"""What the release of a problem with a prepare.py holds besides: `andamio.release.proof`."""
 IMPORTANCE, CARD, CARD_PAGE = "importance.json", "card.md", "card.html"
 """What a release of this version holds besides: an older one goes on being served without."""
 
@@ -79,6 +82,22 @@ def identity(model: str, contract: Contract, decides: float | Margins | None) ->
 def _changed(version: str, file: str) -> ReleaseError:
     message = f"release {version}: {file} was changed after it was sealed; it must not be served"
     return ReleaseError(message, file=file, fault="changed")
+
+
+def code_for(version: str, contract: Contract, code: OwnCode | None) -> OwnCode | None:
+    """The deployed code, for a release whose records are prepared by it; None for one that needs none.
+
+    Raises `OtherCode` where the release was trained with another prepare.py than the deployed one.
+    """
+    if not contract.prepares:
+        return None
+    if code is None or code.digest != contract.prepare:
+        message = (
+            f"release {version} was trained with another prepare.py than the deployed one. Ingest data again "
+            "(andamio ingest), or deploy the prepare.py that it was trained with."
+        )
+        raise OtherCode(message)
+    return code
 
 
 @dataclass(frozen=True)

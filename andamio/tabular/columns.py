@@ -29,7 +29,7 @@ def scored_columns(contract: Contract) -> tuple[str, ...]:
 def used_columns(contract: Contract) -> frozenset[str]:
     """Every column that training or scoring may read from a file."""
     problem = contract.problem
-    others = (problem.target, problem.time, problem.id, problem.group)
+    others = (contract.label_column, problem.time, problem.id, problem.group)
     return frozenset({*contract.features, *(name for name in others if name is not None)})
 
 

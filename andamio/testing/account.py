@@ -106,20 +106,23 @@ def _variables(values: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _layer(temporary: Path, folder: Path) -> Iterator[Path]:
-    """The layer that holds the contract, importable as functions find it; its package's folder."""
-    layer = temporary / "layer" / names.PROBLEM_PACKAGE
-    layer.mkdir(parents=True)
-    (layer / "__init__.py").write_text("")
-    (layer / names.PROBLEM_FILE).write_bytes((folder / names.PROBLEM_FILE).read_bytes())
-    earlier = sys.modules.pop(names.PROBLEM_PACKAGE, None)
-    sys.path.insert(0, str(layer.parent))
+    """The layers that hold the contract and the problem's own code, as functions find them; the contract's package."""
+    contents = {names.PROBLEM_PACKAGE: names.PROBLEM_FILE, names.CODE_PACKAGE: names.PREPARE_FILE}
+    for package, name in contents.items():
+        if (folder / name).exists():
+            layer = temporary / "layer" / package
+            layer.mkdir(parents=True)
+            (layer / "__init__.py").write_text("")
+            (layer / name).write_bytes((folder / name).read_bytes())
+    earlier = {package: sys.modules.pop(package) for package in contents if package in sys.modules}
+    sys.path.insert(0, str(temporary / "layer"))
     try:
-        yield layer
+        yield temporary / "layer" / names.PROBLEM_PACKAGE
     finally:
-        sys.path.remove(str(layer.parent))
-        sys.modules.pop(names.PROBLEM_PACKAGE, None)
-        if earlier is not None:
-            sys.modules[names.PROBLEM_PACKAGE] = earlier
+        sys.path.remove(str(temporary / "layer"))
+        for package in contents:
+            sys.modules.pop(package, None)
+        sys.modules.update(earlier)
 
 
 def _create_table(name: str) -> None:

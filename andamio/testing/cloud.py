@@ -87,6 +87,14 @@ class LocalAws:
     def contract(self, text: str) -> None:
         """Deploy another problem.toml: functions start cold."""
         (self.layer / names.PROBLEM_FILE).write_text(text, encoding="utf-8")
+        self._start_cold()
+
+    def own_code(self, text: str) -> None:
+        """Deploy another prepare.py, of a problem that has one: functions start cold."""
+        (self.layer.parent / names.CODE_PACKAGE / names.PREPARE_FILE).write_text(text, encoding="utf-8")
+        self._start_cold()
+
+    def _start_cold(self) -> None:
         for module in self._modules:
             _forget(module)
 

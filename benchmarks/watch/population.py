@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.contract.task import Classification
 from benchmarks import tables
 from etl.profile import quantile_bins
 from monitoring.drift.psi import Floats
@@ -141,8 +142,7 @@ def world(place: Population, rng: np.random.Generator, rows: int) -> World:
         sample=len(picked),
         features={name: _feature(column, picked) for name, column in columns.items()},
         skipped={},
-        classes=("0", "1"),
-        positive=1,
+        task=Classification(("0", "1"), 1),
         threshold=0.5,
         metric="roc_auc",
         scores=Scores(labels[kept], np.column_stack([1 - up, up])[kept], np.arange(len(kept))),

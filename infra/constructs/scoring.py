@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
@@ -35,6 +38,7 @@ class Scoring(Construct):
         stores: Stores,
         capture_share: float,
         private: tuple[str, ...],
+        layers: Sequence[lambda_.ILayerVersion],
     ) -> None:
         super().__init__(scope, id)
         batch = stores.batch
@@ -62,6 +66,7 @@ class Scoring(Construct):
             scratch_mib=8192,
             timeout=900,
             given_role=options.existing_role_arn,
+            layers=layers,
         )
         self.topic = sns.Topic(
             self,

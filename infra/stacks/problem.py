@@ -31,6 +31,7 @@ from infra.constructs.api_errors import ANY_ORIGIN
 from infra.constructs.arrivals import UploadRule
 from infra.constructs.bucket import DataBucket
 from infra.constructs.capture import Capture
+from infra.constructs.code import CodeLayer
 from infra.constructs.contract import ContractLayer
 from infra.constructs.function import MOST_SCRATCH_MIB, SCRATCH_MIB, BundledFunction
 from infra.constructs.machine import FileMachine
@@ -95,6 +96,9 @@ class ProblemStack(Stack):
         self._store()
         self._tracking()
         contract = ContractLayer(self, "Contract", system=system, toml=problem.toml, folder=work)
+        self._code: list[lambda_.ILayerVersion] = []
+        if problem.prepare is not None:
+            self._code = [CodeLayer(self, "Code", system=system, prepare=problem.prepare, folder=work)]
         self._stores = Stores(
             problem.contract.problem.name,
             self._lake,
@@ -175,7 +179,7 @@ class ProblemStack(Stack):
             # A raw file and the rows of all of them are there while they are worked on.
             scratch_mib=MOST_SCRATCH_MIB,
             timeout=900,
-            layers=[contract],
+            layers=[contract, *self._code],
         )
         self._train = self._function(
             "train",
@@ -183,7 +187,7 @@ class ProblemStack(Stack):
             self._train_settings(),
             memory_mb=TRAIN_MEMORY_MB,
             timeout=TRAIN_SECONDS,
-            layers=[contract],
+            layers=[contract, *self._code],
         )
         self._search = self._function(
             "search",
@@ -229,6 +233,7 @@ class ProblemStack(Stack):
             ),
             memory_mb=1769,  # one whole vCPU
             timeout=29,  # API Gateway waits no longer
+            layers=self._code,
             snapstart=self._options.snapstart,
         )
 
@@ -348,6 +353,7 @@ class ProblemStack(Stack):
             stores=self._stores,
             capture_share=self._problem.contract.monitor.capture_share,
             private=self._problem.contract.private,
+            layers=self._code,
         )
         self._watch = Watch(
             self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from andamio.contract import Contract
+from andamio.contract.tables import Feature
 from andamio.errors import URN, AndamioError, InvalidRecord
 from lambdas.api import log
 from lambdas.api.champion.serving import Serving
@@ -113,11 +115,16 @@ async def _failure(request: Request, error: Exception) -> Response:
     if isinstance(error, InvalidRecord) and loaded and path in PREDICTING:
         log_rejections(error, loaded.contract, loaded.version, path[1:], request_id)
     body = problems.details(
-        error, single=path in SINGLE, known=loaded.contract.features if loaded else {}, request_id=request_id
+        error, single=path in SINGLE, known=_columns(loaded.contract) if loaded else {}, request_id=request_id
     )
     if body["status"] >= 500 and body["type"] != URN + "not-ready":
         log.error(error, path=path, request_id=request_id)
     return _problem(request, body)
+
+
+def _columns(contract: Contract) -> Mapping[str, Feature]:
+    """What an error may be about: the columns that are sent, and the features that are made of them."""
+    return {**contract.sent.features, **contract.features} if contract.prepares else contract.features
 
 
 async def _too_deep(request: Request, error: Exception) -> Response:

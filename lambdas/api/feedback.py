@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical
 from andamio.errors import Violation
-from andamio.feedback import Statement, keep, labels_of
+from andamio.feedback import Statement, Truths, keep, truths_of
 from lambdas.api.champion.champion import Champion
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.parameters import LONGEST_RECORD_ID
@@ -22,7 +21,6 @@ Json = dict[str, Any]
 _KEYS = ("prediction_id", "record_id", "label")
 _SHAPE = '{"prediction_id": ..., "label": ...}, or record_id in the place of prediction_id'
 _PREDICTION = re.compile(rf"[0-9a-f]{{32}}|{ID.pattern}-[0-9]{{1,15}}")
-_CLASSES_SHOWN = 20
 _NO_ENTRY = "entry"
 """The field of a fault that is of a whole entry."""
 
@@ -43,8 +41,8 @@ def statements(contract: Contract, payload: object) -> list[Statement]:
         raise RequestError(
             "invalid-request", f"Expected 1 to {MOST_RECORDS} labels in one request, got {len(entries)}."
         )
-    known, faults = labels_of(contract), list[Violation]()
-    said = [_statement(contract, known, entry, row, faults) for row, entry in enumerate(entries)]
+    truths, faults = truths_of(contract), list[Violation]()
+    said = [_statement(truths, entry, row, faults) for row, entry in enumerate(entries)]
     if faults:
         things = "1 thing is" if len(faults) == 1 else f"{len(faults)} things are"
         raise RequestError(
@@ -56,9 +54,7 @@ def statements(contract: Contract, payload: object) -> list[Statement]:
     return said
 
 
-def _statement(
-    contract: Contract, known: Mapping[str, str], entry: object, row: int, faults: list[Violation]
-) -> Statement:
+def _statement(truths: Truths, entry: object, row: int, faults: list[Violation]) -> Statement:
     if not isinstance(entry, dict):
         faults.append(Violation(row, _NO_ENTRY, f"expected an object: {_SHAPE}", "not-an-object"))
         return Statement(None, None, "")
@@ -74,7 +70,7 @@ def _statement(
     else:
         reason = "is missing: expected prediction_id or record_id"
         faults.append(Violation(row, "prediction_id", reason, "missing-value"))
-    return Statement(prediction, record, _label(contract, known, entry.get("label"), row, faults))
+    return Statement(prediction, record, _label(truths, entry.get("label"), row, faults))
 
 
 def _prediction_id(value: object, row: int, faults: list[Violation]) -> str:
@@ -101,17 +97,12 @@ def _record_id(value: object, row: int, faults: list[Violation]) -> str:
     return ""
 
 
-def _label(contract: Contract, known: Mapping[str, str], value: object, row: int, faults: list[Violation]) -> str:
+def _label(truths: Truths, value: object, row: int, faults: list[Violation]) -> str | float:
     if value is None:
-        faults.append(Violation(row, "label", "is missing: expected the true class", "missing-label"))
+        faults.append(Violation(row, "label", f"is missing: {truths.missing}", "missing-label"))
         return ""
-    key = known.get(canonical(value)) if isinstance(value, str | int | float) else None
-    if key is None:
-        faults.append(Violation(row, "label", _expected(contract, known), "unknown-label"))
+    label = truths.read(value)
+    if label is None:
+        faults.append(Violation(row, "label", truths.expected, "unknown-label"))
         return ""
-    return key
-
-
-def _expected(contract: Contract, known: Mapping[str, str]) -> str:
-    shown = [f"{text} ({contract.texts[key]})" for text, key in list(known.items())[:_CLASSES_SHOWN]]
-    return f"expected one of {', '.join(shown)}{', ...' if len(known) > _CLASSES_SHOWN else ''}"
+    return label

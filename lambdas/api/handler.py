@@ -15,6 +15,7 @@ from typing import Any
 from mangum import Mangum
 
 from andamio.adapters.s3 import S3Objects
+from andamio.prepare.code import OwnCode, deployed
 from andamio.settings import ApiSettings
 from lambdas.api import log
 from lambdas.api.app import create_app
@@ -39,7 +40,14 @@ def connect() -> Serving:
     """The serving of the problem that this function was deployed for; raises `SettingsError`."""
     settings = ApiSettings.from_env()
     capture = Capture(settings.capture_share, settings.audit_share, frozenset(settings.private))
-    return Serving(S3Objects(settings.models), settings.problem, WallClock(), settings.refresh_seconds, capture)
+    models = S3Objects(settings.models)
+    return Serving(models, settings.problem, WallClock(), settings.refresh_seconds, capture, own_code)
+
+
+@cache
+def own_code() -> OwnCode | None:
+    """The problem's own code that this function was deployed with; raises `PrepareError`."""
+    return deployed()
 
 
 @cache

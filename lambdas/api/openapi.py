@@ -22,8 +22,10 @@ from andamio import __version__
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical
 from andamio.contract.schema import example_record, record_schema
+from andamio.contract.task import Classification, Regression
 from andamio.feedback import labels_of
 from lambdas.api.models import batches, feedback, problem, records
+from lambdas.api.models import values as of_values
 from lambdas.api.requests.body import CSV, JSON, LIMIT
 from lambdas.api.requests.parameters import NOT_BLANK
 from lambdas.api.requests.records import LONGEST_TEXT, MOST_RECORDS
@@ -68,11 +70,20 @@ def document(routes: Sequence[APIRoute], contract: Contract | None) -> Json:
     components = openapi["components"]
     components["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
     components["responses"] = problem.responses()
-    components["schemas"] = dict(
-        sorted((components["schemas"] | _body_schemas() | (_contract_schemas(contract) if contract else {})).items())
-    )
-    example = example_record(contract) if contract else {"age": 63}
-    _add_examples(openapi["paths"], example, contract.classes[-1] if contract else "1")
+    schemas = components["schemas"] | _body_schemas()
+    truth: str | float = "1"
+    if contract is not None:
+        schemas |= _contract_schemas(contract)
+        match contract.task:
+            case Classification():
+                schemas |= _class_schemas(contract)
+                truth = contract.classes[-1]
+            case Regression() as task:
+                schemas = _value_schemas(task, schemas)
+                truth = _example_of(task)
+                _tell_of_values(openapi)
+    components["schemas"] = dict(sorted(schemas.items()))
+    _add_examples(openapi["paths"], example_record(contract.sent) if contract else {"age": 63}, truth)
     return openapi
 
 
@@ -82,9 +93,8 @@ def at(openapi: Json, address: str) -> Json:
 
 
 def _contract_schemas(contract: Contract) -> Json:
-    """The schemas of the contract that replace general models."""
-    share = {"type": "number", "minimum": 0, "maximum": 1}
-    features = {key: value for key, value in record_schema(contract).items() if key != "$schema"}
+    """The schemas of the contract's records that replace general models."""
+    features = {key: value for key, value in record_schema(contract.sent).items() if key != "$schema"}
     blank = "" in contract.data.missing
     properties = {key: _or_blank(_one_type_each(one), blank) for key, one in features["properties"].items()}
     lists = {
@@ -99,6 +109,13 @@ def _contract_schemas(contract: Contract) -> Json:
             "required": features["required"],
             "additionalProperties": False,
         },
+    }
+
+
+def _class_schemas(contract: Contract) -> Json:
+    """Those of its classes."""
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    return {
         "Label": {
             "type": "string",
             "enum": list(contract.classes),
@@ -114,6 +131,43 @@ def _contract_schemas(contract: Contract) -> Json:
             "properties": {key: {**share, "description": text} for key, text in contract.texts.items()},
         },
     }
+
+
+def _value_schemas(task: Regression, schemas: Json) -> Json:
+    """All schemas, those of numbers in the place of those of classes."""
+    _, made = models_json_schema(
+        [(model, "serialization") for model in of_values.REPLIES], ref_template="#/components/schemas/{model}"
+    )
+    bounds = {key: bound for key, bound in (("minimum", task.low), ("maximum", task.high)) if bound is not None}
+    number = {"type": "number", **bounds}
+    unit = f", in {task.unit}" if task.unit else ""
+    model = schemas["Model"]
+    properties = of_values.model_properties(model["properties"])
+    return {
+        **{name: schema for name, schema in schemas.items() if name not in of_values.OF_CLASSES},
+        **made["$defs"],
+        "Value": {**number, "description": f"The number that is predicted{unit}"},
+        "TrueLabel": {**number, "description": f"The true number{unit}."},
+        "Model": model | {"properties": properties, "required": list(properties)},
+    }
+
+
+def _example_of(task: Regression) -> float:
+    """A number that the target can have."""
+    known = [bound for bound in (task.low, task.high) if bound is not None]
+    return sum(known) / len(known) if known else 1.0
+
+
+def _tell_of_values(openapi: Json) -> None:
+    """Put what is said of classes in the terms of numbers."""
+    for tag in openapi["tags"]:
+        if tag["name"] == "predictions":
+            tag["description"] = "Records in, numbers with their intervals out, and why."
+    openapi["paths"]["/explain"]["post"]["description"] = (
+        "What each feature contributed, in the target's unit, against the release's reference rows (Shapley values)."
+        "\n\nThe contributions sum to value minus average. The same request has the same answer. Private features are "
+        "held at the record's values: what they do is in the average."
+    )
 
 
 def _one_type_each(schema: Json) -> Json:
@@ -186,7 +240,7 @@ def _body_schemas() -> Json:
     return definitions
 
 
-def _add_examples(paths: Json, features: Json, label: str) -> None:
+def _add_examples(paths: Json, features: Json, label: str | float) -> None:
     one = {"one record": {"features": features, "id": "visit-17"}}
     examples: dict[str, Json] = {
         "/predict": one,

@@ -9,6 +9,7 @@ from typing import Any
 from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.s3 import S3Objects
 from andamio.names import EVENT_BATCH
+from andamio.prepare.code import OwnCode, deployed
 from andamio.settings import ScoreSettings
 from andamio.step import logged_step
 from scoring.context import ScoringContext
@@ -29,7 +30,14 @@ def connect() -> ScoringContext:
         S3Objects(settings.lake),
         settings.capture_share,
         settings.private,
+        own_code,
     )
+
+
+@cache
+def own_code() -> OwnCode | None:
+    """The problem's own code that this function was deployed with; raises `PrepareError`."""
+    return deployed()
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.contract.task import Classification, Regression
 from andamio.release.threshold import labels_from
 from monitoring.drift import psi, two_samples
 from monitoring.drift.feature import cell_shares
@@ -28,20 +29,23 @@ class MeasuredPredictions:
     p: float | None
     cells: list[CellShares]
     labels: list[LabelShare]
-    label_index: Index
+    label_index: Index | None
     labels_p: float | None
 
     def result(self, p_limit: float, limits: Limits) -> PredictionDrift:
         """What is reported, once the p-values that count are known."""
         scores = self.p is not None and self.p <= p_limit and self.score_index.value > limits.psi
-        labels = self.labels_p is not None and self.labels_p <= p_limit and self.label_index.value > limits.psi
+        label_psi = None if self.label_index is None else self.label_index.value
+        labels = (
+            label_psi is not None and self.labels_p is not None and self.labels_p <= p_limit and label_psi > limits.psi
+        )
         return PredictionDrift(
             status="drift" if scores or labels else "ok",
             psi=self.score_index.value,
             statistic=self.statistic,
             p=self.p,
             labels=self.labels,
-            labels_psi=self.label_index.value,
+            labels_psi=label_psi,
             labels_p=self.labels_p,
             scores_drifted=scores,
             labels_drifted=labels,
@@ -52,8 +56,18 @@ class MeasuredPredictions:
 def measure(
     reference: Reference, probabilities: NDArray[np.floating], labels: NDArray[np.int64]
 ) -> MeasuredPredictions:
-    """Compare probabilities `[rows, classes]` and predicted labels `[rows]` with those out of fold."""
+    """Compare probabilities `[rows, classes]` and predicted labels `[rows]`, or values, with those out of fold."""
     own, window = reference.scores.probabilities, np.asarray(probabilities, dtype=np.float64)
+    match reference.task:
+        case Classification():
+            return _of_classes(reference, own, window, labels)
+        case Regression():
+            ends = min(own.min(), window.min()), max(own.max(), window.max())
+            index, (statistic, p), cells = _scores(own[:, 0], window[:, 0], *(f"{end:.3g}" for end in ends))
+            return MeasuredPredictions(index, statistic, p, cells, [], None, None)
+
+
+def _of_classes(reference: Reference, own: Floats, window: Floats, labels: NDArray[np.int64]) -> MeasuredPredictions:
     classes = [reference.positive] if reference.positive >= 0 else range(len(reference.classes))
     found = [_scores(own[:, label], window[:, label]) for label in classes]
     index, (statistic, least), cells = max(found, key=lambda one: (one[0].value, one[1][0]))
@@ -94,7 +108,9 @@ def enough(reference: Reference, rows: int) -> bool:
     return min(len(reference.scores.labels), rows) >= MIN_VALUES
 
 
-def _scores(own: Floats, window: Floats) -> tuple[Index, tuple[float, float], list[CellShares]]:
+def _scores(
+    own: Floats, window: Floats, low: str = "0", high: str = "1"
+) -> tuple[Index, tuple[float, float], list[CellShares]]:
     cells = psi.number_of_cells(len(own), len(window))
     edges = np.unique(np.quantile(own, np.arange(1, cells) / cells, method="inverted_cdf"))
     before, after = (
@@ -102,6 +118,6 @@ def _scores(own: Floats, window: Floats) -> tuple[Index, tuple[float, float], li
         for side in (own, window)
     )
     ends = [f"{edge:.3g}" for edge in edges.tolist()]
-    labels = [f"{low}..{high}" for low, high in zip(["0", *ends], [*ends, "1"], strict=True)]
+    labels = [f"{start}..{end}" for start, end in zip([low, *ends], [*ends, high], strict=True)]
     found = two_samples.kolmogorov_smirnov(own, window)
     return psi.index(before, after), found, cell_shares(labels, before, after)

@@ -8,6 +8,7 @@ from typing import Any
 import altair as alt
 
 from andamio.pages import theme
+from monitoring.figures import score
 from monitoring.report import Trend
 from monitoring.results import Calibration, CellShares, Decile, FeatureDrift
 
@@ -87,10 +88,14 @@ def trend(found: Trend, *, missing: bool) -> Spec:
     return _spec(alt.layer(*layers).properties(width=_WIDTH, height=110))
 
 
-def coverage(deciles: Sequence[Decile]) -> Spec:
-    """The share of predictions with a label, by score."""
+def coverage(deciles: Sequence[Decile], *, in_unit: bool = False) -> Spec:
+    """The share of predictions with a label, by score: a probability, or a value in the target's unit."""
     values = [
-        {"score": f"{one.low:.2f}-{one.high:.2f}", "share": _number(one.coverage), "rows": one.rows}
+        {
+            "score": f"{score(one.low, in_unit=in_unit)}-{score(one.high, in_unit=in_unit)}",
+            "share": _number(one.coverage),
+            "rows": one.rows,
+        }
         for one in deciles
         if one.rows
     ]

@@ -8,9 +8,10 @@ from andamio.contract import Contract
 from andamio.pages.text import NOTHING, number, percent
 from andamio.pages.view import Cell, Figure, Section, Table
 from monitoring import words
+from monitoring.figures import figure
 from monitoring.page import charts
 from monitoring.report import Report
-from monitoring.results import Comparison, DataDrift, Performance
+from monitoring.results import Comparison, DataDrift, Performance, Residuals
 
 CHARTED = 20
 """Features that get a chart; all are in the table."""
@@ -118,11 +119,20 @@ def _predictions(report: Report) -> Section | None:
     found = data.predictions
     rows: list[list[Cell]] = [[one.label, percent(one.reference), percent(one.window)] for one in found.labels]
     content = {
-        "table": Table("Labels predicted", ["label", "out of fold", "window"], rows),
-        "figure": Figure("Scores: out of fold (grey) and window", charts.cells(found.cells, "share of predictions")),
+        "table": Table("Labels predicted", ["label", "out of fold", "window"], rows) if rows else None,
+        "figure": Figure(
+            f"{_scores(report)}: out of fold (grey) and window", charts.cells(found.cells, "share of predictions")
+        ),
         "drifted": found.status == "drift",
     }
     return Section("predictions", "Predictions", content)
+
+
+def _scores(report: Report) -> str:
+    """What a prediction is, at the head of a chart."""
+    if report.model.task == "classification":
+        return "Scores"
+    return f"Values ({report.model.unit})" if report.model.unit else "Values"
 
 
 def _rejects(report: Report) -> Section | None:
@@ -149,21 +159,24 @@ def _performance(report: Report) -> Section | None:
     if found is None:
         return None
     rows: list[list[Cell]] = []
-    for name, compared in (
-        (found.metric, found.plain),
-        (f"{found.metric}, weighted", found.weighted),
-        ("Brier score", found.brier),
+    for name, metric, compared in (
+        (found.metric, found.metric, found.plain),
+        (f"{found.metric}, weighted", found.metric, found.weighted),
+        ("Brier score", "brier", found.brier),
     ):
         if compared is not None:
-            rows.append([name, *_compared(compared)])
+            rows.append([name, *_compared(metric, compared)])
     heads = ["figure", "training and holdout", "window", "difference (99%)", "smallest drop that shows"]
     deciles = found.coverage.deciles
     calibration = found.calibration
     content = {
         "message": found.message,
         "table": Table("Against labels that came", heads, rows) if rows else None,
+        "residuals": _residuals(found.residuals),
         "coverage": found.coverage.message,
-        "deciles": Figure("Labels by score", charts.coverage(deciles)) if deciles else None,
+        "deciles": Figure("Labels by score", charts.coverage(deciles, in_unit=report.model.task == "regression"))
+        if deciles
+        else None,
         "calibration": Figure("Calibration", charts.reliability(calibration)) if calibration else None,
         "delay": _delay(found),
     }
@@ -171,15 +184,38 @@ def _performance(report: Report) -> Section | None:
     return Section("performance", "Performance", content, mark)
 
 
-def _compared(found: Comparison) -> list[Cell]:
-    before, now, difference = found.reference.value, found.window.value, found.difference
+def _compared(metric: str, found: Comparison) -> list[Cell]:
+    difference = found.difference
     known = difference.value is not None and difference.low is not None and difference.high is not None
+    change, low, high = (
+        figure(metric, one, signed=True) for one in (difference.value, difference.low, difference.high)
+    )
     return [
-        None if before is None else f"{before:.3f}",
-        None if now is None else f"{now:.3f}",
-        f"{difference.value:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})" if known else None,
-        None if found.smallest_drop is None else f"{found.smallest_drop:.3f}",
+        figure(metric, found.reference.value) or None,
+        figure(metric, found.window.value) or None,
+        f"{change} ({low} to {high})" if known else None,
+        figure(metric, found.smallest_drop) or None,
     ]
+
+
+def _residuals(found: Residuals | None) -> Table | None:
+    if found is None:
+        return None
+    heads = ["figure", "out of fold", "window", "99% interval"]
+    bias: list[Cell] = [
+        "predicted minus true",
+        *(number(one.value or 0.0) for one in (found.reference_bias, found.bias)),
+    ]
+    held: list[Cell] = [
+        "intervals that hold the truth",
+        f"{percent(found.level)} promised",
+        percent(found.held.value or 0.0),
+    ]
+    rows = [
+        [*bias, f"{number(found.bias.low or 0.0)} to {number(found.bias.high or 0.0)}"],
+        [*held, f"{percent(found.held.low or 0.0)} to {percent(found.held.high or 0.0)}"],
+    ]
+    return Table("Errors and intervals", heads, rows)
 
 
 def _delay(found: Performance) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.captures.columns import Truth
 from andamio.gate.decision import Figure
 from andamio.stats import metrics
 from andamio.stats.bootstrap import Interval
@@ -62,9 +63,9 @@ class Estimated:
 
 
 def estimate(
-    measure: Measure, labels: Labels, probabilities: Floats, weights: Floats, groups: Labels | None, seed: int
+    measure: Measure, labels: Truth, probabilities: Floats, weights: Floats, groups: Labels | None, seed: int
 ) -> Estimated:
-    """A metric of rows with labels `[rows]`, probabilities `[rows, classes]` and weights `[rows]`.
+    """A metric of rows with labels `[rows]`, probabilities `[rows, classes]` or values, and weights `[rows]`.
 
     Rows of the same number in `groups` `[rows]` are one observation. The value is of all rows; above 20,000 its error
     is that of so many rows, made smaller by the root of how many more there are.
@@ -87,11 +88,12 @@ def estimate(
     figures = np.concatenate(drawn)
     figures = figures[np.isfinite(figures)]
     error = float(figures.std(ddof=1)) if len(figures) > 1 else math.nan
-    # Where no row is wrong no resample is either: half a row is how far the figure may be from that.
-    return Estimated(value, max(error, 0.5 / observations) * math.sqrt(len(labels) / total), total)
+    # Where no row is wrong no resample is either: half a row is how far a share may be from that.
+    least = 0.0 if metrics.in_units(measure.metric) else 0.5 / observations
+    return Estimated(value, max(error, least) * math.sqrt(len(labels) / total), total)
 
 
-def _prepared(measure: Measure, labels: Labels, probabilities: Floats) -> metrics.Weighted:
+def _prepared(measure: Measure, labels: Truth, probabilities: Floats) -> metrics.Weighted:
     return metrics.prepare(
         measure.metric, labels, probabilities, positive=measure.positive, threshold=measure.threshold
     )

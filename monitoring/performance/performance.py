@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.contract.task import Classification, Regression
+from andamio.stats.metrics import in_units
+from monitoring.figures import figure
 from monitoring.performance import difference, strata
 from monitoring.performance.calibration import calibration
 from monitoring.performance.difference import MOST_ROWS, Estimated, Measure
+from monitoring.performance.residuals import residuals
 from monitoring.performance.strata import MIN_LABELLED, Strata
 from monitoring.performance.window import Floats, Labelled
-from monitoring.reference import Reference
-from monitoring.results import Comparison, Coverage, Delay, Performance, PerformanceStatus
+from monitoring.reference import Reference, Scores
+from monitoring.results import Calibration, Comparison, Coverage, Delay, Performance, PerformanceStatus, Residuals
 
 MIN_OF_CLASS = 10
 """Labels of each class below which a metric that needs every class is not compared."""
@@ -28,6 +33,10 @@ class Terms:
     label_delay_hours: float = 0.0
     min_rows: int = 200
     psi: float = 0.1
+
+    def limit(self, reference: Reference, found: Comparison) -> float:
+        """How much worse the metric may be: of one in the target's unit the margin is a share of what it was."""
+        return self.margin * (found.reference.value or 0.0) if in_units(reference.metric) else self.margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ def performance(reference: Reference, window: Labelled, terms: Terms, *, seed: i
     due, young = window.take(is_due), (~is_due) if window.stands_for is None else window.stands_for[~is_due]
     waiting = window.waiting + round(float(young.sum()))
     coverage = strata.coverage(reference, due, waiting, terms.min_rows, terms.psi)
-    labelled = int((due.labels >= 0).sum())
+    labelled = int(due.known.sum())
     if labelled < MIN_LABELLED:
         message = f"{labelled} labels have come for predictions that are old enough; {MIN_LABELLED} are needed."
         if waiting:
@@ -68,8 +77,11 @@ def performance(reference: Reference, window: Labelled, terms: Terms, *, seed: i
     if few is not None:
         return _performance(reference, window, terms, coverage, "not-enough-data", few, labelled, waiting, known)
     plain, weighted = _comparisons(reference, known, reference.metric, seed)
-    _, brier = _comparisons(reference, known, "brier", seed)
-    worse = weighted is not None and weighted.difference.high is not None and weighted.difference.high < -terms.margin
+    worse = (
+        weighted is not None
+        and weighted.difference.high is not None
+        and weighted.difference.high < -terms.limit(reference, weighted)
+    )
     return _performance(
         reference,
         window,
@@ -80,7 +92,7 @@ def performance(reference: Reference, window: Labelled, terms: Terms, *, seed: i
         labelled,
         waiting,
         known,
-        (plain, weighted, brier),
+        (plain, weighted),
         seed,
     )
 
@@ -88,7 +100,7 @@ def performance(reference: Reference, window: Labelled, terms: Terms, *, seed: i
 def _known(reference: Reference, due: Labelled) -> _Known:
     covered = strata.cover(reference, due)
     weights = covered.weights()[covered.cell] * due.counts
-    rows = (due.labels >= 0) & (weights > 0)
+    rows = due.known & (weights > 0)
     return _Known(due.take(rows), weights[rows], covered.strata, covered.known)
 
 
@@ -96,8 +108,10 @@ def _too_few(reference: Reference, known: _Known) -> str | None:
     rows = len(known.rows.labels)
     if rows < MIN_LABELLED:
         return f"{rows} labels are of scores that have labels at all; {MIN_LABELLED} are needed."
+    if reference.metric not in _NEEDS_CLASSES:
+        return None
     counts = np.bincount(known.rows.labels, minlength=len(reference.classes))
-    if reference.metric in _NEEDS_CLASSES and int(counts.min()) < MIN_OF_CLASS:
+    if int(counts.min()) < MIN_OF_CLASS:
         rare = reference.classes[int(counts.argmin())]
         return f"{int(counts.min())} labels are '{rare}'; {reference.metric} needs {MIN_OF_CLASS} of each class."
     return None
@@ -120,16 +134,53 @@ def _comparisons(
 
 def _of_reference(reference: Reference, known: _Known, measure: Measure, seed: int) -> Estimated:
     """Out-of-fold and holdout; of the scores that have labels in the window, where not all have: out-of-fold alone."""
-    own = reference.scores
-    labels, probabilities, groups = own.labels, own.probabilities, own.groups
-    if known.restricted:
-        cell = known.strata.of(probabilities)
-        kept = (cell >= 0) & known.cells[cell]
-        labels, probabilities, groups = labels[kept], probabilities[kept], groups[kept]
-    if not len(labels):
+    own = _comparable(reference, known)
+    if not len(own.labels):
         return Estimated(np.nan, np.nan, 0)
-    found = difference.estimate(measure, labels, probabilities, np.ones(len(labels)), groups, seed)
+    found = difference.estimate(measure, own.labels, own.probabilities, np.ones(len(own.labels)), own.groups, seed)
     return found if known.restricted else difference.together(found, reference.holdout.get(measure.metric))
+
+
+def _comparable(reference: Reference, known: _Known) -> Scores:
+    """The out-of-fold rows of the scores that have labels in the window."""
+    own = reference.scores
+    if not known.restricted:
+        return own
+    cell = known.strata.of(own.probabilities)
+    kept = (cell >= 0) & known.cells[cell]
+    return Scores(own.labels[kept], own.probabilities[kept], own.groups[kept])
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What is said beside the contract's metric, by the task."""
+
+    brier: Comparison | None = None
+    calibration: Calibration | None = None
+    residuals: Residuals | None = None
+
+
+def _details(reference: Reference, known: _Known | None, *, compared: bool, seed: int) -> _Details:
+    if known is None or not len(known.rows.labels):
+        return _Details()
+    rows, weights = known.rows, known.weights
+    match reference.task:
+        case Classification():
+            some = slice(0, MOST_ROWS)
+            calibrated = calibration(
+                rows.labels[some], rows.probabilities[some], weights[some], reference.positive, seed
+            )
+            return _Details(_comparisons(reference, known, "brier", seed)[1] if compared else None, calibrated)
+        case Regression() as task:
+            own = _comparable(reference, known)
+            if not compared or reference.margins is None or not len(own.labels):
+                return _Details()
+            values = rows.probabilities[:, 0]
+            ends = reference.margins.around(values, task.low, task.high)
+            errors = own.probabilities[:, 0] - own.labels
+            return _Details(
+                residuals=residuals(rows.labels, values, weights, errors, own.groups, reference.margins, ends)
+            )
 
 
 def _message(reference: Reference, terms: Terms, found: Comparison | None, *, worse: bool) -> str:
@@ -137,11 +188,12 @@ def _message(reference: Reference, terms: Terms, found: Comparison | None, *, wo
     if found is None:
         return f"{metric} is not defined on the rows that can be compared."
     gap, low, high = found.difference.value or 0.0, found.difference.low or 0.0, found.difference.high or 0.0
-    limit = f" by more than {terms.margin:g}" if terms.margin else ""
+    shown = partial(figure, reference.metric)
+    limit = f" by more than {shown(terms.limit(reference, found))}" if terms.margin else ""
     verdict = f"The model has become worse{limit}" if worse else f"No sign that the model has become worse{limit}"
     return (
-        f"{verdict}: {metric} is {found.window.value:.3f}, {found.reference.value:.3f} before, and the difference for "
-        f"better {gap:+.3f} ({low:+.3f} to {high:+.3f})."
+        f"{verdict}: {metric} is {shown(found.window.value)}, {shown(found.reference.value)} before, and the "
+        f"difference for better {shown(gap, signed=True)} ({shown(low, signed=True)} to {shown(high, signed=True)})."
     )
 
 
@@ -155,17 +207,12 @@ def _performance(
     labelled: int,
     waiting: int,
     known: _Known | None = None,
-    figures: tuple[Comparison | None, Comparison | None, Comparison | None] = (None, None, None),
+    figures: tuple[Comparison | None, Comparison | None] = (None, None),
     seed: int = 0,
 ) -> Performance:
     holdout = reference.holdout.get(reference.metric)
-    calibrated = None
-    if known is not None and len(known.rows.labels):
-        some = slice(0, MOST_ROWS)
-        calibrated = calibration(
-            known.rows.labels[some], known.rows.probabilities[some], known.weights[some], reference.positive, seed
-        )
-    delays = window.delay[(window.labels >= 0) & ~np.isnan(window.delay)]
+    details = _details(reference, known, compared=any(figures), seed=seed)
+    delays = window.delay[window.known & ~np.isnan(window.delay)]
     median, late = np.quantile(delays, [0.5, 0.9]).tolist() if len(delays) else (None, None)
     return Performance(
         status=status,
@@ -179,8 +226,9 @@ def _performance(
         restricted=known is not None and known.restricted,
         plain=figures[0],
         weighted=figures[1],
-        brier=figures[2],
-        calibration=calibrated,
+        brier=details.brier,
+        calibration=details.calibration,
+        residuals=details.residuals,
         coverage=coverage,
         delay=Delay(median=median, p90=late, longest=float(delays.max()) if len(delays) else None),
     )

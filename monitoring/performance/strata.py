@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.contract.task import Regression
 from andamio.release.threshold import labels_from
 from monitoring.drift import psi, two_samples
+from monitoring.figures import score
 from monitoring.performance.window import Floats, Labelled, Labels
 from monitoring.reference import Reference
 from monitoring.results import Coverage, Decile
@@ -116,7 +118,7 @@ def cover(reference: Reference, due: Labelled) -> Covered:
     """Count rows that are due by cell; there is at least one row."""
     strata = divide(reference, due.probabilities)
     cell = strata.of(due.probabilities)
-    known, counts = due.labels >= 0, due.counts
+    known, counts = due.known, due.counts
 
     def count(rows: NDArray[np.bool_], weights: Floats | None) -> Floats:
         weights = None if weights is None else weights[rows]
@@ -128,7 +130,7 @@ def cover(reference: Reference, due: Labelled) -> Covered:
 
 def coverage(reference: Reference, due: Labelled, waiting: int, min_rows: int, psi_limit: float) -> Coverage:
     """For which scores labels came: uneven where the labelled ones' scores are others than all, by test and PSI."""
-    rows, labelled = len(due.labels), int((due.labels >= 0).sum())
+    rows, labelled = len(due.labels), int(due.known.sum())
     if rows < min_rows:
         return Coverage(
             status="waiting" if rows + waiting >= min_rows else "not-enough-data",
@@ -147,8 +149,8 @@ def coverage(reference: Reference, due: Labelled, waiting: int, min_rows: int, p
     if uneven:
         most, least = (pick(deciles, key=lambda one: one.coverage) for pick in (max, min))
         message = (
-            f"Labels came for {most.coverage:.0%} of the predictions scored {most.low:.2f} to {most.high:.2f} "
-            f"and {least.coverage:.0%} of those scored {least.low:.2f} to {least.high:.2f}: plain figures mislead."
+            f"Labels came for {most.coverage:.0%} of the predictions scored {_span(reference, most)} "
+            f"and {least.coverage:.0%} of those scored {_span(reference, least)}: plain figures mislead."
         )
     elif labelled < MIN_LABELLED:
         message = f"{labelled} of {rows} predictions have a label; {MIN_LABELLED} are needed to say for which."
@@ -163,8 +165,13 @@ def coverage(reference: Reference, due: Labelled, waiting: int, min_rows: int, p
     )
 
 
+def _span(reference: Reference, one: Decile) -> str:
+    in_unit = isinstance(reference.task, Regression)
+    return f"{score(one.low, in_unit=in_unit)} to {score(one.high, in_unit=in_unit)}"
+
+
 def _decile(reference: Reference, due: Labelled, covered: Covered, cell: int) -> Decile:
-    delays = due.delay[(covered.cell == cell) & (due.labels >= 0)]
+    delays = due.delay[(covered.cell == cell) & due.known]
     delays = delays[~np.isnan(delays)]
     return Decile(
         label=reference.classes[int(covered.strata.label[cell])],

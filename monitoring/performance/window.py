@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.captures.columns import Truth
+from andamio.captures.columns import known as is_known
+
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
@@ -15,17 +18,24 @@ Labels = NDArray[np.int64]
 class Labelled:
     """Predictions `[rows]`: probabilities `[rows, classes]`, the true class index or -1 where none came.
 
+    Of a regression: values `[rows, 1]`, the true number or NaN.
+
     `age` is hours from prediction to now, `delay` hours from prediction to its label (NaN where none came). Each row
     `stands_for` so many predictions, None where each is one. So many more predictions are `waiting`: they are too young
     for a label.
     """
 
     probabilities: Floats
-    labels: Labels
+    labels: Truth
     age: Floats
     delay: Floats
     stands_for: Floats | None = None
     waiting: int = 0
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which rows `[rows]` have a label."""
+        return is_known(self.labels)
 
     @property
     def counts(self) -> Floats:

@@ -52,12 +52,14 @@ def record_column(names: Collection[str], contract: Contract) -> str | None:
     return next((name for name in ("record_id", "id") if name in names and name not in used), None)
 
 
-def names_out(names: Collection[str], classes: Iterable[str]) -> dict[str, str]:
+def names_out(names: Collection[str], columns: Iterable[str]) -> dict[str, str]:
     """What each added column is called, by its own name, so that none has the name of one in the file.
+
+    `columns` are those of an answer.
 
     Capitals and small letters are one here, as they are to SQLite and to spreadsheets.
     """
-    own = ["prediction_id", "label", "label_text", *(f"probability_{name}" for name in classes), "model_version"]
+    own = ["prediction_id", *columns, "model_version"]
     taken = {name.casefold() for name in names}
     called: dict[str, str] = {}
     for name in own:

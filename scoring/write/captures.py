@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from andamio.captures import columns
-from andamio.captures.columns import NO_TRUTH
+from andamio.captures.columns import Truth, known
 from andamio.captures.files import RowsFile
 from andamio.captures.sampling import ALL, chances
 from andamio.captures.summary import CaptureSummary, ReleaseRows, count_faults, faults_of
@@ -27,6 +27,7 @@ from andamio.contract import Contract
 from andamio.errors import Violation
 from andamio.records.columns import Reader
 from andamio.records.table import Table
+from andamio.records.target import read_target
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from andamio.tabular.rows import Rows
@@ -43,22 +44,21 @@ _GROUP_ROWS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Truths:
-    """The classes `[rows]` that rows carry, -1 where a cell holds none; `unknown` cells hold what is no label."""
+    """The truths `[rows]` that rows carry, none where a cell holds none; `unknown` cells hold what is no truth."""
 
-    labels: NDArray[np.int64]
+    labels: Truth
     unknown: int
 
 
 def truths_of(rows: Rows, contract: Contract, decimal: str) -> Truths | None:
-    """The classes that rows carry in the target column, as ETL reads them; None where they have no such column."""
+    """The truths that rows carry in the target column, as ETL reads them; None where they have no such column."""
     target = contract.problem.target
     if target not in rows.columns:
         return None
     table = Table(len(rows.lines))
-    labels = Reader(table, rows.text, contract.data.missing, decimal).labels(
-        target, rows.columns[target], contract.label_index
-    )
-    return Truths(labels, sum(violation.code == "unknown-label" for violation in table.violations))
+    reader = Reader(table, rows.text, contract.data.missing, decimal)
+    labels = read_target(reader, contract, rows.columns[target])
+    return Truths(labels, sum(violation.code != "missing-label" for violation in table.violations))
 
 
 class ShardCapture:
@@ -81,12 +81,12 @@ class ShardCapture:
         table: Table,
         predictions: RowPredictions,
         record_ids: pa.Array | None,
-        truth: NDArray[np.int64] | None,
+        truth: Truth | None,
     ) -> None:
-        """Keep scored rows: their records, predictions, the callers' own ids ("" = none), and their true classes."""
+        """Keep scored rows: their records, predictions, the callers' own ids ("" = none), and their truths."""
         self._made += table.rows
         if truth is not None:
-            self._truths += int((truth != NO_TRUTH).sum())
+            self._truths += int(known(truth).sum())
         numbers = chances(predictions.lines, self._plan.batch)
         drawn = np.flatnonzero(numbers < np.uint64(self._limit))
         if not len(drawn):
@@ -102,8 +102,8 @@ class ShardCapture:
                 times=np.full(rows, self._created(), dtype="datetime64[ms]"),
                 sources=f"batch:{self._plan.batch}",
                 version=self._plan.release,
-                labels=predictions.labels[drawn],
-                probabilities=predictions.probabilities[drawn],
+                labels=predictions.indices[drawn],
+                probabilities=predictions.numbers[drawn, : len(self._contract.task.outputs)],
                 audit=np.zeros(rows, dtype=bool),
                 truth=None if truth is None else truth[drawn],
             )

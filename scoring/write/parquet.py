@@ -28,11 +28,11 @@ class ParquetPart:
     def __init__(self, file: IO[bytes], plan: BatchPlan, schema: pa.Schema) -> None:
         self._prefix = f"{plan.batch}-"
         self._release = plan.release
-        self._labels = pa.array(plan.classes, pa.string())
-        self._texts = pa.array([plan.texts[name] for name in plan.classes], pa.string())
+        told = plan.told
+        self._texts = [pa.array(column, pa.string()) for column in zip(*told.texts, strict=True)]
+        numbers = {*told.numbers}
         prediction_fields = [
-            pa.field(name, pa.float32() if own.startswith("probability_") else pa.string())
-            for own, name in plan.names_out.items()
+            pa.field(name, pa.float32() if own in numbers else pa.string()) for own, name in plan.names_out.items()
         ]
         # What pandas noted about its columns is not true of ours.
         metadata = {name: value for name, value in (schema.metadata or {}).items() if name != b"pandas"}
@@ -52,14 +52,13 @@ class ParquetPart:
     def write(self, rows: Rows, scored_rows: NDArray[np.int64] | None, predictions: RowPredictions) -> None:
         """Add rows, each with its prediction."""
         carried = rows.carried if scored_rows is None else rows.carried.take(pa.array(scored_rows))
-        labels = pa.array(predictions.labels)
+        indices = pa.array(predictions.indices)
         columns = [
             *carried.columns,
             pc.binary_join_element_wise(self._prefix, pc.cast(pa.array(predictions.lines), pa.string()), ""),
-            self._labels.take(labels),
-            self._texts.take(labels),
-            *(pa.array(np.ascontiguousarray(column)) for column in predictions.probabilities.T),
-            pa.repeat(self._release, len(labels)),
+            *(texts.take(indices) for texts in self._texts),
+            *(pa.array(np.ascontiguousarray(column)) for column in predictions.numbers.T),
+            pa.repeat(self._release, len(indices)),
         ]
         self._pending.append(pa.record_batch(columns, schema=self._schema))
         pending_rows, pending_bytes = (

@@ -12,18 +12,16 @@ from scoring.lookup import Lookup
 
 def items(lookup: Path, plan: BatchPlan) -> Iterator[list[dict[str, Any]]]:
     """Items in the order of the file, some at a time; an item without record id lacks that attribute."""
+    told = plan.told
     with lookup.open("rb") as file:
         for block in Lookup.of(file).blocks():
             block_items = []
             ids = block.ids or [""] * len(block.lines)
-            rows = zip(block.lines.tolist(), block.labels.tolist(), block.probabilities.tolist(), ids, strict=True)
-            for line, index, probabilities, record_id in rows:
-                label = plan.classes[index]
+            rows = zip(block.lines.tolist(), block.indices.tolist(), block.numbers.tolist(), ids, strict=True)
+            for line, index, numbers, record_id in rows:
                 item = {
                     "prediction_id": prediction_id(plan.batch, line),
-                    "label": label,
-                    "label_text": plan.texts[label],
-                    "probabilities": dict(zip(plan.classes, probabilities, strict=True)),
+                    **told.fields(index, numbers),
                     "model": plan.problem,
                     "model_version": plan.release,
                     "created": plan.created,

@@ -59,8 +59,8 @@ class CsvPart(_TextPart):
         mark = plan.head.delimiter
         file.write(csv_header(plan))
         self._prefix = f"{mark}{plan.batch}-"
-        self._label_texts = pa.array(
-            [mark + row_text([name, plan.texts[name]], mark) + mark for name in plan.classes], pa.string()
+        self._texts = pa.array(
+            [mark + "".join(row_text([cell], mark) + mark for cell in cells) for cells in plan.told.texts], pa.string()
         )
         self._mark = mark
         self._suffix = f"{mark}{plan.release}\n"
@@ -71,9 +71,9 @@ class CsvPart(_TextPart):
         pieces: list[pa.Array | str] = [
             self._prefix,
             pc.cast(pa.array(predictions.lines), pa.string()),
-            self._label_texts.take(pa.array(predictions.labels)),
+            self._texts.take(pa.array(predictions.indices)),
         ]
-        for index, column in enumerate(predictions.probabilities.T):
+        for index, column in enumerate(predictions.numbers.T):
             pieces += [self._mark] * bool(index) + [self._number(column)]
         self._join(carried, [*pieces, self._suffix])
 
@@ -85,15 +85,19 @@ class JsonPart(_TextPart):
         super().__init__(file, ".")
         names = {own: json.dumps(name, ensure_ascii=False) for own, name in plan.names_out.items()}
         self._prefix = f'{names["prediction_id"]}: "{plan.batch}-'
-        self._label_texts = pa.array(
+        told = plan.told
+        named = [names[own] for own in told.columns[: -len(told.numbers)]]
+        self._texts = pa.array(
             [
-                f'", {names["label"]}: {json.dumps(name, ensure_ascii=False)}, '
-                f"{names['label_text']}: {json.dumps(plan.texts[name], ensure_ascii=False)}"
-                for name in plan.classes
+                '"'
+                + "".join(
+                    f", {name}: {json.dumps(cell, ensure_ascii=False)}" for name, cell in zip(named, cells, strict=True)
+                )
+                for cells in told.texts
             ],
             pa.string(),
         )
-        self._names = [f", {names[f'probability_{name}']}: " for name in plan.classes]
+        self._names = [f", {names[own]}: " for own in told.numbers]
         self._suffix = f", {names['model_version']}: {json.dumps(plan.release)}}}\n"
 
     def write(self, rows: Rows, scored_rows: NDArray[np.int64] | None, predictions: RowPredictions) -> None:
@@ -103,8 +107,8 @@ class JsonPart(_TextPart):
             pc.if_else(pc.ends_with(pc.utf8_rtrim_whitespace(carried), "{"), "", ", "),
             self._prefix,
             pc.cast(pa.array(predictions.lines), pa.string()),
-            self._label_texts.take(pa.array(predictions.labels)),
+            self._texts.take(pa.array(predictions.indices)),
         ]
-        for name, column in zip(self._names, predictions.probabilities.T, strict=True):
+        for name, column in zip(self._names, predictions.numbers.T, strict=True):
             pieces += [name, self._number(column)]
         self._join(carried, [*pieces, self._suffix])

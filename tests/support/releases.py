@@ -17,7 +17,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from andamio.contract import Contract
-from andamio.contract.task import PROBABILITIES
+from andamio.contract.task import Classification, Regression, Task
 from andamio.records.encode import CATEGORIES, NUMBERS
 from andamio.release.pointer import Change, PointerEntry, Strategy, read_pointer, swap_pointer
 from andamio.release.release import seal
@@ -49,7 +49,7 @@ def linear_onnx(
     `broken`, every probability is NaN; so it is of a record whose first number is larger than `silent_above`.
     """
     random = np.random.default_rng(7)
-    k, classes = len(contract.number_columns), len(contract.classes)
+    k, outputs = len(contract.number_columns), len(contract.task.outputs)
     nodes, inputs, parts, width = [], [], [], 0
     constants: dict[str, Any] = {}
     if k:
@@ -80,17 +80,17 @@ def linear_onnx(
         ]
         parts.append(f"flat{column}")
         width += len(values)
-    bias = np.zeros(classes, dtype=np.float32)
+    bias = np.full(outputs, _middle(contract.task), dtype=np.float32)
     if favour >= 0:
         bias[favour] = 10.0
     if broken:
         bias[:] = np.nan
-    constants["weights"] = (random.normal(size=(width, classes)) * scale).astype(np.float32)
+    constants["weights"] = (random.normal(size=(width, outputs)) * scale).astype(np.float32)
     constants["bias"] = bias
     nodes += [
         helper.make_node("Concat", parts, ["row"], axis=1),
         helper.make_node("Gemm", ["row", "weights", "bias"], ["scores"]),
-        helper.make_node("Softmax", ["scores"], [PROBABILITIES if silent_above is None else "said"], axis=1),
+        _last_node(contract.task, contract.task.tensor if silent_above is None else "said"),
     ]
     if silent_above is not None:
         constants |= {"first": np.array([0], dtype=np.int64), "limit": np.array([silent_above], dtype=np.float32)}
@@ -98,19 +98,35 @@ def linear_onnx(
         nodes += [
             helper.make_node("Gather", [NUMBERS, "first"], ["number"], axis=1),
             helper.make_node("Greater", ["number", "limit"], ["silent"]),
-            helper.make_node("Where", ["silent", "nan", "said"], [PROBABILITIES]),
+            helper.make_node("Where", ["silent", "nan", "said"], [contract.task.tensor]),
         ]
     graph = helper.make_graph(
         nodes,
         "linear",
         inputs,
-        [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, [None, classes])],
+        [helper.make_tensor_value_info(contract.task.tensor, TensorProto.FLOAT, [None, outputs])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
+
+
+def _middle(task: Task) -> float:
+    match task:
+        case Classification():
+            return 0.0
+        case Regression():
+            return 4.0 if task.log else 100.0
+
+
+def _last_node(task: Task, name: str) -> onnx.NodeProto:
+    match task:
+        case Classification():
+            return helper.make_node("Softmax", ["scores"], [name], axis=1)
+        case Regression():
+            return helper.make_node("Exp" if task.log else "Identity", ["scores"], [name])
 
 
 def reference_document(contract: Contract, rows: int = 40) -> ReferenceRows:
@@ -142,14 +158,16 @@ def release_files(
     contract: Contract, onnx: bytes | None = None, changed: Mapping[str, bytes] | None = None
 ) -> dict[str, bytes]:
     """Every file of a release, in the shape that training writes; `changed` replaces some of them."""
-    figures = {name: {"value": 0.9, "low": 0.8, "high": 0.95} for name in ("roc_auc", "accuracy")}
+    classes = isinstance(contract.task, Classification)
+    metrics = ("roc_auc", "accuracy") if classes else ("rmse", "mae")
+    figures = {name: {"value": 0.9, "low": 0.8, "high": 0.95} for name in metrics}
     evaluation = {
         "run": "run-1",
         "dataset": "data-1",
-        "metric": "roc_auc",
+        "metric": metrics[0],
         "metrics": figures,
         "rows": 60,
-        "threshold": 0.5,
+        **({"threshold": 0.5} if classes else {}),
     }
     files = {
         "MLmodel": b"flavors: {}\n",
@@ -164,6 +182,18 @@ def release_files(
     return files | dict(changed or {})
 
 
+def sealed_with(contract: Contract, threshold: float = 0.5) -> dict[str, object]:
+    """What a release seals beside its graph: a threshold, or the margins of intervals."""
+    match contract.task:
+        case Classification():
+            return {"threshold": threshold}
+        case Regression() as task:
+            low, high = (0.5, 2.0) if task.log else (-40.0, 60.0)
+            return {
+                "interval": {"level": task.level, "low": low, "high": high, "scale": "log" if task.log else "linear"}
+            }
+
+
 def seal_release(
     objects: Objects,
     contract: Contract,
@@ -172,11 +202,12 @@ def seal_release(
     threshold: float = 0.5,
     changed: Mapping[str, bytes] | None = None,
     ignored: Sequence[str] = (),
+    info: Mapping[str, object] | None = None,
 ) -> str:
-    """Write a release and return its version."""
-    info: dict[str, object] = {"problem": contract.problem.name, "run": "run-1", "dataset": "data-1"}
-    info |= {"threshold": threshold, "ignored": list(ignored)}
-    return seal(objects, release_files(contract, onnx, changed), info)
+    """Write a release and return its version; `info` replaces what it is sealed with."""
+    said: dict[str, object] = {"problem": contract.problem.name, "run": "run-1", "dataset": "data-1"}
+    said |= {"ignored": list(ignored), **sealed_with(contract, threshold), **(info or {})}
+    return seal(objects, release_files(contract, onnx, changed), said)
 
 
 def promote(objects: Objects, problem: str, version: str, since: str = SINCE) -> int:

@@ -19,13 +19,14 @@ import pyarrow.parquet as pq
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from andamio.contract import Contract
+from andamio.release.answers import answers_of
 from andamio.release.model import Model
 from andamio.release.release import Release
 from andamio.storage import layout
 from scoring.batch import BatchPlan, Cut, Shard, ShardResult
 from scoring.worker import score_shard
 from tests.support.batches import plan_of
-from tests.support.releases import seal_release
+from tests.support.releases import seal_release, sealed_with
 
 BATCH = "20260102T030405-0123456789ab"
 KEY = f"incoming/{BATCH}/file"
@@ -107,19 +108,15 @@ def planned(contract: Contract, body: bytes, form: Any = "csv", *, onnx: bytes |
     elif form == "parquet":
         file = pq.ParquetFile(io.BytesIO(body))
         said["columns"], end = tuple(file.schema_arrow.names), file.num_row_groups
-    own = [
-        "prediction_id",
-        "label",
-        "label_text",
-        *(f"probability_{name}" for name in contract.classes),
-        "model_version",
-    ]
+    sealed = sealed_with(contract)
+    own = ["prediction_id", *answers_of(contract, sealed).told.columns, "model_version"]
     plan = plan_of(
         {
             "batch": BATCH, "problem": contract.problem.name, "created": "2026-01-02T03:04:05+00:00", "key": KEY,
             "version": "v1", "etag": "", "size": len(body), "format": form, "compression": "", "source": KEY,
             "source_version": "v1", "source_size": len(body), "record_column": None, "release": release.version,
-            "classes": contract.classes, "texts": contract.texts, "threshold": 0.5,
+            "classes": contract.classes, "texts": contract.texts, "threshold": sealed.get("threshold"),
+            "interval": sealed.get("interval"), "unit": contract.problem.unit or "",
             "names_out": {name: name for name in own}, "store": "auto", "expires": 1_800_000_000,
         } | said
     )  # fmt: skip

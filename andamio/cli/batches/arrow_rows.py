@@ -49,11 +49,10 @@ class Kinds:
         """The columns of a plan under the contract of its release."""
         features: dict[str, Kind] = {
             name: feature.type if feature.type in ("integer", "number", "boolean") else "text"
-            for name, feature in contract.features.items()
+            for name, feature in contract.sent.features.items()
         }
-        added: dict[str, Kind] = {
-            name: "number" if own.startswith("probability_") else "text" for own, name in plan.names_out.items()
-        }
+        numbers = plan.told.numbers
+        added: dict[str, Kind] = {name: "number" if own in numbers else "text" for own, name in plan.names_out.items()}
         missing = frozenset({"", *(text.strip() for text in contract.data.missing)})
         return cls(features, added, missing, plan.head.decimal)
 

@@ -120,11 +120,12 @@ def scored_rows(found: Result, count: int) -> None:
     for own in columns_shown:
         table.add_column(escape(names[own]), overflow="fold")
     decimal = found.plan.head.decimal if found.form == found.plan.input.format else "."
+    shown = dict.fromkeys(found.plan.told.numbers, ".3f" if found.plan.interval is None else ",.6g")
     for row in first_rows(found, count):
         cells = [(own, str(row[names[own]])) for own in columns_shown]
         table.add_row(
             *(
-                f"{float(cell.replace(decimal, '.')):.3f}" if own.startswith("probability_") else escape(cell)
+                format(float(cell.replace(decimal, ".")), shown[own]) if own in shown else escape(cell)
                 for own, cell in cells
             )
         )
@@ -160,7 +161,8 @@ def batch_table(found: list[Status]) -> None:
 
 def prediction(reply: dict[str, Any], texts: Mapping[str, str] | None = None) -> None:
     """Print a stored prediction with its origin; `texts` are the display texts of the classes, if known."""
-    show.prediction(reply, texts or {reply["label"]: reply["label_text"]})
+    own = {reply["label"]: reply["label_text"]} if "label" in reply else {}
+    show.prediction(reply, texts or own)
     details = [f"made {ago(datetime.fromisoformat(reply['created']))}"]
     if reply["record_id"] is not None:
         details.append(f"record {reply['record_id']}")

@@ -10,6 +10,8 @@ from pathlib import Path
 from platform import machine
 from typing import Any
 
+import typer
+
 from andamio import names
 from andamio.adapters.alarms import has_subscriber
 from andamio.adapters.aws import API_ID
@@ -57,6 +59,10 @@ def deploy(
         from andamio.cli.models.sample import check_columns  # pyarrow: no other command of this module needs it
 
         check_columns(folder, contract)
+    if (folder / names.PREPARE_FILE).exists():
+        from andamio.cli.models.own_code import check_prepare
+
+        check_prepare(folder, contract)
     context, stage = _split_stage(context, stage)
     stage = stage_of(stage, local=not aws)
     system = system_of(contract.problem.name, stage)
@@ -70,6 +76,7 @@ def deploy(
         _complete(where, stack, last_outputs)
         note(f"Stack {stack} is up to date {where}.")
         return outputs.write(last_outputs)
+    _say_what_is_interrupted(contract, where, last_outputs, yes=yes)
     require_role_of_ecs(contract, where, context)
     arguments = cdk_context(folder, stage, context)
     if where.recorded is not None and not _names(context, "tracking_uri"):
@@ -98,6 +105,23 @@ def deploy(
         local.save(where.recorded)
     content = _outputs(contract, folder, stack_outputs, where, stage) | {"context": context, "fingerprint": fingerprint}
     return outputs.write(content)
+
+
+def _say_what_is_interrupted(contract: Contract, where: Target, deployed: dict[str, Any], *, yes: bool) -> None:
+    """Say what a changed prepare.py does to the champion; on AWS go on only with `yes`, or where a person agrees."""
+    if not deployed or contract.prepare is None:
+        return
+    from andamio.cli.models.own_code import interruption
+
+    found = interruption(contract, deployed, where.account)
+    if not found:
+        return
+    note(found)
+    if where.local or yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"{found} Nothing was deployed. To deploy all the same: andamio deploy --aws --yes")
+    typer.confirm("Deploy all the same?", abort=True)
 
 
 def require_role_of_ecs(contract: Contract, where: Target, context: list[str]) -> None:
@@ -228,7 +252,7 @@ def _fingerprint(folder: Path, values: list[str]) -> str:
     folder = folder.resolve()
     digest = hashlib.sha256("\n".join(values).encode())
     files = [REPO / name for name in _FILES]
-    files += [folder / "problem.toml"]
+    files += [folder / names.PROBLEM_FILE, folder / names.PREPARE_FILE]
     for source in _SOURCES:
         files += [file for file in (REPO / source).rglob("*") if file.is_file() and file.suffix != ".pyc"]
     for file in sorted(files):

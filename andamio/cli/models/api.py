@@ -58,8 +58,8 @@ def _json(value: Any) -> str:
 
 
 def texts(deployed: dict[str, Any]) -> dict[str, str]:
-    """The display text of each class of the champion."""
-    classes: dict[str, str] = call(deployed, "GET", "/model")["classes"]
+    """The display text of each class of the champion; a regression has none."""
+    classes: dict[str, str] = call(deployed, "GET", "/model").get("classes", {})
     return classes
 
 

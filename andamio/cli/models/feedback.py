@@ -17,7 +17,7 @@ from andamio.cli.models import api
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical
 from andamio.errors import InputFileError, NoModel, UsageError
-from andamio.feedback import labels_of
+from andamio.feedback import truths_of
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
 from scoring.batch import split_prediction_id
@@ -29,7 +29,7 @@ _SHOWN = 20
 _ONLINE = re.compile(r"[0-9a-f]{32}")
 _LONGEST_RECORD_ID = 2048
 
-Entry = dict[str, str]
+Entry = dict[str, str | float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ def send_one(deployed: dict[str, Any], prediction: str | None, record: str | Non
             "id of the record."
         )
     subject = {"record_id": record} if prediction is None else {"prediction_id": prediction}
-    api.call(deployed, "POST", "/feedback", {**subject, "label": label})
+    told = truths_of(champion_contract(deployed)).read_text(label)
+    api.call(deployed, "POST", "/feedback", {**subject, "label": label if told is None else told})
     done("1 label is kept.")
 
 
@@ -89,21 +90,22 @@ def read(file: Path, contract: Contract) -> Read:
     scored file it is what was predicted.
     """
     target = contract.problem.target
-    known, missing = labels_of(contract), {*contract.data.missing, ""}
+    truths, missing = truths_of(contract), {*contract.data.missing, ""}
     entries: list[Entry] = []
     wrong: list[tuple[int, str]] = []
     waiting = 0
     subject, key, rows = _rows(file, contract)
     for line, row in rows:
         said, value = row.get(subject) or "", canonical(row.get(target) or "")
+        label = truths.read_text(value)
         if value in missing:
             waiting += 1
-        elif value not in known:
-            wrong.append((line, f"{target} is none of {', '.join(known)}"))
+        elif label is None:
+            wrong.append((line, f"{target} {truths.refused}"))
         elif reason := _why_not(key, said):
             wrong.append((line, f"{subject} {reason}"))
         else:
-            entries.append({key: said, "label": value})
+            entries.append({key: said, "label": label})
     return Read(entries, wrong, waiting)
 
 

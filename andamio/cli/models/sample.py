@@ -14,7 +14,7 @@ from andamio.contract import Contract
 from andamio.contract.dates import date_format
 from andamio.contract.schema import example_record
 from andamio.contract.tables import Feature
-from andamio.dataset.columns import contract_columns
+from andamio.dataset.columns import file_columns
 from andamio.errors import DataError, InputFileError
 from andamio.records.names import near_name, required_columns, why_unusable
 from andamio.records.parse import parse
@@ -44,6 +44,7 @@ def sample_files(folder: Path, contract: Contract) -> list[Path]:
 
 def check_columns(folder: Path, contract: Contract) -> None:
     """Raise `InputFileError` where ETL would refuse a file of [data] files by its columns, or as a whole."""
+    contract = contract.sent
     for file in sample_files(folder, contract):
         try:
             objection = why_unusable(_names_in(file, contract), contract)
@@ -60,7 +61,7 @@ def check_columns(folder: Path, contract: Contract) -> None:
 
 def _names_in(file: Path, contract: Contract) -> list[str]:
     """The names of a file's columns; of JSON Lines those up to the row with which none that is required is lacking."""
-    columns = contract_columns(contract)
+    columns = file_columns(contract)
     read_as, blocks = read_file(file.name, file.read_bytes(), contract, column_kinds(contract, columns))
     for _ in blocks:
         if read_as.format != "jsonl" or set(required_columns(contract)) <= set(read_as.names):
@@ -70,6 +71,7 @@ def _names_in(file: Path, contract: Contract) -> list[str]:
 
 def first_record(file: Path, contract: Contract) -> dict[str, Any]:
     """A real record to predict: the first of a file that the contract accepts, else the schema's example."""
+    contract = contract.sent
     try:
         return next(records(file, contract), None) or example_record(contract)
     except (OSError, DataError):
@@ -78,6 +80,7 @@ def first_record(file: Path, contract: Contract) -> dict[str, Any]:
 
 def records(file: Path, contract: Contract) -> Iterator[dict[str, Any]]:
     """The records of a file that the contract accepts, as a client would send them; raises as `read_file` does."""
+    contract = contract.sent
     kinds = column_kinds(contract, contract.inputs)
     read_as, blocks = read_file(file.name, file.read_bytes(), contract, kinds)
     for some in blocks:
@@ -107,6 +110,7 @@ def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -
 
     Raises `InputFileError` when the sample cannot be read.
     """
+    contract = contract.sent
     problem = contract.problem
     columns = [*contract.inputs, *(name for name in (problem.id, problem.time) if name is not None)]
     try:

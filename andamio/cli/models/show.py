@@ -21,6 +21,7 @@ from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api, monitor
 from andamio.cli.models.releases import figure, list_releases
+from andamio.cli.models.terms import terms_of
 from andamio.dataset.documents import CurrentDataset, DatasetManifest, SourceFile
 from andamio.dataset.version import MANIFEST
 from andamio.errors import ReleaseError, UsageError
@@ -53,20 +54,19 @@ def _plain_table(*columns: str) -> Table:
 
 def prediction(reply: dict[str, Any], texts: Mapping[str, str]) -> None:
     """Print a prediction; `texts` are the display texts of the classes."""
-    model = reply["model"]
-    out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
-    for label, probability in reply["probabilities"].items():
-        text = texts.get(label, label)
-        key = "" if text == label else f"  [dim]{escape(label)}[/dim]"
-        out.print(f"  {probability:6.1%}  {'█' * round(probability * 30):30}  {escape(text)}{key}")
+    model, terms = reply["model"], terms_of(reply)
+    out.print(f"  [bold]{terms.headline}[/bold]  ({escape(model['name'])}, release {model['version']})")
+    for line in terms.details(texts):
+        out.print(f"  {line}")
     out.print(f"  [dim]prediction_id {reply['prediction_id']}[/dim]")
 
 
 def explanation(reply: dict[str, Any]) -> None:
-    """Print the contribution of each feature to a prediction; bars to the right raise the probability."""
-    model, class_text = reply["model"], escape(reply["class_text"])
-    out.print(f"  [bold]{escape(reply['label_text'])}[/bold]  ({escape(model['name'])}, release {model['version']})")
-    out.print(f"  {reply['average']:6.1%}  [dim]{class_text}, on average[/dim]")
+    """Print the contribution of each feature to a prediction; bars to the right raise it."""
+    model, terms = reply["model"], terms_of(reply)
+    subject = f"{terms.subject}, " if terms.subject else ""
+    out.print(f"  [bold]{terms.headline}[/bold]  ({escape(model['name'])}, release {model['version']})")
+    out.print(f"  {terms.amount(reply['average'])}  [dim]{subject}on average[/dim]")
     out.print()
     told = [item for item in reply["contributions"] if not 0 < abs(item["contribution"]) <= item.get("margin", 0.0)]
     untold = [item for item in reply["contributions"] if item not in told]
@@ -79,8 +79,8 @@ def explanation(reply: dict[str, Any]) -> None:
         below, above = (bar, "") if size < 0 else ("", bar)
         value = "no value" if item["value"] is None else json.dumps(item["value"], ensure_ascii=False).strip('"')
         table.add_row(
-            f"  {round(size, 3) + 0.0:+7.1%}",  # + 0.0: never -0.0%
-            f"[dim]± {item['margin']:.1%}[/dim]" if item.get("margin") else "",
+            f"  {terms.change(size)}",
+            f"[dim]± {terms.margin(item['margin'])}[/dim]" if item.get("margin") else "",
             f"[blue]{below:>{_BAR}}[/blue]│[red]{above:<{_BAR}}[/red]",
             escape(item["feature"]),
             f"[dim]{escape(value[:_MAX_VALUE_LENGTH])}[/dim]",
@@ -89,7 +89,7 @@ def explanation(reply: dict[str, Any]) -> None:
     if untold:
         together = sum(item["contribution"] for item in untold)
         out.print(
-            f"  {round(together, 3) + 0.0:+7.1%}  [dim]{len(untold):,} other features together; none of them can be "
+            f"  {terms.change(together)}  [dim]{len(untold):,} other features together; none of them can be "
             "told from 0 within its error[/dim]"
         )
         named = ", ".join(item["feature"] for item in untold[:_MAX_NAMES]) + (
@@ -97,7 +97,7 @@ def explanation(reply: dict[str, Any]) -> None:
         )
         out.print(f"           [dim]{escape(named)}[/dim]")
     out.print()
-    out.print(f"  {reply['probability']:6.1%}  [dim]{class_text}, for this record[/dim]")
+    out.print(f"  {terms.amount(terms.total)}  [dim]{subject}for this record[/dim]")
     if reply["method"]["held"]:
         out.print(f"  [dim]held at the record's values: {escape(', '.join(reply['method']['held']))}[/dim]")
 

@@ -20,6 +20,7 @@ from andamio.cli.home import REPO, home
 from andamio.cli.home import account as account_of
 from andamio.cli.models import api, pipeline, serving
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
+from andamio.cli.models.terms import terms_of
 from andamio.contract import Contract
 from andamio.errors import NoModel, ServiceError, ToolError
 from andamio.release.pointer import read_pointer
@@ -89,21 +90,33 @@ def train(it: Verification) -> str:
 
 def predict(it: Verification) -> str:
     """Predict one record through API Gateway."""
-    reply = api.call(it.deployed, "POST", "/predict", {"features": it.record()})
-    total = sum(reply["probabilities"].values())
-    if abs(total - 1) > _TOLERANCE:
-        raise ServiceError(f"Expected probabilities that sum to 1. Got {total}.")
+    fault = _FAULTS[it.contract.task.name](api.call(it.deployed, "POST", "/predict", {"features": it.record()}))
+    if fault:
+        raise ServiceError(fault)
     return ""
+
+
+def _class_fault(reply: dict[str, Any]) -> str:
+    total = sum(reply["probabilities"].values())
+    return f"Expected probabilities that sum to 1. Got {total}." if abs(total - 1) > _TOLERANCE else ""
+
+
+def _value_fault(reply: dict[str, Any]) -> str:
+    low, high = reply["interval"]["low"], reply["interval"]["high"]
+    value = reply["value"]
+    return "" if low <= value <= high else f"Expected a number in its interval, {low} to {high}. Got {value}."
+
+
+_FAULTS: dict[str, Callable[[dict[str, Any]], str]] = {"classification": _class_fault, "regression": _value_fault}
 
 
 def explain(it: Verification) -> str:
     """Explain the prediction; the contributions must sum to it."""
     reply = api.call(it.deployed, "POST", "/explain", {"features": it.record()})
     total = sum(item["contribution"] for item in reply["contributions"])
-    if abs(total - (reply["probability"] - reply["average"])) > _TOLERANCE:
-        raise ServiceError(
-            f"Expected contributions that sum to {reply['probability'] - reply['average']:.6f}. Got {total:.6f}."
-        )
+    answer = terms_of(reply).total
+    if abs(total - (answer - reply["average"])) > _TOLERANCE * max(1.0, abs(answer)):
+        raise ServiceError(f"Expected contributions that sum to {answer - reply['average']:.6f}. Got {total:.6f}.")
     return ""
 
 

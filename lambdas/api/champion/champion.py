@@ -6,19 +6,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
 from andamio.errors import ReleaseError
+from andamio.prepare.code import OwnCode
+from andamio.prepare.rows import prepared
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
+from andamio.release.answers import Answers, sealed_answers
 from andamio.release.explain import Reference, read_reference, rows_for
 from andamio.release.model import Model
 from andamio.release.pointer import PointerEntry
-from andamio.release.release import MODEL, Release
+from andamio.release.proof import Proof, prove
+from andamio.release.release import MODEL, PROOF, Release, code_for
 from andamio.release.samples import ReferenceRows
-from andamio.release.threshold import labels_from
 from andamio.storage.ports import Objects
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.replies.reply import encode as encode_json
@@ -26,14 +27,14 @@ from lambdas.api.replies.reply import travelling
 from lambdas.api.requests.records import LONGEST_ID
 
 _REFERENCE = "reference.json"
-_LONGEST_CHARACTER, _LONGEST_NUMBER = "\U0001f600", 1.1754943508222875e-38
+_LONGEST_CHARACTER = "\U0001f600"
 
 
 @dataclass(frozen=True)
 class Champion:
     """A release in service. `since` in ISO 8601 (UTC); `hidden` are the features that are never logged.
 
-    `allowed` are the names that a record may have: the inputs, and the column with its time.
+    `allowed` are the names that a record may have: the inputs, and the column with its time. `code` prepares records.
     `mixtures` is how many rows its model may be asked about in one explanation.
     """
 
@@ -42,10 +43,11 @@ class Champion:
     run: str
     contract: Contract
     model: Model
-    threshold: float
+    answers: Answers
     hidden: frozenset[str]
     allowed: frozenset[str]
     mixtures: int
+    code: OwnCode | None = None
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -56,17 +58,14 @@ class Champion:
     @cached_property
     def reply_bytes(self) -> int:
         """Bytes that one prediction has in a reply, at most."""
-        texts = self.contract.texts
         of_one = {
             "prediction_id": "f" * 32,
             "record_id": _LONGEST_CHARACTER * LONGEST_ID,
-            "label": "",
-            "label_text": "",
-            "probabilities": dict.fromkeys(self.contract.classes, _LONGEST_NUMBER),
             "model": {"name": self.contract.problem.name, "version": self.version},
             "audit": False,
         }
-        return travelling(encode_json(of_one)) + max(travelling(encode_json(label)) for label in texts.items())
+        answer = max(travelling(encode_json(fields)) for fields in self.answers.longest())
+        return travelling(encode_json(of_one)) + answer
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -99,16 +98,17 @@ class Champion:
         return found
 
 
-def load(objects: Objects, served: PointerEntry, hidden: frozenset[str] = frozenset()) -> Champion:
+def load(
+    objects: Objects, served: PointerEntry, hidden: frozenset[str] = frozenset(), code: OwnCode | None = None
+) -> Champion:
     """Open a release and score its example; raises `ReleaseError` when it must not be served.
 
     Features in `hidden` are not logged, nor are those that the release's own contract marks private.
     """
     release = Release.open(objects, served.release)
     contract = release.contract()
-    threshold = release.info.get("threshold")
-    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-        raise ReleaseError(f"release {release.version}: its threshold must be a number between 0 and 1")
+    fitting = code_for(release.version, contract, code)
+    answers = sealed_answers(release, contract)
     onnx = release.read(MODEL)
     champion = Champion(
         release=release,
@@ -116,24 +116,30 @@ def load(objects: Objects, served: PointerEntry, hidden: frozenset[str] = frozen
         run=served.run,
         contract=contract,
         model=Model(contract, onnx),
-        threshold=float(threshold),
+        answers=answers,
         hidden=frozenset(contract.private) | hidden,
-        allowed=frozenset({*contract.inputs, *([contract.problem.time] if contract.problem.time is not None else [])}),
+        allowed=frozenset(
+            {*contract.sent.inputs, *([contract.problem.time] if contract.problem.time is not None else [])}
+        ),
         mixtures=rows_for(len(onnx)),
+        code=fitting,
     )
     _prove(champion)
     return champion
 
 
 def _prove(champion: Champion) -> None:
-    """Score the contract's own example: a model that cannot do that would fail every request."""
-    table = parse_records(champion.contract, [example_record(champion.contract)])
-    probabilities = champion.model.predict(encode(champion.contract, table))
-    expected = (1, len(champion.contract.classes))
-    if probabilities.shape != expected:
-        raise ReleaseError(
-            f"release {champion.version}: probabilities of shape {probabilities.shape}, expected {expected}"
-        )
-    if not np.isclose(float(probabilities.sum()), 1.0, atol=1e-3):
-        raise ReleaseError(f"release {champion.version}: probabilities do not sum to 1")
-    labels_from(probabilities, champion.contract.positive_index, champion.threshold)
+    """Score the contract's own example: a model that cannot do that would fail every request.
+
+    Of a release with a proof its records too, from what is sent to the answer.
+    """
+    sent = champion.contract.sent
+    table = prepared(champion.contract, champion.code, parse_records(sent, [example_record(sent)]))
+    if table.violations:
+        raise ReleaseError(f"release {champion.version}: its example is refused: {table.violations[0].reason}")
+    fault = champion.answers.fault(champion.model.predict(encode(champion.contract, table)))
+    if fault is not None:
+        raise ReleaseError(f"release {champion.version}: {fault}")
+    if PROOF in champion.release.files:
+        proof = champion.release.document(PROOF, Proof)
+        prove(champion.version, champion.contract, champion.code, proof, champion.model.predict)

@@ -8,11 +8,13 @@ cannot be loaded is no challenger until the next look: the champion answers its 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from andamio import names
 from andamio.errors import AccessRefused, AndamioError, NotReady
+from andamio.prepare.code import OwnCode
 from andamio.release.pointer import Pointer, PointerEntry, read_pointer
 from andamio.release.pointer import champion as champion_of
 from andamio.storage.ports import Clock, Objects
@@ -36,10 +38,19 @@ class Refusal:
 
 
 class Serving:
-    """The champion of one problem, kept up to date, and which of its predictions are kept."""
+    """The champion of one problem, kept up to date, and which of its predictions are kept.
+
+    `code` gives the problem's own code, as it was deployed; it may raise `PrepareError`.
+    """
 
     def __init__(
-        self, objects: Objects, problem: str, clock: Clock, refresh_seconds: float, capture: Capture | None = None
+        self,
+        objects: Objects,
+        problem: str,
+        clock: Clock,
+        refresh_seconds: float,
+        capture: Capture | None = None,
+        code: Callable[[], OwnCode | None] = lambda: None,
     ) -> None:
         self.problem = problem
         self.capture = capture or Capture()
@@ -49,6 +60,7 @@ class Serving:
         self.last_refusal: Refusal | None = None
         self.looked: datetime | None = None
         self._objects = objects
+        self._code = code
         self._clock = clock
         self._refresh = refresh_seconds
         self._champion: Champion | None = None
@@ -91,7 +103,7 @@ class Serving:
             if current is not None and current.version == served.release:
                 self._champion = replace(current, since=served.since, run=served.run)
             else:
-                self._champion = load(self._objects, served, self.capture.hidden)
+                self._champion = load(self._objects, served, self.capture.hidden, self._code())
                 self.loads += 1
                 log.event(
                     names.EVENT_RELEASE_LOADED,
@@ -136,7 +148,9 @@ class Serving:
             if current is None or current.rollout != rollout:
                 self._challenger = None
                 hidden = self.capture.hidden | champion.hidden
-                self._challenger = Challenger(load(self._objects, entry, hidden), rollout, strategy, pointer.share)
+                self._challenger = Challenger(
+                    load(self._objects, entry, hidden, self._code()), rollout, strategy, pointer.share
+                )
                 log.event(
                     names.EVENT_RELEASE_LOADED,
                     problem=self.problem,

@@ -14,11 +14,10 @@ from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
 from andamio.records.table import Table
 from andamio.release.explain import explain, seed_of
-from andamio.release.threshold import labels_from
 from lambdas.api import log
 from lambdas.api.champion.challenger import Challenger, failed
 from lambdas.api.champion.champion import Champion
-from lambdas.api.predictions.predict import probabilities_of
+from lambdas.api.predictions.predict import features_of, scores_of
 from lambdas.api.predictions.trial import code_of
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.requests.records import Records, check_size
@@ -44,8 +43,8 @@ def explain_record(
     record_id = records.ids[0]
     if challenger is not None and record_id is not None and challenger.answers(record_id, ""):
         # What the champion does not take is refused, whoever answers.
-        table = parse_records(champion.contract, records.features)
-        probabilities_of(champion, encode(champion.contract, table))
+        table = features_of(champion, parse_records(champion.contract.sent, records.features))
+        scores_of(champion, encode(champion.contract, table))
         try:
             return explanation(challenger.model, records, started)
         except Exception as error:  # an error of any type must not stop the champion's answer
@@ -59,20 +58,19 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
     Raises `RequestError` (503) when the release keeps no rows to explain against.
     """
     contract = champion.contract
-    check_size(records.features, len(contract.inputs))
-    table = parse_records(contract, records.features)
+    check_size(records.features, len(contract.sent.inputs))
+    table = features_of(champion, parse_records(contract.sent, records.features))
     encoded = encode(contract, table)
-    probabilities = probabilities_of(champion, encoded)
-    (label,) = labels_from(probabilities, contract.positive_index, champion.threshold).tolist()
-    target = contract.positive_index if contract.positive_index >= 0 else label
+    scores = scores_of(champion, encoded)
+    output, fields = champion.answers.explained(scores)
     reference = champion.reference()
     try:
         found = explain(
             champion.model.predict,
             reference,
             encoded,
-            float(probabilities[0, target]),
-            target,
+            float(scores[0, output]),
+            output,
             rows=champion.mixtures,
             seed=seed_of(champion.version, encoded),
         )
@@ -83,14 +81,9 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
     values = values_of(contract, table)
     unseen = {name: 0.0 for name in champion.ignored if not contract.inputs[name].private}
     ranked = sorted((found.contributions | unseen).items(), key=lambda item: -abs(item[1]))
-    classes = contract.classes
     reply = {
         "record_id": records.ids[0],
-        "label": classes[label],
-        "label_text": contract.texts[classes[label]],
-        "class": classes[target],
-        "class_text": contract.texts[classes[target]],
-        "probability": found.probability,
+        **fields,
         "average": found.average,
         "contributions": [
             {

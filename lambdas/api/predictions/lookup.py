@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from andamio.errors import ObjectNotFound
+from andamio.release.answers import stored_fields
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 from lambdas.api.replies.problems import RequestError
@@ -55,9 +56,7 @@ def _from_table(item: Mapping[str, Any]) -> Json:
     return {
         "prediction_id": item["prediction_id"],
         "record_id": item.get("record_id"),
-        "label": item["label"],
-        "label_text": item["label_text"],
-        "probabilities": item["probabilities"],
+        **stored_fields(item),
         "model": {"name": item["model"], "version": item["model_version"]},
         "created": item["created"],
         "batch": item.get("batch"),
@@ -86,13 +85,10 @@ def _from_batch(bucket: Objects, batch: str, line: int) -> Json:
 
 
 def _from_lookup(plan: BatchPlan, line: int, found: RowPrediction) -> Json:
-    label = plan.classes[found.label]
     return {
         "prediction_id": prediction_id(plan.batch, line),
         "record_id": found.record_id,
-        "label": label,
-        "label_text": plan.texts[label],
-        "probabilities": dict(zip(plan.classes, map(float, found.probabilities), strict=True)),
+        **plan.told.fields(found.index, found.numbers),
         "model": {"name": plan.problem, "version": plan.release},
         "created": plan.created,
         "batch": plan.batch,

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from andamio import names
 from andamio.errors import InvalidRecord, ReleaseError, Violation
+from andamio.prepare.rows import prepared
 from andamio.records.encode import Encoded, encode
 from andamio.records.from_json import parse_records, unknown_field
 from andamio.records.names import in_contract_form
 from andamio.records.parse import parse
 from andamio.records.table import Table
-from andamio.release.threshold import labels_from
 from andamio.tabular.csv.request_body import CsvText
 from lambdas.api import log
 from lambdas.api.champion.challenger import Challenger
@@ -48,14 +48,23 @@ def predict(
     `capture` says which lines hold the record. `started` is `time.perf_counter()` when the request came: each line's
     `duration_ms` counts from it.
     """
-    contract, features = champion.contract, records.features
-    check_size(features, len(contract.inputs))
+    contract, sent = champion.contract, records.features
+    check_size(sent, len(contract.sent.inputs))
 
     def read(model: Champion, rows: Sequence[int]) -> Table:
-        return parse_records(model.contract, [features[row] for row in rows])
+        return features_of(model, parse_records(model.contract.sent, [sent[row] for row in rows]))
 
-    asked = Asked(parse_records(contract, features), features, records.ids, read)
-    return _answer(champion, challenger, capture, asked, route, started)
+    table = read(champion, range(len(sent)))
+    features = _values(table) if contract.prepares else sent
+    return _answer(champion, challenger, capture, Asked(table, features, records.ids, read), route, started)
+
+
+def features_of(champion: Champion, sent: Table) -> Table:
+    """What the model sees of records that were parsed; raises `InvalidRecord`, and `PrepareError` (500)."""
+    table = prepared(champion.contract, champion.code, sent)
+    if table.violations:
+        raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
+    return table
 
 
 def predict_csv(
@@ -67,22 +76,22 @@ def predict_csv(
     challenger: Challenger | None = None,
 ) -> list[Prediction]:
     """Score the rows of a CSV text, all of them or none; raises `InvalidRecord`."""
-    table = _parsed(champion, text, range(len(text.lines)))
-    features = _values(table)
-    check_size(features, len(champion.contract.inputs))
+    sent = _parsed(champion, text, range(len(text.lines)))
+    check_size(_values(sent), len(champion.contract.sent.inputs))
+    table = features_of(champion, sent)
 
     def read(model: Champion, rows: Sequence[int]) -> Table:
-        return _parsed(model, text, rows)
+        return features_of(model, _parsed(model, text, rows))
 
-    asked = Asked(table, features, [None] * len(text.lines), read)
+    asked = Asked(table, _values(table), [None] * len(text.lines), read)
     return _answer(champion, challenger, capture, asked, route, started)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The records of a request: as the champion's contract reads them, as they came, and their ids `[rows]`.
+    """The records of a request: as the champion's model sees them, as they are logged, and their ids `[rows]`.
 
-    `read` reads some of them as another release's contract does.
+    `read` reads some of them as another release does.
     """
 
     table: Table
@@ -92,8 +101,8 @@ class Asked:
 
 
 def _parsed(model: Champion, text: CsvText, rows: Sequence[int]) -> Table:
-    """Rows of a CSV text as a release's contract reads them; raises `InvalidRecord`."""
-    contract = model.contract
+    """Rows of a CSV text as a release's contract has them sent; raises `InvalidRecord`."""
+    contract = model.contract.sent
     unknown = [unknown_field(contract, name) for name in text.columns if name not in model.allowed]
     if unknown:
         raise InvalidRecord(
@@ -118,22 +127,18 @@ def _answer(
 ) -> list[Prediction]:
     contract = champion.contract
     scored = time.perf_counter()
-    probabilities = probabilities_of(champion, encode(contract, asked.table))
-    chosen = labels_from(probabilities, contract.positive_index, champion.threshold)
+    indices, numbers = champion.answers.split(scores_of(champion, encode(contract, asked.table)))
     took = time.perf_counter() - scored
     model = {"name": contract.problem.name, "version": champion.version}
-    classes, texts = contract.classes, contract.texts
+    fields = champion.answers.told.fields
     predictions = []
-    for row, index, record_id in zip(probabilities.tolist(), chosen.tolist(), asked.ids, strict=True):
-        label = classes[index]
+    for row, index, record_id in zip(numbers.tolist(), indices.tolist(), asked.ids, strict=True):
         prediction_id = secrets.token_hex(16)
         predictions.append(
             {
                 "prediction_id": prediction_id,
                 "record_id": record_id,
-                "label": label,
-                "label_text": texts[label],
-                "probabilities": dict(zip(classes, row, strict=True)),
+                **fields(index, row),
                 "model": model,
                 "audit": capture.wants_label(prediction_id),
             }
@@ -148,6 +153,13 @@ def _answer(
     return predictions
 
 
+def invocation_of(prediction: Prediction) -> Prediction:
+    """A prediction as MLflow's protocol has it: what was answered first, without what all rows share."""
+    left_out = ("prediction_id", "record_id", "model", "audit")
+    answer = {key: value for key, value in prediction.items() if key not in left_out}
+    return {**answer, "prediction_id": prediction["prediction_id"], "audit": prediction["audit"]}
+
+
 def _check_reply(predictions: Sequence[Prediction]) -> None:
     """Refuse what Lambda would not carry, before a prediction is logged; raises `RequestError` (413)."""
     size, count = travelling(encode_json(predictions)), len(predictions)
@@ -160,7 +172,7 @@ def _check_reply(predictions: Sequence[Prediction]) -> None:
         )
 
 
-def probabilities_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
+def scores_of(champion: Champion, encoded: Encoded) -> NDArray[np.float32]:
     """The model's answer; raises `InvalidRecord` where it has none that is finite.
 
     A release that cannot answer is refused when it is loaded, so here it is the record that is out of

@@ -44,4 +44,6 @@ def _names_known(contract: Contract) -> frozenset[str]:
     """The names that the contract itself says, and those of a request."""
     problem = contract.problem
     roles = (problem.target, problem.id, problem.group, problem.time)
-    return frozenset({*contract.features, *(name for name in roles if name is not None), *_OF_A_REQUEST})
+    return frozenset(
+        {*contract.features, *contract.sent.features, *(name for name in roles if name is not None), *_OF_A_REQUEST}
+    )

@@ -11,7 +11,6 @@ from andamio import names
 from andamio.errors import InvalidRecord, ReleaseError
 from andamio.records.encode import encode
 from andamio.records.table import Table
-from andamio.release.threshold import labels_from
 from lambdas.api.champion.challenger import Challenger, failed
 from lambdas.api.champion.champion import Champion
 
@@ -52,7 +51,9 @@ class Trial:
                     "prediction_id": prediction["prediction_id"],
                     "record_id": prediction["record_id"],
                     **shadow,
-                    "champion": {key: prediction[key] for key in ("label", "probabilities")},
+                    "champion": {
+                        key: prediction[key] for key in ("label", "probabilities", "value") if key in prediction
+                    },
                     "model_ms": round(self.challenger_ms, 4),
                 }
 
@@ -99,15 +100,7 @@ def code_of(error: Exception) -> str:
 
 
 def _answers(model: Champion, table: Table) -> Iterator[Prediction]:
-    contract = model.contract
-    probabilities = model.model.predict(encode(contract, table))
-    chosen = labels_from(probabilities, contract.positive_index, model.threshold)
-    version = {"name": contract.problem.name, "version": model.version}
-    for row, index in zip(probabilities.tolist(), chosen.tolist(), strict=True):
-        label = contract.classes[index]
-        yield {
-            "label": label,
-            "label_text": contract.texts[label],
-            "probabilities": dict(zip(contract.classes, row, strict=True)),
-            "model": version,
-        }
+    indices, numbers = model.answers.split(model.model.predict(encode(model.contract, table)))
+    fields, version = model.answers.told.fields, {"name": model.contract.problem.name, "version": model.version}
+    for row, index in zip(numbers.tolist(), indices.tolist(), strict=True):
+        yield {**fields(index, row), "model": version}

@@ -49,7 +49,6 @@ async def which_release_serves(serving: ServingNow) -> Response:
 async def the_model_that_serves(champion: ChampionNow) -> Response:
     """Metrics on the holdout, with intervals."""
     contract, evaluation = champion.contract, champion.document("evaluation.json")
-    positive = contract.positive_index
     return json_reply(
         {
             "name": contract.problem.name,
@@ -58,9 +57,7 @@ async def the_model_that_serves(champion: ChampionNow) -> Response:
             "since": champion.since,
             "run": champion.run,
             "data_version": evaluation.get("dataset"),
-            "classes": contract.texts,
-            "positive": contract.classes[positive] if positive >= 0 else None,
-            "threshold": champion.threshold,
+            **champion.answers.about(),
             "ignored": list(champion.ignored),
             "metric": evaluation.get("metric"),
             "metrics": evaluation.get("metrics"),
@@ -112,4 +109,4 @@ async def what_the_watch_found(stores: StoresNow) -> Response:
 )
 async def json_schema_of_a_record(champion: ChampionNow) -> Response:
     """Of the value of features in a request."""
-    return json_reply(record_schema(champion.contract))
+    return json_reply(record_schema(champion.contract.sent))

@@ -17,7 +17,7 @@ from lambdas.api.models.predictions import (
 from lambdas.api.models.problem import ALWAYS, problems
 from lambdas.api.models.records import BatchRequest, Invocations, PredictRequest
 from lambdas.api.predictions.explain import check_offered, explain_record
-from lambdas.api.predictions.predict import predict, predict_csv
+from lambdas.api.predictions.predict import invocation_of, predict, predict_csv
 from lambdas.api.replies.reply import json_reply
 from lambdas.api.requests.body import CSV, JSON, media_type, parse_json, read_text
 from lambdas.api.requests.invocations import records_of, rows_of_csv
@@ -94,15 +94,14 @@ async def predict_in_mlflows_scoring_protocol(
     kind, text = media_type(request, (JSON, CSV)), await read_text(request)
     started: float = request.scope["started"]
     if kind == CSV:
-        rows = rows_of_csv(text, champion.contract, champion.allowed)
+        rows = rows_of_csv(text, champion.contract.sent, champion.allowed)
         predictions = predict_csv(champion, capture, rows, "invocations", started, challenger)
     else:
         features = records_of(parse_json(text, nan_is_null=True), champion.allowed)
         predictions = predict(
             champion, capture, Records(features, [None] * len(features)), "invocations", started, challenger
         )
-    columns_of_reply = ("label", "label_text", "probabilities", "prediction_id", "audit")
-    return json_reply({"predictions": [{key: row[key] for key in columns_of_reply} for row in predictions]})
+    return json_reply({"predictions": [invocation_of(row) for row in predictions]})
 
 
 @router.post(

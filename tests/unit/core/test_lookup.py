@@ -55,14 +55,14 @@ def test_every_line_is_found_and_no_other(lines: set[int], with_ids: bool, block
         assert (found is not None) == (line in lines)
         if found is not None:
             row = ordered.index(line)
-            assert found.label == labels[row]
-            assert found.probabilities == tuple(probabilities[row].tolist())
+            assert found.index == labels[row]
+            assert found.numbers == tuple(probabilities[row].tolist())
             assert found.record_id == (ids[row] or None if ids else None)
     whole = list(Lookup(Reads(body)).blocks(7))
     assert [line for some in whole for line in some.lines.tolist()] == ordered
-    assert [label for some in whole for label in some.labels.tolist()] == labels.tolist()
+    assert [label for some in whole for label in some.indices.tolist()] == labels.tolist()
     assert [name for some in whole for name in some.ids or []] == (ids or [])
-    assert np.array_equal(np.concatenate([some.probabilities for some in whole] or [probabilities]), probabilities)
+    assert np.array_equal(np.concatenate([some.numbers for some in whole] or [probabilities]), probabilities)
 
 
 @pytest.mark.parametrize("gap", [0, 1])
@@ -74,8 +74,8 @@ def test_a_large_file_is_read_in_a_few_small_ranges(gap: int) -> None:
         found = find(reads, line)
         assert found is not None
         row = lines.index(line)
-        assert (found.label, found.record_id) == (labels[row], str(line))
-        assert found.probabilities == tuple(probabilities[row].tolist())
+        assert (found.index, found.record_id) == (labels[row], str(line))
+        assert found.numbers == tuple(probabilities[row].tolist())
         assert len(reads.sizes) <= 7
         assert max(reads.sizes) <= 16 * 2**10
     assert (find(Reads(body), 700_001) is None) == bool(gap)

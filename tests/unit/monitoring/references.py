@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from andamio.contract.task import Classification
 from etl.profile import quantile_bins
 from monitoring import reference as references
 from monitoring.reference import FeatureReference, Reference, Scores
@@ -32,8 +33,7 @@ def reference(features, scores, labels, *, metric="roc_auc", holdout=None, group
         sample=0 if first is None else len(first.values),
         features=features,
         skipped=skipped or {},
-        classes=tuple("abcdefghij"[:classes]),
-        positive=1 if classes == 2 else -1,
+        task=Classification(tuple("abcdefghij"[:classes]), 1 if classes == 2 else -1),
         threshold=0.5,
         metric=metric,
         scores=Scores(labels, scores, np.arange(len(labels)) if groups is None else groups),

@@ -13,6 +13,7 @@ import pytest
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from andamio.captures.columns import CapturedRows
+from andamio.contract.task import Classification
 from andamio.errors import DocumentError
 from andamio.feedback import Feedback, Statement, keep
 from andamio.storage import layout
@@ -21,6 +22,7 @@ from monitoring.feedback import Joined, Lookup, StoredPredictions, join, read_fe
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CLASSES = ("healthy", "ill")
+TASK = Classification(CLASSES, 1)
 
 
 def at(minutes: float) -> datetime:
@@ -53,7 +55,7 @@ def of_record(record: str, label: str, minutes: float) -> Feedback:
 
 
 def joined(captured: CapturedRows, *said: Feedback) -> Joined:
-    return join(captured, said, CLASSES)
+    return join(captured, said, TASK)
 
 
 def labels(found: Joined) -> dict[int, str]:
@@ -184,9 +186,9 @@ def test_an_orphan_is_old_and_found_nowhere() -> None:
         of_record("unknown", "ill", 1),
         of_prediction("1" * 32, "ill", 24 * 60),
     ]
-    found = join(rows(), said, CLASSES, lookup(stored()))
+    found = join(rows(), said, TASK, lookup(stored()))
     assert (found.elsewhere, found.orphans, found.looked_up) == (9, 5, 8)
-    assert join(rows(), said, CLASSES).orphans == 0, "nobody looked"
+    assert join(rows(), said, TASK).orphans == 0, "nobody looked"
 
 
 def test_a_label_that_came_when_no_window_looks_at_its_prediction_any_more_is_late() -> None:
@@ -199,7 +201,7 @@ def test_a_label_that_came_when_no_window_looks_at_its_prediction_any_more_is_la
     ]
     store = stored()
     store.table.put_all([{"prediction_id": "in-table-too", "created": at(0).isoformat()}])
-    found = join(rows(), said, CLASSES, lookup(store, useless=timedelta(hours=5)))
+    found = join(rows(), said, TASK, lookup(store, useless=timedelta(hours=5)))
     assert (found.late, found.orphans) == (3, 1)
 
 
@@ -211,14 +213,14 @@ def test_what_may_have_been_predicted_and_is_no_longer_kept_is_no_orphan() -> No
         of_record("unknown", "ill", 1),
     ]
     month = {"kept": timedelta(days=30), "useless": timedelta(days=1)}
-    assert join(rows(), said, CLASSES, lookup(stored(), **month)).orphans == 3
-    assert join(rows(), said, CLASSES, lookup(stored(), **month, records=False)).orphans == 2
-    assert join(rows(), said, CLASSES, lookup(stored(), kept=timedelta(days=30))).orphans == 0
+    assert join(rows(), said, TASK, lookup(stored(), **month)).orphans == 3
+    assert join(rows(), said, TASK, lookup(stored(), **month, records=False)).orphans == 2
+    assert join(rows(), said, TASK, lookup(stored(), kept=timedelta(days=30))).orphans == 0
 
 
 def test_labels_that_an_earlier_window_looked_up_are_not_looked_up_again() -> None:
     said = [of_prediction("0" * 32, "ill", -60), of_prediction("1" * 32, "ill", 60)]
-    assert join(rows(), said, CLASSES, lookup(stored(), since=at(0))).looked_up == 1
+    assert join(rows(), said, TASK, lookup(stored(), since=at(0))).looked_up == 1
 
 
 def test_of_many_labels_without_a_prediction_a_sample_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +228,7 @@ def test_of_many_labels_without_a_prediction_a_sample_is_looked_up(monkeypatch: 
     store = stored()
     store.table.put_all([{"prediction_id": f"{n:032x}", "created": at(0).isoformat()} for n in range(1500)])
     said = [of_prediction(f"{n:032x}", "ill", 0) for n in range(2000)]
-    found = join(rows(), said, CLASSES, lookup(store))
+    found = join(rows(), said, TASK, lookup(store))
     assert found.looked_up == 200
     assert found.orphans == pytest.approx(500, abs=250)
 

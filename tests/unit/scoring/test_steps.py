@@ -67,13 +67,13 @@ class TestReleases:
         for version in versions:
             machine.context.model(version)
         assert list(machine.context._models) == versions[1:]
-        assert machine.context.open(versions[0]).threshold == 0.2
+        assert machine.context.open(versions[0]).answers.threshold == 0.2
 
     @pytest.mark.parametrize("threshold", [True, 1.5, "f1"])
     def test_one_without_a_usable_threshold_is_a_fault(self, machine: Machine, threshold: Any) -> None:
         version = seal_release(machine.models, machine.contract, threshold=threshold)
         with pytest.raises(ReleaseError, match="its threshold must be a number between 0 and 1"):
-            _ = machine.context.open(version).threshold
+            _ = machine.context.open(version).answers
 
 
 def test_the_desk_is_made_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

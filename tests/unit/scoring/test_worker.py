@@ -279,10 +279,10 @@ def test_the_table_and_the_lookup_say_what_the_part_says() -> None:
             "line": line,
             "expires_at": scored.plan.expires,
         }
-        assert HEART.classes[found.label] == row["label"]
+        assert HEART.classes[found.index] == row["label"]
         assert found.record_id == "7"
         assert np.allclose(list(item["probabilities"].values()), probabilities, atol=1e-7)
-        assert found.probabilities == tuple(item["probabilities"].values())
+        assert found.numbers == tuple(item["probabilities"].values())
     assert find(lambda start, length: scored.batch.get_range(key, start, length), 7) is None
 
 
