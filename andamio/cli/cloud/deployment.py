@@ -252,7 +252,7 @@ def _fingerprint(folder: Path, values: list[str]) -> str:
     folder = folder.resolve()
     digest = hashlib.sha256("\n".join(values).encode())
     files = [REPO / name for name in _FILES]
-    files += [folder / names.PROBLEM_FILE, folder / names.PREPARE_FILE]
+    files += [folder / name for name in (names.PROBLEM_FILE, names.PREPARE_FILE, names.PIPELINE_FILE)]
     for source in _SOURCES:
         files += [file for file in (REPO / source).rglob("*") if file.is_file() and file.suffix != ".pyc"]
     for file in sorted(files):
