@@ -104,3 +104,8 @@ def task_log_group(cluster: str) -> str:
 def training_execution(version: str) -> str:
     """The name of the execution that trains on a new data version; a name is used once."""
     return f"data-{version}"
+
+
+def retraining_execution(release: str, window: str) -> str:
+    """The name of the execution of ETL that the watch starts for a window (by its end, ISO 8601) of a release."""
+    return f"retrain-{release}-{window.replace('-', '').replace(':', '')}"

@@ -1,11 +1,12 @@
 """What a race would choose and cost, by any rule: replayed from trials that were scored once at every size.
 
-    python -m benchmarks.racing measure scores/ --rows 20000 80000 --tables steps mixed
+    python -m benchmarks.racing measure scores/ --rows 80000 --tables steps clusters
     python -m benchmarks.racing replay scores/ --write
 
 `measure` fits every trial on each share of train that a rung may have, and notes CPU seconds, on one thread, and the
 score of each fold on each larger share: a file a table. What was measured is not fitted again. `replay` takes these
-results through `racing.judge`, rung by rung, and compares with the full search: what both cost, and by how much
+results through `racing.judge`, rung by rung, each rung on some of the folds at that part of the cost of all, and
+compares with the full search: what both cost, and by how much
 the race's choice is behind, cross-validated on all rows. One search is one sample, so each rule is replayed on many:
 subsets of a table's trials, drawn with a fixed seed. They overlap, so they are not as many independent searches.
 """
@@ -44,7 +45,7 @@ from training.trials.selection import Score, error_of_difference
 from training.trials.trial import load_places, load_train
 
 ROWS, TRIALS = (20_000, 80_000), 12
-TABLES = ("steps", "mixed")
+TABLES = ("steps", "clusters")
 FAMILIES = ("logistic_regression", "random_forest", "hist_gradient_boosting", "mlp")
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 """The shares of train that each trial is fitted on."""
@@ -56,9 +57,10 @@ TINY = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A way to race: the shares of its rungs, and what `racing.judge` goes by at each of them."""
+    """A way to race: the shares of its rungs and the folds scored there, and what `racing.judge` goes by."""
 
     shares: tuple[float, ...]
+    folds: tuple[int, ...]
     kept: float
     noise: float
     fewest: int = 2
@@ -66,17 +68,23 @@ class Rule:
     def __str__(self) -> str:
         """Cells of the table."""
         shares = ", ".join(f"1/{1 / share:g}" for share in self.shares)
-        return f"{shares} | 1 of {self.kept:g} | {self.noise:g}"
+        return f"{shares} | {', '.join(map(str, self.folds))} | 1 of {self.kept:g} | {self.noise:g}"
 
 
-SET = Rule(sample.SHARES, racing.KEPT, racing.NOISE, racing.FEWEST)
+SET = Rule(sample.SHARES, (sample.FOLDS,) * len(sample.SHARES), racing.KEPT, racing.NOISE, racing.FEWEST)
 RULES = tuple(
     dict.fromkeys(
         (
             SET,
-            Rule((1 / 16, 1 / 4), 4, 2.0),
-            *(Rule((share,), kept, 2.0) for share in (1 / 16, 1 / 8, 1 / 4, 1 / 2) for kept in (4, 2)),
-            *(Rule((first, 1 / 2), kept, 2.0) for first in (1 / 8, 1 / 4) for kept in (3, 2)),
+            *(Rule((1 / 8, 1 / 2), both, 4, 2.0) for both in ((5, 5), (5, 3), (3, 2), (2, 2))),
+            *(Rule((1 / 8, 1 / 2), (3, 3), kept, 2.0) for kept in (3, 2)),
+            *(Rule((1 / 8, 1 / 2), (3, 3), 4, noise) for noise in (1.5, 3.0)),
+            *(
+                Rule((first, more), both, 4, 2.0)
+                for first, more in ((1 / 16, 1 / 4), (1 / 4, 1 / 2))
+                for both in ((5, 5), (3, 3))
+            ),
+            *(Rule((share,), (scored,), 4, 2.0) for share in (1 / 16, 1 / 8, 1 / 4) for scored in (5, 3)),
         )
     )
 )
@@ -184,7 +192,10 @@ def replay(measured: Mapping[tuple[str, int], Sequence[Any]]) -> str:
     """A line for each rule: on each table the mean cost, how far behind its choices are, and how often by more than
     their error."""
     names = [f"{name}, {rows:,} rows, {len(trials)} trials" for (name, rows), trials in measured.items()]
-    lines = [f"| first given | go on | errors | {' | '.join(names)} |", f"|---|---|---:|{'---|' * len(names)}"]
+    lines = [
+        f"| first given | of 5 folds | go on | errors | {' | '.join(names)} |",
+        f"|---|---|---|---:|{'---|' * len(names)}",
+    ]
     for rule in RULES:
         cells = [str(rule)]
         for trials in measured.values():
@@ -215,10 +226,10 @@ def race(trials: Sequence[Any], rule: Rule) -> Outcome:
         patch("training.search.racing.NOISE", rule.noise),
         patch("training.search.racing.FEWEST", rule.fewest),
     ):
-        for share, scored in zip(rule.shares, (*rule.shares[1:], 1.0), strict=True):
+        for share, scored, first in zip(rule.shares, (*rule.shares[1:], 1.0), rule.folds, strict=True):
             place, more = SHARES.index(share), SHARES.index(scored)
-            cost += sum(seconds(each, place, more) for each in going)
-            verdict = racing.judge([result(each, place, more) for each in going], going[0]["metric"], 0)
+            cost += sum(seconds(each, place, more, first) for each in going)
+            verdict = racing.judge([result(each, place, more, first) for each in going], going[0]["metric"], 0)
             kept = {each.trial for each in verdict.promoted}
             going = [each for each in going if each["spec"]["id"] in kept]
     cost += sum(seconds(each, last, last) for each in going)
@@ -233,16 +244,18 @@ def race(trials: Sequence[Any], rule: Rule) -> Outcome:
     )
 
 
-def seconds(trial: Any, place: int, more: int) -> float:
-    """What a trial cost that was fitted on one share and scored on a larger one."""
+def seconds(trial: Any, place: int, more: int, first: int | None = None) -> float:
+    """What a trial cost that was fitted on one share and scored on a larger one, on its first folds (None: on all)."""
     at = trial["at"][place]
-    return float(at["fit"] + at["predict"] * SHARES[more] + trial["loads"][more])
+    folds_run = len(at["folds"][f"{SHARES[more]}"][:first]) / len(at["folds"][f"{SHARES[more]}"])
+    return float(folds_run * (at["fit"] + at["predict"] * SHARES[more]) + trial["loads"][more])
 
 
-def result(trial: Any, place: int, more: int) -> ScoredTrial:
-    """The result that the trial has at a rung, or on all rows."""
+def result(trial: Any, place: int, more: int, first: int | None = None) -> ScoredTrial:
+    """The result that the trial has at a rung, or on all rows, on its first folds (None: on all)."""
     at = trial["at"][place]
     scores = at["folds"][f"{SHARES[more]}"]
+    defined = scores[:first]
     rows = trial["at"][more]["rows"]
     spec = TrialSpec(**trial["spec"])
     whole = place == len(SHARES) - 1
@@ -253,9 +266,9 @@ def result(trial: Any, place: int, more: int) -> ScoredTrial:
             "rows": None if whole else at["rows"],
         },
         metric=trial["metric"],
-        folds=scores,
+        folds=[*defined, *[None] * (len(scores) - len(defined))],
         fold_rows=[rows // len(scores)] * len(scores),
-        mean=statistics.fmean(scores),
+        mean=statistics.fmean(defined),
         se=0.0,
         columns=at["columns"],
         size_bytes=at["size_bytes"],

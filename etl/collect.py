@@ -1,4 +1,4 @@
-"""The sources of a data version: the raw objects at one moment, and their digest."""
+"""The sources of a data version: raw objects and captured records at one moment, and their digest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILE = "sources.json"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One version of one raw object, `modified` in ISO 8601."""
+    """One version of one object, `modified` in ISO 8601."""
 
     key: str
     version: str
@@ -44,10 +44,18 @@ class Source:
         """The unique key of a version; without the time, which S3 may round."""
         return self.key, self.version, self.etag
 
+    @property
+    def captured(self) -> bool:
+        """Whether it holds records that were predicted and then labelled, and is no raw object."""
+        return self.key.startswith(layout.CAPTURED)
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Raw objects, oldest first, and the settings that decide how they are read and split."""
+    """Captured records, then raw objects, oldest first, and the settings that decide how they are read and split.
+
+    A later row of an id takes the place of an earlier one: what was captured changes no raw row.
+    """
 
     objects: tuple[Source, ...]
     contract: str
@@ -55,10 +63,10 @@ class Sources:
 
     @classmethod
     def now(cls, lake: Objects, contract: Contract) -> Sources:
-        """The latest version of every raw object that is a data file."""
+        """The latest version of every raw object that is a data file; where there is one, captured records, too."""
         training = contract.training
         settings = {"holdout": training.holdout, "split": training.split, "seed": training.seed}
-        return cls(tuple(_raw_sources(lake)), contract.data_digest, settings)
+        return cls(tuple(_all_sources(lake)), contract.data_digest, settings)
 
     @property
     def digest(self) -> str:
@@ -68,7 +76,7 @@ class Sources:
 
     def are_current(self, lake: Objects) -> bool:
         """Whether the lake still holds these objects in these versions, and no others."""
-        return {source.version_key for source in self.objects} == {source.version_key for source in _raw_sources(lake)}
+        return {source.version_key for source in self.objects} == {source.version_key for source in _all_sources(lake)}
 
     def newer_than(self, event: Mapping[str, Any]) -> Source | None:
         """The newest object, when it is newer than the one that an event is about; its own event takes over.
@@ -106,8 +114,10 @@ def passed_over(lake: Objects) -> list[str]:
     return [info.key for info in _divided(lake)[1] if not info.key.endswith("/")]
 
 
-def _raw_sources(lake: Objects) -> list[Source]:
-    return [Source.of(info) for info in sorted(_divided(lake)[0], key=_order)]
+def _all_sources(lake: Objects) -> list[Source]:
+    raw = sorted(_divided(lake)[0], key=_order)
+    captured = sorted(lake.list(layout.CAPTURED), key=_order) if raw else []
+    return [Source.of(info) for info in (*captured, *raw)]
 
 
 def _divided(lake: Objects) -> tuple[list[ObjectInfo], list[ObjectInfo]]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from andamio.dataset.documents import InputRows, VersionRows
 from andamio.step import StepEvent, StepResult
 
 
 class CollectEvent(StepEvent):
-    """The step `collect`: the event of EventBridge about a raw file, as AWS has it, or {} for a start by hand."""
+    """The step `collect`: what started the execution.
+
+    It is the event of EventBridge about a raw file, as AWS has it, {} by hand, or {"because": WHY} from the watch.
+    """
 
     event: dict[str, Any]
 
@@ -27,9 +32,10 @@ class ReportEvent(StepEvent):
 
 
 class CommitEvent(InputEvent):
-    """The step `commit`: the data version of an input."""
+    """The step `commit`: the data version of an input, and what started the execution."""
 
     version: str
+    event: dict[str, Any] = Field(default_factory=dict)
 
 
 class NoRawFiles(StepResult):
@@ -108,7 +114,8 @@ class VersionSummary(StepResult):
 
     `training` names the execution that trains on it, `report` is the key of its report (null when it could not be
     drawn). `suspects` counts those of the leakage audit; `warnings` has the first of them in words, `findings` the
-    first of what else a person should know.
+    first of what else a person should know. `request` is the input of training: the version, and why the watch asked
+    for it where it did.
     """
 
     status: Literal["published", "unchanged"]
@@ -121,3 +128,4 @@ class VersionSummary(StepResult):
     warnings: list[str]
     findings: list[str]
     report: str | None
+    request: dict[str, str]

@@ -20,8 +20,11 @@ MOST_CELLS = 390_000_000
 published in half of them (benchmarks/etl.py). Other cells cost more, and a function's CPU is another."""
 MOST_ROWS = 12_000_000
 """What a function has memory for where a column, such as an id, has another short text in each row. Else it takes under
-two thirds of its 3,008 MB (benchmarks/etl.py). Long texts that differ in each row need more than it has: 64 characters
-take about 290 bytes a row, so that some 9 million rows are the most. That is not refused beforehand."""
+two thirds of its 3,008 MB (benchmarks/etl.py)."""
+MOST_TEXT = 2_200_000_000
+"""Bytes of memory that the largest column of text may take, of which a function holds one at a time: some 9 million
+rows of 64 characters that differ in each row. Counted while files are read, since their beginning does not tell how
+many texts recur."""
 MOST_BYTES = 4 * 10**9
 """Of one file as it lies there: it is copied to the function's disk, where the rows of all files need room, too."""
 LOOKED_INTO_FROM = 20_000_000
@@ -30,8 +33,8 @@ MARGIN = 1.25
 """How many times too large an estimate may be: rows at the beginning of a file can be shorter than others."""
 
 
-class TooManyRows(Exception):
-    """The files turned out to have more rows than a function can take: a message for people."""
+class TooMuch(Exception):
+    """The files turned out to hold more than a function can take: a message for people."""
 
 
 def too_large(lake: Objects, contract: Contract, sources: Sequence[Source]) -> str:
@@ -63,6 +66,15 @@ def too_many(contract: Contract, rows: str) -> str:
         f"The raw files have {rows} rows, and ETL takes up to {most_rows(contract):,} of "
         f"{len(contract_columns(contract))} columns: remove files (andamio ingest --remove NAME), or replace them by a "
         "random sample of their rows. More rows than that seldom make a better model."
+    )
+
+
+def too_long(column: str, rows: int) -> str:
+    """What to tell a person about a column whose texts are more than a function can take, after so many rows."""
+    return (
+        f"After {rows:,} rows the texts of '{column}' are more than ETL has memory for: they are long, and most differ "
+        "from row to row. Leave the column out of problem.toml if it is no feature, make its texts shorter, or replace "
+        "the files by a random sample of their rows (andamio ingest --remove NAME removes a file)."
     )
 
 

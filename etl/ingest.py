@@ -1,4 +1,8 @@
-"""From raw objects to rows: reading, replacement by id, validation, rejects."""
+"""From raw objects to rows: reading, replacement by id, validation, rejects.
+
+Captured records are read by the same reader. A row of theirs is called by its prediction, so that it stays the same
+row in a file that grows, and has the key of a raw row whose record it equals, so that both are on one side.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,9 @@ import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.columns import file_columns, table_columns
-from andamio.dataset.digests import DigestTexts, digest_of
+from andamio.dataset.columns import contract_columns, file_columns, table_columns
+from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
+from andamio.dataset.records import record_digests
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import Violation
 from andamio.prepare.check import check_rows
@@ -25,6 +30,7 @@ from andamio.prepare.samples import RECORDS, as_sent, keeps_records
 from andamio.records.names import why_unusable
 from andamio.records.parse import parse
 from andamio.records.table import Table
+from andamio.storage import layout
 from andamio.storage.ports import Objects
 from andamio.tabular.arrow import cells_of
 from andamio.tabular.columns import column_kinds
@@ -34,7 +40,7 @@ from andamio.tabular.read_as import ReadAs
 from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
 from etl.collect import Source
-from etl.extent import TooManyRows, most_rows, too_many
+from etl.extent import MOST_TEXT, TooMuch, most_rows, too_long, too_many
 from etl.quarantine import PackedRejects, Reject, Rejects, Violations, masked_cells
 from etl.split import SealedSplit, key_columns, row_keys
 from etl.staging import Chunks, Scratch, StagedRows
@@ -114,9 +120,9 @@ def ingest(
     """Read every source in its very version, from the oldest to the newest, so that the latest row of an id wins.
 
     What is in memory does not grow with the files but by about 50 bytes for each row, and by what is rejected. Raises
-    `TooManyRows`, and `PrepareError` where the problem's own code is at fault.
+    `TooMuch`, and `PrepareError` where the problem's own code is at fault.
     """
-    reader = _Reader(contract, split, code)
+    reader = _Reader(contract, split, code, captured=any(source.captured for source in sources))
     for source in sources:
         scratch = Scratch()
         reader.read(FileReport(source), scratch.fetch(lake, source.key, "raw", version=source.version or None))
@@ -127,7 +133,8 @@ def ingest(
 class _Part:
     """What stays in memory of some rows, `[rows]` each: digests, labels and times of all, the unusable ones by index.
 
-    `broken` are rows that are none, and so have no place among the others.
+    `records` are digests of the records, None where nothing was captured; `named` says which rows have an id that is
+    not only the prediction's. `broken` are rows that are none, and so have no place among the others.
     """
 
     report: FileReport
@@ -141,16 +148,19 @@ class _Part:
     rejects: PackedRejects
     coerced: Mapping[str, int]
     left_out: NDArray[np.int64]
+    records: DigestArray | None = None
+    named: NDArray[np.bool_] | None = None
 
 
 class _Reader:
     """Reads files into chunks."""
 
-    def __init__(self, contract: Contract, split: SealedSplit | None, code: OwnCode | None) -> None:
+    def __init__(self, contract: Contract, split: SealedSplit | None, code: OwnCode | None, *, captured: bool) -> None:
         self._contract = contract
         self._sent = contract.sent
         self._code = code
         self._unchecked = code is not None
+        self._captured = captured
         self._split = split
         self._keys = key_columns(self._sent) if split is None else split.columns
         self._columns = file_columns(contract)
@@ -177,9 +187,9 @@ class _Reader:
             report.read_as, blocks = read_file(
                 report.source.key,
                 body,
-                self._sent,
-                column_kinds(self._sent, self._columns),
-                exact=self._keys,
+                self._read_by(report),
+                column_kinds(self._read_by(report), self._columns_of(report)),
+                exact=(*self._keys, ROW) if report.source.captured else self._keys,
             )
             read = 0
             for rows in blocks:
@@ -197,34 +207,37 @@ class _Reader:
     def _count(self, rows: int) -> None:
         self._rows += rows
         if self._rows > most_rows(self._contract):
-            raise TooManyRows(too_many(self._contract, f"more than {most_rows(self._contract):,}"))
+            raise TooMuch(too_many(self._contract, f"more than {most_rows(self._contract):,}"))
 
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
         present = set(names)
-        report.extra = [name for name in names if name and name not in self._columns]
-        report.absent = [name for name in self._columns if name not in present]
-        report.unusable = why_unusable(names, self._sent)
+        own = {ROW} if report.source.captured else set()
+        columns = self._columns_of(report)
+        report.extra = [name for name in names if name and name not in columns and name not in own]
+        report.absent = [name for name in columns if name not in present]
+        report.unusable = why_unusable(names, self._read_by(report))
         return bool(report.unusable)
 
     def _part(self, report: FileReport, read_as: ReadAs, rows: Rows, places: NDArray[np.int64]) -> _Part:
         contract, count = self._contract, len(rows.lines)
-        sent = parse(self._sent, rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or ".")
-        if self._unchecked and count:
-            check_rows(contract, self._code, sent, training=True)
-            self._unchecked = False
-        found = prepared_for_training(contract, self._code, sent)
-        table, left_out = found.table, np.flatnonzero(found.left_out)
+        sent = parse(
+            self._read_by(report), rows.columns, count, text=rows.text, training=True, decimal=read_as.decimal or "."
+        )
+        table, without = self._prepared(sent) if not report.source.captured else (sent, np.zeros(count, dtype=bool))
+        left_out = np.flatnonzero(without)
         columns = table_columns(contract, table)
-        digests = (digest_of(f"{report.sha256}/{place}") for place in places.tolist())
-        identities = np.fromiter(digests, dtype=np.uint64, count=count)
+        called = cells_of(rows.exact[ROW]) if report.source.captured else places.tolist()
+        where = layout.CAPTURED if report.source.captured else f"{report.sha256}/"
+        identities = np.fromiter((digest_of(f"{where}{one}") for one in called), dtype=np.uint64, count=count)
         cells = {name: _key_cells(rows, name) for name in self._keys}
         keys = (
             row_keys(self._keys, contract.data.missing, cells, count)
             if self._split is None
             else self._split.keys(cells, DigestTexts(identities))
         )
-        self._keep_samples(sent, found.left_out | table.bad, identities)
+        if not report.source.captured:
+            self._keep_samples(sent, without | table.bad, identities)
         assert table.labels is not None  # read with training=True
         id_column, time = contract.problem.id, contract.problem.time
         ids = None if id_column is None else columns[id_column]
@@ -239,16 +252,39 @@ class _Reader:
             *self._rejects(report, rows, table.violations),
             dict(table.coerced),
             left_out,
+            record_digests(columns, list(contract.inputs)) if self._captured else None,
+            None if ids is None or not report.source.captured else ids != np.array(called, dtype=object),
         )
         if count:
             self._chunks.add(columns)
+            self._weigh()
         return part
+
+    def _prepared(self, sent: Table) -> tuple[Table, NDArray[np.bool_]]:
+        """The features of rows as they are sent, and which of them are left out of training `[rows]`."""
+        if self._unchecked and sent.rows:
+            check_rows(self._contract, self._code, sent, training=True)
+            self._unchecked = False
+        found = prepared_for_training(self._contract, self._code, sent)
+        return found.table, found.left_out
+
+    def _read_by(self, report: FileReport) -> Contract:
+        """The contract of a file's columns: a captured record holds features already."""
+        return self._contract if report.source.captured else self._sent
+
+    def _columns_of(self, report: FileReport) -> tuple[str, ...]:
+        return contract_columns(self._contract) if report.source.captured else self._columns
 
     def _keep_samples(self, sent: Table, without: NDArray[np.bool_], identities: NDArray[np.uint64]) -> None:
         if not keeps_records(self._contract):
             return
         for row in np.flatnonzero(~without)[: RECORDS - len(self._samples)].tolist():
             self._samples[int(identities[row])] = as_sent(self._contract, sent, row)
+
+    def _weigh(self) -> None:
+        name, size = self._chunks.largest_text()
+        if size > MOST_TEXT:
+            raise TooMuch(too_long(name, self._rows))
 
     def _rejects(
         self, report: FileReport, rows: Rows, problems: Sequence[Violation]
@@ -263,7 +299,7 @@ class _Reader:
             violations = tuple(by_row[row])
             violations = self._problems.setdefault(violations, violations)
             original = rows.original(row)
-            cells = masked_cells(self._sent, {name: original.get(name) for name in self._columns})
+            cells = masked_cells(self._read_by(report), {name: original.get(name) for name in self._columns_of(report)})
             found.append(Reject(source.key, source.version, int(rows.lines[row]), violations, cells))
         for broken in rows.broken:
             violations = (("", broken.reason, "unreadable-row"),)
@@ -301,6 +337,8 @@ class _Reader:
         identities = _joined([part.identities for part in parts], np.uint64)
         keys = _joined([part.keys for part in parts], np.uint64)
         all_times = _joined(known, np.dtype("datetime64[s]"))
+        if self._captured:
+            self._beside_equal(keys, valid)
         self._parts = []
         return Ingested(
             files=self._files,
@@ -314,6 +352,23 @@ class _Reader:
             coerced=coerced,
             samples=self._samples,
         )
+
+    def _beside_equal(self, keys: NDArray[np.uint64], valid: NDArray[np.bool_]) -> None:
+        """Give captured rows that equal a raw row its key, unless they have a group or an id of their own."""
+        if self._contract.problem.group is not None if self._split is None else self._split.key == "group":
+            return
+        parts = self._parts
+        records = np.concatenate([part.records for part in parts if part.records is not None])
+        captured = np.concatenate([np.full(len(part.labels), part.report.source.captured) for part in parts])
+        own = [np.zeros(len(part.labels), dtype=bool) if part.named is None else part.named for part in parts]
+        named = np.concatenate(own)
+        raw = np.flatnonzero(valid & ~captured)
+        known, first = np.unique(records[raw], return_index=True)
+        if len(known):
+            rows = np.flatnonzero(valid & captured & ~named)
+            places = np.minimum(np.searchsorted(known, records[rows]), len(known) - 1)
+            equal = known[places] == records[rows]
+            keys[rows[equal]] = keys[raw[first[places[equal]]]]
 
     def _latest(self, starts: Sequence[int]) -> NDArray[np.bool_]:
         """Which rows of usable files have no later row of their id there: `[rows]`."""

@@ -18,7 +18,15 @@ from andamio.contract import Contract
 from andamio.contract.tables import Feature
 from andamio.contract.task import Regression
 from andamio.dataset.columns import Columns, missing
-from andamio.dataset.documents import Bins, DatasetProfile, FeatureProfile, LabelConflicts, ProfileClasses, ProfileRows
+from andamio.dataset.documents import (
+    Bins,
+    DatasetProfile,
+    FeatureProfile,
+    LabelConflicts,
+    ProfileClasses,
+    ProfileRows,
+    RefusedRows,
+)
 from etl.bands import in_bands
 
 BINS = 64
@@ -27,7 +35,13 @@ _LONGEST_VALUE = 200
 _TRUTH = {0.0: "false", 1.0: "true"}
 
 
-def profile(contract: Contract, columns: Columns, labels: NDArray[Any], holdout: NDArray[np.bool_]) -> DatasetProfile:
+def profile(
+    contract: Contract,
+    columns: Columns,
+    labels: NDArray[Any],
+    holdout: NDArray[np.bool_],
+    refused: RefusedRows | None = None,
+) -> DatasetProfile:
     """The profile of a data version from all of its rows: `labels` `[rows]` the truth, `holdout` `[rows]`.
 
     The classes of a regression are bands of its target, whose own statistics are those of train.
@@ -43,6 +57,7 @@ def profile(contract: Contract, columns: Columns, labels: NDArray[Any], holdout:
         conflicts=label_conflicts(contract, columns, labels),
         features={name: _feature(feature, columns[name][train]) for name, feature in contract.features.items()},
         target=None if numbers is None else _feature(Feature(type="number"), numbers),
+        refused=refused,
     )
 
 

@@ -73,15 +73,16 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
         lake.put_new_file(layout.dataset_rows(version, side), file)
     lake.put_new(
         layout.dataset(version, PROFILE),
-        profile(contract, rows, labels, holdout).to_json(),
+        profile(contract, rows, labels, holdout, info.refused).to_json(),
         content_type="application/json",
     )
     by_class, bands = in_bands(contract, labels, ~holdout)
     suspects, checked = audit(by_class, rows, bands, holdout, split, places)
-    documents.write_once(lake, layout.dataset(version, AUDIT), audit_document(suspects, checked, found))
     if keeps_records(contract):
         _publish_samples(lake, digest, version, rows[ROW][~holdout])
     sides = {"train": int((~holdout).sum()), "holdout": int(holdout.sum())}
+    audited = audit_document(suspects, checked, found, sides["train"])
+    documents.write_once(lake, layout.dataset(version, AUDIT), audited)
     manifest = DatasetManifest(
         version=version,
         created=now.isoformat(timespec="seconds"),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.documents import RejectReason
+from andamio.dataset.documents import RefusedField, RefusedRows, RejectReason
 
 FILE = "rejects.jsonl"
 MOST_STORED = 100_000
@@ -138,6 +138,19 @@ def count_reasons(rejects: Iterable[Reject]) -> list[RejectReason]:
         RejectReason(column=column, code=code, reason=reason, rows=rows)
         for (column, reason, code), rows in ranked[:_MAX_REASONS]
     ]
+
+
+def refused_rows(contract: Contract, rejects: Iterable[Reject], rows: int) -> RefusedRows:
+    """How many of so many `rows` were refused for their inputs, and for what, most frequent first."""
+    refused = 0
+    counts: Counter[tuple[str, str]] = Counter()
+    for reject in rejects:
+        faults = {(column, code) for column, _, code in reject.violations if column in contract.inputs}
+        refused += bool(faults)
+        counts.update(faults)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    reasons = [RefusedField(column=column, code=code, rows=number) for (column, code), number in ranked[:_MAX_REASONS]]
+    return RefusedRows(rows=rows, refused=refused, reasons=reasons)
 
 
 def first_messages(rejects: Iterable[Reject]) -> list[str]:

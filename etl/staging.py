@@ -1,8 +1,8 @@
 """Rows while they are made into a data version: in chunks on disk, read a column at a time.
 
 What is in memory is a column, and a few numbers for each row, however many columns there are. The largest column
-decides: one whose texts differ in each row takes the texts themselves, some 290 bytes a row of 64 characters. A chunk
-is a file of columns as a data version has them.
+decides: one whose texts differ in each row takes the texts themselves. A chunk is a file of columns as a data version
+has them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.dataset.columns import ColumnFile, Columns, to_bytes, type_name
+from andamio.dataset.columns import TEXT, ColumnFile, Columns, to_bytes, type_name
 from andamio.dataset.version import KEY, ROW
 from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import layout
@@ -29,6 +30,9 @@ from andamio.storage.ports import Objects
 CHUNK = 4_194_304
 """Cells of a chunk, or a few more: it is written when it has so many, wide tables after fewer rows."""
 INDEX = "index.npy"
+BYTES_OF_A_TEXT, COPIES = 110, 2
+"""What a text takes while its column is made into a file: its object and its places in an array and a dictionary, and
+its bytes as often (benchmarks/etl.py)."""
 _PIECE = 8 * 2**20
 _PREFIX = "andamio-etl-"
 
@@ -95,6 +99,7 @@ class Chunks:
         self._sizes: list[int] = []
         self._waiting: list[dict[str, NDArray[Any]]] = []
         self._rows = 0
+        self._texts: Counter[str] = Counter()
         self.types: list[tuple[str, str]] = []
 
     def add(self, columns: dict[str, NDArray[Any]]) -> None:
@@ -125,6 +130,13 @@ class Chunks:
         """How many rows each file has."""
         return self._sizes
 
+    def largest_text(self) -> tuple[str, int]:
+        """The column of text that takes the most memory when it is read, and about how many bytes; "", 0 for none.
+
+        A text counts once in each file, since files are read one by one.
+        """
+        return max(self._texts.items(), key=lambda pair: pair[1], default=("", 0))
+
     def fetch(self, lake: Objects, digest: str, name: str) -> Path:
         """A file of staging/INPUT/; raises `ObjectNotFound`."""
         return self._scratch.fetch(lake, layout.staging(digest, name), name)
@@ -141,6 +153,10 @@ class Chunks:
         """Take a file as the next chunk."""
         with ColumnFile(file) as columns:
             self.types = columns.types
+            for name, kind in self.types:
+                if kind == TEXT:
+                    texts, size = columns.distinct(name)
+                    self._texts[name] += texts * BYTES_OF_A_TEXT + round(size * COPIES)
         self._files.append(file)
 
 

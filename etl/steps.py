@@ -39,7 +39,7 @@ from etl.events import (
     ValidInput,
     VersionSummary,
 )
-from etl.extent import TooManyRows, too_large
+from etl.extent import TooMuch, too_large
 from etl.publish import CannotSplit, cutoff_of, publish, read_audit, read_current, read_manifest
 from etl.staging import remove_abandoned
 from etl.validate import absent_columns, read_info, validate
@@ -92,7 +92,7 @@ def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | Newer
         return Rejection(input=event.input, message=message)
     try:
         info = validate(etl.lake, etl.contract, sources, etl.code)
-    except (TooManyRows, PrepareError) as error:
+    except (TooMuch, PrepareError) as error:
         return Rejection(input=event.input, message=str(error))
     if info is None:
         return NewerInput(input=event.input, message=_CHANGED)
@@ -150,6 +150,7 @@ def commit_step(etl: Etl, event: CommitEvent) -> VersionSummary | NewerInput | M
         warnings=[suspect.message for suspect in suspects[:_WARNINGS]],
         findings=findings[:_WARNINGS],
         report=_report(lake, version),
+        request={"dataset": version, **_because(event)},
     )
     for _ in range(_MAX_ATTEMPTS):
         current = read_current(lake)
@@ -188,6 +189,12 @@ def _write(lake: Objects, current: CurrentDataset, etag: str | None) -> bool:
     except PreconditionFailed:
         return False
     return True
+
+
+def _because(event: CommitEvent) -> dict[str, str]:
+    """Why the watch started this execution; nothing where new data did."""
+    said = event.event.get("because")
+    return {"because": said} if isinstance(said, str) else {}
 
 
 def _report(lake: Objects, version: str) -> str | None:

@@ -117,6 +117,8 @@ def _info(
     contract: Contract, sources: Sources, ingested: Ingested, rejects: Rejects, message: str, split: str | None
 ) -> StagedInput:
     files = ingested.files
+    used = [report for report in files if not (report.refused or report.unusable)]
+    of_used = (reject for report in used for reject in rejects.of_file(report.source.key, report.source.version))
     return StagedInput(
         input=sources.digest,
         contract=sources.contract,
@@ -135,6 +137,7 @@ def _info(
         reasons=quarantine.count_reasons(rejects),
         first=quarantine.first_messages(rejects),
         coerced=dict(sorted(ingested.coerced.items())),
+        refused=quarantine.refused_rows(contract, of_used, sum(report.valid + report.rejected for report in used)),
     )
 
 
@@ -203,7 +206,8 @@ def _removal_command(report: FileReport) -> str:
 
 def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects, key: str) -> str:
     """Why no data version can be published from these rows, or ""."""
-    lacking = [report for report in ingested.files if report.unusable]
+    raw = [report for report in ingested.files if not report.source.captured]
+    lacking = [report for report in raw if report.unusable]
     if lacking:
         more = f" ({len(lacking) - 1} more files lack columns)" if len(lacking) > 1 else ""
         return (
@@ -211,7 +215,7 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects,
             "problem.toml. Fix "
             f"the file and upload it again under the same name, or remove it: {_removal_command(lacking[0])}"
         )
-    rejected = sum(report.rejected for report in ingested.files)
+    rejected = sum(report.rejected for report in raw)
     total = rejected + ingested.rows
     if rejected > MAX_BAD_SHARE * total:
         top = "; ".join(
@@ -228,9 +232,9 @@ def _rejection_message(contract: Contract, ingested: Ingested, rejects: Rejects,
         return (
             f"{rejected} of {total} rows break the contract, more than {MAX_BAD_SHARE:.0%}: {top}. "
             f"{stored}. Fix the files or problem.toml, or remove a file: "
-            f"{_removal_command(max(ingested.files, key=lambda report: report.rejected))}"
+            f"{_removal_command(max(raw, key=lambda report: report.rejected))}"
         )
-    unreadable = [report for report in ingested.files if report.refused]
+    unreadable = [report for report in raw if report.refused]
     if total == 0:
         if unreadable:
             first = unreadable[0]

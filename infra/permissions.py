@@ -74,10 +74,10 @@ def may_tell(to: Stores, *types: EventType) -> Permission:
 
 
 def etl(to: Stores) -> list[Permission]:
-    """Reads raw files by version, writes data versions and rejected rows."""
+    """Reads raw files and captured records by version, writes data versions and rejected rows."""
     return [
         listing(to.lake, versions=True),
-        objects(to.lake, ["s3:GetObjectVersion"], layout.RAW),
+        objects(to.lake, ["s3:GetObjectVersion"], layout.RAW, layout.CAPTURED),
         objects(to.lake, READ_WRITE, layout.STAGING, layout.DATASETS),
         objects(to.lake, ["s3:PutObject"], layout.QUARANTINE),
     ]
@@ -170,6 +170,8 @@ def api(to: Stores) -> list[Permission]:
 def monitor(to: Stores) -> list[Permission]:
     """Reads captures, labels and the champion's release; writes reports, puts what was measured, tells what was found.
 
+    For a retraining it reads the current data version and writes the records that were captured and labelled.
+
     A label whose prediction is not in the window is looked up in the predictions table, or its batch in the bucket.
     """
     return [
@@ -182,10 +184,11 @@ def monitor(to: Stores) -> list[Permission]:
         listing(to.models),
         # By version: what was written is looked at, whatever follows it.
         objects(to.lake, [*READ_WRITE, "s3:GetObjectVersion"], layout.CAPTURES),
-        objects(to.lake, READ_WRITE, layout.MONITORING),
+        objects(to.lake, READ_WRITE, layout.MONITORING, layout.CAPTURED),
+        objects(to.lake, READ, layout.DATASETS),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
         MAY_MEASURE,
-        may_tell(to, "Drift seen", "Performance worse"),
+        may_tell(to, "Drift seen", "Performance worse", "Retraining started"),
     ]
 
 

@@ -52,10 +52,11 @@ class DrawnPage(StepResult):
 
 
 class Verdict(StepResult):
-    """What was found; `tell` says whether there is news for EventBridge.
+    """What was found; `tell` says whether there is news for EventBridge, `retrain` whether a training is to start.
 
     `latest` is false where a newer window has a report already. `moved` names the features that moved most, most
-    first; `findings` has the first ones in words. `page` is null where it could not be drawn.
+    first; `findings` has the first ones in words. `page` is null where it could not be drawn,
+    `retraining` where the contract does not ask for it.
     """
 
     window: str
@@ -70,9 +71,41 @@ class Verdict(StepResult):
     page: str | None
     latest: bool
     tell: bool
+    retrain: bool
+    retraining: str | None
 
 
 class Told(StepResult):
     """The events that were sent, by type."""
 
     sent: list[str]
+
+
+class ClaimedRetraining(StepResult):
+    """A training is to begin, or has: the name of its execution of ETL, and why."""
+
+    status: Literal["claimed"] = "claimed"
+    window: str
+    execution: str
+    because: str
+
+
+class HeldRetraining(StepResult):
+    """Another training keeps this one back."""
+
+    status: Literal["held"] = "held"
+    window: str
+    message: str
+
+
+class BegunEvent(StepEvent):
+    """The step `begun`: the execution of ETL that is there now."""
+
+    execution: str
+
+
+class BegunRetraining(StepResult):
+    """It is noted and told."""
+
+    status: Literal["begun"] = "begun"
+    execution: str

@@ -151,7 +151,7 @@ def _data(reference: Reference, evidence: Evidence, settings: Monitor, before: B
         Limits.of(settings),
         rows_seen=evidence.rows_seen,
         refused=Refused(evidence.rows_seen + evidence.rejected, evidence.rejected, evidence.rejections),
-        refused_before=_usual_rejects(before),
+        refused_before=_usual_rejects(before, reference),
     )
 
 
@@ -173,10 +173,10 @@ def _performance(
             return measured, None
 
 
-def _usual_rejects(before: Before) -> Refused | None:
-    """What is usual among refused records, by the earlier reports."""
+def _usual_rejects(before: Before, reference: Reference) -> Refused | None:
+    """What is usual among refused records, by the earlier reports and the data trained on."""
     reports = [report for _, report in before.apart] + ([] if before.last is None else [before.last])
-    return lowest(report.data.rejects for report in reports if report.data is not None)
+    return lowest((report.data.rejects for report in reports if report.data is not None), reference.refused)
 
 
 def _alarms(data: DataDrift | None, performance: Performance | None) -> list[Alarm]:

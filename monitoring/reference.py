@@ -18,6 +18,7 @@ from andamio.errors import ReleaseError
 from andamio.release.release import Release
 from andamio.release.samples import OutOfFoldScores, ReferenceRows
 from andamio.stats.conformal import Margins
+from monitoring.drift.rejects import Refused
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -77,7 +78,7 @@ class Reference:
 
     `features` by name, private ones and those that the model ignores left out, with the reason in `skipped`; `rows` of
     train were profiled, `sample` of them are held as they are. A classifier has a `threshold`, a regression the
-    `margins` of its intervals.
+    `margins` of its intervals. `refused` is what the contract refused of the data.
     """
 
     release: str
@@ -91,6 +92,7 @@ class Reference:
     holdout: Mapping[str, HoldoutFigure]
     threshold: float = 0.5
     margins: Margins | None = None
+    refused: Refused | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -169,7 +171,16 @@ def build(
             np.asarray(out_of_fold.groups, dtype=np.int64),
         ),
         holdout=_holdout(evaluation),
+        refused=_refused(profile),
     )
+
+
+def _refused(profile: DatasetProfile) -> Refused | None:
+    """What the contract refused of the data."""
+    found = profile.refused
+    if found is None:
+        return None
+    return Refused(found.rows, found.refused, {(one.column, one.code): one.rows for one in found.reasons})
 
 
 def _feature(profile: FeatureProfile, cells: Sequence[str | float | None]) -> FeatureReference:

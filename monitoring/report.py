@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from andamio.contract.tables import TaskName
 from andamio.storage.documents import Document, Part
@@ -14,7 +14,17 @@ from monitoring.results import DataDrift, Estimate, Performance
 Status = Literal["quiet", "alarm", "not-enough-data"]
 Alarm = Literal["drift", "rejects", "performance", "coverage"]
 Kind = Literal[
-    "drift", "joint", "predictions", "rejects", "performance", "coverage", "bias", "intervals", "orphans", "capture"
+    "drift",
+    "joint",
+    "predictions",
+    "rejects",
+    "performance",
+    "coverage",
+    "bias",
+    "intervals",
+    "orphans",
+    "capture",
+    "retraining",
 ]
 
 REPORT, PAGE, WINDOW = "report.json", "report.html", "window.json"
@@ -85,6 +95,27 @@ class Persistence(Part):
     persistent: bool
 
 
+class Retraining(Part):
+    """Whether the watch starts a training for this window, and why, or why not.
+
+    "missing": something lacks that a training needs, a sentence each in `missing`; "waiting": a training was started
+    before. `records` have a label and may be trained on; `new` of them are not in the current data version, by class in
+    `classes`. `equal` ones equal a row of it, of which `contradicting` have a label that no such row has. `left_out`
+    counts labels that are of no use here, by the reason.
+    """
+
+    status: Literal["not-needed", "missing", "waiting", "start"]
+    message: str
+    reason: str | None
+    missing: list[str] = Field(default_factory=list)
+    records: int = 0
+    new: int = 0
+    classes: dict[str, int] = Field(default_factory=dict)
+    equal: int = 0
+    contradicting: int = 0
+    left_out: dict[str, int] = Field(default_factory=dict)
+
+
 class Finding(Part):
     """One thing that a person should know: what, since when, how sure, and what to do.
 
@@ -126,9 +157,13 @@ class Report(Document):
     nothing was captured for hours, to say that all is well. `message` says it in a sentence, `findings` has what a
     person should know, the gravest first, `notes` what limits the report. `new` are alarms that the report before
     did not have. `since` says of an alarm and `features_since` of a feature which window had it first. `data`,
-    `performance` and `estimate` are null where they could not be made: a note says why. `metrics` are what
+    `performance` and `estimate` are null where they could not be made: a note says why. `retraining` is null where the
+    contract does not ask for it. `metrics` are what
     CloudWatch gets; a decision that could not be made has none.
     """
+
+    # Reports of before are read without a field that came later; those of now have all.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     problem: str
     system: str
@@ -151,6 +186,7 @@ class Report(Document):
     estimate: Estimate | None
     trends: list[Trend]
     metrics: dict[str, float]
+    retraining: Retraining | None = None
     page: str = Field(description="The key of the page of this report, in the lake.")
 
 
@@ -170,7 +206,7 @@ class LatestReport(Document):
 
 def schema() -> str:
     """The JSON Schema of a report, as docs/monitoring.schema.json has it."""
-    return json.dumps(Report.model_json_schema(), indent=1) + "\n"
+    return json.dumps(Report.model_json_schema(mode="serialization"), indent=1) + "\n"
 
 
 if __name__ == "__main__":

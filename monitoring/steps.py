@@ -1,4 +1,6 @@
-"""The steps of the watch, in the order of `stepfunctions/monitor.asl.json`: gather, compare, draw, publish, tell.
+"""The steps of the watch, in the order of `stepfunctions/monitor.asl.json`.
+
+They are gather, compare, draw, publish, tell; claim and begun where a training follows.
 
 The first fixes window and champion; each writes what it found under the window's key, once. An execution that is cut
 off and started again for the same window ends with the same files.
@@ -19,12 +21,16 @@ from andamio.step import Step
 from andamio.storage import documents, layout
 from andamio.storage.events import EventType, make_event
 from andamio.storage.ports import Events, Objects
-from monitoring import evidence, history, latest
+from monitoring import evidence, history, latest, words
 from monitoring.events import (
+    BegunEvent,
+    BegunRetraining,
+    ClaimedRetraining,
     ComparedWindow,
     DrawnPage,
     GatheredWindow,
     GatherEvent,
+    HeldRetraining,
     NoModel,
     Told,
     Verdict,
@@ -32,7 +38,7 @@ from monitoring.events import (
 )
 from monitoring.feedback import Elsewhere
 from monitoring.judge import Before, judge
-from monitoring.ports import Metrics
+from monitoring.ports import Metrics, Retrainer
 from monitoring.reference import Reference, of_release
 from monitoring.report import PAGE, REPORT, WINDOW, Alarm, Report
 from monitoring.window import FixedWindow, Window, iso, moment, of_event
@@ -57,6 +63,7 @@ class Watch:
     system: str
     metrics: Metrics
     events: Events
+    retrainer: Retrainer
     now: datetime
 
 
@@ -91,7 +98,7 @@ def gather_step(to: Watch, event: GatherEvent) -> GatheredWindow | NoModel:
 def compare_step(to: Watch, event: WindowEvent) -> ComparedWindow:
     """Compare the window with its champion, unless its report is there."""
     window, fixed = _fixed(to.lake, event)
-    report = documents.once(to.lake, window.key(REPORT), Report, lambda: _compared(to, window, fixed))
+    report = documents.once(to.lake, window.key(REPORT), Report, lambda: _considered(to, window, fixed))
     return ComparedWindow(window=window.name, status=report.status, report=window.key(REPORT))
 
 
@@ -125,6 +132,8 @@ def publish_step(to: Watch, event: WindowEvent) -> Verdict:
         report=window.key(REPORT),
         page=page,
         latest=held is not None,
+        retrain=held is not None and report.retraining is not None and report.retraining.status == "start",
+        retraining=None if report.retraining is None else report.retraining.message,
         tell=held is not None and bool(_untold(latest.untold(held, report))),
     )
 
@@ -151,6 +160,35 @@ def tell_step(to: Watch, event: WindowEvent) -> Told:
     return Told(sent=[*kinds])
 
 
+def claim_step(to: Watch, event: WindowEvent) -> ClaimedRetraining | HeldRetraining:
+    """Take the lock of retraining for a window, and keep the records that are trained on."""
+    window, report = _report(to.lake, event)
+    claimed = to.retrainer.claim(report, window, to.now)
+    if isinstance(claimed, str):
+        return HeldRetraining(window=window.name, message=f"No retraining now: {claimed}")
+    return ClaimedRetraining(window=window.name, execution=claimed.execution, because=f"Retraining: {claimed.reason}")
+
+
+def begun_step(to: Watch, event: BegunEvent) -> BegunRetraining:
+    """Note that a training has begun, and tell of it."""
+    begun = to.retrainer.confirm(event.execution, to.now)
+    if begun is None:
+        raise DataError(f"{layout.RETRAINING} has no start of {event.execution}: the step 'claim' has to run first")
+    to.events.put(
+        make_event(
+            "Retraining started",
+            problem=to.contract.problem.name,
+            system=to.system,
+            occasion=begun.execution,
+            message=f"A training on the records with labels was started, because of {begun.reason}.",
+            release=begun.release,
+            window=begun.window,
+            report=layout.monitoring(moment(begun.window), REPORT),
+        )
+    )
+    return BegunRetraining(execution=begun.execution)
+
+
 def _untold(alarms: Sequence[Alarm]) -> list[EventType]:
     """The events that alarms are told by."""
     return [kind for kind, told in TOLD.items() if any(alarm in alarms for alarm in told)]
@@ -170,6 +208,22 @@ def _report(lake: Objects, event: WindowEvent) -> tuple[Window, Report]:
     if report is None:
         raise DataError(f"{window.key(REPORT)} is not there: the step 'compare' has to run first")
     return window, report
+
+
+def _considered(to: Watch, window: Window, fixed: FixedWindow) -> Report:
+    """The report of a window, and what follows of it for a training."""
+    report = _compared(to, window, fixed)
+    if not to.contract.monitor.retrain:
+        return report
+    found = to.retrainer.consider(report, window, to.now)
+    said = list(words.of_retraining(found, window.name))
+    return report.model_copy(
+        update={
+            "retraining": found,
+            "findings": [*report.findings, *said],
+            "message": " ".join([report.message, *(one.message for one in said)]),
+        }
+    )
 
 
 def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
@@ -224,4 +278,6 @@ STEPS: step.Steps[Watch] = {
     "draw": Step(WindowEvent, draw_step),
     "publish": Step(WindowEvent, publish_step),
     "tell": Step(WindowEvent, tell_step),
+    "claim": Step(WindowEvent, claim_step),
+    "begun": Step(BegunEvent, begun_step),
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from andamio.contract.task import Regression, Task
 from andamio.pages.text import number, percent
 from monitoring.figures import figure
-from monitoring.report import Finding, Kind
+from monitoring.report import Finding, Kind, Retraining
 from monitoring.results import Comparison, DataDrift, FeatureDrift, Performance, Rate
 
 LOOK_AT_SOURCE = "Ask where these records come from what has changed: a form, a device, a unit, a code."
@@ -195,6 +195,27 @@ def of_orphans(orphans: int, window: str) -> Iterator[Finding]:
             advice="Compare the ids that the sender uses with prediction_id and record_id of replies. Where they are "
             "right, the predictions are older than [batch] keep_days.",
         )
+
+
+def of_retraining(found: Retraining, window: str) -> Iterator[Finding]:
+    """A finding about a training that starts, or does not although something asks for it; no alarm."""
+    if found.status != "not-needed":
+        yield Finding(
+            kind="retraining",
+            alarm=False,
+            subject=None,
+            message=found.message,
+            since=window,
+            certainty=f"{number(found.records)} labelled records, {number(found.new)} of them new",
+            advice=_ABOUT_RETRAINING[found.status],
+        )
+
+
+_ABOUT_RETRAINING: dict[str, str] = {
+    "missing": "Once what is missing is there, the next window with an alarm starts a training.",
+    "waiting": "The next window with an alarm after that starts a training; andamio train starts one at once.",
+    "start": "The gate decides whether the new model serves (andamio history).",
+}
 
 
 def of_late(late: int) -> Iterator[str]:

@@ -45,7 +45,7 @@ logging.getLogger("mlflow.tracking.request_header.registry").setLevel(logging.ER
 RUN, KIND, TRIAL = "andamio.run", "andamio.kind", "andamio.trial"
 DATASET, DECISION, RELEASE = "andamio.dataset", "andamio.decision", "andamio.release"
 SPLIT, LOCK, VERDICT, STATUS = "andamio.split", "andamio.lock", "andamio.verdict", "andamio.status"
-CHOSEN, DATA_REPORT = "andamio.chosen", "andamio.report"
+CHOSEN, DATA_REPORT, BECAUSE = "andamio.chosen", "andamio.report", "andamio.because"
 PARENT, NAME, NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
 KIND_OF_EXPERIMENT, MODELS = "mlflow.experimentKind", "custom_model_development"
 """What MLflow's page goes by: runs and models, not prompts and traces."""
@@ -309,8 +309,9 @@ class MlflowTracker:
 
 
 def _tags(record: Record) -> dict[str, str]:
-    """What a run and a model version are found by: data version, split, lock file."""
+    """What a run and a model version are found by: data version, split, lock file, why the watch started it."""
     found = {DATASET: record.plan.dataset, SPLIT: record.plan.split, LOCK: record.lock}
+    found[BECAUSE] = record.plan.because or ""
     if record.report is not None:
         found[DATA_REPORT] = record.source + REPORT
     return {name: value for name, value in found.items() if value}

@@ -1,1 +1,1 @@
-"""How a model comes into service and out of it again: by hand, and by the rule that a challenger is judged by."""
+"""How a model comes into service and out of it: by hand, by a trial, and when the watch starts a training."""

@@ -124,7 +124,8 @@ class TrainingPlan(Document, Identity):
     `split` is the digest of the split, `folds` that of `folds.npy`, `rows` are those of train, `started` is a time (ISO
     8601, UTC). `places` is the digest of `places.npy`, null where train is too small for samples of it; `rungs` are the
     rows that trials are given before they get all of them, fewest first, and none where trials do not race. `computing`
-    is null in a plan of an earlier version, whose run is computed by functions.
+    is null in a plan of an earlier version, whose run is computed by functions. `because` says why the watch started
+    the run, null where a person or new data did.
     """
 
     run: str
@@ -138,6 +139,7 @@ class TrainingPlan(Document, Identity):
     places: str | None = None
     rungs: list[int] = Field(default_factory=list)
     computing: Computing | None = None
+    because: str | None = None
 
 
 class TrialSpec(Part):
@@ -167,10 +169,10 @@ class TrialSpec(Part):
 class ScoredTrial(Document, TrialSpec):
     """`trials/ID.json` of a trial that was scored.
 
-    `folds` holds the metric of each fold (null where it is undefined), `fold_rows` the rows of each; `mean` and its
-    standard error `se`; `columns` that the model sees, `size_bytes` when exported, estimated; `scores` the SHA-256 of
-    the out-of-fold probabilities; `seconds` of wall time. `limited` says why it was fitted on fewer `rows` than it was
-    asked for.
+    `folds` holds the metric of each fold (null where it is undefined, and for folds that a rung of a race leaves out),
+    `fold_rows` the rows of each; `mean` and its standard error `se`; `columns` that the model sees, `size_bytes` when
+    exported, estimated; `scores` the SHA-256 of the out-of-fold probabilities; `seconds` of wall time. `limited` says
+    why it was fitted on fewer `rows` than it was asked for.
     """
 
     status: Literal["done"] = "done"

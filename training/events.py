@@ -20,6 +20,7 @@ class TrainingInput(StepEvent):
     families: list[str] | None = None
     trials: int | None = None
     budget_minutes: float | None = None
+    because: str | None = None
 
 
 class PlanEvent(StepEvent):

@@ -68,12 +68,14 @@ def plan(
     budget_minutes: float | None = None,
     compute: Compute = "function",
     code: PipelineCode | None = None,
+    because: str | None = None,
     now: datetime | None = None,
 ) -> TrainingPlan:
     """Plan a run on a data version (default: the current one) and write its plan.
 
     `families`, `trials` and `budget_minutes` take the place of what the contract says; `compute` is what the
-    deployment offers, `code` the problem's pipeline.py, `now` is when the plan is written first.
+    deployment offers, `code` the problem's pipeline.py, `because` is why it is started, `now` is when the plan is
+    written first.
 
     The run's id is a digest of all that decides its outcome, so asking again finds the same run. Raises
     `TrainingError` when there are no data, too few of a class, no family that can be trained, or a pipeline.py that
@@ -120,6 +122,7 @@ def plan(
             started=(now or datetime.now(UTC)).isoformat(timespec="seconds"),
             skipped=skipped,
             computing=computing(compute, manifest.rows.train, len(contract.features)),
+            because=because,
         )
 
     return run.once(PLAN_FILE, TrainingPlan, planned)

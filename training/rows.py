@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,31 @@ def _check(table: Table, version: str) -> None:
             f"Data version {version} breaks the contract in {int(table.bad.sum())} of {table.rows} rows (first: "
             f"'{first.field}' {first.reason}). The contract changed since ETL checked the data: run ETL again."
         )
+
+
+class CheckedColumns(Mapping[str, NDArray[Any]]):
+    """The model's features of a data version, each read and held against the contract when it is asked for.
+
+    Raises `TrainingError` as others here, for the columns that are read.
+    """
+
+    def __init__(self, contract: Contract, columns: ColumnFile, *, version: str) -> None:
+        self._contract = contract
+        self._columns = columns
+        self._version = version
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        cells = self._columns.get(name)
+        table = Table(_length(self._columns) if cells is None else len(cells))
+        column = TypedReader(table).read(name, self._contract.inputs[name], cells)
+        _check(table, self._version)
+        return column
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._contract.inputs)
+
+    def __len__(self) -> int:
+        return len(self._contract.inputs)
 
 
 def labels_and_key_digests(

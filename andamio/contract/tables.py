@@ -45,8 +45,6 @@ FeatureType = Literal["integer", "number", "boolean", "category", "date"]
 NOT_BUILT = frozenset(
     {
         ("data", "images"),
-        ("monitor", "retrain"),
-        ("monitor", "cooldown_hours"),
     }
 )
 """Tables and keys that are reserved: nothing reads them yet, so a file that sets one is refused."""
@@ -550,6 +548,13 @@ class Monitor(Section):
     """How long kept records, labels and reports of the watch stay in the lake."""
     orphan_hours: Annotated[int, Field(strict=True, ge=1)] = 24
     """A label whose prediction is not found after so many hours is an orphan, and reported."""
+    retrain: Annotated[bool, Field(strict=True)] = False
+    """Whether the watch starts a training itself when drift is persistent or the model has become worse, and enough
+    labels came ([the rule](../monitoring.md#retraining))."""
+    cooldown_hours: Annotated[int, Field(strict=True, ge=1, le=8760)] = 24
+    """The watch starts no training sooner than so many hours after the one before it."""
+    retrain_per_week: Annotated[int, Field(strict=True, ge=1, le=168)] = 2
+    """How many trainings the watch starts in seven days, at most."""
 
     @property
     def capture_share(self) -> float:
@@ -573,5 +578,10 @@ class Monitor(Section):
             raise ValueError(
                 f"[monitor] keep_days: {self.keep_days} days are shorter than window_hours and label_delay_hours "
                 f"together ({hours} hours); at least {-(-hours // 24)}"
+            )
+        if self.retrain and self.capture == "none":
+            raise ValueError(
+                '[monitor] retrain: true needs the records of predictions, and capture = "none" keeps none; '
+                'set capture to "all"'
             )
         return self

@@ -35,7 +35,7 @@ from andamio.records.target import kept_target
 FORMAT = 1
 
 _TYPES = ("float64", "datetime64[D]", "datetime64[s]")
-_TEXT = "text"
+TEXT = "text"
 _HEADER = "columns"
 _LEVEL = 1
 """Of zlib: most of a file are digests, which no level makes much smaller."""
@@ -117,7 +117,7 @@ class ColumnWriter:
     def add(self, column: NDArray[Any]) -> None:
         """Write the next column."""
         _, kind = self._types[self._written]
-        for part, array in (_dictionary_encoded(column) if kind == _TEXT else {"values": column}).items():
+        for part, array in (_dictionary_encoded(column) if kind == TEXT else {"values": column}).items():
             _add(self._archive, f"{self._written}.{part}", array)
         self._written += 1
 
@@ -143,7 +143,7 @@ class ColumnFile(Columns):
     def __getitem__(self, name: str) -> NDArray[Any]:
         place = self._places[name]
         with _readable():
-            if self.types[place][1] == _TEXT:
+            if self.types[place][1] == TEXT:
                 return _texts(self._arrays, place)
             values: NDArray[Any] = self._arrays[f"{place}.values"]
             return values
@@ -155,13 +155,19 @@ class ColumnFile(Columns):
         """
         place = self._places[name]
         with _readable():
-            if self.types[place][1] != _TEXT or not (self._arrays[f"{place}.lengths"] == DIGITS).all():
+            if self.types[place][1] != TEXT or not (self._arrays[f"{place}.lengths"] == DIGITS).all():
                 return self[name]
             distinct = from_hexadecimal(self._arrays[f"{place}.texts"].tobytes())
             codes = f"{place}.codes"
             if distinct is None:
                 return self[name]
             return distinct[self._arrays[codes]] if codes in self._arrays else distinct
+
+    def distinct(self, name: str) -> tuple[int, int]:
+        """How many distinct texts a column of text has, and their bytes in UTF-8, with none of them in memory."""
+        place = self._places[name]
+        with _readable():
+            return len(self._arrays[f"{place}.lengths"]), len(self._arrays[f"{place}.texts"])
 
     def __contains__(self, name: object) -> bool:
         return name in self._places
@@ -215,7 +221,7 @@ def add_content(digest: hashlib._Hash, name: str, column: NDArray[Any]) -> None:
 
 def type_name(column: NDArray[Any]) -> str:
     """How a file names the type of a column."""
-    return column.dtype.name if column.dtype.name in _TYPES else _TEXT
+    return column.dtype.name if column.dtype.name in _TYPES else TEXT
 
 
 def _lengths(texts: NDArray[Any], dtype: str) -> NDArray[Any]:

@@ -56,6 +56,25 @@ class RejectReason(Part):
     rows: int
 
 
+class RefusedField(Part):
+    """How many rows one kind of fault in an input concerns."""
+
+    column: str
+    code: str
+    rows: int
+
+
+class RefusedRows(Part):
+    """How often the contract refuses records like these for their inputs: what is usual for the watch.
+
+    `rows` were read, `refused` of them have a fault in an input; files of which no row is used are left out.
+    """
+
+    rows: int
+    refused: int
+    reasons: list[RefusedField]
+
+
 class SplitRule(Part):
     """How rows are divided; see `etl.split.SealedSplit`."""
 
@@ -83,6 +102,7 @@ class StagedInput(Document):
     reasons: list[RejectReason]
     first: list[str]
     coerced: dict[str, int]
+    refused: RefusedRows | None = None
 
 
 class Bins(Part):
@@ -138,7 +158,10 @@ class LabelConflicts(Part):
 
 
 class DatasetProfile(Document):
-    """`datasets/VERSION/profile.json`: statistics, those of features of train alone. A release seals it as it is."""
+    """`datasets/VERSION/profile.json`: statistics, those of features of train alone. A release seals it as it is.
+
+    `refused` is of the raw rows; a profile of an earlier version of Andamio has none.
+    """
 
     features_of: Literal["train"] = "train"
     rows: ProfileRows
@@ -147,6 +170,7 @@ class DatasetProfile(Document):
     features: dict[str, FeatureProfile]
     target: FeatureProfile | None = None
     """Of a regression: the statistics of its target in train."""
+    refused: RefusedRows | None = None
 
     def to_json(self) -> bytes:
         """The profile's bytes; what a feature does not have is left out."""
@@ -212,8 +236,12 @@ class AuditEntry(Part):
 
 
 class DatasetAudit(Document):
-    """`datasets/VERSION/audit.json`: what looks like a leak, which kinds were looked for, what values look odd."""
+    """`datasets/VERSION/audit.json`: what looks like a leak, which kinds were looked for, what values look odd.
+
+    Features were checked on `rows` of train, a sample where it has more; None in an audit that did not note it.
+    """
 
     suspects: list[AuditEntry]
     checked: list[str]
+    rows: int | None = None
     findings: list[AuditEntry]

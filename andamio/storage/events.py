@@ -23,6 +23,7 @@ EventType = Literal[
     "Approval needed",
     "Model challenged",
     "Model withdrawn",
+    "Retraining started",
 ]
 """The detail-types of events."""
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)

@@ -1,9 +1,9 @@
 """The layout of the three buckets: all prefixes and keys.
 
-The *lake* holds data (`raw/`, `staging/`, `quarantine/`, `datasets/`) and what the watch keeps (`captures/`,
-`feedback/`, `monitoring/`, `trials/`); the *models* bucket holds what training makes (`runs/`, `releases/`,
-`mlflow/`) and what becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files to score
-and their results (`incoming/`, `scored/`, `rejected/`, `batches/`).
+The *lake* holds data (`raw/`, `captured/`, `staging/`, `quarantine/`, `datasets/`) and what the watch keeps
+(`captures/`, `feedback/`, `monitoring/`, `trials/`); the *models* bucket holds what training makes (`runs/`,
+`releases/`, `mlflow/`) and what becomes of it (`serving/`, `decisions/`, `approvals/`); the *batch* bucket holds files
+to score and their results (`incoming/`, `scored/`, `rejected/`, `batches/`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 
 # Prefixes of the lake.
 RAW = "raw/"
+CAPTURED = "captured/"
+"""Records that were predicted and then labelled: the watch writes them for a retraining."""
 STAGING = "staging/"
 QUARANTINE = "quarantine/"
 DATASETS = "datasets/"
@@ -34,6 +36,9 @@ BATCHES = "batches/"
 """What the batch machine keeps about each file: plan, shards, results, what predictions are looked up in."""
 
 LATEST_REPORT = MONITORING + "latest.json"
+RETRAINING = MONITORING + "retraining.json"
+"""The trainings that the watch started: lock, cool-down and weekly budget."""
+CAPTURED_RECORDS = CAPTURED + "records.parquet"
 CURRENT_DATASET = DATASETS + "current.json"
 SPLIT = DATASETS + "split.json"
 

@@ -55,7 +55,7 @@ def deployed(aws: LocalAws, machines: Sequence[str], environment: Mapping[str, s
     """The named state machines with their functions, for the time of an account; a retry waits for 50 ms at most.
 
     Training that ETL starts is a machine of its own, `started`, that does nothing: tests start `train` themselves. So
-    is the trial that training starts, `trial`.
+    are the trial that training starts, `trial`, and ETL that the watch starts, `asked`.
     Raises `UsageError` for a machine that there is not.
     """
     deploys: dict[str, Callable[[LocalAws], None]] = {
@@ -124,7 +124,12 @@ def _rollout(aws: LocalAws) -> None:
 def _monitor(aws: LocalAws) -> None:
     from lambdas.monitor import handler
 
-    aws.machine("monitor", asl.FOLDER / "monitor.asl.json", _function(aws, "monitor", handler))
+    values = {
+        **_function(aws, "monitor", handler),
+        "EtlMachine": aws.machine("asked", TRAINING_STARTED, {}),
+        "Partition": "aws",
+    }
+    aws.machine("monitor", asl.FOLDER / "monitor.asl.json", values)
 
 
 def _function(aws: LocalAws, part: str, module: ModuleType) -> dict[str, str | int]:

@@ -54,9 +54,12 @@ def audit(
     return suspects, sorted({*checked, *checked_across}, key=KINDS.index)
 
 
-def audit_document(suspects: Sequence[Suspect], checked: Sequence[str], found: Sequence[Finding]) -> DatasetAudit:
-    """The content of audit.json."""
+def audit_document(
+    suspects: Sequence[Suspect], checked: Sequence[str], found: Sequence[Finding], train_rows: int
+) -> DatasetAudit:
+    """The content of audit.json, for a train of so many rows."""
     return DatasetAudit(
+        rows=min(train_rows, MAX_ROWS),
         suspects=[AuditEntry(**asdict(suspect)) for suspect in suspects],
         checked=list(checked),
         findings=[AuditEntry(**asdict(finding)) for finding in found],

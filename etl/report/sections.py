@@ -40,6 +40,8 @@ def audit(version: Version) -> Section:
     ]
     content = {
         "checked": [KINDS.get(kind, kind) for kind in version.audit.checked],
+        "rows": version.audit.rows,
+        "train": version.manifest.rows.train,
         "suspects": [(KINDS.get(one.kind, one.kind), one.message) for one in version.suspects],
         "evidence": Table("Evidence", ["kind", "feature", "numbers"], rows),
         "findings": [finding.message for finding in version.audit.findings],

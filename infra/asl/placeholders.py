@@ -32,7 +32,7 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
         }
     ),
     "rollout": frozenset({"RegistryFunction", "RegistryFunctionSeconds"}),
-    "monitor": frozenset({"MonitorFunction", "MonitorFunctionSeconds"}),
+    "monitor": frozenset({"MonitorFunction", "MonitorFunctionSeconds", "EtlMachine", "Partition"}),
     "batch": frozenset({"ScoreFunction", "ScoreFunctionSeconds", "BatchBucket", "BatchTopic", "Workers", "Partition"}),
 }
 """Of each state machine: what the stack fills in."""

@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from andamio import names
@@ -21,7 +22,10 @@ from infra.permissions import OF_FUNCTIONS, Stores
 
 
 class Watch(Construct):
-    """A `rate` rule -> state machine -> monitor function: the last hours of predictions against the champion."""
+    """A `rate` rule -> state machine -> monitor function: the last hours of predictions against the champion.
+
+    Where the contract lets it, the machine starts `etl`, which starts training.
+    """
 
     machine: FileMachine
 
@@ -35,6 +39,7 @@ class Watch(Construct):
         bundle: Bundle,
         stores: Stores,
         contract: lambda_.ILayerVersion,
+        etl: sfn.IStateMachine,
     ) -> None:
         super().__init__(scope, id)
         function = BundledFunction(
@@ -52,7 +57,7 @@ class Watch(Construct):
                 stores.table.table_name,
             ).as_env(),
             permissions=OF_FUNCTIONS["monitor"](stores),
-            description="The last hours of predictions against the champion: gather, compare, draw, publish, tell",
+            description="The last hours of predictions against the champion, and what follows of it",
             memory_mb=3008,
             # The predictions of an hour are there while they are made one file, before they are thinned.
             scratch_mib=8192,
@@ -66,7 +71,7 @@ class Watch(Construct):
             part="monitor",
             system=system,
             functions={"MonitorFunction": function},
-            starts={},
+            starts={"EtlMachine": etl},
             numbers={},
             given_role=options.existing_role_arn,
         )

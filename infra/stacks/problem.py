@@ -371,6 +371,7 @@ class ProblemStack(Stack):
             bundle=self._bundles["monitor"],
             stores=self._stores,
             contract=contract,
+            etl=self._etl_machine,
         )
         machines = [self._etl_machine, self._train_machine, self._scoring.machine, self._watch.machine]
         machines.append(self._rollout.machine)

@@ -16,17 +16,20 @@ from andamio.settings import MonitorSettings
 from andamio.step import logged_step
 from monitoring.feedback import StoredPredictions
 from monitoring.steps import STEPS, Watch
+from rollout.retraining.retrainer import ContractRetrainer
 
 
 @cache
 def connect() -> partial[Watch]:
     """What this function was deployed for, all but the time of a call; raises `SettingsError`."""
     settings = MonitorSettings.from_env()
+    lake, models, contract = S3Objects(settings.lake), S3Objects(settings.models), load_problem()
     return partial(
         Watch,
-        lake=S3Objects(settings.lake),
-        models=S3Objects(settings.models),
-        contract=load_problem(),
+        lake=lake,
+        models=models,
+        contract=contract,
+        retrainer=ContractRetrainer(lake, models, contract),
         system=settings.system,
         predictions=StoredPredictions(DynamoPredictionStore(settings.table), S3Objects(settings.batch)),
         metrics=CloudWatchMetrics(settings.system),

@@ -97,6 +97,7 @@ def _plan(to: Buckets, event: PlanEvent) -> PlanSummary:
             budget_minutes=event.input.budget_minutes,
             compute=to.compute,
             code=own_code(),
+            because=event.input.because,
             now=datetime.now(UTC),
         ),
         problem().release.approve,

@@ -82,13 +82,14 @@ def share(refused: Refused) -> float:
     return refused.rejected / max(1, refused.rows)
 
 
-def lowest(rejects: Iterable[Rejects]) -> Refused | None:
-    """What is usual by the refused records of earlier windows; None where none of them says.
+def lowest(rejects: Iterable[Rejects], sealed: Refused | None = None) -> Refused | None:
+    """What is usual by the refused records of earlier windows, and of the data trained on; None where none says.
 
-    It is the window that refused least, of those without the alarm and of what was usual in each of them: neither a
-    fault that stays becomes what is usual, nor one that grows from day to day.
+    It is what refused least: the data, of which the release `sealed` what the contract refused, a window without the
+    alarm, or what was usual in such a window. Neither a fault that stays becomes what is usual, nor one that grows from
+    day to day; and what the data always had rings no alarm.
     """
-    known: list[Refused] = []
+    known = [] if sealed is None or not sealed.rows else [sealed]
     for one in rejects:
         if one.usual is not None:
             reasons = {(reason.field, reason.code): reason.rows for reason in one.usual.reasons}

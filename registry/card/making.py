@@ -119,6 +119,7 @@ def _suspects(facts: Facts) -> str:
     if not found:
         kinds = [escaped(kind).replace("\\_", " ").replace("_", " ") for kind in facts.audit.checked]
         looked = f" Looked for: {listed(kinds, 20)}." if kinds else ""
+        looked += f" Features were checked on {facts.audit.rows:,} training rows." if facts.audit.rows else ""
         return f"**Leakage audit:** no suspect.{looked}"
     return (
         f"**Leakage audit: {counted(len(found), 'suspect')}.** A leak makes every figure above too good.\n\n"

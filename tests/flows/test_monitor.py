@@ -16,6 +16,7 @@ from andamio.adapters.events import BusEvents
 from andamio.feedback import Statement, keep
 from andamio.storage import layout
 from andamio.storage.events import Event
+from andamio.testing.machines import TRAINING_STARTED
 from infra import asl
 from lambdas.monitor import handler as monitor_handler
 from monitoring.window import Window
@@ -37,6 +38,8 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         values = {
             "MonitorFunction": cloud.function("monitor", monitor_handler),
             **asl.task_seconds("MonitorFunction", FUNCTION_SECONDS),
+            "EtlMachine": cloud.machine("etl", TRAINING_STARTED, {}),
+            "Partition": "aws",
         }
         cloud.machine("monitor", asl.FOLDER / "monitor.asl.json", values)
         yield cloud

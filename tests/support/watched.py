@@ -21,6 +21,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from andamio.dataset.documents import RefusedRows
 from andamio.records.parse import parse
 from andamio.release.samples import OutOfFoldScores, ReferenceRows
 from andamio.storage.ports import Objects, PredictionStore
@@ -73,8 +74,11 @@ def model() -> tuple[Pipeline, NDArray[np.float64], NDArray[np.int64]]:
     return made.fit(inputs, cleveland.labels[train]), scores, train
 
 
-def watched_release(objects: Objects, *, without: tuple[str, ...] = ()) -> str:
-    """Seal and serve the release of Cleveland's model with its real reference; returns its version."""
+def watched_release(objects: Objects, *, without: tuple[str, ...] = (), refused: RefusedRows | None = None) -> str:
+    """Seal and serve the release of Cleveland's model with its real reference; returns its version.
+
+    `refused` is what ETL refused of the data.
+    """
     contract, cleveland = heart(), hospital()
     _, scores, train = model()
     holdout = np.ones(len(cleveland.labels), dtype=bool)
@@ -89,7 +93,7 @@ def watched_release(objects: Objects, *, without: tuple[str, ...] = ()) -> str:
         tuple(range(len(train))),
         tuple(tuple(row) for row in scores.tolist()),
     )
-    found = profile(contract, dict(cleveland.columns), cleveland.labels, holdout)
+    found = profile(contract, dict(cleveland.columns), cleveland.labels, holdout, refused)
     changed = {
         "reference.json": reference.to_json(),
         "out_of_fold.json": out_of_fold.to_json(),

@@ -56,6 +56,8 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
         fields = dict(verdict)
         if unreadable:
             fields["reason"] = f"{verdict.reason} {unreadable}"
+        if plan.because:
+            fields["reason"] = f"{fields['reason']} The watch started this training. {plan.because}."
         return GateDecision(
             **fields,
             run=run_id,
@@ -204,10 +206,9 @@ def judge(
     verdict = gate.decide(holdout, challenger, against, prior, rules, out_of_fold=both_scores)
     guard_results = guards.of_figures(candidate, evaluation)
     if verdict.gain is not None and verdict.evidence == "holdout":
-        train = rows.typed_table(
-            contract, dataset.read_columns(lake, version, "train", without={dataset.ROW}), version=version
-        )
-        parts = slices.slices(contract, train, holdout_rows.table)
+        with dataset.open_columns(lake, version, "train") as train:
+            checked = rows.CheckedColumns(contract, train, version=version)
+            parts = slices.slices(contract, checked, holdout_rows.table)
         guard_results.append(guards.of_slices(contract, holdout, challenger, against, parts, rules))
     return gate.apply_guards(verdict, guard_results), refused_rows
 

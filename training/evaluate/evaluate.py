@@ -135,7 +135,7 @@ def assess(
             probabilities,
             holdout,
             threshold,
-            slices.slices(contract, train.table, holdout.table),
+            slices.slices(contract, train.table.columns, holdout.table),
         ),
         low_evidence=low,
         cross_validated=cross_validated,

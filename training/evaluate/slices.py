@@ -6,7 +6,7 @@ features make no slices: a release is read by more people than the lake.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -45,20 +45,20 @@ class Slice:
         return f"{self.feature}: {self.slice}"
 
 
-def slices(contract: Contract, train: Table, holdout: Table) -> list[Slice]:
-    """Every slice of the holdout that has a row, in the order of features and of values; "missing" comes last."""
-    train_columns, holdout_columns = train.columns, holdout.columns
+def slices(contract: Contract, train: Mapping[str, NDArray[Any]], holdout: Table) -> list[Slice]:
+    """Every slice of the holdout that has a row, in the order of features and of values; "missing" comes last.
+
+    Of train only the columns of numbers and dates are asked for, one at a time: their quartiles make slices.
+    """
     found = []
     for name, feature in contract.inputs.items():
         if feature.private:
             continue
-        of = _categories if _is_category(feature) else _quartiles
-        found += [
-            Slice(name, text, rows)
-            for text, rows in of(feature, train_columns[name], holdout_columns[name])
-            if rows.any()
-        ]
-        missing = _missing(holdout_columns[name])
+        column = holdout.columns[name]
+        is_category = feature.type in ("category", "boolean")
+        parts = _categories(feature, column) if is_category else _quartiles(train[name], column)
+        found += [Slice(name, text, rows) for text, rows in parts if rows.any()]
+        missing = _missing(column)
         if missing.any():
             found.append(Slice(name, "missing", missing))
     return found
@@ -169,9 +169,7 @@ def _is_category(feature: Feature) -> bool:
     return feature.type in ("category", "boolean")
 
 
-def _categories(
-    feature: Feature, train_column: NDArray[Any], holdout_column: NDArray[Any]
-) -> list[tuple[str, NDArray[np.bool_]]]:
+def _categories(feature: Feature, holdout_column: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
     if feature.type == "boolean":
         return [(text, holdout_column == value) for value, text in _TRUTH.items()]
     texts_by_value: dict[str, str] = dict(feature.values or {})
@@ -180,9 +178,7 @@ def _categories(
     return [(texts_by_value.get(value, value), holdout_column == value) for value in ordered]
 
 
-def _quartiles(
-    feature: Feature, train_column: NDArray[Any], holdout_column: NDArray[Any]
-) -> list[tuple[str, NDArray[np.bool_]]]:
+def _quartiles(train_column: NDArray[Any], holdout_column: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
     """Up to four ranges of about equal count in train; fewer where values repeat."""
     values = train_column[~_missing(train_column)]
     if not len(values):

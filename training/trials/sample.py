@@ -21,6 +21,8 @@ RACED_FROM = 80_000
 on its rows (benchmarks/RESULTS.md)."""
 SHARES = (1 / 8, 1 / 2)
 """What a trial is given before it gets every row. A first rung of a sixteenth ends the best trial too often."""
+FOLDS = 3
+"""So many folds are scored on a rung: they tell trials apart, and of two the error is hardly known."""
 FEWEST_OF_CLASS = 40
 """Rows of the rarest class that a rung needs: eight in each of five folds."""
 

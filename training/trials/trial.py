@@ -89,15 +89,17 @@ def trial(
         scored, given = rung(plan, drawn, spec.rows, assigned.shape[1])
         sealed, train = load_train(lake, run, plan.dataset, scored)
         own = own_pipeline(plan, code) if spec.family == OWN else None
+        first_folds = None
         if spec.rows is not None:
-            assigned = assigned[:1, scored]
+            assigned, first_folds = assigned[:1, scored], sample.FOLDS
         try:
             if limits is not None and drawn is not None:
-                fewer = within(limits, sealed, train, spec, plan.seed, assigned, drawn[scored], given[scored], own)
+                fits = sum(len(folds.parts(repeat)[:first_folds]) for repeat in assigned)
+                fewer = within(limits, sealed, train, spec, plan.seed, fits, drawn[scored], given[scored], own)
                 if fewer is not None:
                     fields["rows"], fields["limited"] = fewer
                     given[scored] &= sample.with_each_class(drawn[scored], fewer[0], train.labels)
-            validation = cross_validate(sealed, train, spec, plan.seed, assigned, given[scored], own)
+            validation = cross_validate(sealed, train, spec, plan.seed, assigned, given[scored], first_folds, own)
         except TooLarge as error:
             fields.pop("limited", None)
             return UnscoredTrial(**fields, status="pruned", why=str(error), seconds=_seconds(started))
@@ -141,12 +143,12 @@ def within(
     train: TrainingRows,
     spec: TrialSpec,
     seed: int,
-    assigned: NDArray[np.int8],
+    fits: int,
     places: sample.Places,
     given: Mask,
     own: OwnPipeline | None = None,
 ) -> tuple[int, str] | None:
-    """How many of the `given` rows a trial can be fitted on within limits, and why not all; None where all can.
+    """How many of the `given` rows a trial of so many `fits` can have within limits, and why not all; None where all.
 
     None, too, where a sample cannot be fitted: it says nothing of all rows.
     """
@@ -169,7 +171,7 @@ def within(
         cost = None
     if cost is None:
         return None
-    return estimate.rows_that_fit(rows, sum(len(folds.parts(repeat)) for repeat in assigned), cost, limits, held)
+    return estimate.rows_that_fit(rows, fits, cost, limits, held)
 
 
 def rung(plan: TrainingPlan, places: sample.Places | None, given: int | None, rows: int) -> tuple[Mask, Mask]:
@@ -201,11 +203,13 @@ def cross_validate(
     seed: int,
     assigned: NDArray[np.int8],
     given: Mask | None = None,
+    first_folds: int | None = None,
     own: OwnPipeline | None = None,
 ) -> CrossValidation:
     """Score one trial on each fold of each repeat with the contract's metric; `assigned` as `folds.repeated` makes it.
 
-    Every row is scored; only those that are `given` (default: all) are fitted on.
+    Every row is scored; only those that are `given` (default: all) are fitted on. With `first_folds` so many of each
+    repeat are scored: the others are None among the folds, and NaN among the probabilities.
     The out-of-fold probabilities are the average of the repeats. The mean is over folds where
     the metric is defined (a fold may lack a class); its error is `selection.standard_error`. Raises `TooLarge`
     at the first fold whose model is.
@@ -226,7 +230,7 @@ def cross_validate(
 
     for parts in fold_sets:
         out_of_fold = np.full(shape, np.nan)
-        for others, scored_rows in parts:
+        for others, scored_rows in parts[:first_folds]:
             fit_rows = others if given is None else others[given[others]]
             encoded, truth = train.encoded.take(fit_rows), train.labels[fit_rows]
             fitted = fit_spec(contract, encoded, truth, spec, seed, own)
@@ -244,15 +248,16 @@ def cross_validate(
             columns.append(sizes.columns(fitted))
             ratios.append(len(scored_rows) / len(fit_rows))
             out_of_fold[scored_rows] = fitted.predict(train.encoded.take(scored_rows))
-        if not np.isfinite(out_of_fold).all():
-            raise ValueError("predicted something that is not a finite number")
-        scores += [score(out_of_fold, scored_rows) for _, scored_rows in parts]
+            if not np.isfinite(out_of_fold[scored_rows]).all():
+                raise ValueError("predicted something that is not a finite number")
+        scores += [score(out_of_fold, scored_rows) for _, scored_rows in parts[:first_folds]]
+        scores += [np.nan] * (len(parts) - len(parts[:first_folds]))
         total += out_of_fold
     average = total / len(fold_sets)
     parts = [part for parts in fold_sets for part in parts]
     defined = [value for value in scores if np.isfinite(value)]
     if not defined:  # every fold lacks a class: all rows together do not
-        defined = [score(average, np.arange(len(train.labels)))]
+        defined = [score(average, np.flatnonzero(np.isfinite(average).all(axis=1)))]
     return CrossValidation(
         folds=[undefined_as_null(float(value)) for value in scores],
         fold_rows=[len(scored_rows) for _, scored_rows in parts],

@@ -11,7 +11,7 @@ from andamio.contract import Contract
 from andamio.dataset.documents import DatasetAudit, DatasetManifest, StagedInput
 from andamio.storage import layout
 from etl.collect import Sources
-from etl.extent import TooManyRows, too_large
+from etl.extent import TooMuch, too_large
 from etl.publish import CannotSplit, publish, read_audit
 from etl.staging import remove_abandoned
 from etl.validate import validate
@@ -52,7 +52,7 @@ def rehearse(contract: Contract, files: Mapping[str, bytes]) -> Rehearsal:
             result.refused = (result.info and result.info.message) or "The files changed while they were read."
             return result
         result.manifest = publish(lake, contract, result.info.input, datetime.now(UTC))
-    except (TooManyRows, CannotSplit) as error:
+    except (TooMuch, CannotSplit) as error:
         result.refused = str(error)
         return result
     result.audit = read_audit(lake, result.manifest.version)

@@ -22,6 +22,7 @@ from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from monitoring.report import REPORT, LatestReport, Report
 from monitoring.window import moment
+from rollout.retraining import lock
 
 _STYLES = {"quiet": "green", "alarm": "red", "not-enough-data": "yellow"}
 _VERDICTS = {"quiet": "all quiet", "alarm": "ALARM", "not-enough-data": "not enough data"}
@@ -60,7 +61,7 @@ def last(deployed: dict[str, Any], *, as_json: bool = False, show: bool = False)
 
 def status_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     """The newest report's verdict, the alarms that ring, and whether anybody is told of them."""
-    return [*_verdict(deployed), *_alarms(deployed)]
+    return [*_verdict(deployed), *_retraining(deployed), *_alarms(deployed)]
 
 
 def _print(lake: Objects, report: Report, *, as_json: bool, show: bool) -> None:
@@ -119,6 +120,23 @@ def _verdict(deployed: dict[str, Any]) -> Iterator[tuple[str, str]]:
     style = _STYLES[latest.status]
     when = ago(moment(latest.window))
     yield "watch", f"[{style}]{_VERDICTS[latest.status]}[/{style}] in the window up to {when} (andamio monitor --last)"
+
+
+def _retraining(deployed: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The training that the watch started last, and why the newest window starts none."""
+    lake = account_of(deployed).objects(deployed["buckets"]["lake"])
+    try:
+        last_start = lock.read(lake).last
+        latest = documents.find(lake, layout.LATEST_REPORT, LatestReport)
+        report = None if latest is None else documents.find(lake, latest.report, Report)
+    except DocumentError as error:
+        yield "retraining", f"[red]{escape(str(error))}[/red]"
+        return
+    if last_start is not None:
+        began = "is about to start" if last_start.started is None else f"started {ago(moment(last_start.since))}"
+        yield "retraining", f"{began}, because of {escape(last_start.reason)}"
+    if report is not None and report.retraining is not None and report.retraining.status in ("missing", "waiting"):
+        yield "retraining", f"[yellow]{escape(report.retraining.message)}[/yellow]"
 
 
 def _alarms(deployed: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -46,4 +46,5 @@ class MonitoringReport(ApiModel):
     estimate: Annotated[Object | None, Field(description="What the probabilities let expect before labels come")]
     trends: Annotated[list[Object], Field(description="How features that moved went through the window")]
     metrics: Annotated[dict[str, float], Field(description="What CloudWatch gets")]
+    retraining: Annotated[Object | None, Field(description="Whether a training starts, and why or why not")]
     page: Annotated[str, Field(description="The key of the page, in the lake")]

@@ -12,6 +12,7 @@ from monitoring import report as reports
 from monitoring.events import WindowEvent
 from monitoring.feedback import StoredPredictions
 from monitoring.steps import GatherEvent, Watch, compare_step, gather_step, publish_step
+from rollout.retraining.retrainer import ContractRetrainer
 from tests.support.api import Api
 from tests.support.releases import heart
 from tests.support.watched import watched_release
@@ -39,6 +40,7 @@ def watched(api: Api) -> Api:
         metrics=Unmeasured(),
         events=MemoryEvents(),
         predictions=StoredPredictions(MemoryPredictionStore(), MemoryObjects("batch")),
+        retrainer=ContractRetrainer(api.lake, models, heart()),
         now=datetime(2026, 11, 27, 18, tzinfo=UTC),
     )
     gather_step(watch, GatherEvent(event={"end": END}, started=END))

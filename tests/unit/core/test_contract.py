@@ -92,7 +92,13 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         (("explanations = true", "share = 0.6"), "[release] share: expected less than or equal to 0.5"),
         (("explanations = true", "minutes = 0"), "[release] minutes: expected greater than or equal to 1"),
         (("explanations = true", "max_disagreement = 0.0"), "[release] max_disagreement: expected greater than 0"),
-        (("[batch]", "[monitor]\nretrain = true\n[batch]"), "[monitor] retrain: is reserved and not built yet"),
+        (
+            ("[batch]", '[monitor]\nretrain = true\ncapture = "none"\n[batch]'),
+            '[monitor] retrain: true needs the records of predictions, and capture = "none" keeps none; set capture to '
+            '"all"',
+        ),
+        (("[batch]", "[monitor]\ncooldown_hours = 0\n[batch]"), "[monitor] cooldown_hours: expected greater than or"),
+        (("[batch]", "[monitor]\nretrain_per_week = 0\n[batch]"), "[monitor] retrain_per_week: expected greater than"),
         (
             ("[batch]", "[monitor]\nkeep_days = 30\nlabel_delay_hours = 720\n[batch]"),
             "[monitor] keep_days: 30 days are shorter than window_hours and label_delay_hours together (744 hours); at "
@@ -305,7 +311,8 @@ def test_only_a_sealed_contract_encodes_and_sealing_takes_the_rest_as_other() ->
 def test_a_contract_that_was_sealed_with_settings_of_later_is_read_without_them() -> None:
     now = Contract.from_toml(EVERYTHING)
     sealed = json.loads(now.to_json())
-    sealed["monitor"] |= {"window_hours": 24, "retrain": True, "capture": "all", "sample": 0.1}
+    sealed["monitor"] |= {"window_hours": 24, "capture": "all", "sample": 0.1}
+    sealed["data"]["images"] = "images/"
     assert Contract.from_json(json.dumps(sealed)) == now
     sealed["release"]["shere"] = 0.1
     with pytest.raises(ContractError, match=r"\[release\] shere: unknown key"):

@@ -22,7 +22,7 @@ from andamio.dataset.digests import DigestTexts, digest_of
 from andamio.storage import layout
 from andamio.tabular.extent import rows_about
 from benchmarks import etl as benchmark
-from etl import extent, quarantine, staging
+from etl import extent, ingest, quarantine, staging
 from etl.quarantine import PackedRejects, Reject, Rejects
 from tests.support.etl import Lake
 
@@ -299,6 +299,24 @@ def test_a_small_parquet_file_of_too_many_rows_is_refused_before_it_is_read(monk
     lake = Lake(CONTRACT)
     lake.drop_bytes("a.parquet", parquet(1_001, 3))
     assert lake.run()["message"].startswith("The raw files have 1,001 rows, and ETL takes up to 1,000 of 8 columns")
+
+
+@pytest.mark.parametrize(("texts", "status"), [("differ", "rejected"), ("recur", "published")])
+def test_long_texts_that_differ_in_each_row_are_refused_while_they_are_read(
+    monkeypatch: pytest.MonkeyPatch, texts: str, status: str
+) -> None:
+    """A function would end for lack of memory in a later step, and nobody would know why."""
+    monkeypatch.setattr(staging, "CHUNK", 200)
+    monkeypatch.setattr(ingest, "MOST_TEXT", 50_000)
+    lake = Lake(CONTRACT)
+    header, *rows = HEADER, *lines(300, 1)
+    words = [f"{'x' * 300}{index if texts == 'differ' else 0}" for index in range(300)]
+    lake.drop("long.csv", header, *(row.replace(",red,", f",{word},") for row, word in zip(rows, words, strict=True)))
+    said = lake.run()
+    assert said["status"] == status
+    if status == "rejected":
+        assert "the texts of 'c' are more than ETL has memory for" in said["message"]
+        assert "Leave the column out of problem.toml" in said["message"]
 
 
 def test_a_file_larger_than_the_disk_has_room_for_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -240,3 +240,21 @@ def test_steps_check_that_what_they_need_is_there() -> None:
         lake.step("report", version="0" * 16)
     with pytest.raises(Exception, match="expected one of collect, validate, publish, report, commit"):
         lake.step("guess")
+
+
+def test_how_often_inputs_are_refused_is_in_the_profile_without_labels_and_without_files_of_no_use() -> None:
+    """The watch takes it for usual: a request has no label, and a file that was dropped by mistake says nothing."""
+    lake = Lake(PLAIN)
+    bad = ["v40,-1,red,Ann,a", "v41,2000,green,Ann,b", "v42,42,red,Ann,", "v43,2000,red,Ann,"]
+    lake.drop("a.csv", HEADER, *good(0, 100), *bad)
+    lake.drop("b.csv", HEADER, *["v50,-5,red,Ann,a"] * 4)
+    version = lake.run()["version"]
+    assert lake.manifest(version)["rows"]["rejected"] == 8
+    assert lake.read(layout.dataset(version, "profile.json"))["refused"] == {
+        "rows": 104,
+        "refused": 3,
+        "reasons": [
+            {"column": "size", "code": "out-of-range", "rows": 3},
+            {"column": "colour", "code": "unknown-category", "rows": 1},
+        ],
+    }

@@ -14,6 +14,7 @@ import pytest
 from andamio.adapters.memory import MemoryEvents, MemoryObjects, MemoryPredictionStore
 from andamio.contract import Contract
 from andamio.contract.tables import Monitor
+from andamio.dataset.documents import RefusedField, RefusedRows
 from andamio.errors import DataError
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.step import run_step
@@ -24,6 +25,7 @@ from monitoring.feedback import StoredPredictions
 from monitoring.report import REPORT, LatestReport, Report
 from monitoring.steps import STEPS, Watch
 from monitoring.window import Window
+from rollout.retraining.retrainer import ContractRetrainer
 from tests.support.releases import heart
 from tests.support.watched import evidence_of, hospital, labelled, model, watched_release
 
@@ -67,6 +69,7 @@ class World:
             system="heart",
             metrics=self.figures,
             events=self.events,
+            retrainer=ContractRetrainer(self.lake, self.models, self.contract),
             now=end,
         )
         return run_step(STEPS, watch, event)
@@ -340,6 +343,22 @@ def test_records_that_are_refused_alarm_and_a_fault_that_stays_does_not_become_u
         assert "chol (below-minimum" in verdict["findings"][0]
     assert world.figures.put_values[-1]["RejectAlarm"] == 1
     assert world.figures.put_values[-1]["RejectRate"] == 1
+
+
+@pytest.mark.parametrize(("rows", "rings"), [(0, True), (80, False)])
+def test_what_the_data_trained_on_had_refused_is_usual_from_the_first_day_on(
+    monkeypatch: pytest.MonkeyPatch, rows: int, rings: bool
+) -> None:
+    models = MemoryObjects("models")
+    reasons = [RefusedField(column="chol", code="below-minimum", rows=rows)] if rows else []
+    watched_release(models, refused=RefusedRows(rows=1000, refused=rows, reasons=reasons))
+    world = World(monkeypatch, models, heart().model_copy(update={"monitor": Monitor()}))
+    world.find = lambda window: replace(quiet(window), rejected=45, rejections={("chol", "below-minimum"): 45})
+    for days in (1, 0):
+        assert world.run(END - days * DAY)["alarms"] == (["rejects"] if rings else [])
+    data = world.report().data
+    assert data is not None
+    assert data.rejects.reference == rows / 1000
 
 
 def test_a_share_of_refused_records_that_grows_slowly_does_not_become_usual(world: World) -> None:

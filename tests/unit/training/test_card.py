@@ -156,6 +156,12 @@ def test_a_suspect_of_the_leakage_audit_is_in_the_first_paragraph_and_named_belo
     assert "cp tells the label" in section(card, "What it was trained on")
 
 
+def test_an_audit_without_a_suspect_says_what_it_looked_for_and_on_how_many_rows() -> None:
+    audit = DatasetAudit(suspects=[], checked=["identifier"], findings=[], rows=100_000)
+    text = section(make(facts(audit=audit)), "What it was trained on")
+    assert "Looked for: identifier. Features were checked on 100,000 training rows." in text
+
+
 def test_a_challenger_that_was_not_promoted_says_so_first() -> None:
     card = make(facts(None, {"outcome": "rejected", "rule": "champion", "against": "release 0123456789abcdef"}))
     assert "did **not promote**" in first_paragraph(card)

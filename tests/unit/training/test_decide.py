@@ -6,6 +6,7 @@ import pytest
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
+from andamio.dataset.columns import ColumnFile
 from andamio.release import release
 from andamio.release.pointer import PointerEntry, read_pointer, swap_pointer
 from andamio.storage import layout
@@ -109,6 +110,23 @@ def test_a_weak_champion_is_replaced_and_scored_now_on_the_same_rows(world, run)
     assert (decision.outcome, decision.rule) == ("promoted", "champion")
     assert decision.baseline.value < decision.score.value
     assert decision.revision == 1
+
+
+def test_of_train_only_the_numbers_are_read_that_quartiles_are_made_of(world, run, monkeypatch):
+    """All columns of millions of rows take more memory than the rest of the decision."""
+    serve(world[1], other_release(world[1]))
+    read_column, read = ColumnFile.__getitem__, []
+
+    def noted(file, name):
+        column = read_column(file, name)
+        read.append((name, len(column)))
+        return column
+
+    monkeypatch.setattr(ColumnFile, "__getitem__", noted)
+    decide(*world, run)
+    train = max(rows for _, rows in read)
+    numbers = [name for name, feature in HEART.inputs.items() if feature.type in ("integer", "number")]
+    assert [name for name, rows in read if rows == train] == numbers
 
 
 def test_a_run_that_ends_at_the_champions_own_model_ties(world, run):

@@ -79,7 +79,7 @@ def test_a_rare_class_is_in_the_samples_and_among_the_rows_that_fit():
     assert not train.labels[sample.of(places, 1_000)].any(), "a sample of a hundredth has none of it"
     spec = TrialSpec(id=PLAIN, family=PLAIN, params={}, simplicity=0, round=1)
     every = np.ones(len(places), dtype=bool)
-    asked = (Contract.load(HEART_FOLDER), train, spec, 7, assigned, places, every)
+    asked = (Contract.load(HEART_FOLDER), train, spec, 7, 5, places, every)
     assert within(Limits(90_000, 1_000_000), *asked) is None
     rows, why = within(Limits(1e-6, 1_000_000), *asked)
     assert rows == pytest.approx(1_000 + sample.FEWEST_OF_CLASS, abs=10)

@@ -8,6 +8,7 @@ import pytest
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
+from andamio.dataset import columns
 from andamio.dataset import version as dataset
 from andamio.pages import theme
 from andamio.stats.metrics import METRICS
@@ -124,7 +125,7 @@ metric = "{metric}"
         np.column_stack([1 - positive, positive]),
         held,
         0.5,
-        slices.slices(sealed, rows.typed_table(sealed, train, version=version), held.table),
+        slices.slices(sealed, rows.typed_table(sealed, train, version=version).columns, held.table),
     )
 
 
@@ -241,9 +242,54 @@ def test_rows_that_the_champions_data_did_not_hold_are_the_recent_ones():
 
 def test_the_same_rows_in_a_new_file_are_not_new():
     lake, before, holdout = grown(HEART, heart_cells(), 60)
-    renamed = {**holdout, "_row": [f"of another file {row}" for row in range(len(holdout["_row"]))]}
+    renamed = {
+        **holdout,
+        "_row": np.array([f"of another file {row}" for row in range(len(holdout["_row"]))], dtype=object),
+    }
     as_before, as_renamed = recent.since(lake, before, holdout), recent.since(lake, before, renamed)
     assert as_renamed.sum() == as_before.sum()
+
+
+def side(rows):
+    """Rows `(identity, age, chest pain)` as columns."""
+    identities, ages, pains = zip(*rows, strict=True)
+    texts = {"_row": identities, "_key": identities, "cp": pains}
+    return {name: np.array(cells, dtype=object) for name, cells in texts.items()} | {"age": np.array(ages, dtype=float)}
+
+
+def kept(**sides):
+    lake = MemoryObjects("lake")
+    for name, kept_rows in sides.items():
+        lake.put(layout.dataset_rows("v1", name), columns.to_bytes(side(kept_rows)))
+    return lake
+
+
+def test_of_equal_rows_as_many_are_new_as_there_are_more_of_them():
+    nan = float("nan")
+    lake = kept(
+        train=[("a1", 50, "x"), ("a2", 50, "x"), ("a3", nan, ""), ("a4", 60, "x"), ("stays", 70, "x")],
+        holdout=[("a5", 50, "y")],
+    )
+    again = [("b1", 50, "x"), ("b2", 50, "x"), ("b3", 50, "x"), ("b4", nan, ""), ("b5", 60, "y"), ("b6", 50, "y")]
+    again += [("stays", 70, "x"), ("b7", 70, "x"), ("b8", 61, "x")]
+    new = recent.since(lake, "v1", side(again))
+    assert [row[0] for row, is_new in zip(again, new, strict=True) if is_new] == ["b3", "b5", "b7", "b8"]
+
+
+def test_a_column_that_has_another_type_now_is_compared_by_its_text():
+    lake = kept(train=[("a1", 50, "x")], holdout=[("a2", 60, "x")])
+    texts = {**side([("b1", 50, "x"), ("b2", 50, "x")]), "age": np.array(["50.0", "50"], dtype=object)}
+    assert recent.since(lake, "v1", texts).tolist() == [False, True]
+
+
+def test_of_the_champions_data_only_identities_are_read_where_none_is_new(monkeypatch):
+    lake = kept(train=[("a1", 50, "x")], holdout=[("a2", 60, "x")])
+    read_column, read = columns.ColumnFile.__getitem__, []
+    monkeypatch.setattr(
+        columns.ColumnFile, "__getitem__", lambda file, name: read.append(name) or read_column(file, name)
+    )
+    assert not recent.since(lake, "v1", side([("a2", 60, "x")])).any()
+    assert read == ["_row", "_row"]
 
 
 def test_when_the_champions_data_are_gone_nobody_knows_what_is_new():

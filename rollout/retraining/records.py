@@ -1,0 +1,134 @@
+"""`captured/records.parquet`: the records that were predicted and then labelled, as ETL reads them.
+
+A record counts once, by the id that the caller gave it or else by its prediction's; the newest label and the newest
+prediction count. The file grows by If-Match, so that of two that write at once none loses the other's records.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from andamio.contract import Contract
+from andamio.dataset.version import ROW
+from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
+from andamio.storage import layout
+from andamio.storage.ports import Objects
+
+RECORD = "_record"
+"""The column that says which record a row is of; ETL does not read it."""
+MOST_RECORDS = 200_000
+"""Of more records the oldest are left out."""
+_MAX_ATTEMPTS = 20
+_TYPES = {
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "category": pa.string(),
+    "date": pa.date32(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRecords:
+    """Records with their labels, `[records]` each: prediction ids, what names the record, times in UTC, class keys.
+
+    `own_ids` are ids that the caller gave, None where none; `columns` by feature, as captures have them.
+    """
+
+    ids: Sequence[str]
+    own_ids: Sequence[str | None]
+    times: NDArray[np.datetime64]
+    labels: Sequence[str]
+    columns: Mapping[str, NDArray[Any]]
+
+    @property
+    def names(self) -> list[str]:
+        """What each record counts once by."""
+        pairs = zip(self.own_ids, self.ids, strict=True)
+        return [f"prediction {one}" if own is None else f"record {own}" for own, one in pairs]
+
+    def take(self, rows: Sequence[int]) -> LabelledRecords:
+        """Some of them."""
+        index = np.asarray(rows, dtype=np.int64)
+        return LabelledRecords(
+            [self.ids[row] for row in rows],
+            [self.own_ids[row] for row in rows],
+            self.times[index],
+            [self.labels[row] for row in rows],
+            {name: column[index] for name, column in self.columns.items()},
+        )
+
+
+def keep(lake: Objects, contract: Contract, found: LabelledRecords) -> None:
+    """Add records to the file, or put them in the place of what it has of the same ones; nothing new, nothing written.
+
+    Where the contract has other columns now, the file begins anew.
+    """
+    added = _table(contract, found)
+    for _ in range(_MAX_ATTEMPTS):
+        held, etag = _held(lake)
+        before = held if held is not None and held.schema.equals(added.schema) else added.slice(0, 0)
+        names = set(added.column(RECORD).to_pylist())
+        stays = pa.array([name not in names for name in before.column(RECORD).to_pylist()], pa.bool_())
+        after = pa.concat_tables([before.filter(stays), added]).combine_chunks()
+        after = after.slice(max(0, after.num_rows - MOST_RECORDS))
+        if held is not None and _ordered(after).equals(_ordered(held)):
+            return
+        if _write(lake, after, etag):
+            return
+    raise DataError(f"{layout.CAPTURED_RECORDS} kept changing: start the execution of the watch again")
+
+
+def _ordered(table: pa.Table) -> pa.Table:
+    return table.sort_by(RECORD).combine_chunks()
+
+
+def _held(lake: Objects) -> tuple[pa.Table | None, str | None]:
+    try:
+        stored = lake.get(layout.CAPTURED_RECORDS)
+    except ObjectNotFound:
+        return None, None
+    return pq.read_table(io.BytesIO(stored.body)), stored.etag
+
+
+def _write(lake: Objects, table: pa.Table, etag: str | None) -> bool:
+    body = io.BytesIO()
+    pq.write_table(table, body, compression="zstd")
+    if etag is None:
+        return lake.put_new(layout.CAPTURED_RECORDS, body.getvalue())
+    try:
+        lake.put(layout.CAPTURED_RECORDS, body.getvalue(), if_match=etag)
+    except PreconditionFailed:
+        return False
+    return True
+
+
+def _table(contract: Contract, found: LabelledRecords) -> pa.Table:
+    """The records in the columns that raw data have."""
+    problem = contract.problem
+    columns: dict[str, pa.Array] = {ROW: pa.array(found.ids, pa.string()), RECORD: pa.array(found.names, pa.string())}
+    for name, feature in contract.inputs.items():
+        columns[name] = _column(found.columns[name], _TYPES[feature.type])
+    if problem.id is not None and problem.id not in columns:
+        pairs = zip(found.own_ids, found.ids, strict=True)
+        columns[problem.id] = pa.array([one if own is None else own for own, one in pairs], pa.string())
+    if problem.time is not None and problem.time not in columns:
+        columns[problem.time] = pa.array(found.times.astype("datetime64[ms]"), pa.timestamp("ms"))
+    columns[problem.target] = pa.array(found.labels, pa.string())
+    return pa.table(columns)
+
+
+def _column(column: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    if column.dtype.kind == "f":
+        return pa.array(column, pa.float64(), from_pandas=True).cast(kind)
+    if column.dtype.kind == "M":
+        return pa.array(column.astype("datetime64[D]"), kind)
+    return pa.array([text or None for text in column], kind)
