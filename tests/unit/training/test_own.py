@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from andamio.adapters.memory import MemoryObjects
+from andamio.cli.models.own_code import check_pipeline
 from andamio.contract import Contract
-from andamio.errors import TrainingError
+from andamio.errors import InputFileError, TrainingError
 from andamio.release.model import Model
 from tests.support.datasets import HEART_FOLDER, heart_cells, publish
 from tests.support.runs import copied
@@ -162,6 +163,13 @@ def test_a_difference_is_explained_by_the_rows_that_show_it(different, whole, me
 
 
 # What pipeline.py says
+
+
+def test_a_deploy_says_what_is_wrong_with_it_first(tmp_path):
+    check_pipeline(tmp_path, HEART)
+    (tmp_path / "pipeline.py").write_text("def pipeline(trial):\n    return trial.nothing\n")
+    with pytest.raises(InputFileError, match=r"pipeline\.py, line 2: AttributeError.*nothing"):
+        check_pipeline(tmp_path, HEART)
 
 
 @pytest.mark.parametrize(
