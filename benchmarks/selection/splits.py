@@ -143,7 +143,7 @@ def search(contract: Contract, train: TrainingRows, repeats: int) -> list[tuple[
                 mean = validation.mean
             except ValueError:
                 pass
-            told = spec.model_dump(exclude={"simplicity", "baseline"})
+            told = spec.model_dump(include=set(StudyTrial.model_fields))
             study.append(StudyTrial(**told, status="failed" if mean is None else "done", mean=mean))
     return found
 
