@@ -30,7 +30,7 @@ from training.compute import computing
 from training.documents import Identity, PipelineIdentity, Range, SearchPlan, SkippedFamily, TrainingPlan
 from training.events import PlanSummary
 from training.families.spaces import KEEP_ROWS, OPTUNA, OWN
-from training.families.trainable import families_of
+from training.families.trainable import families_asked, families_of
 from training.npy import to_npy
 from training.outcome import imported
 from training.own.code import PipelineCode
@@ -88,7 +88,7 @@ def plan(
             f"Data version {version} was made under another contract: its columns, labels, [data] or [features] "
             "differ from the one deployed now. Run ETL again (andamio ingest FILE, or start its state machine)."
         )
-    requested = _requested(contract, families, code)
+    requested = families_asked(contract, families, own=code is not None)
     skipped = [SkippedFamily(family=name, why=why) for name in requested if (why := _why_not(name, contract, code))]
     trainable = [name for name in requested if name not in {each.family for each in skipped}]
     if not trainable:
@@ -126,14 +126,6 @@ def plan(
         )
 
     return run.once(PLAN_FILE, TrainingPlan, planned)
-
-
-def _requested(contract: Contract, families: Sequence[str] | None, code: PipelineCode | None) -> tuple[str, ...]:
-    """The families asked for: with the problem's own where nobody chose any."""
-    chosen = families or contract.training.families
-    if not families and code is not None and tuple(chosen) == tuple(contract.task.default_families):
-        chosen = (*chosen, OWN)
-    return tuple(dict.fromkeys(chosen))
 
 
 def _own(contract: Contract, code: PipelineCode | None) -> PipelineIdentity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,14 @@ def families_of(task: Task) -> Mapping[str, Family]:
             return catalog.FAMILIES
         case Regression():
             return regression.REGRESSORS
+
+
+def families_asked(contract: Contract, families: Sequence[str] | None = None, *, own: bool) -> tuple[str, ...]:
+    """The families asked for; the problem's `own`, where it has one, is among them unless somebody chose others."""
+    chosen = families or contract.training.families
+    if not families and own and tuple(chosen) == tuple(contract.task.default_families):
+        chosen = (*chosen, OWN)
+    return tuple(dict.fromkeys(chosen))
 
 
 def fit_spec(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from andamio.adapters.aws import Account
 from andamio.cli.models.sample import sample_files
@@ -19,6 +19,9 @@ from andamio.release.release import Release
 from andamio.tabular.columns import column_kinds
 from andamio.tabular.file import read_file
 from andamio.tabular.refused import RefusedFile
+
+if TYPE_CHECKING:
+    from training.own.fit import OwnPipeline
 
 
 def check_prepare(folder: Path, contract: Contract) -> None:
@@ -46,21 +49,23 @@ def check_prepare(folder: Path, contract: Contract) -> None:
         raise InputFileError(f"{folder}: a file of [data] files {error}") from None
 
 
-def check_pipeline(folder: Path, contract: Contract) -> None:
-    """Ask pipeline.py for its pipelines, unfitted; does nothing where the folder has none.
+def check_pipeline(folder: Path, contract: Contract) -> OwnPipeline | None:
+    """The problem's own pipeline, asked for and not fitted; None where the folder has none.
 
     Raises `InputFileError` that names file and line.
     """
     source = find_source(folder, PIPELINE_FILE)
     if source is None:
-        return
+        return None
     from training.own.code import load  # scikit-learn: who has no pipeline.py does not wait for it
+    from training.own.fit import OwnPipeline
     from training.own.space import explore
     from training.own.trial import PipelineError
 
     names = contract.number_columns, contract.category_columns
     try:
-        explore(load(source, str(folder / PIPELINE_FILE)), contract.task, *names, contract.training.seed)
+        code = load(source, str(folder / PIPELINE_FILE))
+        return OwnPipeline(code, explore(code, contract.task, *names, contract.training.seed))
     except PipelineError as error:
         raise InputFileError(str(error)) from None
 

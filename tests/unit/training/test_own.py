@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from andamio.adapters.memory import MemoryObjects
+from andamio.cli.check.families import trained
 from andamio.cli.models.own_code import check_pipeline
 from andamio.contract import Contract
 from andamio.errors import InputFileError, TrainingError
@@ -163,6 +164,16 @@ def test_a_difference_is_explained_by_the_rows_that_show_it(different, whole, me
 
 
 # What pipeline.py says
+
+
+def test_a_check_of_the_folder_says_beforehand_what_a_trial_would():
+    sealed, train = heart()
+    good, bad = (
+        OwnPipeline(each, explore(each, sealed.task, sealed.number_columns, sealed.category_columns, 7))
+        for each in (SEARCHED, of("LogisticRegression()", "FunctionTransformer(np.log1p)"))
+    )
+    assert (trained(sealed, train, "pipeline", good).why, trained(sealed, train, "pipeline").why != "") == ("", True)
+    assert "FunctionTransformer of log1p" in trained(sealed, train, "pipeline", bad).why
 
 
 def test_a_deploy_says_what_is_wrong_with_it_first(tmp_path):
