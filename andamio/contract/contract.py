@@ -342,6 +342,11 @@ class Contract(Section):
         if self.training.split == "time" and problem.time is None:
             raise ValueError('[training] split: "time" needs the column that orders rows: set time in [problem]')
         _fits_the_task(self.task, self.training, problem)
+        if isinstance(self.task, Regression) and self.release.strategy != "direct":
+            raise ValueError(
+                f"[release] strategy: {self.release.strategy} compares the classes that two models answer, and a "
+                'regression has none; expected "direct"'
+            )
         if not isinstance(self.training.threshold, float) and len(problem.labels) != 2:
             raise ValueError("[training] threshold: a chosen threshold needs exactly two classes")
         return self
