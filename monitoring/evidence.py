@@ -20,8 +20,9 @@ from andamio.storage import layout
 from andamio.storage.ports import Objects
 from monitoring.captures import Wanted, compact_window, hours_between, read_window
 from monitoring.captures import Window as Captures
-from monitoring.feedback import Elsewhere, Joined, Lookup, join, read_feedback
+from monitoring.feedback import Elsewhere, Joined, Lookup, join
 from monitoring.performance.window import Labelled
+from monitoring.received import read_feedback
 from monitoring.window import Window
 
 _HOUR_MS = 3_600_000
