@@ -127,10 +127,10 @@ SCORE = Recipe(
     imports=("numpy", "onnxruntime", "pyarrow", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "pydantic"),
     budget_mib=166,
 )
-CAPTURE = Recipe("capture", packages=("andamio", "monitoring", "rollout"), imports=("pydantic",), budget_mib=12)
+CAPTURE = Recipe("capture", packages=("andamio", "monitoring"), imports=("pydantic",), budget_mib=12)
 MONITOR = Recipe(
     "monitor",
-    packages=("andamio", "monitoring"),
+    packages=("andamio", "monitoring", "rollout"),
     imports=(
         "altair",
         "jinja2",

@@ -127,7 +127,14 @@ def test_the_layer_of_the_code_is_the_same_for_the_same_file(tmp_path):
     source = b"def prepare(columns):\r\n    return columns\r\n"
     for place in ("one", "two"):
         (tmp_path / place).mkdir()
-        CodeLayer(Stack(App(), "stack"), "Code", system="heart", prepare=source, folder=tmp_path / place)
+        CodeLayer(
+            Stack(App(), "stack"),
+            "Code",
+            system="heart",
+            name="code",
+            files={"prepare.py": source},
+            folder=tmp_path / place,
+        )
     (first,), (second,) = ((tmp_path / place).glob("*.zip") for place in ("one", "two"))
     assert (first.name, first.read_bytes()) == (second.name, second.read_bytes())
     with zipfile.ZipFile(first) as layer:
