@@ -37,7 +37,8 @@ class Window:
     `share` of them, and the others are wanted. Each `stands_for` `[rows]` so many, since others are not read.
     `rejected_rows` are the records that were refused, `rejections` how many of them by (field, code); `requests` are
     all records that were asked about. `other_versions` are predictions of other releases. `unreadable` are kept records
-    that the release's contract does not take, by (field, code); `duplicates` came more than once. `made` are the
+    that the release's contract does not take, by (field, code); `duplicates` came more than once, `failures` are of all
+    requests, by kind, `durations` of all predictions. `made` are the
     release's predictions by hour, `batches` those that were scored by whatever release.
     """
 
@@ -51,6 +52,8 @@ class Window:
     other_versions: dict[str, int] = field(default_factory=dict)
     unreadable: dict[tuple[str, str], int] = field(default_factory=dict)
     duplicates: int = 0
+    failures: dict[str, int] = field(default_factory=dict)
+    durations: dict[str, int] = field(default_factory=dict)
     made: dict[datetime, int] = field(default_factory=dict)
     batches: frozenset[str] = frozenset()
 
@@ -110,6 +113,8 @@ def read_window(
     made: Counter[datetime] = Counter()
     rejections: Counter[tuple[str, str]] = Counter()
     unreadable: Counter[tuple[str, str]] = Counter()
+    failures: Counter[str] = Counter()
+    durations: Counter[str] = Counter()
     rejected = duplicates = 0
     for source in sources:
         summary = source.summary
@@ -118,6 +123,8 @@ def read_window(
         made[source.hour] += 0 if source.rows is None else source.rows.made
         rejected += summary.rejected.get(version, 0)
         duplicates += summary.duplicates
+        failures.update(summary.failures)
+        durations.update(summary.durations)
         for counts, faults in ((rejections, summary.faults), (unreadable, summary.unreadable)):
             for fault in faults:
                 if fault.version == version:
@@ -154,6 +161,8 @@ def read_window(
         other_versions=dict(seen),
         unreadable=dict(unreadable),
         duplicates=duplicates,
+        failures=dict(failures),
+        durations=dict(durations),
         made=dict(made),
         batches=frozenset(source.of for source in sources if not source.of.endswith(".json")),
     )

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from andamio import names
 from andamio.captures import columns, files
 from andamio.captures.sampling import ALL, chance
-from andamio.captures.summary import CaptureSummary, ReleaseRows, count_faults, digest, faults_of
+from andamio.captures.summary import CaptureSummary, ReleaseRows, count_faults, digest, duration_bin, faults_of
 from andamio.contract import Contract
 from andamio.contract.dates import date_format
 from andamio.contract.task import Classification, Regression, Task
@@ -39,6 +39,7 @@ from andamio.records.parse import parse
 from andamio.records.table import Table
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
+from monitoring.delivery import FAILED, PART
 
 ContractOf = Callable[[str], Contract]
 """The contract of a release by its version; raises `ReleaseError`."""
@@ -75,11 +76,11 @@ def compact_hour(lake: Objects, contract_of: ContractOf, hour: datetime, share: 
     `share` of its predictions were to be logged with their record, as the deployment says now.
     Of two that do it at once the later one stays; a reader in between may see a few predictions too many.
     """
-    prefix = layout.captures(hour, "part-")
-    parts = [info.key for info in lake.list(prefix)]
+    prefix = layout.captures(hour)
+    parts = [info.key for begin in (FAILED, PART) for info in lake.list(f"{prefix}{begin}")]
     if not parts:
         return None
-    made_of = digest(part.removeprefix(prefix) for part in parts)
+    made_of = digest(part.removeprefix(prefix).removeprefix(PART) for part in parts)
     key = layout.captured_hour(hour)
     try:
         earlier = documents.read(lake, key, CaptureSummary)
@@ -200,6 +201,8 @@ class _Compaction:
         self._unknown: set[str] = set()
         self._ids: set[bytes] = set()
         self._refused: set[tuple[str, int]] = set()
+        self._failures: dict[str, str] = {}
+        self._durations: Counter[str] = Counter()
         self.releases: dict[str, _Release] = {}
         self.made: Counter[str] = Counter()
         self.drawn: Counter[str] = Counter()
@@ -213,6 +216,8 @@ class _Compaction:
         for line in lines:
             if line["event"] == names.EVENT_PREDICTION:
                 self._predicted(line)
+            elif line["event"] == names.EVENT_FAILURE:
+                self._failures[line["id"]] = line["kind"]
             else:
                 self._rejected(line)
 
@@ -239,6 +244,8 @@ class _Compaction:
             faults=faults_of(self.faults),
             unreadable=faults_of(self.unreadable),
             duplicates=self.duplicates,
+            failures=dict(sorted(Counter(self._failures.values()).items())),
+            durations=dict(sorted(self._durations.items())),
         )
 
     def _predicted(self, line: Line) -> None:
@@ -249,6 +256,8 @@ class _Compaction:
         self._ids.add(known)
         version = line["model"]["version"]
         self.made[version] += 1
+        if isinstance(took := line.get("duration_ms"), int | float):
+            self._durations[duration_bin(took)] += 1
         if "features" not in line:
             return  # of a sample, and not drawn
         self.drawn[version] += 1

@@ -32,9 +32,15 @@ from andamio.storage.ports import Objects, PredictionStore
 LARGEST_DELIVERY = 64 * 2**20
 """Bytes of a delivery when unzipped: far above the megabyte that CloudWatch Logs collects before it delivers."""
 
+PART, FAILED = "part-", "failed-"
+"""How the names of deliveries begin, of records and of failures: hours without records are silent all the same."""
+REFUSED_RELEASE = "release-refused"
+"""The kind of failure that is no request's: the API could not take a release."""
+
 _PREDICTION_ID = re.compile(r"[0-9a-f]{32}")
 _REJECTION_TEXTS = ("time", "route", "request_id", "model_version")
 _LONGEST_TEXT = 256
+_UNPROCESSABLE = 422
 _INTERVAL = ("low", "high", "level")
 
 Line = dict[str, Any]
@@ -44,7 +50,8 @@ Line = dict[str, Any]
 class Delivery:
     """The lines of a delivery that are kept, by the hour of their own time, and how many others there were.
 
-    `hours` is hour -> id of the log event -> line; `broken` are lines of ours that cannot be read, `others` the lines
+    `hours` is hour -> id of the log event -> line, and so are `failures`, of which each is a request that failed or a
+    release that the API refused to serve; `broken` are lines of ours that cannot be read, `others` the lines
     about something else. `trials` is challenger's trial -> id of the log event -> line: predictions are there twice.
     """
 
@@ -53,6 +60,7 @@ class Delivery:
     rejections: int = 0
     broken: int = 0
     others: int = 0
+    failures: dict[datetime, dict[str, Line]] = field(default_factory=dict)
     trials: dict[str, dict[str, Line]] = field(default_factory=dict)
     oldest: datetime | None = None
 
@@ -61,7 +69,7 @@ class Delivery:
         moment = moment_of(line["time"])
         if moment is None:
             raise ValueError("a line that is kept has a time")
-        self.hours.setdefault(moment.replace(minute=0, second=0, microsecond=0), {})[event_id] = line
+        self.hours.setdefault(_hour(moment), {})[event_id] = line
         self.oldest = moment if self.oldest is None else min(self.oldest, moment)
 
 
@@ -90,7 +98,12 @@ def read(event: Mapping[str, Any], contract: Contract) -> Delivery:
                 delivery.broken += 1
             continue
         else:
-            delivery.others += 1
+            failure = _failure(message, log_event)
+            if failure is None:
+                delivery.others += 1
+            else:
+                hour = _hour(datetime.fromisoformat(failure["time"]))
+                delivery.failures.setdefault(hour, {})[failure["id"]] = failure
             continue
         if line is None:
             delivery.broken += 1
@@ -120,6 +133,9 @@ def store(delivery: Delivery, contract: Contract, lake: Objects, table: Predicti
         return new
     for hour, lines in delivery.hours.items():
         new += lake.put_new(layout.captures(hour, part_name(lines)), _packed(lines), content_type="application/gzip")
+    for hour, lines in delivery.failures.items():
+        name = FAILED + part_name(lines).removeprefix(PART)
+        new += lake.put_new(layout.captures(hour, name), _packed(lines), content_type="application/gzip")
     lifetime = timedelta(days=contract.batch.keep_days)
     table.put_all(
         [
@@ -135,7 +151,11 @@ def store(delivery: Delivery, contract: Contract, lake: Objects, table: Predicti
 def part_name(event_ids: Iterable[str]) -> str:
     """The last part of the key of the lines that have these ids."""
     digest = hashlib.sha256("\n".join(sorted(event_ids)).encode()).hexdigest()[:32]
-    return f"part-{digest}.jsonl.gz"
+    return f"{PART}{digest}.jsonl.gz"
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
 
 
 def moment_of(text: object) -> datetime | None:
@@ -232,6 +252,28 @@ def _rejection(line: Line) -> Line | None:
         if isinstance(one, dict)
     ]
     return {"event": names.EVENT_REJECTION, **texts, "index": line["index"], "violations": kept}
+
+
+def _failure(message: str, log_event: Mapping[str, Any]) -> Line | None:
+    """A request that failed, by the problem that it was answered with, or a refused release; None for other lines.
+
+    The line of a rejected record says more, and there is one of each: a reply with status 422 is not counted here.
+    """
+    if f'"{names.EVENT_RELEASE_REFUSED}"' in message:
+        kind = REFUSED_RELEASE
+    elif f'"{names.EVENT_REQUEST}"' in message:
+        line = _object(message)
+        status = line.get("status")
+        if not isinstance(status, int) or status < 400 or status == _UNPROCESSABLE:
+            return None
+        kind = str(line.get("problem") or status).rsplit(":", 1)[-1][:_LONGEST_TEXT]
+    else:
+        return None
+    moment = log_event.get("timestamp")
+    if not isinstance(moment, int):
+        return None
+    time = datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")
+    return {"event": names.EVENT_FAILURE, "time": time, "id": str(log_event["id"]), "kind": kind}
 
 
 def _is_finite(value: object) -> bool:

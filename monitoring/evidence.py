@@ -34,6 +34,7 @@ class Evidence:
 
     `columns` by feature `[rows]`, `probabilities` `[rows, classes]` or values `[rows, 1]`, `labels` and `times`
     `[rows]`: predictions of the champion, a uniform sample of `rows_seen`. `rejections` by field and code;
+    `failures` of all requests by kind, `durations` of predictions as `andamio.captures.summary` counts them;
     `other_releases` are predictions of others, `unreadable` kept records that its contract does not take.
     `capture_lag` and `silent_since` are as `Arrivals` has them. `truth` `[rows]` are labels that came for these
     predictions, or none. `labelled` are predictions that became due a label in these hours, with those that
@@ -49,6 +50,8 @@ class Evidence:
     other_releases: int = 0
     rejected: int = 0
     rejections: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
+    durations: Mapping[str, int] = field(default_factory=dict)
     unreadable: int = 0
     capture_lag: float | None = None
     truth: Truth | None = None
@@ -116,6 +119,8 @@ def read(
         other_releases=sum(found.other_versions.values()),
         rejected=found.rejected_rows,
         rejections=found.rejections,
+        failures=found.failures,
+        durations=found.durations,
         unreadable=sum(found.unreadable.values()),
         capture_lag=came.lag,
         silent_since=came.silent_since,

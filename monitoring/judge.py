@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from andamio.captures.columns import no_truth
+from andamio.captures.summary import duration_quantile
 from andamio.contract.tables import Monitor
 from andamio.contract.task import Classification, Regression
 from monitoring import words
+from monitoring.delivery import REFUSED_RELEASE
 from monitoring.drift.compare import compare, compared
 from monitoring.drift.limits import Limits
 from monitoring.drift.rejects import Refused, lowest
@@ -128,6 +130,10 @@ def judge(
             other_releases=evidence.other_releases,
             rejected=evidence.rejected,
             capture_lag_seconds=evidence.capture_lag,
+            failed={kind: count for kind, count in evidence.failures.items() if kind != REFUSED_RELEASE},
+            median_ms=duration_quantile(evidence.durations, 0.5),
+            p99_ms=duration_quantile(evidence.durations, 0.99),
+            releases_refused=evidence.failures.get(REFUSED_RELEASE, 0),
         ),
         labels=Labels(
             joined=0 if measured is None else measured.labelled, orphans=evidence.orphans, elsewhere=evidence.late

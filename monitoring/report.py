@@ -57,6 +57,10 @@ class Traffic(Part):
 
     `rows` are predictions of the champion, `compared` of them are in this report (a uniform sample where there are
     many), `other_releases` are predictions of other releases, which are not compared. `rejected` rows were refused.
+    `failed` are requests that were answered with another error than a refused record, by the kind of problem, whichever
+    release served, and `releases_refused` is how often the API could not load a release.
+    `median_ms` and `p99_ms` are what a prediction took in the function, to a tenth, null where none was logged: what a
+    client waits for is longer.
     `capture_lag_seconds` is how long after the end of its hour the latest delivery of the window came, 0 where all came
     within their hour, null where none came.
     """
@@ -67,6 +71,10 @@ class Traffic(Part):
     other_releases: int
     rejected: int
     capture_lag_seconds: float | None
+    failed: dict[str, int] = Field(default_factory=dict)
+    releases_refused: int = 0
+    median_ms: float | None = None
+    p99_ms: float | None = None
 
 
 class Labels(Part):

@@ -6,6 +6,7 @@ An hour of the API's predictions has one summary, and each shard of a batch has 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -44,6 +45,8 @@ class CaptureSummary(Document):
 
     `made_of` is the digest of the deliveries. `rejected` are records that were refused, by release; `unreadable` what
     is wrong with kept records that the release's contract no longer takes. `duplicates` were delivered more than once.
+    `failures` are requests that failed otherwise, by kind, and releases that could not be taken. `durations` counts
+    predictions by how long they took (`duration_bin`).
     `truths` are labels that the rows of a file carried, `no_truths` those of them that are no label.
     """
 
@@ -53,8 +56,28 @@ class CaptureSummary(Document):
     faults: tuple[FieldFault, ...] = ()
     unreadable: tuple[FieldFault, ...] = ()
     duplicates: int = 0
+    failures: Mapping[str, int] = Field(default_factory=dict)
+    durations: Mapping[str, int] = Field(default_factory=dict)
     truths: int = 0
     no_truths: int = 0
+
+
+_WIDTH = math.log(1.1)
+
+
+def duration_bin(milliseconds: float) -> str:
+    """The bin of a duration: bins grow by a tenth, so that a quantile is known to a tenth."""
+    return str(math.floor(math.log(max(milliseconds, 1e-3)) / _WIDTH))
+
+
+def duration_quantile(counts: Mapping[str, int], share: float) -> float | None:
+    """The milliseconds that a share of the predictions took at most, at the upper end of a bin; None of none."""
+    left = share * sum(counts.values())
+    for one in sorted(counts, key=int):
+        left -= counts[one]
+        if left <= 0:
+            return round(math.exp((int(one) + 1) * _WIDTH), 3)
+    return None
 
 
 def faults_of(counts: Mapping[tuple[str, str, str], int]) -> tuple[FieldFault, ...]:

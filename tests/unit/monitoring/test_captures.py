@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from andamio.captures.sampling import chance
-from andamio.captures.summary import CaptureSummary
+from andamio.captures.summary import CaptureSummary, duration_quantile
 from andamio.contract import Contract
 from andamio.errors import ReleaseError
 from andamio.records.from_json import parse_records
@@ -79,6 +79,21 @@ def test_ten_thousand_predictions_delivered_twice_and_in_any_order_are_ten_thous
     assert (found.rows_seen, found.captured.rows, len(table.items)) == (10_000, 10_000, 10_000)
     assert set(found.captured.ids) == {line["prediction_id"] for line in lines}
     assert found.duplicates >= 20 * 211
+
+
+def test_failures_and_durations_are_counted_once_also_in_an_hour_without_a_record(lake: MemoryObjects) -> None:
+    failed: list[dict[str, Any]] = [{"event": "andamio.request", "status": 503, "problem": "urn:x:no-model"}]
+    deliver(lake, failed, [*failed, {"event": "andamio.release.refused"}])
+    assert compact_hour(lake, known, NOON) is not None
+    assert window(lake).failures == {"no-model": 1, "release-refused": 1}
+    assert window(lake).rows_seen == 0
+    deliver(lake, [prediction(number, duration_ms=1.0 + 9 * (number == 0)) for number in range(60)])
+    compact_hour(lake, known, NOON)
+    found = window(lake)
+    assert found.failures == {"no-model": 1, "release-refused": 1}
+    assert duration_quantile(found.durations, 0.5) == pytest.approx(1.0, rel=0.11)
+    assert duration_quantile(found.durations, 0.99) == pytest.approx(10.0, rel=0.11)
+    assert duration_quantile({}, 0.5) is None
 
 
 def test_an_hour_is_made_again_only_when_another_delivery_came(lake: MemoryObjects) -> None:

@@ -102,6 +102,24 @@ def test_a_rejection_is_kept_as_field_and_reason_alone(kept: Kept) -> None:
     assert not kept.table.items
 
 
+def test_failures_are_kept_beside_the_records_by_kind_and_without_what_was_asked(kept: Kept) -> None:
+    failed = {"event": "andamio.request", "method": "POST", "path": "/secret", "status": 503}
+    kept(
+        delivery(
+            [
+                failed | {"problem": "urn:andamio:problem:no-model"},
+                failed | {"status": 422, "problem": "urn:andamio:problem:invalid-record"},  # its records have lines
+                {"event": "andamio.release.refused", "release": "0123456789abcdef", "reason": "changed"},
+            ]
+        )
+    )
+    (info,) = kept.lake.list("captures/")
+    assert info.key.startswith("captures/dt=2026-03-01/hour=12/failed-")
+    lines = kept.lines()
+    assert sorted(line["kind"] for line in lines) == ["no-model", "release-refused"]
+    assert all(line.keys() == {"event", "time", "id", "kind"} for line in lines)
+
+
 def test_lines_of_others_and_broken_ones_are_counted_and_cost_nothing_else(kept: Kept) -> None:
     good = prediction(0)
     broken = [
@@ -113,7 +131,7 @@ def test_lines_of_others_and_broken_ones_are_counted_and_cost_nothing_else(kept:
         rejection(5, request_id=None),
         rejection(6) | {"violations": "all of them"},
     ]
-    others = ["START RequestId: 1", {"event": "andamio.request", "status": 404}, {"event": "another"}]
+    others = ["START RequestId: 1", {"event": "andamio.request", "status": 204}, {"event": "another"}]
     found = read(delivery([*broken, good, *others]), HEART)
     assert (found.predictions, found.rejections, found.broken, found.others) == (1, 0, len(broken), len(others))
     kept(delivery([*broken, good, *others]))

@@ -22,7 +22,7 @@ from andamio.storage import documents, layout
 from monitoring import evidence as evidence_module
 from monitoring.evidence import Evidence
 from monitoring.feedback import StoredPredictions
-from monitoring.report import REPORT, LatestReport, Report
+from monitoring.report import PAGE, REPORT, LatestReport, Report
 from monitoring.steps import STEPS, Watch
 from monitoring.window import Window
 from rollout.retraining.retrainer import ContractRetrainer
@@ -343,6 +343,18 @@ def test_records_that_are_refused_alarm_and_a_fault_that_stays_does_not_become_u
         assert "chol (below-minimum" in verdict["findings"][0]
     assert world.figures.put_values[-1]["RejectAlarm"] == 1
     assert world.figures.put_values[-1]["RejectRate"] == 1
+
+
+def test_how_the_service_did_is_in_the_report_and_on_its_page(world: World) -> None:
+    failures = {"no-model": 3, "release-refused": 2}
+    world.find = lambda window: replace(quiet(window), failures=failures, durations={"0": 98, "24": 2})
+    assert world.run(draw=True)["status"] == "quiet"
+    traffic = world.report().traffic
+    assert (traffic.failed, traffic.releases_refused) == ({"no-model": 3}, 2)
+    assert (traffic.median_ms, traffic.p99_ms) == (1.1, pytest.approx(1.1**25, abs=0.001))
+    drawn = world.lake.get(layout.monitoring(END, PAGE)).body.decode()
+    for part in ("no-model 3.", "could not load a release, 2 times", "1.1 ms in the function"):
+        assert part in drawn
 
 
 @pytest.mark.parametrize(("rows", "rings"), [(0, True), (80, False)])
