@@ -165,10 +165,6 @@ class _BrierSurprise(_Surprise):
         super().__init__(rows, brier, expected, variance, third)
 
 
-def _is_category(feature: Feature) -> bool:
-    return feature.type in ("category", "boolean")
-
-
 def _categories(feature: Feature, holdout_column: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
     if feature.type == "boolean":
         return [(text, holdout_column == value) for value, text in _TRUTH.items()]
