@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from andamio.contract.tables import Feature
+from andamio.contract.task import Classification, Regression
 from andamio.dataset.documents import DatasetManifest, FeatureProfile, SourceFile
 from andamio.names import PIPELINE_FILE
 from andamio.tabular.read_as import assumptions
@@ -22,17 +23,27 @@ FEW_ROWS_OF_A_CLASS = 10
 def purpose(facts: Facts) -> Section:
     """Objective and intended use."""
     problem = facts.contract.problem
-    classes = ", ".join(f"“{escaped(text)}”" for text in facts.contract.texts.values())
     private = [name for name, feature in facts.contract.inputs.items() if feature.private]
     parts = [
         escaped(problem.description, SENTENCE),
         f"**Objective:** {escaped(problem.objective, SENTENCE)}." if problem.objective else "",
-        f"It takes one record of {counted(len(facts.contract.inputs), 'feature')} and answers with a probability for "
-        f"each of {classes}. It tells what became of records like this one in the data below; it knows no causes, and "
+        f"It takes one record of {counted(len(facts.contract.inputs), 'feature')} and answers with "
+        f"{_answer(facts)}. It tells what became of records like this one in the data below; it knows no causes, and "
         "nothing of what happens when people act on its answers.",
         f"Private features, never logged: {listed([escaped(name) for name in private])}." if private else "",
     ]
     return Section("What it is for", paragraphs(parts))
+
+
+def _answer(facts: Facts) -> str:
+    """What it says of a record."""
+    match facts.contract.task:
+        case Classification():
+            classes = ", ".join(f"“{escaped(text)}”" for text in facts.contract.texts.values())
+            return f"a probability for each of {classes}"
+        case Regression() as task:
+            unit = f" of {escaped(task.unit)}" if task.unit else ""
+            return f"a number{unit}, with an interval that shall hold the truth in {task.level:.0%} of cases"
 
 
 def data(facts: Facts) -> Section:
@@ -179,7 +190,7 @@ def _ranges(facts: Facts) -> list[str]:
     if rows:
         found.append(
             "Beyond what it was trained on it extrapolates, and nothing above holds. Seen in training: "
-            + "; ".join(rows[:60])
+            + "; ".join([*rows[:60], *_range_of_target(facts)])
             + "."
         )
     other = [escaped(name) for name, feature in facts.contract.inputs.items() if _takes_unknown(feature)]
@@ -189,6 +200,14 @@ def _ranges(facts: Facts) -> list[str]:
     if missing:
         found.append(f"Often missing, so filled in by the model: {listed(missing, 20)}.")
     return found
+
+
+def _range_of_target(facts: Facts) -> list[str]:
+    target = facts.profile.target if facts.profile else None
+    if target is None or target.min is None or target.max is None:
+        return []
+    unit = f" {escaped(facts.contract.problem.unit)}" if facts.contract.problem.unit else ""
+    return [f"the target {_plain(target.min)} to {_plain(target.max)}{unit}"]
 
 
 def _takes_unknown(feature: Feature) -> bool:

@@ -53,7 +53,7 @@ def _against_plain(facts: Facts) -> str:
     """The paired comparison with a plain logistic regression, and in what else it is worse than that."""
     plain = facts.contract.task.linear
     gain = gain_over(facts, plain)
-    if gain is None:
+    if gain is None or (gain.figure.value == gain.low == gain.high == 0):
         return ""
     told = "" if gain.low > 0 or gain.high < 0 else ": these rows show no difference"
     worse = [
@@ -82,7 +82,8 @@ def _table(facts: Facts) -> str:
     baselines = evaluation.baselines
     crossed = evaluation.cross_validated or {}
     header = ["metric", "this model", *(["repeated cross-validation"] if crossed else [])]
-    header += [{"majority_class": "majority class"}.get(name, f"plain {family(name)}") for name in baselines]
+    floor = facts.contract.task.floor
+    header += [family(name) if name == floor else f"plain {family(name)}" for name in baselines]
     rows = []
     for name in sorted(evaluation.metrics, key=lambda name: name != facts.metric):
         shown = metric(name)

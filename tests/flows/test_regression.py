@@ -47,6 +47,7 @@ def test_a_file_with_a_number_to_predict_becomes_a_model_that_serves(
             "RegistryFunction": cloud.function("registry", registry_handler),
             "Parallel": 2,
             "ApprovalSeconds": 60,
+            "RolloutMachine": cloud.machine("rollout", TRAINING_STARTED, {}),
             **tasks.VALUES,
         }
         for function in ("TrainFunction", "SearchFunction", "RegistryFunction"):
@@ -107,6 +108,8 @@ def _watches_it(cloud: Cloud) -> None:
     values = {
         "MonitorFunction": cloud.function("monitor", monitor_handler),
         **asl.task_seconds("MonitorFunction", FUNCTION_SECONDS),
+        "EtlMachine": cloud.machine("retraining", TRAINING_STARTED, {}),
+        "Partition": "aws",
     }
     cloud.machine("monitor", asl.FOLDER / "monitor.asl.json", values)
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)

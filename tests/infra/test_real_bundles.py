@@ -16,17 +16,28 @@ import pytest
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
+from andamio.contract.task import Regression
 from andamio.names import PROBLEM_FILE, PROBLEM_PACKAGE
 from infra import bundling
 from infra.packing import archive, assembly, elf, store, uv
 from infra.packing.platforms import ARM64, HOST, X86_64, choose
 from infra.packing.recipes import LAMBDA_LIMIT_MIB, RECIPES
-from tests.support.datasets import FRUIT_FOLDER, HEART_FOLDER, ROOT, fruit_cells, heart_cells, publish
+from tests.support.datasets import (
+    DIABETES_FOLDER,
+    FRUIT_FOLDER,
+    HEART_FOLDER,
+    ROOT,
+    diabetes_cells,
+    fruit_cells,
+    heart_cells,
+    publish,
+)
 from tests.support.elf import AARCH64
 from tests.support.elf import X86_64 as AMD64
 from training import plan
 from training.documents import RoundTrials, TrialSpec
-from training.families.spaces import SPACES
+from training.families.spaces import space_of
+from training.families.trainable import families_of
 from training.run import Run, round_trials_file
 from training.search import rounds, suggest
 
@@ -65,7 +76,9 @@ def train_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("folder", "cells"), [(HEART_FOLDER, heart_cells), (FRUIT_FOLDER, fruit_cells)], ids=["heart", "fruit"]
+    ("folder", "cells"),
+    [(HEART_FOLDER, heart_cells), (FRUIT_FOLDER, fruit_cells), (DIABETES_FOLDER, diabetes_cells)],
+    ids=["heart", "fruit", "diabetes"],
 )
 def test_every_family_is_fitted_calibrated_and_proven_out_of_the_bundle_alone(folder, cells, train_bundle, tmp_path):
     """What slimming takes away is nothing that a step of training, whichever its family, comes to import."""
@@ -84,12 +97,15 @@ def test_every_family_is_fitted_calibrated_and_proven_out_of_the_bundle_alone(fo
     )
     assert done.returncode == 0, done.stderr
     came = json.loads(done.stdout)
-    assert came["trials"] == dict.fromkeys(("majority_class", *trials), "done")
+    task = Contract.load(folder).task
+    assert came["trials"] == dict.fromkeys((task.floor, *trials), "done")
     assert list(came["exports"]) == trials
-    assert set(SPACES) < set(trials)
+    assert set(families_of(task)) < set(trials)
     for trial, export in came["exports"].items():
         assert export.get("holds"), (trial, export)
-        assert export["calibration"]["kind"] in ("platt", "temperature")
+        assert export["calibration"]["kind"] in (
+            ("none",) if isinstance(task, Regression) else ("platt", "temperature")
+        )
     assert came["fit"]["status"] == "fitted"
     assert came["decide"]["status"] == "promoted"
     assert came["plan"]["run"]
@@ -99,8 +115,9 @@ def asked(folder: Path, cells: dict[str, list[str]], file: Path) -> list[str]:
     """Write a run whose first round asks for each family, small, and each feature selection; returns the trials."""
     contract, lake, models = Contract.load(folder), MemoryObjects("lake"), MemoryObjects("models")
     publish(lake, contract, cells)
-    run = Run(plan.plan(lake, models, contract, families=list(SPACES), trials=len(SPACES)).run, models)
-    families = [suggest.default(family) for family in SPACES]
+    names = list(families_of(contract.task))
+    run = Run(plan.plan(lake, models, contract, families=names, trials=len(names)).run, models)
+    families = [suggest.default(family) for family in names]
     specs = [
         TrialSpec(
             id=each.family,
@@ -109,7 +126,7 @@ def asked(folder: Path, cells: dict[str, list[str]], file: Path) -> list[str]:
             params={**each.params, **{size: 15 for size in ("n_estimators",) if size in each.params}},
             selection=each.selection,
             share=each.share,
-            simplicity=SPACES[each.family].simplicity,
+            simplicity=space_of(each.family).simplicity,
             round=1,
         )
         for each in families

@@ -34,6 +34,7 @@ from andamio.storage.ports import Objects
 
 ROOT = Path(__file__).parents[2]
 HEART_FOLDER = ROOT / "problems" / "heart"
+DIABETES_FOLDER = ROOT / "problems" / "diabetes"
 FRUIT_FOLDER = ROOT / "tests" / "problems" / "fruit"
 SPLIT = "5711700000000000"
 
@@ -52,6 +53,11 @@ def heart_cells() -> dict[str, list[str]]:
     return csv_cells(HEART_FOLDER / "heart.csv")
 
 
+def diabetes_cells() -> dict[str, list[str]]:
+    """The diabetes data, whose target is a number."""
+    return csv_cells(DIABETES_FOLDER / "diabetes.csv")
+
+
 def fruit_cells() -> dict[str, list[str]]:
     """The invented three-class data."""
     return csv_cells(FRUIT_FOLDER / "fruit.csv")
@@ -67,7 +73,7 @@ def publish(
     split: str = SPLIT,
     current: bool = True,
 ) -> str:
-    """Write a data version and return it; every fifth row of each class is held out unless told."""
+    """Write a data version and return it; every fifth row of each class (or of numbers) is held out unless told."""
     rows = len(next(iter(cells.values())))
     table = parse(contract, cells, rows, text=True, training=True)
     assert not table.violations, table.violations[:3]
@@ -149,6 +155,8 @@ def take(cells: Cells, rows: Sequence[int]) -> dict[str, list[str]]:
 
 def _every_fifth(labels: np.ndarray) -> np.ndarray:
     held = np.zeros(len(labels), dtype=bool)
+    if labels.dtype.kind == "f":
+        labels = np.zeros(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         held[np.flatnonzero(labels == label)[::5]] = True
     return held

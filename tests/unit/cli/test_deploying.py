@@ -27,7 +27,7 @@ HEART = home.REPO / "problems" / "heart"
 MADE = {
     "ApiUrl": "https://abc.execute-api.{place}.amazonaws.com/v1/", "ApiKeyId": "key", "LakeBucket": "lake",
     "ModelsBucket": "models", "BatchBucket": "batch", "EtlMachine": "etl", "TrainMachine": "train",
-    "BatchMachine": "batch", "MonitorMachine": "monitor",
+    "BatchMachine": "batch", "MonitorMachine": "monitor", "RolloutMachine": "rollout",
     "BatchTopic": "b", "PredictionsTable": "t", "AlertsTopic": "a", "MlflowUri": "arn:mlflow",
 }  # fmt: skip
 

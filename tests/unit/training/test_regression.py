@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -273,6 +274,10 @@ def test_a_model_that_beats_the_median_is_sealed_with_its_interval_and_a_card(wo
     card = release.read(CARD).decode()
     assert "Whether its intervals hold" in card
     assert "better than always saying" not in card
+    assert "answers with a number of points, with an interval that shall hold the truth in 90% of cases" in card
+    assert "| metric | this model | median | plain ridge |" in card.replace(" --: |", "")
+    assert re.search(r"the target \d+ to \d+ points", card)
+    assert "-0.000" not in card
     assert "class" not in card.split("## Where it comes from")[0].replace("classes of", "")
 
 
