@@ -371,6 +371,16 @@ def test_titles_above_the_header_and_columns_without_a_name_do_no_harm(make: Any
     assert rehearsed(folder).info.rows.rejected == 0  # type: ignore[union-attr]
 
 
+def test_a_folder_is_there_whole_or_not_at_all(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        make(table(drawn()))
+    assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
+
+
 def test_a_folder_that_exists_is_never_touched(make: Any, tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     with pytest.raises(UsageError, match="exists, and is not overwritten"):
