@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.contract.task import Regression
 from andamio.dataset import version as dataset
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
+from andamio.stats.quantiles import strata_of
 from andamio.storage.ports import Objects
 from training import export
-from training.documents import TrialSpec
-from training.families.trainable import fit_spec
+from training.families.trainable import fit_family
 from training.fit import range_ends
 from training.rows import TrainingRows, encode_rows, seal
 
@@ -55,7 +54,7 @@ def training_rows(lake: Objects, contract: Contract, version: str) -> tuple[Cont
 
 def trained(contract: Contract, train: TrainingRows, family: str) -> Trained:
     """A family of a sealed contract, by its defaults, on a sample that has every class."""
-    chosen = _sample(contract, train.labels, SAMPLE, contract.training.seed)
+    chosen = _sample(train.labels, SAMPLE, contract.training.seed)
     try:
         return _one(contract, family, train.encoded.take(chosen), train.labels[chosen])
     except Exception as error:  # libraries raise whatever they like, and any of it means: not trained
@@ -64,12 +63,11 @@ def trained(contract: Contract, train: TrainingRows, family: str) -> Trained:
 
 def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any]) -> Trained:
     seed = contract.training.seed
-    spec = TrialSpec(id="check", family=family, params={}, simplicity=0, round=1)
-    part = _sample(contract, truth, len(truth) // _PART, seed)
+    part = _sample(truth, len(truth) // _PART, seed)
     seconds = []
     for rows in (part, np.arange(len(truth))):
         started = time.perf_counter()
-        fitted = fit_spec(contract, encoded.take(rows), truth[rows], spec, seed)
+        fitted = fit_family(contract, family, encoded.take(rows), truth[rows], seed)
         seconds.append(time.perf_counter() - started)
     onnx = export.to_onnx(fitted)
     model = Model(contract, onnx)
@@ -103,10 +101,9 @@ def _latency(model: Model, encoded: Encoded) -> float:
     return median(times) * 1000
 
 
-def _sample(contract: Contract, truth: NDArray[Any], rows: int, seed: int) -> NDArray[np.int64]:
-    """So many rows at random, and some of every class besides."""
-    order = np.random.default_rng(seed).permutation(len(truth))
-    if isinstance(contract.task, Regression):
-        return np.sort(order[:rows])
-    by_class = [order[truth[order] == index][:_OF_CLASS] for index in np.unique(truth)]
+def _sample(truth: NDArray[Any], rows: int, seed: int) -> NDArray[np.int64]:
+    """So many rows at random, and some of every class (or tenth of a number) besides."""
+    labels = strata_of(truth)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    by_class = [order[labels[order] == index][:_OF_CLASS] for index in np.unique(labels)]
     return np.unique(np.concatenate([order[:rows], *by_class]))
