@@ -310,6 +310,30 @@ def test_rows_without_a_label_are_left_out_of_the_copy_where_they_are_many(make:
     assert (result.refused, result.info and result.info.rows.read) == ("", ROWS - 30)
 
 
+def test_the_copy_of_a_parquet_file_has_all_of_its_columns(tmp_path: Path) -> None:
+    columns = drawn()
+    columns["label"][:30] = [None] * 30
+    pq.write_table(pa.table(columns), tmp_path / "data.parquet")
+    folder = new("made", [tmp_path / "data.parquet"], Options(target="label", folder=tmp_path / "made"))
+    result = rehearsed(folder)
+    assert (result.refused, result.info and result.info.rows.valid) == ("", ROWS - 30)
+
+
+def test_codes_with_decimal_commas_are_listed_as_etl_compares_them(make: Any) -> None:
+    columns = drawn()
+    rows = {
+        "size": [str(x).replace(".", ",") for x in columns["size"]],
+        "flag": ["1,0" if place % 3 else "0,0" for place in range(ROWS)],
+        "kind_id": [f"{place % 4 + 10},0" for place in range(ROWS)],
+        "label": ["1,0" if label == "yes" else "0,0" for label in columns["label"]],
+    }
+    folder = make(table(rows, ";"))
+    contract, result = Contract.load(folder), rehearsed(folder)
+    assert list(contract.features["kind_id"].values or ()) == ["10", "11", "12", "13"]
+    assert (contract.classes, contract.problem.positive) == (("0", "1"), "1")
+    assert (result.refused, result.info and result.info.rows.rejected) == ("", 0)
+
+
 def test_numbers_that_float32_merges_are_left_out(make: Any) -> None:
     columns = drawn()
     columns["stamp"] = [1_700_000_000 + (7 * place) % 400 for place in range(ROWS)]
