@@ -27,7 +27,7 @@ from training.own.proof import prove
 from training.own.trial import PipelineError
 from training.rows import TrainingRows, encode_rows, seal
 
-SAMPLE = 400
+SAMPLE = 1000
 """Rows of train that a family is fitted on."""
 _OF_CLASS = 5
 _PART = 4
