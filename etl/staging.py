@@ -41,6 +41,8 @@ _own: set[Path] = set()
 _making = threading.Lock()
 """Held while a folder is made and known: steps of one process may run at once in a test."""
 
+KEPT_OPEN = 64
+"""Up to so many chunks stay open between the columns that are read; of more each is opened for each column."""
 _RECORD = np.dtype([("row", "<u8"), ("key", "<u8"), ("chunk", "<u2"), ("valid", "?")])
 
 
@@ -100,6 +102,7 @@ class Chunks:
         self._waiting: list[dict[str, NDArray[Any]]] = []
         self._rows = 0
         self._texts: Counter[str] = Counter()
+        self._open: dict[Path, ColumnFile] = {}
         self.types: list[tuple[str, str]] = []
 
     def add(self, columns: dict[str, NDArray[Any]]) -> None:
@@ -143,11 +146,21 @@ class Chunks:
 
     def read(self, name: str) -> NDArray[Any]:
         """A column of all rows; raises `KeyError` when there is no such column."""
-        parts = []
-        for path in self._files:
-            with ColumnFile(path) as file:
-                parts.append(file[name])
+        if len(self._files) <= KEPT_OPEN:
+            parts = [self._kept_open(path)[name] for path in self._files]
+        else:
+            parts = []
+            for path in self._files:
+                with ColumnFile(path) as file:
+                    parts.append(file[name])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _kept_open(self, path: Path) -> ColumnFile:
+        """A file whose list of columns is read once: for thousands of columns, anew for each takes minutes."""
+        file = self._open.get(path)
+        if file is None:
+            file = self._open[path] = ColumnFile(path)
+        return file
 
     def opened(self, file: Path) -> None:
         """Take a file as the next chunk."""

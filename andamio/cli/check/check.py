@@ -114,7 +114,7 @@ def _data(folder: Path, contract: Contract, findings: Findings) -> Rehearsal | N
         return None
     for name, (_, rows) in read.items():
         if rows is not None:
-            err.print(f"  {escape(name)} has {rows:,} rows: what follows is about a random sample of them")
+            err.print(f"  {escape(name)} is large: what follows is about a random sample of {rows:,} rows")
     info = rehearsal.info
     if info is not None:
         for file in info.files:

@@ -23,13 +23,15 @@ WHOLE = 12_000_000
 """Bytes up to which a file is read as it is."""
 ROWS = 60_000
 """Rows that are drawn of a larger one."""
+READ = 300_000_000
+"""Bytes of text, unpacked, that rows are drawn from: the first ones of an even larger file."""
 _SEED = 7
 
 
 def sampled(path: Path, contract: Contract) -> tuple[bytes, int | None]:
-    """The bytes to read, and how many rows the file has where these are a sample (else None).
+    """The bytes to read, and how many rows they were drawn from where these are a sample (else None).
 
-    Rows are drawn at random, in the order of the file. Raises `InputFileError` when the file is not there.
+    Rows are drawn at random, and stay in the order of the file. Raises `InputFileError` when the file is not there.
     """
     try:
         if path.stat().st_size <= WHOLE:
@@ -39,8 +41,7 @@ def sampled(path: Path, contract: Contract) -> tuple[bytes, int | None]:
             return path.read_bytes(), None
         if form[0] == "parquet":
             return _parquet(path)
-        body = path.read_bytes()
-        return _text(path.name, body, contract, zipped=bool(form[1]))
+        return _text(path, contract, zipped=bool(form[1]))
     except FileNotFoundError:
         raise InputFileError(f"{path}: [data] files names it, and there is no such file") from None
 
@@ -59,22 +60,24 @@ def _parquet(path: Path) -> tuple[bytes, int | None]:
     return sink.getvalue(), table.num_rows
 
 
-def _text(name: str, body: bytes, contract: Contract, *, zipped: bool) -> tuple[bytes, int | None]:
-    text = gzip.decompress(body) if zipped else body
-    if transcoding_of(text, contract.data.encoding, whole=True) is not None:
-        return body, None  # rows of UTF-16 cannot be told apart in bytes
+def _text(path: Path, contract: Contract, *, zipped: bool) -> tuple[bytes, int | None]:
+    with gzip.open(path) if zipped else path.open("rb") as file:
+        text = file.read(READ)
+        rest = bool(file.read(1))
+    if transcoding_of(text, contract.data.encoding, whole=not rest) is not None:
+        return path.read_bytes(), None  # rows of UTF-16 cannot be told apart in bytes
     try:
-        if name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")):
-            head = json_head(text, contract, whole=True)
+        if path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")):
+            head = json_head(text, contract, whole=not rest)
             ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n")) + 1
         else:
-            head = csv_head(text, contract, whole=True)
+            head = csv_head(text, contract, whole=not rest)
             ends = np.asarray(row_ends(text, head.delimiter))
     except RefusedFile:
-        return body, None  # ETL says what is wrong with it
+        return path.read_bytes(), None  # ETL says what is wrong with it
     ends = ends[ends > head.body]
     if len(ends) <= ROWS:
-        return body, None
+        return path.read_bytes(), None
     starts = np.concatenate([[head.body], ends[:-1]])
     rows = [text[starts[place] : ends[place]] for place in _drawn(len(ends)).tolist()]
     drawn = text[: head.body] + b"".join(rows)

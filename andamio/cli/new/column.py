@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.contract.canonical import canonical
 from andamio.contract.dates import date_format
 from andamio.records.cells import Wrong, moment_of, number_written
-from andamio.tabular.csv.number_marks import without_thousands
+from andamio.tabular.csv.number_marks import with_point, without_thousands
 
 FORMATS = (
     "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d",
@@ -151,6 +152,10 @@ class Column:
             if found is None or not _YEARS[0] <= found.year <= _YEARS[1]:
                 return False
         return True
+
+    def value(self, text: str) -> str:
+        """A text as categories and labels have it: "15,0" is 15 where commas stand before decimals."""
+        return canonical(with_point(text)) if self.marks.decimal == "," else text
 
     def places(self, texts: Collection[str]) -> int:
         """How many rows have one of these texts."""

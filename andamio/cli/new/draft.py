@@ -146,7 +146,8 @@ def _number(decision: Decision, column: Column, missing: Missing) -> None:
     low, high = float(amounts[0]), float(amounts[-1])
     if column.whole and len(amounts) == 2 and not alone:
         decision.keys["type"] = "category"
-        decision.keys["values"] = sorted(column.counts, key=lambda text: column.numbers.get(text, math.inf))
+        order = sorted(column.counts, key=lambda text: column.numbers.get(text, math.inf))
+        decision.keys["values"] = list(dict.fromkeys(map(column.value, order)))
         decision.comments.append('Two whole numbers: most often a code. Say what each means: { 0 = "no", 1 = "yes" }')
         return
     if column.counts_rows and column.rows >= _FEW_ROWS:
@@ -258,7 +259,7 @@ def _category(decision: Decision, column: Column) -> None:
             f"{column.distinct} values: they are learned from train{more}; others are read as one."
         )
         return
-    decision.keys["values"] = sorted(column.counts)
+    decision.keys["values"] = sorted({column.value(text) for text in column.counts})
     once = sum(rows == 1 for rows in column.counts.values())
     if once or column.distinct > _STRICT:
         decision.keys["unknown"] = "other"

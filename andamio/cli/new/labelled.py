@@ -22,22 +22,23 @@ def labelled(path: Path, target: str, missing: Collection[str], encoding: str | 
     """Write the rows of a file that have a target to a file in `folder`, text in UTF-8; returns its path."""
     known = format_of(path.name)
     assert known is not None
-    stub = stub_contract(target, encoding)
     kept: list[str] = []
-    batches: list[pa.RecordBatch] = []
+    chosen: list[int] = []
+    read = 0
     with path.open("rb") as body:
-        _, blocks = read_file(path.name, body, stub, {}, exact=[target])
+        _, blocks = read_file(path.name, body, stub_contract(target, encoding), {}, exact=[target])
         for rows in blocks:
             cells = cells_of(rows.exact[target]) if target in rows.exact else [None] * len(rows.lines)
-            chosen = [place for place, cell in enumerate(cells) if text_of(cell) not in ("", *missing)]
-            if isinstance(rows.carried, pa.RecordBatch):
-                batches.append(rows.carried.take(pa.array(chosen, pa.int64())))
+            some = [place for place, cell in enumerate(cells) if text_of(cell) not in ("", *missing)]
+            if known[0] == "parquet":  # what is carried of a row is the column that was read
+                chosen += [read + place for place in some]
             else:
-                kept += rows.carried.take(pa.array(chosen, pa.int64())).to_pylist()
+                kept += rows.carried.take(pa.array(some, pa.int64())).to_pylist()
+            read += len(cells)
     stem = path.name.split(".")[0]
     if known[0] == "parquet":
         found = folder / f"{stem}-labelled.parquet"
-        pq.write_table(pa.Table.from_batches(batches), found)
+        pq.write_table(pq.read_table(path).take(pa.array(chosen, pa.int64())), found)
         return found
     if known[0] == "jsonl":
         found = folder / f"{stem}-labelled.jsonl"

@@ -56,10 +56,21 @@ def new(name: str, files: Sequence[Path], options: Options) -> Path:
             shutil.copyfile(path, part / path.name)
         (part / "problem.toml").write_text(toml_of(draft), encoding="utf-8")
         (part / "DATA.md").write_text(data_card(draft, facts, source, licence), encoding="utf-8")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(part, folder)
+        _place(part, folder)
     _say(folder, draft, rehearsal)
     return folder
+
+
+def _place(made: Path, folder: Path) -> None:
+    """Put the folder where it belongs, whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        shutil.copytree(made, part)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _check(name: str, files: Sequence[Path], folder: Path) -> None:

@@ -134,16 +134,28 @@ def _classification(column: Column, positive: str | None) -> Target:
                 f"--positive is for two classes, and '{column.name}' has {len(order)} values: leave it out."
             )
         target.labels = _enough_rows(target, column, order)
+    if column.marks.decimal == ",":
+        target.labels = {column.value(text): _spelled(column, label) for text, label in target.labels.items()}
+        if "positive" in target.keys:
+            target.keys["positive"] = column.value(target.keys["positive"])
     return target
 
 
+def _spelled(column: Column, label: Any) -> Any:
+    if isinstance(label, str):
+        return column.value(label)
+    return {"text": label["text"], "values": [column.value(text) for text in label["values"]]}
+
+
 def _two_classes(target: Target, column: Column, order: list[str], positive: str | None) -> None:
+    if positive is not None:
+        positive = next((text for text in order if positive in (text, column.value(text))), positive)
     if positive is not None and positive not in order:
         raise UsageError(f"--positive {positive}: '{column.name}' has the values {' and '.join(order)}.")
     if positive is None:
-        ranked = sorted(order, key=lambda text: (roles.positive_rank(text), column.counts[text]))
+        ranked = sorted(order, key=lambda text: (roles.positive_rank(column.value(text)), column.counts[text]))
         positive = ranked[0]
-        by_name = roles.positive_rank(ranked[0]) < roles.positive_rank(ranked[1])
+        by_name = roles.positive_rank(column.value(ranked[0])) < roles.positive_rank(column.value(ranked[1]))
         why = "by its name" if by_name else "the rarer one"
         target.comments.append(
             f"The positive class is '{positive}', {why}: the one to find. If it is the other: change positive."

@@ -310,6 +310,30 @@ def test_rows_without_a_label_are_left_out_of_the_copy_where_they_are_many(make:
     assert (result.refused, result.info and result.info.rows.read) == ("", ROWS - 30)
 
 
+def test_the_copy_of_a_parquet_file_has_all_of_its_columns(tmp_path: Path) -> None:
+    columns = drawn()
+    columns["label"][:30] = [None] * 30
+    pq.write_table(pa.table(columns), tmp_path / "data.parquet")
+    folder = new("made", [tmp_path / "data.parquet"], Options(target="label", folder=tmp_path / "made"))
+    result = rehearsed(folder)
+    assert (result.refused, result.info and result.info.rows.valid) == ("", ROWS - 30)
+
+
+def test_codes_with_decimal_commas_are_listed_as_etl_compares_them(make: Any) -> None:
+    columns = drawn()
+    rows = {
+        "size": [str(x).replace(".", ",") for x in columns["size"]],
+        "flag": ["1,0" if place % 3 else "0,0" for place in range(ROWS)],
+        "kind_id": [f"{place % 4 + 10},0" for place in range(ROWS)],
+        "label": ["1,0" if label == "yes" else "0,0" for label in columns["label"]],
+    }
+    folder = make(table(rows, ";"))
+    contract, result = Contract.load(folder), rehearsed(folder)
+    assert list(contract.features["kind_id"].values or ()) == ["10", "11", "12", "13"]
+    assert (contract.classes, contract.problem.positive) == (("0", "1"), "1")
+    assert (result.refused, result.info and result.info.rows.rejected) == ("", 0)
+
+
 def test_numbers_that_float32_merges_are_left_out(make: Any) -> None:
     columns = drawn()
     columns["stamp"] = [1_700_000_000 + (7 * place) % 400 for place in range(ROWS)]
@@ -369,6 +393,16 @@ def test_titles_above_the_header_and_columns_without_a_name_do_no_harm(make: Any
     folder = make(body)
     assert list(Contract.load(folder).features) == ["size", "colour"]
     assert rehearsed(folder).info.rows.rejected == 0  # type: ignore[union-attr]
+
+
+def test_a_folder_is_there_whole_or_not_at_all(make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        make(table(drawn()))
+    assert [path.name for path in tmp_path.iterdir()] == ["data.csv"]
 
 
 def test_a_folder_that_exists_is_never_touched(make: Any, tmp_path: Path) -> None:

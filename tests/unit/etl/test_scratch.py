@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from etl import staging
@@ -30,3 +32,20 @@ def test_steps_of_one_process_do_not_take_each_others_folders(tmp_path: Path, mo
     for thread in threads:
         thread.join()
     assert missing == []
+
+
+def test_a_chunk_is_opened_once_and_not_for_each_of_its_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+
+    class Counted(staging.ColumnFile):
+        def __init__(self, file: Any) -> None:
+            opened.append(file)
+            super().__init__(file)
+
+    monkeypatch.setattr(staging, "ColumnFile", Counted)
+    chunks = staging.Chunks()
+    chunks.add({f"c{place}": np.arange(5.0) for place in range(40)})
+    chunks.finish()
+    before = len(opened)
+    assert all((chunks.read(f"c{place}") == np.arange(5.0)).all() for place in range(40))
+    assert len(opened) - before == 1
