@@ -33,6 +33,7 @@ from training.families.trainable import fit_spec
 from training.npy import from_npy
 from training.own.code import PipelineCode
 from training.own.fit import OwnPipeline
+from training.own.trial import PipelineError
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
@@ -188,10 +189,14 @@ def try_exports(
         if trial.rows is not None and places is not None:
             given = np.flatnonzero(with_each_class(places, trial.rows, train.labels))
             encoded, labels = encoded.take(given), labels[given]
-        fitted = fit_spec(contract, encoded, labels, trial, seed, own)
         out_of_fold = scores(trial)
         curve = calibrate.fit(out_of_fold, train.labels, contract.positive_index)
         attempt = ExportAttempt(trial=trial.id, calibration=curve.result())
+        try:
+            fitted = fit_spec(contract, encoded, labels, trial, seed, own)
+        except PipelineError as error:
+            attempts.append(attempt.model_copy(update={"error": str(error)}))
+            continue
         try:
             onnx = attach(exporter(fitted), curve, contract.positive_index)
             expected = _calibrated(fitted, curve, contract.positive_index)

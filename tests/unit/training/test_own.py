@@ -1,7 +1,7 @@
 """pipeline.py: one's own model is searched, proven and exported as every family is, or refused in plain words."""
 
 import re
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -82,7 +82,8 @@ def fitted(of_code, params=None, contract=None):
 
 def proven(of_code, contract=None):
     sealed, train = heart()
-    return prove(sealed, fitted(of_code, None, contract), train.encoded, lambda: fitted(of_code, None, contract), 7)
+    again = partial(fitted, of_code, None, contract)
+    return prove(contract or sealed, again(), train.encoded, again, 7)
 
 
 EXPORTING = {
@@ -110,6 +111,15 @@ EXPORTING = {
 @pytest.mark.parametrize("name", EXPORTING)
 def test_what_the_standard_families_lack_is_exported_and_matches(name):
     assert proven(EXPORTING[name]) > 0
+
+
+@pytest.mark.parametrize("name", ["target encoding", "stacking"])
+def test_features_may_be_called_as_tensors_of_the_graph_are(name):
+    sealed, _ = heart()
+    names = dict(zip(sealed.features, ["numbers", "categories", "probabilities", "label", "variable"], strict=False))
+    renamed = sealed.model_copy(update={"features": {names.get(key, key): it for key, it in sealed.features.items()}})
+    renamed = Contract.from_json(renamed.to_json())
+    assert proven(EXPORTING[name], renamed)
 
 
 REFUSED = {
