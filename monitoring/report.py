@@ -158,8 +158,7 @@ class Report(Document):
     person should know, the gravest first, `notes` what limits the report. `new` are alarms that the report before
     did not have. `since` says of an alarm and `features_since` of a feature which window had it first. `data`,
     `performance` and `estimate` are null where they could not be made: a note says why. `retraining` is null where the
-    contract does not ask for it. `metrics` are what
-    CloudWatch gets; a decision that could not be made has none.
+    contract does not ask for it. `metrics` are what CloudWatch gets; a decision that could not be made has none.
     """
 
     # Reports of before are read without a field that came later; those of now have all.

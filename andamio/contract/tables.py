@@ -97,7 +97,7 @@ class ProblemTable(Section):
     """A figure to reach on the holdout, such as `"roc_auc >= 0.85"`; checked in every evaluation, stated in
     every decision, and a bar with `[gate] success = "bar"`."""
     task: TaskName = "classification"
-    """What is predicted: one of several classes, or a number ([regression](../adr/0060-regression-is-a-task.md))."""
+    """What is predicted: one of several classes, or a number ([regression](../regression.md))."""
     target: Column
     """The column with the label, or with the number."""
     labels: dict[CanonicalText, Label] = Field(default_factory=dict)

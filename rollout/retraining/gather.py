@@ -116,10 +116,8 @@ def _of_no_use(contract: Contract, own: Contract) -> str | None:
     """Why no record of a release can be trained on now; None where they can."""
     if any(feature.private for feature in contract.inputs.values()):
         return "private"
-    problem = contract.problem
-    needed = {name for name, feature in contract.features.items() if feature.required}
-    needed |= {problem.group} if problem.group is not None else set()
-    if needed - contract.inputs.keys():
+    group = contract.problem.group
+    if group is not None and group not in contract.inputs:
         return "incomplete"
     if contract.task.name != own.task.name:
         return "contract"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from andamio.contract import Contract
+from andamio.errors import DataError, DocumentError, TrainingError
 from andamio.names import retraining_execution
 from andamio.storage.ports import Objects
 from monitoring.ports import Begun
@@ -30,9 +31,13 @@ class ContractRetrainer:
 
     def consider(self, report: Report, window: Window, now: datetime) -> Retraining:
         """Whether a training is to start for a report, or why not; writes nothing."""
-        found = None
-        if rule.reason(report) is not None:
-            found = gather(self.lake, self.models, self.contract, window, report.model.release).counted
+        found, why = None, rule.reason(report)
+        if why is not None:
+            try:
+                found = gather(self.lake, self.models, self.contract, window, report.model.release).counted
+            except (DataError, DocumentError, TrainingError) as error:  # the report is worth more than this answer
+                said = f"The records with labels could not be counted: {error}"
+                return Retraining(status="missing", message=f"No retraining. {said}", reason=why, missing=[said])
         return rule.decide(report, found, lock.read(self.lake), self.contract.monitor, self._longest, now)
 
     def claim(self, report: Report, window: Window, now: datetime) -> Begun | str:

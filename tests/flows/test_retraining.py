@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,11 +41,7 @@ def scheduled(end: datetime = END) -> dict[str, Any]:
 @pytest.fixture
 def hungary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """Cleveland's model and data, asked about the patients of Hungary; the contract lets the watch start trainings."""
-    folder = tmp_path / "heart"
-    shutil.copytree(HEART, folder)
-    problem = folder / "problem.toml"
-    problem.write_text(problem.read_text().replace("[monitor]\n", "[monitor]\nretrain = true\n"))
-    with account(folder, tmp_path, monkeypatch) as cloud:
+    with account(HEART, tmp_path, monkeypatch) as cloud:
         deploy_etl(cloud, cloud.machine("train", TRAINING_STARTED, {}))
         cloud.machine(
             "monitor",

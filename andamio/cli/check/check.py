@@ -95,9 +95,10 @@ def _own_code(folder: Path, contract: Contract, findings: Findings) -> bool:
         with step("Trying prepare.py row by row"):
             check_prepare(folder, contract)
     except AndamioError as error:
-        findings.failed(f"prepare.py: {error}")
+        findings.failed(str(error))
         return False
-    findings.passed("prepare.py: each row has the same answer alone, in halves and in another order")
+    sent, made = len(contract.sent.inputs), len(contract.made)
+    findings.passed(f"prepare.py: {made} features of {sent} columns that are sent, each row's from that row alone")
     return True
 
 
@@ -160,7 +161,7 @@ def _audit(contract: Contract, rehearsal: Rehearsal, findings: Findings) -> None
 def _bad_values(folder: Path, contract: Contract, findings: Findings) -> None:
     try:
         record = first_record(sample_files(folder, contract)[0], contract)
-        refusals = list(bad_values.refusals(contract, record))
+        refusals = list(bad_values.refusals(contract.sent, record))
     except InvalidRecord as error:
         findings.failed(f"bad values: not even the example is a record: {error}")
         return

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.contract.task import Regression
 from andamio.dataset import version as dataset
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
+from andamio.stats.quantiles import strata_of
 from andamio.storage.ports import Objects
 from training import export
-from training.documents import TrialSpec
+from training.families.catalog import FittedPipeline
 from training.families.spaces import OWN
-from training.families.trainable import fit_spec
+from training.families.trainable import fit_family
 from training.fit import range_ends
 from training.own.fit import Own, OwnPipeline
 from training.own.fit import fit as fit_own
@@ -66,7 +66,7 @@ def trained(contract: Contract, train: TrainingRows, family: str, own: OwnPipeli
     """
     if family == OWN and own is None:
         return Trained(family, why="there is no pipeline.py that can be used")
-    chosen = _sample(contract, train.labels, SAMPLE, contract.training.seed)
+    chosen = _sample(train.labels, SAMPLE, contract.training.seed)
     try:
         return _one(contract, family, train.encoded.take(chosen), train.labels[chosen], own)
     except PipelineError as error:
@@ -77,16 +77,21 @@ def trained(contract: Contract, train: TrainingRows, family: str, own: OwnPipeli
 
 def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any], own: OwnPipeline | None) -> Trained:
     seed = contract.training.seed
-    params = dict(own.space.defaults) if own is not None and family == OWN else {}
-    spec = TrialSpec(id="check", family=family, params=params, simplicity=0, round=1)
-    part = _sample(contract, truth, len(truth) // _PART, seed)
+    part = _sample(truth, len(truth) // _PART, seed)
     seconds = []
+
+    def fit(rows: NDArray[np.int64]) -> FittedPipeline:
+        if own is not None and family == OWN:
+            return fit_own(own, contract, encoded.take(rows), truth[rows], own.space.defaults, seed)
+        return fit_family(contract, family, encoded.take(rows), truth[rows], seed)
+
     for rows in (part, np.arange(len(truth))):
         started = time.perf_counter()
-        fitted = fit_spec(contract, encoded.take(rows), truth[rows], spec, seed, own)
+        fitted = fit(rows)
         seconds.append(time.perf_counter() - started)
     if own is not None and isinstance(fitted, Own):
-        prove(contract, fitted, encoded, partial(fit_own, own, contract, encoded, truth, params, seed), seed)
+        again = partial(fit_own, own, contract, encoded, truth, own.space.defaults, seed)
+        prove(contract, fitted, encoded, again, seed)
     onnx = export.to_onnx(fitted)
     model = Model(contract, onnx)
     ruler = export.Ruler.of(fitted)
@@ -119,10 +124,9 @@ def _latency(model: Model, encoded: Encoded) -> float:
     return median(times) * 1000
 
 
-def _sample(contract: Contract, truth: NDArray[Any], rows: int, seed: int) -> NDArray[np.int64]:
-    """So many rows at random, and some of every class besides."""
-    order = np.random.default_rng(seed).permutation(len(truth))
-    if isinstance(contract.task, Regression):
-        return np.sort(order[:rows])
-    by_class = [order[truth[order] == index][:_OF_CLASS] for index in np.unique(truth)]
+def _sample(truth: NDArray[Any], rows: int, seed: int) -> NDArray[np.int64]:
+    """So many rows at random, and some of every class (or tenth of a number) besides."""
+    labels = strata_of(truth)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    by_class = [order[labels[order] == index][:_OF_CLASS] for index in np.unique(labels)]
     return np.unique(np.concatenate([order[:rows], *by_class]))

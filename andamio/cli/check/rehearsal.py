@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.dataset.documents import DatasetAudit, DatasetManifest, StagedInput
+from andamio.errors import PrepareError
 from andamio.prepare.code import OwnCode
 from andamio.storage import layout
 from etl.collect import Sources
@@ -53,7 +54,7 @@ def rehearse(contract: Contract, files: Mapping[str, bytes], code: OwnCode | Non
             result.refused = (result.info and result.info.message) or "The files changed while they were read."
             return result
         result.manifest = publish(lake, contract, result.info.input, datetime.now(UTC))
-    except (TooMuch, CannotSplit) as error:
+    except (TooMuch, CannotSplit, PrepareError) as error:
         result.refused = str(error)
         return result
     result.audit = read_audit(lake, result.manifest.version)

@@ -11,10 +11,13 @@ from andamio.contract import Contract
 from andamio.contract.tables import Monitor
 from andamio.feedback import Statement
 from andamio.feedback import keep as say
+from andamio.storage import layout
 from monitoring.captures import compact_window
-from monitoring.window import Window
+from monitoring.report import Model, Persistence, Report
+from monitoring.window import Window, iso
 from rollout.retraining.gather import Gathered, gather
 from rollout.retraining.records import keep
+from rollout.retraining.retrainer import ContractRetrainer
 from tests.support.capture import identity
 from tests.support.etl import Lake
 from tests.support.releases import HEART_FOLDER, heart
@@ -108,6 +111,18 @@ def test_labels_of_records_that_were_not_kept_are_counted() -> None:
     world.label(["1"])
     counted = world.gather().counted
     assert (counted.records, dict(counted.left_out)) == (1, {"not kept": 2})
+
+
+def test_a_data_version_that_cannot_be_read_costs_the_answer_and_not_the_report() -> None:
+    world = World()
+    world.label(world.truth)
+    world.lake.put(layout.CURRENT_DATASET, b"not a document")
+    persistent = Persistence(windows=1, needed=1, looked_at=[], with_drift=[iso(END)], persistent=True)
+    model = Model(release=world.release, since=iso(END), run="run")
+    report = Report.model_construct(alarms=["drift"], persistence=persistent, data=None, performance=None, model=model)
+    found = ContractRetrainer(world.lake, world.models, heart()).consider(report, WINDOW, END)
+    assert found.status == "missing"
+    assert layout.CURRENT_DATASET in found.message
 
 
 def test_private_features_keep_all_records_out() -> None:
