@@ -44,16 +44,9 @@ def fit_spec(
     seed: int,
     own: OwnPipeline | None = None,
 ) -> FittedPipeline:
-    """Fit a trial by its specification, in cross-validation and on all of train.
-
-    `own` is the problem's pipeline.py, which only a trial of it needs.
-    """
-    if spec.family == OWN:
-        assert own is not None, "what is not there was refused when the step began"
-        return fit_own(own, contract, encoded, truth, spec.params, seed)
-    return fit_family(
-        contract, spec.family, encoded, truth, seed, params=spec.params, selection=spec.selection, share=spec.share
-    )
+    """Fit a trial by its specification, in cross-validation and on all of train."""
+    given: dict[str, Any] = {"params": spec.params, "selection": spec.selection, "share": spec.share}
+    return fit_family(contract, spec.family, encoded, truth, seed, own=own, **given)
 
 
 def fit_family(
@@ -66,8 +59,15 @@ def fit_family(
     params: Mapping[str, Any] | None = None,
     selection: str = "none",
     share: float = 1.0,
+    own: OwnPipeline | None = None,
 ) -> FittedPipeline:
-    """Fit a family of the contract's task; the defaults are the family's own, with every column."""
+    """Fit a family of the contract's task; the defaults are the family's own, with every column.
+
+    `own` is the problem's pipeline.py, which only that family needs.
+    """
+    if family == OWN:
+        assert own is not None, "what is not there was refused when the step began"
+        return fit_own(own, contract, encoded, truth, params or {}, seed)
     given: dict[str, Any] = {"params": params, "selection": selection, "share": share, "seed": seed}
     match contract.task:
         case Classification() as task:

@@ -18,7 +18,6 @@ from andamio.release.model import Model
 from andamio.stats.quantiles import strata_of
 from andamio.storage.ports import Objects
 from training import export
-from training.families.catalog import FittedPipeline
 from training.families.spaces import OWN
 from training.families.trainable import fit_family
 from training.fit import range_ends
@@ -77,21 +76,15 @@ def trained(contract: Contract, train: TrainingRows, family: str, own: OwnPipeli
 
 def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any], own: OwnPipeline | None) -> Trained:
     seed = contract.training.seed
+    params = dict(own.space.defaults) if own is not None and family == OWN else {}
     part = _sample(truth, len(truth) // _PART, seed)
     seconds = []
-
-    def fit(rows: NDArray[np.int64]) -> FittedPipeline:
-        if own is not None and family == OWN:
-            return fit_own(own, contract, encoded.take(rows), truth[rows], own.space.defaults, seed)
-        return fit_family(contract, family, encoded.take(rows), truth[rows], seed)
-
     for rows in (part, np.arange(len(truth))):
         started = time.perf_counter()
-        fitted = fit(rows)
+        fitted = fit_family(contract, family, encoded.take(rows), truth[rows], seed, params=params, own=own)
         seconds.append(time.perf_counter() - started)
     if own is not None and isinstance(fitted, Own):
-        again = partial(fit_own, own, contract, encoded, truth, own.space.defaults, seed)
-        prove(contract, fitted, encoded, again, seed)
+        prove(contract, fitted, encoded, partial(fit_own, own, contract, encoded, truth, params, seed), seed)
     onnx = export.to_onnx(fitted)
     model = Model(contract, onnx)
     ruler = export.Ruler.of(fitted)
