@@ -183,7 +183,7 @@ def try_exports(
     `scores` gives a trial's out-of-fold probabilities. A trial that was given fewer rows is fitted on these `places`.
     """
     attempts: list[ExportAttempt] = []
-    ranges = range_ends(contract)
+    ranges = export.range_ends(contract)
     for trial in ordered[:MAX_EXPORTS]:
         encoded, labels = train.encoded, train.labels
         if trial.rows is not None and places is not None:
@@ -221,16 +221,6 @@ def try_exports(
 def _calibrated(fitted: FittedPipeline, curve: calibrate.Calibration, positive: int) -> export.Predict:
     """What scikit-learn and NumPy say: the fitted pipeline, and the curve over it."""
     return lambda encoded: curve.apply(fitted.predict(encoded), positive)
-
-
-def range_ends(contract: Contract) -> dict[int, tuple[float, ...]]:
-    """The range ends that the contract states, by column of `numbers`."""
-    ends = {}
-    for index, column in enumerate(contract.number_columns):
-        feature = contract.inputs.get(column)
-        if feature is not None:
-            ends[index] = tuple(end for end in (feature.min, feature.max) if end is not None)
-    return ends
 
 
 def _loss(contract: Contract) -> str:

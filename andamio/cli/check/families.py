@@ -20,7 +20,6 @@ from andamio.storage.ports import Objects
 from training import export
 from training.families.spaces import OWN
 from training.families.trainable import fit_family
-from training.fit import range_ends
 from training.own.fit import Own, OwnPipeline
 from training.own.fit import fit as fit_own
 from training.own.proof import prove
@@ -88,7 +87,7 @@ def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any],
     onnx = export.to_onnx(fitted)
     model = Model(contract, onnx)
     ruler = export.Ruler.of(fitted)
-    proof = export.parity(fitted.predict, model.predict, encoded, range_ends(contract), seed, ruler)
+    proof = export.parity(fitted.predict, model.predict, encoded, export.range_ends(contract), seed, ruler)
     limit = contract.gate.max_size_mb * 2**20
     why = ""
     if not proof.holds:

@@ -43,7 +43,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, QuantileTransformer, SplineTransformer
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, SplineTransformer
 from sklearn.preprocessing import StandardScaler, TargetEncoder
 from sklearn.svm import SVC, SVR, LinearSVC
 import numpy as np
@@ -123,6 +123,16 @@ def test_features_may_be_called_as_tensors_of_the_graph_are(name):
     renamed = sealed.model_copy(update={"features": {names.get(key, key): it for key, it in sealed.features.items()}})
     renamed = Contract.from_json(renamed.to_json())
     assert proven(EXPORTING[name], renamed)
+
+
+def test_ends_of_ranges_that_no_row_has_are_compared_too():
+    sealed, _ = heart()
+    far = {name: it.model_copy(update={"max": 1e30}) for name, it in sealed.features.items() if it.type == "number"}
+    wide = Contract.from_json(sealed.model_copy(update={"features": {**sealed.features, **far}}).to_json())
+    overflowing = of("LogisticRegression()", "PolynomialFeatures(2)")
+    assert proven(overflowing) > 0
+    with pytest.raises(PipelineError, match=r"every row that the contract accepts.*Input X contains infinity"):
+        prove(wide, fitted(overflowing), heart()[1].encoded, lambda: fitted(overflowing), 7)
 
 
 REFUSED = {
