@@ -16,6 +16,7 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
+from andamio.contract import Contract
 from andamio.contract.task import PROBABILITIES, VALUE
 from andamio.records.encode import CATEGORIES, NUMBERS, OTHER, Encoded
 from training.documents import ParityResult
@@ -195,6 +196,16 @@ def parity(
         range_ends=max_difference(_at_ends(rows, ends, rng)),
         tolerance=ruler.tolerance,
     )
+
+
+def range_ends(contract: Contract) -> dict[int, tuple[float, ...]]:
+    """The range ends that the contract states, by column of `numbers`."""
+    ends = {}
+    for index, column in enumerate(contract.number_columns):
+        feature = contract.inputs.get(column)
+        if feature is not None:
+            ends[index] = tuple(end for end in (feature.min, feature.max) if end is not None)
+    return ends
 
 
 def _missing(rows: Encoded, rng: np.random.Generator) -> Encoded:

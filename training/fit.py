@@ -33,6 +33,7 @@ from training.families.trainable import fit_spec
 from training.npy import from_npy
 from training.own.code import PipelineCode
 from training.own.fit import OwnPipeline
+from training.own.trial import PipelineError
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
@@ -182,16 +183,20 @@ def try_exports(
     `scores` gives a trial's out-of-fold probabilities. A trial that was given fewer rows is fitted on these `places`.
     """
     attempts: list[ExportAttempt] = []
-    ranges = range_ends(contract)
+    ranges = export.range_ends(contract)
     for trial in ordered[:MAX_EXPORTS]:
         encoded, labels = train.encoded, train.labels
         if trial.rows is not None and places is not None:
             given = np.flatnonzero(with_each_class(places, trial.rows, train.labels))
             encoded, labels = encoded.take(given), labels[given]
-        fitted = fit_spec(contract, encoded, labels, trial, seed, own)
         out_of_fold = scores(trial)
         curve = calibrate.fit(out_of_fold, train.labels, contract.positive_index)
         attempt = ExportAttempt(trial=trial.id, calibration=curve.result())
+        try:
+            fitted = fit_spec(contract, encoded, labels, trial, seed, own)
+        except PipelineError as error:
+            attempts.append(attempt.model_copy(update={"error": str(error)}))
+            continue
         try:
             onnx = attach(exporter(fitted), curve, contract.positive_index)
             expected = _calibrated(fitted, curve, contract.positive_index)
@@ -216,16 +221,6 @@ def try_exports(
 def _calibrated(fitted: FittedPipeline, curve: calibrate.Calibration, positive: int) -> export.Predict:
     """What scikit-learn and NumPy say: the fitted pipeline, and the curve over it."""
     return lambda encoded: curve.apply(fitted.predict(encoded), positive)
-
-
-def range_ends(contract: Contract) -> dict[int, tuple[float, ...]]:
-    """The range ends that the contract states, by column of `numbers`."""
-    ends = {}
-    for index, column in enumerate(contract.number_columns):
-        feature = contract.inputs.get(column)
-        if feature is not None:
-            ends[index] = tuple(end for end in (feature.min, feature.max) if end is not None)
-    return ends
 
 
 def _loss(contract: Contract) -> str:

@@ -6,6 +6,7 @@ What the converter cannot say is refused by the path of its step, its class, and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +20,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, SplineTransformer
 
+from andamio.contract.task import PROBABILITIES
 from andamio.names import PIPELINE_FILE
 from andamio.records.encode import CATEGORIES, NUMBERS
 from training.own import splines
@@ -44,7 +46,7 @@ def convert(fitted: Own) -> ModelProto:
     options = {id(last): {"zipmap": False}} if isinstance(fitted, OwnClassifier) else None
     try:
         model: ModelProto = convert_sklearn(
-            fitted.pipeline,
+            _by_place(fitted),
             name="andamio",
             initial_types=inputs,
             target_opset=OPSETS,
@@ -54,46 +56,92 @@ def convert(fitted: Own) -> ModelProto:
         )
     except Exception as error:  # converters raise whatever they like
         raise PipelineError(_cannot(_blamed(error, fitted.pipeline), error)) from error
+    if isinstance(fitted, OwnClassifier) and model.graph.output[1].name != PROBABILITIES:
+        _rename(model, {PROBABILITIES: f"andamio_{PROBABILITIES}"})
+        _rename(model, {model.graph.output[1].name: PROBABILITIES})
     return model
 
 
 def with_usual_inputs(model: ModelProto, fitted: Own) -> None:
     """Put `numbers` float32 [N, k] and `categories` string [N, m] before the columns that the graph asks for."""
-    if len(_inputs(fitted)) == 1 and _inputs(fitted)[0][0] in (NUMBERS, CATEGORIES):
+    if not _takes_columns(fitted):
         return
     graph, width = model.graph, fitted.numbers
     del graph.input[:]
-    parts = (
-        (NUMBERS, onnx.TensorProto.FLOAT, fitted.names[:width]),
-        (CATEGORIES, onnx.TensorProto.STRING, fitted.names[width:]),
-    )
     asked = {name for node in graph.node for name in node.input}
     before = []
-    for name, kind, columns in parts:
-        if not columns:
-            continue
-        graph.input.append(helper.make_tensor_value_info(name, kind, [None, len(columns)]))
-        for place, column in enumerate(columns):
+    for name, kind, first, columns in (
+        (NUMBERS, onnx.TensorProto.FLOAT, 0, width),
+        (CATEGORIES, onnx.TensorProto.STRING, width, fitted.categories),
+    ):
+        if columns:
+            graph.input.append(helper.make_tensor_value_info(name, kind, [None, columns]))
+        for place in range(columns):
+            column, index = _column(first + place), f"{_column(first + place)}_place"
             if column in asked:
-                own = f"andamio_{name}_{place}"
-                graph.initializer.append(numpy_helper.from_array(np.array([place], np.int64), own))
-                before.append(helper.make_node("Gather", [name, own], [column], name=own, axis=1))
+                graph.initializer.append(numpy_helper.from_array(np.array([place], np.int64), index))
+                before.append(helper.make_node("Gather", [name, index], [column], name=column, axis=1))
     nodes = [*before, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
 
 
+def _takes_columns(fitted: Own) -> bool:
+    """Whether the pipeline begins by taking columns apart, and not with a matrix of numbers or of texts."""
+    first = fitted.pipeline.steps[0][1]
+    return isinstance(first, ColumnTransformer | FeatureUnion | Pipeline) or bool(fitted.numbers and fitted.categories)
+
+
 def _inputs(fitted: Own) -> list[tuple[str, Any]]:
-    """An input for each column; a single matrix where the pipeline does not begin by taking columns apart."""
-    width, first = fitted.numbers, fitted.pipeline.steps[0][1]
-    if not isinstance(first, ColumnTransformer | FeatureUnion | Pipeline) and not (width and fitted.categories):
+    width = fitted.numbers
+    if not _takes_columns(fitted):
         if width:
             return [(NUMBERS, FloatTensorType([None, width]))]
         return [(CATEGORIES, StringTensorType([None, fitted.categories]))]
     return [
-        (name, FloatTensorType([None, 1]) if place < width else StringTensorType([None, 1]))
-        for place, name in enumerate(fitted.names)
+        (_column(place), FloatTensorType([None, 1]) if place < width else StringTensorType([None, 1]))
+        for place in range(len(fitted.names))
     ]
+
+
+def _by_place(fitted: Own) -> Pipeline:
+    """The pipeline with columns by their places, since a feature may be called as any tensor of the graph is."""
+    if not _takes_columns(fitted):
+        return fitted.pipeline
+    return Pipeline(_placed(fitted.pipeline, fitted.names).steps)
+
+
+def _placed(estimator: Any, names: tuple[str, ...]) -> Any:
+    """A copy of what takes columns, as far as columns have the contract's names; learned values are shared."""
+    placed = copy(estimator)
+    if isinstance(estimator, ColumnTransformer):
+        placed.transformers_ = [
+            (name, each, columns if isinstance(columns, slice | str) else _places(columns, names))
+            for name, each, columns in estimator.transformers_
+        ]
+    elif isinstance(estimator, Pipeline):
+        (name, first), *others = estimator.steps
+        placed.steps = [(name, _placed(first, names)), *others]
+    elif isinstance(estimator, FeatureUnion):
+        placed.transformer_list = [(name, _placed(each, names)) for name, each in estimator.transformer_list]
+    return placed
+
+
+def _column(place: int) -> str:
+    return f"andamio_column_{place}"
+
+
+def _rename(model: ModelProto, names: dict[str, str]) -> None:
+    """Call tensors otherwise, wherever they are read or made."""
+    for node in model.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    for value in (*model.graph.input, *model.graph.output):
+        value.name = names.get(value.name, value.name)
+
+
+def _places(columns: Any, names: tuple[str, ...]) -> list[Any]:
+    return [names.index(column) if isinstance(column, str) else column for column in columns]
 
 
 def _last(pipeline: Any) -> Any:

@@ -45,7 +45,13 @@ def prove(contract: Contract, fitted: Own, train: Encoded, again: Callable[[], O
     exported = export.to_onnx(fitted)
     served = Model(contract, exported)
     ruler = export.Ruler.of(fitted)
-    found = export.parity(fitted.predict, served.predict, train, {}, seed, ruler)
+    try:
+        found = export.parity(fitted.predict, served.predict, train, export.range_ends(contract), seed, ruler)
+    except ValueError as error:
+        raise PipelineError(
+            "pipeline.py: it cannot answer every row that the contract accepts (values missing, categories never seen, "
+            f"ends of ranges): {error}"
+        ) from error
     if not found.holds:
         whole = train.take(np.flatnonzero(~np.isnan(train.numbers).any(axis=1)))
         on_whole = ruler.difference(fitted.predict(whole), served.predict(whole)) if whole.rows else 0.0

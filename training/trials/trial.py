@@ -27,6 +27,7 @@ from training.own.code import PipelineCode
 from training.own.fit import Own, OwnPipeline
 from training.own.fit import fit as fit_own
 from training.own.proof import prove
+from training.own.trial import PipelineError
 from training.rows import TrainingRows
 from training.run import FOLDS_FILE, PLACES_FILE, Run, round_trials_file, scores_file, trial_file
 from training.trials import estimate, folds, sample, selection
@@ -104,7 +105,7 @@ def trial(
             fields.pop("limited", None)
             return UnscoredTrial(**fields, status="pruned", why=str(error), seconds=_seconds(started))
         except (ValueError, FloatingPointError) as error:
-            why = f"{type(error).__name__}: {error}"[:500]
+            why = str(error)[:1000] if isinstance(error, PipelineError) else f"{type(error).__name__}: {error}"[:500]
             fields.pop("limited", None)
             return UnscoredTrial(**fields, status="failed", why=why, seconds=_seconds(started))
         return ScoredTrial(

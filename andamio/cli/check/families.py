@@ -20,7 +20,6 @@ from andamio.storage.ports import Objects
 from training import calibrate, export
 from training.families.spaces import OWN
 from training.families.trainable import fit_family
-from training.fit import range_ends
 from training.own.fit import Own, OwnPipeline
 from training.own.fit import fit as fit_own
 from training.own.proof import prove
@@ -95,7 +94,7 @@ def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any],
     def expected(rows: Encoded) -> NDArray[np.float64]:
         return curve.apply(fitted.predict(rows), contract.positive_index)
 
-    proof = export.parity(expected, model.predict, encoded, range_ends(contract), seed, ruler)
+    proof = export.parity(expected, model.predict, encoded, export.range_ends(contract), seed, ruler)
     limit = contract.gate.max_size_mb * 2**20
     why = ""
     if not proof.holds:

@@ -1,7 +1,7 @@
 """pipeline.py: one's own model is searched, proven and exported as every family is, or refused in plain words."""
 
 import re
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from andamio.cli.models.own_code import check_pipeline
 from andamio.contract import Contract
 from andamio.errors import InputFileError, TrainingError
 from andamio.release.model import Model
-from tests.support.datasets import HEART_FOLDER, heart_cells, publish
+from tests.support.datasets import HEART_FOLDER, csv_cells, heart_cells, publish
 from tests.support.runs import copied
 from tests.support.runs import fitted as run_fitted
 from training import export
@@ -31,18 +31,21 @@ from training.run import Run
 from training.trials.trial import load_train
 
 HEART = Contract.load(HEART_FOLDER)
+DIABETES_FOLDER = HEART_FOLDER.parent / "diabetes"
+DIABETES = Contract.load(DIABETES_FOLDER)
 
 HEADER = """
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, StackingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import StackingClassifier, StackingRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, QuantileTransformer, SplineTransformer
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, SplineTransformer
 from sklearn.preprocessing import StandardScaler, TargetEncoder
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, SVR, LinearSVC
 import numpy as np
 
 def columns(trial, numbers, categories=None):
@@ -82,7 +85,8 @@ def fitted(of_code, params=None, contract=None):
 
 def proven(of_code, contract=None):
     sealed, train = heart()
-    return prove(sealed, fitted(of_code, None, contract), train.encoded, lambda: fitted(of_code, None, contract), 7)
+    again = partial(fitted, of_code, None, contract)
+    return prove(contract or sealed, again(), train.encoded, again, 7)
 
 
 EXPORTING = {
@@ -110,6 +114,25 @@ EXPORTING = {
 @pytest.mark.parametrize("name", EXPORTING)
 def test_what_the_standard_families_lack_is_exported_and_matches(name):
     assert proven(EXPORTING[name]) > 0
+
+
+@pytest.mark.parametrize("name", ["target encoding", "stacking"])
+def test_features_may_be_called_as_tensors_of_the_graph_are(name):
+    sealed, _ = heart()
+    names = dict(zip(sealed.features, ["numbers", "categories", "probabilities", "label", "variable"], strict=False))
+    renamed = sealed.model_copy(update={"features": {names.get(key, key): it for key, it in sealed.features.items()}})
+    renamed = Contract.from_json(renamed.to_json())
+    assert proven(EXPORTING[name], renamed)
+
+
+def test_ends_of_ranges_that_no_row_has_are_compared_too():
+    sealed, _ = heart()
+    far = {name: it.model_copy(update={"max": 1e30}) for name, it in sealed.features.items() if it.type == "number"}
+    wide = Contract.from_json(sealed.model_copy(update={"features": {**sealed.features, **far}}).to_json())
+    overflowing = of("LogisticRegression()", "PolynomialFeatures(2)")
+    assert proven(overflowing) > 0
+    with pytest.raises(PipelineError, match=r"every row that the contract accepts.*Input X contains infinity"):
+        prove(wide, fitted(overflowing), heart()[1].encoded, lambda: fitted(overflowing), 7)
 
 
 REFUSED = {
@@ -161,6 +184,19 @@ def test_what_cannot_be_served_is_refused_with_what_to_do_instead(name):
 def test_a_difference_is_explained_by_the_rows_that_show_it(different, whole, message):
     differences = {"train": 0.0, "missing": 0.0, "unknown": 0.0, "range_ends": 0.0, **different}
     assert re.search(message, differs(export.Parity(rows=9, **differences), whole))
+
+
+def test_a_number_is_predicted_in_its_unit_by_a_pipeline_of_ones_own():
+    lake, models = MemoryObjects("lake"), MemoryObjects("models")
+    publish(lake, DIABETES, csv_cells(DIABETES_FOLDER / "diabetes.csv"))
+    stack = "StackingRegressor([('svr', SVR()), ('ridge', Ridge())], cv=3)"
+    own = of(stack, "SplineTransformer(n_knots=3), StandardScaler()", "TargetEncoder()")
+    run, result = run_fitted(lake, models, DIABETES, families=["pipeline"], code=own)
+    assert isinstance(result, FittedModel)
+    sealed, train = load_train(lake, Run(run, models), result.dataset)
+    values = Model(sealed, models.get(f"runs/{run}/candidate/model.onnx").body).predict(train.encoded)[:, 0]
+    assert np.corrcoef(values, train.labels)[0, 1] > 0.6
+    assert abs(values.mean() - train.labels.mean()) < 0.1 * train.labels.std()
 
 
 # What pipeline.py says
