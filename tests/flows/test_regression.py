@@ -47,6 +47,8 @@ def test_a_file_with_a_number_to_predict_becomes_a_model_that_serves(
             "RegistryFunction": cloud.function("registry", registry_handler),
             "Parallel": 2,
             "ApprovalSeconds": 60,
+            "RolloutMachine": cloud.machine("rollout", TRAINING_STARTED, {}),
+            "Partition": "aws",
             **tasks.VALUES,
         }
         for function in ("TrainFunction", "SearchFunction", "RegistryFunction"):
