@@ -108,6 +108,8 @@ def _watches_it(cloud: Cloud) -> None:
     """The watch finds the numbers of the file beside its predictions, and draws a page of it."""
     values = {
         "MonitorFunction": cloud.function("monitor", monitor_handler),
+        "EtlMachine": cloud.machine("again", TRAINING_STARTED, {}),
+        "Partition": "aws",
         **asl.task_seconds("MonitorFunction", FUNCTION_SECONDS),
     }
     cloud.machine("monitor", asl.FOLDER / "monitor.asl.json", values)
