@@ -146,7 +146,7 @@ def a_table(rows: int = 400, seed: int = 1) -> tuple[Encoded, np.ndarray]:
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["linear", "log"])
-@pytest.mark.parametrize("family", Regression.families)
+@pytest.mark.parametrize("family", regression.REGRESSORS)
 def test_the_graph_of_every_family_answers_what_was_fitted_in_the_target_s_unit(family: str, log: bool) -> None:
     encoded, truth = a_table()
     task = Regression(1.0, 200.0, "EUR", log, 0.9)
