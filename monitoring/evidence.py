@@ -20,7 +20,8 @@ from andamio.storage import layout
 from andamio.storage.ports import Objects
 from monitoring.captures import Wanted, compact_window, hours_between, read_window
 from monitoring.captures import Window as Captures
-from monitoring.feedback import Elsewhere, Joined, Lookup, join, read_feedback
+from monitoring.feedback import Elsewhere, Joined, Lookup, join
+from monitoring.labels import read_feedback
 from monitoring.performance.window import Labelled
 from monitoring.window import Window
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 import hashlib
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import batched
 from typing import Protocol
 
 import numpy as np
@@ -25,14 +23,12 @@ from andamio.captures.columns import CapturedRows, Truth
 from andamio.contract.canonical import canonical
 from andamio.contract.task import Classification, Regression, Task
 from andamio.errors import ObjectNotFound
-from andamio.feedback import Feedback, read
+from andamio.feedback import Feedback
 from andamio.storage import layout
 from andamio.storage.ports import Objects, PredictionStore
 
 MOST_LOOKED_UP = 1000
 """Labels without a prediction that are looked up one by one; of more, a sample stands for all."""
-_READERS = 16
-_AT_ONCE = 512
 _MOST_OF_A_RECORD = 100
 
 
@@ -134,32 +130,6 @@ class Joined:
     orphans: int = 0
     late: int = 0
     looked_up: int = 0
-
-
-def read_feedback(lake: Objects, start: datetime, end: datetime) -> list[Feedback]:
-    """The labels that came from `start` to before `end`, in the order in which they came.
-
-    Raises `DocumentError` for an object that cannot be read. A label takes about 300 bytes of memory.
-    """
-    keys = _keys(lake, start, end)
-    found: list[Feedback] = []
-    with ThreadPoolExecutor(_READERS) as readers:
-        for some in batched(keys, _AT_ONCE, strict=False):  # the bodies of so many objects are held at once, at most
-            for key, body in zip(some, readers.map(lambda key: lake.get(key).body, some), strict=True):
-                found.extend(one for one in read(key, body) if start <= one.received < end)
-    found.sort(key=lambda one: one.received)  # stable: of one request the later entry stays the later
-    return found
-
-
-def _keys(lake: Objects, start: datetime, end: datetime) -> Iterator[str]:
-    """The objects of the hours of a time, day by day: emulators do not agree where a listing after a key begins."""
-    first, last = layout.feedback(start), layout.feedback(end)
-    day = start.astimezone(UTC).date()
-    while day <= end.astimezone(UTC).date():
-        for info in lake.list(f"{layout.FEEDBACK}dt={day.isoformat()}/"):
-            if info.key > first and (info.key < last or info.key.startswith(last)):
-                yield info.key
-        day += timedelta(days=1)
 
 
 def join(
