@@ -162,7 +162,7 @@ class _Reader:
         self._unchecked = code is not None
         self._captured = captured
         self._split = split
-        self._keys = key_columns(self._sent) if split is None else split.columns
+        self._keys = key_columns(contract) if split is None else split.columns
         self._columns = file_columns(contract)
         self._problems: dict[Violations, Violations] = {}
         self._chunks = Chunks()
@@ -231,6 +231,9 @@ class _Reader:
         where = layout.CAPTURED if report.source.captured else f"{report.sha256}/"
         identities = np.fromiter((digest_of(f"{where}{one}") for one in called), dtype=np.uint64, count=count)
         cells = {name: _key_cells(rows, name) for name in self._keys}
+        if report.source.captured and contract.has_raw:
+            # What was sent is not captured: a record is a key of its own, unless its id or group is known.
+            cells |= {name: list(called) for name in self._keys if name not in read_as.names}
         keys = (
             row_keys(self._keys, contract.data.missing, cells, count)
             if self._split is None

@@ -143,9 +143,10 @@ def count_reasons(rejects: Iterable[Reject]) -> list[RejectReason]:
 def refused_rows(contract: Contract, rejects: Iterable[Reject], rows: int) -> RefusedRows:
     """How many of so many `rows` were refused for their inputs, and for what, most frequent first."""
     refused = 0
+    inputs = {*contract.sent.inputs, *contract.inputs}  # of captured records features are read
     counts: Counter[tuple[str, str]] = Counter()
     for reject in rejects:
-        faults = {(column, code) for column, _, code in reject.violations if column in contract.inputs}
+        faults = {(column, code) for column, _, code in reject.violations if column in inputs}
         refused += bool(faults)
         counts.update(faults)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -200,10 +200,10 @@ def row_keys(
 
 
 def key_columns(contract: Contract) -> tuple[str, ...]:
-    """The columns that make a row's key until the split is sealed."""
+    """The columns of raw data that make a row's key until the split is sealed."""
     problem = contract.problem
     key_column = problem.group or problem.id
-    return (key_column,) if key_column is not None else tuple(contract.inputs)
+    return (key_column,) if key_column is not None else tuple(contract.sent.inputs)
 
 
 def _texts(cells: Sequence[object], missing: Sequence[str]) -> list[str]:

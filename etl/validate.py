@@ -163,6 +163,7 @@ def _file(report: FileReport) -> SourceFile:
         valid=report.valid,
         rejected=report.rejected,
         replaced=report.replaced,
+        left_out=report.left_out,
         extra_columns=report.extra,
         absent_columns=report.absent,
         refused=report.refused or None,

@@ -114,7 +114,8 @@ def search(to: Stores) -> list[Permission]:
 def registry(to: Stores) -> list[Permission]:
     """Reads runs, seals releases, swaps the pointer and records it, judges a challenger, logs to MLflow."""
     return [
-        listing(to.lake),
+        # What was logged of a challenger is listed with its versions.
+        listing(to.lake, versions=True),
         listing(to.models),
         objects(to.lake, READ, layout.DATASETS, layout.TRIALS, layout.FEEDBACK),
         objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem), layout.APPROVALS, layout.RELEASES),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import batched
 
 from andamio import names
-from andamio.captures.trials import TrialPart, TrialRow, milliseconds_of
+from andamio.captures.trials import TrialPart, TrialRow, better, is_right, milliseconds_of
 from andamio.feedback import Feedback
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
@@ -43,9 +43,13 @@ def gather(lake: Objects, rollout: str, since: datetime, now: datetime) -> Evide
                 rows[row.prediction_id] = row if known is None or known.shadow is None else known
     labels = _labelled(rows.values(), read_feedback(lake, since, now + timedelta(seconds=1)))
     said = [(rows[name], label) for name, label in labels.items()]
-    by_champion = [row.label == label for row, label in said if row.variant == names.CHAMPION]
-    by_challenger = [row.label == label for row, label in said if row.variant == names.CHALLENGER]
-    shadowed = [(row.label == label, row.shadow == label) for row, label in said if row.shadow is not None]
+    by_champion = [is_right(row.label, label) for row, label in said if row.variant == names.CHAMPION]
+    by_challenger = [is_right(row.label, label) for row, label in said if row.variant == names.CHALLENGER]
+    shadowed = [
+        (better(row.label, row.shadow, label), better(row.shadow, row.label, label))
+        for row, label in said
+        if row.shadow is not None
+    ]
     if shadowed:
         by_champion, by_challenger = [one for one, _ in shadowed], [other for _, other in shadowed]
     challenger = names.SHADOW if scored[names.SHADOW] else names.CHALLENGER
@@ -78,7 +82,7 @@ def _parts(lake: Objects, rollout: str) -> Iterator[TrialPart]:
             yield from readers.map(read, some)
 
 
-def _labelled(rows: Iterable[TrialRow], feedback: list[Feedback]) -> dict[str, str]:
+def _labelled(rows: Iterable[TrialRow], feedback: list[Feedback]) -> dict[str, str | float]:
     """The latest label of each prediction, by its id; one of a record is of its newest prediction before it came."""
     ids: set[str] = set()
     by_record: dict[str, list[tuple[datetime, str]]] = {}
@@ -88,16 +92,16 @@ def _labelled(rows: Iterable[TrialRow], feedback: list[Feedback]) -> dict[str, s
             by_record.setdefault(row.record_id, []).append((datetime.fromisoformat(row.time), row.prediction_id))
     for made in by_record.values():
         made.sort()
-    labels: dict[str, str] = {}
+    labels: dict[str, str | float] = {}
     for one in feedback:
         if one.prediction_id is not None:
             if one.prediction_id in ids:
-                labels[one.prediction_id] = str(one.label)
+                labels[one.prediction_id] = one.label
         elif one.record_id in by_record:
             made = by_record[one.record_id]
             place = bisect_right([moment for moment, _ in made], one.received) - 1
             if place >= 0:
-                labels[made[place][1]] = str(one.label)
+                labels[made[place][1]] = one.label
     return labels
 
 

@@ -37,7 +37,8 @@ class Evidence:
     `faults` are requests in which the challenger gave no answer, of `failed` records. Of `pairs` (shadow) the labels
     differ in `disagreed`. Of `champion_labelled` and `challenger_labelled` answers with a true label so many are
     `right`; in a shadow's trial both are of the same records, and `only_champion` and `only_challenger` count those in
-    which one alone is right.
+    which one alone is right. Numbers differ where one lies outside the other's interval. A number is right where its
+    interval holds the truth; beside a shadow, where it is the nearer one.
     """
 
     champion_scored: int = 0
@@ -107,7 +108,7 @@ def judge(contract: Contract, strategy: str, evidence: Evidence, elapsed_seconds
     if strategy == "shadow" and evidence.disagreed > rules.max_disagreement * evidence.pairs:
         return Verdict(
             "withdraw",
-            f"Its label is another one than the champion's for {evidence.disagreed} of {evidence.pairs} records, more "
+            f"Its answer is another one than the champion's for {evidence.disagreed} of {evidence.pairs} records, more "
             f"than [release] max_disagreement = {rules.max_disagreement:g} allows.",
             mark=True,
         )
@@ -166,7 +167,7 @@ def _unpaired(evidence: Evidence) -> float:
 def _well(evidence: Evidence, strategy: str) -> str:
     faults = "without a fault" if not evidence.faults else f"with {evidence.faults} faults"
     if strategy == "shadow":
-        return f"{faults}, and its label differs from the champion's for {evidence.disagreed} of {evidence.pairs}"
+        return f"{faults}, and its answer differs from the champion's for {evidence.disagreed} of {evidence.pairs}"
     return faults
 
 

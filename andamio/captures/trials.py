@@ -1,7 +1,7 @@
 """What a delivery of log lines says of a trial: who answered, how long it took, and what went wrong.
 
 One object a delivery under `trials/ROLLOUT/` of the lake; the rule that ends the trial adds them up. It has no records,
-only the labels by the ids of predictions and records, with which the true labels are joined.
+only the answers by the ids of predictions and records, with which the true labels are joined.
 """
 
 from __future__ import annotations
@@ -23,15 +23,48 @@ Line = Mapping[str, Any]
 _ROLLOUT = re.compile(r"[0-9a-f]{16}-\d{1,9}")
 
 
+class TrialValue(Part):
+    """A number that was answered, with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+Answer = str | TrialValue
+"""A label, or of a regression a number."""
+
+
+def agree(one: Answer, other: Answer) -> bool:
+    """Whether two answers are the same label, or numbers of which each lies in the other's interval."""
+    if isinstance(one, TrialValue) and isinstance(other, TrialValue):
+        return one.low <= other.value <= one.high and other.low <= one.value <= other.high
+    return one == other
+
+
+def is_right(answer: Answer, truth: str | float) -> bool:
+    """Whether a label is the true one, or the interval of a number holds the truth."""
+    if isinstance(answer, TrialValue):
+        return isinstance(truth, float) and answer.low <= truth <= answer.high
+    return answer == truth
+
+
+def better(one: Answer, other: Answer, truth: str | float) -> bool:
+    """Whether the first of two answers to the same record is right: of two numbers, whether it is the nearer one."""
+    if isinstance(one, TrialValue) and isinstance(other, TrialValue):
+        return isinstance(truth, float) and abs(one.value - truth) < abs(other.value - truth)
+    return is_right(one, truth)
+
+
 class TrialRow(Part):
-    """A prediction of a trial: who answered, the label, and the shadow's label where there was one."""
+    """A prediction of a trial: who answered, the answer, and the shadow's answer where there was one."""
 
     prediction_id: str
     record_id: str | None
     time: str
     variant: str
-    label: str
-    shadow: str | None
+    label: Answer
+    shadow: Answer | None
 
 
 class TrialPart(Document):
@@ -80,17 +113,17 @@ def part_of(rollout: str, lines: Iterable[Line], *, rows: bool) -> TrialPart:
         times.setdefault(variant, Counter())[str(bucket_of(line["model_ms"]))] += 1
         if line["event"] == names.EVENT_SHADOW:
             pairs += 1
-            disagreed += line["label"] != line["champion"]["label"]
+            disagreed += not agree(_answer(line), _answer(line["champion"]))
             shadows[line["prediction_id"]] = line
         else:
             predictions.append(line)
     known = {line["prediction_id"] for line in predictions}
     for line in predictions:
         shadow = shadows.get(line["prediction_id"])
-        kept.append(_row(line, str(line["variant"]), line["label"], shadow["label"] if shadow else None))
+        kept.append(_row(line, str(line["variant"]), _answer(line), _answer(shadow) if shadow else None))
     for name, line in shadows.items():
         if name not in known:  # its prediction came with another delivery
-            kept.append(_row(line, names.CHAMPION, line["champion"]["label"], line["label"]))
+            kept.append(_row(line, names.CHAMPION, _answer(line["champion"]), _answer(line)))
     return TrialPart(
         rollout=rollout,
         scored=dict(scored),
@@ -109,18 +142,34 @@ def read_line(line: Line) -> bool:
         return False
     if line.get("event") == names.EVENT_CHALLENGER_FAILED:
         return isinstance(line.get("code"), str) and type(line.get("records")) is int
-    champion = line.get("champion", {"label": ""})
+    champion = line.get("champion", line)
     return (
         isinstance(line.get("model_ms"), int | float)
         and math.isfinite(line["model_ms"])
-        and all(isinstance(line.get(key), str) for key in ("prediction_id", "label", "time"))
-        and isinstance(champion, dict)
-        and isinstance(champion.get("label"), str)
+        and all(isinstance(line.get(key), str) for key in ("prediction_id", "time"))
+        and _has_answer(line)
+        and isinstance(champion, Mapping)
+        and _has_answer(champion)
         and (line.get("event") == names.EVENT_PREDICTION or "champion" in line)
     )
 
 
-def _row(line: Line, variant: str, label: str, shadow: str | None) -> TrialRow:
+def _has_answer(said: Line) -> bool:
+    """Whether a line, or what it says of the champion, has a label, or a number with its interval."""
+    if "value" not in said:
+        return isinstance(said.get("label"), str)
+    interval = said.get("interval")
+    numbers = [said["value"], interval.get("low"), interval.get("high")] if isinstance(interval, Mapping) else [None]
+    return all(isinstance(number, int | float) and math.isfinite(number) for number in numbers)
+
+
+def _answer(said: Line) -> Answer:
+    if "value" not in said:
+        return str(said["label"])
+    return TrialValue(value=said["value"], low=said["interval"]["low"], high=said["interval"]["high"])
+
+
+def _row(line: Line, variant: str, label: Answer, shadow: Answer | None) -> TrialRow:
     return TrialRow(
         prediction_id=line["prediction_id"],
         record_id=canonical(line.get("record_id")) or None,

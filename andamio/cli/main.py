@@ -119,11 +119,12 @@ def new(
 ) -> None:
     """Write a problem folder from data files: problem.toml with findings as comments, and a data card."""
     from andamio.cli.new import new as drafting  # pandas, and what ETL needs, take a second to import
+    from andamio.cli.new import questions
 
     drafting.new(
         name,
         files or [],
-        drafting.Options(
+        questions.Options(
             target=target,
             task=task,
             positive=positive,
@@ -135,7 +136,7 @@ def new(
             folder=to,
             source=source,
             licence=licence,
-            ask=not yes and drafting.is_asked(),
+            ask=not yes and questions.is_asked(),
         ),
     )
 

@@ -222,10 +222,15 @@ class Contract(Section):
     @property
     def needs_prepare(self) -> bool:
         """Whether features or labels are made by code of the problem's own."""
-        return self.prepares or self.problem.target_from is not None
+        return self.has_raw or self.problem.target_from is not None
 
     @cached_property
     def prepares(self) -> bool:
+        """Whether code of the problem's own makes features, in training and in every prediction."""
+        return bool(self.made)
+
+    @cached_property
+    def has_raw(self) -> bool:
         """Whether files and requests have other columns than the features: those of [raw]."""
         return bool(self.raw) or any(feature.derived for feature in self.features.values())
 
@@ -242,7 +247,7 @@ class Contract(Section):
         Its features are columns of [raw], and the features that are sent as they are; a text is a category of any
         value.
         """
-        if not self.prepares:
+        if not self.has_raw:
             return self
         tables = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**{**tables, "features": self._columns_sent(), "raw": None, "prepare": None})
@@ -342,11 +347,6 @@ class Contract(Section):
         if self.training.split == "time" and problem.time is None:
             raise ValueError('[training] split: "time" needs the column that orders rows: set time in [problem]')
         _fits_the_task(self.task, self.training, problem)
-        if isinstance(self.task, Regression) and self.release.strategy != "direct":
-            raise ValueError(
-                f"[release] strategy: {self.release.strategy} compares the classes that two models answer, and a "
-                'regression has none; expected "direct"'
-            )
         if not isinstance(self.training.threshold, float) and len(problem.labels) != 2:
             raise ValueError("[training] threshold: a chosen threshold needs exactly two classes")
         return self
@@ -368,7 +368,7 @@ class Contract(Section):
                 raise ValueError(
                     f"[features.{name}] private: [raw.{name}] is private, and it is made of that: say true"
                 )
-        if self.prepares and not any(column.available_at_prediction for column in self._columns_sent().values()):
+        if self.has_raw and not any(column.available_at_prediction for column in self._columns_sent().values()):
             raise ValueError("[raw]: at least one column must be available at prediction")
 
 

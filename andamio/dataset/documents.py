@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from andamio.storage.documents import Document, Part, to_json
 
 
@@ -14,7 +16,7 @@ class InputRows(Part):
     valid: int
     rejected: int
     replaced: int
-    left_out: int = 0
+    left_out: int = Field(default=0, exclude_if=lambda rows: rows == 0)
 
 
 class VersionRows(InputRows):
@@ -42,6 +44,7 @@ class SourceFile(Part):
     valid: int
     rejected: int
     replaced: int
+    left_out: int = Field(default=0, exclude_if=lambda rows: rows == 0)
     extra_columns: list[str]
     absent_columns: list[str]
     refused: str | None

@@ -20,6 +20,7 @@ from andamio.errors import PrepareError, Violation
 from andamio.prepare.code import OwnCode
 from andamio.records.columns import NoValue, Reader, no_value
 from andamio.records.table import Table
+from andamio.records.target import read_target
 
 Columns = dict[str, NDArray[Any]]
 
@@ -42,9 +43,8 @@ def prepared(contract: Contract, code: OwnCode | None, sent: Table) -> Table:
 
     Rows with a violation are not prepared, and have no value then. Raises `PrepareError` where the code is at fault.
     """
-    if not contract.prepares:
+    if not contract.has_raw:
         return sent
-    assert code is not None
     good = None if not sent.violations else np.flatnonzero(~sent.bad)
     columns = given(contract, sent, training=False)
     return _features(contract, code, sent, columns, good)
@@ -68,11 +68,11 @@ def prepared_for_training(contract: Contract, code: OwnCode | None, sent: Table)
         cells = np.full(sent.rows, None, dtype=object)
         cells[good] = made.tolist()
         labels = Table(sent.rows)
-        sent.labels = _reader(labels, contract).labels(contract.problem.target, cells, contract.label_index)
+        sent.labels = read_target(_reader(labels, contract), contract, cells)
         asked = set(good.tolist()).difference(problem.row for problem in sent.violations)
         sent.violations += [problem for problem in labels.violations if problem.row in asked]
         good = np.flatnonzero(~(sent.bad | left_out))
-    if not contract.prepares:
+    if not contract.has_raw:
         return Prepared(sent, left_out)
     inputs = {name: column for name, column in columns.items() if name in _names_given(contract, training=False)}
     table = _features(contract, code, sent, inputs, good)
@@ -119,15 +119,16 @@ def _texts(column: NDArray[Any]) -> NDArray[Any]:
 
 
 def _features(
-    contract: Contract, code: OwnCode, sent: Table, columns: Columns, good: NDArray[np.int64] | None
+    contract: Contract, code: OwnCode | None, sent: Table, columns: Columns, good: NDArray[np.int64] | None
 ) -> Table:
     """The table of features; rows that are not `good` (None: all are) have no value."""
     table = Table(sent.rows, violations=sent.violations, coerced=sent.coerced, time=sent.time)
-    assert code.prepare is not None
     made = contract.made
-    parts, rows = _run(
-        code, code.prepare, columns, good, sent, lambda found, count: _made(contract, code, found, count)
-    )
+    parts: list[Columns] = [{}]
+    rows = None
+    if made:
+        assert code is not None
+        parts, rows = _prepared(contract, code, sent, columns, good)
     reader = _reader(table, contract)
     everything = rows is None and len(parts) == 1
     absent = no_value(contract.data.missing)
@@ -147,6 +148,14 @@ def _features(
         if len(table.violations) > start:
             table.violations[start:] = _told(table.violations[start:], rows)
     return table
+
+
+def _prepared(
+    contract: Contract, code: OwnCode, sent: Table, columns: Columns, good: NDArray[np.int64] | None
+) -> tuple[list[Columns], NDArray[np.int64] | None]:
+    """The columns that prepare makes, in parts, and their rows (None: all)."""
+    assert code.prepare is not None
+    return _run(code, code.prepare, columns, good, sent, lambda found, count: _made(contract, code, found, count))
 
 
 def _plain(feature: Feature, column: NDArray[Any], absent: NoValue) -> bool:

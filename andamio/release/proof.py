@@ -21,7 +21,7 @@ from andamio.records.from_json import parse_records
 from andamio.storage.documents import Document
 
 TOLERANCE = 1e-5
-"""By how much two probabilities may differ: float32, and the vector units of another processor."""
+"""By how much two answers may differ, absolutely or relatively: float32, and the vector units of another processor."""
 
 
 class Proof(Document):
@@ -45,7 +45,7 @@ def prove(
             first = table.violations[0]
             raise _differs(version, f"a record of train is refused here: {first.field or 'the record'} {first.reason}")
         found = predict(encode(contract, table))[0]
-        if not np.allclose(found, expected, rtol=0, atol=TOLERANCE):
+        if not np.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
             raise _differs(version, "the same record has another probability here than in training")
 
 

@@ -208,10 +208,11 @@ def origin(version: Version) -> Section:
     """Files, rejected rows, the split."""
     manifest = version.manifest
     files, split = manifest.files, manifest.split_by
+    left_out = ["left out"] if manifest.rows.left_out else []
     content = {
         "files": Table(
             "Raw files" + (f" (the first {FILES} of {len(files)})" if len(files) > FILES else ""),
-            ["file", "read as", "rows", "valid", "rejected", "replaced", "SHA-256"],
+            ["file", "read as", "rows", "valid", "rejected", "replaced", *left_out, "SHA-256"],
             [
                 (
                     file.key,
@@ -220,6 +221,7 @@ def origin(version: Version) -> Section:
                     file.valid,
                     file.rejected,
                     file.replaced,
+                    *([file.left_out] if left_out else []),
                     file.sha256[:16],
                 )
                 for file in files[:FILES]

@@ -20,18 +20,12 @@ LOGS = "logs.amazonaws.com"
 
 
 class Capture(Construct):
-    """The subscription of a function to the log of another one, and leave for CloudWatch Logs to call it.
-
-    `subscription` is the name of its filter.
-    """
-
-    subscription: str
+    """The subscription of a function to the log of another one, and leave for CloudWatch Logs to call it."""
 
     def __init__(
         self, scope: Construct, id: str, *, system: str, source: BundledFunction, function: BundledFunction
     ) -> None:
         super().__init__(scope, id)
-        self.subscription = names.resource(system, "capture")
         permission = lambda_.CfnPermission(
             self,
             "Leave",
@@ -44,7 +38,7 @@ class Capture(Construct):
         subscription = logs.CfnSubscriptionFilter(
             self,
             "Subscription",
-            filter_name=self.subscription,
+            filter_name=names.resource(system, "capture"),
             log_group_name=source.lines.log_group_name,
             filter_pattern=PATTERN,
             destination_arn=function.function_arn,

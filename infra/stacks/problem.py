@@ -388,8 +388,7 @@ class ProblemStack(Stack):
 
             access = AccessLog(self, "AccessLog", system=self._system, bucket=self._lake, prefix=ACCESS_LOG)
             log, self._access_stream = access.log, access.stream
-        capture = Capture(self, "Capture", system=self._system, source=self._api_function, function=self._capture)
-        self._subscription = capture.subscription
+        Capture(self, "Capture", system=self._system, source=self._api_function, function=self._capture)
         throttle = Throttle(self._options.rate, self._options.burst)
         self._api = Api(self, "Api", system=self._system, handler=handler, log=log, throttle=throttle)
 
@@ -409,7 +408,6 @@ class ProblemStack(Stack):
             queues=[one.named for one in made if isinstance(one, DeadLetterQueue)],
             stream=self._access_stream,
             api_log=self._api_function.log_group,
-            subscription=self._subscription,
             max_latency_ms=self._problem.contract.gate.max_latency_ms,
         )
         machines = {one.part: one.state_machine_arn for one in made if isinstance(one, FileMachine)}

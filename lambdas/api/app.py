@@ -124,7 +124,7 @@ async def _failure(request: Request, error: Exception) -> Response:
 
 def _columns(contract: Contract) -> Mapping[str, Feature]:
     """What an error may be about: the columns that are sent, and the features that are made of them."""
-    return {**contract.sent.features, **contract.features} if contract.prepares else contract.features
+    return {**contract.sent.features, **contract.features} if contract.has_raw else contract.features
 
 
 async def _too_deep(request: Request, error: Exception) -> Response:

@@ -102,6 +102,8 @@ def _left_out_rows(manifest: DatasetManifest) -> list[str]:
         found.append(
             f"{counted(rows.rejected, 'row')} that broke the contract" + (f": {listed(reasons, 5)}" if reasons else "")
         )
+    if rows.left_out:
+        found.append(f"{counted(rows.left_out, 'row')} left out by keep of prepare.py")
     if rows.replaced:
         found.append(f"{counted(rows.replaced, 'row')} replaced by a later one with the same id")
     if manifest.coerced:

@@ -71,6 +71,11 @@ def test_rows_that_keep_leaves_out_are_counted_and_none_is_rejected(aws: LocalAw
     dear = sum(float(row["price"][1:].replace(",", "")) > 2000 and row["status"] != "withdrawn" for row in ROWS)
     assert manifest.rows.left_out == withdrawn + dear > 0
     assert manifest.rows.rejected == 0
+    page = aws.lake.get(layout.dataset(current.version, "report.html")).body.decode()
+    assert "left out" in page
+    pointer, _ = read_pointer(aws.models, "listings")
+    card = Release.open(aws.models, champion(pointer).release).read("card.md").decode()
+    assert f"{manifest.rows.left_out} rows left out by keep of prepare.py" in card
     assert manifest.rows.valid == len(ROWS) - manifest.rows.left_out
 
 

@@ -96,3 +96,40 @@ def test_the_layer_holds_the_file_byte_for_byte_and_the_same_file_makes_the_same
     with zipfile.ZipFile(first) as layer:
         assert layer.read("python/andamio_problem/problem.toml") == toml
         assert set(layer.namelist()) == {"python/andamio_problem/__init__.py", "python/andamio_problem/problem.toml"}
+
+
+OWN = 'target_from = "prepare"\ntarget = "price"\nlabels = { a = "A", b = "B" }\n[features.x]\ntype = "number"\n'
+
+
+def test_own_code_is_a_layer_of_the_functions_that_run_it_or_name_data_by_it(synthesize, tmp_path):
+    (tmp_path / "problem.toml").write_text(f'[problem]\nname = "wine"\n{OWN}')
+    (tmp_path / "prepare.py").write_text("def target(columns):\n    return columns\n")
+    deployed = synthesize(LOCAL, problem=str(tmp_path))
+    layers = {layer["LayerName"]: key for key, layer in deployed.of_type("AWS::Lambda::LayerVersion").items()}
+    with_code = {
+        function["FunctionName"].removeprefix("andamio-wine-")
+        for function in deployed.of_type("AWS::Lambda::Function").values()
+        if {"Ref": layers["andamio-wine-code"]} in function.get("Layers", [])
+    }
+    assert with_code == {"etl", "train", "api", "score"}
+
+
+def test_a_problem_without_own_code_has_no_such_layer(synthesize):
+    names = {layer["LayerName"] for layer in synthesize(LOCAL).of_type("AWS::Lambda::LayerVersion").values()}
+    assert names == {"andamio-heart-contract"}
+
+
+def test_the_layer_of_the_code_is_the_same_for_the_same_file(tmp_path):
+    from aws_cdk import App, Stack
+
+    from infra.constructs.code import CodeLayer
+
+    source = b"def prepare(columns):\r\n    return columns\r\n"
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        CodeLayer(Stack(App(), "stack"), "Code", system="heart", prepare=source, folder=tmp_path / place)
+    (first,), (second,) = ((tmp_path / place).glob("*.zip") for place in ("one", "two"))
+    assert (first.name, first.read_bytes()) == (second.name, second.read_bytes())
+    with zipfile.ZipFile(first) as layer:
+        assert layer.read("python/andamio_code/prepare.py") == source
+        assert set(layer.namelist()) == {"python/andamio_code/__init__.py", "python/andamio_code/prepare.py"}

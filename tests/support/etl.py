@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.dataset.columns import Columns, from_bytes
+from andamio.prepare.code import OwnCode
 from andamio.step import run_step
 from andamio.storage import layout
 from etl.steps import STEPS, Etl
@@ -28,9 +29,9 @@ NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 class Lake(MemoryObjects):
     """A lake in memory with a contract deployed beside it."""
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, code: OwnCode | None = None) -> None:
         super().__init__("lake")
-        self.contract = contract
+        self.contract, self.code = contract, code
 
     def drop(self, name: str, *lines: str) -> dict[str, Any]:
         """A file lands under raw/; returns the event that it sets off."""
@@ -45,7 +46,9 @@ class Lake(MemoryObjects):
     def step(self, step: str, **said: Any) -> dict[str, Any]:
         """One step; what it returns must survive JSON, as it does on its way through the state machine."""
         result: dict[str, Any] = json.loads(
-            json.dumps(run_step(STEPS, Etl(self, self.contract, NOW), {"step": step, **said}), allow_nan=False)
+            json.dumps(
+                run_step(STEPS, Etl(self, self.contract, NOW, self.code), {"step": step, **said}), allow_nan=False
+            )
         )
         return result
 

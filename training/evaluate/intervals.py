@@ -41,6 +41,8 @@ MIN_OBSERVATIONS = 10
 """Independent observations of each class below which no figure has an interval: see docs/intervals.md."""
 MIN_POSITIVES = 15
 """Of the class that average precision is about, below which it has no interval."""
+MIN_OF_SQUARES = 40
+"""Independent observations below which rmse and r2 have no interval: one far miss decides so few squares."""
 MIN_OF_GAIN = 40
 """Independent observations below which a gain has no interval."""
 _LOST, _LOST_PRECISION = 1.0, 0.3
@@ -300,6 +302,8 @@ def leave_one_out(truth: Truth, scores: Floats) -> tuple[float, Floats]:
 def _of_numbers(metric: str, rows: Rows, predicted: Floats, value: float) -> Estimate:
     """Rmse as the root of a mean, r2 as a ratio of two means (by what each row adds to it), the others as means."""
     found = _mean(rows, metrics.losses(metric, rows.labels, predicted, positive=-1))
+    if metric in ("rmse", "r2") and rows.observations < MIN_OF_SQUARES:
+        return Estimate(value, math.nan, math.nan, found.influence)
     if metric == "rmse":
         low, high = (math.sqrt(end) if end >= 0 else end for end in (found.low, found.high))
         return Estimate(value, low, high, found.influence / (2 * value) if value > 0 else found.influence)

@@ -85,7 +85,7 @@ def assess(
     rows = Rows.of(holdout.labels, np.asarray(holdout.keys, dtype=np.str_))
     overall = estimate(metric, rows, scores, positive=positive, threshold=threshold).value
     surprise = (
-        _ErrorSurprise(rows, losses(metric, rows.labels, scores, positive))
+        ErrorSurprise(rows, losses(metric, rows.labels, scores, positive))
         if isinstance(contract.task, Regression)
         else _BrierSurprise(rows, scores, positive)
     )
@@ -139,7 +139,7 @@ class _Surprise:
         return bounds.known(self.of(part)[1], variance, third, level)
 
 
-class _ErrorSurprise(_Surprise):
+class ErrorSurprise(_Surprise):
     """Errors of a regression: every row is expected to have the mean loss of all, and to vary as all do."""
 
     def __init__(self, rows: Rows, loss: Floats) -> None:
@@ -163,10 +163,6 @@ class _BrierSurprise(_Surprise):
         away = outcomes - expected[:, None]
         variance, third = ((likely * away**power).sum(axis=1) for power in (2, 3))
         super().__init__(rows, brier, expected, variance, third)
-
-
-def _is_category(feature: Feature) -> bool:
-    return feature.type in ("category", "boolean")
 
 
 def _categories(feature: Feature, holdout_column: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:

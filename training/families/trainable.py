@@ -27,17 +27,34 @@ def families_of(task: Task) -> Mapping[str, Family]:
 
 def fit_spec(contract: Contract, encoded: Encoded, truth: NDArray[Any], spec: TrialSpec, seed: int) -> FittedPipeline:
     """Fit a trial by its specification, in cross-validation and on all of train."""
-    given: dict[str, Any] = {"params": spec.params, "selection": spec.selection, "share": spec.share, "seed": seed}
+    return fit_family(
+        contract, spec.family, encoded, truth, seed, params=spec.params, selection=spec.selection, share=spec.share
+    )
+
+
+def fit_family(
+    contract: Contract,
+    family: str,
+    encoded: Encoded,
+    truth: NDArray[Any],
+    seed: int,
+    *,
+    params: Mapping[str, Any] | None = None,
+    selection: str = "none",
+    share: float = 1.0,
+) -> FittedPipeline:
+    """Fit a family of the contract's task; the defaults are the family's own, with every column."""
+    given: dict[str, Any] = {"params": params, "selection": selection, "share": share, "seed": seed}
     match contract.task:
         case Classification() as task:
             weight = contract.training.class_weight
-            return catalog.fit(spec.family, encoded, truth, classes=len(task.outputs), class_weight=weight, **given)
+            return catalog.fit(family, encoded, truth, classes=len(task.outputs), class_weight=weight, **given)
         case Regression() as task:
-            return regression.fit(spec.family, encoded, truth, task, **given)
+            return regression.fit(family, encoded, truth, task, **given)
 
 
 def fit_plain(contract: Contract, encoded: Encoded, truth: NDArray[Any], seed: int) -> FittedPipeline:
-    """Fit the linear family of a task as it is by default: what any other is compared with."""
+    """Fit the linear family of a task as it is by default, without class weights: what any other is compared with."""
     match contract.task:
         case Classification() as task:
             return catalog.fit(task.linear, encoded, truth, classes=len(task.outputs), seed=seed)

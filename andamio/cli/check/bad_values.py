@@ -29,7 +29,8 @@ class Refusal:
 
 
 def refusals(contract: Contract, record: Mapping[str, Any]) -> Iterator[Refusal]:
-    """Each bad value in turn; raises `InvalidRecord` when the record itself is not good."""
+    """Each bad value in turn, of what clients send; raises `InvalidRecord` when the record itself is not good."""
+    contract = contract.sent
     parse_records(contract, [dict(record)])
     for name, feature in contract.inputs.items():
         for sent, value in _bad(feature):

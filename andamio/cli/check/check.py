@@ -13,9 +13,11 @@ from andamio.cli.check.rehearsal import Rehearsal, rehearse
 from andamio.cli.check.sample import sampled
 from andamio.cli.console import done, err, fail, out, step
 from andamio.cli.home import REPO
+from andamio.cli.models.own_code import check_prepare
 from andamio.cli.models.sample import first_record, sample_files
 from andamio.contract import Contract
 from andamio.errors import AndamioError, CheckFailed, InvalidRecord
+from andamio.prepare.code import of_folder
 from andamio.tabular.read_as import assumptions
 from etl.validate import absent_columns
 from training.rows import TrainingRows
@@ -49,10 +51,11 @@ class Findings:
 
 def check(folder: Path) -> Findings:
     """Check a problem folder; raises `CheckFailed` when something would fail, after all has been printed."""
+    folder = folder.parent if folder.is_file() else folder
     findings = Findings()
     contract = _contract(folder, findings)
     if contract is not None:
-        rehearsal = _data(folder, contract, findings)
+        rehearsal = _data(folder, contract, findings) if _own_code(folder, contract, findings) else None
         _bad_values(folder, contract, findings)
         if rehearsal is not None and rehearsal.manifest is not None:
             _training(contract, rehearsal, findings)
@@ -82,12 +85,28 @@ def _contract(folder: Path, findings: Findings) -> Contract | None:
     return contract
 
 
+def _own_code(folder: Path, contract: Contract, findings: Findings) -> bool:
+    """Whether prepare.py can be used; true where there is none."""
+    if contract.prepare is None:
+        return True
+    try:
+        with step("Trying prepare.py row by row"):
+            check_prepare(folder, contract)
+    except AndamioError as error:
+        findings.failed(str(error))
+        return False
+    sent, made = len(contract.sent.inputs), len(contract.made)
+    findings.passed(f"prepare.py: {made} features of {sent} columns that are sent, each row's from that row alone")
+    return True
+
+
 def _data(folder: Path, contract: Contract, findings: Findings) -> Rehearsal | None:
     try:
         files = sample_files(folder, contract)
         with step("Reading the data as ETL does"):
-            read = {path.name: sampled(path, contract) for path in files}
-            rehearsal = rehearse(contract, {name: body for name, (body, _) in read.items()})
+            read = {path.name: sampled(path, contract.sent) for path in files}
+            code = of_folder(contract, folder)
+            rehearsal = rehearse(contract, {name: body for name, (body, _) in read.items()}, code)
     except AndamioError as error:
         findings.failed(str(error))
         return None
@@ -140,7 +159,7 @@ def _audit(contract: Contract, rehearsal: Rehearsal, findings: Findings) -> None
 def _bad_values(folder: Path, contract: Contract, findings: Findings) -> None:
     try:
         record = first_record(sample_files(folder, contract)[0], contract)
-        refusals = list(bad_values.refusals(contract, record))
+        refusals = list(bad_values.refusals(contract.sent, record))
     except InvalidRecord as error:
         findings.failed(f"bad values: not even the example is a record: {error}")
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,10 @@ from andamio.contract import Contract
 from andamio.dataset import version as dataset
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
+from andamio.stats.quantiles import strata_of
 from andamio.storage.ports import Objects
 from training import export
-from training.families import catalog
+from training.families.trainable import fit_family
 from training.fit import range_ends
 from training.rows import TrainingRows, encode_rows, seal
 
@@ -59,24 +61,18 @@ def trained(contract: Contract, train: TrainingRows, family: str) -> Trained:
         return Trained(family, why=f"{type(error).__name__}: {error}"[:300])
 
 
-def _one(contract: Contract, family: str, encoded: Encoded, labels: NDArray[np.int64]) -> Trained:
+def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any]) -> Trained:
     seed = contract.training.seed
-    part = _sample(labels, len(labels) // _PART, seed)
+    part = _sample(truth, len(truth) // _PART, seed)
     seconds = []
-    for rows in (part, np.arange(len(labels))):
+    for rows in (part, np.arange(len(truth))):
         started = time.perf_counter()
-        fitted = catalog.fit(
-            family,
-            encoded.take(rows),
-            labels[rows],
-            classes=len(contract.classes),
-            seed=seed,
-            class_weight=contract.training.class_weight,
-        )
+        fitted = fit_family(contract, family, encoded.take(rows), truth[rows], seed)
         seconds.append(time.perf_counter() - started)
     onnx = export.to_onnx(fitted)
     model = Model(contract, onnx)
-    proof = export.parity(fitted.predict, model.predict, encoded, range_ends(contract), seed)
+    ruler = export.Ruler.of(fitted)
+    proof = export.parity(fitted.predict, model.predict, encoded, range_ends(contract), seed, ruler)
     limit = contract.gate.max_size_mb * 2**20
     why = ""
     if not proof.holds:
@@ -85,7 +81,7 @@ def _one(contract: Contract, family: str, encoded: Encoded, labels: NDArray[np.i
         why = f"it has {len(onnx) / 2**20:.1f} MB, and [gate] max_size_mb is {contract.gate.max_size_mb:g}"
     return Trained(
         family,
-        (len(part), len(labels)),
+        (len(part), len(truth)),
         (seconds[0], seconds[1]),
         len(onnx),
         proof.largest,
@@ -105,8 +101,9 @@ def _latency(model: Model, encoded: Encoded) -> float:
     return median(times) * 1000
 
 
-def _sample(labels: NDArray[np.int64], rows: int, seed: int) -> NDArray[np.int64]:
-    """So many rows at random, and some of every class besides."""
+def _sample(truth: NDArray[Any], rows: int, seed: int) -> NDArray[np.int64]:
+    """So many rows at random, and some of every class (or tenth of a number) besides."""
+    labels = strata_of(truth)
     order = np.random.default_rng(seed).permutation(len(labels))
     by_class = [order[labels[order] == index][:_OF_CLASS] for index in np.unique(labels)]
     return np.unique(np.concatenate([order[:rows], *by_class]))

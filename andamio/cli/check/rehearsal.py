@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.dataset.documents import DatasetAudit, DatasetManifest, StagedInput
+from andamio.errors import PrepareError
+from andamio.prepare.code import OwnCode
 from andamio.storage import layout
 from etl.collect import Sources
 from etl.extent import TooMuch, too_large
@@ -31,8 +33,8 @@ class Rehearsal:
     refused: str = ""
 
 
-def rehearse(contract: Contract, files: Mapping[str, bytes]) -> Rehearsal:
-    """Run the steps of ETL on files, by name; nothing is left behind."""
+def rehearse(contract: Contract, files: Mapping[str, bytes], code: OwnCode | None = None) -> Rehearsal:
+    """Run the steps of ETL on files, by name, with the problem's own code; nothing is left behind."""
     result = Rehearsal()
     lake = result.lake
     for name, body in files.items():
@@ -47,12 +49,12 @@ def rehearse(contract: Contract, files: Mapping[str, bytes]) -> Rehearsal:
     if result.refused:
         return result
     try:
-        result.info = validate(lake, contract, sources)
+        result.info = validate(lake, contract, sources, code)
         if result.info is None or result.info.status == "rejected":
             result.refused = (result.info and result.info.message) or "The files changed while they were read."
             return result
         result.manifest = publish(lake, contract, result.info.input, datetime.now(UTC))
-    except (TooMuch, CannotSplit) as error:
+    except (TooMuch, CannotSplit, PrepareError) as error:
         result.refused = str(error)
         return result
     result.audit = read_audit(lake, result.manifest.version)

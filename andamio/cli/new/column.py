@@ -118,6 +118,14 @@ class Column:
         """Whether all numbers are whole."""
         return bool(len(self.amounts)) and bool((self.amounts == np.floor(self.amounts)).all())
 
+    @cached_property
+    def counts_rows(self) -> bool:
+        """Whether the values are whole numbers that grow by one with each row."""
+        if not self.whole or self.numeric_share < 1 or self.empty:
+            return False
+        numbers = np.array([self.numbers[text] for text in self.cells.tolist()])
+        return len(numbers) > 1 and bool((np.diff(numbers) == 1).all())
+
     @property
     def has_leading_zeros(self) -> bool:
         """Whether a text such as 007 is among the values: that is a code, and not an amount."""

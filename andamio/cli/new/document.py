@@ -10,7 +10,8 @@ from typing import Any
 import tomlkit
 from tomlkit.items import SingleKey, Table
 
-from andamio.cli.new.draft import Decision, Role
+from andamio.cli.new.draft import Decision
+from andamio.cli.new.identity import Role
 from andamio.cli.new.target import Target
 from andamio.contract.contract import FORMAT
 

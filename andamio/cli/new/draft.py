@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,11 +32,6 @@ _DISTINCT = 0.95
 _FEW_ROWS = 20
 _MERGED = 0.5
 _SHOWN = 4
-_GROUP_ROWS = 50.0
-"""Rows a group has in the mean, up to: with more it is a category."""
-_ENTITY_ROWS = 5.0
-"""The same of a column that is called an id and does not say of whom: with more it is of a kind, such as a model's."""
-_GROUPS = 10
 _ZERO_APART = 0.5
 _TWO_DIGITS = re.compile(r"\d{1,2}[/.-]\d{1,2}[/.-]\d{2}(\s.*)?")
 _SPOKEN = re.compile(
@@ -60,75 +55,6 @@ class Decision:
         self.used = False
         self.comments.append(f"Left out: {why}")
         return self
-
-
-@dataclass
-class Role:
-    """A column with a role of [problem], and why; not `set` where it is a proposal."""
-
-    role: str
-    column: str
-    why: str
-    set: bool = True
-    keys: dict[str, Any] = field(default_factory=dict)
-
-
-def find_roles(columns: Mapping[str, Column], given: Mapping[str, str]) -> dict[str, Role]:
-    """The columns that identify, group and order rows; `given` are roles that a person named, the target among them."""
-    found = {role: Role(role, name, "as you said") for role, name in given.items() if role in ("id", "group", "time")}
-    taken = set(given.values())
-    for name, column in columns.items():
-        if name in taken or column.empty or column.distinct < 2:
-            continue
-        unique = column.distinct == column.values
-        named = roles.is_identifier(name) or roles.names_someone(name)
-        if unique and named and "id" not in found:
-            counter = _counts_rows(column)
-            found["id"] = Role(
-                "id",
-                name,
-                "counts the rows of this file: if the number means the same record in every file, use it"
-                if counter
-                else "has another value in each row, and the name of an identifier: with it a later row replaces an "
-                "earlier one of the same id. Take it out if each row is a record of its own",
-                set=not counter,
-            )
-        elif _is_group(column) and "group" not in found:
-            found["group"] = Role(
-                "group",
-                name,
-                f"has {column.distinct} values in {column.values} rows: rows that share one stay together, in the "
-                "holdout too, so that the model is judged on others than it has seen",
-            )
-    if "time" in found:
-        dates = columns[found["time"].column].dates
-        found["time"].keys = {} if dates is None or not dates.format else {"time_format": dates.format}
-    else:
-        times = [
-            (name, column.dates)
-            for name, column in columns.items()
-            if name not in taken and roles.is_time(name) and not column.empty and column.distinct > 1 and column.dates
-        ]
-        if times:
-            name, dates = times[0]
-            keys = {"time_format": dates.format} if dates and dates.format else {}
-            why = 'is the moment that a row is about: it orders rows, and is no feature. [training] split = "time" '
-            found["time"] = Role("time", name, why + "holds the newest rows out", keys=keys)
-    return found
-
-
-def _counts_rows(column: Column) -> bool:
-    """Whether the values are whole numbers that grow by one with each row."""
-    if not column.whole or column.numeric_share < 1 or column.empty:
-        return False
-    numbers = np.array([column.numbers[text] for text in column.cells.tolist()])
-    return len(numbers) > 1 and bool((np.diff(numbers) == 1).all())
-
-
-def _is_group(column: Column) -> bool:
-    rows = column.values / column.distinct
-    most = _GROUP_ROWS if roles.names_someone(column.name) else _ENTITY_ROWS if roles.is_entity(column.name) else 0
-    return column.distinct > _GROUPS and 1 < rows <= most and (not column.numbers or column.whole)
 
 
 def decide(column: Column, missing: Missing, *, nested: bool) -> Decision:
@@ -223,7 +149,7 @@ def _number(decision: Decision, column: Column, missing: Missing) -> None:
         decision.keys["values"] = sorted(column.counts, key=lambda text: column.numbers.get(text, math.inf))
         decision.comments.append('Two whole numbers: most often a code. Say what each means: { 0 = "no", 1 = "yes" }')
         return
-    if _counts_rows(column) and column.rows >= _FEW_ROWS:
+    if column.counts_rows and column.rows >= _FEW_ROWS:
         decision.leave_out(
             "it counts the rows of the file, as an index does. If it identifies a record, make it the id."
         )
@@ -299,12 +225,17 @@ def _text(decision: Decision, column: Column) -> None:
     repeats = column.values / column.distinct
     length = sum(len(text) * rows for text, rows in column.counts.items()) / column.values
     if column.distinct > _CODES and all(map(_TWO_DIGITS.fullmatch, column.counts)):
-        decision.leave_out("its dates have years of two digits, which do not say the century: write four to use it.")
+        decision.leave_out(
+            "its dates have years of two digits, which do not say the century: write four, or read it in prepare.py."
+        )
     elif column.distinct > _CODES and roles.is_time(column.name) and all(map(_SPOKEN.search, column.counts)):
-        decision.leave_out("its dates are written in a way that is not read: write them as 2026-03-31 to use it.")
+        decision.leave_out(
+            "its dates are written in a way that is not read: write them as 2026-03-31, or read them in prepare.py."
+        )
     elif any(map(_is_money, column.counts)) and column.distinct > _CODES:
         decision.leave_out(
-            "its numbers have signs around them (a currency, a percent sign): write them as plain numbers to use them."
+            "its numbers have signs around them (a currency, a percent sign): write them as plain numbers, or read "
+            "them in prepare.py."
         )
     elif column.distinct > LISTED and length > _LONG:
         decision.leave_out(f"it is prose, {length:.0f} characters in the mean. A model here reads categories.")

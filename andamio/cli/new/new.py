@@ -4,67 +4,33 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-import typer
 from rich.markup import escape
 
-from andamio.cli.check.rehearsal import Rehearsal, rehearse
-from andamio.cli.check.sample import sampled
+from andamio.cli.check.rehearsal import Rehearsal
 from andamio.cli.console import done, err, note, out, step
 from andamio.cli.home import REPO
-from andamio.cli.new import roles
 from andamio.cli.new.column import Column, Marks
+from andamio.cli.new.correct import correct, is_served
 from andamio.cli.new.document import Draft, data_card, toml_of
-from andamio.cli.new.draft import Decision, Role, decide, find_roles
+from andamio.cli.new.draft import decide
+from andamio.cli.new.identity import find_roles
 from andamio.cli.new.labelled import labelled
 from andamio.cli.new.marks import Missing, marks_of, missing_of
+from andamio.cli.new.questions import Options, ask_roles, asked_task, known_column, origin, target_name
 from andamio.cli.new.source import Source, joined, read_source
-from andamio.cli.new.target import CLASSIFICATION, guess_target, target_of, task_of
+from andamio.cli.new.target import target_of
 from andamio.cli.new.workbook import is_workbook, sheet_as_csv
-from andamio.contract import Contract
-from andamio.contract.canonical import composed
-from andamio.errors import ContractError, InputFileError, UsageError
-from andamio.suggestion import did_you_mean
+from andamio.errors import InputFileError, UsageError
 from andamio.tabular.read_as import in_words
-from etl.audit.suspects import COPY, IDENTIFIER, LATER, MISSING
 from etl.validate import MAX_BAD_SHARE
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
-_HIDES = (COPY, MISSING, LATER)
-"""Kinds of suspects that are marked as known only afterwards; the others are pointed out."""
-_TRIES = 4
 _SHOWN = 12
-_ROLES = ("id", "group", "time")
 _UNQUOTED = re.compile(r"[A-Za-z0-9_./-]+")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a person said. None and "" are not said."""
-
-    target: str | None = None
-    task: str | None = None
-    positive: str | None = None
-    id: str | None = None
-    group: str | None = None
-    time: str | None = None
-    sheet: str | None = None
-    encoding: str | None = None
-    folder: Path | None = None
-    source: str = ""
-    licence: str = ""
-    ask: bool = False
-
-    @property
-    def given(self) -> dict[str, str]:
-        """The roles that were named."""
-        found = {role: getattr(self, role) for role in _ROLES}
-        return {role: name for role, name in found.items() if name}
 
 
 def new(name: str, files: Sequence[Path], options: Options) -> Path:
@@ -81,9 +47,9 @@ def new(name: str, files: Sequence[Path], options: Options) -> Path:
         draft, columns = _drafted(name, sources, options)
         copied = _labelled(draft, columns[draft.target.column], paths, options, Path(scratch))
         bodies = {path.name: path for path in copied}
-        rehearsal = _correct(draft, columns, bodies)
+        rehearsal = correct(draft, bodies)
         facts = _facts(sources, rehearsal)
-        source, licence = _origin(options)
+        source, licence = origin(options)
         part = Path(scratch) / "folder"
         part.mkdir()
         for path in copied:
@@ -141,19 +107,19 @@ def _drafted(name: str, sources: Sequence[Source], options: Options) -> tuple[Dr
     marks = marks_of(cells, delimiter)
     quoted = {found for source in sources for found in source.quoted}
     plain = {column: Column(column, texts, frozenset(), marks, column not in quoted) for column, texts in cells.items()}
-    target_name, why = _target_name(plain, options)
-    missing = missing_of(cells, target_name, marks)
+    predicted, why = target_name(plain, options)
+    missing = missing_of(cells, predicted, marks)
     none = frozenset(missing.texts)
     columns = {column: Column(column, texts, none, marks, column not in quoted) for column, texts in cells.items()}
-    given = {role: _known(column, columns) for role, column in options.given.items()}
-    task, positive = _task(columns[target_name], options)
-    target = target_of(columns[target_name], task, positive)
+    given = {role: known_column(column, columns) for role, column in options.given.items()}
+    task, positive = asked_task(columns[predicted], options)
+    target = target_of(columns[predicted], task, positive)
     if why:
         target.comments.insert(0, f"The target, because {why}.")
-    found_roles = find_roles(columns, {"target": target_name, **given})
+    found_roles = find_roles(columns, {"target": predicted, **given})
     if options.ask:
-        _ask_roles(found_roles, given)
-    taken = {target_name, *(role.column for role in found_roles.values() if role.set)}
+        ask_roles(found_roles, given)
+    taken = {predicted, *(role.column for role in found_roles.values() if role.set)}
     nested = {found for source in sources for found in source.nested}
     decisions = [
         decide(column, missing, nested=found in nested) for found, column in columns.items() if found not in taken
@@ -165,65 +131,6 @@ def _drafted(name: str, sources: Sequence[Source], options: Options) -> tuple[Dr
             decision.leave_out("it identifies whom or what a row is about: a model can only learn it by heart.")
     _data(draft, sources, marks, missing, options.encoding)
     return draft, columns
-
-
-def _target_name(columns: Mapping[str, Column], options: Options) -> tuple[str, str]:
-    if options.target is not None:
-        return _known(options.target, columns), ""
-    guess = guess_target(columns)
-    if options.ask:
-        out.print(f"Columns: {escape(', '.join(columns))}")
-        asked = typer.prompt("Which column is to be predicted", default=guess[0] if guess else None, err=True)
-        return _known(str(asked), columns), ""
-    if guess is None:
-        raise UsageError(
-            f"Which column is to be predicted? Say --target COLUMN, one of {', '.join(list(columns)[:_SHOWN])}"
-            f"{', ...' if len(columns) > _SHOWN else ''}."
-        )
-    note(f"The target is '{guess[0]}': {guess[1]}. If it is another: --target COLUMN")
-    return guess
-
-
-def _known(name: str, columns: Mapping[str, Column]) -> str:
-    known = composed(name.strip())
-    if known not in columns:
-        near = did_you_mean(known, list(columns), f"; there are {', '.join(list(columns)[:_SHOWN])}")
-        raise UsageError(f"There is no column '{name}'{near}")
-    return known
-
-
-def _task(column: Column, options: Options) -> tuple[str | None, str | None]:
-    if not options.ask:
-        return options.task, options.positive
-    task, positive = options.task, options.positive
-    guessed, why = task_of(column)
-    if task is None and guessed != CLASSIFICATION:
-        task = str(typer.prompt(f"{column.name} has {why}: classification or regression", default=guessed, err=True))
-    if (task or guessed) == CLASSIFICATION and positive is None and column.distinct == 2:
-        values = sorted(column.counts, key=lambda text: (roles.positive_rank(text), column.counts[text]))
-        asked = typer.prompt(
-            f"Which is the positive class, the one to find: {' or '.join(values)}", values[0], err=True
-        )
-        positive = str(asked)
-    return task, positive
-
-
-def _ask_roles(found: dict[str, Role], given: Mapping[str, str]) -> None:
-    for name in ("id", "group"):
-        role = found.get(name)
-        if role is None or name in given:
-            continue
-        err.print(f"  '{escape(role.column)}' {escape(role.why)}.")
-        role.set = typer.confirm(f"Is '{role.column}' the {name}", default=role.set, err=True)
-
-
-def _origin(options: Options) -> tuple[str, str]:
-    source, licence = options.source, options.licence
-    if options.ask and not source:
-        source = str(typer.prompt("Where do the data come from", default="", show_default=False, err=True))
-    if options.ask and not licence:
-        licence = str(typer.prompt("Under which licence", default="", show_default=False, err=True))
-    return source, licence
 
 
 # [data]
@@ -275,84 +182,6 @@ def _labelled(draft: Draft, target: Column, paths: Sequence[Path], options: Opti
     return written
 
 
-# What ETL says of the draft
-
-
-def _correct(draft: Draft, columns: Mapping[str, Column], files: Mapping[str, Path]) -> Rehearsal:
-    """Run ETL on what would be written, and correct what it refuses or suspects; what remains is in the result."""
-    for _ in range(_TRIES):
-        if not draft.used:
-            raise InputFileError(
-                "No column can be a feature: " + " ".join(f"{one.name}: {one.comments[-1]}" for one in draft.decisions)
-            )
-        contract = _contract(draft)
-        with step("Rehearsing ETL"):
-            rehearsal = rehearse(contract, {name: sampled(path, contract)[0] for name, path in files.items()})
-        if not _changed(draft, rehearsal):
-            return rehearsal
-    return rehearsal
-
-
-def _contract(draft: Draft) -> Contract:
-    """What is written, read back; a column whose name collides with a part of a date is left out."""
-    while True:
-        try:
-            return Contract.from_toml(toml_of(draft))
-        except ContractError as error:
-            culprit = next((one for one in draft.used if f"'{one.name}' is there twice" in str(error)), None)
-            if culprit is None:
-                raise
-            culprit.leave_out("a part of a date is called like it. Call it otherwise in the file to use it.")
-
-
-def _changed(draft: Draft, rehearsal: Rehearsal) -> bool:
-    """Whether the draft was corrected by what ETL said."""
-    if rehearsal.refused:
-        return _relieve(draft, rehearsal)
-    changed = False
-    for suspect in rehearsal.audit.suspects if rehearsal.audit else ():
-        decision = draft.of(suspect.feature)
-        if decision is None or not decision.used or suspect.message in decision.comments:
-            continue
-        hidden = not decision.keys.get("available_at_prediction", True)
-        if suspect.kind == IDENTIFIER:
-            decision.leave_out(suspect.message)
-            changed = True
-        elif suspect.kind in _HIDES and not hidden and sum(_served(one) for one in draft.used) > 1:
-            decision.comments.append(f"{suspect.message} It is set so here: take the line out if it is known before.")
-            decision.keys["available_at_prediction"] = False
-            changed = True
-        else:
-            decision.comments.append(suspect.message)
-    for finding in rehearsal.audit.findings if rehearsal.audit else ():
-        decision = draft.of(finding.feature)
-        if decision is not None and finding.message not in decision.comments:
-            decision.comments.append(finding.message)
-    for reason in rehearsal.info.reasons if rehearsal.info else ():
-        decision = draft.of(reason.column)
-        text = f"{reason.rows} rows are rejected: {reason.reason}."
-        if decision is not None and text not in decision.comments and not changed:
-            decision.comments.append(text)
-    return changed
-
-
-def _served(decision: Decision) -> bool:
-    return bool(decision.keys.get("available_at_prediction", True))
-
-
-def _relieve(draft: Draft, rehearsal: Rehearsal) -> bool:
-    """Leave out the features for which most rows would be rejected; whether there are any."""
-    info = rehearsal.info
-    if info is None or not info.reasons:
-        return False
-    worst = max(info.reasons, key=lambda reason: reason.rows)
-    decision = draft.of(worst.column)
-    if decision is None or not decision.used or len(draft.used) < 2:
-        return False
-    decision.leave_out(f"{worst.rows} rows would be rejected for it ({worst.reason}).")
-    return True
-
-
 # What a person is told
 
 
@@ -373,8 +202,8 @@ def _say(folder: Path, draft: Draft, rehearsal: Rehearsal) -> None:
     for role in draft.roles.values():
         if role.set:
             err.print(f"  {role.role:9} {escape(role.column)}")
-    _listed("features ", [one.name for one in draft.used if _served(one)])
-    _listed("afterwards", [one.name for one in draft.used if not _served(one)])
+    _listed("features ", [one.name for one in draft.used if is_served(one)])
+    _listed("afterwards", [one.name for one in draft.used if not is_served(one)])
     _listed("left out ", [one.name for one in draft.decisions if not one.used])
     if rehearsal.info is not None and rehearsal.info.rows.rejected:
         reasons = "; ".join(
@@ -403,8 +232,3 @@ def _short(folder: Path) -> str:
         if folder.resolve().is_relative_to(base):
             return str(folder.resolve().relative_to(base))
     return str(folder)
-
-
-def is_asked() -> bool:
-    """Whether there is a person at a terminal to ask."""
-    return err.is_terminal and sys.stdin.isatty()

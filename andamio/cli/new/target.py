@@ -12,16 +12,17 @@ import numpy as np
 from andamio.cli.new import roles
 from andamio.cli.new.column import Column
 from andamio.cli.new.draft import bounds
-from andamio.contract.tables import ProblemTable
+from andamio.contract.tables import TaskName
 from andamio.errors import InputFileError, UsageError
 from etl.split import rows_needed
 
-CLASSIFICATION, REGRESSION = "classification", "regression"
+CLASSIFICATION, REGRESSION = TASKS = get_args(TaskName)
 MOST_CLASSES = 100
 _NUMBERS = 10
 """A number of more values than this is predicted as a number."""
 _HOLDOUT = 0.2
-_SKEWED = 2.0
+_MOSTLY_NUMBERS = 0.95
+_SKEWED = 1.5
 _SHOWN = 5
 
 
@@ -41,7 +42,8 @@ def guess_target(columns: Mapping[str, Column]) -> tuple[str, str] | None:
     fit = [
         column for column in columns.values() if 2 <= column.distinct <= MOST_CLASSES and column.values > column.empty
     ]
-    named = [column for column in fit if roles.target_rank(column.name) < roles.NO_TARGET]
+    numbers = [one for one in columns.values() if one.numeric_share == 1 and one.distinct > MOST_CLASSES]
+    named = [column for column in (*fit, *numbers) if roles.target_rank(column.name) < roles.NO_TARGET]
     if named:
         best = min(named, key=lambda column: roles.target_rank(column.name))
         return best.name, "it has the name of a target"
@@ -52,11 +54,6 @@ def guess_target(columns: Mapping[str, Column]) -> tuple[str, str] | None:
     if len(words) == 1 and all(column.numeric_share == 1 for column in columns.values() if column is not words[0]):
         return words[0].name, "it is the only column that is no number"
     return None
-
-
-def built_tasks() -> tuple[str, ...]:
-    """The tasks that this version does."""
-    return get_args(ProblemTable.model_fields["task"].annotation) or (CLASSIFICATION,)
 
 
 def task_of(column: Column) -> tuple[str, str]:
@@ -75,11 +72,8 @@ def target_of(column: Column, task: str | None, positive: str | None) -> Target:
         )
     guessed, why = task_of(column)
     chosen = task or guessed
-    if chosen not in built_tasks():
-        raise UsageError(
-            f"'{column.name}' is a number to predict ({why}), and this version does {', '.join(built_tasks())} alone: "
-            "make a column of classes of it (bins such as low, middle, high), or say --task classification."
-        )
+    if chosen not in TASKS:
+        raise UsageError(f"--task {chosen}: expected {' or '.join(TASKS)}.")
     if chosen == REGRESSION:
         if positive is not None:
             raise UsageError("--positive names a class, and a regression has none: leave it out.")
@@ -88,32 +82,34 @@ def target_of(column: Column, task: str | None, positive: str | None) -> Target:
 
 
 def _regression(column: Column, why: str) -> Target:
-    if column.numeric_share < 1:
-        others = [text for text in column.counts if text not in column.numbers]
+    others = [text for text in column.counts if text not in column.numbers]
+    if column.numeric_share < _MOSTLY_NUMBERS:
         raise InputFileError(
             f"The target '{column.name}' is no number in {column.places(others)} rows, such as '{others[0][:40]}': a "
             "regression needs numbers."
         )
     target = Target(column.name, REGRESSION, {"task": REGRESSION, "target": column.name})
     low, high = float(column.amounts[0]), float(column.amounts[-1])
-    known = ProblemTable.model_fields
-    if {"target_min", "target_max"} <= known.keys():
-        target.keys["target_min"], target.keys["target_max"] = bounds(low, high, whole=False)
+    least, most = bounds(low, high, whole=False)
+    skewed = low > 0 and _skew(column) > _SKEWED
+    target.keys |= {"target_min": float(f"{low / 2:.1g}") if skewed else least, "target_max": most}
     unit = roles.unit_of(column.name)
-    if unit and "unit" in known:
+    if unit:
         target.keys["unit"] = unit
+    lost = column.empty + column.places(others)
     target.comments.append(
         f"A regression, for {why}. Seen: {low:.10g} to {high:.10g}; target_min and target_max are a guess: a row whose "
-        "target is outside is rejected."
+        "target is outside is rejected, and no prediction is outside."
+        + (f" {lost} rows have no number, and are rejected." if lost else "")
     )
-    if low > 0 and "scale" in known and _skew(column) > _SKEWED:
+    if skewed:
         target.keys["scale"] = "log"
-        target.comments.append('scale = "log": its values are skewed, and their logarithms are what a model predicts.')
+        target.comments.append('scale = "log": its values are skewed, so errors count as ratios. If not: "linear".')
     return target
 
 
 def _skew(column: Column) -> float:
-    numbers = np.repeat([column.numbers[text] for text in column.counts], list(column.counts.values()))
+    numbers = np.repeat(list(column.numbers.values()), [column.counts[text] for text in column.numbers])
     spread = float(numbers.std())
     return float((((numbers - numbers.mean()) / spread) ** 3).mean()) if spread else 0.0
 

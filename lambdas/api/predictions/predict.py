@@ -55,7 +55,7 @@ def predict(
         return features_of(model, parse_records(model.contract.sent, [sent[row] for row in rows]))
 
     table = read(champion, range(len(sent)))
-    features = _values(table) if contract.prepares else sent
+    features = _values(table) if contract.has_raw else sent
     return _answer(champion, challenger, capture, Asked(table, features, records.ids, read), route, started)
 
 

@@ -52,7 +52,9 @@ class Trial:
                     "record_id": prediction["record_id"],
                     **shadow,
                     "champion": {
-                        key: prediction[key] for key in ("label", "probabilities", "value") if key in prediction
+                        key: prediction[key]
+                        for key in ("label", "probabilities", "value", "interval")
+                        if key in prediction
                     },
                     "model_ms": round(self.challenger_ms, 4),
                 }

@@ -10,10 +10,11 @@ import jsonschema
 import numpy as np
 import pytest
 
+from andamio.captures.trials import read_line
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
 from andamio.errors import ReleaseError
-from andamio.names import EVENT_PREDICTION
+from andamio.names import EVENT_PREDICTION, EVENT_SHADOW
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
 from andamio.release.pointer import PointerEntry
@@ -22,7 +23,7 @@ from lambdas.api import openapi
 from lambdas.api.app import ROUTES
 from lambdas.api.champion.champion import load
 from tests.support.api import Api
-from tests.support.releases import ROOT, SINCE, promote, seal_release, serve
+from tests.support.releases import ROOT, SINCE, challenge, linear_onnx, promote, seal_release, serve
 
 Lines = Callable[[str], list[dict[str, Any]]]
 DIABETES = Contract.load(ROOT / "problems" / "diabetes")
@@ -186,3 +187,18 @@ def test_an_end_that_float32_does_not_hold_is_the_largest_that_it_does() -> None
     promote(api.objects, "diabetes", version)
     said = api.predict(PATIENT).json["interval"]
     assert np.isfinite([said["low"], said["high"]]).all()
+
+
+@pytest.mark.parametrize("strategy", ["shadow", "canary"])
+def test_a_challenger_s_numbers_are_logged_so_that_its_trial_can_be_judged(
+    numbers: Api, lines: Lines, strategy: Any
+) -> None:
+    contract = numbers.serving.champion().contract
+    other = seal_release(numbers.objects, contract, linear_onnx(contract, scale=0.02))
+    challenge(numbers.objects, "diabetes", other, strategy, 1.0)
+    numbers.clock.move(61)
+    said = numbers.predict(PATIENT).json
+    assert (said["model"]["version"] == other) == (strategy == "canary")
+    (line,) = lines(EVENT_SHADOW if strategy == "shadow" else EVENT_PREDICTION)
+    assert read_line(line)
+    assert line["value"] != line.get("champion", {}).get("value")

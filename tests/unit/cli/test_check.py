@@ -23,6 +23,13 @@ from andamio.errors import CheckFailed, ContractError
 from training import export
 
 HEART = REPO / "problems" / "heart"
+MEAN = """
+
+def prepare(columns):
+    made = plain(columns)
+    first = next(name for name, values in made.items() if values.dtype.kind == "f")
+    return made | {first: made[first] - np.nanmean(made[first])}
+"""
 QUICK = '\n[training]\nfamilies = ["logistic_regression"]\n'
 
 
@@ -116,6 +123,27 @@ def test_a_family_that_cannot_be_exported_is_said_to_be_left_out(
     with pytest.raises(CheckFailed):
         check(folder)
     assert "logistic_regression would be left out: NotImplementedError: no converter" in said(capsys)
+
+
+def test_a_regression_is_checked_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{place % 37},{(place % 37) * 2.5 + place % 5}" for place in range(120)]
+    (tmp_path / "data.csv").write_text("\n".join(["size,price", *rows]) + "\n")
+    (tmp_path / "problem.toml").write_text(
+        '[problem]\nname = "prices"\ntask = "regression"\ntarget = "price"\n[data]\nfiles = ["data.csv"]\n'
+        '[features.size]\ntype = "number"\n[training]\nfamilies = ["ridge", "random_forest"]\n'
+    )
+    findings = check(tmp_path)
+    assert findings.failures == []
+    assert "2 of 2 families train on" in said(capsys)
+
+
+def test_a_prepare_that_looks_at_other_rows_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = shutil.copytree(REPO / "problems" / "listings", tmp_path / "listings")
+    source = (copy / "prepare.py").read_text()
+    (copy / "prepare.py").write_text(source.replace("def prepare(columns):", "def plain(columns):") + MEAN)
+    with pytest.raises(CheckFailed, match="1 thing would fail"):
+        check(copy)
+    assert "prepare.py:" in said(capsys)
 
 
 def test_every_rule_of_a_contract_refuses_its_bad_value_by_field() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import tomllib
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 
 from andamio.cli.check.rehearsal import Rehearsal, rehearse
 from andamio.cli.new.marks import SURE
-from andamio.cli.new.new import Options, new
+from andamio.cli.new.new import new
+from andamio.cli.new.questions import Options
 from andamio.contract import Contract
 from andamio.contract.canonical import canonical
 from andamio.errors import InputFileError, UsageError
@@ -33,7 +35,7 @@ def make(tmp_path: Path) -> Any:
     def made(body: str | bytes, target: str | None = "label", name: str = "data.csv", **more: Any) -> Path:
         file = tmp_path / name
         file.write_bytes(body.encode() if isinstance(body, str) else body)
-        return new("made", [file], Options(target=target, folder=tmp_path / "made", **more))
+        return new("made", [file], Options(**{"target": target, "folder": tmp_path / "made", **more}))
 
     return made
 
@@ -247,6 +249,38 @@ def test_a_name_that_sounds_of_afterwards_is_pointed_out(make: Any) -> None:
     columns = drawn()
     columns["discharge_ward"] = ["north", "south"] * (ROWS // 2)
     assert "By its name it may be known only after" in text_of(make(table(columns)))
+
+
+def test_a_number_of_many_values_is_predicted_as_a_number(make: Any) -> None:
+    columns = drawn()
+    del columns["label"]
+    folder = make(table({"price_eur": columns.pop("size"), **columns}), target="price_eur")
+    contract, problem = Contract.load(folder), Contract.load(folder).problem
+    assert (problem.task, problem.unit, problem.scale) == ("regression", "EUR", None)
+    assert problem.target_min == 0
+    assert problem.target_max is not None
+    assert problem.target_max > 60
+    assert rehearse(contract, {"data.csv": (folder / "data.csv").read_bytes()}).refused == ""
+
+
+def test_skewed_numbers_are_predicted_on_a_log_scale(make: Any) -> None:
+    columns = drawn()
+    columns["label"] = [round(2.0 ** (place % 17), 1) + place / 100 for place in range(ROWS)]
+    problem = Contract.load(make(table(columns))).problem
+    assert problem.scale == "log"
+    assert problem.target_min is not None
+    assert 0 < problem.target_min < 1
+
+
+def test_the_task_can_be_said(make: Any, tmp_path: Path) -> None:
+    columns = drawn() | {"label": [place % 9 for place in range(ROWS)]}
+    assert Contract.load(make(table(columns), task="regression")).problem.task == "regression"
+    shutil.rmtree(tmp_path / "made")
+    assert Contract.load(make(table(columns))).problem.task == "classification"
+    with pytest.raises(UsageError, match="expected classification or regression"):
+        make(table(columns), task="ranking", folder=tmp_path / "other")
+    with pytest.raises(InputFileError, match="is no number in 80 rows"):
+        make(table(drawn()), task="regression", folder=tmp_path / "other")
 
 
 def test_classes_of_few_rows_are_merged(make: Any) -> None:

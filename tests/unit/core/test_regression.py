@@ -66,7 +66,6 @@ def test_the_task_of_classes_has_a_column_for_each() -> None:
         (("rmse <= 60", "roc_auc >= 0.8"), "[problem] success: roc_auc is no metric of a regression; expected rmse"),
         (("[features", '[training]\nmetric = "f1"\n[features'), "[training] metric: f1 is no metric of a regression"),
         (("[features", "[training]\nthreshold = 0.4\n[features"), "[training] threshold: a regression has no classes"),
-        (("[features", '[release]\nstrategy = "canary"\n[features'), "[release] strategy: canary compares the classes"),
         (("[features", '[training]\nclass_weight = "balanced"\n[features'), "[training] class_weight: a regression"),
         (
             ("[features", '[training]\nfamilies = ["logistic_regression"]\n[features'),

@@ -102,6 +102,20 @@ def test_what_python_says_of_a_value_is_not_in_the_message() -> None:
     assert "flat" in caught.value.detail
 
 
+def test_raw_columns_for_the_label_alone_need_no_prepare_and_reach_no_model() -> None:
+    toml = TOML[: TOML.index("[raw.rate]")] + TOML[TOML.index("[features.beds]") : TOML.index("[features.more]")]
+    contract, code = problem(PREPARE[: PREPARE.index("def prepare")] + PREPARE[PREPARE.index("def target") :], toml)
+    assert not contract.prepares
+    assert list(contract.sent.inputs) == ["beds", "kind"]
+    cells = {name: RAW[name] for name in ("price", "beds", "kind", "seen")}
+    table = prepared_for_training(contract, code, parse(contract.sent, cells, 6, text=True, training=True)).table
+    assert list(table.columns) == ["beds", "kind"]
+    assert table.labels is not None
+    assert table.labels[:5].tolist() == [1, 0, 1, 0, 0]
+    alone = prepared(contract, None, parse_records(contract.sent, [{"beds": 1, "kind": "flat"}]))
+    assert list(alone.columns) == ["beds", "kind"]
+
+
 def test_a_record_that_breaks_what_is_sent_is_never_prepared() -> None:
     contract, _ = problem()
     with pytest.raises(InvalidRecord):
@@ -142,3 +156,15 @@ def test_the_digest_is_of_the_code_and_not_of_its_line_ends(folder: Path) -> Non
     changed = Contract.load(folder)
     assert changed.data_digest != before.data_digest
     assert changed.served_digest != before.served_digest
+
+
+def test_a_number_can_be_made_to_be_predicted_as_a_class_can() -> None:
+    toml = TOML.replace('labels = { "no" = "Cheap", "yes" = "Dear" }', 'task = "regression"\ntarget_max = 600')
+    contract, code = problem(
+        PREPARE.replace('np.where(columns["price"] > 100, "yes", "no")', 'columns["price"] / 2'), toml
+    )
+    cells = RAW | {"price": ["500", "50", "", "20", "1400", "9"], "rate": ["5%"] * 6}
+    found = prepared_for_training(contract, code, parse(contract.sent, cells, 6, text=True, training=True))
+    assert found.table.labels is not None
+    np.testing.assert_array_equal(found.table.labels[[0, 1, 3]], [250, 25, 10])
+    assert {each.row for each in found.table.violations} == {2, 4}

@@ -40,7 +40,7 @@ from training.evaluate.slices import Slice, assess
 from training.families import regression, sizes
 from training.fit import fit
 from training.rows import TrainingRows
-from training.trials import folds
+from training.trials import folds, sample
 from training.trials.loss_guard import loss_gap
 
 FOLDER = Path(__file__).parents[3] / "problems" / "diabetes"
@@ -198,6 +198,20 @@ def test_every_fold_has_the_range_of_the_target_and_keys_stay_together() -> None
     top = truth >= np.quantile(truth, 0.9)
     for repeat in assigned:
         assert sorted(np.bincount(repeat[top], minlength=5)) == pytest.approx([10] * 5, abs=2)
+
+
+def test_samples_of_numbers_are_nested_and_have_the_range_of_the_target() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.lognormal(size=100_000)
+    keys = rng.permutation(100_000).astype(np.uint64)
+    assigned = folds.repeated(truth, keys, (), 1, 1)
+
+    drawn = sample.places(truth, keys, assigned, rng)
+
+    eighth, half = (sample.of(drawn, rows) for rows in sample.rungs(truth, drawn))
+    assert not (eighth & ~half).any()
+    for taken in (eighth, half):
+        np.testing.assert_allclose(np.quantile(truth[taken], [0.1, 0.9]), np.quantile(truth, [0.1, 0.9]), rtol=0.02)
 
 
 def test_the_guard_compares_the_losses_that_the_metric_sums_up() -> None:
