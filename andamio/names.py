@@ -45,6 +45,7 @@ PROBLEM_FILE = "problem.toml"
 # So does the code that a problem may bring, in a layer of its own.
 CODE_PACKAGE = "andamio_code"
 PREPARE_FILE = "prepare.py"
+PIPELINE_FILE = "pipeline.py"
 
 
 def system(problem: str, stage: str = "") -> str:

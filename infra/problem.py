@@ -12,14 +12,16 @@ from andamio.contract.own_code import find_source
 
 @dataclass(frozen=True, slots=True)
 class DeployedProblem:
-    """A problem to deploy: its contract, and the bytes of its `problem.toml` and of its `prepare.py`, if it has one."""
+    """A problem to deploy: its contract, and the bytes of its `problem.toml` and of the code that it has, if any."""
 
     contract: Contract
     toml: bytes
     prepare: bytes | None = None
+    pipeline: bytes | None = None
 
 
 def read_problem(folder: Path) -> DeployedProblem:
     """Read a problem folder; raises `ContractError` that names file, table and key."""
     file = folder / names.PROBLEM_FILE
-    return DeployedProblem(Contract.load(file), file.read_bytes(), find_source(folder))
+    code = (find_source(folder, name) for name in (names.PREPARE_FILE, names.PIPELINE_FILE))
+    return DeployedProblem(Contract.load(file), file.read_bytes(), *code)

@@ -25,6 +25,7 @@ from registry.follow import CHALLENGER, align
 from registry.news import News
 from registry.record import Origin, Record, Trackers, read_record
 from training.evaluate.documents import GateDecision, Promotion
+from training.families.spaces import OWN
 from training.run import Run, candidate_file, decision_file, promotion_file, registered_file
 
 GATE = "the gate"
@@ -125,6 +126,8 @@ def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
     }
     if fit.interval is not None:
         info["interval"] = fit.interval.model_dump()
+    if record.plan.own is not None and fit.family == OWN:
+        info["pipeline"] = record.plan.own.digest
     return releases.seal(run.models, files, info)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, TypeAdapter
 
 from andamio.contract.tables import Compute
 from andamio.stats.conformal import Margins
 from andamio.storage.documents import Document, Part
+from training.families.spaces import OWN_SIMPLICITY, Dimension, OneOf, Real, Space, Whole
 
 Params = dict[str, bool | int | float | str | None]
 """Hyperparameters by the name that scikit-learn gives them."""
@@ -31,10 +32,49 @@ class SkippedFamily(Part):
     why: str
 
 
+class Range(Part):
+    """What a pipeline.py asks for under one name: a range of numbers, in steps where there are any, or choices."""
+
+    kind: Literal["float", "int", "categorical"]
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    step: float | None = None
+    choices: list[bool | int | float | str | None] | None = None
+
+    @classmethod
+    def of(cls, dimension: Dimension) -> Self:
+        """A dimension as it is written."""
+        if isinstance(dimension, OneOf):
+            return cls(kind="categorical", choices=list(dimension.values))
+        kind: Literal["float", "int"] = "float" if isinstance(dimension, Real) else "int"
+        return cls(kind=kind, low=dimension.low, high=dimension.high, log=dimension.log, step=dimension.step)
+
+    @property
+    def dimension(self) -> Dimension:
+        """A dimension as it is searched."""
+        if self.choices is not None:
+            return OneOf(tuple(self.choices))
+        assert self.low is not None
+        assert self.high is not None
+        if self.kind == "float":
+            return Real(self.low, self.high, self.log, self.step)
+        return Whole(int(self.low), int(self.high), self.log, int(self.step or 1))
+
+
+class PipelineIdentity(Part):
+    """The problem's pipeline.py: the SHA-256 of its source, the parameters of its default trial, and what it varies."""
+
+    digest: str
+    defaults: Params
+    varied: dict[str, Range]
+
+
 class Identity(Part):
     """What decides the outcome of a run; the run's id is its digest.
 
-    `dataset` is a data version, `contract` a digest, `libraries` their versions by name, `sources` a digest of code.
+    `dataset` is a data version, `contract` a digest, `libraries` their versions by name, `sources` a digest of code,
+    `own` the problem's pipeline.py where it is one of the families.
     """
 
     dataset: str
@@ -44,6 +84,15 @@ class Identity(Part):
     search: SearchPlan
     libraries: dict[str, str]
     sources: str
+    own: PipelineIdentity | None = None
+
+    @property
+    def own_space(self) -> Space | None:
+        """The search space of the problem's pipeline.py."""
+        if self.own is None:
+            return None
+        varied = {name: each.dimension for name, each in self.own.varied.items()}
+        return Space(OWN_SIMPLICITY, self.own.defaults, varied)
 
 
 Where = Literal["function", "task"]

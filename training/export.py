@@ -21,8 +21,9 @@ from andamio.records.encode import CATEGORIES, NUMBERS, OTHER, Encoded
 from training.documents import ParityResult
 from training.families.catalog import Fitted, FittedPipeline
 from training.families.regression import LARGEST_LOG, SMALLEST_LOG, FittedRegressor, Scale
+from training.own.convert import OPSETS, convert, with_usual_inputs
+from training.own.fit import Own
 
-OPSETS = {"": 18, "ai.onnx.ml": 3}
 TOLERANCE = 1e-5
 TRAIN_ROWS, PERTURBED_ROWS = 20_000, 2_000
 """How many rows parity is proven on, at most: of train as they are, and of each kind of perturbed copies."""
@@ -34,21 +35,15 @@ Exporter = Callable[[FittedPipeline], bytes]
 def to_onnx(fitted: FittedPipeline) -> bytes:
     """The pipeline as an ONNX model: `numbers` float32 [N, k] and/or `categories` string [N, m] in,
     `probabilities` float32 [N, classes] or `value` float32 [N, 1] out, nothing else; opset 18, ai.onnx.ml 3."""
-    inputs: list[tuple[str, object]] = []
-    if fitted.numbers:
-        inputs.append((NUMBERS, FloatTensorType([None, fitted.numbers])))
-    if fitted.categories:
-        inputs.append((CATEGORIES, StringTensorType([None, fitted.categories])))
-    options = {id(fitted.pipeline.named_steps["model"]): {"zipmap": False}} if isinstance(fitted, Fitted) else None
-    converted = convert_sklearn(
-        fitted.pipeline, name="andamio", initial_types=inputs, target_opset=OPSETS, options=options
-    )
+    converted = convert(fitted) if isinstance(fitted, Own) else _converted(fitted)
     if isinstance(fitted, FittedRegressor):
         model, output, width = _with_value(converted, fitted.scale), VALUE, 1
     elif isinstance(fitted, Fitted):
         model, output, width = _only_probabilities(converted), PROBABILITIES, fitted.classes
     else:
         raise TypeError(f"{type(fitted).__name__} cannot be exported")
+    if isinstance(fitted, Own):
+        with_usual_inputs(model, fitted)
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, [None, width]))
     # The converter declares the lowest opset that each node needs, some twice; we declare what we ask of a runtime.
     del model.opset_import[:]
@@ -57,6 +52,19 @@ def to_onnx(fitted: FittedPipeline) -> bytes:
     model.graph.name, model.graph.doc_string = "andamio", ""
     checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def _converted(fitted: FittedPipeline) -> ModelProto:
+    inputs: list[tuple[str, object]] = []
+    if fitted.numbers:
+        inputs.append((NUMBERS, FloatTensorType([None, fitted.numbers])))
+    if fitted.categories:
+        inputs.append((CATEGORIES, StringTensorType([None, fitted.categories])))
+    options = {id(fitted.pipeline.named_steps["model"]): {"zipmap": False}} if isinstance(fitted, Fitted) else None
+    model: ModelProto = convert_sklearn(
+        fitted.pipeline, name="andamio", initial_types=inputs, target_opset=OPSETS, options=options
+    )
+    return model
 
 
 def _only_probabilities(model: ModelProto) -> ModelProto:

@@ -28,14 +28,17 @@ from training.documents import FIT, ExportAttempt, FittedModel, IntervalResult, 
 from training.events import FitSummary
 from training.families.catalog import FittedPipeline
 from training.families.selected import ignored_columns, used_columns
+from training.families.spaces import OWN
 from training.families.trainable import fit_spec
 from training.npy import from_npy
+from training.own.code import PipelineCode
+from training.own.fit import OwnPipeline
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
 from training.trials.loss_guard import LossGuard
 from training.trials.sample import Places, with_each_class
-from training.trials.trial import Floats, load_places, load_train
+from training.trials.trial import Floats, load_places, load_train, own_pipeline
 
 MAX_EXPORTS = 3
 """How many trials are offered to the exporter before the run ends without a model."""
@@ -62,10 +65,12 @@ def fit(
     *,
     exporter: export.Exporter = export.to_onnx,
     attach: calibrate.Attach = calibrate.attach,
+    code: PipelineCode | None = None,
 ) -> FittedModel | NoModel:
     """Write the candidate's files and the fit's result; status "fitted", or "no_parity" after three exports.
 
-    Raises `TrainingError` when the search has not ended, or no trial could be scored.
+    `code` is the problem's deployed pipeline.py. Raises `TrainingError` when the search has not ended, no trial could
+    be scored, or a pipeline is to be fitted and the deployed code is not that of the plan.
     """
     run = Run(run_id, models)
     plan = run.plan()
@@ -82,7 +87,8 @@ def fit(
         )
         ordered = order(trials, plan.metric, plan.search.repeats, guard)
         places = load_places(run, plan)
-        exported, attempts = try_exports(contract, train, ordered, scores, plan.seed, exporter, attach, places)
+        own = own_pipeline(plan, code) if any(each.family == OWN for each in ordered[:MAX_EXPORTS]) else None
+        exported, attempts = try_exports(contract, train, ordered, scores, plan.seed, exporter, attach, places, own)
         fields: dict[str, Any] = {
             "run": run_id,
             "dataset": plan.dataset,
@@ -168,6 +174,7 @@ def try_exports(
     exporter: export.Exporter,
     attach: calibrate.Attach,
     places: Places | None = None,
+    own: OwnPipeline | None = None,
 ) -> tuple[Exported | None, list[ExportAttempt]]:
     """The first of at most three trials whose export proves parity and fits `gate.max_size_mb`, and all attempts.
 
@@ -181,7 +188,7 @@ def try_exports(
         if trial.rows is not None and places is not None:
             given = np.flatnonzero(with_each_class(places, trial.rows, train.labels))
             encoded, labels = encoded.take(given), labels[given]
-        fitted = fit_spec(contract, encoded, labels, trial, seed)
+        fitted = fit_spec(contract, encoded, labels, trial, seed, own)
         out_of_fold = scores(trial)
         curve = calibrate.fit(out_of_fold, train.labels, contract.positive_index)
         attempt = ExportAttempt(trial=trial.id, calibration=curve.result())

@@ -23,15 +23,19 @@ from andamio.contract import Contract
 from andamio.contract.tables import Compute
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
+from andamio.names import PIPELINE_FILE, PROBLEM_FILE
 from andamio.storage.ports import Objects
 from training import rows
 from training.compute import computing
-from training.documents import Identity, SearchPlan, SkippedFamily, TrainingPlan
+from training.documents import Identity, PipelineIdentity, Range, SearchPlan, SkippedFamily, TrainingPlan
 from training.events import PlanSummary
-from training.families.spaces import KEEP_ROWS, OPTUNA
-from training.families.trainable import families_of
+from training.families.spaces import KEEP_ROWS, OPTUNA, OWN
+from training.families.trainable import families_asked, families_of
 from training.npy import to_npy
 from training.outcome import imported
+from training.own.code import PipelineCode
+from training.own.space import explore
+from training.own.trial import PipelineError
 from training.run import CONTRACT, FOLDS_FILE, PLACES_FILE, PLAN_FILE, Run
 from training.trials import estimate, folds, sample
 
@@ -63,16 +67,19 @@ def plan(
     trials: int | None = None,
     budget_minutes: float | None = None,
     compute: Compute = "function",
+    code: PipelineCode | None = None,
     because: str | None = None,
     now: datetime | None = None,
 ) -> TrainingPlan:
     """Plan a run on a data version (default: the current one) and write its plan.
 
     `families`, `trials` and `budget_minutes` take the place of what the contract says; `compute` is what the
-    deployment offers, `because` is why it is started, `now` is when the plan is written first.
+    deployment offers, `code` the problem's pipeline.py, `because` is why it is started, `now` is when the plan is
+    written first.
 
     The run's id is a digest of all that decides its outcome, so asking again finds the same run. Raises
-    `TrainingError` when there are no data, too few of a class, or no family that can be trained.
+    `TrainingError` when there are no data, too few of a class, no family that can be trained, or a pipeline.py that
+    says no pipeline.
     """
     version = version or dataset.current_version(lake)
     manifest = dataset.manifest(lake, version)
@@ -81,8 +88,8 @@ def plan(
             f"Data version {version} was made under another contract: its columns, labels, [data] or [features] "
             "differ from the one deployed now. Run ETL again (andamio ingest FILE, or start its state machine)."
         )
-    requested = tuple(dict.fromkeys(families or contract.training.families))
-    skipped = [SkippedFamily(family=name, why=why) for name in requested if (why := _why_not(name, contract))]
+    requested = families_asked(contract, families, own=code is not None)
+    skipped = [SkippedFamily(family=name, why=why) for name in requested if (why := _why_not(name, contract, code))]
     trainable = [name for name in requested if name not in {each.family for each in skipped}]
     if not trainable:
         reasons = "; ".join(f"{each.family}: {each.why}" for each in skipped)
@@ -98,6 +105,7 @@ def plan(
         search=_search(contract, trials, budget_minutes),
         libraries=libraries(),
         sources=sources(),
+        own=_own(contract, code) if OWN in trainable else None,
     )
     digest = hashlib.sha256(json.dumps(identity.model_dump(), sort_keys=True).encode()).hexdigest()
     run = Run(digest[:16], models)
@@ -120,8 +128,21 @@ def plan(
     return run.once(PLAN_FILE, TrainingPlan, planned)
 
 
-def _why_not(name: str, contract: Contract) -> str | None:
+def _own(contract: Contract, code: PipelineCode | None) -> PipelineIdentity:
+    assert code is not None, "the family is skipped without it"
+    names = contract.number_columns, contract.category_columns
+    try:
+        space = explore(code, contract.task, *names, contract.training.seed)
+    except PipelineError as error:
+        raise TrainingError(str(error)) from error
+    varied = {name: Range.of(dimension) for name, dimension in space.varied.items()}
+    return PipelineIdentity(digest=code.digest, defaults=dict(space.defaults), varied=varied)
+
+
+def _why_not(name: str, contract: Contract, code: PipelineCode | None) -> str | None:
     """Why a family cannot be trained under a contract; None where it can."""
+    if name == OWN:
+        return None if code else f"there is no {PIPELINE_FILE} beside {PROBLEM_FILE}: write one, and deploy"
     if name not in families_of(contract.task):
         return "this version does not train it"
     private = [name for name in contract.private if name in contract.inputs]

@@ -310,7 +310,7 @@ class Contract(Section):
         """What a regression takes for metric and families where the file does not say."""
         problem, training = (raw.get(table, {}) for table in ("problem", "training"))
         if isinstance(problem, dict) and isinstance(training, dict) and problem.get("task") == Regression.name:
-            defaults = {"metric": Regression.default_metric, "families": list(Regression.families)}
+            defaults = {"metric": Regression.default_metric, "families": list(Regression.default_families)}
             return {**raw, "training": {**defaults, **training}}
         return raw
 

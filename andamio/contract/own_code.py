@@ -6,27 +6,32 @@ import hashlib
 from importlib import resources
 from pathlib import Path
 
-from andamio.names import CODE_PACKAGE, PREPARE_FILE
+from andamio.names import CODE_PACKAGE, PIPELINE_FILE, PREPARE_FILE
 
-__all__ = ["PREPARE_FILE", "deployed_source", "find_source", "prepare_digest"]
+__all__ = ["PIPELINE_FILE", "PREPARE_FILE", "deployed_source", "find_source", "prepare_digest", "source_digest"]
 
 
-def find_source(folder: Path) -> bytes | None:
-    """The bytes of a problem folder's prepare.py, None where it has none."""
+def find_source(folder: Path, name: str = PREPARE_FILE) -> bytes | None:
+    """The bytes of a problem folder's prepare.py or pipeline.py, None where it has none."""
     try:
-        return (folder / PREPARE_FILE).read_bytes()
+        return (folder / name).read_bytes()
     except FileNotFoundError:
         return None
 
 
-def deployed_source(package: str = CODE_PACKAGE) -> bytes | None:
-    """The bytes of the prepare.py that this function was deployed with, None where it was deployed without."""
+def deployed_source(name: str = PREPARE_FILE, package: str = CODE_PACKAGE) -> bytes | None:
+    """The bytes of the file of code that this function was deployed with, None where it was deployed without."""
     try:
-        return resources.files(package).joinpath(PREPARE_FILE).read_bytes()
+        return resources.files(package).joinpath(name).read_bytes()
     except (ModuleNotFoundError, FileNotFoundError):
         return None
 
 
+def source_digest(source: bytes) -> str:
+    """SHA-256 (hex) of a file of code, the same whatever its line ends are."""
+    return hashlib.sha256(source.replace(b"\r\n", b"\n")).hexdigest()
+
+
 def prepare_digest(source: bytes | None) -> str | None:
-    """SHA-256 (hex) of a prepare.py, the same whatever its line ends are; None of none."""
-    return None if source is None else hashlib.sha256(source.replace(b"\r\n", b"\n")).hexdigest()
+    """The digest of a prepare.py; None of none."""
+    return None if source is None else source_digest(source)

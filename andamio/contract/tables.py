@@ -30,11 +30,15 @@ Classifier = Literal[
     "hist_gradient_boosting",
     "mlp",
     "svm",
+    "pipeline",
 ]
-Regressor = Literal["ridge", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp"]
+Regressor = Literal[
+    "ridge", "random_forest", "extra_trees", "gradient_boosting", "hist_gradient_boosting", "mlp", "pipeline"
+]
 Family = Literal[Classifier, "ridge"]
 DEFAULT_FAMILIES: tuple[Family, ...] = get_args(Classifier)[:6]
 """Those that are tried where a contract names none; `svm` keeps rows of train in the model that is served."""
+DEFAULT_REGRESSORS: tuple[Family, ...] = get_args(Regressor)[:6]
 Compute = Literal["auto", "function", "task"]
 FeatureType = Literal["integer", "number", "boolean", "category", "date"]
 
@@ -424,7 +428,7 @@ class Training(Section):
     families: Annotated[tuple[Family, ...], Field(min_length=1)] = DEFAULT_FAMILIES
     """The families of models to try; left out, all but `svm`, which [keeps rows of train](../contract.md#svm) in
     the model. A run's plan lists those that it skipped. A regression has `ridge` in place of `logistic_regression`, and
-    no `svm`."""
+    no `svm`. `pipeline` is the problem's own [pipeline.py](../pipeline.md), tried too where this is left out."""
     trials: Annotated[int, Field(strict=True, ge=1, le=2000)] = 24
     """The maximum number of trials. First every family with its defaults, logistic regression before all others, then
     the suggestions of the search. The majority class is scored too, and logistic regression with its defaults when

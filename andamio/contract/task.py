@@ -10,7 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from andamio.contract.tables import ClassificationMetric, Classifier, RegressionMetric, Regressor, TaskName
+from andamio.contract.tables import (
+    DEFAULT_FAMILIES,
+    DEFAULT_REGRESSORS,
+    ClassificationMetric,
+    Classifier,
+    RegressionMetric,
+    Regressor,
+    TaskName,
+)
 
 PROBABILITIES, VALUE = "probabilities", "value"
 """The tensor that an exported model gives: float32 `[rows, outputs]`."""
@@ -29,6 +37,7 @@ class Classification:
     metrics: ClassVar[tuple[str, ...]] = get_args(ClassificationMetric)
     default_metric: ClassVar = "roc_auc"
     families: ClassVar[tuple[str, ...]] = get_args(Classifier)
+    default_families: ClassVar[tuple[str, ...]] = DEFAULT_FAMILIES
     linear: ClassVar = "logistic_regression"
     """The family that every other is compared with."""
     floor: ClassVar[Literal["majority_class", "median"]] = "majority_class"
@@ -67,6 +76,7 @@ class Regression:
     metrics: ClassVar[tuple[str, ...]] = get_args(RegressionMetric)
     default_metric: ClassVar = "rmse"
     families: ClassVar[tuple[str, ...]] = get_args(Regressor)
+    default_families: ClassVar[tuple[str, ...]] = DEFAULT_REGRESSORS
     linear: ClassVar = "ridge"
     floor: ClassVar[Literal["majority_class", "median"]] = "median"
 

@@ -107,20 +107,25 @@ def _variables(values: Mapping[str, str]) -> Iterator[None]:
 @contextmanager
 def _layer(temporary: Path, folder: Path) -> Iterator[Path]:
     """The layers that hold the contract and the problem's own code, as functions find them; the contract's package."""
-    contents = {names.PROBLEM_PACKAGE: names.PROBLEM_FILE, names.CODE_PACKAGE: names.PREPARE_FILE}
-    for package, name in contents.items():
+    contents = {
+        names.PROBLEM_FILE: names.PROBLEM_PACKAGE,
+        names.PREPARE_FILE: names.CODE_PACKAGE,
+        names.PIPELINE_FILE: names.CODE_PACKAGE,
+    }
+    packages = set(contents.values())
+    for name, package in contents.items():
         if (folder / name).exists():
             layer = temporary / "layer" / package
-            layer.mkdir(parents=True)
+            layer.mkdir(parents=True, exist_ok=True)
             (layer / "__init__.py").write_text("")
             (layer / name).write_bytes((folder / name).read_bytes())
-    earlier = {package: sys.modules.pop(package) for package in contents if package in sys.modules}
+    earlier = {package: sys.modules.pop(package) for package in packages if package in sys.modules}
     sys.path.insert(0, str(temporary / "layer"))
     try:
         yield temporary / "layer" / names.PROBLEM_PACKAGE
     finally:
         sys.path.remove(str(temporary / "layer"))
-        for package in contents:
+        for package in packages:
             sys.modules.pop(package, None)
         sys.modules.update(earlier)
 

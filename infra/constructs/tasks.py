@@ -6,8 +6,10 @@ subnets, nor the gateway endpoint of S3, so there is no cost while no task runs 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import platform
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -49,7 +51,8 @@ ARCHITECTURES = {"x86_64": "X86_64", "amd64": "X86_64", "arm64": "ARM64", "aarch
 class Tasks(Construct):
     """A cluster, a task definition and a network for the steps of training.
 
-    `settings` are the function's, `permissions` what a task may do besides reading its bundle.
+    `settings` are the function's, `permissions` what a task may do besides reading its bundle, `pipeline` is the
+    problem's pipeline.py.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Tasks(Construct):
         bundle: Bundle,
         settings: TrainSettings,
         permissions: Sequence[Permission],
+        pipeline: bytes | None = None,
     ) -> None:
         super().__init__(scope, id)
         self._name = name = names.resource(system, "train")
@@ -90,6 +94,8 @@ class Tasks(Construct):
             "AWS_REGION": region,
             "PYTHONPATH": "/var/runtime",  # boto3, on the images that do not have it beside Python's own packages
         }
+        if pipeline is not None:  # it is small, and a task has no layers
+            variables["ANDAMIO_PIPELINE"] = base64.b64encode(zlib.compress(pipeline)).decode()
         self._cluster = ecs.CfnCluster(
             self, "Cluster", cluster_name=name, capacity_providers=["FARGATE", "FARGATE_SPOT"]
         )

@@ -96,9 +96,16 @@ class ProblemStack(Stack):
         self._store()
         self._tracking()
         contract = ContractLayer(self, "Contract", system=system, toml=problem.toml, folder=work)
+        # A function has the code that it runs: another pipeline.py leaves all but training as they are.
+        prepare = {} if problem.prepare is None else {names.PREPARE_FILE: problem.prepare}
+        own = prepare if problem.pipeline is None else {**prepare, names.PIPELINE_FILE: problem.pipeline}
         self._code: list[lambda_.ILayerVersion] = []
-        if problem.prepare is not None:
-            self._code = [CodeLayer(self, "Code", system=system, prepare=problem.prepare, folder=work)]
+        if prepare:
+            self._code = [CodeLayer(self, "Code", system=system, name="code", files=prepare, folder=work)]
+        self._training_code = self._code
+        if own != prepare:
+            layer = CodeLayer(self, "TrainingCode", system=system, name="training-code", files=own, folder=work)
+            self._training_code = [layer]
         self._stores = Stores(
             problem.contract.problem.name,
             self._lake,
@@ -187,7 +194,7 @@ class ProblemStack(Stack):
             self._train_settings(),
             memory_mb=TRAIN_MEMORY_MB,
             timeout=TRAIN_SECONDS,
-            layers=[contract, *self._code],
+            layers=[contract, *self._training_code],
         )
         self._search = self._function(
             "search",
@@ -250,6 +257,7 @@ class ProblemStack(Stack):
             bundle=self._bundles["train"],
             settings=self._train_settings(),
             permissions=task(self._stores),
+            pipeline=self._problem.pipeline,
         )
 
     def _train_settings(self) -> TrainSettings:

@@ -1,14 +1,17 @@
 """Fetches the function's bundle, checks its digest, and becomes the step that the task's command names.
 
 It runs as `python -c TEXT STEP ...` in an image that holds Python and boto3, so nobody builds an image.
-ANDAMIO_BUNDLE is BUCKET/KEY of the zip, ANDAMIO_BUNDLE_SHA256 its digest in hexadecimal.
+ANDAMIO_BUNDLE is BUCKET/KEY of the zip, ANDAMIO_BUNDLE_SHA256 its digest in hexadecimal. ANDAMIO_PIPELINE is the
+problem's pipeline.py, compressed, in Base64, where it has one.
 """
 
+import base64
 import hashlib
 import os
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import boto3
@@ -27,6 +30,11 @@ def fetch(folder: Path) -> Path:
     with zipfile.ZipFile(archive) as packed:
         packed.extractall(bundle)
     archive.unlink()
+    if source := os.environ.get("ANDAMIO_PIPELINE"):
+        package = bundle / "andamio_code"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "pipeline.py").write_bytes(zlib.decompress(base64.b64decode(source)))
     return bundle
 
 

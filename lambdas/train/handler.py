@@ -16,7 +16,7 @@ from andamio.adapters.s3 import S3Objects
 from andamio.contract import Contract
 from andamio.contract.deployed import load_problem
 from andamio.contract.tables import Compute
-from andamio.errors import SettingsError
+from andamio.errors import SettingsError, TrainingError
 from andamio.names import EVENT_TRAINING
 from andamio.settings import TrainSettings
 from andamio.step import NoResult, Step, Steps, logged_step
@@ -36,6 +36,9 @@ from training.events import (
     TrialEvent,
 )
 from training.lake_without_holdout import LakeWithoutHoldout
+from training.own import code
+from training.own.code import PipelineCode
+from training.own.trial import PipelineError
 from training.task_failure import LogLines, failure
 from training.trials import trial
 from training.trials.estimate import Limits
@@ -73,6 +76,15 @@ def problem() -> Contract:
     return load_problem()
 
 
+@cache
+def own_code() -> PipelineCode | None:
+    """The problem's pipeline.py, as this function was deployed with it; raises `TrainingError` where it is not one."""
+    try:
+        return code.deployed()
+    except PipelineError as error:
+        raise TrainingError(str(error)) from error
+
+
 def _plan(to: Buckets, event: PlanEvent) -> PlanSummary:
     return plan.summary(
         plan.plan(
@@ -84,6 +96,7 @@ def _plan(to: Buckets, event: PlanEvent) -> PlanSummary:
             trials=event.input.trials,
             budget_minutes=event.input.budget_minutes,
             compute=to.compute,
+            code=own_code(),
             because=event.input.because,
             now=datetime.now(UTC),
         ),
@@ -93,12 +106,12 @@ def _plan(to: Buckets, event: PlanEvent) -> PlanSummary:
 
 def _trial(to: Buckets, event: TrialEvent) -> NoResult:
     lake = LakeWithoutHoldout(to.lake)
-    trial.trial(lake, to.models, event.run, event.trial, number=event.round, limits=to.limits)
+    trial.trial(lake, to.models, event.run, event.trial, number=event.round, limits=to.limits, code=own_code())
     return NoResult()
 
 
 def _fit(to: Buckets, event: RunEvent) -> FitSummary:
-    return fit.summary(fit.fit(LakeWithoutHoldout(to.lake), to.models, event.run))
+    return fit.summary(fit.fit(LakeWithoutHoldout(to.lake), to.models, event.run, code=own_code()))
 
 
 def _evaluate(to: Buckets, event: RunEvent) -> EvaluationSummary:

@@ -7,10 +7,12 @@ from typing import Any
 
 from andamio.contract.tables import Feature
 from andamio.dataset.documents import DatasetManifest, FeatureProfile, SourceFile
+from andamio.names import PIPELINE_FILE
 from andamio.tabular.read_as import assumptions
 from registry.card.facts import Facts
 from registry.card.markdown import Section, bullets, code, escaped, paragraphs, table
 from registry.card.wording import counted, family, interval, listed, metric, number
+from training.families.spaces import OWN
 
 SENTENCE = 2000
 """How many characters of a sentence of the contract's or the gate's are shown."""
@@ -242,6 +244,7 @@ def origin(facts: Facts) -> Section:
         ["seed", code(plan.seed)],
         ["libraries", ", ".join(f"{escaped(name)} {escaped(text)}" for name, text in plan.libraries.items())],
         ["our code", code(plan.sources)],
+        [f"{PIPELINE_FILE} (SHA-256)", code(plan.own.digest) if plan.own and fit.family == OWN else ""],
         ["lock file (SHA-256 of uv.lock)", code(facts.lock)],
     ]
     parts = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,20 @@ def test_a_given_role_leaves_training_to_functions(given_role):
 def test_tasks_that_are_asked_for_and_cannot_be_made_are_refused(synthesize, folder):
     with pytest.raises(OptionError, match='must be "auto" or "function"'):
         synthesize(problem=say(folder, "task"), existing_role_arn="arn:aws:iam::123456789012:role/LabRole")
+
+
+def test_a_pipeline_travels_to_training_alone(synthesize, folder):
+    source = b"def pipeline(trial): ...\n"
+    (folder / "pipeline.py").write_bytes(source)
+    made = synthesize(problem=say(folder, "task"))
+    layers = {
+        part: len(made.named("AWS::Lambda::Function", f"{part}Function").get("Layers", []))
+        for part in ("Train", "Etl", "Api")
+    }
+    assert layers == {"Train": 2, "Etl": 1, "Api": 0}
+    (task,) = made.of_type("AWS::ECS::TaskDefinition").values()
+    variables = {pair["Name"]: pair["Value"] for pair in task["ContainerDefinitions"][0]["Environment"]}
+    assert zlib.decompress(base64.b64decode(variables["ANDAMIO_PIPELINE"])) == source
 
 
 def test_localstack_has_no_tasks_and_ministack_has(tmp_path):

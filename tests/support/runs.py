@@ -14,6 +14,7 @@ from training.documents import FittedModel, NoModel, RoundResult, ScoredTrial
 from training.evaluate.documents import Evaluation
 from training.evaluate.evaluate import evaluate
 from training.fit import fit
+from training.own.code import PipelineCode
 from training.plan import plan
 from training.run import CONTINUE
 from training.search import rounds
@@ -30,31 +31,38 @@ def planned(
     families: Sequence[str] = LINEAR,
     version: str | None = None,
     trials: int | None = None,
+    code: PipelineCode | None = None,
 ) -> str:
     """Plan a run and search, round by round; returns the run's id. As many trials as families, unless told."""
     number = len(families) if trials is None else trials
-    written = plan(lake, models, contract, version=version, families=families, trials=number)
-    searched(lake, models, written.run)
+    written = plan(lake, models, contract, version=version, families=families, trials=number, code=code)
+    searched(lake, models, written.run, code)
     return written.run
 
 
-def searched(lake: Objects, models: Objects, run: str) -> RoundResult:
+def searched(lake: Objects, models: Objects, run: str, code: PipelineCode | None = None) -> RoundResult:
     """Ask, do and tell every round of a planned run; returns what was told last."""
     told = None
     while told is None or told.status == CONTINUE:
         asked = rounds.ask(models, run, after=told.round if told else 0)
         for spec in asked.trials:
-            trial(lake, models, run, spec.id, number=asked.round)
+            trial(lake, models, run, spec.id, number=asked.round, code=code)
         told = rounds.tell(models, run, number=asked.round, began=datetime.now(UTC), now=datetime.now(UTC))
     return told
 
 
 def fitted(
-    lake: Objects, models: Objects, contract: Contract, *, families: Sequence[str] = LINEAR
+    lake: Objects,
+    models: Objects,
+    contract: Contract,
+    *,
+    families: Sequence[str] = LINEAR,
+    trials: int | None = None,
+    code: PipelineCode | None = None,
 ) -> tuple[str, FittedModel | NoModel]:
     """A run up to its fit; returns its id and the fit."""
-    run = planned(lake, models, contract, families=families)
-    return run, fit(lake, models, run)
+    run = planned(lake, models, contract, families=families, trials=trials, code=code)
+    return run, fit(lake, models, run, code=code)
 
 
 def evaluated(

@@ -250,7 +250,7 @@ def fit_pipeline(
             values = selector.fit(values, target).transform(values)
             steps.append(("select", selector))
         model.fit(values, target, **({} if weight is None else {"sample_weight": weight}))
-        _round_model(model)
+        round_model(model)
     return Pipeline([*steps, ("model", model)]), used
 
 
@@ -271,8 +271,8 @@ def _selector(selection: str, share: float, width: int, seed: int, *, numbers: b
     raise TrainingError(f"There is no feature selection '{selection}'")
 
 
-def _round_model(model: Any) -> None:
-    """Round what the converter would round otherwise, or what shows far out: thresholds down, a net's weights."""
+def round_model(model: Any) -> None:
+    """Round in place what the converter would round otherwise, or what shows far out: thresholds down, weights."""
     if isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
         for predictors in model._predictors:
             for predictor in predictors:

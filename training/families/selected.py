@@ -9,6 +9,7 @@ import numpy as np
 from andamio.contract import Contract
 from andamio.contract.columns import feature_columns
 from training.families.catalog import FittedPipeline
+from training.own.fit import Own
 
 MISSING = "(missing)"
 
@@ -16,8 +17,11 @@ MISSING = "(missing)"
 def used_columns(fitted: FittedPipeline, contract: Contract) -> tuple[list[str], list[str]]:
     """(columns that the model sees, columns that were left out), in the pipeline's order.
 
-    A number column goes by its name, one value of a category by `NAME=value`; no value is `NAME=(missing)`.
+    A number column goes by its name, one value of a category by `NAME=value`; no value is `NAME=(missing)`. What the
+    problem's own pipeline makes of its columns is not known here: all that it is given are said.
     """
+    if isinstance(fitted, Own):
+        return list(fitted.names), []
     every = encoded_columns(fitted, contract)
     selector: Any = fitted.pipeline.named_steps.get("select")
     support = np.ones(len(every), dtype=bool) if selector is None else selector.get_support()
@@ -28,7 +32,10 @@ def used_columns(fitted: FittedPipeline, contract: Contract) -> tuple[list[str],
 
 
 def ignored_columns(fitted: FittedPipeline, contract: Contract) -> list[str]:
-    """The features of which no column tells rows apart, so that nothing of them reaches the model."""
+    """The features of which no column tells rows apart, so that nothing of them reaches the model.
+
+    The problem's own pipeline is given all of them.
+    """
     numbers, categories = set(fitted.used.numbers), set(fitted.used.categories)
     return [
         name

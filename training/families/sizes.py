@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from training.families.catalog import FittedPipeline
+from training.own.fit import Own
 
 _NODE, _LEAF, _NUMBER, _FIXED = 33, 12, 4, 4096
 """Bytes of a tree's node, of one weight of a leaf, of a coefficient, and of the graph around them (measured)."""
@@ -22,7 +23,9 @@ def estimate(fitted: FittedPipeline) -> int:
 
 
 def columns(fitted: FittedPipeline) -> int:
-    """How many encoded columns the model itself sees, after any selection."""
+    """How many encoded columns the model itself sees, after any selection; of the problem's own, its last step."""
+    if isinstance(fitted, Own):
+        return int(getattr(fitted.pipeline.steps[-1][1], "n_features_in_", len(fitted.names)))
     return int(fitted.pipeline.named_steps["model"].n_features_in_)
 
 

@@ -13,11 +13,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Real:
-    """A number between two ends, both included; `log`: as likely in each decade."""
+    """A number between two ends, both included, in steps where there are any; `log`: as likely in each decade."""
 
     low: float
     high: float
     log: bool = False
+    step: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Whole:
 class OneOf:
     """One of a few values without an order."""
 
-    values: tuple[str | float, ...]
+    values: tuple[str | float | bool | None, ...]
 
 
 Dimension = Real | Whole | OneOf
@@ -134,8 +135,15 @@ PLAIN, PLAIN_OF_NUMBERS = "logistic_regression", "ridge"
 PLAINS = frozenset({PLAIN, PLAIN_OF_NUMBERS})
 
 
-def space_of(family: str) -> Space:
-    """The space of a family or of a baseline, of whichever task."""
+OWN, OWN_SIMPLICITY = "pipeline", 7
+"""The family of a problem's own pipeline.py, whose space its code says. It ranks last: its simplicity is unknown."""
+
+
+def space_of(family: str, own: Space | None = None) -> Space:
+    """The space of a family or of a baseline, of whichever task; `own` is that of the problem's pipeline.py."""
+    if family == OWN:
+        assert own is not None, "a plan with the family has its space"
+        return own
     if family == PLAIN_OF_NUMBERS:
         return RIDGE
     return SPACES[family] if family in SPACES else {**BASELINES, **BASELINES_OF_NUMBERS}[family]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ from andamio.records.encode import Encoded
 from training.documents import TrialSpec
 from training.families import catalog, regression
 from training.families.catalog import Family, FittedPipeline
+from training.families.spaces import OWN
+from training.own.fit import OwnPipeline
+from training.own.fit import fit as fit_own
 
 
 def families_of(task: Task) -> Mapping[str, Family]:
@@ -25,11 +28,25 @@ def families_of(task: Task) -> Mapping[str, Family]:
             return regression.REGRESSORS
 
 
-def fit_spec(contract: Contract, encoded: Encoded, truth: NDArray[Any], spec: TrialSpec, seed: int) -> FittedPipeline:
+def families_asked(contract: Contract, families: Sequence[str] | None = None, *, own: bool) -> tuple[str, ...]:
+    """The families asked for; the problem's `own`, where it has one, is among them unless somebody chose others."""
+    chosen = families or contract.training.families
+    if not families and own and tuple(chosen) == tuple(contract.task.default_families):
+        chosen = (*chosen, OWN)
+    return tuple(dict.fromkeys(chosen))
+
+
+def fit_spec(
+    contract: Contract,
+    encoded: Encoded,
+    truth: NDArray[Any],
+    spec: TrialSpec,
+    seed: int,
+    own: OwnPipeline | None = None,
+) -> FittedPipeline:
     """Fit a trial by its specification, in cross-validation and on all of train."""
-    return fit_family(
-        contract, spec.family, encoded, truth, seed, params=spec.params, selection=spec.selection, share=spec.share
-    )
+    given: dict[str, Any] = {"params": spec.params, "selection": spec.selection, "share": spec.share}
+    return fit_family(contract, spec.family, encoded, truth, seed, own=own, **given)
 
 
 def fit_family(
@@ -42,8 +59,15 @@ def fit_family(
     params: Mapping[str, Any] | None = None,
     selection: str = "none",
     share: float = 1.0,
+    own: OwnPipeline | None = None,
 ) -> FittedPipeline:
-    """Fit a family of the contract's task; the defaults are the family's own, with every column."""
+    """Fit a family of the contract's task; the defaults are the family's own, with every column.
+
+    `own` is the problem's pipeline.py, which only that family needs.
+    """
+    if family == OWN:
+        assert own is not None, "what is not there was refused when the step began"
+        return fit_own(own, contract, encoded, truth, params or {}, seed)
     given: dict[str, Any] = {"params": params, "selection": selection, "share": share, "seed": seed}
     match contract.task:
         case Classification() as task:

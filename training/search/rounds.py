@@ -31,7 +31,7 @@ from training.documents import (
     UnscoredTrial,
 )
 from training.events import RoundResultSummary, RoundTrialsSummary, TrialSummary
-from training.families.spaces import BASELINES, BASELINES_OF_NUMBERS, PLAIN, PLAIN_OF_NUMBERS, PLAINS, space_of
+from training.families.spaces import BASELINES, BASELINES_OF_NUMBERS, PLAIN, PLAIN_OF_NUMBERS, PLAINS, Space, space_of
 from training.run import CONTINUE, ENOUGH, Run, lost_file, round_result_file, round_trials_file, trial_file
 from training.search import racing, suggest
 from training.search.suggest import Suggestion
@@ -60,9 +60,9 @@ def next_trials(plan: TrainingPlan, study: Sequence[StudyTrial], number: int) ->
     majority class (or the median), and the plain linear family where it was not asked for. In a race, all but these
     start at the first rung.
     """
-    search, families = plan.search, _families(plan)
+    search, families, own = plan.search, _families(plan), plan.own_space
     size = min(search.round, search.trials - len(study))
-    first = [suggest.default(family) for family in families]
+    first = [suggest.default(family, own) for family in families]
     suggestions = first[len(study) : len(study) + size]
     if len(suggestions) < size:
         suggestions += suggest.suggest(
@@ -72,9 +72,10 @@ def next_trials(plan: TrainingPlan, study: Sequence[StudyTrial], number: int) ->
             size - len(suggestions),
             seed=plan.seed + number,
             higher_is_better=higher_is_better(plan.metric),
+            own=own,
         )
     specs = [
-        _spec(suggestion, len(study) + position, number, first)
+        _spec(suggestion, len(study) + position, number, first, own)
         for position, suggestion in enumerate(suggestions, start=1)
     ]
     if plan.rungs:
@@ -97,7 +98,9 @@ def _families(plan: TrainingPlan) -> list[str]:
     return sorted(plan.families, key=lambda family: family not in PLAINS)
 
 
-def _spec(suggestion: Suggestion, position: int, number: int, defaults: Sequence[Suggestion]) -> TrialSpec:
+def _spec(
+    suggestion: Suggestion, position: int, number: int, defaults: Sequence[Suggestion], own: Space | None
+) -> TrialSpec:
     """The specification of a trial; the default trial of a family has the name of the family."""
     return TrialSpec(
         id=suggestion.family if suggestion in defaults else f"{suggestion.family}-{position:04d}",
@@ -105,7 +108,7 @@ def _spec(suggestion: Suggestion, position: int, number: int, defaults: Sequence
         params=suggestion.params,
         selection=suggestion.selection,
         share=suggestion.share,
-        simplicity=space_of(suggestion.family).simplicity,
+        simplicity=space_of(suggestion.family, own).simplicity,
         round=number,
     )
 

@@ -24,7 +24,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from training.documents import StudyTrial
-from training.families.spaces import SELECTIONS, SHARE, Dimension, OneOf, Real, space_of
+from training.families.spaces import OWN, SELECTIONS, SHARE, Dimension, OneOf, Real, Space, space_of
 
 FAMILY, SELECTION, KEPT_SHARE = "family", "selection", "share"
 STARTUP_TRIALS = 12
@@ -52,9 +52,9 @@ class Suggestion:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def default(family: str) -> Suggestion:
+def default(family: str, own: Space | None = None) -> Suggestion:
     """A family as it is without any search."""
-    return Suggestion(family, space_of(family).params())
+    return Suggestion(family, space_of(family, own).params())
 
 
 def suggest(
@@ -65,18 +65,20 @@ def suggest(
     *,
     seed: int,
     higher_is_better: bool,
+    own: Space | None = None,
 ) -> list[Suggestion]:
     """At most `count` new trials, after finished `trials` (with status, and mean when done).
 
-    `pending` are trials of the same round that are not scored yet. Fewer are returned when the space is used up.
+    `pending` are trials of the same round that are not scored yet, `own` is the space of the problem's pipeline.py.
+    Fewer are returned when the space is used up.
     """
-    study = rebuild(families, trials, seed=seed, higher_is_better=higher_is_better)
+    study = rebuild(families, trials, seed=seed, higher_is_better=higher_is_better, own=own)
     known_keys = {_suggestion(trial).key for trial in trials} | {suggestion.key for suggestion in pending}
     found: list[Suggestion] = []
     for _ in range(count):
         for _ in range(TRIES):
             trial = study.ask()
-            drawn = _draw(trial, families)
+            drawn = _draw(trial, families, own)
             if drawn.key not in known_keys:
                 known_keys.add(drawn.key)
                 found.append(drawn)
@@ -86,7 +88,12 @@ def suggest(
 
 
 def rebuild(
-    families: Sequence[str], trials: Sequence[StudyTrial], *, seed: int, higher_is_better: bool
+    families: Sequence[str],
+    trials: Sequence[StudyTrial],
+    *,
+    seed: int,
+    higher_is_better: bool,
+    own: Space | None = None,
 ) -> optuna.Study:
     """The Optuna study of a list of trials."""
     with warnings.catch_warnings():
@@ -96,18 +103,17 @@ def rebuild(
         )
     study = optuna.create_study(sampler=sampler, direction="maximize" if higher_is_better else "minimize")
     for trial in trials:
-        study.add_trial(_frozen(trial, families))
+        study.add_trial(_frozen(trial, families, own))
     return study
 
 
-def _frozen(trial: StudyTrial, families: Sequence[str]) -> FrozenTrial:
+def _frozen(trial: StudyTrial, families: Sequence[str], own: Space | None) -> FrozenTrial:
     suggestion = _suggestion(trial)
-    params: dict[str, Any] = {FAMILY: suggestion.family, SELECTION: suggestion.selection}
-    distributions: dict[str, BaseDistribution] = {
-        FAMILY: CategoricalDistribution(tuple(families)),
-        SELECTION: CategoricalDistribution(SELECTIONS),
-    }
-    for name, dimension in space_of(suggestion.family).varied.items():
+    params: dict[str, Any] = {FAMILY: suggestion.family}
+    distributions: dict[str, BaseDistribution] = {FAMILY: CategoricalDistribution(tuple(families))}
+    if suggestion.family != OWN:
+        params[SELECTION], distributions[SELECTION] = suggestion.selection, CategoricalDistribution(SELECTIONS)
+    for name, dimension in space_of(suggestion.family, own).varied.items():
         params[f"{suggestion.family}.{name}"] = suggestion.params[name]
         distributions[f"{suggestion.family}.{name}"] = _distribution(dimension)
     if suggestion.selection != "none":
@@ -117,23 +123,26 @@ def _frozen(trial: StudyTrial, families: Sequence[str]) -> FrozenTrial:
     return optuna.trial.create_trial(state=state, params=params, distributions=distributions, value=value)
 
 
-def _draw(trial: optuna.Trial, families: Sequence[str]) -> Suggestion:
-    """Ask for one point, family first, in the order and under the names in which `_frozen` tells them."""
+def _draw(trial: optuna.Trial, families: Sequence[str], own: Space | None) -> Suggestion:
+    """Ask for one point, family first, in the order and under the names in which `_frozen` tells them.
+
+    A problem's own pipeline selects its columns itself.
+    """
     family = str(trial.suggest_categorical(FAMILY, tuple(families)))
-    selection = str(trial.suggest_categorical(SELECTION, SELECTIONS))
+    selection = "none" if family == OWN else str(trial.suggest_categorical(SELECTION, SELECTIONS))
     varied = {
         name: trial._suggest(f"{family}.{name}", _distribution(dimension))
-        for name, dimension in space_of(family).varied.items()
+        for name, dimension in space_of(family, own).varied.items()
     }
     share = 1.0 if selection == "none" else float(trial._suggest(KEPT_SHARE, _distribution(SHARE)))
-    return Suggestion(family, space_of(family).params(varied), selection, share)
+    return Suggestion(family, space_of(family, own).params(varied), selection, share)
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:
     if isinstance(dimension, OneOf):
         return CategoricalDistribution(dimension.values)
     if isinstance(dimension, Real):
-        return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+        return FloatDistribution(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
     return IntDistribution(dimension.low, dimension.high, log=dimension.log, step=dimension.step)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,20 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
+from andamio.names import PIPELINE_FILE
 from andamio.stats import metrics
 from andamio.stats.undefined import undefined_as_null
 from andamio.storage.ports import Objects
 from training import rows
 from training.documents import TRIAL, RoundTrials, ScoredTrial, TrainingPlan, TrialSpec, UnscoredTrial
 from training.families import sizes
-from training.families.spaces import KEEP_ROWS
+from training.families.spaces import KEEP_ROWS, OWN
 from training.families.trainable import fit_spec
 from training.npy import from_npy, to_npy
+from training.own.code import PipelineCode
+from training.own.fit import Own, OwnPipeline
+from training.own.fit import fit as fit_own
+from training.own.proof import prove
 from training.rows import TrainingRows
 from training.run import FOLDS_FILE, PLACES_FILE, Run, round_trials_file, scores_file, trial_file
 from training.trials import estimate, folds, sample, selection
@@ -59,10 +65,12 @@ def trial(
     *,
     number: int = 1,
     limits: Limits | None = None,
+    code: PipelineCode | None = None,
 ) -> ScoredTrial | UnscoredTrial:
     """Cross-validate one trial of the round `number`, and write its result and its out-of-fold probabilities.
 
     One that would need more than the `limits` of its function is fitted on the rows that do not, and says so.
+    `code` is the problem's deployed pipeline.py; raises `TrainingError` where the trial needs another one.
     One that cannot be fitted to these data has status "failed", one whose model is larger than
     `gate.max_size_mb` has status "pruned", both with `why`: others may do better.
     """
@@ -80,17 +88,18 @@ def trial(
         drawn = load_places(run, plan)
         scored, given = rung(plan, drawn, spec.rows, assigned.shape[1])
         sealed, train = load_train(lake, run, plan.dataset, scored)
+        own = own_pipeline(plan, code) if spec.family == OWN else None
         first_folds = None
         if spec.rows is not None:
             assigned, first_folds = assigned[:1, scored], sample.FOLDS
         try:
             if limits is not None and drawn is not None:
                 fits = sum(len(folds.parts(repeat)[:first_folds]) for repeat in assigned)
-                fewer = within(limits, sealed, train, spec, plan.seed, fits, drawn[scored], given[scored])
+                fewer = within(limits, sealed, train, spec, plan.seed, fits, drawn[scored], given[scored], own)
                 if fewer is not None:
                     fields["rows"], fields["limited"] = fewer
                     given[scored] &= sample.with_each_class(drawn[scored], fewer[0], train.labels)
-            validation = cross_validate(sealed, train, spec, plan.seed, assigned, given[scored], first_folds)
+            validation = cross_validate(sealed, train, spec, plan.seed, assigned, given[scored], first_folds, own)
         except TooLarge as error:
             fields.pop("limited", None)
             return UnscoredTrial(**fields, status="pruned", why=str(error), seconds=_seconds(started))
@@ -112,6 +121,17 @@ def _seconds(started: float) -> float:
     return round(time.perf_counter() - started, 3)
 
 
+def own_pipeline(plan: TrainingPlan, code: PipelineCode | None) -> OwnPipeline:
+    """The deployed pipeline.py, and the space that the plan has of it; raises `TrainingError` where it is another."""
+    space = plan.own_space
+    if space is None or plan.own is None or code is None or code.digest != plan.own.digest:
+        raise TrainingError(
+            f"Run {plan.run} was planned with another {PIPELINE_FILE} than the deployed one. Train again: a new run is "
+            "planned with the one that is deployed now."
+        )
+    return OwnPipeline(code, space)
+
+
 def load_places(run: Run, plan: TrainingPlan) -> sample.Places | None:
     """The place of each row of train in its samples; None where train is too small for any."""
     return None if plan.places is None else from_npy(run.read(PLACES_FILE, plan.places, "plan"))
@@ -126,13 +146,14 @@ def within(
     fits: int,
     places: sample.Places,
     given: Mask,
+    own: OwnPipeline | None = None,
 ) -> tuple[int, str] | None:
     """How many of the `given` rows a trial of so many `fits` can have within limits, and why not all; None where all.
 
     None, too, where a sample cannot be fitted: it says nothing of all rows.
     """
     rows = int(given.sum())
-    kernel = spec.family in KEEP_ROWS
+    kernel = spec.family in KEEP_ROWS or own is not None  # nobody knows of a pipeline.py, so it is watched
     cells = rows * (train.encoded.numbers.shape[1] + train.encoded.categories.shape[1])
     if cells < (estimate.CELLS_OF_KERNELS if kernel else estimate.CELLS):
         return None
@@ -141,7 +162,7 @@ def within(
 
     def fit_and_predict(taken: NDArray[np.int64]) -> Floats:
         few = train.encoded.take(among[taken])
-        return fit_spec(contract, few, train.labels[among[taken]], spec, seed).predict(few)
+        return fit_spec(contract, few, train.labels[among[taken]], spec, seed, own).predict(few)
 
     try:
         steepest = estimate.STEEPEST_OF_KERNELS if kernel else estimate.STEEPEST
@@ -183,6 +204,7 @@ def cross_validate(
     assigned: NDArray[np.int8],
     given: Mask | None = None,
     first_folds: int | None = None,
+    own: OwnPipeline | None = None,
 ) -> CrossValidation:
     """Score one trial on each fold of each repeat with the contract's metric; `assigned` as `folds.repeated` makes it.
 
@@ -210,8 +232,14 @@ def cross_validate(
         out_of_fold = np.full(shape, np.nan)
         for others, scored_rows in parts[:first_folds]:
             fit_rows = others if given is None else others[given[others]]
-            fitted = fit_spec(contract, train.encoded.take(fit_rows), train.labels[fit_rows], spec, seed)
-            largest_bytes = max(largest_bytes, sizes.estimate(fitted))
+            encoded, truth = train.encoded.take(fit_rows), train.labels[fit_rows]
+            fitted = fit_spec(contract, encoded, truth, spec, seed, own)
+            if not isinstance(fitted, Own):
+                largest_bytes = max(largest_bytes, sizes.estimate(fitted))
+            elif not largest_bytes and fitted.complete:
+                assert own is not None
+                again = partial(fit_own, own, contract, encoded, truth, spec.params, seed)
+                largest_bytes = prove(contract, fitted, encoded, again, seed)
             if largest_bytes > limit:
                 raise TooLarge(
                     f"about {largest_bytes / 2**20:.1f} MB when exported, more than gate.max_size_mb = "

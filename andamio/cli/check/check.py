@@ -13,13 +13,15 @@ from andamio.cli.check.rehearsal import Rehearsal, rehearse
 from andamio.cli.check.sample import sampled
 from andamio.cli.console import done, err, fail, out, step
 from andamio.cli.home import REPO
-from andamio.cli.models.own_code import check_prepare
+from andamio.cli.models.own_code import check_pipeline, check_prepare
 from andamio.cli.models.sample import first_record, sample_files
 from andamio.contract import Contract
 from andamio.errors import AndamioError, CheckFailed, InvalidRecord
 from andamio.prepare.code import of_folder
 from andamio.tabular.read_as import assumptions
 from etl.validate import absent_columns
+from training.families.trainable import families_asked
+from training.own.fit import OwnPipeline
 from training.rows import TrainingRows
 
 _REASONS = 8
@@ -58,7 +60,7 @@ def check(folder: Path) -> Findings:
         rehearsal = _data(folder, contract, findings) if _own_code(folder, contract, findings) else None
         _bad_values(folder, contract, findings)
         if rehearsal is not None and rehearsal.manifest is not None:
-            _training(contract, rehearsal, findings)
+            _training(folder, contract, rehearsal, findings)
     place = _short(folder)
     if findings.failures:
         many = len(findings.failures)
@@ -178,14 +180,23 @@ def _bad_values(folder: Path, contract: Contract, findings: Findings) -> None:
         err.print(f"    {escape(f'{refusal.field} ({refusal.sent}): {refusal.reason}')}", soft_wrap=True)
 
 
-def _training(contract: Contract, rehearsal: Rehearsal, findings: Findings) -> None:
+def _own_pipeline(folder: Path, contract: Contract, findings: Findings) -> OwnPipeline | None:
+    try:
+        return check_pipeline(folder, contract)
+    except AndamioError as error:
+        findings.failed(f"pipeline.py: {error}")
+        return None
+
+
+def _training(folder: Path, contract: Contract, rehearsal: Rehearsal, findings: Findings) -> None:
     assert rehearsal.manifest is not None
+    own = _own_pipeline(folder, contract, findings)
     with step("Training each family on a sample"):
         sealed, train = families.training_rows(rehearsal.lake, contract, rehearsal.manifest.version)
     results = []
-    for name in contract.training.families:
+    for name in families_asked(contract, own=own is not None):
         with step(f"Training {name}"):
-            results.append(families.trained(sealed, train, name))
+            results.append(families.trained(sealed, train, name, own))
     works = [result for result in results if not result.why]
     report: Callable[[str], None] = findings.warn if works else findings.failed
     for result in results:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -17,8 +18,13 @@ from andamio.release.model import Model
 from andamio.stats.quantiles import strata_of
 from andamio.storage.ports import Objects
 from training import export
+from training.families.spaces import OWN
 from training.families.trainable import fit_family
 from training.fit import range_ends
+from training.own.fit import Own, OwnPipeline
+from training.own.fit import fit as fit_own
+from training.own.proof import prove
+from training.own.trial import PipelineError
 from training.rows import TrainingRows, encode_rows, seal
 
 SAMPLE = 400
@@ -52,23 +58,33 @@ def training_rows(lake: Objects, contract: Contract, version: str) -> tuple[Cont
     return sealed, encode_rows(sealed, columns, version=version)
 
 
-def trained(contract: Contract, train: TrainingRows, family: str) -> Trained:
-    """A family of a sealed contract, by its defaults, on a sample that has every class."""
+def trained(contract: Contract, train: TrainingRows, family: str, own: OwnPipeline | None = None) -> Trained:
+    """A family of a sealed contract, by its defaults, on a sample that has every class.
+
+    `own` is the problem's pipeline.py.
+    """
+    if family == OWN and own is None:
+        return Trained(family, why="there is no pipeline.py that can be used")
     chosen = _sample(train.labels, SAMPLE, contract.training.seed)
     try:
-        return _one(contract, family, train.encoded.take(chosen), train.labels[chosen])
+        return _one(contract, family, train.encoded.take(chosen), train.labels[chosen], own)
+    except PipelineError as error:
+        return Trained(family, why=str(error))
     except Exception as error:  # libraries raise whatever they like, and any of it means: not trained
         return Trained(family, why=f"{type(error).__name__}: {error}"[:300])
 
 
-def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any]) -> Trained:
+def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any], own: OwnPipeline | None) -> Trained:
     seed = contract.training.seed
+    params = dict(own.space.defaults) if own is not None and family == OWN else {}
     part = _sample(truth, len(truth) // _PART, seed)
     seconds = []
     for rows in (part, np.arange(len(truth))):
         started = time.perf_counter()
-        fitted = fit_family(contract, family, encoded.take(rows), truth[rows], seed)
+        fitted = fit_family(contract, family, encoded.take(rows), truth[rows], seed, params=params, own=own)
         seconds.append(time.perf_counter() - started)
+    if own is not None and isinstance(fitted, Own):
+        prove(contract, fitted, encoded, partial(fit_own, own, contract, encoded, truth, params, seed), seed)
     onnx = export.to_onnx(fitted)
     model = Model(contract, onnx)
     ruler = export.Ruler.of(fitted)

@@ -52,7 +52,7 @@ def deploy(
     """Deploy a problem and return its outputs; an unchanged problem is not deployed again.
 
     On AWS the CDK asks before it widens permissions, unless `yes`. Raises `CommandError`, also where ETL would refuse
-    a file of [data] files by its columns.
+    a file of [data] files by its columns, or the problem's own code is not what is expected.
     """
     contract = Contract.load(folder)
     if contract.data.files:
@@ -63,6 +63,10 @@ def deploy(
         from andamio.cli.models.own_code import check_prepare
 
         check_prepare(folder, contract)
+    if (folder / names.PIPELINE_FILE).exists():
+        from andamio.cli.models.own_code import check_pipeline
+
+        check_pipeline(folder, contract)
     context, stage = _split_stage(context, stage)
     stage = stage_of(stage, local=not aws)
     system = system_of(contract.problem.name, stage)
@@ -252,7 +256,7 @@ def _fingerprint(folder: Path, values: list[str]) -> str:
     folder = folder.resolve()
     digest = hashlib.sha256("\n".join(values).encode())
     files = [REPO / name for name in _FILES]
-    files += [folder / names.PROBLEM_FILE, folder / names.PREPARE_FILE]
+    files += [folder / name for name in (names.PROBLEM_FILE, names.PREPARE_FILE, names.PIPELINE_FILE)]
     for source in _SOURCES:
         files += [file for file in (REPO / source).rglob("*") if file.is_file() and file.suffix != ".pyc"]
     for file in sorted(files):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from andamio.adapters.aws import Account
 from andamio.cli.models.sample import sample_files
 from andamio.contract import Contract
+from andamio.contract.own_code import PIPELINE_FILE, find_source
 from andamio.dataset.columns import file_columns
 from andamio.errors import AndamioError, InputFileError, PrepareError
 from andamio.prepare.check import check_example, check_rows
@@ -18,6 +19,9 @@ from andamio.release.release import Release
 from andamio.tabular.columns import column_kinds
 from andamio.tabular.file import read_file
 from andamio.tabular.refused import RefusedFile
+
+if TYPE_CHECKING:
+    from training.own.fit import OwnPipeline
 
 
 def check_prepare(folder: Path, contract: Contract) -> None:
@@ -43,6 +47,27 @@ def check_prepare(folder: Path, contract: Contract) -> None:
         raise InputFileError(f"{error}" + (f": {error.detail}" if error.detail else "")) from None
     except RefusedFile as error:
         raise InputFileError(f"{folder}: a file of [data] files {error}") from None
+
+
+def check_pipeline(folder: Path, contract: Contract) -> OwnPipeline | None:
+    """The problem's own pipeline, asked for and not fitted; None where the folder has none.
+
+    Raises `InputFileError` that names file and line.
+    """
+    source = find_source(folder, PIPELINE_FILE)
+    if source is None:
+        return None
+    from training.own.code import load  # scikit-learn: who has no pipeline.py does not wait for it
+    from training.own.fit import OwnPipeline
+    from training.own.space import explore
+    from training.own.trial import PipelineError
+
+    names = contract.number_columns, contract.category_columns
+    try:
+        code = load(source, str(folder / PIPELINE_FILE))
+        return OwnPipeline(code, explore(code, contract.task, *names, contract.training.seed))
+    except PipelineError as error:
+        raise InputFileError(str(error)) from None
 
 
 def interruption(contract: Contract, deployed: dict[str, Any], account: Account) -> str:

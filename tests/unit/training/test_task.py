@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from andamio.contract.own_code import deployed_source
 from andamio.errors import AndamioError
 from andamio.settings import TrainSettings
 from andamio.step import CaughtError
@@ -166,6 +169,14 @@ def test_the_bootstrap_unpacks_the_bundle_that_was_deployed(bundle, tmp_path):
     )
     assert done.stdout.strip() == "['fit', 'r1']"
     assert [path.name for path in folder.iterdir()] == ["bundle"]
+
+
+def test_the_bootstrap_puts_a_pipeline_beside_the_bundle(bundle, tmp_path, monkeypatch):
+    source = b"def pipeline(trial): ...\n"
+    monkeypatch.setenv("ANDAMIO_PIPELINE", base64.b64encode(zlib.compress(source)).decode())
+    monkeypatch.syspath_prepend(str(bootstrap.fetch(tmp_path)))
+    assert deployed_source("pipeline.py") == source
+    sys.modules.pop("andamio_code")
 
 
 def test_the_bootstrap_refuses_another_bundle(bundle, tmp_path, monkeypatch):

@@ -1,0 +1,65 @@
+"""What a problem's own pipeline has to prove in each trial: the same fit twice, an export, and its parity.
+
+Every other family is known to; of a pipeline.py it is found here, in the first fold, and not after the search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from andamio.contract import Contract
+from andamio.records.encode import Encoded
+from andamio.release.model import Model
+from training import export
+from training.own.fit import Own
+from training.own.trial import PipelineError
+
+ROWS = 2000
+"""So many rows are asked of both of two fits, at most."""
+
+_MISSING = "where a value is missing: put SimpleImputer() before the model, since exported trees answer NaN otherwise"
+_UNKNOWN = (
+    'where a category was never seen in training: OneHotEncoder(handle_unknown="ignore") and TargetEncoder() export '
+    "what they do then"
+)
+_RANGE = "at the ends of the contract's ranges: far out, float32 loses digits; leave powers and exponentials out"
+_TRAIN = (
+    "on rows of train: float32 rounds what comes before the model. Before trees, leave scalers and products of columns "
+    "out (a value rounded across a threshold takes another branch); before other models, scale numbers"
+)
+
+
+def prove(contract: Contract, fitted: Own, train: Encoded, again: Callable[[], Own], seed: int) -> int:
+    """The bytes of the exported pipeline; raises `PipelineError` where it is not reproduced, exported or matched.
+
+    `train` are the rows that it was fitted on, `again` fits it on them once more.
+    """
+    few = train.take(np.arange(min(train.rows, ROWS)))
+    if not np.array_equal(fitted.predict(few), again().predict(few), equal_nan=True):
+        raise PipelineError(
+            "pipeline.py: two fits on the same rows differ, so no run could be repeated: something draws random "
+            "numbers without a seed. Give trial.seed to whatever takes a random_state, and draw none yourself."
+        )
+    exported = export.to_onnx(fitted)
+    served = Model(contract, exported)
+    ruler = export.Ruler.of(fitted)
+    found = export.parity(fitted.predict, served.predict, train, {}, seed, ruler)
+    if not found.holds:
+        whole = train.take(np.flatnonzero(~np.isnan(train.numbers).any(axis=1)))
+        on_whole = ruler.difference(fitted.predict(whole), served.predict(whole)) if whole.rows else 0.0
+        raise PipelineError(differs(found, on_whole))
+    return len(exported)
+
+
+def differs(found: export.Parity, whole: float) -> str:
+    """Why an export is refused: `whole` is the difference on rows of train that have every number."""
+    train = (found.train, _TRAIN if not whole <= found.tolerance else _MISSING)
+    kinds = (train, (found.missing, _MISSING), (found.unknown, _UNKNOWN), (found.range_ends, _RANGE))
+    largest, why = next((value, why) for value, why in kinds if not value <= found.tolerance)
+    amount = f"by {largest:.2g}" if np.isfinite(largest) else "(one of the two is not a number)"
+    return (
+        f"pipeline.py: what is exported answers otherwise than what was fitted {amount}, and {found.tolerance:.0e} is "
+        f"allowed, {why}."
+    )
