@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.captures.columns import Truth, no_truth
+from andamio.captures.truth import Truth, no_truth
 from andamio.contract import Contract
 from andamio.contract.tables import Batch, Monitor
 from andamio.contract.task import Task
@@ -20,8 +20,7 @@ from andamio.storage import layout
 from andamio.storage.ports import Objects
 from monitoring.captures import Wanted, compact_window, hours_between, read_window
 from monitoring.captures import Window as Captures
-from monitoring.feedback import Elsewhere, Joined, Lookup, join
-from monitoring.labels import read_feedback
+from monitoring.feedback import Elsewhere, Joined, Lookup, join, read_feedback
 from monitoring.performance.window import Labelled
 from monitoring.window import Window
 

@@ -10,25 +10,31 @@ from __future__ import annotations
 import hashlib
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from itertools import batched
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.captures import columns
-from andamio.captures.columns import CapturedRows, Truth
+from andamio.captures.truth import NO_TRUTH, Truth, known
 from andamio.contract.canonical import canonical
 from andamio.contract.task import Classification, Regression, Task
 from andamio.errors import ObjectNotFound
-from andamio.feedback import Feedback
+from andamio.feedback import Feedback, read
 from andamio.storage import layout
 from andamio.storage.ports import Objects, PredictionStore
 
+if TYPE_CHECKING:
+    from andamio.captures.columns import CapturedRows
+
 MOST_LOOKED_UP = 1000
 """Labels without a prediction that are looked up one by one; of more, a sample stands for all."""
+_READERS = 16
+_AT_ONCE = 512
 _MOST_OF_A_RECORD = 100
 
 
@@ -132,6 +138,32 @@ class Joined:
     looked_up: int = 0
 
 
+def read_feedback(lake: Objects, start: datetime, end: datetime) -> list[Feedback]:
+    """The labels that came from `start` to before `end`, in the order in which they came.
+
+    Raises `DocumentError` for an object that cannot be read. A label takes about 300 bytes of memory.
+    """
+    keys = _keys(lake, start, end)
+    found: list[Feedback] = []
+    with ThreadPoolExecutor(_READERS) as readers:
+        for some in batched(keys, _AT_ONCE, strict=False):  # the bodies of so many objects are held at once, at most
+            for key, body in zip(some, readers.map(lambda key: lake.get(key).body, some), strict=True):
+                found.extend(one for one in read(key, body) if start <= one.received < end)
+    found.sort(key=lambda one: one.received)  # stable: of one request the later entry stays the later
+    return found
+
+
+def _keys(lake: Objects, start: datetime, end: datetime) -> Iterator[str]:
+    """The objects of the hours of a time, day by day: emulators do not agree where a listing after a key begins."""
+    first, last = layout.feedback(start), layout.feedback(end)
+    day = start.astimezone(UTC).date()
+    while day <= end.astimezone(UTC).date():
+        for info in lake.list(f"{layout.FEEDBACK}dt={day.isoformat()}/"):
+            if info.key > first and (info.key < last or info.key.startswith(last)):
+                yield info.key
+        day += timedelta(days=1)
+
+
 def join(
     captured: CapturedRows,
     feedback: Sequence[Feedback],
@@ -169,9 +201,9 @@ def join(
             answers.say(row, latest, meaning(latest.label))
     away.extend(by_prediction.values())
     orphans, late, looked_up = (0, 0, 0) if lookup is None else _looked_up(away, lookup)
-    known, labels, received = answers.labelled()
-    unknown = int((~columns.known(np.array([meaning(one.label) for one in feedback], dtype=labels.dtype))).sum())
-    return Joined(known, labels, received, unknown, len(away), orphans, late, looked_up)
+    rows, labels, received = answers.labelled()
+    unknown = int((~known(np.array([meaning(one.label) for one in feedback], dtype=labels.dtype))).sum())
+    return Joined(rows, labels, received, unknown, len(away), orphans, late, looked_up)
 
 
 def _meaning(task: Task) -> Callable[[str | float], float]:
@@ -179,7 +211,7 @@ def _meaning(task: Task) -> Callable[[str | float], float]:
     match task:
         case Classification():
             index: dict[object, int] = {key: number for number, key in enumerate(task.outputs)}
-            return lambda label: index.get(label, columns.NO_TRUTH)
+            return lambda label: index.get(label, NO_TRUTH)
         case Regression():
             return lambda label: label if isinstance(label, float) else math.nan
 
@@ -190,7 +222,7 @@ class _Answers:
     def __init__(self, captured: CapturedRows) -> None:
         self._labels = captured.truth.copy()
         said = captured.times.astype("datetime64[ms]").astype(np.int64)
-        self._received = np.where(columns.known(self._labels), said, np.iinfo(np.int64).min)
+        self._received = np.where(known(self._labels), said, np.iinfo(np.int64).min)
 
     def say(self, row: int, one: Feedback, label: float) -> None:
         """One label of a row, which counts unless a later one was said."""
@@ -200,7 +232,7 @@ class _Answers:
 
     def labelled(self) -> tuple[NDArray[np.int64], Truth, NDArray[np.datetime64]]:
         """The rows that have a label, their labels, and when each was said."""
-        rows = np.flatnonzero(columns.known(self._labels)).astype(np.int64)
+        rows = np.flatnonzero(known(self._labels)).astype(np.int64)
         return rows, self._labels[rows], self._received[rows].astype("datetime64[ms]")
 
 

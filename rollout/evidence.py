@@ -14,7 +14,7 @@ from andamio.captures.trials import TrialPart, TrialRow, better, is_right, milli
 from andamio.feedback import Feedback
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
-from monitoring.labels import read_feedback
+from monitoring.feedback import read_feedback
 from rollout.rule import Evidence
 
 MOST_ROWS = 200_000

@@ -130,7 +130,7 @@ SCORE = Recipe(
 CAPTURE = Recipe("capture", packages=("andamio", "monitoring", "rollout"), imports=("pydantic",), budget_mib=12)
 MONITOR = Recipe(
     "monitor",
-    packages=("andamio", "monitoring"),
+    packages=("andamio", "monitoring", "rollout"),
     imports=(
         "altair",
         "jinja2",

@@ -25,8 +25,7 @@ from andamio.release.release import Release
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from monitoring.captures import Wanted, read_window
-from monitoring.feedback import join
-from monitoring.labels import read_feedback
+from monitoring.feedback import join, read_feedback
 from monitoring.window import Window
 from rollout.retraining.records import LabelledRecords
 from rollout.retraining.rule import Labelled

@@ -18,8 +18,7 @@ from andamio.errors import DocumentError
 from andamio.feedback import Feedback, Statement, keep
 from andamio.storage import layout
 from monitoring import feedback as joining
-from monitoring.feedback import Joined, Lookup, StoredPredictions, join
-from monitoring.labels import read_feedback
+from monitoring.feedback import Joined, Lookup, StoredPredictions, join, read_feedback
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CLASSES = ("healthy", "ill")
