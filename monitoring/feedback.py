@@ -201,9 +201,9 @@ def join(
             answers.say(row, latest, meaning(latest.label))
     away.extend(by_prediction.values())
     orphans, late, looked_up = (0, 0, 0) if lookup is None else _looked_up(away, lookup)
-    rows, labels, received = answers.labelled()
+    told, labels, received = answers.labelled()
     unknown = int((~known(np.array([meaning(one.label) for one in feedback], dtype=labels.dtype))).sum())
-    return Joined(rows, labels, received, unknown, len(away), orphans, late, looked_up)
+    return Joined(told, labels, received, unknown, len(away), orphans, late, looked_up)
 
 
 def _meaning(task: Task) -> Callable[[str | float], float]:
