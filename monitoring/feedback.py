@@ -13,19 +13,21 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.captures import columns
-from andamio.captures.columns import CapturedRows, Truth
+from andamio.captures.truth import NO_TRUTH, Truth, known
 from andamio.contract.canonical import canonical
 from andamio.contract.task import Classification, Regression, Task
 from andamio.errors import ObjectNotFound
 from andamio.feedback import Feedback
 from andamio.storage import layout
 from andamio.storage.ports import Objects, PredictionStore
+
+if TYPE_CHECKING:
+    from andamio.captures.columns import CapturedRows
 
 MOST_LOOKED_UP = 1000
 """Labels without a prediction that are looked up one by one; of more, a sample stands for all."""
@@ -169,9 +171,9 @@ def join(
             answers.say(row, latest, meaning(latest.label))
     away.extend(by_prediction.values())
     orphans, late, looked_up = (0, 0, 0) if lookup is None else _looked_up(away, lookup)
-    known, labels, received = answers.labelled()
-    unknown = int((~columns.known(np.array([meaning(one.label) for one in feedback], dtype=labels.dtype))).sum())
-    return Joined(known, labels, received, unknown, len(away), orphans, late, looked_up)
+    told, labels, received = answers.labelled()
+    unknown = int((~known(np.array([meaning(one.label) for one in feedback], dtype=labels.dtype))).sum())
+    return Joined(told, labels, received, unknown, len(away), orphans, late, looked_up)
 
 
 def _meaning(task: Task) -> Callable[[str | float], float]:
@@ -179,7 +181,7 @@ def _meaning(task: Task) -> Callable[[str | float], float]:
     match task:
         case Classification():
             index: dict[object, int] = {key: number for number, key in enumerate(task.outputs)}
-            return lambda label: index.get(label, columns.NO_TRUTH)
+            return lambda label: index.get(label, NO_TRUTH)
         case Regression():
             return lambda label: label if isinstance(label, float) else math.nan
 
@@ -190,7 +192,7 @@ class _Answers:
     def __init__(self, captured: CapturedRows) -> None:
         self._labels = captured.truth.copy()
         said = captured.times.astype("datetime64[ms]").astype(np.int64)
-        self._received = np.where(columns.known(self._labels), said, np.iinfo(np.int64).min)
+        self._received = np.where(known(self._labels), said, np.iinfo(np.int64).min)
 
     def say(self, row: int, one: Feedback, label: float) -> None:
         """One label of a row, which counts unless a later one was said."""
@@ -200,7 +202,7 @@ class _Answers:
 
     def labelled(self) -> tuple[NDArray[np.int64], Truth, NDArray[np.datetime64]]:
         """The rows that have a label, their labels, and when each was said."""
-        rows = np.flatnonzero(columns.known(self._labels)).astype(np.int64)
+        rows = np.flatnonzero(known(self._labels)).astype(np.int64)
         return rows, self._labels[rows], self._received[rows].astype("datetime64[ms]")
 
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from andamio.captures.columns import no_truth
 from andamio.captures.summary import duration_quantile
+from andamio.captures.truth import no_truth
 from andamio.contract.tables import Monitor
 from andamio.contract.task import Classification, Regression
 from monitoring import words

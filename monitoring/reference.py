@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.captures.columns import Truth, no_truth
+from andamio.captures.truth import Truth, no_truth
 from andamio.contract import Contract
 from andamio.contract.task import Task
 from andamio.dataset.documents import DatasetProfile, FeatureProfile

@@ -20,15 +20,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from andamio.captures.truth import Truth, known, no_truth
 from andamio.contract import Contract
 from andamio.contract.task import Classification, Regression, Task
 from andamio.names import CHAMPION
 from andamio.records.table import Table
 
 FEATURE = "f."
-NO_TRUTH = -1
-Truth = NDArray[Any]
-"""Class indices int64 `[rows]`, -1 where none is known, or numbers float64 `[rows]`, then NaN."""
 COMPRESSION = "zstd"
 
 
@@ -143,20 +141,6 @@ def from_arrow(contract: Contract, batches: Sequence[pa.RecordBatch]) -> Capture
         truth=_read_truth(contract.task, table.column("truth")),
         columns=columns,
     )
-
-
-def known(truth: Truth) -> NDArray[np.bool_]:
-    """Which truths `[rows]` there are."""
-    return ~np.isnan(truth) if truth.dtype.kind == "f" else truth != NO_TRUTH
-
-
-def no_truth(task: Task, rows: int) -> Truth:
-    """So many truths of which none is known."""
-    match task:
-        case Classification():
-            return np.full(rows, NO_TRUTH, dtype=np.int64)
-        case Regression():
-            return np.full(rows, np.nan)
 
 
 def _truth_type(task: Task) -> pa.DataType:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.captures.columns import Truth
+from andamio.captures.truth import Truth
 from andamio.gate.decision import Figure
 from andamio.stats import metrics
 from andamio.stats.bootstrap import Interval

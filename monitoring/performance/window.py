@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.captures.columns import Truth
-from andamio.captures.columns import known as is_known
+from andamio.captures.truth import Truth
+from andamio.captures.truth import known as is_known
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]

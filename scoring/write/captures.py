@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from andamio.captures import columns
-from andamio.captures.columns import Truth, known
 from andamio.captures.files import RowsFile
 from andamio.captures.sampling import ALL, chances
 from andamio.captures.summary import CaptureSummary, ReleaseRows, count_faults, faults_of
+from andamio.captures.truth import Truth, known
 from andamio.contract import Contract
 from andamio.errors import Violation
 from andamio.records.columns import Reader

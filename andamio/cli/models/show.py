@@ -25,7 +25,7 @@ from andamio.cli.models.terms import terms_of
 from andamio.dataset.documents import CurrentDataset, DatasetManifest, SourceFile
 from andamio.dataset.version import MANIFEST
 from andamio.errors import ReleaseError, UsageError
-from andamio.release.pointer import read_pointer
+from andamio.release.pointer import Pointer, read_pointer
 from andamio.release.release import Release
 from andamio.storage import documents, layout
 from andamio.storage.noise import is_noise
@@ -223,18 +223,28 @@ def _serving_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     served = pointer.champion
     since = datetime.fromisoformat(served.since)
     rows = [("champion", f"[green]{served.release}[/green] since {since:%Y-%m-%d %H:%M} UTC ({ago(since)})")]
+    tried = _trial_rows(pointer)
     try:
         release = Release.open(objects, served.release)
         release.verify()
         metric, value = figure(release.json("evaluation.json"))
     except ReleaseError as error:
         rows[0] = ("champion", f"[red]{served.release}, refused[/red]")
-        return [*rows, ("", f"[red]{escape(str(error))}[/red]"), ("", INSTEAD)]
+        return [*rows, ("", f"[red]{escape(str(error))}[/red]"), ("", INSTEAD), *tried]
     rows.append(("model", f"{release.info.get('family', '')}, {metric} {value} on the holdout"))
     rows.append(("data version", str(release.info["dataset"])))
     if pointer.previous is not None:
         rows.append(("previous", pointer.previous.release))
-    return rows
+    return rows + tried
+
+
+def _trial_rows(pointer: Pointer) -> list[tuple[str, str]]:
+    challenger = pointer.challenger
+    if challenger is None:
+        return []
+    how = f"canary, {pointer.share:.0%} of the records" if pointer.strategy == "canary" else "shadow"
+    since = datetime.fromisoformat(challenger.since)
+    return [("challenger", f"[yellow]{challenger.release}[/yellow] since {since:%Y-%m-%d %H:%M} UTC ({how})")]
 
 
 def file_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:

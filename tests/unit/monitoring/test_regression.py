@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
-from andamio.captures.columns import known
+from andamio.captures.truth import known
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
 from andamio.contract.task import Regression

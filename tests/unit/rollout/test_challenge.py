@@ -6,10 +6,12 @@ import json
 import random
 import threading
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from andamio.adapters.memory import MemoryObjects
+from andamio.cli.models import show
 from andamio.cli.models.releases import list_releases
 from andamio.errors import PreconditionFailed, UsageError
 from andamio.release.history import change_pointer, read_history
@@ -65,6 +67,16 @@ def test_a_challenger_leaves_the_champion_and_the_one_before_as_they_are(
     assert pointer.rollout == f"{three[2]}-3"
     stages = {each.version: each.stage for each in list_releases(objects, "heart")}
     assert stages == dict(zip(three, ("previous", "champion", "challenger"), strict=True))
+
+
+def test_the_status_shows_the_challenger_beside_the_champion(
+    objects: MemoryObjects, three: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(show, "account_of", lambda _: SimpleNamespace(objects=lambda _: objects))
+    rows = dict(show._serving_rows({"buckets": {"models": "models"}, "problem": "heart"}))
+    assert three[1] in rows["champion"]
+    assert three[2] in rows["challenger"]
+    assert "canary, 10% of the records" in rows["challenger"]
 
 
 def test_without_a_challenger_the_pointer_has_the_fields_that_it_always_had(objects: MemoryObjects) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -206,3 +208,11 @@ def test_an_alarm_withdraws_the_challenger_that_it_is_about_and_no_later_one(tri
     last = read_history(trial.models, "heart")[-1]
     assert (last.kind, last.by) == ("withdrawn", "the alarm challenger-errors")
     assert trial.look() == "withdrawn"
+
+
+def test_the_function_that_looks_is_bundled_without_arrow() -> None:
+    absent = "import sys; sys.modules['pyarrow'] = sys.modules['fastapi'] = None; "
+    done = subprocess.run(
+        [sys.executable, "-c", absent + "import lambdas.registry.handler"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
