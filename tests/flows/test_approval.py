@@ -18,6 +18,7 @@ from andamio.errors import UsageError
 from andamio.release.approval import Answer, Approval, answer, find_approval, open_approvals
 from andamio.release.history import read_history
 from andamio.release.pointer import read_pointer
+from andamio.testing.machines import TRAINING_STARTED
 from andamio.testing.tracker import MemoryTracker
 from infra import asl
 from lambdas.registry import handler as registry_handler
@@ -51,6 +52,7 @@ def cloud(
         deployed.contract(text)
         seconds = getattr(request, "param", 60)
         values: dict[str, str | int] = {"Parallel": 1, "ApprovalSeconds": seconds, **tasks.VALUES}
+        values["RolloutMachine"] = deployed.machine("rollout", TRAINING_STARTED, {})
         for name, module in {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}.items():
             values[f"{name}Function"] = deployed.function(name.lower(), module)
             values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)

@@ -18,6 +18,7 @@ from andamio.contract import Contract
 from andamio.release import release as releases
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
+from andamio.testing.machines import TRAINING_STARTED
 from infra import asl
 from lambdas.registry import handler as registry_handler
 from lambdas.search import handler as search_handler
@@ -56,6 +57,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking: str) -> Ite
             "RegistryFunction": deployed.function("registry", registry_handler),
             "Parallel": 2,
             "ApprovalSeconds": 60,
+            "RolloutMachine": deployed.machine("rollout", TRAINING_STARTED, {}),
             **tasks.VALUES,
         }
         for function in ("TrainFunction", "SearchFunction", "RegistryFunction"):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from andamio.contract import Contract
+from andamio.testing.machines import TRAINING_STARTED
 from andamio.testing.tracker import MemoryTracker
 from infra import asl
 from lambdas.registry import handler as registry_handler
@@ -38,6 +39,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -
 def deploy_training(cloud: Cloud) -> None:
     """Deploy the functions and the machine of training; its tasks run in this process."""
     values: dict[str, str | int] = {"Parallel": 1, "ApprovalSeconds": 60, **tasks.VALUES}
+    values["RolloutMachine"] = cloud.machine("rollout", TRAINING_STARTED, {})
     for name, module in {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}.items():
         values[f"{name}Function"] = cloud.function(name.lower(), module)
         values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)
