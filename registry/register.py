@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import Any
 
 from andamio.contract.tables import ReleaseTable
-from andamio.errors import PreconditionFailed, TrainingError
+from andamio.errors import ContractError, PreconditionFailed, ReleaseError, TrainingError
 from andamio.release import release as releases
 from andamio.release.approval import find_approval
 from andamio.release.history import HistoryRecord, change_pointer, record_change, record_rejection
 from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
+from andamio.release.release import Release
 from andamio.storage.ports import Objects
 from registry import card
 from registry.card import Facts
@@ -145,11 +146,10 @@ def promote(
     """Swap the pointer to the run's release if it is still the one that the gate decided on, then the aliases.
 
     `rules` are those of the deployed contract: with the strategy "shadow" or "canary" the release becomes the
-    challenger of a champion (status "challenged"); without rules it is promoted. Status "promoted", "rejected" (the
-    decision says so), or "conflict": somebody promoted another meanwhile, and the gate has to decide again. After three
-    attempts a conflict is a rejection. What is written last says that
-    the promotion is complete: until then the gate returns the same decision, and this step completes it. Raises as
-    `Events.put`.
+    challenger of a champion that can answer (status "challenged"); without rules it is promoted. Status "promoted",
+    "rejected" (the decision says so), or "conflict": somebody promoted another meanwhile, and the gate has to decide
+    again. After three attempts a conflict is a rejection. What is written last says that the promotion is complete:
+    until then the gate returns the same decision, and this step completes it. Raises as `Events.put`.
     """
     run = Run(run_id, models)
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
@@ -207,8 +207,8 @@ def _swap(
     if (pointer.revision, etag) != (gate_decision.revision, gate_decision.etag):
         return None
     entry = PointerEntry(release=release, since=now.isoformat(timespec="seconds"), run=run.id)
-    # The first model has no champion to be compared with.
-    strategy = None if rules.strategy == "direct" or pointer.champion is None else rules.strategy
+    direct = rules.strategy == "direct" or not _can_answer(models, pointer.champion, gate_decision, release)
+    strategy = None if direct else rules.strategy
     change = Change(
         kind="promoted" if strategy is None else "challenged",
         at=entry.since,
@@ -235,6 +235,23 @@ def _swap(
         record_change(models, found)
         return found
     return after
+
+
+def _can_answer(models: Objects, champion: PointerEntry | None, decision: GateDecision, release: str) -> bool:
+    """Whether there is a champion that answers beside the release that is to be promoted.
+
+    One that is damaged, or that prepares its records with another prepare.py than the release, is loaded by no
+    environment, and a challenger answers only beside a champion.
+    """
+    if champion is None or decision.champion_unreadable is not None:
+        return False
+    try:
+        champion_release = Release.open(models, champion.release)
+        champion_release.verify()
+        served, promoted = champion_release.contract(), Release.open(models, release).contract()
+    except (ContractError, ReleaseError):
+        return False
+    return not served.prepares or served.prepare == promoted.prepare
 
 
 def _by(models: Objects, release: str, decision: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from andamio.adapters.memory import MemoryEvents, MemoryObjects
 from andamio.contract import Contract
+from andamio.contract.tables import ReleaseTable
 from andamio.errors import EventNotSent, PreconditionFailed, TrainingError, UsageError
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
@@ -34,6 +35,7 @@ NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 ALL = {*FILES, IMPORTANCE, CARD, CARD_PAGE}
 RECORD = {"age": 67, "sex": 1, "cp": 4}
 ORIGIN = Origin("s3://lake/datasets/", lock="10c" * 21 + "1")
+CANARY = ReleaseTable(strategy="canary")
 NEWS = News(MemoryEvents(), "heart")
 
 
@@ -70,9 +72,9 @@ def registered(lake, models, run, tracker):
     return decision, register(lake, models, run, decision, ORIGIN, tracker, NEWS, NOW)
 
 
-def somebody_else(models):
+def somebody_else(models, contract=HEART):
     info = {"problem": "heart", "run": "another", "dataset": "old", "split": SPLIT, "threshold": 0.5}
-    version = seal(models, release_files(HEART, linear_onnx(HEART)), info)
+    version = seal(models, release_files(contract, linear_onnx(contract)), info)
     pointer, etag = read_pointer(models, "heart")
     swap_pointer(models, pointer.promoted(PointerEntry(version, NOW.isoformat(), "another")), etag)
     return version
@@ -117,6 +119,39 @@ def test_a_promotion_moves_pointer_and_alias(lake, models, tracker, run):
     assert promoted.status == "promoted"
     assert promoted.release == result.release
     assert tracker.aliases == {"champion": "1"}
+
+
+def test_a_model_is_tried_beside_a_champion(lake, models, tracker, run):
+    theirs = somebody_else(models)
+    decision, result = registered(lake, models, run, tracker)
+    assert promote(models, run, decision, tracker, NEWS, NOW, rules=CANARY).status == "challenged"
+    pointer = read_pointer(models, "heart")[0]
+    assert (pointer.champion.release, pointer.challenger.release) == (theirs, result.release)
+
+
+@pytest.mark.parametrize("when", ["before the decision", "after it"])
+def test_beside_a_champion_that_is_damaged_a_model_is_not_tried_but_promoted(lake, models, tracker, run, when):
+    theirs = somebody_else(models)
+    if when == "before the decision":
+        models.put(layout.release(theirs, "model.onnx"), b"damaged")
+    decision, result = registered(lake, models, run, tracker)
+    models.put(layout.release(theirs, "model.onnx"), b"damaged")
+    assert promote(models, run, decision, tracker, NEWS, NOW, rules=CANARY).status == "promoted"
+    pointer = read_pointer(models, "heart")[0]
+    assert (pointer.champion.release, pointer.challenger) == (result.release, None)
+
+
+def test_beside_a_champion_of_another_prepare_a_model_is_not_tried_but_promoted(lake, models, tracker, run):
+    """A deploy with another prepare.py took the champion out of service: a challenger alone answers nobody."""
+    data = HEART.model_dump(mode="json", exclude_defaults=True)
+    data["prepare"] = "0" * 64
+    data["features"]["oldpeak_squared"] = {"type": "number", "derived": True}
+    prepares = type(HEART).model_validate(data)
+    assert prepares.prepares
+    somebody_else(models, prepares)
+    decision, result = registered(lake, models, run, tracker)
+    assert promote(models, run, decision, tracker, NEWS, NOW, rules=CANARY).status == "promoted"
+    assert read_pointer(models, "heart")[0].champion.release == result.release
 
 
 def test_registering_again_changes_nothing(lake, models, tracker, run):
