@@ -29,6 +29,7 @@ from lambdas.api.champion.challenger import Challenger
 from lambdas.api.champion.champion import Champion
 from lambdas.api.predictions.capture import Capture
 from lambdas.api.predictions.trial import Prediction, Reader, Trial, try_challenger
+from lambdas.api.predictions.values import values_of
 from lambdas.api.replies.problems import RequestError
 from lambdas.api.replies.reply import MOST_REPLY_BYTES, travelling
 from lambdas.api.replies.reply import encode as encode_json
@@ -55,7 +56,7 @@ def predict(
         return features_of(model, parse_records(model.contract.sent, [sent[row] for row in rows]))
 
     table = read(champion, range(len(sent)))
-    features = _values(table) if contract.has_raw else sent
+    features = values_of(table) if contract.has_raw else sent
     return _answer(champion, challenger, capture, Asked(table, features, records.ids, read), route, started)
 
 
@@ -77,13 +78,13 @@ def predict_csv(
 ) -> list[Prediction]:
     """Score the rows of a CSV text, all of them or none; raises `InvalidRecord`."""
     sent = _parsed(champion, text, range(len(text.lines)))
-    check_size(_values(sent), len(champion.contract.sent.inputs))
+    check_size(values_of(sent), len(champion.contract.sent.inputs))
     table = features_of(champion, sent)
 
     def read(model: Champion, rows: Sequence[int]) -> Table:
         return features_of(model, _parsed(model, text, rows))
 
-    asked = Asked(table, _values(table), [None] * len(text.lines), read)
+    asked = Asked(table, values_of(table), [None] * len(text.lines), read)
     return _answer(champion, challenger, capture, asked, route, started)
 
 
@@ -145,7 +146,7 @@ def _answer(
         )
     largest, trial = champion.reply_bytes, None
     if challenger is not None:
-        trial = try_challenger(challenger, predictions, asked.read, took)
+        trial = try_challenger(challenger, contract, predictions, asked.read, took)
         largest = max(largest, challenger.model.reply_bytes)
     if len(predictions) * largest > MOST_REPLY_BYTES:
         _check_reply(predictions)
@@ -207,8 +208,10 @@ def _log(
     trial: Trial | None,
 ) -> None:
     now, hidden = log.now(), champion.hidden
+    seen: Mapping[str, Mapping[str, object]] = {}
     if trial is not None:
         hidden = trial.challenger.model.hidden  # its contract's private features, and the champion's
+        seen = trial.seen
     duration = round((time.perf_counter() - started) * 1000, 3)
     log.write(
         {
@@ -217,7 +220,7 @@ def _log(
             "route": route,
             **prediction,
             **(
-                {"features": _shown(record, hidden, champion.allowed)}
+                {"features": _shown(seen.get(prediction["prediction_id"], record), hidden, champion.allowed)}
                 if capture.keeps(prediction["prediction_id"], prediction["audit"])
                 else {}
             ),
@@ -237,16 +240,3 @@ def _shown(record: Mapping[str, object], hidden: frozenset[str], allowed: frozen
     if not record.keys() <= allowed:
         record = in_contract_form(record, allowed)
     return {name: value for name, value in record.items() if name not in hidden}
-
-
-def _values(table: Table) -> list[dict[str, object]]:
-    """The rows of a table as JSON values, None where there is none."""
-    columns = {}
-    for name, column in table.columns.items():
-        if column.dtype == object:
-            columns[name] = [text or None for text in column]
-        elif column.dtype.kind == "M":
-            columns[name] = [None if np.isnat(day) else str(day) for day in column]
-        else:
-            columns[name] = [None if value != value else value for value in column.tolist()]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

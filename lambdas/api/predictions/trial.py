@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from andamio import names
+from andamio.contract import Contract
 from andamio.errors import InvalidRecord, ReleaseError
 from andamio.records.encode import encode
 from andamio.records.table import Table
 from lambdas.api.champion.challenger import Challenger, failed
 from lambdas.api.champion.champion import Champion
+from lambdas.api.predictions.values import values_of
 
 Prediction = dict[str, Any]
 Reader = Callable[[Champion, Sequence[int]], Table]
@@ -21,13 +23,17 @@ Reader = Callable[[Champion, Sequence[int]], Table]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What the lines of a request say of a trial, by prediction id; times in ms a record, of encoding and scoring."""
+    """What the lines of a request say of a trial, by prediction id; times in ms a record, of encoding and scoring.
+
+    `seen` are the features of answered records as the challenger's contract has them, where the champion's has others.
+    """
 
     challenger: Challenger
     champion_ms: float
     challenger_ms: float = 0.0
     answered: frozenset[str] = frozenset()
     shadowed: dict[str, Prediction] = field(default_factory=dict)
+    seen: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     def fields(self, prediction_id: str) -> dict[str, object]:
         """What the line of a prediction has besides."""
@@ -61,12 +67,12 @@ class Trial:
 
 
 def try_challenger(
-    challenger: Challenger, predictions: list[Prediction], read: Reader, champion_seconds: float
+    challenger: Challenger, contract: Contract, predictions: list[Prediction], read: Reader, champion_seconds: float
 ) -> Trial:
     """Let a challenger score its records, and put its answers in place of the champion's where it answers.
 
-    `predictions` are the champion's, of all records; `champion_seconds` is what they took. Whatever goes wrong is
-    logged and counted, and the champion's answers stay.
+    `predictions` are the champion's, of all records, under its `contract`; `champion_seconds` is what they took.
+    Whatever goes wrong is logged and counted, and the champion's answers stay.
     """
     champion_ms = 1000 * champion_seconds / max(1, len(predictions))
     if challenger.strategy == "shadow":
@@ -83,6 +89,8 @@ def try_challenger(
         started = time.perf_counter()
         found = list(_answers(model, table))
         challenger_ms = 1000 * (time.perf_counter() - started) / len(rows)
+        same = challenger.strategy == "shadow" or model.contract.served_digest == contract.served_digest
+        seen = [] if same else values_of(table)
     except Exception as error:  # an error of any type must not stop the champion's answer
         failed(challenger.rollout, model.version, error, code_of(error), len(rows))
         return Trial(challenger, champion_ms)
@@ -91,7 +99,10 @@ def try_challenger(
         return Trial(challenger, champion_ms, challenger_ms, shadowed=dict(zip(ids, found, strict=True)))
     for row, answer in zip(rows, found, strict=True):
         predictions[row].update(answer)
-    return Trial(challenger, champion_ms, challenger_ms, answered=frozenset(ids))
+    # Lines of one release are read by its contract, so they have its features.
+    return Trial(
+        challenger, champion_ms, challenger_ms, answered=frozenset(ids), seen=dict(zip(ids, seen, strict=False))
+    )
 
 
 def code_of(error: Exception) -> str:

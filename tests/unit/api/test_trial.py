@@ -18,7 +18,8 @@ from lambdas.api.champion.challenger import Challenger
 from rollout.promote import promote
 from rollout.rollback import roll_back
 from tests.support.api import Api, ToldClock
-from tests.support.releases import challenge, heart, linear_onnx, seal_release
+from tests.support.own_code import problem
+from tests.support.releases import challenge, heart, linear_onnx, seal_release, serve
 from tests.unit.api.conftest import LOAN, PATIENT, loans
 
 Lines = Callable[[str], list[dict[str, Any]]]
@@ -263,3 +264,36 @@ def test_what_either_contract_hides_is_in_no_line(
     written = capsys.readouterr().out
     assert "1990-05-17" not in written
     assert '"score"' not in written
+
+
+PLAIN = """
+[problem]
+name = "lets"
+target = "dear"
+labels = { "no" = "Cheap", "yes" = "Dear" }
+
+[features.beds]
+type = "integer"
+min = 0
+max = 20
+
+[features.kind]
+type = "category"
+values = ["flat", "room"]
+"""
+
+
+def test_a_line_has_the_features_of_the_release_that_answered(lines: Lines) -> None:
+    """Captures of a release are read by its contract, which knows features that `prepare` made for it alone."""
+    contract, code = problem()
+    plain = Contract.from_toml(PLAIN)
+    api = Api(problem="lets")
+    serve(api.objects, plain)
+    vars(api.serving)["_code"] = lambda: code
+    version = seal_release(api.objects, contract, linear_onnx(contract, favour=1))
+    challenge(api.objects, "lets", version, share=0.5)
+    for one in range(20):
+        assert api.predict({"beds": 3, "kind": "flat"}, id=one).status == 200
+    by_variant = {line["variant"]: line["features"] for line in lines(names.EVENT_PREDICTION)}
+    assert by_variant["champion"] == {"beds": 3, "kind": "flat"}
+    assert by_variant["challenger"] == {"beds": 3, "kind": "flat", "rate": None, "more": 4, "old": 0}
