@@ -35,7 +35,8 @@ class Window:
 
     `captured` are predictions that the release made, of `rows_seen`: those `sampled` `[rows]` are a uniform sample,
     `share` of them, and the others are wanted. Each `stands_for` `[rows]` so many, since others are not read.
-    `rejected_rows` are the records that were refused, `rejections` how many of them by (field, code); `requests` are
+    `validated` are the predictions whose record the release's contract took, those of its challengers among them, and
+    `rejected_rows` the records that were refused, `rejections` how many of them by (field, code); `requests` are
     all records that were asked about. `other_versions` are predictions of other releases. `unreadable` are kept records
     that the release's contract does not take, by (field, code); `duplicates` came more than once, `failures` are of all
     requests, by kind, `durations` of all predictions. `made` are the
@@ -46,6 +47,7 @@ class Window:
     sampled: NDArray[np.bool_]
     stands_for: NDArray[np.float64]
     rows_seen: int = 0
+    validated: int = 0
     share: float = 1.0
     rejected_rows: int = 0
     rejections: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -60,7 +62,7 @@ class Window:
     @property
     def requests(self) -> int:
         """Records that the release was asked about."""
-        return self.rows_seen + self.rejected_rows
+        return self.validated + self.rejected_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,13 @@ def read_window(
     unreadable: Counter[tuple[str, str]] = Counter()
     failures: Counter[str] = Counter()
     durations: Counter[str] = Counter()
-    rejected = duplicates = 0
+    rejected = validated = duplicates = 0
     for source in sources:
         summary = source.summary
         for release in summary.releases:
             seen[release.version] += release.made
         made[source.hour] += 0 if source.rows is None else source.rows.made
+        validated += summary.validated_by(version)
         rejected += summary.rejected.get(version, 0)
         duplicates += summary.duplicates
         failures.update(summary.failures)
@@ -155,6 +158,7 @@ def read_window(
         sampled=np.concatenate(sampled),
         stands_for=np.concatenate(stands_for),
         rows_seen=rows_seen,
+        validated=validated,
         share=share,
         rejected_rows=rejected,
         rejections=dict(rejections),

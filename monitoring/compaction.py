@@ -206,6 +206,7 @@ class _Compaction:
         self.releases: dict[str, _Release] = {}
         self.made: Counter[str] = Counter()
         self.drawn: Counter[str] = Counter()
+        self.validated: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.faults: Faults = Counter()
         self.unreadable: Faults = Counter()
@@ -240,6 +241,7 @@ class _Compaction:
                 )
                 for version, made in sorted(self.made.items())
             ),
+            validated=dict(sorted(self.validated.items())),
             rejected=dict(sorted(self.rejected.items())),
             faults=faults_of(self.faults),
             unreadable=faults_of(self.unreadable),
@@ -256,6 +258,7 @@ class _Compaction:
         self._ids.add(known)
         version = line["model"]["version"]
         self.made[version] += 1
+        self.validated[str(line.get("validated_by", version))] += 1
         if isinstance(took := line.get("duration_ms"), int | float):
             self._durations[duration_bin(took)] += 1
         if "features" not in line:

@@ -33,8 +33,9 @@ class Evidence:
     """What a window holds.
 
     `columns` by feature `[rows]`, `probabilities` `[rows, classes]` or values `[rows, 1]`, `labels` and `times`
-    `[rows]`: predictions of the champion, a uniform sample of `rows_seen`. `rejections` by field and code;
-    `failures` of all requests by kind, `durations` of predictions as `andamio.captures.summary` counts them;
+    `[rows]`: predictions of the champion, a uniform sample of `rows_seen`. `validated` are those whose record its
+    contract took, which a challenger may have answered; None: `rows_seen`. `rejections` by field and code; `failures`
+    of all requests by kind, `durations` of predictions as `andamio.captures.summary` counts them;
     `other_releases` are predictions of others, `unreadable` kept records that its contract does not take.
     `capture_lag` and `silent_since` are as `Arrivals` has them. `truth` `[rows]` are labels that came for these
     predictions, or none. `labelled` are predictions that became due a label in these hours, with those that
@@ -46,6 +47,7 @@ class Evidence:
     probabilities: NDArray[np.floating]
     labels: NDArray[np.int64]
     rows_seen: int
+    validated: int | None = None
     requests: int = 0
     other_releases: int = 0
     rejected: int = 0
@@ -59,6 +61,11 @@ class Evidence:
     labelled: Labelled | None = None
     orphans: int = 0
     late: int = 0
+
+    @property
+    def sent(self) -> int:
+        """Records that the champion's contract was asked about: of these `rejected` were refused."""
+        return (self.rows_seen if self.validated is None else self.validated) + self.rejected
 
 
 def compact(lake: Objects, models: Objects, window: Window, deployed: Contract) -> int:
@@ -115,6 +122,7 @@ def read(
         probabilities=captured.probabilities[drawn].astype(np.float64),
         labels=captured.labels[drawn],
         rows_seen=found.rows_seen,
+        validated=found.validated,
         requests=found.requests,
         other_releases=sum(found.other_versions.values()),
         rejected=found.rejected_rows,

@@ -156,7 +156,7 @@ def _data(reference: Reference, evidence: Evidence, settings: Monitor, before: B
         evidence.labels,
         Limits.of(settings),
         rows_seen=evidence.rows_seen,
-        refused=Refused(evidence.rows_seen + evidence.rejected, evidence.rejected, evidence.rejections),
+        refused=Refused(evidence.sent, evidence.rejected, evidence.rejections),
         refused_before=_usual_rejects(before, reference),
     )
 
@@ -245,7 +245,7 @@ def _metrics(
 ) -> dict[str, float]:
     """What was counted, and each decision that this window had enough data for."""
     metrics = {
-        "RejectRate": evidence.rejected / max(1, evidence.rows_seen + evidence.rejected),
+        "RejectRate": evidence.rejected / max(1, evidence.sent),
         "OrphanFeedback": float(evidence.orphans),
         "RowsCompared": float(len(evidence.labels)),
     }

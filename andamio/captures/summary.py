@@ -43,15 +43,17 @@ class FieldFault(Part):
 class CaptureSummary(Document):
     """An hour of predictions, or a shard of a batch.
 
-    `made_of` is the digest of the deliveries. `rejected` are records that were refused, by release; `unreadable` what
-    is wrong with kept records that the release's contract no longer takes. `duplicates` were delivered more than once.
-    `failures` are requests that failed otherwise, by kind, and releases that could not be taken. `durations` counts
-    predictions by how long they took (`duration_bin`).
+    `made_of` is the digest of the deliveries. `validated` are the predictions by the release whose contract took the
+    record, which for a challenger's is the champion; without it each release took its own. `rejected` are records that
+    were refused, by release; `unreadable` what is wrong with kept records that the release's contract no longer takes.
+    `duplicates` were delivered more than once. `failures` are requests that failed otherwise, by kind, and releases
+    that could not be taken. `durations` counts predictions by how long they took (`duration_bin`).
     `truths` are labels that the rows of a file carried, `no_truths` those of them that are no label.
     """
 
     made_of: str
     releases: tuple[ReleaseRows, ...] = ()
+    validated: Mapping[str, int] | None = None
     rejected: Mapping[str, int] = Field(default_factory=dict)
     faults: tuple[FieldFault, ...] = ()
     unreadable: tuple[FieldFault, ...] = ()
@@ -60,6 +62,12 @@ class CaptureSummary(Document):
     durations: Mapping[str, int] = Field(default_factory=dict)
     truths: int = 0
     no_truths: int = 0
+
+    def validated_by(self, version: str) -> int:
+        """How many predictions stand on a record that the contract of a release took."""
+        if self.validated is not None:
+            return self.validated.get(version, 0)
+        return sum(release.made for release in self.releases if release.version == version)
 
 
 _WIDTH = math.log(1.1)

@@ -146,7 +146,7 @@ def _answer(
         )
     largest, trial = champion.reply_bytes, None
     if challenger is not None:
-        trial = try_challenger(challenger, contract, predictions, asked.read, took)
+        trial = try_challenger(challenger, champion, predictions, asked.read, took)
         largest = max(largest, challenger.model.reply_bytes)
     if len(predictions) * largest > MOST_REPLY_BYTES:
         _check_reply(predictions)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from andamio import names
-from andamio.contract import Contract
 from andamio.errors import InvalidRecord, ReleaseError
 from andamio.records.encode import encode
 from andamio.records.table import Table
@@ -25,10 +24,12 @@ Reader = Callable[[Champion, Sequence[int]], Table]
 class Trial:
     """What the lines of a request say of a trial, by prediction id; times in ms a record, of encoding and scoring.
 
-    `seen` are the features of answered records as the challenger's contract has them, where the champion's has others.
+    `champion` is the release whose contract said what is valid. `seen` are the features of answered records as the
+    challenger's contract has them, where the champion's has others.
     """
 
     challenger: Challenger
+    champion: str
     champion_ms: float
     challenger_ms: float = 0.0
     answered: frozenset[str] = frozenset()
@@ -41,6 +42,7 @@ class Trial:
         return {
             "variant": names.CHALLENGER if own else names.CHAMPION,
             "rollout": self.challenger.rollout,
+            "validated_by": self.champion,
             "model_ms": round(self.challenger_ms if own else self.champion_ms, 4),
         }
 
@@ -67,12 +69,12 @@ class Trial:
 
 
 def try_challenger(
-    challenger: Challenger, contract: Contract, predictions: list[Prediction], read: Reader, champion_seconds: float
+    challenger: Challenger, champion: Champion, predictions: list[Prediction], read: Reader, champion_seconds: float
 ) -> Trial:
     """Let a challenger score its records, and put its answers in place of the champion's where it answers.
 
-    `predictions` are the champion's, of all records, under its `contract`; `champion_seconds` is what they took.
-    Whatever goes wrong is logged and counted, and the champion's answers stay.
+    `predictions` are the champion's, of all records; `champion_seconds` is what they took. Whatever goes wrong is
+    logged and counted, and the champion's answers stay.
     """
     champion_ms = 1000 * champion_seconds / max(1, len(predictions))
     if challenger.strategy == "shadow":
@@ -82,27 +84,28 @@ def try_challenger(
             row for row, one in enumerate(predictions) if challenger.answers(one["record_id"], one["prediction_id"])
         ]
     if not rows:
-        return Trial(challenger, champion_ms)
+        return Trial(challenger, champion.version, champion_ms)
     model = challenger.model
     try:
         table = read(model, rows)
         started = time.perf_counter()
         found = list(_answers(model, table))
         challenger_ms = 1000 * (time.perf_counter() - started) / len(rows)
-        same = challenger.strategy == "shadow" or model.contract.served_digest == contract.served_digest
+        same = challenger.strategy == "shadow" or model.contract.served_digest == champion.contract.served_digest
         seen = [] if same else values_of(table)
     except Exception as error:  # an error of any type must not stop the champion's answer
         failed(challenger.rollout, model.version, error, code_of(error), len(rows))
-        return Trial(challenger, champion_ms)
+        return Trial(challenger, champion.version, champion_ms)
     ids = [predictions[row]["prediction_id"] for row in rows]
     if challenger.strategy == "shadow":
-        return Trial(challenger, champion_ms, challenger_ms, shadowed=dict(zip(ids, found, strict=True)))
+        return Trial(
+            challenger, champion.version, champion_ms, challenger_ms, shadowed=dict(zip(ids, found, strict=True))
+        )
     for row, answer in zip(rows, found, strict=True):
         predictions[row].update(answer)
     # Lines of one release are read by its contract, so they have its features.
-    return Trial(
-        challenger, champion_ms, challenger_ms, answered=frozenset(ids), seen=dict(zip(ids, seen, strict=False))
-    )
+    own = dict(zip(ids, seen, strict=False))
+    return Trial(challenger, champion.version, champion_ms, challenger_ms, answered=frozenset(ids), seen=own)
 
 
 def code_of(error: Exception) -> str:

@@ -98,6 +98,7 @@ def test_lines_say_which_variant_answered_and_without_a_trial_none(api: Api, cha
     }
     rollout = read_pointer(api.objects, "heart")[0].rollout
     assert {line["rollout"] for line in written} == {rollout}
+    assert {line["validated_by"] for line in written} == {champion}, "a refused record counts as the champion's too"
     assert all(line["model_ms"] > 0 for line in written)
     assert all(line["label"] == "1" for line in written if line["variant"] == "challenger")
 

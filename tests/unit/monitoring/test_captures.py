@@ -228,6 +228,27 @@ def test_a_refused_record_counts_once_by_field_and_reason(lake: MemoryObjects) -
     assert (found.rejected_rows, found.rows_seen, found.requests) == (3, 1, 4)
 
 
+def test_records_that_a_challenger_answers_were_validated_by_the_champion(lake: MemoryObjects) -> None:
+    """Refused records are a share of all that the champion's contract was asked about, not of those it answered."""
+    other, told = "f" * 16, {"variant": "challenger", "rollout": f"{'f' * 16}-3", "validated_by": RELEASE}
+    by_other = [prediction(number, release=other, **told) for number in (1, 2, 3)]
+    deliver(lake, [prediction(0), *by_other, rejection(0)])
+    compact_hour(lake, known, NOON)
+    champion, challenger = window(lake), read_window(lake, HEART, other, *DAY)
+    assert (champion.rows_seen, champion.validated, champion.rejected_rows, champion.requests) == (1, 4, 1, 5)
+    assert (challenger.rows_seen, challenger.validated, challenger.requests) == (3, 0, 0), (
+        "it refused nothing, nor took"
+    )
+
+
+def test_an_hour_that_was_summed_up_without_who_validated_it_counts_as_it_did(lake: MemoryObjects) -> None:
+    deliver(lake, [prediction(0), prediction(1), rejection(0)])
+    compact_hour(lake, known, NOON)
+    key = layout.captured_hour(NOON)
+    lake.put(key, summary(lake).model_copy(update={"validated": None}).to_json())
+    assert (window(lake).validated, window(lake).requests) == (2, 3)
+
+
 def test_a_line_that_cannot_be_read_is_counted_with_the_reason_and_costs_itself(lake: MemoryObjects) -> None:
     bad = [
         prediction(1, features=PATIENT | {"age": "old"}),

@@ -345,6 +345,18 @@ def test_records_that_are_refused_alarm_and_a_fault_that_stays_does_not_become_u
     assert world.figures.put_values[-1]["RejectRate"] == 1
 
 
+@pytest.mark.parametrize(("validated", "alarms"), [(None, ["rejects"]), (1000, [])])
+def test_in_a_canary_the_refused_are_a_share_of_all_records_not_of_the_champion_s(
+    world: World, validated: int | None, alarms: list[str]
+) -> None:
+    """The champion answers 500 records; whoever answers the others, its contract refuses."""
+    refused = {("chol", "below-minimum"): 40}
+    world.find = lambda window: replace(quiet(window), validated=validated, rejected=40, rejections=refused)
+    assert world.run()["alarms"] == alarms
+    share = 40 / ((validated or 500) + 40)
+    assert world.figures.put_values[-1]["RejectRate"] == pytest.approx(share)
+
+
 def test_how_the_service_did_is_in_the_report_and_on_its_page(world: World) -> None:
     failures = {"no-model": 3, "release-refused": 2}
     world.find = lambda window: replace(quiet(window), failures=failures, durations={"0": 98, "24": 2})
