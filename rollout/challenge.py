@@ -10,6 +10,16 @@ from andamio.release.pointer import Change, Pointer, PointerEntry, Withdrawn
 from andamio.release.release import Release
 from andamio.storage.ports import Objects
 
+RULE = "the rule of the trial"
+"""Who promotes or withdraws a challenger, in the history."""
+ALARM = "the alarm"
+"""Who withdraws it between two looks."""
+
+
+def by_itself(change: Change) -> bool:
+    """Whether the rule or an alarm ended a trial with this change, and nobody by hand."""
+    return change.by == RULE or change.by.startswith(f"{ALARM} ")
+
 
 def withdrawal(
     objects: Objects,

@@ -8,7 +8,7 @@ from datetime import datetime
 from andamio.errors import UsageError
 from andamio.release.pointer import Change, Pointer, PointerEntry, Withdrawn, read_pointer
 from andamio.storage.ports import Objects
-from rollout.challenge import identity_of, withdrawal
+from rollout.challenge import by_itself, identity_of, withdrawal
 from rollout.promote import entry, intact, refuse_withdrawn, swap
 
 OUTCOME = "Not rolled back"
@@ -42,10 +42,10 @@ def roll_back(
     While there is a challenger, that is what is withdrawn, unless the `version` of another release is given: the
     champion then goes back to it, and the challenger is one no longer.
     Without a `version` it is the release that served before the champion; right after such a rollback, and after a
-    challenger was withdrawn, the same call is taken for the same one, which may have been cut off. A withdrawn release
-    stays, and is not promoted again, by the gate or by hand, unless somebody forces it. Raises `UsageError` where there
-    is nothing to go back to, where the release was withdrawn itself, or when somebody else changed what serves
-    meanwhile; `ReleaseError` when the release is not intact.
+    challenger was withdrawn by hand, the same call is taken for the same one, which may have been cut off. A release
+    that is withdrawn here stays, and is not promoted again, by the gate or by hand, unless somebody forces it. Raises
+    `UsageError` where there is nothing to go back to, where the release was withdrawn itself, or when somebody else
+    changed what serves meanwhile; `ReleaseError` when the release is not intact.
     """
     pointer, etag = read_pointer(objects, problem)
     champion = pointer.champion
@@ -63,7 +63,7 @@ def roll_back(
             f"{OUTCOME}: release {version} is the challenger. To withdraw it: andamio rollback. To let it serve: "
             f"andamio promote {version}"
         )
-    if version is None and made is not None and made.kind == "withdrawn":
+    if version is None and made is not None and made.kind == "withdrawn" and not by_itself(made):
         return Rollback(withdrawn=made.after, serves=champion.release, again=True, challenger=True)
     target = version or _before(pointer, champion)
     if target == champion.release:

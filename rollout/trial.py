@@ -11,14 +11,9 @@ from andamio.errors import PreconditionFailed
 from andamio.release.history import change_pointer, record_change
 from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
 from andamio.storage.ports import Objects
-from rollout.challenge import identity_of, withdrawal
+from rollout.challenge import ALARM, RULE, by_itself, identity_of, withdrawal
 from rollout.evidence import gather
 from rollout.rule import Evidence, Verdict, judge
-
-RULE = "the rule of the trial"
-"""Who promotes or withdraws a challenger, in the history."""
-ALARM = "the alarm"
-"""Who withdraws it between two looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +110,7 @@ def _over(models: Objects, pointer: Pointer, rollout: str) -> Look:
     release, _, revision = rollout.rpartition("-")
     if change is None or change.after != release or pointer.revision != int(revision) + 1:
         return Look("ended", rollout, "Another change of what serves ended the trial.", pointer)
-    if change.by != RULE and not change.by.startswith(ALARM):
+    if not by_itself(change):
         return Look("ended", rollout, f"{change.by} ended the trial: {change.reason}", pointer)
     record_change(models, pointer)
     return Look("promoted" if change.kind == "promoted" else "withdrawn", rollout, change.reason, pointer)

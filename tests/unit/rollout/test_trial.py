@@ -20,7 +20,7 @@ from andamio.release.pointer import read_pointer
 from andamio.storage import layout
 from monitoring.delivery import read, store
 from rollout.evidence import gather
-from rollout.rollback import roll_back
+from rollout.rollback import Rollback, roll_back
 from rollout.trial import look, withdraw_by_alarm
 from tests.support.capture import delivery, identity, prediction
 from tests.support.releases import challenge, heart, linear_onnx, promote, seal_release
@@ -154,6 +154,22 @@ def test_without_requests_it_ends_without_a_mark(trial: Trial) -> None:
     assert trial.look(SINCE + timedelta(minutes=299)) == "wait"
     assert trial.look(SINCE + timedelta(minutes=300)) == "withdrawn"
     assert read_pointer(trial.models, "heart")[0].withdrawn == ()
+
+
+@pytest.mark.parametrize("end", ["the rule", "an alarm"])
+def test_after_a_trial_that_nobody_ended_by_hand_a_rollback_takes_the_champion_back(trial: Trial, end: str) -> None:
+    before, challenger = trial.champion, trial.challenger
+    trial.say(answers(trial))
+    assert trial.look() == "promoted"
+    third = seal_release(trial.models, heart(), linear_onnx(heart(), scale=0.02))
+    trial.rollout = challenge(trial.models, "heart", third, since=END.isoformat())
+    if end == "the rule":
+        assert trial.look(END + timedelta(minutes=300)) == "withdrawn"
+    else:
+        withdraw_by_alarm(trial.models, "heart", "heart-challenger-errors", END + timedelta(minutes=1), END)
+    assert trial.serving() == (challenger, None)
+    assert roll_back(trial.models, "heart", END, by="ada", reason="odd") == Rollback(challenger, before)
+    assert trial.serving() == (before, None)
 
 
 def test_a_trial_that_somebody_ended_is_left_alone(trial: Trial) -> None:
