@@ -8,14 +8,16 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import batched
+from statistics import median
 
 from andamio import names
-from andamio.captures.trials import TrialPart, TrialRow, better, is_right, milliseconds_of
+from andamio.captures.trials import TrialPart, TrialRow, better, error_of, milliseconds_of
 from andamio.feedback import Feedback
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from monitoring.received import read_feedback
-from rollout.rule import Evidence
+from rollout.ranks import chance_of_larger
+from rollout.rule import Errors, Evidence
 
 MOST_ROWS = 200_000
 """Predictions that labels are looked for among: those of the parts that come first. Counts are of all."""
@@ -43,8 +45,8 @@ def gather(lake: Objects, rollout: str, since: datetime, now: datetime) -> Evide
                 rows[row.prediction_id] = row if known is None or known.shadow is None else known
     labels = _labelled(rows.values(), read_feedback(lake, since, now + timedelta(seconds=1)))
     said = [(rows[name], label) for name, label in labels.items()]
-    by_champion = [is_right(row.label, label) for row, label in said if row.variant == names.CHAMPION]
-    by_challenger = [is_right(row.label, label) for row, label in said if row.variant == names.CHALLENGER]
+    by_champion = [row.label == label for row, label in said if row.variant == names.CHAMPION]
+    by_challenger = [row.label == label for row, label in said if row.variant == names.CHALLENGER]
     shadowed = [
         (better(row.label, row.shadow, label), better(row.shadow, row.label, label))
         for row, label in said
@@ -52,6 +54,7 @@ def gather(lake: Objects, rollout: str, since: datetime, now: datetime) -> Evide
     ]
     if shadowed:
         by_champion, by_challenger = [one for one, _ in shadowed], [other for _, other in shadowed]
+    errors = None if shadowed else _errors(said)
     challenger = names.SHADOW if scored[names.SHADOW] else names.CHALLENGER
     return Evidence(
         champion_scored=scored[names.CHAMPION],
@@ -66,9 +69,24 @@ def gather(lake: Objects, rollout: str, since: datetime, now: datetime) -> Evide
         champion_right=sum(by_champion),
         challenger_labelled=len(by_challenger),
         challenger_right=sum(by_challenger),
+        errors=errors,
         only_champion=sum(one and not other for one, other in shadowed),
         only_challenger=sum(other and not one for one, other in shadowed),
     )
+
+
+def _errors(said: list[tuple[TrialRow, str | float]]) -> Errors | None:
+    """What the errors of a canary's numbers are; None where no answer is a number."""
+    found: dict[str, list[float]] = {names.CHAMPION: [], names.CHALLENGER: []}
+    for row, label in said:
+        error = error_of(row.label, label)
+        if error is not None and row.variant in found:
+            found[row.variant].append(error)
+    champion, challenger = found[names.CHAMPION], found[names.CHALLENGER]
+    if not champion and not challenger:
+        return None
+    ours, theirs = (median(errors) if errors else None for errors in (champion, challenger))
+    return Errors(ours, theirs, chance_of_larger(champion, challenger))
 
 
 def _parts(lake: Objects, rollout: str) -> Iterator[TrialPart]:

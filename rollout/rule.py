@@ -31,14 +31,27 @@ Status = Literal["wait", "promote", "withdraw"]
 
 
 @dataclass(frozen=True, slots=True)
+class Errors:
+    """How far the numbers that each side of a canary answered lie from the true ones, as medians in the target's unit.
+
+    None without a true number. `chance` is the probability that errors of one kind of model differ so much to the
+    challenger's disadvantage.
+    """
+
+    champion: float | None
+    challenger: float | None
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What was counted of a trial. Times are medians in ms a record, None without any.
 
     `faults` are requests in which the challenger gave no answer, of `failed` records. Of `pairs` (shadow) the labels
     differ in `disagreed`. Of `champion_labelled` and `challenger_labelled` answers with a true label so many are
     `right`; in a shadow's trial both are of the same records, and `only_champion` and `only_challenger` count those in
-    which one alone is right. Numbers differ where one lies outside the other's interval. A number is right where its
-    interval holds the truth; beside a shadow, where it is the nearer one.
+    which one alone is right. Numbers differ where one lies outside the other's interval. Beside a shadow a number is
+    right where it is the nearer one; those of a canary have `errors`, and none of them is right.
     """
 
     champion_scored: int = 0
@@ -55,6 +68,7 @@ class Evidence:
     challenger_right: int = 0
     only_champion: int = 0
     only_challenger: int = 0
+    errors: Errors | None = None
 
     def numbers(self) -> dict[str, float]:
         """What goes into the record of a decision: what there is of it."""
@@ -66,9 +80,11 @@ class Evidence:
             "faults": self.faults,
             "disagreement": self.disagreed / self.pairs if self.pairs else None,
             "champion_labelled": self.champion_labelled or None,
-            "champion_right": _share(self.champion_right, self.champion_labelled),
+            "champion_right": None if self.errors else _share(self.champion_right, self.champion_labelled),
             "challenger_labelled": self.challenger_labelled or None,
-            "challenger_right": _share(self.challenger_right, self.challenger_labelled),
+            "challenger_right": None if self.errors else _share(self.challenger_right, self.challenger_labelled),
+            "champion_error": None if self.errors is None else self.errors.champion,
+            "challenger_error": None if self.errors is None else self.errors.challenger,
         }
         return {name: round(float(value), 6) for name, value in found.items() if value is not None}
 
@@ -129,6 +145,8 @@ def _fault(evidence: Evidence, enough: int, limit_ms: float, *, paired: bool) ->
         )
     if evidence.challenger_labelled < MIN_LABELS or evidence.champion_labelled < MIN_LABELS:
         return None
+    if evidence.errors is not None:
+        return _larger(evidence, evidence.errors)
     chance = _paired(evidence) if paired else _unpaired(evidence)
     if chance < 1 - CONFIDENCE:
         return (
@@ -137,6 +155,16 @@ def _fault(evidence: Evidence, enough: int, limit_ms: float, *, paired: bool) ->
             f"happens with probability {chance:.4f}."
         )
     return None
+
+
+def _larger(evidence: Evidence, errors: Errors) -> str | None:
+    if errors.champion is None or errors.challenger is None or errors.chance >= 1 - CONFIDENCE:
+        return None
+    return (
+        f"With the labels that came half of its {evidence.challenger_labelled} answers are off by more than "
+        f"{errors.challenger:.4g}, of the champion's {evidence.champion_labelled} by more than {errors.champion:.4g}: "
+        f"by chance its errors are so much larger with probability {errors.chance:.4f}."
+    )
 
 
 def _paired(evidence: Evidence) -> float:

@@ -42,18 +42,16 @@ def agree(one: Answer, other: Answer) -> bool:
     return one == other
 
 
-def is_right(answer: Answer, truth: str | float) -> bool:
-    """Whether a label is the true one, or the interval of a number holds the truth."""
-    if isinstance(answer, TrialValue):
-        return isinstance(truth, float) and answer.low <= truth <= answer.high
-    return answer == truth
+def error_of(answer: Answer, truth: str | float) -> float | None:
+    """How far a number lies from the true one; None where one of them is no number."""
+    return abs(answer.value - truth) if isinstance(answer, TrialValue) and isinstance(truth, float) else None
 
 
 def better(one: Answer, other: Answer, truth: str | float) -> bool:
     """Whether the first of two answers to the same record is right: of two numbers, whether it is the nearer one."""
     if isinstance(one, TrialValue) and isinstance(other, TrialValue):
         return isinstance(truth, float) and abs(one.value - truth) < abs(other.value - truth)
-    return is_right(one, truth)
+    return one == truth
 
 
 class TrialRow(Part):

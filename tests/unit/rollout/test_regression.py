@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu
 
 from andamio import feedback
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
@@ -15,7 +17,8 @@ from andamio.contract.schema import example_record
 from andamio.feedback import Statement
 from monitoring.delivery import read, store
 from rollout.evidence import gather
-from rollout.rule import Evidence
+from rollout.ranks import chance_of_larger
+from rollout.rule import Evidence, judge
 from tests.support.capture import RELEASE, delivery, identity, prediction
 from tests.support.releases import ROOT
 
@@ -65,16 +68,54 @@ def test_of_a_shadow_s_pairs_the_nearer_number_is_right() -> None:
     assert (found.only_champion, found.only_challenger, found.champion_labelled) == (1, 1, 3)
 
 
-def test_of_a_canary_s_answers_those_whose_interval_holds_the_truth_are_right() -> None:
-    lines = [line(number, "champion" if number < 2 else "challenger", 100.0) for number in range(4)]
-    found = gathered(lines, {0: 150.0, 1: 161.0, 2: 50.0, 3: 60.0})
-    assert (found.champion_labelled, found.champion_right) == (2, 1)
-    assert (found.challenger_labelled, found.challenger_right) == (2, 1)
+def canary(champion_error: float, challenger_error: float, champion_width: float, challenger_width: float) -> Evidence:
+    """Sixty true numbers of a canary, whose sides err so much in the mean, with intervals of their own width."""
+    random = np.random.default_rng(15)
+    lines: list[dict[str, Any]] = []
+    truths: dict[int, float | str] = {}
+    for number in range(60):
+        ours = number % 2 == 0
+        spread, width = (champion_error, champion_width) if ours else (challenger_error, challenger_width)
+        value = 150.0 + float(random.normal()) * spread
+        interval = {"low": value - width, "high": value + width, "level": 0.9}
+        lines.append(line(number, "champion" if ours else "challenger", value) | {"interval": interval})
+        truths[number] = 150.0
+    return gathered(lines, truths)
 
 
-def test_a_label_of_a_class_makes_no_number_right() -> None:
-    found = gathered([line(0, "champion", 100.0)], {0: "1"})
+def test_a_canary_of_larger_errors_is_withdrawn_however_wide_its_intervals_are() -> None:
+    found = canary(10.0, 40.0, 5.0, 500.0)
+    assert (found.champion_labelled, found.challenger_labelled) == (30, 30)
+    verdict = judge(DIABETES, "canary", found, 60.0)
+    assert (verdict.status, verdict.mark) == ("withdraw", True)
+    assert "half of its 30 answers are off by more than" in verdict.reason
+    assert found.numbers()["challenger_error"] > 2 * found.numbers()["champion_error"]
+    assert "challenger_right" not in found.numbers()
+
+
+@pytest.mark.parametrize("error", [10.0, 4.0])
+def test_a_canary_of_errors_no_larger_goes_on_however_narrow_its_intervals_are(error: float) -> None:
+    assert judge(DIABETES, "canary", canary(10.0, error, 100.0, 1.0), 60.0).status == "wait"
+
+
+def test_a_label_of_a_class_is_no_error_of_a_number() -> None:
+    found = gathered([line(0, "champion", 100.0), line(1, "challenger", 100.0)], {0: "1", 1: 100.0})
     assert (found.champion_labelled, found.champion_right) == (1, 0)
+    assert found.errors is not None
+    assert (found.errors.champion, found.errors.challenger) == (None, 0.0)
+    assert judge(DIABETES, "canary", found, 60.0).status == "wait"
+
+
+@pytest.mark.parametrize("rounded", [0, 3], ids=["with ties", "without"])
+def test_larger_numbers_are_found_as_scipy_finds_them(rounded: int) -> None:
+    random = np.random.default_rng(7)
+    for by in (0.0, 0.3, 1.0, -0.5):
+        first = np.round(random.normal(size=40) * 3, rounded).tolist()
+        second = np.round((random.normal(size=30) + by) * 3, rounded).tolist()
+        known = mannwhitneyu(second, first, alternative="greater", method="asymptotic").pvalue
+        assert chance_of_larger(first, second) == pytest.approx(known, abs=1e-12)
+    assert chance_of_larger([1.0] * 30, [1.0] * 30) == 1.0
+    assert chance_of_larger([], [1.0]) == 1.0
 
 
 @pytest.mark.parametrize("broken", [{"interval": None}, {"value": "100"}, {"champion": {"value": 1.0}}])
