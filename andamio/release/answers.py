@@ -63,6 +63,9 @@ class Answers(Protocol):
     def explained(self, scores: Scores) -> tuple[int, Fields]:
         """The output that is explained of the one row `[1, outputs]`, and what an explanation says of it."""
 
+    def shortened(self, contribution: float) -> float:
+        """A contribution to an answer, as a log line has it."""
+
     def about(self) -> Fields:
         """What a client is told of them, whatever the record."""
 
@@ -132,6 +135,10 @@ class ClassAnswers:
             "probability": float(scores[0, output]),
         }
 
+    def shortened(self, contribution: float) -> float:
+        """To six decimals, as probabilities are."""
+        return round(contribution, 6)
+
     def about(self) -> Fields:
         """The classes with their texts, the positive one of two, and its threshold."""
         positive = self.told.classes[self.positive] if self.positive >= 0 else None
@@ -193,6 +200,10 @@ class ValueAnswers:
         """The value."""
         _, numbers = self.split(scores)
         return 0, self.told.fields(0, numbers[0].tolist())
+
+    def shortened(self, contribution: float) -> float:
+        """To six digits, since the unit may be of any size."""
+        return float(f"{contribution:.6g}")
 
     def about(self) -> Fields:
         """The unit, the range of the target, and the level of the intervals."""

@@ -14,7 +14,7 @@ from andamio.captures.trials import read_line
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
 from andamio.errors import ReleaseError
-from andamio.names import EVENT_PREDICTION, EVENT_SHADOW
+from andamio.names import EVENT_EXPLANATION, EVENT_PREDICTION, EVENT_SHADOW
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
 from andamio.release.pointer import PointerEntry
@@ -101,6 +101,16 @@ def test_contributions_are_in_the_target_s_unit_and_sum_to_value_minus_average(n
     total = sum(item["contribution"] for item in said["contributions"])
     assert total == pytest.approx(said["value"] - said["average"], abs=1e-6 * abs(said["value"]) + 1e-9)
     assert any(abs(item["contribution"]) > 0 for item in said["contributions"])
+
+
+def test_the_line_of_an_explanation_keeps_contributions_of_any_size(lines: Lines) -> None:
+    api = Api(problem="diabetes")
+    serve(api.objects, DIABETES, linear_onnx(DIABETES, scale=1e-6))
+    said = api.post("/explain", {"features": PATIENT}).json
+    (line,) = lines(EVENT_EXPLANATION)
+    assert line["contributions"] == pytest.approx(
+        {item["feature"]: item["contribution"] for item in said["contributions"]}, rel=1e-5, abs=0
+    )
 
 
 def test_feedback_takes_a_number_and_keeps_it_as_one(numbers: Api) -> None:

@@ -32,7 +32,7 @@ from registry.register import promote, register
 from tests.support.datasets import publish
 from tests.support.etl import Lake
 from tests.support.runs import copied, planned
-from training import export
+from training import export, reference
 from training.documents import FittedModel
 from training.evaluate.decide import decide
 from training.evaluate.documents import Evaluation, GateDecision
@@ -81,6 +81,15 @@ def once() -> World:
 @pytest.fixture
 def world(once: World) -> World:
     return dataclasses.replace(once, models=copied(once.models))
+
+
+def test_out_of_fold_scores_are_kept_whatever_the_size_of_the_unit() -> None:
+    scores = np.linspace(1.0, 2.0, 50)[:, None] * 1e-12
+    train = TrainingRows(Encoded(scores, np.empty((50, 0))), scores[:, 0], tuple(map(str, range(50))), None)  # type: ignore[arg-type]
+
+    kept = reference.out_of_fold(DIABETES, train, scores, 1)
+
+    np.testing.assert_allclose(kept.scores, scores, rtol=1e-8, atol=0)
 
 
 # Data
