@@ -190,6 +190,19 @@ def test_a_graph_without_the_exponential_has_no_parity() -> None:
     assert not proof.holds
 
 
+@pytest.mark.parametrize("log", [False, True], ids=["linear", "log"])
+def test_a_target_that_float32_cannot_tell_apart_has_no_parity_and_a_cure(log: bool) -> None:
+    encoded, truth = a_table(100)
+    far, near = (1e9 * (truth / truth.mean()) ** power for power in (1e-9, 0.01))
+    task = Regression(1.0, None, "", log, 0.9)
+
+    assert export.Ruler.of(regression.fit("ridge", encoded, near, task, seed=3)).tolerance < 0.01
+
+    fitted = regression.fit("ridge", encoded, far, task, seed=3)
+    with pytest.raises(TrainingError, match=r"0\.01 is allowed.*Subtract an offset from the target"):
+        export.Ruler.of(fitted)
+
+
 def test_rows_with_one_target_cannot_be_fitted() -> None:
     encoded, truth = a_table(50)
 
