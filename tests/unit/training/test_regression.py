@@ -223,6 +223,17 @@ def test_every_fold_has_the_range_of_the_target_and_keys_stay_together() -> None
         assert sorted(np.bincount(repeat[top], minlength=5)) == pytest.approx([10] * 5, abs=2)
 
 
+def test_a_target_that_varies_in_one_fold_alone_is_refused_with_what_to_do() -> None:
+    truth, keys = np.zeros(60), [f"{number}" for number in range(60)]
+    truth[7] = 4.0
+    with pytest.raises(TrainingError, match=r"every row has the target 0: only 1 of 60 rows.*Add data"):
+        folds.repeated(truth, keys, (), 1, 1)
+
+    truth[8] = 4.0
+    for assigned in folds.repeated(truth, keys, (), 1, 3):
+        assert all(len(np.unique(truth[rows])) == 2 for rows, _ in folds.parts(assigned))
+
+
 def test_samples_of_numbers_are_nested_and_have_the_range_of_the_target() -> None:
     rng = np.random.default_rng(0)
     truth = rng.lognormal(size=100_000)
