@@ -19,6 +19,7 @@ from andamio.contract.task import Classification, Regression
 from andamio.errors import ReleaseError
 from andamio.release.threshold import labels_from
 from andamio.stats.conformal import Margins
+from andamio.stats.rounding import inside
 
 if TYPE_CHECKING:
     from andamio.release.release import Release
@@ -187,9 +188,10 @@ class ValueAnswers:
     high: float | None
 
     def split(self, scores: Scores) -> tuple[Labels, Scores]:
-        """Value, low and high of each row; an end that float32 does not hold is the largest that it does."""
-        ends = self.margins.around(scores[:, 0], self.low, self.high)
-        numbers = np.stack([scores[:, 0], *(np.clip(end, -LARGEST_NUMBER, LARGEST_NUMBER) for end in ends)], axis=1)
+        """Value, low and high of each row; an end that float32 does not hold is the nearest one within that it does."""
+        least = -LARGEST_NUMBER if self.low is None else inside(self.low, np.inf)
+        most = LARGEST_NUMBER if self.high is None else inside(self.high, -np.inf)
+        numbers = np.stack([scores[:, 0], *self.margins.around(scores[:, 0], least, most)], axis=1)
         return np.zeros(len(scores), dtype=np.int64), numbers.astype(np.float32)
 
     def longest(self) -> Iterator[Fields]:

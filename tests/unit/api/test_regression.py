@@ -71,6 +71,21 @@ def test_an_interval_never_leaves_the_range_of_the_target() -> None:
     assert (said["interval"]["low"], said["interval"]["high"]) == (90.0, 110.0)
 
 
+def test_an_interval_never_leaves_a_range_whose_ends_float32_does_not_hold() -> None:
+    low, high = 90.1, 110.3
+    assert float(np.float32(low)) < low
+    assert float(np.float32(high)) > high
+    api = Api(problem="diabetes")
+    ends = (("target_min  = 0", f"target_min = {low}"), ("target_max  = 500", f"target_max = {high}"))
+    text = TEXT
+    for old, new in ends:
+        text = text.replace(old, new)
+    serve(api.objects, Contract.from_toml(text))
+    said = api.predict(PATIENT).json["interval"]
+    assert low <= said["low"] < 90.2
+    assert 110.2 < said["high"] <= high
+
+
 def test_many_records_invocations_and_csv_say_what_one_record_says(numbers: Api) -> None:
     one = numbers.predict(PATIENT).json
     answer = {key: one[key] for key in ("value", "interval", "unit")}
