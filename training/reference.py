@@ -58,7 +58,7 @@ def _shortened(contract: Contract, scores: NDArray[np.float64]) -> NDArray[np.fl
     """Nine decimals of a probability; nine digits of a number, whose unit may be as small as it likes."""
     if not isinstance(contract.task, Regression):
         return np.round(scores, 9)
-    return np.vectorize(lambda score: float(f"{score:.9g}"), otypes=[np.float64])(scores)
+    return np.array([float(f"{score:.9g}") for score in scores.flat], dtype=np.float64).reshape(scores.shape)
 
 
 def _draw(rows: int, max_rows: int, seed: int) -> NDArray[np.int64]:

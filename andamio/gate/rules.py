@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from andamio.gate.decision import Contender, Decision, Figure, Guard, Holdout, Outcome, OutOfFold, Recent, Rule, Rules
 from andamio.stats.bootstrap import Comparison, Interval, Scorer, compare, compare_unpaired
+from andamio.stats.figures import figure
 from andamio.stats.metrics import higher_is_better, in_units
 
 _ROUNDING = 1e-12
@@ -182,9 +183,9 @@ def decide(
     else:
         promoted, explanation = _confidently_better(probability, required, recent, rules)
     reason = (
-        f"On {len(holdout.labels)} rows that no training run saw, {rules.metric} is {comparison.score.value:.4f} "
-        "against "
-        f"{comparison.baseline.value:.4f} of {against}: a gain of {_interval_text(comparison.gain)}. {explanation}, "
+        f"On {len(holdout.labels)} rows that no training run saw, {rules.metric} is "
+        f"{_text(comparison.score.value, rules)} against {_text(comparison.baseline.value, rules)} of {against}: "
+        f"a gain of {_interval_text(comparison.gain, rules)}. {explanation}, "
         "so it is "
         f"{'promoted' if promoted else 'not promoted'}."
     )
@@ -273,8 +274,8 @@ def _by_cross_validation(
     promoted, explanation = _confidently_better(probability, required, None, rules)
     reason = (
         f"By repeated cross-validation, on {len(own.labels)} training rows out of fold{caveat}, {rules.metric} is "
-        f"{comparison.score.value:.4f} against {comparison.baseline.value:.4f} of {against}: a gain of "
-        f"{_interval_text(comparison.gain)}. "
+        f"{_text(comparison.score.value, rules)} against {_text(comparison.baseline.value, rules)} of {against}: "
+        f"a gain of {_interval_text(comparison.gain, rules)}. "
         f"{explanation}, so it is {'promoted' if promoted else 'not promoted'}. The evidence is low: gather more rows."
     )
     numbers = {**_figures(comparison), "probability": probability, "out_of_fold_rows": len(own.labels)}
@@ -307,7 +308,7 @@ def _not_worse(everywhere: Comparison, newer: Comparison, rows: int, rules: Rule
     worse = [name for name, each in compared.items() if each.gain.value < -_rounding(each, rules)]
     is_better = any(each.gain.value > _rounding(each, rules) for each in compared.values())
     probability = _share_of_gains(newer, rules)
-    gain_text = _interval_text(newer.gain)
+    gain_text = _interval_text(newer.gain, rules)
     new = f"{rows} of them arrived since the champion's data, and on these the gain is {gain_text}"
     if not worse and is_better:
         return True, f"{new}. It has seen newer data and is worse on neither, and that is asked for"
@@ -348,8 +349,13 @@ def with_attempt_number(decision: Decision, tries: int) -> Decision:
     return decision.model_copy(update={"reason": reason, "tries": tries})
 
 
-def _interval_text(interval: Interval) -> str:
-    return f"{interval.value:+.4f} (95% interval {interval.low:+.4f} to {interval.high:+.4f})"
+def _text(value: float, rules: Rules, *, signed: bool = False) -> str:
+    return figure(rules.metric, value, signed=signed, decimals=4)
+
+
+def _interval_text(interval: Interval, rules: Rules) -> str:
+    value, low, high = (_text(each, rules, signed=True) for each in (interval.value, interval.low, interval.high))
+    return f"{value} (95% interval {low} to {high})"
 
 
 def _counts_text(counts: Sequence[int]) -> str:

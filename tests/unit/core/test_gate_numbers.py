@@ -77,6 +77,9 @@ def test_a_gain_counts_however_small_the_target_s_unit(recent: Any) -> None:
     found = judged(challenger, champion, Holdout(TRUTH * unit, KEYS, "split-1", recent))
 
     assert found.outcome == "promoted"
+    assert found.baseline is not None
+    assert f"against {found.baseline.value:.3g} of" in found.reason
+    assert "+0.0000" not in found.reason
     assert judged(champion, challenger, Holdout(TRUTH * unit, KEYS, "split-1", recent)).outcome == "rejected"
 
 

@@ -17,6 +17,7 @@ from andamio.contract.task import Regression
 from andamio.dataset import version as dataset
 from andamio.dataset.documents import DatasetManifest, DatasetProfile
 from andamio.errors import TrainingError
+from andamio.gate.decision import Figure
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
 from andamio.release.pointer import read_pointer
@@ -26,6 +27,7 @@ from andamio.storage import documents, layout
 from andamio.testing.tracker import MemoryTracker
 from etl.publish import read_audit
 from etl.report import report
+from registry.card.wording import interval
 from registry.news import News
 from registry.record import Origin
 from registry.register import promote, register
@@ -34,8 +36,9 @@ from tests.support.etl import Lake
 from tests.support.runs import copied, planned
 from training import export, reference
 from training.documents import FittedModel
+from training.evaluate import guards
 from training.evaluate.decide import decide
-from training.evaluate.documents import Evaluation, GateDecision
+from training.evaluate.documents import Evaluation, GateDecision, Success
 from training.evaluate.evaluate import evaluate
 from training.evaluate.slices import Slice, assess
 from training.families import regression, sizes
@@ -312,6 +315,21 @@ def test_a_model_that_beats_the_median_is_sealed_with_its_interval_and_a_card(wo
     assert re.search(r"the target \d+ to \d+ points", card)
     assert "-0.000" not in card
     assert "class" not in card.split("## Where it comes from")[0].replace("classes of", "")
+
+
+def test_figures_in_the_target_s_unit_are_as_long_as_their_size_asks_for() -> None:
+    small, near = Figure(value=2e-9, low=1e-9, high=3e-9), Figure(value=61234.5, low=61234.4, high=61234.6)
+
+    assert interval(small, of="rmse") == "2e-09 (1e-09 to 3e-09)"
+    assert interval(near, of="rmse") == "61234.5 (61234.4 to 61234.6)"
+    assert interval(Figure(value=0.86, low=0.81, high=0.9), of="r2") == "0.860 (0.810 to 0.900)"
+
+    contract = Contract.from_toml(
+        '[problem]\nname = "parts"\ntask = "regression"\ntarget = "y"\nsuccess = "rmse <= 0.000001"\n'
+        '[features.a]\ntype = "number"'
+    )
+    (guard,) = guards._of_success(contract, Success(rule="rmse <= 0.000001", value=2e-6, holds=False))
+    assert guard.message.endswith("and rmse is 2e-06")
 
 
 def test_the_same_model_ties_with_itself(world: World) -> None:
