@@ -36,7 +36,7 @@ from tests.support.etl import Lake
 from tests.support.runs import copied, planned
 from training import export, reference
 from training.documents import FittedModel
-from training.evaluate import guards
+from training.evaluate import guards, plots
 from training.evaluate.decide import decide
 from training.evaluate.documents import Evaluation, GateDecision, Success
 from training.evaluate.evaluate import evaluate
@@ -328,6 +328,12 @@ def test_figures_in_the_target_s_unit_are_as_long_as_their_size_asks_for() -> No
         '[problem]\nname = "parts"\ntask = "regression"\ntarget = "y"\nsuccess = "rmse <= 0.000001"\n'
         '[features.a]\ntype = "number"'
     )
+    found = [(name, Figure(value=size, low=size, high=size), False) for name, size in (("a", 1e-9), ("b", 2e-9))]
+    drawn = plots._intervals("importance", "rmse", found, 0.0, "", of="rmse").decode()
+    assert "b: 2e-09 (2e-09 to 2e-09)" in drawn
+    at = [float(x) for x in re.findall(r"<circle cx='([\d.]+)'", drawn)]
+    assert at[1] - at[0] > 100
+
     (guard,) = guards._of_success(contract, Success(rule="rmse <= 0.000001", value=2e-6, holds=False))
     assert guard.message.endswith("and rmse is 2e-06")
 
