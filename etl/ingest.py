@@ -15,13 +15,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import DTypeLike, NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.columns import contract_columns, file_columns, table_columns
 from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
 from andamio.dataset.records import record_digests
-from andamio.dataset.version import KEY, ROW
+from andamio.dataset.version import KEY, PREPARED_BY, ROW
 from andamio.errors import Violation
 from andamio.prepare.check import check_rows
 from andamio.prepare.code import OwnCode
@@ -44,6 +46,11 @@ from etl.extent import MOST_TEXT, TooMuch, most_rows, too_long, too_many
 from etl.quarantine import PackedRejects, Reject, Rejects, Violations, masked_cells
 from etl.split import SealedSplit, key_columns, row_keys
 from etl.staging import Chunks, Scratch, StagedRows
+
+_OTHER_PREPARE = (
+    "is passed over: its records were made by another prepare.py than the deployed one. The next retraining of the "
+    "watch begins the file anew"
+)
 
 
 @dataclass(slots=True)
@@ -183,6 +190,9 @@ class _Reader:
                 self._of_no_use.update(range(first, len(self._parts)))
 
     def _usable(self, report: FileReport, body: BinaryIO) -> bool:
+        if report.source.captured and _prepared_by(body) != self._contract.prepare:
+            report.refused = _OTHER_PREPARE
+            return False
         try:
             report.read_as, blocks = read_file(
                 report.source.key,
@@ -386,6 +396,16 @@ class _Reader:
             places = np.flatnonzero(np.concatenate(has_id) & is_latest)
             is_latest[places[pd.Series(np.concatenate(ids)[places]).duplicated(keep="last").to_numpy()]] = False
         return is_latest
+
+
+def _prepared_by(body: BinaryIO) -> str | None:
+    """The digest of the prepare.py that made a captured file's records; None of none."""
+    try:
+        said = pq.read_schema(body).metadata or {}
+    except pa.ArrowInvalid:
+        said = {}  # the reader says what the file is
+    body.seek(0)
+    return said.get(PREPARED_BY.encode(), b"").decode() or None
 
 
 def _joined(parts: list[NDArray[Any]], dtype: DTypeLike) -> NDArray[Any]:

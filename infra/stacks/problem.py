@@ -370,7 +370,8 @@ class ProblemStack(Stack):
             options=self._options,
             bundle=self._bundles["monitor"],
             stores=self._stores,
-            contract=contract,
+            # What was captured is trained on beside rows of the deployed prepare.py alone.
+            layers=[contract, *self._code],
             etl=self._etl_machine,
         )
         machines = [self._etl_machine, self._train_machine, self._scoring.machine, self._watch.machine]

@@ -164,6 +164,24 @@ def test_a_record_with_an_id_of_its_own_goes_by_it_and_one_without_by_an_equal_r
     assert any(len(where) == 2 for where in own.sides(second, "size").values()), "an id is what identifies a record"
 
 
+def test_records_of_another_prepare_are_passed_over_with_a_note_until_the_file_begins_anew() -> None:
+    """What the earlier code made of a record is no feature of the new one."""
+    lake = lake_of(contract())
+    keep(lake, lake.contract, records([500, 501]))
+    assert 500.0 in lake.column(lake.run()["version"], "size")
+    lake.contract = contract().model_copy(update={"prepare": "b" * 64})
+    said = lake.run()
+    assert said["status"] == "published"
+    captured, raw = lake.manifest(said["version"])["files"]
+    assert (captured["key"], captured["rows"], raw["valid"]) == (layout.CAPTURED_RECORDS, 0, 120)
+    assert "another prepare.py" in captured["refused"]
+    assert any(layout.CAPTURED_RECORDS in line for line in said["rejects"]["first"])
+    keep(lake, lake.contract, records([600], first=2))
+    anew = lake.run()
+    assert lake.manifest(anew["version"])["files"][0]["valid"] == 1
+    assert not {500.0, 501.0} & set(lake.column(anew["version"], "size").tolist())
+
+
 def test_records_that_break_the_contract_cost_themselves_alone() -> None:
     lake = lake_of(contract())
     keep(lake, lake.contract, records([float(size) for size in range(200, 300)], label="neither"))
