@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from andamio.errors import ContractError
+from andamio.storage import layout
 from infra import REPOSITORY
 from infra.problem import read_problem
 from tests.infra.conftest import LOCAL
@@ -67,8 +68,20 @@ def test_captures_labels_and_reports_are_kept_for_as_long_as_the_contract_says(s
     bucket = synthesize(LOCAL, problem=str(tmp_path)).named("AWS::S3::Bucket", "Lake")
     kept = {rule["Prefix"]: rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]
             if "ExpirationInDays" in rule}  # fmt: skip
-    assert (kept["captures/"], kept["feedback/"], kept["monitoring/"]) == (33, 33, 33)
+    assert (kept["captures/"], kept["feedback/"], kept["monitoring/dt="], kept["trials/"]) == (33, 33, 33, 33)
     assert "raw/" not in kept
+
+
+def test_a_short_time_to_keep_ends_no_lock_no_budget_and_no_trial(synthesize, tmp_path):
+    """A cool-down may be longer than reports are kept, the budget is of a week, and a trial takes up to ten days."""
+    (tmp_path / "problem.toml").write_text(f'[problem]\nname = "wine"\n{REST}[monitor]\nkeep_days = 1\n')
+    rules = synthesize(LOCAL, problem=str(tmp_path)).named("AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
+    kept = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    assert not [prefix for prefix in kept if layout.RETRAINING.startswith(prefix)]
+    assert kept["trials/"] == 11
+    assert kept["captures/"] == kept["monitoring/dt="] == kept["monitoring/latest.json"] == 1
+    (forgotten,) = (rule for rule in rules if rule.get("Prefix") == layout.RETRAINING)
+    assert forgotten["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
 
 
 def test_another_problem_is_deployed_beside_the_first(synthesize, tmp_path):
