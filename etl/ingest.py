@@ -140,8 +140,8 @@ def ingest(
 class _Part:
     """What stays in memory of some rows, `[rows]` each: digests, labels and times of all, the unusable ones by index.
 
-    `records` are digests of the records, None where nothing was captured; `named` says which rows have an id that is
-    not only the prediction's. `broken` are rows that are none, and so have no place among the others.
+    `records` are digests of the records, None where nothing was captured. `broken` are rows that are none, and so have
+    no place among the others.
     """
 
     report: FileReport
@@ -156,7 +156,6 @@ class _Part:
     coerced: Mapping[str, int]
     left_out: NDArray[np.int64]
     records: DigestArray | None = None
-    named: NDArray[np.bool_] | None = None
 
 
 class _Reader:
@@ -268,7 +267,6 @@ class _Reader:
             dict(table.coerced),
             left_out,
             record_digests(columns, list(contract.inputs)) if self._captured else None,
-            None if ids is None or not report.source.captured else ids != np.array(called, dtype=object),
         )
         if count:
             self._chunks.add(columns)
@@ -369,18 +367,19 @@ class _Reader:
         )
 
     def _beside_equal(self, keys: NDArray[np.uint64], valid: NDArray[np.bool_]) -> None:
-        """Give captured rows that equal a raw row its key, unless they have a group or an id of their own."""
+        """Give captured rows that equal a raw row its key, unless a group says where they belong.
+
+        Their ids do not count: those of raw rows are not valid here, for the raw row took their place.
+        """
         if self._contract.problem.group is not None if self._split is None else self._split.key == "group":
             return
         parts = self._parts
         records = np.concatenate([part.records for part in parts if part.records is not None])
         captured = np.concatenate([np.full(len(part.labels), part.report.source.captured) for part in parts])
-        own = [np.zeros(len(part.labels), dtype=bool) if part.named is None else part.named for part in parts]
-        named = np.concatenate(own)
         raw = np.flatnonzero(valid & ~captured)
         known, first = np.unique(records[raw], return_index=True)
         if len(known):
-            rows = np.flatnonzero(valid & captured & ~named)
+            rows = np.flatnonzero(valid & captured)
             places = np.minimum(np.searchsorted(known, records[rows]), len(known) - 1)
             equal = known[places] == records[rows]
             keys[rows[equal]] = keys[raw[first[places[equal]]]]

@@ -152,16 +152,30 @@ def test_a_raw_row_of_the_same_id_wins() -> None:
     assert 500.0 not in lake.column(version, "size")
 
 
-def test_a_record_with_an_id_of_its_own_goes_by_it_and_one_without_by_an_equal_row() -> None:
+@pytest.mark.parametrize("own", [False, True])
+def test_a_record_that_equals_a_raw_row_is_on_its_side_whatever_id_it_came_with(own: bool) -> None:
+    """A caller numbers requests as he likes: the id of a request is not that of the raw row that it repeats."""
     rows = [f"id{number},{row}" for number, row in enumerate(RAW)]
     lake = lake_of(contract('id = "visit"\n'), "visit,size,on,seen,kind", rows)
-    keep(lake, lake.contract, records([float(size) for size in range(120)]))
+    keep(lake, lake.contract, records([float(size) for size in range(120)], own=own))
     version = lake.run()["version"]
-    assert all(len(where) == 1 for where in lake.sides(version, "size").values())
-    own = lake_of(contract('id = "visit"\n'), "visit,size,on,seen,kind", rows)
-    keep(own, own.contract, records([float(size) for size in range(120)], own=True))
-    second = own.run()["version"]
-    assert any(len(where) == 2 for where in own.sides(second, "size").values()), "an id is what identifies a record"
+    sides = lake.sides(version, "size")
+    assert lake.manifest(version)["files"][0]["valid"] == 120
+    assert all(len(where) == 1 for where in sides.values())
+    assert set().union(*sides.values()) == {"train", "holdout"}
+
+
+def test_a_record_that_equals_no_raw_row_goes_by_its_id() -> None:
+    """It stays on its side when its prediction is another one."""
+    rows = [f"id{number},{row}" for number, row in enumerate(RAW)]
+    lake = lake_of(contract('id = "visit"\n'), "visit,size,on,seen,kind", rows)
+    sizes = [float(size) for size in range(200, 300)]
+    keep(lake, lake.contract, records(sizes, own=True))
+    before = lake.sides(lake.run()["version"], "size")
+    again = records(sizes, own=True)
+    ids = [f"q{number}" for number in range(100)]
+    keep(lake, lake.contract, LabelledRecords(ids, again.own_ids, again.times, again.labels, again.columns))
+    assert lake.sides(lake.run()["version"], "size") == before
 
 
 def test_records_of_another_prepare_are_passed_over_with_a_note_until_the_file_begins_anew() -> None:
