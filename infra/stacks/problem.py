@@ -144,7 +144,7 @@ class ProblemStack(Stack):
                 layout.TRIALS: max(keep_days, LONGEST_TRIAL_DAYS + 1),
             },
             # The lock and the budget of retraining are one object, which changes and never goes.
-            forget={layout.DATASETS: 365, layout.RETRAINING: 7},
+            forget={layout.DATASETS: 365, layout.CAPTURED: 365, layout.RETRAINING: 7},
         )
         self._models = DataBucket(self, "Models", removal_policy=self._data_policy, forget={layout.SERVING: 365})
         self._batch = DataBucket(

@@ -7,7 +7,7 @@ prediction count. The file grows by If-Match, so that of two that write at once 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,21 @@ def keep(lake: Objects, contract: Contract, found: LabelledRecords) -> None:
             return
         if _write(lake, after, etag):
             return
-    raise DataError(f"{layout.CAPTURED_RECORDS} kept changing: start the execution of the watch again")
+    raise DataError(_CHANGING)
+
+
+def forget(lake: Objects, private: Collection[str]) -> None:
+    """Leave no record in the file where it has one of these columns; its earlier versions go when the bucket says."""
+    for _ in range(_MAX_ATTEMPTS):
+        held, etag = _held(lake)
+        if held is None or not held.num_rows or not set(private) & set(held.column_names):
+            return
+        if _write(lake, held.slice(0, 0), etag):
+            return
+    raise DataError(_CHANGING)
+
+
+_CHANGING = f"{layout.CAPTURED_RECORDS} kept changing: start the execution of the watch again"
 
 
 def _ordered(table: pa.Table) -> pa.Table:

@@ -84,6 +84,15 @@ def test_a_short_time_to_keep_ends_no_lock_no_budget_and_no_trial(synthesize, tm
     assert forgotten["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
 
 
+def test_earlier_versions_of_captured_records_are_forgotten_like_those_of_data(deployment):
+    """They hold what people sent; the current one is needed to make a data version again."""
+    rules = deployment.named("AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
+    forgotten = {rule.get("Prefix"): rule.get("NoncurrentVersionExpiration") for rule in rules}
+    assert forgotten[layout.CAPTURED] == forgotten[layout.DATASETS] == {"NoncurrentDays": 365}
+    (rule,) = (rule for rule in rules if rule.get("Prefix") == layout.CAPTURED)
+    assert "ExpirationInDays" not in rule
+
+
 def test_another_problem_is_deployed_beside_the_first(synthesize, tmp_path):
     toml = f'[problem]\nname = "wine"\n{REST}# "quotes", \\ and ünïcode stay as they are\n'
     (tmp_path / "problem.toml").write_bytes(toml.encode())

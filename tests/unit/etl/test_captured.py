@@ -10,7 +10,7 @@ import pytest
 from andamio.contract import Contract
 from andamio.dataset.version import KEY, ROW
 from andamio.storage import layout
-from rollout.retraining.records import LabelledRecords, keep
+from rollout.retraining.records import LabelledRecords, forget, keep
 from tests.support.etl import Lake
 
 HEAD = """
@@ -205,6 +205,18 @@ def test_records_that_break_the_contract_cost_themselves_alone() -> None:
     captured, _ = lake.manifest(said["version"])["files"]
     assert (captured["valid"], captured["rejected"]) == (1, 100)
     assert lake.column(said["version"], KEY).size == 121
+
+
+def test_a_file_that_was_emptied_adds_no_row() -> None:
+    lake = lake_of(contract())
+    first = lake.run()["version"]
+    keep(lake, lake.contract, records([500, 501]))
+    assert lake.run()["version"] != first
+    forget(lake, ["seen", "size"])
+    said = lake.run()
+    assert (said["status"], said["version"]) == ("published", first)
+    captured, _ = lake.read(layout.staging(said["input"], "info.json"))["files"]
+    assert (captured["key"], captured["rows"], captured["refused"]) == (layout.CAPTURED_RECORDS, 0, None)
 
 
 def test_a_time_split_takes_the_time_of_the_prediction() -> None:
