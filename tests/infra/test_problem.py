@@ -123,7 +123,7 @@ def test_the_layer_holds_the_file_byte_for_byte_and_the_same_file_makes_the_same
 OWN = 'target_from = "prepare"\ntarget = "price"\nlabels = { a = "A", b = "B" }\n[features.x]\ntype = "number"\n'
 
 
-def test_own_code_is_a_layer_of_the_functions_that_run_it_or_name_data_by_it(synthesize, tmp_path):
+def test_own_code_is_a_layer_of_the_functions_that_run_it_or_go_by_its_digest(synthesize, tmp_path):
     (tmp_path / "problem.toml").write_text(f'[problem]\nname = "wine"\n{OWN}')
     (tmp_path / "prepare.py").write_text("def target(columns):\n    return columns\n")
     deployed = synthesize(LOCAL, problem=str(tmp_path))
