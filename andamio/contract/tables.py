@@ -250,6 +250,14 @@ class Data(Section):
             raise ValueError(f"decimal and thousands are both '{self.decimal}': no number can be read like that")
         return self
 
+    @field_validator("files")
+    @classmethod
+    def _files_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if value.count(name) > 1:
+                raise ValueError(f"'{name}' is listed twice: its rows would be read twice")
+        return value
+
     @field_validator("encoding")
     @classmethod
     def _encoding_is_known(cls, value: str | None) -> str | None:

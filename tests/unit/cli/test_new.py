@@ -388,6 +388,39 @@ def test_rows_of_several_files_are_joined(tmp_path: Path) -> None:
     assert rehearsed(folder).info.rows.valid == 2 * ROWS  # type: ignore[union-attr]
 
 
+def marked(mark: str, *, without: int = 0) -> str:
+    """The drawn table with a column that says which file a row is of, and rows without a label besides."""
+    columns = drawn()
+    extra = {name: [*values, *([""] * without)] for name, values in columns.items()}
+    return table({"mark": [mark if row % 2 else "x" for row in range(ROWS + without)], **extra})
+
+
+def marks_in(folder: Path) -> set[str]:
+    texts = [(folder / name).read_text() for name in Contract.load(folder).data.files]
+    return {line.split(",")[0] for text in texts for line in text.splitlines()[1:]}
+
+
+@pytest.mark.parametrize("names", [("data.2023.csv", "data.2024.csv"), ("data.csv", "data.tsv")])
+def test_copies_of_two_files_never_get_one_name(tmp_path: Path, names: tuple[str, str]) -> None:
+    files = [tmp_path / name for name in names]
+    files[0].write_text(marked("a", without=60))
+    files[1].write_text(marked("b", without=60))
+    folder = new("made", files, Options(target="label", folder=tmp_path / "made"))
+    assert marks_in(folder) == {"a", "b", "x"}
+
+
+def test_a_sheet_never_gets_the_name_of_another_file(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for line in marked("a").splitlines():
+        book.active.append(line.split(","))
+    book.save(tmp_path / "d.xlsx")
+    (tmp_path / "d.csv").write_text(marked("b"))
+    files = [tmp_path / "d.xlsx", tmp_path / "d.csv"]
+    folder = new("made", files, Options(target="label", folder=tmp_path / "made"))
+    assert set(Contract.load(folder).data.files) == {"d.csv", "d-2.csv"}
+    assert marks_in(folder) == {"a", "b", "x"}
+
+
 def test_titles_above_the_header_and_columns_without_a_name_do_no_harm(make: Any) -> None:
     body = "A report of the year,,,\n,,,\n" + table({"": list("ab") * (ROWS // 2), **drawn()})
     folder = make(body)
