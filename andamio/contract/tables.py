@@ -398,7 +398,8 @@ class RawColumn(Feature):
     def as_sent(self) -> Sent:
         """The column as it is read: a text is a category of any value."""
         said = self.model_dump()
-        return Sent(**{**said, "type": "category" if self.type == "text" else self.type})
+        text = self.type == "text"
+        return Sent(**{**said, "type": "category" if text else self.type, "as_written": text})
 
 
 class Sent(Feature):
@@ -406,6 +407,8 @@ class Sent(Feature):
 
     example: str | int | float | None = None
     """A value for the examples of the API's page."""
+    as_written: bool = False
+    """Whether it is a `text`: prepare.py gets its cells as a file writes them, whatever its decimal mark."""
 
 
 class Costs(Section):
