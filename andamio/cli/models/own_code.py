@@ -11,7 +11,7 @@ from andamio.contract import Contract
 from andamio.contract.own_code import PIPELINE_FILE, find_source
 from andamio.dataset.columns import file_columns
 from andamio.errors import AndamioError, InputFileError, PrepareError
-from andamio.prepare.check import check_example, check_rows
+from andamio.prepare.check import check_example, check_requests, check_rows
 from andamio.prepare.code import of_folder
 from andamio.records.parse import parse
 from andamio.release.pointer import read_pointer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def check_prepare(folder: Path, contract: Contract) -> None:
-    """Try prepare.py on the contract's example and on the first rows of each file of [data] files.
+    """Try prepare.py on the contract's example, on what may be sent instead, and on the first rows of [data] files.
 
     Raises `InputFileError` that names file, line, column and row; does nothing where the folder has no prepare.py.
     """
@@ -34,6 +34,7 @@ def check_prepare(folder: Path, contract: Contract) -> None:
         if code is None:
             return
         check_example(contract, code)
+        check_requests(contract, code)
         sent = contract.sent
         kinds = column_kinds(sent, file_columns(contract))
         for file in sample_files(folder, contract) if contract.data.files else []:
