@@ -334,6 +334,23 @@ def test_codes_with_decimal_commas_are_listed_as_etl_compares_them(make: Any) ->
     assert (result.refused, result.info and result.info.rows.rejected) == ("", 0)
 
 
+def test_one_number_among_a_few_texts_is_a_category(make: Any) -> None:
+    columns = drawn() | {"fee": ["waived" if row in (3, 40) else "0" for row in range(ROWS)]}
+    fee = Contract.load(make(table(columns))).features["fee"]
+    assert (fee.type, set(fee.values or {})) == ("category", {"0", "waived"})
+
+
+def test_a_column_that_spells_one_number_in_two_ways_is_left_out(make: Any) -> None:
+    columns = drawn() | {"fee": ["+5" if row % 9 == 0 else "5" for row in range(ROWS)]}
+    assert "fee" not in Contract.load(make(table(columns))).features
+
+
+def test_one_number_among_a_few_texts_is_no_target_of_a_regression(make: Any) -> None:
+    columns = drawn() | {"fee": ["waived" if row in (3, 40) else "0" for row in range(ROWS)]}
+    with pytest.raises(InputFileError, match="has one number, 0, and otherwise text such as 'waived'"):
+        make(table(columns), "fee", task="regression")
+
+
 def test_numbers_that_float32_merges_are_left_out(make: Any) -> None:
     columns = drawn()
     columns["stamp"] = [1_700_000_000 + (7 * place) % 400 for place in range(ROWS)]
