@@ -58,13 +58,18 @@ class Decision:
         return self
 
 
-def decide(column: Column, missing: Missing, *, nested: bool) -> Decision:
-    """What a column that has no role is to be."""
+def decide(column: Column, missing: Missing, *, nested: bool = False, unread: str = "") -> Decision:
+    """What a column that has no role is to be; `unread` is the type of its cells where no reader takes it."""
     decision = Decision(column.name)
     if column.name in RESERVED or len(column.name) > _LONGEST or not column.name.isprintable():
         return decision.leave_out("the format does not allow its name; call it otherwise in the file to use it.")
     if nested:
         return decision.leave_out("its cells are lists or objects. Write what matters of them into columns.")
+    if unread:
+        return decision.leave_out(
+            f"its cells are of the type {unread}, which is not read. Write them as numbers (such as seconds), texts or "
+            "timestamps."
+        )
     if not column.values:
         return decision.leave_out("no row has a value.")
     if column.distinct == 1:

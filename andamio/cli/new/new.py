@@ -144,8 +144,11 @@ def _drafted(name: str, sources: Sequence[Source], options: Options) -> tuple[Dr
         ask_roles(found_roles, given)
     taken = {predicted, *(role.column for role in found_roles.values() if role.set)}
     nested = {found for source in sources for found in source.nested}
+    unread = {found: kind for source in sources for found, kind in source.unread.items()}
     decisions = [
-        decide(column, missing, nested=found in nested) for found, column in columns.items() if found not in taken
+        decide(column, missing, nested=found in nested, unread=unread.get(found, ""))
+        for found, column in columns.items()
+        if found not in taken
     ]
     draft = Draft(name, [source.path.name for source in sources], target, found_roles, decisions)
     for role in found_roles.values():

@@ -6,7 +6,8 @@ import json
 import random
 import shutil
 import tomllib
-from datetime import date, timedelta
+from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -375,6 +376,27 @@ def test_json_lines_and_parquet_are_read(make: Any, tmp_path: Path) -> None:
     )
     folder = new("made", [file], Options(target="label", folder=tmp_path / "parquet"))
     assert Contract.load(folder).problem.time == "on"
+    assert rehearsed(folder).info.rows.rejected == 0  # type: ignore[union-attr]
+
+
+def test_types_of_parquet_are_told_by_its_schema(tmp_path: Path) -> None:
+    columns = drawn()
+    price = [Decimal(round(size * 100 + row)) / 100 for row, size in enumerate(columns["size"])]
+    types = {
+        "price": pa.array(price, pa.decimal128(9, 2)),
+        "quoted": pa.array(list(map(str, price))),
+        "opens": pa.array([time(row % 24) for row in range(ROWS)]),
+        "lasts": pa.array([timedelta(minutes=row) for row in range(ROWS)]),
+    }
+    pq.write_table(pa.table(columns | types), tmp_path / "data.parquet")
+    folder = new("made", [tmp_path / "data.parquet"], Options(target="label", folder=tmp_path / "made"))
+    features = Contract.load(folder).features
+    assert features["price"].type == "number"
+    assert not {"quoted", "opens", "lasts"} & set(features)
+    text = text_of(folder)
+    assert text.count("The file has its numbers in quotes") == 1
+    assert "of the type time64[us], which is not read" in text
+    assert "of the type duration[us], which is not read" in text
     assert rehearsed(folder).info.rows.rejected == 0  # type: ignore[union-attr]
 
 
