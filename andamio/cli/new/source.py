@@ -115,11 +115,11 @@ def _types(path: Path, read_as: ReadAs) -> dict[str, pa.DataType]:
 
 
 def _is_unread(kind: pa.DataType) -> bool:
-    return pa.types.is_time(kind) or pa.types.is_duration(kind) or pa.types.is_interval(kind)
+    return bool(pa.types.is_time(kind) or pa.types.is_duration(kind) or pa.types.is_interval(kind))
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _add(source: Source, rows: Rows, texts: Collection[str]) -> None:
