@@ -19,6 +19,8 @@ from andamio.contract.canonical import canonical
 from andamio.contract.tables import LARGEST_NUMBER
 from andamio.contract.task import Classification, Regression
 from andamio.errors import DocumentError
+from andamio.records.cells import number_written
+from andamio.records.columns import NoValue, no_value
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 
@@ -68,6 +70,9 @@ class Truths(Protocol):
     def read_text(self, text: str) -> str | float | None:
         """What a cell of a file says, as it is sent: the text, or the number; None where it is neither."""
 
+    def is_absent(self, text: str) -> bool:
+        """Whether a cell of a file says that there is no value."""
+
     @property
     def refused(self) -> str:
         """What is wrong with a cell that is neither, for a message."""
@@ -87,6 +92,7 @@ class TrueClasses:
 
     known: Mapping[str, str]
     texts: Mapping[str, str]
+    absent: NoValue
 
     def read(self, value: object) -> str | None:
         """The key of the class that a text, a number or a boolean means."""
@@ -95,6 +101,10 @@ class TrueClasses:
     def read_text(self, text: str) -> str | None:
         """The text, where it means a class."""
         return text if text in self.known else None
+
+    def is_absent(self, text: str) -> bool:
+        """As data have it."""
+        return text in self.absent.texts
 
     @property
     def refused(self) -> str:
@@ -115,28 +125,32 @@ class TrueClasses:
 
 @dataclass(frozen=True, slots=True)
 class TrueNumbers:
-    """A number of a regression's target, in its unit."""
+    """A number of a regression's target, in its unit; texts have the `decimal` mark that data have."""
 
     task: Regression
+    absent: NoValue
+    decimal: str
 
     def read(self, value: object) -> float | None:
-        """A finite number within the target's range; a text is none."""
+        """A finite number within the target's range that does not stand for no value; a text is none."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST_NUMBER:
             return None
-        low, high = self.task.low, self.task.high
-        return float(value) if (low is None or value >= low) and (high is None or value <= high) else None
+        if value in self.absent.numbers:
+            return None
+        return float(value) if self.task.holds(value) else None
 
     def read_text(self, text: str) -> float | None:
-        """The number that is written, with a point."""
-        try:
-            return self.read(float(text))
-        except ValueError:
-            return None
+        """The number that is written, as data are read."""
+        return self.read(number_written(text, self.decimal))
+
+    def is_absent(self, text: str) -> bool:
+        """As data have it: -999.0 is -999."""
+        return text in self.absent.texts or number_written(text, self.decimal) in self.absent.numbers
 
     @property
     def refused(self) -> str:
         """It is no number of the target."""
-        return f"cannot be: {self.expected}"
+        return f"cannot be: {self.expected}{', with a decimal comma' * (self.decimal == ',')}"
 
     @property
     def missing(self) -> str:
@@ -147,19 +161,28 @@ class TrueNumbers:
     def expected(self) -> str:
         """The range and the unit."""
         low, high, unit = self.task.low, self.task.high, self.task.unit
-        ends = [f"at least {low:.15g}"] * (low is not None) + [f"at most {high:.15g}"] * (high is not None)
+        bounds = {"at least": low, "at most": high}
+        ends = [f"{words} {bound:.15g}" for words, bound in bounds.items() if bound is not None]
+        within = [number for number in sorted(self.absent.numbers) if self.task.holds(number)]
+        other = f"other than {', '.join(f'{number:.15g}' for number in within)} ([data] missing)"
         return " ".join(
-            ["expected a number", *([f"in {unit}"] if unit else []), *([" and ".join(ends)] if ends else [])]
+            [
+                "expected a number",
+                *([f"in {unit}"] if unit else []),
+                *([" and ".join(ends)] if ends else []),
+                *([other] if within else []),
+            ]
         )
 
 
 def truths_of(contract: Contract) -> Truths:
     """What may be said to be true under a contract."""
+    absent = no_value(contract.data.missing)
     match contract.task:
         case Classification():
-            return TrueClasses(labels_of(contract), contract.texts)
+            return TrueClasses(labels_of(contract), contract.texts, absent)
         case Regression() as task:
-            return TrueNumbers(task)
+            return TrueNumbers(task, absent, contract.data.decimal or ".")
 
 
 def keep(lake: Objects, said: Sequence[Statement], received: datetime, model_version: str) -> str:

@@ -21,6 +21,9 @@ from andamio.storage.ports import ObjectInfo, Objects
 RECIPE = 3
 """Grows when the same raw objects would be read, checked or staged differently: their results get new names."""
 
+CAPTURED_RECIPE = 1
+"""The same of captured records: where there are none, names stay as they are."""
+
 FILE = "sources.json"
 
 
@@ -71,7 +74,9 @@ class Sources:
     @property
     def digest(self) -> str:
         """INPUT: 16 hex digits that name the objects, the contract's data half and the settings."""
-        identity = [RECIPE, sorted(source.version_key for source in self.objects), self.contract, dict(self.settings)]
+        captured = any(source.captured for source in self.objects)
+        recipe: object = [RECIPE, CAPTURED_RECIPE] if captured else RECIPE
+        identity = [recipe, sorted(source.version_key for source in self.objects), self.contract, dict(self.settings)]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
     def are_current(self, lake: Objects) -> bool:

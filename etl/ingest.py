@@ -15,13 +15,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import DTypeLike, NDArray
 
 from andamio.contract import Contract
 from andamio.dataset.columns import contract_columns, file_columns, table_columns
 from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
 from andamio.dataset.records import record_digests
-from andamio.dataset.version import KEY, ROW
+from andamio.dataset.version import KEY, PREPARED_BY, ROW
 from andamio.errors import Violation
 from andamio.prepare.check import check_rows
 from andamio.prepare.code import OwnCode
@@ -44,6 +46,11 @@ from etl.extent import MOST_TEXT, TooMuch, most_rows, too_long, too_many
 from etl.quarantine import PackedRejects, Reject, Rejects, Violations, masked_cells
 from etl.split import SealedSplit, key_columns, row_keys
 from etl.staging import Chunks, Scratch, StagedRows
+
+_OTHER_PREPARE = (
+    "is passed over: its records were made by another prepare.py than the deployed one. The next retraining of the "
+    "watch begins the file anew"
+)
 
 
 @dataclass(slots=True)
@@ -133,8 +140,8 @@ def ingest(
 class _Part:
     """What stays in memory of some rows, `[rows]` each: digests, labels and times of all, the unusable ones by index.
 
-    `records` are digests of the records, None where nothing was captured; `named` says which rows have an id that is
-    not only the prediction's. `broken` are rows that are none, and so have no place among the others.
+    `records` are digests of the records, None where nothing was captured. `broken` are rows that are none, and so have
+    no place among the others.
     """
 
     report: FileReport
@@ -149,7 +156,6 @@ class _Part:
     coerced: Mapping[str, int]
     left_out: NDArray[np.int64]
     records: DigestArray | None = None
-    named: NDArray[np.bool_] | None = None
 
 
 class _Reader:
@@ -183,6 +189,9 @@ class _Reader:
                 self._of_no_use.update(range(first, len(self._parts)))
 
     def _usable(self, report: FileReport, body: BinaryIO) -> bool:
+        if report.source.captured and _prepared_by(body) != self._contract.prepare:
+            report.refused = _OTHER_PREPARE
+            return False
         try:
             report.read_as, blocks = read_file(
                 report.source.key,
@@ -258,7 +267,6 @@ class _Reader:
             dict(table.coerced),
             left_out,
             record_digests(columns, list(contract.inputs)) if self._captured else None,
-            None if ids is None or not report.source.captured else ids != np.array(called, dtype=object),
         )
         if count:
             self._chunks.add(columns)
@@ -359,18 +367,19 @@ class _Reader:
         )
 
     def _beside_equal(self, keys: NDArray[np.uint64], valid: NDArray[np.bool_]) -> None:
-        """Give captured rows that equal a raw row its key, unless they have a group or an id of their own."""
+        """Give captured rows that equal a raw row its key, unless a group says where they belong.
+
+        Their ids do not count: those of raw rows are not valid here, for the raw row took their place.
+        """
         if self._contract.problem.group is not None if self._split is None else self._split.key == "group":
             return
         parts = self._parts
         records = np.concatenate([part.records for part in parts if part.records is not None])
         captured = np.concatenate([np.full(len(part.labels), part.report.source.captured) for part in parts])
-        own = [np.zeros(len(part.labels), dtype=bool) if part.named is None else part.named for part in parts]
-        named = np.concatenate(own)
         raw = np.flatnonzero(valid & ~captured)
         known, first = np.unique(records[raw], return_index=True)
         if len(known):
-            rows = np.flatnonzero(valid & captured & ~named)
+            rows = np.flatnonzero(valid & captured)
             places = np.minimum(np.searchsorted(known, records[rows]), len(known) - 1)
             equal = known[places] == records[rows]
             keys[rows[equal]] = keys[raw[first[places[equal]]]]
@@ -386,6 +395,16 @@ class _Reader:
             places = np.flatnonzero(np.concatenate(has_id) & is_latest)
             is_latest[places[pd.Series(np.concatenate(ids)[places]).duplicated(keep="last").to_numpy()]] = False
         return is_latest
+
+
+def _prepared_by(body: BinaryIO) -> str | None:
+    """The digest of the prepare.py that made a captured file's records; None of none."""
+    try:
+        said = pq.read_schema(body).metadata or {}
+    except pa.ArrowInvalid:
+        said = {}  # the reader says what the file is
+    body.seek(0)
+    return said.get(PREPARED_BY.encode(), b"").decode() or None
 
 
 def _joined(parts: list[NDArray[Any]], dtype: DTypeLike) -> NDArray[Any]:

@@ -39,3 +39,6 @@ class Retrainer(Protocol):
 
     def confirm(self, execution: str, now: datetime) -> Begun | None:
         """Note that the execution is there; None where nobody claimed it."""
+
+    def forget(self) -> None:
+        """Leave no kept record that has a feature which is private now."""

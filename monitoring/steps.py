@@ -68,7 +68,11 @@ class Watch:
 
 
 def gather_step(to: Watch, event: GatherEvent) -> GatheredWindow | NoModel:
-    """Fix the window and its champion, and make one file of each hour's captures."""
+    """Fix the window and its champion, and make one file of each hour's captures.
+
+    Records that were kept for a retraining go where one of their features is private now.
+    """
+    to.retrainer.forget()
     settings, problem = to.contract.monitor, to.contract.problem.name
     window = of_event(event.event, event.started, settings.window_hours)
     fixed = documents.find(to.lake, window.key(WINDOW), FixedWindow)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from andamio.contract.task import Regression, Task
 from andamio.pages.text import number, percent
-from monitoring.figures import figure
+from andamio.stats.figures import figure
 from monitoring.report import Finding, Kind, Retraining
 from monitoring.results import Comparison, DataDrift, FeatureDrift, Performance, Rate
 

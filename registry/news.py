@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from andamio.release.approval import Approval
+from andamio.stats.figures import figure
+from andamio.stats.metrics import in_units
 from andamio.storage.events import EventType, make_event
 from andamio.storage.ports import Events
 from registry.documents import ModelResult
@@ -45,7 +47,10 @@ class News:
 
     def asked(self, approval: Approval) -> None:
         """Tell that a release waits for a person; raises as `Events.put`."""
-        figures = ", ".join(f"{name} {value:.3f}" for name, value in approval.numbers.items())
+        unit = next(filter(in_units, approval.numbers), "")
+        figures = ", ".join(
+            f"{name} {figure('' if name == 'probability' else unit, value)}" for name, value in approval.numbers.items()
+        )
         message = (
             f"Release {approval.release} of run {approval.run} waits for approval until {approval.expires}: "
             f"andamio approve {approval.release}. {approval.reason} ({figures})"

@@ -18,6 +18,7 @@ from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 
 from andamio.contract import Contract
 from andamio.contract.task import PROBABILITIES, VALUE
+from andamio.errors import TrainingError
 from andamio.records.encode import CATEGORIES, NUMBERS, OTHER, Encoded
 from training.documents import ParityResult
 from training.families.catalog import Fitted, FittedPipeline
@@ -26,6 +27,10 @@ from training.own.convert import OPSETS, convert, with_usual_inputs
 from training.own.fit import Own
 
 TOLERANCE = 1e-5
+ROUNDING = 2**-22
+"""What float32 leaves of a number open, as a share of it."""
+LARGEST_ROUNDING = 0.01
+"""How many standard deviations of the target that may be: more, and parity would prove nothing."""
 TRAIN_ROWS, PERTURBED_ROWS = 20_000, 2_000
 """How many rows parity is proven on, at most: of train as they are, and of each kind of perturbed copies."""
 
@@ -149,11 +154,23 @@ class Ruler:
 
     @classmethod
     def of(cls, fitted: FittedPipeline) -> Ruler:
-        """The ruler of a model; float32 cannot tell numbers apart that lie far from 0 and close together."""
+        """The ruler of a model; float32 cannot tell numbers apart that lie far from 0 and close together.
+
+        Raises `TrainingError` when it rounds them by more than a hundredth of their standard deviation.
+        """
         if not isinstance(fitted, FittedRegressor):
             return cls()
         scale = fitted.scale
-        return cls(TOLERANCE + 2**-22 * scale.largest / scale.spread, scale.log, scale.spread)
+        rounding = ROUNDING * scale.largest / scale.spread
+        if rounding > LARGEST_ROUNDING:
+            of_what = "logarithm of the target" if scale.log else "target"
+            raise TrainingError(
+                f"The {of_what} lies so far from 0 ({scale.largest:.3g}) for its standard deviation "
+                f"({scale.spread:.3g}) that float32, in which models answer, rounds it by {rounding:.2g} standard "
+                f"deviations, and {LARGEST_ROUNDING:g} is allowed: parity would prove nothing. Subtract an offset from "
+                "the target in the data, and add it to the answers."
+            )
+        return cls(TOLERANCE + rounding, scale.log, scale.spread)
 
     def difference(self, one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
         """The largest difference of two predictions."""

@@ -42,7 +42,7 @@ def out_of_fold(contract: Contract, train: TrainingRows, scores: NDArray[np.floa
         classes=contract.task.outputs,
         labels=tuple(train.labels[picked].tolist()),
         groups=tuple(groups.tolist()),
-        scores=tuple(map(tuple, np.round(scores[picked], 9).tolist())),
+        scores=tuple(map(tuple, _shortened(contract, scores[picked]).tolist())),
     )
 
 
@@ -52,6 +52,13 @@ def out_of_fold_of(document: OutOfFoldScores) -> OutOfFold:
     labels = np.asarray(document.labels, dtype=np.float64 if of_numbers else np.int64)
     scores = np.asarray(document.scores, dtype=np.float64).reshape(len(labels), -1)
     return OutOfFold(labels, np.asarray(document.groups).astype(np.str_), scores)
+
+
+def _shortened(contract: Contract, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Nine decimals of a probability; nine digits of a number, whose unit may be as small as it likes."""
+    if not isinstance(contract.task, Regression):
+        return np.round(scores, 9)
+    return np.array([float(f"{score:.9g}") for score in scores.flat], dtype=np.float64).reshape(scores.shape)
 
 
 def _draw(rows: int, max_rows: int, seed: int) -> NDArray[np.int64]:

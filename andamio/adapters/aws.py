@@ -44,6 +44,8 @@ FULL_PAGE = 10_000
 """Log events of one answer, at most."""
 API_ID = re.compile(r"([a-z0-9]+)\.execute-api|/restapis/([a-z0-9]+)/")
 """The id of an API in its address, AWS's or the emulator's."""
+ServiceError = ClientError
+"""What a service answers that refuses a call, for callers that go on without."""
 GONE = re.compile("404|NotFound|DoesNotExist|NoSuch")
 """What services call it that a resource is not there."""
 

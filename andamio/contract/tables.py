@@ -250,6 +250,14 @@ class Data(Section):
             raise ValueError(f"decimal and thousands are both '{self.decimal}': no number can be read like that")
         return self
 
+    @field_validator("files")
+    @classmethod
+    def _files_differ(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if value.count(name) > 1:
+                raise ValueError(f"'{name}' is listed twice: its rows would be read twice")
+        return value
+
     @field_validator("encoding")
     @classmethod
     def _encoding_is_known(cls, value: str | None) -> str | None:
@@ -390,7 +398,8 @@ class RawColumn(Feature):
     def as_sent(self) -> Sent:
         """The column as it is read: a text is a category of any value."""
         said = self.model_dump()
-        return Sent(**{**said, "type": "category" if self.type == "text" else self.type})
+        text = self.type == "text"
+        return Sent(**{**said, "type": "category" if text else self.type, "as_written": text})
 
 
 class Sent(Feature):
@@ -398,6 +407,8 @@ class Sent(Feature):
 
     example: str | int | float | None = None
     """A value for the examples of the API's page."""
+    as_written: bool = False
+    """Whether it is a `text`: prepare.py gets its cells as a file writes them, whatever its decimal mark."""
 
 
 class Costs(Section):

@@ -80,6 +80,10 @@ class Regression:
     linear: ClassVar = "ridge"
     floor: ClassVar[Literal["majority_class", "median"]] = "median"
 
+    def holds(self, value: float) -> bool:
+        """Whether a number lies within the target's range."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
     @property
     def described(self) -> str:
         """What a row's answer is, for a message."""

@@ -23,6 +23,9 @@ SAMPLES = "samples.json"
 KEY, ROW = "_key", "_row"
 """Columns of every data version: the split key's digest, and the row's own identity."""
 
+PREPARED_BY = "andamio.prepare"
+"""Metadata of captured records: the digest of the prepare.py that made their features; absent where none did."""
+
 
 def current_version(lake: Objects) -> str:
     """The data version that ETL published last; raises `TrainingError` when there is none."""

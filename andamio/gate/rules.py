@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 
 from andamio.gate.decision import Contender, Decision, Figure, Guard, Holdout, Outcome, OutOfFold, Recent, Rule, Rules
 from andamio.stats.bootstrap import Comparison, Interval, Scorer, compare, compare_unpaired
+from andamio.stats.figures import figure
 from andamio.stats.metrics import higher_is_better, in_units
 
 _ROUNDING = 1e-12
-"""Less than this is no gain: 0.86 - 0.85 is not more than 0.01."""
+"""Less than this is no gain: 0.86 - 0.85 is not more than 0.01. A share of the baseline, of a metric in units."""
 
 MIN_ROWS = 20
 """Rows of each class that make recent rows, and rows in all that make a slice, worth a judgement."""
@@ -174,17 +175,17 @@ def decide(
             "gather more, or choose another metric in [training].",
         )
     required = required_gain(comparison.baseline.value)
-    probability = _share_of_gains(comparison, required)
+    probability = _share_of_gains(comparison, rules, required)
     recent, newer = _recent(holdout, candidate, baseline, sign, len(prior), rules) if champion else (None, None)
     if recent is not None and newer is not None:
         rule = "recent"
-        promoted, explanation = _not_worse(comparison.gain, newer, recent.rows, rules)
+        promoted, explanation = _not_worse(comparison, newer, recent.rows, rules)
     else:
         promoted, explanation = _confidently_better(probability, required, recent, rules)
     reason = (
-        f"On {len(holdout.labels)} rows that no training run saw, {rules.metric} is {comparison.score.value:.4f} "
-        "against "
-        f"{comparison.baseline.value:.4f} of {against}: a gain of {_interval_text(comparison.gain)}. {explanation}, "
+        f"On {len(holdout.labels)} rows that no training run saw, {rules.metric} is "
+        f"{_text(comparison.score.value, rules)} against {_text(comparison.baseline.value, rules)} of {against}: "
+        f"a gain of {_interval_text(comparison.gain, rules)}. {explanation}, "
         "so it is "
         f"{'promoted' if promoted else 'not promoted'}."
     )
@@ -222,7 +223,7 @@ def _recent(
         count=rules.resamples,
     )
     return Recent(
-        rows=len(rows), class_rows=counts, enough=True, **_figures(new), probability=_share_of_gains(new)
+        rows=len(rows), class_rows=counts, enough=True, **_figures(new), probability=_share_of_gains(new, rules)
     ), new
 
 
@@ -230,9 +231,14 @@ def _figures(comparison: Comparison) -> dict[str, Figure]:
     return {name: Figure.of(getattr(comparison, name)) for name in ("score", "baseline", "gain")}
 
 
-def _share_of_gains(comparison: Comparison, above: float = 0.0) -> float:
+def _rounding(comparison: Comparison, rules: Rules) -> float:
+    """What is no gain."""
+    return _ROUNDING * abs(comparison.baseline.value) if in_units(rules.metric) else _ROUNDING
+
+
+def _share_of_gains(comparison: Comparison, rules: Rules, above: float = 0.0) -> float:
     """The share of resamples with a gain above so much."""
-    return float(np.mean(comparison.gains > above + _ROUNDING))
+    return float(np.mean(comparison.gains > above + _rounding(comparison, rules)))
 
 
 def _by_cross_validation(
@@ -264,12 +270,12 @@ def _by_cross_validation(
         )
         caveat = ", each on its own training rows, so that only a large gain shows"
     required = required_gain(comparison.baseline.value)
-    probability = _share_of_gains(comparison, required)
+    probability = _share_of_gains(comparison, rules, required)
     promoted, explanation = _confidently_better(probability, required, None, rules)
     reason = (
         f"By repeated cross-validation, on {len(own.labels)} training rows out of fold{caveat}, {rules.metric} is "
-        f"{comparison.score.value:.4f} against {comparison.baseline.value:.4f} of {against}: a gain of "
-        f"{_interval_text(comparison.gain)}. "
+        f"{_text(comparison.score.value, rules)} against {_text(comparison.baseline.value, rules)} of {against}: "
+        f"a gain of {_interval_text(comparison.gain, rules)}. "
         f"{explanation}, so it is {'promoted' if promoted else 'not promoted'}. The evidence is low: gather more rows."
     )
     numbers = {**_figures(comparison), "probability": probability, "out_of_fold_rows": len(own.labels)}
@@ -296,19 +302,19 @@ def _confidently_better(
     return probability >= rules.confidence, explanation
 
 
-def _not_worse(gain: Interval, newer: Comparison, rows: int, rules: Rules) -> tuple[bool, str]:
+def _not_worse(everywhere: Comparison, newer: Comparison, rows: int, rules: Rules) -> tuple[bool, str]:
     """Whether a challenger is not worse, on all rows and on the `rows` that are newer than the champion's data."""
-    gain_on_all, gain_on_recent, probability = gain.value, newer.gain.value, _share_of_gains(newer)
-    gain_text = _interval_text(newer.gain)
+    compared = {"all rows": everywhere, "the new rows": newer}
+    worse = [name for name, each in compared.items() if each.gain.value < -_rounding(each, rules)]
+    is_better = any(each.gain.value > _rounding(each, rules) for each in compared.values())
+    probability = _share_of_gains(newer, rules)
+    gain_text = _interval_text(newer.gain, rules)
     new = f"{rows} of them arrived since the champion's data, and on these the gain is {gain_text}"
-    if min(gain_on_all, gain_on_recent) >= -_ROUNDING and max(gain_on_all, gain_on_recent) > _ROUNDING:
+    if not worse and is_better:
         return True, f"{new}. It has seen newer data and is worse on neither, and that is asked for"
     if probability >= rules.confidence:
         certainty = f"better on the new rows in {probability:.1%} of {rules.resamples} resamples"
         return True, f"{new}. It is {certainty} ({rules.confidence:.1%} is asked for), whatever the older rows say"
-    worse = [
-        name for name, value in (("all rows", gain_on_all), ("the new rows", gain_on_recent)) if value < -_ROUNDING
-    ]
     failed = f"It is worse on {' and on '.join(worse)}" if worse else "It is exactly as good on both"
     return False, (
         f"{new}. {failed}, and better on the new ones in {probability:.1%} of {rules.resamples} resamples "
@@ -343,8 +349,13 @@ def with_attempt_number(decision: Decision, tries: int) -> Decision:
     return decision.model_copy(update={"reason": reason, "tries": tries})
 
 
-def _interval_text(interval: Interval) -> str:
-    return f"{interval.value:+.4f} (95% interval {interval.low:+.4f} to {interval.high:+.4f})"
+def _text(value: float, rules: Rules, *, signed: bool = False) -> str:
+    return figure(rules.metric, value, signed=signed, decimals=4)
+
+
+def _interval_text(interval: Interval, rules: Rules) -> str:
+    value, low, high = (_text(each, rules, signed=True) for each in (interval.value, interval.low, interval.high))
+    return f"{value} (95% interval {low} to {high})"
 
 
 def _counts_text(counts: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,39 @@ def check_example(contract: Contract, code: OwnCode | None) -> None:
             f"{code.file}: the example record is refused: {first.field or 'the record'} {first.reason}. Give the "
             'columns of [raw] an example that fits: example = "..."'
         )
+
+
+def check_requests(contract: Contract, code: OwnCode | None) -> None:
+    """Raise `PrepareError`, which names the column, where prepare fails for a record that the contract allows.
+
+    It is the example without each value that may be missing, one by one and all together, and with an odd text in each
+    column that takes any. A record that prepare refuses with a ValueError is well answered.
+    """
+    if code is None or not contract.prepares:
+        return
+    example = example_record(contract.sent)
+    for columns, sent, record in _allowed(contract.sent, example):
+        try:
+            prepared(contract, code, parse_records(contract.sent, [record]))
+        except PrepareError as error:
+            raise PrepareError(
+                f"{error}: it fails for a record with {sent} in {columns}, which the contract allows, so the API would "
+                'answer 500. Let prepare take it, or refuse it: raise ValueError("...")',
+                detail=error.detail,
+            ) from error
+
+
+def _allowed(sent: Contract, example: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Records that are unlike the example: the columns that were changed and what they hold, in words."""
+    optional = [name for name, feature in sent.inputs.items() if not feature.required]
+    for name in optional:
+        yield f"'{name}'", "no value", {**example, name: None}
+    if len(optional) > 1:
+        yield ", ".join(f"'{name}'" for name in optional), "no value", {**example, **dict.fromkeys(optional)}
+    odd = next(text for text in ("?", "#", "~", "odd") if text not in sent.data.missing)
+    for name, feature in sent.inputs.items():
+        if feature.type == "category" and feature.accepts_unknown:
+            yield f"'{name}'", f'"{odd}"', {**example, name: odd}
 
 
 def check_rows(contract: Contract, code: OwnCode | None, sent: Table, *, training: bool) -> None:

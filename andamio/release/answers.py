@@ -19,6 +19,7 @@ from andamio.contract.task import Classification, Regression
 from andamio.errors import ReleaseError
 from andamio.release.threshold import labels_from
 from andamio.stats.conformal import Margins
+from andamio.stats.rounding import inside
 
 if TYPE_CHECKING:
     from andamio.release.release import Release
@@ -62,6 +63,9 @@ class Answers(Protocol):
 
     def explained(self, scores: Scores) -> tuple[int, Fields]:
         """The output that is explained of the one row `[1, outputs]`, and what an explanation says of it."""
+
+    def shortened(self, contribution: float) -> float:
+        """A contribution to an answer, as a log line has it."""
 
     def about(self) -> Fields:
         """What a client is told of them, whatever the record."""
@@ -132,6 +136,10 @@ class ClassAnswers:
             "probability": float(scores[0, output]),
         }
 
+    def shortened(self, contribution: float) -> float:
+        """To six decimals, as probabilities are."""
+        return round(contribution, 6)
+
     def about(self) -> Fields:
         """The classes with their texts, the positive one of two, and its threshold."""
         positive = self.told.classes[self.positive] if self.positive >= 0 else None
@@ -180,9 +188,10 @@ class ValueAnswers:
     high: float | None
 
     def split(self, scores: Scores) -> tuple[Labels, Scores]:
-        """Value, low and high of each row; an end that float32 does not hold is the largest that it does."""
-        ends = self.margins.around(scores[:, 0], self.low, self.high)
-        numbers = np.stack([scores[:, 0], *(np.clip(end, -LARGEST_NUMBER, LARGEST_NUMBER) for end in ends)], axis=1)
+        """Value, low and high of each row; an end that float32 does not hold is the nearest one within that it does."""
+        least = -LARGEST_NUMBER if self.low is None else inside(self.low, np.inf)
+        most = LARGEST_NUMBER if self.high is None else inside(self.high, -np.inf)
+        numbers = np.stack([scores[:, 0], *self.margins.around(scores[:, 0], least, most)], axis=1)
         return np.zeros(len(scores), dtype=np.int64), numbers.astype(np.float32)
 
     def longest(self) -> Iterator[Fields]:
@@ -193,6 +202,10 @@ class ValueAnswers:
         """The value."""
         _, numbers = self.split(scores)
         return 0, self.told.fields(0, numbers[0].tolist())
+
+    def shortened(self, contribution: float) -> float:
+        """To six digits, since the unit may be of any size."""
+        return float(f"{contribution:.6g}")
 
     def about(self) -> Fields:
         """The unit, the range of the target, and the level of the intervals."""

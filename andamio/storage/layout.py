@@ -20,6 +20,8 @@ DATASETS = "datasets/"
 CAPTURES = "captures/"
 FEEDBACK = "feedback/"
 MONITORING = "monitoring/"
+REPORTS = MONITORING + "dt="
+"""The windows of the watch, which expire; what the watch has to remember does not lie there."""
 TRIALS = "trials/"
 # Prefixes of the models bucket.
 RUNS = "runs/"
@@ -37,7 +39,7 @@ BATCHES = "batches/"
 
 LATEST_REPORT = MONITORING + "latest.json"
 RETRAINING = MONITORING + "retraining.json"
-"""The trainings that the watch started: lock, cool-down and weekly budget."""
+"""The trainings that the watch started: lock, cool-down and weekly budget. It never expires."""
 CAPTURED_RECORDS = CAPTURED + "records.parquet"
 CURRENT_DATASET = DATASETS + "current.json"
 SPLIT = DATASETS + "split.json"
@@ -185,4 +187,4 @@ def feedback(hour: datetime, file: str = "") -> str:
 
 def monitoring(end: datetime, file: str = "") -> str:
     """The folder of what was found in the window that ends at a moment, or one file of it."""
-    return f"{MONITORING}{end.astimezone(UTC).strftime('dt=%Y-%m-%d/%H%M%S/')}{file}"
+    return f"{REPORTS}{end.astimezone(UTC).strftime('%Y-%m-%d/%H%M%S/')}{file}"

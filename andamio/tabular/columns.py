@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from andamio.contract import Contract
+from andamio.contract.tables import Sent
 from andamio.contract.task import Regression
 from andamio.tabular.refused import RefusedFile
 
-Kind = Literal["number", "moment", "text"]
+Kind = Literal["number", "moment", "text", "written"]
+"""Texts are compared, so "1,5" of a file with decimal commas is 1.5; those that are `written` stay as they are."""
 
 Kinds = Mapping[str, Kind]
 """The type of each wanted column, by its name, whether or not the file has the column."""
@@ -48,4 +50,6 @@ def _kind(contract: Contract, name: str) -> Kind:
         return "number"
     if feature is not None and feature.type in ("integer", "number"):
         return "number"
+    if isinstance(feature, Sent) and feature.as_written:
+        return "written"
     return "moment" if name == contract.problem.time or (feature and feature.type == "date") else "text"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -38,7 +40,7 @@ class Watch(Construct):
         options: Options,
         bundle: Bundle,
         stores: Stores,
-        contract: lambda_.ILayerVersion,
+        layers: Sequence[lambda_.ILayerVersion],
         etl: sfn.IStateMachine,
     ) -> None:
         super().__init__(scope, id)
@@ -63,7 +65,7 @@ class Watch(Construct):
             scratch_mib=8192,
             timeout=900,
             given_role=options.existing_role_arn,
-            layers=[contract],
+            layers=layers,
         )
         self.machine = FileMachine(
             self,

@@ -54,6 +54,9 @@ LONGEST_ETL = 6 * 3600
 # What the function that trains has. It is told, and gives a trial the rows that fit.
 TRAIN_SECONDS, TRAIN_MEMORY_MB = 900, 3008
 
+# A challenger is watched for ten times `[release] minutes` at most, which is a day at most.
+LONGEST_TRIAL_DAYS = 10
+
 # Where the lake keeps the API's access log.
 ACCESS_LOG = "access/"
 
@@ -127,6 +130,7 @@ class ProblemStack(Stack):
 
     def _store(self) -> None:
         """Where data, models, batches and predictions lie."""
+        keep_days = self._problem.contract.monitor.keep_days
         self._lake = DataBucket(
             self,
             "Lake",
@@ -136,12 +140,11 @@ class ProblemStack(Stack):
             expire={
                 layout.STAGING: 30,
                 ACCESS_LOG: 90,
-                **dict.fromkeys(
-                    (layout.CAPTURES, layout.FEEDBACK, layout.MONITORING, layout.TRIALS),
-                    self._problem.contract.monitor.keep_days,
-                ),
+                **dict.fromkeys((layout.CAPTURES, layout.FEEDBACK, layout.REPORTS, layout.LATEST_REPORT), keep_days),
+                layout.TRIALS: max(keep_days, LONGEST_TRIAL_DAYS + 1),
             },
-            forget={layout.DATASETS: 365},
+            # The lock and the budget of retraining are one object, which changes and never goes.
+            forget={layout.DATASETS: 365, layout.CAPTURED: 365, layout.RETRAINING: 7},
         )
         self._models = DataBucket(self, "Models", removal_policy=self._data_policy, forget={layout.SERVING: 365})
         self._batch = DataBucket(
@@ -370,7 +373,8 @@ class ProblemStack(Stack):
             options=self._options,
             bundle=self._bundles["monitor"],
             stores=self._stores,
-            contract=contract,
+            # What was captured is trained on beside rows of the deployed prepare.py alone.
+            layers=[contract, *self._code],
             etl=self._etl_machine,
         )
         machines = [self._etl_machine, self._train_machine, self._scoring.machine, self._watch.machine]

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from andamio.pages import theme
-from monitoring.figures import score
+from andamio.stats.figures import score
 from monitoring.report import Trend
 from monitoring.results import Calibration, CellShares, Decile, FeatureDrift
 

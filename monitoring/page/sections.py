@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from andamio.contract import Contract
 from andamio.pages.text import NOTHING, number, percent
 from andamio.pages.view import Cell, Figure, Section, Table
+from andamio.stats.figures import figure
 from monitoring import words
-from monitoring.figures import figure
 from monitoring.page import charts
 from monitoring.report import Report
 from monitoring.results import Comparison, DataDrift, Performance, Residuals

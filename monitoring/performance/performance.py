@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract.task import Classification, Regression
+from andamio.stats.figures import figure
 from andamio.stats.metrics import in_units
-from monitoring.figures import figure
 from monitoring.performance import difference, strata
 from monitoring.performance.calibration import calibration
 from monitoring.performance.difference import MOST_ROWS, Estimated, Measure

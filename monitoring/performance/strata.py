@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from andamio.contract.task import Regression
 from andamio.release.threshold import labels_from
+from andamio.stats.figures import score
 from monitoring.drift import psi, two_samples
-from monitoring.figures import score
 from monitoring.performance.window import Floats, Labelled, Labels
 from monitoring.reference import Reference
 from monitoring.results import Coverage, Decile

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from andamio.gate.decision import Figure
+from andamio.stats.figures import figure
 from andamio.stats.metrics import higher_is_better
 from registry.card.columns import by_feature
 from registry.card.facts import Facts
@@ -129,8 +131,12 @@ def _guard(facts: Facts) -> str:
         f"Guard: the {loss} of a model, out of fold, is not above that of a plain {family(task.linear)} by "
         "more than one standard error of the difference"
     )
+    loss_of = "log_loss" if facts.evaluation.numbers is None else facts.metric
     failed = [each for each in facts.fit.guarded if not each.passed]
-    named = [f"{escaped(each.trial)} ({each.loss_gap:+.3f} ± {number(each.error)})" for each in failed]
+    named = [
+        f"{escaped(each.trial)} ({figure(loss_of, each.loss_gap, signed=True)} ± {number(each.error, of=loss_of)})"
+        for each in failed
+    ]
     if any(each.trial == facts.fit.trial for each in failed):
         if _any_passed(facts):
             did = "**This one did not pass it**; the exports of those that did failed. Did not pass"
@@ -153,8 +159,8 @@ def _curse(facts: Facts) -> str:
         return ""
     holdout = facts.evaluation.metrics[facts.metric]
     figures = (
-        f"Cross-validated it has {metric(facts.plan.metric)} {number(chosen.mean)}; on the holdout, which had no part "
-        f"in the choice, {interval(holdout)}."
+        f"Cross-validated it has {metric(facts.plan.metric)} {number(chosen.mean, of=facts.plan.metric)}; on the "
+        f"holdout, which had no part in the choice, {interval(holdout, of=facts.metric)}."
     )
     picked = len(done) > 1 and chosen is _best(facts, facts.done)
     if not picked or holdout.value is None or facts.low_evidence or _sign(facts) * (chosen.mean - holdout.value) <= 0:
@@ -236,7 +242,7 @@ def _worth(facts: Facts, whole: ScoredTrial, selected: ScoredTrial) -> str:
     """What selecting did to the cross-validated mean, and to the holdout's figures where these were measured."""
     gain = -_behind(facts, selected, whole)
     changed = "gained" if gain > 0 else "cost" if gain < 0 else "changed"
-    told = f"Leaving columns out {changed} {number(abs(gain), 4)}"
+    told = f"Leaving columns out {changed} {number(abs(gain), 4, of=facts.plan.metric)}"
     if abs(gain) >= _difference_error(facts, selected, whole):
         return f"{told}. {_on_holdout(facts, selected)}".strip()
     told = f"{told}, less than one standard error of the difference"
@@ -256,7 +262,8 @@ def _on_holdout(facts: Facts, selected: ScoredTrial) -> str:
             continue
         ends = sorted((abs(gain.low), abs(gain.high)))
         better = "better" if gain.value > 0 else "worse"
-        told.append(f"{better} in {metric(name)} by {number(abs(gain.value))} ({number(ends[0])} to {number(ends[1])})")
+        shown = interval(Figure(value=abs(gain.value), low=ends[0], high=ends[1]), of=name)
+        told.append(f"{better} in {metric(name)} by {shown}")
     return f"The holdout tells it from a plain {family(plain)} with all columns: {' and '.join(told)}." if told else ""
 
 
@@ -281,8 +288,9 @@ def _difference_error(facts: Facts, trial: ScoredTrial, best: ScoredTrial) -> fl
 def _difference(facts: Facts, trial: ScoredTrial, best: ScoredTrial) -> str:
     if trial is best:
         return "best"
-    return f"{number(_behind(facts, trial, best), 4)} ± {number(_difference_error(facts, trial, best), 4)}"
+    name, error = facts.plan.metric, _difference_error(facts, trial, best)
+    return f"{number(_behind(facts, trial, best), 4, of=name)} ± {number(error, 4, of=name)}"
 
 
 def _mean(trial: ScoredTrial) -> str:
-    return f"{number(trial.mean)} ± {number(trial.se)}"
+    return f"{number(trial.mean, of=trial.metric)} ± {number(trial.se, of=trial.metric)}"

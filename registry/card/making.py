@@ -161,7 +161,8 @@ def limits(facts: Facts) -> Section:
     if figure.low is not None and figure.high is not None:
         found.append(
             f"A holdout of {counted(facts.evaluation.rows, 'row')} fixes {metric(facts.metric)} to within "
-            f"{number(figure.high - figure.low)}: a smaller difference between two models may be chance."
+            f"{number(figure.high - figure.low, of=facts.metric)}: a smaller difference between two models may be "
+            "chance."
         )
     found += _ranges(facts)
     conflicting_rows = facts.profile.conflicts.rows if facts.profile else 0
@@ -230,7 +231,7 @@ def gate(facts: Facts) -> Section:
     when = f", {escaped(facts.decision_day)}" if facts.decision_day else ""
     parts = [f"**{outcome}**{when}. {escaped(decision.reason, SENTENCE)}"]
     rows = [
-        [name, interval(figure)]
+        [name, interval(figure, of=decision.metric)]
         for name, figure in (
             ("this model", decision.score),
             (escaped(decision.against), decision.baseline),

@@ -15,7 +15,7 @@ def errors(facts: Facts, found: Numbers) -> Section:
     biased = bias.low is not None and bias.high is not None and (bias.low > 0 or bias.high < 0)
     parts = [
         f"The target varies by {_amount(found.spread)}{unit} on the holdout (its standard deviation). Predictions lie "
-        f"{'**' if biased else ''}{interval(bias)}{unit} above the truth on average"
+        f"{'**' if biased else ''}{interval(bias, of='mae')}{unit} above the truth on average"
         + ("**: beyond chance, so they are biased." if biased else ", which may be chance."),
         table(
             ["predicted", "rows", "predicted on average", "true on average", "off by (root mean square)"],
@@ -52,7 +52,7 @@ def intervals(facts: Facts, found: Numbers) -> Section:
         "the errors of out-of-fold predictions, within the range that the contract gives the target.",
         f"On the holdout it held {covered.share:.1%} of {counted(covered.rows, 'row')} (95% interval "
         f"{covered.low:.1%} to {covered.high:.1%}){_verdict(covered)}. It is {_amount(covered.width)}{_unit(found)} "
-        f"wide on average; the pinball loss of its ends is {number(covered.pinball)}.",
+        f"wide on average; the pinball loss of its ends is {number(covered.pinball, of='pinball')}.",
         "It is as wide for every row"
         + (" in proportion to the prediction" if found.log else "")
         + ": the promise is about all rows together, and some kinds of rows miss it more often.",

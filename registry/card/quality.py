@@ -38,9 +38,9 @@ def figures(facts: Facts) -> Section:
     success = evaluation.success
     if success:
         verdict = "met" if success.holds else "**not met**"
-        parts.append(
-            f"Asked for by the contract: {code(success.rule)}. It is {verdict}: the figure is {number(success.value)}."
-        )
+        rule = facts.contract.problem.success_rule()
+        figure_text = number(success.value, of=rule[0] if rule else "")
+        parts.append(f"Asked for by the contract: {code(success.rule)}. It is {verdict}: the figure is {figure_text}.")
     else:
         parts.append("The contract asks for no figure in particular.")
     parts.append(
@@ -57,13 +57,13 @@ def _against_plain(facts: Facts) -> str:
         return ""
     told = "" if gain.low > 0 or gain.high < 0 else ": these rows show no difference"
     worse = [
-        f"{metric(name)} by {interval(_loss(each))}"
+        f"{metric(name)} by {interval(_loss(each), of=name)}"
         for name, each in sorted(facts.evaluation.gains[plain].items())
         if name != facts.metric and each.high is not None and each.high < 0
     ]
     return (
         f"Compared row by row, its gain over a plain {family(plain)} in {metric(facts.metric)} is "
-        f"{interval(gain.figure)}{told}."
+        f"{interval(gain.figure, of=facts.metric)}{told}."
         + (f" Beyond chance it is worse than that in {' and in '.join(worse)}." if worse else "")
     )
 
@@ -87,17 +87,17 @@ def _table(facts: Facts) -> str:
     rows = []
     for name in sorted(evaluation.metrics, key=lambda name: name != facts.metric):
         shown = metric(name)
-        row = [f"**{shown}**" if name == facts.metric else shown, interval(evaluation.metrics[name])]
+        row = [f"**{shown}**" if name == facts.metric else shown, interval(evaluation.metrics[name], of=name)]
         if crossed:
-            row.append(interval(crossed[name]))
-        row += [interval(figures[name]) for figures in baselines.values()]
+            row.append(interval(crossed[name], of=name))
+        row += [interval(figures[name], of=name) for figures in baselines.values()]
         rows.append([f"{row[0]} ({MEANINGS.get(name, '')})" if name in MEANINGS else row[0], *row[1:]])
     return table(header, rows)
 
 
 def brief_table(facts: Facts) -> str:
     """The holdout's figures, without words."""
-    rows = [[metric(name), interval(facts.evaluation.metrics[name])] for name in facts.evaluation.metrics]
+    rows = [[metric(name), interval(facts.evaluation.metrics[name], of=name)] for name in facts.evaluation.metrics]
     return table(["holdout", "value (95% interval)"], rows)
 
 
@@ -213,13 +213,14 @@ def slices(facts: Facts) -> Section | None:
     ranked = sorted(found, key=order_of_slices)
     worse = [item for item in ranked if item.worse]
     shown = ranked[: max(SLICES_SHOWN, len(worse))]
+    loss_of = "brier" if facts.evaluation.numbers is None else "rmse"
     rows = [
         [
             f"{escaped(item.feature)}: {escaped(item.slice)}",
             f"{item.rows:,}",
-            interval(item),
-            number(item.brier if item.brier is not None else _loss_of(item)),
-            number(item.expected),
+            interval(item, of=facts.metric),
+            number(item.brier if item.brier is not None else _loss_of(item), of=loss_of),
+            number(item.expected, of=loss_of),
             "**worse**" if item.worse else "" if item.enough else "too few rows",
         ]
         for item in shown
@@ -273,7 +274,7 @@ def importance(facts: Facts) -> Section | None:
         "It says what the model leans on, not what causes what; of features that say the same, each looks unimportant.",
         table(
             ["feature", "worse by (95% interval)"],
-            [[escaped(item.feature), interval(item)] for item in found[:FEATURES_SHOWN]],
+            [[escaped(item.feature), interval(item, of=measured)] for item in found[:FEATURES_SHOWN]],
         ),
     ]
     if len(found) > FEATURES_SHOWN:

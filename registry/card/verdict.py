@@ -84,7 +84,7 @@ def beats(facts: Facts, baseline: str) -> bool | None:
 
 def _evidence(facts: Facts) -> str:
     rows, name = facts.evaluation.rows, metric(facts.metric)
-    shown = interval(facts.figure).replace(" (", " (95% interval ")
+    shown = interval(facts.figure, of=facts.metric).replace(" (", " (95% interval ")
     if facts.low_evidence:
         classes = facts.evaluation.classes
         few = f", {min(classes.values())} of one class" if classes else ""
@@ -146,7 +146,11 @@ def _plain_regression(facts: Facts) -> list[str]:
     """What is to be said beside a plain linear model; nothing, when it is one and no worse than by default."""
     plain = facts.contract.task.linear
     gain = gain_over(facts, plain)
-    by = "" if gain is None else f": on the same rows its {metric(facts.metric)} gains {interval(gain.figure)}"
+    by = (
+        ""
+        if gain is None
+        else f": on the same rows its {metric(facts.metric)} gains {interval(gain.figure, of=facts.metric)}"
+    )
     if gain is not None and gain.high < 0:
         return [f"**A plain {family(plain)} is better**{by}."]
     itself = facts.fit.family == plain and facts.fit.selection == "none"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from andamio.gate.decision import Figure
+from andamio.stats.figures import figure
+from andamio.stats.metrics import in_units
 from training.evaluate.documents import SliceFigure
 
 METRICS = {
@@ -33,16 +35,20 @@ MEANINGS = {
 }
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A figure with so many decimals."""
-    return "undefined" if value is None else f"{value:.{digits}f}"
+def number(value: float | None, digits: int = 3, *, of: str = "") -> str:
+    """A figure with so many decimals; as long as its size asks for when it is `of` a metric in the target's unit."""
+    return "undefined" if value is None else figure(of, value, decimals=digits)
 
 
-def interval(figure: Figure | SliceFigure) -> str:
-    """A figure with its 95% interval: with three decimals, or up to six to tell the ends apart."""
-    value, low, high = figure.value, figure.low, figure.high
+def interval(found: Figure | SliceFigure, *, of: str = "") -> str:
+    """A figure with its 95% interval: with three decimals, or up to six to tell the ends apart; `of` as above."""
+    value, low, high = found.value, found.low, found.high
     if value is None or low is None or high is None:
-        return number(value)
+        return number(value, of=of)
+    if in_units(of):
+        if 0 < high - low < 0.001 * max(abs(low), abs(high)):
+            return f"{value:.8g} ({low:.8g} to {high:.8g})"
+        return f"{number(value, of=of)} ({number(low, of=of)} to {number(high, of=of)})"
     apart = (digits for digits in range(3, 6) if low == high or number(low, digits) != number(high, digits))
     digits = next(apart, 6)
     return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"

@@ -120,7 +120,7 @@ def _of_no_use(contract: Contract, own: Contract) -> str | None:
     group = contract.problem.group
     if group is not None and group not in contract.inputs:
         return "incomplete"
-    if contract.task.name != own.task.name:
+    if contract.task.name != own.task.name or contract.prepare != own.prepare:
         return "contract"
     types = {name: feature.type for name, feature in contract.inputs.items()}
     captured = {name: own.inputs[name].type for name in features_of(own)}

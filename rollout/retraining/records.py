@@ -7,7 +7,7 @@ prediction count. The file grows by If-Match, so that of two that write at once 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.version import ROW
+from andamio.dataset.version import PREPARED_BY, ROW
 from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
 from andamio.storage import layout
 from andamio.storage.ports import Objects
@@ -70,21 +70,37 @@ class LabelledRecords:
 def keep(lake: Objects, contract: Contract, found: LabelledRecords) -> None:
     """Add records to the file, or put them in the place of what it has of the same ones; nothing new, nothing written.
 
-    Where the contract has other columns now, the file begins anew.
+    Where the contract has other columns now, or another prepare.py, the file begins anew.
     """
     added = _table(contract, found)
     for _ in range(_MAX_ATTEMPTS):
         held, etag = _held(lake)
-        before = held if held is not None and held.schema.equals(added.schema) else added.slice(0, 0)
+        before = (
+            held if held is not None and held.schema.equals(added.schema, check_metadata=True) else added.slice(0, 0)
+        )
         names = set(added.column(RECORD).to_pylist())
         stays = pa.array([name not in names for name in before.column(RECORD).to_pylist()], pa.bool_())
         after = pa.concat_tables([before.filter(stays), added]).combine_chunks()
         after = after.slice(max(0, after.num_rows - MOST_RECORDS))
-        if held is not None and _ordered(after).equals(_ordered(held)):
+        if held is not None and _ordered(after).equals(_ordered(held), check_metadata=True):
             return
         if _write(lake, after, etag):
             return
-    raise DataError(f"{layout.CAPTURED_RECORDS} kept changing: start the execution of the watch again")
+    raise DataError(_CHANGING)
+
+
+def forget(lake: Objects, private: Collection[str]) -> None:
+    """Leave no record in the file where it has one of these columns; its earlier versions go when the bucket says."""
+    for _ in range(_MAX_ATTEMPTS):
+        held, etag = _held(lake)
+        if held is None or not held.num_rows or not set(private) & set(held.column_names):
+            return
+        if _write(lake, held.slice(0, 0), etag):
+            return
+    raise DataError(_CHANGING)
+
+
+_CHANGING = f"{layout.CAPTURED_RECORDS} kept changing: start the execution of the watch again"
 
 
 def _ordered(table: pa.Table) -> pa.Table:
@@ -123,7 +139,7 @@ def _table(contract: Contract, found: LabelledRecords) -> pa.Table:
     if problem.time is not None and problem.time not in columns:
         columns[problem.time] = pa.array(found.times.astype("datetime64[ms]"), pa.timestamp("ms"))
     columns[problem.target] = pa.array(found.labels, pa.string())
-    return pa.table(columns)
+    return pa.table(columns, metadata=None if contract.prepare is None else {PREPARED_BY: contract.prepare})
 
 
 def _column(column: NDArray[Any], kind: pa.DataType) -> pa.Array:

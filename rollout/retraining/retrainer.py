@@ -15,7 +15,7 @@ from monitoring.window import Window, iso
 from rollout.retraining import lock, rule
 from rollout.retraining.gather import gather
 from rollout.retraining.lock import Start, Starts
-from rollout.retraining.records import keep
+from rollout.retraining.records import forget, keep
 
 _BESIDE_SEARCH = timedelta(hours=6)
 """ETL, fit, evaluation, and waiting for room to run."""
@@ -68,6 +68,11 @@ class ContractRetrainer:
         """Note that the execution is there; None where nobody claimed it."""
         start = lock.confirm(self.lake, execution, now)
         return None if start is None else _begun(start)
+
+    def forget(self) -> None:
+        """Leave no captured record that has a feature which is private now."""
+        if self.contract.private:
+            forget(self.lake, self.contract.private)
 
     @property
     def _longest(self) -> timedelta:

@@ -24,7 +24,7 @@ _FEATURES_SHOWN = 3
 LEFT_OUT = {
     "private": "are left out, because private features are not captured",
     "incomplete": "are left out, because the [problem] group of a record is not captured",
-    "contract": "are left out, because their release had other features",
+    "contract": "are left out, because their release had other features or another prepare.py",
     "release": "are left out, because their release is not there any more",
     "not kept": "have no record: it was not captured, or not kept ([monitor] capture, sample)",
 }

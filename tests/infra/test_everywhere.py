@@ -133,7 +133,7 @@ def test_the_contract_reaches_what_asks_the_deployed_one(deployment):
         "andamio-heart-etl": [{"Ref": layer}],
         "andamio-heart-train": [{"Ref": layer}],
         "andamio-heart-search": None,
-        "andamio-heart-registry": None,
+        "andamio-heart-registry": [{"Ref": layer}],
         "andamio-heart-score": None,
         "andamio-heart-api": None,
         "andamio-heart-monitor": [{"Ref": layer}],

@@ -62,8 +62,7 @@ def test_events_are_sent_as_this_system_and_of_the_types_that_a_role_has_to_tell
         "Model challenged",
         "Model withdrawn",
     ]
-    assert told["WatchFunctionRole"] == ["Drift seen", "Performance worse"]
-    assert told["WatchFunctionRole"] == ["Drift seen", "Performance worse"]
+    assert told["WatchFunctionRole"] == ["Drift seen", "Performance worse", "Retraining started"]
 
 
 def test_no_action_is_a_wildcard_and_one_list_of_actions_has_no_resource(aws):

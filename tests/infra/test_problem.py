@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from andamio.errors import ContractError
+from andamio.storage import layout
 from infra import REPOSITORY
 from infra.problem import read_problem
 from tests.infra.conftest import LOCAL
@@ -67,8 +68,29 @@ def test_captures_labels_and_reports_are_kept_for_as_long_as_the_contract_says(s
     bucket = synthesize(LOCAL, problem=str(tmp_path)).named("AWS::S3::Bucket", "Lake")
     kept = {rule["Prefix"]: rule["ExpirationInDays"] for rule in bucket["LifecycleConfiguration"]["Rules"]
             if "ExpirationInDays" in rule}  # fmt: skip
-    assert (kept["captures/"], kept["feedback/"], kept["monitoring/"]) == (33, 33, 33)
+    assert (kept["captures/"], kept["feedback/"], kept["monitoring/dt="], kept["trials/"]) == (33, 33, 33, 33)
     assert "raw/" not in kept
+
+
+def test_a_short_time_to_keep_ends_no_lock_no_budget_and_no_trial(synthesize, tmp_path):
+    """A cool-down may be longer than reports are kept, the budget is of a week, and a trial takes up to ten days."""
+    (tmp_path / "problem.toml").write_text(f'[problem]\nname = "wine"\n{REST}[monitor]\nkeep_days = 1\n')
+    rules = synthesize(LOCAL, problem=str(tmp_path)).named("AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
+    kept = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    assert not [prefix for prefix in kept if layout.RETRAINING.startswith(prefix)]
+    assert kept["trials/"] == 11
+    assert kept["captures/"] == kept["monitoring/dt="] == kept["monitoring/latest.json"] == 1
+    (forgotten,) = (rule for rule in rules if rule.get("Prefix") == layout.RETRAINING)
+    assert forgotten["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
+
+
+def test_earlier_versions_of_captured_records_are_forgotten_like_those_of_data(deployment):
+    """They hold what people sent; the current one is needed to make a data version again."""
+    rules = deployment.named("AWS::S3::Bucket", "Lake")["LifecycleConfiguration"]["Rules"]
+    forgotten = {rule.get("Prefix"): rule.get("NoncurrentVersionExpiration") for rule in rules}
+    assert forgotten[layout.CAPTURED] == forgotten[layout.DATASETS] == {"NoncurrentDays": 365}
+    (rule,) = (rule for rule in rules if rule.get("Prefix") == layout.CAPTURED)
+    assert "ExpirationInDays" not in rule
 
 
 def test_another_problem_is_deployed_beside_the_first(synthesize, tmp_path):
@@ -101,7 +123,7 @@ def test_the_layer_holds_the_file_byte_for_byte_and_the_same_file_makes_the_same
 OWN = 'target_from = "prepare"\ntarget = "price"\nlabels = { a = "A", b = "B" }\n[features.x]\ntype = "number"\n'
 
 
-def test_own_code_is_a_layer_of_the_functions_that_run_it_or_name_data_by_it(synthesize, tmp_path):
+def test_own_code_is_a_layer_of_the_functions_that_run_it_or_go_by_its_digest(synthesize, tmp_path):
     (tmp_path / "problem.toml").write_text(f'[problem]\nname = "wine"\n{OWN}')
     (tmp_path / "prepare.py").write_text("def target(columns):\n    return columns\n")
     deployed = synthesize(LOCAL, problem=str(tmp_path))
@@ -111,7 +133,7 @@ def test_own_code_is_a_layer_of_the_functions_that_run_it_or_name_data_by_it(syn
         for function in deployed.of_type("AWS::Lambda::Function").values()
         if {"Ref": layers["andamio-wine-code"]} in function.get("Layers", [])
     }
-    assert with_code == {"etl", "train", "api", "score"}
+    assert with_code == {"etl", "train", "api", "score", "monitor"}
 
 
 def test_a_problem_without_own_code_has_no_such_layer(synthesize):

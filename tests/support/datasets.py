@@ -7,6 +7,7 @@ version = publish(lake, HEART, heart_cells())
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,10 +42,14 @@ SPLIT = "5711700000000000"
 Cells = Mapping[str, Sequence[str]]
 
 
+def csv_body(file: Path) -> bytes:
+    """The bytes of a CSV file, unpacked."""
+    return gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+
+
 def csv_cells(file: Path) -> dict[str, list[str]]:
     """A CSV file as columns of texts."""
-    with file.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines))
+    rows = list(csv.DictReader(csv_body(file).decode().splitlines(keepends=True)))
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
 from andamio.contract import Contract
+from andamio.contract.task import Classification, Regression
 from andamio.release.answers import answers_of
 from andamio.release.model import Model
 from andamio.release.release import Release
@@ -83,8 +84,13 @@ class Scored:
 
     @property
     def probabilities(self) -> np.ndarray:
-        """The probabilities of the scored rows `[rows, classes]`."""
-        columns = [self.plan.names_out[f"probability_{name}"] for name in self.plan.classes]
+        """What the model said of the scored rows `[rows, outputs]`: the probabilities, or the value."""
+        match self.contract.task:
+            case Classification():
+                said = [f"probability_{name}" for name in self.plan.classes]
+            case Regression():
+                said = ["value"]
+        columns = [self.plan.names_out[name] for name in said]
         comma = self.plan.head.decimal == ","
         return np.array(
             [[float(str(row[name]).replace(",", ".") if comma else row[name]) for name in columns] for row in self.rows]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from andamio.contract import Contract
 from andamio.gate import rules as gate
 from andamio.gate.slices import worse_slices
+from andamio.stats.figures import figure
 from training.evaluate.documents import Evaluation, Success
 from training.evaluate.evaluate import Candidate
 from training.evaluate.slices import Slice
@@ -59,7 +60,7 @@ def _of_success(contract: Contract, success: Success | None) -> list[gate.Guard]
         return []
     metric, _, bound = rule
     value = success.value
-    value_text = "undefined" if value is None else f"{value:.4f}"
+    value_text = "undefined" if value is None else figure(metric, value, decimals=4)
     message = f"[problem] success asks for {contract.problem.success}, and {metric} is {value_text}"
     bars = contract.gate.success == "bar"
     return [gate.Guard(name="success", holds=success.holds, bars=bars, value=value, limit=bound, message=message)]
@@ -77,7 +78,8 @@ def of_slices(
     masks = {part.name: part.rows for part in parts}
     worse, slices_compared = worse_slices(holdout, challenger, champion, masks, rules)
     worst = sorted(worse, key=lambda name: worse[name].high)[:MAX_SLICES_NAMED]
-    slices_text = ", ".join(f"'{name}' ({masks[name].sum()} rows, {worse[name].value:+.4f})" for name in worst)
+    named = {name: figure(rules.metric, worse[name].value, signed=True, decimals=4) for name in worst}
+    slices_text = ", ".join(f"'{name}' ({masks[name].sum()} rows, {change})" for name, change in named.items())
     more = f" and {len(worse) - MAX_SLICES_NAMED} more" if len(worse) > MAX_SLICES_NAMED else ""
     message = (
         f"it is worse than {champion.name}, beyond chance, on {slices_text}{more}"

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from andamio.gate.decision import Figure
 from andamio.pages import theme
+from andamio.stats.figures import figure
+from andamio.stats.metrics import in_units
 from training.evaluate import number_plots
 from training.evaluate.documents import Assessment, CalibrationFigures, Curves, Importance, Points, order_of_slices
 from training.evaluate.svg import Chart, short
@@ -176,7 +178,8 @@ def _slices(evaluation: Assessment) -> bytes:
         f"; {few} slices with too few rows are not drawn" if few else ""
     )
     loss = loss_text(evaluation.metric) if of_numbers else "Brier score"
-    return _intervals(f"{loss} above the expected one, by slice (rows)", loss, rows, 0.0, note)
+    title = f"{loss} above the expected one, by slice (rows)"
+    return _intervals(title, loss, rows, 0.0, note, of="rmse" if of_numbers else "brier")
 
 
 def loss_text(metric: str) -> str:
@@ -188,12 +191,14 @@ def _importance(importance: Importance) -> bytes:
     rows = [(feature.feature, feature, False) for feature in importance.features]
     title = f"Importance: loss of {importance.metric} when shuffled"
     rows = [row for row in rows if row[1].value is not None]
-    return _intervals(title, importance.metric, rows, 0.0, f"mean of {importance.repeats} shuffles, 95% interval")
+    note = f"mean of {importance.repeats} shuffles, 95% interval"
+    return _intervals(title, importance.metric, rows, 0.0, note, of=importance.metric)
 
 
 def _intervals(
-    title: str, label: str, rows: Sequence[tuple[str, Figure, bool]], line: float | None, note: str
+    title: str, label: str, rows: Sequence[tuple[str, Figure, bool]], line: float | None, note: str, *, of: str
 ) -> bytes:
+    """One figure in each row, `of` a metric, or of what has its unit."""
     left_out = len(rows) - MOST
     if left_out > 0:
         note = f"{note}; {left_out} more are not drawn"
@@ -201,7 +206,7 @@ def _intervals(
     seen = [end for _, part, _ in rows for end in (part.value, part.low, part.high) if end is not None]
     seen += [] if line is None else [line]
     low, high = (min(seen), max(seen)) if seen else (0.0, 1.0)
-    pad = max((high - low) * 0.05, 1e-3)
+    pad = max((high - low) * 0.05, 1e-3 * (max(abs(low), abs(high)) or 1.0) if in_units(of) else 1e-3)
     chart = Chart(
         title,
         x=(low - pad, high + pad),
@@ -222,7 +227,7 @@ def _intervals(
         chart.text(chart.left - 8, chart.py(y) + 4, short(name, 42), anchor="end")
         if interval is not None:
             chart.line([(interval[0], y), (interval[1], y)], colour, width=1.5)
-        ends = "" if interval is None else f" ({interval[0]:.4f} to {interval[1]:.4f})"
+        ends = "" if interval is None else f" ({' to '.join(figure(of, end, decimals=4) for end in interval)})"
         if part.value is not None:
-            chart.dot(part.value, y, colour, f"{name}: {part.value:.4f}{ends}")
+            chart.dot(part.value, y, colour, f"{name}: {figure(of, part.value, decimals=4)}{ends}")
     return chart.to_bytes()

@@ -26,6 +26,7 @@ from sklearn.neural_network import MLPRegressor
 from andamio.contract.task import Regression
 from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
+from andamio.stats.rounding import inside
 from training.families import catalog, preprocessing
 from training.families.catalog import Family, FittedPipeline
 
@@ -86,8 +87,8 @@ class Scale:
             float(np.float32(values.mean())),
             spread if spread >= preprocessing.SMALLEST_SCALE else 1.0,
             task.log,
-            None if task.low is None else _inside(task.low, np.inf),
-            None if task.high is None else _inside(task.high, -np.inf),
+            None if task.low is None else inside(task.low, np.inf),
+            None if task.high is None else inside(task.high, -np.inf),
             float(np.abs(values).max()),
         )
 
@@ -101,13 +102,6 @@ class Scale:
         if self.log:
             values = np.exp(np.clip(values, SMALLEST_LOG, LARGEST_LOG))
         return np.clip(values, self.low, self.high)
-
-
-def _inside(bound: float, towards: float) -> float:
-    """The float32 nearest to a bound that does not lie beyond it."""
-    nearest = np.float32(bound)
-    beyond = float(nearest) < bound if towards > 0 else float(nearest) > bound
-    return float(np.nextafter(nearest, np.float32(towards))) if beyond else float(nearest)
 
 
 @dataclass(frozen=True)

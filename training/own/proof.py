@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from andamio.contract import Contract
+from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
 from training import export
@@ -44,7 +45,10 @@ def prove(contract: Contract, fitted: Own, train: Encoded, again: Callable[[], O
         )
     exported = export.to_onnx(fitted)
     served = Model(contract, exported)
-    ruler = export.Ruler.of(fitted)
+    try:
+        ruler = export.Ruler.of(fitted)
+    except TrainingError as error:
+        raise PipelineError(str(error)) from None
     try:
         found = export.parity(fitted.predict, served.predict, train, export.range_ends(contract), seed, ruler)
     except ValueError as error:

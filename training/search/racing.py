@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from andamio.stats.figures import figure
 from andamio.stats.metrics import higher_is_better
 from training.documents import ScoredTrial
 from training.families.spaces import PLAINS
@@ -54,8 +55,10 @@ def judge(results: Sequence[ScoredTrial], metric: str, rows: int) -> Verdict:
     return Verdict(
         [trial for trial in ranked if trial.id in kept],
         {
-            trial.id: f"ended early, on {trial.rows:,} of {rows:,} rows: {metric} {trial.mean:.4f}, behind "
-            f"{best.trial} by {behind[trial.id]:.4f} (standard error {noise[trial.id]:.4f})"
+            trial.id: f"ended early, on {trial.rows:,} of {rows:,} rows: {metric} "
+            f"{figure(metric, trial.mean, decimals=4)}, behind {best.trial} by "
+            f"{figure(metric, behind[trial.id], decimals=4)} "
+            f"(standard error {figure(metric, noise[trial.id], decimals=4)})"
             for trial in ranked
             if trial.id not in kept
         },

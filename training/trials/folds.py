@@ -23,8 +23,8 @@ def repeated(labels: NDArray[Any], keys: Keys, classes: Sequence[str], seed: int
     """The fold in which each row is scored, for each repeat: [repeats, rows], drawn anew each time.
 
     Five folds, or fewer when a class has fewer distinct keys: each class should be in each fold. Raises
-    `TrainingError` when a class has no rows, or all of them under one key; or all rows of a regression, which has no
-    `classes`, are under one.
+    `TrainingError` when a class has no rows, or all of them under one key; or of a regression, which has no `classes`,
+    when all rows are under one, or a model would be fitted on rows that all have the same target.
     """
     groups = np.unique(comparable(keys), return_inverse=True)[1]
     of_numbers = labels.dtype.kind == "f"
@@ -32,7 +32,24 @@ def repeated(labels: NDArray[Any], keys: Keys, classes: Sequence[str], seed: int
     number, strata = min(FOLDS, *counts), strata_of(labels)
     groups_of = int(strata.max()) + 1 if of_numbers else len(classes)
     drawn = [assign(strata, groups, number, groups_of, np.random.default_rng((seed, turn))) for turn in range(repeats)]
+    if of_numbers:
+        _check_varied(labels, drawn)
     return np.stack(drawn)
+
+
+def _check_varied(truth: NDArray[np.float64], drawn: Sequence[NDArray[np.int8]]) -> None:
+    for assigned in drawn:
+        ends = [(truth[rows].min(), truth[rows].max()) for _, rows in parts(assigned)]
+        for left_out in range(len(ends)):
+            lows, highs = zip(*(ends[:left_out] + ends[left_out + 1 :]), strict=True)
+            if min(lows) == max(highs):
+                different = int(np.sum(truth != min(lows)))
+                raise TrainingError(
+                    "Cross-validation leaves out one part of train after the other, and without one of them every row "
+                    f"has the target {min(lows):g}: only {different} of {len(truth)} rows of train have another, under "
+                    "too few split keys. Add data with other targets, or predict whether the target is "
+                    f'{min(lows):g} as a class ([problem] task = "classification").'
+                )
 
 
 def comparable(keys: Keys) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from andamio.contract import Contract
 from andamio.dataset import version as dataset
+from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
 from andamio.stats.quantiles import strata_of
@@ -67,7 +68,7 @@ def trained(contract: Contract, train: TrainingRows, family: str, own: OwnPipeli
     chosen = _sample(train.labels, SAMPLE, contract.training.seed)
     try:
         return _one(contract, family, train.encoded.take(chosen), train.labels[chosen], own)
-    except PipelineError as error:
+    except (PipelineError, TrainingError) as error:
         return Trained(family, why=str(error))
     except Exception as error:  # libraries raise whatever they like, and any of it means: not trained
         return Trained(family, why=f"{type(error).__name__}: {error}"[:300])

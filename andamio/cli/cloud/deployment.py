@@ -112,8 +112,11 @@ def deploy(
 
 
 def _say_what_is_interrupted(contract: Contract, where: Target, deployed: dict[str, Any], *, yes: bool) -> None:
-    """Say what a changed prepare.py does to the champion; on AWS go on only with `yes`, or where a person agrees."""
-    if not deployed or contract.prepare is None:
+    """Say what a prepare.py that changed or is gone does to the champion.
+
+    On AWS go on only with `yes`, or where a person agrees.
+    """
+    if not deployed:
         return
     from andamio.cli.models.own_code import interruption
 

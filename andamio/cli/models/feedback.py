@@ -90,7 +90,7 @@ def read(file: Path, contract: Contract) -> Read:
     scored file it is what was predicted.
     """
     target = contract.problem.target
-    truths, missing = truths_of(contract), {*contract.data.missing, ""}
+    truths = truths_of(contract)
     entries: list[Entry] = []
     wrong: list[tuple[int, str]] = []
     waiting = 0
@@ -98,7 +98,7 @@ def read(file: Path, contract: Contract) -> Read:
     for line, row in rows:
         said, value = row.get(subject) or "", canonical(row.get(target) or "")
         label = truths.read_text(value)
-        if value in missing:
+        if truths.is_absent(value):
             waiting += 1
         elif label is None:
             wrong.append((line, f"{target} {truths.refused}"))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from andamio.adapters.aws import Account
+from andamio.adapters.aws import Account, ServiceError
 from andamio.cli.models.sample import sample_files
 from andamio.contract import Contract
 from andamio.contract.own_code import PIPELINE_FILE, find_source
 from andamio.dataset.columns import file_columns
 from andamio.errors import AndamioError, InputFileError, PrepareError
-from andamio.prepare.check import check_example, check_rows
+from andamio.prepare.check import check_example, check_requests, check_rows
 from andamio.prepare.code import of_folder
 from andamio.records.parse import parse
 from andamio.release.pointer import read_pointer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def check_prepare(folder: Path, contract: Contract) -> None:
-    """Try prepare.py on the contract's example and on the first rows of each file of [data] files.
+    """Try prepare.py on the contract's example, on what may be sent instead, and on the first rows of [data] files.
 
     Raises `InputFileError` that names file, line, column and row; does nothing where the folder has no prepare.py.
     """
@@ -34,6 +34,7 @@ def check_prepare(folder: Path, contract: Contract) -> None:
         if code is None:
             return
         check_example(contract, code)
+        check_requests(contract, code)
         sent = contract.sent
         kinds = column_kinds(sent, file_columns(contract))
         for file in sample_files(folder, contract) if contract.data.files else []:
@@ -79,10 +80,17 @@ def interruption(contract: Contract, deployed: dict[str, Any], account: Account)
         models = account.objects(deployed["buckets"]["models"])
         champion = read_pointer(models, deployed["problem"])[0].champion
         release = Release.open(models, champion.release).contract() if champion else None
-    except (AndamioError, KeyError):  # there is nothing yet, or the deploy itself will say what is wrong
+    except (AndamioError, KeyError, ServiceError):  # there is nothing yet, or the deploy itself will say what is wrong
         return ""
     if champion is None or release is None or not release.prepares or release.prepare == contract.prepare:
         return ""
+    if contract.prepare is None:
+        return (
+            f"prepare.py is gone, and release {champion.release}, which serves, was trained with one. From this deploy "
+            "on the API refuses that release, and answers 503 until a release is promoted that was trained without "
+            "prepare.py: ingest data again (andamio ingest) right after it. To keep it serving, deploy the folder "
+            "without prepare.py as another stage first (--stage)."
+        )
     return (
         f"prepare.py is another one than that of release {champion.release}, which serves. From this deploy on the API "
         "refuses that release, and answers 503 until a release is promoted that was trained with the new prepare.py: "

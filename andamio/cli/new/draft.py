@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from andamio.cli.new import roles
 from andamio.cli.new.column import Column
@@ -57,13 +58,18 @@ class Decision:
         return self
 
 
-def decide(column: Column, missing: Missing, *, nested: bool) -> Decision:
-    """What a column that has no role is to be."""
+def decide(column: Column, missing: Missing, *, nested: bool = False, unread: str = "") -> Decision:
+    """What a column that has no role is to be; `unread` is the type of its cells where no reader takes it."""
     decision = Decision(column.name)
     if column.name in RESERVED or len(column.name) > _LONGEST or not column.name.isprintable():
         return decision.leave_out("the format does not allow its name; call it otherwise in the file to use it.")
     if nested:
         return decision.leave_out("its cells are lists or objects. Write what matters of them into columns.")
+    if unread:
+        return decision.leave_out(
+            f"its cells are of the type {unread}, which is not read. Write them as numbers (such as seconds), texts or "
+            "timestamps."
+        )
     if not column.values:
         return decision.leave_out("no row has a value.")
     if column.distinct == 1:
@@ -111,9 +117,18 @@ def _typed(decision: Decision, column: Column, missing: Missing) -> None:
     elif roles.is_entity(column.name) and column.whole and column.distinct < _DISTINCT * column.values:
         decision.comments.append("By its name these are codes and no amounts.")
         _text(decision, column)
-    elif column.numeric_share == 1 and not column.has_leading_zeros and not roles.is_code(column.name):
+    elif (
+        column.numeric_share < _MOSTLY_NUMBERS
+        or column.has_leading_zeros
+        or roles.is_code(column.name)
+        or (column.numeric_share < 1 and len(column.amounts) < 2)
+    ):
+        _text(decision, column)
+    elif len(_amounts(column, missing)) < 2:
+        decision.leave_out("all rows that have a value have the same number: nothing can be learned from it.")
+    elif column.numeric_share == 1:
         _number(decision, column, missing)
-    elif column.numeric_share >= _MOSTLY_NUMBERS and not column.has_leading_zeros and not roles.is_code(column.name):
+    else:
         others = [text for text in column.counts if text not in column.numbers]
         shown = ", ".join(_quoted(text) for text in others[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
         decision.comments.append(
@@ -121,8 +136,6 @@ def _typed(decision: Decision, column: Column, missing: Missing) -> None:
             "it under [data] missing."
         )
         _number(decision, column, missing)
-    else:
-        _text(decision, column)
 
 
 def _plausible_days(column: Column) -> bool:
@@ -140,9 +153,14 @@ def _date(decision: Decision, column: Column) -> None:
     decision.comments.append(f"Seen: {column.distinct} dates. A model sees its age in days, month and weekday.")
 
 
+def _amounts(column: Column, missing: Missing) -> NDArray[np.float64]:
+    """The distinct numbers of a column, without those that mean no value in it alone."""
+    return column.amounts[~np.isin(column.amounts, missing.alone.get(column.name, []))]
+
+
 def _number(decision: Decision, column: Column, missing: Missing) -> None:
     alone = missing.alone.get(column.name, [])
-    amounts = column.amounts[~np.isin(column.amounts, alone)]
+    amounts = _amounts(column, missing)
     low, high = float(amounts[0]), float(amounts[-1])
     if column.whole and len(amounts) == 2 and not alone:
         decision.keys["type"] = "category"

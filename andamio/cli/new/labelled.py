@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from andamio.cli.new.file_names import free_name, stem_of
 from andamio.cli.new.source import stub_contract
 from andamio.records.cells import text_of
 from andamio.tabular.arrow import cells_of
@@ -19,7 +20,7 @@ from andamio.tabular.text.encoding import transcoded, transcoding_of
 
 
 def labelled(path: Path, target: str, missing: Collection[str], encoding: str | None, folder: Path) -> Path:
-    """Write the rows of a file that have a target to a file in `folder`, text in UTF-8; returns its path."""
+    """Write the rows of a file that have a target to a new file in `folder`, text in UTF-8; returns its path."""
     known = format_of(path.name)
     assert known is not None
     kept: list[str] = []
@@ -35,16 +36,14 @@ def labelled(path: Path, target: str, missing: Collection[str], encoding: str | 
             else:
                 kept += rows.carried.take(pa.array(some, pa.int64())).to_pylist()
             read += len(cells)
-    stem = path.name.split(".")[0]
+    taken = {file.name for file in folder.iterdir()}
+    found = folder / free_name(f"{stem_of(path.name)}-labelled", f".{known[0]}", taken)
     if known[0] == "parquet":
-        found = folder / f"{stem}-labelled.parquet"
         pq.write_table(pq.read_table(path).take(pa.array(chosen, pa.int64())), found)
         return found
     if known[0] == "jsonl":
-        found = folder / f"{stem}-labelled.jsonl"
         found.write_text("".join(f"{line}}}\n" for line in kept), encoding="utf-8")
         return found
-    found = folder / f"{stem}-labelled.csv"
     header = _header(path, zipped=bool(known[1]), encoding=encoding, target=target)
     found.write_text("".join(f"{line}\n" for line in [header, *kept]), encoding="utf-8", newline="")
     return found

@@ -17,6 +17,7 @@ from andamio.cli.new.column import Column, Marks
 from andamio.cli.new.correct import correct, is_served
 from andamio.cli.new.document import Draft, data_card, toml_of
 from andamio.cli.new.draft import decide
+from andamio.cli.new.file_names import free_name
 from andamio.cli.new.identity import find_roles
 from andamio.cli.new.labelled import labelled
 from andamio.cli.new.marks import Missing, marks_of, missing_of
@@ -41,17 +42,16 @@ def new(name: str, files: Sequence[Path], options: Options) -> Path:
     folder = options.folder or REPO / "problems" / name
     _check(name, files, folder)
     with tempfile.TemporaryDirectory(prefix="andamio-new-") as scratch:
-        paths = [_as_data(path, options.sheet, Path(scratch)) for path in files]
+        paths = _as_data(files, options.sheet, _subfolder(scratch, "sheets"))
         with step("Reading the columns"):
             sources = [read_source(path, options.target, options.encoding) for path in paths]
         draft, columns = _drafted(name, sources, options)
-        copied = _labelled(draft, columns[draft.target.column], paths, options, Path(scratch))
+        copied = _labelled(draft, columns[draft.target.column], paths, options, _subfolder(scratch, "labelled"))
         bodies = {path.name: path for path in copied}
         rehearsal = correct(draft, bodies)
         facts = _facts(sources, rehearsal)
         source, licence = origin(options)
-        part = Path(scratch) / "folder"
-        part.mkdir()
+        part = _subfolder(scratch, "folder")
         for path in copied:
             shutil.copyfile(path, part / path.name)
         (part / "problem.toml").write_text(toml_of(draft), encoding="utf-8")
@@ -91,14 +91,26 @@ def _check(name: str, files: Sequence[Path], folder: Path) -> None:
         raise InputFileError(f"Two files are called {sorted(doubled)[0]}: they go into one folder, so rename one.")
 
 
-def _as_data(path: Path, sheet: str | None, scratch: Path) -> Path:
-    """The file itself, or a CSV that is made of the sheet of a workbook."""
-    if not is_workbook(path):
-        return path
-    name, body = sheet_as_csv(path, sheet)
-    found = scratch / f"{path.stem}.csv"
-    found.write_bytes(body)
-    note(f"The sheet '{name}' of {path.name} was written as {found.name}: ETL reads no workbooks.")
+def _subfolder(scratch: str, name: str) -> Path:
+    folder = Path(scratch) / name
+    folder.mkdir()
+    return folder
+
+
+def _as_data(files: Sequence[Path], sheet: str | None, scratch: Path) -> list[Path]:
+    """The files themselves, for each workbook a CSV that is made of its sheet, under a name that no other has."""
+    taken = {path.name for path in files}
+    found: list[Path] = []
+    for path in files:
+        if not is_workbook(path):
+            found.append(path)
+            continue
+        name, body = sheet_as_csv(path, sheet)
+        made = scratch / free_name(path.stem, ".csv", taken)
+        taken.add(made.name)
+        made.write_bytes(body)
+        note(f"The sheet '{name}' of {path.name} was written as {made.name}: ETL reads no workbooks.")
+        found.append(made)
     return found
 
 
@@ -132,8 +144,11 @@ def _drafted(name: str, sources: Sequence[Source], options: Options) -> tuple[Dr
         ask_roles(found_roles, given)
     taken = {predicted, *(role.column for role in found_roles.values() if role.set)}
     nested = {found for source in sources for found in source.nested}
+    unread = {found: kind for source in sources for found, kind in source.unread.items()}
     decisions = [
-        decide(column, missing, nested=found in nested) for found, column in columns.items() if found not in taken
+        decide(column, missing, nested=found in nested, unread=unread.get(found, ""))
+        for found, column in columns.items()
+        if found not in taken
     ]
     draft = Draft(name, [source.path.name for source in sources], target, found_roles, decisions)
     for role in found_roles.values():

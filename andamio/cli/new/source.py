@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ _NO_COLUMN = "(none)"
 class Source:
     """One file that was read: its columns by name, each cell as canonical text, "" where there is none.
 
-    `quoted` are the columns of JSON Lines and Parquet with numbers as texts, `nested` those with lists or objects.
+    `quoted` are the columns of JSON Lines and Parquet with numbers as texts, `nested` those with lists or objects,
+    `unread` those of Parquet of a type that is not read, with that type.
     `doubled` are names that come twice; they cannot be used. `broken` rows are none. With `cut` there are more rows.
     """
 
@@ -45,6 +46,7 @@ class Source:
     cut: bool = False
     quoted: set[str] = field(default_factory=set)
     nested: set[str] = field(default_factory=set)
+    unread: dict[str, str] = field(default_factory=dict)
     doubled: list[str] = field(default_factory=list)
 
 
@@ -62,12 +64,15 @@ def read_source(path: Path, target: str | None, encoding: str | None) -> Source:
         wanted = [name for name in counts if name and counts[name] == 1]
         source = Source(path, read_as, {name: [] for name in wanted})
         source.doubled = [name for name, times in counts.items() if name and times > 1]
-        source.nested = _nested(path, read_as)
-        flat = [name for name in wanted if name not in source.nested]
+        types = _types(path, read_as)
+        source.nested = {name for name, kind in types.items() if pa.types.is_nested(kind)}
+        source.unread = {name: str(kind) for name, kind in types.items() if _is_unread(kind)}
+        flat = [name for name in wanted if name not in source.nested and name not in source.unread]
+        texts = {name for name in flat if name not in types or _is_text(types[name])}
         with path.open("rb") as body:
             source.read_as, blocks = read_file(path.name, body, stub, {}, exact=flat)
             for rows in blocks:
-                _add(source, rows)
+                _add(source, rows, texts)
                 if source.rows >= MOST_ROWS:
                     source.cut = True
                     break
@@ -101,14 +106,24 @@ def _names(path: Path, stub: Contract) -> tuple[ReadAs, list[str]]:
     return read_as, [composed(name) for name in read_as.names]
 
 
-def _nested(path: Path, read_as: ReadAs) -> set[str]:
-    """The columns of a Parquet file whose cells are lists or objects: no reader takes them."""
+def _types(path: Path, read_as: ReadAs) -> dict[str, pa.DataType]:
+    """The types of a Parquet file's columns, of dictionaries those of the values; none where another file has none."""
     if read_as.format != "parquet":
-        return set()
-    return {composed(field.name) for field in pq.read_schema(path) if pa.types.is_nested(field.type)}
+        return {}
+    types = {composed(field.name): field.type for field in pq.read_schema(path)}
+    return {name: kind.value_type if pa.types.is_dictionary(kind) else kind for name, kind in types.items()}
 
 
-def _add(source: Source, rows: Rows) -> None:
+def _is_unread(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_time(kind) or pa.types.is_duration(kind) or pa.types.is_interval(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _add(source: Source, rows: Rows, texts: Collection[str]) -> None:
+    """Add rows; numbers of the columns that are `texts` in the file stand in quotes there."""
     count = len(rows.lines)
     source.rows += count
     source.broken += len(rows.broken)
@@ -123,7 +138,7 @@ def _add(source: Source, rows: Rows) -> None:
             column.extend([""] * count)
             continue
         column.extend(_texts(cells))
-        if source.read_as.format != "csv" and any(_is_quoted(cell) for cell in cells):
+        if source.read_as.format != "csv" and name in texts and any(_is_quoted(cell) for cell in cells):
             source.quoted.add(name)
 
 

@@ -88,6 +88,12 @@ def _regression(column: Column, why: str) -> Target:
             f"The target '{column.name}' is no number in {column.places(others)} rows, such as '{others[0][:40]}': a "
             "regression needs numbers."
         )
+    if len(column.amounts) < 2:
+        raise InputFileError(
+            f"The target '{column.name}' has one number, {column.amounts[0]:.10g}"
+            + (f", and otherwise text such as '{others[0][:40]}'" if others else "")
+            + f": a regression needs at least two. To predict which value it is: --task {CLASSIFICATION}"
+        )
     target = Target(column.name, REGRESSION, {"task": REGRESSION, "target": column.name})
     low, high = float(column.amounts[0]), float(column.amounts[-1])
     least, most = bounds(low, high, whole=False)

@@ -61,6 +61,7 @@ class CsvReader:
         self._absent = [name for name in kinds if name not in places]
         self._exact = {name: place for name, place in places.items() if name in exact}
         self._numbers = {place for name, place in self._places.items() if kinds[name] == "number"}
+        self._written = {name for name in self._places if kinds[name] == "written"}
         self._kinds: dict[str, pa.DataType] = {}
         for place in sorted({*self._places.values(), *self._exact.values()}):
             kind = _NUMBER if place in self._numbers and not head.thousands else _CODES
@@ -234,10 +235,11 @@ class CsvReader:
         made = self._cast(texts)
         return dictionary_column(texts) if made is None else _numbers(made)
 
-    def _texts_in(self, column: pa.Array) -> DictionaryColumn:
-        """A column of distinct texts; numbers with a decimal comma are the texts that other files have."""
+    def _texts_in(self, column: pa.Array, *, written: bool) -> DictionaryColumn:
+        """A column of distinct texts; numbers with a decimal comma are the texts that other files have, unless
+        what is `written` counts."""
         coded = dictionary_column(column)
-        if self._head.decimal != ",":
+        if written or self._head.decimal != ",":
             return coded
         return DictionaryColumn([with_point(str(text)) for text in coded.values], coded.codes)
 
@@ -256,7 +258,10 @@ class CsvReader:
         columns: dict[str, Cells] = {name: absent_column(len(lines)) for name in self._absent}
         for name, place in self._places.items():
             column = found[str(place)]
-            columns[name] = self._numbers_in(column) if place in self._numbers else self._texts_in(column)
+            if place in self._numbers:
+                columns[name] = self._numbers_in(column)
+            else:
+                columns[name] = self._texts_in(column, written=name in self._written)
         exact = {name: self._exact_in(found[str(place)]) for name, place in self._exact.items()}
         return Rows(lines, columns, True, exact, carried, partial(self._original, carried), broken)
 

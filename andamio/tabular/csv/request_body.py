@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from andamio.contract import Contract
 from andamio.tabular.broken import Broken
-from andamio.tabular.columns import check_doubled, used_columns
+from andamio.tabular.columns import check_doubled, column_kinds, used_columns
 from andamio.tabular.csv.head import csv_head
 from andamio.tabular.csv.number_marks import with_point, without_thousands
 from andamio.tabular.csv.python_reader import read_by_python
@@ -42,13 +42,13 @@ def read_csv_text(text: str, contract: Contract) -> CsvText:
         raise RefusedFile(
             f"ends inside a quote that is opened on line {found.open_line}: close the quote", fault="open-quote"
         )
-    numbers = {name for name, feature in contract.features.items() if feature.type in ("integer", "number")}
+    kinds = column_kinds(contract, head.columns)
     cells = list(map(list, zip(*found.cells, strict=True))) if found.cells else [[] for _ in head.columns]
     columns: dict[str, list[str]] = {}
     for name, column in zip(head.columns, cells, strict=True):
-        if name in numbers and head.thousands:
+        if kinds[name] == "number" and head.thousands:
             column = [without_thousands(cell, head.decimal, head.thousands) for cell in column]
-        elif name not in numbers and head.decimal == ",":
+        elif kinds[name] not in ("number", "written") and head.decimal == ",":
             column = [with_point(cell) for cell in column]
         columns.setdefault(name, column)
     return CsvText(columns, found.lines, found.broken, head.decimal)

@@ -27,7 +27,12 @@ _LITTLE = 64 * 2**10
 _BUFFERS = 24 * 2**20
 """Bytes that are read ahead, of all columns together."""
 
-_READ: dict[Kind, Callable[[pa.Array], Cells]] = {"number": numbers, "moment": moments, "text": values}
+_READ: dict[Kind, Callable[[pa.Array], Cells]] = {
+    "number": numbers,
+    "moment": moments,
+    "text": values,
+    "written": values,
+}
 
 
 def check_schema(schema: pa.Schema, wanted: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from andamio.errors import InvalidRecord, ReleaseError, Violation
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
 from andamio.records.table import Table
+from andamio.release.answers import Answers
 from andamio.release.explain import explain, seed_of
 from lambdas.api import log
 from lambdas.api.champion.challenger import Challenger, failed
@@ -103,13 +104,13 @@ def explanation(champion: Champion, records: Records, started: float) -> dict[st
             "held": list(reference.held),
         },
     }
-    _log(reply, started)
+    _log(reply, champion.answers, started)
     return reply
 
 
-def _log(reply: dict[str, Any], started: float) -> None:
+def _log(reply: dict[str, Any], answers: Answers, started: float) -> None:
     fields = {key: value for key, value in reply.items() if key != "contributions"}
-    contributions = {item["feature"]: round(item["contribution"], 6) for item in reply["contributions"]}
+    contributions = {item["feature"]: answers.shortened(item["contribution"]) for item in reply["contributions"]}
     log.event(
         names.EVENT_EXPLANATION,
         time=log.now(),

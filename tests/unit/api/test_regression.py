@@ -14,7 +14,7 @@ from andamio.captures.trials import read_line
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
 from andamio.errors import ReleaseError
-from andamio.names import EVENT_PREDICTION, EVENT_SHADOW
+from andamio.names import EVENT_EXPLANATION, EVENT_PREDICTION, EVENT_SHADOW
 from andamio.records.encode import encode
 from andamio.records.from_json import parse_records
 from andamio.release.pointer import PointerEntry
@@ -71,6 +71,21 @@ def test_an_interval_never_leaves_the_range_of_the_target() -> None:
     assert (said["interval"]["low"], said["interval"]["high"]) == (90.0, 110.0)
 
 
+def test_an_interval_never_leaves_a_range_whose_ends_float32_does_not_hold() -> None:
+    low, high = 90.1, 110.3
+    assert float(np.float32(low)) < low
+    assert float(np.float32(high)) > high
+    api = Api(problem="diabetes")
+    ends = (("target_min  = 0", f"target_min = {low}"), ("target_max  = 500", f"target_max = {high}"))
+    text = TEXT
+    for old, new in ends:
+        text = text.replace(old, new)
+    serve(api.objects, Contract.from_toml(text))
+    said = api.predict(PATIENT).json["interval"]
+    assert low <= said["low"] < 90.2
+    assert 110.2 < said["high"] <= high
+
+
 def test_many_records_invocations_and_csv_say_what_one_record_says(numbers: Api) -> None:
     one = numbers.predict(PATIENT).json
     answer = {key: one[key] for key in ("value", "interval", "unit")}
@@ -101,6 +116,16 @@ def test_contributions_are_in_the_target_s_unit_and_sum_to_value_minus_average(n
     total = sum(item["contribution"] for item in said["contributions"])
     assert total == pytest.approx(said["value"] - said["average"], abs=1e-6 * abs(said["value"]) + 1e-9)
     assert any(abs(item["contribution"]) > 0 for item in said["contributions"])
+
+
+def test_the_line_of_an_explanation_keeps_contributions_of_any_size(lines: Lines) -> None:
+    api = Api(problem="diabetes")
+    serve(api.objects, DIABETES, linear_onnx(DIABETES, scale=1e-6))
+    said = api.post("/explain", {"features": PATIENT}).json
+    (line,) = lines(EVENT_EXPLANATION)
+    assert line["contributions"] == pytest.approx(
+        {item["feature"]: item["contribution"] for item in said["contributions"]}, rel=1e-5, abs=0
+    )
 
 
 def test_feedback_takes_a_number_and_keeps_it_as_one(numbers: Api) -> None:

@@ -162,6 +162,38 @@ def test_every_rule_of_a_contract_refuses_its_bad_value_by_field() -> None:
     }
 
 
+def test_a_bad_value_is_one_that_a_float_holds_and_that_does_not_mean_no_value() -> None:
+    contract = Contract.from_toml(
+        """
+        [problem]
+        name = "bounds"
+        target = "y"
+        labels = { no = "No", yes = "Yes" }
+        [data]
+        missing = ["", "-1", "-2", "abc", "2.5"]
+        [features.far]
+        type = "number"
+        min = -1e30
+        max = 1e17
+        [features.near]
+        type = "number"
+        min = 0
+        max = 9
+        required = false
+        [features.count]
+        type = "integer"
+        min = 2
+        max = 9
+        required = false
+        """
+    )
+    found = list(refusals(contract, {"far": 1, "near": 1, "count": 3}))
+    assert [refusal for refusal in found if not refusal.reason] == []
+    assert {(refusal.field, refusal.sent) for refusal in found} >= {
+        (field, sent) for field in ("far", "near", "count") for sent in ("less than min", "more than max")
+    }
+
+
 def test_a_bad_value_that_is_accepted_fails(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

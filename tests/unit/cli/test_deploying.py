@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from andamio.adapters.aws import Account
+from andamio.adapters.memory import MemoryObjects
 from andamio.cli import home, main
 from andamio.cli.cloud import cdk, deployment, target
 from andamio.cli.cloud import outputs as deployed
@@ -56,6 +57,7 @@ class World:
             number=lambda: account,
             stack_outputs=outputs,
             api_key=lambda key: f"of {key}",
+            objects=MemoryObjects,
             lacking=lambda deployed: self.gone,
             has_role=lambda name: self.roles.get(name, True),
         )

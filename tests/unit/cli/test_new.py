@@ -6,7 +6,8 @@ import json
 import random
 import shutil
 import tomllib
-from datetime import date, timedelta
+from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -334,6 +335,23 @@ def test_codes_with_decimal_commas_are_listed_as_etl_compares_them(make: Any) ->
     assert (result.refused, result.info and result.info.rows.rejected) == ("", 0)
 
 
+def test_one_number_among_a_few_texts_is_a_category(make: Any) -> None:
+    columns = drawn() | {"fee": ["waived" if row in (3, 40) else "0" for row in range(ROWS)]}
+    fee = Contract.load(make(table(columns))).features["fee"]
+    assert (fee.type, set(fee.values or {})) == ("category", {"0", "waived"})
+
+
+def test_a_column_that_spells_one_number_in_two_ways_is_left_out(make: Any) -> None:
+    columns = drawn() | {"fee": ["+5" if row % 9 == 0 else "5" for row in range(ROWS)]}
+    assert "fee" not in Contract.load(make(table(columns))).features
+
+
+def test_one_number_among_a_few_texts_is_no_target_of_a_regression(make: Any) -> None:
+    columns = drawn() | {"fee": ["waived" if row in (3, 40) else "0" for row in range(ROWS)]}
+    with pytest.raises(InputFileError, match="has one number, 0, and otherwise text such as 'waived'"):
+        make(table(columns), "fee", task="regression")
+
+
 def test_numbers_that_float32_merges_are_left_out(make: Any) -> None:
     columns = drawn()
     columns["stamp"] = [1_700_000_000 + (7 * place) % 400 for place in range(ROWS)]
@@ -358,6 +376,27 @@ def test_json_lines_and_parquet_are_read(make: Any, tmp_path: Path) -> None:
     )
     folder = new("made", [file], Options(target="label", folder=tmp_path / "parquet"))
     assert Contract.load(folder).problem.time == "on"
+    assert rehearsed(folder).info.rows.rejected == 0  # type: ignore[union-attr]
+
+
+def test_types_of_parquet_are_told_by_its_schema(tmp_path: Path) -> None:
+    columns = drawn()
+    price = [Decimal(round(size * 100 + row)) / 100 for row, size in enumerate(columns["size"])]
+    types = {
+        "price": pa.array(price, pa.decimal128(9, 2)),
+        "quoted": pa.array(list(map(str, price))),
+        "opens": pa.array([time(row % 24) for row in range(ROWS)]),
+        "lasts": pa.array([timedelta(minutes=row) for row in range(ROWS)]),
+    }
+    pq.write_table(pa.table(columns | types), tmp_path / "data.parquet")
+    folder = new("made", [tmp_path / "data.parquet"], Options(target="label", folder=tmp_path / "made"))
+    features = Contract.load(folder).features
+    assert features["price"].type == "number"
+    assert not {"quoted", "opens", "lasts"} & set(features)
+    text = text_of(folder)
+    assert text.count("The file has its numbers in quotes") == 1
+    assert "of the type time64[us], which is not read" in text
+    assert "of the type duration[us], which is not read" in text
     assert rehearsed(folder).info.rows.rejected == 0  # type: ignore[union-attr]
 
 
@@ -386,6 +425,39 @@ def test_rows_of_several_files_are_joined(tmp_path: Path) -> None:
     folder = new("made", [tmp_path / "a.csv", tmp_path / "b.csv"], Options(target="label", folder=tmp_path / "made"))
     assert Contract.load(folder).features["colour"].required is False
     assert rehearsed(folder).info.rows.valid == 2 * ROWS  # type: ignore[union-attr]
+
+
+def marked(mark: str, *, without: int = 0) -> str:
+    """The drawn table with a column that says which file a row is of, and rows without a label besides."""
+    columns = drawn()
+    extra = {name: [*values, *([""] * without)] for name, values in columns.items()}
+    return table({"mark": [mark if row % 2 else "x" for row in range(ROWS + without)], **extra})
+
+
+def marks_in(folder: Path) -> set[str]:
+    texts = [(folder / name).read_text() for name in Contract.load(folder).data.files]
+    return {line.split(",")[0] for text in texts for line in text.splitlines()[1:]}
+
+
+@pytest.mark.parametrize("names", [("data.2023.csv", "data.2024.csv"), ("data.csv", "data.tsv")])
+def test_copies_of_two_files_never_get_one_name(tmp_path: Path, names: tuple[str, str]) -> None:
+    files = [tmp_path / name for name in names]
+    files[0].write_text(marked("a", without=60))
+    files[1].write_text(marked("b", without=60))
+    folder = new("made", files, Options(target="label", folder=tmp_path / "made"))
+    assert marks_in(folder) == {"a", "b", "x"}
+
+
+def test_a_sheet_never_gets_the_name_of_another_file(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for line in marked("a").splitlines():
+        book.active.append(line.split(","))
+    book.save(tmp_path / "d.xlsx")
+    (tmp_path / "d.csv").write_text(marked("b"))
+    files = [tmp_path / "d.xlsx", tmp_path / "d.csv"]
+    folder = new("made", files, Options(target="label", folder=tmp_path / "made"))
+    assert set(Contract.load(folder).data.files) == {"d.csv", "d-2.csv"}
+    assert marks_in(folder) == {"a", "b", "x"}
 
 
 def test_titles_above_the_header_and_columns_without_a_name_do_no_harm(make: Any) -> None:

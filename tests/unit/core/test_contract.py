@@ -127,6 +127,10 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         (('"heart"', '"Heart"'), "[problem] name: expected 2 to 31 lower-case letters"),
         (('"heart"', '"heart--prod"'), "[problem] name: expected no '--', which stands before a stage"),
         (('files     = ["heart.csv"]', 'files = "heart.csv"'), '[data] files: expected a list; got "heart.csv"'),
+        (
+            ('files     = ["heart.csv"]', 'files = ["heart.csv", "heart.csv"]'),
+            "[data] files: 'heart.csv' is listed twice: its rows would be read twice",
+        ),
         (("[features.age]", "[features.visit_id]"), "'visit_id' is the id of [problem]"),
         (("[features.age]", '["features"._key]'), "'_key' is a column that data versions add"),
         (("[features.age]", '[features."a\\nb"]'), "without line breaks"),

@@ -66,6 +66,23 @@ def test_forty_recent_rows_are_needed_to_judge_by_them() -> None:
             assert "and 40 are needed to judge by them" in found.reason
 
 
+@pytest.mark.parametrize("recent", [None, np.arange(ROWS) < ROWS // 2], ids=["champion", "recent"])
+def test_a_gain_counts_however_small_the_target_s_unit(recent: Any) -> None:
+    unit = 1e-14
+    challenger, champion = (
+        Contender(each.name, each.identity, each.graph, each.split, each.probabilities * unit, 0.5)
+        for each in (contender(8), contender(12, 1))
+    )
+
+    found = judged(challenger, champion, Holdout(TRUTH * unit, KEYS, "split-1", recent))
+
+    assert found.outcome == "promoted"
+    assert found.baseline is not None
+    assert f"against {found.baseline.value:.3g} of" in found.reason
+    assert "+0.0000" not in found.reason
+    assert judged(champion, challenger, Holdout(TRUTH * unit, KEYS, "split-1", recent)).outcome == "rejected"
+
+
 def test_a_holdout_of_fewer_than_twenty_rows_is_replaced_by_out_of_fold_predictions() -> None:
     few = Holdout(TRUTH[:19], KEYS[:19], "split-1")
     challenger = Contender("a model", "c", "c", "split-1", contender(5).probabilities[:19], 0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,6 +12,8 @@ from andamio.contract import Contract
 from andamio.contract.task import Classification, Regression
 from andamio.dataset.columns import table_columns
 from andamio.errors import ContractError
+from andamio.feedback import TrueNumbers
+from andamio.records.columns import no_value
 from andamio.records.parse import parse, parse_typed
 from andamio.stats import bootstrap, conformal, metrics
 
@@ -98,6 +101,20 @@ def test_the_target_is_read_like_a_number_and_refused_with_a_reason() -> None:
         (2, "price", "out-of-range"),
         (1, "price", "missing-label"),
     ]
+
+
+def test_a_true_number_is_read_as_data_are() -> None:
+    task = prices().task
+    assert isinstance(task, Regression)
+    truths = TrueNumbers(dataclasses.replace(task, low=None, high=None), no_value(("-999", "n/a")), ",")
+
+    assert truths.read(-999) is None
+    assert truths.read(-998) == -998.0
+    assert "other than -999 ([data] missing)" in truths.expected
+    assert [truths.read_text(text) for text in ("-999", "-999,0", "1_000", "nan", "1.000")] == [None] * 5
+    assert truths.read_text("1,5") == 1.5
+    assert "with a decimal comma" in truths.refused
+    assert [truths.is_absent(text) for text in ("-999,0", "n/a", "", "1_000", "5")] == [True, True, True, False, False]
 
 
 def test_a_data_version_keeps_the_target_as_a_number_that_reads_back_as_itself() -> None:

@@ -10,7 +10,7 @@ import pytest
 from andamio.contract import Contract
 from andamio.dataset.version import KEY, ROW
 from andamio.storage import layout
-from rollout.retraining.records import LabelledRecords, keep
+from rollout.retraining.records import LabelledRecords, forget, keep
 from tests.support.etl import Lake
 
 HEAD = """
@@ -152,16 +152,48 @@ def test_a_raw_row_of_the_same_id_wins() -> None:
     assert 500.0 not in lake.column(version, "size")
 
 
-def test_a_record_with_an_id_of_its_own_goes_by_it_and_one_without_by_an_equal_row() -> None:
+@pytest.mark.parametrize("own", [False, True])
+def test_a_record_that_equals_a_raw_row_is_on_its_side_whatever_id_it_came_with(own: bool) -> None:
+    """A caller numbers requests as he likes: the id of a request is not that of the raw row that it repeats."""
     rows = [f"id{number},{row}" for number, row in enumerate(RAW)]
     lake = lake_of(contract('id = "visit"\n'), "visit,size,on,seen,kind", rows)
-    keep(lake, lake.contract, records([float(size) for size in range(120)]))
+    keep(lake, lake.contract, records([float(size) for size in range(120)], own=own))
     version = lake.run()["version"]
-    assert all(len(where) == 1 for where in lake.sides(version, "size").values())
-    own = lake_of(contract('id = "visit"\n'), "visit,size,on,seen,kind", rows)
-    keep(own, own.contract, records([float(size) for size in range(120)], own=True))
-    second = own.run()["version"]
-    assert any(len(where) == 2 for where in own.sides(second, "size").values()), "an id is what identifies a record"
+    sides = lake.sides(version, "size")
+    assert lake.manifest(version)["files"][0]["valid"] == 120
+    assert all(len(where) == 1 for where in sides.values())
+    assert set().union(*sides.values()) == {"train", "holdout"}
+
+
+def test_a_record_that_equals_no_raw_row_goes_by_its_id() -> None:
+    """It stays on its side when its prediction is another one."""
+    rows = [f"id{number},{row}" for number, row in enumerate(RAW)]
+    lake = lake_of(contract('id = "visit"\n'), "visit,size,on,seen,kind", rows)
+    sizes = [float(size) for size in range(200, 300)]
+    keep(lake, lake.contract, records(sizes, own=True))
+    before = lake.sides(lake.run()["version"], "size")
+    again = records(sizes, own=True)
+    ids = [f"q{number}" for number in range(100)]
+    keep(lake, lake.contract, LabelledRecords(ids, again.own_ids, again.times, again.labels, again.columns))
+    assert lake.sides(lake.run()["version"], "size") == before
+
+
+def test_records_of_another_prepare_are_passed_over_with_a_note_until_the_file_begins_anew() -> None:
+    """What the earlier code made of a record is no feature of the new one."""
+    lake = lake_of(contract())
+    keep(lake, lake.contract, records([500, 501]))
+    assert 500.0 in lake.column(lake.run()["version"], "size")
+    lake.contract = contract().model_copy(update={"prepare": "b" * 64})
+    said = lake.run()
+    assert said["status"] == "published"
+    captured, raw = lake.manifest(said["version"])["files"]
+    assert (captured["key"], captured["rows"], raw["valid"]) == (layout.CAPTURED_RECORDS, 0, 120)
+    assert "another prepare.py" in captured["refused"]
+    assert any(layout.CAPTURED_RECORDS in line for line in said["rejects"]["first"])
+    keep(lake, lake.contract, records([600], first=2))
+    anew = lake.run()
+    assert lake.manifest(anew["version"])["files"][0]["valid"] == 1
+    assert not {500.0, 501.0} & set(lake.column(anew["version"], "size").tolist())
 
 
 def test_records_that_break_the_contract_cost_themselves_alone() -> None:
@@ -173,6 +205,18 @@ def test_records_that_break_the_contract_cost_themselves_alone() -> None:
     captured, _ = lake.manifest(said["version"])["files"]
     assert (captured["valid"], captured["rejected"]) == (1, 100)
     assert lake.column(said["version"], KEY).size == 121
+
+
+def test_a_file_that_was_emptied_adds_no_row() -> None:
+    lake = lake_of(contract())
+    first = lake.run()["version"]
+    keep(lake, lake.contract, records([500, 501]))
+    assert lake.run()["version"] != first
+    forget(lake, ["seen", "size"])
+    said = lake.run()
+    assert (said["status"], said["version"]) == ("published", first)
+    captured, _ = lake.read(layout.staging(said["input"], "info.json"))["files"]
+    assert (captured["key"], captured["rows"], captured["refused"]) == (layout.CAPTURED_RECORDS, 0, None)
 
 
 def test_a_time_split_takes_the_time_of_the_prediction() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from andamio.adapters.memory import MemoryEvents, MemoryObjects, MemoryPredictionStore
@@ -25,6 +27,8 @@ from monitoring.feedback import StoredPredictions
 from monitoring.report import PAGE, REPORT, LatestReport, Report
 from monitoring.steps import STEPS, Watch
 from monitoring.window import Window
+from rollout.retraining import records
+from rollout.retraining.records import LabelledRecords
 from rollout.retraining.retrainer import ContractRetrainer
 from tests.support.releases import heart
 from tests.support.watched import evidence_of, hospital, labelled, model, watched_release
@@ -90,6 +94,13 @@ class World:
 
     def keys(self) -> dict[str, bytes]:
         return {info.key: self.lake.get(info.key).body for info in self.lake.list("")}
+
+
+def captured() -> LabelledRecords:
+    columns = {name: np.array([1.0]) for name, feature in heart().inputs.items() if feature.type != "category"}
+    texts = {name: np.array([""], dtype=object) for name in heart().inputs if name not in columns}
+    times = np.array(["2026-11-20T10"], dtype="datetime64[ms]")
+    return LabelledRecords(["p0"], ["patient 7"], times, [heart().problem.labels["0"].values[0]], columns | texts)
 
 
 def quiet(window: Window) -> Evidence:
@@ -445,3 +456,29 @@ def test_the_contract_of_the_deployment_says_when_it_is_drift(world: World) -> N
     assert world.report().data is not None
     assert world.report().data.psi_limit == 1.5  # type: ignore[union-attr]
     assert verdict["page"] is None, "nothing drew it"
+
+
+def test_captured_records_go_once_a_feature_of_theirs_is_private(world: World) -> None:
+    """Whether the watch may start trainings or not: nobody would write the file again."""
+    records.keep(world.lake, heart(), captured())
+    world.step("gather")
+    assert rows_of(world.lake) == 1
+    world.contract = heart().hiding(["age"])
+    world.step("gather")
+    assert rows_of(world.lake) == 0
+    assert b"patient 7" not in world.lake.get(layout.CAPTURED_RECORDS).body
+    etag = world.lake.head(layout.CAPTURED_RECORDS).etag
+    world.step("gather")
+    assert world.lake.head(layout.CAPTURED_RECORDS).etag == etag
+
+
+def test_where_nothing_was_captured_a_private_feature_makes_no_file(world: World) -> None:
+    world.contract = heart().hiding(["age"])
+    world.step("gather")
+    assert not list(world.lake.list(layout.CAPTURED))
+
+
+def rows_of(lake: MemoryObjects) -> int:
+    """How many records the file of captured ones has."""
+    found: int = pq.read_table(io.BytesIO(lake.get(layout.CAPTURED_RECORDS).body)).num_rows
+    return found

@@ -86,6 +86,32 @@ def test_an_example_that_cannot_be_prepared_is_refused() -> None:
         check_example(contract, code)
 
 
+NONE_LEFT = '    assert columns["rate"][0] or not np.isnat(columns["built"][0])\n    rate = '
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (("if text is None", "if text is ..."), "no value in 'rate', which the contract allows"),
+        (("    rate = ", NONE_LEFT), "no value in 'rate', 'built', which the contract allows"),
+        (("raise ValueError", "raise TypeError"), "\"[?]\" in 'rate', which the contract allows"),
+    ],
+)
+def test_what_the_contract_lets_a_client_send_must_be_prepared(
+    folder: Path, edit: tuple[str, str], message: str
+) -> None:
+    assert edit[0] in PREPARE
+    (folder / "prepare.py").write_text(PREPARE.replace(*edit))
+    with pytest.raises(InputFileError, match=message):
+        check_prepare(folder, Contract.load(folder))
+
+
+def test_a_record_that_prepare_refuses_is_well_answered(folder: Path) -> None:
+    refusing = PREPARE.replace("        return np.nan", '        raise ValueError("expected a rate")')
+    (folder / "prepare.py").write_text(refusing)
+    check_prepare(folder, Contract.load(folder))
+
+
 def test_the_folder_is_checked_before_it_is_deployed(folder: Path) -> None:
     rows = [",".join(GOOD), *(",".join(map(str, cells)) for cells in zip(*GOOD.values(), strict=True))]
     (folder / "some.csv").write_text("\n".join(rows) + "\n")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from andamio.adapters.aws import ServiceError
 from andamio.adapters.memory import MemoryObjects
+from andamio.cli.cloud.deployment import _say_what_is_interrupted
 from andamio.cli.models.own_code import interruption
 from andamio.contract import Contract
-from andamio.errors import OtherCode
+from andamio.errors import OtherCode, UsageError
 from andamio.release.release import Release, code_for
 from lambdas.api.champion.serving import Serving
 from tests.support.api import ToldClock
@@ -58,9 +62,31 @@ def test_a_deploy_of_other_code_under_a_champion_says_what_will_happen(deploys: 
     assert bool(found) is says
 
 
+def test_a_deploy_to_aws_without_the_prepare_py_of_the_champion_stops_and_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models = MemoryObjects("models")
+    version = released(models)
+    promote(models, "lets", version)
+    aws: Any = SimpleNamespace(local=False, account=SimpleNamespace(objects=lambda _: models))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    plain = Contract.load(Path("problems/heart"))
+    with pytest.raises(UsageError, match=f"prepare.py is gone, and release {version}, .* Nothing was deployed"):
+        _say_what_is_interrupted(plain, aws, DEPLOYED, yes=False)
+
+
 def test_nothing_is_interrupted_where_nothing_serves() -> None:
     empty = SimpleNamespace(objects=lambda _: MemoryObjects("models"))
     assert interruption(problem(OTHER)[0], DEPLOYED, empty) == ""  # type: ignore[arg-type]
+
+
+def test_nothing_is_interrupted_where_the_bucket_is_gone() -> None:
+    class Gone(MemoryObjects):
+        def get(self, key: str, version: str | None = None) -> Any:
+            raise ServiceError({"Error": {"Code": "NoSuchBucket", "Message": self.bucket}}, "GetObject")
+
+    gone = SimpleNamespace(objects=Gone)
+    assert interruption(Contract.load(Path("problems/heart")), DEPLOYED, gone) == ""  # type: ignore[arg-type]
 
 
 def test_two_releases_of_one_graph_and_other_code_are_two_to_a_client() -> None:

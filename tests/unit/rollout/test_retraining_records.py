@@ -132,6 +132,13 @@ def test_private_features_keep_all_records_out() -> None:
     assert (counted.records, dict(counted.left_out)) == (0, {"private": 60})
 
 
+def test_what_another_prepare_made_is_no_record_of_this_one() -> None:
+    world = World()
+    world.label(world.truth[:60])
+    counted = world.gather(heart().model_copy(update={"prepare": "b" * 64})).counted
+    assert (counted.records, dict(counted.left_out)) == (0, {"contract": 60})
+
+
 def test_a_release_that_is_gone_costs_its_records() -> None:
     world = World()
     world.label(world.truth[:60])

@@ -21,7 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from andamio.contract import Contract
-from tests.support.readers import Reason, by_api, by_batch, by_etl
+from andamio.records.parse import parse
+from andamio.tabular.csv.request_body import read_csv_text
+from tests.support.readers import Reason, by_api, by_batch, by_etl, rows_of
 
 CELLS = tomllib.loads(Path(__file__).with_name("cells.toml").read_text())
 TYPES = ("number", "integer", "boolean", "category", "date")
@@ -110,6 +112,46 @@ def test_a_key_that_is_nearly_the_name_of_a_column_costs_the_row_that_lacks_the_
     assert found[before + 2] == {
         "": Reason(f"has the key '{shown}' and no 'number': rename it, or let the object have both")
     }
+
+
+RAW = Contract.from_toml(
+    """
+[problem]
+name = "cells"
+target = "y"
+labels = { no = "No", yes = "Yes" }
+[data]
+delimiter = ";"
+decimal = ","
+[raw.price]
+type = "text"
+example = "12,50"
+[features.size]
+type = "number"
+[features.kind]
+type = "category"
+values = ["1.5", "x"]
+[features.cost]
+type = "number"
+derived = true
+""",
+    prepare="0" * 64,
+).sent
+
+
+@pytest.mark.parametrize("price", ["12,50", "1.250,00", "-0,5", ",5", "12,50 EUR", "12.50"])
+def test_prepare_is_given_a_text_as_it_is_written_whatever_the_decimal_mark(price: str) -> None:
+    body = f"price;size;kind\n{price};2,5;1,5\n"
+    record = {"price": price, "size": 2.5, "kind": "1.5"}
+    request = read_csv_text(body, RAW)
+    by_request = parse(RAW, request.columns, len(request.lines), text=True, decimal=request.decimal)
+    readings = [
+        *by_etl(RAW, body.encode(), "csv").values(),
+        *rows_of(RAW, by_request),
+        *by_api(RAW, [record]).values(),
+        *by_etl(RAW, parquet(pa.table({name: [value] for name, value in record.items()})), "parquet").values(),
+    ]
+    assert readings == [record] * 4
 
 
 SPELLINGS = sorted({cell["text"] for kind in TYPES for cell in CELLS[kind] if "text" in cell})

@@ -17,6 +17,7 @@ from andamio.contract.task import Regression
 from andamio.dataset import version as dataset
 from andamio.dataset.documents import DatasetManifest, DatasetProfile
 from andamio.errors import TrainingError
+from andamio.gate.decision import Figure
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
 from andamio.release.pointer import read_pointer
@@ -26,16 +27,18 @@ from andamio.storage import documents, layout
 from andamio.testing.tracker import MemoryTracker
 from etl.publish import read_audit
 from etl.report import report
+from registry.card.wording import interval
 from registry.news import News
 from registry.record import Origin
 from registry.register import promote, register
 from tests.support.datasets import publish
 from tests.support.etl import Lake
 from tests.support.runs import copied, planned
-from training import export
+from training import export, reference
 from training.documents import FittedModel
+from training.evaluate import guards, plots
 from training.evaluate.decide import decide
-from training.evaluate.documents import Evaluation, GateDecision
+from training.evaluate.documents import Evaluation, GateDecision, Success
 from training.evaluate.evaluate import evaluate
 from training.evaluate.slices import Slice, assess
 from training.families import regression, sizes
@@ -81,6 +84,15 @@ def once() -> World:
 @pytest.fixture
 def world(once: World) -> World:
     return dataclasses.replace(once, models=copied(once.models))
+
+
+def test_out_of_fold_scores_are_kept_whatever_the_size_of_the_unit() -> None:
+    scores = np.linspace(1.0, 2.0, 50)[:, None] * 1e-12
+    train = TrainingRows(Encoded(scores, np.empty((50, 0))), scores[:, 0], tuple(map(str, range(50))), None)  # type: ignore[arg-type]
+
+    kept = reference.out_of_fold(DIABETES, train, scores, 1)
+
+    np.testing.assert_allclose(kept.scores, scores, rtol=1e-8, atol=0)
 
 
 # Data
@@ -181,6 +193,19 @@ def test_a_graph_without_the_exponential_has_no_parity() -> None:
     assert not proof.holds
 
 
+@pytest.mark.parametrize("log", [False, True], ids=["linear", "log"])
+def test_a_target_that_float32_cannot_tell_apart_has_no_parity_and_a_cure(log: bool) -> None:
+    encoded, truth = a_table(100)
+    far, near = (1e9 * (truth / truth.mean()) ** power for power in (1e-9, 0.01))
+    task = Regression(1.0, None, "", log, 0.9)
+
+    assert export.Ruler.of(regression.fit("ridge", encoded, near, task, seed=3)).tolerance < 0.01
+
+    fitted = regression.fit("ridge", encoded, far, task, seed=3)
+    with pytest.raises(TrainingError, match=r"0\.01 is allowed.*Subtract an offset from the target"):
+        export.Ruler.of(fitted)
+
+
 def test_rows_with_one_target_cannot_be_fitted() -> None:
     encoded, truth = a_table(50)
 
@@ -199,6 +224,17 @@ def test_every_fold_has_the_range_of_the_target_and_keys_stay_together() -> None
     top = truth >= np.quantile(truth, 0.9)
     for repeat in assigned:
         assert sorted(np.bincount(repeat[top], minlength=5)) == pytest.approx([10] * 5, abs=2)
+
+
+def test_a_target_that_varies_in_one_fold_alone_is_refused_with_what_to_do() -> None:
+    truth, keys = np.zeros(60), [f"{number}" for number in range(60)]
+    truth[7] = 4.0
+    with pytest.raises(TrainingError, match=r"every row has the target 0: only 1 of 60 rows.*Add data"):
+        folds.repeated(truth, keys, (), 1, 1)
+
+    truth[8] = 4.0
+    for assigned in folds.repeated(truth, keys, (), 1, 3):
+        assert all(len(np.unique(truth[rows])) == 2 for rows, _ in folds.parts(assigned))
 
 
 def test_samples_of_numbers_are_nested_and_have_the_range_of_the_target() -> None:
@@ -279,6 +315,27 @@ def test_a_model_that_beats_the_median_is_sealed_with_its_interval_and_a_card(wo
     assert re.search(r"the target \d+ to \d+ points", card)
     assert "-0.000" not in card
     assert "class" not in card.split("## Where it comes from")[0].replace("classes of", "")
+
+
+def test_figures_in_the_target_s_unit_are_as_long_as_their_size_asks_for() -> None:
+    small, near = Figure(value=2e-9, low=1e-9, high=3e-9), Figure(value=61234.5, low=61234.4, high=61234.6)
+
+    assert interval(small, of="rmse") == "2e-09 (1e-09 to 3e-09)"
+    assert interval(near, of="rmse") == "61234.5 (61234.4 to 61234.6)"
+    assert interval(Figure(value=0.86, low=0.81, high=0.9), of="r2") == "0.860 (0.810 to 0.900)"
+
+    contract = Contract.from_toml(
+        '[problem]\nname = "parts"\ntask = "regression"\ntarget = "y"\nsuccess = "rmse <= 0.000001"\n'
+        '[features.a]\ntype = "number"'
+    )
+    found = [(name, Figure(value=size, low=size, high=size), False) for name, size in (("a", 1e-9), ("b", 2e-9))]
+    drawn = plots._intervals("importance", "rmse", found, 0.0, "", of="rmse").decode()
+    assert "b: 2e-09 (2e-09 to 2e-09)" in drawn
+    at = [float(x) for x in re.findall(r"<circle cx='([\d.]+)'", drawn)]
+    assert at[1] - at[0] > 100
+
+    (guard,) = guards._of_success(contract, Success(rule="rmse <= 0.000001", value=2e-6, holds=False))
+    assert guard.message.endswith("and rmse is 2e-06")
 
 
 def test_the_same_model_ties_with_itself(world: World) -> None:
