@@ -207,8 +207,9 @@ def _swap(
     if (pointer.revision, etag) != (gate_decision.revision, gate_decision.etag):
         return None
     entry = PointerEntry(release=release, since=now.isoformat(timespec="seconds"), run=run.id)
-    direct = rules.strategy == "direct" or not _can_answer(models, pointer.champion, gate_decision, release)
-    strategy = None if direct else rules.strategy
+    strategy = None if rules.strategy == "direct" else rules.strategy
+    if strategy is not None and not _can_answer(models, pointer.champion, gate_decision, release):
+        strategy = None
     change = Change(
         kind="promoted" if strategy is None else "challenged",
         at=entry.since,
