@@ -12,7 +12,6 @@ from andamio.cli.check import bad_values, estimate, families
 from andamio.cli.check.rehearsal import Rehearsal, rehearse
 from andamio.cli.check.sample import sampled
 from andamio.cli.console import done, err, fail, out, step
-from andamio.cli.home import REPO
 from andamio.cli.models.own_code import check_pipeline, check_prepare
 from andamio.cli.models.sample import first_record, sample_files
 from andamio.contract import Contract
@@ -241,8 +240,6 @@ def _minutes(seconds: float) -> str:
 
 
 def _short(folder: Path) -> str:
+    """The folder as the next command takes it."""
     place = folder.resolve()
-    for base in (Path.cwd(), REPO):
-        if place.is_relative_to(base):
-            return str(place.relative_to(base))
-    return str(folder)
+    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)

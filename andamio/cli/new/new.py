@@ -254,7 +254,6 @@ def _listed(title: str, names: Sequence[str]) -> None:
 
 
 def _short(folder: Path) -> str:
-    for base in (Path.cwd(), REPO):
-        if folder.resolve().is_relative_to(base):
-            return str(folder.resolve().relative_to(base))
-    return str(folder)
+    """The folder as the next command takes it."""
+    place = folder.resolve()
+    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
