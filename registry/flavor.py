@@ -36,6 +36,7 @@ MODULES = (
     "andamio/stats/__init__.py",
     "andamio/stats/conformal.py",
     "andamio/stats/metrics.py",
+    "andamio/stats/rounding.py",
     "andamio/release/__init__.py",
     "andamio/release/answers.py",
     "andamio/release/model.py",

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from andamio.adapters.refusals import refusal
 from andamio.adapters.s3_reading import ResumingReader
 from andamio.adapters.sdk import check_sdk
-from andamio.errors import AndamioError, ObjectNotFound, PreconditionFailed
+from andamio.errors import AccessRefused, AndamioError, ObjectNotFound, PreconditionFailed
 from andamio.storage.ports import ObjectInfo, Readable, StoredObject
 
 PART = 16 * 2**20
@@ -100,7 +100,7 @@ class S3Objects:
             return self._call("get_object", key, **_of(version), **arguments)
         if self._forgets_ranges:
             # Where the latest object is another one, it may be too short for the range, or gone.
-            with suppress(self._error, ObjectNotFound, PreconditionFailed):
+            with suppress(self._error, ObjectNotFound, PreconditionFailed, AccessRefused):
                 reply = self._call("get_object", key, **arguments)
                 if reply.get("VersionId") == version:
                     return reply

@@ -73,8 +73,8 @@ def world():
 
 @pytest.fixture
 def in_logs(monkeypatch):
-    def fitted(contract, encoded, labels, spec, seed):
-        plain = trial.fit_spec(contract, cut(encoded), labels, spec, seed)
+    def fitted(contract, encoded, labels, spec, seed, own=None):
+        plain = trial.fit_spec(contract, cut(encoded), labels, spec, seed, own)
         return InLogs(**{field.name: getattr(plain, field.name) for field in dataclasses.fields(plain)})
 
     monkeypatch.setattr("training.fit.fit_spec", fitted)
@@ -122,8 +122,8 @@ def test_a_scaler_knows_the_rows_of_its_fold_and_no_others(world, monkeypatch):
     seen = []
     real = trial.fit_spec
 
-    def watched(contract, encoded, labels, spec, seed):
-        fitted = real(contract, encoded, labels, spec, seed)
+    def watched(contract, encoded, labels, spec, seed, own=None):
+        fitted = real(contract, encoded, labels, spec, seed, own)
         seen.append((encoded, fitted))
         return fitted
 
