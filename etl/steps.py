@@ -14,7 +14,7 @@ from andamio import names, step
 from andamio.contract import Contract
 from andamio.dataset.documents import CurrentDataset, StagedInput, VersionRows
 from andamio.dataset.version import REPORT
-from andamio.errors import DataError, ObjectNotFound, PreconditionFailed, PrepareError
+from andamio.errors import DataError, ObjectNotFound, PrepareError
 from andamio.prepare.code import OwnCode
 from andamio.step import Step
 from andamio.storage import documents, layout
@@ -175,20 +175,9 @@ def commit_step(etl: Etl, event: CommitEvent) -> VersionSummary | NewerInput | M
             split=manifest.split,
             cutoff=manifest.cutoff,
         )
-        if _write(lake, following, etag):
+        if documents.replace(lake, layout.CURRENT_DATASET, following, etag):
             return committed
     raise DataError(f"{layout.CURRENT_DATASET} kept changing: start the ETL execution again")
-
-
-def _write(lake: Objects, current: CurrentDataset, etag: str | None) -> bool:
-    """Write current.json if it did not change since it was read; returns whether it was written."""
-    if etag is None:
-        return documents.write_once(lake, layout.CURRENT_DATASET, current)
-    try:
-        documents.swap(lake, layout.CURRENT_DATASET, current, etag)
-    except PreconditionFailed:
-        return False
-    return True
 
 
 def _because(event: CommitEvent) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -72,6 +73,12 @@ def one_line(text: str) -> Text:
     line = Text(" ".join(text.split()))
     line.truncate(max(err.width - _SPINNER, 1), overflow="ellipsis")
     return line
+
+
+def from_here(path: Path) -> str:
+    """A path as the next command takes it: from the working directory where it lies below it, else whole."""
+    place = path.resolve()
+    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
 
 
 def ago(moment: datetime) -> str:

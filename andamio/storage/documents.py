@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from andamio.errors import DocumentError, ObjectNotFound
+from andamio.errors import DocumentError, ObjectNotFound, PreconditionFailed
 from andamio.storage.ports import Objects
 
 JSON = "application/json"
@@ -110,6 +110,17 @@ def once[D: Writable](objects: Objects, key: str, kind: Kind[D], compute: Callab
 def swap(objects: Objects, key: str, document: Writable, etag: str) -> str:
     """Write a document over the one that has this ETag, and return the new one's; raises `PreconditionFailed`."""
     return objects.put(key, document.to_json(), content_type=JSON, if_match=etag)
+
+
+def replace(objects: Objects, key: str, document: Writable, etag: str | None) -> bool:
+    """Write a document if it did not change since it was read (None: was not there); returns whether it was written."""
+    if etag is None:
+        return write_once(objects, key, document)
+    try:
+        swap(objects, key, document, etag)
+    except PreconditionFailed:
+        return False
+    return True
 
 
 def digest(body: bytes) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from pydantic import Field
 
-from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
+from andamio.errors import DataError, ObjectNotFound
 from andamio.storage import documents, layout
 from andamio.storage.documents import Document, Part
 from andamio.storage.ports import Objects
@@ -76,7 +76,7 @@ def take(lake: Objects, wanted: Start, waiting: Callable[[Starts], str | None], 
         if held is not None:
             return held
         recent = [start for start in starts.starts if moment(start.since) > now - _KEPT]
-        if _write(lake, Starts(starts=[*recent, wanted]), etag):
+        if documents.replace(lake, layout.RETRAINING, Starts(starts=[*recent, wanted]), etag):
             return wanted
     raise DataError(_CHANGING)
 
@@ -89,7 +89,7 @@ def confirm(lake: Objects, execution: str, now: datetime) -> Start | None:
         if last is None or last.execution != execution or last.started is not None:
             return next((start for start in starts.starts if start.execution == execution), None)
         begun = last.model_copy(update={"started": iso(now)})
-        if _write(lake, Starts(starts=[*starts.starts[:-1], begun]), etag):
+        if documents.replace(lake, layout.RETRAINING, Starts(starts=[*starts.starts[:-1], begun]), etag):
             return begun
     raise DataError(_CHANGING)
 
@@ -103,13 +103,3 @@ def _read(lake: Objects) -> tuple[Starts, str | None]:
     except ObjectNotFound:
         return Starts(), None
     return documents.parse(found.body, Starts, layout.RETRAINING), found.etag
-
-
-def _write(lake: Objects, starts: Starts, etag: str | None) -> bool:
-    if etag is None:
-        return documents.write_once(lake, layout.RETRAINING, starts)
-    try:
-        documents.swap(lake, layout.RETRAINING, starts, etag)
-    except PreconditionFailed:
-        return False
-    return True

@@ -11,7 +11,7 @@ from rich.markup import escape
 from andamio.cli.check import bad_values, estimate, families
 from andamio.cli.check.rehearsal import Rehearsal, rehearse
 from andamio.cli.check.sample import sampled
-from andamio.cli.console import done, err, fail, out, step
+from andamio.cli.console import done, err, fail, from_here, out, step
 from andamio.cli.models.own_code import check_pipeline, check_prepare
 from andamio.cli.models.sample import first_record, sample_files
 from andamio.contract import Contract
@@ -60,7 +60,7 @@ def check(folder: Path) -> Findings:
         _bad_values(folder, contract, findings)
         if rehearsal is not None and rehearsal.manifest is not None:
             _training(folder, contract, rehearsal, findings)
-    place = _short(folder)
+    place = from_here(folder)
     if findings.failures:
         many = len(findings.failures)
         raise CheckFailed(
@@ -237,9 +237,3 @@ def _estimate(
 
 def _minutes(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
-def _short(folder: Path) -> str:
-    """The folder as the next command takes it."""
-    place = folder.resolve()
-    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)

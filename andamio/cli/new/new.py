@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from andamio.cli.check.rehearsal import Rehearsal
-from andamio.cli.console import done, err, note, out, step
+from andamio.cli.console import done, err, from_here, note, out, step
 from andamio.cli.home import REPO
 from andamio.cli.new.column import Column, Marks
 from andamio.cli.new.correct import correct, is_served
@@ -82,7 +82,7 @@ def _check(name: str, files: Sequence[Path], folder: Path) -> None:
     if not files:
         raise UsageError("Expected a file to start from: andamio new NAME --from FILE --target COLUMN")
     if folder.exists():
-        raise UsageError(f"{_short(folder)} exists, and is not overwritten: choose another name, or --to FOLDER.")
+        raise UsageError(f"{from_here(folder)} exists, and is not overwritten: choose another name, or --to FOLDER.")
     for path in files:
         if not path.is_file():
             raise InputFileError(f"{path}: no such file")
@@ -220,7 +220,7 @@ def _facts(sources: Sequence[Source], rehearsal: Rehearsal) -> list[tuple[str, s
 
 
 def _say(folder: Path, draft: Draft, rehearsal: Rehearsal) -> None:
-    shown = _short(folder)
+    shown = from_here(folder)
     done(f"{shown} is written: problem.toml, DATA.md, {', '.join(draft.files)}")
     target = draft.target
     classes = f", {len(target.labels)} classes" if target.labels else ""
@@ -251,9 +251,3 @@ def _listed(title: str, names: Sequence[str]) -> None:
     if names:
         more = f", ... ({len(names)})" if len(names) > _SHOWN else ""
         err.print(f"  {title} {escape(', '.join(names[:_SHOWN]))}{more}")
-
-
-def _short(folder: Path) -> str:
-    """The folder as the next command takes it."""
-    place = folder.resolve()
-    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
