@@ -1,8 +1,9 @@
-"""Starts ministack, in its own environment, with seven things added.
+"""Starts ministack, in its own environment, with eight things added.
 
 Requests count as TLS (`as_if_over_tls`), a throttled task has the name that AWS gives it (`throttled_by_name`),
-requests to an API wait for their turn (`Queue`), tasks are processes (`tasks.py`), state is saved as it goes, its
-disk is watched (`disk.py`), and it says which local cloud it is (`identity.py`).
+requests to an API wait for their turn (`Queue`), tasks are processes (`tasks.py`), a log is delivered one
+call at a time (`deliveries.py`), state is saved as it goes, its disk is watched (`disk.py`), and it says which local
+cloud it is (`identity.py`).
 
 On its own ministack saves only when it is asked to end, so a reboot would forget whatever was
 deployed since its start, and leave S3 objects (written at once) in buckets of no stack. Here it
@@ -23,7 +24,7 @@ from typing import Any
 
 from ministack import app as ministack  # type: ignore[import-not-found]
 from ministack.core import lambda_runtime  # type: ignore[import-not-found]
-from ministack.services import apigateway_v1, s3, stepfunctions  # type: ignore[import-not-found]
+from ministack.services import apigateway_v1, cloudwatch_logs, s3, stepfunctions  # type: ignore[import-not-found]
 
 QUIET_SECONDS = 2.0
 """A save waits until no request has come for so long ..."""
@@ -52,6 +53,7 @@ serve = ministack.app
 identity = runpy.run_path(str(Path(__file__).with_name("identity.py")))
 watch = runpy.run_path(str(Path(__file__).with_name("disk.py")))
 tasks = runpy.run_path(str(Path(__file__).with_name("tasks.py")))
+deliveries = runpy.run_path(str(Path(__file__).with_name("deliveries.py")))
 WHO = identity["answer"]()
 DISK = watch["Disk"].told()
 STATE = "what is deployed"
@@ -283,6 +285,7 @@ if __name__ == "__main__":
     lambda_runtime.Worker.invoke = noted(lambda_runtime.Worker.invoke)
     in_turn = Queue(API_CALLS_AT_ONCE)
     apigateway_v1._invoke_lambda_proxy_v1 = in_turn.queued(apigateway_v1._invoke_lambda_proxy_v1)
+    cloudwatch_logs._fanout_to_subscription_filters = deliveries["Deliveries"]().fan_out
     s3._persist_object = kept_or_failed(s3._persist_object)
     ministack.app = Gateway()
     ministack.main()

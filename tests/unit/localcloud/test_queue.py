@@ -22,7 +22,7 @@ MINISTACK = {
     "ministack": ["app"],
     "ministack.core": ["lambda_runtime", "responses"],
     "ministack.core.responses": ["get_account_id", "get_region"],
-    "ministack.services": ["apigateway_v1", "ecs", "s3", "stepfunctions"],
+    "ministack.services": ["apigateway_v1", "cloudwatch_logs", "ecs", "lambda_svc", "s3", "stepfunctions"],
 }
 
 
