@@ -46,7 +46,7 @@ WIDTHS, RECORDS, OTHERS, CLASSES = (64, 300, 1200), 3, 40, 10
 
 HEAD = "| family | p50, ms | p99, ms | model, KiB | rows asked about | off by |\n|---|---:|---:|---:|---:|---:|"
 WIDE = (
-    "| features | rows asked about | average off by | contribution off by | error stated | in its margin | told from 0 |"
+    "| features | asked about | average off by | contribution off by | error stated | in its margin | told from 0 |"
     "\n|---:|---:|---:|---:|---:|---:|---:|"
 )
 
