@@ -126,7 +126,7 @@ class MlflowTracker:
         self._client.set_model_version_tag(self.system, version, DECISION, outcome)
         made_by = self._client.get_model_version(self.system, version).run_id
         try:
-            self._client.set_tag(made_by, DECISION, outcome)
+            self._client.set_tag(str(made_by), DECISION, outcome)
         except MlflowException as error:
             if error.error_code not in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
                 raise
