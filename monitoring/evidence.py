@@ -39,7 +39,8 @@ class Evidence:
     `other_releases` are predictions of others, `unreadable` kept records that its contract does not take.
     `capture_lag` and `silent_since` are as `Arrivals` has them. `truth` `[rows]` are labels that came for these
     predictions, or none. `labelled` are predictions that became due a label in these hours, with those that
-    came. `orphans` are labels for no prediction, `late` ones came when no window looks at their prediction any more.
+    came: of these predictions `asked` ones asked for their label in the reply, and `answered` of them have one.
+    `orphans` are labels for no prediction, `late` ones came when no window looks at their prediction any more.
     """
 
     times: NDArray[np.datetime64]
@@ -61,6 +62,8 @@ class Evidence:
     labelled: Labelled | None = None
     orphans: int = 0
     late: int = 0
+    asked: int = 0
+    answered: int = 0
 
     @property
     def sent(self) -> int:
@@ -144,6 +147,8 @@ def read(
         labelled=_labelled(contract.task, due_found, joined, window.end, waiting),
         orphans=joined.orphans,
         late=joined.late,
+        asked=due_found.asked,
+        answered=int(due.audit[joined.rows].sum()),
     )
 
 

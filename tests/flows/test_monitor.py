@@ -139,7 +139,7 @@ def test_labels_that_came_are_joined_and_those_without_a_prediction_are_counted(
     ended = hungary.run("monitor", SCHEDULED)
     assert ended.status == "SUCCEEDED", ended.cause
     report = json.loads(hungary.lake.get(FOLDER + "report.json").body)
-    assert report["labels"] == {"joined": len(truth), "orphans": 4, "elsewhere": 1}, (
+    assert report["labels"] == {"joined": len(truth), "orphans": 4, "elsewhere": 1, "asked": 0, "answered": 0}, (
         "of patient-3 nothing was predicted by then"
     )
     assert [info.key for info in hungary.lake.list(layout.FEEDBACK_HOURS)] == [
