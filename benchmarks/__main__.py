@@ -6,7 +6,7 @@ import sys
 from benchmarks import api, burst, capture, emulators, execution, explain, gate, racing, training
 
 api.main()
-explain.main()
+explain.main([])
 burst.main()
 capture.main([])
 emulators.main([])
