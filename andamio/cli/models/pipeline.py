@@ -20,7 +20,7 @@ from andamio.cli.console import done, err, note
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api, show, story
-from andamio.cli.models.follow import follow, follow_etl, training_arn
+from andamio.cli.models.follow import execution_arn, follow, follow_etl, report_training
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.cli.models.serving import await_release
 from andamio.cli.models.tracking import TrackingWatch
@@ -186,7 +186,7 @@ def train(deployed: dict[str, Any], overrides: dict[str, Any], *, wait: bool) ->
     if not wait:
         note(f"Started {arn.rsplit(':', 1)[1]}. andamio status shows its progress.")
         return
-    _report_training(_follow_trials(deployed, account, arn))
+    report_training(_follow_trials(deployed, account, arn))
 
 
 def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Execution:
@@ -202,7 +202,7 @@ def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Exec
 
 def _follow_training(deployed: dict[str, Any], account: Account, version: str, *, is_known: bool) -> None:
     """Follow the training of a data version, and start it again when it left no champion or the contract changed."""
-    arn = training_arn(deployed["state_machines"]["train"], names.training_execution(version))
+    arn = execution_arn(deployed["state_machines"]["train"], names.training_execution(version))
     execution = account.execution(arn)
     # An execution name is used once: this one may have failed, or belong to a deleted stack.
     has_no_champion = execution.status != "SUCCEEDED" or _champion(deployed, account) is None
@@ -216,7 +216,7 @@ def _follow_training(deployed: dict[str, Any], account: Account, version: str, *
     elif is_known and not execution.running:
         note("There is a champion trained on this data version. To train again: andamio train")
         return
-    _report_training(_follow_trials(deployed, account, arn))
+    report_training(_follow_trials(deployed, account, arn))
 
 
 def has_decision(deployed: dict[str, Any], account: Account) -> bool:
@@ -266,20 +266,6 @@ def _report_etl(execution: Execution) -> None:
     rejects = output.get("rejects") or {}
     for message in (rejects.get("first") or [])[:_REJECTS_SHOWN]:
         note(f"  rejected: {message}")
-
-
-def _report_training(execution: Execution) -> None:
-    output = execution.output
-    what = {
-        "promoted": "The new model is the champion",
-        "challenged": "The new model is the challenger, whose trial goes on: andamio status",
-        "rejected": "The new model was not promoted",
-        "tied": "The new model equals the champion, which stays",
-        "no_parity": "No model could be exported with parity. The champion stays",
-    }.get(str(output.get("status")), f"Training ended: {output.get('status')}")
-    done(what)
-    if output.get("reason"):
-        note(f"  {output['reason']}")
 
 
 def _newest(account: Account, machine: str) -> datetime:
