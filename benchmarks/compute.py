@@ -59,11 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure(rows: int, family: str) -> tuple[float, int]:
     """CPU seconds of a trial, and the most memory of this process in bytes."""
-    body, assigned = training.version(rows)
+    contract, body, assigned = training.version("bench", rows)
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         before = time.process_time()
-        training.ours(body, assigned, family)
+        training.ours(contract, body, assigned, family)
         seconds = time.process_time() - before
     return seconds * REPEATS, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 

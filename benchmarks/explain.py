@@ -1,6 +1,6 @@
 """How long an explanation takes: warm POST /explain through Mangum, on heart, a model of each family.
 
-    .venv/bin/python -m benchmarks.explain
+    python -m benchmarks.explain --write
 
 Each model is trained here with its family's defaults on heart and sealed with its own reference rows. Beside
 the time stand the model's size, how many rows it was asked about, and how near the contributions are: the
@@ -13,54 +13,69 @@ explanations of the same record.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andamio.adapters.memory import MemoryObjects
-from andamio.contract.tables import Family
 from andamio.records.encode import Encoded, encode
 from andamio.records.from_json import parse_records
 from andamio.records.parse import parse
 from andamio.release.explain import FEWEST_ROWS, MOST_ROWS, Reference, explain
 from andamio.storage import layout
+from benchmarks.batch import report
 from tests.support.api import Api
 from tests.support.datasets import heart_cells, publish
 from tests.support.releases import heart, promote, seal_release
 from tests.support.runs import fitted
+from training.families.catalog import FAMILIES
 
 PATIENTS, ROUNDS, MORE = 15, 2, 20
 PROMISED_MS = 100.0
 WIDTHS, RECORDS, OTHERS, CLASSES = (64, 300, 1200), 3, 40, 10
 
 
-def main() -> None:
+HEAD = "| family | p50, ms | p99, ms | model, KiB | rows asked about | off by |\n|---|---:|---:|---:|---:|---:|"
+WIDE = (
+    "| features | asked about | average off by | contribution off by | error stated | in its margin | told from 0 |"
+    "\n|---:|---:|---:|---:|---:|---:|---:|"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print; ends with an error when the promise of 100 ms does not hold."""
-    print(f"{'POST /explain, warm, heart':<28}{'p50 ms':>9}{'p99 ms':>9}{'KB':>8}{'asked':>8}{'off by':>9}")
-    late = []
-    for family in get_args(Family):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="put the tables into RESULTS.md")
+    given = parser.parse_args(arguments)
+    late, written = [], [HEAD]
+    print(HEAD)
+    for family in FAMILIES:
         p50, p99, size, asked, off = measured(family)
-        print(f"{family:<28}{p50:>9.1f}{p99:>9.1f}{size / 1024:>8.0f}{asked:>8}{off:>9.4f}")
+        written.append(f"| {family} | {p50:.1f} | {p99:.1f} | {size / 1024:.0f} | {asked:,} | {off:.4f} |")
+        print(written[-1], flush=True)
         if p50 > PROMISED_MS:
             late.append(family)
-    wide()
+    lines = wide()
+    if given.write:
+        report.put("explain", "\n".join(written))
+        report.put("explain-wide", "\n".join(lines))
     if late:
         raise SystemExit(f"p50 over {PROMISED_MS:.0f} ms: {', '.join(late)}")
 
 
-def wide() -> None:
-    """Print how near explanations of many features are, and how many contributions can be told from 0."""
-    print(
-        f"{'wide, ten classes':<20}{'asked':>8}{'average off':>13}{'off by':>9}{'error':>9}{'in margin':>11}{'told':>7}"
-    )
+def wide() -> list[str]:
+    """How near explanations of many features are, and how many contributions can be told from 0: a table's lines."""
+    lines = [WIDE]
+    print(WIDE)
     for width in WIDTHS:
         random = np.random.default_rng(width)
         predict = _smooth(random.normal(size=(width, CLASSES)) * 2 / np.sqrt(width))
@@ -82,7 +97,11 @@ def wide() -> None:
                 off, error = max(off, float(gaps.max())), max(error, found.error)
                 within += float((gaps <= margins).mean()) / RECORDS
                 told += float((np.abs(values) > margins).sum()) / RECORDS
-            print(f"{width:<20}{budget:>8}{average:>13.4f}{off:>9.4f}{error:>9.4f}{within:>11.0%}{told:>7.0f}")
+            lines.append(
+                f"| {width:,} | {budget:,} | {average:.4f} | {off:.4f} | {error:.4f} | {within:.0%} | {told:.0f} |"
+            )
+            print(lines[-1], flush=True)
+    return lines
 
 
 def _smooth(weights: NDArray[np.float64]) -> Callable[[Encoded], NDArray[np.floating]]:

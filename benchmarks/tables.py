@@ -23,9 +23,14 @@ _Maker = Callable[[np.random.Generator, int], tuple[_Columns, NDArray[np.float64
 def table(name: str, rows: int) -> tuple[Contract, Cells]:
     """A contract and its cells as text, the label last. `name` is one of `NAMES`."""
     columns, labels = rows_of(name, rows)
-    contract = Contract.load(PROBLEM) if name == "bench" else Contract.from_toml(_toml(name, columns))
+    own = contract(name, columns)
     cells = {column: _texts(values) for column, values in columns.items()}
-    return contract, cells | {contract.problem.target: _texts(labels)}
+    return own, cells | {own.problem.target: _texts(labels)}
+
+
+def contract(name: str, columns: _Columns) -> Contract:
+    """The contract of a table with these columns."""
+    return Contract.load(PROBLEM) if name == "bench" else Contract.from_toml(_toml(name, columns))
 
 
 def rows_of(name: str, rows: int) -> tuple[_Columns, NDArray[np.int64]]:

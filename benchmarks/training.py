@@ -3,7 +3,7 @@
     python -m benchmarks.training                    # 1,000 and 20,000 rows
     python -m benchmarks.training 100000 1000000     # other sizes
     python -m benchmarks.training --families logistic_regression 100000
-    python -m benchmarks.training 1000 20000 100000 --families logistic_regression hist_gradient_boosting --write
+    python -m benchmarks.training 20000 --table wide --write training-wide
 
 Ours is what the trial's function does after it was started: read the data version, encode it, cross-validate, estimate
 the exported size. Theirs is a pipeline of imputer, scaler and one-hot encoder in `cross_validate`, on a frame that was
@@ -36,9 +36,9 @@ from andamio.contract import Contract
 from andamio.dataset.columns import from_bytes, table_columns, to_bytes
 from andamio.dataset.version import KEY
 from andamio.records.parse import parse
+from benchmarks import tables
 from benchmarks.batch import report
-from benchmarks.batch.folder import PROBLEM
-from benchmarks.tables import bench
+from benchmarks.tables import NAMES
 from training.documents import TrialSpec
 from training.families.catalog import FAMILIES
 from training.rows import encode_rows, seal
@@ -57,16 +57,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", type=int, default=list(SIZES))
     parser.add_argument("--families", nargs="+", choices=list(FAMILIES), default=list(FAMILIES))
-    parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
+    parser.add_argument("--table", choices=NAMES, default="bench")
+    parser.add_argument("--write", metavar="SECTION", help="put the table into RESULTS.md")
     given = parser.parse_args(arguments)
     written = [HEAD]
     print(HEADER)
     for rows in given.rows:
-        body, assigned = version(rows)
-        frame, labels = table(rows)
+        contract, body, assigned = version(given.table, rows)
+        frame, labels = table(given.table, rows)
         for family in given.families:
             pairs = [
-                (_seconds(partial(ours, body, assigned, family)), _seconds(partial(theirs, frame, labels, family)))
+                (
+                    _seconds(partial(ours, contract, body, assigned, family)),
+                    _seconds(partial(theirs, frame, labels, family)),
+                )
                 for _ in range(TURNS if rows <= 20_000 else 1)
             ]
             own = statistics.median(pair[0][0] for pair in pairs)
@@ -75,38 +79,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
             written.append(f"| {rows:,} | {family} | {own:.2f} | {other:.2f} | {own / other:.2f}x | {scores} |")
             print(f"{rows:>10,}  {family:<24}{own:>10.2f}{other:>16.2f}{own / other:>7.2f}x{scores:>16}", flush=True)
     if given.write:
-        report.put("training", "\n".join(written))
+        report.put(given.write, "\n".join(written))
 
 
-def version(rows: int) -> tuple[bytes, NDArray[np.int8]]:
-    """The train side of a data version, as ETL keeps it, and the folds that a plan assigns to it."""
-    contract = Contract.load(PROBLEM)
-    cells, labels = bench(rows)
-    parsed = parse(
-        contract,
-        {**cells, contract.problem.target: [str(label) for label in labels.tolist()]},
-        rows,
-        text=False,
-        training=True,
-    )
-    columns = table_columns(contract, parsed) | {KEY: np.array([f"{row:016x}" for row in range(rows)], dtype=object)}
+def version(name: str, rows: int) -> tuple[Contract, bytes, NDArray[np.int8]]:
+    """A contract, the train side of a data version as ETL keeps it, and the folds that a plan assigns to it."""
+    contract, cells = tables.table(name, rows)
+    columns = table_columns(contract, parse(contract, cells, rows, text=True, training=True))
+    columns |= {KEY: np.array([f"{row:016x}" for row in range(rows)], dtype=object)}
     keys = [str(key) for key in columns[KEY]]
-    return to_bytes(columns), folds.repeated(labels, keys, contract.classes, SEED, 1)
+    _, labels = tables.rows_of(name, rows)
+    return contract, to_bytes(columns), folds.repeated(labels, keys, contract.classes, SEED, 1)
 
 
-def table(rows: int) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+def table(name: str, rows: int) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """The same rows as pandas has them: numbers with NaN, categories as text with None."""
-    contract = Contract.load(PROBLEM)
-    cells, labels = bench(rows)
+    cells, labels = tables.rows_of(name, rows)
     frame = pd.DataFrame(cells)
-    for name in contract.category_columns:
-        frame[name] = frame[name].map(lambda value: None if np.isnan(value) else f"{value:.0f}").astype(object)
+    contract = tables.contract(name, cells)
+    for column in contract.category_columns:
+        if frame[column].dtype.kind == "f":
+            frame[column] = frame[column].map(lambda value: None if np.isnan(value) else f"{value:.0f}")
+        frame[column] = frame[column].astype(object)
     return frame, labels
 
 
-def ours(body: bytes, assigned: NDArray[np.int8], family: str) -> float:
+def ours(contract: Contract, body: bytes, assigned: NDArray[np.int8], family: str) -> float:
     """A trial of the family with its defaults; returns its mean AUC."""
-    contract = Contract.load(PROBLEM)
     columns = from_bytes(body)
     sealed = seal(contract, columns)
     rows = encode_rows(sealed, columns, version="benchmark")

@@ -94,7 +94,7 @@ class Deliveries:
                 waiting.busy = False
                 return None
             stream = waiting.lines[0][0]
-            events = []
+            events: list[dict[str, Any]] = []
             while waiting.lines and waiting.lines[0][0] == stream and len(events) < LINES:
                 events.append(waiting.lines.popleft()[1])
             return stream, events

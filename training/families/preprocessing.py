@@ -1,7 +1,8 @@
 """What comes before a model: numbers imputed (and scaled), categories in a column for each value.
 
 What is fitted is scikit-learn's own transformer, which is exported. It is fitted and applied here without a frame of
-objects: a category is looked up once for each row, as a code, and not once for each of scikit-learn's checks.
+objects: a category is looked up once for each row, as a code, and not once for each of scikit-learn's checks. A median
+comes from a partition of its column, where scikit-learn sorts a masked array: it is the same number.
 """
 
 from __future__ import annotations
@@ -35,17 +36,14 @@ def fit(encoded: Encoded, numbers: tuple[int, ...], categories: tuple[int, ...],
     """The fitted transformer of these columns; what it learned of numbers is what the exported model can hold."""
     values = [np.array(sorted(set(encoded.categories[:, place].tolist())), dtype=object) for place in categories]
     columns = _unfitted(encoded, numbers, categories, scaled)
-    # A few rows have every value of every category: to fit the encoder takes no more.
+    # A few rows have every value of every category: to fit the encoder takes no more. Numbers are fitted below.
     few = max(2, *(len(column) for column in values)) if values else 2
     texts = np.full((few, encoded.categories.shape[1]), "", dtype=object)
     for place, column in zip(categories, values, strict=True):
         texts[:, place] = np.resize(column, few)
     columns.fit(frame(Encoded(np.zeros((few, encoded.numbers.shape[1]), dtype=np.float32), texts)))
     if numbers:
-        pipeline = _fit_numbers(_numbers(encoded, numbers), scaled=scaled)
-        columns.transformers_ = [
-            (name, pipeline if name == "numbers" else fitted, places) for name, fitted, places in columns.transformers_
-        ]
+        _fit_numbers(columns.named_transformers_["numbers"], _numbers(encoded, numbers))
     return columns
 
 
@@ -54,7 +52,7 @@ def transform(columns: ColumnTransformer, encoded: Encoded) -> Floats:
     parts = []
     for name, fitted, places in columns.transformers_:
         if name == "numbers":
-            parts.append(fitted.transform(_numbers(encoded, places)))
+            parts.append(_standardised(fitted, _numbers(encoded, places)))
         elif name == "categories":
             texts = [place - encoded.numbers.shape[1] for place in places]
             parts += [
@@ -71,10 +69,18 @@ def _one_hot(texts: NDArray[Any], seen: NDArray[Any]) -> Floats:
     return result
 
 
-def _numbers(encoded: Encoded, places: Any) -> pd.DataFrame:
-    """The columns of numbers by the names that the frame has for them."""
-    values = encoded.numbers[:, list(places)].astype(np.float64)
-    return pd.DataFrame(values, columns=[f"n{place}" for place in places])
+def _numbers(encoded: Encoded, places: Any) -> Floats:
+    return encoded.numbers[:, list(places)].astype(np.float64)
+
+
+def _standardised(pipeline: Pipeline, values: Floats) -> Floats:
+    """What the fitted pipeline of numbers makes of `values`, in their place."""
+    impute, scale = pipeline.named_steps["impute"], pipeline.named_steps.get("scale")
+    np.copyto(values, impute.statistics_, where=np.isnan(values))
+    if scale is not None:
+        values -= scale.mean_
+        values /= scale.scale_
+    return values
 
 
 def _unfitted(
@@ -94,15 +100,21 @@ def _pipeline(scaled: bool) -> Pipeline:
     return Pipeline([*steps, ("scale", StandardScaler())] if scaled else steps)
 
 
-def _fit_numbers(values: pd.DataFrame, *, scaled: bool) -> Pipeline:
-    """Median, mean and scale, rounded to what the exported model can hold."""
-    pipeline = _pipeline(scaled).fit(values)
+def _fit_numbers(pipeline: Pipeline, values: Floats) -> None:
+    """Set median, mean and scale, rounded to what the exported model can hold; fills the gaps of `values`."""
     impute, scale = pipeline.named_steps["impute"], pipeline.named_steps.get("scale")
-    impute.statistics_ = float32(impute.statistics_)
+    medians = np.array([_median(column) for column in values.T])
+    impute.statistics_ = float32(medians)
     if scale is not None:
+        np.copyto(values, medians, where=np.isnan(values))
+        scale.fit(values)
         scale.mean_, scale.scale_ = float32(scale.mean_), float32(scale.scale_)
         scale.scale_[np.abs(scale.scale_) < SMALLEST_SCALE] = 1.0
-    return pipeline
+
+
+def _median(column: Floats) -> float:
+    known = column[~np.isnan(column)]
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def float32(values: Floats) -> Floats:

@@ -6,7 +6,10 @@ import numpy as np
 import onnxruntime
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import ThreadpoolController
 
 from andamio.errors import TrainingError
@@ -173,3 +176,19 @@ def test_prediction_runs_on_one_thread_as_the_fit_does(monkeypatch):
     fitted.predict(encoded)
     assert used
     assert set(used) == {1}
+
+
+@pytest.mark.parametrize("rows", [6, 7, 200])
+def test_what_is_learned_of_numbers_is_what_scikit_learn_learns_rounded(rows):
+    encoded, _ = table(11, rows=rows, numbers=3, categories=0, missing=0.3)
+    encoded.numbers[:2, 0] = 1.0, 2.0  # two known values at least, and none in the last column
+    encoded.numbers[:, 2] = np.nan
+    columns = preprocessing.fit(encoded, (0, 1, 2), (), scaled=True)
+    own = columns.named_transformers_["numbers"]
+    theirs = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    theirs.fit(encoded.numbers.astype(np.float64))
+    impute, scale = theirs.named_steps["simpleimputer"], theirs.named_steps["standardscaler"]
+    assert (own.named_steps["impute"].statistics_ == preprocessing.float32(impute.statistics_)).all()
+    assert (own.named_steps["scale"].mean_ == preprocessing.float32(scale.mean_)).all()
+    assert (own.named_steps["scale"].scale_ == preprocessing.float32(scale.scale_)).all()
+    assert np.isfinite(preprocessing.transform(columns, encoded)).all()
