@@ -80,9 +80,13 @@ def _deployed(problem: str | None, stage: str | None) -> dict[str, Any]:
 
 
 @app.command()
-def demo(problem: Folder = HEART, emulator: EmulatorChoice = None) -> None:
-    """Run the whole system once: local cloud, deploy, data, training, a prediction, a batch."""
-    pipeline.demo(problem, emulator)
+def demo(
+    problem: Folder = HEART,
+    emulator: EmulatorChoice = None,
+    short: Annotated[bool, typer.Option("--short", help="Without the last part: what follows drift.")] = False,
+) -> None:
+    """Run the whole system once: local cloud, deploy, data, training, a prediction, a batch, drift and what follows."""
+    pipeline.demo(problem, emulator, short=short)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from andamio.cli.cloud import addresses, deployment, local
 from andamio.cli.console import done, err, note
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
-from andamio.cli.models import api, show, story
+from andamio.cli.models import acting, api, show, story
 from andamio.cli.models.follow import execution_arn, follow, follow_etl, report_training
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.cli.models.serving import await_release
@@ -51,8 +51,11 @@ _REJECTS_SHOWN = 3
 _ROWS_SHOWN = 3
 
 
-def demo(folder: Path, emulator: str | None = None) -> None:
-    """Run the whole system once, on that emulator or the running one; a second run reuses what exists."""
+def demo(folder: Path, emulator: str | None = None, *, short: bool = False) -> None:
+    """Run the whole system once, on that emulator or the running one; a second run reuses what exists.
+
+    A `short` one ends with the drift that the watch sees; the whole one goes on with what follows from it.
+    """
     contract = Contract.load(folder)
     files = sample_files(folder, contract)
     err.rule(f"[bold]Andamio: {escape(contract.problem.title or contract.problem.name)}")
@@ -77,7 +80,9 @@ def demo(folder: Path, emulator: str | None = None) -> None:
     done("A prediction, through API Gateway:")
     show.prediction(reply, api.texts(deployed))
     _demo_batch(deployed, files[0], release.contract())
-    story.watch(deployed, folder, files[0], release.contract())
+    elsewhere = story.watch(deployed, folder, files[0], release.contract())
+    if elsewhere is not None and not short:
+        acting.act(deployed, elsewhere, contract)
     show.next_steps(deployed, features)
 
 
