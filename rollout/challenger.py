@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from andamio.errors import ContractError, ReleaseError, UsageError
+from andamio.release.history import record_change
 from andamio.release.pointer import Change, Pointer, PointerEntry, Strategy, read_pointer
 from andamio.release.release import Release
 from andamio.storage.ports import Objects
@@ -34,6 +35,7 @@ def challenge(
     what serves meanwhile.
     """
     pointer, etag = read_pointer(objects, problem)
+    record_change(objects, pointer)  # an earlier call may have been cut off before its record
     release = intact(objects, problem, version, OUTCOME)
     if pointer.champion is not None and pointer.champion.release == version:
         raise UsageError(f"{OUTCOME}: release {version} is champion already. andamio models lists the others.")

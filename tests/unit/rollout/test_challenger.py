@@ -71,6 +71,16 @@ def test_the_same_call_once_more_is_the_same_trial_and_another_strategy_is_anoth
     assert tried(objects, two[1], "shadow").rollout != first.rollout
 
 
+def test_a_call_that_was_cut_off_before_its_record_is_completed_by_the_same_one(
+    objects: MemoryObjects, two: tuple[str, str]
+) -> None:
+    tried(objects, two[1])
+    (record,) = [info.key for info in objects.list(layout.DECISIONS) if "challenged" in info.key]
+    objects.delete(record)
+    tried(objects, two[1], at=LATER + timedelta(minutes=1))
+    assert objects.head(record)
+
+
 def test_the_champion_is_not_tried_against_itself(objects: MemoryObjects, two: tuple[str, str]) -> None:
     with pytest.raises(UsageError, match="is champion already"):
         tried(objects, two[0])
