@@ -22,13 +22,13 @@ from numpy.typing import DTypeLike, NDArray
 from andamio.contract import Contract
 from andamio.dataset.columns import contract_columns, file_columns, table_columns
 from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
+from andamio.dataset.documents import SampleRecords
 from andamio.dataset.records import record_digests
 from andamio.dataset.version import KEY, PREPARED_BY, ROW
 from andamio.errors import Violation
 from andamio.prepare.check import check_rows
 from andamio.prepare.code import OwnCode
 from andamio.prepare.rows import prepared_for_training
-from andamio.prepare.samples import RECORDS, as_sent, keeps_records
 from andamio.records.names import why_unusable
 from andamio.records.parse import parse
 from andamio.records.table import Table
@@ -44,6 +44,7 @@ from andamio.tabular.rows import Rows
 from etl.collect import Source
 from etl.extent import MOST_TEXT, TooMuch, most_rows, too_long, too_many
 from etl.quarantine import PackedRejects, Reject, Rejects, Violations, masked_cells
+from etl.samples import Samples
 from etl.split import SealedSplit, key_columns, row_keys
 from etl.staging import Chunks, Scratch, StagedRows
 
@@ -104,7 +105,7 @@ class Ingested:
     times: NDArray[np.datetime64]
     rejects: Rejects
     coerced: Counter[str]
-    samples: dict[int, dict[str, Any]] = field(default_factory=dict)
+    samples: SampleRecords = field(default_factory=lambda: SampleRecords(records={}))
 
     @property
     def rows(self) -> int:
@@ -176,7 +177,7 @@ class _Reader:
         self._parts: list[_Part] = []
         self._of_no_use: set[int] = set()
         self._rows = 0
-        self._samples: dict[int, dict[str, Any]] = {}
+        self._samples = Samples(contract, code)
 
     def read(self, report: FileReport, path: Path) -> None:
         """One file; of a file that is refused, or lacks a column, no row counts."""
@@ -251,7 +252,7 @@ class _Reader:
         if report.source.captured and any(name not in rows.exact for name in self._keys):
             keys = identities  # what was sent is not captured, only what was made of it
         if not report.source.captured:
-            self._keep_samples(sent, without | table.bad, identities)
+            self._samples.add(sent, rows, read_as.decimal, without | table.bad, identities)
         assert table.labels is not None  # read with training=True
         id_column, time = contract.problem.id, contract.problem.time
         ids = None if id_column is None else columns[id_column]
@@ -287,12 +288,6 @@ class _Reader:
 
     def _columns_of(self, report: FileReport) -> tuple[str, ...]:
         return contract_columns(self._contract) if report.source.captured else self._columns
-
-    def _keep_samples(self, sent: Table, without: NDArray[np.bool_], identities: NDArray[np.uint64]) -> None:
-        if not keeps_records(self._contract):
-            return
-        for row in np.flatnonzero(~without)[: RECORDS - len(self._samples)].tolist():
-            self._samples[int(identities[row])] = as_sent(self._contract, sent, row)
 
     def _weigh(self) -> None:
         name, size = self._chunks.largest_text()
@@ -363,7 +358,7 @@ class _Reader:
             times=all_times[valid] if len(all_times) else all_times,
             rejects=rejects,
             coerced=coerced,
-            samples=self._samples,
+            samples=self._samples.document(),
         )
 
     def _beside_equal(self, keys: NDArray[np.uint64], valid: NDArray[np.bool_]) -> None:

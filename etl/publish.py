@@ -25,7 +25,6 @@ from andamio.dataset.documents import (
 )
 from andamio.dataset.version import AUDIT, KEY, MANIFEST, PROFILE, ROW, SAMPLES, Side
 from andamio.errors import DataError, ObjectNotFound
-from andamio.prepare.samples import keeps_records
 from andamio.records.target import truth_of_kept
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
@@ -78,7 +77,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
     )
     by_class, bands = in_bands(contract, labels, ~holdout)
     suspects, checked = audit(by_class, rows, bands, holdout, split, places)
-    if keeps_records(contract):
+    if contract.prepares:
         _publish_samples(lake, digest, version, rows[ROW][~holdout])
     sides = {"train": int((~holdout).sum()), "holdout": int(holdout.sum())}
     audited = audit_document(suspects, checked, found, sides["train"])
@@ -108,11 +107,10 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
 
 def _publish_samples(lake: Objects, digest: str, version: str, train: NDArray[np.uint64]) -> None:
     """Keep the staged records whose rows are in train, whose identities are given: those of the holdout stay unread."""
-    records = documents.read(lake, layout.staging(digest, SAMPLES), SampleRecords).records
-    wanted = np.array([int(identity, 16) for identity in records], dtype=np.uint64)
-    known = [identity for identity, is_in in zip(records, np.isin(wanted, train).tolist(), strict=True) if is_in]
-    kept = SampleRecords(records={identity: records[identity] for identity in known})
-    documents.write_once(lake, layout.dataset(version, SAMPLES), kept)
+    samples = documents.find(lake, layout.staging(digest, SAMPLES), SampleRecords) or SampleRecords(records={})
+    wanted = np.array([int(identity, 16) for identity in samples.records], dtype=np.uint64)
+    known = {one for one, is_in in zip(samples.records, np.isin(wanted, train).tolist(), strict=True) if is_in}
+    documents.write_once(lake, layout.dataset(version, SAMPLES), samples.of_rows(known))
 
 
 def read_manifest(lake: Objects, version: str) -> DatasetManifest | None:

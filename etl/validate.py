@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.contract.task import Regression
 from andamio.dataset.digests import DigestTexts
-from andamio.dataset.documents import InputRows, SampleRecords, SourceFile, StagedInput
+from andamio.dataset.documents import InputRows, SourceFile, StagedInput
 from andamio.dataset.version import SAMPLES
 from andamio.errors import DataError, ObjectNotFound
 from andamio.prepare.code import OwnCode
-from andamio.prepare.samples import keeps_records
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from etl import quarantine, staging
@@ -95,10 +94,8 @@ def validate(lake: Objects, contract: Contract, sources: Sources, code: OwnCode 
     valid_for = None if message or split is None else split.digest
     if valid_for is not None:
         staging.save(lake, digest, ingested.chunks, ingested.identities, keys, ingested.valid)
-        if keeps_records(contract):
-            texts = DigestTexts(np.array(list(ingested.samples), dtype=np.uint64))
-            samples = SampleRecords(records=dict(zip(texts, ingested.samples.values(), strict=True)))
-            lake.put(layout.staging(digest, SAMPLES), samples.to_json(), content_type=documents.JSON)
+        if contract.prepares:
+            lake.put(layout.staging(digest, SAMPLES), ingested.samples.to_json(), content_type=documents.JSON)
     info = _info(contract, sources, ingested, rejects, message, valid_for)
     lake.put(layout.staging(digest, INFO), info.to_json(), content_type=documents.JSON)
     return info

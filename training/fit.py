@@ -10,17 +10,13 @@ import numpy as np
 
 from andamio.contract import Contract
 from andamio.contract.task import Classification, Regression
-from andamio.dataset import version as dataset
-from andamio.dataset.documents import SampleRecords
 from andamio.errors import AndamioError, ObjectNotFound, TrainingError
-from andamio.prepare.samples import keeps_records
 from andamio.release.model import Model
-from andamio.release.proof import Proof, proof_of
 from andamio.release.release import PROOF
 from andamio.stats import metrics
 from andamio.stats.conformal import margins
 from andamio.stats.undefined import undefined_as_null
-from andamio.storage import documents, layout
+from andamio.storage import layout
 from andamio.storage.documents import digest
 from andamio.storage.ports import Objects
 from training import calibrate, export, reference, threshold
@@ -34,6 +30,7 @@ from training.npy import from_npy
 from training.own.code import PipelineCode
 from training.own.fit import OwnPipeline
 from training.own.trial import PipelineError
+from training.proof import proof_of
 from training.rows import TrainingRows
 from training.run import FIT_FILE, Run, candidate_file, scores_file
 from training.trials import selection
@@ -114,7 +111,7 @@ def fit(
             "reference.json": reference.reference(contract, train, plan.seed).to_json(),
             "out_of_fold.json": reference.out_of_fold(contract, train, out_of_fold, plan.seed).to_json(),
         }
-        proof = _proof(lake, plan.dataset, contract, exported.onnx, train)
+        proof = proof_of(lake, plan.dataset, contract, exported.onnx, train)
         if proof is not None:
             files[PROOF] = proof.to_json()
         return FittedModel(
@@ -136,16 +133,6 @@ def fit(
         )
 
     return run.once(FIT_FILE, FIT, compute)
-
-
-def _proof(lake: Objects, version: str, contract: Contract, onnx: bytes, train: TrainingRows) -> Proof | None:
-    """The records of train with what the model says of their rows, of a problem that prepares them."""
-    if not keeps_records(contract):
-        return None
-    samples = documents.read(lake, layout.dataset(version, dataset.SAMPLES), SampleRecords).records
-    with dataset.open_columns(lake, version, "train") as columns:
-        rows = {one: place for place, one in enumerate(map(str, columns[dataset.ROW])) if one in samples}
-    return proof_of(samples, rows, train.encoded, Model(contract, onnx).predict)
 
 
 def order(

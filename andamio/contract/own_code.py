@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import zlib
 from importlib import resources
 from pathlib import Path
 
+from andamio.errors import ContractError
 from andamio.names import CODE_PACKAGE, PIPELINE_FILE, PREPARE_FILE
 
-__all__ = ["PIPELINE_FILE", "PREPARE_FILE", "deployed_source", "find_source", "prepare_digest", "source_digest"]
+__all__ = [
+    "PIPELINE_FILE",
+    "PREPARE_FILE",
+    "deployed_source",
+    "find_source",
+    "packed",
+    "prepare_digest",
+    "source_digest",
+]
+
+MOST_PACKED = 32 * 1024
+"""Bytes of a packed pipeline.py: a task definition, which has more in it, is of 64 KiB at most."""
 
 
 def find_source(folder: Path, name: str = PREPARE_FILE) -> bytes | None:
@@ -35,3 +49,14 @@ def source_digest(source: bytes) -> str:
 def prepare_digest(source: bytes | None) -> str | None:
     """The digest of a prepare.py; None of none."""
     return None if source is None else source_digest(source)
+
+
+def packed(source: bytes, file: str = PIPELINE_FILE) -> str:
+    """A pipeline.py as the definition of a task holds it: compressed, in Base64; raises `ContractError` if too long."""
+    text = base64.b64encode(zlib.compress(source, 9)).decode()
+    if len(text) > MOST_PACKED:
+        raise ContractError(
+            f"{file}: has {len(source):,} bytes, and {len(text):,} as it is sent to tasks that train; {MOST_PACKED:,} "
+            "fit there. Take out what is data: tables and lists of values belong into the files of [data]"
+        )
+    return text

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 from pydantic import Field
 
+from andamio.prepare.samples import TextCells
 from andamio.storage.documents import Document, Part, to_json
 
 
@@ -208,10 +210,23 @@ class DatasetManifest(Document):
 class SampleRecords(Document):
     """`datasets/VERSION/samples.json`: records of train as a client would send them, by the identity of their row.
 
-    A problem with a prepare.py has it; `staging/INPUT/samples.json` is the same before rows are divided.
+    A problem with a prepare.py has it; `staging/INPUT/samples.json` is the same before rows are divided. `cells` are
+    the records of files of text as these write them. Where a column that is sent is private, it has made-up values,
+    there are no cells, and `features` are what ETL made of each record.
     """
 
     records: dict[str, dict[str, Any]]
+    cells: dict[str, TextCells] = Field(default_factory=dict)
+    features: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    def of_rows(self, identities: Collection[str]) -> SampleRecords:
+        """The samples of some rows."""
+        known = [one for one in self.records if one in identities]
+        return SampleRecords(
+            records={one: self.records[one] for one in known},
+            cells={one: self.cells[one] for one in known if one in self.cells},
+            features={one: self.features[one] for one in known if one in self.features},
+        )
 
 
 class CurrentDataset(Document):

@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.contract.tables import LARGEST_NUMBER
 from andamio.contract.task import Classification, Regression
 from andamio.errors import ReleaseError
 from andamio.release.threshold import labels_from
 from andamio.stats.conformal import Margins
-from andamio.stats.rounding import inside
 
 if TYPE_CHECKING:
     from andamio.release.release import Release
@@ -188,10 +186,8 @@ class ValueAnswers:
     high: float | None
 
     def split(self, scores: Scores) -> tuple[Labels, Scores]:
-        """Value, low and high of each row; an end that float32 does not hold is the nearest one within that it does."""
-        least = -LARGEST_NUMBER if self.low is None else inside(self.low, np.inf)
-        most = LARGEST_NUMBER if self.high is None else inside(self.high, -np.inf)
-        numbers = np.stack([scores[:, 0], *self.margins.around(scores[:, 0], least, most)], axis=1)
+        """Value, low and high of each row."""
+        numbers = np.stack([scores[:, 0], *self.margins.around(scores[:, 0], self.low, self.high)], axis=1)
         return np.zeros(len(scores), dtype=np.int64), numbers.astype(np.float32)
 
     def longest(self) -> Iterator[Fields]:

@@ -1,23 +1,29 @@
 """The proof that training and serving prepare alike: records of train as they are sent, and the model's answers.
 
-ETL keeps some records of raw data; a fit adds the probabilities of the rows that ETL made of them; whoever serves the
-release sends the records through its own reading and its own code, and compares.
+ETL keeps some records of raw data, with made-up values where a column is private; a fit adds the probabilities of the
+rows that ETL made of them; whoever serves the release sends the records through its own reading and its own code, and
+compares.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from andamio.contract import Contract
-from andamio.errors import ReleaseError
+from andamio.errors import InvalidRecord, ReleaseError, Violation
 from andamio.prepare.code import OwnCode
 from andamio.prepare.rows import prepared
+from andamio.prepare.samples import TextCells
+from andamio.records.cells import Cells
 from andamio.records.encode import Encoded, encode
 from andamio.records.from_json import parse_records
+from andamio.records.parse import parse
+from andamio.records.table import Table
 from andamio.storage.documents import Document
 
 TOLERANCE = 1e-5
@@ -25,9 +31,13 @@ TOLERANCE = 1e-5
 
 
 class Proof(Document):
-    """`proof.json` of a release: records as they are sent, and the probabilities `[records, classes]` of the model."""
+    """`proof.json` of a release: records as they are sent, and the probabilities `[records, classes]` of the model.
+
+    `cells` are the records as a file of text has them, or empty.
+    """
 
     records: list[dict[str, Any]]
+    cells: list[TextCells | None] = Field(default_factory=list)
     probabilities: list[list[float]]
 
 
@@ -38,15 +48,33 @@ def prove(
     proof: Proof,
     predict: Callable[[Encoded], NDArray[np.float32]],
 ) -> None:
-    """Raise `ReleaseError` where a record of the proof, sent to this very process, has another probability."""
-    for record, expected in zip(proof.records, proof.probabilities, strict=True):
-        table = prepared(contract, code, parse_records(contract.sent, [record]))
-        if table.violations:
-            first = table.violations[0]
-            raise _differs(version, f"a record of train is refused here: {first.field or 'the record'} {first.reason}")
-        found = predict(encode(contract, table))[0]
-        if not np.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
-            raise _differs(version, "the same record has another probability here than in training")
+    """Raise `ReleaseError` where a record of the proof, sent to this very process, has another probability.
+
+    It is sent as a request does it, and as a file of text where it came from one.
+    """
+    cells = proof.cells or [None] * len(proof.records)
+    for record, texts, expected in zip(proof.records, cells, proof.probabilities, strict=True):
+        for sent in _sent(version, contract, record, texts):
+            table = prepared(contract, code, sent)
+            if table.violations:
+                raise _refused(version, table.violations[0])
+            found = predict(encode(contract, table))[0]
+            if not np.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
+                raise _differs(version, "the same record has another probability here than in training")
+
+
+def _sent(version: str, contract: Contract, record: dict[str, Any], texts: TextCells | None) -> Iterator[Table]:
+    try:
+        yield parse_records(contract.sent, [record])
+    except InvalidRecord as error:
+        raise _refused(version, error.violations[0]) from None
+    if texts is not None:
+        columns: dict[str, Cells] = {name: [cell] for name, cell in texts.cells.items()}
+        yield parse(contract.sent, columns, 1, text=True, decimal=texts.decimal)
+
+
+def _refused(version: str, first: Violation) -> ReleaseError:
+    return _differs(version, f"a record of train is refused here: {first.field or 'the record'} {first.reason}")
 
 
 def _differs(version: str, why: str) -> ReleaseError:
@@ -55,13 +83,3 @@ def _differs(version: str, why: str) -> ReleaseError:
         "uses no clock, no random number and no file"
     )
     return ReleaseError(message, file="proof.json", fault="no-parity")
-
-
-def proof_of(
-    samples: Mapping[str, dict[str, Any]], rows: Mapping[str, int], encoded: Encoded, predict: Callable[[Encoded], Any]
-) -> Proof:
-    """The proof of a model: `rows` says where each row of train is in `encoded`, by its identity."""
-    known = [identity for identity in samples if identity in rows]
-    places = np.array([rows[identity] for identity in known], dtype=np.int64)
-    probabilities = predict(encoded.take(places)).astype(float).tolist() if known else []
-    return Proof(records=[samples[identity] for identity in known], probabilities=probabilities)

@@ -15,6 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.stats.rounding import inside
+
+LARGEST = float(np.finfo(np.float32).max)
 Floats = NDArray[np.float64]
 
 
@@ -34,12 +37,23 @@ class Margins:
     def around(
         self, values: NDArray[np.floating], least: float | None = None, most: float | None = None
     ) -> tuple[Floats, Floats]:
-        """The ends of the intervals of predictions `[n]`, in the target's unit, within the target's range."""
+        """The ends of the intervals of predictions `[n]`, in the target's unit, within the target's range.
+
+        They are numbers that float32 holds, as answers are, so that what is measured of intervals is measured of those
+        that are given.
+        """
         value = np.asarray(values, dtype=np.float64)
-        low, high = (
-            (value * self.low, value * self.high) if self.scale == "log" else (value + self.low, value + self.high)
+        within = (
+            -LARGEST if least is None else inside(least, np.inf),
+            LARGEST if most is None else inside(most, -np.inf),
         )
-        return np.clip(low, least, most), np.clip(high, least, most)
+        low, high = (
+            np.clip(end, *within).astype(np.float32).astype(np.float64)
+            for end in (
+                (value * self.low, value * self.high) if self.scale == "log" else (value + self.low, value + self.high)
+            )
+        )
+        return low, high
 
 
 def margins(truth: Floats, predicted: Floats, level: float, *, log: bool) -> Margins:

@@ -6,10 +6,8 @@ subnets, nor the gateway endpoint of S3, so there is no cost while no task runs 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import platform
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +19,7 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from andamio import names
+from andamio.contract.own_code import packed
 from andamio.settings import TrainSettings
 from infra import REPOSITORY
 from infra.bundling import Bundle
@@ -94,8 +93,8 @@ class Tasks(Construct):
             "AWS_REGION": region,
             "PYTHONPATH": "/var/runtime",  # boto3, on the images that do not have it beside Python's own packages
         }
-        if pipeline is not None:  # it is small, and a task has no layers
-            variables["ANDAMIO_PIPELINE"] = base64.b64encode(zlib.compress(pipeline)).decode()
+        if pipeline is not None:  # a task has no layers
+            variables["ANDAMIO_PIPELINE"] = packed(pipeline)
         self._cluster = ecs.CfnCluster(
             self, "Cluster", cluster_name=name, capacity_providers=["FARGATE", "FARGATE_SPOT"]
         )

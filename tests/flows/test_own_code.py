@@ -154,6 +154,8 @@ def test_a_release_is_proved_from_raw_records_to_probabilities_where_it_serves(
     proof = Release.open(aws.models, champion(pointer).release).document(PROOF, Proof)
     assert len(proof.records) > 20
     assert set(proof.records[0]) <= {*ROWS[0]} - {*LABELS}
+    assert {cells is None or cells.cells.keys() <= ROWS[0].keys() for cells in proof.cells} == {True}
+    assert len(proof.cells) == len(proof.records)
     monkeypatch.setenv(PLANTED, "0.5")
     aws.own_code(PREPARE)
     assert aws.request("POST", "/predict", {"features": record(ROWS[0])}).status == 503

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from andamio.adapters.aws import Account, ServiceError
 from andamio.cli.models.sample import sample_files
 from andamio.contract import Contract
-from andamio.contract.own_code import PIPELINE_FILE, find_source
+from andamio.contract.own_code import PIPELINE_FILE, find_source, packed
 from andamio.dataset.columns import file_columns
-from andamio.errors import AndamioError, InputFileError, PrepareError
+from andamio.errors import AndamioError, ContractError, InputFileError, PrepareError
 from andamio.prepare.check import check_example, check_requests, check_rows
 from andamio.prepare.code import of_folder
 from andamio.records.parse import parse
@@ -53,7 +53,7 @@ def check_prepare(folder: Path, contract: Contract) -> None:
 def check_pipeline(folder: Path, contract: Contract) -> OwnPipeline | None:
     """The problem's own pipeline, asked for and not fitted; None where the folder has none.
 
-    Raises `InputFileError` that names file and line.
+    Raises `InputFileError` that names file and line, also where the file is too long to be deployed.
     """
     source = find_source(folder, PIPELINE_FILE)
     if source is None:
@@ -65,9 +65,10 @@ def check_pipeline(folder: Path, contract: Contract) -> OwnPipeline | None:
 
     names = contract.number_columns, contract.category_columns
     try:
+        packed(source, str(folder / PIPELINE_FILE))
         code = load(source, str(folder / PIPELINE_FILE))
         return OwnPipeline(code, explore(code, contract.task, *names, contract.training.seed))
-    except PipelineError as error:
+    except (ContractError, PipelineError) as error:
         raise InputFileError(str(error)) from None
 
 

@@ -179,11 +179,19 @@ def _number(decision: Decision, column: Column, missing: Missing) -> None:
             "it by heart."
         )
         return
-    whole = column.whole and max(abs(low), abs(high)) <= EXACT_INTEGER
-    if max(abs(low), abs(high)) > LARGEST_NUMBER or len(np.unique(amounts.astype(np.float32))) < _MERGED * len(amounts):
+    largest = max(abs(low), abs(high))
+    whole = column.whole and largest <= EXACT_INTEGER
+    exact = len(np.unique(amounts.astype(np.float32))) / len(amounts) if largest <= LARGEST_NUMBER else 0.0
+    if exact < _MERGED:
         decision.leave_out(
             "models compute in float32, for which most of its values are one. Subtract an offset, use a larger unit, "
             "or make it a date."
+        )
+        return
+    if column.whole and exact < _DISTINCT and column.distinct == column.values:
+        decision.leave_out(
+            "it has another whole number in each row, and more digits than models compute with, as an identifier has. "
+            "If it is an amount or a moment, subtract an offset, use a larger unit, or make it a date."
         )
         return
     decision.keys["type"] = "integer" if whole else "number"

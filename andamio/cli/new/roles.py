@@ -17,7 +17,10 @@ _TARGETS = (
     "survived",
     "species",
 )
-_IDENTIFIERS = {"id", "ids", "uuid", "guid", "key", "code", "number", "no", "nr", "num", "ref", "index", "idx"}
+_IDENTIFIERS = {
+    "id", "ids", "pid", "uid", "uuid", "guid", "userid", "key", "code", "number", "no", "nr", "num", "ref", "index",
+    "idx",
+}  # fmt: skip
 _ENTITIES = {"id", "ids", "uuid", "guid"}
 _PERSONS = {
     "patient", "customer", "client", "user", "subject", "person", "household", "family", "member", "account", "student",

@@ -360,6 +360,17 @@ def test_numbers_that_float32_merges_are_left_out(make: Any) -> None:
     assert "models compute in float32" in text_of(folder)
 
 
+def test_whole_numbers_that_differ_in_each_row_and_have_many_digits_are_left_out(make: Any) -> None:
+    columns = drawn()
+    columns["parcel"] = [526_301_100 + 24 * ((7 * place) % ROWS) for place in range(ROWS)]
+    columns["revenue"] = [526_301_100 + 24 * ((7 * place) % (ROWS // 2)) for place in range(ROWS)]
+    folder = make(table(columns))
+    features = Contract.load(folder).features
+    assert "parcel" not in features
+    assert "revenue" in features
+    assert "as an identifier has" in text_of(folder)
+
+
 def test_json_lines_and_parquet_are_read(make: Any, tmp_path: Path) -> None:
     columns = drawn()
     columns["tags"] = [["a"]] * ROWS

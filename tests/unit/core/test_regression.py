@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -176,3 +177,17 @@ def test_an_interval_stays_within_the_target_s_range_and_holds_the_prediction() 
 
     assert low.tolist() == [0.0, 9.0]  # every residual lies above: the lower end is the prediction itself
     assert high.tolist() == [5.0, 10.0]
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_the_ends_of_an_interval_are_those_that_are_answered(scale: Literal["linear", "log"]) -> None:
+    margins = conformal.Margins(0.9, 0.7, 1.1, scale) if scale == "log" else conformal.Margins(0.9, -0.7, 1.1, scale)
+    values = np.random.default_rng(1).uniform(0, 10, 200)
+
+    low, high = margins.around(values, 0.1, 9.7)
+
+    for ends in (low, high):
+        assert (ends == ends.astype(np.float32)).all()
+        assert ends.min() >= 0.1
+        assert ends.max() <= 9.7
+    assert high.max() == float(np.float32(9.7))

@@ -219,6 +219,13 @@ def test_a_deploy_says_what_is_wrong_with_it_first(tmp_path):
         check_pipeline(tmp_path, HEART)
 
 
+def test_a_file_that_is_too_long_for_the_definition_of_a_task_is_refused_before_a_deploy(tmp_path):
+    values = np.random.default_rng(1).random(3000).tolist()
+    (tmp_path / "pipeline.py").write_text(f"TABLE = {values}\n\ndef pipeline(trial):\n    return None\n")
+    with pytest.raises(InputFileError, match=r"pipeline\.py: has 6\d,\d+ bytes, and [34]\d,\d+ as it is sent to tasks"):
+        check_pipeline(tmp_path, HEART)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
