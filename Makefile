@@ -46,7 +46,7 @@ test: install  ## the whole test suite, with a local cloud of its own, and its c
 	@$(PYTHON) -m pytest tests/conformance --target moto -q
 
 # The demo's path, ETL, training, prediction and batch; the other tests are about permissions and kept state.
-ON_LOCALSTACK := $(addprefix tests/e2e/,test_demo.py test_data.py test_batch_files.py test_verify.py)
+ON_LOCALSTACK := $(addprefix tests/e2e/,test_demo.py test_data.py test_batch_files.py test_verify.py test_trial.py)
 e2e: install  ## the end-to-end tests; EMULATOR=localstack for the demo's path there
 	@ANDAMIO_EMULATOR="$(EMULATOR)" $(PYTHON) -m pytest $(if $(filter localstack,$(EMULATOR)),$(ON_LOCALSTACK),tests/e2e)
 

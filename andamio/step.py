@@ -13,6 +13,8 @@ from pydantic import ConfigDict, Field, ValidationError
 from andamio.errors import DataError
 from andamio.storage.documents import Part, first_fault
 
+_LONGEST_CAUSE = 500
+
 
 class StepEvent(Part):
     """What a step is called with: the `Parameters` of its state, without the name of the step."""
@@ -33,6 +35,18 @@ class CaughtError(StepEvent):
 
     error: str | None = Field(default=None, alias="Error")
     cause: str | None = Field(default=None, alias="Cause")
+
+    @property
+    def why(self) -> str:
+        """What a function raised, with its type; else what Step Functions says."""
+        cause = self.cause or self.error or "no cause was given"
+        try:
+            details = json.loads(cause)
+        except ValueError:
+            details = None
+        if isinstance(details, dict) and details.get("errorMessage"):
+            cause = f"{details.get('errorType', 'Error')}: {details['errorMessage']}"
+        return cause[:_LONGEST_CAUSE]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,14 @@ class Sources:
         """Whether the lake still holds these objects in these versions, and no others."""
         return {source.version_key for source in self.objects} == {source.version_key for source in _all_sources(lake)}
 
+    def taken_over(self, lake: Objects) -> bool:
+        """Whether a raw object came since: the execution that its event starts reads all of them.
+
+        Nothing starts one for a raw object that was deleted, or for captured records.
+        """
+        known = {source.version_key for source in self.objects}
+        return any(not source.captured and source.version_key not in known for source in _all_sources(lake))
+
     def newer_than(self, event: Mapping[str, Any]) -> Source | None:
         """The newest object, when it is newer than the one that an event is about; its own event takes over.
 

@@ -53,6 +53,14 @@ class NewerInput(StepResult):
     message: str
 
 
+class ChangedInput(StepResult):
+    """A source went, or captured records changed, and no other execution comes of that: collect again."""
+
+    status: Literal["changed"] = "changed"
+    input: str
+    message: str
+
+
 class InputSummary(StepResult):
     """The raw files are listed; `passed_over` counts objects that are no data files."""
 

@@ -24,6 +24,7 @@ from etl import quarantine
 from etl.audit import stop_message
 from etl.collect import Sources, passed_over
 from etl.events import (
+    ChangedInput,
     CollectEvent,
     CommitEvent,
     InputEvent,
@@ -80,8 +81,11 @@ def collect_step(etl: Etl, event: CollectEvent) -> InputSummary | NewerInput | N
     return InputSummary(input=sources.digest, passed_over=len(noise))
 
 
-def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | NewerInput:
-    """Read and check what was collected; what is more than a function can take is refused, if possible unread."""
+def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | NewerInput | ChangedInput:
+    """Read and check what was collected; what is more than a function can take is refused, if possible unread.
+
+    "superseded" and "changed" as in `commit_step`.
+    """
     remove_abandoned()
     sources = Sources.load(etl.lake, event.input)
     if sources.digest != event.input or sources.contract != etl.contract.data_digest:
@@ -95,7 +99,7 @@ def validate_step(etl: Etl, event: InputEvent) -> ValidInput | Rejection | Newer
     except (TooMuch, PrepareError) as error:
         return Rejection(input=event.input, message=str(error))
     if info is None:
-        return NewerInput(input=event.input, message=_CHANGED)
+        return _moved_on(etl.lake, sources, event.input)
     if info.status == "rejected":
         return Rejection(input=info.input, message=info.message or "", rows=info.rows, rejects=_rejects(info))
     return ValidInput(input=info.input, rows=info.rows, rejects=_rejects(info))
@@ -122,11 +126,12 @@ def report_step(etl: Etl, event: ReportEvent) -> ReportSummary:
     return ReportSummary(report=report(etl.lake, etl.contract, event.version))
 
 
-def commit_step(etl: Etl, event: CommitEvent) -> VersionSummary | NewerInput | MovedCutoff | Rejection:
+def commit_step(etl: Etl, event: CommitEvent) -> VersionSummary | NewerInput | ChangedInput | MovedCutoff | Rejection:
     """Make a version the current one.
 
-    "superseded": raw objects changed since they were collected, and the execution of the newest takes
-    over. "again": another version became current meanwhile and moved the time split's cutoff, so this
+    "superseded": raw objects came since these were collected, and the execution of the newest takes
+    over. "changed": a raw object was deleted or captured records changed, for which none starts: this one
+    collects again. "again": another version became current meanwhile and moved the time split's cutoff, so this
     one has to be divided anew. "rejected": the leakage audit has suspects and the contract says to stop;
     version and report are there to be looked at, and nothing trains on them.
     """
@@ -156,7 +161,7 @@ def commit_step(etl: Etl, event: CommitEvent) -> VersionSummary | NewerInput | M
         current = read_current(lake)
         # Listed after current.json was read: what is written below is then never older than what it replaces.
         if not sources.are_current(lake):
-            return NewerInput(input=digest, message=_CHANGED)
+            return _moved_on(lake, sources, digest)
         if suspects and etl.contract.training.leakage == "stop":
             return Rejection(input=digest, message=stop_message(audit, version))
         held, etag = current if current is not None else (None, None)
@@ -178,6 +183,13 @@ def commit_step(etl: Etl, event: CommitEvent) -> VersionSummary | NewerInput | M
         if documents.replace(lake, layout.CURRENT_DATASET, following, etag):
             return committed
     raise DataError(f"{layout.CURRENT_DATASET} kept changing: start the ETL execution again")
+
+
+def _moved_on(lake: Objects, sources: Sources, digest: str) -> NewerInput | ChangedInput:
+    """Who goes on where the sources are not what was collected."""
+    if sources.taken_over(lake) or sources.are_current(lake):
+        return NewerInput(input=digest, message=_CHANGED)
+    return ChangedInput(input=digest, message="A file was deleted, or captured records changed, while this ran.")
 
 
 def _because(event: CommitEvent) -> dict[str, str]:

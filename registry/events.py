@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from andamio.step import StepEvent
+from andamio.step import CaughtError, StepEvent
 
 
 class RegisterEvent(StepEvent):
@@ -58,6 +58,13 @@ class WithdrawEvent(StepEvent):
 
     alarm: str
     raised: str
+
+
+class AbandonEvent(StepEvent):
+    """The step `abandon`: the trial of a challenger that nobody can judge, and why."""
+
+    rollout: str
+    error: CaughtError
 
 
 class FollowEvent(StepEvent):

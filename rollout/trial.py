@@ -62,6 +62,17 @@ def withdraw_by_alarm(models: Objects, problem: str, alarm: str, raised: datetim
     return _end(models, pointer, etag, rollout, after)
 
 
+def abandon(models: Objects, problem: str, rollout: str, why: str, now: datetime) -> Look:
+    """Withdraw the challenger of a trial that nobody can judge; unmarked, for that says nothing of its model."""
+    pointer, etag = read_pointer(models, problem)
+    if pointer.rollout != rollout:
+        return _over(models, pointer, rollout)
+    decision = None if pointer.change is None else pointer.change.decision
+    reason = f"Its trial could not be judged: {why}"
+    after = withdrawal(models, pointer, now, by=RULE, reason=reason, mark=False, decision=decision)
+    return _end(models, pointer, etag, rollout, after)
+
+
 def _after(models: Objects, pointer: Pointer, now: datetime, verdict: Verdict, evidence: Evidence) -> Pointer:
     challenger, champion = pointer.challenger, pointer.champion
     assert challenger is not None

@@ -38,7 +38,9 @@ def _unverified_paths(
         yield "StartAt"
     parent, _, field = path.rpartition(".")
     for name, state in states.items():
-        if state.get("Next") == target:
+        if state.get("Next") == target and _keeps_input(state):
+            yield from _unverified_paths(path, name, states, start, seen)
+        elif state.get("Next") == target:
             yield name
         for catch in state.get("Catch") or []:
             if catch.get("Next") == target and not (field == "Error" and catch.get("ResultPath", "$") == parent):
@@ -47,6 +49,11 @@ def _unverified_paths(
         passed_on = any(rule.get("Next") == target and not _asks(rule, path) for rule in rules)
         if passed_on or state.get("Default") == target:
             yield from _unverified_paths(path, name, states, start, seen)
+
+
+def _keeps_input(state: State) -> bool:
+    """Whether a state's output is its input, whatever it does."""
+    return state.get("ResultPath", "$") is None and not ({"InputPath", "OutputPath"} & set(state))
 
 
 def _asks(rule: State, path: str) -> bool:

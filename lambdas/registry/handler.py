@@ -24,6 +24,7 @@ from andamio.storage.ports import Objects
 from registry import approve, follow, reachable, register
 from registry.documents import AliasResult, ApprovalState, AskedResult, Conflict, LookResult, ModelResult, RunResult
 from registry.events import (
+    AbandonEvent,
     ApprovalEvent,
     AskApprovalEvent,
     DeclineEvent,
@@ -138,6 +139,11 @@ def _withdraw(to: Registry, event: WithdrawEvent) -> LookResult:
     return conclude_trial(to.models, found.pointer, found.rollout, found.status, found.reason, to.tracker, to.news)
 
 
+def _abandon(to: Registry, event: AbandonEvent) -> LookResult:
+    found = trials.abandon(to.models, to.contract.problem.name, event.rollout, event.error.why, datetime.now(UTC))
+    return conclude_trial(to.models, found.pointer, event.rollout, found.status, found.reason, to.tracker, to.news)
+
+
 def _follow(to: Registry, event: FollowEvent) -> AliasResult:
     return follow.follow(to.models, event.problem, to.tracker)
 
@@ -150,6 +156,7 @@ STEPS: Steps[Registry] = {
     "promote": Step(PromoteEvent, _promote),
     "look": Step(LookEvent, _look),
     "withdraw": Step(WithdrawEvent, _withdraw),
+    "abandon": Step(AbandonEvent, _abandon),
     "follow": Step(FollowEvent, _follow),
 }
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from andamio import feedback
@@ -35,6 +36,19 @@ from .conftest import HEART
 LINEAR = {"families": ["logistic_regression"], "trials": 1}
 MORE = {"ANDAMIO_TRACKING_URI": "memory", "ANDAMIO_LOCK": "10c" * 21 + "1"}
 RULES = '\n[release]\nstrategy = "canary"\nshare = 0.2\nminutes = 1\nmin_requests = 20\n'
+
+
+def failing(times: int, answers: Any) -> Any:
+    """A function that fails so many times."""
+    left = [times]
+
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise ConnectionError("nobody home")
+        return answers(event, context)
+
+    return handler
 
 
 class Trial:
@@ -210,13 +224,55 @@ def test_a_trial_that_is_over_ends_its_execution(trial: Trial) -> None:
     assert trial.run(rollout=rollout, mlflow_run="run-1").output["status"] == "ended"
 
 
-def test_a_part_that_cannot_be_read_fails_the_execution_and_leaves_the_trial(trial: Trial) -> None:
+def test_a_trial_that_cannot_be_judged_for_ten_minutes_is_withdrawn_and_its_execution_fails(
+    trial: Trial, tracker: MemoryTracker, waits: list[float]
+) -> None:
     trial.begin(seconds_ago=61)
     trial.cloud.lake.put(f"trials/{trial.rollout}/part-{'0' * 32}.json", b"{}")
+    tracker.record_release("2", trial.challenger)
     ended = trial.run()
     assert ended.status == "FAILED"
     assert "trials/" in ended.cause
-    assert trial.serving() == (trial.champion, trial.challenger)
+    assert len([call for call in trial.cloud.calls if call.event.get("step") == "look"]) == 7
+    assert trial.serving() == (trial.champion, None)
+    assert read_pointer(trial.cloud.models, "heart")[0].withdrawn == (), "that says nothing of its model"
+    last = read_history(trial.cloud.models, "heart")[-1]
+    assert (last.kind, last.by) == ("withdrawn", "the rule of the trial")
+    assert last.reason.startswith("Its trial could not be judged: DocumentError: trials/")
+    assert tracker.verdicts["2"] == "withdrawn"
+    assert trial.told == ["Model withdrawn"]
+
+
+def test_a_look_that_failed_for_minutes_and_then_works_goes_on(trial: Trial, waits: list[float]) -> None:
+    trial.begin(seconds_ago=61)
+    trial.log()
+    trial.cloud.fake_function("registry", failing(5, registry_handler.handler))
+    assert trial.run().output["status"] == "promoted"
+    assert trial.serving() == (trial.challenger, None)
+
+
+def test_where_the_withdrawal_fails_too_it_is_tried_again(trial: Trial, waits: list[float]) -> None:
+    trial.begin(seconds_ago=61)
+    trial.cloud.fake_function("registry", failing(7 + 5, registry_handler.handler))
+    ended = trial.run()
+    assert (ended.status, "nobody home" in ended.cause) == ("FAILED", True)
+    assert trial.serving() == (trial.champion, None)
+
+
+def test_a_trial_that_cannot_be_started_is_withdrawn(training: Cloud) -> None:
+    (machine,) = [
+        machine["stateMachineArn"]
+        for machine in boto3.client("stepfunctions").list_state_machines()["stateMachines"]
+        if machine["name"].endswith("-rollout")
+    ]
+    boto3.client("stepfunctions").delete_state_machine(stateMachineArn=machine)
+    ended = training.run("train", LINEAR)
+    assert ended.status == "FAILED"
+    pointer, _ = read_pointer(training.models, "heart")
+    assert pointer.challenger is None
+    kinds = [(record.kind, record.reason) for record in read_history(training.models, "heart")]
+    assert [kind for kind, _ in kinds] == ["challenged", "withdrawn"]
+    assert "StateMachineDoesNotExist" in kinds[-1][1]
 
 
 @pytest.mark.parametrize("writes", [1, 2, 3])

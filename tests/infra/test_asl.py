@@ -346,3 +346,12 @@ def test_a_task_that_no_choice_leads_to_cannot_be_left_out_in_silence():
     machine = asl.load(asl.FOLDER / "train.asl.json")
     machine["States"]["NoRoundYet"]["Next"] = "FitTask"
     assert any("FitTask" in sentence for sentence in rules(asl.without(machine, "ecs:runTask")))
+
+
+def test_a_task_that_keeps_its_input_leaves_what_was_caught_where_it_is(lint):
+    def told_first(machine, **path):
+        machine["States"]["Tell"] = {**copy.deepcopy(machine["States"]["Work"]), "Next": "Why", **path}
+        machine["States"]["Work"]["Catch"] = [{**CAUGHT[0], "Next": "Tell"}]
+
+    assert not lint(lambda machine: told_first(machine, ResultPath=None))
+    assert "need not be there when Tell leads to it" in lint(told_first)

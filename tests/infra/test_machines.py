@@ -131,7 +131,7 @@ def test_a_throttled_call_is_waited_for_wherever_a_function_is_called(deployment
 SEND_EVENTS = [
     *(("train", step) for step in ("register", "ask_approval", "decline", "promote")),
     ("monitor", "tell"),
-    *(("rollout", step) for step in ("look", "withdraw")),
+    *(("rollout", step) for step in ("look", "withdraw", "abandon")),
 ]
 
 

@@ -7,7 +7,6 @@ and a run that is started again walks through the rounds it had.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -141,23 +140,12 @@ def lost(models: Objects, run_id: str, trial_id: str, error: CaughtError, *, exe
     before = run.find(lost_file(trial_id), LostTrial)
     why = LostTrial(
         trial=trial_id,
-        why=_cause(error),
-        own_fault=OWN_FAULT.search(f"{error.error} {_cause(error)}") is not None,
+        why=error.why,
+        own_fault=OWN_FAULT.search(f"{error.error} {error.why}") is not None,
         executions=sorted({*(before.executions if before else []), execution}),
     )
     run.write(lost_file(trial_id), why.to_json())
     return why
-
-
-def _cause(error: CaughtError) -> str:
-    cause = error.cause or error.error or "no cause was given"
-    try:
-        details = json.loads(cause)
-    except ValueError:
-        details = None
-    if isinstance(details, dict) and details.get("errorMessage"):
-        cause = f"{details.get('errorType', 'Error')}: {details['errorMessage']}"
-    return cause[:500]
 
 
 def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: datetime) -> RoundResult:

@@ -20,12 +20,13 @@ from andamio.cli.console import ago, fail, note, out
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
 from andamio.cli.models import api, monitor
+from andamio.cli.models.challenger import challenger_rows, unjudged_rows
 from andamio.cli.models.releases import figure, list_releases
 from andamio.cli.models.terms import terms_of
 from andamio.dataset.documents import CurrentDataset, DatasetManifest, SourceFile
 from andamio.dataset.version import MANIFEST
 from andamio.errors import ReleaseError, UsageError
-from andamio.release.pointer import Pointer, read_pointer
+from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
 from andamio.storage import documents, layout
 from andamio.storage.noise import is_noise
@@ -206,7 +207,10 @@ def system(deployed: dict[str, Any]) -> None:
     place = "the local cloud" if deployed["emulator"] else f"AWS account {deployed['account']}, {deployed['region']}"
     table.add_row("problem", f"[bold]{deployed['problem']}[/bold]{stage_text}, stack {deployed['stack']}, on {place}")
     table.add_row("API", deployed["api_url"])
-    for row in _serving_rows(deployed):
+    account = account_of(deployed)
+    judged_by = account.executions(deployed["state_machines"]["rollout"])
+    pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
+    for row in [*_serving_rows(deployed), *unjudged_rows(pointer, judged_by)]:
         table.add_row(*row)
     for row in [*file_rows(deployed), *monitor.status_rows(deployed)]:
         table.add_row(*row)
@@ -223,7 +227,7 @@ def _serving_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     served = pointer.champion
     since = datetime.fromisoformat(served.since)
     rows = [("champion", f"[green]{served.release}[/green] since {since:%Y-%m-%d %H:%M} UTC ({ago(since)})")]
-    tried = _trial_rows(pointer)
+    tried = challenger_rows(pointer)
     try:
         release = Release.open(objects, served.release)
         release.verify()
@@ -236,15 +240,6 @@ def _serving_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:
     if pointer.previous is not None:
         rows.append(("previous", pointer.previous.release))
     return rows + tried
-
-
-def _trial_rows(pointer: Pointer) -> list[tuple[str, str]]:
-    challenger = pointer.challenger
-    if challenger is None:
-        return []
-    how = f"canary, {pointer.share:.0%} of the records" if pointer.strategy == "canary" else "shadow"
-    since = datetime.fromisoformat(challenger.since)
-    return [("challenger", f"[yellow]{challenger.release}[/yellow] since {since:%Y-%m-%d %H:%M} UTC ({how})")]
 
 
 def file_rows(deployed: dict[str, Any]) -> list[tuple[str, str]]:

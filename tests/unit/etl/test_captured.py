@@ -139,6 +139,24 @@ def test_the_newest_label_of_a_record_counts_and_a_record_that_is_kept_again_cha
     assert lake.manifest(version)["files"][0]["valid"] == 2
 
 
+@pytest.mark.parametrize("emptied", [True, False])
+def test_while_captured_records_change_a_data_version_is_collected_again_and_none_is_lost(emptied: bool) -> None:
+    """No event tells of them: whoever ended here would leave new raw files unread."""
+    lake = lake_of(contract())
+    keep(lake, lake.contract, records([500, 501]))
+    lake.drop("more.csv", "size,on,seen,kind", "700,no,2026-01-02,a")
+    digest = lake.step("collect", event={})["input"]
+    lake.step("validate", input=digest)
+    version = lake.step("publish", input=digest)["version"]
+    if emptied:
+        forget(lake, ["size"])
+    else:
+        keep(lake, lake.contract, records([502], first=2))
+    assert lake.step("commit", input=digest, version=version)["status"] == "changed"
+    said = lake.run()
+    assert (said["status"], said["rows"]["read"]) == ("published", 121 if emptied else 124)
+
+
 def test_a_raw_row_of_the_same_id_wins() -> None:
     """Feedback changes no raw row."""
     rows = [f"id{number},{row}" for number, row in enumerate(RAW)]

@@ -113,7 +113,7 @@ def test_raw_files_that_change_meanwhile_supersede_the_run() -> None:
     for change in (
         lambda lake: lake.drop("b.csv", "size,kind", *rows(100)),
         lambda lake: lake.drop("a.csv", "size,kind", *rows(0)),
-        lambda lake: lake.delete("raw/a.csv"),
+        lambda lake: (lake.delete("raw/a.csv"), lake.drop("b.csv", "size,kind", *rows(100))),
     ):
         lake = Lake(CONTRACT)
         lake.drop("a.csv", "size,kind", *rows(0))
@@ -121,6 +121,19 @@ def test_raw_files_that_change_meanwhile_supersede_the_run() -> None:
         change(lake)
         assert lake.step("commit", input=digest, version=version)["status"] == "superseded"
         assert not list(lake.list(layout.CURRENT_DATASET))
+
+
+def test_a_file_that_is_deleted_meanwhile_starts_no_execution_so_that_this_one_collects_again() -> None:
+    lake = Lake(CONTRACT)
+    lake.drop("a.csv", "size,kind", *rows(0))
+    lake.drop("b.csv", "size,kind", *rows(100))
+    digest, version = staged(lake)
+    lake.delete("raw/b.csv")
+    said = lake.step("commit", input=digest, version=version)
+    assert (said["status"], said["input"]) == ("changed", digest)
+    assert not list(lake.list(layout.CURRENT_DATASET))
+    lake.drop("c.csv", "size,kind", *rows(200))
+    assert lake.step("commit", input=digest, version=version)["status"] == "superseded", "the event of c.csv starts one"
 
 
 def test_an_older_run_never_overwrites_a_newer_one() -> None:
@@ -214,13 +227,14 @@ def test_the_split_is_not_sealed_while_files_are_still_landing() -> None:
     assert not list(lake.list(layout.SPLIT))
 
 
-def test_a_file_that_is_deleted_before_it_is_read_ends_the_run() -> None:
+def test_a_file_that_is_deleted_before_it_is_read_is_left_out_of_the_run() -> None:
     lake = Lake(CONTRACT)
     lake.drop("a.csv", "size,kind", *rows(0))
     lake.drop("b.csv", "size,kind", *rows(100))
     digest = lake.step("collect", event={})["input"]
     lake.delete("raw/b.csv")
-    assert lake.step("validate", input=digest)["status"] == "superseded"
+    assert lake.step("validate", input=digest)["status"] == "changed"
+    assert lake.run()["rows"]["read"] == 40
 
 
 def test_a_split_that_is_sealed_anew_divides_the_same_rows_anew() -> None:

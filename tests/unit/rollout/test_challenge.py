@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import random
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
+from andamio.adapters.aws import Execution
 from andamio.adapters.memory import MemoryObjects
 from andamio.cli.models import show
+from andamio.cli.models.challenger import unjudged_rows
 from andamio.cli.models.releases import list_releases
 from andamio.errors import PreconditionFailed, UsageError
 from andamio.release.history import change_pointer, read_history
@@ -77,6 +80,35 @@ def test_the_status_shows_the_challenger_beside_the_champion(
     assert three[1] in rows["champion"]
     assert three[2] in rows["challenger"]
     assert "canary, 10% of the records" in rows["challenger"]
+
+
+@pytest.mark.parametrize(
+    ("status", "minutes", "says"),
+    [
+        ("RUNNING", 60, ""),
+        ("PENDING_REDRIVE", 60, ""),
+        ("FAILED", 1, "failed"),
+        ("ABORTED", 60, "aborted"),
+        ("TIMED_OUT", 60, "timed out"),
+        (None, 60, "there is none of that name"),
+        (None, 5, ""),
+    ],
+)
+def test_the_status_says_where_nothing_judges_a_trial_and_what_to_do(
+    objects: MemoryObjects, three: list[str], status: str | None, minutes: int, says: str
+) -> None:
+    pointer, _ = read_pointer(objects, "heart")
+    assert pointer.challenger is not None
+    since = datetime.fromisoformat(pointer.challenger.since)
+    names = [("another", "RUNNING"), *([(str(pointer.rollout), status)] if status else [])]
+    executions = [Execution("arn", name, state, since, None, {}, "") for name, state in names]
+    rows = unjudged_rows(pointer, executions, since + timedelta(minutes=minutes))
+    said = " ".join(text for _, text in rows)
+    assert (says in said) if says else not rows
+    if says:
+        assert f"andamio promote {three[2]}" in said
+        assert "andamio rollback" in said
+    assert not unjudged_rows(replace(pointer, challenger=None), executions, since + timedelta(days=1))
 
 
 def test_without_a_challenger_the_pointer_has_the_fields_that_it_always_had(objects: MemoryObjects) -> None:
