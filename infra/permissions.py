@@ -156,7 +156,7 @@ def api(to: Stores) -> list[Permission]:
     """
     return [
         listing(to.lake),
-        objects(to.lake, ["s3:PutObject"], layout.FEEDBACK),
+        objects(to.lake, ["s3:PutObject"], f"{layout.FEEDBACK_REQUESTS}*"),
         objects(to.lake, READ, layout.MONITORING),
         listing(to.models),
         objects(to.models, READ, layout.RELEASES, layout.pointer(to.problem)),
@@ -177,6 +177,7 @@ def monitor(to: Stores) -> list[Permission]:
     """
     return [
         objects(to.lake, READ, layout.FEEDBACK),
+        objects(to.lake, ["s3:PutObject"], layout.FEEDBACK_HOURS),
         listing(to.batch),
         objects(to.batch, READ, layout.batch("*", "plan.json")),
         Permission(("dynamodb:GetItem",), (to.table.table_arn,)),

@@ -40,7 +40,8 @@ class Window:
     all records that were asked about. `other_versions` are predictions of other releases. `unreadable` are kept records
     that the release's contract does not take, by (field, code); `duplicates` came more than once, `failures` are of all
     requests, by kind, `durations` of all predictions. `made` are the
-    release's predictions by hour, `batches` those that were scored by whatever release.
+    release's predictions by hour, `batches` those that were scored by whatever release; the replies
+    of `asked` of its predictions asked for the true label.
     """
 
     captured: Captured
@@ -57,6 +58,7 @@ class Window:
     failures: dict[str, int] = field(default_factory=dict)
     durations: dict[str, int] = field(default_factory=dict)
     made: dict[datetime, int] = field(default_factory=dict)
+    asked: int = 0
     batches: frozenset[str] = frozenset()
 
     @property
@@ -117,12 +119,14 @@ def read_window(
     unreadable: Counter[tuple[str, str]] = Counter()
     failures: Counter[str] = Counter()
     durations: Counter[str] = Counter()
-    rejected = validated = duplicates = 0
+    rejected = validated = duplicates = labels_asked = 0
     for source in sources:
         summary = source.summary
         for release in summary.releases:
             seen[release.version] += release.made
-        made[source.hour] += 0 if source.rows is None else source.rows.made
+        if source.rows is not None:
+            made[source.hour] += source.rows.made
+            labels_asked += source.rows.asked
         validated += summary.validated_by(version)
         rejected += summary.rejected.get(version, 0)
         duplicates += summary.duplicates
@@ -168,6 +172,7 @@ def read_window(
         failures=dict(failures),
         durations=dict(durations),
         made=dict(made),
+        asked=labels_asked,
         batches=frozenset(source.of for source in sources if not source.of.endswith(".json")),
     )
 

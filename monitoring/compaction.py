@@ -206,6 +206,7 @@ class _Compaction:
         self.releases: dict[str, _Release] = {}
         self.made: Counter[str] = Counter()
         self.drawn: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()
         self.validated: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.faults: Faults = Counter()
@@ -238,6 +239,7 @@ class _Compaction:
                     drawn=self.drawn[version],
                     kept=self.releases[version].file.rows if version in self.releases else 0,
                     share=_chance(made, self.drawn[version], share),
+                    asked=self.asked[version],
                 )
                 for version, made in sorted(self.made.items())
             ),
@@ -258,6 +260,7 @@ class _Compaction:
         self._ids.add(known)
         version = line["model"]["version"]
         self.made[version] += 1
+        self.asked[version] += line.get("audit") is True
         self.validated[str(line.get("validated_by", version))] += 1
         if isinstance(took := line.get("duration_ms"), int | float):
             self._durations[duration_bin(took)] += 1

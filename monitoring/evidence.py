@@ -22,7 +22,7 @@ from monitoring.captures import Wanted, compact_window, hours_between, read_wind
 from monitoring.captures import Window as Captures
 from monitoring.feedback import Elsewhere, Joined, Lookup, join
 from monitoring.performance.window import Labelled
-from monitoring.received import read_feedback
+from monitoring.received import compact_feedback, read_feedback
 from monitoring.window import Window
 
 _HOUR_MS = 3_600_000
@@ -39,7 +39,8 @@ class Evidence:
     `other_releases` are predictions of others, `unreadable` kept records that its contract does not take.
     `capture_lag` and `silent_since` are as `Arrivals` has them. `truth` `[rows]` are labels that came for these
     predictions, or none. `labelled` are predictions that became due a label in these hours, with those that
-    came. `orphans` are labels for no prediction, `late` ones came when no window looks at their prediction any more.
+    came: of these predictions `asked` ones asked for their label in the reply, and `answered` of them have one.
+    `orphans` are labels for no prediction, `late` ones came when no window looks at their prediction any more.
     """
 
     times: NDArray[np.datetime64]
@@ -61,6 +62,8 @@ class Evidence:
     labelled: Labelled | None = None
     orphans: int = 0
     late: int = 0
+    asked: int = 0
+    answered: int = 0
 
     @property
     def sent(self) -> int:
@@ -84,6 +87,15 @@ def compact(lake: Objects, models: Objects, window: Window, deployed: Contract) 
     return compact_window(lake, contract_of, window.start, window.whole, share)
 
 
+def compact_labels(lake: Objects, window: Window, settings: Monitor, now: datetime) -> int:
+    """Copy the labels of each hour that is over into one file, of the hours that a window reads; how many were."""
+    return compact_feedback(lake, _labels_since(window, settings), min(window.end, now))
+
+
+def _labels_since(window: Window, settings: Monitor) -> datetime:
+    return window.start - timedelta(hours=max(settings.label_delay_hours, settings.orphan_hours))
+
+
 def read(
     lake: Objects,
     contract: Contract,
@@ -98,8 +110,7 @@ def read(
     Labels of predictions that are not in the window are looked for `elsewhere`.
     """
     delay = timedelta(hours=settings.label_delay_hours)
-    since = window.start - max(delay, timedelta(hours=settings.orphan_hours))
-    said = read_feedback(lake, since, window.end)
+    said = read_feedback(lake, _labels_since(window, settings), window.end)
     wanted = Wanted(
         {one.prediction_id for one in said if one.prediction_id is not None},
         {one.record_id for one in said if one.record_id is not None},
@@ -136,6 +147,8 @@ def read(
         labelled=_labelled(contract.task, due_found, joined, window.end, waiting),
         orphans=joined.orphans,
         late=joined.late,
+        asked=due_found.asked,
+        answered=int(due.audit[joined.rows].sum()),
     )
 
 

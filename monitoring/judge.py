@@ -122,7 +122,12 @@ def judge(
         since=since,
         features_since=features_since,
         findings=findings,
-        notes=[*notes, *words.of_task(task), *words.of_late(evidence.late)],
+        notes=[
+            *notes,
+            *words.of_task(task),
+            *words.of_late(evidence.late),
+            *words.of_asked(evidence.asked, evidence.answered),
+        ],
         traffic=Traffic(
             requests=evidence.requests,
             rows=evidence.rows_seen,
@@ -136,7 +141,11 @@ def judge(
             releases_refused=evidence.failures.get(REFUSED_RELEASE, 0),
         ),
         labels=Labels(
-            joined=0 if measured is None else measured.labelled, orphans=evidence.orphans, elsewhere=evidence.late
+            joined=0 if measured is None else measured.labelled,
+            orphans=evidence.orphans,
+            elsewhere=evidence.late,
+            asked=evidence.asked,
+            answered=evidence.answered,
         ),
         persistence=persistence,
         data=data,

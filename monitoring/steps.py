@@ -68,7 +68,7 @@ class Watch:
 
 
 def gather_step(to: Watch, event: GatherEvent) -> GatheredWindow | NoModel:
-    """Fix the window and its champion, and make one file of each hour's captures.
+    """Fix the window and its champion, and make one file of each hour's captures and of its labels.
 
     Records that were kept for a retraining go where one of their features is private now.
     """
@@ -96,6 +96,7 @@ def gather_step(to: Watch, event: GatherEvent) -> GatheredWindow | NoModel:
             ),
         )
     hours = evidence.compact(to.lake, to.models, window, to.contract)
+    evidence.compact_labels(to.lake, window, settings, to.now)
     return GatheredWindow(window=window.name, release=fixed.release, hours=hours)
 
 

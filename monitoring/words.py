@@ -227,6 +227,15 @@ def of_late(late: int) -> Iterator[str]:
         )
 
 
+def of_asked(asked: int, answered: int) -> Iterator[str]:
+    """A note about predictions whose reply asked for a label that has not come."""
+    if asked > answered:
+        yield (
+            f"Of {number(asked)} predictions that were chosen to be labelled ([monitor] audit_share) "
+            f"{number(answered)} have a label, and {number(asked - answered)} wait for one."
+        )
+
+
 def of_silence(since: str, window: str) -> Iterator[Finding]:
     """A finding about hours in which the API's predictions left no trace; no alarm, since there may be none."""
     yield Finding(

@@ -14,9 +14,10 @@ WITHDRAWN = "withdrawn"
 def follow(models: Objects, problem: str, trackers: Trackers) -> AliasResult:
     """Give the aliases to the model versions of the champion and of the challenger; harmless when they have them.
 
-    Model versions of withdrawn releases are tagged so. Without a challenger its alias stays at the model that was
-    rejected last. `mlflow_version` is None where nothing serves, or MLflow has no
-    model version of that release: then no version has the alias. `repaired` says whether an alias was elsewhere.
+    Model versions of withdrawn releases are tagged so, and so is one whose trial is over and that does not serve.
+    Without a challenger its alias stays at the model that was tried or rejected last. `mlflow_version` is None where
+    nothing serves, or MLflow has no model version of that release: then no version has the alias. `repaired` says
+    whether an alias was elsewhere.
     """
     pointer, _ = read_pointer(models, problem)
     tracker = trackers(problem)
@@ -44,12 +45,15 @@ def align(models: Objects, pointer: Pointer, tracker: Tracker) -> str | None:
 
 def _point(pointer: Pointer, tracker: Tracker) -> str | None:
     challenger = None if pointer.challenger is None else tracker.version_of(pointer.challenger.release)
+    version = None if pointer.champion is None else tracker.version_of(pointer.champion.release)
+    tried = tracker.version_with(CHALLENGER)
+    if tried is not None and tried not in (version, challenger) and tracker.outcome_of(tried) == CHALLENGER:
+        tracker.tag_outcome(tried, WITHDRAWN)  # somebody ended its trial by hand
     for withdrawal in pointer.withdrawn:
         withdrawn = tracker.version_of(withdrawal.release)
         if withdrawn is not None:
             tracker.tag_outcome(withdrawn, WITHDRAWN)
             tracker.unpoint(CHALLENGER, withdrawn)
-    version = None if pointer.champion is None else tracker.version_of(pointer.champion.release)
     if version is not None:
         tracker.point(CHAMPION, version)
         tracker.unpoint(CHALLENGER, version)

@@ -123,13 +123,25 @@ class MlflowTracker:
             return None
 
     def tag_outcome(self, version: str, outcome: str) -> None:
-        """Record what became of a model version."""
+        """Record what became of a model version, and of the run that made it."""
         self._client.set_model_version_tag(self.system, version, DECISION, outcome)
+        made_by = self._client.get_model_version(self.system, version).run_id
+        try:
+            self._client.set_tag(str(made_by), DECISION, outcome)
+        except MlflowException as error:
+            if error.error_code not in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+                raise
+            # A person deleted the run, which its model outlives.
+
+    def outcome_of(self, version: str) -> str:
+        """What is on record as having become of a model version; "" where nothing is."""
+        return str(self._client.get_model_version(self.system, version).tags.get(DECISION, ""))
 
     def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
         """Record the outcome of a run and its model version."""
-        self._client.set_tag(run_id, DECISION, outcome)
-        if version is not None:
+        if version is None:
+            self._client.set_tag(run_id, DECISION, outcome)
+        else:
             self.tag_outcome(version, outcome)
 
     # Experiment and runs

@@ -114,7 +114,10 @@ class Tracker(Protocol):
         """The model version that has an alias; None where none has."""
 
     def tag_outcome(self, version: str, outcome: str) -> None:
-        """Record what became of a model version."""
+        """Record what became of a model version, and of the run that made it."""
+
+    def outcome_of(self, version: str) -> str:
+        """What is on record as having become of a model version; "" where nothing is."""
 
     def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
         """Record the outcome of a run and its model version."""

@@ -24,6 +24,7 @@ def promote(
     withdrawn and nobody forces it, or when somebody else promoted meanwhile.
     """
     pointer, etag = read_pointer(objects, problem)
+    record_change(objects, pointer)  # an earlier call may have been cut off before its record
     release = intact(objects, problem, version, "Not promoted")
     if pointer.champion is not None and pointer.champion.release == version:
         if pointer.challenger is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from andamio.errors import UsageError
+from andamio.release.history import record_change
 from andamio.release.pointer import Change, Pointer, PointerEntry, Withdrawn, read_pointer
 from andamio.storage.ports import Objects
 from rollout.challenge import by_itself, identity_of, withdrawal
@@ -48,6 +49,7 @@ def roll_back(
     changed what serves meanwhile; `ReleaseError` when the release is not intact.
     """
     pointer, etag = read_pointer(objects, problem)
+    record_change(objects, pointer)  # an earlier call may have been cut off before its record
     champion = pointer.champion
     if champion is None:
         raise UsageError(f"{OUTCOME}: no model of '{problem}' serves yet.")

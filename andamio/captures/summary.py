@@ -21,7 +21,8 @@ class ReleaseRows(Part):
     """The predictions of one release.
 
     There were `made` of them, `drawn` of these to be kept with their record; of them `kept` are, others cannot be read
-    or are more than a file takes. `share` is the chance that each had to be kept.
+    or are more than a file takes. `share` is the chance that each had to be kept. The replies of `asked` predictions
+    asked for the true label (`[monitor] audit_share`).
     """
 
     version: str
@@ -29,6 +30,7 @@ class ReleaseRows(Part):
     drawn: int = Field(ge=0)
     kept: int = Field(ge=0)
     share: float = Field(ge=0, le=1)
+    asked: int = Field(default=0, ge=0)
 
 
 class FieldFault(Part):

@@ -19,6 +19,10 @@ QUARANTINE = "quarantine/"
 DATASETS = "datasets/"
 CAPTURES = "captures/"
 FEEDBACK = "feedback/"
+FEEDBACK_REQUESTS = FEEDBACK + "dt="
+"""What the API writes: an object for each request."""
+FEEDBACK_HOURS = FEEDBACK + "hours/"
+"""Copies that the watch makes, a file for each hour."""
 MONITORING = "monitoring/"
 REPORTS = MONITORING + "dt="
 """The windows of the watch, which expire; what the watch has to remember does not lie there."""
@@ -183,6 +187,11 @@ def captured_shard(hour: datetime, batch_id: str, shard: int, ending: str) -> st
 def feedback(hour: datetime, file: str = "") -> str:
     """The folder of the labels that came in an hour, or one file of it."""
     return f"{FEEDBACK}{hour_of(hour)}{file}"
+
+
+def feedback_hour(hour: datetime) -> str:
+    """The labels that came in an hour, in one file."""
+    return f"{FEEDBACK_HOURS}{hour_of(hour).removesuffix('/')}.jsonl.gz"
 
 
 def monitoring(end: datetime, file: str = "") -> str:

@@ -50,11 +50,16 @@ class MemoryTracker:
         return self.aliases.get(alias)
 
     def tag_outcome(self, version: str, outcome: str) -> None:
-        """Note what became of a model version."""
+        """Note what became of a model version, and of the run that made it."""
         self.verdicts[version] = outcome
+        self.outcomes |= {f"mlflow-{run}": outcome for run, made in self.versions.items() if made == version}
+
+    def outcome_of(self, version: str) -> str:
+        """What is on record as having become of a model version; "" where nothing is."""
+        return self.verdicts.get(version, "")
 
     def conclude(self, run_id: str, version: str | None, outcome: str) -> None:
         """Note what became of a run."""
         self.outcomes[run_id] = outcome
         if version is not None:
-            self.verdicts[version] = outcome
+            self.tag_outcome(version, outcome)

@@ -63,11 +63,16 @@ def table(windows: int, sizes: Sequence[int] = SIZES) -> str:
                 found += _contestant(tool, file, rows)
             print(*found, sep="\n", flush=True)
             lines += found
-    return tables_of(["tool", "alarm", "window rows", *CASES], lines)
+    return tables_of(["tool", "alarm", "window rows", *CASES, "windows", "of each shift"], lines)
 
 
 def _line(tool: str, kind: str, rows: int, found: dict[str, Rates]) -> list[str]:
-    return [tool, kind, f"{rows:,}", *(found[name].text(kind) for name in CASES)]
+    drawn = found[NOTHING].windows[kind], max(found[name].windows[kind] for name in SHIFTS)
+    return [tool, kind, f"{rows:,}", *(found[name].text(kind) for name in CASES), *(f"{one:,}" for one in drawn)]
+
+
+def _none(tool: str, why: str, rows: int) -> list[str]:
+    return [tool, why, f"{rows:,}", *("-" for _ in CASES), "0", "0"]
 
 
 def _windows(windows: int, rows: int) -> Iterator[tuple[str, int, Any, Any]]:
@@ -85,11 +90,11 @@ def _windows(windows: int, rows: int) -> Iterator[tuple[str, int, Any, Any]]:
 def _contestant(tool: str, file: Path, rows: int) -> list[list[str]]:
     python = interpreter(tool)
     if python is None:
-        return [[tool, "cannot be installed here", f"{rows:,}", *("-" for _ in CASES)]]
+        return [_none(tool, "cannot be installed here", rows)]
     command = [str(python), str(Path(__file__).with_name("contestant.py")), tool, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        return [[tool, f"failed: {done.stderr.strip().splitlines()[-1][:100]}", f"{rows:,}", *("-" for _ in CASES)]]
+        return [_none(tool, f"failed: {done.stderr.strip().splitlines()[-1][:100]}", rows)]
     answer = json.loads(done.stdout.strip().splitlines()[-1])
     found = {name: Rates() for name in CASES}
     for name, windows in answer["alarms"].items():

@@ -23,6 +23,7 @@ import pytest
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_lambda import StateTaskLambda
 
 from andamio.adapters.dynamodb import DynamoPredictionStore
+from andamio.adapters.events import BusEvents
 from andamio.adapters.s3 import S3Objects
 from andamio.testing.tracker import MemoryTracker
 from tests.support.recording import caller
@@ -33,10 +34,11 @@ When = Literal["before", "after", "instead"]
 PORTS: dict[type, tuple[str, ...]] = {
     S3Objects: ("get", "get_range", "stream", "head", "list", "put", "put_new", "put_new_file", "put_stream"),
     DynamoPredictionStore: ("put_all",),
-    MemoryTracker: ("log", "record_release", "point", "unpoint", "conclude"),
+    MemoryTracker: ("log", "record_release", "point", "unpoint", "tag_outcome", "conclude"),
 }
 WRITES = frozenset(
-    {"put", "put_new", "put_new_file", "put_stream", "put_all", "log", "record_release", "point", "conclude"}
+    {"put", "put_new", "put_new_file", "put_stream", "put_all", "send"}
+    | {"log", "record_release", "point", "unpoint", "tag_outcome", "conclude"}
 )
 _ID = re.compile(r"\d{8}T\d{6}-[\w-]+|[0-9a-f]{8,}")
 
@@ -69,12 +71,13 @@ class Seen:
 
     places: list[Place] = field(default_factory=list)
     struck: bool = False
+    command: str = ""
     _counts: Counter[tuple[str, ...]] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def call(self, name: str, key: str) -> Place | None:
-        """Note a call; None where a test makes it."""
-        who = caller()
+        """Note a call; None where a test makes it, and no command of that name."""
+        who = caller() or (self.command and (self.command, "command")) or None
         if who is None:
             return None
         about = (*who, name, _ID.sub("*", key))
@@ -94,13 +97,17 @@ class Seen:
 
 
 @contextmanager
-def ports(fault: Fault | None = None) -> Iterator[Seen]:
-    """See every call of a port that a function makes in here; at one of them the fault comes."""
-    seen = Seen()
+def ports(fault: Fault | None = None, command: str = "") -> Iterator[Seen]:
+    """See every call of a port that a function makes in here; at one of them the fault comes.
+
+    `command` is whose calls those are that no function makes.
+    """
+    seen = Seen(command=command)
     with pytest.MonkeyPatch.context() as patch:
         for port, names in PORTS.items():
             for name in names:
                 patch.setattr(port, name, _faulty(getattr(port, name), name, seen, fault))
+        patch.setattr(BusEvents, "put", _faulty(BusEvents.put, "send", seen, fault))
         yield seen
 
 

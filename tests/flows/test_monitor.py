@@ -134,13 +134,17 @@ def test_labels_that_came_are_joined_and_those_without_a_prediction_are_counted(
         *(Statement(prediction, None, "1") for prediction in (f"{scored}-7", f"{unknown}-7", "f" * 32)),
         *(Statement(None, record, "1") for record in ("patient-3", "nobody")),
     ]
-    keep(hungary.lake, early, end - timedelta(hours=30), "v1")
+    keep(hungary.lake, early[:2], end - timedelta(hours=30), "v1")
+    keep(hungary.lake, early[2:], end - timedelta(hours=30), "v1")
     ended = hungary.run("monitor", SCHEDULED)
     assert ended.status == "SUCCEEDED", ended.cause
     report = json.loads(hungary.lake.get(FOLDER + "report.json").body)
-    assert report["labels"] == {"joined": len(truth), "orphans": 4, "elsewhere": 1}, (
+    assert report["labels"] == {"joined": len(truth), "orphans": 4, "elsewhere": 1, "asked": 0, "answered": 0}, (
         "of patient-3 nothing was predicted by then"
     )
+    assert [info.key for info in hungary.lake.list(layout.FEEDBACK_HOURS)] == [
+        layout.feedback_hour(end - timedelta(hours=30))
+    ], "the hour with two requests"
     assert report["performance"]["status"] == "worse"
     assert {event.kind for event in sent} == {"Drift seen", "Performance worse"}
     assert {(info.key, info.version) for info in hungary.lake.list("") if info.key in untouched} == before

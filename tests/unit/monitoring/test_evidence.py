@@ -17,7 +17,7 @@ from andamio.contract.tables import Batch, Monitor
 from andamio.feedback import Statement, keep
 from andamio.release.release import Release
 from andamio.storage import layout
-from monitoring import evidence
+from monitoring import evidence, words
 from monitoring.captures import compact_hour, read_window
 from monitoring.delivery import read, store
 from monitoring.evidence import Evidence
@@ -132,6 +132,26 @@ def test_labels_of_a_large_window_all_count_and_drift_is_of_the_sample(
     assert len(found.labels) == len(found.columns["age"]) == len(found.probabilities) == pytest.approx(200, rel=0.3)
     assert found.truth is not None
     assert (found.truth >= 0).sum() < 40
+
+
+def test_predictions_chosen_for_a_label_are_counted_whether_their_record_was_kept_or_not(
+    world: World,
+) -> None:
+    kept = [prediction(number, audit=number < 5) for number in range(8)]
+    others = [prediction(number, audit=number < 10, features=None) for number in range(8, 12)]
+    store(read(delivery([*kept, *others]), HEART), HEART, world.lake, world.table)
+    compact_hour(world.lake, lambda version: HEART, NOON)
+    world.say([1, 2, 6], NOON + minutes(30))
+    found = world.read(Window(NOON, NOON + HOUR))
+    assert (found.asked, found.answered) == (7, 2)
+    later = Window(NOON + 2 * HOUR, NOON + 3 * HOUR)
+    found = world.read(later, window_hours=1, label_delay_hours=2)
+    assert (found.asked, found.answered) == (7, 2), "when their labels are due"
+    assert world.read(later).asked == 0
+    assert [*words.of_asked(7, 2)] == [
+        "Of 7 predictions that were chosen to be labelled ([monitor] audit_share) 2 have a label, and 5 wait for one."
+    ]
+    assert not [*words.of_asked(2, 2)]
 
 
 TOMORROW = Window(NOON + 25 * HOUR, NOON + 49 * HOUR)

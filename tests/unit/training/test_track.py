@@ -354,6 +354,13 @@ def test_a_second_model_that_is_rejected_is_the_challenger(tracker, trained):
     assert str(tracker.client.get_model_version_by_alias(tracker.name, "champion").version) == "2"
     assert tracker(None).version_of("0123456789abcdef") is None
 
+    made_by = tracker.client.get_model_version(tracker.name, "2").run_id
+    assert tracker.client.get_run(made_by).data.tags["andamio.decision"] == "promoted"
+    assert tracker(None).outcome_of("2") == "promoted"
+    tracker.client.delete_run(made_by)
+    tracker(None).tag_outcome("2", "withdrawn")
+    assert tracker(None).outcome_of("2") == "withdrawn", "a model outlives its run"
+
 
 def test_a_run_without_a_model_is_on_record_all_the_same(tracker, trained):
     def broken(fitted):
