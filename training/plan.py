@@ -102,7 +102,7 @@ def plan(
         contract=contract.digest,
         seed=contract.training.seed,
         families=trainable,
-        search=_search(contract, trials, budget_minutes),
+        search=_search(contract, trials, budget_minutes, manifest.rows.train),
         libraries=libraries(),
         sources=sources(),
         own=_own(contract, code) if OWN in trainable else None,
@@ -156,7 +156,8 @@ def _drawn(lake: Objects, run: Run, contract: Contract, version: str) -> dict[st
     with dataset.open_columns(lake, version, "train") as columns:
         labels, keys = rows.labels_and_key_digests(contract, columns, version=version)
     settings = contract.training
-    assigned = folds.repeated(labels, keys, contract.classes, settings.seed, settings.repeats)
+    repeats = sample.repeats_of(settings, len(labels))
+    assigned = folds.repeated(labels, keys, contract.classes, settings.seed, repeats)
     found: dict[str, Any] = {"folds": run.write(FOLDS_FILE, to_npy(assigned)), "rows": len(labels)}
     if len(labels) < sample.SAMPLED_FROM and len(labels) * len(contract.features) < estimate.CELLS:
         return found
@@ -164,8 +165,8 @@ def _drawn(lake: Objects, run: Run, contract: Contract, version: str) -> dict[st
     return found | {"places": run.write(PLACES_FILE, to_npy(places)), "rungs": sample.rungs(labels, places)}
 
 
-def _search(contract: Contract, trials: int | None, budget_minutes: float | None) -> SearchPlan:
-    """The limits of the search: the given values, else those of the contract."""
+def _search(contract: Contract, trials: int | None, budget_minutes: float | None, rows: int) -> SearchPlan:
+    """The limits of the search on so many rows of train: the given values, else those of the contract."""
     settings = contract.training
     number = settings.trials if trials is None else trials
     budget = settings.budget_minutes if budget_minutes is None else budget_minutes
@@ -178,7 +179,7 @@ def _search(contract: Contract, trials: int | None, budget_minutes: float | None
         round=max(settings.parallel, math.ceil(number / MAX_ROUNDS)),
         patience=settings.patience,
         budget_minutes=float(budget),
-        repeats=settings.repeats,
+        repeats=sample.repeats_of(settings, rows),
     )
 
 

@@ -458,8 +458,9 @@ class Training(Section):
     out-of-fold scores, sealed in the release."""
     class_weight: Literal["none", "balanced"] = "none"
     """Whether rare classes have the same weight as frequent ones in training."""
-    repeats: Annotated[int, Field(strict=True, ge=1, le=20)] = 2
-    """How often the folds of cross-validation are drawn anew."""
+    repeats: Annotated[int, Field(strict=True, ge=1, le=20)] | None = None
+    """How often the folds of cross-validation are drawn anew; left out, twice, and once from 75,000 rows of train on,
+    where a second drawing doubles the time and makes the standard error smaller by an eighth."""
     patience: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
     """The search ends after this many rounds without a better mean, once every family was tried."""
     budget_minutes: Annotated[float, Field(strict=True, gt=0, le=1440)] = 30.0

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from andamio.contract.tables import Training
 from andamio.stats.quantiles import strata_of
 from training.trials.folds import Keys, comparable
 
 SAMPLED_FROM = 5_000
 """Rows of train from which there are samples: below, a trial of all of them is soon done."""
-RACED_FROM = 80_000
-"""Rows of train from which trials race: the first rung has 10,000 then. On fewer, much of a fit's cost does not depend
-on its rows (benchmarks/RESULTS.md)."""
+RACED_FROM = 75_000
+"""Rows of train from which trials race, so that 100,000 rows less a fifth do: the first rung has 9,400 then. On fewer,
+much of a fit's cost does not depend on its rows (benchmarks/RESULTS.md)."""
 SHARES = (1 / 8, 1 / 2)
 """What a trial is given before it gets every row. A first rung of a sixteenth ends the best trial too often."""
 FOLDS = 3
@@ -26,7 +27,17 @@ FOLDS = 3
 FEWEST_OF_CLASS = 40
 """Rows of the rarest class that a rung needs: eight in each of five folds."""
 
+REPEATS = 2
+"""How often folds are drawn where a contract says nothing, on fewer rows than race."""
+
 Places = NDArray[np.float32]
+
+
+def repeats_of(settings: Training, rows: int) -> int:
+    """How often the folds of so many rows of train are drawn."""
+    if settings.repeats is not None:
+        return settings.repeats
+    return REPEATS if rows < RACED_FROM else 1
 
 
 def places(labels: NDArray[Any], keys: Keys, assigned: NDArray[np.int8], draw: np.random.Generator) -> Places:

@@ -10,6 +10,7 @@ from andamio.cli.check.families import Trained
 from andamio.contract import Contract
 from training.compute import fits_function
 from training.trials.folds import FOLDS
+from training.trials.sample import repeats_of
 
 FUNCTION = 1.6
 """How many times longer one thread of a function takes than one of a common machine of today."""
@@ -34,7 +35,7 @@ def estimate(contract: Contract, families: Sequence[Trained], rows: int) -> Esti
     """Training on so many rows of train, by what each family took on a sample."""
     settings = contract.training
     works = [family for family in families if not family.why]
-    fits = FOLDS * settings.repeats
+    fits = FOLDS * repeats_of(settings, rows)
     mean = sum(seconds_of(family, rows) for family in works) / max(len(works), 1)
     work = settings.trials * fits * mean
     rounds = -(-settings.trials // settings.parallel)

@@ -13,6 +13,7 @@ from tests.support.runs import a_trial, fitted, planned
 from training.documents import ScoredTrial, TrialSpec
 from training.npy import from_npy
 from training.run import FOLDS_FILE, Run
+from training.trials import sample
 from training.trials.loss_guard import LossGuard
 from training.trials.trial import cross_validate, load_train
 
@@ -51,7 +52,7 @@ def test_a_regression_that_is_pruned_to_a_fifth_of_the_columns_does_not_pass_the
         scores[trial] = validation.out_of_fold
         scored[trial] = ScoredTrial(**spec, **validation.figures(), metric="roc_auc", scores="", seconds=1.0)
     guard = LossGuard.against_plain(
-        list(scored.values()), lambda trial: scores[trial.id], train, sealed.positive_index, HEART.training.repeats
+        list(scored.values()), lambda trial: scores[trial.id], train, sealed.positive_index, sample.REPEATS
     )
     passed = {name: guard.passes(trial) for name, trial in scored.items()}
     assert passed == {"logistic_regression": True, "half": True, "fifth": False}

@@ -23,6 +23,7 @@ from training.fit import fit, order
 from training.npy import from_npy, to_npy
 from training.plan import plan
 from training.run import Run, scores_file
+from training.trials import sample
 from training.trials.trial import trial
 
 HEART, FRUIT = Contract.load(HEART_FOLDER), Contract.load(FRUIT_FOLDER)
@@ -155,7 +156,7 @@ def test_the_standard_error_is_that_of_the_folds_of_all_repeats_and_minds_that_t
     _, models, _, run = heart_run
     result = read(models, run, "trials/logistic_regression.json")
     scores = result["folds"]
-    assert len(scores) == 5 * HEART.training.repeats
+    assert len(scores) == 5 * sample.REPEATS
     assert result["mean"] == pytest.approx(np.mean(scores))
     naive = np.std(scores, ddof=1) / np.sqrt(len(scores))
     corrected = np.std(scores, ddof=1) * np.sqrt(1 / len(scores) + 1 / 4)
@@ -409,7 +410,7 @@ def test_few_rows_are_enough_as_long_as_each_class_has_two():
     cells = {"x": ["1", "2", "3", "4", "1.5", "3.5"], "y": ["0", "0", "1", "1", "0", "1"]}
     lake, models, _ = buckets(contract, cells, holdout=[False] * 4 + [True] * 2)
     run, _ = fitted(lake, models, contract)
-    assert len(read(models, run, "trials/logistic_regression.json")["folds"]) == 2 * contract.training.repeats
+    assert len(read(models, run, "trials/logistic_regression.json")["folds"]) == 2 * sample.REPEATS
 
 
 def test_a_class_without_rows_stops_the_run_with_its_name():
