@@ -24,8 +24,8 @@ help:  ## this list
 install:  ## install everything, pinned, into this folder (the other targets do it too)
 	@sh scripts/bootstrap.sh
 
-demo: install  ## from nothing to a served prediction; PROBLEM=path/to/folder, EMULATOR=localstack
-	@.venv/bin/andamio demo --problem "$(PROBLEM)" $(if $(EMULATOR),--emulator "$(EMULATOR)")
+demo: install  ## from nothing to a served prediction, and on; PROBLEM=path/to/folder, EMULATOR=localstack, SHORT=1
+	@.venv/bin/andamio demo --problem "$(PROBLEM)" $(if $(EMULATOR),--emulator "$(EMULATOR)") $(if $(SHORT),--short)
 
 down:  ## stop what demo started; PURGE=1 forgets its state too
 	@if [ -x $(PYTHON) ]; then .venv/bin/andamio down $(if $(PURGE),--purge); \

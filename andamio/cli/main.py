@@ -6,7 +6,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -80,9 +80,13 @@ def _deployed(problem: str | None, stage: str | None) -> dict[str, Any]:
 
 
 @app.command()
-def demo(problem: Folder = HEART, emulator: EmulatorChoice = None) -> None:
-    """Run the whole system once: local cloud, deploy, data, training, a prediction, a batch."""
-    pipeline.demo(problem, emulator)
+def demo(
+    problem: Folder = HEART,
+    emulator: EmulatorChoice = None,
+    short: Annotated[bool, typer.Option("--short", help="Without the last part: what follows drift.")] = False,
+) -> None:
+    """Run the whole system once: local cloud, deploy, data, training, a prediction, a batch, drift and what follows."""
+    pipeline.demo(problem, emulator, short=short)
 
 
 @app.command()
@@ -444,11 +448,19 @@ def promote(
     release: Annotated[str, typer.Argument(help="Which release, as andamio models lists it.")],
     problem: Name = None,
     stage: Stage = None,
+    strategy: Annotated[
+        Literal["shadow", "canary"] | None,
+        typer.Option("--strategy", help="Try it beside the champion first. Default: it serves at once."),
+    ] = None,
     reason: Reason = "",
     force: Annotated[bool, typer.Option("--force", help="Also a release that was withdrawn.")] = False,
 ) -> None:
-    """Let an intact release serve, without the gate, and whatever challenger is tried."""
-    serving.promote(_deployed(problem, stage), release, reason=reason, force=force)
+    """Let an intact release serve, without the gate, and whatever challenger is tried; or try it first."""
+    deployed = _deployed(problem, stage)
+    if strategy is None:
+        serving.promote(deployed, release, reason=reason, force=force)
+    else:
+        serving.challenge(deployed, release, strategy, reason=reason, force=force)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 python -m benchmarks.watch                       # every part: hours
 python -m benchmarks.watch alarms --windows 50   # one part, small
 python -m benchmarks.watch labels --write        # and put its table into docs/monitoring.md
+python -m benchmarks.watch alarms --rows 20000 --tables heart    # some lines of a table
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from benchmarks.watch import alarms, labels, others, scale
 
 PAGE = Path("docs/monitoring.md")
 
-PARTS: dict[str, tuple[int, Callable[[int], str]]] = {
+PARTS: dict[str, tuple[int, Callable[..., str]]] = {
     "alarms": (alarms.WINDOWS, alarms.false_alarms),
     "detection": (alarms.DETECTIONS, alarms.detection),
     "labels": (200, labels.table),
@@ -24,6 +25,7 @@ PARTS: dict[str, tuple[int, Callable[[int], str]]] = {
     "scale": (scale.CURVE[-1], scale.curve),
 }
 """By name, how many windows of each kind are drawn (of `scale` rows of the largest one), and what makes the table."""
+_CHOOSE = ("alarms", "detection")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -32,12 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all where none is named")
     parser.add_argument("--windows", type=int, help="windows drawn of each kind; of scale: rows")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
+    parser.add_argument("--rows", type=int, nargs="+", help=f"of {' and '.join(_CHOOSE)}: the sizes that are measured")
+    parser.add_argument("--tables", nargs="+", choices=alarms.TABLES, help="and the tables")
     options = parser.parse_args(arguments)
     for part in options.parts or PARTS:
         if part not in PARTS:
             parser.error(f"no part '{part}': {', '.join(PARTS)}")
         windows, measure = PARTS[part]
-        text = measure(options.windows or windows)
+        chosen = {"tables": options.tables, "sizes": options.rows} if part in _CHOOSE else {}
+        text = measure(options.windows or windows, **{name: some for name, some in chosen.items() if some})
         print(f"\n{part}\n\n{text}", flush=True)
         if options.write:
             put(part, text)
@@ -46,10 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def put(part: str, text: str) -> None:
     """Replace what stands between the marks of a part; raises `ValueError` where the page has none."""
     page = PAGE.read_text(encoding="utf-8")
-    marked = re.compile(rf"(<!-- {part} -->\n).*?(\n<!-- /{part} -->)", re.DOTALL)
+    marked = re.compile(rf"(<!-- {part} -->\n).*?(<!-- /{part} -->)", re.DOTALL)
     if not marked.search(page):
         raise ValueError(f"{PAGE} has no <!-- {part} --> ... <!-- /{part} -->")
-    PAGE.write_text(marked.sub(lambda found: found[1] + text + found[2], page), encoding="utf-8")
+    PAGE.write_text(marked.sub(lambda found: found[1] + text + "\n" + found[2], page), encoding="utf-8")
 
 
 if __name__ == "__main__":

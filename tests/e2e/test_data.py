@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from andamio.cli.models.follow import follow, training_arn
+from andamio.cli.models.follow import execution_arn, follow
 from andamio.names import training_execution
 from localstack.process import wait_until
 
@@ -106,7 +106,7 @@ def test_fifty_files_at_once_make_one_data_version_and_one_training(fruit: Deplo
     assert all(item.output["status"] in ("published", "unchanged", "superseded") for item in ended)
 
     version = published[0].output["version"]
-    arn = training_arn(fruit.outputs["state_machines"]["train"], training_execution(version))
+    arn = execution_arn(fruit.outputs["state_machines"]["train"], training_execution(version))
     follow(account, arn, "Training")
     assert {execution.arn for execution in fruit.executions("train")} - train_before == {arn}
     assert rows(fruit, version) == before + 200

@@ -64,7 +64,7 @@ def test_down_frees_ports_and_processes_and_up_finds_everything_again(clone: Clo
     for url in (heart.outputs["endpoint_url"], heart.outputs["mlflow_url"]):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", int(url.rsplit(":", 1)[1]))) != 0
-    clone.ok("demo")
+    clone.ok("demo", "--short")
     assert heart.request("POST", "/predict", json=COURSE).json()["label_text"] == "Heart disease detected"
 
 

@@ -43,44 +43,45 @@ def fit(encoded: Encoded, numbers: tuple[int, ...], categories: tuple[int, ...],
         texts[:, place] = np.resize(column, few)
     columns.fit(frame(Encoded(np.zeros((few, encoded.numbers.shape[1]), dtype=np.float32), texts)))
     if numbers:
-        _fit_numbers(columns.named_transformers_["numbers"], _numbers(encoded, numbers))
+        _fit_numbers(columns.named_transformers_["numbers"], encoded.numbers[:, list(numbers)].astype(np.float64))
     return columns
 
 
 def transform(columns: ColumnTransformer, encoded: Encoded) -> Floats:
     """The matrix that the model sees `[rows, columns]`, the same that `columns` makes of the frame."""
-    parts = []
+    matrix = np.zeros((encoded.rows, _width(columns)))
+    at = 0
     for name, fitted, places in columns.transformers_:
         if name == "numbers":
-            parts.append(_standardised(fitted, _numbers(encoded, places)))
+            matrix[:, : len(places)] = encoded.numbers[:, list(places)]
+            _standardise(fitted, matrix[:, : len(places)])
+            at = len(places)
         elif name == "categories":
             texts = [place - encoded.numbers.shape[1] for place in places]
-            parts += [
-                _one_hot(encoded.categories[:, at], seen) for at, seen in zip(texts, fitted.categories_, strict=True)
-            ]
-    return np.hstack(parts)
+            for text, seen in zip(texts, fitted.categories_, strict=True):
+                codes = pd.Index(seen, dtype=object).get_indexer(pd.Index(encoded.categories[:, text], dtype=object))
+                known = np.flatnonzero(codes >= 0)
+                matrix[known, at + codes[known]] = 1.0
+                at += len(seen)
+    return matrix
 
 
-def _one_hot(texts: NDArray[Any], seen: NDArray[Any]) -> Floats:
-    codes = pd.Index(seen, dtype=object).get_indexer(pd.Index(texts, dtype=object))
-    known = np.flatnonzero(codes >= 0)
-    result = np.zeros((len(texts), len(seen)))
-    result[known, codes[known]] = 1.0
-    return result
+def _width(columns: ColumnTransformer) -> int:
+    """The columns of the matrix: one a number, and one a value of a category."""
+    return sum(
+        len(places) if name == "numbers" else sum(map(len, fitted.categories_))
+        for name, fitted, places in columns.transformers_
+        if name != "remainder"
+    )
 
 
-def _numbers(encoded: Encoded, places: Any) -> Floats:
-    return encoded.numbers[:, list(places)].astype(np.float64)
-
-
-def _standardised(pipeline: Pipeline, values: Floats) -> Floats:
-    """What the fitted pipeline of numbers makes of `values`, in their place."""
+def _standardise(pipeline: Pipeline, values: Floats) -> None:
+    """Do to `values` what the fitted pipeline of numbers does, in their place."""
     impute, scale = pipeline.named_steps["impute"], pipeline.named_steps.get("scale")
     np.copyto(values, impute.statistics_, where=np.isnan(values))
     if scale is not None:
         values -= scale.mean_
         values /= scale.scale_
-    return values
 
 
 def _unfitted(

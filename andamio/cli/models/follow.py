@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from andamio.adapters.aws import Account, Execution, NoAnswer
-from andamio.cli.console import step
+from andamio.cli.console import done, note, step
 from andamio.cli.home import cloud
 from andamio.errors import ExecutionFailed, ObjectNotFound
 
@@ -98,6 +98,21 @@ def follow_etl(account: Account, machine: str, since: datetime) -> Execution:
         time.sleep(_POLL_SECONDS)
 
 
+def report_training(execution: Execution) -> None:
+    """Say how a training ended, and why."""
+    output = execution.output
+    what = {
+        "promoted": "The new model is the champion",
+        "challenged": "The new model is the challenger, whose trial goes on: andamio status",
+        "rejected": "The new model was not promoted",
+        "tied": "The new model equals the champion, which stays",
+        "no_parity": "No model could be exported with parity. The champion stays",
+    }.get(str(output.get("status")), f"Training ended: {output.get('status')}")
+    done(what)
+    if output.get("reason"):
+        note(f"  {output['reason']}")
+
+
 def reason(cause: str) -> str:
     """The cause of a failed execution; of an error of a function, its message."""
     try:
@@ -107,6 +122,6 @@ def reason(cause: str) -> str:
     return str(details.get("errorMessage") or cause) if isinstance(details, dict) else cause
 
 
-def training_arn(machine: str, name: str) -> str:
+def execution_arn(machine: str, name: str) -> str:
     """The ARN of a named execution of a state machine."""
     return machine.replace(":stateMachine:", ":execution:") + f":{name}"

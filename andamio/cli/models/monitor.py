@@ -32,6 +32,14 @@ _MONITOR = "monitor"
 
 def run(deployed: dict[str, Any], *, as_json: bool = False, show: bool = False) -> Report | None:
     """Compare the predictions up to now with the champion, and print what was found; None without a champion."""
+    report = compare(deployed)
+    if report is not None:
+        _print(account_of(deployed).objects(deployed["buckets"]["lake"]), report, as_json=as_json, show=show)
+    return report
+
+
+def compare(deployed: dict[str, Any]) -> Report | None:
+    """Compare the predictions up to now with the champion; None, and a note, without a champion."""
     machine = deployed["state_machines"].get(_MONITOR)
     if machine is None:
         raise NotDeployed(f"{deployed['stack']} was deployed without the watch. Deploy it again: andamio deploy")
@@ -43,9 +51,7 @@ def run(deployed: dict[str, Any], *, as_json: bool = False, show: bool = False) 
         note(ended.output["message"])
         return None
     lake = account.objects(deployed["buckets"]["lake"])
-    report = documents.read(lake, layout.monitoring(moment(now), REPORT), Report)
-    _print(lake, report, as_json=as_json, show=show)
-    return report
+    return documents.read(lake, layout.monitoring(moment(now), REPORT), Report)
 
 
 def last(deployed: dict[str, Any], *, as_json: bool = False, show: bool = False) -> Report:

@@ -19,8 +19,8 @@ from andamio.cli.cloud import addresses, deployment, local
 from andamio.cli.console import done, err, note
 from andamio.cli.home import account as account_of
 from andamio.cli.home import home
-from andamio.cli.models import api, show, story
-from andamio.cli.models.follow import follow, follow_etl, training_arn
+from andamio.cli.models import acting, api, show, story
+from andamio.cli.models.follow import execution_arn, follow, follow_etl, report_training
 from andamio.cli.models.sample import first_record, sample_files, unlabelled
 from andamio.cli.models.serving import await_release
 from andamio.cli.models.tracking import TrackingWatch
@@ -51,8 +51,11 @@ _REJECTS_SHOWN = 3
 _ROWS_SHOWN = 3
 
 
-def demo(folder: Path, emulator: str | None = None) -> None:
-    """Run the whole system once, on that emulator or the running one; a second run reuses what exists."""
+def demo(folder: Path, emulator: str | None = None, *, short: bool = False) -> None:
+    """Run the whole system once, on that emulator or the running one; a second run reuses what exists.
+
+    A `short` one ends with the drift that the watch sees; the whole one goes on with what follows from it.
+    """
     contract = Contract.load(folder)
     files = sample_files(folder, contract)
     err.rule(f"[bold]Andamio: {escape(contract.problem.title or contract.problem.name)}")
@@ -77,7 +80,9 @@ def demo(folder: Path, emulator: str | None = None) -> None:
     done("A prediction, through API Gateway:")
     show.prediction(reply, api.texts(deployed))
     _demo_batch(deployed, files[0], release.contract())
-    story.watch(deployed, folder, files[0], release.contract())
+    elsewhere = story.watch(deployed, folder, files[0], release.contract())
+    if elsewhere is not None and not short:
+        acting.act(deployed, elsewhere, contract)
     show.next_steps(deployed, features)
 
 
@@ -186,7 +191,7 @@ def train(deployed: dict[str, Any], overrides: dict[str, Any], *, wait: bool) ->
     if not wait:
         note(f"Started {arn.rsplit(':', 1)[1]}. andamio status shows its progress.")
         return
-    _report_training(_follow_trials(deployed, account, arn))
+    report_training(_follow_trials(deployed, account, arn))
 
 
 def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Execution:
@@ -202,7 +207,7 @@ def _follow_trials(deployed: dict[str, Any], account: Account, arn: str) -> Exec
 
 def _follow_training(deployed: dict[str, Any], account: Account, version: str, *, is_known: bool) -> None:
     """Follow the training of a data version, and start it again when it left no champion or the contract changed."""
-    arn = training_arn(deployed["state_machines"]["train"], names.training_execution(version))
+    arn = execution_arn(deployed["state_machines"]["train"], names.training_execution(version))
     execution = account.execution(arn)
     # An execution name is used once: this one may have failed, or belong to a deleted stack.
     has_no_champion = execution.status != "SUCCEEDED" or _champion(deployed, account) is None
@@ -216,7 +221,7 @@ def _follow_training(deployed: dict[str, Any], account: Account, version: str, *
     elif is_known and not execution.running:
         note("There is a champion trained on this data version. To train again: andamio train")
         return
-    _report_training(_follow_trials(deployed, account, arn))
+    report_training(_follow_trials(deployed, account, arn))
 
 
 def has_decision(deployed: dict[str, Any], account: Account) -> bool:
@@ -266,20 +271,6 @@ def _report_etl(execution: Execution) -> None:
     rejects = output.get("rejects") or {}
     for message in (rejects.get("first") or [])[:_REJECTS_SHOWN]:
         note(f"  rejected: {message}")
-
-
-def _report_training(execution: Execution) -> None:
-    output = execution.output
-    what = {
-        "promoted": "The new model is the champion",
-        "challenged": "The new model is the challenger, whose trial goes on: andamio status",
-        "rejected": "The new model was not promoted",
-        "tied": "The new model equals the champion, which stays",
-        "no_parity": "No model could be exported with parity. The champion stays",
-    }.get(str(output.get("status")), f"Training ended: {output.get('status')}")
-    done(what)
-    if output.get("reason"):
-        note(f"  {output['reason']}")
 
 
 def _newest(account: Account, machine: str) -> datetime:

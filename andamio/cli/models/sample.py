@@ -82,16 +82,34 @@ def first_record(file: Path, contract: Contract) -> dict[str, Any]:
 
 def records(file: Path, contract: Contract) -> Iterator[dict[str, Any]]:
     """The records of a file that the contract accepts, as a client would send them; raises as `read_file` does."""
-    contract = contract.sent
-    kinds = column_kinds(contract, contract.inputs)
+    for table, row in _rows(file, contract.sent, training=False):
+        yield _record(table, row, contract.sent)
+
+
+def labelled_records(file: Path, contract: Contract) -> Iterator[tuple[dict[str, Any], str | float]]:
+    """Records as `records` has them, each with its label as feedback says it; rows without a label are left out."""
+    for table, row in _rows(file, contract.sent, training=True):
+        assert table.labels is not None
+        label = table.labels[row].item()
+        yield _record(table, row, contract.sent), label if table.labels.dtype.kind == "f" else contract.classes[label]
+
+
+def _rows(file: Path, contract: Contract, *, training: bool) -> Iterator[tuple[Table, int]]:
+    """The rows of a file that the contract accepts, each with the table that it is in; `training`: with the label."""
+    kinds = column_kinds(contract, file_columns(contract) if training else contract.inputs)
     read_as, blocks = read_file(file.name, file.read_bytes(), contract, kinds)
     for some in blocks:
-        table = parse(contract, some.columns, len(some.lines), text=some.text, decimal=read_as.decimal or ".")
-        for row in np.flatnonzero(~table.bad):
-            yield {
-                name: _as_written(feature, json_value(_cell(table, name, int(row))))
-                for name, feature in contract.inputs.items()
-            }
+        table = parse(
+            contract, some.columns, len(some.lines), text=some.text, decimal=read_as.decimal or ".", training=training
+        )
+        for row in np.flatnonzero(~table.bad).tolist():
+            yield table, row
+
+
+def _record(table: Table, row: int, contract: Contract) -> dict[str, Any]:
+    return {
+        name: _as_written(feature, json_value(_cell(table, name, row))) for name, feature in contract.inputs.items()
+    }
 
 
 def _cell(table: Table, name: str, row: int) -> Any:

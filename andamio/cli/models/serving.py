@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +13,12 @@ from andamio.adapters.aws import Account
 from andamio.cli.console import done, note, step
 from andamio.cli.home import account as account_of
 from andamio.cli.models import api
-from andamio.errors import AndamioError, AwsError, UsageError
-from andamio.release.pointer import read_pointer
+from andamio.cli.models.follow import execution_arn
+from andamio.errors import AndamioError, AwsError, NotDeployed, ObjectNotFound, UsageError
+from andamio.release.pointer import Strategy, read_pointer
 from andamio.storage.events import EventType, make_event
 from registry import reachable
+from rollout import challenger as challengers
 from rollout import promote as promotion
 from rollout import rollback as rollbacks
 
@@ -51,6 +54,35 @@ def promote(deployed: dict[str, Any], release: str, *, reason: str, force: bool)
         note(f"Release {release} is champion already, and intact.")
     tell(deployed, account)
     await_release(deployed, release)
+    follow_in_mlflow(deployed, account)
+
+
+def challenge(deployed: dict[str, Any], release: str, strategy: Strategy, *, reason: str, force: bool) -> None:
+    """Let an intact release be tried beside the champion, and start the execution that ends its trial."""
+    machine = deployed["state_machines"].get("rollout")
+    if machine is None:
+        raise NotDeployed(f"{deployed['stack']} was deployed without trials. Deploy it again: andamio deploy")
+    account = account_of(deployed)
+    pointer = challengers.challenge(
+        account.objects(deployed["buckets"]["models"]),
+        deployed["problem"],
+        release,
+        datetime.now(UTC),
+        by=who(),
+        reason=reason_of(reason),
+        strategy=strategy,
+        force=force,
+    )
+    assert pointer.rollout is not None
+    try:
+        account.execution(execution_arn(machine, pointer.rollout))
+    except ObjectNotFound:
+        account.start(machine, pointer.rollout, {"rollout": pointer.rollout, "mlflow_run": ""})
+    how = f"answers {pointer.share:.0%} of the records" if strategy == "canary" else "is scored beside the champion"
+    done(f"Release {release} is the challenger now, and {how}.")
+    note(f"A rule ends its trial (docs/rollout.md). By hand: andamio promote {release}, or andamio rollback")
+    tell(deployed, account)
+    await_challenger(deployed, release)
     follow_in_mlflow(deployed, account)
 
 
@@ -100,7 +132,9 @@ def tell(deployed: dict[str, Any], account: Account) -> None:
         return  # the gate's own promotions are told by the registry
     kind = _EVENTS[change.kind]
     message = f"Release {change.after} is champion now, by hand, in place of {change.before}: {change.reason}"
-    if change.kind == "withdrawn":
+    if change.kind == "challenged":
+        message = f"Release {change.after} is the challenger now, by hand, beside {change.before}: {change.reason}"
+    elif change.kind == "withdrawn":
         message = f"The challenger {change.after} was withdrawn, by hand; {change.before} serves: {change.reason}"
     event = make_event(
         kind,
@@ -149,12 +183,7 @@ def follow_in_mlflow(deployed: dict[str, Any], account: Account) -> None:
 
 def await_release(deployed: dict[str, Any], release: str) -> None:
     """Wait until the API serves a release; where it does not within a minute, say what it serves and why."""
-    deadline = time.monotonic() + SERVED_SECONDS
-    with step("Waiting for the API to load the release"):
-        while (serving := api.call(deployed, "GET", "/version")).get("release") != release:
-            if time.monotonic() > deadline:
-                break
-            time.sleep(_POLL_SECONDS)
+    serving = _version_once(deployed, lambda serving: serving.get("release") == release)
     if serving.get("release") != release:
         refusal = serving.get("last_refusal") or {}
         why = f" It refused {refusal.get('release')}: {refusal.get('reason')}." if refusal else ""
@@ -162,6 +191,30 @@ def await_release(deployed: dict[str, Any], release: str) -> None:
             f"The API serves release {serving.get('release')} still.{why} If it was deployed by an older version of "
             "Andamio: andamio deploy"
         )
+
+
+def await_challenger(deployed: dict[str, Any], release: str) -> None:
+    """Wait until the API has loaded a challenger; where it has not within a minute, say so."""
+
+    def is_loaded(serving: dict[str, Any]) -> bool:
+        tried = serving.get("challenger") or {}
+        return tried.get("release") == release and bool(tried.get("loaded"))
+
+    if not is_loaded(_version_once(deployed, is_loaded)):
+        note(
+            f"The API has not loaded the challenger {release} yet, and its champion answers. andamio logs api says why."
+        )
+
+
+def _version_once(deployed: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """What the API says that it serves, once it is what is wanted, or after a minute."""
+    deadline = time.monotonic() + SERVED_SECONDS
+    with step("Waiting for the API to load the release"):
+        while not wanted(serving := api.call(deployed, "GET", "/version")):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_POLL_SECONDS)
+    return serving
 
 
 def who() -> str:

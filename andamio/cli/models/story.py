@@ -1,20 +1,21 @@
-"""The end of the demo: the watch on records like those of training, and then on those of another place."""
+"""What the demo shows of the watch: records like those of training, and then those of another place."""
 
 from __future__ import annotations
 
 import gzip
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import batched, islice
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
 from andamio.cli.console import done, err, note
 from andamio.cli.home import account as account_of
 from andamio.cli.models import api, monitor
-from andamio.cli.models.sample import records
+from andamio.cli.models.sample import labelled_records, records
 from andamio.contract import Contract
 from andamio.storage import layout
 from andamio.storage.ports import Objects
@@ -27,24 +28,48 @@ _CAPTURE_SECONDS = 30.0
 _POLL_SECONDS = 0.5
 
 
-def watch(deployed: dict[str, Any], folder: Path, sample: Path, contract: Contract) -> None:
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Records of another place that were predicted, and the labels of all predictions so far, by prediction id."""
+
+    file: Path
+    records: Sequence[dict[str, Any]]
+    labels: Mapping[str, str | float]
+
+
+def watch(deployed: dict[str, Any], folder: Path, sample: Path, contract: Contract) -> Elsewhere | None:
     """Predict records drawn from the sample, then those of a file of the folder that is no training data; compare.
 
-    A problem without such a file ends with the familiar records.
+    Returns the latter where they have labels. A problem without such a file ends with the familiar records.
     """
-    known = list(records(sample, contract))
+    known = _labelled(sample, contract)
     drawn = random.Random(_SEED).choices(known, k=FAMILIAR)  # noqa: S311
     err.print()
-    _predict(deployed, drawn)
+    labels = _told(predict(deployed, [record for record, _ in drawn]), drawn)
     done(f"{FAMILIAR} predictions of records like those of training. What the watch says:")
     monitor.run(deployed)
     for file in _elsewhere(folder, contract):
-        others = list(islice(records(file, contract), FAMILIAR))
+        others = _labelled(file, contract)[:FAMILIAR]
         err.print()
-        _predict(deployed, others)
+        labels |= _told(predict(deployed, [record for record, _ in others]), others)
         done(f"{len(others)} predictions of records of another place, {file.name}. What the watch says:")
         monitor.run(deployed)
-        note(f"They have labels: send them with andamio feedback, or learn from them: andamio ingest {file}")
+        if any(label is not None for _, label in others):
+            return Elsewhere(file, [record for record, _ in others], labels)
+    return None
+
+
+def _labelled(file: Path, contract: Contract) -> list[tuple[dict[str, Any], str | float | None]]:
+    """The records of a file with their labels; where it has none, with None."""
+    with_label: list[tuple[dict[str, Any], str | float | None]] = [*labelled_records(file, contract)]
+    return with_label or [(record, None) for record in records(file, contract)]
+
+
+def _told(
+    made: Sequence[dict[str, Any]], asked: Sequence[tuple[dict[str, Any], str | float | None]]
+) -> dict[str, str | float]:
+    pairs = zip(made, asked, strict=True)
+    return {one["prediction_id"]: label for one, (_, label) in pairs if label is not None}
 
 
 def _elsewhere(folder: Path, contract: Contract) -> list[Path]:
@@ -52,18 +77,25 @@ def _elsewhere(folder: Path, contract: Contract) -> list[Path]:
     return [file for file in sorted(folder.glob("*.csv")) if file.name not in contract.data.files][:1]
 
 
-def _predict(deployed: dict[str, Any], some: Sequence[dict[str, Any]]) -> None:
-    """Predict records, and wait until they are captured."""
+def predict(
+    deployed: dict[str, Any], some: Sequence[dict[str, Any]], ids: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Predict records, with ids of their own or without, and wait until they are captured; returns the predictions."""
     lake = account_of(deployed).objects(deployed["buckets"]["lake"])
     before = _captured(lake)
-    for chunk in batched(some, _AT_ONCE, strict=False):
-        api.call(deployed, "POST", "/predict/batch", {"records": [{"features": features} for features in chunk]})
+    sent: list[dict[str, Any]] = [{"features": features} for features in some]
+    for record, own in zip(sent, ids or (), strict=ids is not None):
+        record["id"] = own
+    made: list[dict[str, Any]] = []
+    for chunk in batched(sent, _AT_ONCE, strict=False):
+        made += api.call(deployed, "POST", "/predict/batch", {"records": list(chunk)})["predictions"]
     end = time.monotonic() + _CAPTURE_SECONDS
     while _captured(lake) < before + len(some):
         if time.monotonic() > end:
             note("Not all of these predictions are captured yet: the watch compares those that are.")
-            return
+            break
         time.sleep(_POLL_SECONDS)
+    return made
 
 
 def _captured(lake: Objects) -> int:

@@ -7,9 +7,17 @@ from datetime import UTC, datetime
 import pytest
 
 from andamio.adapters.memory import MemoryEvents, MemoryObjects
-from andamio.cli.models import serving, show
+from andamio.cli.models import api, serving, show
 from andamio.cli.models.releases import list_releases
-from andamio.errors import AccessRefused, AwsError, PreconditionFailed, ReleaseError, UsageError
+from andamio.errors import (
+    AccessRefused,
+    AwsError,
+    NotDeployed,
+    ObjectNotFound,
+    PreconditionFailed,
+    ReleaseError,
+    UsageError,
+)
 from andamio.release import pointer as pointers
 from andamio.release.pointer import read_pointer
 from andamio.storage import layout
@@ -200,3 +208,57 @@ def test_where_the_event_cannot_be_sent_it_is_said(objects: MemoryObjects, capsy
     account = Telling(objects, AccessRefused("The caller may not events:PutEvents."))
     serving.tell({**DEPLOYED, "system": "heart"}, account)  # type: ignore[arg-type]
     assert "was not sent: The caller may not events:PutEvents." in " ".join(capsys.readouterr().err.split())
+
+
+class Trials(Telling):
+    """An account that starts executions, as often as it is asked."""
+
+    def __init__(self, models: MemoryObjects) -> None:
+        super().__init__(models)
+        self.started: dict[str, object] = {}
+
+    def execution(self, arn: str) -> str:
+        """One that was started."""
+        name = arn.rsplit(":", 1)[1]
+        if name not in self.started:
+            raise ObjectNotFound(arn)
+        return name
+
+    def start(self, machine: str, name: str, payload: object) -> str:
+        """Start one; Step Functions takes a name once."""
+        assert name not in self.started
+        self.started[name] = payload
+        return name
+
+    def invoke(self, function: str, payload: object, *, seconds: float) -> dict[str, object]:
+        """The registry's function."""
+        return {"mlflow_version": "1", "repaired": False}
+
+
+def test_a_trial_by_hand_starts_the_execution_that_ends_it_and_the_same_command_starts_it_once(
+    objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    champion, other = two(objects)
+    account = Trials(objects)
+    loaded = {"release": champion, "challenger": {"release": other, "loaded": True}}
+    monkeypatch.setattr(serving, "account_of", lambda deployed: account)
+    monkeypatch.setattr(api, "call", lambda deployed, method, path: loaded)
+    machine = "arn:aws:states:eu-west-1:000000000000:stateMachine:andamio-heart-rollout"
+    deployed = {**DEPLOYED, "system": "heart", "stack": "andamio-heart", "state_machines": {"rollout": machine}}
+    for _ in range(2):
+        serving.challenge(deployed, other, "canary", reason="to  see it", force=False)
+    rollout = read_pointer(objects, "heart")[0].rollout
+    assert account.started == {rollout: {"rollout": rollout, "mlflow_run": ""}}
+    first, second = account.bus.sent
+    assert first == second
+    assert (first.kind, first.detail.release) == ("Model challenged", other)
+    assert "is the challenger now, by hand" in first.detail.message
+    assert first.detail.message.endswith("to see it")
+    assert f"Release {other} is the challenger now, and answers 10% of the records." in capsys.readouterr().err
+
+
+def test_a_system_that_was_deployed_without_trials_is_to_be_deployed_again(objects: MemoryObjects) -> None:
+    with pytest.raises(NotDeployed, match="andamio deploy"):
+        serving.challenge(
+            {**DEPLOYED, "stack": "andamio-heart", "state_machines": {}}, "0" * 16, "canary", reason="", force=False
+        )

@@ -1,0 +1,57 @@
+"""The last part of `make demo`: drift, retraining with labels, the gate's answer, a canary, promotion, rollback."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from andamio.release.pointer import read_pointer
+
+from .conftest import REPO, Clone, Deployed
+
+pytestmark = pytest.mark.e2e
+
+STEPS = (
+    r"ALARM The records of this window differ from those that the model was trained on",
+    r"794 labels: for these predictions the truth has become known",
+    r"The watch: Retraining starts, because of drift in 1 of the last 1 windows .*: 294 labelled records are new\.",
+    r"ETL: data version \w+, \d+ rows to train on and \d+ to judge by",
+    r"The new model was not promoted On \d+ rows that no training run saw, roc_auc is .*, so it is not promoted\.",
+    r"Release \w+ is the challenger now, and answers 10% of the records\.",
+    r"The canary: the challenger answered \d+ of the same 294 records, the champion the others\.",
+    r"Promoted by hand, before the trial's 30 minutes are over: the API and MLflow followed within [\d.]+ s\.",
+    r"Rolled back: the API and MLflow followed within [\d.]+ s\.",
+    r"What served when, and why",
+)
+
+
+def test_the_whole_demo_says_what_follows_drift_and_once_more_it_trains_nothing(
+    clone: Clone, heart: Deployed, twin: str
+) -> None:
+    told = subprocess.run(["make", "demo"], cwd=REPO, env=clone.env, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stdout + told.stderr
+    said = " ".join((told.stderr + told.stdout).split())
+    assert [step for step in STEPS if not re.search(step, said)] == []
+
+    records = json.loads(clone.ok("history", "--json").out)[-4:]
+    assert [record["kind"] for record in records] == ["rejected", "challenged", "promoted", "rolled_back"]
+    rejected, challenged, promoted, rolled_back = records
+    assert "The watch started this training. Retraining: drift" in rejected["reason"]
+    tried = rejected["release"]
+    assert (challenged["release"], promoted["release"], rolled_back["before"]) == (tried, tried, tried)
+    assert {record["by"] for record in (challenged, promoted, rolled_back)} != {"the gate"}
+    assert all(record["reason"].startswith("the demo: ") for record in (challenged, promoted, rolled_back))
+
+    pointer, _ = read_pointer(heart.bucket("models"), "heart")
+    assert pointer.champion is not None
+    assert (pointer.champion.release, pointer.challenger) == (twin, None)
+    assert tried in {one.release for one in pointer.withdrawn}
+
+    before = (len(heart.executions("etl")), len(heart.executions("train")))
+    again = clone.ok("demo")
+    assert "The watch: No retraining" in " ".join(again.err.split())
+    assert (len(heart.executions("etl")), len(heart.executions("train"))) == before
+    assert read_pointer(heart.bucket("models"), "heart")[0] == pointer
