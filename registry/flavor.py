@@ -26,12 +26,16 @@ from andamio.contract import Contract
 from andamio.contract.schema import example_record
 from andamio.contract.task import Classification, Regression
 from andamio.errors import TrainingError
+from andamio.names import PREPARE_FILE
 from andamio.release import pyfunc
 
 LOADER = "andamio.release.pyfunc"
 MODULES = (
     "andamio/*.py",
     "andamio/contract/*.py",
+    "andamio/prepare/__init__.py",
+    "andamio/prepare/code.py",
+    "andamio/prepare/rows.py",
     "andamio/records/*.py",
     "andamio/stats/__init__.py",
     "andamio/stats/conformal.py",
@@ -51,13 +55,21 @@ SOURCES = "sources"
 
 
 def save_model(
-    path: str, mlflow_model: Model, *, body: bytes, contract: Contract, serving: Mapping[str, object]
+    path: str,
+    mlflow_model: Model,
+    *,
+    body: bytes,
+    contract: Contract,
+    serving: Mapping[str, object],
+    prepare: bytes | None = None,
 ) -> None:
     """Write the folder of a model: what MLflow's ONNX flavour writes, contract, `serving` and code.
 
-    `serving` is the threshold of a classification, or the interval of a regression.
+    `serving` is the threshold of a classification, or the interval of a regression. With `prepare`, the prepare.py that
+    the model was trained with, the columns are those that a client sends; without it they are the model's features.
     Raises `TrainingError` when the code is not there to be read.
     """
+    sent = contract if prepare is None else contract.sent
     with tempfile.TemporaryDirectory() as folder:
         for name, source in code():
             file = Path(folder, name)
@@ -68,14 +80,16 @@ def save_model(
             path,
             mlflow_model=mlflow_model,
             code_paths=[str(Path(folder, "andamio"))],
-            signature=signature(contract),
-            input_example=pd.DataFrame([dict.fromkeys(columns(contract)) | example_record(contract)]),
+            signature=signature(sent),
+            input_example=pd.DataFrame([dict.fromkeys(columns(sent)) | example_record(sent)]),
             pip_requirements=list(REQUIREMENTS),
             onnx_execution_providers=["CPUExecutionProvider"],
             save_as_external_data=False,
         )
     Path(path, pyfunc.CONTRACT).write_bytes(contract.to_json())
     Path(path, pyfunc.SERVING).write_text(json.dumps(serving))
+    if prepare is not None:
+        Path(path, PREPARE_FILE).write_bytes(prepare)
     function = mlflow_model.flavors["python_function"]
     function["loader_module"] = LOADER
     del function["data"]  # without it the loader is given the whole folder

@@ -33,6 +33,7 @@ from mlflow.tracking import MlflowClient
 
 from andamio import names
 from andamio.contract import Contract
+from andamio.contract.own_code import deployed_source, prepare_digest
 from andamio.dataset.version import REPORT
 from andamio.errors import TrainingError
 from registry import fields, flavor
@@ -285,6 +286,7 @@ class MlflowTracker:
                 body=body,
                 contract=contract,
                 serving=serving,
+                prepare=deployed_prepare(contract),
                 metadata={"run": record.run, "dataset": record.plan.dataset, "model": hashlib.sha256(body).hexdigest()},
             )
         made: str = info.model_id
@@ -332,6 +334,12 @@ def _tags(record: Record) -> dict[str, str]:
 def _bucket(uri: str) -> str:
     """The bucket of an S3 URI, or "" of another one."""
     return uri.removeprefix("s3://").split("/")[0] if uri.startswith("s3://") else ""
+
+
+def deployed_prepare(contract: Contract) -> bytes | None:
+    """The deployed prepare.py, where a model needs it and was trained with it."""
+    source = deployed_source() if contract.prepares else None
+    return source if source is not None and prepare_digest(source) == contract.prepare else None
 
 
 def _points(

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from andamio.contract import Contract
-from andamio.errors import InvalidRecord
+from andamio.errors import InvalidRecord, ReleaseError
+from andamio.names import PREPARE_FILE
+from andamio.prepare.code import OwnCode, of_folder
+from andamio.prepare.rows import prepared
 from andamio.records.encode import encode
 from andamio.records.parse import parse
 from andamio.release.answers import Answers, answers_of
@@ -24,10 +27,15 @@ LABEL, TEXT, PROBABILITY = "label", "label_text", "probability_"
 
 
 class RawRecords:
-    """Scores a DataFrame of raw columns: features, and [problem] time where dates are counted up to it."""
+    """Scores a DataFrame of raw columns, and [problem] time where dates are counted up to it.
 
-    def __init__(self, contract: Contract, model: Model, answers: Answers) -> None:
+    With the `code` of a prepare.py the columns are those that a client sends, else they are features.
+    """
+
+    def __init__(self, contract: Contract, model: Model, answers: Answers, code: OwnCode | None = None) -> None:
         self.contract = contract
+        self._sent = contract if code is None else contract.sent
+        self._code = code
         self._model = model
         self._answers = answers
 
@@ -35,18 +43,20 @@ class RawRecords:
         """A DataFrame with the columns of a scored file, a row for each row of a DataFrame.
 
         Those are the label, its text and each class's probability, or a number and the ends of its interval.
-        None, NaN and NaT are no value; columns that are no feature are left out. Raises `InvalidRecord` that names
-        the rows that break the contract.
+        None, NaN and NaT are no value; other columns are left out. Raises `InvalidRecord` that names the rows that
+        break the contract, and `PrepareError` where prepare.py is at fault.
         """
         frame = model_input.astype(object).where(model_input.notna(), None)
-        contract = self.contract
-        wanted = [name for name in (*contract.inputs, contract.problem.time) if name is not None]
+        contract, sent = self.contract, self._sent
+        wanted = [name for name in (*sent.inputs, sent.problem.time) if name is not None]
         table = parse(
-            contract,
+            sent,
             {name: frame[name].tolist() for name in wanted if name in frame.columns},
             len(frame),
             text=False,
         )
+        if self._code is not None:
+            table = prepared(contract, self._code, table)
         if table.violations:
             raise InvalidRecord(sorted(table.violations, key=lambda problem: problem.row))
         indices, numbers = self._answers.split(self._model.predict(encode(contract, table)))
@@ -61,8 +71,11 @@ class RawRecords:
 
 
 def _load_pyfunc(path: str) -> RawRecords:
-    """The model of a folder, as MLflow asks for it; raises `ReleaseError` when graph and contract do not fit."""
+    """The model of a folder, as MLflow asks for it; raises `ReleaseError` when its parts do not fit."""
     folder = Path(path)
     contract = Contract.from_json((folder / CONTRACT).read_bytes())
     answers = answers_of(contract, json.loads((folder / SERVING).read_bytes()))
-    return RawRecords(contract, Model(contract, (folder / MODEL).read_bytes()), answers)
+    code = of_folder(contract, folder)
+    if code is not None and code.digest != contract.prepare:
+        raise ReleaseError(f"{folder / PREPARE_FILE}: is not the file that this model was trained with")
+    return RawRecords(contract, Model(contract, (folder / MODEL).read_bytes()), answers, code)

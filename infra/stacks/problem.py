@@ -214,7 +214,7 @@ class ProblemStack(Stack):
             ),
             memory_mb=2048,
             timeout=600,
-            layers=[contract],
+            layers=[contract, *self._code],
         )
         self._capture = self._function(
             "capture",

@@ -133,7 +133,7 @@ def test_own_code_is_a_layer_of_the_functions_that_run_it_or_go_by_its_digest(sy
         for function in deployed.of_type("AWS::Lambda::Function").values()
         if {"Ref": layers["andamio-wine-code"]} in function.get("Layers", [])
     }
-    assert with_code == {"etl", "train", "api", "score", "monitor"}
+    assert with_code == {"etl", "train", "registry", "api", "score", "monitor"}
 
 
 def test_a_problem_without_own_code_has_no_such_layer(synthesize):

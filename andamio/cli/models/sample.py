@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from andamio.records.table import Table
 from andamio.tabular.columns import column_kinds
 from andamio.tabular.file import read_file
 from andamio.tabular.refused import RefusedFile
+
+_SEED = 7
 
 
 def sample_files(folder: Path, contract: Contract) -> list[Path]:
@@ -124,19 +126,28 @@ def _as_written(feature: Feature, value: Any) -> Any:
 
 
 def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -> Path:
-    """Write the first rows of a sample without the label to a CSV file, and return its path.
+    """Write some rows of a sample without the label to a CSV file, and return its path.
 
-    Raises `InputFileError` when the sample cannot be read.
+    They are drawn from all of it and stay in its order: the first rows of a file that is sorted are unlike the others,
+    and the watch would say so. Raises `InputFileError` when the sample cannot be read.
     """
     contract = contract.sent
     problem = contract.problem
     columns = [*contract.inputs, *(name for name in (problem.id, problem.time) if name is not None)]
     try:
-        read_as, blocks = read_file(file.name, file.read_bytes(), contract, column_kinds(contract, columns))
-        some = next(blocks, None)
+        body, kinds = file.read_bytes(), column_kinds(contract, columns)
+        count = sum(len(some.lines) for some in read_file(file.name, body, contract, kinds)[1])
+        read_as, blocks = read_file(file.name, body, contract, kinds)
+        chosen = np.sort(np.random.default_rng(_SEED).permutation(count)[:rows])
+        drawn: list[Mapping[str, Any]] = []
+        before, text_cells = 0, True
+        for some in blocks:
+            here = chosen[(chosen >= before) & (chosen < before + len(some.lines))] - before
+            drawn += [some.original(row) for row in here.tolist()]
+            before, text_cells = before + len(some.lines), some.text
     except (OSError, DataError) as error:
         raise InputFileError(f"{file} {error}") from None
-    if some is None:
+    if not drawn:
         raise InputFileError(f"{file} has no rows to score.")
     target.parent.mkdir(parents=True, exist_ok=True)
     # With a byte order mark: without one, the encoding of the contract would apply.
@@ -144,8 +155,8 @@ def unlabelled(file: Path, contract: Contract, target: Path, rows: int = 1000) -
         writer = csv.writer(text, delimiter=read_as.delimiter or contract.data.delimiter or ",", lineterminator="\n")
         names = [name for name in read_as.names if name in columns]
         writer.writerow(names)
-        for row in map(some.original, range(min(rows, len(some.lines)))):
-            writer.writerow([row.get(name) if some.text else _text(row.get(name)) for name in names])
+        for row in drawn:
+            writer.writerow([row.get(name) if text_cells else _text(row.get(name)) for name in names])
     return target
 
 

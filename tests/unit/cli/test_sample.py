@@ -59,9 +59,19 @@ def test_a_missing_data_file_is_noticed_before_anything_starts(tmp_path: Path) -
 def test_a_sample_without_its_label_is_scored_as_it_is_written(tmp_path: Path) -> None:
     file = tmp_path / "k.csv"
     file.write_bytes('größe;farbe;rest;art\n2,5;grün;;a\n 3,5;"a;b";;b\nvage;grün;;a\n'.encode("latin-1"))
-    assert unlabelled(file, CONTRACT, tmp_path / "to" / "score.csv", rows=2).read_text(encoding="utf-8-sig") == (
-        'größe;farbe\n2,5;grün\n3,5;"a;b"\n'
+    assert unlabelled(file, CONTRACT, tmp_path / "to" / "score.csv").read_text(encoding="utf-8-sig") == (
+        'größe;farbe\n2,5;grün\n3,5;"a;b"\nvage;grün\n'
     )
+
+
+def test_a_sample_is_drawn_from_all_of_a_file_and_stays_in_its_order(tmp_path: Path) -> None:
+    file = tmp_path / "k.csv"
+    file.write_text("größe;farbe;art\n" + "".join(f"{row};grün;a\n" for row in range(400)))
+    lines = unlabelled(file, CONTRACT, tmp_path / "score.csv", rows=100).read_text(encoding="utf-8-sig").splitlines()
+    sizes = [int(line.split(";")[0]) for line in lines[1:]]
+    assert len(sizes) == 100
+    assert sizes == sorted(sizes)
+    assert min(len([size for size in sizes if size // 100 == part]) for part in range(4)) > 10
 
 
 def test_a_sample_in_json_becomes_a_table(tmp_path: Path) -> None:
