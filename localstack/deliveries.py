@@ -14,7 +14,6 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,8 +37,8 @@ class Subscription:
     group: str
     name: str
     function: str
-    call: Callable[[Callable[[], None]], None]
-    """Calls what it is given for the account and region of the log group."""
+    context: contextvars.Context
+    """The account and the region of the log group."""
     lines: deque[tuple[str, dict[str, Any]]] = field(default_factory=deque)
     busy: bool = False
 
@@ -70,13 +69,15 @@ class Deliveries:
             key = (get_account_id(), group, name)
             waiting = self._subscriptions.get(key)
             if waiting is None or waiting.function != function:
-                waiting = Subscription(group, name, function, contextvars.copy_context().run)
+                waiting = Subscription(group, name, function, contextvars.copy_context())
                 self._subscriptions[key] = waiting
             waiting.lines.extend(lines)
             if waiting.busy:
                 return
             waiting.busy = True
-        threading.Thread(target=waiting.call, args=(lambda: self._drain(waiting),), daemon=True).start()
+            # A copy, since the thread before this one may not have left the context yet.
+            context = waiting.context.copy()
+        threading.Thread(target=context.run, args=(self._drain, waiting), daemon=True).start()
 
     def _drain(self, waiting: Subscription) -> None:
         while batch := self._batch(waiting):

@@ -36,7 +36,7 @@ repeats  = 1
 """
 """A forest would take hours of a core on so many rows (benchmarks/RESULTS.md, Function or task)."""
 ROW = {
-    "age": 67, "ca": "3", "chol": 286, "cp": "4", "exang": "1", "fbs": "0", "oldpeak": 1.5, "restecg": "2", "sex": "1",
+    "age": 67, "ca": 3, "chol": 286, "cp": "4", "exang": "1", "fbs": "0", "oldpeak": 1.5, "restecg": "2", "sex": "1",
     "slope": "2", "thal": "3", "thalach": 108, "trestbps": 160,
 }  # fmt: skip
 
