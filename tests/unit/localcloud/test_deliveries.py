@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import runpy
+import sys
 import time
 import uuid
 from itertools import pairwise
 from pathlib import Path
+from queue import Queue
+from threading import Event
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
 from localstack.process import wait_until
 
-from .conftest import CommandLine
+from .conftest import REPO, CommandLine
 
 pytestmark = pytest.mark.timeout(180)
 PHRASE = "andamio.prediction"
@@ -31,6 +37,51 @@ def handler(event, context):
     part.write_text(json.dumps(lines))
     part.rename(part.with_suffix(".json"))
 """
+
+
+@pytest.fixture
+def deliveries(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module, which is made for the emulator's own environment, beside a ministack with one log and no function."""
+    for name in ("ministack", "ministack.core", "ministack.core.responses", "ministack.services"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    sys.modules["ministack.core.responses"].get_account_id = lambda: "000000000000"  # type: ignore[attr-defined]
+    filters = {"f": {"destinationArn": "arn:aws:lambda:us-east-1:000000000000:function:keep", "filterPattern": ""}}
+    sys.modules["ministack.services"].cloudwatch_logs = SimpleNamespace(  # type: ignore[attr-defined]
+        _log_groups={"log": {"subscriptionFilters": filters}}, _subscription_pattern_matches=lambda *_: True
+    )
+    sys.modules["ministack.services"].lambda_svc = SimpleNamespace()  # type: ignore[attr-defined]
+    return SimpleNamespace(**runpy.run_path(str(REPO / "localstack" / "deliveries.py")))
+
+
+def test_lines_that_come_while_the_last_delivery_is_just_over_are_delivered(
+    deliveries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: Queue[str] = Queue()
+    over = Event()
+    monkeypatch.setitem(
+        deliveries.Deliveries.fan_out.__globals__,
+        "_deliver",
+        lambda waiting, stream, events: [came.put(event["message"]) for event in events],
+    )
+    each = deliveries.Deliveries()
+    drain = each._drain
+    first = Event()
+
+    def lingering(waiting: Any) -> None:
+        drain(waiting)
+        if not first.is_set():
+            first.set()
+            over.wait(10)
+
+    monkeypatch.setattr(each, "_drain", lingering)
+    try:
+        each.fan_out("log", "s", [{"timestamp": 1, "message": "one"}])
+        assert came.get(timeout=10) == "one"
+        assert first.wait(10)
+        each.fan_out("log", "s", [{"timestamp": 2, "message": "two"}])
+        assert came.get(timeout=10) == "two"
+    finally:
+        over.set()
 
 
 def test_a_burst_of_lines_is_delivered_whole_one_call_at_a_time_and_again_after_a_failure(
