@@ -147,7 +147,7 @@ def read(
         labelled=_labelled(contract.task, due_found, joined, window.end, waiting),
         orphans=joined.orphans,
         late=joined.late,
-        asked=due_found.asked,
+        asked=0 if settings.capture == "none" else due_found.asked,  # no row is kept there that a label could be of
         answered=int(due.audit[joined.rows].sum()),
     )
 

@@ -19,6 +19,7 @@ from andamio.stats.rounding import inside
 
 LARGEST = float(np.finfo(np.float32).max)
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +44,31 @@ class Margins:
         that are given.
         """
         value = np.asarray(values, dtype=np.float64)
-        within = (
-            -LARGEST if least is None else inside(least, np.inf),
-            LARGEST if most is None else inside(most, -np.inf),
-        )
         low, high = (
-            np.clip(end, *within).astype(np.float32).astype(np.float64)
+            np.clip(end, *_answerable(least, most)).astype(np.float32).astype(np.float64)
             for end in (
                 (value * self.low, value * self.high) if self.scale == "log" else (value + self.low, value + self.high)
             )
         )
         return low, high
+
+
+def held(truth: Floats, ends: tuple[Floats, Floats], least: float | None = None, most: float | None = None) -> Bools:
+    """Which intervals hold the truth `[n]`, with `ends` as `Margins.around` gives them for a target of this range.
+
+    A truth at a bound that float32 does not hold counts as the nearest number that can be answered.
+    """
+    nearest = np.clip(truth, *_answerable(least, most))
+    result: Bools = (ends[0] <= nearest) & (nearest <= ends[1])
+    return result
+
+
+def _answerable(least: float | None, most: float | None) -> tuple[float, float]:
+    """The ends of the range of a target, as far as float32 holds numbers within it."""
+    return (
+        -LARGEST if least is None else inside(least, np.inf),
+        LARGEST if most is None else inside(most, -np.inf),
+    )
 
 
 def margins(truth: Floats, predicted: Floats, level: float, *, log: bool) -> Margins:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract.task import Classification, Regression
+from andamio.stats.conformal import held
 from andamio.stats.figures import figure
 from andamio.stats.metrics import in_units
 from monitoring.performance import difference, strata
@@ -177,9 +178,10 @@ def _details(reference: Reference, known: _Known | None, *, compared: bool, seed
                 return _Details()
             values = rows.probabilities[:, 0]
             ends = reference.margins.around(values, task.low, task.high)
+            holds = held(rows.labels.astype(np.float64), ends, task.low, task.high)
             errors = own.probabilities[:, 0] - own.labels
             return _Details(
-                residuals=residuals(rows.labels, values, weights, errors, own.groups, reference.margins, ends)
+                residuals=residuals(rows.labels, values, weights, errors, own.groups, reference.margins, holds)
             )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from andamio.gate.decision import Figure
 from andamio.stats.bootstrap import Interval
-from andamio.stats.conformal import Margins
+from andamio.stats.conformal import Bools, Margins
 from andamio.stats.shares import wilson
 from monitoring.performance.window import Floats, Labels
 from monitoring.results import Residuals
@@ -24,18 +24,18 @@ def residuals(
     reference_errors: Floats,
     groups: Labels,
     margins: Margins,
-    ends: tuple[Floats, Floats],
+    holds: Bools,
 ) -> Residuals:
-    """Numbers `[rows]` that came true, predicted values, weights and `ends` of intervals; `reference_errors` `[n]`.
+    """Numbers `[rows]` that came true, their predicted values and weights, and which intervals held them.
 
-    Rows of the reference with the same number in `groups` `[n]` are one observation. The share of intervals that hold
-    is compared with what the margins can promise: they come from `n` rows, and so have an error of their own.
+    `reference_errors` are `[n]`. Rows of the reference with the same number in `groups` `[n]` are one observation.
+    The share of intervals that hold is compared with what the margins can promise: they come from `n` rows, and so have
+    an error of their own.
     """
     bias = _mean(values - truth, weights, np.arange(len(truth)))
     before = _mean(reference_errors, np.ones(len(reference_errors)), groups)
     shift, reach = bias[0] - before[0], Z * math.hypot(bias[1], before[1])
-    held = (truth >= ends[0]) & (truth <= ends[1])
-    share = float(np.average(held, weights=weights))
+    share = float(np.average(holds, weights=weights))
     low, high = wilson(share, float(weights.sum() ** 2 / (weights**2).sum()), Z)
     promised = Z * math.sqrt(margins.level * (1 - margins.level) / max(1, len(reference_errors)))
     return Residuals(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from andamio.contract.task import Regression
 from andamio.gate.decision import Figure
-from andamio.stats.conformal import Margins
+from andamio.stats.conformal import Margins, held
 from andamio.stats.metrics import pinball_losses
 from training.evaluate import intervals
 from training.evaluate.documents import Coverage, Numbers, ValueBin
@@ -23,7 +23,7 @@ def numbers(
 ) -> Numbers:
     """Of predictions `[n]` of rows whose truth `[n]` is known; `keys` `[n]` say which rows are one observation."""
     low, high = margins.around(predicted, task.low, task.high)
-    held = (low <= truth) & (truth <= high)
+    holds = held(truth, (low, high), task.low, task.high)
     rows = intervals.Rows.of(truth, keys)
     picked = np.sort(np.random.default_rng(seed).permutation(len(truth))[:POINTS])
     return Numbers(
@@ -31,7 +31,7 @@ def numbers(
         log=task.log,
         spread=float(truth.std()),
         bias=Figure.of(intervals.mean_of(rows, predicted - truth)),
-        coverage=_coverage(rows, held, margins.level, low, high),
+        coverage=_coverage(rows, holds, margins.level, low, high),
         bins=[
             ValueBin(
                 low=float(predicted[part].min()),
@@ -40,7 +40,7 @@ def numbers(
                 mean_predicted=float(predicted[part].mean()),
                 mean_actual=float(truth[part].mean()),
                 error=float(np.sqrt(np.mean((predicted[part] - truth[part]) ** 2))),
-                coverage=float(held[part].mean()),
+                coverage=float(holds[part].mean()),
             )
             for part in _bins(predicted)
         ],

@@ -191,3 +191,11 @@ def test_the_ends_of_an_interval_are_those_that_are_answered(scale: Literal["lin
         assert ends.min() >= 0.1
         assert ends.max() <= 9.7
     assert high.max() == float(np.float32(9.7))
+
+
+def test_an_interval_holds_a_truth_at_a_bound_that_float32_does_not_hold() -> None:
+    margins = conformal.Margins(0.9, -5.0, 5.0, "linear")
+    truth = np.array([99.9, 0.1, 99.9, 50.0])
+    ends = margins.around(np.array([97.0, 3.0, 90.0, 60.0]), 0.1, 99.9)
+    assert ends[1].max() < 99.9
+    assert conformal.held(truth, ends, 0.1, 99.9).tolist() == [True, True, False, False]
