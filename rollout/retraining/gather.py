@@ -160,17 +160,24 @@ def _counted(lake: Objects, contract: Contract, records: LabelledRecords, left_o
     names = list(contract.inputs)
     own = np.fromiter((digest_of(f"{layout.CAPTURED}{one}") for one in records.ids), np.uint64, len(records.ids))
     digests = record_digests(records.columns, names)
-    labels = _labels(records.labels)
-    same, labelled, there = set[int](), set[int](), set[int]()
+    labelled = digests ^ _labels(records.labels)
+    equal, agreeing = Counter[int](), Counter[int]()
+    there: dict[int, tuple[int, int]] = {}
     for rows, identities, truth in _rows(lake, names, contract.problem.target):
-        is_own = np.isin(identities, own)
-        there.update(identities[is_own].tolist())
-        equal = np.isin(rows, digests) & ~is_own
-        same.update(rows[equal].tolist())
-        labelled.update((rows[equal] ^ truth[equal]).tolist())
-    is_equal = np.array([one in same for one in digests.tolist()], dtype=bool)
-    agrees = np.array([one in labelled for one in (digests ^ labels).tolist()], dtype=bool)
-    is_new = ~is_equal & np.array([one not in there for one in own.tolist()], dtype=bool)
+        with_label = rows ^ truth
+        is_own, is_equal = np.isin(identities, own), np.isin(rows, digests)
+        pairs = zip(rows[is_own].tolist(), with_label[is_own].tolist(), strict=True)
+        there.update(zip(identities[is_own].tolist(), pairs, strict=True))
+        equal.update(rows[is_equal].tolist())
+        agreeing.update(with_label[is_equal].tolist())
+    is_new = np.zeros(len(own), dtype=bool)
+    contradicts, equals = is_new.copy(), is_new.copy()
+    # A row says nothing about the prediction that it was made of.
+    for row, (name, record, said) in enumerate(zip(own.tolist(), digests.tolist(), labelled.tolist(), strict=True)):
+        own_record, own_said = there.get(name, (None, None))
+        is_new[row] = name not in there and record not in equal
+        equals[row] = equal[record] > (own_record == record)
+        contradicts[row] = equals[row] and agreeing[said] == (own_said == said)
     classes: dict[str, int] = {}
     contradicting = 0
     match contract.task:
@@ -178,14 +185,14 @@ def _counted(lake: Objects, contract: Contract, records: LabelledRecords, left_o
             keys = {label.values[0]: key for key, label in contract.problem.labels.items()}
             new = Counter(keys[records.labels[row]] for row in np.flatnonzero(is_new).tolist())
             classes = {key: new[key] for key in contract.classes}
-            contradicting = int((is_equal & ~agrees).sum())
+            contradicting = int(contradicts.sum())
         case Regression():
             pass  # equal records may well be measured differently
     return Labelled(
         records=len(records.ids),
         new=int(is_new.sum()),
         classes=classes,
-        equal=int(is_equal.sum()),
+        equal=int(equals.sum()),
         contradicting=contradicting,
         left_out={why: count for why, count in left_out.items() if count},
     )

@@ -121,8 +121,12 @@ def evidence_of(window: Window, records: Records, rows: NDArray[np.int64], *, se
     )
 
 
-def capture(lake: Objects, table: PredictionStore, window: Window, records: Records, release: str) -> None:
-    """Deliver the lines of predictions of all of these records in a window, as the API would log them."""
+def capture(lake: Objects, table: PredictionStore, window: Window, records: Records, release: str, **more: Any) -> None:
+    """Deliver the lines of predictions of all of these records in a window, as the API would log them.
+
+    `first` is the number of the first prediction, 0 unless it is said; what else is said goes into every line.
+    """
+    first = more.pop("first", 0)
     found = evidence_of(window, records, np.arange(len(records.labels)))
     lines = []
     for row, moment in enumerate(found.times):
@@ -130,7 +134,8 @@ def capture(lake: Objects, table: PredictionStore, window: Window, records: Reco
         chances = {key: float(found.probabilities[row, index]) for index, key in enumerate(heart().classes)}
         at = moment.astype("datetime64[ms]").astype(datetime).replace(tzinfo=UTC)
         label = heart().classes[found.labels[row]]
-        lines.append(prediction(row, at=at, release=release, features=features, label=label, probabilities=chances))
+        said = {"features": features, "label": label, "probabilities": chances} | more
+        lines.append(prediction(first + row, at=at, release=release, **said))
     for index in range(0, len(lines), 100):
         delivered = read(delivery(lines[index : index + 100]), heart())
         store(delivered, heart(), lake, table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -31,19 +32,26 @@ WINDOW = Window(END - DAY, END)
 class World:
     """A lake with a served release, which was asked about the records of a hospital in `WINDOW`."""
 
-    def __init__(self, name: str = "heart-hungary") -> None:
+    def __init__(self, name: str = "heart-hungary", **more: Any) -> None:
         self.lake = Lake(heart())
         self.models = MemoryObjects("models")
         self.release = watched_release(self.models)
-        capture(self.lake, MemoryPredictionStore(), WINDOW, hospital(name), self.release)
-        compact_window(self.lake, lambda _: heart(), WINDOW.start, WINDOW.end, 1.0)
-        self.truth = [heart().classes[index] for index in hospital(name).labels]
+        self.hospital = hospital(name)
+        self.predict(WINDOW, **more)
+        self.truth = [heart().classes[index] for index in self.hospital.labels]
 
-    def label(self, labels: list[str], *, at: datetime = END - timedelta(minutes=1), record: bool = False) -> None:
-        """Labels of the first predictions, by their ids or by those of their records."""
+    def predict(self, window: Window, **more: Any) -> None:
+        """The release is asked about all records of the hospital in a window."""
+        capture(self.lake, MemoryPredictionStore(), window, self.hospital, self.release, **more)
+        compact_window(self.lake, lambda _: heart(), window.start, window.end, 1.0)
+
+    def label(
+        self, labels: list[str], *, at: datetime = END - timedelta(minutes=1), record: bool = False, first: int = 0
+    ) -> None:
+        """Labels of the predictions from the first on, by their ids or by those of their records."""
         said = [
             Statement(None, f"patient-{row}", label) if record else Statement(identity(row), None, label)
-            for row, label in enumerate(labels)
+            for row, label in enumerate(labels, first)
         ]
         say(self.lake, said, at, self.release)
 
@@ -93,6 +101,29 @@ def test_labels_that_contradict_raw_rows_are_counted() -> None:
     world.label(["01"[label == "0"] for label in world.truth[:40]])
     counted = world.gather().counted
     assert (counted.equal, counted.contradicting, counted.new) == (40, 40, 0)
+
+
+@pytest.mark.parametrize(("contradicts", "contradicting"), [(False, 0), (True, 60)])
+@pytest.mark.parametrize("days", [0, 3], ids=["the old ones still in the window", "the old ones before it"])
+def test_a_record_that_is_predicted_and_labelled_again_under_another_id_is_not_new(
+    days: int, contradicts: bool, contradicting: int
+) -> None:
+    """Without ids of records a second prediction is a record of its own, and its row is there already."""
+    world = World(record_id=None)
+    world.ingest("heart")
+    world.label(world.truth[:60])
+    keep(world.lake, heart(), world.gather().records)
+    assert world.lake.run()["status"] == "published"
+    before = world.gather().counted
+    assert (before.new, before.contradicting) == (0, 0)
+    later = Window(WINDOW.start + days * DAY, WINDOW.end + days * DAY)
+    world.predict(later, first=1000, record_id=None)
+    said = ["01"[label == "0"] if contradicts else label for label in world.truth[:60]]
+    world.label(said, first=1000, at=later.end - timedelta(seconds=30))
+    contract = heart().model_copy(update={"monitor": Monitor(windows=3)})
+    counted = world.gather(contract, later).counted
+    assert (counted.records, counted.new) == (60 if days else 120, 0)
+    assert counted.contradicting == contradicting
 
 
 def test_the_newest_label_counts_and_a_record_counts_once() -> None:
