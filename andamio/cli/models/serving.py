@@ -21,6 +21,7 @@ from registry import reachable
 from rollout import challenger as challengers
 from rollout import promote as promotion
 from rollout import rollback as rollbacks
+from rollout.challenge import by_itself
 
 _POLL_SECONDS = 0.5
 SERVED_SECONDS = 60.0
@@ -128,8 +129,8 @@ def tell(deployed: dict[str, Any], account: Account) -> None:
     """
     pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
     change = pointer.change
-    if change is None or change.decision is not None:
-        return  # the gate's own promotions are told by the registry
+    if change is None or change.decision is not None or by_itself(change):
+        return  # what the gate or a trial's rule changed is told by the registry
     kind = _EVENTS[change.kind]
     message = f"Release {change.after} is champion now, by hand, in place of {change.before}: {change.reason}"
     if change.kind == "challenged":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -22,7 +22,10 @@ from andamio.release import pointer as pointers
 from andamio.release.pointer import read_pointer
 from andamio.storage import layout
 from rollout import promote as promotion
+from rollout.challenger import challenge
 from rollout.rollback import roll_back
+from rollout.rule import Evidence
+from rollout.trial import look
 from tests.support.releases import heart, linear_onnx, seal_release, serve
 
 
@@ -198,6 +201,25 @@ def test_a_change_by_hand_is_told_and_given_again_it_is_the_same_event(objects: 
 def test_what_the_gate_promoted_is_not_told_twice(objects: MemoryObjects) -> None:
     two(objects)
     account = Telling(objects)
+    serving.tell({**DEPLOYED, "system": "heart"}, account)  # type: ignore[arg-type]
+    assert not account.bus.sent
+
+
+@pytest.mark.parametrize(("labels", "kind"), [(0, "promoted"), (100, "withdrawn")])
+def test_what_ended_a_trial_by_itself_is_not_told_as_done_by_hand(
+    objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch, labels: int, kind: str
+) -> None:
+    _, other = two(objects)
+    begun = challenge(objects, "heart", other, NOW, by="ada", reason="a test", strategy="canary")
+    found = Evidence(
+        challenger_scored=1000, champion_labelled=labels, champion_right=labels, challenger_labelled=labels
+    )
+    monkeypatch.setattr("rollout.trial.gather", lambda *_: found)
+    assert look(objects, objects, heart(), str(begun.rollout), NOW + timedelta(days=1)).status == kind
+    champion = read_pointer(objects, "heart")[0].champion
+    assert champion is not None
+    account = Telling(objects)
+    promote(objects, "heart", champion.release, NOW)
     serving.tell({**DEPLOYED, "system": "heart"}, account)  # type: ignore[arg-type]
     assert not account.bus.sent
 
