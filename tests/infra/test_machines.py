@@ -147,6 +147,16 @@ def test_an_event_that_was_not_sent_is_sent_again_before_its_execution_fails(dep
         assert longest_wait(retry) / 2 >= 120, "an outage of minutes"
 
 
+@pytest.mark.parametrize("step", ["look", "abandon"])
+def test_a_trial_is_not_given_up_within_ten_minutes(deployment, step):
+    tasks = [task for _, task in asl.tasks(definition(deployment, MACHINES["rollout"]))]
+    (task,) = [task for task in tasks if task["Parameters"]["step"] == step]
+    last = task["Retry"][-1]
+    assert last["ErrorEquals"] == ["States.ALL"]
+    assert last["JitterStrategy"] == "NONE", "full jitter draws each wait from 0 on"
+    assert longest_wait(last) >= 600
+
+
 @pytest.mark.parametrize("step", ["publish", "tell"])
 def test_what_the_watch_found_is_not_lost_with_one_call(deployment, step):
     (task,) = [

@@ -67,7 +67,7 @@ def _cut_off(models: Objects, problem: str) -> str | None:
 
 
 def _labels(deployed: dict[str, Any], elsewhere: Elsewhere) -> Report | None:
-    """Send the labels, and compare once the watch has them all."""
+    """Send the labels, and compare until the watch has them all, or trains."""
     said = [{"prediction_id": prediction, "label": label} for prediction, label in elsewhere.labels.items()]
     for chunk in batched(said, _LABELS_AT_ONCE, strict=False):
         api.call(deployed, "POST", "/feedback", list(chunk))
@@ -79,6 +79,8 @@ def _labels(deployed: dict[str, Any], elsewhere: Elsewhere) -> Report | None:
         report = monitor.compare(deployed)
         if report is None or report.labels.joined >= len(said):
             break
+        if report.retraining is not None and report.retraining.status == "start":
+            break  # it had enough of them, and the next look would say that it waits
     return report
 
 

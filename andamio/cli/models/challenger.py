@@ -38,8 +38,13 @@ def unjudged_rows(
     age = (now or datetime.now(UTC)) - datetime.fromisoformat(challenger.since)
     if found is None and age < _STARTS_WITHIN:
         return []
-    why = "there is none of that name" if found is None else found.status.lower().replace("_", " ")
+    why = "there is none of that name" if found is None else ended_as(found)
     return [
         ("", f"[red]no execution judges its trial[/red] ({pointer.rollout}: {why}), so it goes on without an end"),
         ("", f"To let it serve: andamio promote {challenger.release}. To withdraw it: andamio rollback"),
     ]
+
+
+def ended_as(execution: Execution) -> str:
+    """How an execution ended, in small letters."""
+    return execution.status.lower().replace("_", " ")

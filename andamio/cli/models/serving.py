@@ -9,18 +9,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from andamio import names
-from andamio.adapters.aws import Account
+from andamio.adapters.aws import Account, Execution
 from andamio.cli.console import done, note, step
 from andamio.cli.home import account as account_of
 from andamio.cli.models import api
+from andamio.cli.models.challenger import ended_as
 from andamio.cli.models.follow import execution_arn
-from andamio.errors import AndamioError, AwsError, NotDeployed, ObjectNotFound, UsageError
+from andamio.errors import AndamioError, AwsError, ExecutionFailed, NotDeployed, ObjectNotFound, UsageError
 from andamio.release.pointer import Strategy, read_pointer
 from andamio.storage.events import EventType, make_event
 from registry import reachable
 from rollout import challenger as challengers
 from rollout import promote as promotion
 from rollout import rollback as rollbacks
+from rollout.challenge import by_itself
 
 _POLL_SECONDS = 0.5
 SERVED_SECONDS = 60.0
@@ -58,7 +60,10 @@ def promote(deployed: dict[str, Any], release: str, *, reason: str, force: bool)
 
 
 def challenge(deployed: dict[str, Any], release: str, strategy: Strategy, *, reason: str, force: bool) -> None:
-    """Let an intact release be tried beside the champion, and start the execution that ends its trial."""
+    """Let an intact release be tried beside the champion, and start the execution that ends its trial.
+
+    Raises `ExecutionFailed` where that was started before and has ended, and the trial has not.
+    """
     machine = deployed["state_machines"].get("rollout")
     if machine is None:
         raise NotDeployed(f"{deployed['stack']} was deployed without trials. Deploy it again: andamio deploy")
@@ -75,15 +80,30 @@ def challenge(deployed: dict[str, Any], release: str, strategy: Strategy, *, rea
     )
     assert pointer.rollout is not None
     try:
-        account.execution(execution_arn(machine, pointer.rollout))
+        judge = account.execution(execution_arn(machine, pointer.rollout))
     except ObjectNotFound:
         account.start(machine, pointer.rollout, {"rollout": pointer.rollout, "mlflow_run": ""})
+    else:
+        if not judge.running:
+            raise _unjudged(account, deployed, release, judge)
     how = f"answers {pointer.share:.0%} of the records" if strategy == "canary" else "is scored beside the champion"
     done(f"Release {release} is the challenger now, and {how}.")
     note(f"A rule ends its trial (docs/rollout.md). By hand: andamio promote {release}, or andamio rollback")
     tell(deployed, account)
     await_challenger(deployed, release)
     follow_in_mlflow(deployed, account)
+
+
+def _unjudged(account: Account, deployed: dict[str, Any], release: str, judge: Execution) -> ExecutionFailed:
+    """What to say where the execution that was to end a trial has ended: with the trial, or without it."""
+    pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
+    if pointer.rollout != judge.name:
+        return ExecutionFailed(f"The trial of release {release} ended just now. How: andamio history")
+    return ExecutionFailed(
+        f"Release {release} is the challenger already, and no execution judges its trial ({judge.name}: "
+        f"{ended_as(judge)}), so it goes on without an end. Redrive that execution in the console of Step Functions, "
+        f"or end the trial: andamio promote {release}, or andamio rollback"
+    )
 
 
 def roll_back(deployed: dict[str, Any], release: str | None, *, reason: str, force: bool) -> None:
@@ -128,8 +148,8 @@ def tell(deployed: dict[str, Any], account: Account) -> None:
     """
     pointer, _ = read_pointer(account.objects(deployed["buckets"]["models"]), deployed["problem"])
     change = pointer.change
-    if change is None or change.decision is not None:
-        return  # the gate's own promotions are told by the registry
+    if change is None or change.decision is not None or by_itself(change):
+        return  # what the gate or a trial's rule changed is told by the registry
     kind = _EVENTS[change.kind]
     message = f"Release {change.after} is champion now, by hand, in place of {change.before}: {change.reason}"
     if change.kind == "challenged":

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from andamio.adapters.memory import MemoryObjects
-from andamio.cli.models import acting, history, serving
+from andamio.cli.models import acting, api, history, monitor, serving
 from andamio.cli.models.story import Elsewhere
 from andamio.contract import Contract
 from rollout.challenger import challenge
@@ -65,6 +65,22 @@ def test_where_the_watch_may_not_train_nothing_is_sent_and_it_is_said_how(
     acting.act(DEPLOYED, ELSEWHERE, Contract.from_toml(text))
     assert calls == []
     assert "andamio ingest heart-hungary.csv" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("looks", [["start", "waiting", "waiting"], ["waiting", "start", "waiting"]])
+def test_the_look_that_starts_a_training_is_the_last_one(
+    models: MemoryObjects, monkeypatch: pytest.MonkeyPatch, looks: list[str]
+) -> None:
+    few = SimpleNamespace(joined=0)
+    reports = [SimpleNamespace(labels=few, retraining=SimpleNamespace(status=status, message="")) for status in looks]
+    later = iter(reports)
+    monkeypatch.setattr(api, "call", lambda *given: None)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr(monitor, "compare", lambda deployed: next(later))
+    followed: list[Any] = []
+    monkeypatch.setattr(acting, "_retrained", lambda deployed, account, report: followed.append(report))
+    acting.act(DEPLOYED, ELSEWHERE, heart())
+    assert [report.retraining.status for report in followed] == ["start"]
 
 
 @pytest.mark.parametrize(

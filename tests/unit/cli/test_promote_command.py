@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from andamio.adapters.aws import Execution
 from andamio.adapters.memory import MemoryEvents, MemoryObjects
 from andamio.cli.models import api, serving, show
 from andamio.cli.models.releases import list_releases
 from andamio.errors import (
     AccessRefused,
     AwsError,
+    ExecutionFailed,
     NotDeployed,
     ObjectNotFound,
     PreconditionFailed,
@@ -22,7 +25,10 @@ from andamio.release import pointer as pointers
 from andamio.release.pointer import read_pointer
 from andamio.storage import layout
 from rollout import promote as promotion
+from rollout.challenger import challenge
 from rollout.rollback import roll_back
+from rollout.rule import Evidence
+from rollout.trial import look
 from tests.support.releases import heart, linear_onnx, seal_release, serve
 
 
@@ -202,6 +208,25 @@ def test_what_the_gate_promoted_is_not_told_twice(objects: MemoryObjects) -> Non
     assert not account.bus.sent
 
 
+@pytest.mark.parametrize(("labels", "kind"), [(0, "promoted"), (100, "withdrawn")])
+def test_what_ended_a_trial_by_itself_is_not_told_as_done_by_hand(
+    objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch, labels: int, kind: str
+) -> None:
+    _, other = two(objects)
+    begun = challenge(objects, "heart", other, NOW, by="ada", reason="a test", strategy="canary")
+    found = Evidence(
+        challenger_scored=1000, champion_labelled=labels, champion_right=labels, challenger_labelled=labels
+    )
+    monkeypatch.setattr("rollout.trial.gather", lambda *_: found)
+    assert look(objects, objects, heart(), str(begun.rollout), NOW + timedelta(days=1)).status == kind
+    champion = read_pointer(objects, "heart")[0].champion
+    assert champion is not None
+    account = Telling(objects)
+    promote(objects, "heart", champion.release, NOW)
+    serving.tell({**DEPLOYED, "system": "heart"}, account)  # type: ignore[arg-type]
+    assert not account.bus.sent
+
+
 def test_where_the_event_cannot_be_sent_it_is_said(objects: MemoryObjects, capsys: pytest.CaptureFixture[str]) -> None:
     _, other = two(objects)
     promote(objects, "heart", other, NOW)
@@ -216,13 +241,14 @@ class Trials(Telling):
     def __init__(self, models: MemoryObjects) -> None:
         super().__init__(models)
         self.started: dict[str, object] = {}
+        self.status = "RUNNING"
 
-    def execution(self, arn: str) -> str:
+    def execution(self, arn: str) -> Execution:
         """One that was started."""
         name = arn.rsplit(":", 1)[1]
         if name not in self.started:
             raise ObjectNotFound(arn)
-        return name
+        return Execution(arn, name, self.status, NOW, None, {}, "")
 
     def start(self, machine: str, name: str, payload: object) -> str:
         """Start one; Step Functions takes a name once."""
@@ -235,16 +261,24 @@ class Trials(Telling):
         return {"mlflow_version": "1", "repaired": False}
 
 
+MACHINE = "arn:aws:states:eu-west-1:000000000000:stateMachine:andamio-heart-rollout"
+WITH_TRIALS = {**DEPLOYED, "system": "heart", "stack": "andamio-heart", "state_machines": {"rollout": MACHINE}}
+
+
+def trials(objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch, champion: str, challenger: str) -> Trials:
+    """An account whose API has loaded both."""
+    account = Trials(objects)
+    loaded = {"release": champion, "challenger": {"release": challenger, "loaded": True}}
+    monkeypatch.setattr(serving, "account_of", lambda deployed: account)
+    monkeypatch.setattr(api, "call", lambda deployed, method, path: loaded)
+    return account
+
+
 def test_a_trial_by_hand_starts_the_execution_that_ends_it_and_the_same_command_starts_it_once(
     objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     champion, other = two(objects)
-    account = Trials(objects)
-    loaded = {"release": champion, "challenger": {"release": other, "loaded": True}}
-    monkeypatch.setattr(serving, "account_of", lambda deployed: account)
-    monkeypatch.setattr(api, "call", lambda deployed, method, path: loaded)
-    machine = "arn:aws:states:eu-west-1:000000000000:stateMachine:andamio-heart-rollout"
-    deployed = {**DEPLOYED, "system": "heart", "stack": "andamio-heart", "state_machines": {"rollout": machine}}
+    account, deployed = trials(objects, monkeypatch, champion, other), WITH_TRIALS
     for _ in range(2):
         serving.challenge(deployed, other, "canary", reason="to  see it", force=False)
     rollout = read_pointer(objects, "heart")[0].rollout
@@ -255,6 +289,39 @@ def test_a_trial_by_hand_starts_the_execution_that_ends_it_and_the_same_command_
     assert "is the challenger now, by hand" in first.detail.message
     assert first.detail.message.endswith("to see it")
     assert f"Release {other} is the challenger now, and answers 10% of the records." in capsys.readouterr().err
+
+
+def test_where_the_execution_of_a_trial_is_over_and_the_trial_is_not_that_is_said(
+    objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    champion, other = two(objects)
+    account = trials(objects, monkeypatch, champion, other)
+    serving.challenge(WITH_TRIALS, other, "canary", reason="", force=False)
+    account.status = "ABORTED"
+    capsys.readouterr()
+    with pytest.raises(
+        ExecutionFailed, match=r"no execution judges its trial \(.*: aborted\).*Redrive.*andamio rollback"
+    ):
+        serving.challenge(WITH_TRIALS, other, "canary", reason="", force=False)
+    assert "A rule ends its trial" not in capsys.readouterr().err
+    assert len(account.started) == 1
+
+
+def test_where_a_trial_ends_while_it_is_asked_for_again_that_is_said(
+    objects: MemoryObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion, other = two(objects)
+    account = trials(objects, monkeypatch, champion, other)
+    serving.challenge(WITH_TRIALS, other, "canary", reason="", force=False)
+    found = account.execution
+
+    def once_it_is_over(arn: str) -> Execution:
+        promote(objects, "heart", other, NOW)
+        return replace(found(arn), status="SUCCEEDED")
+
+    monkeypatch.setattr(account, "execution", once_it_is_over)
+    with pytest.raises(ExecutionFailed, match="ended just now"):
+        serving.challenge(WITH_TRIALS, other, "canary", reason="", force=False)
 
 
 def test_a_system_that_was_deployed_without_trials_is_to_be_deployed_again(objects: MemoryObjects) -> None:
