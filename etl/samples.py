@@ -11,7 +11,7 @@ from andamio.contract import Contract
 from andamio.dataset.digests import DigestArray, DigestTexts
 from andamio.dataset.documents import SampleRecords
 from andamio.prepare.code import OwnCode
-from andamio.prepare.samples import RECORDS, TextCells, as_sent, disguised, private_columns
+from andamio.prepare.samples import RECORDS, TextCells, as_sent, disguised, disguises
 from andamio.records.table import Table
 from andamio.tabular.rows import Rows
 
@@ -21,7 +21,7 @@ class Samples:
 
     def __init__(self, contract: Contract, code: OwnCode | None) -> None:
         self._contract, self._code = contract, code
-        self._private = bool(private_columns(contract))
+        self._private = disguises(contract)
         self._room = RECORDS if contract.prepares else 0
         self._kept = SampleRecords(records={})
 
