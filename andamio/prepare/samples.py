@@ -13,7 +13,7 @@ from andamio.contract import Contract
 from andamio.contract.dates import date_format
 from andamio.contract.schema import example_record
 from andamio.contract.tables import EXACT_INTEGER, LARGEST_NUMBER, Feature
-from andamio.errors import InvalidRecord
+from andamio.errors import InvalidRecord, PrepareError
 from andamio.prepare.code import OwnCode
 from andamio.prepare.rows import prepared
 from andamio.records.from_json import parse_records
@@ -62,8 +62,8 @@ def disguised(
     """A record with made-up values of private columns, and the features that are made of it here.
 
     The values are drawn by `seed` from what the contract allows. None where they are refused all the same: by
-    prepare.py, or since what it makes of them is out of range. None, too, where a private feature that is made does
-    not change with them: what is not private would tell it. Raises `PrepareError` where the code is at fault.
+    prepare.py, which may fail at what no row has, or since what it makes of them is out of range. None, too, where a
+    private feature that is made does not change with them: what is not private would tell it.
     """
     rng = np.random.default_rng(seed)
     found = _drawn(contract, code, record, rng)
@@ -96,7 +96,7 @@ def _drawn(
     whole = kept | {name: value for name, value in made.items() if value is not None}
     try:
         table = prepared(contract, code, parse_records(sent, [whole]))
-    except InvalidRecord:
+    except (InvalidRecord, PrepareError):  # of real rows the code has had its say: it may not know what was made up
         return None
     return None if table.violations else (whole, as_sent(contract, table, 0))
 

@@ -49,8 +49,8 @@ class World:
         prove("7", self.contract, problem(code, self.toml)[1], self.proof, self.model.predict)
 
 
-def world(toml: str) -> World:
-    contract, code = problem(PREPARE, toml)
+def world(toml: str, source: str = PREPARE) -> World:
+    contract, code = problem(source, toml)
     lake = Lake(contract, code)
     lake.drop("lets.csv", "price;rate;built;beds;kind;seen;area", *ROWS)
     version = lake.run()["version"]
@@ -129,3 +129,14 @@ def test_made_up_values_that_prepare_refuses_leave_out_the_record() -> None:
     kept = [one[0]["beds"] for one in found if one is not None]
     assert 0 < len(kept) < 60
     assert max(kept) <= 9
+
+
+def test_made_up_values_at_which_prepare_fails_leave_out_the_record() -> None:
+    failing = PREPARE.replace(
+        "def prepare(columns):\n",
+        "def prepare(columns):\n    [dict.fromkeys(range(10))[int(n)] for n in columns['beds']]\n",
+    )
+    made = world(PRIVATE, failing)
+    assert 0 < len(made.proof.records) < len(ROWS)
+    assert max(record["beds"] for record in made.proof.records) <= 9
+    made.prove(failing)
