@@ -140,3 +140,10 @@ def test_made_up_values_at_which_prepare_fails_leave_out_the_record() -> None:
     assert 0 < len(made.proof.records) < len(ROWS)
     assert max(record["beds"] for record in made.proof.records) <= 9
     made.prove(failing)
+
+
+def test_records_that_made_up_values_leave_out_take_no_room() -> None:
+    refusing = PREPARE.replace("def prepare(columns):\n", REFUSING)
+    made = world(PRIVATE, refusing)  # half of the beds that are drawn are too many
+    assert len(made.samples.records) > 30
+    made.prove(refusing)
