@@ -11,29 +11,35 @@ from andamio.contract import Contract
 from andamio.dataset.digests import DigestArray, DigestTexts
 from andamio.dataset.documents import SampleRecords
 from andamio.prepare.code import OwnCode
-from andamio.prepare.samples import RECORDS, TextCells, as_sent, disguised, private_columns
+from andamio.prepare.samples import RECORDS, TextCells, as_sent, disguised, disguises
 from andamio.records.table import Table
 from andamio.tabular.rows import Rows
 
+_TRIES = 10 * RECORDS
+"""How many records are looked at, at most: with made-up values each may be refused."""
+
 
 class Samples:
-    """The first usable records of a problem that prepares, at most 50; none of any other."""
+    """The first usable records of a problem that prepares, at most 50 of the first 500; none of any other."""
 
     def __init__(self, contract: Contract, code: OwnCode | None) -> None:
         self._contract, self._code = contract, code
-        self._private = bool(private_columns(contract))
-        self._room = RECORDS if contract.prepares else 0
+        self._private = disguises(contract)
+        self._tries = _TRIES if contract.prepares else 0
         self._kept = SampleRecords(records={})
 
     def add(
         self, sent: Table, rows: Rows, decimal: str | None, without: NDArray[np.bool_], identities: DigestArray
     ) -> None:
         """Keep records of a file, but those that are `without` use; `sent` is what was read of the rows."""
-        if not self._room:
+        room = RECORDS - len(self._kept.records)
+        chosen = np.flatnonzero(~without)[: self._tries if self._private else min(self._tries, room)]
+        if not room or not len(chosen):
             return
-        chosen = np.flatnonzero(~without)[: self._room]
-        self._room -= len(chosen)
         for row, identity in zip(chosen.tolist(), DigestTexts(identities[chosen]), strict=True):
+            if len(self._kept.records) == RECORDS:
+                return
+            self._tries -= 1
             record = as_sent(self._contract.sent, sent, row)
             if self._private:
                 self._add_disguised(identity, record)

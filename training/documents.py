@@ -354,7 +354,8 @@ class FittedModel(Fit):
     `selected` and `left_out` are encoded columns, `ignored` features that are empty or constant in train;
     `cross_validation` has each metric of the out-of-fold scores at the `threshold`; `model` is the SHA-256 of the
     graph, `files` that of each file of the candidate. A regression has the `interval` of its predictions and the
-    `median` of train, no `class_rows`, and a threshold that nothing reads.
+    `median` of train, no `class_rows`, and a threshold that nothing reads. `proved` counts the records of the proof, of
+    a problem that prepares them.
     """
 
     status: Literal["fitted"] = "fitted"
@@ -373,6 +374,7 @@ class FittedModel(Fit):
     size_bytes: int
     model: str
     files: dict[str, str]
+    proved: int | None = None
 
     @property
     def decides(self) -> float | Margins:

@@ -130,6 +130,7 @@ def fit(
             size_bytes=len(exported.onnx),
             model=digest(exported.onnx),
             files={name: run.write(candidate_file(name), body) for name, body in files.items()},
+            proved=None if proof is None else len(proof.records),
         )
 
     return run.once(FIT_FILE, FIT, compute)

@@ -112,7 +112,9 @@ class Contract(Section):
             raise ContractError(f"{file}: not valid TOML: {error}{unquoted_name(text, str(error))}") from None
         if "prepare" in raw:
             raise ContractError(f"{file}: prepare: unknown key; a {PREPARE_FILE} beside the file is found by itself")
-        return cls._checked(raw if prepare is None else {**raw, "prepare": prepare}, file)
+        contract = cls._checked(raw if prepare is None else {**raw, "prepare": prepare}, file)
+        contract._refuse_private_without_source(file)
+        return contract
 
     @classmethod
     def from_json(cls, body: bytes | str) -> Self:
@@ -351,8 +353,28 @@ class Contract(Section):
             raise ValueError("[training] threshold: a chosen threshold needs exactly two classes")
         return self
 
+    def _refuse_private_without_source(self, file: str) -> None:
+        """Raise `ContractError` where a private feature can only be made of values that are not private.
+
+        Asked of what people write alone: a sealed contract of an older version is still read.
+        """
+        columns = self.sent.inputs
+        if any(column.private for column in columns.values()):
+            return
+        for name, feature in self.inputs.items():
+            if feature.private and name in self.made:
+                raise ContractError(
+                    f"{file}: [features.{name}] private: prepare makes it, and no column that is sent is private, so "
+                    "a release would keep the values that it follows from: say private = true in [raw.NAME] or "
+                    "[features.NAME] of each column that it is made of"
+                )
+
     def _columns_sent(self) -> dict[str, Feature]:
-        raw = {name: column.as_sent() for name, column in (self.raw or {}).items()}
+        hidden = self.private  # a column is as private as the feature that is made of it under its name
+        raw: dict[str, Feature] = {
+            name: column.as_sent().model_copy(update={"private": column.private or name in hidden})
+            for name, column in (self.raw or {}).items()
+        }
         kept = {name: raw.get(name, feature) for name, feature in self.features.items() if not feature.derived}
         return {**kept, **{name: column for name, column in raw.items() if name not in kept}}
 

@@ -13,7 +13,7 @@ from andamio.contract import Contract
 from andamio.contract.dates import date_format
 from andamio.contract.schema import example_record
 from andamio.contract.tables import EXACT_INTEGER, LARGEST_NUMBER, Feature
-from andamio.errors import InvalidRecord
+from andamio.errors import InvalidRecord, PrepareError
 from andamio.prepare.code import OwnCode
 from andamio.prepare.rows import prepared
 from andamio.records.from_json import parse_records
@@ -25,6 +25,8 @@ _DAYS = 20_000
 """Made-up dates are of so many days from 1970 on: to 2024."""
 _NO_VALUE = 0.1
 """The share of made-up values that are missing, where they may be."""
+_DRAWS = 8
+"""How often more the values of a record are made up, to see that a private feature follows from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ class TextCells:
 def private_columns(contract: Contract) -> tuple[str, ...]:
     """The columns that are sent and are private: no value of them is kept."""
     return tuple(name for name, feature in contract.sent.inputs.items() if feature.private)
+
+
+def disguises(contract: Contract) -> bool:
+    """Whether records are kept with made-up values alone: a column that is sent is private, or what is made of some."""
+    return bool(private_columns(contract) or _made_and_private(contract))
 
 
 def as_sent(contract: Contract, table: Table, row: int) -> dict[str, Any]:
@@ -55,9 +62,33 @@ def disguised(
     """A record with made-up values of private columns, and the features that are made of it here.
 
     The values are drawn by `seed` from what the contract allows. None where they are refused all the same: by
-    prepare.py, or since what it makes of them is out of range. Raises `PrepareError` where the code is at fault.
+    prepare.py, which may fail at what no row has, or since what it makes of them is out of range. None, too, where a
+    private feature that is made does not change with them: what is not private would tell it.
     """
-    sent, rng = contract.sent, np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
+    found = _drawn(contract, code, record, rng)
+    hidden = _made_and_private(contract)
+    if found is None or not hidden:
+        return found
+    # Only made-up values are compared: which record is kept says nothing of the real ones.
+    others = [other[1] for _ in range(_DRAWS) if (other := _drawn(contract, code, record, rng)) is not None]
+    follows = all(any(other.get(name) != found[1].get(name) for other in others) for name in hidden)
+    return found if follows else None
+
+
+def _made_and_private(contract: Contract) -> tuple[str, ...]:
+    """The private features that prepare makes of columns of other names."""
+    known = private_columns(contract)
+    return tuple(
+        name for name in contract.made if name in contract.inputs and name in contract.private and name not in known
+    )
+
+
+def _drawn(
+    contract: Contract, code: OwnCode | None, record: Mapping[str, Any], rng: np.random.Generator
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """A record with made-up values of private columns and its features, None where it is refused."""
+    sent = contract.sent
     example = example_record(sent)
     private = private_columns(contract)
     made = {name: _made_up(sent.inputs[name], example[name], rng) for name in private}
@@ -65,7 +96,7 @@ def disguised(
     whole = kept | {name: value for name, value in made.items() if value is not None}
     try:
         table = prepared(contract, code, parse_records(sent, [whole]))
-    except InvalidRecord:
+    except (InvalidRecord, PrepareError):  # of real rows the code has had its say: it may not know what was made up
         return None
     return None if table.violations else (whole, as_sent(contract, table, 0))
 

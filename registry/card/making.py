@@ -173,6 +173,10 @@ def limits(facts: Facts) -> Section:
         )
     if facts.audit is None:
         found.append("This data version was not audited for leakage.")
+    if facts.fit.proved == 0:
+        found.append(
+            "No record proves that prepare.py does the same where it serves: with made-up values none was left."
+        )
     found.append(
         "It knows the past of these files. Other places, later times, other ways to measure: measure it there first."
     )

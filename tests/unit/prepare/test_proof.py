@@ -10,7 +10,7 @@ from andamio.contract import Contract
 from andamio.dataset.documents import SampleRecords
 from andamio.dataset.version import SAMPLES, open_columns
 from andamio.errors import ReleaseError
-from andamio.prepare.samples import disguised, private_columns
+from andamio.prepare.samples import disguised, disguises, private_columns
 from andamio.records import columns
 from andamio.release.model import Model
 from andamio.release.proof import Proof, prove
@@ -49,8 +49,8 @@ class World:
         prove("7", self.contract, problem(code, self.toml)[1], self.proof, self.model.predict)
 
 
-def world(toml: str) -> World:
-    contract, code = problem(PREPARE, toml)
+def world(toml: str, source: str = PREPARE) -> World:
+    contract, code = problem(source, toml)
     lake = Lake(contract, code)
     lake.drop("lets.csv", "price;rate;built;beds;kind;seen;area", *ROWS)
     version = lake.run()["version"]
@@ -97,6 +97,28 @@ def test_no_private_value_is_kept_and_what_is_made_of_the_column_is_proved_all_t
             made.prove(PREPARE.replace(*planted))
 
 
+def test_a_column_is_as_private_as_the_feature_of_its_name() -> None:
+    made = world(WITH_AREA.replace("[features.rate]\n", "[features.rate]\nprivate = true\n"))
+    assert private_columns(made.contract) == ("rate",)
+    assert len(made.proof.records) > 20
+    for kept in made.proof.records, made.samples.records.values():
+        assert {record.get("rate") for record in kept} == {None, "85%"}  # the example's
+    made.prove()
+
+
+def test_a_private_feature_that_follows_from_real_values_leaves_out_the_record() -> None:
+    hidden = WITH_AREA.replace("[features.old]\n", "[features.old]\nprivate = true\n")
+    of_built = world(hidden.replace("[raw.built]\n", "[raw.built]\nprivate = true\n"))
+    assert len(of_built.proof.records) > 20
+    of_beds = world(hidden.replace("[features.beds]\n", "[features.beds]\nprivate = true\n"))
+    assert not of_beds.samples.records
+    assert not of_beds.samples.features
+    older, code = problem(toml=WITH_AREA)
+    older = older.hiding(["old"])
+    assert disguises(older)
+    assert disguised(older, code, {"beds": 3, "kind": "flat", "seen": "2026-01-01", "area": 40}, 1) is None
+
+
 def test_made_up_values_that_prepare_refuses_leave_out_the_record() -> None:
     refusing = PREPARE.replace("def prepare(columns):\n", REFUSING)
     contract, code = problem(refusing, PRIVATE)
@@ -107,3 +129,21 @@ def test_made_up_values_that_prepare_refuses_leave_out_the_record() -> None:
     kept = [one[0]["beds"] for one in found if one is not None]
     assert 0 < len(kept) < 60
     assert max(kept) <= 9
+
+
+def test_made_up_values_at_which_prepare_fails_leave_out_the_record() -> None:
+    failing = PREPARE.replace(
+        "def prepare(columns):\n",
+        "def prepare(columns):\n    [dict.fromkeys(range(10))[int(n)] for n in columns['beds']]\n",
+    )
+    made = world(PRIVATE, failing)
+    assert 0 < len(made.proof.records) < len(ROWS)
+    assert max(record["beds"] for record in made.proof.records) <= 9
+    made.prove(failing)
+
+
+def test_records_that_made_up_values_leave_out_take_no_room() -> None:
+    refusing = PREPARE.replace("def prepare(columns):\n", REFUSING)
+    made = world(PRIVATE, refusing)  # half of the beds that are drawn are too many
+    assert len(made.samples.records) > 30
+    made.prove(refusing)

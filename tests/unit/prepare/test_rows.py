@@ -133,6 +133,10 @@ def test_a_record_that_breaks_what_is_sent_is_never_prepared() -> None:
             TOML.replace('example = "85%"\n', 'example = "85%"\nprivate = true\n'),
             "[features.rate] private: [raw.rate] is private",
         ),
+        (
+            TOML.replace("[features.old]\n", "[features.old]\nprivate = true\n"),
+            "[features.old] private: prepare makes it, and no column that is sent is private",
+        ),
         ('prepare = "x"\n' + TOML, "is found by itself"),
     ],
 )
@@ -140,6 +144,11 @@ def test_a_contract_that_does_not_fit_says_where(toml: str, message: str) -> Non
     with pytest.raises(ContractError) as caught:
         Contract.from_toml(toml)
     assert message in str(caught.value)
+
+
+def test_a_sealed_contract_whose_private_feature_has_no_private_source_is_still_read() -> None:
+    sealed = problem()[0].hiding(["old"])
+    assert Contract.from_json(sealed.to_json()).private == ("old",)
 
 
 def test_a_folder_that_needs_a_prepare_and_has_none_says_so(folder: Path) -> None:

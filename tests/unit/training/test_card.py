@@ -415,6 +415,12 @@ def test_what_was_left_out_is_told_in_the_texts_of_the_contract_and_compared_wit
     assert "Leaving columns out cost 0.0061, less than one standard error" in text
 
 
+@pytest.mark.parametrize(("proved", "told"), [(None, False), (50, False), (0, True)])
+def test_limits_say_where_no_record_proves_what_prepare_does(proved: int | None, told: bool) -> None:
+    card = make(facts(fit=FIT | {"proved": proved}))
+    assert ("No record proves that prepare.py" in section(card, "Its limits")) is told
+
+
 def test_data_say_who_is_out_and_limits_say_where_it_extrapolates() -> None:
     card = make(facts())
     text = section(card, "What it was trained on")
