@@ -358,8 +358,7 @@ class Contract(Section):
 
         Asked of what people write alone: a sealed contract of an older version is still read.
         """
-        columns = self.sent.inputs
-        if any(column.private for column in columns.values()):
+        if any(column.private and column.available_at_prediction for column in self._columns_sent().values()):
             return
         for name, feature in self.inputs.items():
             if feature.private and name in self.made:

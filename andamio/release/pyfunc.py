@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from andamio.contract import Contract
+from andamio.contract.own_code import find_source, prepare_digest
 from andamio.errors import InvalidRecord, ReleaseError
 from andamio.names import PREPARE_FILE
-from andamio.prepare.code import OwnCode, of_folder
+from andamio.prepare.code import OwnCode, load_for
 from andamio.prepare.rows import prepared
 from andamio.records.encode import encode
 from andamio.records.parse import parse
@@ -75,7 +76,8 @@ def _load_pyfunc(path: str) -> RawRecords:
     folder = Path(path)
     contract = Contract.from_json((folder / CONTRACT).read_bytes())
     answers = answers_of(contract, json.loads((folder / SERVING).read_bytes()))
-    code = of_folder(contract, folder)
-    if code is not None and code.digest != contract.prepare:
+    source = find_source(folder)
+    if source is not None and prepare_digest(source) != contract.prepare:  # before a line of it is run
         raise ReleaseError(f"{folder / PREPARE_FILE}: is not the file that this model was trained with")
+    code = load_for(contract, source, str(folder / PREPARE_FILE))
     return RawRecords(contract, Model(contract, (folder / MODEL).read_bytes()), answers, code)

@@ -88,6 +88,14 @@ def test_a_prepare_py_that_was_changed_in_the_folder_of_a_model_is_refused(tmp_p
         mlflow.pyfunc.load_model(folder)
 
 
+def test_a_prepare_py_that_was_changed_is_not_run_before_it_is_refused(tmp_path: Path) -> None:
+    folder, mark = Path(with_code(tmp_path / "model")), tmp_path / "run"
+    (folder / "prepare.py").write_text(f"open({str(mark)!r}, 'w').close()\n{PREPARE}")
+    with pytest.raises(ReleaseError, match="is not the file that this model was trained with"):
+        mlflow.pyfunc.load_model(str(folder))
+    assert not mark.exists()
+
+
 def test_only_the_prepare_py_that_a_model_was_trained_with_goes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     contract, _ = problem()
     for deployed, goes in ((PREPARE.encode(), True), (PREPARE.replace("+ 1", "+ 2").encode(), False), (None, False)):
