@@ -115,8 +115,7 @@ def _coverage(world: World, size: int, draws: int, seed: int) -> dict[str, str]:
                 held[name].append(float(found.low <= value <= found.high))
         margins = conformal.margins(truth, predicted, LEVEL, log=False)
         truth, predicted, _ = world.draw(rng, NEW_ROWS)
-        low, high = margins.around(predicted)
-        held["prediction"].append(float(np.mean((low <= truth) & (truth <= high))))
+        held["prediction"].append(float(np.mean(conformal.held(truth, margins.around(predicted)))))
     return {name: f"{np.mean(each):.1%}" if each else "none" for name, each in held.items()}
 
 

@@ -29,11 +29,6 @@ LATER = NOW + timedelta(hours=1)
 
 
 @pytest.fixture
-def objects() -> MemoryObjects:
-    return MemoryObjects("models")
-
-
-@pytest.fixture
 def three(objects: MemoryObjects) -> list[str]:
     """Three releases: the one before, the champion, and a challenger."""
     made = [seal_release(objects, heart(), linear_onnx(heart(), favour=favour)) for favour in (0, 1)]

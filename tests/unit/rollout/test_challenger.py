@@ -24,11 +24,6 @@ LATER = NOW + timedelta(hours=1)
 
 
 @pytest.fixture
-def objects() -> MemoryObjects:
-    return MemoryObjects("models")
-
-
-@pytest.fixture
 def two(objects: MemoryObjects) -> tuple[str, str]:
     """A champion, and a release that never served."""
     champion, other = (seal_release(objects, heart(), linear_onnx(heart(), favour=favour)) for favour in (0, 1))

@@ -24,11 +24,6 @@ NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def objects() -> MemoryObjects:
-    return MemoryObjects("models")
-
-
-@pytest.fixture
 def two(objects: MemoryObjects) -> tuple[str, str]:
     """Two releases, promoted one after the other."""
     first, second = (seal_release(objects, heart(), linear_onnx(heart(), favour=favour)) for favour in (0, 1))
