@@ -105,7 +105,7 @@ def test_a_rollback_is_served_within_a_minute_and_the_twin_is_not_promoted_again
     assert heart.request("GET", "/version").json()["release"] == twin
     started = time.monotonic()
     said = clone.ok("rollback", "--reason", "it is wrong").said
-    assert time.monotonic() - started < 2 * SWAP_SECONDS
+    assert time.monotonic() - started < SWAP_SECONDS
     assert f"Release {twin} is withdrawn, and release {before} is champion again." in " ".join(said.split())
     assert _served(heart) == before
     refused = clone.run("promote", twin)

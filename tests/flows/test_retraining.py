@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from infra import asl
 from lambdas.monitor import handler as monitor_handler
 from monitoring.window import Window, iso
 from rollout.retraining import lock
+from rollout.retraining.rule import NEW_RECORDS
 from tests.support.capture import identity
 from tests.support.watched import capture, hospital, watched_release
 
@@ -73,10 +74,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Event]:
     return events
 
 
-def label(cloud: Cloud, count: int | None = None) -> int:
-    """The hospital's own labels of so many predictions, or of all."""
-    truth = hospital("heart-hungary").labels.tolist()[:count]
-    said = [Statement(identity(row), None, "01"[label]) for row, label in enumerate(truth)]
+def label(cloud: Cloud, rows: Collection[int] | None = None) -> int:
+    """The hospital's own labels of these predictions, or of all; how many these are."""
+    truth = [one for one in enumerate(hospital("heart-hungary").labels.tolist()) if rows is None or one[0] in rows]
+    said = [Statement(identity(row), None, "01"[label]) for row, label in truth]
     keep(cloud.lake, said, END - timedelta(minutes=1), "v1")
     return len(truth)
 
@@ -101,7 +102,9 @@ def etl_of(cloud: Cloud) -> Any:
 def test_labels_start_one_training_on_raw_and_captured_records_with_the_reason(
     hungary: Cloud, sent: list[Event]
 ) -> None:
-    count = label(hungary)
+    patients = range(len(hospital("heart-hungary").labels))
+    later = set(patients[::3])
+    count = label(hungary, set(patients) - later)
     ended = hungary.run("monitor", scheduled())
     assert ended.status == "SUCCEEDED", ended.cause
     assert "Start ETL" in hungary.history(ended.arn)
@@ -119,9 +122,13 @@ def test_labels_start_one_training_on_raw_and_captured_records_with_the_reason(
     assert "drift in 1 of the last 1 windows (ca, thal, slope moved most)" in asked["because"]
     assert [event.kind for event in sent if event.kind == "Retraining started"] == ["Retraining started"]
     before = hungary.lake.get(layout.CAPTURED_RECORDS).body
+    more = label(hungary, later)
     again = hungary.run("monitor", scheduled(END + HOUR))
     assert again.status == "SUCCEEDED", again.cause
-    assert again.output["retraining"].startswith("No retraining"), "the cool-down goes on"
+    asked_again = report(hungary, END + HOUR)["retraining"]
+    assert (asked_again["status"], asked_again["missing"]) == ("waiting", []), "no label is missing"
+    assert NEW_RECORDS <= asked_again["new"] <= more
+    assert "the cool-down ends at" in again.output["retraining"]
     assert len(retrainings(hungary)) == 1
     assert hungary.lake.get(layout.CAPTURED_RECORDS).body == before
 
@@ -144,7 +151,7 @@ def test_duplicate_and_replayed_events_and_two_windows_at_once_start_one_trainin
 def test_without_labels_none_starts_and_the_report_and_the_event_say_what_is_missing(
     hungary: Cloud, sent: list[Event]
 ) -> None:
-    label(hungary, 20)
+    label(hungary, range(20))
     ended = hungary.run("monitor", scheduled())
     assert ended.status == "SUCCEEDED", ended.cause
     assert "Claim" not in hungary.history(ended.arn)

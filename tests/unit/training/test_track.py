@@ -175,6 +175,14 @@ def test_run_and_version_are_described_by_the_card_and_name_the_lock_file(tracke
     assert tracker.client.get_registered_model(tracker.name).description
 
 
+def test_run_and_version_say_why_the_watch_started_the_training(tracker, record):
+    why = "Retraining: drift in 2 of the last 3 windows"
+    tracked = tracker(None).log(dataclasses.replace(record, plan=record.plan.model_copy(update={"because": why})))
+    (parent,) = tracker.runs("training")
+    version = tracker.client.get_model_version(tracker.name, tracked.version)
+    assert [tags.get("andamio.because") for tags in (parent.data.tags, version.tags)] == [why, why]
+
+
 def test_a_trial_that_failed_or_was_pruned_ended_like_that_and_says_why(tracker, record):
     metric = record.plan.metric
     others = [
