@@ -20,7 +20,7 @@ from andamio.errors import ReleaseError
 from andamio.records.from_json import parse_records
 from andamio.storage import documents, layout
 from lambdas.capture import handler as capture
-from monitoring import compaction
+from monitoring import captures, compaction
 from monitoring.captures import Wanted, Window, compact_hour, compact_window, read_window
 from monitoring.delivery import read, store
 from tests.support.capture import NOON, PATIENT, RELEASE, delivery, identity, minutes, prediction, rejection
@@ -310,6 +310,25 @@ def test_of_too_many_labels_a_sample_is_read(lake: MemoryObjects) -> None:
     found = window(lake, most_rows=400, wanted=Wanted({identity(number) for number in range(2000)}))
     assert found.captured.rows == pytest.approx(600, rel=0.2)
     assert found.stands_for.sum() == pytest.approx(4000, rel=0.2)
+
+
+def test_a_sample_errs_by_no_more_than_the_page_says(lake: MemoryObjects) -> None:
+    """Of the features of one window, each the error of a share and of a distribution function (Kolmogorov's 95%)."""
+    draw, rows, most = random.Random(3), 4000, 1000
+    lines = [prediction(number, features=PATIENT | {"age": draw.randint(29, 77)}) for number in range(rows)]
+    deliver(lake, lines)
+    compact_window(lake, known, *DAY)
+    exact, sample = (window(lake, most_rows=kept).captured.columns["age"] for kept in (rows, most))
+    assert len(sample) == pytest.approx(most, rel=0.1)
+    shares = np.array([[(side <= age).mean() for age in range(29, 78)] for side in (exact, sample)])
+    errors = np.abs(shares[0] - shares[1])
+    half_width, distance = 1.96 * 0.5 / np.sqrt(len(sample)), 1.36 / np.sqrt(len(sample))
+    assert errors[20] <= half_width
+    assert 0 < errors.max() <= distance
+    page = (HEART_FOLDER.parents[1] / "docs" / "monitoring.md").read_text()
+    scale = np.sqrt(len(sample) / captures.MOST_ROWS)
+    assert f"in a sample of {captures.MOST_ROWS:,} a share is within {100 * half_width * scale:.2f} points" in page
+    assert f"a distribution function within {distance * scale:.3f}" in page
 
 
 def test_what_was_not_drawn_is_counted_and_has_no_row(lake: MemoryObjects) -> None:
