@@ -7,6 +7,8 @@ features that say the same, each looks less important than it is: the other one 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,13 +17,15 @@ from andamio.contract.columns import feature_columns
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
 from andamio.stats import metrics
-from andamio.stats.bootstrap import Scorer, draw, interval_of
+from andamio.stats.bootstrap import Interval
 from andamio.stats.undefined import undefined_as_null
+from training.evaluate import intervals
 from training.evaluate.documents import FeatureImportance, Importance
+from training.evaluate.intervals import Estimate, Rows
 from training.rows import TrainingRows
 
 IMPORTANCE = "importance.json"
-REPEATS, RESAMPLES = 10, 400
+REPEATS = 10
 MOST_ROWS = 5000
 """Rows of the holdout that are shuffled; of more, as many are drawn by seed."""
 
@@ -34,58 +38,75 @@ Floats = NDArray[np.float64]
 def importance(contract: Contract, model: Model, holdout: TrainingRows, threshold: float, seed: int) -> Importance:
     """By how much each feature's shuffling worsens the contract's metric, the most important first.
 
-    `value` is the
-    mean over `repeats` shufflings, positive where the feature helps, whichever way the metric goes. Each draw of
-    the 95% interval takes the rows again (stratified by class, clustered by split key), and the shufflings too, so
-    it holds both kinds of chance. A figure that is undefined on these rows is null.
+    `value` is the mean over `repeats` shufflings, positive where the feature helps, whichever way the metric goes. The
+    95% interval is that of a gain on these rows, where rows of one split key are one observation. It is null where rows
+    are too few for it, and a figure is null that is undefined on these rows.
     """
     rng = np.random.default_rng(seed)
     encoded, labels, keys = holdout.encoded, holdout.labels, np.asarray(holdout.keys, dtype=np.str_)
     if len(labels) > MOST_ROWS:
         taken = np.sort(rng.choice(len(labels), size=MOST_ROWS, replace=False))
         encoded, labels, keys = encoded.take(taken), labels[taken], keys[taken]
-    metric = contract.training.metric
-    scorer = Scorer(metric, contract.positive_index, threshold)
-    names = list(contract.inputs)
-    plain = model.predict(encoded)
-    scorers, places_of = [scorer.on(labels, plain)], [0]
-    for places in feature_columns(contract.inputs).values():
-        unchanged = 0
+    metric, rows = contract.training.metric, Rows.of(labels, keys)
+    each = Rows(labels, np.arange(len(labels)), len(labels))
+
+    def measured(predictions: NDArray[np.floating]) -> Estimate:
+        return intervals.estimate(metric, each, predictions, positive=contract.positive_index, threshold=threshold)
+
+    predictions = model.predict(encoded)
+    plain = measured(predictions)
+    found = []
+    for name, places in feature_columns(contract.inputs).items():
+        worth, unchanged = _Worth(plain, 1 if metrics.higher_is_better(metric) else -1), 0
         for _ in range(REPEATS):
             order = rng.permutation(len(labels))
-            predictions = plain if unchanged == UNCHANGED else model.predict(_shuffled(encoded, places, order))
-            if np.array_equal(predictions, plain):
-                places_of.append(0)
-                unchanged = min(unchanged + 1, UNCHANGED)
-            else:
-                places_of.append(len(scorers))
-                scorers.append(scorer.on(labels, predictions))
-    ones = np.ones((1, len(labels)))
-    score, losses = _losses(np.column_stack([one(ones) for one in scorers])[:, places_of], metric)
-    _, drawn = _losses(draw(scorers, labels, keys, seed, RESAMPLES)[:, places_of], metric)
-    picked = rng.integers(0, REPEATS, size=(RESAMPLES, 1, REPEATS))
-    gains = np.take_along_axis(drawn, picked, axis=2).mean(axis=2)
-    found = [
-        FeatureImportance(
-            feature=name, **undefined_as_null(interval_of(float(losses[0, index].mean()), gains[:, index]))
-        )
-        for index, name in enumerate(names)
-    ]
+            if unchanged < UNCHANGED:
+                shuffled = model.predict(_shuffled(encoded, places, order))
+                if not np.array_equal(shuffled, predictions):
+                    worth.add(measured(shuffled), order)
+                    continue
+            unchanged = min(unchanged + 1, UNCHANGED)
+        interval = worth.interval(rows, predictions.shape[1])
+        found.append(FeatureImportance(feature=name, **undefined_as_null(interval)))
     ranked = sorted(found, key=lambda item: (item.value is None, -(item.value or 0.0)))
     return Importance(
         metric=metric,
         repeats=REPEATS,
         rows=len(labels),
-        score=undefined_as_null(float(score[0])),
+        score=undefined_as_null(plain.value),
         features=ranked,
     )
 
 
-def _losses(scores: Floats, metric: str) -> tuple[Floats, Floats]:
-    """The score itself `[draws]`, and how much worse each shuffling is `[draws, features, repeats]`."""
-    sign = 1 if metrics.higher_is_better(metric) else -1
-    losses = sign * (scores[:, :1] - scores[:, 1:])
-    return scores[:, 0], losses.reshape(len(scores), -1, REPEATS)
+class _Worth:
+    """By how much shufflings of a feature worsen a figure, and what each row does to that.
+
+    `sign` is -1 where less of the figure is better.
+    """
+
+    def __init__(self, plain: Estimate, sign: int) -> None:
+        self._plain, self._sign = plain, sign
+        self._worse, self._grain, self._changed = 0.0, plain.grain, False
+        self._influence = np.zeros(len(plain.influence))
+
+    def add(self, shuffled: Estimate, order: NDArray[np.int64]) -> None:
+        """A shuffling that changed predictions: row `i` was given the value of row `order[i]`."""
+        self._changed = True
+        self._worse += self._sign * (self._plain.value - shuffled.value) / REPEATS
+        self._grain = max(self._grain, shuffled.grain)
+        by_row = self._sign * (self._plain.influence - shuffled.influence) / REPEATS
+        # A row counts for its own score and for the one that was made with its value.
+        self._influence += by_row
+        self._influence[order] += by_row
+
+    def interval(self, rows: Rows, classes: int) -> Interval:
+        """The mean over all shufflings with its interval; exactly 0 where none changed a prediction."""
+        if not self._changed:
+            value = 0.0 * self._plain.value
+            return Interval(value, value, value)
+        if rows.observations < intervals.MIN_OF_GAIN or not rows.enough(classes):
+            return Interval(self._worse, math.nan, math.nan)
+        return intervals.difference(self._worse, rows.total(self._influence), self._grain)
 
 
 def _shuffled(encoded: Encoded, places: tuple[tuple[int, ...], tuple[int, ...]], order: NDArray[np.int64]) -> Encoded:

@@ -13,7 +13,8 @@ figure where that is biased (average precision of a rare class). So each kind of
 - macro averages: the intervals of the classes, put together (Zou & Donner, "Construction of confidence limits about
   effect measures: a general approach", 2008);
 - errors of numbers (mae, pinball, and rmse as the root of a mean; r2 by what each row adds to it): as log loss;
-- gains: as of a mean, from what each row does to the difference.
+- gains: as of a mean, from what each row does to the difference; a feature's importance is the gain over the same rows
+  with the feature shuffled, and counts a row both for its own score and for those that its value was given to.
 
 Rows of one split key are one observation. `benchmarks/coverage.py` measures how often these intervals hold the truth.
 """
@@ -148,11 +149,17 @@ def gain(first: Estimate, second: Estimate, sign: int) -> Interval:
         # Neither is wrong on any row: how far each may be from that bounds the difference.
         ends = sorted((sign * (first.low - second.high), sign * (first.high - second.low)))
         return Interval(value, *ends)
-    influence, grain = sign * (first.influence - second.influence), max(first.grain, second.grain)
-    if not first.grain and bounds.is_rounding(math.sqrt(bounds.variance(influence)), value):
-        return Interval(value, value, value)
     # Half a row more for each side: where no row tells two models apart, another one may (Agresti & Min 2005).
-    # Tails are heavy on both sides, which hides skewness on few rows: the wider of both bounds.
+    return difference(value, sign * (first.influence - second.influence), max(first.grain, second.grain))
+
+
+def difference(value: float, influence: Floats, grain: float) -> Interval:
+    """A difference of two figures of the same rows, from what each observation does to it.
+
+    Tails are heavy on both sides, which hides skewness on few rows: the wider of both bounds.
+    """
+    if not grain and bounds.is_rounding(math.sqrt(bounds.variance(influence)), value):
+        return Interval(value, value, value)
     ends = [*bounds.skewed(value, influence, grain), *(() if grain else bounds.symmetric(value, influence))]
     return Interval(value, min(ends), max(ends))
 
