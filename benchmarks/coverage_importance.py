@@ -1,16 +1,17 @@
-"""How often the 95% interval of a feature's importance holds its true importance: models that are known, drawn holdouts.
+"""How often the 95% interval of a feature's importance holds its true importance: known models, drawn holdouts.
 
     .venv/bin/python -m benchmarks.coverage_importance [--quick]
 
-A model that sees five features, of which two go together and one tells nothing, is fixed; the true importance of each is
-that on 400,000 rows. Holdouts are drawn, and each interval is counted: does it hold the truth? "none" is the share of
-holdouts without an interval, because rows of a class are too few.
+A model that sees five features, of which two go together and one tells nothing, is fixed; the true importance of each
+is that on 400,000 rows. Holdouts are drawn, and each interval is counted: does it hold the truth? "none" is the share
+of holdouts without an interval, because rows of a class are too few.
 """
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from andamio.contract import Contract
 from andamio.records.encode import Encoded, encode
 from andamio.records.parse import parse
+from andamio.release.model import Model
 from andamio.stats import metrics
 from training.evaluate.importance import importance
 from training.rows import TrainingRows
@@ -72,8 +74,8 @@ def draw(rng: np.random.Generator, rows: int, bias: float, contract: Contract, *
     score = values @ WEIGHTS + bias
     labels = score + rng.normal(size=rows) if number else (rng.random(rows) < 1 / (1 + np.exp(-score))).astype(np.int64)
     cells = {name: values[:, place].tolist() for place, name in enumerate(NAMES)}
-    encoded = encode(contract, parse(contract, cells, rows, text=False))
-    return TrainingRows(encoded, labels, tuple(map(str, range(rows))), {})
+    table = parse(contract, cells, rows, text=False)
+    return TrainingRows(encode(contract, table), labels, tuple(map(str, range(rows))), table)
 
 
 def truth(model: Fixed, rows: TrainingRows, contract: Contract, rng: np.random.Generator) -> dict[str, float]:
@@ -121,7 +123,7 @@ def coverage(metric: str, bias: float, size: int, draws: int) -> str:
     held = judged = 0
     for seed in range(draws):
         holdout = draw(rng, size, bias, contract, number=number)
-        for found in importance(contract, model, holdout, 0.5, seed).features:
+        for found in importance(contract, cast(Model, model), holdout, 0.5, seed).features:
             if found.low is not None and found.high is not None and found.feature != "nothing":
                 judged += 1
                 held += found.low <= true[found.feature] <= found.high
