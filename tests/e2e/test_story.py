@@ -14,7 +14,7 @@ import pytest
 
 from andamio.release.pointer import read_pointer
 
-from .conftest import REPO, Clone
+from .conftest import EMULATOR, REPO, Clone
 from .test_verify import NIGHTLY
 
 pytestmark = [
@@ -50,7 +50,7 @@ def fresh() -> Iterator[Clone]:
 
 def test_the_whole_demo_says_what_follows_drift_and_once_more_it_trains_nothing(fresh: Clone) -> None:
     clone = fresh
-    told = subprocess.run(["make", "demo"], cwd=REPO, env=clone.env, capture_output=True, text=True, check=False)
+    told = subprocess.run(["make", "demo", f"EMULATOR={EMULATOR}"], cwd=REPO, env=clone.env, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout + told.stderr
     said = " ".join((told.stderr + told.stdout).split())
     assert [step for step in STEPS if not re.search(step, said)] == [], said
