@@ -143,7 +143,7 @@ def asked(*, deliveries: int = 0, labels: int = 0) -> Asked:
     before = lake.asked, models.asked
     run(END)
     after = lake.asked, models.asked
-    return Asked(*(sum(now) - sum(then) for now, then in zip(zip(*after), zip(*before), strict=True)))
+    return Asked(*(sum(after[bucket][kind] - before[bucket][kind] for bucket in (0, 1)) for kind in range(3)))
 
 
 def machine() -> tuple[int, int]:
@@ -186,7 +186,7 @@ def _million(price: float) -> str:
 
 
 def alarms(count: int) -> str:
-    """A table of what so many alarms cost beside what the watch puts, and two sentences about the first stack and others."""
+    """A table of what so many alarms cost beside what the watch puts, and the sums of a first stack and of others."""
     lines = [
         ("alarms, one metric each, standard resolution", count, prices.ALARM, f"the first {prices.FREE_ALARMS}"),
         ("metrics that the watch puts", WATCH_METRICS, prices.METRIC, f"the first {prices.FREE_METRICS}"),

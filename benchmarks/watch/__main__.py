@@ -41,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if part not in PARTS:
             parser.error(f"no part '{part}': {', '.join(PARTS)}")
         windows, measure = PARTS[part]
-        chosen = {"sizes": options.rows if part in _ROWS else None, "tables": options.tables if part in _TABLES else None}
+        chosen = {
+            "sizes": options.rows if part in _ROWS else None,
+            "tables": options.tables if part in _TABLES else None,
+        }
         text = measure(options.windows or windows, **{name: some for name, some in chosen.items() if some})
         print(f"\n{part}\n\n{text}", flush=True)
         if options.write:
