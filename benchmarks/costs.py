@@ -165,7 +165,7 @@ def watch(cases: Mapping[str, Asked]) -> str:
     gb_second = prices.LAMBDA_GB_SECOND["x86-64"]
     function = SECONDS * MEMORY_GB * gb_second
     fixed = [
-        (f"the function: {SECONDS} s (assumed) at 3,008 MB", f"${gb_second} a GB-second", str(SECONDS), function),
+        (f"the function: {SECONDS} s (assumed) at 3,008 MB", f"${gb_second:.10f} a GB-second", str(SECONDS), function),
         ("calls of the function", _million(prices.LAMBDA_REQUEST), str(calls), calls * prices.LAMBDA_REQUEST),
         ("transitions of the machine", _million(prices.TRANSITION), str(transitions), transitions * prices.TRANSITION),
         ("metrics, put", _million(prices.PUT_METRICS), "1", prices.PUT_METRICS),
