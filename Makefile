@@ -45,8 +45,10 @@ test: install  ## the whole test suite, with a local cloud of its own, and its c
 	@$(PYTHON) -m pytest tests/e2e tests/flows $(DEALT) --cov-append --cov
 	@$(PYTHON) -m pytest tests/conformance --target moto -q
 
-# The demo's path, ETL, training, prediction and batch; the other tests are about permissions and kept state.
-ON_LOCALSTACK := $(addprefix tests/e2e/,test_demo.py test_data.py test_batch_files.py test_verify.py test_trial.py)
+# The demo's path, ETL, training, prediction, batch, the watch and what follows it; the other tests are about permissions
+# and kept state.
+ON_LOCALSTACK := $(addprefix tests/e2e/,test_demo.py test_data.py test_batch_files.py test_watch.py test_verify.py \
+	test_trial.py test_story.py)
 e2e: install  ## the end-to-end tests; EMULATOR=localstack for the demo's path there
 	@ANDAMIO_EMULATOR="$(EMULATOR)" $(PYTHON) -m pytest $(if $(filter localstack,$(EMULATOR)),$(ON_LOCALSTACK),tests/e2e)
 

@@ -6,7 +6,7 @@
     .venv/bin/python -m benchmarks.capture --dollars           # the arithmetic alone
 
 The function is measured without the network: lines are unzipped, checked, zipped again and made into items of the
-table. Costs are list prices of us-east-1 times what was measured here.
+table. Costs are the prices of `benchmarks.prices` times what was measured here.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import numpy as np
 from andamio.adapters.dynamodb import DynamoPredictionStore
 from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
+from benchmarks import prices
 from benchmarks.batch.folder import FolderObjects
 from monitoring.captures import read_window
 from monitoring.compaction import compact_hour
@@ -46,16 +47,6 @@ VCPU_OF_FUNCTION = 512 / 1769
 """The function has 512 MB, and a vCPU is 1,769 MB."""
 WAITING = 0.06
 """Seconds of a delivery for S3 and DynamoDB: assumed."""
-DOLLARS = {
-    "log line, GB": 0.50,
-    "call, million": 0.20,
-    "GB second": 0.0000166667,
-    "S3 put, thousand": 0.005,
-    "table write, million": 0.625,
-    "S3 month, GB": 0.023,
-}
-"""List prices in us-east-1."""
-MONTH = 30 * 86400
 
 
 class NoTable:
@@ -122,17 +113,17 @@ def _dollars(requests: int, size: int, line: int, rate: float) -> None:
     deliveries = requests / size
     seconds = size / rate / VCPU_OF_FUNCTION + WAITING
     month = {
-        "log lines": requests * line / 1e9 * DOLLARS["log line, GB"],
-        "calls": deliveries / 1e6 * DOLLARS["call, million"],
-        "function": deliveries * seconds * 0.5 * DOLLARS["GB second"],
-        "S3 puts": deliveries / 1e3 * DOLLARS["S3 put, thousand"],
-        "table": requests * 2 / 1e6 * DOLLARS["table write, million"],  # the item, and its entry in the index
+        "log lines": requests * line / 1e9 * prices.LOGS_GB,
+        "calls": deliveries * prices.LAMBDA_REQUEST,
+        "function": deliveries * seconds * 0.5 * prices.LAMBDA_GB_SECOND["x86-64"],
+        "S3 puts": deliveries * prices.S3_WRITE,
+        "table": requests * 2 * prices.DYNAMODB_WRITE,  # the item, and its entry in the index
     }
-    parts = ", ".join(f"{name} {MONTH * cost:,.0f}" for name, cost in month.items())
+    parts = ", ".join(f"{name} {prices.MONTH * cost:,.0f}" for name, cost in month.items())
     print(
         f"{requests:,} requests a second, {size} lines a delivery: {deliveries:,.0f} deliveries a second of "
         f"{seconds * 1000:.0f} ms, {deliveries * seconds:.1f} at once. Dollars a month: "
-        f"{MONTH * sum(month.values()):,.0f} ({parts})."
+        f"{prices.MONTH * sum(month.values()):,.0f} ({parts})."
     )
 
 

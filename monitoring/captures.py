@@ -41,7 +41,8 @@ class Window:
     that the release's contract does not take, by (field, code); `duplicates` came more than once, `failures` are of all
     requests, by kind, `durations` of all predictions. `made` are the
     release's predictions by hour, `batches` those that were scored by whatever release; the replies
-    of `asked` of its predictions asked for the true label.
+    of `asked` of its kept predictions asked for the true label. Each row had its `chances` `[rows]` to be read of what
+    is kept.
     """
 
     captured: Captured
@@ -59,6 +60,7 @@ class Window:
     durations: dict[str, int] = field(default_factory=dict)
     made: dict[datetime, int] = field(default_factory=dict)
     asked: int = 0
+    chances: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     batches: frozenset[str] = frozenset()
 
     @property
@@ -144,7 +146,7 @@ def read_window(
         truths = sum(source.summary.truths for source in sources if source.rows is not None)
         asked = min(1.0, most_rows / max(1, len(wanted.predictions) + len(wanted.records) + truths))
     batches: list[pa.RecordBatch] = []
-    sampled, stands_for = [np.zeros(0, dtype=np.bool_)], [np.zeros(0)]
+    sampled, stands_for, read = [np.zeros(0, dtype=np.bool_)], [np.zeros(0)], [np.zeros(0)]
     with TemporaryDirectory(prefix="window-") as folder:
         for source in sources:
             if source.rows is None or not source.rows.kept:
@@ -156,6 +158,7 @@ def read_window(
                 batches.append(batch if inside.all() else batch.filter(pa.array(inside)))
                 sampled.append(drawn[inside])
                 stands_for.append(1 / (kept * chances[inside]))
+                read.append(chances[inside])
         captured = columns.from_arrow(contract, batches)
     return Window(
         captured=captured,
@@ -173,6 +176,7 @@ def read_window(
         durations=dict(durations),
         made=dict(made),
         asked=labels_asked,
+        chances=np.concatenate(read),
         batches=frozenset(source.of for source in sources if not source.of.endswith(".json")),
     )
 

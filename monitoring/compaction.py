@@ -24,6 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from andamio import names
@@ -109,6 +110,7 @@ class _Release:
         self.contract, self.version = contract, version
         self.file = files.RowsFile(path, columns.schema(contract))
         self.pending: list[Line] = []
+        self.asked = 0
         self._numbers = array("Q")
         self._limit = ALL
 
@@ -128,9 +130,10 @@ class _Release:
         if self._limit == ALL:
             return
         whole, self.file = self.file, files.RowsFile(self.file.path.with_suffix(".drawn"), self.file.schema)
-        with self.file as drawn:
+        self.asked = 0
+        with self.file:
             for batch in files.rows_of(whole.path):
-                drawn.add(files.drawn(batch, _PURPOSE, self._limit))
+                self._add(files.drawn(batch, _PURPOSE, self._limit))
 
     def _draw(self) -> None:
         if len(self._numbers) > MOST_KEPT:
@@ -152,9 +155,13 @@ class _Release:
         rows = np.array([row for row in range(len(known)) if row not in bad], dtype=np.int64)
         kept = [known[row] for row in rows.tolist()]
         if kept:
-            self.file.add(self._batch(table.take(rows), kept))
+            self._add(self._batch(table.take(rows), kept))
 
-    def _batch(self, table: Table, lines: Sequence[Line]) -> Any:
+    def _add(self, batch: pa.RecordBatch) -> None:
+        self.file.add(batch)
+        self.asked += batch.column("audit").to_pylist().count(True)
+
+    def _batch(self, table: Table, lines: Sequence[Line]) -> pa.RecordBatch:
         labels, probabilities = _answers(self.contract.task, lines)
         times = [datetime.fromisoformat(line["time"]).astimezone(UTC).replace(tzinfo=None) for line in lines]
         return columns.to_arrow(
@@ -206,7 +213,6 @@ class _Compaction:
         self.releases: dict[str, _Release] = {}
         self.made: Counter[str] = Counter()
         self.drawn: Counter[str] = Counter()
-        self.asked: Counter[str] = Counter()
         self.validated: Counter[str] = Counter()
         self.rejected: Counter[str] = Counter()
         self.faults: Faults = Counter()
@@ -239,7 +245,7 @@ class _Compaction:
                     drawn=self.drawn[version],
                     kept=self.releases[version].file.rows if version in self.releases else 0,
                     share=_chance(made, self.drawn[version], share),
-                    asked=self.asked[version],
+                    asked=self.releases[version].asked if version in self.releases else 0,
                 )
                 for version, made in sorted(self.made.items())
             ),
@@ -260,7 +266,6 @@ class _Compaction:
         self._ids.add(known)
         version = line["model"]["version"]
         self.made[version] += 1
-        self.asked[version] += line.get("audit") is True
         self.validated[str(line.get("validated_by", version))] += 1
         if isinstance(took := line.get("duration_ms"), int | float):
             self._durations[duration_bin(took)] += 1

@@ -39,7 +39,7 @@ class Evidence:
     `other_releases` are predictions of others, `unreadable` kept records that its contract does not take.
     `capture_lag` and `silent_since` are as `Arrivals` has them. `truth` `[rows]` are labels that came for these
     predictions, or none. `labelled` are predictions that became due a label in these hours, with those that
-    came: of these predictions `asked` ones asked for their label in the reply, and `answered` of them have one.
+    came: of those that are kept `asked` ones asked for their label in the reply, and `answered` of them have one.
     `orphans` are labels for no prediction, `late` ones came when no window looks at their prediction any more.
     """
 
@@ -147,9 +147,15 @@ def read(
         labelled=_labelled(contract.task, due_found, joined, window.end, waiting),
         orphans=joined.orphans,
         late=joined.late,
-        asked=0 if settings.capture == "none" else due_found.asked,  # no row is kept there that a label could be of
-        answered=int(due.audit[joined.rows].sum()),
+        asked=due_found.asked,
+        answered=_answered(due_found, joined),
     )
+
+
+def _answered(found: Captures, joined: Joined) -> int:
+    """How many kept predictions asked for their label and have it: estimated where not all that have one are read."""
+    rows = joined.rows[found.captured.audit[joined.rows]]
+    return min(found.asked, round(float((1 / found.chances[rows]).sum())))
 
 
 def _lookup(window: Window, settings: Monitor, batch: Batch, elsewhere: Elsewhere, *, batches: bool) -> Lookup | None:

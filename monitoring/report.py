@@ -81,8 +81,8 @@ class Labels(Part):
     """Labels that came for predictions that are judged, and others.
 
     `orphans` have a prediction that is not found in time, `elsewhere` one that was made before the hours that a window
-    looks at: they came later than `[monitor] label_delay_hours` lets expect. Of the predictions that are judged `asked`
-    ones asked for their label in the reply (`[monitor] audit_share`), and `answered` of them have one.
+    looks at: they came later than `[monitor] label_delay_hours` lets expect. Of the predictions that are judged and
+    kept `asked` ones asked for their label in the reply (`[monitor] audit_share`), and `answered` of them have one.
     """
 
     joined: int

@@ -21,8 +21,8 @@ class ReleaseRows(Part):
     """The predictions of one release.
 
     There were `made` of them, `drawn` of these to be kept with their record; of them `kept` are, others cannot be read
-    or are more than a file takes. `share` is the chance that each had to be kept. The replies of `asked` predictions
-    asked for the true label (`[monitor] audit_share`).
+    or are more than a file takes. `share` is the chance that each had to be kept. The replies of `asked` of the kept
+    ones asked for the true label (`[monitor] audit_share`).
     """
 
     version: str

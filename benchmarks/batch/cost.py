@@ -1,7 +1,6 @@
 """What a hundred million rows take and cost on AWS, out of the measured rate of one worker. Arithmetic, no measurement.
 
-List prices of us-east-1 in November 2026 as this project assumes them, in US dollars: look them up before you
-rely on a figure. Free tiers are left out.
+Prices are those of `benchmarks.prices`.
 """
 
 from __future__ import annotations
@@ -9,16 +8,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-LAMBDA_GB_SECOND = {"x86-64": 0.0000166667, "arm64": 0.0000133334}
-LAMBDA_REQUEST = 0.20 / 1e6
+from benchmarks.prices import DYNAMODB_WRITE, LAMBDA_GB_SECOND, LAMBDA_REQUEST, S3_READ, S3_WRITE, TRANSITION
+
 MEMORY_GB = 3008 / 1024
-TRANSITION = 25 / 1e6
-"""A state transition of a standard workflow; the children of the map are standard workflows."""
 TRANSITIONS_A_SHARD, TRANSITIONS_A_BATCH = 3, 12
-S3_WRITE, S3_READ = 5 / 1e6, 0.4 / 1e6
+"""The children of the map are standard workflows."""
 S3_WRITES_A_SHARD, S3_READS_A_SHARD = 3, 8
-DYNAMODB_WRITE = 0.625 / 1e6
-"""A write unit on demand: an item of up to 1 KB into the table; another one for the index by record id."""
 TABLE_WRITES_A_SECOND = 40_000
 """The default limit of a table in most regions; a new table on demand begins at a tenth of it."""
 

@@ -25,7 +25,7 @@ PARTS: dict[str, tuple[int, Callable[..., str]]] = {
     "scale": (scale.CURVE[-1], scale.curve),
 }
 """By name, how many windows of each kind are drawn (of `scale` rows of the largest one), and what makes the table."""
-_CHOOSE = ("alarms", "detection")
+_ROWS, _TABLES = ("alarms", "detection", "labels", "others"), ("alarms", "detection", "labels")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,14 +34,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all where none is named")
     parser.add_argument("--windows", type=int, help="windows drawn of each kind; of scale: rows")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
-    parser.add_argument("--rows", type=int, nargs="+", help=f"of {' and '.join(_CHOOSE)}: the sizes that are measured")
-    parser.add_argument("--tables", nargs="+", choices=alarms.TABLES, help="and the tables")
+    parser.add_argument("--rows", type=int, nargs="+", help=f"of {', '.join(_ROWS)}: the sizes that are measured")
+    parser.add_argument("--tables", nargs="+", choices=alarms.TABLES, help=f"of {', '.join(_TABLES)}: the tables")
     options = parser.parse_args(arguments)
     for part in options.parts or PARTS:
         if part not in PARTS:
             parser.error(f"no part '{part}': {', '.join(PARTS)}")
         windows, measure = PARTS[part]
-        chosen = {"tables": options.tables, "sizes": options.rows} if part in _CHOOSE else {}
+        chosen = {
+            "sizes": options.rows if part in _ROWS else None,
+            "tables": options.tables if part in _TABLES else None,
+        }
         text = measure(options.windows or windows, **{name: some for name, some in chosen.items() if some})
         print(f"\n{part}\n\n{text}", flush=True)
         if options.write:

@@ -3,16 +3,18 @@
     EVIDENTLY_PYTHON benchmarks/watch/contestant.py evidently windows.pickle
 
 The file holds `[(name, reference, window)]`, columns by name. One line of JSON: alarms by name, of each window, and the
-tool's version.
+tool's version, the seconds of the processor that the comparisons took, and the most memory, in MB, that it had.
 """
 
 from __future__ import annotations
 
 import json
 import pickle
+import resource
 import sys
 import time
 import warnings
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -47,15 +49,19 @@ def main() -> None:
     tool, file = sys.argv[1], Path(sys.argv[2])
     detect = {"evidently": evidently, "nannyml": nannyml}[tool]
     found: dict[str, list[dict[str, bool]]] = {}
-    started = time.process_time()
+    import_module(tool)
+    seconds = 0.0
     for name, *sides in pickle.loads(file.read_bytes()):
         frames = [pd.DataFrame(side) for side in sides]
         for frame in frames:
             for column in frame.columns:
                 if frame[column].dtype == object:
                     frame[column] = frame[column].mask(frame[column] == "", None)
+        started = time.process_time()
         found.setdefault(name, []).append(detect(*frames))
-    print(json.dumps({"version": version(tool), "seconds": time.process_time() - started, "alarms": found}))
+        seconds += time.process_time() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"version": version(tool), "seconds": seconds, "peak_mb": peak, "alarms": found}))
 
 
 if __name__ == "__main__":

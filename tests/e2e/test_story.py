@@ -14,11 +14,12 @@ import pytest
 
 from andamio.release.pointer import read_pointer
 
-from .conftest import REPO, Clone
+from .conftest import EMULATOR, REPO, Clone
 from .test_verify import NIGHTLY
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.timeout(1800),  # a demo with a training more
     pytest.mark.skipif(not NIGHTLY, reason="a local cloud and a whole demo more: every night, and in `make e2e`"),
 ]
 
@@ -50,7 +51,9 @@ def fresh() -> Iterator[Clone]:
 
 def test_the_whole_demo_says_what_follows_drift_and_once_more_it_trains_nothing(fresh: Clone) -> None:
     clone = fresh
-    told = subprocess.run(["make", "demo"], cwd=REPO, env=clone.env, capture_output=True, text=True, check=False)
+    told = subprocess.run(
+        ["make", "demo", f"EMULATOR={EMULATOR}"], cwd=REPO, env=clone.env, capture_output=True, text=True, check=False
+    )
     assert told.returncode == 0, told.stdout + told.stderr
     said = " ".join((told.stderr + told.stdout).split())
     assert [step for step in STEPS if not re.search(step, said)] == [], said

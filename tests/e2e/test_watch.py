@@ -22,7 +22,7 @@ from andamio.release.release import Release
 from andamio.storage import documents, layout
 from monitoring.report import LatestReport, Report
 
-from .conftest import EMULATOR, HEART, Clone, Deployed, until
+from .conftest import HEART, Clone, Deployed, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("demo")]
 
@@ -112,7 +112,6 @@ def test_five_hundred_familiar_records_stay_silent(clone: Clone, heart: Deployed
     assert heart.bucket("lake").head(report.page).size > 100_000
 
 
-@pytest.mark.skipif(EMULATOR == "localstack", reason="the alarm's way to a queue is tested on ministack")
 def test_the_hungarian_hospital_rings_with_what_moved_in_the_right_order(
     clone: Clone, heart: Deployed, twin: str
 ) -> None:

@@ -17,7 +17,7 @@ from andamio.contract.tables import Batch, Monitor
 from andamio.feedback import Statement, keep
 from andamio.release.release import Release
 from andamio.storage import layout
-from monitoring import evidence, words
+from monitoring import compaction, evidence, words
 from monitoring.captures import compact_hour, read_window
 from monitoring.delivery import read, store
 from monitoring.evidence import Evidence
@@ -134,24 +134,56 @@ def test_labels_of_a_large_window_all_count_and_drift_is_of_the_sample(
     assert (found.truth >= 0).sum() < 40
 
 
-def test_predictions_chosen_for_a_label_are_counted_whether_their_record_was_kept_or_not(
-    world: World,
-) -> None:
+def test_predictions_chosen_for_a_label_are_counted_where_a_label_can_count(world: World) -> None:
     kept = [prediction(number, audit=number < 5) for number in range(8)]
     others = [prediction(number, audit=number < 10, features=None) for number in range(8, 12)]
     store(read(delivery([*kept, *others]), HEART), HEART, world.lake, world.table)
     compact_hour(world.lake, lambda version: HEART, NOON)
     world.say([1, 2, 6], NOON + minutes(30))
     found = world.read(Window(NOON, NOON + HOUR))
-    assert (found.asked, found.answered) == (7, 2)
+    assert (found.asked, found.answered) == (5, 2), "there is no record that a label of the others could be of"
     later = Window(NOON + 2 * HOUR, NOON + 3 * HOUR)
     found = world.read(later, window_hours=1, label_delay_hours=2)
-    assert (found.asked, found.answered) == (7, 2), "when their labels are due"
+    assert (found.asked, found.answered) == (5, 2), "when their labels are due"
     assert world.read(later).asked == 0
     assert [*words.of_asked(7, 2)] == [
         "Of 7 predictions that were chosen to be labelled ([monitor] audit_share) 2 have a label, and 5 wait for one."
     ]
     assert not [*words.of_asked(2, 2)]
+
+
+@pytest.mark.parametrize(("kept", "read_of_window"), [(400, 10_000), (400, 200), (10_000, 200)])
+def test_where_every_chosen_prediction_has_its_label_none_waits_however_few_are_kept_and_compared(
+    world: World, monkeypatch: pytest.MonkeyPatch, kept: int, read_of_window: int
+) -> None:
+    monkeypatch.setattr(compaction, "MOST_KEPT", kept)
+    monkeypatch.setattr(compaction, "_SPARE", 50)
+    monkeypatch.setattr(compaction, "_CHUNK", 64)
+    monkeypatch.setattr(evidence, "read_window", partial(read_window, most_rows=read_of_window))
+    chosen = range(0, 2000, 20)
+    lines = [prediction(number, audit=number in chosen) for number in range(2000)]
+    store(read(delivery(lines), HEART), HEART, world.lake, world.table)
+    compact_hour(world.lake, lambda version: HEART, NOON)
+    world.say(chosen, NOON + minutes(30))
+    found = world.read(Window(NOON, NOON + HOUR))
+    assert found.asked == found.answered == (100 if kept > 2000 else pytest.approx(20, abs=15))
+    world.say([20 * number + 1 for number in range(50)], NOON + minutes(31))
+    assert world.read(Window(NOON, NOON + HOUR)).answered == found.asked, "labels of others are no answers"
+
+
+def test_of_more_labels_than_a_window_reads_the_answers_are_estimated(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "read_window", partial(read_window, most_rows=500))
+    lines = [prediction(number, audit=number % 2 == 0) for number in range(2000)]
+    store(read(delivery(lines), HEART), HEART, world.lake, world.table)
+    compact_hour(world.lake, lambda version: HEART, NOON)
+    world.say([number for number in range(2000) if number % 4 < 3], NOON + minutes(30))
+    found = world.read(Window(NOON, NOON + HOUR))
+    assert found.labelled is not None
+    assert (found.labelled.labels >= 0).sum() < 800
+    assert found.asked == 1000
+    assert found.answered == pytest.approx(1000, abs=5 * np.sqrt(2000))
 
 
 TOMORROW = Window(NOON + 25 * HOUR, NOON + 49 * HOUR)
