@@ -4,11 +4,11 @@
     python -m benchmarks.racing replay scores/ --write
 
 `measure` fits every trial on each share of train that a rung may have, in the folds of the first drawing, and on all of
-train in every fold. Of each fold it notes CPU seconds, on one thread, and the score on each larger share: a file a table.
-What was measured is not fitted again. `replay` takes these results through `racing.judge`, rung by rung, and compares
-with the full search: what both cost, and by how much the race's choice is behind, cross-validated on all rows in every
-fold. A fold that was fitted on all rows at one rung costs nothing at the next. One search is one sample, so each rule
-is replayed on many: subsets of a table's trials, drawn with a fixed seed. They overlap, so they are not as many
+train in every fold. Of each fold it notes CPU seconds, on one thread, and the score on each larger share. What was
+measured is not fitted again. `replay` takes these results through `racing.judge`, rung by rung, and compares with the
+full search: what both cost, and by how much the race's choice is behind, cross-validated on all rows in every fold. A
+fold that was fitted on all rows at one rung costs nothing at the next. One search is one sample, so each rule is
+replayed on many: subsets of a table's trials, drawn with a fixed seed. They overlap, so they are not as many
 independent searches.
 """
 
@@ -147,7 +147,7 @@ def measure(file: Path, name: str, rows: int, families: Sequence[str], trials: i
     for spec in specs:
         if spec.id in known:
             continue
-        at = []
+        at: list[dict[str, Any]] = []
         for share, kept in zip(SHARES, shares, strict=True):
             fitting: list[float] = []
             predicting: list[float] = []

@@ -123,10 +123,10 @@ class TrainingPlan(Document, Identity):
     """`plan.json`: what a run will do.
 
     `split` is the digest of the split, `folds` that of `folds.npy`, `rows` are those of train, `started` is a time (ISO
-    8601, UTC). `places` is the digest of `places.npy`, null where train is too small for samples of it; `rungs` are what
-    trials are given before they get all of it, least first, and none where trials do not race. `computing`
-    is null in a plan of an earlier version, whose run is computed by functions. `because` says why the watch started
-    the run, null where a person or new data did.
+    8601, UTC). `places` is the digest of `places.npy`, null where train is too small for samples; `rungs` are what
+    trials are given before they get everything, and none where they do not race. `computing` is null in a plan of an
+    earlier version, whose run is computed by functions. `because` says why the watch started the run, null where a
+    person or new data did.
     """
 
     run: str
@@ -141,11 +141,6 @@ class TrainingPlan(Document, Identity):
     rungs: list[ReadRung] = Field(default_factory=list)
     computing: Computing | None = None
     because: str | None = None
-
-    def place_of(self, trial: TrialSpec) -> int:
-        """The place of a trial's rung among the rungs; their number, of one that is given everything."""
-        here = (place for place, rung in enumerate(self.rungs) if rung.of(trial.trial) == trial.id)
-        return next(here, len(self.rungs))
 
 
 class TrialSpec(Part):

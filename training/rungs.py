@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -21,6 +22,11 @@ class Rung(Part):
     def of(self, trial: str) -> str:
         """The id that a trial has here."""
         return f"{trial}.{self.rows}.{self.folds}"
+
+
+def place_of(trial: str, rungs: Sequence[Rung]) -> int:
+    """The place of the rung that a trial's id names; the number of rungs where it names none."""
+    return next((place for place, rung in enumerate(rungs) if trial.endswith(rung.of(""))), len(rungs))
 
 
 def _of_rows(value: Any) -> Any:

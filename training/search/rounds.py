@@ -32,6 +32,7 @@ from training.documents import (
 from training.events import RoundResultSummary, RoundTrialsSummary, TrialSummary
 from training.families.spaces import BASELINES, BASELINES_OF_NUMBERS, PLAIN, PLAIN_OF_NUMBERS, PLAINS, Space, space_of
 from training.run import CONTINUE, ENOUGH, Run, lost_file, round_result_file, round_trials_file, trial_file
+from training.rungs import place_of
 from training.search import racing, suggest
 from training.search.suggest import Suggestion
 
@@ -179,7 +180,7 @@ def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: dat
         promoted: list[TrialSpec] = []
         if plan.rungs and why:
             at = offered if not first_rung else _of_first_rung(run, plan, study)
-            place = 0 if first_rung else max(map(plan.place_of, specs), default=len(plan.rungs))
+            place = 0 if first_rung else max((place_of(spec.id, plan.rungs) for spec in specs), default=len(plan.rungs))
             promoted = _promoted(run, plan, at, place, number) if place < len(plan.rungs) else []
             found = best([_study_trial(result) for result in at], plan.metric)
             why = "" if promoted else f"the race is over: {len(offered)} of {len(study)} trials got all rows and folds"

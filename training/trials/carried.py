@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from training.documents import TRIAL, ScoredTrial, TrainingPlan, TrialSpec
 from training.npy import from_npy
 from training.run import Run, scores_file, trial_file
+from training.rungs import place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ def carried(run: Run, plan: TrainingPlan, spec: TrialSpec) -> Carried | None:
 
     A trial that did not fit into its function was given fewer rows than its rung says: nothing of it is carried.
     """
-    place = plan.place_of(spec)
+    place = place_of(spec.id, plan.rungs)
     if spec.baseline or not place or plan.rungs[place - 1].rows < plan.rows:
         return None
     rung = plan.rungs[place - 1]
