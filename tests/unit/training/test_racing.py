@@ -149,7 +149,7 @@ def test_a_replayed_fold_of_all_rows_is_paid_for_once():
 OVER_ROWS, OVER_FOLDS = ((1 / 3, 3),), ((1 / 2, 2), (1.0, 3))
 
 
-@pytest.fixture(params=[OVER_ROWS, OVER_FOLDS], ids=["rows", "folds"])
+@pytest.fixture(params=[OVER_FOLDS])
 def race(request, monkeypatch):
     """A planned run on fruit that races, though it is small: six trials, three a round."""
     monkeypatch.setattr(sample, "SAMPLED_FROM", 100)
@@ -165,6 +165,7 @@ def race(request, monkeypatch):
     return lake, models, Run(written.run, models)
 
 
+@pytest.mark.parametrize("race", [OVER_ROWS, OVER_FOLDS], ids=["rows", "folds"], indirect=True)
 def test_every_trial_of_a_race_ends_with_one_result_and_the_best_get_everything(race):
     lake, models, run = race
     told = searched(lake, models, run.id)
@@ -196,7 +197,6 @@ def test_every_trial_of_a_race_ends_with_one_result_and_the_best_get_everything(
     assert fit(lake, models, run.id).trial in names(full)
 
 
-@pytest.mark.parametrize("race", [OVER_FOLDS], indirect=True)
 def test_a_fold_of_all_rows_is_fitted_once_and_its_result_is_what_fitting_it_again_gives(race, monkeypatch):
     lake, models, run = race
     fits = []
@@ -217,7 +217,6 @@ def test_a_fold_of_all_rows_is_fitted_once_and_its_result_is_what_fitting_it_aga
         np.testing.assert_array_equal(again.out_of_fold, from_npy(run.read(scores_file(each.id), each.scores, "trial")))
 
 
-@pytest.mark.parametrize("race", [OVER_FOLDS], indirect=True)
 def test_a_trial_that_does_not_fit_its_function_at_the_end_carries_nothing(race, monkeypatch):
     lake, models, run = race
     for number in (1, 2, 3):
@@ -238,7 +237,6 @@ def test_a_trial_that_does_not_fit_its_function_at_the_end_carries_nothing(race,
     assert max(fits) < 100, "every fold has the fewer rows"
 
 
-@pytest.mark.parametrize("race", [OVER_FOLDS], indirect=True)
 def test_an_execution_that_is_started_again_decides_the_same(race):
     lake, models, run = race
     first = copied(models)
