@@ -1,4 +1,4 @@
-"""Racing: trials start with few rows, and those that fall behind end there (successive halving).
+"""Racing: trials start with few rows or few folds, and those that fall behind end there (successive halving).
 
 Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", 2016. Of the trials
 of a rung a quarter goes on, and of that quarter none that is behind the best by more than its noise. Who would be
@@ -16,14 +16,16 @@ from andamio.stats.figures import figure
 from andamio.stats.metrics import higher_is_better
 from training.documents import ScoredTrial
 from training.families.spaces import PLAINS
+from training.trials.sample import LARGE_FROM
 from training.trials.selection import Score, error_of_difference
 
 KEPT = 4
 """One trial of so many goes on to the next rung."""
 FEWEST = 2
 """At least so many go on."""
-NOISE = 1.0
-"""Standard errors of a difference that a trial may be behind."""
+NOISE, LARGE_NOISE = 1.0, 2.0
+"""Standard errors of a difference that a trial may be behind, on fewer rows of train than `LARGE_FROM` and on more: rungs of
+few rows see less of how learning curves cross."""
 WIDER = {2: 2.71, 3: 1.34, 4: 1.1}
 """Of so few folds a standard error is known so badly that it counts for more: by Student's t, where two of them on five
 folds are as much as so many times two on fewer."""
@@ -47,13 +49,14 @@ def judge(results: Sequence[ScoredTrial], metric: str, rows: int, repeats: int) 
     if not ranked:
         return Verdict([], {})
     best = ranked[0]
+    allowed = NOISE if rows < LARGE_FROM else LARGE_NOISE
     behind = {trial.id: sign * (best.mean - trial.mean) for trial in ranked}
     noise = {trial.id: _noise(best, trial, repeats) for trial in ranked}
     first = ranked[: max(FEWEST, math.ceil(len(ranked) / KEPT))]
     near = [trial for trial in ranked if behind[trial.id] <= noise[trial.id]]
     simplest = min(near, key=lambda trial: (trial.simplicity, trial.columns, trial.size_bytes))
     kept = {best.id, simplest.id}
-    kept |= {trial.id for trial in first if behind[trial.id] <= NOISE * noise[trial.id]}
+    kept |= {trial.id for trial in first if behind[trial.id] <= allowed * noise[trial.id]}
     kept |= {trial.id for trial in ranked if trial.trial in PLAINS}
     return Verdict(
         [trial for trial in ranked if trial.id in kept],

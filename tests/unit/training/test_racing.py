@@ -88,6 +88,15 @@ def test_who_is_behind_by_more_than_its_noise_does_not_go_on_for_its_rank_alone(
     assert names(racing.judge(results, "roc_auc", 20_000, 1).promoted) == ["mlp-0001"]
 
 
+def test_on_many_rows_a_trial_may_be_behind_by_twice_its_noise():
+    apart = [0.0077 * step for step in (-1, -0.5, 0, 0.5, 1)]
+    near = at_a_rung("mlp-0002", 0.89, folds=[0.89 + each for each in apart])
+    results = [at_a_rung("mlp-0001", 0.9, folds=[0.9] * 5), near]
+    assert 0.01 / racing._noise(*results, 1) == pytest.approx(1.5, abs=0.01)
+    assert names(racing.judge(results, "roc_auc", 74_999, 1).promoted) == ["mlp-0001"]
+    assert names(racing.judge(results, "roc_auc", 75_000, 1).promoted) == ["mlp-0001", "mlp-0002"]
+
+
 def test_the_simplest_within_noise_goes_on_whatever_its_rank():
     results = [at_a_rung(f"mlp-{place:04d}", 0.9 - place / 1e6, noise=0.01 * (1 + place % 2)) for place in range(8)]
     results.append(at_a_rung("extra_trees", 0.899, simplicity=2, noise=0.01))
