@@ -24,8 +24,8 @@ KEPT = 4
 FEWEST = 2
 """At least so many go on."""
 NOISE, LARGE_NOISE = 1.0, 2.0
-"""Standard errors of a difference that a trial may be behind, on fewer rows of train than `LARGE_FROM` and on more: rungs of
-few rows see less of how learning curves cross."""
+"""Standard errors of a difference that a trial may be behind, on fewer rows of train than `LARGE_FROM` and on more:
+rungs of few rows see less of how learning curves cross."""
 WIDER = {2: 2.71, 3: 1.34, 4: 1.1}
 """Of so few folds a standard error is known so badly that it counts for more: by Student's t, where two of them on five
 folds are as much as so many times two on fewer."""
