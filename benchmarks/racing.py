@@ -1,14 +1,15 @@
 """What a race would choose and cost, by any rule: replayed from trials that were scored once at every size.
 
-    python -m benchmarks.racing measure scores/ --rows 80000 --tables steps clusters
-    python -m benchmarks.racing replay scores/ --write
+    python -m benchmarks.racing measure scores/ --rows 20000 --tables steps clusters
+    python -m benchmarks.racing replay scores/ --rows 20000 --write racing-folds
 
-`measure` fits every trial on each share of train that a rung may have, and notes CPU seconds, on one thread, and the
-score of each fold on each larger share: a file a table. What was measured is not fitted again. `replay` takes these
-results through `racing.judge`, rung by rung, each rung on some of the folds at that part of the cost of all, and
-compares with the full search: what both cost, and by how much
-the race's choice is behind, cross-validated on all rows. One search is one sample, so each rule is replayed on many:
-subsets of a table's trials, drawn with a fixed seed. They overlap, so they are not as many independent searches.
+`measure` fits every trial on each share of train that a rung may have, in the folds of the first drawing, and on all of
+train in every fold. Of each fold it notes CPU seconds, on one thread, and the score on each larger share. What was
+measured is not fitted again. `replay` takes these results through `racing.judge`, rung by rung, and compares with the
+full search: what both cost, and by how much the race's choice is behind, cross-validated on all rows in every fold. A
+fold that was fitted on all rows at one rung costs nothing at the next. One search is one sample, so each rule is
+replayed on many: subsets of a table's trials, drawn with a fixed seed. They overlap, so they are not as many
+independent searches.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from training.trials.trial import load_places, load_train
 ROWS, TRIALS = (20_000, 80_000), 12
 TABLES = ("steps", "clusters")
 FAMILIES = ("logistic_regression", "random_forest", "hist_gradient_boosting", "mlp")
-SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
 """The shares of train that each trial is fitted on."""
 SUBSETS, OF = 100, 8
 """So many searches are replayed a table, each of so many of its trials: a table of fewer is left out."""
@@ -57,38 +58,38 @@ TINY = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A way to race: the shares of its rungs and the folds scored there, and what `racing.judge` goes by."""
+    """A way to race: the rungs, each a share of train and so many folds of it, and what `racing.judge` goes by."""
 
-    shares: tuple[float, ...]
-    folds: tuple[int, ...]
-    kept: float
-    noise: float
-    fewest: int = 2
+    rungs: tuple[tuple[float, int], ...]
+    kept: float = racing.KEPT
+    noise: float = racing.NOISE
+    fewest: int = racing.FEWEST
 
     def __str__(self) -> str:
         """Cells of the table."""
-        shares = ", ".join(f"1/{1 / share:g}" for share in self.shares)
-        return f"{shares} | {', '.join(map(str, self.folds))} | 1 of {self.kept:g} | {self.noise:g}"
+        rungs = ", ".join(f"{folds} of {f'1/{1 / share:g}' if share < 1 else 'all'}" for share, folds in self.rungs)
+        return f"{rungs} | 1 of {self.kept:g} | {self.noise:g}"
 
 
-SET = Rule(sample.SHARES, (sample.FOLDS,) * len(sample.SHARES), racing.KEPT, racing.NOISE, racing.FEWEST)
+SET = (Rule(sample.STEPS), Rule(sample.LARGE_STEPS, noise=racing.LARGE_NOISE))
 RULES = tuple(
     dict.fromkeys(
         (
-            SET,
-            *(Rule((1 / 8, 1 / 2), both, 4, 2.0) for both in ((5, 5), (5, 3), (3, 2), (2, 2))),
-            *(Rule((1 / 8, 1 / 2), (3, 3), kept, 2.0) for kept in (3, 2)),
-            *(Rule((1 / 8, 1 / 2), (3, 3), 4, noise) for noise in (1.5, 3.0)),
-            *(
-                Rule((first, more), both, 4, 2.0)
-                for first, more in ((1 / 16, 1 / 4), (1 / 4, 1 / 2))
-                for both in ((5, 5), (3, 3))
-            ),
-            *(Rule((share,), (scored,), 4, 2.0) for share in (1 / 16, 1 / 8, 1 / 4) for scored in (5, 3)),
+            *SET,
+            *(Rule(sample.STEPS, noise=noise) for noise in (0.5, 2.0)),
+            Rule(sample.LARGE_STEPS),
+            *(Rule(sample.STEPS, kept=kept) for kept in (3, 6)),
+            *(Rule(((1.0, folds), (1.0, more))) for folds, more in ((2, 3), (2, 5), (3, 5))),
+            *(Rule(((1 / 2, folds), (1.0, more))) for folds, more in ((2, 2), (2, 5), (3, 3))),
+            *(Rule(((1 / 4, folds), (1.0, 3))) for folds in (2, 3)),
+            *(Rule(((1 / 4, folds), (1 / 2, folds), (1.0, 3))) for folds in (2, 3)),
+            *(Rule(((1 / 8, 3), (1 / 2, folds), (1.0, folds))) for folds in (2, 3)),
+            Rule(((1 / 8, 3), (1.0, 3))),
+            *(Rule(((share, folds),)) for share, folds in ((1 / 2, 2), (1 / 2, 3), (1.0, 2), (1.0, 3))),
         )
     )
 )
-"""What is compared: the rule that is set first."""
+"""What is compared: first the rules that are set, for tables of fewer than `sample.LARGE_FROM` rows and of more."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tables", nargs="+", choices=NAMES, default=list(TABLES))
     parser.add_argument("--families", nargs="+", choices=list(SPACES), default=list(FAMILIES))
     parser.add_argument("--trials", type=int, default=TRIALS)
-    parser.add_argument("--write", action="store_true", help="put the table into RESULTS.md")
+    parser.add_argument("--write", metavar="NAME", help="put the table into RESULTS.md, under this name")
     given = parser.parse_args(arguments)
     if given.mode == "measure":
         given.folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = replay({named: trials for named, trials in measured.items() if len(trials) >= OF})
     print(text)
     if given.write:
-        report.put("racing", text)
+        report.put(given.write, text)
 
 
 def measure(file: Path, name: str, rows: int, families: Sequence[str], trials: int) -> None:
@@ -133,7 +134,9 @@ def measure(file: Path, name: str, rows: int, families: Sequence[str], trials: i
     run = Run(planned.run, models)
     places = load_places(run, planned)
     assert places is not None
-    parts = folds.parts(from_npy(run.read(FOLDS_FILE, planned.folds, "plan"))[0])
+    assigned = from_npy(run.read(FOLDS_FILE, planned.folds, "plan"))
+    parts = [part for repeat in assigned for part in folds.parts(repeat)]
+    once = len(parts) // len(assigned)
     sealed, train = load_train(lake, run, planned.dataset)
     shares = [places < share for share in SHARES]
     loads = {}
@@ -145,19 +148,20 @@ def measure(file: Path, name: str, rows: int, families: Sequence[str], trials: i
     for spec in specs:
         if spec.id in known:
             continue
-        at = []
+        at: list[dict[str, Any]] = []
         for share, kept in zip(SHARES, shares, strict=True):
-            fitting = predicting = 0.0
+            fitting: list[float] = []
+            predicting: list[float] = []
             columns, size = [], 0
             scores: dict[str, list[float]] = {f"{larger}": [] for larger in SHARES if larger >= share}
-            for others, scored in parts:
+            for others, scored in parts if share == 1 else parts[:once]:
                 taken = others[kept[others]]
                 started = time.process_time()
                 fitted = fit_spec(sealed, train.encoded.take(taken), train.labels[taken], spec, planned.seed)
-                fitting += time.process_time() - started
+                fitting.append(time.process_time() - started)
                 started = time.process_time()
                 found = fitted.predict(train.encoded.take(scored))
-                predicting += time.process_time() - started
+                predicting.append(time.process_time() - started)
                 columns.append(sizes.columns(fitted))
                 size = max(size, sizes.estimate(fitted))
                 for larger, sampled in zip(SHARES, shares, strict=True):
@@ -185,7 +189,7 @@ def measure(file: Path, name: str, rows: int, families: Sequence[str], trials: i
         line = {"spec": spec.model_dump(), "metric": planned.metric, "loads": list(loads.values()), "at": at}
         with file.open("a") as lines:
             lines.write(json.dumps(line) + "\n")
-        print(f"{file.name} {spec.id}: {', '.join(f'{each["fit"]:.1f}' for each in at)} s", flush=True)
+        print(f"{file.name} {spec.id}: {', '.join(f'{sum(each["fit"]):.1f}' for each in at)} s", flush=True)
 
 
 def replay(measured: Mapping[tuple[str, int], Sequence[Any]]) -> str:
@@ -193,8 +197,8 @@ def replay(measured: Mapping[tuple[str, int], Sequence[Any]]) -> str:
     their error."""
     names = [f"{name}, {rows:,} rows, {len(trials)} trials" for (name, rows), trials in measured.items()]
     lines = [
-        f"| first given | of 5 folds | go on | errors | {' | '.join(names)} |",
-        f"|---|---|---|---:|{'---|' * len(names)}",
+        f"| rungs | go on | errors | {' | '.join(names)} |",
+        f"|---|---|---:|{'---|' * len(names)}",
     ]
     for rule in RULES:
         cells = [str(rule)]
@@ -219,55 +223,63 @@ class Outcome:
 
 def race(trials: Sequence[Any], rule: Rule) -> Outcome:
     """Replay one search of these trials."""
-    last = len(SHARES) - 1
     going, cost = list(trials), 0.0
+    repeats = repeats_of(trials[0])
     with (
         patch("training.search.racing.KEPT", rule.kept),
         patch("training.search.racing.NOISE", rule.noise),
         patch("training.search.racing.FEWEST", rule.fewest),
     ):
-        for share, scored, first in zip(rule.shares, (*rule.shares[1:], 1.0), rule.folds, strict=True):
-            place, more = SHARES.index(share), SHARES.index(scored)
-            cost += sum(seconds(each, place, more, first) for each in going)
-            verdict = racing.judge([result(each, place, more, first) for each in going], going[0]["metric"], 0)
+        carried = 0
+        for (share, count), scored in zip(rule.rungs, (*(share for share, _ in rule.rungs[1:]), 1), strict=True):
+            cost += sum(seconds(each, share, scored, carried, count) for each in going)
+            verdict = racing.judge(
+                [result(each, share, scored, count) for each in going], going[0]["metric"], 0, repeats
+            )
             kept = {each.trial for each in verdict.promoted}
             going = [each for each in going if each["spec"]["id"] in kept]
-    cost += sum(seconds(each, last, last) for each in going)
+            carried = count if share == 1 else 0
+    cost += sum(seconds(each, 1, 1, carried) for each in going)
     metric = trials[0]["metric"]
-    best = order([result(each, last, last) for each in trials], metric, 1)[0]
-    other = order([result(each, last, last) for each in going], metric, 1)[0]
+    best = order([result(each, 1, 1) for each in trials], metric, repeats)[0]
+    other = order([result(each, 1, 1) for each in going], metric, repeats)[0]
     sign = 1 if metrics.higher_is_better(metric) else -1
     return Outcome(
-        cost / sum(seconds(each, last, last) for each in trials),
+        cost / sum(seconds(each, 1, 1, 0) for each in trials),
         sign * (best.mean - other.mean),
-        error_of_difference(Score.of(best, 1), Score.of(other, 1)),
+        error_of_difference(Score.of(best, repeats), Score.of(other, repeats)),
     )
 
 
-def seconds(trial: Any, place: int, more: int, first: int | None = None) -> float:
-    """What a trial cost that was fitted on one share and scored on a larger one, on its first folds (None: on all)."""
-    at = trial["at"][place]
-    folds_run = len(at["folds"][f"{SHARES[more]}"][:first]) / len(at["folds"][f"{SHARES[more]}"])
-    return float(folds_run * (at["fit"] + at["predict"] * SHARES[more]) + trial["loads"][more])
+def at_share(trial: Any, share: float) -> Any:
+    """What was measured of a trial on one share of train."""
+    return next(each for each in trial["at"] if each["share"] == share)
 
 
-def result(trial: Any, place: int, more: int, first: int | None = None) -> ScoredTrial:
+def repeats_of(trial: Any) -> int:
+    """How often the folds of a measured trial were drawn."""
+    return len(at_share(trial, 1)["fit"]) // len(trial["at"][0]["fit"])
+
+
+def seconds(trial: Any, share: float, scored: float, first: int, last: int | None = None) -> float:
+    """What a trial cost that was fitted on one share and scored on another, on the folds from `first` to `last`."""
+    at = at_share(trial, share)
+    fitting, predicting = (sum(at[name][first:last]) for name in ("fit", "predict"))
+    return float(fitting + predicting * scored + trial["loads"][SHARES.index(scored)])
+
+
+def result(trial: Any, share: float, scored: float, count: int | None = None) -> ScoredTrial:
     """The result that the trial has at a rung, or on all rows, on its first folds (None: on all)."""
-    at = trial["at"][place]
-    scores = at["folds"][f"{SHARES[more]}"]
-    defined = scores[:first]
-    rows = trial["at"][more]["rows"]
+    at = at_share(trial, share)
+    defined = at["folds"][f"{float(scored)}"][:count]
+    number = len(at_share(trial, 1)["fit"])
+    rows = at_share(trial, scored)["rows"] * repeats_of(trial) // number
     spec = TrialSpec(**trial["spec"])
-    whole = place == len(SHARES) - 1
     return ScoredTrial(
-        **{
-            **spec.model_dump(),
-            "id": spec.id if whole else f"{spec.id}.{at['rows']}",
-            "rows": None if whole else at["rows"],
-        },
+        **{**spec.model_dump(), "rows": None if share == 1 else at["rows"], "first_folds": count},
         metric=trial["metric"],
-        folds=[*defined, *[None] * (len(scores) - len(defined))],
-        fold_rows=[rows // len(scores)] * len(scores),
+        folds=[*defined, *[None] * (number - len(defined))],
+        fold_rows=[rows] * number,
         mean=statistics.fmean(defined),
         se=0.0,
         columns=at["columns"],

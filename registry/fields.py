@@ -87,8 +87,8 @@ def trial_figures(record: Record, trial: Trial) -> dict[str, float]:
 
 
 def trial_params(trial: Trial) -> Json:
-    """What a trial tried, and of train the rows that it was given where these were not all."""
-    given = {} if trial.rows is None else {"rows": trial.rows}
+    """What a trial tried, and of train the rows and folds that it was given where these were not all."""
+    given = trial.model_dump(include={"rows", "first_folds"}, exclude_none=True)
     return {**trial.model_dump(include={"family", "selection", "round", "simplicity"}), **given, **trial.params}
 
 

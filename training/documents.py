@@ -10,6 +10,7 @@ from andamio.contract.tables import Compute
 from andamio.stats.conformal import Margins
 from andamio.storage.documents import Document, Part
 from training.families.spaces import OWN_SIMPLICITY, Dimension, OneOf, Real, Space, Whole
+from training.rungs import ReadRung
 
 Params = dict[str, bool | int | float | str | None]
 """Hyperparameters by the name that scikit-learn gives them."""
@@ -122,10 +123,10 @@ class TrainingPlan(Document, Identity):
     """`plan.json`: what a run will do.
 
     `split` is the digest of the split, `folds` that of `folds.npy`, `rows` are those of train, `started` is a time (ISO
-    8601, UTC). `places` is the digest of `places.npy`, null where train is too small for samples of it; `rungs` are the
-    rows that trials are given before they get all of them, fewest first, and none where trials do not race. `computing`
-    is null in a plan of an earlier version, whose run is computed by functions. `because` says why the watch started
-    the run, null where a person or new data did.
+    8601, UTC). `places` is the digest of `places.npy`, null where train is too small for samples; `rungs` are what
+    trials are given before they get everything, and none where they do not race. `computing` is null in a plan of an
+    earlier version, whose run is computed by functions. `because` says why the watch started the run, null where a
+    person or new data did.
     """
 
     run: str
@@ -137,7 +138,7 @@ class TrainingPlan(Document, Identity):
     started: str
     skipped: list[SkippedFamily]
     places: str | None = None
-    rungs: list[int] = Field(default_factory=list)
+    rungs: list[ReadRung] = Field(default_factory=list)
     computing: Computing | None = None
     because: str | None = None
 
@@ -147,7 +148,8 @@ class TrialSpec(Part):
 
     `share` is the share of columns that the selection keeps, `simplicity` the family's rank (0 is the simplest); a
     `baseline` is scored and never exported. `rows` of train are those that it is fitted on, in each fold but the one
-    that is scored; null for all of them. Of a rung of a race it is a part of the id, too: `ID.ROWS`.
+    that is scored, and `first_folds` are scored; null for all of them. Both are part of the id at a rung of a race:
+    `ID.ROWS.FOLDS`.
     """
 
     id: str
@@ -159,10 +161,11 @@ class TrialSpec(Part):
     round: int
     baseline: bool = False
     rows: int | None = None
+    first_folds: int | None = None
 
     @property
     def trial(self) -> str:
-        """The id without the rows of a rung: the same at every rung."""
+        """The id without what a rung gives: the same at every rung."""
         return self.id.partition(".")[0]
 
 
@@ -191,7 +194,7 @@ class ScoredTrial(Document, TrialSpec):
 class UnscoredTrial(Document, TrialSpec):
     """`trials/ID.json` of a trial without a score, and `why`; `seconds` is null where its function left no result.
 
-    `ended` where it lost a race: it had a score on its `rows`.
+    `ended` where it lost a race: it had a score on its `rows` and `first_folds`.
     """
 
     status: Literal["failed", "pruned"]

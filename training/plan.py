@@ -162,7 +162,8 @@ def _drawn(lake: Objects, run: Run, contract: Contract, version: str) -> dict[st
     if len(labels) < sample.SAMPLED_FROM and len(labels) * len(contract.features) < estimate.CELLS:
         return found
     places = sample.places(labels, keys, assigned, np.random.default_rng((settings.seed, PLACES)))
-    return found | {"places": run.write(PLACES_FILE, to_npy(places)), "rungs": sample.rungs(labels, places)}
+    rungs = sample.rungs(labels, places, int(assigned[0].max()) + 1)
+    return found | {"places": run.write(PLACES_FILE, to_npy(places)), "rungs": rungs}
 
 
 def _search(contract: Contract, trials: int | None, budget_minutes: float | None, rows: int) -> SearchPlan:

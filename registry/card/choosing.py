@@ -27,9 +27,7 @@ def choice(facts: Facts) -> Section:
     families = sorted({family(trial.family) for trial in done})
     outcome = [f"{len(done):,} scored"]
     outcome += [f"{len(pruned):,} pruned"] if pruned else []
-    outcome += (
-        [f"{len(ended):,} ended early, on {min(trial.rows or 0 for trial in ended):,} rows or more"] if ended else []
-    )
+    outcome += [f"{len(ended):,} ended early, on {_least(facts, ended)} or more"] if ended else []
     outcome += [f"{len(failed):,} failed"] if failed else []
     parts = [
         f"{counted(len(trials), 'trial')} ({', '.join(outcome)}) of {listed(families)}. {_rule(facts)}",
@@ -48,6 +46,12 @@ def choice(facts: Facts) -> Section:
         )
     parts.append(_parity(facts))
     return Section("How it was chosen", paragraphs(parts))
+
+
+def _least(facts: Facts, ended: Sequence[UnscoredTrial]) -> str:
+    """The least that a trial was given that lost a race."""
+    rows, folds = min((trial.rows or facts.fit.rows, trial.first_folds or 0) for trial in ended)
+    return f"{rows:,} rows" + (f" and {counted(folds, 'fold')}" if folds else "")
 
 
 def _rule(facts: Facts) -> str:

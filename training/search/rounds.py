@@ -32,6 +32,7 @@ from training.documents import (
 from training.events import RoundResultSummary, RoundTrialsSummary, TrialSummary
 from training.families.spaces import BASELINES, BASELINES_OF_NUMBERS, PLAIN, PLAIN_OF_NUMBERS, PLAINS, Space, space_of
 from training.run import CONTINUE, ENOUGH, Run, lost_file, round_result_file, round_trials_file, trial_file
+from training.rungs import place_of
 from training.search import racing, suggest
 from training.search.suggest import Suggestion
 
@@ -78,14 +79,16 @@ def next_trials(plan: TrainingPlan, study: Sequence[StudyTrial], number: int) ->
         for position, suggestion in enumerate(suggestions, start=1)
     ]
     if plan.rungs:
-        specs = [_at(spec, plan.rungs[0], number) for spec in specs]
+        specs = [_at(spec, plan, 0, number) for spec in specs]
     return [*(_baselines(families, plan.metric) if number == 1 else []), *specs]
 
 
-def _at(spec: TrialSpec, rows: int | None, number: int) -> TrialSpec:
-    """The trial in round `number`, given so many rows."""
-    identity = spec.trial if rows is None else f"{spec.trial}.{rows}"
-    return TrialSpec(**{**_specification(spec), "id": identity, "rows": rows, "round": number})
+def _at(spec: TrialSpec, plan: TrainingPlan, place: int, number: int) -> TrialSpec:
+    """The trial in round `number`, at the rung of this place; after the last one it is given everything."""
+    rung = plan.rungs[place] if place < len(plan.rungs) else None
+    rows = rung.rows if rung and rung.rows < plan.rows else None
+    given = {"id": rung.of(spec.trial) if rung else spec.trial, "rows": rows, "first_folds": rung and rung.folds}
+    return TrialSpec(**{**_specification(spec), **given, "round": number})
 
 
 def _specification(trial: TrialSpec) -> dict[str, Any]:
@@ -177,10 +180,10 @@ def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: dat
         promoted: list[TrialSpec] = []
         if plan.rungs and why:
             at = offered if not first_rung else _of_first_rung(run, plan, study)
-            given = plan.rungs[0] if first_rung else next((spec.rows for spec in specs), None)
-            promoted = _promoted(run, plan, at, given, number) if given else []
+            place = 0 if first_rung else max((place_of(spec.id, plan.rungs) for spec in specs), default=len(plan.rungs))
+            promoted = _promoted(run, plan, at, place, number) if place < len(plan.rungs) else []
             found = best([_study_trial(result) for result in at], plan.metric)
-            why = "" if promoted else f"the race is over: {len(offered)} of {len(study)} trials got every row"
+            why = "" if promoted else f"the race is over: {len(offered)} of {len(study)} trials got all rows and folds"
         return RoundResult(
             run=run_id,
             round=number,
@@ -198,25 +201,24 @@ def tell(models: Objects, run_id: str, *, number: int, began: datetime, now: dat
 
 
 def _of_first_rung(run: Run, plan: TrainingPlan, study: Sequence[StudyTrial]) -> list[ScoredTrial | UnscoredTrial]:
-    return [run.need(trial_file(f"{trial.id}.{plan.rungs[0]}"), TRIAL, "trial") for trial in study]
+    return [run.need(trial_file(plan.rungs[0].of(trial.id)), TRIAL, "trial") for trial in study]
 
 
 def _promoted(
-    run: Run, plan: TrainingPlan, results: Sequence[ScoredTrial | UnscoredTrial], given: int, number: int
+    run: Run, plan: TrainingPlan, results: Sequence[ScoredTrial | UnscoredTrial], place: int, number: int
 ) -> list[TrialSpec]:
-    """The trials that go on from a rung of so many rows, in the round after `number`; those that end are recorded."""
+    """The trials that go on from the rung of this place, in the round after `number`; those that end are recorded."""
     scored = [result for result in results if isinstance(result, ScoredTrial)]
-    verdict = racing.judge(scored, plan.metric, plan.rows)
+    verdict = racing.judge(scored, plan.metric, plan.rows, plan.search.repeats)
     for result in results:
         why = result.why if isinstance(result, UnscoredTrial) else verdict.ended.get(result.id)
         if why:
             _record_ended(run, result, why)
-    more = next((rung for rung in plan.rungs if rung > given), None)
-    return [_at(trial, more, number + 1) for trial in verdict.promoted]
+    return [_at(trial, plan, place + 1, number + 1) for trial in verdict.promoted]
 
 
 def _record_ended(run: Run, result: ScoredTrial | UnscoredTrial, why: str) -> None:
-    """The result of a trial that never gets all rows: what it was given, and why no more."""
+    """The result of a trial that never gets all rows and folds: what it was given, and why no more."""
     status = result.status if isinstance(result, UnscoredTrial) else "pruned"
 
     def compute() -> ScoredTrial | UnscoredTrial:

@@ -13,22 +13,26 @@ from numpy.typing import NDArray
 
 from andamio.contract.tables import Training
 from andamio.stats.quantiles import strata_of
+from training.rungs import Rung
 from training.trials.folds import Keys, comparable
 
 SAMPLED_FROM = 5_000
 """Rows of train from which there are samples: below, a trial of all of them is soon done."""
-RACED_FROM = 75_000
-"""Rows of train from which trials race, so that 100,000 rows less a fifth do: the first rung has 9,400 then. On fewer,
-much of a fit's cost does not depend on its rows (benchmarks/RESULTS.md)."""
-SHARES = (1 / 8, 1 / 2)
-"""What a trial is given before it gets every row. A first rung of a sixteenth ends the best trial too often."""
-FOLDS = 3
-"""So many folds are scored on a rung: they tell trials apart, and of two the error is hardly known."""
+RACED_FROM = 15_000
+"""Rows of train from which trials race, so that 20,000 rows less a fifth do."""
+LARGE_FROM = 75_000
+"""Rows of train from which folds are drawn once, and from which a first rung of few rows is large enough."""
+Steps = tuple[tuple[float, int], ...]
+STEPS: Steps = ((1 / 2, 2), (1.0, 3))
+"""The rungs: a share of train to fit on, and so many of the folds. Of fewer than `LARGE_FROM` rows much of a fit's cost
+does not depend on its rows, so that folds are saved rather than rows (benchmarks/RESULTS.md)."""
+LARGE_STEPS: Steps = ((1 / 8, 3), (1 / 2, 3))
+"""The rungs from `LARGE_FROM` on. A first one of a sixteenth ends the best trial too often."""
 FEWEST_OF_CLASS = 40
 """Rows of the rarest class that a rung needs: eight in each of five folds."""
 
 REPEATS = 2
-"""How often folds are drawn where a contract says nothing, on fewer rows than race."""
+"""How often folds are drawn where a contract says nothing, on fewer rows than `LARGE_FROM`."""
 
 Places = NDArray[np.float32]
 
@@ -37,7 +41,7 @@ def repeats_of(settings: Training, rows: int) -> int:
     """How often the folds of so many rows of train are drawn."""
     if settings.repeats is not None:
         return settings.repeats
-    return REPEATS if rows < RACED_FROM else 1
+    return REPEATS if rows < LARGE_FROM else 1
 
 
 def places(labels: NDArray[Any], keys: Keys, assigned: NDArray[np.int8], draw: np.random.Generator) -> Places:
@@ -56,16 +60,24 @@ def places(labels: NDArray[Any], keys: Keys, assigned: NDArray[np.int8], draw: n
     return result
 
 
-def rungs(labels: NDArray[Any], row_places: Places) -> list[int]:
-    """The rows of each rung of a race, fewest first; none where trials do not race."""
-    if len(labels) < RACED_FROM:
-        return []
+def steps(rows: int) -> Steps:
+    """The rungs of a race over so many rows of train, as shares of them; none where trials do not race."""
+    if rows < RACED_FROM:
+        return ()
+    return STEPS if rows < LARGE_FROM else LARGE_STEPS
+
+
+def rungs(labels: NDArray[Any], row_places: Places, drawn: int) -> list[Rung]:
+    """The rungs of a race, least first, with `drawn` folds a repeat; none where trials do not race.
+
+    A rung that has too few rows of a class is left out, as is one that has all folds of a repeat.
+    """
     labels = strata_of(labels)
-    samples = [row_places < share for share in SHARES]
     classes = int(labels.max()) + 1
+    samples = [(row_places < share, taken) for share, taken in steps(len(labels)) if taken < drawn]
     return [
-        int(sample.sum())
-        for sample in samples
+        Rung(rows=int(sample.sum()), folds=taken)
+        for sample, taken in samples
         if np.bincount(labels[sample], minlength=classes).min() >= FEWEST_OF_CLASS
     ]
 

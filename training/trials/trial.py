@@ -31,6 +31,7 @@ from training.own.trial import PipelineError
 from training.rows import TrainingRows
 from training.run import FOLDS_FILE, PLACES_FILE, Run, round_trials_file, scores_file, trial_file
 from training.trials import estimate, folds, sample, selection
+from training.trials.carried import Carried, carried
 from training.trials.estimate import Limits
 
 Floats = NDArray[np.float64]
@@ -87,20 +88,24 @@ def trial(
         fields = {**spec.model_dump(), "metric": plan.metric}
         assigned = from_npy(run.read(FOLDS_FILE, plan.folds, "plan"))
         drawn = load_places(run, plan)
-        scored, given = rung(plan, drawn, spec.rows, assigned.shape[1])
+        scored, given = rung(plan, drawn, spec, assigned.shape[1])
+        assigned = assigned[:, scored]
         sealed, train = load_train(lake, run, plan.dataset, scored)
         own = own_pipeline(plan, code) if spec.family == OWN else None
-        first_folds = None
-        if spec.rows is not None:
-            assigned, first_folds = assigned[:1, scored], sample.FOLDS
+        before = carried(run, plan, spec)
         try:
             if limits is not None and drawn is not None:
-                fits = sum(len(folds.parts(repeat)[:first_folds]) for repeat in assigned)
-                fewer = within(limits, sealed, train, spec, plan.seed, fits, drawn[scored], given[scored], own)
+                fits = spec.first_folds or sum(len(folds.parts(repeat)) for repeat in assigned)
+                fits_of = partial(within, limits, sealed, train, spec, plan.seed)
+                given_of = drawn[scored], given[scored], own
+                fewer = fits_of(fits - (before.folds if before else 0), *given_of)
+                if fewer is not None and before is not None:
+                    before = None  # of fewer rows every fold has to be fitted
+                    fewer = fits_of(fits, *given_of)
                 if fewer is not None:
                     fields["rows"], fields["limited"] = fewer
                     given[scored] &= sample.with_each_class(drawn[scored], fewer[0], train.labels)
-            validation = cross_validate(sealed, train, spec, plan.seed, assigned, given[scored], first_folds, own)
+            validation = cross_validate(sealed, train, spec, plan.seed, assigned, given[scored], own, before)
         except TooLarge as error:
             fields.pop("limited", None)
             return UnscoredTrial(**fields, status="pruned", why=str(error), seconds=_seconds(started))
@@ -175,16 +180,16 @@ def within(
     return estimate.rows_that_fit(rows, fits, cost, limits, held)
 
 
-def rung(plan: TrainingPlan, places: sample.Places | None, given: int | None, rows: int) -> tuple[Mask, Mask]:
-    """Which rows of train are scored and which are fitted on [rows], of a trial that is given so many of them.
+def rung(plan: TrainingPlan, places: sample.Places | None, spec: TrialSpec, rows: int) -> tuple[Mask, Mask]:
+    """Which rows of train are scored and which are fitted on [rows], of a trial at its rung.
 
     The rows of a rung are scored with those of the next one: to predict costs little, and more rows tell trials
     apart that are alike.
     """
-    if given is None or places is None:
+    if spec.rows is None or places is None:
         return np.ones(rows, dtype=bool), np.ones(rows, dtype=bool)
-    more = next((each for each in plan.rungs if each > given), rows)
-    return sample.of(places, more), sample.of(places, given)
+    more = next((each.rows for each in plan.rungs if each.rows > spec.rows), rows)
+    return sample.of(places, more), sample.of(places, spec.rows)
 
 
 def load_train(lake: Objects, run: Run, version: str, kept: Mask | None = None) -> tuple[Contract, TrainingRows]:
@@ -204,21 +209,24 @@ def cross_validate(
     seed: int,
     assigned: NDArray[np.int8],
     given: Mask | None = None,
-    first_folds: int | None = None,
     own: OwnPipeline | None = None,
+    before: Carried | None = None,
 ) -> CrossValidation:
     """Score one trial on each fold of each repeat with the contract's metric; `assigned` as `folds.repeated` makes it.
 
-    Every row is scored; only those that are `given` (default: all) are fitted on. With `first_folds` so many of each
-    repeat are scored: the others are None among the folds, and NaN among the probabilities.
+    Every row is scored; only those that are `given` (default: all) are fitted on. Of a trial with `first_folds` so many
+    of the first repeat are scored: the others are None among the folds, and NaN among the probabilities. What was
+    scored `before` is not fitted again.
     The out-of-fold probabilities are the average of the repeats. The mean is over folds where
     the metric is defined (a fold may lack a class); its error is `selection.standard_error`. Raises `TooLarge`
     at the first fold whose model is.
     """
-    fold_sets = [folds.parts(repeat) for repeat in assigned]
+    drawn = [folds.parts(repeat) for repeat in assigned]
+    fold_sets = drawn if spec.first_folds is None else [drawn[0][: spec.first_folds]]
     limit = contract.gate.max_size_mb * 2**20
     shape = (len(train.labels), len(contract.task.outputs))
-    total, scores, columns, ratios, largest_bytes = np.zeros(shape), [], [], [], 0
+    total, scores, ratios = np.zeros(shape), [], []
+    columns, largest_bytes = (before.columns, before.size_bytes) if before else (0, 0)
 
     def score(probabilities: Floats, rows: NDArray[Any]) -> float:
         return metrics.score(
@@ -229,10 +237,13 @@ def cross_validate(
             threshold=fixed_threshold(contract),
         )
 
-    for parts in fold_sets:
-        out_of_fold = np.full(shape, np.nan)
-        for others, scored_rows in parts[:first_folds]:
+    for repeat, parts in enumerate(fold_sets):
+        out_of_fold = before.out_of_fold.copy() if before and not repeat else np.full(shape, np.nan)
+        for place, (others, scored_rows) in enumerate(parts):
             fit_rows = others if given is None else others[given[others]]
+            ratios.append(len(scored_rows) / len(fit_rows))
+            if before and not repeat and place < before.folds:
+                continue
             encoded, truth = train.encoded.take(fit_rows), train.labels[fit_rows]
             fitted = fit_spec(contract, encoded, truth, spec, seed, own)
             if not isinstance(fitted, Own):
@@ -246,25 +257,23 @@ def cross_validate(
                     f"about {largest_bytes / 2**20:.1f} MB when exported, more than gate.max_size_mb = "
                     f"{contract.gate.max_size_mb:g}"
                 )
-            columns.append(sizes.columns(fitted))
-            ratios.append(len(scored_rows) / len(fit_rows))
+            columns += sizes.columns(fitted)
             out_of_fold[scored_rows] = fitted.predict(train.encoded.take(scored_rows))
             if not np.isfinite(out_of_fold[scored_rows]).all():
                 raise ValueError("predicted something that is not a finite number")
-        scores += [score(out_of_fold, scored_rows) for _, scored_rows in parts[:first_folds]]
-        scores += [np.nan] * (len(parts) - len(parts[:first_folds]))
+        scores += [score(out_of_fold, scored_rows) for _, scored_rows in parts]
         total += out_of_fold
     average = total / len(fold_sets)
-    parts = [part for parts in fold_sets for part in parts]
+    every = [part for parts in drawn for part in parts]
     defined = [value for value in scores if np.isfinite(value)]
     if not defined:  # every fold lacks a class: all rows together do not
         defined = [score(average, np.flatnonzero(np.isfinite(average).all(axis=1)))]
     return CrossValidation(
-        folds=[undefined_as_null(float(value)) for value in scores],
-        fold_rows=[len(scored_rows) for _, scored_rows in parts],
+        folds=[undefined_as_null(float(value)) for value in (*scores, *[np.nan] * (len(every) - len(scores)))],
+        fold_rows=[len(scored_rows) for _, scored_rows in every],
         mean=float(np.mean(defined)),
         se=selection.standard_error(defined, float(np.mean(ratios))),
-        columns=float(np.mean(columns)),
+        columns=columns / len(ratios),
         size_bytes=largest_bytes,
         out_of_fold=average,
     )

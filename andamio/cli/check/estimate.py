@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from andamio.cli.check.families import Trained
 from andamio.contract import Contract
 from training.compute import fits_function
+from training.search.racing import FEWEST, KEPT
 from training.trials.folds import FOLDS
-from training.trials.sample import repeats_of
+from training.trials.sample import repeats_of, steps
 
 FUNCTION = 1.6
 """How many times longer one thread of a function takes than one of a common machine of today."""
@@ -35,17 +37,32 @@ def estimate(contract: Contract, families: Sequence[Trained], rows: int) -> Esti
     """Training on so many rows of train, by what each family took on a sample."""
     settings = contract.training
     works = [family for family in families if not family.why]
-    fits = FOLDS * repeats_of(settings, rows)
-    mean = sum(seconds_of(family, rows) for family in works) / max(len(works), 1)
-    work = settings.trials * fits * mean
-    rounds = -(-settings.trials // settings.parallel)
+    fits = fits_of(settings.trials, FOLDS * repeats_of(settings, rows), rows)
+    work = sum(
+        number * seconds_of(family, math.ceil(share * rows)) / len(works) for share, number in fits for family in works
+    )
+    rounds = -(-settings.trials // settings.parallel) + len(steps(rows))
     budget = settings.budget_minutes * 60
     threads = max(1, min(settings.parallel, os.cpu_count() or 1))
     here = min(work / threads + rounds * ROUND_SECONDS / threads, budget) + _LOCAL_REST
     aws = min(FUNCTION * work / settings.parallel + rounds * ROUND_SECONDS, budget) + REST_SECONDS
     offered = settings.compute
     function = offered == "function" or (offered == "auto" and fits_function(rows, len(contract.features)))
-    return Estimate(here, aws, settings.trials * fits, function)
+    return Estimate(here, aws, sum(number for _, number in fits), function)
+
+
+def fits_of(trials: int, folds: int, rows: int) -> list[tuple[float, int]]:
+    """The fits of so many trials, each of so many folds, on so many rows of train: of each rung of a race, and of what
+    is left after it, the share of the rows and the number of fits.
+
+    As many trials go on as a rung lets, and plain logistic regression. Folds that had all rows are not fitted again.
+    """
+    found, going, done = [], trials, 0
+    for share, taken in steps(rows):
+        found.append((share, going * (taken - done)))
+        done = taken if share == 1 else 0
+        going = min(going, max(FEWEST, math.ceil(going / KEPT)) + 1)
+    return [*found, (1.0, going * (folds - done))]
 
 
 def seconds_of(family: Trained, rows: int) -> float:

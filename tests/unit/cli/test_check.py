@@ -11,7 +11,7 @@ import pytest
 from andamio.cli.check import sample
 from andamio.cli.check.bad_values import Refusal, refusals
 from andamio.cli.check.check import check
-from andamio.cli.check.estimate import estimate, seconds_of
+from andamio.cli.check.estimate import estimate, fits_of, seconds_of
 from andamio.cli.check.families import Trained
 from andamio.cli.check.rehearsal import rehearse
 from andamio.cli.check.upgrade import upgrade, upgraded
@@ -227,9 +227,20 @@ def test_time_grows_with_rows_and_trials() -> None:
     assert seconds_of(family, 4000) == pytest.approx(1.3 + 3600 * 0.001)
     few, many = (estimate(contract, [family], rows) for rows in (400, 2_000_000))
     assert (few.fits, few.function, many.function) == (12 * 5 * REPEATS, True, False)
-    assert many.fits == 12 * 5, "from 75,000 rows on the folds are drawn once"
+    assert many.fits == 12 * 3 + 4 * 3 + 3 * 5, "on an eighth, on a half, and on all rows, folds drawn once"
     assert np.isfinite(many.here)
     assert many.aws > few.aws
+
+
+def test_the_time_of_a_race_is_that_of_its_rungs() -> None:
+    assert fits_of(12, 10, 14_999) == [(1.0, 120)]
+    assert fits_of(12, 10, 15_000) == [(1 / 2, 24), (1.0, 12), (1.0, 3 * 7)]
+    assert fits_of(2, 10, 15_000) == [(1 / 2, 4), (1.0, 6), (1.0, 14)], "no more trials than there are"
+    contract = Contract.load(HEART)
+    family = Trained("a", (100, 400), (0.1, 0.4))  # a millisecond a row
+    full, race = (estimate(contract, [family], rows) for rows in (14_999, 15_000))
+    assert (full.fits, race.fits) == (120, 57)
+    assert race.aws < full.aws / 2
 
 
 # The format

@@ -276,6 +276,12 @@ def test_it_says_which_trials_ended_early_and_which_did_not_fit_into_their_funct
     limited = {**TRIALS[1], "rows": 1500, "limited": "all rows would take about 2,000 s, and its function has 900 s"}
     text = section(make(facts(fit=FIT | {"trials": [TRIALS[0], limited, TRIALS[2], early]})), "How it was chosen")
     assert "(2 scored, 1 ended early, on 1,250 rows or more, 1 failed)" in text
+    folds = {**early, "first_folds": 2}
+    of_all = {**early, "rows": None, "first_folds": 3}
+    raced = section(make(facts(fit=FIT | {"trials": [*TRIALS[:3], folds, of_all]})), "How it was chosen")
+    assert "2 ended early, on 1,250 rows and 2 folds or more" in raced
+    raced = section(make(facts(fit=FIT | {"trials": [*TRIALS[:3], of_all]})), "How it was chosen")
+    assert "1 ended early, on 2,000 rows and 3 folds or more" in raced
     large = {**TRIALS[3], "rows": 1250}
     too_large = section(make(facts(fit=FIT | {"trials": [*TRIALS[:3], large]})), "How it was chosen")
     assert "(2 scored, 1 pruned, 1 failed)" in too_large, "its model is too large, on however many rows"

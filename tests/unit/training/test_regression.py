@@ -245,7 +245,7 @@ def test_samples_of_numbers_are_nested_and_have_the_range_of_the_target() -> Non
 
     drawn = sample.places(truth, keys, assigned, rng)
 
-    eighth, half = (sample.of(drawn, rows) for rows in sample.rungs(truth, drawn))
+    eighth, half = (sample.of(drawn, rung.rows) for rung in sample.rungs(truth, drawn, 5))
     assert not (eighth & ~half).any()
     for taken in (eighth, half):
         np.testing.assert_allclose(np.quantile(truth[taken], [0.1, 0.9]), np.quantile(truth, [0.1, 0.9]), rtol=0.02)

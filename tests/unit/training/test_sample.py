@@ -4,7 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
+from training.rungs import ReadRung, Rung, place_of
 from training.trials import folds, sample
 
 
@@ -39,9 +41,27 @@ def test_rows_of_one_key_are_in_a_sample_together_or_not_at_all():
     assert (few.all(axis=1) | ~few.any(axis=1)).all()
 
 
-def test_trials_race_from_75_000_rows_on_and_with_enough_of_each_class():
+def given(rungs):
+    return [(pytest.approx(rung.rows, abs=10), rung.folds) for rung in rungs]
+
+
+def test_trials_race_over_folds_from_15_000_rows_on_and_over_rows_from_75_000():
     labels, _, places = drawn(75_000)
-    assert sample.rungs(labels, places) == pytest.approx([9_375, 37_500], abs=10)
-    assert sample.rungs(labels[:-1], places[:-1]) == []
+    assert given(sample.rungs(labels, places, 5)) == [(9_375, 3), (37_500, 3)]
+    assert given(sample.rungs(labels[:-1], places[:-1], 5)) == [(37_500, 2), (75_000, 3)]
+    assert given(sample.rungs(labels[:15_000], places[:15_000], 5)) == [(pytest.approx(7_500, abs=200), 2), (15_000, 3)]
+    assert sample.rungs(labels[:14_999], places[:14_999], 5) == []
+
+
+def test_a_rung_needs_enough_of_each_class_and_fewer_folds_than_there_are():
     labels, _, places = drawn(75_000, share=0.002)
-    assert sample.rungs(labels, places) == pytest.approx([37_500], abs=10), "nineteen rows of a class are too few"
+    assert given(sample.rungs(labels, places, 5)) == [(37_500, 3)], "nineteen rows of a class are too few"
+    labels, _, places = drawn(20_000)
+    assert given(sample.rungs(labels, places, 3)) == [(10_000, 2)]
+    assert sample.rungs(labels, places, 2) == []
+
+
+def test_a_plan_of_an_earlier_version_says_the_rows_of_its_rungs_alone():
+    rungs = TypeAdapter(list[ReadRung]).validate_json('[9375, {"rows": 75000, "folds": 2}]', strict=True)
+    assert rungs == [Rung(rows=9_375, folds=3), Rung(rows=75_000, folds=2)]
+    assert [place_of(each, rungs) for each in ("mlp.9375.3", "mlp-0001.75000.2", "mlp")] == [0, 1, 2]
