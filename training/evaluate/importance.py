@@ -19,13 +19,14 @@ from andamio.release.model import Model
 from andamio.stats import metrics
 from andamio.stats.bootstrap import Interval
 from andamio.stats.undefined import undefined_as_null
-from training.evaluate import intervals
+from training.evaluate import bounds, intervals
 from training.evaluate.documents import FeatureImportance, Importance
 from training.evaluate.intervals import Estimate, Rows
 from training.rows import TrainingRows
 
 IMPORTANCE = "importance.json"
 REPEATS = 10
+_MOST_TWICE = 0.5
 MOST_ROWS = 5000
 """Rows of the holdout that are shuffled; of more, as many are drawn by seed."""
 
@@ -86,13 +87,13 @@ class _Worth:
 
     def __init__(self, plain: Estimate, sign: int) -> None:
         self._plain, self._sign = plain, sign
-        self._worse, self._grain, self._changed = 0.0, plain.grain, False
+        self._worse: list[float] = []
+        self._grain = plain.grain
         self._influence = np.zeros(len(plain.influence))
 
     def add(self, shuffled: Estimate, order: NDArray[np.int64]) -> None:
         """A shuffling that changed predictions: row `i` was given the value of row `order[i]`."""
-        self._changed = True
-        self._worse += self._sign * (self._plain.value - shuffled.value) / REPEATS
+        self._worse.append(self._sign * (self._plain.value - shuffled.value))
         self._grain = max(self._grain, shuffled.grain)
         by_row = self._sign * (self._plain.influence - shuffled.influence) / REPEATS
         # A row counts for its own score and for the one that was made with its value.
@@ -101,12 +102,18 @@ class _Worth:
 
     def interval(self, rows: Rows, classes: int) -> Interval:
         """The mean over all shufflings with its interval; exactly 0 where none changed a prediction."""
-        if not self._changed:
+        if not self._worse:
             value = 0.0 * self._plain.value
             return Interval(value, value, value)
+        worse = np.array(self._worse + [0.0] * (REPEATS - len(self._worse)))
+        value, drawing = float(worse.mean()), float(worse.var(ddof=1)) / REPEATS
         if rows.observations < intervals.MIN_OF_GAIN or not rows.enough(classes):
-            return Interval(self._worse, math.nan, math.nan)
-        return intervals.difference(self._worse, rows.total(self._influence), self._grain)
+            return Interval(value, math.nan, math.nan)
+        influence = rows.total(self._influence)
+        # The chance of the shufflings is in what a row does by both of its parts, and counts once.
+        spread = bounds.variance(influence)
+        twice = min(drawing / spread, _MOST_TWICE) if spread > 0 else 0.0
+        return intervals.difference(value, influence * math.sqrt(1 - twice), self._grain)
 
 
 def _shuffled(encoded: Encoded, places: tuple[tuple[int, ...], tuple[int, ...]], order: NDArray[np.int64]) -> Encoded:
