@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from andamio.errors import ApprovalAnswered
 from andamio.release.approval import Approval, ask, find_approval
-from andamio.release.history import record_rejection
+from andamio.release.history import APPROVAL, record_approval, record_rejection
 from andamio.release.pointer import read_pointer
 from andamio.storage.ports import Objects
 from registry.documents import ApprovalState, RegisteredModel
@@ -39,11 +39,15 @@ def ask_approval(
 ) -> Approval:
     """Write what waits for an answer, and tell of it; `token` is that of the task which waits for so many seconds.
 
+    What was asked before, and not answered in time while nothing waited any more, is recorded as rejected.
     Raises `ApprovalAnswered` when it was answered meanwhile, else as `Events.put`.
     """
     run = Run(run_id, models)
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
     registered = run.need(registered_file(decision), RegisteredModel, "register")
+    earlier = find_approval(models, registered.release)
+    if earlier is not None and earlier.is_over(now):
+        record_approval(models, earlier, now)
     margin = min(_MARGIN_SECONDS, seconds // 10)
     approval = ask(
         models,
@@ -77,15 +81,13 @@ def decline(
     registered = run.need(registered_file(decision), RegisteredModel, "register")
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
     approval = find_approval(models, registered.release)
-    answer = approval.answer if approval is not None else None
-    if answer is not None:
-        by, reason = answer.by, f"Declined by {answer.by}: {answer.reason}"
-    else:
-        until = "in time" if approval is None else f"until {approval.expires}"
-        by = "the approval"
-        reason = f"Nobody approved it {until}. Train again to ask again, or: andamio promote {registered.release}"
     problem = problem_of(run)
-    record_rejection(models, rejection(problem, gate_decision, registered.release, reason, now, by))
+    said = None if approval is None else approval.answer
+    if approval is not None and approval.decision == decision and (said is None or not said.approved):
+        reason = record_approval(models, approval, now).reason
+    else:
+        reason = f"Nobody approved it in time. Train again to ask again, or: andamio promote {registered.release}"
+        record_rejection(models, rejection(problem, gate_decision, registered.release, reason, now, APPROVAL))
     tracker = trackers(problem)
     tracker.point(CHALLENGER, registered.mlflow_version)
     tracker.conclude(registered.mlflow_run, registered.mlflow_version, "rejected")

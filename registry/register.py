@@ -15,7 +15,13 @@ from andamio.contract.tables import ReleaseTable
 from andamio.errors import ContractError, PreconditionFailed, ReleaseError, TrainingError
 from andamio.release import release as releases
 from andamio.release.approval import find_approval
-from andamio.release.history import HistoryRecord, change_pointer, record_change, record_rejection
+from andamio.release.history import (
+    HistoryRecord,
+    change_pointer,
+    record_approval,
+    record_change,
+    record_rejection,
+)
 from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
 from andamio.release.release import Release
 from andamio.storage.ports import Objects
@@ -213,7 +219,7 @@ def _swap(
     change = Change(
         kind="promoted" if strategy is None else "challenged",
         at=entry.since,
-        by=_by(models, release, gate_decision.decision),
+        by=_by(models, release, gate_decision.decision, now),
         reason=gate_decision.reason,
         before=None if pointer.champion is None else pointer.champion.release,
         after=release,
@@ -255,13 +261,17 @@ def _can_answer(models: Objects, champion: PointerEntry | None, decision: GateDe
     return not served.prepares or served.prepare == promoted.prepare
 
 
-def _by(models: Objects, release: str, decision: str) -> str:
-    """Who promotes: the gate, and whoever approved its decision; raises `TrainingError` when nobody did yet."""
+def _by(models: Objects, release: str, decision: str, now: datetime) -> str:
+    """Who promotes: the gate, and whoever approved its decision, which is recorded before anything is promoted.
+
+    Raises `TrainingError` when nobody approved it yet.
+    """
     approval = find_approval(models, release)
     if approval is None or approval.decision != decision:
         return GATE
     if approval.answer is None or not approval.answer.approved:
         raise TrainingError(f"Release {release} waits for approval: andamio approve {release}")
+    record_approval(models, approval, now)
     return f"{GATE}, approved by {approval.answer.by}"
 
 

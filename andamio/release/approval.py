@@ -48,6 +48,10 @@ class Approval(Document):
         """Whether an answer is still waited for."""
         return self.answer is None and now < datetime.fromisoformat(self.expires)
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether nobody answered in time."""
+        return self.answer is None and not self.is_open(now)
+
 
 def ask(objects: Objects, approval: Approval) -> Approval:
     """Write what waits and return it; an answer to the same decision stays, and tokens that wait for it too.

@@ -1,8 +1,9 @@
-"""The history of what served and what was refused: one record a change of what serves, or a rejection.
+"""The history of what served and what was refused: one record a change of what serves, a rejection or an approval.
 
 A change of the pointer is part of the pointer that it led to, so it exists from the very moment that it holds. Its
 record under `decisions/` is written after that, and again before the next change: whatever is killed in between, no
-revision is missing from the history.
+revision is missing from the history. So it is with the answer of a person: it holds once it is in `approvals/`, and
+whoever gives or uses it writes the same record.
 """
 
 from __future__ import annotations
@@ -10,21 +11,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
 from typing import Literal
 
+from andamio.release.approval import Approval
 from andamio.release.pointer import Change, Pointer, read_pointer, swap_pointer
 from andamio.storage import documents, layout
 from andamio.storage.documents import Document
 from andamio.storage.ports import Objects
 
-Kind = Literal["promoted", "rejected", "rolled_back", "challenged", "withdrawn"]
+Kind = Literal["promoted", "rejected", "rolled_back", "challenged", "withdrawn", "approved"]
+
+APPROVAL = "the approval"
+"""Who rejects, in the history, what nobody answered for in time."""
 
 
 class HistoryRecord(Document):
     """`decisions/ID.json`: what happened to which release, when (ISO 8601, UTC), by whom or what, and why.
 
     `release` serves since a promotion or a rollback, was refused by a rejection, became the challenger ("challenged"),
-    or was one until it was withdrawn; `before` served before.
+    was one until it was withdrawn, or may serve since a person approved it; `before` served before.
     `revision` is that of the pointer, None where it did not move; `decision` names the gate's decision.
     """
 
@@ -44,7 +50,7 @@ class HistoryRecord(Document):
     def id(self) -> str:
         """What the record is stored under; two records are never the same."""
         if self.revision is None:
-            # The gate, a person who declines, a time that was over: each has its own words.
+            # The gate, a person who approves or declines, a time that was over: each has its own words.
             words = hashlib.sha256(f"{self.by}\n{self.reason}".encode()).hexdigest()[:8]
             return f"{self.kind}-{self.run}-{self.decision}-{words}"
         # A pointer that was deleted to start over begins again at revision 1.
@@ -68,6 +74,38 @@ def record_change(objects: Objects, pointer: Pointer) -> None:
 def record_rejection(objects: Objects, record: HistoryRecord) -> None:
     """Write the record of a rejection; the first one of a run's decision stays."""
     _write(objects, record)
+
+
+def record_approval(objects: Objects, approval: Approval, now: datetime) -> HistoryRecord:
+    """Write what became of an approval, and return it: approved, declined, or not answered until its time was over.
+
+    Harmless when it is there: the same answer makes the same record, whoever writes it.
+    """
+    answer = approval.answer
+    if answer is None:
+        by, at = APPROVAL, now.isoformat(timespec="seconds")
+        reason = (
+            f"Nobody approved it until {approval.expires}. Train again to ask again, or: andamio promote "
+            f"{approval.release}"
+        )
+    else:
+        by, at = answer.by, answer.at
+        reason = answer.reason if answer.approved else f"Declined by {answer.by}: {answer.reason}"
+    record = HistoryRecord(
+        kind="approved" if answer is not None and answer.approved else "rejected",
+        at=at,
+        by=by,
+        reason=reason,
+        problem=approval.problem,
+        release=approval.release,
+        before=approval.champion,
+        run=approval.run,
+        revision=None,
+        decision=approval.decision,
+        numbers=approval.numbers,
+    )
+    _write(objects, record)
+    return record
 
 
 def read_history(objects: Objects, problem: str) -> list[HistoryRecord]:

@@ -14,15 +14,18 @@ from andamio.release.history import read_history
 from andamio.release.pointer import Change, PointerEntry, read_pointer, swap_pointer
 from andamio.release.release import MODEL, Release, seal
 from andamio.storage import layout
+from rollout.challenge import RULE
 from tests.support.releases import linear_onnx
 
 from .conftest import COURSE, Clone, Deployed
+from .test_verify import NIGHTLY
 
 pytestmark = pytest.mark.e2e
 
 REQUESTS, SHARE = 2000, 0.1
 MINUTES = 30  # of the deployed contract, as are the hundred records that decide
 SECONDS = 120
+UNTIL_JUDGED = 600  # a trial of half an hour is looked at every three minutes
 
 
 @pytest.fixture
@@ -36,20 +39,26 @@ def champion(heart: Deployed) -> Iterator[str]:
     swap_pointer(models, now.promoted(entry), etag)
 
 
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
+def until(true: Callable[[], bool], seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
 
-def challenge(heart: Deployed, champion: str, since: datetime, silent_above: float | None = None) -> tuple[str, str]:
-    """Another model on trial since a moment; its release, and the trial, when the API has loaded it."""
+def another(heart: Deployed, champion: str, silent_above: float | None = None) -> Release:
+    """A release of another model, which has no answer above an age, if one is given."""
     models = heart.bucket("models")
     release = Release.open(models, champion)
     onnx = linear_onnx(release.contract(), favour=1, silent_above=silent_above)
     files = {name: release.read(name) for name in release.files} | {MODEL: onnx}
-    version = seal(models, files, release.info)
+    return Release.open(models, seal(models, files, release.info))
+
+
+def challenge(heart: Deployed, champion: str, since: datetime, silent_above: float | None = None) -> tuple[str, str]:
+    """Another model on trial since a moment; its release, and the trial, when the API has loaded it."""
+    models, release = heart.bucket("models"), another(heart, champion, silent_above)
+    version = release.version
     pointer, etag = read_pointer(models, "heart")
     entry = PointerEntry(version, since.isoformat(timespec="seconds"), release.info["run"])
     change = Change("challenged", entry.since, "the test", "", champion, version, entry.run)
@@ -121,3 +130,27 @@ def test_a_challenger_that_raises_is_withdrawn_by_itself_and_no_caller_sees_it(h
     assert pointer.champion is not None
     assert (pointer.champion.release, pointer.challenger) == (champion, None)
     assert [one.release for one in pointer.withdrawn][-1:] == [challenger]
+
+
+@pytest.mark.skipif(not NIGHTLY, reason="minutes until a look at the trial: every night, and in `make e2e`")
+def test_a_challenger_that_a_person_tries_is_withdrawn_by_the_execution_that_the_command_started(
+    heart: Deployed, champion: str, clone: Clone
+) -> None:
+    models = heart.bucket("models")
+    challenger = another(heart, champion, silent_above=65).version
+    said = clone.ok("promote", challenger, "--strategy", "canary", "--reason", "it may be better").said
+    assert f"Release {challenger} is the challenger now" in said
+    rollout = read_pointer(models, "heart")[0].rollout
+    for _ in range(3):
+        assert set(ask(heart, age=67)) == {champion}, "its faults reach no caller"
+    until(lambda: read_pointer(models, "heart")[0].challenger is None, UNTIL_JUDGED)
+    until(lambda: all(not one.running for one in heart.executions("rollout")))
+    (ended,) = [one for one in heart.executions("rollout") if one.name == rollout]
+    assert (ended.status, ended.output["status"]) == ("SUCCEEDED", "withdrawn"), ended.cause
+    assert "It had no answer for" in ended.output["reason"]
+    pointer, _ = read_pointer(models, "heart")
+    assert pointer.champion is not None
+    assert (pointer.champion.release, pointer.withdrawn[-1].release) == (champion, challenger)
+    begun, over = read_history(models, "heart")[-2:]
+    assert (begun.kind, begun.release, begun.reason) == ("challenged", challenger, "it may be better")
+    assert (over.kind, over.release, over.by) == ("withdrawn", challenger, RULE)

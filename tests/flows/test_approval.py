@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from andamio.contract import Contract
 from andamio.errors import UsageError
 from andamio.release.approval import Answer, Approval, answer, find_approval, open_approvals
-from andamio.release.history import read_history
+from andamio.release.history import read_history, record_approval
 from andamio.release.pointer import read_pointer
 from andamio.testing.machines import TRAINING_STARTED
 from andamio.testing.tracker import MemoryTracker
@@ -97,8 +97,11 @@ def test_what_is_approved_serves_and_the_history_says_by_whom(cloud: Cloud, trac
     champion = read_pointer(cloud.models, "heart")[0].champion
     assert champion is not None
     assert champion.release == ended.output["release"]
-    (record,) = read_history(cloud.models, "heart")
-    assert (record.kind, record.by) == ("promoted", "the gate, approved by ada")
+    approved, promoted = read_history(cloud.models, "heart")
+    assert (approved.kind, approved.by, approved.reason) == ("approved", "ada", "she has looked")
+    assert (promoted.kind, promoted.by) == ("promoted", "the gate, approved by ada")
+    for name in ("release", "before", "run", "decision", "numbers"):
+        assert getattr(approved, name) == getattr(promoted, name), name
     assert tracker.aliases == {"champion": "1"}
 
 
@@ -120,6 +123,9 @@ def test_nothing_serves_while_it_waits_and_what_is_declined_does_not_serve(
     assert read_pointer(cloud.models, "heart")[0].champion is None
     (record,) = read_history(cloud.models, "heart")
     assert (record.kind, record.by, record.release) == ("rejected", "ada", ended.output["release"])
+    approval = find_approval(cloud.models, record.release)
+    assert approval is not None
+    assert record_approval(cloud.models, approval, datetime.now(UTC)) == record, "andamio approve writes the same one"
     assert tracker.aliases == {"challenger": "1"}
     assert set(tracker.outcomes.values()) == {"rejected"}
 
@@ -139,6 +145,31 @@ def test_without_an_answer_it_is_rejected_and_a_late_one_is_told_so(cloud: Cloud
     with pytest.raises(UsageError, match=r"The time to approve .* was over"):
         say_yes(cloud, release)
     assert open_approvals(cloud.models, "heart", datetime.now(UTC)) == []
+    approval = find_approval(cloud.models, release)
+    assert approval is not None
+    record_approval(cloud.models, approval, datetime.now(UTC))
+    (record,) = read_history(cloud.models, "heart")
+    assert (record.kind, record.by) == ("rejected", "the approval")
+
+
+@pytest.mark.parametrize("cloud", [3], indirect=True)
+def test_a_time_that_was_over_while_nothing_waited_is_in_the_history_once_it_is_asked_again(cloud: Cloud) -> None:
+    arn = cloud.start("train", LINEAR)
+    first = asked(cloud)
+    boto3.client("stepfunctions").stop_execution(executionArn=arn)
+    tick = threading.Event()
+    while not first.is_over(datetime.now(UTC)):
+        tick.wait(0.1)
+    assert read_history(cloud.models, "heart") == []
+
+    def second() -> None:
+        while (found := find_approval(cloud.models, first.release)) is None or found.tokens == first.tokens:
+            tick.wait(0.1)
+        (record,) = read_history(cloud.models, "heart")
+        assert (record.kind, record.by) == ("rejected", "the approval")
+        assert first.expires in record.reason
+
+    run_while(cloud, second)
 
 
 @pytest.mark.parametrize("cloud", [4], indirect=True)
@@ -147,8 +178,10 @@ def test_an_answer_that_never_reached_its_execution_counts_when_the_time_is_over
         say_yes(cloud, asked(cloud).release)  # and no token is returned
 
     assert run_while(cloud, answered_and_killed).output["status"] == "promoted"
-    (record,) = read_history(cloud.models, "heart")
-    assert record.by == "the gate, approved by bob"
+    assert [(one.kind, one.by) for one in read_history(cloud.models, "heart")] == [
+        ("approved", "bob"),
+        ("promoted", "the gate, approved by bob"),
+    ]
 
 
 def test_of_two_trainings_that_ask_one_answer_ends_both_and_nothing_is_rejected(
@@ -165,7 +198,7 @@ def test_of_two_trainings_that_ask_one_answer_ends_both_and_nothing_is_rejected(
 
     assert run_while(cloud, second).output["status"] == "promoted"
     assert cloud.ended(first).output["status"] == "promoted"
-    assert [record.kind for record in read_history(cloud.models, "heart")] == ["promoted"]
+    assert [record.kind for record in read_history(cloud.models, "heart")] == ["approved", "promoted"]
     assert tracker.aliases == {"champion": "1"}
     assert tracker.verdicts == {"1": "promoted"}
 

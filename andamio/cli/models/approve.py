@@ -9,21 +9,30 @@ from andamio.cli.console import done, note
 from andamio.cli.home import account as account_of
 from andamio.cli.models.serving import reason_of, who
 from andamio.errors import UsageError
-from andamio.release.approval import Answer, answer, open_approvals
+from andamio.release.approval import Answer, answer, find_approval, open_approvals
+from andamio.release.history import record_approval
 from andamio.storage.ports import Objects
 
 
 def respond(deployed: dict[str, Any], release: str | None, *, approved: bool, reason: str) -> None:
-    """Approve or decline a release, or the only one that waits; raises `UsageError` where none or several do."""
+    """Approve or decline a release, or the only one that waits; raises `UsageError` where none or several do.
+
+    The answer holds once it is written. Then whoever waits is told, and last comes the record for the history: the same
+    command again completes both.
+    """
     account = account_of(deployed)
     models = account.objects(deployed["buckets"]["models"])
     now = datetime.now(UTC)
     version = release or _only(models, deployed["problem"], now)
+    asked = find_approval(models, version)
+    if asked is not None and asked.is_over(now):
+        record_approval(models, asked, now)
     said = Answer(approved=approved, by=who(), at=now.isoformat(timespec="seconds"), reason=reason_of(reason))
     approval = answer(models, version, said, now)
     # Each of them, for two executions may wait.
     heard = [account.end_task(token, {"approved": approved}) for token in approval.tokens]
     is_heard = any(heard)
+    record_approval(models, approval, now)
     if approved and is_heard:
         done(f"Release {version} is approved: it serves in a moment, unless another was promoted since. andamio status")
     elif approved:

@@ -13,6 +13,7 @@ from andamio.cli.home import account as account_of
 from andamio.release.history import HistoryRecord, read_history
 
 _SAID = {
+    "approved": "approved",
     "promoted": "[green]promoted[/green]",
     "rejected": "rejected",
     "rolled_back": "[yellow]rolled back[/yellow]",

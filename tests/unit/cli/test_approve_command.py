@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from andamio.adapters.memory import MemoryObjects
-from andamio.cli.models import approve
+from andamio.cli.models import approve, history
+from andamio.cli.models.serving import who
 from andamio.errors import UsageError
 from andamio.release.approval import ask, find_approval
+from andamio.release.history import read_history
+from andamio.storage import layout
 from tests.unit.core.test_approval import waiting
 
 DEPLOYED = {"problem": "heart", "buckets": {"models": "models"}}
@@ -56,6 +59,11 @@ def test_the_only_one_that_waits_is_answered(
     assert found is not None
     assert found.answer is not None
     assert (found.answer.approved, found.answer.reason) == (approved, "it is fine")
+    (record,) = read_history(account.models, "heart")
+    assert (record.kind, record.by) == ("approved" if approved else "rejected", who())
+    assert record.reason == ("it is fine" if approved else f"Declined by {who()}: it is fine")
+    assert (record.release, record.before, record.at) == ("a" * 16, None, found.answer.at)
+    assert (record.run, record.decision, record.numbers) == ("run-1", "0", {"roc_auc": 0.9})
     assert f"Release {'a' * 16} is {'approved' if approved else 'declined'}" in " ".join(
         capsys.readouterr().err.split()
     )
@@ -82,6 +90,52 @@ def test_a_training_that_waits_no_more_is_said(account: Account, capsys: pytest.
     said = " ".join(capsys.readouterr().err.split())
     assert "no training waits for it any more" in said
     assert "it serves in a moment" not in said
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_killed_before_the_record_the_same_command_writes_it_and_once(
+    account: Account, monkeypatch: pytest.MonkeyPatch, approved: bool
+) -> None:
+    put(account, "a" * 16)
+    put_new = MemoryObjects.put_new
+
+    def dies(self: MemoryObjects, key: str, body: bytes, **said: Any) -> bool:
+        if key.startswith(layout.DECISIONS):
+            raise KeyboardInterrupt
+        return put_new(self, key, body, **said)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryObjects, "put_new", dies)
+        with pytest.raises(KeyboardInterrupt):
+            approve.respond(DEPLOYED, "a" * 16, approved=approved, reason="fine")
+    assert account.told == [("token-0", {"approved": approved})]
+    assert read_history(account.models, "heart") == []
+    for reason in ("fine", "once more"):
+        approve.respond(DEPLOYED, "a" * 16, approved=approved, reason=reason)
+    (record,) = read_history(account.models, "heart")
+    assert record.reason.endswith("fine"), "the first answer holds"
+
+
+def test_an_answer_that_comes_too_late_leaves_a_record_that_there_was_none(account: Account) -> None:
+    ask(account.models, waiting("a" * 16, hours=-10_000))
+    for _ in range(2):
+        with pytest.raises(UsageError, match="The time to approve"):
+            approve.respond(DEPLOYED, "a" * 16, approved=True, reason="")
+    (record,) = read_history(account.models, "heart")
+    assert (record.kind, record.by, record.release) == ("rejected", "the approval", "a" * 16)
+    assert record.reason.startswith("Nobody approved it until 20")
+
+
+def test_the_history_shows_an_approval_with_its_reason(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(account, "a" * 16)
+    approve.respond(DEPLOYED, None, approved=True, reason="it was looked at")
+    monkeypatch.setattr(history, "account_of", lambda deployed: account)
+    history.show(DEPLOYED, 20, as_json=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"approved {'a' * 16}, the first by {who()}: it was looked at" in said
+    assert "roc_auc 0.900" in said
 
 
 def test_status_names_what_waits_with_the_command(account: Account, capsys: pytest.CaptureFixture[str]) -> None:

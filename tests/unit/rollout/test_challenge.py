@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,12 +16,13 @@ from andamio.adapters.memory import MemoryObjects
 from andamio.cli.models import show
 from andamio.cli.models.challenger import unjudged_rows
 from andamio.cli.models.releases import list_releases
-from andamio.errors import PreconditionFailed, UsageError
+from andamio.errors import UsageError
 from andamio.release.history import change_pointer, read_history
 from andamio.release.pointer import Change, Pointer, PointerEntry, read_pointer
 from andamio.storage import layout
 from rollout.promote import promote
 from rollout.rollback import Rollback, roll_back
+from tests.support.racing import race
 from tests.support.releases import heart, linear_onnx, seal_release
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
@@ -160,34 +161,22 @@ def test_to_name_the_champion_withdraws_its_challenger(objects: MemoryObjects, t
 def test_fifty_racing_changes_of_all_kinds_leave_one_history_without_holes(
     objects: MemoryObjects, three: list[str]
 ) -> None:
-    start = threading.Barrier(10)
-    made: list[str] = []
+    def change(seen: Any, chance: random.Random, number: int) -> bool:
+        now, version = NOW + timedelta(days=1, seconds=chance.randrange(60)), chance.choice(three)
+        kind = chance.choice(("challenge", "promote", "rollback"))
+        if kind == "challenge":
+            challenge(seen, version, f"c{number}", now)
+            return True
+        if kind == "promote":
+            return promote(seen, "heart", version, now, by=f"p{number}", reason="", force=True)
+        found = roll_back(seen, "heart", now, by=f"r{number}", reason="", version=version, force=True)
+        return found is not None and not found.again
 
-    def change(seed: int) -> None:
-        chance = random.Random(seed)
-        start.wait()
-        for step in range(5):
-            now = NOW + timedelta(days=1, seconds=10 * step + seed)
-            kind = chance.choice(("challenge", "promote", "rollback"))
-            try:
-                if kind == "challenge":
-                    challenge(objects, chance.choice(three), f"c{seed}", now)
-                elif kind == "promote":
-                    promote(objects, "heart", chance.choice(three), now, by=f"p{seed}", reason="", force=True)
-                else:
-                    roll_back(objects, "heart", now, by=f"r{seed}", reason="", version=chance.choice(three), force=True)
-            except (UsageError, PreconditionFailed):
-                continue
-            made.append(kind)
-
-    threads = [threading.Thread(target=change, args=(seed,)) for seed in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    refused = race(objects, layout.pointer("heart"), change)
     records = read_history(objects, "heart")
     pointer, _ = read_pointer(objects, "heart")
-    assert made, "one at least comes through"
+    assert refused, "they did race"
+    assert pointer.revision == 3 + 50
     assert sorted(each.revision or 0 for each in records) == list(range(1, pointer.revision + 1))
     champion, challenger = None, None
     for record in sorted(records, key=lambda record: record.revision or 0):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -18,6 +18,7 @@ from andamio.release.pointer import Pointer, read_pointer
 from andamio.storage import layout
 from rollout.promote import promote
 from rollout.rollback import Rollback, roll_back
+from tests.support.racing import race
 from tests.support.releases import heart, linear_onnx, seal_release
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
@@ -186,39 +187,17 @@ def test_a_record_that_somebody_changed_is_named(objects: MemoryObjects, two: tu
 def test_fifty_racing_promotions_and_rollbacks_leave_one_history_without_holes(
     objects: MemoryObjects, two: tuple[str, str]
 ) -> None:
-    done: list[str] = []
-    refused: list[str] = []
-    start = threading.Barrier(10)
+    def change(seen: Any, chance: random.Random, number: int) -> bool:
+        now, version = NOW + timedelta(days=1, seconds=chance.randrange(60)), chance.choice(two)
+        if chance.random() < 0.5:
+            return promote(seen, "heart", version, now, by=f"p{number}", reason="", force=True)
+        return bool(roll_back(seen, "heart", now, by=f"r{number}", reason="", version=version, force=True))
 
-    def change(seed: int) -> None:
-        chance = random.Random(seed)
-        start.wait()
-        for step in range(5):
-            now = NOW + timedelta(days=1, seconds=step)
-            try:
-                if chance.random() < 0.5:
-                    made = promote(objects, "heart", chance.choice(two), now, by=f"p{seed}", reason="", force=True)
-                else:
-                    made = bool(
-                        roll_back(
-                            objects, "heart", now, by=f"r{seed}", reason="", version=chance.choice(two), force=True
-                        )
-                    )
-            except UsageError as error:
-                refused.append(str(error))
-                continue
-            if made:
-                done.append("changed")
-
-    threads = [threading.Thread(target=change, args=(seed,)) for seed in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    refused = race(objects, layout.pointer("heart"), change)
     records = sorted(read_history(objects, "heart"), key=lambda record: record.revision or 0)
-    assert done, "one at least comes through"
+    assert refused, "they did race"
     assert all("at the same moment" in said for said in refused)
-    assert [each.revision for each in records] == list(range(1, len(done) + 3))
+    assert [each.revision for each in records] == list(range(1, 2 + 50 + 1))
     assert all(after.before == before.release for before, after in pairwise(records))
     pointer, _ = read_pointer(objects, "heart")
     assert pointer.champion is not None
