@@ -106,8 +106,8 @@ def _require(endpoint_url: str, cloud_id: str | None) -> None:
         )
     if found.is_late:
         raise LocalCloudError(
-            f"{endpoint_url} accepted a connection, and did not reply within {_SECONDS:.0f} s. Expected {expected_cloud}, "
-            "which may be busy. Nothing was changed.\n"
+            f"{endpoint_url} accepted a connection, and did not reply within {_SECONDS:.0f} s. Expected "
+            f"{expected_cloud}, which may be busy. Nothing was changed.\n"
             "  Try again in a minute. If it stays so, start the local cloud anew: andamio down, then andamio up"
         )
     actual = (

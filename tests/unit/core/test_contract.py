@@ -246,7 +246,9 @@ def test_a_contract_survives_pickling_and_threads_also_after_use() -> None:
     assert again.number_columns == ("age", "chol", "admitted_on_age_days", "admitted_on_month", "admitted_on_weekday")
 
 
-@pytest.mark.parametrize("more", ["", '[raw.chol]\ntype = "text"\nexample = "212 mg"\n'], ids=["as it is", "with a column of [raw]"])
+@pytest.mark.parametrize(
+    "more", ["", '[raw.chol]\ntype = "text"\nexample = "212 mg"\n'], ids=["as it is", "with a column of [raw]"]
+)
 def test_a_contract_equals_another_after_both_said_what_is_sent(more: str) -> None:
     one, other = Contract.from_toml(EVERYTHING + more), Contract.from_toml(EVERYTHING + more)
     assert (one.sent is one) == (not more)
