@@ -17,6 +17,7 @@ from andamio.storage import documents, layout
 from andamio.storage.documents import to_json
 from andamio.storage.noise import is_noise
 from andamio.storage.ports import ObjectInfo, Objects
+from etl.samples import recipe
 
 RECIPE = 3
 """Grows when the same raw objects would be read, checked or staged differently: their results get new names."""
@@ -68,7 +69,7 @@ class Sources:
     def now(cls, lake: Objects, contract: Contract) -> Sources:
         """The latest version of every raw object that is a data file; where there is one, captured records, too."""
         training = contract.training
-        settings = {"holdout": training.holdout, "split": training.split, "seed": training.seed}
+        settings = {"holdout": training.holdout, "split": training.split, "seed": training.seed, **recipe(contract)}
         return cls(tuple(_all_sources(lake)), contract.data_digest, settings)
 
     @property

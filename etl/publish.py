@@ -32,6 +32,7 @@ from etl import staging
 from etl.audit import audit, audit_document, findings
 from etl.bands import in_bands
 from etl.profile import profile
+from etl.samples import recipe
 from etl.split import SealedSplit, rows_needed
 from etl.staging import Scratch, StagedRows
 from etl.validate import read_info, read_split
@@ -202,5 +203,6 @@ def _write_sides(rows: StagedRows, files: Mapping[Side, tuple[NDArray[np.bool_],
 def _version(rows: str, holdout: NDArray[np.bool_], split: SealedSplit, contract: Contract) -> str:
     """VERSION: 16 hex digits of content, split (and who is on which side) and the contract's data half."""
     sides = hashlib.sha256(holdout.tobytes()).hexdigest()
-    content = "/".join((str(FORMAT), rows, sides, split.digest, contract.data_digest))
+    made_up = (f"{name}={number}" for name, number in recipe(contract).items())
+    content = "/".join((str(FORMAT), rows, sides, split.digest, contract.data_digest, *made_up))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

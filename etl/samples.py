@@ -19,6 +19,17 @@ _TRIES = 10 * RECORDS
 """How many records are looked at, at most: with made-up values each may be refused."""
 
 
+_MADE_UP = 1
+
+
+def recipe(contract: Contract) -> dict[str, int]:
+    """What names samples with made-up values, as a setting; empty for other contracts, whose names stay.
+
+    Before, the same rows had samples with real values: under the same name these would be found, and kept.
+    """
+    return {"made_up": _MADE_UP} if contract.prepares and disguises(contract) else {}
+
+
 class Samples:
     """The first usable records of a problem that prepares, at most 50 of the first 500; none of any other."""
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from andamio.contract import Contract
+from andamio.contract.metrics import metrics_of
 from andamio.contract.task import Classification, Regression
 from andamio.errors import AndamioError, ObjectNotFound, TrainingError
 from andamio.release.model import Model
@@ -246,7 +247,7 @@ def _out_of_fold_metrics(
     """Every metric on all out-of-fold rows together, at the chosen threshold."""
     values = {
         name: metrics.score(name, train.labels, out_of_fold, positive=contract.positive_index, threshold=limit)
-        for name in contract.task.metrics
+        for name in metrics_of(contract)
     }
     return {name: undefined_as_null(float(value)) for name, value in values.items()}
 

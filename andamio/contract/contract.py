@@ -242,15 +242,20 @@ class Contract(Section):
         raw = self.raw or {}
         return tuple(name for name, feature in self.features.items() if feature.derived or name in raw)
 
-    @cached_property
+    @property
     def sent(self) -> Self:
         """The contract of what files and requests hold: this one itself, unless there is a [raw] or a derived feature.
 
         Its features are columns of [raw], and the features that are sent as they are; a text is a category of any
         value.
         """
+        return self._other_sent or self  # never kept in itself: contracts are compared with all that they keep
+
+    @cached_property
+    def _other_sent(self) -> Self | None:
+        """What is sent where it differs from this contract."""
         if not self.has_raw:
-            return self
+            return None
         tables = {name: getattr(self, name) for name in type(self).model_fields}
         return type(self)(**{**tables, "features": self._columns_sent(), "raw": None, "prepare": None})
 

@@ -435,7 +435,7 @@ class Training(Section):
 
     metric: Metric = "roc_auc"
     """The metric that models are compared by: macro, one against the rest, for more than two classes. A regression
-    has `rmse` (left out, this one), `mae`, `r2` or `pinball`."""
+    has `rmse` (left out, this one), `mae`, `r2` or `pinball`, which is half of `mae`."""
     families: Annotated[tuple[Family, ...], Field(min_length=1)] = DEFAULT_FAMILIES
     """The families of models to try; left out, all but `svm`, which [keeps rows of train](../contract.md#svm) in
     the model. A run's plan lists those that it skipped. A regression has `ridge` in place of `logistic_regression`, and

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.contract.metrics import metrics_of
 from andamio.gate.decision import Figure
 from andamio.stats.metrics import higher_is_better
 from training.evaluate import intervals
@@ -47,7 +48,7 @@ def compare(
 
     A gain is positive where the model is better, whatever the metric's direction. A baseline's threshold is 0.5.
     """
-    names = contract.task.metrics
+    names = metrics_of(contract)
     rows = intervals.Rows.of(holdout.labels, np.asarray(holdout.keys, dtype=np.str_))
     positive = contract.positive_index
     models: dict[str, tuple[NDArray[np.floating], float]] = {"": (probabilities, threshold)}

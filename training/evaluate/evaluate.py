@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
+from andamio.contract.metrics import metrics_of
 from andamio.contract.task import Regression
 from andamio.dataset import version as dataset
 from andamio.errors import TrainingError
@@ -180,7 +181,7 @@ def _cross_validated(contract: Contract, out_of_fold_scores: rules.OutOfFold, th
     scores, positive = out_of_fold_scores.probabilities, contract.positive_index
     return {
         name: Figure.of(intervals.estimate(name, rows, scores, positive=positive, threshold=threshold).interval)
-        for name in contract.task.metrics
+        for name in metrics_of(contract)
     }
 
 

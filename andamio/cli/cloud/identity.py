@@ -30,11 +30,14 @@ class Answer:
     cloud: str | None = None
     home: str | None = None
     description: str = ""
+    is_late: bool = False
+    """Whether a connection was accepted and no reply came in time: a busy local cloud, or one that hangs, or another
+    server."""
 
     @property
     def is_silent(self) -> bool:
         """Whether nothing answers."""
-        return self.cloud is None and not self.description
+        return self.cloud is None and not self.description and not self.is_late
 
 
 def ask(endpoint_url: str) -> Answer:
@@ -48,7 +51,7 @@ def ask(endpoint_url: str) -> Answer:
     except ConnectionError:
         return Answer()
     except TimeoutError:
-        return Answer(description=f"no reply within {_SECONDS:.0f} s")
+        return Answer(is_late=True)
     except (OSError, http.client.HTTPException) as error:
         return Answer(description=f"not HTTP: {type(error).__name__}")
     finally:
@@ -100,6 +103,12 @@ def _require(endpoint_url: str, cloud_id: str | None) -> None:
     if found.is_silent:
         raise LocalCloudError(
             f"Nothing answers at {endpoint_url}. Expected {expected_cloud}. Start the local cloud: andamio up"
+        )
+    if found.is_late:
+        raise LocalCloudError(
+            f"{endpoint_url} accepted a connection, and did not reply within {_SECONDS:.0f} s. Expected "
+            f"{expected_cloud}, which may be busy. Nothing was changed.\n"
+            "  Try again in a minute. If it stays so, start the local cloud anew: andamio down, then andamio up"
         )
     actual = (
         f"the local cloud of {found.home} (id {found.cloud}) answers"

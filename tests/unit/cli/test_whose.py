@@ -16,7 +16,7 @@ import pytest
 
 from andamio.adapters.aws import Account
 from andamio.cli import main
-from andamio.cli.cloud import addresses, cdk
+from andamio.cli.cloud import addresses, cdk, identity
 from andamio.cli.cloud import outputs as deployed
 from andamio.cli.home import write_json
 from andamio.errors import CommandError
@@ -304,3 +304,22 @@ def _no_cdk(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("the CDK was called")
 
     monkeypatch.setattr(cdk, "run", run)
+
+
+def test_a_cloud_that_does_not_reply_in_time_is_called_busy_and_no_other_server(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(identity, "_SECONDS", 0.05)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()  # connections are accepted by the system, and nobody answers
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        record(home, url)
+        deployed.write(outputs(url))
+        assert ends(monkeypatch, "train") == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "another server" not in said
+    assert "Nothing answers" not in said
+    assert "did not reply within" in said
+    assert "Try again in a minute" in said
+    assert OURS in said

@@ -247,6 +247,17 @@ def test_a_contract_survives_pickling_and_threads_also_after_use() -> None:
 
 
 @pytest.mark.parametrize(
+    "more", ["", '[raw.chol]\ntype = "text"\nexample = "212 mg"\n'], ids=["as it is", "with a column of [raw]"]
+)
+def test_a_contract_equals_another_after_both_said_what_is_sent(more: str) -> None:
+    one, other = Contract.from_toml(EVERYTHING + more), Contract.from_toml(EVERYTHING + more)
+    assert (one.sent is one) == (not more)
+    assert one.sent == other.sent
+    assert one == other
+    assert one != Contract.from_toml(EVERYTHING.replace("trials       = 24", "trials = 99") + more)
+
+
+@pytest.mark.parametrize(
     ("before", "after"),
     [
         ('"Heart disease"', '"Cardiology"'),

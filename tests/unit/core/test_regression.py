@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from andamio.contract import Contract
+from andamio.contract.metrics import metrics_of
 from andamio.contract.task import Classification, Regression
 from andamio.dataset.columns import table_columns
 from andamio.errors import ContractError
@@ -48,6 +49,21 @@ def test_a_regression_has_a_task_with_one_output_and_defaults_of_its_own() -> No
     assert contract.training.metric == "rmse"
     assert contract.training.families == Regression.default_families
     assert Contract.from_json(contract.to_json()) == contract
+
+
+@pytest.mark.parametrize(
+    ("edits", "named"),
+    [
+        ((), ()),
+        ((("[features", '[training]\nmetric = "pinball"\n[features'),), ("pinball",)),
+        ((("rmse <= 60", "pinball <= 30"),), ("pinball",)),
+    ],
+    ids=["not named", "as the metric", "for success"],
+)
+def test_the_loss_of_a_median_is_a_figure_only_where_the_contract_names_it(
+    edits: tuple[tuple[str, str], ...], named: tuple[str, ...]
+) -> None:
+    assert metrics_of(prices(*edits)) == ("rmse", "mae", "r2", *named)
 
 
 def test_the_task_of_classes_has_a_column_for_each() -> None:

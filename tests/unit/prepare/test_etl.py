@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from andamio.dataset.version import KEY, ROW
+from etl import collect, publish, samples
 from rollout.retraining.records import LabelledRecords, keep
 from tests.support.etl import Lake
 from tests.support.own_code import TOML, problem
@@ -67,3 +69,25 @@ def test_a_row_never_moves_to_another_side_when_data_are_added() -> None:
     assert second != first
     assert sides.items() <= made.sides(second, ROW).items()
     assert made.read("datasets/split.json")["columns"] == list(made.contract.sent.inputs)
+
+
+def test_samples_with_real_values_of_before_are_not_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    contract, code = problem(toml=TOML.replace("[raw.built]\n", "[raw.built]\nprivate = true\n"))
+    made = Lake(contract, code)
+    made.drop("lets.csv", "price,rate,built,beds,kind,seen", *ROWS)
+    with monkeypatch.context() as before:
+        for room in (collect, publish):
+            before.setattr(room, "recipe", lambda contract: {})
+        before.setattr(samples, "disguises", lambda contract: False)
+        old = made.run()
+    new = made.run()
+    assert new["version"] != old["version"]
+
+    real = {row.split(",")[2] for row in ROWS}
+
+    def kept(version: str) -> set[str]:
+        records = made.read(f"datasets/{version}/samples.json")["records"].values()
+        return {record["built"] for record in records if "built" in record}
+
+    assert kept(old["version"]) <= real
+    assert kept(new["version"]) - real
