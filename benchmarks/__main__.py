@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from benchmarks import api, burst, capture, emulators, execution, explain, gate, racing, training
+from benchmarks import api, burst, capture, emulators, execution, explain, gate, gate_numbers, racing, training
 
 api.main()
 explain.main([])
@@ -11,6 +11,7 @@ burst.main()
 capture.main([])
 emulators.main([])
 gate.main([])
+gate_numbers.main([])
 training.main([])
 execution.main([])
 execution.main(["100000", "--trials", "6", "--ours-only", "--budget", "180"])

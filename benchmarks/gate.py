@@ -226,11 +226,13 @@ def report(effort: Effort, run: Runner) -> str:
     return "\n".join(lines).strip()
 
 
-def simulate(about: str, report: Callable[[Effort, Runner], str], full: Effort, quick: Effort) -> None:
-    """Simulate on all cores and print the tables."""
+def simulate(
+    about: str, report: Callable[[Effort, Runner], str], full: Effort, quick: Effort, arguments: list[str] | None
+) -> None:
+    """Print a report that is simulated on all cores, in full or with `--quick` among the arguments."""
     parser = argparse.ArgumentParser(description=about.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, small holdouts: about ten seconds")
-    effort = quick if parser.parse_args().quick else full
+    effort = quick if parser.parse_args(arguments).quick else full
     started = time.perf_counter()
     with ProcessPoolExecutor(max_workers=os.process_cpu_count()) as pool:
 
@@ -241,5 +243,10 @@ def simulate(about: str, report: Callable[[Effort, Runner], str], full: Effort, 
     print(f"\n{time.perf_counter() - started:.0f} s on {os.process_cpu_count()} cores.")
 
 
+def main(arguments: list[str] | None = None) -> None:
+    """Simulate on all cores and print the tables."""
+    simulate(__doc__ or "", report, FULL, QUICK, arguments)
+
+
 if __name__ == "__main__":
-    simulate(__doc__ or "", report, FULL, QUICK)
+    main()
