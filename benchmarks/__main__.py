@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 
-from benchmarks import api, burst, capture, emulators, execution, explain, gate, racing, training
+from benchmarks import api, burst, capture, emulators, execution, explain, gate, gate_numbers, racing, training
 
 api.main()
 explain.main([])
@@ -12,6 +12,7 @@ burst.main()
 capture.main([])
 emulators.main([])
 gate.main([])
+gate_numbers.main([])
 training.main([])
 MEASURED = ["--families", "logistic_regression", "hist_gradient_boosting"]
 training.main(["100000", "1000000", *MEASURED])

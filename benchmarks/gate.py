@@ -178,15 +178,20 @@ def plain(figure: tuple[float, float], digits: int) -> str:
     return f"{figure[0]:.{digits}f} ± {figure[1]:.{digits}f}"
 
 
+def markdown(title: str, head: list[str], body: dict[int, list[str]]) -> list[str]:
+    """The lines of a table by size of the holdout."""
+    return [
+        *("", f"**{title}**", "", "| holdout rows | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"),
+        *(f"| {rows:,} | " + " | ".join(cells) + " |" for rows, cells in body.items()),
+    ]
+
+
 def report(effort: Effort, run: Runner) -> str:
     """Every table, in Markdown."""
-    lines = []
+    lines: list[str] = []
 
     def table(title: str, head: list[str], body: dict[int, list[str]]) -> None:
-        lines.extend(
-            ["", f"**{title}**", "", "| holdout rows | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
-        )
-        lines.extend(f"| {rows:,} | " + " | ".join(cells) + " |" for rows, cells in body.items())
+        lines.extend(markdown(title, head, body))
 
     head = [f"gain {gain:.2f}" if gain else "equal" for gain in GAINS]
     for confidence in (CONFIDENCE, STRICT):
@@ -221,11 +226,13 @@ def report(effort: Effort, run: Runner) -> str:
     return "\n".join(lines).strip()
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Simulate on all cores and print the tables."""
-    parser = argparse.ArgumentParser(description="What the promotion gate can and cannot see.")
+def simulate(
+    about: str, report: Callable[[Effort, Runner], str], full: Effort, quick: Effort, arguments: list[str] | None
+) -> None:
+    """Print a report that is simulated on all cores, in full or with `--quick` among the arguments."""
+    parser = argparse.ArgumentParser(description=about.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, small holdouts: about ten seconds")
-    effort = QUICK if parser.parse_args(arguments).quick else FULL
+    effort = quick if parser.parse_args(arguments).quick else full
     started = time.perf_counter()
     with ProcessPoolExecutor(max_workers=os.process_cpu_count()) as pool:
 
@@ -234,6 +241,11 @@ def main(arguments: list[str] | None = None) -> None:
 
         print(report(effort, run))
     print(f"\n{time.perf_counter() - started:.0f} s on {os.process_cpu_count()} cores.")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Simulate on all cores and print the tables."""
+    simulate(__doc__ or "", report, FULL, QUICK, arguments)
 
 
 if __name__ == "__main__":

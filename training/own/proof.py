@@ -14,7 +14,7 @@ from andamio.errors import TrainingError
 from andamio.records.encode import Encoded
 from andamio.release.model import Model
 from training import export
-from training.own.fit import Own
+from training.own.fit import Own, steps
 from training.own.trial import PipelineError
 
 ROWS = 2000
@@ -29,6 +29,11 @@ _RANGE = "at the ends of the contract's ranges: far out, float32 loses digits; l
 _TRAIN = (
     "on rows of train: float32 rounds what comes before the model. Before trees, leave scalers and products of columns "
     "out (a value rounded across a threshold takes another branch); before other models, scale numbers"
+)
+
+_NEIGHBOURS = (
+    "of rows of train that are as far from a record the export takes others, and weights by distance magnify what "
+    "float32 rounds. Take a forest or boosted trees"
 )
 
 
@@ -59,15 +64,26 @@ def prove(contract: Contract, fitted: Own, train: Encoded, again: Callable[[], O
     if not found.holds:
         whole = train.take(np.flatnonzero(~np.isnan(train.numbers).any(axis=1)))
         on_whole = ruler.difference(fitted.predict(whole), served.predict(whole)) if whole.rows else 0.0
-        raise PipelineError(differs(found, on_whole))
+        raise PipelineError(differs(found, on_whole, _neighbours(fitted)))
     return len(exported)
 
 
-def differs(found: export.Parity, whole: float) -> str:
-    """Why an export is refused: `whole` is the difference on rows of train that have every number."""
+def _neighbours(fitted: Own) -> str | None:
+    """The path and class of a step that looks for the nearest rows of train."""
+    found = ((path, type(each)) for path, each in steps(fitted.pipeline) if hasattr(each, "n_neighbors"))
+    return next((f"step {path} ({kind.__name__})" for path, kind in found), None)
+
+
+def differs(found: export.Parity, whole: float, neighbours: str | None = None) -> str:
+    """Why an export is refused: `whole` is the difference on rows of train that have every number.
+
+    `neighbours` names the step that looks for the nearest rows, where there is one.
+    """
     train = (found.train, _TRAIN if not whole <= found.tolerance else _MISSING)
     kinds = (train, (found.missing, _MISSING), (found.unknown, _UNKNOWN), (found.range_ends, _RANGE))
     largest, why = next((value, why) for value, why in kinds if not value <= found.tolerance)
+    if neighbours is not None:
+        why = f"in {neighbours}: {_NEIGHBOURS}"
     amount = f"by {largest:.2g}" if np.isfinite(largest) else "(one of the two is not a number)"
     return (
         f"pipeline.py: what is exported answers otherwise than what was fitted {amount}, and {found.tolerance:.0e} is "

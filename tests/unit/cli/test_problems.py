@@ -1,4 +1,4 @@
-"""Every folder under problems/ is sound, in a quick form: each is data that nobody here made."""
+"""Every folder under problems/ is sound, in a quick form: each is data that nobody here made, but `listings`."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks import gate_numbers
 from benchmarks.gate import CONFIDENCE, STRICT, Effort, mean, pair, power, report, retrained
 
 SMALL = Effort(pairs={60: 150, 500: 80}, frozen={60: 12}, growing={60: 4}, resamples=200, retrainings=12)
@@ -15,6 +16,22 @@ def test_equal_models_are_promoted_about_as_often_as_the_confidence_allows():
     rates = power(SMALL, run, recent=False, gains=(0.0,))
     for (rate, error), *_ in rates.values():
         assert rate <= 1 - CONFIDENCE + 3 * max(error, 0.015)
+
+
+@pytest.mark.parametrize(("metric", "tails"), [("rmse", "normal"), ("mae", "heavy")])
+def test_of_numbers_equal_models_are_promoted_about_as_often_as_the_confidence_allows(metric, tails):
+    effort = Effort(pairs={60: 200, 500: 150}, frozen={}, growing={}, resamples=150)
+    rates = gate_numbers.power(effort, run, metric=metric, tails=tails, gains=(0.0, 0.1))
+    for (rate, error), _ in rates.values():
+        assert rate <= 1 - CONFIDENCE + 3 * max(error, 0.015)
+    assert rates[60][1][0] < 0.8 < rates[500][1][0]
+
+
+def test_of_numbers_a_clear_loss_is_promoted_rarely_with_new_rows_too():
+    effort = Effort(pairs={500: 100}, frozen={}, growing={}, resamples=150)
+    (worse, _), (equal, _) = gate_numbers.power(effort, run, recent=True, gains=(-0.1, 0.0))[500]
+    assert worse < 0.05
+    assert 0.2 < equal < 0.5
 
 
 @pytest.mark.slow
@@ -56,3 +73,4 @@ def test_every_table_is_printed():
     said = report(tiny, run)
     assert said.count("| holdout rows |") == 8
     assert "±" in said
+    assert gate_numbers.report(tiny, run).count("| holdout rows |") == 5

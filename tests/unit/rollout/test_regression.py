@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,14 @@ from scipy.stats import mannwhitneyu
 
 from andamio import feedback
 from andamio.adapters.memory import MemoryObjects, MemoryPredictionStore
-from andamio.captures.trials import read_line
+from andamio.captures.trials import TrialValue, better, read_line
 from andamio.contract import Contract
 from andamio.contract.schema import example_record
 from andamio.feedback import Statement
 from monitoring.delivery import read, store
 from rollout.evidence import gather
 from rollout.ranks import chance_of_larger
-from rollout.rule import Evidence, judge
+from rollout.rule import LOOKS, Errors, Evidence, judge
 from tests.support.capture import RELEASE, delivery, identity, prediction
 from tests.support.releases import ROOT
 
@@ -96,6 +98,36 @@ def test_a_canary_of_larger_errors_is_withdrawn_however_wide_its_intervals_are()
 @pytest.mark.parametrize("error", [10.0, 4.0])
 def test_a_canary_of_errors_no_larger_goes_on_however_narrow_its_intervals_are(error: float) -> None:
     assert judge(DIABETES, "canary", canary(10.0, error, 100.0, 1.0), 60.0).status == "wait"
+
+
+def withdrawn(random: np.random.Generator, strategy: str, ratio: float, looks: int, a_look: int) -> bool:
+    """Whether true numbers withdraw a challenger in a trial, `a_look` more of each side before each look.
+
+    Errors have heavy tails, and half of a shadow's is the champion's too; the challenger's are `ratio` times as large.
+    """
+    errors = random.standard_t(5, (2, looks * a_look)) + random.standard_t(5, looks * a_look) * (strategy == "shadow")
+    errors[1] *= ratio
+    ours, theirs = ([TrialValue(value=error, low=error, high=error) for error in side] for side in errors.tolist())
+    nearer = np.array([[better(a, b, 0.0), better(b, a, 0.0)] for a, b in zip(ours, theirs, strict=True)])
+    for count in range(a_look, looks * a_look + 1, a_look):
+        found = Evidence(champion_scored=900, challenger_scored=900, champion_labelled=count, challenger_labelled=count)
+        if strategy == "shadow":
+            one, other = (int(each) for each in nearer[:count].sum(axis=0))
+            found = replace(found, pairs=count, only_champion=one, only_challenger=other)
+        else:
+            sizes = np.abs(errors[:, :count]).tolist()
+            found = replace(found, errors=Errors(median(sizes[0]), median(sizes[1]), chance_of_larger(*sizes)))
+        if judge(DIABETES, strategy, found, 60.0).status == "withdraw":
+            return True
+    return False
+
+
+@pytest.mark.parametrize("strategy", ["canary", "shadow"])
+def test_true_numbers_rarely_withdraw_a_challenger_that_is_as_good(strategy: str) -> None:
+    random = np.random.default_rng(5)
+    assert sum(withdrawn(random, strategy, 1.0, 1, 300) for _ in range(400)) <= 10, "four are expected at the most"
+    assert sum(withdrawn(random, strategy, 1.0, LOOKS, 30) for _ in range(200)) <= 16, "1% at each of ten looks adds up"
+    assert sum(withdrawn(random, strategy, 1.5, LOOKS, 30) for _ in range(50)) >= 45, "and a worse one is found"
 
 
 def test_a_label_of_a_class_is_no_error_of_a_number() -> None:

@@ -99,6 +99,7 @@ EXPORTING = {
         "StackingClassifier([('svc', CalibratedClassifierCV(SVC(), cv=2, ensemble=False)), "
         "('line', LogisticRegression())], cv=2)"
     ),
+    "neighbours, where no two rows are as far": of("KNeighborsClassifier(5)"),
     "boosted trees": of("HistGradientBoostingClassifier(max_iter=10)", ""),
     "forest": of("RandomForestClassifier(n_estimators=10, max_depth=5)", ""),
     "numbers alone": code(
@@ -155,6 +156,15 @@ REFUSED = {
         code("return make_pipeline(ColumnTransformer([('n', 'passthrough', trial.numbers)]), "
              "RandomForestClassifier(n_estimators=10))"),
         r"where a value is missing: put SimpleImputer\(\) before",
+    ),
+    "neighbours that are as far": (
+        code("only = OneHotEncoder(handle_unknown='ignore', sparse_output=False)\n"
+             "return make_pipeline(ColumnTransformer([('c', only, trial.categories)]), KNeighborsClassifier(3))"),
+        r"by 0\.(33|67).*in step kneighborsclassifier \(KNeighborsClassifier\): of rows of train that are as far",
+    ),
+    "neighbours by distance": (
+        of("KNeighborsClassifier(15, weights='distance')"),
+        r"by 0\.93,.*in step model \(KNeighborsClassifier\).*weights by distance magnify.*Take a forest",
     ),
     "unseeded randomness": (
         of("RandomForestClassifier(n_estimators=3, random_state=np.random.RandomState())", ""),

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from sklearn.svm import SVR
 
 from andamio.adapters.memory import MemoryEvents, MemoryObjects
 from andamio.contract import Contract
@@ -42,6 +44,7 @@ from training.evaluate.documents import Evaluation, GateDecision, Success
 from training.evaluate.evaluate import evaluate
 from training.evaluate.slices import Slice, assess
 from training.families import regression, sizes
+from training.families.catalog import Family
 from training.fit import fit
 from training.rows import TrainingRows
 from training.trials import folds, sample
@@ -181,6 +184,21 @@ def test_the_graph_of_every_family_answers_what_was_fitted_in_the_target_s_unit(
     assert ((model.predict(far) >= 1) & (model.predict(far) <= 200)).all()
     assert np.corrcoef(model.predict(encoded)[:, 0], truth)[0, 1] > 0.5
     assert sizes.estimate(fitted) < 20 * len(body)
+
+
+@pytest.mark.parametrize(("rows", "weight", "exact"), [(60, 1.0, True), (500, 100.0, False)])
+def test_support_vectors_of_numbers_are_exact_on_few_rows_alone(
+    rows: int, weight: float, exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded, truth = a_table(rows)
+    family = Family("svm", True, lambda seed, params: SVR(C=weight))
+    monkeypatch.setattr(regression, "REGRESSORS", {"svm": family})
+    fitted = regression.fit("svm", encoded, truth, Regression(1.0, 200.0, "EUR", False, 0.9), seed=7, params={})
+    session = onnxruntime.InferenceSession(export.to_onnx(fitted))
+    ruler = export.Ruler.of(fitted)
+    found = export.parity(fitted.predict, lambda each: session.run(["value"], each.feeds())[0], encoded, {}, 7, ruler)
+    assert found.holds == exact, found
+    assert exact or max(found.train, found.missing) > 3e-5
 
 
 def test_a_graph_without_the_exponential_has_no_parity() -> None:
