@@ -127,14 +127,11 @@ def _read_by_etl(lake: Objects, current: CurrentDataset | None) -> DigestArray:
 
     None where ETL left out all of them: the version is then the one that was there before.
     """
-    kept = None if current is None else rows_kept(lake)
-    if current is None or kept is None:
-        return _identities([])
-    manifest = documents.find(lake, layout.dataset(current.version, dataset.MANIFEST), DatasetManifest)
-    files = [] if manifest is None else manifest.files
-    predictions, etag = kept
-    same = any((file.key, file.etag, file.refused) == (layout.CAPTURED_RECORDS, etag, None) for file in files)
-    return _identities(predictions if same else [])
+    manifest = current and documents.find(lake, layout.dataset(current.version, dataset.MANIFEST), DatasetManifest)
+    files = manifest.files if manifest else []
+    read = {file.etag for file in files if file.key == layout.CAPTURED_RECORDS and file.refused is None}
+    kept = rows_kept(lake) if read else None
+    return _identities(kept[0] if kept is not None and kept[1] in read else [])
 
 
 def _compared(

@@ -59,7 +59,8 @@ def reason(report: Report) -> str | None:
         by = "" if measured is None else f" ({report.performance.metric} on {report.performance.labelled} labels)"
         why.append(f"the model has become worse{by}")
     if report.persistence.persistent:
-        seen = f"drift in {len(report.persistence.with_drift)} of the last {report.persistence.windows} windows"
+        windows, drifted = report.persistence.windows, len(report.persistence.with_drift)
+        seen = "drift in this window" if windows == 1 else f"drift in {drifted} of the last {windows} windows"
         moved = [] if report.data is None else report.data.drifted[:_FEATURES_SHOWN]
         why.append(f"{seen} ({', '.join(moved)} moved most)" if moved else seen)
     return " and ".join(why) or None
