@@ -110,6 +110,7 @@ def watch_at_once(heart: Deployed) -> Report | None:
     return next((one for one in reports if one.retraining is not None and one.retraining.status == "start"), None)
 
 
+@pytest.mark.timeout(3600)
 def test_drift_with_true_labels_starts_one_training_and_recent_rows_promote_its_model(
     clone: Clone, heart: Deployed, twin: str
 ) -> None:
