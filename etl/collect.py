@@ -22,7 +22,7 @@ from etl.samples import recipe
 RECIPE = 3
 """Grows when the same raw objects would be read, checked or staged differently: their results get new names."""
 
-CAPTURED_RECIPE = 1
+CAPTURED_RECIPE = 2
 """The same of captured records: where there are none, names stay as they are."""
 
 FILE = "sources.json"

@@ -1,7 +1,8 @@
 """From raw objects to rows: reading, replacement by id, validation, rejects.
 
 Captured records are read by the same reader. A row of theirs is called by its prediction, so that it stays the same
-row in a file that grows, and has the key of a raw row whose record it equals, so that both are on one side.
+row in a file that grows. It has the key of a raw row whose record it equals, or else that of the equal record which
+was captured first, so that all of them are on one side. A raw row of its id takes its place, unless that is rejected.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import DTypeLike, NDArray
@@ -24,7 +24,7 @@ from andamio.dataset.columns import contract_columns, file_columns, table_column
 from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
 from andamio.dataset.documents import SampleRecords
 from andamio.dataset.records import record_digests
-from andamio.dataset.version import KEY, PREPARED_BY, ROW
+from andamio.dataset.version import BESIDE, KEY, PREPARED_BY, ROW
 from andamio.errors import Violation
 from andamio.prepare.check import check_rows
 from andamio.prepare.code import OwnCode
@@ -43,6 +43,7 @@ from andamio.tabular.refused import RefusedFile
 from andamio.tabular.rows import Rows
 from etl.collect import Source
 from etl.extent import MOST_TEXT, TooMuch, most_rows, too_long, too_many
+from etl.latest import beside_equal, latest
 from etl.quarantine import PackedRejects, Reject, Rejects, Violations, masked_cells
 from etl.samples import Samples
 from etl.split import SealedSplit, key_columns, row_keys
@@ -199,7 +200,7 @@ class _Reader:
                 body,
                 self._read_by(report),
                 column_kinds(self._read_by(report), self._columns_of(report)),
-                exact=(*self._keys, ROW) if report.source.captured else self._keys,
+                exact=(*self._keys, ROW, BESIDE) if report.source.captured else self._keys,
             )
             read = 0
             for rows in blocks:
@@ -222,7 +223,7 @@ class _Reader:
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
         present = set(names)
-        own = {ROW} if report.source.captured else set()
+        own = {ROW, BESIDE} if report.source.captured else set()
         columns = self._columns_of(report)
         report.extra = [name for name in names if name and name not in columns and name not in own]
         report.absent = [name for name in columns if name not in present]
@@ -240,17 +241,7 @@ class _Reader:
         called = cells_of(rows.exact[ROW]) if report.source.captured else places.tolist()
         where = layout.CAPTURED if report.source.captured else f"{report.sha256}/"
         identities = np.fromiter((digest_of(f"{where}{one}") for one in called), dtype=np.uint64, count=count)
-        cells = {name: _key_cells(rows, name) for name in self._keys}
-        if report.source.captured and contract.has_raw:
-            # What was sent is not captured: a record is a key of its own, unless its id or group is known.
-            cells |= {name: list(called) for name in self._keys if name not in read_as.names}
-        keys = (
-            row_keys(self._keys, contract.data.missing, cells, count)
-            if self._split is None
-            else self._split.keys(cells, DigestTexts(identities))
-        )
-        if report.source.captured and any(name not in rows.exact for name in self._keys):
-            keys = identities  # what was sent is not captured, only what was made of it
+        keys = self._captured_keys(rows) if report.source.captured else self._raw_keys(rows, identities)
         if not report.source.captured:
             self._samples.add(sent, rows, read_as.decimal, without | table.bad, identities)
         assert table.labels is not None  # read with training=True
@@ -273,6 +264,28 @@ class _Reader:
             self._chunks.add(columns)
             self._weigh()
         return part
+
+    def _raw_keys(self, rows: Rows, identities: DigestArray) -> DigestArray:
+        return self._keys_of({name: _key_cells(rows, name) for name in self._keys}, identities)
+
+    def _captured_keys(self, rows: Rows) -> DigestArray:
+        """The keys of captured rows: equal records have equal ones, unless a group says where they belong."""
+        # A file of an earlier version has no such column, until a retraining begins it anew.
+        beside = cells_of(rows.exact[BESIDE if BESIDE in rows.exact else ROW])
+        own = np.fromiter((digest_of(f"{layout.CAPTURED}{one}") for one in beside), dtype=np.uint64, count=len(beside))
+        if any(name not in rows.exact for name in self._keys):
+            return own  # what was sent is not captured, only what was made of it
+        cells = {name: _key_cells(rows, name) for name in self._keys}
+        problem = self._contract.problem
+        if BESIDE in rows.exact and problem.id is not None and problem.id not in self._contract.inputs:
+            cells |= {problem.id: beside} if problem.id in cells else {}
+        return self._keys_of(cells, own)
+
+    def _keys_of(self, cells: Mapping[str, Sequence[object]], own: DigestArray) -> DigestArray:
+        """Keys by raw cells, or where each row is one of its own, `own`."""
+        if self._split is None:
+            return row_keys(self._keys, self._contract.data.missing, cells, len(own))
+        return self._split.keys(cells, DigestTexts(own))
 
     def _prepared(self, sent: Table) -> tuple[Table, NDArray[np.bool_]]:
         """The features of rows as they are sent, and which of them are left out of training `[rows]`."""
@@ -320,7 +333,8 @@ class _Reader:
         self._chunks.finish()
         parts = self._parts
         starts = np.cumsum([0, *(len(part.labels) for part in parts)]).tolist()
-        is_latest = self._latest(starts)
+        captured = _joined([np.full(len(part.labels), part.report.source.captured) for part in parts], np.bool_)
+        is_latest = self._latest(starts, captured)
         valid = is_latest.copy()
         coerced: Counter[str] = Counter()
         rejects = Rejects()
@@ -345,8 +359,10 @@ class _Reader:
         identities = _joined([part.identities for part in parts], np.uint64)
         keys = _joined([part.keys for part in parts], np.uint64)
         all_times = _joined(known, np.dtype("datetime64[s]"))
-        if self._captured:
-            self._beside_equal(keys, valid)
+        by_group = self._contract.problem.group is not None if self._split is None else self._split.key == "group"
+        if self._captured and not by_group:
+            records = np.concatenate([part.records for part in parts if part.records is not None])
+            keys = beside_equal(records, keys, valid, captured)
         self._parts = []
         return Ingested(
             files=self._files,
@@ -361,35 +377,19 @@ class _Reader:
             samples=self._samples.document(),
         )
 
-    def _beside_equal(self, keys: NDArray[np.uint64], valid: NDArray[np.bool_]) -> None:
-        """Give captured rows that equal a raw row its key, unless a group says where they belong.
-
-        Their ids do not count: those of raw rows are not valid here, for the raw row took their place.
-        """
-        if self._contract.problem.group is not None if self._split is None else self._split.key == "group":
-            return
-        parts = self._parts
-        records = np.concatenate([part.records for part in parts if part.records is not None])
-        captured = np.concatenate([np.full(len(part.labels), part.report.source.captured) for part in parts])
-        raw = np.flatnonzero(valid & ~captured)
-        known, first = np.unique(records[raw], return_index=True)
-        if len(known):
-            rows = np.flatnonzero(valid & captured)
-            places = np.minimum(np.searchsorted(known, records[rows]), len(known) - 1)
-            equal = known[places] == records[rows]
-            keys[rows[equal]] = keys[raw[first[places[equal]]]]
-
-    def _latest(self, starts: Sequence[int]) -> NDArray[np.bool_]:
+    def _latest(self, starts: Sequence[int], captured: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which rows of usable files have no later row of their id there: `[rows]`."""
-        is_latest = np.ones(starts[-1], dtype=bool)
+        usable = np.ones(starts[-1], dtype=bool)
         for number in self._of_no_use:
-            is_latest[starts[number] : starts[number + 1]] = False
+            usable[starts[number] : starts[number + 1]] = False
         ids = [part.ids for part in self._parts if part.ids is not None]
         has_id = [part.has_id for part in self._parts if part.has_id is not None]
-        if ids:
-            places = np.flatnonzero(np.concatenate(has_id) & is_latest)
-            is_latest[places[pd.Series(np.concatenate(ids)[places]).duplicated(keep="last").to_numpy()]] = False
-        return is_latest
+        if not ids:
+            return usable
+        rejected = np.zeros(starts[-1], dtype=bool)
+        for part, start in zip(self._parts, starts, strict=False):
+            rejected[start + part.bad] = True
+        return usable & latest(np.concatenate(ids), np.concatenate(has_id) & usable, captured, rejected)
 
 
 def _prepared_by(body: BinaryIO) -> str | None:

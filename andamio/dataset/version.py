@@ -23,6 +23,9 @@ SAMPLES = "samples.json"
 KEY, ROW = "_key", "_row"
 """Columns of every data version: the split key's digest, and the row's own identity."""
 
+BESIDE = "_beside"
+"""A column of captured records: the id that a row's side of the split follows from, one for all equal records."""
+
 PREPARED_BY = "andamio.prepare"
 """Metadata of captured records: the digest of the prepare.py that made their features; absent where none did."""
 

@@ -317,7 +317,7 @@ def _not_worse(everywhere: Comparison, newer: Comparison, rows: int, rules: Rule
         return True, f"{new}. It is {certainty} ({rules.confidence:.1%} is asked for), whatever the older rows say"
     failed = f"It is worse on {' and on '.join(worse)}" if worse else "It is exactly as good on both"
     return False, (
-        f"{new}. {failed}, and better on the new ones in {probability:.1%} of {rules.resamples} resamples "
+        f"{new}. {failed}, and better on them in {probability:.1%} of {rules.resamples} resamples "
         f"where {rules.confidence:.1%} would be enough"
     )
 

@@ -2,6 +2,9 @@
 
 A record counts once, by the id that the caller gave it or else by its prediction's; the newest label and the newest
 prediction count. The file grows by If-Match, so that of two that write at once none loses the other's records.
+
+Equal records are on one side of the split: each has the id of the one that came first as `BESIDE`, and keeps it until
+its own values change to those of another one. Whatever comes later, no side of a row follows from it.
 """
 
 from __future__ import annotations
@@ -17,13 +20,17 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from andamio.contract import Contract
-from andamio.dataset.version import PREPARED_BY, ROW
+from andamio.dataset.digests import DigestTexts
+from andamio.dataset.records import record_digests
+from andamio.dataset.version import BESIDE, PREPARED_BY, ROW
 from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 
 RECORD = "_record"
 """The column that says which record a row is of; ETL does not read it."""
+VALUES = "_values"
+"""The digest of a record's features, by which equal ones are found; ETL does not read it."""
 MOST_RECORDS = 200_000
 """Of more records the oldest are left out."""
 _MAX_ATTEMPTS = 20
@@ -55,6 +62,11 @@ class LabelledRecords:
         pairs = zip(self.own_ids, self.ids, strict=True)
         return [f"prediction {one}" if own is None else f"record {own}" for own, one in pairs]
 
+    @property
+    def told_ids(self) -> list[str]:
+        """The id of each as the data have it: the caller's, or else its prediction's."""
+        return [one if own is None else own for own, one in zip(self.own_ids, self.ids, strict=True)]
+
     def take(self, rows: Sequence[int]) -> LabelledRecords:
         """Some of them."""
         index = np.asarray(rows, dtype=np.int64)
@@ -80,13 +92,22 @@ def keep(lake: Objects, contract: Contract, found: LabelledRecords) -> None:
         )
         names = set(added.column(RECORD).to_pylist())
         stays = pa.array([name not in names for name in before.column(RECORD).to_pylist()], pa.bool_())
-        after = pa.concat_tables([before.filter(stays), added]).combine_chunks()
+        after = pa.concat_tables([before.filter(stays), _beside(added, before)]).combine_chunks()
         after = after.slice(max(0, after.num_rows - MOST_RECORDS))
         if held is not None and _ordered(after).equals(_ordered(held), check_metadata=True):
             return
         if _write(lake, after, etag):
             return
     raise DataError(_CHANGING)
+
+
+def rows_kept(lake: Objects) -> tuple[list[str], str] | None:
+    """The predictions that the file has records of, and its ETag; None where there is no file."""
+    try:
+        stored = lake.get(layout.CAPTURED_RECORDS)
+    except ObjectNotFound:
+        return None
+    return pq.read_table(io.BytesIO(stored.body), columns=[ROW]).column(ROW).to_pylist(), stored.etag
 
 
 def forget(lake: Objects, private: Collection[str]) -> None:
@@ -101,6 +122,23 @@ def forget(lake: Objects, private: Collection[str]) -> None:
 
 
 _CHANGING = f"{layout.CAPTURED_RECORDS} kept changing: start the execution of the watch again"
+
+
+def _beside(added: pa.Table, before: pa.Table) -> pa.Table:
+    """The records that are added, with the ids that their sides follow from."""
+    by_values, by_record = _of_each(before, VALUES), _of_each(before, RECORD)
+    known = dict(zip(before.column(RECORD).to_pylist(), before.column(VALUES).to_pylist(), strict=True))
+    found = []
+    columns = (added.column(name).to_pylist() for name in (RECORD, VALUES, BESIDE))
+    for record, values, own in zip(*columns, strict=True):
+        last = by_record.get(record, own)
+        found.append(last if known.get(record) == values else by_values.get(values, last))
+        by_values.setdefault(values, found[-1])
+    return added.set_column(added.column_names.index(BESIDE), BESIDE, pa.array(found, pa.string()))
+
+
+def _of_each(table: pa.Table, name: str) -> dict[str, str]:
+    return dict(zip(table.column(name).to_pylist(), table.column(BESIDE).to_pylist(), strict=True))
 
 
 def _ordered(table: pa.Table) -> pa.Table:
@@ -130,12 +168,17 @@ def _write(lake: Objects, table: pa.Table, etag: str | None) -> bool:
 def _table(contract: Contract, found: LabelledRecords) -> pa.Table:
     """The records in the columns that raw data have."""
     problem = contract.problem
-    columns: dict[str, pa.Array] = {ROW: pa.array(found.ids, pa.string()), RECORD: pa.array(found.names, pa.string())}
+    values = DigestTexts(record_digests(found.columns, list(contract.inputs)))
+    columns: dict[str, pa.Array] = {
+        ROW: pa.array(found.ids, pa.string()),
+        RECORD: pa.array(found.names, pa.string()),
+        VALUES: pa.array(list(values), pa.string()),
+        BESIDE: pa.array(found.told_ids, pa.string()),
+    }
     for name, feature in contract.inputs.items():
         columns[name] = _column(found.columns[name], _TYPES[feature.type])
     if problem.id is not None and problem.id not in columns:
-        pairs = zip(found.own_ids, found.ids, strict=True)
-        columns[problem.id] = pa.array([one if own is None else own for own, one in pairs], pa.string())
+        columns[problem.id] = pa.array(found.told_ids, pa.string())
     if problem.time is not None and problem.time not in columns:
         columns[problem.time] = pa.array(found.times.astype("datetime64[ms]"), pa.timestamp("ms"))
     columns[problem.target] = pa.array(found.labels, pa.string())

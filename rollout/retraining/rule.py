@@ -26,6 +26,9 @@ LEFT_OUT = {
     "incomplete": "are left out, because the [problem] group of a record is not captured",
     "contract": "are left out, because their release had other features or another prepare.py",
     "release": "are left out, because their release is not there any more",
+    "raw row": "are left out, because a raw row has their [problem] id and counts instead",
+    "etl": "are left out, because ETL left them out of the current data version: its rejects say why, or prepare.py "
+    "keeps the raw row of their [problem] id out",
     "not kept": "have no record: it was not captured, or not kept ([monitor] capture, sample)",
 }
 """Why a label is of no use here, in words that go on after how many there are."""
@@ -56,7 +59,8 @@ def reason(report: Report) -> str | None:
         by = "" if measured is None else f" ({report.performance.metric} on {report.performance.labelled} labels)"
         why.append(f"the model has become worse{by}")
     if report.persistence.persistent:
-        seen = f"drift in {len(report.persistence.with_drift)} of the last {report.persistence.windows} windows"
+        windows, drifted = report.persistence.windows, len(report.persistence.with_drift)
+        seen = "drift in this window" if windows == 1 else f"drift in {drifted} of the last {windows} windows"
         moved = [] if report.data is None else report.data.drifted[:_FEATURES_SHOWN]
         why.append(f"{seen} ({', '.join(moved)} moved most)" if moved else seen)
     return " and ".join(why) or None
@@ -132,7 +136,16 @@ def missing(report: Report, labelled: Labelled) -> list[str]:
 
 
 def _instead(why: str) -> str:
-    return "" if why == "not kept" else "; andamio ingest FILE takes such rows with all columns"
+    """What to do about labels that are left out."""
+    match why:
+        case "not kept":
+            return ""
+        case "raw row":
+            return "; where the label is another one now, correct the raw row (andamio ingest FILE)"
+        case "etl":
+            return "; correct the contract or the data, and ingest anew"
+        case _:
+            return "; andamio ingest FILE takes such rows with all columns"
 
 
 def waiting(starts: Starts, report: Report, settings: Monitor, longest: timedelta, now: datetime) -> str | None:

@@ -26,7 +26,7 @@ pytestmark = [
 STEPS = (
     r"ALARM The records of this window differ from those that the model was trained on",
     r"794 labels: for these predictions the truth has become known",
-    r"The watch: Retraining starts, because of drift in 1 of the last 1 windows .*: 294 labelled records are new\.",
+    r"The watch: Retraining starts, because of drift in this window .*: 294 labelled records are new\.",
     r"ETL: data version \w+, \d+ rows to train on and \d+ to judge by",
     r"The new model was not promoted On \d+ rows that no training run saw, roc_auc is .*, so it is not promoted\.",
     r"Release \w+ is the challenger now, and answers 10% of the records\.",

@@ -196,7 +196,7 @@ def follow_in_mlflow(deployed: dict[str, Any], account: Account) -> None:
     if version is None:
         note("MLflow has no model version of the release that serves: no version has the alias 'champion'.")
     elif answer["repaired"]:
-        done(f"MLflow's alias 'champion' was elsewhere, and is at version {version} now.")
+        done(f"MLflow's alias 'champion' has followed: it is at version {version} now.")
     else:
         done(f"MLflow's alias 'champion' is at version {version}, the model that serves.")
 

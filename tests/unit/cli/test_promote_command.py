@@ -143,7 +143,7 @@ class Functions:
     ("answer", "repaired", "said"),
     [
         ("7", False, "MLflow's alias 'champion' is at version 7, the model that serves."),
-        ("7", True, "was elsewhere, and is at version 7 now."),
+        ("7", True, "has followed: it is at version 7 now."),
         (None, False, "no version has the alias"),
         (AwsError("MLflow does not answer."), False, "did not follow: MLflow does not answer. Note that what serves"),
     ],

@@ -80,7 +80,7 @@ def test_they_are_rows_like_others_and_reported_by_source() -> None:
     captured, raw = lake.manifest(said["version"])["files"]
     assert (captured["key"], captured["valid"], captured["rejected"]) == (layout.CAPTURED_RECORDS, 3, 0)
     assert (raw["key"], raw["valid"]) == ("raw/rows.csv", 120)
-    assert captured["extra_columns"] == ["_record"]
+    assert captured["extra_columns"] == ["_record", "_values"]
     sizes = lake.column(said["version"], "size")
     assert {500.0, 501.0} <= set(sizes.tolist())
     assert np.isnan(sizes).sum() == 1

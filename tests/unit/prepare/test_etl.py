@@ -24,7 +24,7 @@ def captured() -> LabelledRecords:
         times=np.datetime64("2026-11-27T10", "ms") + np.arange(COUNT).astype("timedelta64[ms]"),
         labels=["yes", "no"] * (COUNT // 2),
         columns={
-            "rate": np.full(COUNT, 0.5),
+            "rate": count / 100,
             "beds": np.full(COUNT, 3.0),
             "kind": np.array(["flat"] * COUNT, dtype=object),
             "more": np.full(COUNT, 1000.0),

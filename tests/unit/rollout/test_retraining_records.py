@@ -16,7 +16,8 @@ from andamio.storage import layout
 from monitoring.captures import compact_window
 from monitoring.report import Model, Persistence, Report
 from monitoring.window import Window, iso
-from rollout.retraining.gather import Gathered, gather
+from rollout.retraining.compare import Compared
+from rollout.retraining.gather import gather
 from rollout.retraining.records import keep
 from rollout.retraining.retrainer import ContractRetrainer
 from tests.support.capture import identity
@@ -60,7 +61,7 @@ class World:
         self.lake.drop_bytes(f"{name}.csv", (HEART_FOLDER / f"{name}.csv").read_bytes())
         assert self.lake.run()["status"] == "published"
 
-    def gather(self, contract: Contract | None = None, window: Window = WINDOW) -> Gathered:
+    def gather(self, contract: Contract | None = None, window: Window = WINDOW) -> Compared:
         return gather(self.lake, self.models, contract or heart(), window, self.release)
 
 
