@@ -269,6 +269,7 @@ def importance(facts: Facts) -> Section | None:
     unused = [item for item in found if item.value == item.low == item.high == 0]
     found = [item for item in found if item not in unused]
     idle = [item for item in found if item.low is not None and item.low <= 0]
+    unsure = all(item.low is None for item in found)
     parts = [
         f"How much {metric(measured)} on the holdout gets worse when a feature's values are shuffled among rows. "
         "It says what the model leans on, not what causes what; of features that say the same, each looks unimportant.",
@@ -279,6 +280,8 @@ def importance(facts: Facts) -> Section | None:
     ]
     if len(found) > FEATURES_SHOWN:
         parts.append(f"The other {len(found) - FEATURES_SHOWN:,} matter less: importance.json.")
+    if unsure and found:
+        parts.append("The rows are too few for intervals: none of these can be told apart from none at all.")
     if idle:
         parts.append(f"Of these, not told apart from none at all: {_features(idle)}.")
     if unused:

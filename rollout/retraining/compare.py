@@ -59,8 +59,8 @@ def compare(
     labelled = digests ^ _labels(records.labels)
     own = _identities(records.ids)
     current = documents.find(lake, layout.CURRENT_DATASET, CurrentDataset)
-    read = _read_by_etl(lake, current)
-    captured = np.union1d(np.union1d(own, _identities(earlier)), read)
+    kept, read = _kept_and_read(lake, current)
+    captured = np.union1d(np.union1d(own, _identities(earlier)), kept)
     found = _Version() if current is None else _compared(lake, contract, current.version, records, own, captured)
     lost = set(read.tolist()) - found.present
     is_new = np.zeros(len(own), dtype=bool)
@@ -122,16 +122,17 @@ def _ids(contract: Contract, records: LabelledRecords) -> list[str | None]:
     return [canonical(one) for one in told]
 
 
-def _read_by_etl(lake: Objects, current: CurrentDataset | None) -> DigestArray:
-    """The captured records that the data version was made of, as far as the file is still the one that ETL read.
+def _kept_and_read(lake: Objects, current: CurrentDataset | None) -> tuple[DigestArray, DigestArray]:
+    """The captured records of the file, and those the data version was made of, where it is still the file ETL read.
 
-    None where ETL left out all of them: the version is then the one that was there before.
+    The latter are none where ETL left out all of them: the version is then the one that was there before.
     """
     manifest = current and documents.find(lake, layout.dataset(current.version, dataset.MANIFEST), DatasetManifest)
     files = manifest.files if manifest else []
     read = {file.etag for file in files if file.key == layout.CAPTURED_RECORDS and file.refused is None}
-    kept = rows_kept(lake) if read else None
-    return _identities(kept[0] if kept is not None and kept[1] in read else [])
+    predictions, etag = (current and rows_kept(lake)) or ([], "")
+    kept = _identities(predictions)
+    return kept, kept if etag in read else kept[:0]
 
 
 def _compared(

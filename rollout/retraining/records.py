@@ -4,7 +4,8 @@ A record counts once, by the id that the caller gave it or else by its predictio
 prediction count. The file grows by If-Match, so that of two that write at once none loses the other's records.
 
 Equal records are on one side of the split: each has the id of the one that came first as `BESIDE`, and keeps it until
-its own values change to those of another one. Whatever comes later, no side of a row follows from it.
+its own values change to those of another one. No record that is captured later moves it; a raw row of its id or values
+that comes later does.
 """
 
 from __future__ import annotations
@@ -87,9 +88,9 @@ def keep(lake: Objects, contract: Contract, found: LabelledRecords) -> None:
     added = _table(contract, found)
     for _ in range(_MAX_ATTEMPTS):
         held, etag = _held(lake)
-        before = (
-            held if held is not None and held.schema.equals(added.schema, check_metadata=True) else added.slice(0, 0)
-        )
+        before = added.slice(0, 0) if held is None else _with_sides(contract, held)
+        if not before.schema.equals(added.schema, check_metadata=True):
+            before = added.slice(0, 0)
         names = set(added.column(RECORD).to_pylist())
         stays = pa.array([name not in names for name in before.column(RECORD).to_pylist()], pa.bool_())
         after = pa.concat_tables([before.filter(stays), _beside(added, before)]).combine_chunks()
@@ -135,6 +136,28 @@ def _beside(added: pa.Table, before: pa.Table) -> pa.Table:
         found.append(last if known.get(record) == values else by_values.get(values, last))
         by_values.setdefault(values, found[-1])
     return added.set_column(added.column_names.index(BESIDE), BESIDE, pa.array(found, pa.string()))
+
+
+def _with_sides(contract: Contract, held: pa.Table) -> pa.Table:
+    """A file of an earlier version, which has neither `VALUES` nor `BESIDE`, with both; any other as it is."""
+    names = list(contract.inputs)
+    if {VALUES, BESIDE} & set(held.column_names) or not {RECORD, *names} <= set(held.column_names):
+        return held
+    values = list(DigestTexts(record_digests({name: _typed(held.column(name)) for name in names}, names)))
+    told = [name.split(" ", 1)[1] for name in held.column(RECORD).to_pylist()]
+    place = held.column_names.index(RECORD) + 1
+    table = held.add_column(place, VALUES, pa.array(values, pa.string()))
+    table = table.add_column(place + 1, BESIDE, pa.array(told, pa.string()))
+    return _beside(table, table.slice(0, 0))
+
+
+def _typed(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column as captures have it: what `_column` was given."""
+    if pa.types.is_string(column.type):
+        return np.array([text or "" for text in column.to_pylist()], dtype=object)
+    if pa.types.is_date(column.type):
+        return np.array(column.to_pylist(), dtype="datetime64[D]")
+    return np.array([np.nan if one is None else one for one in column.to_pylist()], dtype=np.float64)
 
 
 def _of_each(table: pa.Table, name: str) -> dict[str, str]:

@@ -132,6 +132,7 @@ def test_a_challenger_that_raises_is_withdrawn_by_itself_and_no_caller_sees_it(h
     assert [one.release for one in pointer.withdrawn][-1:] == [challenger]
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(not NIGHTLY, reason="minutes until a look at the trial: every night, and in `make e2e`")
 def test_a_challenger_that_a_person_tries_is_withdrawn_by_the_execution_that_the_command_started(
     heart: Deployed, champion: str, clone: Clone

@@ -51,6 +51,8 @@ def _what(record: HistoryRecord) -> str:
         return f"{record.release}, against {record.before}"
     if record.kind == "withdrawn":
         return f"{record.release}; {record.before} goes on serving"
+    if record.kind == "approved":
+        return f"{record.release}; {record.before} serves until it is promoted" if record.before else record.release
     if record.kind == "rolled_back":
         return f"from {record.before} to {record.release}"
     return f"{record.release}, in place of {record.before}" if record.before else f"{record.release}, the first"

@@ -134,7 +134,7 @@ def test_the_history_shows_an_approval_with_its_reason(
     monkeypatch.setattr(history, "account_of", lambda deployed: account)
     history.show(DEPLOYED, 20, as_json=False)
     said = " ".join(capsys.readouterr().out.split())
-    assert f"approved {'a' * 16}, the first by {who()}: it was looked at" in said
+    assert f"approved {'a' * 16} by {who()}: it was looked at" in said
     assert "roc_auc 0.900" in said
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from andamio.contract import Contract
-from andamio.dataset.version import KEY, ROW
+from andamio.dataset.version import BESIDE, KEY, ROW
 from andamio.storage import layout
-from rollout.retraining.records import LabelledRecords, forget, keep
+from rollout.retraining.records import VALUES, LabelledRecords, forget, keep
 from tests.support.etl import Lake
 
 HEAD = """
@@ -245,3 +247,20 @@ def test_a_time_split_takes_the_time_of_the_prediction() -> None:
     version = lake.run()["version"]
     assert lake.sides(version, "size")[500.0] == {"holdout"}
     assert lake.manifest(version)["files"][0]["valid"] == 2
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_file_of_an_earlier_version_keeps_its_records(own: bool) -> None:
+    """It said of no record which others it equals."""
+    lake = lake_of(contract())
+    keep(lake, contract(), records([3, np.nan, 3, 200], own=own))
+    now = pq.read_table(io.BytesIO(lake.get(layout.CAPTURED_RECORDS).body))
+    assert now.column(BESIDE).to_pylist()[0] == now.column(BESIDE).to_pylist()[2]
+    earlier = io.BytesIO()
+    pq.write_table(now.drop_columns([VALUES, BESIDE]), earlier)
+    lake.put(layout.CAPTURED_RECORDS, earlier.getvalue())
+    keep(lake, contract(), records([200], first=9, own=own))
+    after = pq.read_table(io.BytesIO(lake.get(layout.CAPTURED_RECORDS).body))
+    assert after.slice(0, 4).equals(now)
+    assert after.num_rows == 5
+    assert after.column(BESIDE).to_pylist()[4] == after.column(BESIDE).to_pylist()[3]

@@ -84,7 +84,7 @@ def check(key: str, rounds: list[list[tuple[str | None, float]]]) -> None:
 @pytest.mark.parametrize("key", ["id", "features", "row"])
 @given(rounds=ROUNDS)
 @settings(max_examples=6, deadline=None)
-def test_equal_records_share_a_side_and_no_row_ever_moves(
+def test_equal_records_share_a_side_and_no_later_record_moves_one(
     key: str, rounds: list[list[tuple[str | None, float]]]
 ) -> None:
     check(key, rounds)

@@ -127,6 +127,17 @@ def test_until_etl_has_read_the_file_nothing_of_it_was_left_out() -> None:
     assert counted(lake, found).new == 2
 
 
+def test_a_captured_row_is_no_raw_one_while_the_file_has_grown_and_etl_has_not_read_it() -> None:
+    lake = lake_of()
+    found = records(["x"], [500.0], ["a"])
+    keep(lake, CONTRACT, found)
+    lake.run()
+    keep(lake, CONTRACT, replace(records(["y"], [501.0], ["a"]), ids=["p5"]))
+    again = replace(found, ids=["p7"], columns={"size": np.array([700.0])})
+    said = counted(lake, again)
+    assert (said.new, said.left_out) == (1, {})
+
+
 def drawn(data: st.DataObject, first: int) -> LabelledRecords:
     some = st.integers(0, 140)
     ids = data.draw(st.lists(st.none() | some.map(lambda one: f"id{one}"), min_size=1, max_size=12, unique_by=_own))
