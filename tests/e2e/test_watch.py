@@ -23,6 +23,7 @@ from andamio.storage import documents, layout
 from monitoring.report import LatestReport, Report
 
 from .conftest import HEART, Clone, Deployed, until
+from .test_verify import NIGHTLY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("demo")]
 
@@ -163,6 +164,7 @@ def ended(heart: Deployed, machine: str, name: str) -> Execution:
     return execution
 
 
+@pytest.mark.skipif(not NIGHTLY, reason="a training more: every night, and in `make e2e`")
 def test_labels_of_a_world_that_changed_start_one_training_whose_model_is_promoted_by_recent_rows(
     clone: Clone, heart: Deployed, twin: str
 ) -> None:
