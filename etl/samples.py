@@ -18,8 +18,8 @@ from andamio.tabular.rows import Rows
 _TRIES = 10 * RECORDS
 """How many records are looked at, at most: with made-up values each may be refused."""
 
-
 _MADE_UP = 1
+"""Grows when made-up values are made differently: data versions that have them get new names."""
 
 
 def recipe(contract: Contract) -> dict[str, int]:

@@ -27,6 +27,7 @@ from training.rows import TrainingRows
 IMPORTANCE = "importance.json"
 REPEATS = 10
 _MOST_TWICE = 0.5
+"""So much of the spread of the rows may be taken for the chance of the shufflings, which few of them tell badly."""
 MOST_ROWS = 5000
 """Rows of the holdout that are shuffled; of more, as many are drawn by seed."""
 
