@@ -128,7 +128,7 @@ def from_arrow(contract: Contract, batches: Sequence[pa.RecordBatch]) -> Capture
     labels, probabilities = _read_answers(contract.task, table)
     columns: dict[str, NDArray[Any]] = {}
     for name in features_of(contract):
-        columns[name] = _array(table.column(f"{FEATURE}{name}").combine_chunks())
+        columns[name] = array_of(table.column(f"{FEATURE}{name}").combine_chunks())
     return CapturedRows(
         ids=table.column("prediction_id").to_pylist(),
         record_ids=table.column("record_id").to_pylist(),
@@ -196,7 +196,8 @@ def _feature(table: Table, name: str, kind: pa.DataType) -> pa.Array:
     return pa.array(column, kind) if column.dtype != object else pa.array(column.tolist(), kind)
 
 
-def _array(column: pa.Array) -> NDArray[Any]:
+def array_of(column: pa.Array) -> NDArray[Any]:
+    """A feature `[rows]` as `andamio.records.table.Table` has it: texts ("" = missing), dates or float64."""
     if pa.types.is_string(column.type):
         # Each distinct text once: a column of a million texts is a million pointers.
         coded = column.dictionary_encode()

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from andamio.captures.columns import array_of
 from andamio.contract import Contract
 from andamio.dataset.digests import DigestTexts
 from andamio.dataset.records import record_digests
@@ -143,21 +144,14 @@ def _with_sides(contract: Contract, held: pa.Table) -> pa.Table:
     names = list(contract.inputs)
     if {VALUES, BESIDE} & set(held.column_names) or not {RECORD, *names} <= set(held.column_names):
         return held
-    values = list(DigestTexts(record_digests({name: _typed(held.column(name)) for name in names}, names)))
+    values = list(
+        DigestTexts(record_digests({name: array_of(held.column(name).combine_chunks()) for name in names}, names))
+    )
     told = [name.split(" ", 1)[1] for name in held.column(RECORD).to_pylist()]
     place = held.column_names.index(RECORD) + 1
     table = held.add_column(place, VALUES, pa.array(values, pa.string()))
     table = table.add_column(place + 1, BESIDE, pa.array(told, pa.string()))
     return _beside(table, table.slice(0, 0))
-
-
-def _typed(column: pa.ChunkedArray) -> NDArray[Any]:
-    """A column as captures have it: what `_column` was given."""
-    if pa.types.is_string(column.type):
-        return np.array([text or "" for text in column.to_pylist()], dtype=object)
-    if pa.types.is_date(column.type):
-        return np.array(column.to_pylist(), dtype="datetime64[D]")
-    return np.array([np.nan if one is None else one for one in column.to_pylist()], dtype=np.float64)
 
 
 def _of_each(table: pa.Table, name: str) -> dict[str, str]:
