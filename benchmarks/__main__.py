@@ -4,7 +4,9 @@ import subprocess
 import sys
 import tempfile
 
-from benchmarks import api, burst, capture, emulators, execution, explain, gate, gate_numbers, racing, training
+from benchmarks.serving import api, burst, capture, emulators, explain
+from benchmarks.sureness import gate, gate_numbers
+from benchmarks.training import execution, racing, trials
 
 api.main()
 explain.main([])
@@ -13,10 +15,10 @@ capture.main([])
 emulators.main([])
 gate.main([])
 gate_numbers.main([])
-training.main([])
+trials.main([])
 MEASURED = ["--families", "logistic_regression", "hist_gradient_boosting"]
-training.main(["100000", "1000000", *MEASURED])
-training.main(["1000", "20000", "100000", "--table", "wide", *MEASURED])
+trials.main(["100000", "1000000", *MEASURED])
+trials.main(["1000", "20000", "100000", "--table", "wide", *MEASURED])
 execution.main([])
 execution.main(["100000", "--trials", "6", "--ours-only", "--budget", "180"])
 race = ["--rows", "20000", "--tables", "clusters"]

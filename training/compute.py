@@ -9,12 +9,12 @@ from andamio.contract.tables import Compute
 from training.documents import Computing, TaskSize, TrainingPlan, Where
 
 FUNCTION_CELLS: Final = 4_000_000
-"""Rows times columns of train up to which every trial ends in a function (`benchmarks/compute.py`)."""
+"""Rows times columns of train up to which every trial ends in a function (`benchmarks/training/compute.py`)."""
 
 FIXED_GIB: Final = 1.0
 """Memory of a step that has no rows yet."""
 BYTES_A_CELL: Final = 320
-"""Memory of a step, by cell of train: what a forest takes (`benchmarks/compute.py`), with half as much again."""
+"""Memory of a step, by cell of train: what a forest takes (benchmarks/training/compute.py), with half as much again."""
 
 SIZES: Final = ((2, 16), (4, 30), (8, 60), (16, 120))
 """The sizes of a task, each with the most memory that Fargate gives to so many vCPU: vCPU, GiB."""

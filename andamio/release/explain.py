@@ -50,7 +50,7 @@ MOST_ROWS, FEWEST_ROWS = 12_000, 3_000
 _SMALL_MODEL_BYTES = 100 * 1024
 """Bytes up to which a model is small."""
 _COST_EXPONENT = 0.7
-"""A row costs trees about so: with this power of their bytes (benchmarks/explain.py measures what comes of it)."""
+"""A row costs trees about so: with this power of their bytes (measured by benchmarks/serving/explain.py)."""
 
 _FEW_ROWS = 10
 """Reference rows below which an order is not also used backwards (twice as many rows), and nothing is regressed."""

@@ -1,7 +1,7 @@
 """How fast the API answers: warm calls through Mangum, and a cold start in a fresh process.
 
-    .venv/bin/python -m benchmarks.api              # the API
-    .venv/bin/python -m benchmarks.api --compare    # and the usual way: FastAPI, pandas, mlflow.pyfunc
+    .venv/bin/python -m benchmarks.serving.api              # the API
+    .venv/bin/python -m benchmarks.serving.api --compare    # and the usual way: FastAPI, pandas, mlflow.pyfunc
 
 The model is a small logistic regression over heart's contract, made here: what is measured is all that
 is around it. Cold is what Lambda's init and first invocation do, with bytecode in place and the release on

@@ -1,6 +1,6 @@
 """How long a burst of clients waits for the API on the local cloud, when none of its functions is warm.
 
-    .venv/bin/python -m benchmarks.burst
+    .venv/bin/python -m benchmarks.serving.burst
 
 A local cloud of its own is started, heart's stack is deployed, and a small model is put in its place. For a cold start
 the API's processes are ended. What counts is a burst against one cold request: a busy machine slows both alike. A
@@ -28,12 +28,12 @@ import httpx
 import psutil
 
 from andamio.adapters.aws import Account
-from benchmarks.api import PATIENT
+from benchmarks.serving.api import PATIENT
 from localstack.process import wait_until
 from tests.support.releases import heart, serve
 
 CLIENTS, ROUNDS = 32, 5
-REPO = Path(__file__).resolve().parents[1]
+REPO = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """What capture holds and costs: lines a second through one function, an hour compacted, a window read, dollars on AWS.
 
-    .venv/bin/python -m benchmarks.capture                     # an hour of 100,000 predictions
-    .venv/bin/python -m benchmarks.capture --hour 1000000      # one of a million: minutes
-    .venv/bin/python -m benchmarks.capture --hour 1000000 --features 100
-    .venv/bin/python -m benchmarks.capture --dollars           # the arithmetic alone
+    .venv/bin/python -m benchmarks.serving.capture                     # an hour of 100,000 predictions
+    .venv/bin/python -m benchmarks.serving.capture --hour 1000000      # one of a million: minutes
+    .venv/bin/python -m benchmarks.serving.capture --hour 1000000 --features 100
+    .venv/bin/python -m benchmarks.serving.capture --dollars           # the arithmetic alone
 
 The function is measured without the network: lines are unzipped, checked, zipped again and made into items of the
 table. Costs are the prices of `benchmarks.prices` times what was measured here.
@@ -39,7 +39,7 @@ from monitoring.compaction import compact_hour
 from monitoring.delivery import read, store
 from tests.support.capture import NOON, PATIENT, RELEASE, delivery, prediction
 
-HEART = Path(__file__).resolve().parents[1] / "problems" / "heart"
+HEART = Path(__file__).resolve().parents[2] / "problems" / "heart"
 PER_DELIVERY = 1_000
 HOUR = timedelta(hours=1)
 
@@ -156,7 +156,7 @@ def _hour(predictions: int, features: int = 0) -> None:
             store(read(delivery(lines), contract), contract, lake, table)
         for what in ("compact", "read"):
             command = [
-                *(sys.executable, "-m", "benchmarks.capture", "--compact", folder, what),
+                *(sys.executable, "-m", "benchmarks.serving.capture", "--compact", folder, what),
                 *("--features", str(features)),
             ]
             print(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())

@@ -1,6 +1,6 @@
 """What a deploy, a call of a function and a burst of requests take on each emulator, and what it weighs.
 
-    .venv/bin/python -m benchmarks.emulators [--rounds 3] [--deploys 1]
+    .venv/bin/python -m benchmarks.serving.emulators [--rounds 3] [--deploys 1]
 
 The two are measured in turn, so that a busy machine slows both alike: what counts is LocalStack's figure against
 ministack's of the same round. Calls are those of a function that returns its event, on an emulator that runs a
@@ -33,8 +33,8 @@ import psutil
 from botocore.config import Config
 
 from andamio.names import FUNCTIONS
-from benchmarks.api import PATIENT
-from benchmarks.burst import CLIENTS, cool, deploy, local_cloud
+from benchmarks.serving.api import PATIENT
+from benchmarks.serving.burst import CLIENTS, cool, deploy, local_cloud
 from infra.bundling import build_all
 from localstack.emulator import MINISTACK, Emulator
 from localstack.home import Home

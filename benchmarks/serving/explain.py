@@ -1,6 +1,6 @@
 """How long an explanation takes: warm POST /explain through Mangum, on heart, a model of each family.
 
-    python -m benchmarks.explain --write
+    python -m benchmarks.serving.explain --write
 
 Each model is trained here with its family's defaults on heart and sealed with its own reference rows. Beside
 the time stand the model's size, how many rows it was asked about, and how near the contributions are: the

@@ -1,7 +1,7 @@
 """How many requests a second a deployed API answers: POST /predict from more and more clients at once.
 
-    .venv/bin/python -m benchmarks.load                              # what was deployed last
-    .venv/bin/python -m benchmarks.load --url https://... --key ...  # any deployment
+    .venv/bin/python -m benchmarks.serving.load                              # what was deployed last
+    .venv/bin/python -m benchmarks.serving.load --url https://... --key ...  # any deployment
 
 Each client sends its next request when the last was answered. The record is the example of `/openapi.json`. On AWS the
 first seconds of each step start new environments of the function; 429 means that the plan's rate or burst was reached
@@ -61,7 +61,7 @@ def main() -> None:
 
 def deployed() -> tuple[str, str]:
     """Address and key of the problem that was deployed last."""
-    home = Path(os.environ.get("ANDAMIO_HOME") or Path(__file__).parents[1] / ".andamio")
+    home = Path(os.environ.get("ANDAMIO_HOME") or Path(__file__).parents[2] / ".andamio")
     outputs = json.loads((home / "outputs.json").read_text())
     return outputs["api_url"], outputs["api_key"]
 

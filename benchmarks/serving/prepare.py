@@ -1,4 +1,4 @@
-"""What prepare.py costs a prediction, and a cold start: python -m benchmarks.prepare
+"""What prepare.py costs a prediction, and a cold start: python -m benchmarks.serving.prepare
 
 A record of ten numbers is read, and ten features are made of them by one call; beside it the same ten numbers as
 features that are sent as they are. A cold start is a process of its own that imports the API's handler. All times are
@@ -36,7 +36,7 @@ from andamio.release.proof import Proof
 from tests.support.releases import linear_onnx
 
 COLUMNS, CALLS, ROUNDS, STARTS, ROWS = 10, 3000, 9, 15, 100_000
-LISTINGS = Path(__file__).parents[1] / "problems" / "listings"
+LISTINGS = Path(__file__).parents[2] / "problems" / "listings"
 HEAD = '[problem]\nname = "cost"\ntarget = "y"\nlabels = { a = "A", b = "B" }\n'
 SENT = "".join(f'[features.s{n}]\ntype = "number"\nmin = 0\nmax = 100\n' for n in range(COLUMNS))
 DERIVED = "".join(f'[features.d{n}]\ntype = "number"\nmin = 0\nmax = 1000\nderived = true\n' for n in range(COLUMNS))

@@ -1,6 +1,6 @@
 """How often a 95% interval of a card holds the truth: models whose true figures are known, on drawn holdouts.
 
-    .venv/bin/python -m benchmarks.coverage [--quick]
+    .venv/bin/python -m benchmarks.sureness.coverage [--quick]
 
 A model of a world is fixed; its true figures are those on 400,000 rows. Holdouts of 20, 60, 500 and 5,000 rows
 are drawn, and every figure that has an interval there is counted: does it hold the truth? "none" is the share of

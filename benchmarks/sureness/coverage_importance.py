@@ -1,6 +1,6 @@
 """How often the 95% interval of a feature's importance holds its true importance: known models, drawn holdouts.
 
-    .venv/bin/python -m benchmarks.coverage_importance [--quick]
+    .venv/bin/python -m benchmarks.sureness.coverage_importance [--quick]
 
 A model that sees five features, of which two go together and one tells nothing, is fixed; the true importance of each
 is that on 400,000 rows. Holdouts are drawn, and each interval is counted: does it hold the truth? "none" is the share

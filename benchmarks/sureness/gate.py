@@ -1,4 +1,6 @@
-"""What the promotion gate can and cannot see, simulated with the gate itself: `python -m benchmarks.gate [--quick]`.
+"""What the promotion gate can and cannot see, simulated with the gate itself.
+
+    python -m benchmarks.sureness.gate [--quick]
 
 A holdout of n rows, 45% positive. A model's score of a row is its signal plus noise; most of the noise is shared by
 all models, as the hard rows are hard for each of them (two models' ROC AUCs correlate at 0.8). The champion's true

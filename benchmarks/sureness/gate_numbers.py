@@ -1,4 +1,4 @@
-"""What the promotion gate sees of a regression: `python -m benchmarks.gate_numbers [--quick]`.
+"""What the promotion gate sees of a regression: `python -m benchmarks.sureness.gate_numbers [--quick]`.
 
 The gate itself is simulated, on a holdout of n rows. Two models' errors of a row correlate at 0.9: most of an error is
 what no feature tells, and that is the same for both. The challenger's true RMSE (and so its MAE) is smaller than the
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andamio.gate.rules import Contender, Holdout, Rules, decide
-from benchmarks.gate import CONFIDENCE, STRICT, Effort, Runner, markdown, mean, percent, simulate
+from benchmarks.sureness.gate import CONFIDENCE, STRICT, Effort, Runner, markdown, mean, percent, simulate
 
 SHARED = 0.9
 """The correlation of two models' errors."""

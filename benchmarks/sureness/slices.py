@@ -1,6 +1,6 @@
 """How often the card calls a slice worse: where none is, and where one is.
 
-    .venv/bin/python -m benchmarks.slices [--quick]
+    .venv/bin/python -m benchmarks.sureness.slices [--quick]
 
 Ten features, each cut into four slices; the first decides most of the label, so that ROC AUC within its slices is far
 lower than overall. "honest": labels are drawn by the model's own probabilities. "too sure": the model is 1.5 times as

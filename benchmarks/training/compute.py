@@ -1,7 +1,7 @@
 """What a trial of each family takes, in a process of its own: the size from which training needs tasks.
 
-    python -m benchmarks.compute                          # 20,000 and 100,000 rows
-    python -m benchmarks.compute 100000 --families gradient_boosting hist_gradient_boosting --write
+    python -m benchmarks.training.compute                          # 20,000 and 100,000 rows
+    python -m benchmarks.training.compute 100000 --families gradient_boosting hist_gradient_boosting --write
 
 Seconds are of CPU, for a trial of two repeats of five folds on one thread: one repeat is measured and counted twice.
 Memory is the most that the process had, in bytes a cell (a row's feature) beyond what it has with 1,000 rows.
@@ -20,8 +20,8 @@ from collections.abc import Sequence
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks import training
 from benchmarks.batch import report
+from benchmarks.training import trials
 from training.families.catalog import FAMILIES
 
 SIZES = (20_000, 100_000)
@@ -59,17 +59,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure(rows: int, family: str) -> tuple[float, int]:
     """CPU seconds of a trial, and the most memory of this process in bytes."""
-    contract, body, assigned = training.version("bench", rows)
+    contract, body, assigned = trials.version("bench", rows)
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         before = time.process_time()
-        training.ours(contract, body, assigned, family)
+        trials.ours(contract, body, assigned, family)
         seconds = time.process_time() - before
     return seconds * REPEATS, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _in_a_process(rows: int, family: str) -> tuple[float, int]:
-    command = [sys.executable, "-m", "benchmarks.compute", str(rows), "--families", family, "--child"]
+    command = [sys.executable, "-m", "benchmarks.training.compute", str(rows), "--families", family, "--child"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     seconds, most = json.loads(said)
     return float(seconds), int(most)

@@ -1,8 +1,8 @@
 """A whole training execution beside Optuna over scikit-learn's own cross-validation, as people write it.
 
-    python -m benchmarks.execution                      # 1,000 and 6,000 rows, 12 trials
-    python -m benchmarks.execution 20000 --table wide   # another size, another table
-    python -m benchmarks.execution 100000 --trials 6 --ours-only --budget 180    # 90 seconds of two cores
+    python -m benchmarks.training.execution                      # 1,000 and 6,000 rows, 12 trials
+    python -m benchmarks.training.execution 20000 --table wide   # another size, another table
+    python -m benchmarks.training.execution 100000 --trials 6 --ours-only --budget 180    # 90 seconds of two cores
 
 Ours is plan, search, fit, export with proof of parity, and evaluation on the holdout. Theirs is a study of as many
 trials with the same families, parameters, folds and repeats, each scored by `cross_validate`, then the best one
@@ -30,7 +30,7 @@ from andamio.dataset import version as dataset
 from benchmarks.batch import report
 from benchmarks.batch.folder import FolderObjects
 from benchmarks.tables import NAMES, table
-from benchmarks.training import pipeline
+from benchmarks.training.trials import pipeline
 from tests.support.datasets import publish
 
 SIZES = (1_000, 6_000)
@@ -110,7 +110,7 @@ def execution(folder: Path, trials: int, **environment: str) -> Said:
 
 def in_process(folder: Path, step: str, *arguments: str, **environment: str) -> Said:
     """One step in a process of its own, on one thread: what it says, with `cpu` seconds and `peak` MB."""
-    command = [sys.executable, "-m", "benchmarks.execution", "--step", str(folder), step, *arguments]
+    command = [sys.executable, "-m", "benchmarks.training.execution", "--step", str(folder), step, *arguments]
     settings = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=settings)
     said: Said = json.loads(done.stdout.splitlines()[-1])

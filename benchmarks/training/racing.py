@@ -1,7 +1,7 @@
 """What a race would choose and cost, by any rule: replayed from trials that were scored once at every size.
 
-    python -m benchmarks.racing measure scores/ --rows 20000 --tables steps clusters
-    python -m benchmarks.racing replay scores/ --rows 20000 --write racing-folds
+    python -m benchmarks.training.racing measure scores/ --rows 20000 --tables steps clusters
+    python -m benchmarks.training.racing replay scores/ --rows 20000 --write racing-folds
 
 `measure` fits every trial on each share of train that a rung may have, in the folds of the first drawing, and on all of
 train in every fold. Of each fold it notes CPU seconds, on one thread, and the score on each larger share. What was

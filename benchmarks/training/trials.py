@@ -1,9 +1,9 @@
 """A trial of training beside scikit-learn's own cross-validation: the same rows, folds, families and parameters.
 
-    python -m benchmarks.training                    # 1,000 and 20,000 rows
-    python -m benchmarks.training 100000 1000000     # other sizes
-    python -m benchmarks.training --families logistic_regression 100000
-    python -m benchmarks.training 20000 --table wide --write training-wide
+    python -m benchmarks.training.trials                    # 1,000 and 20,000 rows
+    python -m benchmarks.training.trials 100000 1000000     # other sizes
+    python -m benchmarks.training.trials --families logistic_regression 100000
+    python -m benchmarks.training.trials 20000 --table wide --write training-wide
 
 Ours is what the trial's function does after it was started: read the data version, encode it, cross-validate, estimate
 the exported size. Theirs is a pipeline of imputer, scaler and one-hot encoder in `cross_validate`, on a frame that was

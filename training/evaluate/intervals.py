@@ -16,7 +16,8 @@ figure where that is biased (average precision of a rare class). So each kind of
 - gains: as of a mean, from what each row does to the difference; a feature's importance is the gain over the same rows
   with the feature shuffled, and counts a row both for its own score and for those that its value was given to.
 
-Rows of one split key are one observation. `benchmarks/coverage.py` measures how often these intervals hold the truth.
+Rows of one split key are one observation. `benchmarks/sureness/coverage.py` measures how often these intervals hold the
+truth.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ def assess(
     A metric says little of that: ROC AUC falls wherever a strong feature is fixed, and some rows are harder than
     others. So the Brier score is compared with what the model's own probabilities expect of the same rows, plus what
     it is above that on all rows. `worse` says that it is above by more than chance, for so many judged slices
-    (Bonferroni): benchmarks/slices.py measures the false alarms. A regression expects nothing of single rows: its loss
-    on a slice is compared with that on all rows. A slice that is too small to say so is listed with
+    (Bonferroni): benchmarks/sureness/slices.py measures the false alarms. A regression expects nothing of single
+    rows: its loss on a slice is compared with that on all rows. A slice that is too small to say so is listed with
     `enough` false.
     """
     metric, positive = contract.training.metric, contract.positive_index

@@ -1,8 +1,8 @@
 """Rules that choose a trial, compared by nested resampling on sixteen real tables.
 
-    python -m benchmarks.selection                       # two outer splits of each table, or more: --splits
-    python -m benchmarks.selection --jobs 2 --splits 4 --write
-    python -m benchmarks.selection --automl 10           # FLAML as well, on the first split of ten tables
+    python -m benchmarks.training.selection                       # two outer splits of each table, or more: --splits
+    python -m benchmarks.training.selection --jobs 2 --splits 4 --write
+    python -m benchmarks.training.selection --automl 10           # FLAML as well, on the first split of ten tables
 
 Each split is computed once and kept in `.andamio/selection`: a longer run goes on where a shorter one ended, and other
 rules are compared within seconds. The tables are fetched by uv from a package that the project does not need.
@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from benchmarks.batch import report as page
-from benchmarks.selection import automl, report, splits
-from benchmarks.selection.tables import SOURCES, Source
+from benchmarks.training.selection import automl, report, splits
+from benchmarks.training.selection.tables import SOURCES, Source
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

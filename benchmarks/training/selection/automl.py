@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from andamio.release.model import Model
-from benchmarks.selection import splits
-from benchmarks.selection.rules import adopted
-from benchmarks.selection.splits import Floats, Split, sides
-from benchmarks.selection.tables import CACHE, RealTable, Source, load, uv
+from benchmarks.training.selection import splits
+from benchmarks.training.selection.rules import adopted
+from benchmarks.training.selection.splits import Floats, Split, sides
+from benchmarks.training.selection.tables import CACHE, RealTable, Source, load, uv
 from training import calibrate, export
 from training.documents import TrialSpec
 from training.evaluate.evaluate import latency_ms

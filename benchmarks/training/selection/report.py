@@ -10,9 +10,9 @@ import numpy as np
 
 from andamio.stats.bootstrap import Scorer, draw, interval_of
 from andamio.stats.metrics import higher_is_better, score
-from benchmarks.selection.automl import Contest
-from benchmarks.selection.rules import RULES, Rule, adopted, default, nearest, own_error, passes
-from benchmarks.selection.splits import Floats, Scored, Split
+from benchmarks.training.selection.automl import Contest
+from benchmarks.training.selection.rules import RULES, Rule, adopted, default, nearest, own_error, passes
+from benchmarks.training.selection.splits import Floats, Scored, Split
 from training.families.spaces import PLAIN
 
 METRICS = ("roc_auc", "log_loss", "brier")

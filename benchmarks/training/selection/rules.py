@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 
 from andamio.stats.metrics import higher_is_better, score
-from benchmarks.selection.splits import Scored, Split
+from benchmarks.training.selection.splits import Scored, Split
 from training.families.spaces import PLAIN
 from training.trials.loss_guard import LossGap, loss_gap
 from training.trials.selection import Score, choose, near, standard_error

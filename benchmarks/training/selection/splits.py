@@ -21,7 +21,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from threadpoolctl import threadpool_limits
 
 from andamio.contract import Contract
-from benchmarks.selection.tables import CACHE, RealTable, Source, load
+from benchmarks.training.selection.tables import CACHE, RealTable, Source, load
 from training import calibrate
 from training.documents import SearchPlan, StudyTrial, TrainingPlan, TrialSpec
 from training.families import catalog

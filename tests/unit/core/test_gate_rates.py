@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks import gate_numbers
-from benchmarks.gate import CONFIDENCE, STRICT, Effort, mean, pair, power, report, retrained
+from benchmarks.sureness import gate_numbers
+from benchmarks.sureness.gate import CONFIDENCE, STRICT, Effort, mean, pair, power, report, retrained
 
 SMALL = Effort(pairs={60: 150, 500: 80}, frozen={60: 12}, growing={60: 4}, resamples=200, retrainings=12)
 

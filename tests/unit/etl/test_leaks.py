@@ -1,4 +1,4 @@
-"""The rates of the leakage audit, on what the benchmark has without a download: `benchmarks/leaks.py` has the rest."""
+"""The rates of the leakage audit, on what `benchmarks/sureness/leaks.py` has without a download; the rest is there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import leaks
+from benchmarks.sureness import leaks
 from etl.twins import Records
 
 

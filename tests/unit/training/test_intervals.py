@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from andamio.stats.metrics import METRICS, score
-from benchmarks.coverage import WORLDS, coverage
+from benchmarks.sureness.coverage import WORLDS, coverage
 from training.evaluate import intervals
 
 BINARY = {"positive": 1, "threshold": 0.5}

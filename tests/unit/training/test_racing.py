@@ -9,8 +9,8 @@ from andamio.adapters.memory import MemoryObjects
 from andamio.contract import Contract
 from andamio.errors import TrainingError
 from andamio.storage import layout
-from benchmarks.racing import SHARES, Rule
-from benchmarks.racing import race as replayed
+from benchmarks.training.racing import SHARES, Rule
+from benchmarks.training.racing import race as replayed
 from tests.support.datasets import FRUIT_FOLDER, fruit_cells, publish
 from tests.support.runs import copied, scored, searched
 from training.documents import TRIAL, LostTrial, RoundResult, RoundTrials, ScoredTrial, UnscoredTrial
