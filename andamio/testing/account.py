@@ -23,6 +23,7 @@ from andamio.testing.cloud import REGION, ROLE, LocalAws
 from andamio.testing.machines import ENVIRONMENT, MACHINES, deployed
 from andamio.testing.moto_gaps import corrected
 from andamio.testing.network import no_network
+from andamio.testing.read_once import read_once
 
 BUCKETS = ("lake", "models", "batch")
 _KEPT_OUT = ("AWS_", "ANDAMIO_")
@@ -76,6 +77,7 @@ def local_aws[Kind: LocalAws](
         exits.enter_context(_variables(variables))
         layer = exits.enter_context(_layer(temporary, folder))
         exits.enter_context(no_network())
+        exits.enter_context(read_once())
         exits.enter_context(patch.object(boto3, "DEFAULT_SESSION", None))
         settings: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
         exits.enter_context(mock_aws(config=settings))

@@ -16,6 +16,7 @@ from andamio.cli import main
 from andamio.cli.batches import batch, watch
 from andamio.cli.cloud import cdk
 from andamio.cli.cloud.deployment import ECS_ROLE
+from andamio.testing.read_once import read_once
 from tests.support.account import NEIGHBOUR, REGION, STACK, TEMPLATE, Aws, Stacks
 from tests.support.batch_cloud import DEPLOYED, HEADER, Cloud
 
@@ -43,7 +44,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     # A synth may refuse what is asked of a deploy: that there is none is what a test asks. It deletes, as it would.
     monkeypatch.setattr(cdk, "run", lambda arguments, *more, **also: made.synth(arguments))
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    with mock_aws():
+    with read_once(), mock_aws():
         made.client("iam").create_role(RoleName=ECS_ROLE, AssumeRolePolicyDocument="{}")
         made.key = made.client("kms").create_key()["KeyMetadata"]["KeyId"]
         made.deploy(STACK, TEMPLATE)
