@@ -125,7 +125,7 @@ def test_nothing_serves_while_it_waits_and_what_is_declined_does_not_serve(
     assert (record.kind, record.by, record.release) == ("rejected", "ada", ended.output["release"])
     approval = find_approval(cloud.models, record.release)
     assert approval is not None
-    assert record_approval(cloud.models, approval, datetime.now(UTC)) == record, "andamio approve writes the same one"
+    assert record_approval(cloud.models, approval) == record, "andamio approve writes the same one"
     assert tracker.aliases == {"challenger": "1"}
     assert set(tracker.outcomes.values()) == {"rejected"}
 
@@ -147,9 +147,10 @@ def test_without_an_answer_it_is_rejected_and_a_late_one_is_told_so(cloud: Cloud
     assert open_approvals(cloud.models, "heart", datetime.now(UTC)) == []
     approval = find_approval(cloud.models, release)
     assert approval is not None
-    record_approval(cloud.models, approval, datetime.now(UTC))
+    assert approval.lapsed
     (record,) = read_history(cloud.models, "heart")
     assert (record.kind, record.by) == ("rejected", "the approval")
+    assert record == record_approval(cloud.models, approval)
 
 
 @pytest.mark.parametrize("cloud", [8], indirect=True)
@@ -158,7 +159,7 @@ def test_a_time_that_was_over_while_nothing_waited_is_in_the_history_once_it_is_
     first = asked(cloud)
     boto3.client("stepfunctions").stop_execution(executionArn=arn)
     tick = threading.Event()
-    while not first.is_over(datetime.now(UTC)):
+    while first.is_open(datetime.now(UTC)):
         tick.wait(0.1)
     assert read_history(cloud.models, "heart") == []
 

@@ -1,4 +1,4 @@
-"""Which holdout rows the champion was trained on and the candidate was not: they favour the champion, and prove nothing.
+"""Which holdout rows the champion was trained on and the candidate was not: they favour the champion.
 
 The sealed split moves no raw row. A captured record moves to the side of a raw row that comes later with its values or
 its id, and rows without a key are others in a file that is uploaded anew.
@@ -33,9 +33,7 @@ def by_champion_alone(
         return found
     with ExitStack() as opened:
         try:
-            older, train = (
-                opened.enter_context(dataset.open_columns(lake, one, "train")) for one in (before, version)
-            )
+            older, train = (opened.enter_context(dataset.open_columns(lake, one, "train")) for one in (before, version))
         except TrainingError:
             return found
         found |= among(holdout[dataset.ROW], older[dataset.ROW])
