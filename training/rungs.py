@@ -30,7 +30,7 @@ def place_of(trial: str, rungs: Sequence[Rung]) -> int:
 
 
 class RungOfRows(Rung):
-    """A rung of a plan that an earlier version wrote: an execution that began before a deploy goes on with its names."""
+    """A rung of an earlier version's plan: an execution that began before a deploy goes on with its names."""
 
     folds: int = 3
 
