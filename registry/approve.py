@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from andamio.errors import ApprovalAnswered
-from andamio.release.approval import Approval, ask, find_approval
-from andamio.release.history import APPROVAL, record_approval, record_rejection
+from andamio.release.approval import APPROVAL, Approval, ask, find_approval, lapse, nobody_approved
+from andamio.release.history import record_approval, record_rejection
 from andamio.release.pointer import read_pointer
 from andamio.storage.ports import Objects
 from registry.documents import ApprovalState, RegisteredModel
@@ -21,17 +21,27 @@ _MARGIN_SECONDS = 120
 """So much earlier an answer comes too late than its task ends: what is answered in time is heard."""
 
 
-def approval_state(models: Objects, run_id: str, decision: str) -> ApprovalState:
-    """Whether a decision is approved, declined, or to be asked about; what serves already needs no answer."""
+def approval_state(
+    models: Objects, run_id: str, decision: str, now: datetime, *, waited: bool = False
+) -> ApprovalState:
+    """Whether a decision is approved, declined, or to be asked about; what serves already needs no answer.
+
+    `waited`: an execution waited for it, and its time is over. Where nobody answered that is declined, from then on
+    for every late answer, too; open where another execution waits.
+    """
     run = Run(run_id, models)
     registered = run.need(registered_file(decision), RegisteredModel, "register")
     pointer, _ = read_pointer(models, problem_of(run))
     if any(one is not None and one.release == registered.release for one in (pointer.champion, pointer.challenger)):
         return ApprovalState(status="approved", release=registered.release)
-    approval = find_approval(models, registered.release)
-    if approval is None or approval.decision != decision or approval.answer is None:
+    if waited:
+        approval = lapse(models, registered.release, decision, now, waited=True)
+    else:
+        approval = find_approval(models, registered.release)
+    answer = None if approval is None or approval.decision != decision else approval.answer
+    if approval is None or answer is None or (approval.lapsed and not waited):
         return ApprovalState(status="open", release=registered.release)
-    return ApprovalState(status="approved" if approval.answer.approved else "declined", release=registered.release)
+    return ApprovalState(status="approved" if answer.approved else "declined", release=registered.release)
 
 
 def ask_approval(
@@ -46,8 +56,10 @@ def ask_approval(
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
     registered = run.need(registered_file(decision), RegisteredModel, "register")
     earlier = find_approval(models, registered.release)
-    if earlier is not None and earlier.is_over(now):
-        record_approval(models, earlier, now)
+    if earlier is not None and earlier.answer is None:
+        earlier = lapse(models, registered.release, earlier.decision, now, waited=False)
+    if earlier is not None and earlier.lapsed:
+        record_approval(models, earlier)
     margin = min(_MARGIN_SECONDS, seconds // 10)
     approval = ask(
         models,
@@ -75,19 +87,25 @@ def decline(
 ) -> RegisteredModel:
     """Reject what was declined, or not answered in time, in the history and in MLflow, and tell of it.
 
-    Raises as `Events.put`.
+    Where another execution waits for the same answer, or has it meanwhile, this one alone ends. Raises as `Events.put`.
     """
     run = Run(run_id, models)
     registered = run.need(registered_file(decision), RegisteredModel, "register")
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
     approval = find_approval(models, registered.release)
     problem = problem_of(run)
-    said = None if approval is None else approval.answer
-    if approval is not None and approval.decision == decision and (said is None or not said.approved):
-        reason = record_approval(models, approval, now).reason
-    else:
-        reason = f"Nobody approved it in time. Train again to ask again, or: andamio promote {registered.release}"
+    if approval is None or approval.decision != decision:
+        # The release was asked about anew, by another decision, while this one waited.
+        reason = nobody_approved(registered.release, now.isoformat(timespec="seconds"))
         record_rejection(models, rejection(problem, gate_decision, registered.release, reason, now, APPROVAL))
+    elif approval.answer is None or approval.answer.approved:
+        reason = (
+            "Nobody answered while this training waited. Another one has asked, too, and goes on: andamio status, or "
+            "andamio history"
+        )
+        return registered.model_copy(update={"status": "rejected", "reason": reason})
+    else:
+        reason = record_approval(models, approval).reason
     tracker = trackers(problem)
     tracker.point(CHALLENGER, registered.mlflow_version)
     tracker.conclude(registered.mlflow_run, registered.mlflow_version, "rejected")

@@ -24,10 +24,11 @@ class PromoteEvent(StepEvent):
 
 
 class ApprovalEvent(StepEvent):
-    """The step `approval`: the run, and its decision."""
+    """The step `approval`: the run, its decision, and whether the execution waited for it until its time was over."""
 
     run: str
     decision: str
+    waited: bool = False
 
 
 class AskApprovalEvent(StepEvent):

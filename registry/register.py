@@ -219,7 +219,7 @@ def _swap(
     change = Change(
         kind="promoted" if strategy is None else "challenged",
         at=entry.since,
-        by=_by(models, release, gate_decision.decision, now),
+        by=_by(models, release, gate_decision.decision),
         reason=gate_decision.reason,
         before=None if pointer.champion is None else pointer.champion.release,
         after=release,
@@ -261,7 +261,7 @@ def _can_answer(models: Objects, champion: PointerEntry | None, decision: GateDe
     return not served.prepares or served.prepare == promoted.prepare
 
 
-def _by(models: Objects, release: str, decision: str, now: datetime) -> str:
+def _by(models: Objects, release: str, decision: str) -> str:
     """Who promotes: the gate, and whoever approved its decision, which is recorded before anything is promoted.
 
     Raises `TrainingError` when nobody approved it yet.
@@ -271,7 +271,7 @@ def _by(models: Objects, release: str, decision: str, now: datetime) -> str:
         return GATE
     if approval.answer is None or not approval.answer.approved:
         raise TrainingError(f"Release {release} waits for approval: andamio approve {release}")
-    record_approval(models, approval, now)
+    record_approval(models, approval)
     return f"{GATE}, approved by {approval.answer.by}"
 
 

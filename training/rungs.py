@@ -29,9 +29,19 @@ def place_of(trial: str, rungs: Sequence[Rung]) -> int:
     return next((place for place, rung in enumerate(rungs) if trial.endswith(rung.of(""))), len(rungs))
 
 
+class RungOfRows(Rung):
+    """A rung of an earlier version's plan: an execution that began before a deploy goes on with its names."""
+
+    folds: int = 3
+
+    def of(self, trial: str) -> str:
+        """The id that a trial has here."""
+        return f"{trial}.{self.rows}"
+
+
 def _of_rows(value: Any) -> Any:
     """Plans of earlier versions say the rows alone, of which three folds were scored."""
-    return {"rows": value, "folds": 3} if isinstance(value, int) else value
+    return RungOfRows(rows=value) if isinstance(value, int) else value
 
 
 ReadRung = Annotated[Rung, BeforeValidator(_of_rows)]

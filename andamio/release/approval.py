@@ -1,7 +1,9 @@
 """An approval: a promotion that the gate allows, and that waits for a person.
 
 One document a release, `approvals/RELEASE.json`. Executions that wait are told by their task tokens; the document is
-what holds: an answer counts for every execution that asks about the same decision, whenever it does.
+what holds: an answer counts for every execution that asks about the same decision, whenever it does. That nobody
+answered in time is an answer, too, which the execution that waited writes by the same conditional write: of a late
+answer and the end of the time one holds.
 """
 
 from __future__ import annotations
@@ -15,9 +17,12 @@ from andamio.storage.ports import Objects
 
 _ATTEMPTS, _TOKENS = 20, 20
 
+APPROVAL = "the approval"
+"""Who answers, and rejects in the history, where nobody did in time."""
+
 
 class Answer(Part):
-    """Who approved or declined, when (ISO 8601, UTC), and why."""
+    """Who approved or declined, when (ISO 8601, UTC), and why; by `APPROVAL`, that nobody did in time."""
 
     approved: bool
     by: str
@@ -48,13 +53,47 @@ class Approval(Document):
         """Whether an answer is still waited for."""
         return self.answer is None and now < datetime.fromisoformat(self.expires)
 
-    def is_over(self, now: datetime) -> bool:
-        """Whether nobody answered in time."""
-        return self.answer is None and not self.is_open(now)
+    @property
+    def lapsed(self) -> bool:
+        """Whether it is written down that nobody answered in time."""
+        return self.answer is not None and self.answer.by == APPROVAL
+
+
+def nobody_approved(release: str, until: str) -> str:
+    """The reason of a rejection by time."""
+    return f"Nobody approved it until {until}. Train again to ask again, or: andamio promote {release}"
+
+
+def lapse(objects: Objects, release: str, decision: str, now: datetime, *, waited: bool) -> Approval | None:
+    """The approval of a decision, which lapses where its time is over and nobody answered; None where none was asked.
+
+    `waited`: the caller is an execution whose time to wait is over. Where no other one has asked, so is the approval's.
+    Raises `PreconditionFailed` where others keep writing at the same moment.
+    """
+    key = layout.approval(release)
+    for _ in range(_ATTEMPTS):
+        try:
+            stored = objects.get(key)
+        except ObjectNotFound:
+            return None
+        found = documents.parse(stored.body, Approval, key)
+        if found.decision != decision:
+            return None
+        if found.answer is not None or (found.is_open(now) and not (waited and len(found.tokens) == 1)):
+            return found
+        at = now.isoformat(timespec="seconds")
+        said = Answer(approved=False, by=APPROVAL, at=at, reason=nobody_approved(release, found.expires))
+        after = found.model_copy(update={"answer": said})
+        try:
+            documents.swap(objects, key, after, stored.etag)
+        except PreconditionFailed:
+            continue
+        return after
+    raise PreconditionFailed(f"{key} kept changing")
 
 
 def ask(objects: Objects, approval: Approval) -> Approval:
-    """Write what waits and return it; an answer to the same decision stays, and tokens that wait for it too.
+    """Write what waits and return it; a person's answer to the same decision stays, and tokens that wait for it too.
 
     Raises `PreconditionFailed` where others keep writing at the same moment.
     """
@@ -66,7 +105,7 @@ def ask(objects: Objects, approval: Approval) -> Approval:
         found = documents.parse(stored.body, Approval, key)
         asked = approval
         if found.decision == approval.decision:
-            if found.answer is not None:
+            if found.answer is not None and not found.lapsed:
                 return found
             tokens = [*found.tokens, *(token for token in approval.tokens if token not in found.tokens)]
             asked = approval.model_copy(update={"tokens": tokens[-_TOKENS:]})
@@ -102,6 +141,11 @@ def answer(objects: Objects, release: str, answered: Answer, now: datetime) -> A
     except ObjectNotFound:
         raise UsageError(f"Release {release} waits for no approval. andamio approve lists what does.") from None
     found = documents.parse(stored.body, Approval, key)
+    if found.lapsed or (found.answer is None and not found.is_open(now)):
+        raise UsageError(
+            f"The time to approve release {release} was over at {found.expires}, and it is {now:%H:%M:%S} UTC by this "
+            f"clock: it is rejected. Train again, or let it serve without the gate: andamio promote {release}"
+        )
     if found.answer is not None and found.answer.approved == answered.approved:
         return found
     if found.answer is not None:
@@ -109,16 +153,11 @@ def answer(objects: Objects, release: str, answered: Answer, now: datetime) -> A
         raise UsageError(
             f"Release {release} was {said} by {found.answer.by} at {found.answer.at}: {found.answer.reason}"
         )
-    if not found.is_open(now):
-        raise UsageError(
-            f"The time to approve release {release} was over at {found.expires}: it is rejected. Train again, or let "
-            f"it serve without the gate: andamio promote {release}"
-        )
     after = found.model_copy(update={"answer": answered})
     try:
         documents.swap(objects, key, after, stored.etag)
     except PreconditionFailed:
         raise UsageError(
-            f"Somebody else answered for release {release} at the same moment: give the command again to see how."
+            f"The approval of release {release} changed at the same moment: give the command again to see how."
         ) from None
     return after

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
 from typing import Literal
 
 from andamio.release.approval import Approval
@@ -21,9 +20,6 @@ from andamio.storage.documents import Document
 from andamio.storage.ports import Objects
 
 Kind = Literal["promoted", "rejected", "rolled_back", "challenged", "withdrawn", "approved"]
-
-APPROVAL = "the approval"
-"""Who rejects, in the history, what nobody answered for in time."""
 
 
 class HistoryRecord(Document):
@@ -76,26 +72,20 @@ def record_rejection(objects: Objects, record: HistoryRecord) -> None:
     _write(objects, record)
 
 
-def record_approval(objects: Objects, approval: Approval, now: datetime) -> HistoryRecord:
-    """Write what became of an approval, and return it: approved, declined, or not answered until its time was over.
+def record_approval(objects: Objects, approval: Approval) -> HistoryRecord:
+    """Write what became of an approval that has an answer, and return it: approved, declined, or lapsed.
 
     Harmless when it is there: the same answer makes the same record, whoever writes it.
     """
     answer = approval.answer
     if answer is None:
-        by, at = APPROVAL, now.isoformat(timespec="seconds")
-        reason = (
-            f"Nobody approved it until {approval.expires}. Train again to ask again, or: andamio promote "
-            f"{approval.release}"
-        )
-    else:
-        by, at = answer.by, answer.at
-        reason = answer.reason if answer.approved else f"Declined by {answer.by}: {answer.reason}"
+        raise ValueError("an approval without an answer has no record")
+    declined = not answer.approved and not approval.lapsed
     record = HistoryRecord(
-        kind="approved" if answer is not None and answer.approved else "rejected",
-        at=at,
-        by=by,
-        reason=reason,
+        kind="approved" if answer.approved else "rejected",
+        at=answer.at,
+        by=answer.by,
+        reason=f"Declined by {answer.by}: {answer.reason}" if declined else answer.reason,
         problem=approval.problem,
         release=approval.release,
         before=approval.champion,
@@ -121,6 +111,7 @@ def read_history(objects: Objects, problem: str) -> list[HistoryRecord]:
 def _in_order(records: list[HistoryRecord]) -> list[HistoryRecord]:
     """By time; but revisions of one pointer in their order, for clocks of those who write differ.
 
+    So an approval is not later than the change that it led to: a person's clock may be ahead of the functions' one.
     A pointer that was deleted to start over begins again at revision 1.
     """
     by_time = sorted(records, key=lambda record: (record.at, record.revision or 0, record.id))
@@ -134,6 +125,14 @@ def _in_order(records: list[HistoryRecord]) -> list[HistoryRecord]:
         latest = ""
         for record in sorted(chain, key=lambda record: record.revision or 0):
             latest = times[record.id] = max(latest, record.at)
+    changed: dict[tuple[str, str | None], str] = {}
+    for chain in pointers.values():
+        for record in chain:
+            about = (record.run, record.decision)
+            changed[about] = min(times[record.id], changed.get(about, times[record.id]))
+    for record in by_time:
+        if record.kind == "approved":
+            times[record.id] = min(record.at, changed.get((record.run, record.decision), record.at))
     return sorted(by_time, key=lambda record: (times[record.id], record.revision or 0, record.id))
 
 

@@ -105,7 +105,7 @@ def _promote(to: Registry, event: PromoteEvent) -> ModelResult | Conflict:
 
 
 def _approval(to: Registry, event: ApprovalEvent) -> ApprovalState:
-    return approve.approval_state(to.models, event.run, event.decision)
+    return approve.approval_state(to.models, event.run, event.decision, datetime.now(UTC), waited=event.waited)
 
 
 def _ask_approval(to: Registry, event: AskApprovalEvent) -> AskedResult:

@@ -11,9 +11,14 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 
 from andamio.testing.machines import TRAINING_STARTED
 from infra import asl
+from lambdas.capture import handler as capture_handler
 from lambdas.etl import handler as etl_handler
+from lambdas.registry import handler as registry_handler
+from lambdas.search import handler as search_handler
+from lambdas.train import handler as train_handler
 from tests.support.releases import linear_onnx, serve
 
+from . import tasks
 from .cloud import FUNCTION_SECONDS, Cloud, account
 from .scoring import CONTRACT, HEART, SHARD_BYTES, Scoring, deploy_scoring
 
@@ -53,3 +58,28 @@ def deploy_etl(cloud: Cloud, train_machine: str) -> None:
         "Partition": "aws",
     }
     cloud.machine("etl", asl.FOLDER / "etl.asl.json", values)
+
+
+def deploy_training(
+    cloud: Cloud, trial_machine: str | None = None, *, parallel: int = 1, approval_seconds: int = 60
+) -> None:
+    """Deploy the functions and the state machine of training, which starts the given one for a trial.
+
+    Tasks run in this process. By default a machine stands in for that of trials.
+    """
+    values: dict[str, str | int] = {"Parallel": parallel, "ApprovalSeconds": approval_seconds, **tasks.VALUES}
+    values["RolloutMachine"] = trial_machine or cloud.machine("rollout", TRAINING_STARTED, {})
+    for name, module in {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}.items():
+        values[f"{name}Function"] = cloud.function(name.lower(), module)
+        values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)
+    cloud.machine("train", asl.FOLDER / "train.asl.json", values)
+
+
+def deploy_trials(cloud: Cloud) -> str:
+    """Deploy the functions and the state machine of trials, and return the machine."""
+    cloud.function("capture", capture_handler)
+    values = {
+        "RegistryFunction": cloud.function("registry", registry_handler),
+        **asl.task_seconds("RegistryFunction", FUNCTION_SECONDS),
+    }
+    return cloud.machine("rollout", asl.FOLDER / "rollout.asl.json", values)

@@ -18,18 +18,12 @@ from andamio.errors import UsageError
 from andamio.release.approval import Answer, Approval, answer, find_approval, open_approvals
 from andamio.release.history import read_history, record_approval
 from andamio.release.pointer import read_pointer
-from andamio.testing.machines import TRAINING_STARTED
 from andamio.testing.tracker import MemoryTracker
-from infra import asl
-from lambdas.registry import handler as registry_handler
-from lambdas.search import handler as search_handler
-from lambdas.train import handler as train_handler
 from rollout.promote import promote
 from tests.support.datasets import heart_cells, publish
 
-from . import tasks
-from .cloud import FUNCTION_SECONDS, Cloud, account
-from .conftest import HEART
+from .cloud import Cloud, account
+from .conftest import HEART, deploy_training
 
 LINEAR = {"families": ["logistic_regression"], "trials": 1}
 MORE = {"ANDAMIO_TRACKING_URI": "memory", "ANDAMIO_LOCK": "10c" * 21 + "1"}
@@ -50,13 +44,7 @@ def cloud(
     with account(HEART, tmp_path, monkeypatch, MORE) as deployed:
         text = (HEART / "problem.toml").read_text() + '\n[release]\napprove = "manual"\n'
         deployed.contract(text)
-        seconds = getattr(request, "param", 60)
-        values: dict[str, str | int] = {"Parallel": 1, "ApprovalSeconds": seconds, **tasks.VALUES}
-        values["RolloutMachine"] = deployed.machine("rollout", TRAINING_STARTED, {})
-        for name, module in {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}.items():
-            values[f"{name}Function"] = deployed.function(name.lower(), module)
-            values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)
-        deployed.machine("train", asl.FOLDER / "train.asl.json", values)
+        deploy_training(deployed, approval_seconds=getattr(request, "param", 60))
         publish(deployed.lake, Contract.from_toml(text), heart_cells())
         yield deployed
 
@@ -125,7 +113,7 @@ def test_nothing_serves_while_it_waits_and_what_is_declined_does_not_serve(
     assert (record.kind, record.by, record.release) == ("rejected", "ada", ended.output["release"])
     approval = find_approval(cloud.models, record.release)
     assert approval is not None
-    assert record_approval(cloud.models, approval, datetime.now(UTC)) == record, "andamio approve writes the same one"
+    assert record_approval(cloud.models, approval) == record, "andamio approve writes the same one"
     assert tracker.aliases == {"challenger": "1"}
     assert set(tracker.outcomes.values()) == {"rejected"}
 
@@ -147,9 +135,10 @@ def test_without_an_answer_it_is_rejected_and_a_late_one_is_told_so(cloud: Cloud
     assert open_approvals(cloud.models, "heart", datetime.now(UTC)) == []
     approval = find_approval(cloud.models, release)
     assert approval is not None
-    record_approval(cloud.models, approval, datetime.now(UTC))
+    assert approval.lapsed
     (record,) = read_history(cloud.models, "heart")
     assert (record.kind, record.by) == ("rejected", "the approval")
+    assert record == record_approval(cloud.models, approval)
 
 
 @pytest.mark.parametrize("cloud", [8], indirect=True)
@@ -158,7 +147,7 @@ def test_a_time_that_was_over_while_nothing_waited_is_in_the_history_once_it_is_
     first = asked(cloud)
     boto3.client("stepfunctions").stop_execution(executionArn=arn)
     tick = threading.Event()
-    while not first.is_over(datetime.now(UTC)):
+    while first.is_open(datetime.now(UTC)):
         tick.wait(0.1)
     assert read_history(cloud.models, "heart") == []
 

@@ -33,10 +33,9 @@ from tests.support.releases import linear_onnx, serve
 from tests.support.stored import Normal, differences, items, made_releases, stored
 
 from .cloud import Cloud, Execution, account
-from .conftest import HEART, deploy_etl
+from .conftest import HEART, deploy_etl, deploy_training
 from .faults import WRITES, Fault, Place, When, ports
 from .scoring import SHARD_BYTES, Scoring, deploy_scoring, heart_file
-from .test_train_tasks import deploy_training
 
 EXPLORES = os.environ.get("HYPOTHESIS_PROFILE") == "explore"
 HOW: tuple[When, ...] = ("before", "after", "instead")

@@ -21,13 +21,10 @@ from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from andamio.adapters.events import BusEvents
 from andamio.release.history import read_history
 from andamio.testing.tracker import MemoryTracker
-from infra import asl
-from lambdas.capture import handler as capture_handler
-from lambdas.registry import handler as registry_handler
 from tests.support.stored import Normal, differences, stored
 
-from .cloud import FUNCTION_SECONDS, account
-from .conftest import HEART
+from .cloud import account
+from .conftest import HEART, deploy_trials
 from .faults import WRITES, Fault, Place, ports
 from .test_deaths import EXPLORES, HOW
 from .test_rollout import MORE, RULES, Trial
@@ -56,10 +53,7 @@ def begun(folder: Path, case: str) -> Iterator[tuple[Trial, MemoryTracker, list[
             lambda bus, event: (told.append(f"{event.kind} ({event.detail.id})"), put(bus, event))[1],
         )
         cloud.contract((HEART / "problem.toml").read_text() + RULES)
-        cloud.function("capture", capture_handler)
-        values = {"RegistryFunction": cloud.function("registry", registry_handler)}
-        values |= asl.task_seconds("RegistryFunction", FUNCTION_SECONDS)
-        cloud.machine("rollout", asl.FOLDER / "rollout.asl.json", values)
+        deploy_trials(cloud)
         trial = Trial(cloud)
         for number, release in enumerate((trial.champion, trial.challenger), start=1):
             tracker.record_release(str(number), release)

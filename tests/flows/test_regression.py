@@ -19,13 +19,9 @@ from andamio.release.release import CARD, Release
 from andamio.testing.machines import TRAINING_STARTED
 from infra import asl
 from lambdas.monitor import handler as monitor_handler
-from lambdas.registry import handler as registry_handler
-from lambdas.search import handler as search_handler
-from lambdas.train import handler as train_handler
 
-from . import tasks
 from .cloud import FUNCTION_SECONDS, Cloud, account
-from .conftest import deploy_etl
+from .conftest import deploy_etl, deploy_training
 from .scoring import deploy_scoring
 
 ANSWER = ["value", "interval_low", "interval_high"]
@@ -41,19 +37,8 @@ def test_a_file_with_a_number_to_predict_becomes_a_model_that_serves(
     more = {"ANDAMIO_TRACKING_URI": tracking, "ANDAMIO_LOCK": "10c" * 21 + "1", "ANDAMIO_SHARD_BYTES": "10000"}
     more |= {"ANDAMIO_CAPTURE_SHARE": "1"}
     with account(DIABETES, tmp_path, monkeypatch, more) as cloud:
-        values: dict[str, str | int] = {
-            "TrainFunction": cloud.function("train", train_handler),
-            "SearchFunction": cloud.function("search", search_handler),
-            "RegistryFunction": cloud.function("registry", registry_handler),
-            "Parallel": 2,
-            "ApprovalSeconds": 60,
-            "RolloutMachine": cloud.machine("rollout", TRAINING_STARTED, {}),
-            **tasks.VALUES,
-        }
-        for function in ("TrainFunction", "SearchFunction", "RegistryFunction"):
-            values |= asl.task_seconds(function, FUNCTION_SECONDS)
         deploy_etl(cloud, cloud.machine("later", TRAINING_STARTED, {}))
-        cloud.machine("train", asl.FOLDER / "train.asl.json", values)
+        deploy_training(cloud, parallel=2)
         cloud.put("raw/diabetes.csv", (DIABETES / "diabetes.csv").read_bytes())
         assert cloud.run("etl", cloud.landed("raw/diabetes.csv")).status == "SUCCEEDED"
 

@@ -18,20 +18,14 @@ from andamio.feedback import Statement
 from andamio.release.history import read_history
 from andamio.release.pointer import read_pointer
 from andamio.release.release import seal
-from andamio.testing.machines import TRAINING_STARTED
 from andamio.testing.tracker import MemoryTracker
-from infra import asl
-from lambdas.capture import handler as capture_handler
 from lambdas.registry import handler as registry_handler
-from lambdas.search import handler as search_handler
-from lambdas.train import handler as train_handler
 from tests.support.capture import delivery, identity, prediction
 from tests.support.datasets import SPLIT, heart_cells, publish
 from tests.support.releases import challenge, heart, linear_onnx, promote, release_files, seal_release
 
-from . import tasks
-from .cloud import FUNCTION_SECONDS, Cloud, Killed, account
-from .conftest import HEART
+from .cloud import Cloud, Killed, account
+from .conftest import HEART, deploy_training, deploy_trials
 
 LINEAR = {"families": ["logistic_regression"], "trials": 1}
 MORE = {"ANDAMIO_TRACKING_URI": "memory", "ANDAMIO_LOCK": "10c" * 21 + "1"}
@@ -113,10 +107,7 @@ def tracker(monkeypatch: pytest.MonkeyPatch) -> MemoryTracker:
 def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: MemoryTracker) -> Iterator[Trial]:
     with account(HEART, tmp_path, monkeypatch, MORE) as cloud:
         cloud.contract((HEART / "problem.toml").read_text() + RULES)
-        cloud.function("capture", capture_handler)
-        values = {"RegistryFunction": cloud.function("registry", registry_handler)}
-        values |= asl.task_seconds("RegistryFunction", FUNCTION_SECONDS)
-        cloud.machine("rollout", asl.FOLDER / "rollout.asl.json", values)
+        deploy_trials(cloud)
         made = Trial(cloud)
         put = BusEvents.put
         monkeypatch.setattr(BusEvents, "put", lambda bus, event: (made.told.append(event.kind), put(bus, event))[1])
@@ -129,16 +120,7 @@ def training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: MemoryTra
     with account(HEART, tmp_path, monkeypatch, MORE) as cloud:
         text = (HEART / "problem.toml").read_text() + RULES
         cloud.contract(text)
-        values: dict[str, str | int] = {
-            "Parallel": 1,
-            "ApprovalSeconds": 60,
-            "RolloutMachine": cloud.machine("rollout", TRAINING_STARTED, {}),
-            **tasks.VALUES,
-        }
-        for name, module in {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}.items():
-            values[f"{name}Function"] = cloud.function(name.lower(), module)
-            values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)
-        cloud.machine("train", asl.FOLDER / "train.asl.json", values)
+        deploy_training(cloud)
         contract = Contract.from_toml(text)
         publish(cloud.lake, contract, heart_cells())
         info = {"problem": "heart", "run": "another", "dataset": "old", "split": SPLIT, "threshold": 0.5}

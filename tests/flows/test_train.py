@@ -18,8 +18,6 @@ from andamio.contract import Contract
 from andamio.release import release as releases
 from andamio.release.pointer import read_pointer
 from andamio.release.release import Release
-from andamio.testing.machines import TRAINING_STARTED
-from infra import asl
 from lambdas.registry import handler as registry_handler
 from lambdas.search import handler as search_handler
 from lambdas.train import handler as train_handler
@@ -27,9 +25,8 @@ from tests.support.datasets import heart_cells, publish
 from tests.support.releases import linear_onnx, promote, release_files
 from training.evaluate.decide import decide
 
-from . import tasks
-from .cloud import FUNCTION_SECONDS, Cloud, account, throttled
-from .conftest import HEART
+from .cloud import Cloud, account, throttled
+from .conftest import HEART, deploy_training
 from .faults import timing_out
 
 LINEAR = {"families": ["logistic_regression"], "trials": 1}
@@ -51,18 +48,7 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracking: str) -> Ite
     with account(
         HEART, tmp_path, monkeypatch, {"ANDAMIO_TRACKING_URI": tracking, "ANDAMIO_LOCK": "10c" * 21 + "1"}
     ) as deployed:
-        values: dict[str, str | int] = {
-            "TrainFunction": deployed.function("train", train_handler),
-            "SearchFunction": deployed.function("search", search_handler),
-            "RegistryFunction": deployed.function("registry", registry_handler),
-            "Parallel": 2,
-            "ApprovalSeconds": 60,
-            "RolloutMachine": deployed.machine("rollout", TRAINING_STARTED, {}),
-            **tasks.VALUES,
-        }
-        for function in ("TrainFunction", "SearchFunction", "RegistryFunction"):
-            values |= asl.task_seconds(function, FUNCTION_SECONDS)
-        deployed.machine("train", asl.FOLDER / "train.asl.json", values)
+        deploy_training(deployed, parallel=2)
         publish(deployed.lake, CONTRACT, heart_cells())
         yield deployed
     client = MlflowClient(tracking, tracking)

@@ -9,17 +9,12 @@ from typing import Any
 import pytest
 
 from andamio.contract import Contract
-from andamio.testing.machines import TRAINING_STARTED
 from andamio.testing.tracker import MemoryTracker
-from infra import asl
-from lambdas.registry import handler as registry_handler
-from lambdas.search import handler as search_handler
-from lambdas.train import handler as train_handler
 from tests.support.datasets import heart_cells, publish
 
 from . import tasks
-from .cloud import FUNCTION_SECONDS, Cloud, account
-from .conftest import HEART
+from .cloud import Cloud, account
+from .conftest import HEART, deploy_training
 
 ONE_FAMILY = {"families": ["logistic_regression"], "trials": 2}
 MORE = {"ANDAMIO_TRACKING_URI": "memory", "ANDAMIO_LOCK": "10c" * 21 + "1", "ANDAMIO_COMPUTE": "task"}
@@ -34,16 +29,6 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -
         deploy_training(deployed)
         publish(deployed.lake, Contract.load(HEART), heart_cells())
         yield deployed
-
-
-def deploy_training(cloud: Cloud) -> None:
-    """Deploy the functions and the machine of training; its tasks run in this process."""
-    values: dict[str, str | int] = {"Parallel": 1, "ApprovalSeconds": 60, **tasks.VALUES}
-    values["RolloutMachine"] = cloud.machine("rollout", TRAINING_STARTED, {})
-    for name, module in {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}.items():
-        values[f"{name}Function"] = cloud.function(name.lower(), module)
-        values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)
-    cloud.machine("train", asl.FOLDER / "train.asl.json", values)
 
 
 def ran(cloud: Cloud) -> list[tuple[str, str]]:

@@ -18,20 +18,15 @@ from andamio.release.history import read_history
 from andamio.release.pointer import read_pointer
 from andamio.release.release import seal
 from andamio.testing.tracker import MemoryTracker
-from infra import asl
-from lambdas.capture import handler as capture_handler
 from lambdas.registry import handler as registry_handler
-from lambdas.search import handler as search_handler
-from lambdas.train import handler as train_handler
 from rollout.challenge import RULE
 from tests.support.api import Api
 from tests.support.capture import PATIENT, delivery
 from tests.support.datasets import SPLIT, heart_cells, publish
 from tests.support.releases import linear_onnx, promote, release_files
 
-from . import tasks
-from .cloud import FUNCTION_SECONDS, Cloud, account
-from .conftest import HEART
+from .cloud import Cloud, account
+from .conftest import HEART, deploy_training, deploy_trials
 from .test_approval import LINEAR, MORE, say
 
 RECORDS = 200
@@ -74,13 +69,7 @@ def cloud(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     with account(HEART, tmp_path, monkeypatch, MORE) as deployed:
         text = (HEART / "problem.toml").read_text() + RULES + request.param
         deployed.contract(text)
-        deployed.function("capture", capture_handler)
-        values: dict[str, str | int] = {"Parallel": 1, "ApprovalSeconds": 60, **tasks.VALUES}
-        for name, module in {"Train": train_handler, "Search": search_handler, "Registry": registry_handler}.items():
-            values[f"{name}Function"] = deployed.function(name.lower(), module)
-            values |= asl.task_seconds(f"{name}Function", FUNCTION_SECONDS)
-        values["RolloutMachine"] = deployed.machine("rollout", asl.FOLDER / "rollout.asl.json", values)
-        deployed.machine("train", asl.FOLDER / "train.asl.json", values)
+        deploy_training(deployed, deploy_trials(deployed))
         contract = Contract.from_toml(text)
         publish(deployed.lake, contract, heart_cells())
         info = {"problem": "heart", "run": "another", "dataset": "old", "split": SPLIT, "threshold": 0.5}

@@ -26,6 +26,7 @@ from training.evaluate import guards, slices
 from training.evaluate import recent as recent_rows
 from training.evaluate.documents import Evaluation, GateDecision, Promotion
 from training.evaluate.evaluate import Candidate, load_candidate, out_of_fold
+from training.evaluate.seen import by_champion_alone
 from training.events import DecisionSummary
 from training.rows import TrainingRows
 from training.run import EVALUATION_FILE, Run, decision_file, promotion_file
@@ -49,13 +50,15 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
 
     def compute() -> GateDecision:
         candidate = load_candidate(run)
-        verdict, refused_rows = judge(lake, run, plan, candidate, evaluation, champion)
+        judged = judge(lake, run, plan, candidate, evaluation, champion)
         model = identity(candidate.fit.files[MODEL], candidate.contract, candidate.fit.decides)
-        verdict = _unless_withdrawn(verdict, pointer.withdrawal_of(run=run_id, identity=model))
+        verdict = _unless_withdrawn(judged.verdict, pointer.withdrawal_of(run=run_id, identity=model))
         verdict = gate.with_attempt_number(verdict, _attempt_number(models, name, plan.dataset, run_id))
         fields = dict(verdict)
+        if judged.trained_on:
+            fields["reason"] = f"{fields['reason']} {_left_out(judged.trained_on)}"
         if unreadable:
-            fields["reason"] = f"{verdict.reason} {unreadable}"
+            fields["reason"] = f"{fields['reason']} {unreadable}"
         if plan.because:
             fields["reason"] = f"{fields['reason']} The watch started this training. {plan.because}."
         return GateDecision(
@@ -68,7 +71,8 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
             etag=etag,
             champion=pointer.champion,
             champion_unreadable=unreadable,
-            rows_champion_would_refuse=refused_rows,
+            rows_champion_would_refuse=judged.refused,
+            rows_champion_was_trained_on=judged.trained_on,
             low_evidence=evaluation.low_evidence,
             holdout=evaluation.metrics[evaluation.metric],
             latency_ms=evaluation.latency_ms,
@@ -153,6 +157,23 @@ class ScoredChampion:
         return self.release.identity()
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The gate's verdict, and how many holdout rows the champion's own contract would have refused.
+
+    `trained_on` are the rows that it was trained on and the candidate was not: nobody was compared on them.
+    """
+
+    verdict: gate.Decision
+    refused: int = 0
+    trained_on: int = 0
+
+
+def _left_out(count: int) -> str:
+    rows_were = "1 holdout row was" if count == 1 else f"{count:,} holdout rows were"
+    return f"{rows_were} left out: the champion was trained on that data, and this model was not."
+
+
 def judge(
     lake: Objects,
     run: Run,
@@ -160,13 +181,22 @@ def judge(
     candidate: Candidate,
     evaluation: Evaluation,
     champion: ScoredChampion | None,
-) -> tuple[gate.Decision, int]:
-    """The gate's verdict, and how many holdout rows the champion's own contract would have refused.
+) -> Judged:
+    """The gate's verdict on a candidate.
 
     A champion with other classes is not compared with; whatever the scores say, the guards come last.
     """
     contract, version = candidate.contract, plan.dataset
     columns = dataset.read_columns(lake, version, "holdout")
+    recent, trained_on = None, 0
+    if champion is not None and _comparable(champion.contract, contract):
+        before = champion.release.info["dataset"]
+        recent = recent_rows.since(lake, before, columns)
+        unseen = ~by_champion_alone(lake, contract, before, version, columns)
+        trained_on = int((~unseen).sum())
+        if trained_on:
+            columns = {name: column[unseen] for name, column in columns.items()}
+            recent = None if recent is None else recent[unseen]
     holdout_rows = rows.encode_rows(contract, columns, version=version)
     rules = gate.Rules(
         metric=contract.training.metric,
@@ -193,14 +223,12 @@ def judge(
     own_scores = (out_of_fold_scores, None) if out_of_fold_scores else None
     if champion is not None and not _comparable(champion.contract, contract):
         verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=own_scores)
-        return gate.apply_guards(
-            _other_classes(verdict, champion, contract), guards.of_figures(candidate, evaluation)
-        ), 0
+        verdict = _other_classes(verdict, champion, contract)
+        return Judged(gate.apply_guards(verdict, guards.of_figures(candidate, evaluation)))
     if champion is None:
         verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=own_scores)
-        return gate.apply_guards(verdict, guards.of_figures(candidate, evaluation)), 0
+        return Judged(gate.apply_guards(verdict, guards.of_figures(candidate, evaluation)))
     against, refused_rows = _contender(champion, columns, holdout_rows, contract.positive_index)
-    recent = recent_rows.since(lake, champion.release.info["dataset"], columns)
     holdout = replace(holdout, recent=recent)
     both_scores = (out_of_fold_scores, champion.out_of_fold()) if out_of_fold_scores else None
     verdict = gate.decide(holdout, challenger, against, prior, rules, out_of_fold=both_scores)
@@ -210,7 +238,7 @@ def judge(
             checked = rows.CheckedColumns(contract, train, version=version)
             parts = slices.slices(contract, checked, holdout_rows.table)
         guard_results.append(guards.of_slices(contract, holdout, challenger, against, parts, rules))
-    return gate.apply_guards(verdict, guard_results), refused_rows
+    return Judged(gate.apply_guards(verdict, guard_results), refused_rows, trained_on)
 
 
 def _floor(fit: FittedModel) -> NDArray[np.float64]:

@@ -189,7 +189,8 @@ class GateDecision(Document, Decision):
     """`decisions/NAME.json`: what the gate decided, and about which state.
 
     `decision` is the NAME, `revision` and `etag` are those of the pointer, `champion` is its entry; `holdout` is the
-    contract's metric. `champion_unreadable` says why the champion counted as absent, where its files are not what was
+    contract's metric. `rows_champion_was_trained_on` are left out of the comparison (`training.evaluate.seen`).
+    `champion_unreadable` says why the champion counted as absent, where its files are not what was
     sealed.
     """
 
@@ -203,6 +204,7 @@ class GateDecision(Document, Decision):
     champion: PointerEntry | None
     champion_unreadable: str | None = None
     rows_champion_would_refuse: int
+    rows_champion_was_trained_on: int = 0
     low_evidence: bool
     holdout: Figure
     latency_ms: float

@@ -28,14 +28,14 @@ def since(lake: Objects, version: str, holdout: Columns) -> NDArray[np.bool_] | 
         except TrainingError:
             return None
         before = np.concatenate([side[ROW] for side in older])
-        new = ~_among(holdout[ROW], before)
+        new = ~among(holdout[ROW], before)
         if not new.any():
             return new
         content = np.zeros(len(before) + len(new), dtype=np.int64)
         for name in sorted((set(older[0]) & set(older[1]) & set(holdout)) - {ROW, KEY}):
             values = _codes([*(side[name] for side in older), holdout[name]])
             content = np.unique(content * (int(values.max()) + 1) + values, return_inverse=True)[1]
-    gone = ~_among(before, holdout[ROW])
+    gone = ~among(before, holdout[ROW])
     left = np.bincount(content[: len(before)][gone], minlength=len(content))
     for row in np.flatnonzero(new):
         same = content[len(before) + row]
@@ -45,7 +45,8 @@ def since(lake: Objects, version: str, holdout: Columns) -> NDArray[np.bool_] | 
     return new
 
 
-def _among(rows: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
+def among(rows: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows `[n]` are there among others."""
     known = set(others.tolist())
     return np.fromiter((row in known for row in rows.tolist()), dtype=bool, count=len(rows))
 

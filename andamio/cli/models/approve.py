@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from andamio.adapters.aws import Account
 from andamio.cli.console import done, note
 from andamio.cli.home import account as account_of
 from andamio.cli.models.serving import reason_of, who
-from andamio.errors import UsageError
-from andamio.release.approval import Answer, answer, find_approval, open_approvals
+from andamio.errors import AndamioError, AwsError, UsageError
+from andamio.release.approval import Answer, answer, open_approvals
 from andamio.release.history import record_approval
 from andamio.storage.ports import Objects
 
@@ -17,22 +19,32 @@ from andamio.storage.ports import Objects
 def respond(deployed: dict[str, Any], release: str | None, *, approved: bool, reason: str) -> None:
     """Approve or decline a release, or the only one that waits; raises `UsageError` where none or several do.
 
-    The answer holds once it is written. Then whoever waits is told, and last comes the record for the history: the same
-    command again completes both.
+    The answer holds once it is written. Then whoever waits is told, and last comes the record for the history. The
+    training that uses the answer writes the same record, and the same command again completes both. Raises `AwsError`
+    where whoever waits could not be told, and says what holds.
     """
     account = account_of(deployed)
     models = account.objects(deployed["buckets"]["models"])
     now = datetime.now(UTC)
     version = release or _only(models, deployed["problem"], now)
-    asked = find_approval(models, version)
-    if asked is not None and asked.is_over(now):
-        record_approval(models, asked, now)
     said = Answer(approved=approved, by=who(), at=now.isoformat(timespec="seconds"), reason=reason_of(reason))
     approval = answer(models, version, said, now)
-    # Each of them, for two executions may wait.
-    heard = [account.end_task(token, {"approved": approved}) for token in approval.tokens]
-    is_heard = any(heard)
-    record_approval(models, approval, now)
+    what = "approved" if approved else "declined"
+    is_heard, untold = _tell(account, approval.tokens, approved=approved)
+    try:
+        record_approval(models, approval)
+    except AndamioError as error:
+        writes = "The training writes it" if is_heard else "The next training of the same data writes it"
+        note(
+            f"Release {version} is {what}: that holds. Its record for andamio history could not be written ({error}). "
+            f"{writes}, or somebody who may by the same command."
+        )
+    if untold is not None:
+        raise AwsError(
+            f"Release {version} is {what}: that holds. But the training that waits could not be told ({untold}). It "
+            f"sees the answer when its time is over, after {approval.expires}. Sooner: somebody who may gives the same "
+            "command."
+        ) from untold
     if approved and is_heard:
         done(f"Release {version} is approved: it serves in a moment, unless another was promoted since. andamio status")
     elif approved:
@@ -42,6 +54,17 @@ def respond(deployed: dict[str, Any], release: str | None, *, approved: bool, re
         )
     else:
         done(f"Release {version} is declined, and what serves stays as it is. andamio history")
+
+
+def _tell(account: Account, tokens: Sequence[str], *, approved: bool) -> tuple[bool, AndamioError | None]:
+    """Whether one of those who wait heard the answer, and why one could not be told: two executions may wait."""
+    is_heard, untold = False, None
+    for token in tokens:
+        try:
+            is_heard = account.end_task(token, {"approved": approved}) or is_heard
+        except AndamioError as error:
+            untold = error
+    return is_heard, untold
 
 
 def show_open(deployed: dict[str, Any]) -> None:

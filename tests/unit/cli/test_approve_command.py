@@ -10,7 +10,7 @@ import pytest
 from andamio.adapters.memory import MemoryObjects
 from andamio.cli.models import approve, history
 from andamio.cli.models.serving import who
-from andamio.errors import UsageError
+from andamio.errors import AccessRefused, AwsError, UsageError
 from andamio.release.approval import ask, find_approval
 from andamio.release.history import read_history
 from andamio.storage import layout
@@ -116,14 +116,52 @@ def test_killed_before_the_record_the_same_command_writes_it_and_once(
     assert record.reason.endswith("fine"), "the first answer holds"
 
 
-def test_an_answer_that_comes_too_late_leaves_a_record_that_there_was_none(account: Account) -> None:
+def test_an_answer_that_comes_too_late_is_told_so_and_writes_nothing(account: Account) -> None:
+    """The clock of this machine may be ahead: that nobody answered in time is for those who waited to say."""
     ask(account.models, waiting("a" * 16, hours=-10_000))
-    for _ in range(2):
-        with pytest.raises(UsageError, match="The time to approve"):
-            approve.respond(DEPLOYED, "a" * 16, approved=True, reason="")
-    (record,) = read_history(account.models, "heart")
-    assert (record.kind, record.by, record.release) == ("rejected", "the approval", "a" * 16)
-    assert record.reason.startswith("Nobody approved it until 20")
+    before = [info.etag for info in account.models.list("")]
+    with pytest.raises(UsageError, match="The time to approve"):
+        approve.respond(DEPLOYED, "a" * 16, approved=True, reason="")
+    assert [info.etag for info in account.models.list("")] == before
+    found = find_approval(account.models, "a" * 16)
+    assert found is not None
+    assert found.answer is None
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_without_the_right_to_write_the_record_the_answer_holds_and_it_is_said_who_writes_it(
+    account: Account, monkeypatch: pytest.MonkeyPatch, waits: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(account, "a" * 16)
+    account.waits = waits
+    put_new = MemoryObjects.put_new
+
+    def refused(self: MemoryObjects, key: str, body: bytes, **said: Any) -> bool:
+        if key.startswith(layout.DECISIONS):
+            raise AccessRefused("s3:PutObject on decisions/ is not allowed")
+        return put_new(self, key, body, **said)
+
+    monkeypatch.setattr(MemoryObjects, "put_new", refused)
+    approve.respond(DEPLOYED, "a" * 16, approved=True, reason="fine")
+    said = " ".join(capsys.readouterr().err.split())
+    assert "is approved: that holds. Its record" in said
+    assert "s3:PutObject on decisions/" in said
+    assert ("The training writes it" in said) == waits
+    assert ("The next training of the same data writes it" in said) != waits
+
+
+def test_without_the_right_to_tell_who_waits_the_answer_and_its_record_are_written(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(account, "a" * 16)
+
+    def refused(token: str, output: dict[str, Any]) -> bool:
+        raise AwsError("Step Functions does not take the answer: AccessDeniedException")
+
+    monkeypatch.setattr(account, "end_task", refused)
+    with pytest.raises(AwsError, match=r"is declined: that holds. But .* AccessDenied.* after 20"):
+        approve.respond(DEPLOYED, "a" * 16, approved=False, reason="no")
+    assert [record.kind for record in read_history(account.models, "heart")] == ["rejected"]
 
 
 def test_the_history_shows_an_approval_with_its_reason(

@@ -1,5 +1,6 @@
 """A race: who is behind by more than its noise ends early and is recorded so; the rest gets every row."""
 
+import json
 from datetime import UTC, datetime
 
 import numpy as np
@@ -23,6 +24,7 @@ from training.run import (
     ENOUGH,
     FOLDS_FILE,
     PLACES_FILE,
+    PLAN_FILE,
     Run,
     lost_file,
     round_result_file,
@@ -203,6 +205,27 @@ def test_every_trial_of_a_race_ends_with_one_result_and_the_best_get_everything(
         at_rung = run.find(trial_file(last.of(each.id)), TRIAL)
         assert [score is not None for score in at_rung.folds] == [place < last.folds for place in range(10)]
         assert at_rung.mean == pytest.approx(np.mean(at_rung.folds[: last.folds]))
+    assert fit(lake, models, run.id).trial in names(full)
+
+
+@pytest.mark.parametrize("race", [OVER_ROWS], indirect=True)
+def test_a_race_that_an_earlier_version_began_goes_on(race):
+    """A deploy between two steps of an execution: rungs were rows alone, and ids `ID.ROWS`."""
+    lake, models, run = race
+    written = json.loads(models.get(run.key(PLAN_FILE)).body)
+    rows = written["rungs"][0]["rows"]
+    models.put(run.key(PLAN_FILE), json.dumps(written | {"rungs": [rows]}).encode())
+    asked = json.loads(search.ask(models, run.id, after=0).to_json())
+    for spec in asked["trials"]:
+        del spec["first_folds"]
+        if spec["rows"] is not None:
+            spec["id"] = f"{spec['id'].partition('.')[0]}.{rows}"
+    models.put(run.key(round_trials_file(1)), json.dumps(asked).encode())
+    told = searched(lake, models, run.id)
+    full = [each for each in run.trials() if isinstance(each, ScoredTrial) and not each.baseline]
+    assert told.why == f"the race is over: {len(full)} of 6 trials got all rows and folds"
+    assert len(full) >= 2
+    assert run.find(trial_file(f"{full[0].id}.{rows}"), TRIAL) is not None
     assert fit(lake, models, run.id).trial in names(full)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from training.rungs import ReadRung, Rung, place_of
+from training.rungs import ReadRung, Rung, RungOfRows, place_of
 from training.trials import folds, sample
 
 
@@ -63,5 +63,5 @@ def test_a_rung_needs_enough_of_each_class_and_fewer_folds_than_there_are():
 
 def test_a_plan_of_an_earlier_version_says_the_rows_of_its_rungs_alone():
     rungs = TypeAdapter(list[ReadRung]).validate_json('[9375, {"rows": 75000, "folds": 2}]', strict=True)
-    assert rungs == [Rung(rows=9_375, folds=3), Rung(rows=75_000, folds=2)]
-    assert [place_of(each, rungs) for each in ("mlp.9375.3", "mlp-0001.75000.2", "mlp")] == [0, 1, 2]
+    assert rungs == [RungOfRows(rows=9_375, folds=3), Rung(rows=75_000, folds=2)]
+    assert [place_of(each, rungs) for each in ("mlp.9375", "mlp-0001.75000.2", "mlp")] == [0, 1, 2]
