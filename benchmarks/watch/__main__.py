@@ -13,19 +13,22 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.watch import alarms, labels, others, scale
+from benchmarks.watch import alarms, labels, others, refused, scale
 
 PAGE = Path("docs/monitoring.md")
 
 PARTS: dict[str, tuple[int, Callable[..., str]]] = {
     "alarms": (alarms.WINDOWS, alarms.false_alarms),
+    "joint": (alarms.WINDOWS, alarms.joint),
     "detection": (alarms.DETECTIONS, alarms.detection),
+    "rejects": (alarms.WINDOWS, refused.table),
     "labels": (200, labels.table),
     "others": (100, others.table),
     "scale": (scale.CURVE[-1], scale.curve),
 }
 """By name, how many windows of each kind are drawn (of `scale` rows of the largest one), and what makes the table."""
-_ROWS, _TABLES = ("alarms", "detection", "labels", "others"), ("alarms", "detection", "labels")
+_TABLES = ("alarms", "joint", "detection", "labels")
+_ROWS = (*_TABLES, "rejects", "others")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
