@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from andamio.contract.task import Regression, Task
-from andamio.pages.text import number, percent
+from andamio.pages.text import count, number, percent
 from andamio.stats.figures import figure
-from monitoring.report import Finding, Kind, Retraining
+from monitoring.report import Finding, Kind, OtherRelease, Retraining, Role
 from monitoring.results import Comparison, DataDrift, FeatureDrift, Performance, Rate
 
 LOOK_AT_SOURCE = "Ask where these records come from what has changed: a form, a device, a unit, a code."
@@ -216,6 +216,22 @@ _ABOUT_RETRAINING: dict[str, str] = {
     "waiting": "The next window with an alarm after that starts a training; andamio train starts one at once.",
     "start": "The gate decides whether the new model serves (andamio history).",
 }
+
+
+_ROLES: dict[Role, str] = {
+    "champion": "the champion now",
+    "challenger": "a challenger that answers a share of the requests now",
+    "shadow": "a challenger that is scored in shadow now and answers nobody",
+    "earlier-champion": "the champion before",
+    "withdrawn": "withdrawn, as champion or challenger",
+    "earlier": "served earlier, as champion or challenger",
+}
+
+
+def of_releases(releases: Iterable[OtherRelease]) -> Iterator[str]:
+    """A line of each release whose predictions are not compared."""
+    for one in releases:
+        yield f"Release {one.release}: {count(one.rows, 'prediction')}, not compared ({_ROLES[one.role]})."
 
 
 def of_late(late: int) -> Iterator[str]:

@@ -598,7 +598,7 @@ class Monitor(Section):
             )
         if self.audit_share and self.capture == "none":
             raise ValueError(
-                '[monitor] audit_share: replies would ask for labels that nothing uses, since capture = "none" keeps no '
-                'prediction to compare them with; set capture to "all" or "sample", or audit_share to 0'
+                '[monitor] audit_share: replies would ask for labels that nothing uses, since capture = "none" keeps '
+                'no prediction; set capture to "all" or "sample", or audit_share to 0'
             )
         return self

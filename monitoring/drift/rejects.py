@@ -98,9 +98,9 @@ def at_most(refused: Refused) -> float:
 def lowest(rejects: Iterable[Rejects], sealed: Refused | None = None) -> Refused | None:
     """What is usual by the refused records of earlier windows, and of the data trained on; None where none says.
 
-    It is what surely refused least (`at_most`): the data, of which the release `sealed` what the contract refused, a window without the
-    alarm, or what was usual in such a window. Neither a fault that stays becomes what is usual, nor one that grows from
-    day to day; and what the data always had rings no alarm.
+    It is what surely refused least (`at_most`): the data, of which the release `sealed` what the contract refused, a
+    window without the alarm, or what was usual in such a window. Neither a fault that stays becomes what is usual, nor
+    one that grows from day to day; and what the data always had rings no alarm.
     """
     known = [] if sealed is None or not sealed.rows else [sealed]
     for one in rejects:
