@@ -12,7 +12,7 @@ WINDOWS = 150
 
 
 def test_after_a_quarter_of_a_year_it_still_rings_at_most_once_in_a_hundred_windows() -> None:
-    """Of ninety small windows one refuses few by chance; taken as usual as it is, one window of thirty rings."""
+    """Of ninety small windows one refuses few by chance; taken as usual as it is, one window of fifty rings."""
     found = refused.rates(200, 0.2, 90, WINDOWS)
     assert found.windows["0"] == WINDOWS
     assert found.rang["0"] <= WINDOWS / 100
