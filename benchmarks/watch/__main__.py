@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--windows", type=int, help="windows drawn of each kind; of scale: rows")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
     parser.add_argument("--rows", type=int, nargs="+", help=f"of {', '.join(_ROWS)}: the sizes that are measured")
-    parser.add_argument("--tables", nargs="+", choices=alarms.TABLES, help=f"of {', '.join(_TABLES)}: the tables")
+    parser.add_argument("--tables", nargs="+", choices=alarms.DETECTED, help=f"of {', '.join(_TABLES)}: the tables")
     parser.add_argument("--shifts", nargs="+", choices=SHIFTS, help="of detection: what is done to a window")
     options = parser.parse_args(arguments)
     for part in options.parts or PARTS:
