@@ -130,6 +130,7 @@ def judge(
         notes=[
             *notes,
             *words.of_task(task),
+            *words.of_capture(settings),
             *words.of_late(evidence.late),
             *words.of_asked(evidence.asked, evidence.answered),
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from andamio.contract.tables import Monitor
 from andamio.contract.task import Regression, Task
 from andamio.pages.text import count, number, percent
 from andamio.stats.figures import figure
@@ -189,7 +190,7 @@ def of_orphans(orphans: int, window: str) -> Iterator[Finding]:
             kind="orphans",
             alarm=False,
             subject=None,
-            message=f"{number(orphans)} labels name a prediction or record that is not known.",
+            message=f"{count(orphans, 'label')} for no prediction or record that is known.",
             since=window,
             certainty="counted",
             advice="Compare the ids that the sender uses with prediction_id and record_id of replies. Where they are "
@@ -232,6 +233,15 @@ def of_releases(releases: Iterable[OtherRelease]) -> Iterator[str]:
     """A line of each release whose predictions are not compared."""
     for one in releases:
         yield f"Release {one.release}: {count(one.rows, 'prediction')}, not compared ({_ROLES[one.role]})."
+
+
+def of_capture(settings: Monitor) -> Iterator[str]:
+    """A note that nothing new can be compared, where no prediction is kept."""
+    if settings.capture == "none":
+        yield (
+            '[monitor] capture is "none": since it was deployed so, no prediction is kept or counted, and labels of '
+            "those count for nothing."
+        )
 
 
 def of_late(late: int) -> Iterator[str]:

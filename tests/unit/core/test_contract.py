@@ -99,8 +99,9 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
         ),
         (
             ("[batch]", '[monitor]\naudit_share = 0.02\ncapture = "none"\n[batch]'),
-            '[monitor] audit_share: replies would ask for labels that nothing uses, since capture = "none" keeps no '
-            'prediction; set capture to "all" or "sample", or audit_share to 0',
+            "problem.toml: [monitor] audit_share: replies would ask for labels that nothing uses, since capture = "
+            '"none" '
+            'keeps no prediction; set capture to "all" or "sample", or audit_share to 0',
         ),
         (("[batch]", "[monitor]\ncooldown_hours = 0\n[batch]"), "[monitor] cooldown_hours: expected greater than or"),
         (("[batch]", "[monitor]\nretrain_per_week = 0\n[batch]"), "[monitor] retrain_per_week: expected greater than"),
