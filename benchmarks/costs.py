@@ -3,7 +3,8 @@
     .venv/bin/python -m benchmarks.costs            # a minute or two: a day of deliveries and two of labels, in memory
     .venv/bin/python -m benchmarks.costs --write    # and put the table of the watch into docs/deploy.md
 
-What a run of the watch asks of S3 is counted in a real run of its steps. The template's alarms are counted by
+What a run of the watch asks of S3 and of the predictions table is counted in a real run of its steps, and what capture
+writes into the table in the hour before it. The template's alarms are counted by
 tests/infra/test_alarms.py, which holds the page to `alarms`.
 """
 
@@ -12,10 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +53,16 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Requests to S3 of one run of the watch."""
+    """Requests to S3 of one run of the watch, and predictions that it looks up in the table.
+
+    `kept` are units of writing of the table: of the predictions of an hour, which capture keeps.
+    """
 
     listings: int
     reads: int
     writes: int
+    lookups: int
+    kept: int
 
 
 class Counted(MemoryObjects):
@@ -71,14 +78,12 @@ class Counted(MemoryObjects):
         if len(self._keys) != len(self._versions):
             self._keys = sorted(self._versions)
         self.listings += 1
-        for place in range(bisect_left(self._keys, prefix), len(self._keys)):
-            key = self._keys[place]
+        first = max(bisect_left(self._keys, prefix), bisect_right(self._keys, after))
+        for seen, key in enumerate(islice(self._keys, first, None)):
             if not key.startswith(prefix):
                 return
-            if key > after:
-                seen = place - bisect_left(self._keys, prefix)
-                self.listings += seen > 0 and seen % A_LISTING == 0
-                yield self._versions[key][-1][0]
+            self.listings += seen > 0 and seen % A_LISTING == 0
+            yield self._versions[key][-1][0]
 
     def _find(self, key: str, version: str | None) -> tuple[ObjectInfo, bytes]:
         self.reads += 1
@@ -90,13 +95,36 @@ class Counted(MemoryObjects):
         return self.listings, self.reads, len(self.writes)
 
 
+class CountedTable(MemoryPredictionStore):
+    """A table that counts units of reading and writing: items of up to 1 KB, and one more for an entry in its index."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lookups = self.kept = 0
+
+    def put_all(self, items: Sequence[Mapping[str, Any]]) -> None:
+        """Write items."""
+        self.kept += sum(1 if item.get("record_id") is None else 2 for item in items)
+        super().put_all(items)
+
+    def find(self, prediction_id: str) -> dict[str, Any] | None:
+        """The item of an id."""
+        self.lookups += 1
+        return super().find(prediction_id)
+
+    def of_record(self, record_id: str, *, limit: int) -> list[dict[str, Any]]:
+        """The newest items of a record."""
+        self.lookups += 1
+        return super().of_record(record_id, limit=limit)
+
+
 class _NoMetrics:
     def put(self, values: Mapping[str, float]) -> None:
         """Take them."""
 
 
 def asked(*, deliveries: int = 0, labels: int = 0) -> Asked:
-    """What a run asks of S3 that follows on one an hour before.
+    """What a run asks that follows on one an hour before.
 
     In each hour of its window there were so many deliveries of a line, and requests with a label as far as labels are
     read.
@@ -105,7 +133,7 @@ def asked(*, deliveries: int = 0, labels: int = 0) -> Asked:
     watched_release(models)
     contract = heart().model_copy(update={"monitor": Monitor()})
     settings = contract.monitor
-    table, number = MemoryPredictionStore(), 0
+    table, number = CountedTable(), 0
     release = json.loads(models.get("serving/heart.json").body)["champion"]["release"]
 
     def fill(hour: datetime, *, captured: bool = True) -> None:
@@ -139,11 +167,16 @@ def asked(*, deliveries: int = 0, labels: int = 0) -> Asked:
     for back in range(settings.window_hours + settings.orphan_hours + 1, 1, -1):
         fill(END - HOUR * back, captured=back <= settings.window_hours + 1)
     run(END - HOUR)
+    kept = table.kept
     fill(END - HOUR)
+    kept, lookups = table.kept - kept, table.lookups
     before = lake.asked, models.asked
     run(END)
     after = lake.asked, models.asked
-    return Asked(*(sum(after[bucket][kind] - before[bucket][kind] for bucket in (0, 1)) for kind in range(3)))
+    listings, reads, writes = (
+        sum(after[bucket][kind] - before[bucket][kind] for bucket in (0, 1)) for kind in range(3)
+    )
+    return Asked(listings, reads, writes, table.lookups - lookups, kept)
 
 
 def machine() -> tuple[int, int]:
@@ -159,6 +192,16 @@ def machine() -> tuple[int, int]:
     return entered, calls
 
 
+COUNTED = {
+    "S3 listings, of a thousand keys": prices.S3_WRITE,
+    "S3 reads": prices.S3_READ,
+    "S3 writes": prices.S3_WRITE,
+    "predictions looked up in the table": prices.DYNAMODB_READ,
+    "in the hour before: units that capture writes into the table": prices.DYNAMODB_WRITE,
+}
+"""What is counted, in the order of `Asked`, and what one costs."""
+
+
 def watch(cases: Mapping[str, Asked]) -> str:
     """A table of what a month of hourly runs costs, for each case."""
     transitions, calls = machine()
@@ -171,9 +214,8 @@ def watch(cases: Mapping[str, Asked]) -> str:
         ("metrics, put", _million(prices.PUT_METRICS), "1", prices.PUT_METRICS),
     ]
     lines = [[what, price, *(f"{count}: ${RUNS * cost:.2f}" for _ in cases)] for what, price, count, cost in fixed]
-    of_s3 = [("S3 listings, of a thousand keys", prices.S3_WRITE), ("S3 reads", prices.S3_READ)]
     totals = [sum(cost for *_, cost in fixed)] * len(cases)
-    for place, (what, price) in enumerate([*of_s3, ("S3 writes", prices.S3_WRITE)]):
+    for place, (what, price) in enumerate(COUNTED.items()):
         counts = [astuple(one)[place] for one in cases.values()]
         totals = [total + count * price for total, count in zip(totals, counts, strict=True)]
         lines.append([what, _million(price), *(f"{count:,}: ${RUNS * count * price:.2f}" for count in counts)])
@@ -182,7 +224,8 @@ def watch(cases: Mapping[str, Asked]) -> str:
 
 
 def _million(price: float) -> str:
-    return f"${price * 1e6:.2f} a million"
+    text = f"{price * 1e6:.3f}"
+    return f"${text.removesuffix('0')} a million"
 
 
 def alarms(count: int) -> str:

@@ -13,6 +13,8 @@ S3_WRITE, S3_READ = 5 / 1e6, 0.4 / 1e6
 """A request; a listing of up to a thousand keys is priced like a write."""
 DYNAMODB_WRITE = 0.625 / 1e6
 """A write unit on demand: an item of up to 1 KB into the table, or into an index."""
+DYNAMODB_READ = 0.125 / 1e6
+"""A read unit on demand: an item of up to 4 KB, read consistently; one that is not there costs as much."""
 LOGS_GB = 0.50
 PUT_METRICS = 10 / 1e6
 """A call of PutMetricData."""

@@ -36,7 +36,7 @@ class Evidence:
     `[rows]`: predictions of the champion, a uniform sample of `rows_seen`. `validated` are those whose record its
     contract took, which a challenger may have answered; None: `rows_seen`. `rejections` by field and code; `failures`
     of all requests by kind, `durations` of predictions as `andamio.captures.summary` counts them;
-    `other_releases` are predictions of others, `unreadable` kept records that its contract does not take.
+    `other_releases` are predictions of others by release, `unreadable` kept records that its contract does not take.
     `capture_lag` and `silent_since` are as `Arrivals` has them. `truth` `[rows]` are labels that came for these
     predictions, or none. `labelled` are predictions that became due a label in these hours, with those that
     came: of those that are kept `asked` ones asked for their label in the reply, and `answered` of them have one.
@@ -50,7 +50,7 @@ class Evidence:
     rows_seen: int
     validated: int | None = None
     requests: int = 0
-    other_releases: int = 0
+    other_releases: Mapping[str, int] = field(default_factory=dict)
     rejected: int = 0
     rejections: Mapping[tuple[str, str], int] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
@@ -135,7 +135,7 @@ def read(
         rows_seen=found.rows_seen,
         validated=found.validated,
         requests=found.requests,
-        other_releases=sum(found.other_versions.values()),
+        other_releases=found.other_versions,
         rejected=found.rejected_rows,
         rejections=found.rejections,
         failures=found.failures,

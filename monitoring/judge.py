@@ -27,6 +27,7 @@ from monitoring.report import (
     Finding,
     Labels,
     Model,
+    OtherRelease,
     Persistence,
     Report,
     Span,
@@ -77,8 +78,12 @@ def judge(
     before: Before,
     notes: Sequence[str],
     now: datetime,
+    releases: Sequence[OtherRelease] = (),
 ) -> Report:
-    """The report of a window; without a `reference` it says so in a note, and nothing is compared."""
+    """The report of a window; without a `reference` it says so in a note, and nothing is compared.
+
+    `releases` are those that the evidence has other predictions of.
+    """
     window = fixed.window()
     task = None if reference is None else reference.task
     unit = task.unit if isinstance(task, Regression) else ""
@@ -125,6 +130,7 @@ def judge(
         notes=[
             *notes,
             *words.of_task(task),
+            *words.of_capture(settings),
             *words.of_late(evidence.late),
             *words.of_asked(evidence.asked, evidence.answered),
         ],
@@ -132,13 +138,14 @@ def judge(
             requests=evidence.requests,
             rows=evidence.rows_seen,
             compared=len(evidence.labels),
-            other_releases=evidence.other_releases,
+            other_releases=sum(evidence.other_releases.values()),
             rejected=evidence.rejected,
             capture_lag_seconds=evidence.capture_lag,
             failed={kind: count for kind, count in evidence.failures.items() if kind != REFUSED_RELEASE},
             median_ms=duration_quantile(evidence.durations, 0.5),
             p99_ms=duration_quantile(evidence.durations, 0.99),
             releases_refused=evidence.failures.get(REFUSED_RELEASE, 0),
+            releases=[*releases],
         ),
         labels=Labels(
             joined=0 if measured is None else measured.labelled,

@@ -52,11 +52,27 @@ class Model(Part):
     unit: str = ""
 
 
+Role = Literal["champion", "challenger", "shadow", "earlier-champion", "withdrawn", "earlier"]
+"""What a release was when the report was made; "earlier" served at some time, as what is not known any more."""
+
+
+class OtherRelease(Part):
+    """A release that is not compared, what it is, and how many predictions of the window it made.
+
+    A shadow answers nobody, so that it has made none; how it did is in `andamio status`.
+    """
+
+    release: str
+    role: Role
+    rows: int
+
+
 class Traffic(Part):
     """What was asked of the service in the window.
 
     `rows` are predictions of the champion, `compared` of them are in this report (a uniform sample where there are
-    many), `other_releases` are predictions of other releases, which are not compared. `rejected` rows were refused.
+    many), `other_releases` are predictions of other releases, which are not compared, and `releases` says of each of
+    these what it is. `rejected` rows were refused.
     `failed` are requests that were answered with another error than a refused record, by the kind of problem, whichever
     release served, and `releases_refused` is how often the API could not load a release.
     `median_ms` and `p99_ms` are what a prediction took in the function, to a tenth, null where none was logged: what a
@@ -75,6 +91,7 @@ class Traffic(Part):
     releases_refused: int = 0
     median_ms: float | None = None
     p99_ms: float | None = None
+    releases: list[OtherRelease] = Field(default_factory=list)
 
 
 class Labels(Part):
@@ -198,6 +215,12 @@ class Report(Document):
     metrics: dict[str, float]
     retraining: Retraining | None = None
     page: str = Field(description="The key of the page of this report, in the lake.")
+
+    @property
+    def headline(self) -> str:
+        """The message without what is said of retraining, which is a finding of its own."""
+        said = None if self.retraining is None else self.retraining.message
+        return self.message if said is None else self.message.removesuffix(said).rstrip()
 
 
 class LatestReport(Document):

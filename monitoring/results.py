@@ -144,7 +144,7 @@ class FieldRows(Part):
 
 
 class UsualRejects(Part):
-    """What is usual: of earlier windows of the release that had no such alarm, the one that refused least."""
+    """What is usual: of the data trained on and earlier windows without such an alarm, what surely refused least."""
 
     rows: int
     rejected: int

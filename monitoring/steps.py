@@ -40,6 +40,7 @@ from monitoring.feedback import Elsewhere
 from monitoring.judge import Before, judge
 from monitoring.ports import Metrics, Retrainer
 from monitoring.reference import Reference, of_release
+from monitoring.releases import others
 from monitoring.report import PAGE, REPORT, WINDOW, Alarm, Report
 from monitoring.window import FixedWindow, Window, iso, moment, of_event
 
@@ -263,6 +264,7 @@ def _compared(to: Watch, window: Window, fixed: FixedWindow) -> Report:
         before,
         notes,
         to.now,
+        others(read_pointer(to.models, to.contract.problem.name)[0], found.other_releases, fixed.release),
     )
 
 

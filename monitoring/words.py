@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from andamio.contract.tables import Monitor
 from andamio.contract.task import Regression, Task
-from andamio.pages.text import number, percent
+from andamio.pages.text import count, number, percent
 from andamio.stats.figures import figure
-from monitoring.report import Finding, Kind, Retraining
+from monitoring.report import Finding, Kind, OtherRelease, Retraining, Role
 from monitoring.results import Comparison, DataDrift, FeatureDrift, Performance, Rate
 
 LOOK_AT_SOURCE = "Ask where these records come from what has changed: a form, a device, a unit, a code."
@@ -189,7 +190,7 @@ def of_orphans(orphans: int, window: str) -> Iterator[Finding]:
             kind="orphans",
             alarm=False,
             subject=None,
-            message=f"{number(orphans)} labels name a prediction or record that is not known.",
+            message=f"{count(orphans, 'label')} for no prediction or record that is known.",
             since=window,
             certainty="counted",
             advice="Compare the ids that the sender uses with prediction_id and record_id of replies. Where they are "
@@ -216,6 +217,31 @@ _ABOUT_RETRAINING: dict[str, str] = {
     "waiting": "The next window with an alarm after that starts a training; andamio train starts one at once.",
     "start": "The gate decides whether the new model serves (andamio history).",
 }
+
+
+_ROLES: dict[Role, str] = {
+    "champion": "the champion now",
+    "challenger": "a challenger that answers a share of the requests now",
+    "shadow": "a challenger that is scored in shadow now and answers nobody",
+    "earlier-champion": "the champion before",
+    "withdrawn": "withdrawn, as champion or challenger",
+    "earlier": "served earlier, as champion or challenger",
+}
+
+
+def of_releases(releases: Iterable[OtherRelease]) -> Iterator[str]:
+    """A line of each release whose predictions are not compared."""
+    for one in releases:
+        yield f"Release {one.release}: {count(one.rows, 'prediction')}, not compared ({_ROLES[one.role]})."
+
+
+def of_capture(settings: Monitor) -> Iterator[str]:
+    """A note that nothing new can be compared, where no prediction is kept."""
+    if settings.capture == "none":
+        yield (
+            '[monitor] capture is "none": since it was deployed so, no prediction is kept or counted, and labels of '
+            "those count for nothing."
+        )
 
 
 def of_late(late: int) -> Iterator[str]:

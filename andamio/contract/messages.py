@@ -63,7 +63,9 @@ def explain(error: ValidationError, root: type[BaseModel], file: str) -> str:
     lines = []
     for item in error.errors(include_url=False):
         path = [str(part) for part in item["loc"] if part != "[key]"]
-        lines.append(f"{file}: {_place(path)}{_message(item, root, path)}")
+        place, said = _place(path), _message(item, root, path)
+        named = bool(path) and said.startswith(f"[{path[0]}] ")
+        lines.append(f"{file}: {said if named else place + said}")
     return "\n".join(dict.fromkeys(lines))
 
 

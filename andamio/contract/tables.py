@@ -551,7 +551,7 @@ class Monitor(Section):
     """How far below zero the interval of the difference in the metric must lie before the model counts as worse; of a
     metric in the target's unit, as a share of what the metric was."""
     audit_share: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
-    """The share of predictions, chosen at random, whose reply asks for a label."""
+    """The share of predictions, chosen at random, whose reply asks for a label; 0 where `capture` is `"none"`."""
     capture: Literal["all", "sample", "none"] = "all"
     """Whether the records of predictions are kept, those of a `sample`, or none; private features never are."""
     sample: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.1
@@ -595,5 +595,10 @@ class Monitor(Section):
             raise ValueError(
                 '[monitor] retrain: true needs the records of predictions, and capture = "none" keeps none; '
                 'set capture to "all"'
+            )
+        if self.audit_share and self.capture == "none":
+            raise ValueError(
+                '[monitor] audit_share: replies would ask for labels that nothing uses, since capture = "none" keeps '
+                'no prediction; set capture to "all" or "sample", or audit_share to 0'
             )
         return self

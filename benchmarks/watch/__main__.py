@@ -13,19 +13,23 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.watch import alarms, labels, others, scale
+from benchmarks.watch import alarms, labels, others, refused, scale
+from benchmarks.watch.shifts import SHIFTS
 
 PAGE = Path("docs/monitoring.md")
 
 PARTS: dict[str, tuple[int, Callable[..., str]]] = {
     "alarms": (alarms.WINDOWS, alarms.false_alarms),
+    "joint": (alarms.WINDOWS, alarms.joint),
     "detection": (alarms.DETECTIONS, alarms.detection),
+    "rejects": (alarms.WINDOWS, refused.table),
     "labels": (200, labels.table),
     "others": (100, others.table),
     "scale": (scale.CURVE[-1], scale.curve),
 }
 """By name, how many windows of each kind are drawn (of `scale` rows of the largest one), and what makes the table."""
-_ROWS, _TABLES = ("alarms", "detection", "labels", "others"), ("alarms", "detection", "labels")
+_TABLES = ("alarms", "joint", "detection", "labels")
+_ROWS = (*_TABLES, "rejects", "others")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--windows", type=int, help="windows drawn of each kind; of scale: rows")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE}")
     parser.add_argument("--rows", type=int, nargs="+", help=f"of {', '.join(_ROWS)}: the sizes that are measured")
-    parser.add_argument("--tables", nargs="+", choices=alarms.TABLES, help=f"of {', '.join(_TABLES)}: the tables")
+    parser.add_argument("--tables", nargs="+", choices=alarms.DETECTED, help=f"of {', '.join(_TABLES)}: the tables")
+    parser.add_argument("--shifts", nargs="+", choices=SHIFTS, help="of detection: what is done to a window")
     options = parser.parse_args(arguments)
     for part in options.parts or PARTS:
         if part not in PARTS:
@@ -44,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         chosen = {
             "sizes": options.rows if part in _ROWS else None,
             "tables": options.tables if part in _TABLES else None,
+            "shifts": options.shifts if part == "detection" else None,
         }
         text = measure(options.windows or windows, **{name: some for name, some in chosen.items() if some})
         print(f"\n{part}\n\n{text}", flush=True)

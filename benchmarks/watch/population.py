@@ -38,6 +38,8 @@ class Population:
     columns: Columns
     labels: Labels
     jitter: float = 0.0
+    independent: bool = False
+    """Whether no column says anything of another one: then there is no dependence to lose."""
 
     def draw(self, rng: np.random.Generator, rows: int) -> tuple[Columns, Labels]:
         """So many independent rows, and their classes."""
@@ -52,17 +54,36 @@ class Population:
 
 
 def population(name: str) -> Population:
-    """`heart`, or a table of `benchmarks.tables`."""
+    """`heart`, a table of `benchmarks.tables`, or `paired`: that of `mixed`, whose columns depend on each other."""
     if name != "heart":
-        columns, labels = tables.rows_of(name, POPULATION_ROWS)
-        return Population(
-            name, {key: one.astype(object) if one.dtype.kind == "U" else one for key, one in columns.items()}, labels
-        )
+        columns, labels = tables.rows_of("mixed" if name == "paired" else name, POPULATION_ROWS)
+        columns = {key: one.astype(object) if one.dtype.kind == "U" else one for key, one in columns.items()}
+        if name == "paired":
+            return Population(name, _paired(columns), labels)
+        return Population(name, columns, labels, independent=True)
     with HEART.open(newline="") as file:
         rows = list(csv.DictReader(file))
     cells = {key: [row[key] for row in rows] for key in rows[0]}
     labels = np.array(cells.pop("disease"), dtype=np.int64)
     return Population(name, {key: _column(key, texts) for key, texts in cells.items()}, labels, _JITTER)
+
+
+def _paired(columns: Columns) -> Columns:
+    """Each second number is correlated with the one before it (0.5), and of a category's values the first are frequent.
+
+    A category has the lesser one of two values that were drawn alike: of two values the first has three rows in four.
+    """
+    found, before = dict(columns), None
+    rng = np.random.default_rng(0)
+    for name, column in columns.items():
+        if column.dtype == object:
+            found[name] = np.minimum(column, rng.permutation(column))
+        elif before is None:
+            before = np.nan_to_num((column - np.nanmean(column)) / np.nanstd(column))
+        else:
+            found[name] = column + before * np.nanstd(column) / np.sqrt(3)
+            before = None
+    return found
 
 
 def _column(name: str, cells: list[str]) -> NDArray[Any]:

@@ -47,6 +47,18 @@ def swap(rng: np.random.Generator, columns: Columns, labels: Labels) -> tuple[Co
     return columns | {name: swapped.astype(object)}, labels
 
 
+def value(rng: np.random.Generator, columns: Columns, labels: Labels) -> tuple[Columns, Labels] | None:
+    """One value of a category, both drawn at random, takes the place of others in a tenth of the rows."""
+    names = [name for name, one in columns.items() if one.dtype == object]
+    if not names:
+        return None
+    name = names[rng.integers(len(names))]
+    column = columns[name]
+    values = sorted({one for one in column.tolist() if one})
+    taken = values[rng.integers(len(values))]
+    return columns | {name: np.where(rng.random(len(labels)) < 0.1, taken, column).astype(object)}, labels
+
+
 def correlation(rng: np.random.Generator, columns: Columns, labels: Labels) -> tuple[Columns, Labels] | None:
     """Every second column has the values of other rows: each is distributed as it was, but not together."""
     order = rng.permutation(len(labels))
@@ -64,5 +76,6 @@ SHIFTS: dict[str, Shift] = {
     "mean + 0.5 sd": mean,
     "missing + 10 points": missing,
     "category swap": swap,
+    "a value in 10% more": value,
     "correlation only": correlation,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,10 @@ from monitoring.results import FieldRows, RejectDrift, Rejects, UsualRejects
 
 ASSUMED_SHARE = 0.01
 """The share of refused records that a reference is taken to have where nobody knows it."""
+_SURE = 5.0
+"""Standard errors by which a share may be larger than it looks: of small windows the lowest is low by chance."""
+_CHOSEN = 10
+"""What a p-value against the lowest of many windows is multiplied by: `python -m benchmarks.watch rejects`."""
 
 Counts = Mapping[tuple[str, str], int]
 """Refused records by field and code."""
@@ -82,12 +87,20 @@ def share(refused: Refused) -> float:
     return refused.rejected / max(1, refused.rows)
 
 
+def at_most(refused: Refused) -> float:
+    """The share that is refused at most, for all that the records say: Wilson's upper bound (1927)."""
+    rows, squared = max(1, refused.rows), _SURE**2
+    own = share(refused)
+    spread = _SURE * math.sqrt(own * (1 - own) / rows + squared / (4 * rows**2))
+    return (own + squared / (2 * rows) + spread) / (1 + squared / rows)
+
+
 def lowest(rejects: Iterable[Rejects], sealed: Refused | None = None) -> Refused | None:
     """What is usual by the refused records of earlier windows, and of the data trained on; None where none says.
 
-    It is what refused least: the data, of which the release `sealed` what the contract refused, a window without the
-    alarm, or what was usual in such a window. Neither a fault that stays becomes what is usual, nor one that grows from
-    day to day; and what the data always had rings no alarm.
+    It is what surely refused least (`at_most`): the data, of which the release `sealed` what the contract refused, a
+    window without the alarm, or what was usual in such a window. Neither a fault that stays becomes what is usual, nor
+    one that grows from day to day; and what the data always had rings no alarm.
     """
     known = [] if sealed is None or not sealed.rows else [sealed]
     for one in rejects:
@@ -96,13 +109,14 @@ def lowest(rejects: Iterable[Rejects], sealed: Refused | None = None) -> Refused
             known.append(Refused(one.usual.rows, one.usual.rejected, reasons))
         if one.status == "ok":
             known.append(Refused(one.rows, one.rejected, {(each.field, each.code): each.rows for each in one.reasons}))
-    return min(known, key=share, default=None)
+    return min(known, key=at_most, default=None)
 
 
 def measure(window: Refused, before: Refused | None) -> MeasuredRejects:
     """Whether more records are refused than `before`: all of them, and by field and code.
 
     `before` is what earlier windows had; None where nobody knows it: then one record in a hundred is taken as usual.
+    A p-value against it is ten times that of the test, since it was chosen as the lowest.
     """
     known = before if before is not None and before.rows > 0 else None
 
@@ -110,7 +124,8 @@ def measure(window: Refused, before: Refused | None) -> MeasuredRejects:
         rows = min(rows, window.rows)
         if known is None:
             return two_samples.beyond_share(rows, window.rows, ASSUMED_SHARE)
-        return two_samples.two_shares(min(had, known.rows), known.rows, rows, window.rows, greater=True)
+        p = two_samples.two_shares(min(had, known.rows), known.rows, rows, window.rows, greater=True)
+        return None if p is None else min(1.0, _CHOSEN * p)
 
     found = {
         key: p_value(rows, 0 if known is None else known.reasons.get(key, 0)) for key, rows in window.reasons.items()

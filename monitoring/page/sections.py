@@ -50,7 +50,7 @@ def moment(text: str) -> str:
 
 def _found(report: Report) -> Section:
     mark = {"alarm": "suspicious", "quiet": "clean"}.get(report.status, "")
-    content = {"message": report.message, "findings": report.findings, "persistence": report.persistence}
+    content = {"message": report.headline, "findings": report.findings, "persistence": report.persistence}
     return Section("found", "What was found", content, mark)
 
 
@@ -244,4 +244,8 @@ def _estimate(report: Report) -> Section | None:
 
 
 def _origin(report: Report) -> Section:
-    return Section("origin", "Origin and limits", {"report": report, "notes": report.notes})
+    return Section(
+        "origin",
+        "Origin and limits",
+        {"report": report, "notes": report.notes, "releases": [*words.of_releases(report.traffic.releases)]},
+    )

@@ -20,13 +20,15 @@ from andamio.cli.models.follow import follow
 from andamio.errors import AwsError, DocumentError, NoData, NotDeployed, ObjectNotFound
 from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
+from monitoring import words
 from monitoring.report import REPORT, LatestReport, Report
 from monitoring.window import moment
 from rollout.retraining import lock
 
 _STYLES = {"quiet": "green", "alarm": "red", "not-enough-data": "yellow"}
 _VERDICTS = {"quiet": "all quiet", "alarm": "ALARM", "not-enough-data": "not enough data"}
-_FINDINGS = 8
+_FINDINGS, _RETRAINING = 8, "retraining"
+"""Findings that are shown, of those that are about records or the model; what is said of a retraining always is."""
 _MONITOR = "monitor"
 
 
@@ -82,17 +84,21 @@ def _print(lake: Objects, report: Report, *, as_json: bool, show: bool) -> None:
 
 def _words(report: Report, file: Path | None) -> None:
     style, traffic = _STYLES[report.status], report.traffic
-    out.print(f"  [bold {style}]{_VERDICTS[report.status]}[/bold {style}]  {escape(report.message)}", soft_wrap=True)
+    out.print(f"  [bold {style}]{_VERDICTS[report.status]}[/bold {style}]  {escape(report.headline)}", soft_wrap=True)
     out.print(
         f"  [dim]{traffic.rows:,} predictions of release {report.model.release} up to {report.window.end}, "
         f"{traffic.rejected:,} refused records, {report.labels.joined:,} labels[/dim]"
     )
-    for finding in report.findings[:_FINDINGS]:
+    for said in words.of_releases(traffic.releases):
+        out.print(f"  [dim]{escape(said)}[/dim]", soft_wrap=True)
+    others = report.findings[_FINDINGS:]
+    shown = [*report.findings[:_FINDINGS], *(finding for finding in others if finding.kind == _RETRAINING)]
+    for finding in shown:
         out.print(f"  [{style}]•[/{style}] {escape(finding.message)}", soft_wrap=True)
         out.print(f"    [dim]{escape(finding.certainty)}; since {finding.since}[/dim]", soft_wrap=True)
-    if len(report.findings) > _FINDINGS:
-        out.print(f"    [dim]and {len(report.findings) - _FINDINGS} more: see the page[/dim]")
-    for advice in dict.fromkeys(finding.advice for finding in report.findings[:_FINDINGS]):
+    if len(report.findings) > len(shown):
+        out.print(f"    [dim]and {len(report.findings) - len(shown)} more: see the page[/dim]")
+    for advice in dict.fromkeys(finding.advice for finding in shown):
         out.print(f"  What to do: {escape(advice)}", soft_wrap=True)
     for text in report.notes:
         out.print(f"  [dim]{escape(text)}[/dim]", soft_wrap=True)

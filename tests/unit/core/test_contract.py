@@ -57,7 +57,7 @@ def test_what_is_captured_is_a_share_of_predictions(said: str, share: float) -> 
 def test_of_a_sample_the_predictions_that_want_a_label_are_kept_besides() -> None:
     monitor = Monitor(capture="sample", sample=0.2, audit_share=0.5)
     assert monitor.drawn_share == pytest.approx(0.6)
-    assert [Monitor(capture=kind, audit_share=0.5).drawn_share for kind in ("all", "none")] == [1, 0]
+    assert [Monitor(capture=kind).drawn_share for kind in ("all", "none")] == [1, 0]
 
 
 def test_only_problem_and_features_are_needed() -> None:
@@ -96,6 +96,12 @@ def test_the_problems_shipped_are_valid(folder: str) -> None:
             ("[batch]", '[monitor]\nretrain = true\ncapture = "none"\n[batch]'),
             '[monitor] retrain: true needs the records of predictions, and capture = "none" keeps none; set capture to '
             '"all"',
+        ),
+        (
+            ("[batch]", '[monitor]\naudit_share = 0.02\ncapture = "none"\n[batch]'),
+            "problem.toml: [monitor] audit_share: replies would ask for labels that nothing uses, since capture = "
+            '"none" '
+            'keeps no prediction; set capture to "all" or "sample", or audit_share to 0',
         ),
         (("[batch]", "[monitor]\ncooldown_hours = 0\n[batch]"), "[monitor] cooldown_hours: expected greater than or"),
         (("[batch]", "[monitor]\nretrain_per_week = 0\n[batch]"), "[monitor] retrain_per_week: expected greater than"),

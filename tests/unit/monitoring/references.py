@@ -6,6 +6,7 @@ from andamio.contract.task import Classification
 from etl.profile import quantile_bins
 from monitoring import reference as references
 from monitoring.reference import FeatureReference, Reference, Scores
+from monitoring.results import Rejects
 
 
 def feature(kind, column, sample=1000):
@@ -49,3 +50,18 @@ def calibrated(rng, rows, spread=1.5):
     """Probabilities `[rows, 2]` that are right, and the labels drawn by them."""
     positive = 1 / (1 + np.exp(-spread * rng.normal(size=rows)))
     return two(positive), (rng.random(rows) < positive).astype(np.int64)
+
+
+def reference_rejects(rows, rejected):
+    """What an earlier window without the alarm said of so many records."""
+    return Rejects(
+        status="ok",
+        rows=rows,
+        rejected=rejected,
+        share=rejected / rows,
+        reference=None,
+        p=None,
+        drifted=False,
+        reasons=[],
+        usual=None,
+    )

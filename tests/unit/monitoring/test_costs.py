@@ -15,8 +15,7 @@ def counted() -> dict[str, costs.Asked]:
     assert TABLE
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE[1].splitlines()]
     counts = {row[0]: [int(cell.partition(":")[0].replace(",", "")) for cell in row[2:]] for row in rows[:-1]}
-    parts = ("S3 listings, of a thousand keys", "S3 reads", "S3 writes")
-    return {case: costs.Asked(*(counts[part][place] for part in parts)) for place, case in enumerate(head[2:])}
+    return {case: costs.Asked(*(counts[part][place] for part in costs.COUNTED)) for place, case in enumerate(head[2:])}
 
 
 def test_each_sum_of_the_table_follows_from_its_counts_and_the_prices() -> None:
@@ -36,6 +35,19 @@ def test_a_listing_of_many_keys_is_several_requests() -> None:
     assert bucket.listings == 3
     assert [*bucket.list("b/")] == []
     assert bucket.listings == 4
+    assert len([*bucket.list("a/", after="a/1000")]) == 1000
+    assert bucket.listings == 5, "the page begins after the key"
+    assert [info.key for info in bucket.list("a/", after="A")][:1] == ["a/0000"]
+
+
+def test_a_table_counts_an_entry_in_its_index_and_lookups_that_find_nothing() -> None:
+    table = costs.CountedTable()
+    created = "2026-11-27T18:00:00Z"
+    table.put_all(
+        [{"prediction_id": "a", "created": created}, {"prediction_id": "b", "record_id": "7", "created": created}]
+    )
+    assert (table.find("c"), len(table.of_record("7", limit=1))) == (None, 1)
+    assert (table.kept, table.lookups) == (3, 2)
 
 
 def test_the_page_says_what_snapstart_costs_and_by_which_prices() -> None:

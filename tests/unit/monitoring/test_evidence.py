@@ -217,3 +217,8 @@ def test_where_batches_are_not_in_the_table_a_record_that_it_does_not_have_is_no
     assert world.read(TOMORROW).orphans == 0
     world.store = "always"
     assert world.read(TOMORROW).orphans == 1
+
+
+def test_one_label_without_a_prediction_is_no_labels() -> None:
+    (finding,) = words.of_orphans(1, "2026-11-27T18:00:00Z")
+    assert (finding.alarm, finding.message) == (False, "1 label for no prediction or record that is known.")

@@ -305,6 +305,8 @@ def test_a_release_that_served_without_a_capture_is_said_and_not_where_none_is_w
     monitor = world.contract.monitor.model_copy(update={"capture": "none"})
     world.contract = world.contract.model_copy(update={"monitor": monitor})
     assert world.run(END + HOUR)["findings"] == []
+    assert any('[monitor] capture is "none"' in note for note in world.report(END + HOUR).notes)
+    assert not any("capture" in note for note in world.report(END).notes)
 
 
 def test_a_champion_that_came_in_the_middle_of_the_window_is_said(world: World, released: MemoryObjects) -> None:
