@@ -118,6 +118,7 @@ def registry(to: Stores) -> list[Permission]:
         listing(to.lake, versions=True),
         listing(to.models),
         objects(to.lake, READ, layout.DATASETS, layout.TRIALS, layout.FEEDBACK),
+        objects(to.lake, ["s3:PutObject"], layout.added_of_challenger("*")),
         objects(to.models, READ_WRITE, layout.RUNS, layout.pointer(to.problem), layout.APPROVALS, layout.RELEASES),
         objects(to.models, ["s3:PutObject"], layout.DECISIONS),
         objects(to.models, [*READ_WRITE, "s3:AbortMultipartUpload"], layout.MLFLOW),

@@ -1,48 +1,27 @@
-"""What is known of a trial: the parts that captures wrote, added up, and the labels that came."""
+"""What is known of a trial: what captures wrote of it, added up, and the labels that came."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from itertools import batched
 from statistics import median
 
 from andamio import names
-from andamio.captures.trials import TrialPart, TrialRow, better, error_of, milliseconds_of
+from andamio.captures.trials import TrialRow, better, error_of, milliseconds_of
 from andamio.feedback import Feedback
-from andamio.storage import documents, layout
 from andamio.storage.ports import Objects
 from monitoring.received import read_feedback
+from rollout.added import add_up
 from rollout.ranks import chance_of_larger
 from rollout.rule import Errors, Evidence
-
-MOST_ROWS = 200_000
-"""Predictions that labels are looked for among: those of the parts that come first. Counts are of all."""
-_READERS, _AT_ONCE = 16, 256
 
 
 def gather(lake: Objects, rollout: str, since: datetime, now: datetime) -> Evidence:
     """Add up what there is of a trial; raises `DocumentError` for a part that cannot be read."""
-    scored: Counter[str] = Counter()
-    times: dict[str, Counter[int]] = {}
-    faults = failed = pairs = disagreed = 0
-    rows: dict[str, TrialRow] = {}
-    for part in _parts(lake, rollout):
-        scored.update(part.scored)
-        for variant, found in part.times.items():
-            times.setdefault(variant, Counter()).update({int(bucket): count for bucket, count in found.items()})
-        faults += sum(part.faults.values())
-        failed += part.failed
-        pairs += part.pairs
-        disagreed += part.disagreed
-        for row in part.rows:
-            # A pair may have come in two deliveries: as a prediction, and as what the shadow said.
-            if row.prediction_id in rows or len(rows) < MOST_ROWS:
-                known = rows.get(row.prediction_id)
-                rows[row.prediction_id] = row if known is None or known.shadow is None else known
+    known = add_up(lake, rollout)
+    rows, scored = known.rows, known.scored
     labels = _labelled(rows.values(), read_feedback(lake, since, now + timedelta(seconds=1)))
     said = [(rows[name], label) for name, label in labels.items()]
     by_champion = [row.label == label for row, label in said if row.variant == names.CHAMPION]
@@ -59,12 +38,12 @@ def gather(lake: Objects, rollout: str, since: datetime, now: datetime) -> Evide
     return Evidence(
         champion_scored=scored[names.CHAMPION],
         challenger_scored=scored[challenger],
-        champion_ms=_median(times.get(names.CHAMPION)),
-        challenger_ms=_median(times.get(challenger)),
-        faults=faults,
-        failed=failed,
-        pairs=pairs,
-        disagreed=disagreed,
+        champion_ms=_median(known.times.get(names.CHAMPION)),
+        challenger_ms=_median(known.times.get(challenger)),
+        faults=known.faults,
+        failed=known.failed,
+        pairs=known.pairs,
+        disagreed=known.disagreed,
         champion_labelled=len(by_champion),
         champion_right=sum(by_champion),
         challenger_labelled=len(by_challenger),
@@ -87,17 +66,6 @@ def _errors(said: list[tuple[TrialRow, str | float]]) -> Errors | None:
         return None
     ours, theirs = (median(errors) if errors else None for errors in (champion, challenger))
     return Errors(ours, theirs, chance_of_larger(champion, challenger))
-
-
-def _parts(lake: Objects, rollout: str) -> Iterator[TrialPart]:
-    keys = (info.key for info in lake.list(layout.trial_of_challenger(rollout)))
-
-    def read(key: str) -> TrialPart:
-        return documents.read(lake, key, TrialPart)
-
-    with ThreadPoolExecutor(_READERS) as readers:
-        for some in batched(keys, _AT_ONCE, strict=False):
-            yield from readers.map(read, some)
 
 
 def _labelled(rows: Iterable[TrialRow], feedback: list[Feedback]) -> dict[str, str | float]:

@@ -84,6 +84,11 @@ def trial_of_challenger(rollout: str, part: str = "") -> str:
     return f"{TRIALS}{rollout}/{part}"
 
 
+def added_of_challenger(rollout: str) -> str:
+    """What looks at a challenger's trial have added up of its parts."""
+    return f"{TRIALS}{rollout}/added.json.gz"
+
+
 def staging(digest: str, file: str = "") -> str:
     """Validated rows before publication, under the digest of their sources."""
     return f"{STAGING}{digest}/{file}"
