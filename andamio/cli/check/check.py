@@ -262,8 +262,8 @@ def _first_model(
         )
     floor = contract.task.floor.replace("_", " ")
     scores = (
-        f"{contract.training.metric} {found.score:.4g} against {found.floor:.4g} of the {floor} ({found.family}, out of "
-        f"fold on {found.rows:,} rows)"
+        f"{contract.training.metric} {found.score:.4g} against {found.floor:.4g} of the {floor} ({found.family}, out "
+        f"of fold on {found.rows:,} rows)"
     )
     judged = f"{found.judged:,} " + ("rows of train by cross-validation" if found.cross_validated else "held-out rows")
     if found.probability >= contract.gate.confidence:

@@ -63,8 +63,8 @@ def outlook(
     assigned = repeated(train.labels, train.keys, contract.classes, seed, 1)[0]
     chosen = sample_of(train.labels, SAMPLE, seed)
     truth, encoded = train.labels[chosen], train.encoded.take(chosen)
-    held = [classes[name] - rows for name, rows in zip(contract.classes, class_rows(train.labels, len(contract.classes)),
-                                                       strict=True)]  # fmt: skip
+    of_train = class_rows(train.labels, len(contract.classes))
+    held = [classes[name] - rows for name, rows in zip(contract.classes, of_train, strict=True)]
     low = low_evidence(held, holdout)
     judged = len(train.labels) if low else holdout
     flat = np.tile(floor(contract, train.labels), (len(truth), 1))
@@ -78,9 +78,15 @@ def outlook(
         )
         found.append(
             Outlook(
-                family.family, comparison.score.value, comparison.baseline.value, len(truth), judged, low,
-                _chance(comparison.gain.value, comparison.gains, len(truth) / judged), _explained(truth, scores),
-            )  # fmt: skip
+                family.family,
+                comparison.score.value,
+                comparison.baseline.value,
+                len(truth),
+                judged,
+                low,
+                _chance(comparison.gain.value, comparison.gains, len(truth) / judged),
+                _explained(truth, scores),
+            )
         )
         if found[-1].probability >= contract.gate.confidence:
             break

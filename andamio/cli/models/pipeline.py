@@ -85,11 +85,7 @@ def demo(folder: Path, emulator: str | None = None, *, short: bool = False) -> N
         acting.act(deployed, elsewhere, contract)
     elif elsewhere is None and not short:
         err.print()
-        note(
-            "What follows from drift (labels, retraining, a trial, the way back) is left out: it needs records of "
-            f"another place or time. Put a CSV of them, with the column '{contract.problem.target}', beside "
-            "problem.toml, and do not name it in [data] files. problems/heart has one."
-        )
+        note(story.left_out(contract))
     show.next_steps(deployed, features)
 
 
