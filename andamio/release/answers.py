@@ -238,8 +238,8 @@ def _values(contract: Contract, task: Regression, sealed: Mapping[str, Any]) -> 
     said = sealed.get("interval")
     try:
         margins = Margins(**(said or {}))
-    except TypeError:
-        raise ReleaseError("its interval must have level, low, high and scale") from None
+    except (TypeError, ValueError):
+        raise ReleaseError("its interval must have level, low, high and scale, and may have widths") from None
     return ValueAnswers(ToldValues(margins.level, task.unit), margins, task.low, task.high)
 
 
