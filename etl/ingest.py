@@ -24,7 +24,7 @@ from andamio.dataset.columns import contract_columns, file_columns, table_column
 from andamio.dataset.digests import DigestArray, DigestTexts, digest_of
 from andamio.dataset.documents import SampleRecords
 from andamio.dataset.records import record_digests
-from andamio.dataset.version import BESIDE, KEY, PREPARED_BY, ROW
+from andamio.dataset.version import BESIDE, KEY, PREPARED_BY, RECORD, ROW, VALUES
 from andamio.errors import Violation
 from andamio.prepare.check import check_rows
 from andamio.prepare.code import OwnCode
@@ -223,7 +223,7 @@ class _Reader:
     def _compare(self, report: FileReport, names: Sequence[str]) -> bool:
         """Whether the columns of a file are of no use."""
         present = set(names)
-        own = {ROW, BESIDE} if report.source.captured else set()
+        own = {ROW, BESIDE, RECORD, VALUES} if report.source.captured else set()
         columns = self._columns_of(report)
         report.extra = [name for name in names if name and name not in columns and name not in own]
         report.absent = [name for name in columns if name not in present]

@@ -130,7 +130,7 @@ class BatchPlan:
     names_out: Mapping[str, str]
     store: Literal["auto", "always", "never"]
     expires: int
-    interval: Mapping[str, float | str] | None = None
+    interval: Mapping[str, float | str | tuple[tuple[float, float], ...]] | None = None
     unit: str = ""
     chunks: tuple[tuple[int, int], ...] = ()
     absent: tuple[str, ...] = ()

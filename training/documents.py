@@ -349,6 +349,7 @@ class IntervalResult(Part):
     low: float
     high: float
     scale: Literal["linear", "log"]
+    widths: tuple[tuple[float, float], ...] = ()
 
 
 class FittedModel(Fit):

@@ -26,6 +26,11 @@ KEY, ROW = "_key", "_row"
 BESIDE = "_beside"
 """A column of captured records: the id that a row's side of the split follows from, one for all equal records."""
 
+RECORD = "_record"
+"""A column of captured records: which record a row is of."""
+VALUES = "_values"
+"""A column of captured records: the digest of a record's features, by which equal ones are found."""
+
 PREPARED_BY = "andamio.prepare"
 """Metadata of captured records: the digest of the prepare.py that made their features; absent where none did."""
 

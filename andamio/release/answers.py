@@ -238,8 +238,8 @@ def _values(contract: Contract, task: Regression, sealed: Mapping[str, Any]) -> 
     said = sealed.get("interval")
     try:
         margins = Margins(**(said or {}))
-    except TypeError:
-        raise ReleaseError("its interval must have level, low, high and scale") from None
+    except (TypeError, ValueError):
+        raise ReleaseError("its interval must have level, low, high and scale, and may have widths") from None
     return ValueAnswers(ToldValues(margins.level, task.unit), margins, task.low, task.high)
 
 
@@ -268,8 +268,6 @@ def stored_fields(item: Mapping[str, Any]) -> Fields:
     return {name: item[name] for name in ("label", "label_text", "probabilities")}
 
 
-def told_of(
-    classes: Sequence[str], texts: Mapping[str, str], interval: Mapping[str, float | str] | None, unit: str
-) -> Told:
+def told_of(classes: Sequence[str], texts: Mapping[str, str], interval: Mapping[str, Any] | None, unit: str) -> Told:
     """How answers are told of which only so much is known; with an `interval` they are numbers."""
     return ToldClasses(tuple(classes), texts) if interval is None else ToldValues(float(interval["level"]), unit)

@@ -24,15 +24,11 @@ from andamio.captures.columns import array_of
 from andamio.contract import Contract
 from andamio.dataset.digests import DigestTexts
 from andamio.dataset.records import record_digests
-from andamio.dataset.version import BESIDE, PREPARED_BY, ROW
+from andamio.dataset.version import BESIDE, PREPARED_BY, RECORD, ROW, VALUES
 from andamio.errors import DataError, ObjectNotFound, PreconditionFailed
 from andamio.storage import layout
 from andamio.storage.ports import Objects
 
-RECORD = "_record"
-"""The column that says which record a row is of; ETL does not read it."""
-VALUES = "_values"
-"""The digest of a record's features, by which equal ones are found; ETL does not read it."""
 MOST_RECORDS = 200_000
 """Of more records the oldest are left out."""
 _MAX_ATTEMPTS = 20

@@ -172,13 +172,20 @@ def test_a_release_is_proved_with_no_private_value_and_registered_with_its_code(
 
 @pytest.mark.skipif(not NIGHTLY, reason="a deployment and a training more each: every night")
 @pytest.mark.parametrize(
-    ("problem", "answered"), [("diabetes", {"value", "interval", "unit"}), ("listings", {"label", "probabilities"})]
+    ("problem", "answered"),
+    [
+        ("diabetes", {"value", "interval", "unit"}),
+        ("listings", {"label", "probabilities"}),
+        ("penguins", {"label", "probabilities"}),
+        ("churn", {"label", "probabilities"}),
+    ],
 )
 def test_a_problem_of_the_repository_reaches_a_served_prediction(
     clone: Clone, problem: str, answered: set[str]
 ) -> None:
     done = clone.ok("demo", "--problem", str(REPO / "problems" / problem))
     assert "A batch: a file in S3, scored" in done.said
+    assert "What follows from drift" in done.said, "no second file: what it would show, and how, is said"
     deployed = clone.deployed(problem)
     example = deployed.request("GET", "/schema").json()["examples"][0]
     assert answered <= deployed.request("POST", "/predict", json={"features": example}).json().keys()

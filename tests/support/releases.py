@@ -190,7 +190,13 @@ def sealed_with(contract: Contract, threshold: float = 0.5) -> dict[str, object]
         case Regression() as task:
             low, high = (0.5, 2.0) if task.log else (-40.0, 60.0)
             return {
-                "interval": {"level": task.level, "low": low, "high": high, "scale": "log" if task.log else "linear"}
+                "interval": {
+                    "level": task.level,
+                    "low": low,
+                    "high": high,
+                    "scale": "log" if task.log else "linear",
+                    "widths": [[100.0, 0.5], [200.0, 1.5]],
+                }
             }
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 from rich.markup import escape
 
 from andamio.cli.check import bad_values, estimate, families
+from andamio.cli.check.first_model import outlook
 from andamio.cli.check.rehearsal import Rehearsal, rehearse
 from andamio.cli.check.sample import sampled
 from andamio.cli.console import done, err, fail, from_here, out, step
 from andamio.cli.models.own_code import check_pipeline, check_prepare
 from andamio.cli.models.sample import first_record, sample_files
 from andamio.contract import Contract
-from andamio.errors import AndamioError, CheckFailed, InvalidRecord
+from andamio.dataset.documents import DatasetManifest
+from andamio.errors import AndamioError, CheckFailed, InvalidRecord, TrainingError
 from andamio.prepare.code import of_folder
 from andamio.tabular.read_as import assumptions
 from etl.validate import absent_columns
@@ -26,6 +28,8 @@ from training.rows import TrainingRows
 _REASONS = 8
 _SHOWN = 8
 _EXAMPLES = 6
+_TOO_GOOD = 0.999
+"""The explained share of a number's variance from which on columns may give the target away together."""
 
 
 @dataclass
@@ -217,6 +221,7 @@ def _training(folder: Path, contract: Contract, rehearsal: Rehearsal, findings: 
             f"{limit:g}"
         )
     _estimate(contract, works, train, largest, findings)
+    _first_model(sealed, rehearsal.manifest, works, train, own, findings)
 
 
 def _estimate(
@@ -232,6 +237,42 @@ def _estimate(
     findings.passed(
         f"estimate: {found.fits} fits on {rows:,} rows, about {_minutes(found.here)} here and {_minutes(found.aws)} on "
         f"AWS (in {where}); a model of {largest.size_bytes / 2**20:.1f} MB or more ({largest.family}, on the sample)"
+    )
+
+
+def _first_model(
+    contract: Contract,
+    manifest: DatasetManifest,
+    works: list[families.Trained],
+    train: TrainingRows,
+    own: OwnPipeline | None,
+    findings: Findings,
+) -> None:
+    try:
+        with step("Scoring rows of train out of fold"):
+            found = outlook(contract, train, manifest.classes, manifest.rows.holdout, works, own)
+    except TrainingError as error:
+        findings.failed(f"training: {error}")
+        return
+    if found.explained > _TOO_GOOD:
+        findings.warn(
+            f"leakage: out of fold {found.family} explains {min(found.explained, 0.9999):.2%} of "
+            f"'{contract.problem.target}', which is rare. No column does alone; is it computed of several columns? Set "
+            "available_at_prediction = false for those that are known only afterwards."
+        )
+    floor = contract.task.floor.replace("_", " ")
+    scores = (
+        f"{contract.training.metric} {found.score:.4g} against {found.floor:.4g} of the {floor} ({found.family}, out "
+        f"of fold on {found.rows:,} rows)"
+    )
+    judged = f"{found.judged:,} " + ("rows of train by cross-validation" if found.cross_validated else "held-out rows")
+    if found.probability >= contract.gate.confidence:
+        findings.passed(f"gate: a first model is likely to be promoted: {scores}; it is judged on {judged}")
+        return
+    findings.warn(
+        f"gate: a first model may not be promoted, and then nothing serves: {scores} is better on {judged} with a "
+        f"chance of {found.probability:.0%}, and [gate] confidence asks for {contract.gate.confidence:.0%}. More rows "
+        f"help, or features that say more of '{contract.problem.target}'."
     )
 
 

@@ -65,7 +65,7 @@ def trained(contract: Contract, train: TrainingRows, family: str, own: OwnPipeli
     """
     if family == OWN and own is None:
         return Trained(family, why="there is no pipeline.py that can be used")
-    chosen = _sample(train.labels, SAMPLE, contract.training.seed)
+    chosen = sample_of(train.labels, SAMPLE, contract.training.seed)
     try:
         return _one(contract, family, train.encoded.take(chosen), train.labels[chosen], own)
     except (PipelineError, TrainingError) as error:
@@ -76,8 +76,8 @@ def trained(contract: Contract, train: TrainingRows, family: str, own: OwnPipeli
 
 def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any], own: OwnPipeline | None) -> Trained:
     seed = contract.training.seed
-    params = dict(own.space.defaults) if own is not None and family == OWN else {}
-    part = _sample(truth, len(truth) // _PART, seed)
+    params = defaults_of(family, own)
+    part = sample_of(truth, len(truth) // _PART, seed)
     seconds = []
     for rows in (part, np.arange(len(truth))):
         started = time.perf_counter()
@@ -113,6 +113,11 @@ def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any],
     )
 
 
+def defaults_of(family: str, own: OwnPipeline | None) -> dict[str, Any]:
+    """The parameters that a family is tried with: of the problem's own pipeline its defaults, of any other none."""
+    return dict(own.space.defaults) if own is not None and family == OWN else {}
+
+
 def _latency(model: Model, encoded: Encoded) -> float:
     row = encoded.take(np.array([0]))
     model.predict(row)
@@ -124,7 +129,7 @@ def _latency(model: Model, encoded: Encoded) -> float:
     return median(times) * 1000
 
 
-def _sample(truth: NDArray[Any], rows: int, seed: int) -> NDArray[np.int64]:
+def sample_of(truth: NDArray[Any], rows: int, seed: int) -> NDArray[np.int64]:
     """So many rows at random, and some of every class (or tenth of a number) besides."""
     labels = strata_of(truth)
     order = np.random.default_rng(seed).permutation(len(labels))

@@ -83,6 +83,9 @@ def demo(folder: Path, emulator: str | None = None, *, short: bool = False) -> N
     elsewhere = story.watch(deployed, folder, files[0], release.contract())
     if elsewhere is not None and not short:
         acting.act(deployed, elsewhere, contract)
+    elif elsewhere is None and not short:
+        err.print()
+        note(story.left_out(contract))
     show.next_steps(deployed, features)
 
 

@@ -59,6 +59,17 @@ def watch(deployed: dict[str, Any], folder: Path, sample: Path, contract: Contra
     return None
 
 
+def left_out(contract: Contract) -> str:
+    """What a demo without labelled records of another place does not show, and what would show it."""
+    missing = "What follows from drift (labels, retraining, a trial, the way back) is left out: it needs"
+    if contract.problem.target_from is not None:
+        return f"{missing} a label that is a column of the files, and prepare.py makes this one. problems/heart has it."
+    return (
+        f"{missing} records of another place or time. Put a CSV of them, with the column '{contract.problem.target}', "
+        "beside problem.toml, and do not name it in [data] files. problems/heart has one."
+    )
+
+
 def _labelled(file: Path, contract: Contract) -> list[tuple[dict[str, Any], str | float | None]]:
     """The records of a file with their labels; where it has none, with None."""
     with_label: list[tuple[dict[str, Any], str | float | None]] = [*labelled_records(file, contract)]

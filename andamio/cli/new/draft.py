@@ -166,7 +166,8 @@ def _number(decision: Decision, column: Column, missing: Missing) -> None:
         decision.keys["type"] = "category"
         order = sorted(column.counts, key=lambda text: column.numbers.get(text, math.inf))
         decision.keys["values"] = list(dict.fromkeys(map(column.value, order)))
-        decision.comments.append('Two whole numbers: most often a code. Say what each means: { 0 = "no", 1 = "yes" }')
+        meanings = ", ".join(f'{value} = "..."' for value in decision.keys["values"])
+        decision.comments.append(f"Two whole numbers: most often a code. Say what each means: {{ {meanings} }}")
         return
     if column.counts_rows and column.rows >= _FEW_ROWS:
         decision.leave_out(

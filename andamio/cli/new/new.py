@@ -31,6 +31,7 @@ from etl.validate import MAX_BAD_SHARE
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,30}")
 _SHOWN = 12
+_ROLE_OF = {"id": "names a record", "group": "rows that share one stay together", "time": "orders rows"}
 _UNQUOTED = re.compile(r"[A-Za-z0-9_./-]+")
 
 
@@ -227,7 +228,7 @@ def _say(folder: Path, draft: Draft, rehearsal: Rehearsal) -> None:
     err.print(f"  target    {escape(target.column)} ({target.task}{classes})")
     for role in draft.roles.values():
         if role.set:
-            err.print(f"  {role.role:9} {escape(role.column)}")
+            err.print(f"  {role.role:9} {escape(role.column)} ({_ROLE_OF[role.role]}; no feature)")
     _listed("features ", [one.name for one in draft.used if is_served(one)])
     _listed("afterwards", [one.name for one in draft.used if not is_served(one)])
     _listed("left out ", [one.name for one in draft.decisions if not one.used])

@@ -62,10 +62,7 @@ def target_name(columns: Mapping[str, Column], options: Options) -> tuple[str, s
         asked = typer.prompt("Which column is to be predicted", default=guess[0] if guess else None, err=True)
         return known_column(str(asked), columns), ""
     if guess is None:
-        raise UsageError(
-            f"Which column is to be predicted? Say --target COLUMN, one of {', '.join(list(columns)[:_SHOWN])}"
-            f"{', ...' if len(columns) > _SHOWN else ''}."
-        )
+        raise UsageError(f"Which column is to be predicted? Say --target COLUMN, one of {', '.join(columns)}.")
     note(f"The target is '{guess[0]}': {guess[1]}. If it is another: --target COLUMN")
     return guess
 

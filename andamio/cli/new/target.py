@@ -128,7 +128,10 @@ def _classification(column: Column, positive: str | None) -> Target:
         )
     target = Target(column.name, CLASSIFICATION, {"task": CLASSIFICATION, "target": column.name})
     order = sorted(column.counts, key=lambda text: (column.numbers.get(text, math.inf), text))
-    shown = ", ".join(f"{text}: {column.counts[text]}" for text in order[:_SHOWN]) + ", ..." * (len(order) > _SHOWN)
+    many = len(order) > _SHOWN
+    named = sorted(order, key=lambda text: -column.counts[text])[:_SHOWN] if many else order
+    shown = ", ".join(f"{text}: {column.counts[text]}" for text in named)
+    shown += f", and {len(order) - _SHOWN} values more" if many else ""
     target.comments.append(
         f"Rows by value: {shown}." + (f" {column.empty} rows have none, and are rejected." if column.empty else "")
     )
@@ -140,6 +143,8 @@ def _classification(column: Column, positive: str | None) -> Target:
                 f"--positive is for two classes, and '{column.name}' has {len(order)} values: leave it out."
             )
         target.labels = _enough_rows(target, column, order)
+        if len(target.labels) == 2:
+            _positive_of_merged(target, column)
     if column.marks.decimal == ",":
         target.labels = {column.value(text): _spelled(column, label) for text, label in target.labels.items()}
         if "positive" in target.keys:
@@ -168,6 +173,21 @@ def _two_classes(target: Target, column: Column, order: list[str], positive: str
         )
     target.labels = {text: text for text in sorted(order, key=lambda text: text == positive)}
     target.keys["positive"] = positive
+
+
+def _positive_of_merged(target: Target, column: Column) -> None:
+    """Say which of the two classes that are left is the one to find: the one of fewer rows."""
+
+    def rows(name: str) -> int:
+        label = target.labels[name]
+        return column.places([label] if isinstance(label, str) else label["values"])
+
+    positive = min(target.labels, key=rows)
+    target.keys["positive"] = positive
+    target.comments.append(
+        f"Two classes are left. The positive class is '{positive}', the rarer one: the one to find. If it is the "
+        "other: change positive."
+    )
 
 
 def _enough_rows(target: Target, column: Column, order: list[str]) -> dict[str, Any]:

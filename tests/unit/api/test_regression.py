@@ -51,7 +51,9 @@ def test_a_prediction_is_the_model_s_own_number_with_its_interval_and_unit(numbe
     assert list(said) == ["prediction_id", "record_id", "value", "interval", "unit", "model", "audit"]
     value = value_of(numbers)
     contract = numbers.serving.champion().contract
-    low, high = (value * 0.5, value * 2) if contract.problem.scale == "log" else (value - 40, value + 60)
+    factor = float(np.interp(value, [100, 200], [0.5, 1.5]))
+    is_log = contract.problem.scale == "log"
+    low, high = (value * 0.5**factor, value * 2**factor) if is_log else (value - 40 * factor, value + 60 * factor)
     assert said["value"] == value
     assert said["interval"] == {
         "low": pytest.approx(max(low, contract.problem.target_min), rel=1e-6),

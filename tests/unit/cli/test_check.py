@@ -114,6 +114,77 @@ def test_a_leak_is_a_warning_or_stops_as_the_contract_says(folder: Path, leakage
         assert any("'copy' copies the label" in warning for warning in check(folder).warnings)
 
 
+def made(folder: Path, contract: str, columns: dict[str, list[object]]) -> Path:
+    """A problem of these columns, which trains one family."""
+    folder.mkdir()
+    rows = zip(*columns.values(), strict=True)
+    (folder / "made.csv").write_text("".join(",".join(map(str, row)) + "\n" for row in [columns.keys(), *rows]))
+    (folder / "problem.toml").write_text(contract + '\n[data]\nfiles = ["made.csv"]\n')
+    return folder
+
+
+NUMBERS = """
+[problem]
+name = "made"
+task = "regression"
+target = "y"
+target_min = -100
+target_max = 100
+[training]
+families = ["ridge"]
+[features.a]
+type = "number"
+min = -100
+max = 100
+[features.b]
+type = "number"
+min = -100
+max = 100
+"""
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_first_model_that_the_gate_may_not_promote_is_foretold(
+    tmp_path: Path, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(3)
+    a, b, noise = rng.normal(size=(3, 300))
+    target = a + noise if told else noise
+    findings = check(made(tmp_path / "made", NUMBERS, {"a": [*a], "b": [*b], "y": [*target]}))
+    assert ("a first model is likely to be promoted: rmse" in said(capsys)) == told
+    assert any("a first model may not be promoted, and then nothing serves" in one for one in findings.warnings) != told
+
+
+def test_a_number_that_columns_give_away_together_is_pointed_out(tmp_path: Path) -> None:
+    a, b = np.random.default_rng(3).normal(size=(2, 300))
+    findings = check(made(tmp_path / "made", NUMBERS, {"a": [*a], "b": [*b], "y": [*(a - b)]}))
+    assert [one for one in findings.warnings if "computed of several columns" in one]
+    assert not [one for one in findings.warnings if "alone tells" in one], "no column does by itself"
+
+
+def test_rows_that_no_folds_can_be_made_of_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contract = """
+[problem]
+name = "made"
+task = "classification"
+target = "y"
+group = "g"
+labels = { no = "no", yes = "yes" }
+[training]
+families = ["logistic_regression"]
+[features.a]
+type = "number"
+min = -100
+max = 100
+"""
+    a = np.random.default_rng(3).normal(size=300)
+    groups = ["two" if row < 20 else "three" if row < 40 else f"g{row}" for row in range(300)]
+    labels = ["yes" if row < 40 else "no" for row in range(300)]
+    with pytest.raises(CheckFailed):
+        check(made(tmp_path / "made", contract, {"a": [*a], "g": groups, "y": labels}))
+    assert "'yes' has 1" in said(capsys)
+
+
 def test_a_family_that_cannot_be_exported_is_said_to_be_left_out(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

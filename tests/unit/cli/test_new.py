@@ -293,6 +293,17 @@ def test_classes_of_few_rows_are_merged(make: Any) -> None:
     assert (result.refused, result.info and result.info.rows.valid) == ("", ROWS)
 
 
+def test_two_classes_that_are_left_by_merging_have_a_positive_one_that_is_said(make: Any) -> None:
+    data = drawn()
+    data["label"] = ["common"] * (ROWS - 16) + [f"rare {row}" for row in range(16)]
+    folder = make(table(data))
+    assert Contract.load(folder).problem.positive == "other classes"
+    text = " ".join(text_of(folder).replace("#", "").split())
+    assert "The positive class is 'other classes', the rarer one" in text
+    assert "Rows by value: common: 64, " in text
+    assert "12 values more" in text
+
+
 def test_numbers_of_few_rows_are_merged_with_their_neighbours(make: Any) -> None:
     columns = drawn()
     columns["label"] = [3] * 5 + [4] * 20 + [5] * 30 + [6] * 22 + [7] * 3
@@ -533,6 +544,23 @@ def test_on_a_terminal_three_questions_are_asked(tmp_path: Path, monkeypatch: py
     assert (contract.problem.positive, contract.problem.group) == ("no", None)
     assert "patient_id" not in contract.features
     assert "| source | a colleague |" in (folder / "DATA.md").read_text()
+
+
+def test_every_column_is_offered_where_no_target_can_be_guessed(make: Any) -> None:
+    columns = {f"measure {place}": [place * 100 + row for row in range(ROWS)] for place in range(20)}
+    with pytest.raises(UsageError, match="measure 19"):
+        make(table(columns), target=None)
+
+
+def test_a_code_of_two_numbers_is_explained_with_its_own_values(make: Any) -> None:
+    folder = make(table({**drawn(), "kind": [3 + row % 2 for row in range(ROWS)]}))
+    assert '{ 3 = "...", 4 = "..." }' in text_of(folder)
+
+
+def test_columns_with_a_role_are_said_to_be_no_features(make: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    days = [date(2025, 1, 1) + timedelta(days=row) for row in range(ROWS)]
+    make(table({"date": days, **drawn()}))
+    assert "date (orders rows; no feature)" in " ".join(capsys.readouterr().err.split())
 
 
 def test_what_says_who_a_person_is_is_private(make: Any) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from andamio.cli.models.sample import first_record, sample_files, unlabelled
+from andamio.cli.home import REPO
+from andamio.cli.models import story
+from andamio.cli.models.sample import first_record, labelled_records, records, sample_files, unlabelled
 from andamio.contract import Contract
 from andamio.errors import InputFileError
 
@@ -87,3 +89,13 @@ def test_a_sample_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     file.write_bytes(b"")
     with pytest.raises(InputFileError, match=r"k\.csv is empty"):
         unlabelled(file, CONTRACT, tmp_path / "score.csv")
+
+
+def test_a_label_that_prepare_makes_is_not_read_from_files_and_its_records_are() -> None:
+    folder = REPO / "problems" / "listings"
+    contract = Contract.load(folder)
+    (file,) = sample_files(folder, contract)
+    assert list(labelled_records(file, contract)) == []
+    assert next(records(file, contract)).keys() == contract.sent.inputs.keys()
+    assert "prepare.py makes this one" in story.left_out(contract)
+    assert "with the column 'art', beside problem.toml" in story.left_out(CONTRACT)

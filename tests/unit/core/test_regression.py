@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -184,6 +184,33 @@ def test_the_interval_holds_a_new_row_as_often_as_its_level_says(log: bool) -> N
         held.append(low[0] <= truth[0] <= high[0])
 
     assert np.mean(held) == pytest.approx(0.8, abs=0.06)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_intervals_hold_as_often_for_small_predictions_as_for_large_ones(log: bool) -> None:
+    rng = np.random.default_rng(4)
+
+    def drawn(rows: int) -> tuple[Any, Any]:
+        predicted = rng.uniform(1, 11, rows)
+        noise = rng.normal(size=rows) * predicted / (50 if log else 5)
+        return (predicted * np.exp(noise) if log else predicted + noise), predicted
+
+    margins = conformal.margins(*drawn(4000), 0.9, log=log)
+    truth, predicted = drawn(20_000)
+    held = conformal.held(truth, margins.around(predicted))
+    thirds = np.digitize(predicted, np.quantile(predicted, [1 / 3, 2 / 3]))
+    shares = [held[thirds == third].mean() for third in range(3)]
+    assert shares == pytest.approx([0.9] * 3, abs=0.03), "of one width they are about 1, 0.93 and 0.77"
+
+
+def test_margins_that_an_earlier_version_sealed_are_read_and_have_the_identity_that_they_had() -> None:
+    sealed: dict[str, Any] = {"level": 0.9, "low": -2.0, "high": 3.0, "scale": "linear"}
+    margins = conformal.Margins(**sealed)
+    assert f"{margins}" == "Margins(level=0.9, low=-2.0, high=3.0, scale='linear')"
+    assert [end.tolist() for end in margins.around(np.array([1.0, 5.0]))] == [[-1.0, 3.0], [4.0, 8.0]]
+    wider = conformal.Margins(**sealed, widths=[[1.0, 1.0], [5.0, 2.0]])  # type: ignore[arg-type]  # as JSON has them
+    assert [end.tolist() for end in wider.around(np.array([0.0, 3.0, 9.0]))] == [[-2.0, 0.0, 5.0], [3.0, 7.5, 15.0]]
+    assert f"{wider}" != f"{margins}"
 
 
 def test_an_interval_stays_within_the_target_s_range_and_holds_the_prediction() -> None:

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from andamio.contract import Contract
-from andamio.dataset.version import BESIDE, KEY, ROW
+from andamio.dataset.version import BESIDE, KEY, ROW, VALUES
 from andamio.storage import layout
-from rollout.retraining.records import VALUES, LabelledRecords, forget, keep
+from rollout.retraining.records import LabelledRecords, forget, keep
 from tests.support.etl import Lake
 
 HEAD = """
@@ -82,7 +82,7 @@ def test_they_are_rows_like_others_and_reported_by_source() -> None:
     captured, raw = lake.manifest(said["version"])["files"]
     assert (captured["key"], captured["valid"], captured["rejected"]) == (layout.CAPTURED_RECORDS, 3, 0)
     assert (raw["key"], raw["valid"]) == ("raw/rows.csv", 120)
-    assert captured["extra_columns"] == ["_record", "_values"]
+    assert captured["extra_columns"] == []
     sizes = lake.column(said["version"], "size")
     assert {500.0, 501.0} <= set(sizes.tolist())
     assert np.isnan(sizes).sum() == 1

@@ -320,7 +320,10 @@ def test_a_model_that_beats_the_median_is_sealed_with_its_interval_and_a_card(wo
     assert (decision.outcome, decision.rule, decision.against) == ("promoted", "median", "the median")
     assert decision.class_rows == []
     margins = release.margins()
-    assert margins == Margins(0.9, **{key: getattr(world.fit.interval, key) for key in ("low", "high", "scale")})
+    assert margins == Margins(
+        0.9, **{key: getattr(world.fit.interval, key) for key in ("low", "high", "scale", "widths")}
+    )
+    assert len(margins.widths) == 5
     assert release.identity() != dataclasses.replace(release, info={**release.info, "interval": None}).identity()
     sealed = release.json("out_of_fold.json")
     assert sealed["classes"] == ["value"]
