@@ -1,6 +1,6 @@
 """How often the intervals of small, middling and large predictions hold the truth, of one width and of several.
 
-    .venv/bin/python -m benchmarks.interval_widths [FOLDER ...] [--family ridge] [--draws 30] [--rows 3000]
+    .venv/bin/python -m benchmarks.sureness.interval_widths [FOLDER ...] [--family ridge] [--draws 30] [--rows 3000]
 
 The folders are problems of numbers (default: problems/diabetes). Each draw holds a third of the keys of train out, fits
 the family out of fold on up to so many of the other rows, makes margins of that at the contract's level, and asks them
