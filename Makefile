@@ -36,13 +36,14 @@ unit: install  ## the unit tests that need no cloud, in parallel: about a minute
 	$(PYTHON) -m pytest tests/unit -n auto --dist loadfile -m "not cloud and not slow"
 
 # The parts of a run share one report of coverage, which the last one prints and holds to its floor. Files are dealt out in
-# the order of their folders, so that none that takes minutes begins last.
+# the order of their folders, so that none that takes minutes begins last: of the long ones the end-to-end tests, which
+# share a cloud and so one process, take as long as all others do beside them.
+LONG := e2e or flows or cloud or slow
 PART := --cov --cov-report= --cov-fail-under=0
 DEALT := -n auto --dist loadfile --no-loadscope-reorder
 test: install  ## the whole test suite, with a local cloud of its own, and its coverage
 	@$(PYTHON) -m pytest tests/infra tests/unit $(DEALT) -m "not cloud and not slow" $(PART)
-	@$(PYTHON) -m pytest tests/infra tests/unit $(DEALT) -m "cloud or slow" --cov-append $(PART)
-	@$(PYTHON) -m pytest tests/e2e tests/flows $(DEALT) --cov-append --cov
+	@$(PYTHON) -m pytest tests/e2e tests/flows tests/infra tests/unit $(DEALT) -m "$(LONG)" --cov-append --cov
 	@$(PYTHON) -m pytest tests/conformance --target moto -q
 
 # The demo's path, ETL, training, prediction, batch, the watch and what follows it; the other tests are about permissions

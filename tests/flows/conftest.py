@@ -23,6 +23,13 @@ from .cloud import FUNCTION_SECONDS, Cloud, account
 from .scoring import CONTRACT, HEART, SHARD_BYTES, Scoring, deploy_scoring
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder, by which `make test` finds them among those that take long."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.flows)
+
+
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that retriers asked to wait, which nobody waits."""
