@@ -93,5 +93,6 @@ def logged_step[To](
     result = run_step(steps, connect(), event)
     seconds = round(time.perf_counter() - started, 3)
     fields = {"event": kind, **{key: event[key] for key in ("step", *shown) if key in event}}
-    print(json.dumps({**fields, **result, "seconds": seconds}, ensure_ascii=False), flush=True)
+    # In one write, so that no other thread's line comes between it and its end.
+    print(json.dumps({**fields, **result, "seconds": seconds}, ensure_ascii=False) + "\n", end="", flush=True)
     return result

@@ -39,5 +39,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         "lag_seconds": 0.0 if delivery.oldest is None else (datetime.now(UTC) - delivery.oldest).total_seconds(),
     }
     seconds = round(time.perf_counter() - started, 3)
-    print(json.dumps({"event": EVENT_CAPTURE, **result, "seconds": seconds}), flush=True)
+    print(json.dumps({"event": EVENT_CAPTURE, **result, "seconds": seconds}) + "\n", end="", flush=True)
     return result
