@@ -92,9 +92,10 @@ def decline(
     run = Run(run_id, models)
     registered = run.need(registered_file(decision), RegisteredModel, "register")
     gate_decision = run.need(decision_file(decision), GateDecision, "decide")
-    approval = find_approval(models, registered.release)
+    # An execution that began before a deploy of this version says nowhere else that its time is over.
+    approval = lapse(models, registered.release, decision, now, waited=True)
     problem = problem_of(run)
-    if approval is None or approval.decision != decision:
+    if approval is None:
         # The release was asked about anew, by another decision, while this one waited.
         reason = nobody_approved(registered.release, now.isoformat(timespec="seconds"))
         record_rejection(models, rejection(problem, gate_decision, registered.release, reason, now, APPROVAL))

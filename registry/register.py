@@ -132,7 +132,7 @@ def seal(run: Run, record: Record, facts: Facts, mlmodel: bytes) -> str:
         "ignored": fit.ignored,
     }
     if fit.interval is not None:
-        info["interval"] = fit.interval.model_dump()
+        info["interval"] = fit.interval.model_dump(exclude_defaults=True)  # earlier versions know no widths
     if record.plan.own is not None and fit.family == OWN:
         info["pipeline"] = record.plan.own.digest
     return releases.seal(run.models, files, info)

@@ -114,6 +114,7 @@ class Contract(Section):
             raise ContractError(f"{file}: prepare: unknown key; a {PREPARE_FILE} beside the file is found by itself")
         contract = cls._checked(raw if prepare is None else {**raw, "prepare": prepare}, file)
         contract._refuse_private_without_source(file)
+        contract._refuse_labels_without_use(file)
         return contract
 
     @classmethod
@@ -357,6 +358,17 @@ class Contract(Section):
         if not isinstance(self.training.threshold, float) and len(problem.labels) != 2:
             raise ValueError("[training] threshold: a chosen threshold needs exactly two classes")
         return self
+
+    def _refuse_labels_without_use(self, file: str) -> None:
+        """Raise `ContractError` where replies would ask for labels that no window can use.
+
+        Asked of what people write alone: a sealed contract of an older version is still read.
+        """
+        if self.monitor.audit_share and self.monitor.capture == "none":
+            raise ContractError(
+                f"{file}: [monitor] audit_share: replies would ask for labels that nothing uses, since capture = "
+                '"none" keeps no prediction; set capture to "all" or "sample", or audit_share to 0'
+            )
 
     def _refuse_private_without_source(self, file: str) -> None:
         """Raise `ContractError` where a private feature can only be made of values that are not private.

@@ -596,9 +596,4 @@ class Monitor(Section):
                 '[monitor] retrain: true needs the records of predictions, and capture = "none" keeps none; '
                 'set capture to "all"'
             )
-        if self.audit_share and self.capture == "none":
-            raise ValueError(
-                '[monitor] audit_share: replies would ask for labels that nothing uses, since capture = "none" keeps '
-                'no prediction; set capture to "all" or "sample", or audit_share to 0'
-            )
         return self

@@ -118,13 +118,22 @@ def margins(truth: Floats, predicted: Floats, level: float, *, log: bool) -> Mar
 
 
 def _widths(predicted: Floats, errors: Floats) -> tuple[tuple[float, float], ...]:
-    """The mean absolute error of each fifth of predictions as a share of that of all; () with few rows or values."""
+    """The mean absolute error of each fifth of predictions as a share of that of all.
+
+    Fifths of equal predictions are one; () with few rows, and where all predictions are equal.
+    """
     mean = float(errors.mean()) if len(errors) else 0.0
     if len(errors) < WIDTH_ROWS or mean == 0:
         return ()
-    fifths = np.array_split(np.argsort(predicted, kind="stable"), _WIDTHS)
-    values = [float(predicted[rows].mean()) for rows in fifths]
-    if len(set(values)) < _WIDTHS:
+    parts: dict[float, list[NDArray[np.int_]]] = {}
+    for rows in np.array_split(np.argsort(predicted, kind="stable"), _WIDTHS):
+        some = predicted[rows]
+        # Of equal predictions the mean is that very one, which a sum of floats may miss: equal parts are one.
+        value = float(np.clip(some.mean(), some.min(), some.max()))
+        parts.setdefault(value, []).append(rows)
+    if len(parts) < 2:
         return ()
-    factors = [float((errors[rows].sum() / mean + _SHRUNK) / (len(rows) + _SHRUNK)) for rows in fifths]
-    return tuple(zip(values, factors, strict=True))
+    of_part = {value: errors[np.concatenate(rows)] for value, rows in parts.items()}
+    return tuple(
+        (value, float((some.sum() / mean + _SHRUNK) / (len(some) + _SHRUNK))) for value, some in sorted(of_part.items())
+    )

@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.serving.looks                   # 50,000 deliveries, then 6,000
     .venv/bin/python -m benchmarks.serving.looks --parts 5000
 
-The lake is in memory, and takes 20 ms for each read and write, as S3 does for a small object; a look reads several at
-once.
+The lake is in memory, and takes 20 ms for each read and write, as S3 does for a small object, and 100 for a page of a
+listing. A look reads several at once, and lists all that there are.
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ from __future__ import annotations
 import argparse
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from andamio.adapters.memory import MemoryObjects
 from andamio.captures.trials import TrialPart, TrialRow, bucket_of
 from andamio.storage import layout
-from andamio.storage.ports import StoredObject
+from andamio.storage.ports import ObjectInfo, StoredObject
 from rollout.evidence import gather
 
 PARTS, BETWEEN, ROWS = 50_000, 6_000, 100
 """Deliveries before the first look, those between two looks, and predictions in each."""
 LATENCY = 0.020
 """Seconds of a request to S3."""
+PAGE_LATENCY = 0.1
+"""Seconds of a page of a listing."""
 _ROLLOUT = f"{'a' * 16}-1"
 _SINCE = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 
@@ -39,6 +41,13 @@ class Far(MemoryObjects):
         self.reads += 1
         time.sleep(LATENCY)
         return super().get(key, version=version)
+
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
+        """The objects under a prefix, a page of a thousand after another."""
+        for number, info in enumerate(super().list(prefix, after=after)):
+            if number % 1000 == 0:
+                time.sleep(PAGE_LATENCY)
+            yield info
 
     def put(
         self, key: str, body: bytes, *, content_type: str = "application/octet-stream", if_match: str | None = None

@@ -2,6 +2,7 @@
 
 coverage              intervals of a classification's metrics
 coverage_numbers      intervals of a regression's metrics and predictions
+interval_widths       intervals of small, middling and large predictions
 coverage_importance   intervals of a feature's importance
 slices                slices that the card calls worse
 gate, gate_numbers    promotions, of classes and of numbers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from registry.card.facts import Facts
 from registry.card.markdown import Section, escaped, paragraphs, table
 from registry.card.wording import counted, interval, listed, number
+from training.documents import IntervalResult
 from training.evaluate.documents import Coverage, Numbers
 
 
@@ -39,13 +40,7 @@ def errors(facts: Facts, found: Numbers) -> Section:
 def intervals(facts: Facts, found: Numbers) -> Section:
     """Whether intervals hold the truth as often as they say."""
     covered, fit = found.coverage, facts.fit.interval
-    margins = ""
-    if fit is not None:
-        margins = (
-            f"from {fit.low:.3g} to {fit.high:.3g} times the prediction"
-            if fit.scale == "log"
-            else f"from {fit.low:+.4g} to {fit.high:+.4g}{_unit(found)} around the prediction"
-        )
+    margins = "" if fit is None else _margins(fit, _unit(found))
     poor = [part for part in found.bins if part.coverage < covered.level - 0.1]
     parts = [
         f"Each prediction has an interval that shall hold the truth in {covered.level:.0%} of cases: {margins}, from "
@@ -53,14 +48,29 @@ def intervals(facts: Facts, found: Numbers) -> Section:
         f"On the holdout it held {covered.share:.1%} of {counted(covered.rows, 'row')} (95% interval "
         f"{covered.low:.1%} to {covered.high:.1%}){_verdict(covered)}. It is {_amount(covered.width)}{_unit(found)} "
         f"wide on average; the pinball loss of its ends is {number(covered.pinball, of='pinball')}.",
-        "It is as wide for every row"
-        + (" in proportion to the prediction" if found.log else "")
+        (
+            "It is as wide as errors of predictions of like value were"
+            if fit is not None and fit.widths
+            else "It is as wide for every row" + (" in proportion to the prediction" if found.log else "")
+        )
         + ": the promise is about all rows together, and some kinds of rows miss it more often.",
     ]
     if poor:
         named = [f"{_amount(part.low)} to {_amount(part.high)} ({part.coverage:.0%})" for part in poor]
         parts.append(f"It held less often where the prediction was {listed([escaped(text) for text in named])}.")
     return Section("Whether its intervals hold", paragraphs(parts))
+
+
+def _margins(fit: IntervalResult, unit: str) -> str:
+    """How far an interval reaches around a prediction, for the narrowest and the widest one."""
+    factors = [factor for _, factor in fit.widths] or [1.0]
+    reached = []
+    for factor in sorted({min(factors), max(factors)}):
+        if fit.scale == "log":
+            reached.append(f"from {fit.low**factor:.3g} to {fit.high**factor:.3g} times the prediction")
+        else:
+            reached.append(f"from {fit.low * factor:+.4g} to {fit.high * factor:+.4g}{unit} around the prediction")
+    return reached[0] if len(reached) == 1 else f"{reached[0]} where it is narrowest, {reached[-1]} where it is widest"
 
 
 def falls_short(covered: Coverage) -> bool:

@@ -55,7 +55,7 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
         verdict = _unless_withdrawn(judged.verdict, pointer.withdrawal_of(run=run_id, identity=model))
         verdict = gate.with_attempt_number(verdict, _attempt_number(models, name, plan.dataset, run_id))
         fields = dict(verdict)
-        if judged.trained_on:
+        if judged.trained_on and (verdict.gain is not None or verdict.evidence == "cross_validation"):
             fields["reason"] = f"{fields['reason']} {_left_out(judged.trained_on)}"
         if unreadable:
             fields["reason"] = f"{fields['reason']} {unreadable}"
@@ -73,7 +73,7 @@ def decide(lake: Objects, models: Objects, run_id: str) -> GateDecision:
             champion_unreadable=unreadable,
             rows_champion_would_refuse=judged.refused,
             rows_champion_was_trained_on=judged.trained_on,
-            low_evidence=evaluation.low_evidence,
+            low_evidence=judged.low_evidence,
             holdout=evaluation.metrics[evaluation.metric],
             latency_ms=evaluation.latency_ms,
             size_bytes=evaluation.size_bytes,
@@ -161,10 +161,12 @@ class ScoredChampion:
 class Judged:
     """The gate's verdict, and how many holdout rows the champion's own contract would have refused.
 
-    `trained_on` are the rows that it was trained on and the candidate was not: nobody was compared on them.
+    `trained_on` are the rows that it was trained on and the candidate was not: nobody was compared on them. Of what is
+    left `low_evidence` speaks.
     """
 
     verdict: gate.Decision
+    low_evidence: bool
     refused: int = 0
     trained_on: int = 0
 
@@ -224,10 +226,10 @@ def judge(
     if champion is not None and not _comparable(champion.contract, contract):
         verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=own_scores)
         verdict = _other_classes(verdict, champion, contract)
-        return Judged(gate.apply_guards(verdict, guards.of_figures(candidate, evaluation)))
+        return Judged(gate.apply_guards(verdict, guards.of_figures(candidate, evaluation)), has_low_evidence)
     if champion is None:
         verdict = gate.decide(holdout, challenger, None, prior, rules, out_of_fold=own_scores)
-        return Judged(gate.apply_guards(verdict, guards.of_figures(candidate, evaluation)))
+        return Judged(gate.apply_guards(verdict, guards.of_figures(candidate, evaluation)), has_low_evidence)
     against, refused_rows = _contender(champion, columns, holdout_rows, contract.positive_index)
     holdout = replace(holdout, recent=recent)
     both_scores = (out_of_fold_scores, champion.out_of_fold()) if out_of_fold_scores else None
@@ -238,7 +240,7 @@ def judge(
             checked = rows.CheckedColumns(contract, train, version=version)
             parts = slices.slices(contract, checked, holdout_rows.table)
         guard_results.append(guards.of_slices(contract, holdout, challenger, against, parts, rules))
-    return Judged(gate.apply_guards(verdict, guard_results), refused_rows, trained_on)
+    return Judged(gate.apply_guards(verdict, guard_results), has_low_evidence, refused_rows, trained_on)
 
 
 def _floor(fit: FittedModel) -> NDArray[np.float64]:

@@ -34,12 +34,13 @@ def respond(deployed: dict[str, Any], release: str | None, *, approved: bool, re
     try:
         record_approval(models, approval)
     except AndamioError as error:
-        writes = "The training writes it" if is_heard else "The next training of the same data writes it"
+        is_waited_for = is_heard or untold is not None
+        writes = "The training that waits" if is_waited_for else "The next training of the same data"
         note(
             f"Release {version} is {what}: that holds. Its record for andamio history could not be written ({error}). "
-            f"{writes}, or somebody who may by the same command."
+            f"{writes} writes it, or somebody who may by the same command."
         )
-    if untold is not None:
+    if untold is not None and not is_heard:
         raise AwsError(
             f"Release {version} is {what}: that holds. But the training that waits could not be told ({untold}). It "
             f"sees the answer when its time is over, after {approval.expires}. Sooner: somebody who may gives the same "

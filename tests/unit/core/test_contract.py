@@ -335,6 +335,8 @@ def test_a_contract_that_was_sealed_with_settings_of_later_is_read_without_them(
     sealed["monitor"] |= {"window_hours": 24, "capture": "all", "sample": 0.1}
     sealed["data"]["images"] = "images/"
     assert Contract.from_json(json.dumps(sealed)) == now
+    sealed["monitor"] |= {"capture": "none", "audit_share": 0.02}  # people can no longer write both
+    assert Contract.from_json(json.dumps(sealed)).monitor.audit_share == 0.02
     sealed["release"]["shere"] = 0.1
     with pytest.raises(ContractError, match=r"\[release\] shere: unknown key"):
         Contract.from_json(json.dumps(sealed))

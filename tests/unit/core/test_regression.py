@@ -203,6 +203,19 @@ def test_intervals_hold_as_often_for_small_predictions_as_for_large_ones(log: bo
     assert shares == pytest.approx([0.9] * 3, abs=0.03), "of one width they are about 1, 0.93 and 0.77"
 
 
+@pytest.mark.parametrize("rows", range(200, 210))
+def test_equal_predictions_are_one_part_however_many_rows_there_are(rows: int) -> None:
+    rng = np.random.default_rng(3)
+    predicted = np.where(np.arange(rows) < rows // 2, 21.7, rng.uniform(21.8, 40, rows))
+    margins = conformal.margins(predicted + rng.normal(size=rows) * predicted / 10, predicted, 0.9, log=False)
+    values = [value for value, _ in margins.widths]
+    assert values == sorted(set(values))
+    assert values[0] == 21.7
+    assert 3 <= len(values) <= 4, "two fifths are of 21.7 alone"
+    equal = conformal.margins(rng.normal(size=rows), np.full(rows, 0.1), 0.9, log=False)
+    assert equal.widths == ()
+
+
 def test_margins_that_an_earlier_version_sealed_are_read_and_have_the_identity_that_they_had() -> None:
     sealed: dict[str, Any] = {"level": 0.9, "low": -2.0, "high": 3.0, "scale": "linear"}
     margins = conformal.Margins(**sealed)

@@ -102,6 +102,13 @@ def test_of_an_answer_and_the_end_of_the_time_at_once_one_holds(asked: Asked, mo
     assert not found.lapsed
 
 
+def test_an_execution_that_began_before_a_time_s_end_was_written_down_is_rejected_as_well(asked: Asked) -> None:
+    assert asked.state(NOW + HOUR, waited=False) == "open", "its definition does not say that it waited"
+    ended = asked.decline(NOW + HOUR)
+    assert ended.reason.startswith("Nobody approved it until ")
+    assert (asked.kinds(), list(asked.tracker.outcomes.values())) == (["rejected"], ["rejected"])
+
+
 def test_nothing_is_rejected_while_another_execution_waits(asked: Asked) -> None:
     asked.ask("second", NOW + HOUR / 2)
     assert asked.state(NOW + HOUR, waited=True) == "open"

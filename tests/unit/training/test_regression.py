@@ -332,6 +332,9 @@ def test_a_model_that_beats_the_median_is_sealed_with_its_interval_and_a_card(wo
     assert np.mean((low <= truth) & (truth <= high)) == pytest.approx(0.9, abs=0.02)
     card = release.read(CARD).decode()
     assert "Whether its intervals hold" in card
+    assert "as wide for every row" not in card
+    widest = max(factor for _, factor in margins.widths)
+    assert f"to {margins.high * widest:+.4g} points around the prediction where it is widest" in card
     assert "better than always saying" not in card
     assert "answers with a number of points, with an interval that shall hold the truth in 90% of cases" in card
     assert "| metric | this model | median | plain ridge |" in card.replace(" --: |", "")
