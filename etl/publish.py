@@ -77,7 +77,7 @@ def publish(lake: Objects, contract: Contract, digest: str, now: datetime) -> Da
         content_type="application/json",
     )
     by_class, bands = in_bands(contract, labels, ~holdout)
-    suspects, checked = audit(by_class, rows, bands, holdout, split, places)
+    suspects, checked = audit(by_class, rows, bands, holdout, split, places, quarters=by_class is not contract)
     if contract.prepares:
         _publish_samples(lake, digest, version, rows[ROW][~holdout])
     sides = {"train": int((~holdout).sum()), "holdout": int(holdout.sum())}

@@ -39,15 +39,17 @@ def audit(
     holdout: NDArray[np.bool_],
     split: SealedSplit,
     places: NDArray[np.int64],
+    *,
+    quarters: bool = False,
 ) -> tuple[list[Suspect], list[str]]:
     """All suspects of a data version, worst kinds first, and the kinds that were checked.
 
     `labels` `[rows]` are class indices, `holdout` `[rows]` marks holdout rows, `places` `[rows]`
-    where each row stood in what was read.
+    where each row stood in what was read. `quarters`: the classes are those of a number.
     """
     sample = np.flatnonzero(~holdout)[:MAX_ROWS]
     columns = {name: column[sample] for name, column in rows.items()}
-    train = Train(contract, columns, labels[sample], rows[KEY][sample], places[sample])
+    train = Train(contract, columns, labels[sample], rows[KEY][sample], places[sample], quarters)
     within, checked = within_train(train)
     across, checked_across = across_the_split(contract, rows, labels, holdout, split)
     suspects = sorted([*within, *across], key=lambda suspect: KINDS.index(suspect.kind))

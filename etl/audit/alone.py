@@ -55,7 +55,7 @@ def almost_copy(train: Train, name: str) -> Guess | None:
         return None
     wrong = np.zeros(len(column), dtype=bool)
     wrong[rows] = guesses != labels
-    return Guess(wrong, _nearly(name, float(shares.mean()), int(wrong.sum()), len(labels)))
+    return Guess(wrong, _nearly(name, train.parts, float(shares.mean()), int(wrong.sum()), len(labels)))
 
 
 def almost_presence(train: Train, name: str) -> Guess | None:
@@ -96,13 +96,13 @@ def _presence(name: str, text: str, accuracy: float, mistakes: int, rows: int, h
     )
 
 
-def _nearly(name: str, accuracy: float, mistakes: int, rows: int) -> Suspect:
+def _nearly(name: str, parts: str, accuracy: float, mistakes: int, rows: int) -> Suspect:
     agreement = 1 - mistakes / rows
     return Suspect(
         COPY,
         name,
         {"agreement": agreement, "rows": rows, "accuracy": accuracy, "one_to_one": 1},
-        f"'{name}' nearly copies the label: its values and the classes are one to one in {agreement:.1%} of {rows} "
+        f"'{name}' nearly copies the label: its values and {parts} are one to one in {agreement:.1%} of {rows} "
         "rows, and its mistakes do not fall on rows where the other columns are in doubt, as those of a real feature "
         f"do. {ADVICE}",
     )
@@ -144,7 +144,7 @@ def alone(train: Train, name: str, feature: Feature) -> Guess | None:
         ALONE,
         name,
         {"auc": auc, "low": low, "rows": number},
-        f"'{name}' alone tells the classes apart with an AUC of {auc:.3f} (at least {low:.3f}, {number} rows), which "
+        f"'{name}' alone tells {train.parts} apart with an AUC of {auc:.3f} (at least {low:.3f}, {number} rows), which "
         f"is rare for a real feature. {ADVICE}",
     )
     return Guess(guesses != train.labels, suspect)

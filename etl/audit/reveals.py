@@ -40,7 +40,9 @@ def copied(train: Train, name: str, column: NDArray[np.generic]) -> Suspect | No
     agreement = int(counts.max(axis=1).sum()) / len(labels)
     one_to_one = values == len(np.unique(labels))
     description = (
-        "its values and the classes are one to one" if one_to_one else f"each of its {values} values has one class"
+        f"its values and {train.parts} are one to one"
+        if one_to_one
+        else f"each of its {values} values has one {train.part}"
     )
     return Suspect(
         COPY,

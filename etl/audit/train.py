@@ -19,13 +19,17 @@ MIN_CLASS_ROWS = 5
 
 @dataclass(frozen=True)
 class Train:
-    """Training rows: kept columns, class indices `[rows]`, split keys `[rows]`, places in what was read `[rows]`."""
+    """Training rows: kept columns, class indices `[rows]`, split keys `[rows]`, places in what was read `[rows]`.
+
+    `quarters`: the classes are those of a number (`etl.bands`).
+    """
 
     contract: Contract
     columns: Columns
     labels: NDArray[np.int64]
     keys: DigestArray
     places: NDArray[np.int64]
+    quarters: bool = False
 
     @cached_property
     def folds(self) -> NDArray[np.int64]:
@@ -36,6 +40,16 @@ class Train:
     def classes(self) -> int:
         """How many classes the contract has."""
         return len(self.contract.classes)
+
+    @property
+    def part(self) -> str:
+        """What a message calls one of the classes."""
+        return f"quarter of '{self.contract.problem.target}'" if self.quarters else "class"
+
+    @property
+    def parts(self) -> str:
+        """What a message calls all of them."""
+        return f"the quarters of '{self.contract.problem.target}'" if self.quarters else "the classes"
 
     def text(self, index: int) -> str:
         """The display text of a class."""

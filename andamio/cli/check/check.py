@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.markup import escape
 
 from andamio.cli.check import bad_values, estimate, families
-from andamio.cli.check.first_model import outlook
+from andamio.cli.check.first_model import Outlook, outlook
 from andamio.cli.check.rehearsal import Rehearsal, rehearse
 from andamio.cli.check.sample import sampled
 from andamio.cli.console import done, err, fail, from_here, out, step
 from andamio.cli.models.own_code import check_pipeline, check_prepare
 from andamio.cli.models.sample import first_record, sample_files
 from andamio.contract import Contract
-from andamio.dataset.documents import DatasetManifest
+from andamio.dataset.documents import AuditEntry
 from andamio.errors import AndamioError, CheckFailed, InvalidRecord, TrainingError
 from andamio.prepare.code import of_folder
 from andamio.tabular.read_as import assumptions
+from etl.audit.suspects import ALONE, COPY, DUPLICATES, MISSING, NEAR_DUPLICATES
 from etl.validate import absent_columns
 from training.families.trainable import families_asked
 from training.own.fit import OwnPipeline
@@ -30,6 +31,8 @@ _SHOWN = 8
 _EXAMPLES = 6
 _TOO_GOOD = 0.999
 """The explained share of a number's variance from which on columns may give the target away together."""
+_EXPLAINS = (COPY, ALONE, MISSING, DUPLICATES, NEAR_DUPLICATES)
+"""Suspects of the audit that are a simpler reason for such a score."""
 
 
 @dataclass
@@ -221,7 +224,7 @@ def _training(folder: Path, contract: Contract, rehearsal: Rehearsal, findings: 
             f"{limit:g}"
         )
     _estimate(contract, works, train, largest, findings)
-    _first_model(sealed, rehearsal.manifest, works, train, own, findings)
+    _first_model(sealed, rehearsal, works, train, own, findings)
 
 
 def _estimate(
@@ -242,24 +245,54 @@ def _estimate(
 
 def _first_model(
     contract: Contract,
-    manifest: DatasetManifest,
+    rehearsal: Rehearsal,
     works: list[families.Trained],
     train: TrainingRows,
     own: OwnPipeline | None,
     findings: Findings,
 ) -> None:
+    assert rehearsal.manifest is not None
+    assert rehearsal.audit is not None
+    manifest = rehearsal.manifest
     try:
         with step("Scoring rows of train out of fold"):
-            found = outlook(contract, train, manifest.classes, manifest.rows.holdout, works, own)
+            scored = outlook(contract, train, manifest.classes, manifest.rows.holdout, works, own)
     except TrainingError as error:
         findings.failed(f"training: {error}")
         return
-    if found.explained > _TOO_GOOD:
+    if scored.best is None:
         findings.warn(
-            f"leakage: out of fold {found.family} explains {min(found.explained, 0.9999):.2%} of "
-            f"'{contract.problem.target}', which is rare. No column does alone; is it computed of several columns? Set "
-            "available_at_prediction = false for those that are known only afterwards."
+            "training: no family can be fitted on every fold of train, so training may end without a model, and "
+            f"what the gate will say is not known: {_by_reason(scored.failed)}"
         )
+        return
+    if scored.failed:
+        findings.warn(
+            "training: some families cannot be fitted on every fold of train, and may be left out: "
+            + _by_reason(scored.failed)
+        )
+    _too_good(contract, scored.best, rehearsal.audit.suspects, findings)
+    _gate(contract, scored.best, findings)
+
+
+def _by_reason(failed: Mapping[str, str]) -> str:
+    names: dict[str, list[str]] = {}
+    for family, why in failed.items():
+        names.setdefault(why, []).append(family)
+    return "; ".join(f"{', '.join(families)}: {why}" for why, families in names.items())
+
+
+def _too_good(contract: Contract, found: Outlook, suspects: Iterable[AuditEntry], findings: Findings) -> None:
+    if found.explained <= _TOO_GOOD or any(suspect.kind in _EXPLAINS for suspect in suspects):
+        return
+    findings.warn(
+        f"leakage: out of fold {found.family} explains {min(found.explained, 0.9999):.2%} of "
+        f"'{contract.problem.target}', which is rare. No column does alone; is it computed of several columns? Set "
+        "available_at_prediction = false for those that are known only afterwards."
+    )
+
+
+def _gate(contract: Contract, found: Outlook, findings: Findings) -> None:
     floor = contract.task.floor.replace("_", " ")
     scores = (
         f"{contract.training.metric} {found.score:.4g} against {found.floor:.4g} of the {floor} ({found.family}, out "

@@ -68,10 +68,15 @@ def trained(contract: Contract, train: TrainingRows, family: str, own: OwnPipeli
     chosen = sample_of(train.labels, SAMPLE, contract.training.seed)
     try:
         return _one(contract, family, train.encoded.take(chosen), train.labels[chosen], own)
-    except (PipelineError, TrainingError) as error:
-        return Trained(family, why=str(error))
     except Exception as error:  # libraries raise whatever they like, and any of it means: not trained
-        return Trained(family, why=f"{type(error).__name__}: {error}"[:300])
+        return Trained(family, why=why_of(error))
+
+
+def why_of(error: Exception) -> str:
+    """Why a fit failed, for people: what is no error of ours is named by its type."""
+    if isinstance(error, PipelineError | TrainingError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 def _one(contract: Contract, family: str, encoded: Encoded, truth: NDArray[Any], own: OwnPipeline | None) -> Trained:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andamio.cli.check.families import SAMPLE, Trained, defaults_of, sample_of
+from andamio.cli.check.families import SAMPLE, Trained, defaults_of, sample_of, why_of
 from andamio.contract import Contract
 from andamio.gate.rules import class_rows, low_evidence
 from andamio.records.encode import Encoded
@@ -45,6 +45,14 @@ class Outlook:
     explained: float
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The best outlook, None where no family could be fitted on every fold; `failed` says why, by family."""
+
+    best: Outlook | None
+    failed: Mapping[str, str]
+
+
 def outlook(
     contract: Contract,
     train: TrainingRows,
@@ -52,11 +60,11 @@ def outlook(
     holdout: int,
     families: Sequence[Trained],
     own: OwnPipeline | None,
-) -> Outlook:
+) -> Scored:
     """What a few fast families reach by their defaults, the first one that is sure to do counts.
 
-    `classes` are the rows of each class on both sides. Raises `TrainingError` when the rows of train cannot be divided
-    into folds, as every trial would.
+    `classes` are the rows of each class on both sides. A family that cannot be fitted on a fold is left out, as its
+    trials are. Raises `TrainingError` when the rows of train cannot be divided into folds, as every trial would.
     """
     seed = contract.training.seed
     keys = np.asarray(train.keys, dtype=np.str_)
@@ -71,8 +79,13 @@ def outlook(
     scorer = Scorer(contract.training.metric, contract.positive_index)
     sign = 1 if higher_is_better(contract.training.metric) else -1
     found: list[Outlook] = []
-    for family in sorted(families, key=lambda one: one.seconds[1])[:_FAMILIES]:
-        scores = _out_of_fold(contract, family.family, encoded, truth, assigned[chosen], own)
+    failed: dict[str, str] = {}
+    for family in sorted(families, key=lambda one: one.seconds[1]):
+        try:
+            scores = _out_of_fold(contract, family.family, encoded, truth, assigned[chosen], own)
+        except Exception as error:  # as in `families.trained`: a fold may lack what the sample has
+            failed[family.family] = why_of(error)
+            continue
         comparison = compare(
             truth, keys[chosen], (scorer, scores), (scorer, flat), sign=sign, seed=seed, count=_RESAMPLES
         )
@@ -88,9 +101,9 @@ def outlook(
                 _explained(truth, scores),
             )
         )
-        if found[-1].probability >= contract.gate.confidence:
+        if found[-1].probability >= contract.gate.confidence or len(found) == _FAMILIES:
             break
-    return max(found, key=lambda one: one.probability)
+    return Scored(max(found, key=lambda one: one.probability, default=None), failed)
 
 
 def _out_of_fold(
@@ -106,6 +119,8 @@ def _out_of_fold(
     for fit_on, score_on in parts(assigned):
         fitted = fit_family(contract, family, encoded.take(fit_on), truth[fit_on], seed, params=params, own=own)
         scores[score_on] = fitted.predict(encoded.take(score_on))
+    if not np.isfinite(scores).all():
+        raise ValueError("predicted something that is not a finite number")
     return scores
 
 

@@ -81,12 +81,18 @@ def demo(folder: Path, emulator: str | None = None, *, short: bool = False) -> N
     show.prediction(reply, api.texts(deployed))
     _demo_batch(deployed, files[0], release.contract())
     elsewhere = story.watch(deployed, folder, files[0], release.contract())
-    if elsewhere is not None and not short:
-        acting.act(deployed, elsewhere, contract)
-    elif elsewhere is None and not short:
-        err.print()
-        note(story.left_out(contract))
+    if not short:
+        last_part(deployed, elsewhere, contract)
     show.next_steps(deployed, features)
+
+
+def last_part(deployed: dict[str, Any], elsewhere: story.Elsewhere | None, contract: Contract) -> None:
+    """What follows from drift, where records of another place have labels; else what would show it."""
+    if elsewhere is not None and elsewhere.labelled:
+        acting.act(deployed, elsewhere, contract)
+        return
+    err.print()
+    note(story.left_out(contract, None if elsewhere is None else elsewhere.file))
 
 
 def _demo_batch(deployed: dict[str, Any], sample: Path, contract: Contract) -> None:

@@ -21,6 +21,8 @@ from andamio.suggestion import did_you_mean
 
 _ROLES = ("id", "group", "time")
 _SHOWN = 12
+_MOST = 60
+"""So many columns are named at most: of thousands a message would fill the screen."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,18 @@ def target_name(columns: Mapping[str, Column], options: Options) -> tuple[str, s
         return known_column(options.target, columns), ""
     guess = guess_target(columns)
     if options.ask:
-        out.print(f"Columns: {escape(', '.join(columns))}")
+        out.print(f"Columns: {escape(_named(columns))}")
         asked = typer.prompt("Which column is to be predicted", default=guess[0] if guess else None, err=True)
         return known_column(str(asked), columns), ""
     if guess is None:
-        raise UsageError(f"Which column is to be predicted? Say --target COLUMN, one of {', '.join(columns)}.")
+        raise UsageError(f"Which column is to be predicted? There are {_named(columns)}. Say --target COLUMN.")
     note(f"The target is '{guess[0]}': {guess[1]}. If it is another: --target COLUMN")
     return guess
+
+
+def _named(columns: Mapping[str, Column]) -> str:
+    more = len(columns) - _MOST
+    return ", ".join(list(columns)[:_MOST]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def known_column(name: str, columns: Mapping[str, Column]) -> str:

@@ -135,16 +135,11 @@ def _classification(column: Column, positive: str | None) -> Target:
     target.comments.append(
         f"Rows by value: {shown}." + (f" {column.empty} rows have none, and are rejected." if column.empty else "")
     )
-    if len(order) == 2:
-        _two_classes(target, column, order, positive)
-    else:
-        if positive is not None:
-            raise UsageError(
-                f"--positive is for two classes, and '{column.name}' has {len(order)} values: leave it out."
-            )
-        target.labels = _enough_rows(target, column, order)
-        if len(target.labels) == 2:
-            _positive_of_merged(target, column)
+    target.labels = _enough_rows(target, column, order) if len(order) > 2 else {text: text for text in order}
+    if len(target.labels) == 2:
+        _two_classes(target, column, positive)
+    elif positive is not None:
+        raise UsageError(f"--positive is for two classes, and '{column.name}' has {len(target.labels)}: leave it out.")
     if column.marks.decimal == ",":
         target.labels = {column.value(text): _spelled(column, label) for text, label in target.labels.items()}
         if "positive" in target.keys:
@@ -158,36 +153,33 @@ def _spelled(column: Column, label: Any) -> Any:
     return {"text": label["text"], "values": [column.value(text) for text in label["values"]]}
 
 
-def _two_classes(target: Target, column: Column, order: list[str], positive: str | None) -> None:
+def _two_classes(target: Target, column: Column, positive: str | None) -> None:
+    """Say which of two labels is the one to find: the one that was named, else by name, else that of fewer rows.
+
+    Values of few rows may have been merged into one of them, or be none of them: their rows are rejected.
+    """
+    names = list(target.labels)
+    left = len(names) < column.distinct
     if positive is not None:
-        positive = next((text for text in order if positive in (text, column.value(text))), positive)
-    if positive is not None and positive not in order:
-        raise UsageError(f"--positive {positive}: '{column.name}' has the values {' and '.join(order)}.")
-    if positive is None:
-        ranked = sorted(order, key=lambda text: (roles.positive_rank(column.value(text)), column.counts[text]))
-        positive = ranked[0]
-        by_name = roles.positive_rank(column.value(ranked[0])) < roles.positive_rank(column.value(ranked[1]))
-        why = "by its name" if by_name else "the rarer one"
+        named = next((name for name in names if positive in (name, column.value(name))), None)
+        if named is None:
+            has = "is left with the classes" if left else "has the values"
+            raise UsageError(f"--positive {positive}: '{column.name}' {has} {' and '.join(names)}.")
+        positive = named
+    else:
+        ranks = {name: roles.positive_rank(column.value(name)) for name in names}
+        positive, other = sorted(names, key=lambda name: (ranks[name], _rows(target.labels[name], column)))
+        why = "by its name" if ranks[positive] < ranks[other] else "the rarer one"
         target.comments.append(
-            f"The positive class is '{positive}', {why}: the one to find. If it is the other: change positive."
+            f"{'Two classes are left. ' if left else ''}The positive class is '{positive}', {why}: the one to find. "
+            "If it is the other: change positive."
         )
-    target.labels = {text: text for text in sorted(order, key=lambda text: text == positive)}
+    target.labels = {name: target.labels[name] for name in sorted(names, key=lambda name: name == positive)}
     target.keys["positive"] = positive
 
 
-def _positive_of_merged(target: Target, column: Column) -> None:
-    """Say which of the two classes that are left is the one to find: the one of fewer rows."""
-
-    def rows(name: str) -> int:
-        label = target.labels[name]
-        return column.places([label] if isinstance(label, str) else label["values"])
-
-    positive = min(target.labels, key=rows)
-    target.keys["positive"] = positive
-    target.comments.append(
-        f"Two classes are left. The positive class is '{positive}', the rarer one: the one to find. If it is the "
-        "other: change positive."
-    )
+def _rows(label: Any, column: Column) -> int:
+    return column.places([label] if isinstance(label, str) else label["values"])
 
 
 def _enough_rows(target: Target, column: Column, order: list[str]) -> dict[str, Any]:

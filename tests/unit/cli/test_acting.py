@@ -19,7 +19,7 @@ from tests.support.releases import HEART_FOLDER, heart, linear_onnx, seal_releas
 
 NOW = datetime(2026, 11, 27, 9, 0, tzinfo=UTC)
 DEPLOYED: dict[str, Any] = {"problem": "heart", "buckets": {"models": "models"}}
-ELSEWHERE = Elsewhere(Path("heart-hungary.csv"), [{"age": 50}], {"0" * 32: "1"})
+ELSEWHERE = Elsewhere(Path("heart-hungary.csv"), [{"age": 50}], {"0" * 32: "1"}, labelled=True)
 
 
 @pytest.fixture

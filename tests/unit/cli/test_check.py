@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from andamio.cli.check import sample
+from andamio.cli.check import first_model, sample
 from andamio.cli.check.bad_values import Refusal, refusals
 from andamio.cli.check.check import check
 from andamio.cli.check.estimate import estimate, fits_of, seconds_of
@@ -19,8 +21,10 @@ from andamio.cli.home import REPO
 from andamio.cli.models.sample import first_record
 from andamio.contract import Contract
 from andamio.contract.contract import FORMAT
-from andamio.errors import CheckFailed, ContractError
+from andamio.errors import CheckFailed, ContractError, TrainingError
 from training import export
+from training.families import trainable
+from training.own.trial import PipelineError
 from training.trials.sample import REPEATS
 
 HEART = REPO / "problems" / "heart"
@@ -155,15 +159,23 @@ def test_a_first_model_that_the_gate_may_not_promote_is_foretold(
     assert any("a first model may not be promoted, and then nothing serves" in one for one in findings.warnings) != told
 
 
-def test_a_number_that_columns_give_away_together_is_pointed_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", ["nothing", "a copy", "a counter"])
+def test_a_number_that_columns_give_away_together_is_pointed_out_unless_one_does_alone(
+    tmp_path: Path, beside: str
+) -> None:
     a, b = np.random.default_rng(3).normal(size=(2, 300))
-    findings = check(made(tmp_path / "made", NUMBERS, {"a": [*a], "b": [*b], "y": [*(a - b)]}))
-    assert [one for one in findings.warnings if "computed of several columns" in one]
-    assert not [one for one in findings.warnings if "alone tells" in one], "no column does by itself"
+    columns: dict[str, list[object]] = {"a": [*a], "b": [*b], "y": [*(a - b)]}
+    contract = NUMBERS
+    if beside != "nothing":
+        columns["c"] = [*(2 * (a - b))] if beside == "a copy" else [*range(1000, 1300)]
+        contract += '[features.c]\ntype = "number"\nmin = -100\nmax = 2000\n'
+    warnings = check(made(tmp_path / "made", contract, columns)).warnings
+    assert sum("computed of several columns" in one for one in warnings) == (beside != "a copy")
+    assert sum("'c' alone tells the quarters of 'y' apart" in one for one in warnings) == (beside == "a copy")
+    assert sum("'c' looks like an identifier" in one for one in warnings) == (beside == "a counter")
 
 
-def test_rows_that_no_folds_can_be_made_of_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    contract = """
+CLASSES = """
 [problem]
 name = "made"
 task = "classification"
@@ -172,11 +184,58 @@ group = "g"
 labels = { no = "no", yes = "yes" }
 [training]
 families = ["logistic_regression"]
-[features.a]
-type = "number"
-min = -100
-max = 100
 """
+
+
+def test_a_feature_that_one_fold_alone_has_is_a_warning_and_no_crash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = range(300)
+    columns: dict[str, list[object]] = {
+        "on": [int(row < 40 and row % 3 > 0) for row in rows],
+        "g": ["one" if row < 40 else f"g{row}" for row in rows],
+        "y": ["yes" if row % 2 else "no" for row in rows],
+    }
+    contract = CLASSES + '[features.on]\ntype = "boolean"\n'
+    *_, warning = check(made(tmp_path / "made", contract, columns)).warnings
+    assert "no family can be fitted on every fold of train" in warning
+    assert "logistic_regression: ValueError: every feature is empty or constant" in warning
+    assert "a first model" not in said(capsys), "nothing is known of it"
+
+
+@pytest.mark.parametrize(
+    "error", [TrainingError("no fit"), ValueError("no fit"), PipelineError("no fit"), FloatingPointError("no fit")]
+)
+def test_a_family_that_fails_on_a_fold_is_left_out_and_the_others_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def fit(contract: Contract, family: str, *given: Any, **more: Any) -> Any:
+        if family == "ridge":
+            raise error
+        return trainable.fit_family(contract, family, *given, **more)
+
+    monkeypatch.setattr(first_model, "fit_family", fit)
+    a, noise = np.random.default_rng(3).normal(size=(2, 300))
+    contract = NUMBERS.replace('"ridge"', '"ridge", "random_forest"').partition("[features.b]")[0]
+    findings = check(made(tmp_path / "made", contract, {"a": [*a], "y": [*(a + noise / 4)]}))
+    name = "" if isinstance(error, TrainingError | PipelineError) else f"{type(error).__name__}: "
+    assert [one for one in findings.warnings if one.endswith(f"and may be left out: ridge: {name}no fit")]
+    assert "(random_forest, out of fold" in said(capsys)
+
+
+def test_a_family_whose_scores_are_no_numbers_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(contract: Contract, family: str, encoded: Any, *given: Any, **more: Any) -> Any:
+        return SimpleNamespace(predict=lambda rows: np.full((len(rows.numbers), 1), np.nan))
+
+    monkeypatch.setattr(first_model, "fit_family", fit)
+    a = np.random.default_rng(3).normal(size=300)
+    contract = NUMBERS.partition("[features.b]")[0]
+    *_, warning = check(made(tmp_path / "made", contract, {"a": [*a], "y": [*np.abs(a)]})).warnings
+    assert "ridge: ValueError: predicted something that is not a finite number" in warning
+
+
+def test_rows_that_no_folds_can_be_made_of_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contract = CLASSES + '[features.a]\ntype = "number"\nmin = -100\nmax = 100\n'
     a = np.random.default_rng(3).normal(size=300)
     groups = ["two" if row < 20 else "three" if row < 40 else f"g{row}" for row in range(300)]
     labels = ["yes" if row < 40 else "no" for row in range(300)]

@@ -304,6 +304,42 @@ def test_two_classes_that_are_left_by_merging_have_a_positive_one_that_is_said(m
     assert "12 values more" in text
 
 
+@pytest.mark.parametrize(
+    ("counts", "said", "positive", "why"),
+    [
+        ({"yes": 44, "no": 33, "maybe": 3}, None, "yes", "by its name"),
+        ({"left": 44, "right": 33, "maybe": 3}, None, "right", "the rarer one"),
+        ({"yes": 44, "no": 33, "maybe": 3}, "no", "no", None),
+        ({"yes": 40, "no": 20, **{f"rare {row}": 2 for row in range(10)}}, None, None, None),
+    ],
+)
+def test_the_positive_class_of_two_that_are_left_is_found_as_that_of_two_values(
+    make: Any, counts: dict[str, int], said: str | None, positive: str | None, why: str | None
+) -> None:
+    data = drawn()
+    data["label"] = [text for text, rows in counts.items() for _ in range(rows)]
+    folder = make(table(data), positive=said)
+    contract = Contract.load(folder)
+    assert contract.problem.positive == positive
+    assert not positive or (contract.classes[-1] == positive and len(contract.classes) == 2)
+    found = f"Two classes are left. The positive class is '{positive}', {why}:"
+    assert (found in " ".join(text_of(folder).replace("#", "").split())) == (why is not None)
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"yes": 44, "no": 33, "maybe": 3}, "'label' is left with the classes no and yes"),
+        ({"yes": 40, "no": 20, "maybe": 20}, "is for two classes, and 'label' has 3"),
+    ],
+)
+def test_a_positive_class_that_is_none_is_refused(make: Any, counts: dict[str, int], said: str) -> None:
+    data = drawn()
+    data["label"] = [text for text, rows in counts.items() for _ in range(rows)]
+    with pytest.raises(UsageError, match=said):
+        make(table(data), positive="maybe")
+
+
 def test_numbers_of_few_rows_are_merged_with_their_neighbours(make: Any) -> None:
     columns = drawn()
     columns["label"] = [3] * 5 + [4] * 20 + [5] * 30 + [6] * 22 + [7] * 3
@@ -548,7 +584,13 @@ def test_on_a_terminal_three_questions_are_asked(tmp_path: Path, monkeypatch: py
 
 def test_every_column_is_offered_where_no_target_can_be_guessed(make: Any) -> None:
     columns = {f"measure {place}": [place * 100 + row for row in range(ROWS)] for place in range(20)}
-    with pytest.raises(UsageError, match="measure 19"):
+    with pytest.raises(UsageError, match=r"measure 18, measure 19\. Say --target COLUMN\.$"):
+        make(table(columns), target=None)
+
+
+def test_of_thousands_of_columns_some_are_named(make: Any) -> None:
+    columns = {f"measure {place}": [place * 100 + row for row in range(ROWS)] for place in range(1100)}
+    with pytest.raises(UsageError, match=r"measure 59 and 1,040 more\. Say --target COLUMN\.$"):
         make(table(columns), target=None)
 
 

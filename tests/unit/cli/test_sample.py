@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from andamio.cli.home import REPO
-from andamio.cli.models import story
+from andamio.cli.models import pipeline, story
 from andamio.cli.models.sample import first_record, labelled_records, records, sample_files, unlabelled
 from andamio.contract import Contract
 from andamio.errors import InputFileError
@@ -97,5 +98,53 @@ def test_a_label_that_prepare_makes_is_not_read_from_files_and_its_records_are()
     (file,) = sample_files(folder, contract)
     assert list(labelled_records(file, contract)) == []
     assert next(records(file, contract)).keys() == contract.sent.inputs.keys()
-    assert "prepare.py makes this one" in story.left_out(contract)
-    assert "with the column 'art', beside problem.toml" in story.left_out(CONTRACT)
+    assert "prepare.py makes this one" in story.left_out(contract, None)
+    assert "with the column 'art', beside problem.toml" in story.left_out(CONTRACT, None)
+
+
+HEADER = "größe,farbe,seit"
+
+
+@pytest.mark.parametrize(
+    ("files", "shown", "labels"),
+    [
+        ({"k.csv": f"{HEADER},art\n1,rot,,a\n"}, None, []),
+        ({"a.csv": f"{HEADER}\n1,rot,,\n", "b.csv": f"{HEADER},art\n2,rot,,b\n"}, "b.csv", ["b"]),
+        ({"a.csv": f"{HEADER},art\n1,rot,,?\n", "b.csv": f"{HEADER}\n2,rot,,\n"}, "a.csv", [None]),
+        ({"a.csv": "\0", "b.csv": "", "c.csv": "note\nold\n", "d.csv": f"{HEADER}\n2,rot,,\n"}, "d.csv", [None]),
+        ({"c.csv": "note\nold\n"}, None, []),
+    ],
+)
+def test_the_demo_shows_a_file_beside_the_data_and_one_with_labels_first(
+    tmp_path: Path, files: dict[str, str], shown: str | None, labels: list[str | None]
+) -> None:
+    for name, body in files.items():
+        (tmp_path / name).write_text(body)
+    found = story.elsewhere(tmp_path, CONTRACT)
+    assert (found[0].name if found else None) == shown
+    assert [label for _, label in (found[1] if found else [])] == labels
+
+
+def test_the_demo_names_the_file_that_has_no_labels_and_the_column_that_it_lacks() -> None:
+    said = story.left_out(CONTRACT, Path("b.csv"))
+    assert "the labels of the records of b.csv. Add them to it as the column 'art'" in said
+    assert "Put a CSV" not in said
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_what_follows_drift_is_shown_where_the_file_has_labels_and_else_is_said_to_be_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], labelled: bool
+) -> None:
+    (tmp_path / "k.csv").write_text(f"{HEADER},art\n1,rot,,a\n")
+    (tmp_path / "b.csv").write_text(f"{HEADER},art\n1,rot,,b\n" if labelled else f"{HEADER}\n1,rot,,\n")
+    ids = count()
+    acted: list[story.Elsewhere] = []
+    monkeypatch.setattr(story, "predict", lambda deployed, some: [{"prediction_id": str(next(ids))} for _ in some])
+    monkeypatch.setattr(story.monitor, "run", lambda deployed: None)
+    monkeypatch.setattr(pipeline.acting, "act", lambda deployed, elsewhere, contract: acted.append(elsewhere))
+    found = story.watch({}, tmp_path, tmp_path / "k.csv", CONTRACT)
+    pipeline.last_part({}, found, CONTRACT)
+    assert found is not None
+    assert (found.file.name, found.labelled, len(found.labels)) == ("b.csv", labelled, story.FAMILIAR + labelled)
+    assert (acted == [found]) == labelled
+    assert ("the labels of the records of b.csv" in " ".join(capsys.readouterr().err.split())) != labelled

@@ -135,6 +135,23 @@ def test_a_column_that_gives_the_number_away_is_a_suspect() -> None:
 
     suspects = read_audit(lake, dataset.current_version(lake)).suspects
     assert [(suspect.kind, suspect.feature) for suspect in suspects] == [("predicts_alone", "glu")]
+    assert "'glu' alone tells the quarters of 'progression' apart" in suspects[0].message
+
+
+def test_a_column_that_has_a_value_for_each_quarter_is_said_to_copy_quarters() -> None:
+    contract = Contract.from_toml(
+        '[problem]\nname = "steps"\ntask = "regression"\ntarget = "y"\nid = "n"\n'
+        + "".join(f'[features.{name}]\ntype = "category"\n' for name in ("one", "two", "near"))
+    )
+    rows = [
+        f"{n},{'abcd'[n % 4]},{'abcdefgh'[n % 8]},{'abcd'[(n + (n % 50 == 0)) % 4]},{n % 4 * 10}" for n in range(400)
+    ]
+    lake = Lake(contract)
+    lake.run(lake.drop_bytes("steps.csv", "\n".join(["n,one,two,near,y", *rows]).encode()))
+    said = {entry.feature: entry.message for entry in read_audit(lake, dataset.current_version(lake)).suspects}
+    assert "'one' copies the label: its values and the quarters of 'y' are one to one" in said["one"]
+    assert "'two' encodes the label: each of its 8 values has one quarter of 'y'" in said["two"]
+    assert "'near' nearly copies the label: its values and the quarters of 'y' are one to one" in said["near"]
 
 
 def test_too_few_numbers_are_refused_with_what_is_needed() -> None:
