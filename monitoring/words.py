@@ -11,7 +11,7 @@ from andamio.stats.figures import figure
 from monitoring.report import Finding, Kind, OtherRelease, Retraining, Role
 from monitoring.results import Comparison, DataDrift, FeatureDrift, Performance, Rate
 
-LOOK_AT_SOURCE = "Ask where these records come from what has changed: a form, a device, a unit, a code."
+LOOK_AT_SOURCE = "Find out what has changed where these records come from: a form, a device, a unit, a code."
 RETRAIN = (
     "If the new records are right, the model has to learn them: put labelled ones under raw/ in the lake "
     "(andamio ingest FILE), and training follows."
