@@ -146,7 +146,7 @@ def test_without_the_right_to_write_the_record_the_answer_holds_and_it_is_said_w
     said = " ".join(capsys.readouterr().err.split())
     assert "is approved: that holds. Its record" in said
     assert "s3:PutObject on decisions/" in said
-    assert ("The training writes it" in said) == waits
+    assert ("The training that waits writes it" in said) == waits
     assert ("The next training of the same data writes it" in said) != waits
 
 
