@@ -49,7 +49,7 @@ test: install  ## the whole test suite, with a local cloud of its own, and its c
 # The demo's path, ETL, training, prediction, batch, the watch and what follows it; the other tests are about permissions
 # and kept state.
 ON_LOCALSTACK := $(addprefix tests/e2e/,test_demo.py test_data.py test_batch_files.py test_watch.py test_verify.py \
-	test_trial.py test_story.py)
+	test_trial.py test_story.py test_swap.py test_recent.py)
 e2e: install  ## the end-to-end tests; EMULATOR=localstack for the demo's path there
 	@ANDAMIO_EMULATOR="$(EMULATOR)" $(PYTHON) -m pytest $(if $(filter localstack,$(EMULATOR)),$(ON_LOCALSTACK),tests/e2e)
 
