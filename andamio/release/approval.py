@@ -8,6 +8,7 @@ answer and the end of the time one holds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from andamio.errors import ObjectNotFound, PreconditionFailed, UsageError
@@ -70,26 +71,17 @@ def lapse(objects: Objects, release: str, decision: str, now: datetime, *, waite
     `waited`: the caller is an execution whose time to wait is over. Where no other one has asked, so is the approval's.
     Raises `PreconditionFailed` where others keep writing at the same moment.
     """
-    key = layout.approval(release)
-    for _ in range(_ATTEMPTS):
-        try:
-            stored = objects.get(key)
-        except ObjectNotFound:
-            return None
-        found = documents.parse(stored.body, Approval, key)
-        if found.decision != decision:
+
+    def lapsed(found: Approval | None) -> Approval | None:
+        if found is None or found.decision != decision:
             return None
         if found.answer is not None or (found.is_open(now) and not (waited and len(found.tokens) == 1)):
             return found
         at = now.isoformat(timespec="seconds")
         said = Answer(approved=False, by=APPROVAL, at=at, reason=nobody_approved(release, found.expires))
-        after = found.model_copy(update={"answer": said})
-        try:
-            documents.swap(objects, key, after, stored.etag)
-        except PreconditionFailed:
-            continue
-        return after
-    raise PreconditionFailed(f"{key} kept changing")
+        return found.model_copy(update={"answer": said})
+
+    return _change(objects, release, lapsed)
 
 
 def ask(objects: Objects, approval: Approval) -> Approval:
@@ -97,23 +89,36 @@ def ask(objects: Objects, approval: Approval) -> Approval:
 
     Raises `PreconditionFailed` where others keep writing at the same moment.
     """
-    key = layout.approval(approval.release)
-    for _ in range(_ATTEMPTS):
-        if documents.write_once(objects, key, approval):
+
+    def asked(found: Approval | None) -> Approval:
+        if found is None or found.decision != approval.decision:
             return approval
-        stored = objects.get(key)
-        found = documents.parse(stored.body, Approval, key)
-        asked = approval
-        if found.decision == approval.decision:
-            if found.answer is not None and not found.lapsed:
-                return found
-            tokens = [*found.tokens, *(token for token in approval.tokens if token not in found.tokens)]
-            asked = approval.model_copy(update={"tokens": tokens[-_TOKENS:]})
+        if found.answer is not None and not found.lapsed:
+            return found
+        tokens = [*found.tokens, *(token for token in approval.tokens if token not in found.tokens)]
+        return approval.model_copy(update={"tokens": tokens[-_TOKENS:]})
+
+    return _change(objects, approval.release, asked)
+
+
+def _change[A: (Approval, Approval | None)](
+    objects: Objects, release: str, change: Callable[[Approval | None], A]
+) -> A:
+    """Write what `change` makes of a release's approval, where that is another one, and return it.
+
+    Raises `PreconditionFailed` where others keep writing at the same moment.
+    """
+    key = layout.approval(release)
+    for _ in range(_ATTEMPTS):
         try:
-            documents.swap(objects, key, asked, stored.etag)
-        except PreconditionFailed:
-            continue
-        return asked
+            stored = objects.get(key)
+        except ObjectNotFound:
+            found, etag = None, None
+        else:
+            found, etag = documents.parse(stored.body, Approval, key), stored.etag
+        after = change(found)
+        if after is None or after is found or documents.replace(objects, key, after, etag):
+            return after
     raise PreconditionFailed(f"{key} kept changing")
 
 
