@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from andamio.stats.shares import wilson
 from monitoring.drift import two_samples
 from monitoring.drift.limits import Limits
 from monitoring.results import FieldRows, RejectDrift, Rejects, UsualRejects
@@ -88,11 +88,8 @@ def share(refused: Refused) -> float:
 
 
 def at_most(refused: Refused) -> float:
-    """The share that is refused at most, for all that the records say: Wilson's upper bound (1927)."""
-    rows, squared = max(1, refused.rows), _SURE**2
-    own = share(refused)
-    spread = _SURE * math.sqrt(own * (1 - own) / rows + squared / (4 * rows**2))
-    return (own + squared / (2 * rows) + spread) / (1 + squared / rows)
+    """The share that is refused at most, for all that the records say."""
+    return wilson(share(refused), max(1, refused.rows), _SURE)[1]
 
 
 def lowest(rejects: Iterable[Rejects], sealed: Refused | None = None) -> Refused | None:
